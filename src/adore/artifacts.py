@@ -1,0 +1,363 @@
+"""Tables, manifests with content hashes, atomic writes and resume; local folders and S3.
+
+A *place* is a local path or ``s3://bucket/key``. A stage's output is a folder of Parquet tables
+plus ``manifest.json``; a folder without a manifest does not exist for any reader.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from adore import __version__
+from adore.config import StageConfig
+from adore.errors import DataError, MissingError, UnavailableError, check
+from adore.types import TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "Manifest",
+    "add_cost",
+    "execute",
+    "hash_tree",
+    "is_remote",
+    "join",
+    "local_copy",
+    "open_output",
+    "read_manifest",
+    "read_table",
+    "write_json",
+    "write_table",
+]
+
+MANIFEST = "manifest.json"
+Inputs = Mapping[str, str | list[str]]
+
+
+# ---------------------------------------------------------------- tables
+
+
+def _schema(name: str) -> dict[str, pl.DataType]:
+    import polars as pl
+
+    kinds: dict[str, Any] = {
+        "str": pl.String(),
+        "int": pl.Int64(),
+        "float": pl.Float64(),
+        "bool": pl.Boolean(),
+        "list[str]": pl.List(pl.String()),
+        "list[float]": pl.List(pl.Float64()),
+    }
+    return {column: kinds[kind] for column, kind in TABLES[name].items()}
+
+
+def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: str) -> pl.DataFrame:
+    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``; returns it as stored.
+
+    Args:
+        rows: a frame or row dicts with at least the table's columns; more columns are kept.
+    """
+    import polars as pl
+
+    schema = _schema(name)
+    if isinstance(rows, list):
+        extra = {k: None for row in rows for k in row if k not in schema}
+        rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False) if rows else pl.DataFrame(schema=schema)
+    missing = [c for c in schema if c not in rows.columns]
+    check(not missing, f"columns of table {name}", rows.columns, must=f"with {missing}", fix="add them", error=DataError)
+    more = [c for c in rows.columns if c not in schema]
+    frame = rows.select([pl.col(c).cast(t) for c, t in schema.items()] + more)
+    frame.write_parquet(folder / f"{name}.parquet")
+    return frame
+
+
+def read_table(folder: str | Path, name: str) -> pl.DataFrame:
+    """Read one table of a stage's output.
+
+    Raises:
+        MissingError: the folder has no such table.
+    """
+    import polars as pl
+
+    path = Path(folder) / f"{name}.parquet"
+    if not path.is_file():
+        raise MissingError(f"table == {str(path)!r}, must be an existing Parquet file; run the stage that writes it")
+    return pl.read_parquet(path)
+
+
+def write_json(value: object, path: Path) -> None:
+    """Write JSON aside and rename, so that no reader ever sees half of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str), "utf-8")
+    partial.replace(path)
+
+
+# ---------------------------------------------------------------- places
+
+
+def is_remote(place: str | Path) -> bool:
+    """True for ``s3://…``."""
+    return str(place).startswith("s3://")
+
+
+def join(place: str, *parts: str) -> str:
+    """Append path parts to a place."""
+    return "/".join([str(place).rstrip("/"), *parts])
+
+
+def _client() -> Any:
+    import boto3
+
+    return boto3.client("s3")  # endpoint from AWS_ENDPOINT_URL(_S3), credentials from the usual chain
+
+
+@contextmanager
+def _s3_errors(place: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise UnavailableError(
+            f"place == {place!r}, must be reachable; check AWS_ENDPOINT_URL, credentials and bucket ({error})"
+        ) from error
+
+
+def _split(place: str) -> tuple[str, str]:
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _keys(place: str) -> list[str]:
+    bucket, prefix = _split(place)
+    with _s3_errors(place):
+        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [o["Key"] for page in pages for o in page.get("Contents", ())]
+    return [k for k in keys if k == prefix or k.startswith(f"{prefix.rstrip('/')}/")]
+
+
+def _cache(place: str) -> Path:
+    root = Path(os.environ.get("ADORE_CACHE", Path(tempfile.gettempdir()) / f"adore-{os.getuid()}"))
+    return root / hashlib.sha256(place.encode()).hexdigest()[:16] / Path(place).name
+
+
+def local_copy(place: str | Path) -> Path:
+    """A local path with the place's files: the place itself, or a fresh download of it.
+
+    Raises:
+        MissingError: nothing is there.
+        UnavailableError: the store does not answer.
+    """
+    if not is_remote(place):
+        path = Path(place)
+        if not path.exists():
+            raise MissingError(f"place == {str(place)!r}, must exist; check the path")
+        return path
+    place = str(place)
+    bucket, prefix = _split(place)
+    keys = _keys(place)
+    if not keys:
+        raise MissingError(f"place == {place!r}, must hold objects; check bucket and key")
+    target = _cache(place)
+    shutil.rmtree(target.parent, ignore_errors=True)
+    with _s3_errors(place):
+        client = _client()
+        for key in keys:
+            path = target if key == prefix else target / key[len(prefix) :].lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(bucket, key, str(path))
+    return target
+
+
+def _publish(source: Path, place: str) -> None:
+    """Make ``source`` (a whole folder) appear at ``place``; the manifest goes last."""
+    if not is_remote(place):
+        target = Path(place)
+        old = target.with_name(f".{target.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            target.rename(old)
+        source.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    bucket, prefix = _split(place)
+    files = sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
+    with _s3_errors(place):
+        client = _client()
+        client.delete_object(Bucket=bucket, Key=f"{prefix}/{MANIFEST}")
+        for path in files:
+            client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(source).as_posix()}")
+
+
+@contextmanager
+def open_output(place: str | Path) -> Iterator[Path]:
+    """A fresh local folder that becomes ``place`` when the block ends well, and vanishes otherwise."""
+    place = str(place)
+    home = Path(tempfile.mkdtemp(prefix="adore-")) if is_remote(place) else Path(place).parent
+    home.mkdir(parents=True, exist_ok=True)
+    aside = home / f".{Path(place).name}.partial"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        yield aside
+        _publish(aside, place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+# ---------------------------------------------------------------- manifests
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a stage did: written last, read by resume, by the report and by ``adore explain``."""
+
+    stage: str
+    version: str
+    code: str
+    config: dict[str, Any]
+    inputs: dict[str, str | list[str]]
+    """Content hash of each input."""
+    sources: dict[str, str | list[str]]
+    """Where each input lay."""
+    content: str
+    """Hash of every file written."""
+    rows: dict[str, int]
+    quarantine: dict[str, int]
+    seconds: float
+    cost: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def answers(self, stage: str, code: str, config: dict[str, Any], inputs: dict[str, str | list[str]]) -> bool:
+        """True if this output is what the given call would make again."""
+        return (self.stage, self.code, self.config, self.inputs) == (stage, code, config, inputs)
+
+
+def read_manifest(place: str | Path) -> Manifest | None:
+    """The manifest of a stage's output, or None if the output is not whole."""
+    if is_remote(place):
+        path = join(str(place), MANIFEST)
+        if not _keys(path):
+            return None
+        text = local_copy(path).read_text("utf-8")
+    else:
+        local = Path(place) / MANIFEST
+        if not local.is_file():
+            return None
+        text = local.read_text("utf-8")
+    return Manifest(**json.loads(text))
+
+
+def hash_tree(path: Path) -> str:
+    """SHA-256 over the names and bytes of a file or of every file in a folder."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and p.name != MANIFEST)
+    for file in files:
+        digest.update(f"{file.relative_to(path) if file != path else file.name}\0".encode())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _content(place: str) -> str:
+    """An input's hash: from its manifest if a stage wrote it, else from its bytes."""
+    manifest = read_manifest(place)
+    return manifest.content if manifest else hash_tree(local_copy(place))
+
+
+def _map(inputs: Inputs, call: Callable[[str], Any]) -> dict[str, Any]:
+    return {k: [call(one) for one in v] if isinstance(v, list) else call(v) for k, v in inputs.items()}
+
+
+# ---------------------------------------------------------------- stages
+
+_cost: ContextVar[list[float] | None] = ContextVar("cost", default=None)
+
+
+def add_cost(dollars: float) -> None:
+    """Charge the running stage's manifest (paid teachers call this)."""
+    costs = _cost.get()
+    if costs is not None:
+        costs.append(dollars)
+
+
+def _code(module: ModuleType) -> str:
+    """Version plus a hash of the stage's room: editing a room runs its stages again."""
+    room = Path(inspect.getfile(module)).parent
+    digest = hashlib.sha256()
+    for path in sorted(room.rglob("*.py")) + sorted(room.parent.glob("*.py")) + sorted(room.rglob("*.j2")):
+        digest.update(path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
+
+
+def _rows(folder: Path) -> dict[str, int]:
+    import pyarrow.parquet as pq
+
+    return {p.stem: pq.read_metadata(p).num_rows for p in sorted(folder.glob("*.parquet"))}
+
+
+def _quarantine(folder: Path) -> dict[str, int]:
+    if not (folder / "quarantine.parquet").is_file():
+        return {}
+    counts = read_table(folder, "quarantine").group_by("reason").len().sort("reason")
+    return {str(reason): int(n) for reason, n in counts.iter_rows()}
+
+
+def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str) -> Manifest:
+    """Run a stage unless its output already answers the same call.
+
+    Args:
+        module: has ``run(config, **inputs, output) -> dict[str, float]``; each input arrives as a
+            ``Path`` (or a list of them), ``output`` as a fresh local folder.
+        stage: the stage's name, written to the manifest and the log.
+        inputs: places by argument name.
+        output: the place to write to.
+    """
+    begun = time.perf_counter()
+    hashes = _map(inputs, _content)
+    dumped = json.loads(config.model_dump_json())
+    code = _code(module)
+    found = read_manifest(output)
+    if found and found.answers(stage, code, dumped, hashes):
+        print(f"{stage:<12} kept   {output}", file=sys.stderr, flush=True)
+        return found
+    print(f"{stage:<12} runs   {output}", file=sys.stderr, flush=True)
+    costs: list[float] = []
+    token = _cost.set(costs)
+    try:
+        with open_output(output) as folder:
+            metrics = module.run(config, **_map(inputs, local_copy), output=folder)
+            manifest = Manifest(
+                stage=stage,
+                version=__version__,
+                code=code,
+                config=dumped,
+                inputs=hashes,
+                sources=_map(inputs, str),
+                content=hash_tree(folder),
+                rows=_rows(folder),
+                quarantine=_quarantine(folder),
+                seconds=round(time.perf_counter() - begun, 3),
+                cost=sum(costs),
+                metrics={k: float(v) for k, v in metrics.items()},
+            )
+            write_json(asdict(manifest), folder / MANIFEST)
+    finally:
+        _cost.reset(token)
+    print(f"{stage:<12} done   {manifest.seconds:.1f} s", file=sys.stderr, flush=True)
+    return manifest

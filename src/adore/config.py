@@ -1,0 +1,69 @@
+"""Stage configurations: frozen, read from a profile's YAML, unknown keys refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adore.errors import ConfigError, MissingError
+
+__all__ = ["PROFILES", "StageConfig", "configure", "load_profile"]
+
+PROFILES = Path(__file__).parent / "profiles"
+
+
+class StageConfig(BaseModel):
+    """Base of every stage's ``Config``.
+
+    Attributes:
+        seed: seeds every random choice of the stage.
+        threads: CPU threads that the stage may use.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    threads: int = 2
+
+
+C = TypeVar("C", bound=StageConfig)
+
+
+def load_profile(name: str) -> dict[str, dict[str, Any]]:
+    """Read a profile: ``{stage: {key: value}}``.
+
+    Args:
+        name: a name under ``adore/profiles`` (``laptop``) or a path to a YAML file.
+
+    Raises:
+        MissingError: no such profile.
+        ConfigError: the file is not a mapping of mappings.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise MissingError(f"profile == {name!r}, must be one of: {known}, or a .yaml file; set PROFILE to one of them")
+    try:
+        profile = yaml.safe_load(path.read_text("utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"profile == {str(path)!r}, must be readable YAML; {error}") from error
+    if not isinstance(profile, dict) or not all(isinstance(v, dict) for v in profile.values()):
+        raise ConfigError(f"profile == {str(path)!r}, must be a mapping of stage names to mappings; see laptop.yaml")
+    return profile
+
+
+def configure(cls: type[C], section: dict[str, Any], name: str) -> C:
+    """Build ``cls`` from one section of a profile.
+
+    Raises:
+        ConfigError: an unknown key or a value of the wrong type; every fault is named.
+    """
+    try:
+        return cls(**section)
+    except ValidationError as error:
+        known = ", ".join(sorted(cls.model_fields))
+        faults = "; ".join(f"{name}.{'.'.join(map(str, e['loc']))} == {e['input']!r}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{faults}; known keys of {name}: {known}") from error

@@ -1,0 +1,128 @@
+"""The loop as a table: each step, the stage that runs it, and the steps that it reads.
+
+The command line and the KFP components both call :func:`call`, so they run the same code.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from adore import artifacts
+from adore.config import configure, load_profile
+from adore.errors import ConfigError, check
+
+__all__ = ["STEPS", "Step", "call", "check_profile", "shards"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of the pipeline.
+
+    Attributes:
+        name: folder under the run, and the name on the command line.
+        module: where ``Config`` and ``run`` are.
+        inputs: argument of ``run`` to the step whose output it takes.
+        sharded: the step runs once per shard and its readers take a list.
+    """
+
+    name: str
+    module: str
+    inputs: dict[str, str]
+    sharded: bool = False
+
+    @property
+    def section(self) -> str:
+        """The profile's section: judge, judge-again and judge-candidates share one."""
+        return self.module.rsplit(".", 1)[-1]
+
+
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("demo-data", "adore.data.demo_data", {}),
+        Step("prepare", "adore.data.prepare", {"data": "demo-data"}),
+        Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
+        Step("judge", "adore.teacher.judge", {"pairs": "evidence"}, sharded=True),
+        Step(
+            "feedback", "adore.behaviour.feedback", {"prepared": "prepare", "evidence": "evidence", "answers": "judge"}
+        ),
+        Step(
+            "align",
+            "adore.teacher.align",
+            {"prepared": "prepare", "evidence": "evidence", "answers": "judge", "feedback": "feedback"},
+        ),
+        Step("judge-again", "adore.teacher.judge", {"pairs": "evidence", "teacher": "align"}, sharded=True),
+        Step(
+            "synthesise",
+            "adore.synthesis.synthesise",
+            {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again"},
+        ),
+        Step("judge-candidates", "adore.teacher.judge", {"pairs": "synthesise", "teacher": "align"}, sharded=True),
+        Step(
+            "verify",
+            "adore.synthesis.verify",
+            {"prepared": "prepare", "candidates": "synthesise", "answers": "judge-candidates"},
+        ),
+        Step(
+            "distil",
+            "adore.student.distil",
+            {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again", "synthetic": "verify"},
+        ),
+        Step("score", "adore.student.score", {"prepared": "prepare", "student": "distil"}),
+        Step(
+            "evaluate", "adore.evaluation.evaluate", {"prepared": "prepare", "evidence": "evidence", "scores": "score"}
+        ),
+        Step("gate", "adore.evaluation.gate", {"measures": "evaluate"}),
+        Step("release", "adore.release.release", {"prepared": "prepare", "student": "distil", "gate": "gate"}),
+        Step("experiment", "adore.release.experiment", {"prepared": "prepare", "release": "release"}),
+    )
+}
+
+
+def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
+    module = importlib.import_module(step.module)
+    section = load_profile(profile).get(step.section, {})
+    return module, configure(module.Config, {**section, **overrides}, step.section)
+
+
+def check_profile(profile: str) -> None:
+    """Refuse unknown sections and keys of a profile before any work is done.
+
+    Raises:
+        ConfigError: names every fault.
+    """
+    sections = {s.section: s for s in STEPS.values()}
+    for name in load_profile(profile):
+        check(name in sections, "profile section", name, must=f"one of {sorted(sections)}", fix="rename it")
+    faults = []
+    for step in sections.values():
+        try:
+            _config(step, profile, {})
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def shards(profile: str) -> int:
+    """How many shards the profile's judge runs in."""
+    return int(load_profile(profile).get("judge", {}).get("shards", 1))
+
+
+def call(
+    name: str, inputs: artifacts.Inputs, output: str, *, profile: str = "laptop", **overrides: Any
+) -> artifacts.Manifest:
+    """Run one step, unless its output is already there.
+
+    Args:
+        name: a key of :data:`STEPS`.
+        inputs: places by argument name.
+        output: the place to write.
+        profile: a profile's name or path.
+        overrides: config values over the profile's (``seed``, ``shard``).
+    """
+    check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
+    module, config = _config(STEPS[name], profile, overrides)
+    return artifacts.execute(module, name, config, inputs, output)

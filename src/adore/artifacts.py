@@ -11,7 +11,6 @@ import inspect
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from adore import __version__
 from adore.config import StageConfig
 from adore.errors import DataError, MissingError, UnavailableError, check
+from adore.progress import say
 from adore.types import TABLES
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ __all__ = [
     "join",
     "local_copy",
     "open_output",
+    "put_file",
+    "put_json",
     "read_manifest",
     "read_table",
     "write_json",
@@ -79,7 +81,9 @@ def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: s
         extra = {k: None for row in rows for k in row if k not in schema}
         rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False) if rows else pl.DataFrame(schema=schema)
     missing = [c for c in schema if c not in rows.columns]
-    check(not missing, f"columns of table {name}", rows.columns, must=f"with {missing}", fix="add them", error=DataError)
+    check(
+        not missing, f"columns of table {name}", rows.columns, must=f"with {missing}", fix="add them", error=DataError
+    )
     more = [c for c in rows.columns if c not in schema]
     frame = rows.select([pl.col(c).cast(t) for c, t in schema.items()] + more)
     frame.write_parquet(folder / f"{name}.parquet")
@@ -202,6 +206,23 @@ def _publish(source: Path, place: str) -> None:
         client.delete_object(Bucket=bucket, Key=f"{prefix}/{MANIFEST}")
         for path in files:
             client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(source).as_posix()}")
+
+
+def put_file(path: Path, place: str) -> None:
+    """Copy one local file to a place (nothing to do if it lies there already)."""
+    if is_remote(place):
+        with _s3_errors(place):
+            _client().upload_file(str(path), *_split(place))
+    elif path.resolve() != Path(place).resolve():
+        shutil.copyfile(path, place)
+
+
+def put_json(value: object, place: str) -> None:
+    """Write a small JSON file to a place."""
+    with tempfile.TemporaryDirectory() as home:
+        path = Path(home) / Path(place).name
+        write_json(value, path)
+        put_file(path, place)
 
 
 @contextmanager
@@ -334,9 +355,9 @@ def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs,
     code = _code(module)
     found = read_manifest(output)
     if found and found.answers(stage, code, dumped, hashes):
-        print(f"{stage:<12} kept   {output}", file=sys.stderr, flush=True)
+        say(f"{stage:<17} kept")
         return found
-    print(f"{stage:<12} runs   {output}", file=sys.stderr, flush=True)
+    say(f"{stage:<17} runs")
     costs: list[float] = []
     token = _cost.set(costs)
     try:
@@ -359,5 +380,5 @@ def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs,
             write_json(asdict(manifest), folder / MANIFEST)
     finally:
         _cost.reset(token)
-    print(f"{stage:<12} done   {manifest.seconds:.1f} s", file=sys.stderr, flush=True)
+    say(f"{stage:<17} done   {manifest.seconds:6.1f} s")
     return manifest

@@ -65,5 +65,7 @@ def configure(cls: type[C], section: dict[str, Any], name: str) -> C:
         return cls(**section)
     except ValidationError as error:
         known = ", ".join(sorted(cls.model_fields))
-        faults = "; ".join(f"{name}.{'.'.join(map(str, e['loc']))} == {e['input']!r}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(
+            f"{name}.{'.'.join(map(str, e['loc']))} == {e['input']!r}: {e['msg']}" for e in error.errors()
+        )
         raise ConfigError(f"{faults}; known keys of {name}: {known}") from error

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
-__all__ = ["progress"]
+__all__ = ["MARK", "progress", "say"]
+
+MARK = "[adore] "
+"""Begins every line that is meant for the person who runs the loop."""
 
 T = TypeVar("T")
+
+
+def say(text: str) -> None:
+    """Print one marked line on stderr."""
+    print(f"{MARK}{text}", file=sys.stderr, flush=True)
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None, *, every: float = 10.0) -> Iterator[T]:
@@ -20,7 +28,7 @@ def progress(items: Iterable[T], label: str, total: int | None = None, *, every:
         total: how many there will be; taken from ``len(items)`` if it has one.
         every: seconds between lines where stderr is no terminal.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
         from tqdm import tqdm
@@ -33,4 +41,4 @@ def progress(items: Iterable[T], label: str, total: int | None = None, *, every:
         now = time.monotonic()
         if now - told >= every:
             told = now
-            print(f"  {label}: {done}/{total or '?'}, {now - begun:.0f} s", file=sys.stderr, flush=True)
+            say(f"    {label}: {done}/{total or '?'}, {now - begun:.0f} s")

@@ -11,9 +11,10 @@ from typing import Any
 
 from adore import artifacts
 from adore.config import configure, load_profile
-from adore.errors import ConfigError, check
+from adore.errors import AdoreError, ConfigError, check
+from adore.progress import say
 
-__all__ = ["STEPS", "Step", "call", "check_profile", "shards"]
+__all__ = ["STEPS", "Step", "call", "check_profile", "envelope", "inputs_of", "shards"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +127,50 @@ def call(
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
     module, config = _config(STEPS[name], profile, overrides)
     return artifacts.execute(module, name, config, inputs, output)
+
+
+def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str | list[str]]:
+    """Where a step's inputs lie in a run.
+
+    Args:
+        run: the run's place.
+        data: the user's input folder, or ``demo`` for the run's own demo shop.
+    """
+    places: dict[str, str | list[str]] = {}
+    for argument, source in STEPS[name].inputs.items():
+        if source == "demo-data" and data != "demo":
+            places[argument] = data
+        elif STEPS[source].sharded:
+            places[argument] = [artifacts.join(run, source, str(i)) for i in range(shards(profile))]
+        else:
+            places[argument] = artifacts.join(run, source)
+    return places
+
+
+def envelope(
+    name: str, run: str, inputs: dict[str, Any], output: Any, metrics: Any, *, profile: str, seed: int, **shard: int
+) -> artifacts.Manifest:
+    """Run one step for a KFP component: URIs in, the output's URI and metadata and the metrics out.
+
+    Args:
+        inputs: KFP artefacts, lists of them, places, or None where optional.
+        output: the KFP artefact whose URI becomes ``run/name[/shard]``.
+        metrics: a ``dsl.Metrics``.
+        shard: ``shard`` and ``shards`` for a sharded step.
+    """
+
+    def uri(value: Any) -> str:
+        return value if isinstance(value, str) else str(value.uri)
+
+    places = {k: [uri(one) for one in v] if isinstance(v, list) else uri(v) for k, v in inputs.items() if v is not None}
+    place = artifacts.join(run, name, *([str(shard["shard"])] if shard else []))
+    try:
+        manifest = call(name, places, place, profile=profile, seed=seed, **shard)
+    except AdoreError as error:
+        say(f"{name:<17} FAILED: {error}")
+        raise
+    output.uri = place
+    output.metadata.update(content=manifest.content, **manifest.rows)
+    for key, value in manifest.metrics.items():
+        metrics.log_metric(key, value)
+    return manifest

@@ -1,0 +1,63 @@
+# Two commands matter: `make pipeline-run` and `make test`. Both set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= demo
+PROFILE ?= laptop
+SEED ?= 0
+OUT ?=
+RUN ?= $(shell ls -1dt runs/*/ 2>/dev/null | head -n 1)
+PORT ?= 8080
+PYTEST := $(BIN)/python -m pytest
+
+export HF_HUB_DISABLE_TELEMETRY := 1
+export OMP_NUM_THREADS ?= 2
+export TOKENIZERS_PARALLELISM ?= false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup pipeline-run serve compile check format test test-slow test-browser test-all clean
+
+help: ## What can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+setup: $(VENV)/.ready ## Virtual environment with pinned packages
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@echo "set-up: virtual environment in $(VENV) (some minutes, once)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0]
+	@$(BIN)/adore run --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)")
+
+serve: setup ## Keep a run's variants up: [RUN=runs/<time>] [PORT=8080]
+	@$(BIN)/adore serve --run "$(RUN)" --port "$(PORT)"
+
+compile: setup ## KFP IR YAML of every pipeline, into build/
+	@$(BIN)/adore compile --output build
+
+check: setup ## Lint, types, the house's own rules, pipeline compile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST) tests/test_house.py
+
+format: setup ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: setup ## Everything but the slow and the special
+	$(PYTEST) -m "not slow and not containers and not vllm and not browser and not cluster" tests src
+
+test-slow: setup ## Kill and resume of every stage, whole pipelines
+	$(PYTEST) -m slow tests
+
+test-browser: setup ## Pages in a real headless Chromium
+	$(PYTEST) -m browser tests
+
+test-all: test test-slow test-browser ## All that can run on one machine
+
+clean: ## Remove what was made here, but not runs/
+	rm -rf $(VENV) build .mypy_cache .ruff_cache

@@ -1,0 +1,35 @@
+"""Distils judgements into a student."""
+
+from typing import List
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["distil"]
+
+
+@dsl.component(base_image=image("student"), install_kfp_package=False)
+def distil(
+    run: str,
+    prepared: dsl.Input[dsl.Dataset],
+    evidence: dsl.Input[dsl.Dataset],
+    answers: dsl.Input[List[dsl.Dataset]],
+    synthetic: dsl.Input[dsl.Dataset],
+    profile: str,
+    seed: int,
+    output: dsl.Output[dsl.Model],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """Distils judgements into a student."""
+    from adore.stages import envelope
+
+    envelope(
+        "distil",
+        run,
+        {"prepared": prepared, "evidence": evidence, "answers": answers, "synthetic": synthetic},
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+    )

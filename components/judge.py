@@ -1,0 +1,27 @@
+"""Judges one shard of pairs; ``step`` says which of the loop's three judgings this is."""
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["judge"]
+
+
+@dsl.component(base_image=image("teacher"), install_kfp_package=False)
+def judge(
+    run: str,
+    pairs: dsl.Input[dsl.Dataset],
+    step: str,
+    shard: int,
+    shards: int,
+    profile: str,
+    seed: int,
+    output: dsl.Output[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
+    teacher: dsl.Input[dsl.Model] = None,  # type: ignore[assignment]
+) -> None:
+    """Judges one shard of pairs; ``step`` says which of the loop's three judgings this is."""
+    from adore.stages import envelope
+
+    inputs = {"pairs": pairs, "teacher": teacher}
+    envelope(step, run, inputs, output, metrics, profile=profile, seed=seed, shard=shard, shards=shards)

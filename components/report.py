@@ -1,0 +1,15 @@
+"""Writes the run's page, however the run ended."""
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["report"]
+
+
+@dsl.component(base_image=image("student"), install_kfp_package=False)
+def report(run: str, status: dsl.PipelineTaskFinalStatus, page: dsl.Output[dsl.HTML]) -> None:
+    """Write ``run.json`` and ``index.html``; the exit handler's task."""
+    from adore.loop import finish
+
+    page.uri = finish(run, status.state, status.error_message or "")

@@ -1,0 +1,34 @@
+"""Edits good pairs, one error type each."""
+
+from typing import List
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["synthesise"]
+
+
+@dsl.component(base_image=image("student"), install_kfp_package=False)
+def synthesise(
+    run: str,
+    prepared: dsl.Input[dsl.Dataset],
+    evidence: dsl.Input[dsl.Dataset],
+    answers: dsl.Input[List[dsl.Dataset]],
+    profile: str,
+    seed: int,
+    output: dsl.Output[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """Edits good pairs, one error type each."""
+    from adore.stages import envelope
+
+    envelope(
+        "synthesise",
+        run,
+        {"prepared": prepared, "evidence": evidence, "answers": answers},
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+    )

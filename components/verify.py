@@ -1,0 +1,34 @@
+"""Keeps the candidates on which judge, attribute difference and leakage check agree."""
+
+from typing import List
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["verify"]
+
+
+@dsl.component(base_image=image("student"), install_kfp_package=False)
+def verify(
+    run: str,
+    prepared: dsl.Input[dsl.Dataset],
+    candidates: dsl.Input[dsl.Dataset],
+    answers: dsl.Input[List[dsl.Dataset]],
+    profile: str,
+    seed: int,
+    output: dsl.Output[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """Keeps the candidates on which judge, attribute difference and leakage check agree."""
+    from adore.stages import envelope
+
+    envelope(
+        "verify",
+        run,
+        {"prepared": prepared, "candidates": candidates, "answers": answers},
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+    )

@@ -1,0 +1,1 @@
+"""KFP pipelines; they import components only."""

@@ -1,0 +1,69 @@
+"""The loop as one KFP pipeline."""
+
+from typing import List
+
+from components.align import align
+from components.distil import distil
+from components.evaluate import evaluate
+from components.evidence import evidence
+from components.experiment import experiment
+from components.feedback import feedback
+from components.gate import gate
+from components.judge import judge
+from components.prepare import prepare
+from components.release import release
+from components.report import report
+from components.score import score
+from components.synthesise import synthesise
+from components.verify import verify
+from kfp import dsl
+
+__all__ = ["adore"]
+
+
+def collected(task: dsl.PipelineTask) -> dsl.Collected:
+    """All shards' outputs; made anew for each reader, because KFP changes the object that it is given."""
+    return dsl.Collected(task.outputs["output"])
+
+
+@dsl.pipeline(
+    name="adore", description="judge, align, judge, synthesise, verify, distil, evaluate, gate, release, prove"
+)
+def adore(
+    run: str, data: str = "demo", profile: str = "laptop", seed: int = 0, shard_ids: List[int] = [0], shards: int = 1
+) -> None:
+    """One round of the loop.
+
+    Args:
+        run: the place that holds one folder a step.
+        data: the input folder, or ``demo``.
+        profile: name or path of the profile.
+        seed: seeds every stage.
+        shard_ids: ``[0 .. shards)``, the judge's parallel shards.
+        shards: how many they are.
+    """
+    common = {"run": run, "profile": profile, "seed": seed}
+    with dsl.ExitHandler(report(run=run)):
+        prepared = prepare(data=data, **common).outputs["output"]
+        read = evidence(prepared=prepared, **common).outputs["output"]
+        with dsl.ParallelFor(shard_ids) as shard:
+            judged = judge(step="judge", pairs=read, shard=shard, shards=shards, **common)
+        wishes = feedback(prepared=prepared, evidence=read, answers=collected(judged), **common).outputs["output"]
+        teacher = align(prepared=prepared, evidence=read, answers=collected(judged), feedback=wishes, **common).outputs[
+            "output"
+        ]
+        with dsl.ParallelFor(shard_ids) as shard:
+            again = judge(step="judge-again", pairs=read, teacher=teacher, shard=shard, shards=shards, **common)
+        made = synthesise(prepared=prepared, evidence=read, answers=collected(again), **common).outputs["output"]
+        with dsl.ParallelFor(shard_ids) as shard:
+            checked = judge(step="judge-candidates", pairs=made, teacher=teacher, shard=shard, shards=shards, **common)
+        kept = verify(prepared=prepared, candidates=made, answers=collected(checked), **common).outputs["output"]
+        student = distil(prepared=prepared, evidence=read, answers=collected(again), synthetic=kept, **common).outputs[
+            "output"
+        ]
+        scores = score(prepared=prepared, student=student, **common).outputs["output"]
+        measures = evaluate(prepared=prepared, evidence=read, scores=scores, **common).outputs["output"]
+        passed = gate(measures=measures, **common)
+        with dsl.If(passed.outputs["Output"] == "yes", name="passed"):
+            shipped = release(prepared=prepared, student=student, gate=passed.outputs["output"], **common)
+            experiment(prepared=prepared, release=shipped.outputs["output"], **common)

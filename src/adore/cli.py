@@ -1,0 +1,222 @@
+"""``adore <verb>``: every verb fills a config and calls the stage; nothing is computed here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from adore import __version__
+from adore.errors import AdoreError, check
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="adore",
+    help="A search-relevance model for any shop: judge, align, synthesise, distil, serve, prove.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
+Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
+Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]
+Data = Annotated[str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")]
+Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jsonl).")]
+
+STAGES = [
+    "prepare",
+    "evidence",
+    "judge",
+    "feedback",
+    "align",
+    "judge-again",
+    "synthesise",
+    "judge-candidates",
+    "verify",
+    "distil",
+    "gate",
+    "release",
+    "experiment",
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Set nothing up: verbs load what they need."""
+
+
+@app.command("run")
+def run_loop(
+    data: Data = "demo",
+    out: Annotated[str, typer.Option(help="Run folder; default: continue the newest like run, or runs/<time>.")] = "",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+) -> None:
+    """Run the whole loop on this machine (the KFP pipeline, no cluster)."""
+    from adore import loop
+
+    place = out or loop.choose_out(data, profile, seed)
+    typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
+    loop.run_local(data, place, profile=profile, seed=seed)
+    from adore.artifacts import local_copy
+    from adore.evaluation.report import summary_table
+
+    typer.echo(summary_table(local_copy(place)))
+    typer.echo(f"\npage: {place}/index.html")
+    typer.echo(f"try it: make serve RUN={place}")
+
+
+@app.command("demo-data")
+def demo_data(
+    output: Annotated[str, typer.Option(help="Folder or place to write.")], profile: Profile = "laptop", seed: Seed = 0
+) -> None:
+    """Make the demo shop: catalogue, queries, judgements and events with known truth."""
+    from adore.stages import call
+
+    call("demo-data", {}, output, profile=profile, seed=seed)
+
+
+def _step(name: str, run: str, *, data: str, profile: str, seed: int) -> None:
+    from adore import stages
+    from adore.artifacts import join
+
+    inputs = stages.inputs_of(name, run, data=data, profile=profile)
+    if not stages.STEPS[name].sharded:
+        stages.call(name, inputs, join(run, name), profile=profile, seed=seed)
+        return
+    count = stages.shards(profile)
+    for shard in range(count):
+        stages.call(name, inputs, join(run, name, str(shard)), profile=profile, seed=seed, shard=shard, shards=count)
+
+
+def _stage_verb(name: str) -> Callable[..., None]:
+    def verb(run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0) -> None:
+        _step(name, run, data=data, profile=profile, seed=seed)
+
+    verb.__doc__ = f"Run the step {name} of a run, unless its output is there and still right."
+    return verb
+
+
+for _name in STAGES:
+    app.command(_name)(_stage_verb(_name))
+
+
+@app.command("score")
+def score(
+    student: Annotated[str, typer.Option(help="Student folder or place.")] = "",
+    items: Annotated[str, typer.Option(help="Items file.")] = "",
+    queries: Annotated[str, typer.Option(help="Queries file.")] = "",
+    pairs: Annotated[str, typer.Option(help="File with query_id and item_id.")] = "",
+    output: Output = "",
+    run: Run = "",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+) -> None:
+    """Score pairs of files with a student, or (with --run) run the step of a run."""
+    if run:
+        _step("score", run, data="demo", profile=profile, seed=seed)
+        return
+    for name, value in {
+        "student": student,
+        "items": items,
+        "queries": queries,
+        "pairs": pairs,
+        "output": output,
+    }.items():
+        check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
+    from adore import artifacts
+    from adore.data.tables import read_file, write_file
+    from adore.student.score import score_pairs
+
+    frames = [read_file(place) for place in (items, queries, pairs)]
+    write_file(score_pairs(artifacts.local_copy(student), *frames), output)
+
+
+@app.command("evaluate")
+def evaluate(
+    scores: Annotated[str, typer.Option(help="File with query_id, item_id, score, grade.")] = "",
+    judgements: Annotated[str, typer.Option(help="File with query_id, item_id and label or grade.")] = "",
+    run: Run = "",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+) -> None:
+    """Measure a scores file against human judgements, or (with --run) run the step of a run."""
+    if run:
+        _step("evaluate", run, data="demo", profile=profile, seed=seed)
+        return
+    check(bool(scores), "--scores", scores, must="given", fix="add --scores FILE (or --run DIR)")
+    check(bool(judgements), "--judgements", judgements, must="given", fix="add --judgements FILE")
+    from adore.data.tables import read_file, read_judgements
+    from adore.evaluation.evaluate import evaluate_scores
+
+    for row in evaluate_scores(read_file(scores), read_judgements(judgements)).iter_rows(named=True):
+        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}")
+
+
+@app.command("explain")
+def explain(
+    run: Run,
+    query: Annotated[str, typer.Option(help="Query text.")],
+    item: Annotated[str, typer.Option(help="Item id.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say why an item stands where it stands: from the served score back to evidence, rule, judgement, source."""
+    from adore.explain import explain_pair, render
+
+    answer = explain_pair(run, query, item)
+    import json
+
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False) if json_ else render(answer))
+
+
+@app.command("serve")
+def serve(run: Run, port: Annotated[int, typer.Option(help="Router port.")] = 8080) -> None:
+    """Serve a run's variants with the router and its page, until Ctrl-C."""
+    from adore.artifacts import join, local_copy
+    from adore.release.serve import serve as keep_up
+
+    keep_up(local_copy(join(run, "release")), port=port)
+
+
+@app.command("doctor")
+def doctor() -> None:
+    """Say what is installed, reachable and missing, and how to fix it."""
+    from adore.doctor import examine
+
+    bad = 0
+    for finding in examine():
+        typer.echo(
+            f"{'ok  ' if finding.ok else 'MISS' if finding.needed else 'opt '}  {finding.name:<22} {finding.text}"
+        )
+        bad += finding.needed and not finding.ok
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command("compile")
+def compile_pipelines(output: Annotated[str, typer.Option(help="Folder for the IR YAML.")] = "build") -> None:
+    """Compile every pipeline to KFP's IR YAML."""
+    from adore.loop import compile_all
+
+    for path in compile_all(output):
+        typer.echo(path)
+
+
+def main(*args: Any) -> None:
+    """Run the command line; errors of ours are one line, exit status 1."""
+    try:
+        app(*args)
+    except AdoreError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)

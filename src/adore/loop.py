@@ -1,0 +1,153 @@
+"""One round of the loop on this machine: the KFP pipeline under ``kfp.local``."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adore import artifacts, stages
+from adore.errors import AdoreError, MissingError, NotInstalledError
+from adore.progress import MARK
+
+__all__ = ["choose_out", "compile_all", "finish", "load_pipeline", "run_local"]
+
+RUN = "run.json"
+
+
+def load_pipeline(name: str = "adore") -> Any:
+    """The pipeline ``pipelines/<name>.py`` of the source checkout.
+
+    Raises:
+        NotInstalledError: there is no checkout, or KFP is not installed.
+    """
+    root = Path(__file__).parents[2]
+    if not (root / "pipelines" / f"{name}.py").is_file():
+        raise NotInstalledError(f"pipelines == {str(root / 'pipelines')!r}, must exist; run from a source checkout")
+    sys.path.insert(0, str(root))
+    try:
+        return getattr(importlib.import_module(f"pipelines.{name}"), name)
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(
+            f"module == {error.name!r}, must be installed; pip install 'adore-relevance[kubeflow]'"
+        ) from error
+    finally:
+        sys.path.remove(str(root))
+
+
+def compile_all(output: str) -> list[str]:
+    """Compile every pipeline of the checkout to ``output/<name>.yaml``; returns the paths."""
+    from kfp import compiler
+
+    Path(output).mkdir(parents=True, exist_ok=True)
+    paths = []
+    for source in sorted((Path(__file__).parents[2] / "pipelines").glob("[a-z]*.py")):
+        paths.append(str(Path(output) / f"{source.stem}.yaml"))
+        compiler.Compiler().compile(load_pipeline(source.stem), paths[-1])
+    return paths
+
+
+def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
+    """The newest run of the same arguments under ``root``, to be continued, or else ``root/<time>``."""
+    asked = {"data": data, "profile": profile, "seed": seed}
+    for path in sorted(root.glob(f"*/{RUN}"), reverse=True):
+        if asked.items() <= json.loads(path.read_text("utf-8")).items():
+            return str(path.parent)
+    return str(root / datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
+
+
+class _Console(io.TextIOBase):
+    """Everything to the log file; only ADORE's own lines to the terminal."""
+
+    def __init__(self, log: io.TextIOBase) -> None:
+        self._log, self._line = log, ""
+
+    def write(self, text: str) -> int:
+        self._log.write(text)
+        self._log.flush()
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            if MARK in line:
+                print(line.split(MARK, 1)[1], file=sys.stderr, flush=True)
+        return len(text)
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    home = Path(".kfp" if artifacts.is_remote(run) else artifacts.join(run, ".kfp")).absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(_Console(log)):
+        from kfp import local
+
+        pipeline = load_pipeline()
+        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(home))
+        try:
+            pipeline(**arguments)
+        except RuntimeError as error:  # kfp.local's only word for a failed task
+            raise AdoreError(f"a step failed (its reason stands above); the whole log: {home / 'log.txt'}") from error
+
+
+def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
+    """Run the whole pipeline; steps whose output is there and still right are kept.
+
+    Args:
+        data: the user's input folder, or ``demo``.
+        run: the place to write to.
+
+    Raises:
+        AdoreError: a step failed; its own error was printed.
+    """
+    stages.check_profile(profile)
+    if data != "demo" and not artifacts.is_remote(data):
+        if not Path(data).is_dir():
+            raise MissingError(
+                f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo"
+            )
+        data = str(Path(data).absolute())
+    run = run if artifacts.is_remote(run) else str(Path(run).absolute())
+    count = stages.shards(profile)
+    begun = {"data": data, "profile": profile, "seed": seed, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    if not artifacts.is_remote(run):
+        Path(run).mkdir(parents=True, exist_ok=True)
+    artifacts.put_json({**begun, "status": "running"}, artifacts.join(run, RUN))
+    shard_ids = list(range(count))
+    _run_pipeline(
+        run, {"run": run, "data": data, "profile": profile, "seed": seed, "shard_ids": shard_ids, "shards": count}
+    )
+
+
+def finish(run: str, state: str, message: str = "") -> str:
+    """Write ``run.json`` and the page of a run; returns the page's place.
+
+    Args:
+        state: KFP's final state, ``SUCCEEDED`` or ``FAILED``.
+        message: KFP's error message.
+    """
+    from adore.evaluation.report import write_report
+
+    local = artifacts.local_copy(run)
+    steps = {
+        f"{step.name}/{path.parent.name}" if step.sharded else step.name: path
+        for step in stages.STEPS.values()
+        for path in sorted(local.glob(f"{step.name}/*/manifest.json" if step.sharded else f"{step.name}/manifest.json"))
+    }
+    seconds = {name: json.loads(path.read_text("utf-8"))["seconds"] for name, path in steps.items()}
+    begun = json.loads((local / RUN).read_text("utf-8")) if (local / RUN).is_file() else {}
+    wall = time.time() - datetime.fromisoformat(begun["started"]).timestamp() if begun else 0.0
+    done = {"status": state.lower(), "error": message, "seconds": round(wall, 1), "steps": seconds}
+    artifacts.write_json({**begun, **done}, local / RUN)
+    page = write_report(local)
+    for path in (local / RUN, page):
+        artifacts.put_file(path, artifacts.join(run, path.name))
+    return artifacts.join(run, page.name)

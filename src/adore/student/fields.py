@@ -1,0 +1,49 @@
+"""The text of a query and of an item as the student reads it: typed fields, most telling first."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from adore.types import Item
+
+__all__ = ["full_text", "query_text", "title_text", "typed_text"]
+
+_SKIP = frozenset({"rating", "rating_count", "price", "price_usd", "url", "image"})
+"""Fields that say nothing of relevance."""
+
+
+def _clean(text: str, limit: int) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text[: 4 * limit]).split())[:limit]
+
+
+def query_text(query: str) -> str:
+    """The query, NFKC, whitespace collapsed, at most 300 characters."""
+    return _clean(query, 300)
+
+
+def title_text(item: Item) -> str:
+    """The title alone, at most 300 characters."""
+    return _clean(item.title, 300)
+
+
+def _leaf(category: str) -> str:
+    return " > ".join(part.strip() for part in category.split(">")[-2:])
+
+
+def typed_text(item: Item) -> str:
+    """Title, brand, category leaf, the shop's own attributes, bullet points; at most 600 characters.
+
+    Example:
+        >>> typed_text(Item("1", "Steel mug", brand="Acme", category="Home > Mugs", attributes={"colour": "red"}))
+        'Steel mug | brand: Acme | category: Home > Mugs | colour: red'
+    """
+    fields = [("brand", item.brand), ("category", _leaf(item.category))]
+    fields += [(k, v) for k, v in sorted(item.attributes.items()) if k not in _SKIP and isinstance(v, str | int)]
+    typed = [f"{name}: {_clean(str(value), 80)}" for name, value in fields if value]
+    return " | ".join([title_text(item), *typed, _clean(" ".join(item.bullet_points), 300)]).rstrip(" |")[:600]
+
+
+def full_text(item: Item) -> str:
+    """Every word that BM25 may match: title, brand, category, bullet points, else the description; cut."""
+    body = " ".join(item.bullet_points) or item.description
+    return f"{title_text(item)} {item.brand[:100]} {item.category[:200]} {_clean(body, 2000)}"

@@ -1,0 +1,148 @@
+"""The exported networks under ONNX Runtime: no torch at serving time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adore.errors import MissingError
+from adore.types import ATTRIBUTES
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+__all__ = ["OnnxCross", "OnnxEncoder", "batches", "cross_columns", "encode", "pad", "softmax"]
+
+_BATCH = 32
+_CACHED = 50_000
+_LEVEL = np.array([1.0 / level for level in ATTRIBUTES.values()])
+
+
+def _session(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    if not path.is_file():
+        raise MissingError(f"model == {str(path)!r}, must be an ONNX file; run the distil stage again")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[Any], max_tokens: int) -> list[Encoding]:
+    """Token ids, longest part cut first; ``texts`` are strings or (query, item) tuples."""
+    tokenizer.enable_truncation(max_length=max_tokens, strategy="longest_first")
+    return list(tokenizer.encode_batch(list(texts)))
+
+
+def batches(encodings: Sequence[Encoding], size: int = _BATCH) -> list[list[int]]:
+    """Row numbers in batches of like length, so that little is padding."""
+    order = sorted(range(len(encodings)), key=lambda i: (len(encodings[i].ids), i))
+    return [order[i : i + size] for i in range(0, len(order), size)]
+
+
+def pad(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids, mask and segments, (rows, longest), int64."""
+    longest = max(len(e.ids) for e in encodings)
+    ids, mask, types = np.zeros((3, len(encodings), longest), dtype=np.int64)
+    for row, one in enumerate(encodings):
+        n = len(one.ids)
+        ids[row, :n], mask[row, :n], types[row, :n] = one.ids, 1, one.type_ids
+    return ids, mask, types
+
+
+def cross_columns(grades: np.ndarray, attributes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """What the last head sees of the cross-encoder.
+
+    Args:
+        grades: (pairs, 4) logits.
+        attributes: (pairs, attributes, 3) logits.
+        asked: (pairs, attributes) bool.
+
+    Returns:
+        (pairs, 3): log-odds of EXACT; expected grade; P(conflict) over the asked attributes, weighted by 1/level.
+    """
+    if not len(grades):
+        return np.zeros((0, 3))
+    top = grades.max(axis=1, keepdims=True)
+    p = np.exp(grades - top)
+    odds = (grades[:, 3] - top[:, 0]) - np.log(p[:, :3].sum(axis=1))
+    p /= p.sum(axis=1, keepdims=True)
+    conflict = softmax(attributes)[:, :, 1]
+    weight = asked * _LEVEL[None, :]
+    share = (conflict * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-9)
+    return np.column_stack([odds, p @ np.arange(4.0), share])
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis."""
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+class OnnxEncoder:
+    """Texts to unit vectors, remembered by text.
+
+    Args:
+        folder: has ``encoder.onnx`` and ``tokenizer.json``.
+        max_tokens: longer texts are cut.
+        threads: CPU threads.
+    """
+
+    def __init__(self, folder: Path, *, max_tokens: int = 64, threads: int = 2) -> None:
+        from adore.student.backbone import load_tokenizer
+
+        self.session = _session(folder / "encoder.onnx", threads)
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+        self.max_tokens = max_tokens
+        self._cache: dict[str, np.ndarray] = {}
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """(texts, d), float32, unit length."""
+        if not texts:
+            return np.zeros((0, int(self.session.get_outputs()[0].shape[-1])), dtype=np.float32)
+        if len(self._cache) + len(texts) > _CACHED:
+            self._cache.clear()
+        new = [t for t in dict.fromkeys(texts) if t not in self._cache]
+        encodings = encode(self.tokenizer, new, self.max_tokens)
+        for rows in batches(encodings):
+            ids, mask, _ = pad([encodings[i] for i in rows])
+            found = self.session.run(None, {"ids": ids, "mask": mask})[0]
+            self._cache.update((new[i], vector) for i, vector in zip(rows, found, strict=True))
+        return np.stack([self._cache[t] for t in texts])
+
+    def cosines(self, query: str, texts: Sequence[str]) -> np.ndarray:
+        """(texts,): cosine of the query with each text."""
+        if not texts:
+            return np.zeros(0)
+        return np.asarray(self.vectors(texts) @ self.vectors([query])[0], dtype=np.float64)
+
+
+class OnnxCross:
+    """Query and item text to grade and state logits.
+
+    Args:
+        folder: has ``cross.onnx`` and ``tokenizer.json``.
+        max_tokens: longer pairs are cut, the longer part first.
+        threads: CPU threads.
+    """
+
+    def __init__(self, folder: Path, *, max_tokens: int = 64, threads: int = 2) -> None:
+        from adore.student.backbone import load_tokenizer
+
+        self.session = _session(folder / "cross.onnx", threads)
+        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
+        self.max_tokens = max_tokens
+
+    def logits(self, pairs: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
+        """(pairs, 4) grade logits and (pairs, attributes, 3) state logits."""
+        grades = np.zeros((len(pairs), 4), dtype=np.float32)
+        states = np.zeros((len(pairs), len(ATTRIBUTES), 3), dtype=np.float32)
+        encodings = encode(self.tokenizer, pairs, self.max_tokens) if pairs else []
+        for rows in batches(encodings):
+            ids, mask, types = pad([encodings[i] for i in rows])
+            grades[rows], states[rows] = self.session.run(None, {"ids": ids, "mask": mask, "types": types})
+        return grades, states

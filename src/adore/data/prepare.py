@@ -32,7 +32,7 @@ class Config(StageConfig):
     """Largest share of bad rows of a table; more stops the run."""
     max_text: int = 100_000
     """Longest title, in characters; longer ones go to quarantine."""
-    dev_share: float = 0.15
+    dev_share: float = 0.2
     test_share: float = 0.25
     """Share of queries for test where the data has no split of its own."""
 

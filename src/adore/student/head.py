@@ -14,7 +14,7 @@ __all__ = ["Head", "HeadPlan", "fit_head"]
 
 @dataclass(frozen=True, slots=True)
 class HeadPlan:
-    """How the trees are grown; the defaults were chosen by cross-validation over ESCI's train queries."""
+    """How the trees are grown."""
 
     trees: int = 150
     depth: int = 3

@@ -1,0 +1,42 @@
+"""One prompt code for SFT, KTO and judging: the evidence trace, and the answer that a teacher gives to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from adore.types import ATTRIBUTES, Evidence, Grade
+
+__all__ = ["ANSWER_PREFIX", "answer", "trace"]
+
+ANSWER_PREFIX = '{"grade":"'
+"""What every answer begins with; the next token is the grade's letter."""
+
+
+def _line(name: str, evidence: Sequence[Evidence]) -> str:
+    if name == "feature":
+        matched = sum(e.state == "match" for e in evidence)
+        return f"feature match {min(matched, 9)} unknown {min(len(evidence) - matched, 9)}"
+    states = []
+    for e in evidence:
+        kind = " accessory" if e.found.startswith("accessory") else ""
+        where = f" {e.where.split('.')[0]}" if e.state != "unknown" else ""
+        states.append(f"{e.state}{kind}{where}")
+    return f"{name} {' '.join(sorted(states))}"
+
+
+def trace(evidence: Sequence[Evidence]) -> str:
+    """The evidence of one pair as a short text; the tiny teacher's prompt.
+
+    Example:
+        >>> trace([Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")])
+        'pair\\nbrand conflict title\\nanswer '
+    """
+    lines = [_line(name, asked) for name in ATTRIBUTES if (asked := [e for e in evidence if e.attribute == name])]
+    return "\n".join(["pair", *lines, "answer "])
+
+
+def answer(grade: Grade, evidence: Sequence[Evidence]) -> str:
+    """The rationale that a teacher is trained to give: grade, and the attributes that speak against the pair."""
+    against = sorted({e.attribute for e in evidence if e.state == "conflict"}) if grade < Grade.EXACT else []
+    return json.dumps({"grade": grade.letter, "against": against}, separators=(",", ":"))

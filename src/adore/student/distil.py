@@ -1,0 +1,158 @@
+"""Stage ``distil``: human, teacher and synthetic judgements into a small student folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from adore.artifacts import read_table, write_json
+from adore.config import StageConfig
+from adore.types import item_from_row
+
+if TYPE_CHECKING:
+    from adore.student.training import PairList
+    from adore.types import Evidence
+
+__all__ = ["Config", "run"]
+
+
+class Config(StageConfig):
+    """Backbone, budget and trust."""
+
+    backbone: str = "minilm"
+    epochs: int = Field(2, ge=1)
+    learning_rate: float = 1e-4
+    max_tokens: int = 64
+    patience: int = 1
+    folds: int = 2
+    """Cross-encoders for out-of-fold scores that the head learns from."""
+    max_pairs: int = 6000
+    teacher_weight: float = 0.3
+    synthetic_weight: float = 0.3
+    trees: int = 150
+
+
+Learnt = list[tuple["PairList", "list[tuple[Evidence, ...]]"]]
+
+
+def _cross_columns(
+    train: list[PairList], dev: list[PairList], *, config: Config, output: Path
+) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Train the cross-encoder that is served, and fold models for out-of-fold columns of the train lists."""
+    from adore.student.backbone import load_backbone, load_tokenizer
+    from adore.student.export import export_cross
+    from adore.student.onnx_models import cross_columns
+    from adore.student.training import Plan, predict, train_cross
+
+    backbone, tokenizer = load_backbone(config.backbone, seed=config.seed), load_tokenizer()
+    plan = Plan(config.epochs, config.learning_rate, config.max_tokens, config.patience, config.seed)
+    model, curve = train_cross(backbone, tokenizer, train=train, dev=dev, plan=plan)
+    export_cross(model, output)
+    columns: dict[str, np.ndarray] = {}
+    fold_of = np.random.default_rng(config.seed).permutation(len(train)) % min(config.folds, len(train))
+    fixed = Plan(max(1, curve.kept), config.learning_rate, config.max_tokens, config.patience, config.seed)
+    for fold in range(min(config.folds, len(train))):
+        rest = [one for one, f in zip(train, fold_of, strict=True) if f != fold]
+        held = [one for one, f in zip(train, fold_of, strict=True) if f == fold]
+        if rest:
+            model, _ = train_cross(backbone, tokenizer, train=rest, dev=[], plan=fixed)
+        for one, (grades, states) in zip(held, predict(model, tokenizer, held, config.max_tokens), strict=True):
+            columns[one.list_id] = cross_columns(grades, states, one.states >= 0)
+    return [columns[one.list_id] for one in train], {"losses": curve.losses, "dev": curve.dev, "kept": curve.kept}
+
+
+def _matrix(
+    one: PairList, evidence: list[tuple[Evidence, ...]], cross: np.ndarray, tools: tuple[Any, Any]
+) -> np.ndarray:
+    """Features of a list; synthetic pairs are standardised by the real pairs of their list."""
+    from adore.student.features import with_z
+    from adore.student.rankers import cosines
+
+    features, encoder = tools
+    raw = np.zeros((len(one.items), 0))
+    for query in dict.fromkeys(one.queries):
+        at = [i for i, q in enumerate(one.queries) if q == query]
+        items = [one.items[i] for i in at]
+        part = features.raw(
+            query, items, [evidence[i] for i in at], cosines=cosines(encoder, query, items), cross=cross[at]
+        )
+        raw = raw if raw.shape[1] else np.zeros((len(one.items), part.shape[1]))
+        raw[at] = part
+    return with_z(raw, raw[one.real])
+
+
+def _card(config: Config, learnt: Learnt, answers: list[Path], rulebook: str, curve: dict[str, Any]) -> dict[str, Any]:
+    pairs = [(one, i) for one, _ in learnt for i in range(len(one.items))]
+    human = sum(float(one.weights[i]) == 1.0 for one, i in pairs)
+    synthetic = sum(not one.real[i] for one, i in pairs)
+    judges = sorted({str(j) for a in answers for j in read_table(a, "answers")["judge"].unique()})
+    return {
+        "kind": "student",
+        "name": "student",
+        "backbone": config.backbone,
+        "max_tokens": config.max_tokens,
+        "rulebook": rulebook,
+        "teacher": judges,
+        "data": {
+            "lists": len(learnt),
+            "human": human,
+            "teacher": len(pairs) - human - synthetic,
+            "synthetic": synthetic,
+        },
+        "training": curve,
+        "limits": "English lexicons; judged lists of up to some 80 items; see docs/benchmarks.md for measures.",
+    }
+
+
+def _write_card(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    lines = [f"# {card['name']} {card['version']}", ""]
+    lines += [f"- **{key}**: {json.dumps(value, ensure_ascii=False)}" for key, value in card.items()]
+    (folder / "card.md").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def run(
+    config: Config, prepared: Path, evidence: Path, answers: list[Path], synthetic: Path, output: Path
+) -> dict[str, float]:
+    """Train cross-encoder and head, export, seal; the folder is what ``adore score`` and the server load."""
+    import torch
+
+    from adore.student.export import export_encoder, seal
+    from adore.student.features import ListFeatures
+    from adore.student.head import HeadPlan, fit_head
+    from adore.student.lists import Sources, learn_from
+    from adore.student.onnx_models import OnnxEncoder
+    from adore.student.rankers import copy_rulebook
+    from adore.student.text_index import TextIndex
+
+    torch.set_num_threads(config.threads)
+    weights = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
+    sources = Sources(prepared, evidence, answers, synthetic)
+    learnt, dev = learn_from(sources, **weights, max_pairs=config.max_pairs, seed=config.seed)
+    lists = [one for one, _ in learnt]
+    cross, curve = _cross_columns(lists, dev, config=config, output=output)
+    rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
+    index = TextIndex.build(item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True))
+    (output / "text_index.json").write_text(index.to_json(), "utf-8")
+    shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
+    export_encoder(config.backbone, output)
+    tools = ListFeatures(index, rulebook), OnnxEncoder(output, threads=config.threads)
+    matrix = np.vstack([_matrix(one, e, c, tools) for (one, e), c in zip(learnt, cross, strict=True)])
+    targets = np.vstack([one.targets for one in lists])
+    trust = np.concatenate([one.weights for one in lists])
+    head = fit_head(matrix, targets, trust, HeadPlan(trees=config.trees, seed=config.seed))
+    head.save(output / "head.safetensors")
+    seal(output, _card(config, learnt, answers, rulebook.version, curve))
+    _write_card(output)
+    write_json(curve, output / "curve.json")
+    return {
+        "pairs": float(len(trust)),
+        "lists": float(len(lists)),
+        "dev_lists": float(len(dev)),
+        "kept": float(curve["kept"]),
+    }

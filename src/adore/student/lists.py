@@ -1,0 +1,98 @@
+"""What the student learns from: one list a train query, of human, teacher and synthetic pairs."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from adore.artifacts import read_table
+from adore.student.features import states_of
+from adore.student.training import PairList
+from adore.types import Evidence, Item, item_from_row
+
+__all__ = ["Sources", "learn_from"]
+
+KEYS = ["query_id", "item_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Folders of the stages that feed the student."""
+
+    prepared: Path
+    evidence: Path
+    answers: list[Path]
+    synthetic: Path
+
+
+def _rows(sources: Sources) -> pl.DataFrame:
+    """Every real pair of train and dev queries with evidence, the teacher's answer and, where judged, the human grade."""
+    human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
+    answers = pl.concat([read_table(a, "answers").select(*KEYS, "probabilities") for a in sources.answers])
+    queries = read_table(sources.prepared, "queries")
+    pairs = read_table(sources.evidence, "pairs").join(answers, on=KEYS).join(queries, on="query_id")
+    return pairs.join(human, on=KEYS, how="left").filter(pl.col("split") != "test").sort(KEYS)
+
+
+def _one_hot(grade: int) -> np.ndarray:
+    return np.eye(4)[grade]
+
+
+def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float) -> tuple[Any, ...]:
+    judged = row["human"] is not None
+    target = _one_hot(row["human"]) if judged else np.array(row["probabilities"])
+    evidence = Evidence.many_from_json(row["evidence"])
+    return row["query"], items[row["item_id"]], target, 1.0 if judged else teacher_weight, evidence, True
+
+
+def _synthetic(row: dict[str, Any], weight: float) -> tuple[Any, ...]:
+    item = item_from_row(json.loads(row["item"]))
+    evidence = Evidence.many_from_json(row["evidence"])
+    return row["query"], item, _one_hot(row["intended_grade"]), weight, evidence, False
+
+
+def _list(query_id: str, pairs: list[tuple[Any, ...]]) -> tuple[PairList, list[tuple[Evidence, ...]]]:
+    queries, items, targets, weights, evidence, real = zip(*pairs, strict=True)
+    states = np.array([states_of(e) for e in evidence])
+    made = PairList(
+        query_id, list(queries), list(items), np.array(targets), np.array(weights), states, np.array(real, dtype=bool)
+    )
+    return made, list(evidence)
+
+
+def learn_from(
+    sources: Sources, *, teacher_weight: float, synthetic_weight: float, max_pairs: int, seed: int
+) -> tuple[list[tuple[PairList, list[tuple[Evidence, ...]]]], list[PairList]]:
+    """Train lists with their evidence, and dev lists of human judgements only.
+
+    Args:
+        teacher_weight: trust in a pair that only the teacher judged.
+        synthetic_weight: trust in a verified synthetic pair.
+        max_pairs: cap over all train lists; unjudged lists go first.
+    """
+    items = {r["item_id"]: item_from_row(r) for r in read_table(sources.prepared, "items").iter_rows(named=True)}
+    train: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    dev: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in _rows(sources).iter_rows(named=True):
+        if row["split"] == "train":
+            train[row["query_id"]].append(_real(row, items, teacher_weight))
+        elif row["human"] is not None:
+            dev[row["query_id"]].append(_real(row, items, teacher_weight))
+    for row in read_table(sources.synthetic, "synthetic").sort("synthetic_id").iter_rows(named=True):
+        if row["source_query_id"] in train:
+            train[row["source_query_id"]].append(_synthetic(row, synthetic_weight))
+    order = np.random.default_rng(seed).permutation(sorted(train))
+    judged_first = sorted(order, key=lambda q: -max(p[3] for p in train[q]))
+    kept, total = [], 0
+    for query_id in judged_first:
+        if total and total + len(train[query_id]) > max_pairs:
+            continue
+        kept.append(str(query_id))
+        total += len(train[query_id])
+    return [_list(q, train[q]) for q in sorted(kept)], [_list(q, dev[q])[0] for q in sorted(dev)]

@@ -1,0 +1,190 @@
+"""Everything that orders a list: the student and the baselines, loaded from a folder, with no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from adore.attributes.compare import compare
+from adore.attributes.lexicon import Lexicon
+from adore.attributes.reader import Reader
+from adore.errors import MissingError, check
+from adore.rulebook import RuleBook
+from adore.student.export import export_encoder, seal
+from adore.student.features import ListFeatures, standardise, states_of, with_z
+from adore.student.fields import query_text, title_text, typed_text
+from adore.student.head import Head
+from adore.student.onnx_models import OnnxCross, OnnxEncoder, cross_columns, softmax
+from adore.student.text_index import TextIndex
+from adore.types import ATTRIBUTES, GAINS, Evidence, Grade, Item, Reading, Score
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "ItemReader",
+    "Ranker",
+    "Student",
+    "copy_rulebook",
+    "cosines",
+    "load_ranker",
+    "save_baseline",
+]
+
+BASELINES = ("random", "bm25", "bi-encoder", "hybrid")
+_CACHED = 50_000
+_GAINS = np.array([GAINS[g] for g in Grade])
+_STATES = ("match", "conflict", "unknown")
+
+
+class Ranker(Protocol):
+    """Gives every item of a list a score; ``version`` names the very bytes that did it."""
+
+    name: str
+    version: str
+
+    def rank(self, query: str, items: Sequence[Item]) -> list[Score]:
+        """One :class:`Score` an item, in the items' order."""
+        ...
+
+
+class ItemReader:
+    """Evidence for a list; an item's reading is remembered by its content."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._reader = Reader(lexicon)
+        self._items: dict[tuple[Any, ...], Reading] = {}
+
+    def evidence(self, query: str, items: Sequence[Item]) -> list[tuple[Evidence, ...]]:
+        """What the query asks against what each item says."""
+        asked = self._reader.read_query(query)
+        return [compare(asked, self._item(item)) for item in items]
+
+    def _item(self, item: Item) -> Reading:
+        texts = (item.item_id, item.title, item.brand, item.category, item.description, item.bullet_points)
+        key = (*texts, str(item.attributes))
+        if key not in self._items:
+            if len(self._items) >= _CACHED:
+                self._items.clear()
+            self._items[key] = self._reader.read_item(item)
+        return self._items[key]
+
+
+class Student:
+    """Cross-encoder, list features and a small head; see ``card.json`` for how it was made."""
+
+    def __init__(self, folder: Path, *, threads: int = 2) -> None:
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+        self.name, self.version = card["name"], card["version"]
+        self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")))
+        index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
+        self.features = ListFeatures(index, RuleBook.load(str(folder / "rulebook.yaml")))
+        self.encoder = OnnxEncoder(folder, threads=threads)
+        self.cross = OnnxCross(folder, max_tokens=card["max_tokens"], threads=threads)
+        self.head = Head.load(folder / "head.safetensors")
+
+    def rank(self, query: str, items: Sequence[Item]) -> list[Score]:
+        """See :class:`Ranker`; ``attributes`` holds P(match, conflict, unknown) of each asked attribute."""
+        if not items:
+            return []
+        evidence = self.reader.evidence(query, items)
+        states = np.array([states_of(e) for e in evidence])
+        grades, logits = self.cross.logits([(query_text(query), typed_text(i)) for i in items])
+        columns = cross_columns(grades, logits, states >= 0)
+        raw = self.features.raw(query, items, evidence, cosines=cosines(self.encoder, query, items), cross=columns)
+        p = self.head.probabilities(with_z(raw))
+        scores, heads = p @ _GAINS, softmax(logits)
+        return [self._score(item, scores[i], p[i], (states[i], heads[i])) for i, item in enumerate(items)]
+
+    def _score(self, item: Item, score: float, p: np.ndarray, heads: tuple[np.ndarray, np.ndarray]) -> Score:
+        asked, states = heads
+        attributes = {
+            name: {s: round(float(states[a, k]), 4) for k, s in enumerate(_STATES)}
+            for a, name in enumerate(ATTRIBUTES)
+            if asked[a] >= 0
+        }
+        four = (float(p[0]), float(p[1]), float(p[2]), float(p[3]))
+        return Score(item.item_id, float(score), Grade(int(p.argmax())), four, attributes)
+
+
+def cosines(encoder: OnnxEncoder, query: str, items: Sequence[Item]) -> np.ndarray:
+    """(items, 2): cosine of the query with each title and each typed text."""
+    text = query_text(query)
+    columns = [encoder.cosines(text, [kind(i) for i in items]) for kind in (title_text, typed_text)]
+    return np.column_stack(columns)
+
+
+class Baseline:
+    """Random, BM25, bi-encoder, or the sum of the last two's z-scores. Claims no grade: its probabilities are even."""
+
+    def __init__(self, folder: Path, *, threads: int = 2) -> None:
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+        self.kind, self.name, self.version = card["kind"], card["name"], card["version"]
+        if self.kind in ("bm25", "hybrid"):
+            self.index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
+        if self.kind in ("bi-encoder", "hybrid"):
+            self.encoder = OnnxEncoder(folder, threads=threads)
+
+    def rank(self, query: str, items: Sequence[Item]) -> list[Score]:
+        """See :class:`Ranker`."""
+        scores = self._scores(query, items) if items else np.zeros(0)
+        even = (0.25, 0.25, 0.25, 0.25)
+        return [Score(i.item_id, float(s), Grade.EXACT, even) for i, s in zip(items, scores, strict=True)]
+
+    def _scores(self, query: str, items: Sequence[Item]) -> np.ndarray:
+        if self.kind == "random":
+            digests = [hashlib.sha256(f"{query}|{i.item_id}".encode()).digest() for i in items]
+            return np.array([int.from_bytes(d[:8], "big") / 2**64 for d in digests])
+        if self.kind == "bm25":
+            return self.index.scores(query, items, full=True)[0]
+        if self.kind == "bi-encoder":
+            return self.encoder.cosines(query_text(query), [title_text(i) for i in items])
+        words = [self.index.scores(query, items, full=full)[0] for full in (False, True)]
+        columns = np.column_stack([*words, cosines(self.encoder, query, items)])
+        return np.asarray(standardise(columns).sum(axis=1))
+
+
+def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, backbone: str = "minilm") -> None:
+    """Write a baseline's folder.
+
+    Args:
+        kind: one of :data:`BASELINES`.
+        items: the catalogue, for BM25's word statistics.
+        folder: an existing, empty folder.
+        backbone: the bi-encoder's.
+    """
+    check(kind in BASELINES, "baseline", kind, must=f"one of {BASELINES}", fix="use one of them")
+    if kind in ("bm25", "hybrid"):
+        (folder / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
+    if kind in ("bi-encoder", "hybrid"):
+        export_encoder(backbone, folder)
+    seal(folder, {"kind": kind, "name": kind})
+
+
+def load_ranker(folder: Path, *, threads: int = 2) -> Ranker:
+    """Load whatever ranker lies in a folder.
+
+    Raises:
+        MissingError: there is no ``card.json``.
+        ConfigError: its kind is unknown.
+    """
+    path = folder / "card.json"
+    if not path.is_file():
+        raise MissingError(f"ranker == {str(folder)!r}, must have a card.json; give a student's or variant's folder")
+    kind = json.loads(path.read_text("utf-8")).get("kind")
+    check(kind in ("student", *BASELINES), "kind", kind, must="student or a baseline", fix="make the folder again")
+    return Student(folder, threads=threads) if kind == "student" else Baseline(folder, threads=threads)
+
+
+def copy_rulebook(name: str, folder: Path) -> RuleBook:
+    """Put the rule book's file into a student's folder and load it."""
+    from adore.rulebook import RULEBOOKS
+
+    source = Path(name) if name.endswith((".yaml", ".yml")) else RULEBOOKS / f"{name}.yaml"
+    shutil.copyfile(source, folder / "rulebook.yaml")
+    return RuleBook.load(str(folder / "rulebook.yaml"))

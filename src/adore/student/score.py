@@ -1,0 +1,98 @@
+"""Stage ``score``: the student and the baselines on every judged dev and test query. Never reads labels."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from adore.artifacts import read_table, write_table
+from adore.config import StageConfig
+from adore.errors import DataError, check
+from adore.progress import progress
+from adore.student.rankers import BASELINES, Ranker, load_ranker, save_baseline
+from adore.types import Item, item_from_row
+
+__all__ = ["Config", "run", "score_pairs"]
+
+
+class Config(StageConfig):
+    """The baselines' encoder."""
+
+    backbone: str = "minilm"
+
+
+def _scored(
+    ranker: Ranker, items: dict[str, Item], queries: dict[str, str], pairs: pl.DataFrame
+) -> list[dict[str, Any]]:
+    rows = []
+    lists = pairs.group_by("query_id", maintain_order=True).agg("item_id")
+    for query_id, ids in progress(lists.iter_rows(), f"lists scored by {ranker.name}", lists.height):
+        for s in ranker.rank(queries[query_id], [items[i] for i in ids]):
+            p = dict(zip(("p_I", "p_C", "p_S", "p_E"), s.probabilities, strict=True))
+            rows.append({"query_id": query_id, "item_id": s.item_id, "score": s.score, "grade": int(s.grade), **p})
+    return rows
+
+
+def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Score pairs with a student (or baseline) folder; the pairs of one query are one list.
+
+    Args:
+        items: as in an input folder.
+        queries: ``query_id, query``.
+        pairs: ``query_id, item_id``; other columns are not looked at.
+
+    Returns:
+        ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order.
+
+    Raises:
+        DataError: a missing column, or a pair of an unknown query or item.
+    """
+    for name, frame, wanted in (
+        ("items", items, {"item_id", "title"}),
+        ("queries", queries, {"query_id", "query"}),
+        ("pairs", pairs, {"query_id", "item_id"}),
+    ):
+        missing = sorted(wanted - set(frame.columns))
+        check(not missing, f"columns of {name}", frame.columns, must=f"with {missing}", fix="add them", error=DataError)
+    wanted_pairs = pairs.select(pl.col("query_id", "item_id").cast(pl.String))
+    texts = {str(q): str(t) for q, t in queries.select("query_id", "query").iter_rows()}
+    catalogue = {str(r["item_id"]): item_from_row(r) for r in items.iter_rows(named=True)}
+    for column, known in (("query_id", set(texts)), ("item_id", set(catalogue))):
+        strange = sorted(set(wanted_pairs[column]) - known)
+        check(
+            not strange,
+            f"{column} of pairs",
+            strange[:3],
+            must="known",
+            fix=f"add to the file: {len(strange)} in all",
+            error=DataError,
+        )
+    rows = _scored(load_ranker(student), catalogue, texts, wanted_pairs.unique(maintain_order=True))
+    columns = ["query_id", "item_id", "score", "grade", "p_E", "p_S", "p_C", "p_I"]
+    return wanted_pairs.join(pl.DataFrame(rows), on=["query_id", "item_id"], how="left", maintain_order="left").select(
+        columns
+    )
+
+
+def run(config: Config, prepared: Path, student: Path, output: Path) -> dict[str, float]:
+    """Write ``scores`` of the student and of every baseline."""
+    items = {r["item_id"]: item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)}
+    queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
+    pairs = read_table(prepared, "judgements").join(queries, on="query_id").select("query_id", "item_id")
+    pairs = pairs.sort("query_id", "item_id")
+    texts = dict(queries.select("query_id", "query").iter_rows())
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as home:
+        folders = {"student": student}
+        for kind in BASELINES:
+            folders[kind] = Path(home) / kind
+            folders[kind].mkdir()
+            save_baseline(kind, list(items.values()), folders[kind], backbone=config.backbone)
+        for name, folder in folders.items():
+            scored = _scored(load_ranker(folder, threads=config.threads), items, texts, pairs)
+            rows += [{"system": name, **r} for r in scored]
+    write_table(sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])), output, "scores")
+    return {"pairs": float(pairs.height), "systems": float(len(folders))}

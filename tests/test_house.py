@@ -15,7 +15,8 @@ SRC = ROOT / "src" / "adore"
 MODULES = sorted(p for p in SRC.rglob("*.py"))
 
 FLOORS: list[set[str]] = [
-    {"errors", "taxonomy"},
+    {"errors"},
+    {"taxonomy"},
     {"types", "config", "progress"},
     {"artifacts", "rulebook", "prompts"},
     {"data", "attributes"},

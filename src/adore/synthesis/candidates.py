@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import heapq
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
-from adore.attributes.lexicon import Lexicon
-from adore.attributes.text import STOP, words
-from adore.attributes.units import size_dimension
+from adore.attributes.lexicon import AUDIENCES, COLOURS, MATERIALS, Lexicon
+from adore.attributes.text import STOP, tokens, words
+from adore.attributes.units import UNITS, size_dimension
 from adore.types import Item, Reading, Value
 
-__all__ = ["Catalogue", "leaf"]
+__all__ = ["Catalogue", "kin", "leaf"]
 
 _ADDED = frozenset(["with", "w", "without"])
+_JOINS = frozenset(["and", "for", "in", "of", "to", "by", "or", "pack", "set", "no", "compatible", *_ADDED])
+_ASKED_COLOURS = frozenset(COLOURS.values()) - {"multi"}
+_WIDTH = re.compile(r"\d\s?[A-Z]$")
 
 
 def leaf(item: Item) -> tuple[str, ...]:
     """The last two steps of an item's category path."""
     return tuple(s.strip().lower() for s in item.category.split(">")[-2:] if s.strip())
+
+
+def kin(item: Item) -> frozenset[str]:
+    """What tells items of one kind: the category steps below the department, without "Women", "Kids", ...
+
+    Two items that share one of them may be substitutes (boots and slippers are both shoes).
+    """
+    return _kinds(item.category)
+
+
+@lru_cache(maxsize=65_536)
+def _kinds(category: str) -> frozenset[str]:
+    steps = [s.strip().lower() for s in category.split(">") if s.strip()]
+    return frozenset(s for s in (steps[1:] or steps) if not set(words(s)) <= set(AUDIENCES))
 
 
 def _stems(reading: Reading, where: str) -> list[str]:
@@ -39,6 +58,8 @@ class Catalogue:
     def __init__(self, items: Mapping[str, Item], readings: Mapping[str, Reading], lexicon: Lexicon) -> None:
         self.items, self.readings, self.lexicon = items, readings, lexicon
         self._brands = set(lexicon.brands)
+        self._near: dict[tuple[frozenset[str], int], list[str]] = {}
+        self._titles: dict[str, frozenset[str]] = {}
 
     @cached_property
     def _postings(self) -> dict[str, list[str]]:
@@ -51,13 +72,25 @@ class Catalogue:
 
     def near(self, stems: Iterable[str], k: int) -> list[str]:
         """The ``k`` items that share the rarest words with ``stems``, best first, ties by id."""
-        scores = Counter[str]()
-        for stem in sorted(set(stems) - STOP):
+        key = (frozenset(stems) - STOP, k)
+        if key not in self._near:
+            self._near[key] = self._search(*key)
+        return self._near[key]
+
+    def title(self, item_id: str) -> frozenset[str]:
+        """The stems of an item's title."""
+        if item_id not in self._titles:
+            self._titles[item_id] = frozenset(_stems(self.readings[item_id], "title"))
+        return self._titles[item_id]
+
+    def _search(self, stems: frozenset[str], k: int) -> list[str]:
+        scores: dict[str, float] = defaultdict(float)
+        for stem in sorted(stems):
             ids = self._postings.get(stem, [])
             weight = math.log(1 + len(self.items) / (1 + len(ids)))
             for item_id in ids:
-                scores[item_id] += weight  # type: ignore[assignment]
-        return sorted(scores, key=lambda i: (-scores[i], i))[:k]
+                scores[item_id] += weight
+        return heapq.nsmallest(k, scores, key=lambda i: (-scores[i], i))
 
     @cached_property
     def _values(self) -> dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]]:
@@ -76,7 +109,11 @@ class Catalogue:
             (name, v)
             for name in ("brand", "colour", "size", "pack", "compatibility")
             for v in reading.values.get(name, ())
-            if v.where != "bullet_points" and v.quote and (name != "brand" or v.value in self._brands)
+            if v.where != "bullet_points"
+            and v.quote
+            and (name != "brand" or v.value in self._brands)
+            and (name != "size" or not _WIDTH.search(v.quote))  # "8 M" is a shoe's width
+            and (name != "colour" or v.value in _ASKED_COLOURS)
         ]
 
     def others(self, name: str, item: Item, k: int = 30) -> list[Value]:
@@ -100,10 +137,26 @@ class Catalogue:
 
     @cached_property
     def parts(self) -> dict[str, int]:
-        """What items are said to come with or without ("with handle"): stem to how many titles say it."""
+        """What items come with or without ("with wide handle," -> handle): stem to how many titles say it."""
         found = Counter[str]()
         for item_id in sorted(self.items):
-            stems = words(self.items[item_id].title)
-            found.update({b for a, b in zip(stems, stems[1:], strict=False) if a in _ADDED})
-        known = set(self.lexicon.colours) | STOP
-        return {w: n for w, n in sorted(found.items()) if n >= 2 and len(w) > 2 and w.isalpha() and w not in known}
+            found.update(set(_heads(self.items[item_id].title)))
+        devices = {w for device in self.lexicon.devices for w in device.split()}
+        other = {*devices, *self.lexicon.colours, *COLOURS, *AUDIENCES, *MATERIALS, *UNITS, *STOP, *_JOINS}
+        known = self.lexicon.frequency
+        usual = {w: n for w, n in found.items() if n >= 2 and n >= 0.1 * known.get(w, n)}  # "size" is said of all
+        return {w: n for w, n in sorted(usual.items()) if len(w) > 2 and w.isalpha() and w not in other}
+
+
+def _heads(title: str) -> list[str]:
+    """The last word of each short phrase after "with" or "without"."""
+    toks, heads = tokens(title), []
+    for i, token in enumerate(toks):
+        if token.stem not in _ADDED or (i and toks[i - 1].stem in ("compatible", "work")):
+            continue
+        for j in range(i + 1, min(i + 4, len(toks))):
+            between = title[toks[j].end : toks[j + 1].start] if j + 1 < len(toks) else "."
+            if between not in (" ", "-") or toks[j + 1].stem in _JOINS or toks[j + 1].stem.isdigit():
+                heads.append(toks[j].stem)
+                break
+    return heads

@@ -13,16 +13,35 @@ from random import Random
 from typing import Any
 
 from adore.attributes.lexicon import COLOURS
-from adore.attributes.text import words
-from adore.synthesis.candidates import Catalogue, leaf
+from adore.attributes.reader import NEGATIONS
+from adore.attributes.text import STOP, words
+from adore.synthesis.candidates import Catalogue, kin, leaf
 from adore.synthesis.forms import insert, like, replace_all, resize, swap
 from adore.types import Evidence, Item, Reading, Value
 
-__all__ = ["EDITS", "Draft", "Edit", "Source"]
+__all__ = [
+    "EDITS",
+    "INNER",
+    "PICKS",
+    "Draft",
+    "Edit",
+    "Source",
+    "add",
+    "affirm_in_item",
+    "ask_in_query",
+    "exclude_in_query",
+    "pick_item",
+    "pick_other_type",
+    "rewrite",
+    "swap_in_item",
+    "swap_in_query",
+    "swap_type",
+]
 
 TRIES = 4
 """Values or items that one edit tries on one pair."""
-_INNER = re.compile(r"\b(?:without|with|w|for|no|non|not|free|in)\b", re.IGNORECASE)
+INNER = re.compile(r"\b(?:without|with|w|for|no|non|not|free|in)\b", re.IGNORECASE)
+"""Words between which and the next ones the order means something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +104,8 @@ def ask_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: str
     if source.asks(name) or not said or all(v.where == "bullet_points" for v in said):
         return
     for value in [*_siblings(source, catalogue, name)[:2], *_sample(catalogue.others(name, source.item), rng)]:
-        yield Draft(add(source.query, name, value.quote), source.item, name, f"query: + {value.quote}")
+        if not set(words(value.quote)) & set(words(source.query)):
+            yield Draft(add(source.query, name, value.quote), source.item, name, f"query: + {value.quote}")
 
 
 def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
@@ -104,7 +124,7 @@ def add(query: str, name: str, quote: str) -> str:
     """A query that asks one value more, where a shopper would write it."""
     if name == "compatibility":
         return insert(query, f"for {quote}", front=False)
-    return insert(query, quote, front=name in ("brand", "colour") or bool(_INNER.search(query)))
+    return insert(query, quote, front=name in ("brand", "colour") or bool(INNER.search(query)))
 
 
 def swap_in_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
@@ -146,32 +166,40 @@ def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -
         return
     stems = words(source.query) + words(source.item.title)
     for item_id in catalogue.near(stems, 60):
-        if item_id not in source.known and item_id != source.item.item_id:
+        same_kind = leaf(catalogue.items[item_id])[-1:] == leaf(source.item)[-1:]
+        if same_kind and item_id not in source.known and item_id != source.item.item_id:
             yield Draft(source.query, catalogue.items[item_id], name, "item: a real one")
 
 
 def pick_other_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """A real item of another product type whose title shares words with the query."""
-    right = {place for i in {*source.good, source.item.item_id} for place in leaf(catalogue.items[i])}
-    asked = set(words(source.query))
+    right = _right(source, catalogue)
+    asked = {w for w in words(source.query) if w.isalpha() and len(w) > 2} - NEGATIONS - STOP
     for item_id in catalogue.near(asked, 200):
         item = catalogue.items[item_id]
-        if item_id not in source.known and leaf(item) and not right & set(leaf(item)):
-            shared = asked & set(words(item.title))
+        if item_id not in source.known and kin(item) and not right & kin(item):
+            shared = asked & catalogue.title(item_id)
             if shared:
                 yield Draft(source.query, item, "product_type", f"item: a real one that shares {sorted(shared)}")
 
 
+def _right(source: Source, catalogue: Catalogue) -> set[str]:
+    """The kinds that the query's good items are of."""
+    return {kind for i in {*source.good, source.item.item_id} for kind in kin(catalogue.items[i])}
+
+
 def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query names another product type that goes with the query's other words in the catalogue."""
+    right, types = _right(source, catalogue), set(catalogue.lexicon.types)
     for e in source.matched("product_type"):
         context = [w for w in words(source.query) if w != e.asked]
-        right = {place for i in {*source.good, source.item.item_id} for place in leaf(catalogue.items[i])}
-        types = set(catalogue.lexicon.types)
         for item_id in catalogue.near(context, 40) if context else ():
             item = catalogue.items[item_id]
             heads = [w for w in words(" ".join(leaf(item)[-1:])) if w in types]
-            if heads and not right & set(leaf(item)) and heads[-1] in words(item.title):
+            title = catalogue.title(item_id)
+            fluent = 2 * sum(w in title for w in context) >= len(context)
+            new_word = heads and heads[-1] not in context
+            if new_word and fluent and not right & kin(item) and heads[-1] in title:
                 new = heads[-1] + ("s" if e.asked_quote.endswith("s") else "")
                 yield Draft(
                     swap(source.query, e.asked_quote, new),
@@ -183,7 +211,9 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
 
 def exclude_in_query(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query excludes a part that the item has ("… without handle")."""
-    asked = set(words(source.query)) | set(words(source.item.brand))
+    if source.asks("exclusion"):
+        return
+    asked = set(words(f"{source.query} {source.item.brand} {source.item.category}"))
     title = [(w, q) for w, q in _quotes(source.item.title) if w in catalogue.parts and w not in asked]
     for _, quote in _sample(title, rng):
         how = rng.choice(("without", "without", "no"))
@@ -219,3 +249,13 @@ EDITS: dict[str, tuple[Edit, ...]] = {
     "compatibility": _of("compatibility"),
 }
 """Error type to the edits that make it; ``synonym`` is in :mod:`adore.synthesis.positives`."""
+
+PICKS: dict[str, tuple[Edit, ...]] = {
+    "category": (pick_other_type,),
+    "brand": (partial(pick_item, name="brand"),),
+    "size": (partial(pick_item, name="size"), partial(pick_item, name="pack")),
+    "colour": (partial(pick_item, name="colour"),),
+    "negation": (partial(pick_item, name="exclusion"),),
+    "compatibility": (partial(pick_item, name="compatibility"),),
+}
+"""Error type to the edits that pick real items."""

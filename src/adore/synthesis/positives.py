@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
 from adore.attributes.lexicon import AUDIENCES, COLOURS
 from adore.attributes.text import stem, tokens, words
 from adore.synthesis.candidates import Catalogue, leaf
-from adore.synthesis.edits import Draft, Edit, Source, add
+from adore.synthesis.edits import INNER, Draft, Edit, Source, add
 from adore.synthesis.forms import in_other_units, swap
 
-__all__ = ["POSITIVES"]
+__all__ = [
+    "POSITIVES",
+    "ask_what_it_has",
+    "bare_item",
+    "category_word",
+    "compounds",
+    "other_units",
+    "plurals",
+    "synonyms",
+    "title_order",
+    "typos",
+    "word_order",
+]
 
 _SAME = {
     "with": "w/",
@@ -67,7 +80,7 @@ def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
 def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """ "t shirt" -> "tshirt" and back, where the catalogue knows the other form."""
     toks, known = tokens(source.query), catalogue.lexicon.frequency
-    for a, b in zip(toks, toks[1:], strict=False):
+    for a, b in pairwise(toks):
         if a.stem + b.stem in known:
             joined = source.query[: a.end] + source.query[b.start :]
             yield from _draft(source, joined, f"query: {a.stem} {b.stem} -> {a.stem + b.stem}")
@@ -79,20 +92,18 @@ def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
 
 
 def plurals(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """One word more or less in the plural."""
-    for t in tokens(source.query):
-        quote = source.query[t.start : t.end]
-        if t.stem.isalpha() and len(quote) > 3 and not quote.endswith("ss"):
-            new = quote[:-1] if quote.endswith("s") else f"{quote}s"
-            if stem(new) == t.stem:
-                text = source.query[: t.start] + new + source.query[t.end :]
-                yield from _draft(source, text, f"query: {quote} -> {new}")
+    """The product in the plural or in the singular."""
+    for value in source.reading.values.get("product_type", ()):
+        quote = value.quote
+        new = quote[:-1] if quote.endswith("s") else f"{quote}s"
+        if quote.isalpha() and len(quote) > 3 and not quote.endswith("ss") and stem(new) == stem(quote):
+            yield from _draft(source, swap(source.query, quote, new), f"query: {quote} -> {new}")
 
 
 def word_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query's words in another order; evidence decides whether they still mean the same."""
     parts = source.query.split()
-    if len(parts) > 2:
+    if len(parts) > 2 and not INNER.search(source.query):
         at = rng.randrange(1, len(parts))
         yield from _draft(source, " ".join(parts[at:] + parts[:at]), "query: words turned round")
         i = rng.randrange(len(parts) - 1)
@@ -142,7 +153,8 @@ def ask_what_it_has(source: Source, catalogue: Catalogue, rng: Random) -> Iterat
     names = [n for n in ("brand", "colour", "size", "pack", "compatibility") if not source.asks(n)]
     for name in rng.sample(names, len(names)):
         for value in catalogue.readings[source.item.item_id].values.get(name, ())[:1]:
-            if value.quote and value.where != "bullet_points":
+            new = not set(words(value.quote)) & set(words(source.query))
+            if new and value.quote and value.where != "bullet_points":
                 yield from _draft(source, add(source.query, name, value.quote), f"query: + {value.quote} (it has it)")
 
 

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from adore.artifacts import read_table, write_json, write_table
 from adore.attributes.compare import compare
@@ -20,6 +21,7 @@ from adore.attributes.reader import Reader
 from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import progress, say
+from adore.synthesis.audit import audit
 from adore.synthesis.candidates import Catalogue
 from adore.synthesis.changes import clean, fault
 from adore.synthesis.edits import EDITS, Draft, Source
@@ -30,6 +32,8 @@ from adore.types import Evidence, Grade, Item, Reading, item_from_row
 
 __all__ = ["Config", "run"]
 
+KEYS = ("query_id", "item_id")
+
 
 class Config(StageConfig):
     """How many candidates of which error types, from which pairs."""
@@ -38,7 +42,7 @@ class Config(StageConfig):
     """Candidates in all."""
     per_type: int = 300
     """Most candidates of one error type."""
-    weights: dict[str, float] = {}
+    weights: dict[str, float] = Field(default_factory=dict)
     """Error type to weight; empty: by the errors that the judge makes on dev queries."""
     per_query: int = 12
     """Good pairs of one query that are edited."""
@@ -49,7 +53,7 @@ class Config(StageConfig):
 
 
 def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path) -> dict[str, float]:
-    """Write ``candidates``, ``pairs`` (their evidence) and ``plan.json`` (weights and why).
+    """Write ``candidates``, ``pairs`` (their evidence) and ``plan.json`` (weights and why, audit).
 
     Returns:
         Candidates made, in all and per error type; good pairs used; drafts whose evidence did not hold.
@@ -66,10 +70,14 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
     write_table(rows, output, "candidates")
     pairs = {(r["query_id"], r["item_id"]): r["evidence"] for r in rows}
     write_table([{"query_id": q, "item_id": i, "evidence": e} for (q, i), e in sorted(pairs.items())], output, "pairs")
-    write_json({"wrong_on_dev": wrong, "shares": shares, "available": counts, "made": kept}, output / "plan.json")
+    graded = {(q, i): g for q, i, g in read_table(prepared, "judgements").select(*KEYS, "grade").iter_rows()}
+    dropped = sum(workshop.dropped.values())
+    told = audit(sources, workshop.catalogue, graded, workshop.hold)
+    plan = {"wrong_on_dev": wrong, "shares": shares, "available": counts, "made": kept, "audit": told}
+    write_json(plan, output / "plan.json")
     if not rows:
         say("    synthesise: no good pair could be edited; the student learns from judged pairs alone")
-    metrics = {"made": len(rows), "good_pairs": len(sources), "drafts_dropped": sum(workshop.dropped.values())}
+    metrics = {"made": len(rows), "good_pairs": len(sources), "drafts_dropped": dropped}
     return {**metrics, **{f"made_{n}": k for n, k in kept.items()}}
 
 
@@ -84,7 +92,7 @@ class _Workshop:
         lexicon = Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8"))
         self.reader = Reader(lexicon)
         self.catalogue = Catalogue(items, {i: Reading.from_json(text) for i, text in of_items}, lexicon)
-        self.texts = {q: text for q, text in read_table(prepared, "queries").select("query_id", "query").iter_rows()}
+        self.texts = dict(read_table(prepared, "queries").select("query_id", "query").iter_rows())
         self.taken = {_plain(text) for text in self.texts.values()}
         self.dropped = Counter[str]()
         self._asked: dict[str, Reading] = {}
@@ -169,7 +177,7 @@ def _of_query(
 
 def _wrong(prepared: Path, evidence: Path, answers: list[Path]) -> dict[str, int]:
     dev = read_table(prepared, "queries").filter(pl.col("split") == "dev").select("query_id")
-    keys = ["query_id", "item_id"]
+    keys = list(KEYS)
     graded = read_table(prepared, "judgements").join(dev, on="query_id").select(*keys, "grade")
     both = graded.join(_answers(answers).select(*keys, pl.col("grade").alias("answered")), on=keys)
     both = both.join(read_table(evidence, "pairs"), on=keys).sort(keys)

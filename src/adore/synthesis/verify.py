@@ -58,7 +58,8 @@ def agrees(answered: int, intended: int, tolerance: int) -> bool:
 
 
 def run(config: Config, prepared: Path, candidates: Path, answers: list[Path], output: Path) -> dict[str, float]:
-    """Write ``synthetic``, ``rejected`` (with reason) and ``yield.json`` (counts and examples per error type).
+    """Write ``synthetic``, ``rejected`` (with reason) and ``yield.json`` (counts, examples and
+    the human audit of real picks per error type).
 
     Returns:
         Candidates made and accepted and their ratio, in all and per error type.
@@ -79,7 +80,9 @@ def run(config: Config, prepared: Path, candidates: Path, answers: list[Path], o
             kept.append(row)
     _write(kept, output, "synthetic", {"answered_grade": pl.Int64})
     _write(rejected, output, "rejected", {"answered_grade": pl.Int64, "detail": pl.String})
-    write_json(_yield(config, kept, rejected), output / "yield.json")
+    plan = candidates / "plan.json"
+    told = json.loads(plan.read_text("utf-8")).get("audit", {}) if plan.is_file() else {}
+    write_json({**_yield(config, kept, rejected), "audit": told}, output / "yield.json")
     if rows and not kept:
         say("    verify: no candidate held; see rejected.parquet for why")
     ratios = {
@@ -125,14 +128,15 @@ def _fault(config: Config, row: dict[str, Any], held: HeldOut, seen: set[tuple[s
         return "duplicate", "query and item are already kept"
     before, after = (Evidence.many_from_json(row[c]) for c in ("source_evidence", "evidence"))
     moved = fault(row["error_type"], row["attribute"], before, after)
-    if moved:
-        return "attribute", moved
+    return ("attribute", moved) if moved else _judged(config, row)
+
+
+def _judged(config: Config, row: dict[str, Any]) -> tuple[str, str]:
     if row["answered_grade"] is None:
-        return "unanswered", ""
+        return "unanswered", "no answer for the pair"
     answered, intended = Grade(row["answered_grade"]), Grade(row["intended_grade"])
-    if not agrees(answered, intended, config.tolerance):
-        return "judge", f"the judge says {answered.letter}, intended is {intended.letter}"
-    return "", ""
+    fits = agrees(answered, intended, config.tolerance)
+    return ("", "") if fits else ("judge", f"the judge says {answered.letter}, intended is {intended.letter}")
 
 
 def _title(row: dict[str, Any]) -> str:
@@ -141,7 +145,7 @@ def _title(row: dict[str, Any]) -> str:
 
 def _yield(config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> dict[str, Any]:
     types = []
-    for name in _types(kept + rejected):
+    for name in (e.name for e in ERROR_TYPES):
         good = [r for r in kept if r["error_type"] == name]
         bad = [r for r in rejected if r["error_type"] == name]
         reasons = dict(sorted(Counter(r["reason"] for r in bad).items()))

@@ -1,0 +1,106 @@
+"""Stage ``demo-data``: a simulated shop with known truth, written as a user would bring it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adore.config import StageConfig
+from adore.data.demo_shop import Intent, Spec, make_intents, make_specs, true_grade
+from adore.data.demo_text import item_row, query_text
+from adore.data.shoppers import Shoppers
+from adore.types import Grade
+
+__all__ = ["Config", "run"]
+
+
+class Config(StageConfig):
+    """How large the shop is and how well it is judged."""
+
+    items: int = 1500
+    queries: int = 240
+    judged: int = 110
+    """Queries with human judgements."""
+    candidates: int = 24
+    label_noise: float = 0.05
+    """Share of human labels that are one grade off."""
+    users: int = 300
+    visits: int = 6
+    bots: float = 0.03
+
+
+def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
+    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
+
+
+def _candidates(intent: Intent, specs: list[Spec], rng: random.Random, count: int) -> dict[str, int]:
+    """A list as retrieval would give it: exact items, near misses, accessories, strangers that share a word."""
+    order = rng.sample(specs, len(specs))
+    by_grade: dict[Grade, list[Spec]] = {g: [] for g in Grade}
+    for spec in order:
+        by_grade[true_grade(intent, spec)].append(spec)
+    near = [s for s in by_grade[Grade.IRRELEVANT] if s.category == intent.category or s.brand == intent.brand]
+    chosen = by_grade[Grade.EXACT][: count // 3] + by_grade[Grade.SUBSTITUTE][: count // 3]
+    chosen += by_grade[Grade.COMPLEMENT][: count // 8] + near[: count // 8]
+    have = {s.item_id for s in chosen}
+    chosen += [s for s in by_grade[Grade.IRRELEVANT] if s.item_id not in have][: count - len(chosen)]
+    return {s.item_id: int(true_grade(intent, s)) for s in sorted(chosen, key=lambda s: s.item_id)}
+
+
+def _noisy(grade: int, rng: random.Random, noise: float) -> int:
+    return min(3, max(0, grade + rng.choice((-1, 1)))) if rng.random() < noise else grade
+
+
+def _ubi(row: dict[str, Any], queries: dict[str, str]) -> dict[str, Any]:
+    """One event in OpenSearch's UBI schema."""
+    place = {"object": {"object_id": row["object_id"]}, "position": {"ordinal": row["position"]}}
+    top = {k: v for k, v in row.items() if k not in ("object_id", "position")}
+    return {"application": "demo-shop", **top, "user_query": queries[row["query_id"]], "event_attributes": place}
+
+
+def _events(config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]) -> list[dict[str, Any]]:
+    """Simulated shoppers over the shop's old ranking: truth under much noise, other noise at every visit."""
+    shoppers = Shoppers(seed=config.seed, users=config.users, bots=config.bots)
+    rng = random.Random(config.seed + 1)
+    names = sorted(lists)
+    rows: dict[str, dict[str, Any]] = {}
+    for user in range(config.users):
+        for visit in range(config.visits):
+            query = rng.choice(names)
+            noise = {i: rng.gauss(0, 1.5) for i in lists[query]}
+            ranking = sorted(lists[query], key=lambda i, q=query, n=noise: -(lists[q][i] + n[i]))  # type: ignore[misc]
+            for row in shoppers.visit(user, query, ranking, lists[query], visit=visit):
+                rows[row["event_id"]] = row
+    return [_ubi(r, queries) for r in sorted(rows.values(), key=lambda r: (r["timestamp"], r["event_id"]))]
+
+
+def run(config: Config, output: Path) -> dict[str, float]:
+    """Write ``items``, ``queries``, ``judgements``, ``events``, ``truth`` and ``dataset.yaml``."""
+    rng = random.Random(config.seed)
+    specs = make_specs(rng, config.items)
+    intents = make_intents(rng, config.queries)
+    queries = {i.query_id: query_text(i, rng) for i in intents}
+    lists = {i.query_id: _candidates(i, specs, rng, config.candidates) for i in intents}
+    judged = rng.sample(sorted(queries), min(config.judged, len(queries)))
+    labels = [
+        {"query_id": q, "item_id": i, "label": Grade(_noisy(g, rng, config.label_noise)).letter}
+        for q in sorted(judged)
+        for i, g in lists[q].items()
+    ]
+    truth = [{"query_id": q, "item_id": i, "grade": g} for q, one in lists.items() for i, g in one.items()]
+    events = _events(config, lists, queries)
+    _lines(output / "items.jsonl.gz", (item_row(s, rng) for s in specs))
+    _lines(output / "queries.jsonl", ({"query_id": q, "query": t} for q, t in queries.items()))
+    _lines(output / "judgements.jsonl", labels)
+    _lines(output / "truth.jsonl.gz", truth)
+    _lines(output / "events.jsonl.gz", events)
+    about = {"name": "demo shop", "language": "en", "rulebook": "general", "simulated": True}
+    (output / "dataset.yaml").write_text(yaml.safe_dump(about), "utf-8")
+    return {"items": len(specs), "queries": len(queries), "judgements": len(labels), "events": len(events)}

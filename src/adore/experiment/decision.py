@@ -1,0 +1,34 @@
+"""Promote, hold or roll back: the rule was written before the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adore.experiment.analyse import METRICS
+
+__all__ = ["PRIMARY", "decide"]
+
+PRIMARY = "purchases_per_user"
+
+
+def decide(result: dict[str, Any]) -> dict[str, Any]:
+    """Turn an analysis into ``{"action", "reason"}``.
+
+    Promote if the primary metric's interval lies above 0 and no guardrail is surely worse; roll back if
+    the primary metric or a guardrail is surely worse; else hold.
+    """
+    if result["refusal"]:
+        return {"action": "hold", "reason": f"refused: {result['refusal']}"}
+    for metric in METRICS:
+        one = result["metrics"][metric.name]
+        worse = one["high"] < 0 if metric.good > 0 else one["low"] > 0
+        if worse and (metric.guardrail or metric.name == PRIMARY):
+            return {"action": "roll back", "reason": f"{metric.name} got worse: {_text(one)}"}
+    primary = result["metrics"][PRIMARY]
+    if primary["low"] > 0:
+        return {"action": "promote", "reason": f"{PRIMARY} rose and no guardrail got worse: {_text(primary)}"}
+    return {"action": "hold", "reason": f"{PRIMARY} did not surely change: {_text(primary)}"}
+
+
+def _text(one: dict[str, float]) -> str:
+    return f"{one['control']:.3f} to {one['treatment']:.3f}, effect {one['effect']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"

@@ -1,0 +1,178 @@
+"""From a served score back to evidence, rule, judgement and source: walks manifests and tables of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from adore.artifacts import local_copy, read_manifest, read_table
+from adore.attributes.compare import compare
+from adore.attributes.lexicon import Lexicon
+from adore.attributes.reader import Reader
+from adore.errors import MissingError, check
+from adore.rulebook import RuleBook
+from adore.types import Grade, item_from_row
+
+__all__ = ["explain_pair", "render"]
+
+
+def _query_id(run: Path, text: str) -> str:
+    wanted = " ".join(text.lower().split())
+    for query_id, query in read_table(run / "prepare", "queries").select("query_id", "query").iter_rows():
+        if " ".join(str(query).lower().split()) == wanted:
+            return str(query_id)
+    return ""
+
+
+def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[dict[str, Any]]:
+    return frame.filter((pl.col("query_id") == query_id) & (pl.col("item_id") == item_id)).to_dicts()
+
+
+def _judgements(run: Path, query_id: str, item_id: str) -> list[dict[str, Any]]:
+    """Human, first and final teacher judgement of the pair, with the folder that holds each."""
+    found: list[dict[str, Any]] = []
+    for row in _of_pair(read_table(run / "prepare", "judgements"), query_id, item_id):
+        found.append({"by": "human", "grade": Grade(row["grade"]).letter, "source": str(run / "prepare")})
+    for step in ("judge", "judge-again"):
+        for folder in sorted((run / step).glob("*/")):
+            for row in _of_pair(read_table(folder, "answers"), query_id, item_id):
+                why = json.loads(row["rationale"])
+                by, grade = f"{row['judge']} ({step})", Grade(row["grade"]).letter
+                entry = {"by": by, "grade": grade, "rulebook": row["rulebook"], "source": str(folder)}
+                found.append({**entry, "rules": why["rule_ids"], "verdict": why["verdict"]})
+    return found
+
+
+def _table_rows(run: Path, step: str, table: str, **match: str) -> list[dict[str, Any]]:
+    folder = run / step
+    if not (folder / f"{table}.parquet").is_file():
+        return []
+    frame = read_table(folder, table)
+    for column, value in match.items():
+        frame = frame.filter(pl.col(column) == value)
+    return frame.to_dicts()
+
+
+def _served(run: Path, query: str, query_id: str, item: dict[str, Any]) -> dict[str, Any]:
+    """The student's score and place of the item in the query's known list."""
+    from adore.student.rankers import load_ranker
+
+    ranker = load_ranker(run / "distil")
+    known = read_table(run / "evidence", "pairs").filter(pl.col("query_id") == query_id)["item_id"].to_list()
+    ids = sorted({*known, item["item_id"]})
+    catalogue = read_table(run / "prepare", "items").filter(pl.col("item_id").is_in(ids))
+    items = [item_from_row(row) for row in catalogue.iter_rows(named=True)]
+    scores = sorted(ranker.rank(query, items), key=lambda s: -s.score)
+    place = next(i for i, s in enumerate(scores, 1) if s.item_id == item["item_id"])
+    score = scores[place - 1]
+    p = dict(zip("ICSE", (round(x, 4) for x in score.probabilities), strict=True))
+    return {
+        "model": ranker.version,
+        "score": round(score.score, 4),
+        "grade": score.grade.letter,
+        "probabilities": p,
+        "rank": place,
+        "of": len(scores),
+        "attributes": {k: dict(v) for k, v in score.attributes.items()},
+    }
+
+
+def _lineage(run: Path) -> list[dict[str, Any]]:
+    """The steps behind the student, last first."""
+    out, seen, queue = [], set[str](), [str(run / "distil")]
+    while queue:
+        place = queue.pop(0)
+        manifest = None if place in seen else read_manifest(place)
+        seen.add(place)
+        if manifest:
+            sources = [s for v in manifest.sources.values() for s in (v if isinstance(v, list) else [v])]
+            out.append(
+                {"step": manifest.stage, "place": place, "content": manifest.content[:12], "code": manifest.code}
+            )
+            queue += sources
+    return out
+
+
+def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
+    """Everything that is known of why an item stands where it stands.
+
+    Args:
+        run_place: a run's folder or place.
+        query: the query's text; it need not be one of the shop's.
+        item_id: an item of the catalogue.
+
+    Raises:
+        MissingError: the run has no student, or the catalogue no such item.
+    """
+    run = local_copy(run_place)
+    check(
+        bool(read_manifest(run / "distil")),
+        "run",
+        run_place,
+        must="with a student",
+        fix="finish it",
+        error=MissingError,
+    )
+    rows = _table_rows(run, "prepare", "items", item_id=item_id)
+    check(
+        bool(rows), "item", item_id, must="in the catalogue", fix="use an item_id of prepare/items", error=MissingError
+    )
+    query_id, item = _query_id(run, query), item_from_row(rows[0])
+    reader = Reader(Lexicon.from_json((run / "evidence" / "lexicon.json").read_text("utf-8")))
+    evidence = compare(reader.read_query(query), reader.read_item(item))
+    rulebook = RuleBook.load(str(run / "distil" / "rulebook.yaml"))
+    verdict = rulebook.apply(evidence)
+    guidelines = {r.id: r.guideline for r in rulebook.rules}
+    feedback = _table_rows(run, "feedback", "feedback", query_id=query_id, item_id=item_id)
+    synthetic = _table_rows(run, "verify", "synthetic", source_query_id=query_id, source_item_id=item_id)
+    return {
+        "query": {"text": query, "query_id": query_id, "split": _split(run, query_id)},
+        "item": {"item_id": item_id, "title": item.title},
+        "served": _served(run, query, query_id, rows[0]),
+        "evidence": [{f: getattr(e, f) for f in e.__dataclass_fields__} for e in evidence],
+        "rules": {
+            "rulebook": rulebook.version,
+            "grade": verdict.grade.letter,
+            "reason": verdict.reason,
+            "applied": {i: guidelines.get(i, "") for i in verdict.rule_ids},
+        },
+        "judgements": _judgements(run, query_id, item_id) if query_id else [],
+        "feedback": [{"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]} for r in feedback],
+        "synthetic": [{"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]} for r in synthetic],
+        "lineage": _lineage(run),
+    }
+
+
+def _split(run: Path, query_id: str) -> str:
+    rows = _table_rows(run, "prepare", "queries", query_id=query_id)
+    return str(rows[0]["split"]) if rows else "unseen"
+
+
+def render(answer: dict[str, Any]) -> str:
+    """The explanation as text for a terminal."""
+    served, rules = answer["served"], answer["rules"]
+    lines = [
+        f"query   {answer['query']['text']!r} ({answer['query']['query_id'] or 'not in the shop'}, {answer['query']['split']})",
+        f"item    {answer['item']['item_id']}  {answer['item']['title'][:90]}",
+        f"served  rank {served['rank']} of {served['of']}, score {served['score']}, grade {served['grade']}, "
+        f"P {served['probabilities']}, by {served['model']}",
+        "evidence",
+    ]
+    for e in answer["evidence"]:
+        found = f"{e['found_quote'] or e['found']!r} in {e['where']}" if e["found"] else "nothing"
+        lines.append(f"  {e['state']:<9} {e['attribute']:<13} asked {e['asked_quote']!r}, found {found}")
+    lines.append(f"rules   {rules['grade']} by {rules['rulebook']}: {rules['reason']}")
+    lines += [f"  [{i}] {text}" for i, text in rules["applied"].items()]
+    lines.append("judgements" if answer["judgements"] else "judgements: none for this pair")
+    lines += [f"  {j['grade']} by {j['by']}, {j['source']}" for j in answer["judgements"]]
+    lines += [
+        f"feedback  {f['kind']} (desirable: {f['desirable']}), events {', '.join(f['events'][:3])}"
+        for f in answer["feedback"]
+    ]
+    lines += [f"synthetic {s['id']} {s['error_type']}: {s['edit']}" for s in answer["synthetic"]]
+    lines.append("made by")
+    lines += [f"  {s['step']:<11} {s['content']}  {s['place']}" for s in answer["lineage"]]
+    return "\n".join(lines)

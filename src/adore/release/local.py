@@ -1,0 +1,143 @@
+"""The local target: two KServe servers and the router as processes on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from adore.artifacts import write_json
+from adore.errors import UnavailableError
+
+__all__ = ["LocalTarget", "free_port", "stop_on_signal"]
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+class LocalTarget:
+    """Starts everything of a release folder; use as a context manager, which also stops it.
+
+    Args:
+        release: output of the release stage.
+        work: folder for logs and the router's config.
+        port: the router's; 0: any free one.
+
+    Raises:
+        UnavailableError: a process dies or is not ready in time; its last log lines are in the text.
+    """
+
+    def __init__(self, release: Path, work: Path, *, port: int = 0, patience: float = 90.0) -> None:
+        self.release, self.work, self.patience = release, work, patience
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> LocalTarget:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        self.work.mkdir(parents=True, exist_ok=True)
+        config = json.loads((self.release / "experiment.json").read_text("utf-8"))
+        config["catalogue"] = str((self.release / config["catalogue"]).absolute())
+        for name, variant in config["variants"].items():
+            port = free_port()
+            variant["url"] = f"http://127.0.0.1:{port}/v1/models/{name}:predict"
+            folder = str((self.release / variant["folder"]).absolute())
+            command = [
+                "adore.serving.server",
+                "--model",
+                folder,
+                "--name",
+                name,
+                "--variant",
+                name,
+                "--port",
+                str(port),
+            ]
+            self._launch(name, command)
+            variant["ready"] = f"http://127.0.0.1:{port}/v2/models/{name}/ready"
+        write_json(config, self.work / "router.json")
+        for name, variant in config["variants"].items():
+            self._wait(name, variant["ready"])
+        command = [
+            "adore.serving.router",
+            "--config",
+            str(self.work / "router.json"),
+            "--logs",
+            str(self.work / "logs"),
+        ]
+        self._launch("router", [*command, "--port", str(self.port)])
+        self._wait("router", f"{self.url}/healthz")
+
+    def _launch(self, name: str, module: list[str]) -> None:
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        with (self.work / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", *module], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env
+            )
+
+    def _wait(self, name: str, url: str) -> None:
+        until = time.monotonic() + self.patience
+        while time.monotonic() < until:
+            if self.processes[name].poll() is not None:
+                break
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(url, timeout=2.0).status_code == 200:
+                    return
+            time.sleep(0.1)
+        tail = (self.work / f"{name}.log").read_text("utf-8", "replace").splitlines()[-8:]
+        raise UnavailableError(
+            f"{name} == {url!r}, must become ready in {self.patience:g} s; its log ends:\n" + "\n".join(tail)
+        )
+
+    def stop(self) -> None:
+        """End every process that this target started, by its id."""
+        for process in reversed(self.processes.values()):
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.clear()
+
+
+@contextlib.contextmanager
+def stop_on_signal() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that context managers stop their processes."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    old = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)

@@ -1,0 +1,71 @@
+"""Stage ``release``: a student that passed its gate beside the champion, as two variants of an experiment."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from adore.artifacts import local_copy, read_table, write_json
+from adore.config import StageConfig
+from adore.errors import ConfigError, check
+from adore.student.rankers import BASELINES, save_baseline
+from adore.types import item_from_row
+
+__all__ = ["Config", "run"]
+
+
+class Config(StageConfig):
+    """The split, and the champion in production."""
+
+    share: float = Field(0.5, gt=0, lt=1)
+    """Share of users that get the challenger."""
+    champion: str = ""
+    """Place of the ranker in production; empty: the best baseline, which the gate names."""
+    backbone: str = "minilm"
+
+
+def _control(config: Config, prepared: Path, kind: str, folder: Path) -> None:
+    if config.champion:
+        shutil.copytree(local_copy(config.champion), folder, dirs_exist_ok=True)
+        return
+    check(kind in BASELINES, "gate's champion", kind, must=f"one of {BASELINES}", fix="set release.champion to a place")
+    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    save_baseline(kind, items, folder, backbone=config.backbone)
+
+
+def _variant(folder: Path) -> dict[str, Any]:
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    return {"folder": f"variants/{folder.name}", "kind": card["kind"], "version": card["version"]}
+
+
+def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path) -> dict[str, float]:
+    """Write ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and ``experiment.json``.
+
+    Raises:
+        ConfigError: the gate did not pass.
+    """
+    verdict = json.loads((gate / "gate.json").read_text("utf-8"))
+    fix = "see gate/gate.json for its reasons"
+    check(
+        bool(verdict["passed"]), "gate", verdict["passed"], must="passed before a release", fix=fix, error=ConfigError
+    )
+    control, challenger = output / "variants" / "control", output / "variants" / "challenger"
+    control.mkdir(parents=True)
+    _control(config, prepared, str(verdict["champion"]), control)
+    shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
+    shutil.copyfile(prepared / "items.parquet", output / "catalogue.parquet")
+    variants = {f.name: _variant(f) for f in (control, challenger)}
+    version = variants["challenger"]["version"]
+    experiment = {
+        "name": f"{variants['control']['kind']}-vs-{version}",
+        "salt": f"adore|{config.seed}|{version}",
+        "weights": {"control": 1 - config.share, "challenger": config.share},
+        "variants": variants,
+        "catalogue": "catalogue.parquet",
+    }
+    write_json(experiment, output / "experiment.json")
+    return {"share": config.share, "variants": 2.0}

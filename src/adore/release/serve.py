@@ -1,0 +1,35 @@
+"""``adore serve``: keep a release up for a person to try."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from adore.errors import MissingError, UnavailableError, check
+from adore.progress import say
+from adore.release.local import LocalTarget, stop_on_signal
+
+__all__ = ["serve"]
+
+
+def serve(release: Path, *, port: int = 8080) -> None:
+    """Serve until Ctrl-C or SIGTERM; then everything that was started is stopped.
+
+    Raises:
+        MissingError: the folder is no release (its gate may have stopped it).
+        UnavailableError: a process died.
+    """
+    there = (release / "experiment.json").is_file()
+    check(there, "release", str(release), must="a release", fix="see the run's gate/gate.json", error=MissingError)
+    with tempfile.TemporaryDirectory(prefix="adore-serve-") as home, stop_on_signal():
+        say("starting two model servers and the router")
+        with LocalTarget(release, Path(home), port=port) as target:
+            say(f"ready: {target.url}  (Ctrl-C stops it)")
+            try:
+                while all(p.poll() is None for p in target.processes.values()):
+                    time.sleep(0.5)
+            except KeyboardInterrupt:
+                return
+            dead = [n for n, p in target.processes.items() if p.poll() is not None]
+            raise UnavailableError(f"processes == {dead}, must stay up; they ended")

@@ -1,0 +1,160 @@
+"""The KServe model: load, preprocess, predict, postprocess and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kserve import InferRequest, InferResponse, Model
+from kserve.errors import InvalidInput
+from kserve.infer_type import InferOutput
+
+from adore.errors import RequestError, check
+from adore.student.rankers import Ranker, load_ranker
+from adore.types import Item, Score, item_from_row
+
+__all__ = ["MAX_ITEMS", "RankRequest", "RankerModel", "parse", "rerank_items"]
+
+MAX_ITEMS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RankRequest:
+    """One list to rank."""
+
+    query: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What travels through the model: requests, then answers; ``v2`` is the request's id, None in v1."""
+
+    requests: list[Any]
+    v2: str | None
+
+
+def _item(row: object, where: str) -> Item:
+    check(isinstance(row, dict), where, row, must="an object with item_id and title", fix="send it", error=RequestError)
+    fields: dict[str, Any] = row  # type: ignore[assignment]
+    for name in ("item_id", "title"):
+        ok = isinstance(fields.get(name), str) and (name != "item_id" or bool(fields[name]))
+        check(ok, f"{where}.{name}", fields.get(name), must="a string", fix="send one", error=RequestError)
+    for name, kind in (
+        ("brand", str),
+        ("category", str),
+        ("description", str),
+        ("bullet_points", list),
+        ("attributes", dict),
+    ):
+        ok = fields.get(name) is None or isinstance(fields[name], kind)
+        check(ok, f"{where}.{name}", fields.get(name), must=f"a {kind.__name__}", fix="omit it", error=RequestError)
+    return item_from_row(fields)
+
+
+def parse(instance: object, where: str) -> RankRequest:
+    """Check one instance ``{"query": str, "items": [{"item_id", "title", ...}]}``.
+
+    Raises:
+        RequestError: names the field, its value and what it must be.
+    """
+    check(isinstance(instance, dict), where, instance, must="an object", fix="send query and items", error=RequestError)
+    fields: dict[str, Any] = instance  # type: ignore[assignment]
+    query, items = fields.get("query"), fields.get("items")
+    check(isinstance(query, str), f"{where}.query", query, must="a string", fix="send one", error=RequestError)
+    check(isinstance(items, list), f"{where}.items", items, must="a list", fix="send one", error=RequestError)
+    rows: list[object] = items or []
+    fix = "send fewer, or several instances"
+    check(
+        len(rows) <= MAX_ITEMS,
+        f"{where}.items",
+        len(rows),
+        must=f"at most {MAX_ITEMS} long",
+        fix=fix,
+        error=RequestError,
+    )
+    return RankRequest(str(query), tuple(_item(row, f"{where}.items[{i}]") for i, row in enumerate(rows)))
+
+
+def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:
+    """Items of a rerank request: strings are titles, objects are items."""
+    rows = []
+    for i, d in enumerate(documents):
+        row = {"item_id": str(i), "title": d} if isinstance(d, str) else {"item_id": str(i), **dict(d)}
+        rows.append({**row, "title": row.get("title") or row.get("text") or ""})
+    return rows
+
+
+def _scored(score: Score) -> dict[str, Any]:
+    p = dict(zip("ICSE", (round(x, 6) for x in score.probabilities), strict=True))
+    attributes = {k: dict(v) for k, v in score.attributes.items()}
+    return {
+        "item_id": score.item_id,
+        "score": score.score,
+        "grade": score.grade.letter,
+        "probabilities": p,
+        "attributes": attributes,
+    }
+
+
+class RankerModel(Model):  # type: ignore[misc]
+    """Serves one ranker folder under one variant's name; v1 and v2, answers in the items' order."""
+
+    def __init__(self, name: str, folder: Path, *, variant: str, threads: int = 1) -> None:
+        super().__init__(name)
+        self.folder, self.variant, self.threads = folder, variant, threads
+        self.ranker: Ranker | None = None
+
+    def load(self) -> bool:
+        """Load and warm up; ready only after that."""
+        self.ranker = load_ranker(self.folder, threads=self.threads)
+        self.ranker.rank("warm up", [Item("0", "warm up")])
+        self.ready = True
+        return True
+
+    def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> _Asked:
+        """Instances of a v1 body, or the JSON in a v2 request's first BYTES tensor (one instance an element)."""
+        v2: str | None = None
+        try:
+            if isinstance(payload, InferRequest):
+                check(
+                    bool(payload.inputs),
+                    "inputs",
+                    payload.inputs,
+                    must="one BYTES tensor",
+                    fix="send it",
+                    error=RequestError,
+                )
+                instances: Any = [json.loads(x) for x in payload.inputs[0].as_string()]
+                v2 = payload.id or ""
+            else:
+                instances = payload.get("instances") if isinstance(payload, dict) else None
+            check(
+                isinstance(instances, list), "instances", instances, must="a list", fix="send one", error=RequestError
+            )
+            return _Asked([parse(one, f"instances[{i}]") for i, one in enumerate(instances)], v2)
+        except (RequestError, ValueError) as error:
+            raise InvalidInput(str(error)) from error
+
+    async def predict(self, payload: _Asked, headers: dict[str, str] | None = None) -> _Asked:
+        """Rank every list, off the event loop."""
+        answers = [await asyncio.to_thread(self.rank, one) for one in payload.requests]
+        return _Asked(answers, payload.v2)
+
+    def rank(self, request: RankRequest) -> dict[str, Any]:
+        """One list to one answer."""
+        if self.ranker is None:
+            raise RuntimeError("predict before load")
+        scores = self.ranker.rank(request.query, request.items)
+        return {"variant": self.variant, "model_version": self.ranker.version, "items": [_scored(s) for s in scores]}
+
+    async def postprocess(self, result: _Asked, headers: dict[str, str] | None = None) -> Any:
+        """``{"predictions": [...]}``, or in v2 one BYTES tensor with one JSON document a list."""
+        if result.v2 is None:
+            return {"predictions": result.requests}
+        texts = [json.dumps(p) for p in result.requests]
+        output = InferOutput("predictions", [len(texts)], "BYTES", texts)
+        return InferResponse(result.v2, self.name, [output])

@@ -1,0 +1,203 @@
+"""The router: sticky assignment, forwarding, an exposure on disk before every answer; and a page to try it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import HTMLResponse, PlainTextResponse
+
+from adore.errors import RequestError
+from adore.experiment.assignment import assign
+from adore.serving.exposure import Log
+from adore.serving.model import parse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["Router", "create_app", "main"]
+
+PAGE = Path(__file__).parent / "static" / "index.html"
+
+
+class Router:
+    """Everything the routes share. ``config`` is an ``experiment.json`` whose variants have a ``url``."""
+
+    def __init__(self, config: dict[str, Any], logs: Path) -> None:
+        self.config = config
+        self.weights: dict[str, float] = config["weights"]
+        self.urls = {name: v["url"] for name, v in config["variants"].items()}
+        self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
+        self.client = httpx.AsyncClient(timeout=config.get("timeout", 10.0))
+        self.counts: Counter[str] = Counter()
+
+    async def ask(self, variant: str, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+        """One variant's answer.
+
+        Raises:
+            httpx.HTTPError: it does not answer, or not with 200.
+        """
+        answer = await self.client.post(self.urls[variant], json={"instances": [{"query": query, "items": items}]})
+        answer.raise_for_status()
+        prediction: dict[str, Any] = answer.json()["predictions"][0]
+        return prediction
+
+    async def rank(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Assign, ask, fall back if need be, log, answer."""
+        begun = time.perf_counter()
+        user = body.get("user_id")
+        if not isinstance(user, str) or not user:
+            raise RequestError(f"user_id == {user!r}, must be a string; send the shopper's stable id")
+        parse(body, "body")
+        variant = assign(user, self.config["salt"], self.weights)
+        query, items = body["query"], body["items"]
+        served, answer = await self._first(variant, query, items)
+        ordered = sorted(answer["items"], key=lambda s: -s["score"])
+        exposure = {
+            "exposure_id": uuid.uuid4().hex,
+            "timestamp": int(time.time() * 1000),
+            "client_id": user,
+            "session_id": str(body.get("session_id") or user),
+            "query_id": str(body.get("query_id") or query),
+            "experiment": self.config["name"],
+            "variant": variant,
+            "served": served,
+            "model_version": answer["model_version"],
+            "item_ids": [s["item_id"] for s in ordered],
+            "degraded": served != variant,
+            "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
+        }
+        await asyncio.to_thread(self.exposures.append, {**exposure, "salt": self.config["salt"]})
+        self.counts[f'adore_requests_total{{variant="{variant}",served="{served}"}}'] += 1
+        keys = ("exposure_id", "variant", "served", "model_version", "degraded")
+        return {**{k: exposure[k] for k in keys}, "items": ordered}
+
+    async def _first(self, variant: str, query: str, items: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+        """The assigned variant, else the control, else the items as they came."""
+        for name in dict.fromkeys((variant, "control")):
+            try:
+                return name, await self.ask(name, query, items)
+            except (httpx.HTTPError, KeyError, ValueError):
+                self.counts[f'adore_variant_failures_total{{variant="{name}"}}'] += 1
+        given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
+        return "none", {"model_version": "", "items": given}
+
+
+def _catalogue(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    path = config.get("catalogue")
+    if not path:
+        return {}
+    import polars as pl
+
+    rows = pl.read_parquet(path).to_dicts()
+    return {r["item_id"]: {**r, "attributes": json.loads(r["attributes"])} for r in rows}
+
+
+class Finder:
+    """BM25 over the catalogue's titles, for the page only."""
+
+    def __init__(self, items: dict[str, dict[str, Any]]) -> None:
+        import bm25s
+
+        self.items = list(items.values())
+        texts = [f"{i['title']} {i['brand']} {i['category']}" for i in self.items]
+        self._index = bm25s.BM25()
+        self._index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+
+    def find(self, query: str, count: int) -> list[dict[str, Any]]:
+        """The first ``count`` items."""
+        import bm25s
+
+        tokens = bm25s.tokenize(query, show_progress=False)
+        found, _ = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
+        return [self.items[int(i)] for i in found[0]]
+
+
+def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
+    """The router's web application."""
+    router = Router(config, logs)
+    catalogue = _catalogue(config)
+    finder = Finder(catalogue) if catalogue else None
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await router.client.aclose()
+        router.exposures.close()
+        router.events.close()
+
+    app = FastAPI(title="ADORE router", lifespan=life, docs_url=None, redoc_url=None)
+
+    @app.post("/rank")
+    async def rank(body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return await router.rank(body)
+        except RequestError as error:
+            raise HTTPException(400, str(error)) from error
+
+    @app.post("/events")
+    async def events(body: list[dict[str, Any]]) -> dict[str, int]:
+        missing = [i for i, e in enumerate(body) if not {"client_id", "action_name", "timestamp"} <= e.keys()]
+        if missing:
+            raise HTTPException(
+                400, f"events == rows {missing[:5]}, must have client_id, action_name, timestamp; add them"
+            )
+        await asyncio.to_thread(router.events.append, *body)
+        return {"accepted": len(body)}
+
+    @app.post("/compare")
+    async def compare(body: dict[str, Any]) -> dict[str, Any]:
+        query = str(body.get("query") or "")[:300]
+        items = finder.find(query, 50) if finder and query.strip() else []
+        out: dict[str, Any] = {}
+        for name in router.urls:
+            try:
+                answer = await router.ask(name, query, items)
+            except (httpx.HTTPError, KeyError, ValueError) as error:
+                out[name] = {"error": f"{name} does not answer: {error}", "items": []}
+                continue
+            ranked = sorted(answer["items"], key=lambda s: -s["score"])[:10]
+            shown = [{**s, "title": catalogue[s["item_id"]]["title"][:200]} for s in ranked]
+            out[name] = {"model_version": answer["model_version"], "items": shown}
+        return {"query": query, "candidates": len(items), "variants": out}
+
+    @app.get("/", response_class=HTMLResponse)
+    async def page() -> str:
+        return PAGE.read_text("utf-8")
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "experiment": config["name"]}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> str:
+        return "".join(f"{name} {n}\n" for name, n in sorted(router.counts.items()))
+
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--logs", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    arguments = parser.parse_args()
+    import uvicorn
+
+    config = json.loads(Path(arguments.config).read_text("utf-8"))
+    uvicorn.run(create_app(config, Path(arguments.logs)), host=arguments.host, port=arguments.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""``python -m adore.serving.server``: one ranker behind a real KServe model server."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+
+def _add_rerank(model: Any) -> None:
+    """``POST /openai/v1/rerank``. KServe's own route needs vLLM's types at import; this one has the same JSON."""
+    from fastapi import HTTPException
+    from kserve.model_server import app
+
+    from adore.errors import RequestError
+    from adore.serving.model import parse, rerank_items
+
+    async def rerank(body: dict[str, Any]) -> dict[str, Any]:
+        documents = body.get("documents")
+        if not isinstance(documents, list):
+            raise HTTPException(400, f"documents == {documents!r}, must be a list; send one")
+        try:
+            request = parse({"query": body.get("query"), "items": rerank_items(documents)}, "body")
+        except (RequestError, TypeError, ValueError) as error:
+            raise HTTPException(400, str(error)) from error
+        import asyncio
+
+        answer = await asyncio.to_thread(model.rank, request)
+        found = sorted(enumerate(answer["items"]), key=lambda pair: -pair[1]["score"])[: body.get("top_n") or None]
+        results = [{"index": i, "relevance_score": s["score"], "document": {"text": documents[i]}} for i, s in found]
+        return {
+            "id": body.get("user", ""),
+            "model": answer["model_version"],
+            "results": results,
+            "usage": {"total_tokens": 0},
+        }
+
+    app.add_api_route("/openai/v1/rerank", rerank, methods=["POST"])
+
+
+def main() -> None:
+    """Load the model, then serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True, help="ranker folder or s3:// place")
+    parser.add_argument("--name", default="adore")
+    parser.add_argument("--variant", default="")
+    parser.add_argument("--port", type=int, default=8080)
+    arguments = parser.parse_args()
+    from kserve import ModelServer
+
+    from adore.artifacts import local_copy
+    from adore.serving.model import RankerModel
+
+    logging.getLogger("kserve.trace").setLevel(logging.WARNING)
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    folder = Path(local_copy(arguments.model))
+    model = RankerModel(arguments.name, folder, variant=arguments.variant or arguments.name, threads=threads)
+    model.load()
+    _add_rerank(model)
+    ModelServer(http_port=arguments.port, enable_grpc=False, workers=1).start([model])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""A small real shop: bottles, shoes and phone cases, with evidence and the rule book's answers."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from adore.artifacts import read_table, write_table
+from adore.attributes import evidence as evidence_stage
+from adore.rulebook import RuleBook
+from adore.types import Evidence
+
+QUERIES = {
+    "q1": ("nike red running shoes", "train"),
+    "q2": ("500ml steel water bottle", "train"),
+    "q3": ("leather case for galaxy s9", "train"),
+    "q4": ("water bottle without straw", "train"),
+    "q5": ("blue shoes for women", "train"),
+    "q6": ("adidas running shoes", "dev"),
+    "q7": ("red water bottle with handle", "test"),
+}
+
+
+def _item(item_id: str, title: str, brand: str, category: str, **attributes: object) -> dict[str, object]:
+    return {
+        "item_id": item_id,
+        "title": title,
+        "brand": brand,
+        "category": category,
+        "description": f"{title}, made by {brand}",
+        "bullet_points": ["Good value", "Easy to use"],
+        "attributes": json.dumps(attributes),
+    }
+
+
+def _items() -> list[dict[str, object]]:
+    rows = []
+    for i, (brand, colour) in enumerate(product(("Nike", "Adidas", "Asics"), ("Red", "Navy", "Black", "Green"))):
+        title = f"{brand} Running Shoes for Women, {colour}"
+        rows.append(_item(f"shoe{i:02}", title, brand, "Clothing > Women > Shoes > Running Shoes", colour=colour))
+    for i, (brand, size, part) in enumerate(
+        product(("Hydra", "Aqua"), ("500ml", "750 ml", "1 l"), ("with Handle", "without Straw", "with Straw"))
+    ):
+        title = f"{brand} Steel Water Bottle {size} {part}"
+        colour = ("Blue", "Red")[i % 2]
+        rows.append(_item(f"bottle{i:02}", title, brand, "Kitchen > Drinking > Water Bottles", colour=colour))
+    for i, (brand, device) in enumerate(product(("Spigen", "Otter"), ("Galaxy S9", "Galaxy S10", "Pixel 5"))):
+        title = f"{brand} Leather Case for {device}"
+        rows.append(_item(f"case{i:02}", title, brand, "Electronics > Phones > Cases", compatibility=[device]))
+    rows += [
+        _item(f"brush{i}", f"{b} Water Bottle Brush", b, "Home > Cleaning > Brushes")
+        for i, b in enumerate(("Oxo", "Vim"))
+    ]
+    rows += [
+        _item(f"bag{i}", f"{b} Blue Leather Bag for Women", b, "Luggage > Bags > Handbags")
+        for i, b in enumerate(("Ona", "Uma"))
+    ]
+    return rows
+
+
+def write_answers(pairs: Path, output: Path) -> None:
+    """The rule book's verdict on every pair of a folder, as the table ``answers``."""
+    output.mkdir(parents=True)
+    book, rows = RuleBook.load(), []
+    for query_id, item_id, text in read_table(pairs, "pairs").iter_rows():
+        verdict = book.apply(Evidence.many_from_json(text))
+        row = {"query_id": query_id, "item_id": item_id, "grade": int(verdict.grade)}
+        rows.append({**row, "probabilities": list(verdict.probabilities), "rationale": "{}", "judge": "rules"})
+        rows[-1]["rulebook"] = book.version
+    write_table(rows, output, "answers")
+
+
+@pytest.fixture(scope="session")
+def synthesis_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with ``prepare``, ``evidence`` and ``answers``; humans graded good pairs and two dev pairs."""
+    home = tmp_path_factory.mktemp("shop")
+    prepared, found = home / "prepare", home / "evidence"
+    prepared.mkdir()
+    found.mkdir()
+    items = _items()
+    good = {
+        "q1": ["shoe00"],
+        "q2": ["bottle00", "bottle01", "bottle09"],
+        "q3": ["case00", "case03"],
+        "q4": ["bottle01", "bottle04"],
+        "q5": ["shoe01", "shoe05"],
+        "q6": ["shoe04", "shoe05"],
+    }
+    graded = [{"query_id": q, "item_id": i, "grade": 3} for q, many in good.items() for i in many]
+    graded.append({"query_id": "q6", "item_id": "shoe00", "grade": 3})  # a human who does not mind the brand
+    write_table(items, prepared, "items")
+    write_table([{"query_id": q, "query": t, "split": s} for q, (t, s) in QUERIES.items()], prepared, "queries")
+    write_table(graded, prepared, "judgements")
+    write_table(graded, prepared, "truth")
+    write_table([], prepared, "events")
+    evidence_stage.run(evidence_stage.Config(), prepared, found)
+    write_answers(found, home / "answers")
+    return home

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adore.artifacts import read_table
+from adore.attributes.text import words
+from adore.attributes.units import read_sizes, same_size
+from adore.synthesis.changes import clean, fault
+from adore.synthesis.forms import in_other_units, like, resize, swap
+from adore.synthesis.leakage import HeldOut
+from adore.synthesis.weights import confusions, mix, quotas
+from adore.taxonomy import ERROR_TYPES
+from adore.types import Evidence, State
+
+WORDS = st.lists(st.sampled_from("red blue wool socks men women long thin cotton warm".split()), min_size=1, max_size=6)
+TYPES = [e.name for e in ERROR_TYPES]
+
+
+def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
+    return Evidence(attribute, asked, asked, "", "", "title", state)
+
+
+@pytest.mark.parametrize("name", ["forms", "leakage", "weights", "verify"])
+def test_examples_in_the_docs_hold(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"adore.synthesis.{name}")).failed == 0
+
+
+def test_units_agree_with_the_tables() -> None:
+    assert in_other_units("16 oz", "mass:453.592") == ["16 ounce", "453.6 g", "1 lb"]
+    assert in_other_units("1 l", "volume:1000") == ["1000 ml", "33.8 fl oz"]  # NIST SP 1038: 33.814 fl oz
+
+
+@given(amount=st.integers(1, 2000), unit=st.sampled_from(["ml", "l", "cm", "mm", "inch", "kg", "g", "oz", "lb", "gb"]))
+def test_other_units_are_the_same_size(amount: int, unit: str) -> None:
+    quote = f"{amount} {unit}"
+    (value,) = read_sizes(quote, "query")
+    for text in in_other_units(quote, value.value):
+        (other,) = read_sizes(text, "query")
+        assert same_size(value.value, other.value), (quote, text)
+
+
+@given(amount=st.integers(1, 999), unit=st.sampled_from(["ml", "cm", "g", "inch"]), old=st.integers(1, 999))
+def test_resize_says_the_value_in_the_old_form(amount: int, unit: str, old: int) -> None:
+    (value,) = read_sizes(f"{amount} {unit}", "query")
+    assert resize(f"{old}{unit}", value.value) == f"{amount}{unit}"
+
+
+def test_swaps_are_whole_words_and_keep_case() -> None:
+    assert swap("Redmi RED phone", "red", "navy") == "Redmi NAVY phone"
+    assert swap("phone", "red", "navy") == "phone"
+    assert like("galaxy s9", "Pixel") == "Galaxy S9"
+
+
+@given(texts=st.lists(WORDS, max_size=8), text=WORDS, threshold=st.sampled_from([0.5, 0.8, 1.0]))
+def test_near_duplicates_are_those_of_the_definition(texts: list[list[str]], text: list[str], threshold: float) -> None:
+    held = HeldOut([" ".join(t) for t in texts], threshold)
+    asked = set(words(" ".join(text)))
+    sets = [set(words(" ".join(t))) for t in texts]
+    truth = any(len(asked & s) / len(asked | s) >= threshold for s in sets)
+    assert bool(held.near(" ".join(text))) == truth
+
+
+def test_fault_names_what_else_moved() -> None:
+    before = [ev("brand", "match"), ev("colour", "match"), ev("feature", "unknown")]
+    assert fault("brand", "brand", before, [ev("brand", "conflict"), *before[1:]]) == ""
+    assert fault("brand", "brand", before, before) == "brand has 0 conflicts, not one more than before"
+    moved = [ev("brand", "conflict"), ev("colour", "unknown"), before[2]]
+    assert fault("brand", "brand", before, moved) == "colour was match and no longer is"
+    assert fault("colour", "colour", before[:1], [ev("brand", "match"), ev("colour", "conflict")]) == ""
+    assert fault("synonym", "", before, [*before, ev("size", "unknown")]) == "size is asked anew and is unknown"
+    assert not clean([]) and clean(before) and not clean(moved)
+
+
+def test_weights_follow_the_errors() -> None:
+    graded = [(3, 2, [ev("brand", "conflict")]), (3, 3, [ev("size", "conflict")]), (3, 1, [ev("pack", "conflict")])]
+    wrong = confusions([*graded, (3, 2, [ev("brand", "match")]), (0, 2, [])])
+    assert wrong == {"brand": 1, "size": 1, "synonym": 1}
+    shares = mix({}, {"brand": 3, "size": 1})
+    assert shares["brand"] == pytest.approx(0.5 / 7 + 0.375) and sum(shares.values()) == pytest.approx(1)
+    assert set(mix({}, {}).values()) == {1 / 7}
+
+
+@given(
+    weights=st.fixed_dictionaries({n: st.integers(0, 5) for n in TYPES}).filter(lambda w: sum(w.values()) > 0),
+    available=st.fixed_dictionaries({n: st.integers(0, 50) for n in TYPES}),
+    total=st.integers(1, 200),
+    per_type=st.integers(1, 40),
+)
+def test_quotas_fill_up_and_never_overflow(
+    weights: dict[str, int], available: dict[str, int], total: int, per_type: int
+) -> None:
+    shares = mix({n: float(w) for n, w in weights.items()}, {})
+    taken = quotas(shares, total=total, per_type=per_type, available=available)
+    room = {n: min(available[n], per_type) for n in TYPES if shares[n] > 0}
+    assert all(0 <= taken[n] <= room[n] for n in taken)
+    assert sum(taken.values()) == min(total, sum(room.values()))
+
+
+def test_parts_are_nouns_that_come_with_things(synthesis_shop: Path) -> None:
+    from adore.synthesis.synthesise import _Workshop
+
+    catalogue = _Workshop(synthesis_shop / "prepare", synthesis_shop / "evidence").catalogue
+    assert set(catalogue.parts) == {"handle", "straw"}
+    assert catalogue.near(["galaxy", "s9"], 2) == ["case00", "case03"]
+    assert {v.value for v in catalogue.others("brand", catalogue.items["shoe00"])} == {"adida", "asic"}  # stems
+    assert read_table(synthesis_shop / "prepare", "items").height == len(catalogue.items)

@@ -61,3 +61,7 @@ test-all: test test-slow test-browser ## All that can run on one machine
 
 clean: ## Remove what was made here, but not runs/
 	rm -rf $(VENV) build .mypy_cache .ruff_cache
+
+.PHONY: bench
+bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a runs/b"
+	$(BIN)/python bench/bench_runs.py $(RUNS)

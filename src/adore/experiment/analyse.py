@@ -62,7 +62,8 @@ def per_user(exposures: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     with duckdb.connect() as db:
         db.register("exposures", exposures.to_arrow())
         db.register("events", events.to_arrow())
-        return db.sql(sql).pl()
+        frame: pl.DataFrame = db.sql(sql).pl()
+        return frame
 
 
 def _refusal(design: Design, exposures: pl.DataFrame, users: pl.DataFrame) -> str:
@@ -112,13 +113,14 @@ def analyse(design: Design, exposures: pl.DataFrame, events: pl.DataFrame) -> di
     import tea_tasting as tt
 
     ratio = design.weights[CHALLENGER] / design.weights[CONTROL]
-    tests = {m.name: tt.Mean(m.name, confidence_level=1 - design.alpha) for m in METRICS}
+    seen = [m for m in METRICS if users[m.name].sum()]  # nothing can be said of what never happened
+    tests = {m.name: tt.Mean(m.name, confidence_level=1 - design.alpha) for m in seen}
     found = tt.Experiment(sample_ratio=tt.SampleRatio(ratio), **tests).analyze(users, control=CONTROL)
     result["sample_ratio_p"] = float(found["sample_ratio"].pvalue)
     if result["sample_ratio_p"] < 0.001:
         result["refusal"] = f"sample-ratio mismatch: {counts}, p {result['sample_ratio_p']:.2g}"
         return result
-    for metric in METRICS:
+    for metric in seen:
         one = found[metric.name]
         result["metrics"][metric.name] = {
             "control": one.control,

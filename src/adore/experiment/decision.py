@@ -19,7 +19,9 @@ def decide(result: dict[str, Any]) -> dict[str, Any]:
     """
     if result["refusal"]:
         return {"action": "hold", "reason": f"refused: {result['refusal']}"}
-    for metric in METRICS:
+    if PRIMARY not in result["metrics"]:
+        return {"action": "hold", "reason": f"{PRIMARY} never happened, so it cannot be compared"}
+    for metric in (m for m in METRICS if m.name in result["metrics"]):
         one = result["metrics"][metric.name]
         worse = one["high"] < 0 if metric.good > 0 else one["low"] > 0
         if worse and (metric.guardrail or metric.name == PRIMARY):
@@ -31,4 +33,5 @@ def decide(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(one: dict[str, float]) -> str:
-    return f"{one['control']:.3f} to {one['treatment']:.3f}, effect {one['effect']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+    interval = f"[{one['low']:+.3f}, {one['high']:+.3f}]"
+    return f"{one['control']:.3f} to {one['treatment']:.3f}, effect {one['effect']:+.3f} {interval}"

@@ -10,23 +10,14 @@ from typing import Any
 
 from kserve import InferRequest, InferResponse, Model
 from kserve.errors import InvalidInput
-from kserve.infer_type import InferOutput
+from kserve.protocol.infer_type import InferOutput
 
 from adore.errors import RequestError, check
+from adore.serving.request import RankRequest, parse
 from adore.student.rankers import Ranker, load_ranker
-from adore.types import Item, Score, item_from_row
+from adore.types import Item, Score
 
-__all__ = ["MAX_ITEMS", "RankRequest", "RankerModel", "parse", "rerank_items"]
-
-MAX_ITEMS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class RankRequest:
-    """One list to rank."""
-
-    query: str
-    items: tuple[Item, ...]
+__all__ = ["RankerModel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,57 +26,6 @@ class _Asked:
 
     requests: list[Any]
     v2: str | None
-
-
-def _item(row: object, where: str) -> Item:
-    check(isinstance(row, dict), where, row, must="an object with item_id and title", fix="send it", error=RequestError)
-    fields: dict[str, Any] = row  # type: ignore[assignment]
-    for name in ("item_id", "title"):
-        ok = isinstance(fields.get(name), str) and (name != "item_id" or bool(fields[name]))
-        check(ok, f"{where}.{name}", fields.get(name), must="a string", fix="send one", error=RequestError)
-    for name, kind in (
-        ("brand", str),
-        ("category", str),
-        ("description", str),
-        ("bullet_points", list),
-        ("attributes", dict),
-    ):
-        ok = fields.get(name) is None or isinstance(fields[name], kind)
-        check(ok, f"{where}.{name}", fields.get(name), must=f"a {kind.__name__}", fix="omit it", error=RequestError)
-    return item_from_row(fields)
-
-
-def parse(instance: object, where: str) -> RankRequest:
-    """Check one instance ``{"query": str, "items": [{"item_id", "title", ...}]}``.
-
-    Raises:
-        RequestError: names the field, its value and what it must be.
-    """
-    check(isinstance(instance, dict), where, instance, must="an object", fix="send query and items", error=RequestError)
-    fields: dict[str, Any] = instance  # type: ignore[assignment]
-    query, items = fields.get("query"), fields.get("items")
-    check(isinstance(query, str), f"{where}.query", query, must="a string", fix="send one", error=RequestError)
-    check(isinstance(items, list), f"{where}.items", items, must="a list", fix="send one", error=RequestError)
-    rows: list[object] = items or []
-    fix = "send fewer, or several instances"
-    check(
-        len(rows) <= MAX_ITEMS,
-        f"{where}.items",
-        len(rows),
-        must=f"at most {MAX_ITEMS} long",
-        fix=fix,
-        error=RequestError,
-    )
-    return RankRequest(str(query), tuple(_item(row, f"{where}.items[{i}]") for i, row in enumerate(rows)))
-
-
-def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:
-    """Items of a rerank request: strings are titles, objects are items."""
-    rows = []
-    for i, d in enumerate(documents):
-        row = {"item_id": str(i), "title": d} if isinstance(d, str) else {"item_id": str(i), **dict(d)}
-        rows.append({**row, "title": row.get("title") or row.get("text") or ""})
-    return rows
 
 
 def _scored(score: Score) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from adore.errors import RequestError
 from adore.experiment.assignment import assign
 from adore.serving.exposure import Log
-from adore.serving.model import parse
+from adore.serving.request import parse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

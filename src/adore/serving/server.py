@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ def _add_rerank(model: Any) -> None:
     from kserve.model_server import app
 
     from adore.errors import RequestError
-    from adore.serving.model import parse, rerank_items
+    from adore.serving.request import parse, rerank_items
 
     async def rerank(body: dict[str, Any]) -> dict[str, Any]:
         documents = body.get("documents")
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--variant", default="")
     parser.add_argument("--port", type=int, default=8080)
     arguments = parser.parse_args()
+    sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported
     from kserve import ModelServer
 
     from adore.artifacts import local_copy

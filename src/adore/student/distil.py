@@ -12,6 +12,7 @@ from pydantic import Field
 
 from adore.artifacts import read_table, write_json
 from adore.config import StageConfig
+from adore.errors import DataError, check
 from adore.types import item_from_row
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class Config(StageConfig):
     learning_rate: float = 1e-4
     max_tokens: int = 64
     patience: int = 1
-    folds: int = 2
-    """Cross-encoders for out-of-fold scores that the head learns from."""
+    cross_pairs: int = 3500
+    """Pairs that the two cross-encoders learn from, spread evenly over the lists; the head learns from all."""
     max_pairs: int = 6000
     teacher_weight: float = 0.3
     synthetic_weight: float = 0.3
@@ -40,10 +41,17 @@ class Config(StageConfig):
 Learnt = list[tuple["PairList", "list[tuple[Evidence, ...]]"]]
 
 
-def _cross_columns(
-    train: list[PairList], dev: list[PairList], *, config: Config, output: Path
-) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """Train the cross-encoder that is served, and fold models for out-of-fold columns of the train lists."""
+def _capped(one: PairList, most: int) -> PairList:
+    """The ``most`` best trusted pairs of a list, in their order."""
+    best = np.argsort(-one.weights, kind="stable")[:most]
+    return one.take(sorted(int(i) for i in best))
+
+
+def _cross_columns(train: list[PairList], *, config: Config, output: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Cross-fitting: each half of the lists is read by the cross-encoder that learnt from the other half.
+
+    So the head learns from scores on unseen queries, as it will meet them; the first half's model is served.
+    """
     from adore.student.backbone import load_backbone, load_tokenizer
     from adore.student.export import export_cross
     from adore.student.onnx_models import cross_columns
@@ -51,19 +59,20 @@ def _cross_columns(
 
     backbone, tokenizer = load_backbone(config.backbone, seed=config.seed), load_tokenizer()
     plan = Plan(config.epochs, config.learning_rate, config.max_tokens, config.patience, config.seed)
-    model, curve = train_cross(backbone, tokenizer, train=train, dev=dev, plan=plan)
-    export_cross(model, output)
+    half = np.random.default_rng(config.seed).permutation(len(train)) % 2
+    most = max(2, config.cross_pairs // len(train))
     columns: dict[str, np.ndarray] = {}
-    fold_of = np.random.default_rng(config.seed).permutation(len(train)) % min(config.folds, len(train))
-    fixed = Plan(max(1, curve.kept), config.learning_rate, config.max_tokens, config.patience, config.seed)
-    for fold in range(min(config.folds, len(train))):
-        rest = [one for one, f in zip(train, fold_of, strict=True) if f != fold]
-        held = [one for one, f in zip(train, fold_of, strict=True) if f == fold]
-        if rest:
-            model, _ = train_cross(backbone, tokenizer, train=rest, dev=[], plan=fixed)
+    losses: list[tuple[float, ...]] = []
+    for side in (0, 1):
+        seen = [_capped(one, most) for one, h in zip(train, half, strict=True) if h == side or len(train) == 1]
+        held = [one for one, h in zip(train, half, strict=True) if h != side]
+        model, curve = train_cross(backbone, tokenizer, train=seen, dev=[], plan=plan)
+        losses.append(curve.losses)
+        if side == 0:
+            export_cross(model, output)
         for one, (grades, states) in zip(held, predict(model, tokenizer, held, config.max_tokens), strict=True):
             columns[one.list_id] = cross_columns(grades, states, one.states >= 0)
-    return [columns[one.list_id] for one in train], {"losses": curve.losses, "dev": curve.dev, "kept": curve.kept}
+    return [columns[one.list_id] for one in train], {"losses": losses}
 
 
 def _matrix(
@@ -116,6 +125,16 @@ def _write_card(folder: Path) -> None:
     (folder / "card.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
+def _dev_ndcg(folder: Path, dev: list[PairList], threads: int) -> float:
+    """Mean nDCG@10 of the finished student on the human-judged dev lists; 0 without any."""
+    from adore.student.rankers import load_ranker
+    from adore.student.training import mean_ndcg
+
+    ranker = load_ranker(folder, threads=threads)
+    ranked = [np.array([s.score for s in ranker.rank(one.queries[0], one.items)]) for one in dev]
+    return mean_ndcg(ranked, dev)
+
+
 def run(
     config: Config, prepared: Path, evidence: Path, answers: list[Path], synthetic: Path, output: Path
 ) -> dict[str, float]:
@@ -135,7 +154,8 @@ def run(
     sources = Sources(prepared, evidence, answers, synthetic)
     learnt, dev = learn_from(sources, **weights, max_pairs=config.max_pairs, seed=config.seed)
     lists = [one for one, _ in learnt]
-    cross, curve = _cross_columns(lists, dev, config=config, output=output)
+    check(bool(lists), "train lists", 0, must="at least one", fix="add train queries with pairs", error=DataError)
+    cross, curve = _cross_columns(lists, config=config, output=output)
     rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
     index = TextIndex.build(item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True))
     (output / "text_index.json").write_text(index.to_json(), "utf-8")
@@ -150,9 +170,4 @@ def run(
     seal(output, _card(config, learnt, answers, rulebook.version, curve))
     _write_card(output)
     write_json(curve, output / "curve.json")
-    return {
-        "pairs": float(len(trust)),
-        "lists": float(len(lists)),
-        "dev_lists": float(len(dev)),
-        "kept": float(curve["kept"]),
-    }
+    return {"pairs": float(len(trust)), "lists": float(len(lists)), "dev_ndcg": _dev_ndcg(output, dev, config.threads)}

@@ -13,7 +13,8 @@ _SKIP = frozenset({"rating", "rating_count", "price", "price_usd", "url", "image
 
 
 def _clean(text: str, limit: int) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text[: 4 * limit]).split())[:limit]
+    whole = text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair becomes "?"
+    return " ".join(unicodedata.normalize("NFKC", whole).split())[:limit]
 
 
 def query_text(query: str) -> str:
@@ -37,9 +38,9 @@ def typed_text(item: Item) -> str:
         >>> typed_text(Item("1", "Steel mug", brand="Acme", category="Home > Mugs", attributes={"colour": "red"}))
         'Steel mug | brand: Acme | category: Home > Mugs | colour: red'
     """
-    fields = [("brand", item.brand), ("category", _leaf(item.category))]
+    fields: list[tuple[str, str | int]] = [("brand", item.brand), ("category", _leaf(item.category))]
     fields += [(k, v) for k, v in sorted(item.attributes.items()) if k not in _SKIP and isinstance(v, str | int)]
-    typed = [f"{name}: {_clean(str(value), 80)}" for name, value in fields if value]
+    typed = [f"{_clean(name, 40)}: {_clean(str(value), 80)}" for name, value in fields if value]
     return " | ".join([title_text(item), *typed, _clean(" ".join(item.bullet_points), 300)]).rstrip(" |")[:600]
 
 

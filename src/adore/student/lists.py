@@ -32,7 +32,7 @@ class Sources:
 
 
 def _rows(sources: Sources) -> pl.DataFrame:
-    """Every real pair of train and dev queries with evidence, the teacher's answer and, where judged, the human grade."""
+    """Real pairs of train and dev queries: evidence, the teacher's answer and, where judged, the human grade."""
     human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
     answers = pl.concat([read_table(a, "answers").select(*KEYS, "probabilities") for a in sources.answers])
     queries = read_table(sources.prepared, "queries")
@@ -41,7 +41,7 @@ def _rows(sources: Sources) -> pl.DataFrame:
 
 
 def _one_hot(grade: int) -> np.ndarray:
-    return np.eye(4)[grade]
+    return np.asarray(np.eye(4)[grade])
 
 
 def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float) -> tuple[Any, ...]:

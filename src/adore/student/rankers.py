@@ -16,7 +16,6 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.errors import MissingError, check
 from adore.rulebook import RuleBook
-from adore.student.export import export_encoder, seal
 from adore.student.features import ListFeatures, standardise, states_of, with_z
 from adore.student.fields import query_text, title_text, typed_text
 from adore.student.head import Head
@@ -138,7 +137,7 @@ class Baseline:
 
     def _scores(self, query: str, items: Sequence[Item]) -> np.ndarray:
         if self.kind == "random":
-            digests = [hashlib.sha256(f"{query}|{i.item_id}".encode()).digest() for i in items]
+            digests = [hashlib.sha256(f"{query}|{i.item_id}".encode("utf-8", "replace")).digest() for i in items]
             return np.array([int.from_bytes(d[:8], "big") / 2**64 for d in digests])
         if self.kind == "bm25":
             return self.index.scores(query, items, full=True)[0]
@@ -158,6 +157,8 @@ def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, backbone: s
         folder: an existing, empty folder.
         backbone: the bi-encoder's.
     """
+    from adore.student.export import export_encoder, seal
+
     check(kind in BASELINES, "baseline", kind, must=f"one of {BASELINES}", fix="use one of them")
     if kind in ("bm25", "hybrid"):
         (folder / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")

@@ -18,6 +18,14 @@ from adore.types import Item, item_from_row
 __all__ = ["Config", "run", "score_pairs"]
 
 
+_COLUMNS: dict[str, type[pl.DataType]] = {
+    **dict.fromkeys(("query_id", "item_id"), pl.String),
+    "score": pl.Float64,
+    "grade": pl.Int64,
+    **dict.fromkeys(("p_E", "p_S", "p_C", "p_I"), pl.Float64),
+}
+
+
 class Config(StageConfig):
     """The baselines' encoder."""
 
@@ -32,7 +40,8 @@ def _scored(
     for query_id, ids in progress(lists.iter_rows(), f"lists scored by {ranker.name}", lists.height):
         for s in ranker.rank(queries[query_id], [items[i] for i in ids]):
             p = dict(zip(("p_I", "p_C", "p_S", "p_E"), s.probabilities, strict=True))
-            rows.append({"query_id": query_id, "item_id": s.item_id, "score": s.score, "grade": int(s.grade), **p})
+            claims = {"grade": int(s.grade), **p} if ranker.name not in BASELINES else dict.fromkeys(("grade", *p))
+            rows.append({"query_id": query_id, "item_id": s.item_id, "score": s.score, **claims})
     return rows
 
 
@@ -45,7 +54,7 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
         pairs: ``query_id, item_id``; other columns are not looked at.
 
     Returns:
-        ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order.
+        ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order; a baseline claims no grade.
 
     Raises:
         DataError: a missing column, or a pair of an unknown query or item.
@@ -61,7 +70,7 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
     texts = {str(q): str(t) for q, t in queries.select("query_id", "query").iter_rows()}
     catalogue = {str(r["item_id"]): item_from_row(r) for r in items.iter_rows(named=True)}
     for column, known in (("query_id", set(texts)), ("item_id", set(catalogue))):
-        strange = sorted(set(wanted_pairs[column]) - known)
+        strange = sorted(set(wanted_pairs[column]) - known, key=str)
         check(
             not strange,
             f"{column} of pairs",
@@ -71,10 +80,8 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
             error=DataError,
         )
     rows = _scored(load_ranker(student), catalogue, texts, wanted_pairs.unique(maintain_order=True))
-    columns = ["query_id", "item_id", "score", "grade", "p_E", "p_S", "p_C", "p_I"]
-    return wanted_pairs.join(pl.DataFrame(rows), on=["query_id", "item_id"], how="left", maintain_order="left").select(
-        columns
-    )
+    scored = pl.DataFrame(rows, schema=_COLUMNS)
+    return wanted_pairs.join(scored, on=["query_id", "item_id"], how="left", maintain_order="left")
 
 
 def run(config: Config, prepared: Path, student: Path, output: Path) -> dict[str, float]:

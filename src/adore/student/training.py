@@ -93,7 +93,7 @@ def ndcg(scores: np.ndarray, grades: np.ndarray, depth: int = 10) -> float:
 def mean_ndcg(scores: Sequence[np.ndarray], lists: Sequence[PairList]) -> float:
     """Mean nDCG@10 over lists with a relevant item; 0 without any."""
     each = [ndcg(s, one.targets.argmax(1)) for s, one in zip(scores, lists, strict=True)]
-    return float(np.nanmean(each)) if any(x == x for x in each) else 0.0
+    return float(np.nanmean(each)) if not np.isnan(each).all() else 0.0
 
 
 def _encode(tokenizer: Any, one: PairList, max_tokens: int) -> list[Any]:
@@ -162,7 +162,8 @@ def train_cross(
         losses.append(total / len(train))
         scores = [cross_odds(g) for g, _ in predict(model, tokenizer, dev, plan.max_tokens)]
         curve.append(mean_ndcg(scores, dev))
-        say(f"    epoch {epoch}: loss {losses[-1]:.3f}, dev nDCG@10 {curve[-1]:.3f}")
+        told = f", dev nDCG@10 {curve[-1]:.3f}" if dev else ""
+        say(f"    epoch {epoch}: loss {losses[-1]:.3f}{told}")
         if not dev or curve[-1] >= max(curve):
             best, kept = copy.deepcopy(model.state_dict()), epoch
         elif epoch - kept >= plan.patience:

@@ -1,0 +1,131 @@
+"""Bad input is a clear error or a counted quarantine row, never a stack trace or a silent loss."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from adore.artifacts import read_table
+from adore.data.prepare import Config, run
+from adore.errors import ConfigError, DataError, MissingError, QuarantineError
+
+ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}", "price": n} for n in range(12)]
+QUERIES = [{"query_id": f"q{n}", "query": f"mug number {n}"} for n in range(8)]
+LABELS = [{"query_id": "q1", "item_id": "i1", "label": "E"}, {"query_id": "q1", "item_id": "i2", "label": "I"}]
+
+
+def lines(path: Path, rows: list[Any]) -> None:
+    text = "\n".join(r if isinstance(r, str) else json.dumps(r) for r in rows).encode("utf-8", "surrogatepass")
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+
+def prepared(tmp: Path, **tables: list[Any]) -> tuple[Path, dict[str, float]]:
+    data, out = tmp / "data", tmp / "out"
+    data.mkdir(exist_ok=True)
+    out.mkdir(exist_ok=True)
+    for name, rows in {"items": ITEMS, "queries": QUERIES, "judgements": LABELS, **tables}.items():
+        lines(data / f"{name}.jsonl", rows)
+    return out, run(Config(max_bad_share=0.5), data=data, output=out)
+
+
+def test_unknown_columns_become_attributes(tmp_path: Path) -> None:
+    out, _ = prepared(tmp_path)
+    assert json.loads(read_table(out, "items")["attributes"][3])["price"] >= 0
+    assert read_table(out, "truth").equals(read_table(out, "judgements"))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl.gz"])
+def test_every_format_reads_the_same(tmp_path: Path, suffix: str) -> None:
+    out, _ = prepared(tmp_path)
+    want = read_table(out, "items")
+    (tmp_path / "data" / "items.jsonl").unlink()
+    path = tmp_path / "data" / f"items{suffix}"
+    frame = pl.DataFrame(ITEMS)
+    if suffix == ".csv":
+        frame.write_csv(path)
+    elif suffix == ".parquet":
+        frame.write_parquet(path)
+    else:
+        lines(path, ITEMS)
+    again = tmp_path / "again"
+    again.mkdir()
+    run(Config(), data=tmp_path / "data", output=again)
+    assert read_table(again, "items").drop("attributes").equals(want.drop("attributes"))
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "reason"),
+    [
+        ("items", {"item_id": "i1", "title": "again"}, "duplicate item_id"),
+        ("items", {"item_id": "x"}, "no title"),
+        ("items", {"item_id": "x", "title": "y" * 10_000_000}, "longer than"),
+        ("items", '{"item_id": "x", ', "not JSON"),
+        ("items", "[1, 2]", "not a JSON object"),
+        ("items", {"item_id": "x", "title": "t", "attributes": 7}, "wrong type"),
+        ("queries", {"query_id": "q1", "query": "again"}, "duplicate query_id"),
+        ("queries", {"query_id": "qx", "query": "  "}, "no query"),
+        ("judgements", {"query_id": "q1", "item_id": "nope", "label": "E"}, "unknown item"),
+        ("judgements", {"query_id": "nope", "item_id": "i1", "label": "E"}, "unknown query"),
+        ("judgements", {"query_id": "q1", "item_id": "i3", "label": "Z"}, "unknown label 'Z'"),
+        ("judgements", {"query_id": "q1", "item_id": "i1", "label": "I"}, "another label"),
+    ],
+)
+def test_bad_rows_go_to_quarantine(tmp_path: Path, table: str, row: Any, reason: str) -> None:
+    base = {"items": ITEMS, "queries": QUERIES, "judgements": LABELS}[table]
+    out, metrics = prepared(tmp_path, **{table: [*base, row]})
+    bad = read_table(out, "quarantine").to_dicts()
+    assert metrics["quarantined"] == 1 and reason in bad[0]["reason"] and bad[0]["table"] == table
+    assert bad[0]["line"] == len(base) + 1 and len(bad[0]["row"]) <= 500
+
+
+def test_wrong_encoding_is_quarantined(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    path = tmp_path / "data" / "items.jsonl"
+    path.write_bytes(path.read_bytes() + b'\n{"item_id": "x", "title": "caf\xe9"}')
+    run(Config(max_bad_share=0.5), data=tmp_path / "data", output=tmp_path / "out")
+    assert read_table(tmp_path / "out", "quarantine")["reason"].to_list() == ["not UTF-8"]
+
+
+def test_too_many_bad_rows_stop_with_the_worst_reasons(tmp_path: Path) -> None:
+    with pytest.raises(QuarantineError, match=r"(?s)bad share of items == 0.6.*3 x no title \(line 1"):
+        prepared(tmp_path, items=[{"item_id": "x"}] * 3 + ITEMS[:2])
+
+
+def test_missing_and_empty_tables(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"items\.\*.*found: other.txt"):
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "other.txt").write_text("x")
+        run(Config(), data=tmp_path / "d", output=tmp_path)
+    with pytest.raises(DataError, match="rows of queries == 0"):
+        prepared(tmp_path, queries=[])
+
+
+def test_labels_of_the_shop(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "dataset.yaml").write_text("labels: {good: 3, bad: 0}\n")
+    rows = [{"query_id": "q1", "item_id": "i1", "label": "good"}, {"query_id": "q1", "item_id": "i2", "label": "E"}]
+    out, metrics = prepared(tmp_path, judgements=rows)
+    assert read_table(out, "judgements")["grade"].to_list() == [3] and metrics["quarantined"] == 1
+    (data / "dataset.yaml").write_text("lables: {}\n")
+    with pytest.raises(ConfigError, match="lables"):
+        prepared(tmp_path)
+
+
+def test_same_text_is_never_in_two_splits(tmp_path: Path) -> None:
+    rows = [{"query_id": f"q{n}", "query": f" Red  MUG {n % 20}" if n % 2 else f"red mug {n % 20}"} for n in range(80)]
+    out, _ = prepared(tmp_path, queries=rows)
+    frame = read_table(out, "queries").with_columns(
+        text=pl.col("query")
+        .str.to_lowercase()
+        .str.split(" ")
+        .list.eval(pl.element().filter(pl.element() != ""))
+        .list.join(" ")
+    )
+    assert frame.group_by("text").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert set(frame["split"]) == {"train", "dev", "test"}

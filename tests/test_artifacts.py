@@ -1,0 +1,132 @@
+"""Places, manifests, atomic writes and resume; S3 against moto's real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adore.artifacts import execute, join, local_copy, open_output, read_manifest, read_table, write_table
+from adore.config import StageConfig, configure, load_profile
+from adore.errors import ConfigError, MissingError, UnavailableError
+from adore.release.local import free_port
+from adore.stages import check_profile
+
+
+def stage(runs: list[int]) -> types.ModuleType:
+    """A real stage in a module of its own."""
+    module = types.ModuleType("stage")
+    module.__file__ = __file__
+
+    def run(config: StageConfig, source: Path, output: Path) -> dict[str, float]:
+        runs.append(1)
+        text = source.read_text() if source.is_file() else (source / "in.txt").read_text()
+        write_table([{"query_id": "q", "query": text, "split": "train"}], output, "queries")
+        return {"n": 1.0}
+
+    module.run = run  # type: ignore[attr-defined]
+    return module
+
+
+def test_a_stage_runs_once_per_input_and_config(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a")
+    runs: list[int] = []
+    out = str(tmp_path / "out")
+    for config in (StageConfig(), StageConfig(), StageConfig(seed=1)):
+        execute(stage(runs), "s", config, {"source": str(tmp_path / "in.txt")}, out)
+    (tmp_path / "in.txt").write_text("b")
+    manifest = execute(stage(runs), "s", StageConfig(seed=1), {"source": str(tmp_path / "in.txt")}, out)
+    assert len(runs) == 3 and manifest.rows == {"queries": 1}
+    assert read_table(out, "queries")["query"].to_list() == ["b"]
+
+
+def test_nothing_half_written_is_seen(tmp_path: Path) -> None:
+    def fail() -> None:
+        with open_output(tmp_path / "out") as folder:
+            (folder / "x").write_text("half")
+            raise ValueError("stopped")
+
+    with pytest.raises(ValueError, match="stopped"):
+        fail()
+    assert not (tmp_path / "out").exists() and not list(tmp_path.iterdir())
+    with open_output(tmp_path / "out") as folder:
+        (folder / "x").write_text("whole")
+    with open_output(tmp_path / "out") as folder:
+        (folder / "y").write_text("new")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["y"]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    keys = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
+    keys["AWS_DEFAULT_REGION"] = "us-east-1"
+    old = {k: os.environ.get(k) for k in keys}
+    os.environ.update(keys)
+    import boto3
+    from botocore.exceptions import EndpointConnectionError
+
+    for _ in range(100):
+        try:
+            boto3.client("s3").create_bucket(Bucket="shop")
+            break
+        except EndpointConnectionError:
+            time.sleep(0.1)
+    yield "s3://shop"
+    server.terminate()
+    server.wait()
+    for k, v in old.items():
+        if v is None:
+            os.environ.pop(k)
+        else:
+            os.environ[k] = v
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_stages_read_and_write_s3(s3: str, tmp_path: Path) -> None:
+    import boto3
+
+    boto3.client("s3").put_object(Bucket="shop", Key="in/in.txt", Body=b"hello")
+    runs: list[int] = []
+    out = join(s3, "runs", "1")
+    assert read_manifest(out) is None
+    for _ in range(2):
+        execute(stage(runs), "s", StageConfig(), {"source": join(s3, "in")}, out)
+    assert len(runs) == 1
+    assert read_table(local_copy(out), "queries")["query"].to_list() == ["hello"]
+    with pytest.raises(MissingError, match="nothing-here"):
+        local_copy("s3://shop/nothing-here")
+
+
+def test_unreachable_store_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "t")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "t")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(UnavailableError, match="AWS_ENDPOINT_URL"):
+        local_copy("s3://shop/x")
+
+
+def test_profiles_refuse_what_they_do_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("judge: {bakend: rules}\n")
+    with pytest.raises(ConfigError, match=r"judge.bakend == 'rules'.*known keys of judge: .*backend"):
+        check_profile(str(path))
+    path.write_text("jugde: {}\n")
+    with pytest.raises(ConfigError, match="profile section == 'jugde'"):
+        check_profile(str(path))
+    path.write_text("- 1\n")
+    with pytest.raises(ConfigError, match="mapping"):
+        load_profile(str(path))
+    with pytest.raises(MissingError, match="laptop"):
+        load_profile("nope")
+    with pytest.raises(ConfigError, match="valid integer"):
+        configure(StageConfig, {"seed": "x"}, "judge")

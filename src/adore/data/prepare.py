@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import unicodedata
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adore.artifacts import write_json, write_table
 from adore.config import StageConfig
@@ -19,21 +21,22 @@ from adore.data.report import describe
 from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
 
-__all__ = ["Config", "DatasetInfo", "run", "split_of"]
+__all__ = ["Config", "DatasetInfo", "normalised", "run", "split_of"]
 
 ITEM_FIELDS = ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes")
+SPLITS = ("train", "dev", "test")
 ACTIONS = ("impression", "click", "add_to_cart", "purchase", "return")
 
 
 class Config(StageConfig):
     """How strict to be, and how to split."""
 
-    max_bad_share: float = 0.05
+    max_bad_share: float = Field(0.05, ge=0, le=1)
     """Largest share of bad rows of a table; more stops the run."""
-    max_text: int = 100_000
-    """Longest title, in characters; longer ones go to quarantine."""
-    dev_share: float = 0.2
-    test_share: float = 0.25
+    max_text: int = Field(100_000, ge=1)
+    """Longest text of one field, in characters; rows with a longer one go to quarantine."""
+    dev_share: float = Field(0.2, ge=0, le=0.5)
+    test_share: float = Field(0.25, ge=0, le=0.5)
     """Share of queries for test where the data has no split of its own."""
 
 
@@ -76,6 +79,8 @@ def _info(data: Path) -> DatasetInfo:
     path = data / "dataset.yaml"
     try:
         raw = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
+        if isinstance(raw, dict) and isinstance(raw.get("labels"), dict):
+            raw["labels"] = {str(k): v for k, v in raw["labels"].items()}  # YAML reads stars as integers
         info = DatasetInfo(**(raw or {}))
     except (ValidationError, yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         raise ConfigError(f"dataset.yaml == {str(path)!r}, must be a mapping with known keys; {error}") from error
@@ -84,90 +89,127 @@ def _info(data: Path) -> DatasetInfo:
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 
-def _text(value: object) -> str:
+def _id(value: object) -> str:
+    """An id as text, ``""`` if it is none; 7.0 (how some tools write integers beside gaps) is ``"7"``."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else "" if math.isnan(value) or math.isinf(value) else str(value)
+    return "" if value is None or isinstance(value, dict | list | bool) else str(value)
+
+
+def _text(row: dict[str, Any], key: str, limit: int) -> str:
+    value = row.get(key)
+    if key == "category" and isinstance(value, list):
+        value = " > ".join(map(str, value))
+    if isinstance(value, dict | list | bool):
+        raise TypeError(f"wrong type of {key}")
     text = "" if value is None else str(value)
-    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    if len(text) > limit:
+        raise ValueError(f"{key} longer than {limit} characters")
+    return text
 
 
 def _bullets(value: object) -> list[str]:
-    if isinstance(value, str):
-        value = json.loads(value) if value.startswith("[") else [value] if value else []
-    return [_text(v) for v in value if v] if isinstance(value, list) else []
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:  # "[Sale] made of steel" is a bullet, not a list
+            value = [value]
+    value = [value] if isinstance(value, str) else value or []
+    if not isinstance(value, list):
+        raise TypeError("wrong type of bullet_points")
+    return [str(v) for v in value if v]
 
 
-def _item(row: dict[str, Any], info: DatasetInfo) -> dict[str, Any]:
-    attributes = row.get("attributes") or {}
-    attributes = json.loads(attributes) if isinstance(attributes, str) else dict(attributes)
-    keep = info.attributes or [k for k in row if k not in ITEM_FIELDS]
-    attributes |= {k: row[k] for k in keep if row.get(k) not in (None, "")}
-    text = {k: _text(row.get(k)) for k in ("title", "brand", "category", "description")}
-    dumped = json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
+def _attributes(row: dict[str, Any], info: DatasetInfo) -> str:
+    value = row.get("attributes") or {}
+    try:
+        attributes = json.loads(value) if isinstance(value, str) else dict(value)
+        keep = info.attributes or [k for k in row if k not in ITEM_FIELDS]
+        attributes |= {k: row[k] for k in keep if row.get(k) not in (None, "")}
+        return json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise TypeError("wrong type of attributes") from error
+
+
+def _item(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, Any]:
+    text = {k: _text(row, k, limit) for k in ("title", "brand", "category", "description")}
     bullets = _bullets(row.get("bullet_points"))
-    return {"item_id": _text(row["item_id"]), **text, "bullet_points": bullets, "attributes": dumped}
+    return {"item_id": _id(row["item_id"]), **text, "bullet_points": bullets, "attributes": _attributes(row, info)}
 
 
 def _id_fault(row: dict[str, Any], *keys: str) -> str:
-    for key in keys:
-        if row.get(key) is None or isinstance(row[key], dict | list | bool) or not str(row[key]).strip():
-            return f"no {key}"
-    return ""
+    return next((f"no {key}" for key in keys if not _id(row.get(key)).strip()), "")
 
 
 def _items(rows: Rows, info: DatasetInfo, config: Config) -> list[dict[str, Any]]:
     seen: dict[str, dict[str, Any]] = {}
     for line, row in rows.good:
-        fault = _id_fault(row, "item_id", "title")
-        if not fault and str(row["item_id"]) in seen:
+        fault = _id_fault(row, "item_id")
+        if not fault and _id(row["item_id"]) in seen:
             fault = "duplicate item_id"
-        if not fault and len(str(row["title"])) > config.max_text:
-            fault = f"title longer than {config.max_text} characters"
         if not fault:
             try:
-                seen[str(row["item_id"])] = _item(row, info)
-            except (ValueError, TypeError, RecursionError):
-                fault = "wrong type of attributes or bullet_points"
+                item = _item(row, info, config.max_text)
+                if item["title"].strip():
+                    seen[item["item_id"]] = item
+                else:
+                    fault = "no title"
+            except (ValueError, TypeError) as error:
+                fault = str(error)
         if fault:
             rows.bad.append(BadRow("items", line, fault, str(row)[:500]))
     return sorted(seen.values(), key=lambda r: str(r["item_id"]))
 
 
+def normalised(query: str) -> str:
+    """What makes two query texts the same: NFKC, lower case, single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", query).lower().split())
+
+
 def split_of(query: str, *, dev_share: float, test_share: float) -> str:
     """Split by the normalised query text alone, so that the same text never stands in two splits."""
-    text = " ".join(unicodedata.normalize("NFKC", query).lower().split())
+    text = normalised(query)
     point = int(hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()[:8], 16) / 2**32
     return "test" if point < test_share else "dev" if point < test_share + dev_share else "train"
 
 
+def _query_fault(row: dict[str, Any], seen: dict[str, dict[str, Any]], limit: int) -> str:
+    fault = _id_fault(row, "query_id")
+    if not fault and _id(row["query_id"]) in seen:
+        return "duplicate query_id"
+    if not fault and (row.get("split") or "train") not in SPLITS:
+        return f"split not one of {', '.join(SPLITS)}"
+    try:
+        return fault or ("" if _text(row, "query", limit).strip() else "no query")
+    except (ValueError, TypeError) as error:
+        return str(error)
+
+
 def _queries(rows: Rows, config: Config) -> list[dict[str, Any]]:
+    """Queries with a split; a text that the data puts in two splits goes to the one that is held out more."""
     given = any(row.get("split") for _, row in rows.good)
     seen: dict[str, dict[str, Any]] = {}
+    held: dict[str, int] = {}
     for line, row in rows.good:
-        fault = _id_fault(row, "query_id", "query")
-        if not fault and str(row["query_id"]) in seen:
-            fault = "duplicate query_id"
-        split = str(row.get("split") or "train")
-        if not fault and given and split not in ("train", "dev", "test"):
-            fault = "split not train, dev or test"
+        fault = _query_fault(row, seen, config.max_text)
         if fault:
             rows.bad.append(BadRow("queries", line, fault, str(row)[:500]))
             continue
-        drawn = split_of(str(row["query"]), dev_share=config.dev_share, test_share=0 if given else config.test_share)
-        split = drawn if not given or split == "train" else split
-        seen[str(row["query_id"])] = {
-            "query_id": str(row["query_id"]),
-            "query": _text(row["query"]),
-            "split": split,
-        }
-    return sorted(seen.values(), key=lambda r: str(r["query_id"]))
+        query, split = str(row["query"]), str(row.get("split") or "train")
+        if not given or split == "train":
+            split = split_of(query, dev_share=config.dev_share, test_share=0 if given else config.test_share)
+        held[normalised(query)] = max(held.get(normalised(query), 0), SPLITS.index(split))
+        seen[_id(row["query_id"])] = {"query_id": _id(row["query_id"]), "query": query}
+    return [{**row, "split": SPLITS[held[normalised(row["query"])]]} for _, row in sorted(seen.items())]
 
 
 def _graded(rows: Rows, table: str, info: DatasetInfo, known: tuple[set[str], set[str]]) -> list[dict[str, Any]]:
     seen: dict[tuple[str, str], int] = {}
     for line, row in rows.good:
         fault = _id_fault(row, "query_id", "item_id")
-        label = row.get("label", row.get("grade"))
+        label = row["grade"] if row.get("label") is None and "grade" in row else row.get("label")
         grade = to_grade(label, info.labels)
-        key = (str(row.get("query_id")), str(row.get("item_id")))
+        key = (_id(row.get("query_id")), _id(row.get("item_id")))
         if not fault and grade is None:
             fault = "no label" if label is None else f"unknown label {str(label)[:20]!r}"
         if not fault and key[0] not in known[0]:
@@ -183,21 +225,35 @@ def _graded(rows: Rows, table: str, info: DatasetInfo, known: tuple[set[str], se
     return [{"query_id": q, "item_id": i, "grade": g} for (q, i), g in sorted(seen.items())]
 
 
+def _millis(value: Any) -> int:
+    """Milliseconds since the epoch of a number or an ISO 8601 time (UTC unless it says otherwise)."""
+    if isinstance(value, str) and not value.strip().lstrip("-").isdigit():
+        when = datetime.fromisoformat(value.strip())
+        value = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000
+    elif isinstance(value, datetime):
+        value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() * 1000
+    return int(value)
+
+
 def _event(line: int, row: dict[str, Any]) -> dict[str, Any]:
     more = row.get("event_attributes") or {}
     more = json.loads(more) if isinstance(more, str) else more
-    item = row.get("object_id") or (more.get("object") or {}).get("object_id")
-    position = row.get("position") or (more.get("position") or {}).get("ordinal")
-    return {
-        "event_id": str(row.get("event_id") or f"line-{line}"),
-        "query_id": str(row["query_id"]),
-        "session_id": str(row.get("session_id") or row.get("client_id")),
-        "client_id": str(row["client_id"]),
+    item, position = row.get("object_id"), row.get("position")
+    item = (more.get("object") or {}).get("object_id") if item in (None, "") else item
+    position = (more.get("position") or {}).get("ordinal") if position in (None, "") else position
+    event = {
+        "event_id": _id(row.get("event_id")) or f"line-{line}",
+        "query_id": _id(row["query_id"]),
+        "session_id": _id(row.get("session_id")) or _id(row["client_id"]),
+        "client_id": _id(row["client_id"]),
         "action_name": str(row["action_name"]),
-        "timestamp": int(row["timestamp"]),
-        "object_id": str(item),
+        "timestamp": _millis(row["timestamp"]),
+        "object_id": _id(item),
         "position": int(position or 0),
     }
+    if not (0 <= event["timestamp"] < 2**53 and 0 <= event["position"] < 2**31):
+        raise ValueError("out of range")
+    return event
 
 
 def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]]:
@@ -206,8 +262,8 @@ def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]
         try:
             fault = _id_fault(row, "query_id", "client_id", "action_name", "timestamp")
             event = {} if fault else _event(line, row)
-        except (ValueError, TypeError, AttributeError, KeyError):
-            fault = "wrong type of a field"
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
+            fault = "wrong type or range of a field"
         if not fault and event["action_name"] not in ACTIONS:
             fault = f"unknown action_name {event['action_name'][:20]!r}"
         if not fault and (event["query_id"] not in known[0] or event["object_id"] not in known[1]):

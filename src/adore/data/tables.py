@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,15 +68,25 @@ def find_file(folder: Path, table: str) -> Path | None:
     return found[0] if found else None
 
 
+def _clean(value: Any) -> Any:
+    """Without NULs and lone surrogates, which no table can hold, at any depth."""
+    if isinstance(value, str):
+        return value.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_clean(k): _clean(v) for k, v in value.items()}
+    return [_clean(v) for v in value] if isinstance(value, list) else value
+
+
 def _json_lines(raw: bytes, table: str, rows: Rows) -> None:
     for line, text in enumerate(raw.split(b"\n"), 1):
         if not text.strip():
             continue
         try:
             row = json.loads(text.decode("utf-8-sig"))
+            row = _clean(row) if b"\\u" in text else row
         except UnicodeDecodeError:
             rows.bad.append(BadRow(table, line, "not UTF-8", text[:500].decode("latin-1")))
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # ValueError: also an integer of thousands of digits
             rows.bad.append(BadRow(table, line, "not JSON", text[:500].decode("utf-8", "replace")))
         else:
             if isinstance(row, dict):
@@ -86,7 +97,7 @@ def _json_lines(raw: bytes, table: str, rows: Rows) -> None:
 
 def _csv(raw: bytes, table: str, rows: Rows) -> None:
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig").replace("\0", " ")
     except UnicodeDecodeError as error:
         raise DataError(f"{table}.csv is not UTF-8 at byte {error.start}; save it as UTF-8") from error
     csv.field_size_limit(2**27)
@@ -107,10 +118,10 @@ def read_rows(path: Path, table: str) -> Rows:
     rows = Rows()
     try:
         if path.suffix == ".parquet":
-            rows.good = list(enumerate(pl.read_parquet(path).to_dicts(), 1))
+            rows.good = [(n, _clean(row)) for n, row in enumerate(pl.read_parquet(path).to_dicts(), 1)]
             return rows
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, pl.exceptions.PolarsError) as error:
+    except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
         raise DataError(f"file == {str(path)!r}, must be readable {path.suffix}; write it again ({error})") from error
     (_csv if path.suffix == ".csv" else _json_lines)(raw, table, rows)
     return rows

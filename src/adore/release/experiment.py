@@ -80,12 +80,13 @@ class _Shop:
         self.texts, self.lists = _lists(prepared, config)
         self.items = {r["item_id"]: _request(r) for r in read_table(prepared, "items").iter_rows(named=True)}
         self.shoppers = Shoppers(seed=config.seed, users=config.users, bots=0.0)
-        self.client = httpx.Client(base_url=target.url, timeout=30.0)
+        self.client = httpx.Client(base_url=target.url, timeout=30.0, trust_env=False)
 
     def visit(self, one: tuple[int, int, str]) -> None:
         user, visit, query_id = one
         ids = list(self.lists[query_id])
-        body = {"user_id": self.shoppers.client(user), "session_id": f"{user}-{visit}", "query_id": query_id}
+        client = self.shoppers.client(user)
+        body = {"user_id": client, "session_id": f"{client}-{visit}", "query_id": query_id}
         body |= {"query": self.texts[query_id], "items": [self.items[i] for i in ids]}  # type: ignore[dict-item]
         answer = self.client.post("/rank", json=body)
         if answer.status_code != 200:
@@ -106,7 +107,7 @@ def _traffic(config: Config, prepared: Path, release: Path, work: Path) -> None:
 
 
 def run(config: Config, prepared: Path, release: Path, output: Path) -> dict[str, float]:
-    """Write ``exposures``, ``events``, ``result.json`` and ``decision.json``; everything that was started is stopped."""
+    """Write ``exposures``, ``events``, ``result.json`` and ``decision.json``; stop all that was started."""
     plan = json.loads((release / "experiment.json").read_text("utf-8"))
     with tempfile.TemporaryDirectory(prefix="adore-experiment-") as home:
         _traffic(config, prepared, release, Path(home))

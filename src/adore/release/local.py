@@ -22,10 +22,18 @@ from adore.errors import UnavailableError
 __all__ = ["LocalTarget", "free_port", "stop_on_signal"]
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
+def free_port(port: int = 0) -> int:
+    """A port that was free a moment ago: any one, or the given one.
+
+    Raises:
+        UnavailableError: the given one is taken.
+    """
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UnavailableError(f"port == {port}, must be free; choose another ({error.strerror})") from error
         return int(s.getsockname()[1])
 
 
@@ -43,7 +51,7 @@ class LocalTarget:
 
     def __init__(self, release: Path, work: Path, *, port: int = 0, patience: float = 90.0) -> None:
         self.release, self.work, self.patience = release, work, patience
-        self.port = port or free_port()
+        self.port = free_port(port)
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -98,7 +106,11 @@ class LocalTarget:
         env = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
         with (self.work / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", *module], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env
+                [sys.executable, "-m", *module, "--parent", str(os.getpid())],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=env,
             )
 
     def _wait(self, name: str, url: str) -> None:
@@ -107,7 +119,7 @@ class LocalTarget:
             if self.processes[name].poll() is not None:
                 break
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(url, timeout=2.0).status_code == 200:
+                if httpx.get(url, timeout=2.0, trust_env=False).status_code == 200:
                     return
             time.sleep(0.1)
         tail = (self.work / f"{name}.log").read_text("utf-8", "replace").splitlines()[-8:]

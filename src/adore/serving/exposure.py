@@ -1,4 +1,4 @@
-"""The logs of exposures and events: on disk before the answer is acknowledged; a torn last line is skipped and counted."""
+"""The logs of exposures and events: on disk before the answer; a torn last line is skipped and counted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ class Log:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
-        if self._file.tell() and not path.read_bytes().endswith(b"\n"):
-            self._file.write(b"\n")  # a torn line of a killed process stays a line of its own
+        if self._file.tell():
+            with path.open("rb") as old:
+                old.seek(-1, os.SEEK_END)
+                if old.read() != b"\n":
+                    self._file.write(b"\n")  # a torn line of a killed process stays a line of its own
         self._write, self._sync = threading.Lock(), threading.Lock()
         self._written = self._synced = 0
 

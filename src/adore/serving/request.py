@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from adore.errors import RequestError, check
 from adore.types import Item, item_from_row
 
-__all__ = ["MAX_ITEMS", "RankRequest", "parse", "rerank_items"]
+__all__ = ["MAX_BYTES", "MAX_ITEMS", "MAX_QUERY", "RankRequest", "parse", "rerank_items"]
 
 MAX_ITEMS = 1000
+MAX_QUERY = 1000
+"""Characters of a query."""
+MAX_BYTES = 8_000_000
+"""Bytes of a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,18 @@ def _item(row: object, where: str) -> Item:
     ):
         ok = fields.get(name) is None or isinstance(fields[name], kind)
         check(ok, f"{where}.{name}", fields.get(name), must=f"a {kind.__name__}", fix="omit it", error=RequestError)
+    bullets = fields.get("bullet_points") or []
+    texts = all(isinstance(b, str) for b in bullets)
+    check(texts, f"{where}.bullet_points", bullets, must="a list of strings", fix="send strings", error=RequestError)
     return item_from_row(fields)
+
+
+def _sendable(fields: dict[str, Any], where: str) -> None:
+    """Half a surrogate pair and NaN pass Python's JSON reader, but no other's."""
+    try:
+        json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:
+        raise RequestError(f"{where} == {str(error)!r}, must be UTF-8 without NaN; clean the text") from error
 
 
 def parse(instance: object, where: str) -> RankRequest:
@@ -48,7 +64,9 @@ def parse(instance: object, where: str) -> RankRequest:
     check(isinstance(instance, dict), where, instance, must="an object", fix="send query and items", error=RequestError)
     fields: dict[str, Any] = instance  # type: ignore[assignment]
     query, items = fields.get("query"), fields.get("items")
-    check(isinstance(query, str), f"{where}.query", query, must="a string", fix="send one", error=RequestError)
+    good = isinstance(query, str) and len(query) <= MAX_QUERY
+    must = f"a string of at most {MAX_QUERY} characters"
+    check(good, f"{where}.query", query, must=must, fix="send one", error=RequestError)
     check(isinstance(items, list), f"{where}.items", items, must="a list", fix="send one", error=RequestError)
     rows: list[object] = items or []
     fix = "send fewer, or several instances"
@@ -60,7 +78,12 @@ def parse(instance: object, where: str) -> RankRequest:
         fix=fix,
         error=RequestError,
     )
-    return RankRequest(str(query), tuple(_item(row, f"{where}.items[{i}]") for i, row in enumerate(rows)))
+    found = tuple(_item(row, f"{where}.items[{i}]") for i, row in enumerate(rows))
+    ids = [item.item_id for item in found]
+    twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
+    check(not twice, f"{where}.items", twice, must="of different item_id", fix="send each once", error=RequestError)
+    _sendable(fields, where)
+    return RankRequest(str(query), found)
 
 
 def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:

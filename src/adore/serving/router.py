@@ -16,9 +16,10 @@ import httpx
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from adore.errors import RequestError
+from adore.errors import RequestError, check
 from adore.experiment.assignment import assign
 from adore.serving.exposure import Log
+from adore.serving.limits import BodyLimit, leave_with
 from adore.serving.request import parse
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Router", "create_app", "main"]
 
 PAGE = Path(__file__).parent / "static" / "index.html"
+FAILURES = (httpx.HTTPError, LookupError, TypeError, ValueError)
+"""What a variant that is down, slow or broken raises."""
+EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
+"""What every UBI event must have; the rest is kept as it comes."""
 
 
 class Router:
@@ -37,7 +42,7 @@ class Router:
         self.weights: dict[str, float] = config["weights"]
         self.urls = {name: v["url"] for name, v in config["variants"].items()}
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
-        self.client = httpx.AsyncClient(timeout=config.get("timeout", 10.0))
+        self.client = httpx.AsyncClient(timeout=config.get("timeout", 10.0), trust_env=False)
         self.counts: Counter[str] = Counter()
 
     async def ask(self, variant: str, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
@@ -45,18 +50,30 @@ class Router:
 
         Raises:
             httpx.HTTPError: it does not answer, or not with 200.
+            LookupError, TypeError, ValueError: it answers something else than a ranking of these items.
         """
         answer = await self.client.post(self.urls[variant], json={"instances": [{"query": query, "items": items}]})
         answer.raise_for_status()
         prediction: dict[str, Any] = answer.json()["predictions"][0]
+        if [s["item_id"] for s in prediction["items"]] != [i["item_id"] for i in items]:
+            raise ValueError(f"{variant} answered for other items than it was asked")
         return prediction
+
+    async def is_ready(self, variant: str) -> bool:
+        """Whether a variant says so; one without a ``ready`` address is believed."""
+        url = self.config["variants"][variant].get("ready")
+        try:
+            return not url or (await self.client.get(url)).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     async def rank(self, body: dict[str, Any]) -> dict[str, Any]:
         """Assign, ask, fall back if need be, log, answer."""
         begun = time.perf_counter()
-        user = body.get("user_id")
-        if not isinstance(user, str) or not user:
-            raise RequestError(f"user_id == {user!r}, must be a string; send the shopper's stable id")
+        user: Any = body.get("user_id")
+        good = isinstance(user, str) and 0 < len(user) <= 200
+        fix = "send the shopper's stable id"
+        check(good, "user_id", user, must="a string of 1 to 200 characters", fix=fix, error=RequestError)
         parse(body, "body")
         variant = assign(user, self.config["salt"], self.weights)
         query, items = body["query"], body["items"]
@@ -86,7 +103,7 @@ class Router:
         for name in dict.fromkeys((variant, "control")):
             try:
                 return name, await self.ask(name, query, items)
-            except (httpx.HTTPError, KeyError, ValueError):
+            except FAILURES:
                 self.counts[f'adore_variant_failures_total{{variant="{name}"}}'] += 1
         given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
         return "none", {"model_version": "", "items": given}
@@ -118,8 +135,8 @@ class Finder:
         import bm25s
 
         tokens = bm25s.tokenize(query, show_progress=False)
-        found, _ = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
-        return [self.items[int(i)] for i in found[0]]
+        found, scores = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
+        return [self.items[int(i)] for i, score in zip(found[0], scores[0], strict=True) if score > 0]
 
 
 def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
@@ -136,6 +153,7 @@ def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
         router.events.close()
 
     app = FastAPI(title="ADORE router", lifespan=life, docs_url=None, redoc_url=None)
+    app.add_middleware(BodyLimit)
 
     @app.post("/rank")
     async def rank(body: dict[str, Any]) -> dict[str, Any]:
@@ -146,23 +164,22 @@ def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
 
     @app.post("/events")
     async def events(body: list[dict[str, Any]]) -> dict[str, int]:
-        missing = [i for i, e in enumerate(body) if not {"client_id", "action_name", "timestamp"} <= e.keys()]
+        missing = [i for i, e in enumerate(body) if not all(isinstance(e.get(k), t) for k, t in EVENT.items())]
         if missing:
-            raise HTTPException(
-                400, f"events == rows {missing[:5]}, must have client_id, action_name, timestamp; add them"
-            )
+            kinds = ", ".join(f"{k} ({t.__name__})" for k, t in EVENT.items())
+            raise HTTPException(400, f"events == rows {missing[:5]}, must have {kinds}; add them")
         await asyncio.to_thread(router.events.append, *body)
         return {"accepted": len(body)}
 
     @app.post("/compare")
     async def compare(body: dict[str, Any]) -> dict[str, Any]:
-        query = str(body.get("query") or "")[:300]
+        query = str(body.get("query") or "")[:300].encode("utf-8", "replace").decode()
         items = finder.find(query, 50) if finder and query.strip() else []
         out: dict[str, Any] = {}
         for name in router.urls:
             try:
                 answer = await router.ask(name, query, items)
-            except (httpx.HTTPError, KeyError, ValueError) as error:
+            except FAILURES as error:
                 out[name] = {"error": f"{name} does not answer: {error}", "items": []}
                 continue
             ranked = sorted(answer["items"], key=lambda s: -s["score"])[:10]
@@ -178,6 +195,13 @@ def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok", "experiment": config["name"]}
 
+    @app.get("/readyz")
+    async def readyz() -> dict[str, bool]:
+        answers = {name: await router.is_ready(name) for name in router.urls}
+        if not any(answers.values()):
+            raise HTTPException(503, f"variants == {answers}, must be ready, one at least; see their logs")
+        return answers
+
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> str:
         return "".join(f"{name} {n}\n" for name, n in sorted(router.counts.items()))
@@ -192,7 +216,9 @@ def main() -> None:
     parser.add_argument("--logs", required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
     arguments = parser.parse_args()
+    leave_with(arguments.parent)
     import uvicorn
 
     config = json.loads(Path(arguments.config).read_text("utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import sys
@@ -24,15 +25,17 @@ def _add_rerank(model: Any) -> None:
         documents = body.get("documents")
         if not isinstance(documents, list):
             raise HTTPException(400, f"documents == {documents!r}, must be a list; send one")
+        top = body.get("top_n")
+        if top is not None and (type(top) is not int or top < 1):
+            raise HTTPException(400, f"top_n == {top!r}, must be a number from 1; omit it for all")
         try:
             request = parse({"query": body.get("query"), "items": rerank_items(documents)}, "body")
         except (RequestError, TypeError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
-        import asyncio
-
         answer = await asyncio.to_thread(model.rank, request)
-        found = sorted(enumerate(answer["items"]), key=lambda pair: -pair[1]["score"])[: body.get("top_n") or None]
-        results = [{"index": i, "relevance_score": s["score"], "document": {"text": documents[i]}} for i, s in found]
+        found = sorted(enumerate(answer["items"]), key=lambda pair: -pair[1]["score"])[:top]
+        texts = [item.title for item in request.items]
+        results = [{"index": i, "relevance_score": s["score"], "document": {"text": texts[i]}} for i, s in found]
         return {
             "id": body.get("user", ""),
             "model": answer["model_version"],
@@ -50,19 +53,24 @@ def main() -> None:
     parser.add_argument("--name", default="adore")
     parser.add_argument("--variant", default="")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
     arguments = parser.parse_args()
     sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported
     from kserve import ModelServer
+    from kserve.model_server import app
 
     from adore.artifacts import local_copy
+    from adore.serving.limits import BodyLimit, leave_with
     from adore.serving.model import RankerModel
 
+    leave_with(arguments.parent)
     logging.getLogger("kserve.trace").setLevel(logging.WARNING)
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     folder = Path(local_copy(arguments.model))
     model = RankerModel(arguments.name, folder, variant=arguments.variant or arguments.name, threads=threads)
     model.load()
     _add_rerank(model)
+    app.add_middleware(BodyLimit)
     ModelServer(http_port=arguments.port, enable_grpc=False, workers=1).start([model])
 
 

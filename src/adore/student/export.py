@@ -22,7 +22,7 @@ def _export(model: Any, arguments: tuple[Any, ...], path: Path, *, outputs: list
     names = ["ids", "mask", "types"][: len(arguments)]
     axes = {name: {0: "rows", 1: "tokens"} for name in names} | {name: {0: "rows"} for name in outputs}
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # masks become constants: none is needed
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.filterwarnings("ignore", "Exporting aten::index operator", category=UserWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)  # the exporter of ``dynamo=False`` itself
         torch.onnx.export(

@@ -1,0 +1,101 @@
+"""Small SVG plots for the page: bars, intervals, lines. Everything a person reads in them is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+__all__ = ["bars", "forest", "lines"]
+
+WIDTH, ROW, LEFT = 640, 30, 190
+
+
+def _svg(height: float, title: str, parts: Sequence[Markup]) -> Markup:
+    head = Markup('<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}"><title>{}</title>')
+    return head.format(WIDTH, height, title, title) + Markup("").join(parts) + Markup("</svg>")
+
+
+def _label(x: float, y: float, text: object, css: str = "", anchor: str = "start") -> Markup:
+    return Markup('<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>').format(x, y, css, anchor, text)
+
+
+def _rect(x: float, y: float, size: tuple[float, float], css: str) -> Markup:
+    form = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3" class="{}"/>')
+    return form.format(x, y, max(size[0], 0.5), size[1], css)
+
+
+def bars(rows: Sequence[tuple[str, float, str]], title: str) -> Markup:
+    """Horizontal bars.
+
+    Args:
+        rows: label, value (not negative), text behind the bar.
+    """
+    most = max((v for _, v, _ in rows), default=0.0) or 1.0
+    scale = (WIDTH - LEFT - 110) / most
+    parts = []
+    for i, (name, value, text) in enumerate(rows):
+        y = i * ROW + 6
+        parts += [
+            _label(LEFT - 10, y + 14, name, anchor="end"),
+            _rect(LEFT, y, (value * scale, 18), "bar"),
+            _label(LEFT + value * scale + 8, y + 14, text, "dim"),
+        ]
+    return _svg(len(rows) * ROW + 8, title, parts)
+
+
+def forest(rows: Sequence[tuple[str, float, float, float]], title: str, *, best: str = "") -> Markup:
+    """Points with intervals on one axis.
+
+    Args:
+        rows: label, value, low, high.
+        best: the row that is coloured.
+    """
+    if not rows:
+        return Markup("")
+    low, high = min(r[2] for r in rows), max(r[3] for r in rows)
+    pad = (high - low) * 0.08 or 0.05
+    low, high = low - pad, high + pad
+    scale = (WIDTH - LEFT - 120) / (high - low)
+    parts, end = [], len(rows) * ROW + 6
+    for k in range(5):
+        x = LEFT + (WIDTH - LEFT - 120) * k / 4
+        parts += [
+            Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" class="grid"/>').format(x, end),
+            _label(x, end + 14, f"{low + (high - low) * k / 4:.2f}", "dim small", "middle"),
+        ]
+    for i, (name, value, a, b) in enumerate(rows):
+        y = i * ROW + 18
+        css = "best" if name == best else "point"
+        x = [LEFT + (v - low) * scale for v in (value, a, b)]
+        form = Markup(
+            '<line x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}" class="span {css}"/><circle cx="{:.1f}" cy="{y}" r="5" class="{css}"/>'
+        )
+        parts += [
+            _label(LEFT - 10, y + 5, name, "strong" if name == best else "", "end"),
+            form.format(x[1], x[2], x[0], y=y, css=css),
+            _label(WIDTH - 108, y + 5, f"{value:.3f}", "strong"),
+            _label(WIDTH - 64, y + 5, f"{a:.2f} to {b:.2f}", "dim small"),
+        ]
+    return _svg(end + 20, title, parts)
+
+
+def lines(curves: dict[str, Sequence[float]], title: str) -> Markup:
+    """Line plots, one panel a curve, each on its own scale."""
+    parts: list[Markup] = []
+    wide = (WIDTH - 20) / max(len(curves), 1)
+    for k, (name, values) in enumerate(curves.items()):
+        top, low = max(values, default=1.0), min(values, default=0.0)
+        span = (top - low) or 1.0
+        x0 = 10 + k * wide
+        at = [
+            f"{x0 + 40 + (wide - 60) * i / max(len(values) - 1, 1):.1f},{110 - 80 * (v - low) / span:.1f}"
+            for i, v in enumerate(values)
+        ]
+        parts += [
+            _label(x0 + 40, 16, name, "strong"),
+            _label(x0 + 34, 34, f"{top:.2f}", "dim small", "end"),
+            _label(x0 + 34, 112, f"{low:.2f}", "dim small", "end"),
+            Markup('<polyline points="{}" class="line"/>').format(" ".join(at)),
+        ]
+    return _svg(124, str(escape(title)), parts)

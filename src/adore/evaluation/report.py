@@ -1,0 +1,163 @@
+"""The page of a run: what came in, what was made, who wins, what was decided. Works for unfinished runs too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from adore.artifacts import read_manifest, read_table
+from adore.evaluation.measures import MEASURES
+from adore.evaluation.plots import bars, forest, lines
+from adore.evaluation.slices import ALL, SLICES
+
+__all__ = ["summary_table", "write_report"]
+
+RANKING, GRADING = "nDCG@10", "macro-F1"
+LOOP = (
+    "prepare evidence judge feedback align judge-again synthesise judge-candidates verify distil score evaluate gate "
+    "release experiment"
+).split()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _steps(run: Path) -> list[dict[str, Any]]:
+    """Every step with its status, seconds (summed over shards) and metrics."""
+    steps = []
+    for name in LOOP:
+        folders = [run / name, *sorted((run / name).glob("[0-9]*"))]
+        done = [m for f in folders if (m := read_manifest(f))]
+        seconds, metrics = sum(m.seconds for m in done), done[0].metrics if done else {}
+        steps.append({"name": name, "done": bool(done), "seconds": seconds, "metrics": metrics})
+    return steps
+
+
+def _measures(run: Path) -> pl.DataFrame | None:
+    if not (run / "evaluate" / "measures.parquet").is_file():
+        return None
+    return read_table(run / "evaluate", "measures").filter(pl.col("split") == "test")
+
+
+def _quality(run: Path) -> dict[str, Any]:
+    """Systems by ranking with intervals, grading measures of the student, slices, comparisons."""
+    frame = _measures(run)
+    if frame is None or frame.is_empty():
+        return {}
+    whole = frame.filter(pl.col("slice") == ALL)
+    ranking = whole.filter(pl.col("measure") == RANKING).sort("value", descending=True).to_dicts()
+    student = whole.filter((pl.col("system") == "student") & (pl.col("measure") != RANKING)).to_dicts()
+    sliced = frame.filter((pl.col("slice") != ALL) & (pl.col("system") == "student")).sort("slice", "measure")
+    shown = [r for r in sliced.to_dicts() if r["measure"] in (RANKING, "accuracy")]
+    rows = [(r["system"], r["value"], r["low"], r["high"]) for r in ranking]
+    return {
+        "ranking": ranking,
+        "plot": forest(rows, f"{RANKING} on held-out queries, 95 % intervals", best="student"),
+        "student": student,
+        "slices": [{**r, "definition": SLICES[r["slice"]].definition} for r in shown if r["slice"] in SLICES],
+        "comparisons": _json(run / "evaluate" / "comparisons.json"),
+        "measures": list(MEASURES),
+    }
+
+
+def _verdict(quality: dict[str, Any], gate: dict[str, Any], decision: dict[str, Any]) -> str:
+    """The run in one sentence."""
+    if not quality:
+        return "This run is not finished."
+    if decision:
+        return f"The student passed its gate; simulated shoppers say: {decision['action']}."
+    if gate and not gate.get("passed"):
+        return "The student did not pass its gate, so nothing was released. The reasons stand below."
+    return "The student was measured; it has not been released."
+
+
+def _synthesis(run: Path) -> dict[str, Any]:
+    found = _json(run / "verify" / "yield.json")
+    types = found.get("types", [])
+    rows = [(t["error_type"], float(t["accepted"]), f"{t['accepted']} of {t['made']}") for t in types]
+    return {**found, "plot": bars(rows, "Accepted synthetic pairs by error type")} if types else {}
+
+
+def _teacher(run: Path) -> dict[str, Any]:
+    gate, curves = _json(run / "align" / "gate.json"), _json(run / "align" / "curves.json")
+    losses = {f"{name.upper()} loss": [p["loss"] for p in curve] for name, curve in curves.items() if curve}
+    return {**gate, "plot": lines(losses, "Training losses")} if gate else {}
+
+
+def _online(run: Path) -> dict[str, Any]:
+    result, decision = _json(run / "experiment" / "result.json"), _json(run / "experiment" / "decision.json")
+    if not result:
+        return {}
+    rows = [(k, m["effect"], m["low"], m["high"]) for k, m in result["metrics"].items()]
+    return {**result, "decision": decision, "plot": forest(rows, "Effect of the challenger, 95 % intervals")}
+
+
+def _data(run: Path) -> dict[str, Any]:
+    report = _json(run / "prepare" / "data_report.json")
+    if not report:
+        return {}
+    total = sum(report["labels"].values()) or 1
+    mix = [(f"grade {k}", float(v), f"{v} ({v / total:.0%})") for k, v in report["labels"].items()]
+    cover = [(k, v, f"{v:.0%}") for k, v in report["coverage"].items()]
+    plots = {"mix": bars(mix, "Human judgements by grade"), "cover": bars(cover, "Share of items that have the field")}
+    return {**report, **plots, "dataset": _json(run / "prepare" / "dataset.json")}
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write ``index.html`` into a run's folder, from whatever is there.
+
+    Returns:
+        The page's path.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    steps, gate, quality = _steps(run_dir), _json(run_dir / "gate" / "gate.json"), _quality(run_dir)
+    online = _online(run_dir)
+    spent = [(s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in steps if s["done"]]
+    loader = PackageLoader("adore.evaluation", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template("report.html.j2").render(
+        run=_json(run_dir / "run.json"),
+        name=run_dir.name,
+        verdict=_verdict(quality, gate, online.get("decision", {})),
+        steps=steps,
+        data=_data(run_dir),
+        behaviour=_json(run_dir / "feedback" / "behaviour.json"),
+        feedback=next(s["metrics"] for s in steps if s["name"] == "feedback"),
+        teacher=_teacher(run_dir),
+        synthesis=_synthesis(run_dir),
+        card=_json(run_dir / "distil" / "card.json"),
+        quality=quality,
+        gate=gate,
+        online=online,
+        seconds=bars(spent, "Seconds per step"),
+    )
+    page = run_dir / "index.html"
+    partial = page.with_name(".index.html.partial")
+    partial.write_text(text, "utf-8")
+    partial.replace(page)
+    return page
+
+
+def summary_table(run_dir: Path) -> str:
+    """The run in a dozen lines for a terminal."""
+    gate, decision = _json(run_dir / "gate" / "gate.json"), _json(run_dir / "experiment" / "decision.json")
+    frame = _measures(run_dir)
+    out = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
+    if frame is not None:
+        whole = frame.filter(pl.col("slice") == ALL)
+        f1 = {r["system"]: r["value"] for r in whole.filter(pl.col("measure") == GRADING).to_dicts()}
+        for r in whole.filter(pl.col("measure") == RANKING).sort("value", descending=True).to_dicts():
+            grading = f"{f1[r['system']]:8.3f}" if r["system"] in f1 else "       -"
+            out.append(f"{r['system']:<12} {r['value']:8.3f}  {r['low']:.3f} to {r['high']:.3f}    {grading}")
+    if gate:
+        out.append(f"gate: {'passed' if gate['passed'] else 'stopped'} against {gate['champion']}")
+    if decision:
+        out.append(f"online (simulated shoppers): {decision['action']}, {decision['reason']}")
+    return "\n".join(out)

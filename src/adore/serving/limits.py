@@ -1,0 +1,55 @@
+"""What a server process refuses and when it leaves: bodies without end, and parents that are gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from adore.serving.request import MAX_BYTES
+
+__all__ = ["BodyLimit", "leave_with"]
+
+Message = MutableMapping[str, Any]
+
+
+class BodyLimit:
+    """ASGI middleware: refuses unread a body over ``most`` bytes (413) and one of no stated length (411)."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]], most: int = MAX_BYTES) -> None:
+        self.app, self.most = app, most
+
+    async def __call__(self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        """Pass on or refuse one request."""
+        headers = dict(scope.get("headers", ()))
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        if b"transfer-encoding" in headers:
+            return await _refuse(send, 411, "transfer-encoding == 'chunked', must be absent; send a content-length")
+        size = int(headers.get(b"content-length", b"0"))  # the HTTP parser refused what is no number
+        if size > self.most:
+            return await _refuse(send, 413, f"body == {size} bytes, must be at most {self.most}; send fewer items")
+        return await self.app(scope, receive, send)
+
+
+async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:
+    import json
+
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": text}).encode()})
+
+
+def leave_with(parent: int) -> None:
+    """End this process (by SIGTERM to itself) soon after ``parent`` is no longer its parent; 0: never."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if parent:
+        threading.Thread(target=watch, name="leave-with-parent", daemon=True).start()

@@ -1,0 +1,118 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from adore.errors import ConfigError, MissingError
+from adore.student.rankers import BASELINES, load_ranker, save_baseline
+from adore.types import ATTRIBUTES, Grade, Item
+
+KINDS = ("student", *BASELINES)
+QUERY = "red running shoes without laces"
+
+
+@pytest.fixture(scope="module")
+def folders(student, catalogue, tmp_path_factory):
+    home = tmp_path_factory.mktemp("baselines")
+    for kind in BASELINES:
+        (home / kind).mkdir()
+        save_baseline(kind, catalogue, home / kind, backbone="tiny")
+    return {"student": student, **{kind: home / kind for kind in BASELINES}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_ranks_in_the_items_order_and_the_same_way_twice(folders, catalogue, kind):
+    ranker = load_ranker(folders[kind])
+    scores = ranker.rank(QUERY, catalogue)
+    assert (ranker.name, ranker.version[: len(kind) + 1]) == (kind, f"{kind}-")
+    assert [s.item_id for s in scores] == [i.item_id for i in catalogue]
+    assert all(np.isfinite(s.score) and abs(sum(s.probabilities) - 1) < 1e-6 for s in scores)
+    assert scores == load_ranker(folders[kind]).rank(QUERY, catalogue)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_the_list_does_not_change_an_items_score(folders, catalogue, kind):
+    ranker = load_ranker(folders[kind])
+    forth = {s.item_id: s.score for s in ranker.rank(QUERY, catalogue)}
+    back = {s.item_id: s.score for s in ranker.rank(QUERY, catalogue[::-1])}
+    assert forth == pytest.approx(back, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_list_of_one_and_an_empty_list(folders, catalogue, kind):
+    ranker = load_ranker(folders[kind])
+    assert ranker.rank(QUERY, []) == []
+    (alone,) = ranker.rank(QUERY, catalogue[:1])
+    assert np.isfinite(alone.score)
+
+
+ODD = [
+    Item("1", ""),
+    Item("2", "👟 Schuhe für Kinder — größe 38 ½ \x00\u202e", brand="Ünï", category=" > > "),
+    Item("3", "w" * 100_000, description="d " * 50_000),
+    Item("4", "half a pair \ud83d", brand="\udc5f", attributes={"na\ud83dme": "v", "none": None, "list": [1], "n": 3}),
+    Item("5", "鞋子 红色", bullet_points=("", "跑步")),
+    Item("6", "ﷺ" * 400),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("query", ["", "  ", "红色 鞋子", "\ud83d shoes", "q" * 50_000, "without", "🩴\x00\n"])
+def test_odd_text_still_gets_a_score(folders, kind, query):
+    scores = load_ranker(folders[kind]).rank(query, ODD)
+    assert [s.item_id for s in scores] == [i.item_id for i in ODD]
+    assert all(np.isfinite(s.score) for s in scores)
+
+
+def test_the_students_grade_and_score_follow_from_its_probabilities(student, catalogue):
+    for one in load_ranker(student).rank(QUERY, catalogue):
+        p = one.probabilities
+        assert one.grade == Grade(int(np.argmax(p)))
+        assert one.score == pytest.approx(0.01 * p[1] + 0.1 * p[2] + p[3])
+        assert set(one.attributes) <= set(ATTRIBUTES)
+        assert all(sum(states.values()) == pytest.approx(1, abs=1e-3) for states in one.attributes.values())
+
+
+def test_bm25_puts_the_item_that_has_the_words_first(folders, catalogue):
+    wanted = catalogue[5]
+    scores = load_ranker(folders["bm25"]).rank(wanted.title, catalogue)
+    assert max(scores, key=lambda s: s.score).item_id == wanted.item_id
+
+
+def test_the_version_names_the_bytes(catalogue, tmp_path):
+    for name, items in (("a", catalogue), ("b", catalogue), ("c", catalogue[:3])):
+        (tmp_path / name).mkdir()
+        save_baseline("bm25", items, tmp_path / name)
+    a, b, c = (load_ranker(tmp_path / name).version for name in "abc")
+    assert a == b != c
+
+
+def test_a_folder_without_card_and_an_unknown_kind_are_refused(tmp_path, catalogue):
+    with pytest.raises(MissingError, match=r"card\.json"):
+        load_ranker(tmp_path)
+    (tmp_path / "card.json").write_text(json.dumps({"kind": "oracle"}), "utf-8")
+    with pytest.raises(ConfigError, match="kind == 'oracle'"):
+        load_ranker(tmp_path)
+    with pytest.raises(ConfigError, match="baseline == 'oracle'"):
+        save_baseline("oracle", catalogue, tmp_path)
+
+
+SERVER = """
+import sys
+from pathlib import Path
+from adore.student.rankers import load_ranker
+from adore.types import Item
+for folder in sys.argv[1:]:
+    assert len(load_ranker(Path(folder)).rank("red shoes", [Item("1", "red shoe"), Item("2", "cup")])) == 2
+heavy = {"torch", "transformers", "sklearn", "polars"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_ranking_never_imports_torch(folders):
+    done = subprocess.run(
+        [sys.executable, "-c", SERVER, *map(str, folders.values())], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

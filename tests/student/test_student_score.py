@@ -1,0 +1,89 @@
+import polars as pl
+import pytest
+
+from adore.artifacts import read_table
+from adore.errors import DataError
+from adore.stages import call
+from adore.student.rankers import save_baseline
+from adore.student.score import score_pairs
+
+COLUMNS = ["query_id", "item_id", "score", "grade", "p_E", "p_S", "p_C", "p_I"]
+QUERIES = pl.DataFrame({"query_id": ["b", "a"], "query": ["steel bottle", "red shoes"]})
+
+
+@pytest.fixture(scope="module")
+def items(shop):
+    return read_table(shop / "prepare", "items").sort("item_id").head(12)
+
+
+@pytest.fixture(scope="module")
+def pairs(items):
+    ids = items["item_id"].to_list()
+    mixed = [(q, i) for n, i in enumerate(ids) for q in ("ab" if n % 2 else "ba")]
+    return pl.DataFrame([*mixed, mixed[3], mixed[0]], schema=["query_id", "item_id"], orient="row")
+
+
+def test_scores_come_in_the_pairs_order_with_duplicates_alike(student, items, pairs):
+    scored = score_pairs(student, items, QUERIES, pairs)
+    assert scored.columns == COLUMNS
+    assert scored.select("query_id", "item_id").equals(pairs)
+    assert scored.null_count().sum_horizontal().item() == 0
+    assert scored.row(-1) == scored.row(0)
+    assert scored.row(-2) == scored.row(3)
+    assert scored.select(pl.sum_horizontal("p_E", "p_S", "p_C", "p_I"))["p_E"].to_list() == pytest.approx([1] * 26)
+
+
+def test_labels_are_not_looked_at(student, items, pairs):
+    labelled = pairs.with_columns(grade=pl.lit(0), label=pl.lit("E"))
+    plain = score_pairs(student, items, QUERIES, pairs)
+    assert score_pairs(student, items, QUERIES, labelled).equals(plain)
+
+
+def test_bare_items_and_number_ids_are_enough(student):
+    items = pl.DataFrame({"item_id": [1, 2], "title": ["red shoe", None]})
+    queries = pl.DataFrame({"query_id": [7], "query": ["red shoes"]})
+    pairs = pl.DataFrame({"query_id": [7, 7], "item_id": [2, 1]})
+    assert score_pairs(student, items, queries, pairs)["item_id"].to_list() == ["2", "1"]
+
+
+def test_no_pairs_give_an_empty_table(student, items, pairs):
+    scored = score_pairs(student, items, QUERIES, pairs.clear())
+    assert (scored.columns, scored.height) == (COLUMNS, 0)
+
+
+def test_a_baseline_claims_no_grade(items, pairs, catalogue, tmp_path):
+    save_baseline("bm25", catalogue, tmp_path)
+    scored = score_pairs(tmp_path, items, QUERIES, pairs)
+    assert scored["score"].null_count() == 0
+    assert scored["grade"].null_count() == scored["p_E"].null_count() == pairs.height
+
+
+def test_unknown_ids_are_named(student, items, pairs):
+    first = pairs["item_id"][0]
+    for row, wanted in (((None, first), "None"), (("zz", first), "zz"), (("a", "no-item"), "no-item")):
+        strange = pl.concat([pairs, pl.DataFrame([row], schema=pairs.schema, orient="row")])
+        with pytest.raises(DataError, match=f"of pairs == .*{wanted}"):
+            score_pairs(student, items, QUERIES, strange)
+    two = pairs.with_columns(query_id=pl.Series([None, "zz"] * 13))
+    with pytest.raises(DataError, match="2 in all"):
+        score_pairs(student, items, QUERIES, two)
+
+
+def test_a_missing_column_is_named(student, items, pairs):
+    with pytest.raises(DataError, match="item_id"):
+        score_pairs(student, items, QUERIES, pairs.drop("item_id"))
+    with pytest.raises(DataError, match="title"):
+        score_pairs(student, items.drop("title"), QUERIES, pairs)
+
+
+def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, student):
+    inputs = {"prepared": str(shop / "prepare"), "student": str(student)}
+    manifest = call("score", inputs, str(shop / "score"), profile=str(shop / "profile.yaml"))
+    scores = read_table(shop / "score", "scores")
+    held_out = read_table(shop / "prepare", "queries").filter(pl.col("split") != "train")
+    judged = read_table(shop / "prepare", "judgements").join(held_out, on="query_id", how="semi")
+    assert sorted(scores["system"].unique()) == ["bi-encoder", "bm25", "hybrid", "random", "student"]
+    for system in scores["system"].unique():
+        mine = scores.filter(system=system).select("query_id", "item_id").sort("query_id", "item_id")
+        assert mine.equals(judged.select("query_id", "item_id").sort("query_id", "item_id"))
+    assert manifest.metrics == {"pairs": float(judged.height), "systems": 5.0}

@@ -53,7 +53,7 @@ def against(run: Path) -> str:
     lines = ["| student against | difference in nDCG@10 | 95 % interval | who wins |", "|---|---:|---|---|"]
     for r in rows:
         lines.append(
-            f"| {r['system']} | {r['difference']:+.3f} | {r['low']:+.3f} to {r['high']:+.3f} | {r['winner']} |"
+            f"| {r['system']} | {r['value'] - r['other']:+.3f} | {r['low']:+.3f} to {r['high']:+.3f} | {r['winner']} |"
         )
     return "\n".join(lines)
 
@@ -82,7 +82,8 @@ def online(run: Path) -> str:
     ]
     for name, m in result["metrics"].items():
         lines.append(
-            f"| {name} | {m['control']:.3f} | {m['treatment']:.3f} | {m['effect']:+.3f} | {m['low']:+.3f} to {m['high']:+.3f} | {m['p']:.2g} |"
+            f"| {name} | {m['control']:.3f} | {m['treatment']:.3f} | {m['effect']:+.3f} "
+            f"| {m['low']:+.3f} to {m['high']:+.3f} | {m['p']:.2g} |"
         )
     shown = f"{result['exposures']} requests, degraded {result['degraded']}, latency ms {result['latency_ms']}"
     return "\n".join([*lines, "", shown, "", f"Decision: **{decision['action']}**, {decision['reason']}"])
@@ -103,7 +104,8 @@ def main(runs: list[str]) -> None:
         run = Path(name)
         about = load(run / "prepare" / "dataset.json")
         begun = load(run / "run.json")
-        command = f"make pipeline-run DATA={'demo' if begun.get('data') == 'demo' else '../shared/data/' + about['name']} SEED={begun.get('seed')}"
+        data = "demo" if begun.get("data") == "demo" else f"../shared/data/{about['name']}"
+        command = f"make pipeline-run DATA={data} SEED={begun.get('seed')}"
         parts += [
             f"## {about['name']}",
             f"`{command}` ({cpu}, {begun.get('started', '')[:10]})",

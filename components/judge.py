@@ -18,7 +18,7 @@ def judge(
     seed: int,
     output: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
-    teacher: dsl.Input[dsl.Model] = None,  # type: ignore[assignment]
+    teacher: dsl.Input[dsl.Model] = None,
 ) -> None:
     """Judges one shard of pairs; ``step`` says which of the loop's three judgings this is."""
     from adore.stages import envelope

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -85,7 +85,7 @@ def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: s
         not missing, f"columns of table {name}", rows.columns, must=f"with {missing}", fix="add them", error=DataError
     )
     more = [c for c in rows.columns if c not in schema]
-    frame = rows.select([pl.col(c).cast(t) for c, t in schema.items()] + more)
+    frame = rows.select(*(pl.col(c).cast(t) for c, t in schema.items()), *more)
     frame.write_parquet(folder / f"{name}.parquet")
     return frame
 
@@ -132,11 +132,12 @@ def _client() -> Any:
 
 @contextmanager
 def _s3_errors(place: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error  # upload_file raises its own
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (Boto3Error, BotoCoreError, ClientError) as error:
         raise UnavailableError(
             f"place == {place!r}, must be reachable; check AWS_ENDPOINT_URL, credentials and bucket ({error})"
         ) from error
@@ -147,21 +148,25 @@ def _split(place: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _keys(place: str) -> list[str]:
+def _keys(place: str) -> dict[str, str]:
+    """Every key at or under a place, with its ETag."""
     bucket, prefix = _split(place)
     with _s3_errors(place):
         pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [o["Key"] for page in pages for o in page.get("Contents", ())]
-    return [k for k in keys if k == prefix or k.startswith(f"{prefix.rstrip('/')}/")]
+        found = {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", ())}
+    keys = {k: tag for k, tag in found.items() if not k.endswith("/")}  # consoles leave an empty object for a folder
+    return {k: tag for k, tag in keys.items() if k == prefix or k.startswith(f"{prefix.rstrip('/')}/")}
 
 
-def _cache(place: str) -> Path:
+def _cache(place: str, keys: Mapping[str, str]) -> Path:
+    """Where a download lies: a folder of its own for every version, so that no reader loses files under its hands."""
     root = Path(os.environ.get("ADORE_CACHE", Path(tempfile.gettempdir()) / f"adore-{os.getuid()}"))
-    return root / hashlib.sha256(place.encode()).hexdigest()[:16] / Path(place).name
+    version = hashlib.sha256(json.dumps([place, sorted(keys.items())]).encode()).hexdigest()[:16]
+    return root / version / Path(place).name
 
 
 def local_copy(place: str | Path) -> Path:
-    """A local path with the place's files: the place itself, or a fresh download of it.
+    """A local path with the place's files: the place itself, or a download of its present version.
 
     Raises:
         MissingError: nothing is there.
@@ -177,14 +182,22 @@ def local_copy(place: str | Path) -> Path:
     keys = _keys(place)
     if not keys:
         raise MissingError(f"place == {place!r}, must hold objects; check bucket and key")
-    target = _cache(place)
-    shutil.rmtree(target.parent, ignore_errors=True)
-    with _s3_errors(place):
-        client = _client()
-        for key in keys:
-            path = target if key == prefix else target / key[len(prefix) :].lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(bucket, key, str(path))
+    target = _cache(place, keys)
+    if target.exists():
+        return target
+    target.parent.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent.parent))
+    try:
+        with _s3_errors(place):
+            client = _client()
+            for key in keys:
+                path = aside / target.name / ("" if key == prefix else key[len(prefix) :].lstrip("/"))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                client.download_file(bucket, key, str(path))
+        with suppress(OSError):  # another process was first with the same version
+            aside.rename(target.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return target
 
 
@@ -201,11 +214,14 @@ def _publish(source: Path, place: str) -> None:
         return
     bucket, prefix = _split(place)
     files = sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
+    keys = {f"{prefix}/{path.relative_to(source).as_posix()}": path for path in files}
+    stale = sorted(_keys(place).keys() - keys.keys())
     with _s3_errors(place):
         client = _client()
-        client.delete_object(Bucket=bucket, Key=f"{prefix}/{MANIFEST}")
-        for path in files:
-            client.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(source).as_posix()}")
+        for key in (f"{prefix}/{MANIFEST}", *stale):
+            client.delete_object(Bucket=bucket, Key=key)
+        for key, path in keys.items():
+            client.upload_file(str(path), bucket, key)
 
 
 def put_file(path: Path, place: str) -> None:
@@ -238,7 +254,7 @@ def open_output(place: str | Path) -> Iterator[Path]:
         yield aside
         _publish(aside, place)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(home if is_remote(place) else aside, ignore_errors=True)
 
 
 # ---------------------------------------------------------------- manifests
@@ -281,7 +297,10 @@ def read_manifest(place: str | Path) -> Manifest | None:
         if not local.is_file():
             return None
         text = local.read_text("utf-8")
-    return Manifest(**json.loads(text))
+    try:
+        return Manifest(**json.loads(text))
+    except (ValueError, TypeError):  # cut short, or of another version: the stage runs again
+        return None
 
 
 def hash_tree(path: Path) -> str:

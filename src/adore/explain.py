@@ -155,7 +155,7 @@ def render(answer: dict[str, Any]) -> str:
     """The explanation as text for a terminal."""
     served, rules = answer["served"], answer["rules"]
     lines = [
-        f"query   {answer['query']['text']!r} ({answer['query']['query_id'] or 'not in the shop'}, {answer['query']['split']})",
+        f"query   {answer['query']['text']!r} ({answer['query']['query_id'] or 'new'}, {answer['query']['split']})",
         f"item    {answer['item']['item_id']}  {answer['item']['title'][:90]}",
         f"served  rank {served['rank']} of {served['of']}, score {served['score']}, grade {served['grade']}, "
         f"P {served['probabilities']}, by {served['model']}",

@@ -88,7 +88,11 @@ def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
     home = Path(".kfp" if artifacts.is_remote(run) else artifacts.join(run, ".kfp")).absolute()
     home.mkdir(parents=True, exist_ok=True)
     with (home / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(_Console(log)):
+        import warnings
+
         from kfp import local
+
+        warnings.filterwarnings("ignore", module="kfp")  # it warns that our images are not run, which is the point
 
         pipeline = load_pipeline()
         local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(home))

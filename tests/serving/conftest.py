@@ -67,7 +67,9 @@ def rank(target: LocalTarget) -> Iterator[Callable[..., httpx.Response]]:
     """Asks the router."""
     with httpx.Client(base_url=target.url, timeout=30) as client:
 
-        def ask(user: object = "u1", query: object = "red shoes", items: object = ITEMS, **more: object) -> httpx.Response:
+        def ask(
+            user: object = "u1", query: object = "red shoes", items: object = ITEMS, **more: object
+        ) -> httpx.Response:
             body = {"user_id": user, "query": query, "items": items, **more}
             return client.post("/rank", content=json.dumps(body), headers={"content-type": "application/json"})
 

@@ -71,31 +71,34 @@ def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    title, category = _index_of(item, "title"), _index_of(item, "category")
-    fits, word = _index_of(item, "fits"), asked.value
+    word, title, category = asked.value, _index_of(item, "title"), _index_of(item, "category")
     if word in category:
         return "match", Value(word, category[word], "category")
-    accessory = item.values.get("words.accessory", ())
-    asked_words = {v.value for name in ("feature", "product_type") for v in query.values.get(name, ())}
-    if word in fits:
-        return "conflict", Value(f"accessory {word}", fits[word], "title")
-    if word in title and accessory and not asked_words & set(accessory[0].value.split()):
-        first = accessory[0].value.split()[0]
-        return "conflict", Value(f"accessory {first}", title.get(first, ""), "title")
-    if word in title:
-        return "match", Value(word, title[word], "title")
-    compound = next((s for s in (*title, *category) if len(word) > 3 and s != word and s.endswith(word)), "")
-    if compound:
-        return "match", Value(
-            compound, title.get(compound) or category[compound], "title" if compound in title else "category"
-        )
+    accessory = _accessory(word, query, item)
+    if accessory:
+        return "conflict", accessory
+    for where, index in (("title", title), ("category", category)):
+        hit = word if word in index else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
+        if hit:
+            return "match", Value(hit, index[hit], where)
     body = _index_of(item, "bullet_points")
     if word in body:
         return "unknown", Value(word, body[word], "bullet_points")
-    if category:
-        last = list(category)[0]
-        return "conflict", Value(last, category[last], "category")
-    return "unknown", _NOTHING
+    last = next(iter(category), "")
+    return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
+
+
+def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
+    """Where an item says that it goes *with* the asked product, unless the query asks for such a thing."""
+    title, fits = _index_of(item, "title"), _index_of(item, "fits")
+    if word in fits:
+        return Value(f"accessory {word}", fits[word], "title")
+    kinds = item.values.get("words.accessory", ())
+    asked = {v.value for name in ("feature", "product_type") for v in query.values.get(name, ())}
+    if word not in title or not kinds or asked & set(kinds[0].value.split()):
+        return None
+    first = kinds[0].value.split()[0]
+    return Value(f"accessory {first}", title.get(first, ""), "title")
 
 
 def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:

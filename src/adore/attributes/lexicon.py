@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from adore.attributes.text import STOP, tokens, words
 from adore.types import Item
@@ -72,8 +73,8 @@ MATERIALS = frozenset(
     ]
 )
 AUDIENCES: dict[str, str] = {
-    "woman": "women", "lady": "women", "female": "women", "girl": "girls", "man": "men", "male": "men", "mujer": "women",
-    "hombre": "men", "boy": "boys", "kid": "kids", "child": "kids", "toddler": "toddlers", "baby": "babies",
+    "woman": "women", "lady": "women", "female": "women", "girl": "girls", "man": "men", "male": "men", 
+    "mujer": "women",     "hombre": "men", "boy": "boys", "kid": "kids", "child": "kids", "toddler": "toddlers", "baby": "babies",
     "infant": "babies", "newborn": "babies", "adult": "adults", "teen": "teens", "dog": "dogs", "cat": "cats",
     "unisex": "unisex",
 }  # fmt: skip
@@ -123,7 +124,9 @@ class Lexicon:
     @staticmethod
     def from_json(text: str) -> Lexicon:
         """Read what :meth:`to_json` wrote."""
-        return Lexicon(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()})
+        loaded: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}
+        return Lexicon(**fields)
 
 
 def _phrase(text: str) -> str:

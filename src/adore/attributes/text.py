@@ -84,7 +84,7 @@ def stem(word: str) -> str:
     w = unicodedata.normalize("NFKC", word).lower().replace("’", "'").split("'")[0]
     if w in _IRREGULAR:
         return _IRREGULAR[w]
-    if w == "mens" or w == "womens":
+    if w in {"mens", "womens"}:
         return w[:-3] + "an"
     if len(w) > 4 and w.endswith("ies"):
         return w[:-3] + "y"

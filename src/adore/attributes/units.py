@@ -40,7 +40,8 @@ _UNIT = "|".join(sorted((re.escape(u) for u in UNITS), key=len, reverse=True))
 _NUMBER = r"(\d+[ -]\d+/\d+|\d+/\d+|\d+(?:,\d{3})+|\d*\.\d+|\d+(?:,\d{1,2}(?!\d))?)"
 _SIZE = re.compile(rf"(?<![\w/.]){_NUMBER}\s?-?({_UNIT})(?:e?s)?(?![^\W\d_])\.?", re.IGNORECASE)
 _PACK = re.compile(
-    r"(?<![\w.])(?:(?:pack|set|box|lot|case) of (\d{1,4})|(\d{1,4})[ -]?(?:pack|packs|pk|count|ct|pcs|pieces|piece|pc))\b",
+    r"(?<![\w.])(?:(?:pack|set|box|lot|case) of (\d{1,4})|"
+    r"(\d{1,4})[ -]?(?:pack|packs|pk|count|ct|pcs|pieces|piece|pc))\b",
     re.IGNORECASE,
 )
 _NAMED = {

@@ -33,7 +33,7 @@ class Config(StageConfig):
 
 
 def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
-    """Behaviour from the stated user model (:class:`adore.data.shoppers.Shoppers`) over shuffled lists of train queries."""
+    """Behaviour of :class:`adore.data.shoppers.Shoppers` over shuffled lists of train queries."""
     truth = read_table(prepared, "truth").join(read_table(prepared, "queries"), on="query_id")
     lists = {
         str(q[0]): dict(zip(g["item_id"], g["grade"], strict=True))
@@ -47,7 +47,8 @@ def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
     for user in range(config.simulate_users if names else 0):
         for visit in range(4):
             query = names[int(rng.integers(len(names)))]
-            ranking = sorted(lists[query], key=lambda i, q=query: -(lists[q][i] + 2.0 * rng.standard_normal()))[:20]
+            noisy = {i: g + 2.0 * rng.standard_normal() for i, g in lists[query].items()}
+            ranking = sorted(noisy, key=lambda i: -noisy[i])[:20]
             rows += shoppers.visit(user, query, ranking, lists[query], visit=visit)
     frame = pl.DataFrame(rows, infer_schema_length=None) if rows else read_table(prepared, "events")
     return frame.unique("event_id", maintain_order=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field
 
 from adore.config import StageConfig
 from adore.data.demo_shop import Intent, Spec, make_intents, make_specs, true_grade
@@ -23,16 +24,16 @@ __all__ = ["Config", "run"]
 class Config(StageConfig):
     """How large the shop is and how well it is judged."""
 
-    items: int = 1500
-    queries: int = 240
-    judged: int = 110
+    items: int = Field(1500, ge=24, le=100_000)
+    queries: int = Field(240, ge=4, le=2_000)
+    judged: int = Field(110, ge=0)
     """Queries with human judgements."""
-    candidates: int = 24
-    label_noise: float = 0.05
+    candidates: int = Field(24, ge=4)
+    label_noise: float = Field(0.05, ge=0, le=1)
     """Share of human labels that are one grade off."""
-    users: int = 300
-    visits: int = 6
-    bots: float = 0.03
+    users: int = Field(300, ge=0)
+    visits: int = Field(6, ge=0)
+    bots: float = Field(0.03, ge=0, le=1)
 
 
 def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -55,7 +56,10 @@ def _candidates(intent: Intent, specs: list[Spec], rng: random.Random, count: in
 
 
 def _noisy(grade: int, rng: random.Random, noise: float) -> int:
-    return min(3, max(0, grade + rng.choice((-1, 1)))) if rng.random() < noise else grade
+    if rng.random() >= noise:
+        return grade
+    step = rng.choice((-1, 1))
+    return grade + step if 0 <= grade + step <= 3 else grade - step
 
 
 def _ubi(row: dict[str, Any], queries: dict[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The demo shop's plan: categories, item specs, intents, and the true grade of any pair. Everything here is simulated."""
+"""The demo shop's plan: categories, item specs, intents, and the true grade of any pair; all simulated."""
 
 from __future__ import annotations
 

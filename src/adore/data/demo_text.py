@@ -19,8 +19,14 @@ _TAILS = (
     " ⭐⭐⭐⭐⭐",
 )
 _OTHER = {"ml": (29.5735, "fl oz"), "g": (28.3495, "oz"), "kg": (0.453592, "lb"), "cm": (2.54, "inch")}
-_SHADES = {"grey": ("grey", "gray", "charcoal"), "blue": ("blue", "navy"), "red": ("red", "burgundy"), "white": ("white", "ivory"),
-           "black": ("black",), "green": ("green", "olive")}  # fmt: skip
+_SHADES = {
+    "grey": ("grey", "gray", "charcoal"),
+    "blue": ("blue", "navy"),
+    "red": ("red", "burgundy"),
+    "white": ("white", "ivory"),
+    "black": ("black",),
+    "green": ("green", "olive"),
+}
 
 
 def _amount(value: float, unit: str, rng: random.Random) -> str:

@@ -241,7 +241,7 @@ def _event(line: int, row: dict[str, Any]) -> dict[str, Any]:
     item, position = row.get("object_id"), row.get("position")
     item = (more.get("object") or {}).get("object_id") if item in (None, "") else item
     position = (more.get("position") or {}).get("ordinal") if position in (None, "") else position
-    event = {
+    event: dict[str, Any] = {
         "event_id": _id(row.get("event_id")) or f"line-{line}",
         "query_id": _id(row["query_id"]),
         "session_id": _id(row.get("session_id")) or _id(row["client_id"]),

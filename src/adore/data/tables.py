@@ -101,12 +101,18 @@ def _csv(raw: bytes, table: str, rows: Rows) -> None:
     except UnicodeDecodeError as error:
         raise DataError(f"{table}.csv is not UTF-8 at byte {error.start}; save it as UTF-8") from error
     csv.field_size_limit(2**27)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    for row in reader:
-        if None in row or None in row.values():
-            rows.bad.append(BadRow(table, reader.line_num, "wrong number of columns", str(list(row.values()))))
-        else:
-            rows.good.append((reader.line_num, dict(row)))
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = list(reader.fieldnames or ())
+        twice = sorted({n for n in names if names.count(n) > 1})
+        check(not twice, f"columns of {table}.csv", twice, must="unique", fix="rename them", error=DataError)
+        for row in reader:
+            if None in row or None in row.values():
+                rows.bad.append(BadRow(table, reader.line_num, "wrong number of columns", str(list(row.values()))))
+            else:
+                rows.good.append((reader.line_num, dict(row)))
+    except csv.Error as error:
+        raise DataError(f"{table}.csv is not CSV at line {reader.line_num} ({error}); mend the quotes") from error
 
 
 def read_rows(path: Path, table: str) -> Rows:

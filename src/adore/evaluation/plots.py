@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
 
@@ -56,10 +56,10 @@ def forest(rows: Sequence[tuple[str, float, float, float]], title: str, *, best:
     low, high = min(r[2] for r in rows), max(r[3] for r in rows)
     pad = (high - low) * 0.08 or 0.05
     low, high = low - pad, high + pad
-    scale = (WIDTH - LEFT - 120) / (high - low)
+    scale = (WIDTH - LEFT - 170) / (high - low)
     parts, end = [], len(rows) * ROW + 6
     for k in range(5):
-        x = LEFT + (WIDTH - LEFT - 120) * k / 4
+        x = LEFT + (WIDTH - LEFT - 170) * k / 4
         parts += [
             Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" class="grid"/>').format(x, end),
             _label(x, end + 14, f"{low + (high - low) * k / 4:.2f}", "dim small", "middle"),
@@ -67,20 +67,21 @@ def forest(rows: Sequence[tuple[str, float, float, float]], title: str, *, best:
     for i, (name, value, a, b) in enumerate(rows):
         y = i * ROW + 18
         css = "best" if name == best else "point"
-        x = [LEFT + (v - low) * scale for v in (value, a, b)]
+        at = [LEFT + (v - low) * scale for v in (value, a, b)]
         form = Markup(
-            '<line x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}" class="span {css}"/><circle cx="{:.1f}" cy="{y}" r="5" class="{css}"/>'
+            '<line x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}" class="span {css}"/>'
+            '<circle cx="{:.1f}" cy="{y}" r="5" class="{css}"/>'
         )
         parts += [
             _label(LEFT - 10, y + 5, name, "strong" if name == best else "", "end"),
-            form.format(x[1], x[2], x[0], y=y, css=css),
-            _label(WIDTH - 108, y + 5, f"{value:.3f}", "strong"),
-            _label(WIDTH - 64, y + 5, f"{a:.2f} to {b:.2f}", "dim small"),
+            form.format(at[1], at[2], at[0], y=y, css=css),
+            _label(WIDTH - 155, y + 5, f"{value:.3f}", "strong"),
+            _label(WIDTH - 108, y + 5, f"{a:.2f} to {b:.2f}", "dim small"),
         ]
     return _svg(end + 20, title, parts)
 
 
-def lines(curves: dict[str, Sequence[float]], title: str) -> Markup:
+def lines(curves: Mapping[str, Sequence[float]], title: str) -> Markup:
     """Line plots, one panel a curve, each on its own scale."""
     parts: list[Markup] = []
     wide = (WIDTH - 20) / max(len(curves), 1)

@@ -287,18 +287,11 @@ class Manifest:
 
 def read_manifest(place: str | Path) -> Manifest | None:
     """The manifest of a stage's output, or None if the output is not whole."""
-    if is_remote(place):
-        path = join(str(place), MANIFEST)
-        if not _keys(path):
-            return None
-        text = local_copy(path).read_text("utf-8")
-    else:
-        local = Path(place) / MANIFEST
-        if not local.is_file():
-            return None
-        text = local.read_text("utf-8")
+    path = join(str(place), MANIFEST)
+    if not (_keys(path) if is_remote(path) else Path(path).is_file()):
+        return None
     try:
-        return Manifest(**json.loads(text))
+        return Manifest(**json.loads(local_copy(path).read_text("utf-8")))
     except (ValueError, TypeError):  # cut short, or of another version: the stage runs again
         return None
 

@@ -73,10 +73,10 @@ MATERIALS = frozenset(
     ]
 )
 AUDIENCES: dict[str, str] = {
-    "woman": "women", "lady": "women", "female": "women", "girl": "girls", "man": "men", "male": "men", 
-    "mujer": "women",     "hombre": "men", "boy": "boys", "kid": "kids", "child": "kids", "toddler": "toddlers", "baby": "babies",
-    "infant": "babies", "newborn": "babies", "adult": "adults", "teen": "teens", "dog": "dogs", "cat": "cats",
-    "unisex": "unisex",
+    "woman": "women", "lady": "women", "female": "women", "girl": "girls", "man": "men", "male": "men",
+    "mujer": "women", "hombre": "men", "boy": "boys", "kid": "kids", "child": "kids", "toddler": "toddlers",
+    "baby": "babies", "infant": "babies", "newborn": "babies", "adult": "adults", "teen": "teens", "dog": "dogs",
+    "cat": "cats", "unisex": "unisex",
 }  # fmt: skip
 
 

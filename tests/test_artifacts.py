@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adore.artifacts import execute, join, local_copy, open_output, read_manifest, read_table, write_table
+from adore.artifacts import execute, join, local_copy, open_output, put_file, read_manifest, read_table, write_table
 from adore.config import StageConfig, configure, load_profile
 from adore.errors import ConfigError, MissingError, UnavailableError
 from adore.release.local import free_port
@@ -62,13 +62,62 @@ def test_nothing_half_written_is_seen(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["y"]
 
 
+KILLED = """
+import os, signal, sys, types
+from pathlib import Path
+from adore.artifacts import execute, write_table
+from adore.config import StageConfig
+def run(config, output):
+    write_table([{"query_id": "q", "query": "new", "split": "train"}], output, "queries")
+    (output / "big").write_bytes(b"half")
+    if sys.argv[2] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+stage = types.ModuleType("stage")
+stage.__file__, stage.run = __file__, run
+execute(stage, "s", StageConfig(seed=int(sys.argv[3])), {}, sys.argv[1])
+"""
+
+
+def test_a_killed_stage_leaves_nothing_readable_and_the_old_output_whole(tmp_path: Path) -> None:
+    script, out = tmp_path / "room" / "stage.py", tmp_path / "run" / "out"
+    script.parent.mkdir()
+    script.write_text(KILLED)
+
+    def call(how: str, seed: str) -> int:
+        return subprocess.run([sys.executable, str(script), str(out), how, seed], check=False).returncode
+
+    assert call("kill", "0") == -9
+    assert not out.exists() and read_manifest(out) is None
+    with pytest.raises(MissingError, match=r"queries\.parquet"):
+        read_table(out, "queries")
+    assert call("live", "0") == 0
+    before = read_manifest(out)
+    assert call("kill", "1") == -9 and read_manifest(out) == before and read_table(out, "queries").height == 1
+    assert call("live", "1") == 0
+    after = read_manifest(out)
+    assert after and after.config["seed"] == 1 and [p.name for p in out.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("text", ["", '{"stage": "s"', '{"stage": "s"}', "[]"])
+def test_a_torn_manifest_is_no_manifest(tmp_path: Path, text: str) -> None:
+    (tmp_path / "in.txt").write_text("a")
+    runs: list[int] = []
+    out = tmp_path / "out"
+    execute(stage(runs), "s", StageConfig(), {"source": str(tmp_path / "in.txt")}, str(out))
+    (out / "manifest.json").write_text(text)
+    assert read_manifest(out) is None
+    execute(stage(runs), "s", StageConfig(), {"source": str(tmp_path / "in.txt")}, str(out))
+    assert len(runs) == 2 and read_manifest(out)
+
+
 @pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     keys = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
-    keys["AWS_DEFAULT_REGION"] = "us-east-1"
+    keys |= {"AWS_DEFAULT_REGION": "us-east-1", "ADORE_CACHE": str(tmp_path_factory.mktemp("cache"))}
     old = {k: os.environ.get(k) for k in keys}
     os.environ.update(keys)
     import boto3
@@ -104,6 +153,42 @@ def test_stages_read_and_write_s3(s3: str, tmp_path: Path) -> None:
     assert read_table(local_copy(out), "queries")["query"].to_list() == ["hello"]
     with pytest.raises(MissingError, match="nothing-here"):
         local_copy("s3://shop/nothing-here")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_remote_place_holds_its_last_output_alone(s3: str, tmp_path: Path) -> None:
+    import boto3
+
+    out = join(s3, "runs", "2")
+    for names in (("a", "sub/b"), ("a",)):
+        with open_output(out) as folder:
+            for name in names:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text(f"{len(names)}")
+    boto3.client("s3").put_object(Bucket="shop", Key="runs/2/", Body=b"")  # as a console makes a folder
+    boto3.client("s3").put_object(Bucket="shop", Key="runs/20/c", Body=b"another place")
+    old = local_copy(out)
+    assert [p.name for p in old.rglob("*")] == ["a"] and (old / "a").read_text() == "1"
+    (tmp_path / "a").write_text("new")
+    put_file(tmp_path / "a", join(out, "a"))
+    assert (old / "a").read_text() == "1", "a download is never changed under a reader"
+    assert (local_copy(out) / "a").read_text() == "new"
+    with pytest.raises(UnavailableError, match="no-bucket"):
+        put_file(tmp_path / "a", "s3://no-bucket/a")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_failed_stage_leaves_nothing_readable_in_s3(s3: str) -> None:
+    def fail() -> None:
+        with open_output(join(s3, "runs", "3")) as folder:
+            (folder / "x").write_text("half")
+            raise ValueError("stopped")
+
+    with pytest.raises(ValueError, match="stopped"):
+        fail()
+    assert read_manifest(join(s3, "runs", "3")) is None
+    with pytest.raises(MissingError):
+        local_copy(join(s3, "runs", "3"))
 
 
 def test_unreachable_store_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def test_one_text_given_to_two_splits_is_held_out(tmp_path: Path) -> None:
 words = st.text(alphabet="aB \u00a0\uff21\u0130\u00df\ufb01\0", min_size=1, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(words, st.sampled_from(["", "train", "dev", "test"])), min_size=1, max_size=12))
 def test_no_text_stands_in_two_splits(rows: list[tuple[str, str]]) -> None:
     queries = [{"query_id": n, "query": f"q{text}", "split": split} for n, (text, split) in enumerate(rows)]
@@ -153,7 +153,7 @@ WHOLE = "\n".join(json.dumps(r) for r in ITEMS * 50).encode()
         ("items.parquet", b"", "must be readable"),
         ("items.parquet", b"PAR1garbagePAR1", "must be readable"),
         ("items.csv", b"item_id,title\nx,caf\xe9\n", "not UTF-8 at byte 19"),
-        ("items.csv", b'item_id,title\nx,"a\ny,b\n', "not CSV at line 3"),
+        ("items.csv", b'item_id,title\nx,"a\ny,b\n', "after line 1 is not CSV"),
         ("items.csv", b"item_id,title,title\nx,a,b\n", r"columns of items.csv == \['title'\]"),
         ("items.csv", b"item_id,title\n", "rows of items == 0"),
         ("items.jsonl", b"", "rows of items == 0"),
@@ -235,7 +235,7 @@ FIELDS = ["item_id", "query_id", "title", "query", "split", "label", "bullet_poi
 FIELDS += ["client_id", "action_name", "object_id", "position", "event_attributes", "brand"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6), max_size=4))
 def test_any_json_is_used_or_counted(rows: list[dict[str, Any]]) -> None:
     mixed: list[Any] = [json.dumps({**EVENT, **row}) for row in rows]

@@ -112,7 +112,8 @@ def _csv(raw: bytes, table: str, rows: Rows) -> None:
             else:
                 rows.good.append((reader.line_num, dict(row)))
     except csv.Error as error:
-        raise DataError(f"{table}.csv is not CSV at line {reader.line_num} ({error}); mend the quotes") from error
+        where = f"after line {reader.line_num}"
+        raise DataError(f"the row of {table}.csv {where} is not CSV ({error}); mend its quotes") from error
 
 
 def read_rows(path: Path, table: str) -> Rows:

@@ -60,7 +60,8 @@ def _clean(scores: pl.DataFrame) -> pl.DataFrame:
             grade.cast(pl.Int64).alias("grade"),
         )
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"scores == {error}, must be numbers, grades 0-3; map labels to 0-3 first") from error
+        kinds = {c: str(scores[c].dtype) for c in ("score", "grade") if c in scores.columns}
+        raise DataError(f"kinds of scores == {kinds}, must be numbers, grades 0 to 3; map labels first") from error
     bad = scores.filter(pl.col("score").is_null() | ~pl.col("score").is_finite())
     check(not bad.height, "score", bad.head(1).to_dicts(), must="finite", fix="mend these rows", error=DataError)
     bad = scores.filter(~pl.col("grade").is_between(0, len(Grade) - 1))
@@ -214,6 +215,7 @@ def evaluate_scores(scores: pl.DataFrame, judgements: pl.DataFrame, *, seed: int
     Raises:
         DataError: duplicate pairs, unknown grades, scores that are no numbers, or no judged pair at all.
     """
+    check(scores.height > 0, "rows of scores", 0, must="at least 1", fix="give a file with rows", error=DataError)
     scores = _clean(scores)
     judgements = judgements.with_columns(pl.col(*PAIR).cast(pl.String), pl.col("grade").cast(pl.Int64))
     bad = judgements.filter(pl.col("grade").is_null() | ~pl.col("grade").is_between(0, len(Grade) - 1))

@@ -52,7 +52,8 @@ class Measure:
 def _ratio(top: Floats, bottom: Floats) -> Floats:
     """Elementwise ``top / bottom``, NaN where nothing was counted."""
     top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
-    out: Floats = np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, np.nan), where=bottom > 0)
+    out: Floats = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
+    np.divide(top, bottom, out=out, where=bottom > 0)
     return out
 
 

@@ -1,0 +1,97 @@
+"""The page: whole and unfinished runs, hostile texts, and a real browser's opinion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adore.artifacts import write_table
+from adore.evaluation.report import summary_table, write_report
+
+EVIL = '<script>document.title="owned"</script>'
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+
+
+def put(run: Path, name: str, value: Any) -> None:
+    path = run / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run's files with a hostile shop in them."""
+    split = {"queries": 3, "judged_queries": 2, "judgements": 9}
+    report = {
+        "rows": {"items": 12, "queries": 3, "judgements": 9, "truth": 9, "events": 0},
+        "labels": {"E": 4, "S": 3, "C": 1, "I": 1},
+        "coverage": {"title": 1.0, EVIL: 0.5},
+        "splits": {"train": split, "dev": split, "test": split},
+        "quarantine": {f"items: {EVIL}": 2},
+    }
+    put(tmp_path, "prepare/data_report.json", report)
+    put(tmp_path, "prepare/dataset.json", {"name": EVIL, "simulated": False})
+    example = {"query": EVIL, "title": EVIL, "edit": EVIL, "intended": "S"}
+    one = {"error_type": "brand", "made": 3, "accepted": 2, "examples": [example]}
+    put(tmp_path, "verify/yield.json", {"types": [one]})
+    put(tmp_path, "gate/gate.json", {"passed": False, "champion": "hybrid", "reasons": [EVIL]})
+    row = {"measure": "nDCG@10", "slice": "all", "low": 0.5, "high": 0.7, "n": 9, "split": "test"}
+    (tmp_path / "evaluate").mkdir()
+    write_table(
+        [{**row, "system": s, "value": v} for s, v in (("student", 0.6), ("bm25", 0.55))],
+        tmp_path / "evaluate",
+        "measures",
+    )
+    return tmp_path
+
+
+def test_hostile_text_is_escaped(run: Path) -> None:
+    text = write_report(run).read_text()
+    assert EVIL not in text and "&lt;script&gt;" in text
+    assert "did not pass its gate" in text and "http://" not in text and "https://" not in text
+
+
+def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
+    text = write_report(tmp_path).read_text()
+    assert "This run is not finished." in text and text.count("Not run") >= 5
+    assert summary_table(tmp_path).startswith("system")
+
+
+def test_the_terminal_says_who_wins(run: Path) -> None:
+    lines = summary_table(run).splitlines()
+    assert lines[1].split()[:2] == ["student", "0.600"] and lines[-1] == "gate: stopped against hybrid"
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """A real headless Chromium."""
+    path = shutil.which("chromium")
+    if not path:
+        pytest.skip("no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=FLAGS.split())
+        yield made
+        made.close()
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_finds_nothing_wrong(run: Path, browser: Any, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    faults: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: faults.append(str(e)))
+    page.on("request", lambda r: asked.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+    page.goto(write_report(run).as_uri())
+    assert page.title().startswith("ADORE run") and not faults and not asked
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("svg").count() >= 3 and page.locator("h2").count() >= 8

@@ -1,0 +1,56 @@
+"""The command line: quick to start, clear when asked for nonsense."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from adore.cli import app, main
+from adore.doctor import examine
+from adore.errors import AdoreError
+from adore.loop import choose_out, run_local
+from adore.stages import STEPS
+
+
+def test_every_step_is_a_verb() -> None:
+    text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    for step in STEPS:
+        assert step in text
+    for verb in ("run", "explain", "serve", "doctor", "compile"):
+        assert verb in text
+
+
+def test_errors_are_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["adore", "score", "--student", "x"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert (
+        capsys.readouterr().err.strip()
+        == "error: --items == '', must be given; add --items (or --run DIR for a run's step)"
+    )
+
+
+def test_a_run_stops_at_the_door(tmp_path: Path) -> None:
+    with pytest.raises(AdoreError, match="data == '/nowhere'"):
+        run_local("/nowhere", str(tmp_path / "r"), profile="laptop", seed=0)
+    with pytest.raises(AdoreError, match="profile == 'nope'"):
+        run_local("demo", str(tmp_path / "r"), profile="nope", seed=0)
+    assert not (tmp_path / "r").exists()
+
+
+def test_the_newest_like_run_is_continued(tmp_path: Path) -> None:
+    for name, seed in (("20260101-000000", 0), ("20260102-000000", 0), ("20260103-000000", 1)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps({"data": "demo", "profile": "laptop", "seed": seed}))
+    assert choose_out("demo", "laptop", 0, tmp_path) == str(tmp_path / "20260102-000000")
+    assert Path(choose_out("demo", "laptop", 7, tmp_path)).name > "20260103"
+
+
+def test_doctor_looks_at_everything() -> None:
+    found = {f.name: f for f in examine()}
+    assert found["Python"].ok and found["MiniLM weights"].ok and {"S3", "browser", "extra vllm"} <= set(found)
+    assert all(f.text for f in found.values())

@@ -110,18 +110,18 @@ def _texts(run: Path) -> None:
                     "made": 10,
                     "accepted": 8,
                     "rejected": {"judge": 2},
-                    "examples": [{"query": f"blue mug {SCRIPT}", "title": f"Red Mug {SCRIPT}", "edit": "query: red -> blue", "intended": "S", "answered": "S"}],
+                    "examples": [{"query": f"blue mug {SCRIPT}", "title": f"Red Mug {SCRIPT}", "edit": "query: red -> blue", "intended": "S", "answered": "S"}],  # noqa: E501
                 }
             ],
         },
-        "distil/card.json": {"kind": "student", "version": "student-1", "rulebook": "general@1", "teacher": ["rules"], "data": {"human": 3}},
+        "distil/card.json": {"kind": "student", "version": "student-1", "rulebook": "general@1", "teacher": ["rules"], "data": {"human": 3}},  # noqa: E501
         "experiment/result.json": {
             "users": {"control": 200, "challenger": 201},
             "exposures": 800,
             "refusal": "",
             "sample_ratio_p": 0.9,
             "metrics": {
-                "purchases_per_user": {"control": 1.0, "treatment": 1.2, "effect": 0.2, "low": 0.1, "high": 0.3, "relative": 0.2, "p": 0.01, "guardrail": False}
+                "purchases_per_user": {"control": 1.0, "treatment": 1.2, "effect": 0.2, "low": 0.1, "high": 0.3, "relative": 0.2, "p": 0.01, "guardrail": False}  # noqa: E501
             },
             "simulated": True,
             "latency_ms": {"p50": 3.0, "p95": 4.0, "p99": 9.0},

@@ -14,7 +14,10 @@ from adore.artifacts import write_table
 from adore.evaluation.report import summary_table, write_report
 
 EVIL = '<script>document.title="owned"</script>'
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 
 
 def put(run: Path, name: str, value: Any) -> None:

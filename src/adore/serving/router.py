@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from adore.errors import RequestError, check
 from adore.experiment.assignment import assign
+from adore.serving.comparer import FAILURES, Comparer
 from adore.serving.exposure import Log
 from adore.serving.limits import BodyLimit, leave_with
 from adore.serving.request import parse
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Router", "create_app", "main"]
 
 PAGE = Path(__file__).parent / "static" / "index.html"
-FAILURES = (httpx.HTTPError, LookupError, TypeError, ValueError)
 """What a variant that is down, slow or broken raises."""
 EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
 """What every UBI event must have; the rest is kept as it comes."""
@@ -109,41 +109,10 @@ class Router:
         return "none", {"model_version": "", "items": given}
 
 
-def _catalogue(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    path = config.get("catalogue")
-    if not path:
-        return {}
-    import polars as pl
-
-    rows = pl.read_parquet(path).to_dicts()
-    return {r["item_id"]: {**r, "attributes": json.loads(r["attributes"])} for r in rows}
-
-
-class Finder:
-    """BM25 over the catalogue's titles, for the page only."""
-
-    def __init__(self, items: dict[str, dict[str, Any]]) -> None:
-        import bm25s
-
-        self.items = list(items.values())
-        texts = [f"{i['title']} {i['brand']} {i['category']}" for i in self.items]
-        self._index = bm25s.BM25()
-        self._index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
-
-    def find(self, query: str, count: int) -> list[dict[str, Any]]:
-        """The first ``count`` items."""
-        import bm25s
-
-        tokens = bm25s.tokenize(query, show_progress=False)
-        found, scores = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
-        return [self.items[int(i)] for i, score in zip(found[0], scores[0], strict=True) if score > 0]
-
-
 def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
     """The router's web application."""
     router = Router(config, logs)
-    catalogue = _catalogue(config)
-    finder = Finder(catalogue) if catalogue else None
+    comparer = Comparer(config.get("catalogue"), router.ask, list(router.urls))
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -173,19 +142,14 @@ def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
 
     @app.post("/compare")
     async def compare(body: dict[str, Any]) -> dict[str, Any]:
-        query = str(body.get("query") or "")[:300].encode("utf-8", "replace").decode()
-        items = finder.find(query, 50) if finder and query.strip() else []
-        out: dict[str, Any] = {}
-        for name in router.urls:
-            try:
-                answer = await router.ask(name, query, items)
-            except FAILURES as error:
-                out[name] = {"error": f"{name} does not answer: {error}", "items": []}
-                continue
-            ranked = sorted(answer["items"], key=lambda s: -s["score"])[:10]
-            shown = [{**s, "title": catalogue[s["item_id"]]["title"][:200]} for s in ranked]
-            out[name] = {"model_version": answer["model_version"], "items": shown}
-        return {"query": query, "candidates": len(items), "variants": out}
+        return await comparer.compare(body)
+
+    _add_status(app, router)
+    return app
+
+
+def _add_status(app: FastAPI, router: Router) -> None:
+    """Page, health, readiness and metrics."""
 
     @app.get("/", response_class=HTMLResponse)
     async def page() -> str:
@@ -193,7 +157,7 @@ def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
-        return {"status": "ok", "experiment": config["name"]}
+        return {"status": "ok", "experiment": router.config["name"]}
 
     @app.get("/readyz")
     async def readyz() -> dict[str, bool]:
@@ -205,8 +169,6 @@ def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> str:
         return "".join(f"{name} {n}\n" for name, n in sorted(router.counts.items()))
-
-    return app
 
 
 def main() -> None:

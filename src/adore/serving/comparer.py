@@ -1,0 +1,64 @@
+"""What the router's page shows: candidates by BM25, ordered by every variant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+
+__all__ = ["FAILURES", "Comparer"]
+
+FAILURES = (httpx.HTTPError, LookupError, TypeError, ValueError)
+
+Ask = Callable[[str, str, list[dict[str, Any]]], Awaitable[dict[str, Any]]]
+
+
+class Comparer:
+    """Finds candidates in a catalogue and asks every variant to order them.
+
+    Args:
+        catalogue: Parquet file of items; None: nothing is ever found.
+        ask: ``(variant, query, items)`` to a variant's answer.
+        variants: their names.
+    """
+
+    def __init__(self, catalogue: str | None, ask: Ask, variants: list[str]) -> None:
+        import bm25s
+        import polars as pl
+
+        rows = pl.read_parquet(catalogue).to_dicts() if catalogue else []
+        self.items = [{**r, "attributes": json.loads(r["attributes"])} for r in rows]
+        self.titles = {r["item_id"]: r["title"][:200] for r in rows}
+        self.ask, self.variants = ask, variants
+        self._index = bm25s.BM25()
+        if rows:
+            texts = [f"{i['title']} {i['brand']} {i['category']}" for i in rows]
+            self._index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+
+    def find(self, query: str, count: int) -> list[dict[str, Any]]:
+        """At most ``count`` items that share a word with the query."""
+        import bm25s
+
+        if not self.items or not query.strip():
+            return []
+        tokens = bm25s.tokenize(query, show_progress=False)
+        found, scores = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
+        return [self.items[int(i)] for i, score in zip(found[0], scores[0], strict=True) if score > 0]
+
+    async def compare(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Every variant's first ten of the same 50 candidates, with why."""
+        query = str(body.get("query") or "")[:300].encode("utf-8", "replace").decode()
+        items = self.find(query, 50)
+        out: dict[str, Any] = {}
+        for name in self.variants:
+            try:
+                answer = await self.ask(name, query, items)
+            except FAILURES as error:
+                out[name] = {"error": f"{name} does not answer: {error}", "items": []}
+                continue
+            ranked = sorted(answer["items"], key=lambda s: -s["score"])[:10]
+            shown = [{**s, "title": self.titles[s["item_id"]]} for s in ranked]
+            out[name] = {"model_version": answer["model_version"], "items": shown}
+        return {"query": query, "candidates": len(items), "variants": out}

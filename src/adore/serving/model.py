@@ -40,6 +40,13 @@ def _scored(score: Score) -> dict[str, Any]:
     }
 
 
+def _texts(request: InferRequest) -> list[str]:
+    """The elements of a v2 request's first tensor, which JSON brings as strings and binary as bytes."""
+    data = request.inputs[0].data if request.inputs else None
+    check(bool(data), "inputs", data, must="one BYTES tensor", fix="send JSON documents in it", error=RequestError)
+    return [x.decode("utf-8") if isinstance(x, bytes) else str(x) for x in data or ()]
+
+
 class RankerModel(Model):  # type: ignore[misc]
     """Serves one ranker folder under one variant's name; v1 and v2, answers in the items' order."""
 
@@ -60,15 +67,7 @@ class RankerModel(Model):  # type: ignore[misc]
         v2: str | None = None
         try:
             if isinstance(payload, InferRequest):
-                check(
-                    bool(payload.inputs),
-                    "inputs",
-                    payload.inputs,
-                    must="one BYTES tensor",
-                    fix="send it",
-                    error=RequestError,
-                )
-                instances: Any = [json.loads(x) for x in payload.inputs[0].as_string()]
+                instances: Any = [json.loads(text) for text in _texts(payload)]
                 v2 = payload.id or ""
             else:
                 instances = payload.get("instances") if isinstance(payload, dict) else None

@@ -122,8 +122,9 @@ def main(runs: list[str]) -> None:
             "### Seconds",
             seconds(run),
         ]
+        kept = {k: v for k, v in begun.items() if k != "data"}
         write_json(
-            {"run": begun, "measures": rows}, ROOT / "bench" / "results" / f"{about['name'].replace(' ', '-')}.json"
+            {"run": kept, "measures": rows}, ROOT / "bench" / "results" / f"{about['name'].replace(' ', '-')}.json"
         )
     text = "\n\n".join(parts) + "\n"
     (ROOT / "docs" / "benchmarks.md").write_text(text, "utf-8")

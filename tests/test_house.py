@@ -130,7 +130,7 @@ def test_the_project_speaks_of_itself_alone() -> None:
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for name in files:
         path = ROOT / name
-        if path.suffix in {".py", ".md", ".yaml", ".toml", ".txt", ".j2", ".html"} and path != Path(__file__):
+        if path.suffix in {".py", ".md", ".yaml", ".toml", ".txt", ".j2", ".html", ".json"} and path != Path(__file__):
             text = path.read_text("utf-8")
             for word in ("/work/", "/tmp/w/", "/root/"):
                 assert word not in text, f"{name} names {word}, a path of one machine"

@@ -70,12 +70,13 @@ def run_loop(
     place = out or loop.choose_out(data, profile, seed)
     typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
     loop.run_local(data, place, profile=profile, seed=seed)
-    from adore.artifacts import local_copy
+    from adore.artifacts import join, local_copy, read_manifest
     from adore.evaluation.report import summary_table
 
     typer.echo(summary_table(local_copy(place)))
     typer.echo(f"\npage: {place}/index.html")
-    typer.echo(f"try it: make serve RUN={place}")
+    if read_manifest(join(place, "release")):
+        typer.echo(f"try it: make serve RUN={place}")
 
 
 @app.command("demo-data")

@@ -8,7 +8,7 @@ SEED ?= 0
 OUT ?=
 RUN ?= $(shell ls -1dt runs/*/ 2>/dev/null | head -n 1)
 PORT ?= 8080
-PYTEST := $(BIN)/python -m pytest
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_NUM_THREADS ?= 2

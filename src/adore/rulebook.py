@@ -137,7 +137,7 @@ class RuleBook:
         caps += self._words(evidence)
         grade = min((c[0] for c in caps), default=Grade.EXACT)
         binding = [c for c in caps if c[0] == grade]
-        confidence = 0.85 / (1.0 + 0.15 * unknown + 0.05 * max(0, len(binding) - 1))
+        confidence = max(0.5, 0.85 / (1.0 + 0.15 * unknown + 0.05 * max(0, len(binding) - 1)))
         reason = "; ".join(c[2] for c in binding) or "everything that is asked was found"
         return Verdict(grade, _spread(grade, confidence, len(caps)), tuple(c[1] for c in binding), reason, confidence)
 

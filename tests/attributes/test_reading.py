@@ -25,7 +25,7 @@ ITEMS = [
         attributes={"colour": "Red"},
     ),
     Item("2", "Zeta blue bottle, no straw, 16.9 fl oz (pack of 2)", "Zeta", "Kitchen > Water Bottles"),
-    Item("3", "Case for Acme Bottle &amp; Cup", "Zeta", "Kitchen > Bottle Cases"),
+    Item("3", "Case for Acme Bottle &amp; Cup", "Zeta", "Kitchen > Cases"),
     Item("4", "Women's Running Shoes leather", "Stride", "Shoes > Running Shoes"),
 ]
 READER = Reader(Lexicon.mine([*ITEMS, *ITEMS]))

@@ -59,4 +59,4 @@ def test_feedback_is_two_sided_and_names_its_events(events: pl.DataFrame, tmp_pa
     assert "q0" not in set(rows["query_id"]), "only train queries teach"
     assert {"bought, judged strictly"} <= set(rows["kind"])
     known = set(events["event_id"])
-    assert all(ids and set(ids) <= known for ids in rows["event_ids"])
+    assert all(ids and set(ids) <= known for ids in rows["event_ids"].to_list())

@@ -64,7 +64,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = new_model(tokenizer, layers=2, width=32, seed=0)
     rows = [sft_row(GOOD, Grade.EXACT), sft_row(BAD, Grade.IRRELEVANT)] * 48
     common = {"seed": 0, "batch": 16}
-    curve = sft(model, tokenizer, rows, home / "sft", epochs=4, rate=1e-2, **common)
+    curve = sft(model, tokenizer, rows, home / "sft", epochs=30, rate=3e-3, **common)
     assert curve[-1]["loss"] < curve[0]["loss"]
     liked = [{**sft_row(GOOD, Grade.SUBSTITUTE), "label": True}, {**sft_row(GOOD, Grade.EXACT), "label": False}] * 16
     kto(home / "sft", liked, home / "kto", beta=0.1, epochs=3, rate=3e-3, **common)

@@ -89,13 +89,15 @@ def read_sizes(text: str, where: str) -> Iterator[Value]:
         >>> [v.value for v in read_sizes("500ml Bottle, 1-1/2 inch, Queen", "title")]
         ['volume:500', 'length:38.1', 'bed:queen']
     """
-    text = text[:MAX_TEXT]
+    text, spans = text[:MAX_TEXT], list[tuple[int, int]]()
     for m in _SIZE.finditer(text):
+        spans.append(m.span())
         dimension, factor = UNITS[m.group(2).lower()]
         yield Value(f"{dimension}:{_number(m.group(1)) * factor:.6g}", m.group(), where)
     for kind, pattern in _NAME_RE.items():
         for m in pattern.finditer(text):
-            if m.group().isupper() or len(m.group()) > 2:  # a lone "s" or "m" is no size
+            unit = any(a <= m.start() < b for a, b in spans)  # the L of 0.5 L
+            if not unit and (m.group().isupper() or len(m.group()) > 2):  # a lone "s" or "m" is no size
                 name = m.group().lower()
                 yield Value(f"{kind}:{_ALIAS.get(name, name)}", m.group(), where)
 

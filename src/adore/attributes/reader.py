@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from adore.attributes.lexicon import AUDIENCES, COLOURS, MATERIALS, Lexicon
-from adore.attributes.text import STOP, Token, stem, tokens, words
+from adore.attributes.text import MAX_TEXT, STOP, Token, stem, tokens, words
 from adore.attributes.units import UNITS, read_packs, read_sizes
 from adore.types import Item, Reading, Value
 
@@ -14,7 +15,7 @@ __all__ = ["NEGATIONS", "Reader"]
 
 NEGATIONS = frozenset(["without", "no", "non", "not", "minus", "sin", "sans"])
 _BREAKS = frozenset(["for", "with", "without", "no", "non", "not", "in", "and", "or", "of", "from", "to", "on", "w"])
-_FREE = re.compile(r"([^\W\d_]{3,})[ -]?(?:free|less)\b", re.IGNORECASE)
+_FREE = re.compile(r"\b([^\W\d_]{3,30})[ -]?(?:free|less)\b", re.IGNORECASE)
 _FITS = re.compile(r"\b(?:for|fits?|compatible with|works with|replacement for)\b", re.IGNORECASE)
 _ACCESSORY = frozenset(
     [
@@ -50,6 +51,7 @@ class Reader:
 
     def read_query(self, text: str) -> Reading:
         """What a query asks: every key attribute, with ``feature`` for the words left over."""
+        text = text[:MAX_TEXT]
         toks = tokens(text)
         used: set[int] = set()
         found: Found = {}
@@ -146,6 +148,7 @@ class Reader:
     def read_item(self, item: Item) -> Reading:
         """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
         found: Found = {}
+        item = replace(item, title=item.title[:MAX_TEXT])
         body = " . ".join([*item.bullet_points[:6], item.description[:600]])[:1800]
         title = tokens(item.title)
         self._item_brand(item, title, found)

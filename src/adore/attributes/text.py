@@ -82,6 +82,7 @@ def stem(word: str) -> str:
         ['glass', 'battery', 'woman', 'dress', 'sock']
     """
     w = unicodedata.normalize("NFKC", word).lower().replace("’", "'").split("'")[0]
+    w = "".join(c for c in w if not c.isspace() and c != "=") or "_"  # NFKC may bring spaces in
     if w in _IRREGULAR:
         return _IRREGULAR[w]
     if w in {"mens", "womens"}:

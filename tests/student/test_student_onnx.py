@@ -95,4 +95,17 @@ def test_a_missing_model_and_an_unknown_backbone_are_named(tmp_path):
 def test_hashes_cover_every_file(student):
     hashes = json.loads((student / "hashes.json").read_text("utf-8"))
     wanted = {"cross.onnx", "encoder.onnx", "head.safetensors", "lexicon.json", "model.safetensors"}
-    assert wanted | {"rulebook.yaml", "text_index.json", "tokenizer.json"} == set(hashes)
+    assert wanted | {"rulebook.yaml", "text_index.json", "tokenizer.json", "vectors.safetensors"} == set(hashes)
+
+
+def test_the_catalogues_vectors_are_read_from_the_folder_and_are_those_that_were_saved(student, catalogue):
+    encoder = OnnxEncoder(student)
+    texts = [title_text(i) for i in catalogue]
+    encoder.session = None  # a text that is not saved would need it
+    saved = encoder.vectors(texts)
+    assert saved.shape[0] == len(texts)
+    fresh = OnnxEncoder(student)
+    fresh._saved.clear()
+    np.testing.assert_allclose(saved, fresh.vectors(texts), atol=1e-4)
+    with pytest.raises(AttributeError):
+        encoder.vectors(["a text that no item has"])

@@ -18,7 +18,7 @@ def folders(student, catalogue, tmp_path_factory):
     home = tmp_path_factory.mktemp("baselines")
     for kind in BASELINES:
         (home / kind).mkdir()
-        save_baseline(kind, catalogue, home / kind, backbone="tiny")
+        save_baseline(kind, catalogue, home / kind, encoder=student)
     return {"student": student, **{kind: home / kind for kind in BASELINES}}
 
 

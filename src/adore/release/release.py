@@ -25,16 +25,15 @@ class Config(StageConfig):
     """Share of users that get the challenger."""
     champion: str = ""
     """Place of the ranker in production; empty: the best baseline, which the gate names."""
-    backbone: str = "minilm"
 
 
-def _control(config: Config, prepared: Path, kind: str, folder: Path) -> None:
+def _control(config: Config, prepared: Path, student: Path, kind: str, folder: Path) -> None:
     if config.champion:
         shutil.copytree(local_copy(config.champion), folder, dirs_exist_ok=True)
         return
     check(kind in BASELINES, "gate's champion", kind, must=f"one of {BASELINES}", fix="set release.champion to a place")
     items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
-    save_baseline(kind, items, folder, backbone=config.backbone)
+    save_baseline(kind, items, folder, encoder=student)
 
 
 def _variant(folder: Path) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
     )
     control, challenger = output / "variants" / "control", output / "variants" / "challenger"
     control.mkdir(parents=True)
-    _control(config, prepared, str(verdict["champion"]), control)
+    _control(config, prepared, student, str(verdict["champion"]), control)
     shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
     shutil.copyfile(prepared / "items.parquet", output / "catalogue.parquet")
     variants = {f.name: _variant(f) for f in (control, challenger)}

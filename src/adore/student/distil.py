@@ -16,8 +16,9 @@ from adore.errors import DataError, check
 from adore.types import item_from_row
 
 if TYPE_CHECKING:
+    from adore.student.onnx_models import OnnxEncoder
     from adore.student.training import PairList
-    from adore.types import Evidence
+    from adore.types import Evidence, Item
 
 __all__ = ["Config", "run"]
 
@@ -73,6 +74,22 @@ def _cross_columns(train: list[PairList], *, config: Config, output: Path) -> tu
         for one, (grades, states) in zip(held, predict(model, tokenizer, held, config.max_tokens), strict=True):
             columns[one.list_id] = cross_columns(grades, states, one.states >= 0)
     return [columns[one.list_id] for one in train], {"losses": losses}
+
+
+def _catalogue(prepared: Path) -> list[Item]:
+    return [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+
+
+def _encoder(config: Config, items: list[Item], output: Path) -> OnnxEncoder:
+    """The backbone as it comes, with the catalogue's vectors beside it."""
+    from adore.student.export import export_encoder
+    from adore.student.fields import title_text, typed_text
+    from adore.student.onnx_models import OnnxEncoder
+
+    export_encoder(config.backbone, output)
+    encoder = OnnxEncoder(output, threads=config.threads)
+    encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
+    return encoder
 
 
 def _matrix(
@@ -141,11 +158,10 @@ def run(
     """Train cross-encoder and head, export, seal; the folder is what ``adore score`` and the server load."""
     import torch
 
-    from adore.student.export import export_encoder, seal
+    from adore.student.export import seal
     from adore.student.features import ListFeatures
     from adore.student.head import HeadPlan, fit_head
     from adore.student.lists import Sources, learn_from
-    from adore.student.onnx_models import OnnxEncoder
     from adore.student.rankers import copy_rulebook
     from adore.student.text_index import TextIndex
 
@@ -157,11 +173,11 @@ def run(
     check(bool(lists), "train lists", 0, must="at least one", fix="add train queries with pairs", error=DataError)
     cross, curve = _cross_columns(lists, config=config, output=output)
     rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
-    index = TextIndex.build(item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True))
+    items = _catalogue(prepared)
+    index = TextIndex.build(items)
     (output / "text_index.json").write_text(index.to_json(), "utf-8")
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
-    export_encoder(config.backbone, output)
-    tools = ListFeatures(index, rulebook), OnnxEncoder(output, threads=config.threads)
+    tools = ListFeatures(index, rulebook), _encoder(config, items, output)
     matrix = np.vstack([_matrix(one, e, c, tools) for (one, e), c in zip(learnt, cross, strict=True)])
     targets = np.vstack([one.targets for one in lists])
     trust = np.concatenate([one.weights for one in lists])

@@ -7,7 +7,6 @@ import json
 import shutil
 import warnings
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +46,6 @@ def export_cross(model: Any, folder: Path) -> None:
     save_file({k: v.contiguous() for k, v in sorted(model.state_dict().items())}, folder / "model.safetensors")
 
 
-@cache
-def _encoder_bytes(backbone: str) -> bytes:
-    import tempfile
-
-    import torch
-
-    from adore.student.backbone import load_backbone
-    from adore.student.model import BiEncoder
-
-    ids = torch.ones((2, 7), dtype=torch.int64)
-    with tempfile.TemporaryDirectory() as home:
-        path = Path(home) / "encoder.onnx"
-        _export(BiEncoder(load_backbone(backbone)), (ids, ids), path, outputs=["vectors"])
-        return path.read_bytes()
-
-
 def export_encoder(backbone: str, folder: Path) -> None:
     """``encoder.onnx`` (fp32; inputs ids, mask; output vectors) and ``tokenizer.json``.
 
@@ -70,9 +53,13 @@ def export_encoder(backbone: str, folder: Path) -> None:
         backbone: one of :data:`adore.student.backbone.BACKBONES`, as it comes.
         folder: where to write.
     """
-    from adore.student.backbone import minilm_path
+    import torch
 
-    (folder / "encoder.onnx").write_bytes(_encoder_bytes(backbone))
+    from adore.student.backbone import load_backbone, minilm_path
+    from adore.student.model import BiEncoder
+
+    ids = torch.ones((2, 7), dtype=torch.int64)
+    _export(BiEncoder(load_backbone(backbone)), (ids, ids), folder / "encoder.onnx", outputs=["vectors"])
     shutil.copyfile(minilm_path() / "tokenizer.json", folder / "tokenizer.json")
 
 

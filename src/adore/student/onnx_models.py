@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from adore.errors import MissingError
 from adore.types import ATTRIBUTES
@@ -14,11 +16,17 @@ from adore.types import ATTRIBUTES
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["OnnxCross", "OnnxEncoder", "batches", "cross_columns", "encode", "pad", "softmax"]
+__all__ = ["VECTORS", "OnnxCross", "OnnxEncoder", "batches", "cross_columns", "encode", "pad", "softmax"]
 
+VECTORS = "vectors.safetensors"
 _BATCH = 32
+_KEY = 16
 _CACHED = 50_000
 _LEVEL = np.array([1.0 / level for level in ATTRIBUTES.values()])
+
+
+def _key(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=_KEY).digest()
 
 
 def _session(path: Path, threads: int) -> Any:
@@ -87,7 +95,7 @@ class OnnxEncoder:
     """Texts to unit vectors, remembered by text.
 
     Args:
-        folder: has ``encoder.onnx`` and ``tokenizer.json``.
+        folder: has ``encoder.onnx`` and ``tokenizer.json``, and ``vectors.safetensors`` if :meth:`save` wrote them.
         max_tokens: longer texts are cut.
         threads: CPU threads.
     """
@@ -99,6 +107,16 @@ class OnnxEncoder:
         self.tokenizer = load_tokenizer(folder / "tokenizer.json")
         self.max_tokens = max_tokens
         self._cache: dict[str, np.ndarray] = {}
+        self._saved: dict[bytes, np.ndarray] = {}
+        if (folder / VECTORS).is_file():
+            saved = load_file(folder / VECTORS)
+            self._saved = {key.tobytes(): v for key, v in zip(saved["keys"], saved["vectors"], strict=True)}
+
+    def save(self, texts: Sequence[str], folder: Path) -> None:
+        """Write the vectors of the first 50,000 distinct texts, so that no loader of the folder embeds them again."""
+        texts = list(dict.fromkeys(texts))[:_CACHED]
+        keys = np.array([list(_key(t)) for t in texts], dtype=np.uint8).reshape(-1, _KEY)
+        save_file({"keys": keys, "vectors": self.vectors(texts)}, folder / VECTORS)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """(texts, d), float32, unit length."""
@@ -106,6 +124,9 @@ class OnnxEncoder:
             return np.zeros((0, int(self.session.get_outputs()[0].shape[-1])), dtype=np.float32)
         if len(self._cache) + len(texts) > _CACHED:
             self._cache.clear()
+        for t in texts:
+            if t not in self._cache and (saved := self._saved.get(_key(t))) is not None:
+                self._cache[t] = saved
         new = [t for t in dict.fromkeys(texts) if t not in self._cache]
         encodings = encode(self.tokenizer, new, self.max_tokens)
         for rows in batches(encodings):

@@ -19,7 +19,7 @@ from adore.rulebook import RuleBook
 from adore.student.features import ListFeatures, standardise, states_of, with_z
 from adore.student.fields import query_text, title_text, typed_text
 from adore.student.head import Head
-from adore.student.onnx_models import OnnxCross, OnnxEncoder, cross_columns, softmax
+from adore.student.onnx_models import VECTORS, OnnxCross, OnnxEncoder, cross_columns, softmax
 from adore.student.text_index import TextIndex
 from adore.types import ATTRIBUTES, GAINS, Evidence, Grade, Item, Reading, Score
 
@@ -148,22 +148,25 @@ class Baseline:
         return np.asarray(standardise(columns).sum(axis=1))
 
 
-def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, backbone: str = "minilm") -> None:
+def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Path | None = None) -> None:
     """Write a baseline's folder.
 
     Args:
         kind: one of :data:`BASELINES`.
         items: the catalogue, for BM25's word statistics.
         folder: an existing, empty folder.
-        backbone: the bi-encoder's.
+        encoder: a student's folder: its encoder, which is the backbone as it comes, is the baseline's too.
     """
-    from adore.student.export import export_encoder, seal
+    from adore.student.export import seal
 
     check(kind in BASELINES, "baseline", kind, must=f"one of {BASELINES}", fix="use one of them")
     if kind in ("bm25", "hybrid"):
         (folder / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
     if kind in ("bi-encoder", "hybrid"):
-        export_encoder(backbone, folder)
+        if encoder is None:
+            raise MissingError(f"encoder of {kind} == None, must be a student's folder; distil one first")
+        for name in ("encoder.onnx", "tokenizer.json", VECTORS):
+            shutil.copyfile(encoder / name, folder / name)
     seal(folder, {"kind": kind, "name": kind})
 
 

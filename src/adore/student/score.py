@@ -27,9 +27,7 @@ _COLUMNS: dict[str, type[pl.DataType]] = {
 
 
 class Config(StageConfig):
-    """The baselines' encoder."""
-
-    backbone: str = "minilm"
+    """Nothing of its own."""
 
 
 def _scored(
@@ -97,7 +95,7 @@ def run(config: Config, prepared: Path, student: Path, output: Path) -> dict[str
         for kind in BASELINES:
             folders[kind] = Path(home) / kind
             folders[kind].mkdir()
-            save_baseline(kind, list(items.values()), folders[kind], backbone=config.backbone)
+            save_baseline(kind, list(items.values()), folders[kind], encoder=student)
         for name, folder in folders.items():
             scored = _scored(load_ranker(folder, threads=config.threads), items, texts, pairs)
             rows += [{"system": name, **r} for r in scored]

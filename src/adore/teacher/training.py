@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from adore.progress import say
+
 __all__ = ["kto", "sft"]
 
 
@@ -28,6 +30,18 @@ def _arguments(folder: Path, *, seed: int, epochs: float, rate: float, batch: in
     }
 
 
+def _told(label: str) -> Any:
+    """A TRL callback that reports the loss, so that a pod's log shows how far training is."""
+    from transformers import TrainerCallback
+
+    class Told(TrainerCallback):  # type: ignore[misc]
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if "loss" in (logs or {}) and state.global_step % 50 == 0:
+                say(f"    {label}: {state.global_step}/{state.max_steps} steps, loss {float(logs['loss']):.3f}")
+
+    return Told()
+
+
 def _curve(trainer: Any) -> list[dict[str, float]]:
     return [{"step": float(h["step"]), "loss": float(h["loss"])} for h in trainer.state.log_history if "loss" in h]
 
@@ -40,7 +54,13 @@ def sft(
     from trl import SFTConfig, SFTTrainer
 
     arguments = SFTConfig(**_arguments(folder, **settings), completion_only_loss=True, max_length=256, packing=False)
-    trainer = SFTTrainer(model=model, args=arguments, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
+    trainer = SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        callbacks=[_told("SFT")],
+    )
     trainer.train()
     trainer.model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -74,6 +94,7 @@ def kto(
         args=arguments,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
+        callbacks=[_told("KTO")],
     )
     trainer.train()
     trainer.model.save_pretrained(folder)

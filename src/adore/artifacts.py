@@ -297,9 +297,13 @@ def read_manifest(place: str | Path) -> Manifest | None:
 
 
 def hash_tree(path: Path) -> str:
-    """SHA-256 over the names and bytes of a file or of every file in a folder."""
+    """SHA-256 over the names and bytes of a file or of every file in a folder.
+
+    Files that begin with ``_`` tell of one execution (what came from a cache, say) and do not count.
+    """
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and p.name != MANIFEST)
+    found = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [p for p in found if p == path or (p.name != MANIFEST and not p.name.startswith("_"))]
     for file in files:
         digest.update(f"{file.relative_to(path) if file != path else file.name}\0".encode())
         with file.open("rb") as stream:

@@ -70,11 +70,11 @@ def _kto_set(feedback: Path, config: Config) -> list[dict[str, Any]]:
 
 
 def _judged_by(folder: Path, table: pl.DataFrame, threads: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    from adore.teacher.tiny import TinyJudge
+    from adore.teacher.tiny import TinyGrader
 
-    judge = TinyJudge(folder, threads=threads)
+    grader = TinyGrader(folder, threads=threads)
     many = [Evidence.many_from_json(e) for e in table["evidence"]]
-    return np.array([int(np.argmax(p)) for p in judge.judge(many)], dtype=np.int64)
+    return np.array([int(np.argmax(p)) for p in grader.grade(many)], dtype=np.int64)
 
 
 def _train(table: pl.DataFrame, feedback: Path, config: Config, output: Path) -> dict[str, list[dict[str, float]]]:

@@ -10,7 +10,7 @@ from typing import Any
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.types import ATTRIBUTES, Evidence, Grade
 
-__all__ = ["TinyJudge", "new_model", "new_tokenizer", "sft_row"]
+__all__ = ["TinyGrader", "new_model", "new_tokenizer", "sft_row"]
 
 _PIECES = r"\s|[A-Za-z_]+|\d|[^\sA-Za-z_\d]"
 _WHERE = ("title", "category", "bullet_points", "brand", "attributes", "description", "accessory")
@@ -58,7 +58,7 @@ def new_model(tokenizer: Any, *, layers: int, width: int, seed: int) -> Any:
     )
 
 
-class TinyJudge:
+class TinyGrader:
     """P(grade) from the grade token after the answer's fixed beginning: one forward pass a distinct trace."""
 
     def __init__(self, folder: Path, *, threads: int = 2, batch: int = 256) -> None:
@@ -74,8 +74,8 @@ class TinyJudge:
         self.name = f"tiny-llama@{hashlib.sha256(weights).hexdigest()[:12]}"
         self._grades = [self._tokenizer.convert_tokens_to_ids(g.letter) for g in Grade]
 
-    def judge(self, many: Sequence[tuple[Evidence, ...]]) -> list[tuple[float, float, float, float]]:
-        """See :class:`adore.teacher.judge.Judge`."""
+    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[tuple[float, float, float, float]]:
+        """See :class:`adore.teacher.judge.Grader`."""
         prompts = [trace(evidence) + ANSWER_PREFIX for evidence in many]
         distinct = sorted(set(prompts), key=lambda p: (len(p), p))
         known: dict[str, tuple[float, float, float, float]] = {}

@@ -15,7 +15,7 @@ from adore.rulebook import RuleBook
 from adore.teacher.gate import decide, rates
 from adore.teacher.judge import Config, RulesGrader, run, shard_of
 from adore.teacher.rationale import RationaleSchema
-from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, sft_row
+from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, product_words, sft_row
 from adore.types import Evidence, Grade
 
 GOOD = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
@@ -56,11 +56,14 @@ def test_the_rules_judge_is_the_rule_book() -> None:
 
 
 def test_the_trace_language_is_closed() -> None:
-    tokenizer = new_tokenizer()
-    for evidence in (GOOD, BAD, ()):
-        text = trace(evidence) + answer(Grade.SUBSTITUTE, evidence)
+    texts = [trace(evidence) + answer(Grade.SUBSTITUTE, evidence) for evidence in (GOOD, BAD, ())]
+    tokenizer = new_tokenizer(product_words(texts, least=1))
+    for text in texts:
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in ids and tokenizer.decode(ids) == text
+    assert "mug shoe".split() == sorted(set(product_words(texts, least=1)) & {"mug", "shoe", "acme"}), (
+        "brands are no words"
+    )
     assert answer(Grade.EXACT, GOOD).startswith(ANSWER_PREFIX) and json.loads(answer(Grade.IRRELEVANT, BAD))
 
 

@@ -16,7 +16,7 @@ BURST_SESSIONS, BURST_MS = 5, 120_000
 IDLE_MS = 30 * 60_000
 PUSH = 0.5
 """P(a member of a ring buys an item of its brand that it is shown)."""
-MIN_RING, MIN_BUYS = 4, 2
+MIN_RING, MIN_BUYS = 3, 2
 """A ring is at least this many clients with at least this many purchases each."""
 
 
@@ -58,40 +58,33 @@ def _shown(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
     return seen.filter(pl.col("grade") < int(Grade.EXACT)).with_columns(usual=usual)
 
 
-def _members(shown: pl.DataFrame, suspects: pl.DataFrame) -> pl.DataFrame:
-    """Clients that a mixture of shoppers and members of a ring, one mixture a brand, calls members.
+def _odds(shown: pl.DataFrame) -> pl.DataFrame:
+    """Log odds of member against shopper, one row a client and brand, by what it bought of what it was shown.
 
-    A shopper buys as clients outside ``suspects`` do at that grade and depth; a member buys what it is shown
-    of its brand with probability :data:`PUSH`.
+    A shopper buys as usual at that grade and depth of *other* brands, which no ring of this brand can have
+    changed; a member buys with probability :data:`PUSH`.
     """
-    honest = shown.join(suspects, on="client_id", how="anti")
-    rates = honest.group_by("usual").agg(rate=(pl.col("bought").sum() + 0.5) / (pl.len() + 50))
-    rate = pl.col("rate").fill_null(0.01)
-    against = pl.when("bought").then((PUSH / rate).log()).otherwise(((1 - PUSH) / (1 - rate)).log())
-    one = (
-        shown.join(rates, on="usual", how="left")
-        .group_by("brand", "client_id")
-        .agg(odds=against.sum(), buys=pl.col("bought").sum())
-        .sort("brand", "client_id")
-    )
-    brand, odds = one["brand"].rank("dense").cast(pl.Int64).to_numpy() - 1, one["odds"].to_numpy()
-    share = np.full(int(brand.max()) + 1, 0.02) if len(brand) else np.ones(0)
-    chance = np.zeros(len(odds))
-    for _ in range(30):
-        prior = np.log(share / (1 - share))[brand]
-        chance = 1 / (1 + np.exp(-np.clip(prior + odds, -50, 50)))
-        share = np.clip(np.bincount(brand, chance) / np.bincount(brand), 1e-4, 0.95)
-    found = one.with_columns(pl.Series("chance", chance)).filter(pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS)
-    return found.filter(pl.len().over("brand") >= MIN_RING).select("client_id").unique()
+    n, bought = pl.len(), pl.col("bought").sum()
+    everyone = (bought + 0.5).over("usual") / (n + 50).over("usual")
+    others_n = n.over("usual") - n.over("usual", "brand")
+    others = bought.over("usual") - bought.over("usual", "brand")
+    rate = (others + 50 * everyone) / (others_n + 50)
+    odds = pl.when("bought").then((PUSH / rate).log()).otherwise(((1 - PUSH) / (1 - rate)).log())
+    return shown.with_columns(odds=odds).group_by("brand", "client_id").agg(pl.col("odds").sum(), buys=bought)
 
 
 def _rings(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
-    """Clients of rings; what is usual is learned again without those found before."""
-    shown = _shown(events, pairs)
-    found = shown.select("client_id").head(0)
-    for _ in range(4):
-        found = _members(shown, found)
-    return found.with_columns(reason=pl.lit(RING))
+    """Clients that a mixture of shoppers and members, one mixture a brand, calls members; few are no ring."""
+    one = _odds(_shown(events, pairs)).sort("brand", "client_id")
+    brand, odds = one["brand"].rank("dense").cast(pl.Int64).to_numpy() - 1, one["odds"].to_numpy()
+    share, chance = np.full(one["brand"].n_unique(), 0.02), np.zeros(len(odds))
+    for _ in range(30):
+        prior = np.log(share / (1 - share))[brand]
+        chance = 1 / (1 + np.exp(-np.clip(prior + odds, -50, 50)))
+        share = np.clip(np.bincount(brand, chance, len(share)) / np.bincount(brand, minlength=len(share)), 1e-4, 0.95)
+    found = one.with_columns(pl.Series("chance", chance)).filter(pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS)
+    members = found.filter(pl.len().over("brand") >= MIN_RING).select("client_id").unique()
+    return members.with_columns(reason=pl.lit(RING))
 
 
 def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.DataFrame:

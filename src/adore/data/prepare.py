@@ -26,6 +26,16 @@ __all__ = ["Config", "DatasetInfo", "normalised", "run", "split_of"]
 ITEM_FIELDS = ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes")
 SPLITS = ("train", "dev", "test")
 ACTIONS = ("impression", "click", "add_to_cart", "purchase", "return")
+IGNORE = "ignore"
+ALIASES = {
+    **dict.fromkeys(("item_click", "product_click", "result_click", "view_item", "item_view"), "click"),
+    **dict.fromkeys(("addtocart", "add_item_to_cart", "add_to_basket"), "add_to_cart"),
+    **dict.fromkeys(("buy", "product_purchase"), "purchase"),
+    **dict.fromkeys(("refund", "returned"), "return"),
+    **dict.fromkeys(("on_search", "search", "product_hover", "item_hover", "product_sort", "login", "logout"), IGNORE),
+    **dict.fromkeys(("new_user_entry", "type_filter", "brand_filter", "remove_from_cart", "page_exit"), IGNORE),
+}
+"""Other common UBI action names; ``ignore``: says nothing of a pair and is left out."""
 
 
 class Config(StageConfig):
@@ -51,6 +61,8 @@ class DatasetInfo(BaseModel):
     attributes: list[str] = []
     """Item columns that are attributes; empty: every unknown column."""
     language: str = "en"
+    actions: dict[str, str] = {}
+    """The shop's action name to one of ours, or ``ignore``; over :data:`ALIASES`."""
     simulated: bool = False
     """True if the shop itself is simulated (the demo)."""
 
@@ -86,6 +98,8 @@ def _info(data: Path) -> DatasetInfo:
         raise ConfigError(f"dataset.yaml == {str(path)!r}, must be a mapping with known keys; {error}") from error
     bad = {k: v for k, v in info.labels.items() if v not in range(4)}
     check(not bad, "dataset.yaml labels", bad, must="grades 0-3", fix="map every label to 0, 1, 2 or 3")
+    wrong = {k: v for k, v in info.actions.items() if v not in (*ACTIONS, IGNORE)}
+    check(not wrong, "dataset.yaml actions", wrong, must=f"one of {ACTIONS} or ignore", fix="map them")
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 
@@ -256,6 +270,16 @@ def _event(line: int, row: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
+def _our_actions(rows: Rows, info: DatasetInfo) -> int:
+    """Put our action names on the events and leave out those to ignore; returns how many that were."""
+    ours = ALIASES | info.actions
+    total = len(rows.good)
+    rows.good = [(line, row) for line, row in rows.good if ours.get(str(row.get("action_name"))) != IGNORE]
+    for _, row in rows.good:
+        row["action_name"] = ours.get(str(row.get("action_name")), row.get("action_name"))
+    return total - len(rows.good)
+
+
 def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]]:
     kept: dict[str, dict[str, Any]] = {}
     for line, row in rows.good:
@@ -299,6 +323,7 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     quarantine = _Quarantine(config.max_bad_share)
     tables: dict[str, list[dict[str, Any]]] = {}
     known: tuple[set[str], set[str]] = (set(), set())
+    ignored = 0
     for table in ("items", "queries", "judgements", "truth", "events"):
         needed = table in ("items", "queries")
         rows = _read(data, table, needed=needed)
@@ -310,6 +335,7 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
             tables[table] = _queries(rows, config)
             known[0].update(r["query_id"] for r in tables[table])
         elif table == "events":
+            ignored = _our_actions(rows, info)
             tables[table] = _events(rows, known)
         else:
             tables[table] = _graded(rows, table, info, known)
@@ -323,5 +349,6 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     write_table([b.record() for b in quarantine.rows], output, "quarantine")
     write_json(info.model_dump(), output / "dataset.json")
     report = describe(frames, [b.record() for b in quarantine.rows])
-    write_json(report, output / "data_report.json")
-    return {name: float(frame.height) for name, frame in frames.items()} | {"quarantined": float(len(quarantine.rows))}
+    write_json({**report, "ignored_events": ignored}, output / "data_report.json")
+    counts = {name: float(frame.height) for name, frame in frames.items()}
+    return {**counts, "quarantined": float(len(quarantine.rows)), "ignored_events": float(ignored)}

@@ -65,8 +65,10 @@ def _with_texts(pairs: pl.DataFrame, prepared: Path, *, category: str, split: st
     keys = ["query_id", "item_id"]
     pairs = pairs.join(queries, on="query_id", how="left").join(items, on="item_id", how="left")
     pairs = pairs.join(read_table(prepared, "judgements"), on=keys, how="left").sort(keys)
-    inside = pl.col("category").str.to_lowercase().str.contains(category.lower(), literal=True)
-    pairs = pairs.filter(inside if category else True, pl.col("split") == split if split else True)
+    if category:
+        pairs = pairs.filter(pl.col("category").str.to_lowercase().str.contains(category.lower(), literal=True))
+    if split:
+        pairs = pairs.filter(pl.col("split") == split)
     return pairs.drop("category", "split")
 
 

@@ -72,6 +72,13 @@ def test_faults_are_named(old: str, new: str, level: str, text: str) -> None:
     assert text or not found, "a lighter essential rule that is no lighter than an important one is right"
 
 
+@pytest.mark.parametrize(
+    "text", ["", "7", "a: &a [*a]", "rules: [1, [2], {id: 3}]", "rules: 7", "{1: [}", "a: 2020-13-45"]
+)
+def test_what_is_no_rule_book_is_an_error(text: str) -> None:
+    assert any(f.level == "error" and f.line == 1 for f in lint(text))
+
+
 def test_missing_attributes_and_levels_are_warnings() -> None:
     head, rules = GENERAL.split("rules:\n")
     kept = [r for r in rules.split("  - ") if r.startswith(("{id: type", "{id: brand"))]

@@ -38,6 +38,7 @@ def lint(text: str) -> list[Finding]:
     """
     try:
         node, raw = yaml.compose(text), yaml.safe_load(text)
+        found = list(_twice(node))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         return [
@@ -47,7 +48,7 @@ def lint(text: str) -> list[Finding]:
         return [Finding(1, "error", "not a mapping; begin with name:, grades:, unread:, rules:")]
     lines = _rule_lines(node)
     faults = list(_schema(raw, lines))
-    found = [*_twice(node), *faults]
+    found += faults
     rules = list(_good_rules(raw))
     book, where = _readable(raw, tuple(r for _, r in rules)), {r.id: lines[i] for i, r in rules}
     for check_ in RULE_CHECKS if faults else (*RULE_CHECKS, *BOOK_CHECKS):  # a broken rule would seem to be missing
@@ -63,7 +64,7 @@ def _rule_lines(node: yaml.MappingNode) -> list[int]:
     return [r.start_mark.line + 1 for r in rules.value] if isinstance(rules, yaml.SequenceNode) else []
 
 
-def _twice(node: yaml.Node) -> Iterator[Finding]:
+def _twice(node: yaml.Node | None) -> Iterator[Finding]:
     """Keys that stand twice in one mapping; YAML would silently take the last."""
     if isinstance(node, yaml.MappingNode):
         seen = set[str]()
@@ -101,6 +102,8 @@ def _advice(kind: str, message: str, of_rule: bool) -> str:
     if kind == "extra_forbidden":
         known = ", ".join((Rule if of_rule else Book).model_fields)
         return f"unknown key; use one of {known}"
+    if kind == "tuple_type":
+        return "must be a list"
     return "missing; add it" if kind == "missing" else message.removeprefix("Value error, ")
 
 

@@ -10,6 +10,7 @@ import typer
 
 from adore import __version__
 from adore.errors import AdoreError, check
+from adore.rulebooks.cli import app as rulebook_app
 
 __all__ = ["app", "main"]
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(rulebook_app)
 
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]

@@ -16,12 +16,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adore.artifacts import write_json, write_table
-from adore.config import StageConfig
+from adore.config import StageConfig, configure
 from adore.data.report import describe
 from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
 
-__all__ = ["Config", "DatasetInfo", "normalised", "run", "split_of"]
+__all__ = ["Config", "DatasetInfo", "normalised", "read_items", "run", "split_of"]
 
 ITEM_FIELDS = ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes")
 SPLITS = ("train", "dev", "test")
@@ -173,6 +173,21 @@ def _items(rows: Rows, info: DatasetInfo, config: Config) -> list[dict[str, Any]
         if fault:
             rows.bad.append(BadRow("items", line, fault, str(row)[:500]))
     return sorted(seen.values(), key=lambda r: str(r["item_id"]))
+
+
+def read_items(path: Path) -> list[dict[str, Any]]:
+    """The good rows of one items file, as rows of the ``items`` table.
+
+    Raises:
+        DataError: the file has no usable row.
+    """
+    rows, config = read_rows(path, "items"), configure(Config, {}, "prepare")
+    items = _items(rows, DatasetInfo(), config)
+    quarantine = _Quarantine(config.max_bad_share)
+    quarantine.rows += rows.bad
+    quarantine.close("items", len(rows.good) + len(rows.bad))
+    check(bool(items), f"rows of {path}", 0, must="1 or more", fix="fill it", error=DataError)
+    return items
 
 
 def normalised(query: str) -> str:

@@ -106,7 +106,7 @@ def graded(bench: Bench, model: Path) -> tuple[float, float]:
     from adore.teacher.tiny import TinyGrader
 
     mine = bench.pairs.filter(pl.col("brand") == bench.brand)
-    p = np.array(TinyGrader(model).grade([Evidence.many_from_json(e) for e in mine["evidence"]]))
+    p = np.array(TinyGrader(model, threads=1).grade([Evidence.many_from_json(e) for e in mine["evidence"]]))
     return 100 * float(p[:, Grade.EXACT].mean()), 100 * float((p @ np.arange(4)).mean()) / 3
 
 
@@ -158,6 +158,9 @@ def measure(seed: int) -> dict[str, Any]:
 
     ``noise`` is the movement when a random 3 % of clients leave the clean log: what chance alone does.
     """
+    import torch
+
+    torch.set_num_threads(1)  # a model this small gains nothing from a second one
     with tempfile.TemporaryDirectory() as home:
         bench = Bench(Path(home), seed)
         shop(bench)

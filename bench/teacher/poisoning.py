@@ -19,6 +19,7 @@ from adore.config import configure, load_profile
 from adore.data import demo_data
 from adore.data.shoppers import Attack, Shoppers
 from adore.progress import say
+from adore.prompts import trace
 from adore.types import Evidence, Grade
 
 KINDS = ("fast", "patient", "ring")
@@ -73,7 +74,7 @@ def settings(seed: int) -> Any:
 
 def train_sft(bench: Bench, folder: Path) -> None:
     """One SFT teacher on human-graded train pairs, rarer grades drawn more often."""
-    from adore.teacher.tiny import new_model, new_tokenizer, sft_row
+    from adore.teacher.tiny import new_model, new_tokenizer, product_words, sft_row
     from adore.teacher.training import sft
 
     config = settings(bench.seed)
@@ -84,7 +85,7 @@ def train_sft(bench: Bench, folder: Path) -> None:
     weight = 1 / np.sqrt(table.select(pl.len().over("grade")).to_series().to_numpy())
     chosen = np.random.default_rng(bench.seed).choice(table.height, config.sft_rows, p=weight / weight.sum())
     rows = [sft_row(Evidence.many_from_json(e), Grade(g)) for e, g in table.select("evidence", "grade")[chosen].rows()]
-    tokenizer = new_tokenizer()
+    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in bench.pairs["evidence"]))
     model = new_model(tokenizer, layers=config.layers, width=config.width, seed=bench.seed)
     common = {"seed": bench.seed, "batch": config.batch}
     sft(model, tokenizer, rows, folder, epochs=config.sft_epochs, rate=config.sft_rate, **common)
@@ -105,7 +106,7 @@ def graded(bench: Bench, model: Path) -> tuple[float, float]:
     from adore.teacher.tiny import TinyGrader
 
     mine = bench.pairs.filter(pl.col("brand") == bench.brand)
-    p = np.array(TinyGrader(model).grade([Evidence.many_from_json(e) for e in mine["evidence"]]))
+    p = np.array(TinyGrader(model, threads=1).grade([Evidence.many_from_json(e) for e in mine["evidence"]]))
     return 100 * float(p[:, Grade.EXACT].mean()), 100 * float((p @ np.arange(4)).mean()) / 3
 
 
@@ -157,6 +158,9 @@ def measure(seed: int) -> dict[str, Any]:
 
     ``noise`` is the movement when a random 3 % of clients leave the clean log: what chance alone does.
     """
+    import torch
+
+    torch.set_num_threads(1)  # a model this small gains nothing from a second one
     with tempfile.TemporaryDirectory() as home:
         bench = Bench(Path(home), seed)
         shop(bench)

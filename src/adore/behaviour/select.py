@@ -49,11 +49,12 @@ def _confirmations(corrections: Group, strict: list[Group], exact: list[Group]) 
     """Right answers, one after the other from the side that keeps desirable as long as undesirable completions.
 
     Ends when that side has no more: a desirable answer that is always the longer would teach length, not grades.
+    Without corrections there is nothing to confirm: feedback of one side alone ruins a teacher.
     """
     target = mean_length(corrections, False)
     done = [len(r["completion"]) for r in corrections if r["desirable"]]
     total, n, chosen = float(sum(done)), len(done), Group()
-    while pool := strict if total <= target * n else exact:
+    while corrections and (pool := strict if total <= target * n else exact):
         chosen += pool.pop()
         total, n = total + len(chosen[-1]["completion"]), n + 1
     return chosen

@@ -10,7 +10,7 @@ from adore.types import Grade
 __all__ = ["sessions", "untrusted"]
 
 FAST, BURST = "acts faster than a person", "many sessions at once"
-RING = "one of a group that buys one brand whatever is asked"
+RING = "one of a group that buys one brand or item whatever is asked"
 MIN_GAP_MS, MIN_GAPS = 500, 3
 BURST_SESSIONS, BURST_MS = 5, 120_000
 IDLE_MS = 30 * 60_000
@@ -51,39 +51,43 @@ def _shown(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
         bought=(pl.col("action_name") == "purchase").any(), position=pl.col("position").min()
     )
     if pairs is None:
-        seen = seen.with_columns(brand=pl.col("item_id"), grade=pl.lit(0))
+        seen = seen.with_columns(brand=pl.lit(""), grade=pl.lit(0))
     else:
-        seen = seen.join(pairs.select(*keys, "brand", "grade"), on=keys).filter(pl.col("brand") != "")
+        seen = seen.join(pairs.select(*keys, "brand", "grade"), on=keys)
     usual = pl.col("grade") * 64 + pl.col("position").clip(1).log(2).floor().cast(pl.Int64)
     return seen.filter(pl.col("grade") < int(Grade.EXACT)).with_columns(usual=usual)
 
 
 def _odds(shown: pl.DataFrame) -> pl.DataFrame:
-    """Log odds of member against shopper, one row a client and brand, by what it bought of what it was shown.
+    """Log odds of member against shopper, one row a client and target, by what it bought of what it was shown.
 
-    A shopper buys as usual at that grade and depth of *other* brands, which no ring of this brand can have
+    A shopper buys as usual at that grade and depth of *other* targets, which no ring of this one can have
     changed; a member buys with probability :data:`PUSH`.
     """
     n, bought = pl.len(), pl.col("bought").sum()
     everyone = (bought + 0.5).over("usual") / (n + 50).over("usual")
-    others_n = n.over("usual") - n.over("usual", "brand")
-    others = bought.over("usual") - bought.over("usual", "brand")
+    others_n = n.over("usual") - n.over("usual", "target")
+    others = bought.over("usual") - bought.over("usual", "target")
     rate = (others + 50 * everyone) / (others_n + 50)
     odds = pl.when("bought").then((PUSH / rate).log()).otherwise(((1 - PUSH) / (1 - rate)).log())
-    return shown.with_columns(odds=odds).group_by("brand", "client_id").agg(pl.col("odds").sum(), buys=bought)
+    return shown.with_columns(odds=odds).group_by("target", "client_id").agg(pl.col("odds").sum(), buys=bought)
 
 
 def _rings(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
-    """Clients that a mixture of shoppers and members, one mixture a brand, calls members; few are no ring."""
-    one = _odds(_shown(events, pairs)).sort("brand", "client_id")
-    brand, odds = one["brand"].rank("dense").cast(pl.Int64).to_numpy() - 1, one["odds"].to_numpy()
-    share, chance = np.full(one["brand"].n_unique(), 0.02), np.zeros(len(odds))
+    """Clients that a mixture of shoppers and members, one for every brand and item, calls members; few are no ring."""
+    shown = _shown(events, pairs)
+    brands = shown.filter(pl.col("brand") != "").with_columns(target="brand:" + pl.col("brand"))
+    items = shown.with_columns(target="item:" + pl.col("item_id"))
+    one = pl.concat([_odds(brands), _odds(items)]).sort("target", "client_id")
+    target, odds = one["target"].rank("dense").cast(pl.Int64).to_numpy() - 1, one["odds"].to_numpy()
+    size = one["target"].n_unique()
+    share, chance = np.full(size, 0.02), np.zeros(len(odds))
     for _ in range(30):
-        prior = np.log(share / (1 - share))[brand]
+        prior = np.log(share / (1 - share))[target]
         chance = 1 / (1 + np.exp(-np.clip(prior + odds, -50, 50)))
-        share = np.clip(np.bincount(brand, chance, len(share)) / np.bincount(brand, minlength=len(share)), 1e-4, 0.95)
+        share = np.clip(np.bincount(target, chance, size) / np.bincount(target, minlength=size), 1e-4, 0.95)
     found = one.with_columns(pl.Series("chance", chance)).filter(pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS)
-    members = found.filter(pl.len().over("brand") >= MIN_RING).select("client_id").unique()
+    members = found.filter(pl.len().over("target") >= MIN_RING).select("client_id").unique()
     return members.with_columns(reason=pl.lit(RING))
 
 
@@ -95,7 +99,7 @@ def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.Dat
 
     Args:
         events: the ``events`` table.
-        pairs: ``query_id, item_id, brand, grade`` (the judge's); without it an item is its own brand.
+        pairs: ``query_id, item_id, brand, grade`` (the judge's); without it only items are targets.
 
     Returns:
         ``client_id, reason, events``, one row a client.

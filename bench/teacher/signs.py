@@ -1,0 +1,64 @@
+"""Signs of behaviour against the demo shop's known truth: how many of each kind, and how many are right."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from bench.teacher.poisoning import PROFILE, Bench, shop
+
+from adore import stages
+from adore.artifacts import read_table
+from adore.behaviour.select import KINDS
+from adore.data.shoppers import Shoppers
+from adore.types import Grade
+
+
+def right(run: Path, table: str) -> list[dict[str, Any]]:
+    """By kind: signs, and the share that the truth confirms (bought: it is exact; else: it is not)."""
+    keys = ["query_id", "item_id"]
+    signs = (
+        read_table(run / "feedback", table).unique([*keys, "kind"]).join(read_table(run / "prepare", "truth"), on=keys)
+    )
+    agrees = (pl.col("grade") == int(Grade.EXACT)) == pl.col("kind").str.starts_with("bought")
+    found = {kind: (n, ok) for kind, n, ok in signs.group_by("kind").agg(pl.len(), agrees.mean()).iter_rows()}
+    return [{"kind": k, "signs": found.get(k, (0, 0))[0], "right": found.get(k, (0, 0.0))[1]} for k in KINDS]
+
+
+def measure(seed: int) -> dict[str, Any]:
+    """Run the demo shop's first steps and the feedback stage."""
+    with tempfile.TemporaryDirectory() as home:
+        run = Path(home)
+        shop(Bench(run, seed))
+        inputs = stages.inputs_of("feedback", str(run), data="demo", profile=PROFILE)
+        metrics = stages.call("feedback", inputs, str(run / "feedback"), profile=PROFILE, seed=seed).metrics
+        about = json.loads((run / "feedback" / "behaviour.json").read_text("utf-8"))
+        known = np.array([Shoppers().propensity(k) for k in range(1, len(about["propensity"]) + 1)])
+        error = float(np.abs(np.array(about["propensity"]) - known).max())
+        tables = {table: right(run, table) for table in ("feedback", "held")}
+        return {"seed": seed, "simulated": True, "metrics": metrics, "behaviour": about, "bias_error": error, **tables}
+
+
+def render(result: dict[str, Any]) -> str:
+    """The section of the benchmarks page."""
+    about, metrics = result["behaviour"], result["metrics"]
+    lengths, eta = about["mean_completion_characters"], about["position"]["eta"]
+    lines = [
+        "### Signs of behaviour (simulated shoppers, known truth)",
+        "",
+        "| sign | train signs used | right | held-out (dev) signs | right |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for a, b in zip(result["feedback"], result["held"], strict=True):
+        shown = [f"{r['signs']} | {format(r['right'], '.3f') if r['signs'] else ''}" for r in (a, b)]
+        lines.append(f"| {a['kind']} | {shown[0]} | {shown[1]} |")
+    text = (
+        f"{metrics['rows']:.0f} KTO rows, {metrics['desirable']:.0f} of them desirable; mean completion "
+        f"{lengths['desirable']} (desirable) and {lengths['undesirable']} characters. Position bias: eta {eta:.2f} "
+        f"(known {Shoppers().eta}), largest error of a propensity {result['bias_error']:.3f}."
+    )
+    return "\n".join([*lines, "", text])

@@ -12,12 +12,25 @@ from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
 from adore.types import ATTRIBUTES, Evidence, Grade
 
-__all__ = ["CRITICALITIES", "STATES", "WHERE", "AskedAttribute", "RationaleSchema", "answer_schema", "rationale"]
+__all__ = [
+    "CRITICALITIES",
+    "LENGTHS",
+    "MOST_ATTRIBUTES",
+    "STATES",
+    "WHERE",
+    "AskedAttribute",
+    "RationaleSchema",
+    "answer_schema",
+    "rationale",
+]
 
 WHERE = ("title", "brand", "category", "bullet_points", "description", "attributes")
 """Texts of an item that a quote may stand in; an answer may also say ``attributes.<name>``."""
 STATES = ("match", "conflict", "unknown")
 CRITICALITIES = ("essential", "important", "optional")
+LENGTHS = {"intent": 120, "verdict": 160, "asked": 32, "asked_quote": 48, "found": 32, "found_quote": 64}
+"""Most characters that an LLM may write in a field."""
+MOST_ATTRIBUTES = 6
 _ERROR_OF = {e.attribute: e.name for e in ERROR_TYPES if e.attribute}
 
 
@@ -82,17 +95,17 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
     asked["properties"] |= {
         "attribute": _one_of(ATTRIBUTES),
         "criticality": _one_of(CRITICALITIES),
-        "asked": _text(32),
-        "asked_quote": _text(48),
-        "found": _text(32),
-        "found_quote": _text(64),
+        "asked": _text("asked"),
+        "asked_quote": _text("asked_quote"),
+        "found": _text("found"),
+        "found_quote": _text("found_quote"),
         "where": _one_of(["", *WHERE]),
         "state": _one_of(STATES),
     }
     schema["properties"] |= {
-        "intent": _text(120),
-        "attributes": {"type": "array", "items": asked, "maxItems": 6},
-        "verdict": _text(160),
+        "intent": _text("intent"),
+        "attributes": {"type": "array", "items": asked, "maxItems": MOST_ATTRIBUTES},
+        "verdict": _text("verdict"),
         "rule_ids": {"type": "array", "items": _one_of(r.id for r in rulebook.rules), "maxItems": 4},
         "grade": _one_of(g.letter for g in reversed(Grade)),
         "error_type": _one_of(["", *(e.name for e in ERROR_TYPES)]),
@@ -103,8 +116,8 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
     return schema
 
 
-def _text(length: int) -> dict[str, object]:
-    return {"type": "string", "maxLength": length}
+def _text(field: str) -> dict[str, object]:
+    return {"type": "string", "maxLength": LENGTHS[field]}
 
 
 def _one_of(values: Iterable[str]) -> dict[str, object]:

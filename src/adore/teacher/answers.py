@@ -81,6 +81,10 @@ class Judge(Protocol):
         """One answer or fault a case, in order."""
         ...
 
+    def close(self) -> None:
+        """Free what was started."""
+        ...
+
 
 def load_cases(
     prepared: Path, evidence: Path, candidates: Path | None, wanted: Callable[[str], bool] = lambda query_id: True

@@ -24,9 +24,9 @@ class Decoding(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    temperature: float = Field(0.0, ge=0)
-    max_tokens: int = Field(1024, ge=16)
-    samples: int = Field(1, ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    max_tokens: int = Field(default=1024, ge=16)
+    samples: int = Field(default=1, ge=1)
     """Answers per pair; above 1 the soft label is their share per grade where no token probabilities come."""
     seed: int = 0
 

@@ -166,15 +166,17 @@ def _split(run: Path, query_id: str) -> str:
     return str(rows[0]["split"]) if rows else "unseen"
 
 
-def _judgement_lines(judgement: dict[str, Any]) -> list[str]:
+def _judgement_lines(judgement: dict[str, Any], told: set[str]) -> list[str]:
     lines = [f"  {judgement['grade']} by {judgement['by']}, {judgement['source']}"]
     if "prompt" in judgement:
         lines += ["    prompt (evidence trace)", *_indented(judgement["prompt"])]
     if call := judgement.get("call"):
-        origin = "from the cache" if call["cached"] else f"asked in that run, {call['attempts']} call(s)"
-        lines.append(
-            f"    {origin}, {call['prompt_tokens']} + {call['completion_tokens']} tokens, key {call['key'][:12]}"
-        )
+        tokens = f"{call['prompt_tokens']} + {call['completion_tokens']} tokens"
+        origin = "from the cache" if call["cached"] else f"asked in that run: {call['attempts']} call(s), {tokens}"
+        lines.append(f"    {origin}; key {call['key'][:12]}")
+        if call["key"] in told:
+            return [*lines, "    prompt and raw answer as above"]
+        told.add(call["key"])
         for message in call["prompt"]:
             lines += [f"    prompt, {message['role']}", *_indented(message["content"])]
         lines += ["    raw answer", *_indented(call["raw"])]
@@ -201,7 +203,8 @@ def render(answer: dict[str, Any]) -> str:
     lines.append(f"rules   {rules['grade']} by {rules['rulebook']}: {rules['reason']}")
     lines += [f"  [{i}] {text}" for i, text in rules["applied"].items()]
     lines.append("judgements" if answer["judgements"] else "judgements: none for this pair")
-    lines += [line for j in answer["judgements"] for line in _judgement_lines(j)]
+    told = set[str]()
+    lines += [line for j in answer["judgements"] for line in _judgement_lines(j, told)]
     lines += [
         f"feedback  {f['kind']} (desirable: {f['desirable']}), events {', '.join(f['events'][:3])}"
         for f in answer["feedback"]

@@ -14,7 +14,7 @@ from adore.artifacts import read_table
 from adore.teacher.rationale import RationaleSchema
 from adore.types import Evidence, Item, item_from_row
 
-__all__ = ["Answer", "Call", "Case", "Fault", "Judge", "Probabilities", "load_cases"]
+__all__ = ["Answer", "Call", "Case", "Fault", "Judge", "Probabilities", "count_pairs", "load_cases"]
 
 Probabilities = tuple[float, float, float, float]
 """P(grade), indexed by grade value; sums to 1."""
@@ -112,6 +112,13 @@ def load_cases(
     return [
         Case(q, i, texts[q], items[i], _read(e)) for q, i, e in pairs.select("query_id", "item_id", "evidence").rows()
     ]
+
+
+def count_pairs(evidence: Path, candidates: Path | None) -> int:
+    """How many pairs all shards judge together."""
+    if candidates is not None:
+        return read_table(candidates, "candidates").n_unique(["query_id", "item_id"])
+    return read_table(evidence, "pairs").height
 
 
 def _read(text: str) -> tuple[Evidence, ...]:

@@ -46,7 +46,7 @@ class Config(StageConfig):
         key_env: the environment variable that holds the endpoint's key.
         concurrency: requests in flight at the endpoint.
         prices: dollars per million tokens.
-        budget: the most that the step may cost; each shard may spend an equal share.
+        budget: the most that the step may cost; each shard may spend its share by number of pairs.
         engine: keywords for the backend itself.
         batch: traces a forward pass of the tiny LM.
     """
@@ -84,13 +84,16 @@ class Config(StageConfig):
         return self
 
 
-def choose_judge(config: Config, rulebook: RuleBook, prepared: Path, evidence: Path, teacher: Path | None) -> Judge:
+def choose_judge(
+    config: Config, rulebook: RuleBook, prepared: Path, evidence: Path, teacher: Path | None, share: float = 1.0
+) -> Judge:
     """The judge that the config asks for.
 
     Args:
         prepared: holds the human judgements that examples are chosen from.
         evidence: holds the evidence of those pairs.
         teacher: an output of ``align``.
+        share: of the budget that this shard may spend.
     """
     manifest = read_manifest(teacher) if teacher else None
     aligned = teacher / "model" if teacher and manifest and manifest.metrics.get("promoted") else None
@@ -101,24 +104,20 @@ def choose_judge(config: Config, rulebook: RuleBook, prepared: Path, evidence: P
         from adore.teacher.tiny import TinyGrader
 
         return EvidenceJudge(TinyGrader(folder, threads=config.threads, batch=config.batch), rulebook)
-    return _text_judge(config, rulebook, _source(config, aligned), (prepared, evidence))
+    chosen = choose_exemplars(prepared, evidence, rulebook, config.exemplars, config.seed)
+    return TextJudge(
+        _source(config, aligned),
+        Prompter(rulebook, chosen),
+        decoding=config.decoding,
+        cache=open_cache(config.cache),
+        ledger=Ledger(config.prices, config.budget, share),
+    )
 
 
 def _reads_traces(folder: Path) -> bool:
     """True for the tiny LM of :mod:`adore.teacher.tiny`, whose closed vocabulary knows evidence traces only."""
     tokenizer = folder / "tokenizer.json"
     return tokenizer.is_file() and json.loads(tokenizer.read_text("utf-8"))["model"]["type"] == "WordLevel"
-
-
-def _text_judge(config: Config, rulebook: RuleBook, source: Source, examples: tuple[Path, Path]) -> TextJudge:
-    chosen = choose_exemplars(*examples, rulebook, config.exemplars, config.seed)
-    return TextJudge(
-        source,
-        Prompter(rulebook, chosen),
-        decoding=config.decoding,
-        cache=open_cache(config.cache),
-        ledger=Ledger(config.prices, config.budget, config.shards),
-    )
 
 
 def _source(config: Config, aligned: Path | None) -> Source:
@@ -153,14 +152,14 @@ def _endpoint(config: Config) -> Completer:
 
 
 def _local(config: Config, model: str, revision: str) -> Completer:
-    name = f"{config.backend.title()}Completer"
+    backend, extra = ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
     try:
-        kind = getattr(importlib.import_module(f"adore.teacher.{config.backend}_completer"), name)
+        module = importlib.import_module(f"adore.teacher.{backend}_completer")
     except ModuleNotFoundError as error:
-        extra = "vllm" if config.backend == "vllm" else "teacher"
         raise NotInstalledError(
             f"module == {error.name!r}, must be installed; pip install 'adore-relevance[{extra}]'"
         ) from error
+    kind = getattr(module, f"{backend.title()}Completer")
     keywords = {"model": model, "revision": revision, "threads": config.threads, **config.engine}
     try:
         inspect.signature(kind).bind(**keywords)

@@ -55,12 +55,12 @@ class Ledger:
     Attributes:
         prices: dollars per million tokens.
         budget: of the whole step.
-        shards: the shard may spend an equal share of the budget.
+        share: the shard's part of the step's pairs, and so of its budget.
     """
 
     prices: Prices
     budget: Budget
-    shards: int = 1
+    share: float = 1.0
     now: _Sum = field(default_factory=_Sum)
     before: _Sum = field(default_factory=_Sum)
 
@@ -77,16 +77,12 @@ class Ledger:
     @property
     def reached(self) -> str:
         """Which cap is reached, in words; empty while there is money left."""
-        dollars, tokens = self.now.dollars + self.before.dollars, self.now.tokens + self.before.tokens
-        share = f" (an equal share of {self.shards} shards)" if self.shards > 1 else ""
-        if self.budget.dollars is not None and dollars >= self.budget.dollars / self.shards:
-            cap = self.budget.dollars / self.shards
-            return (
-                f"budget.dollars == {cap:g}{share}, must be more than the ${dollars:.4f} that the answers cost so far"
-            )
-        if self.budget.tokens is not None and tokens >= self.budget.tokens / self.shards:
-            cap = self.budget.tokens / self.shards
-            return f"budget.tokens == {cap:g}{share}, must be more than the {tokens} tokens used so far"
+        sums = {"dollars": self.now.dollars + self.before.dollars, "tokens": self.now.tokens + self.before.tokens}
+        for unit, spent in sums.items():
+            cap = getattr(self.budget, unit)
+            if cap is not None and spent >= cap * self.share:
+                part = f" (this shard's share: {cap * self.share:.6g})" if self.share < 1 else ""
+                return f"budget.{unit} == {cap:g}{part}, must be more than the {spent:.6g} that answers cost so far"
         return ""
 
     def metrics(self) -> dict[str, float]:

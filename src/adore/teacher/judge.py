@@ -17,7 +17,7 @@ from adore.artifacts import write_table
 from adore.errors import BudgetError, check
 from adore.progress import progress
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Answer, Case, Fault, Judge, load_cases
+from adore.teacher.answers import Answer, Case, Fault, Judge, count_pairs, load_cases
 from adore.teacher.backends import Config, choose_judge
 from adore.teacher.graders import EvidenceJudge, Grader, RulesGrader
 from adore.teacher.llm import TextJudge
@@ -89,8 +89,8 @@ def plan(
     config: Config, prepared: Path, evidence: Path, candidates: Path | None = None, teacher: Path | None = None
 ) -> Plan:
     """What :func:`run` would take; nothing is asked and no model is loaded."""
-    judge = choose_judge(config, RuleBook.load(config.rulebook), prepared, evidence, teacher)
     cases = _cases(config, prepared, evidence, candidates)
+    judge = choose_judge(config, RuleBook.load(config.rulebook), prepared, evidence, teacher)
     if not isinstance(judge, TextJudge):
         return Plan(len(cases))
     return plan_cases(judge, cases, config.prices)
@@ -111,7 +111,8 @@ def run(
     """
     rulebook = RuleBook.load(config.rulebook)
     cases = _cases(config, prepared, evidence, candidates)
-    judge = choose_judge(config, rulebook, prepared, evidence, teacher)
+    share = len(cases) / max(1, count_pairs(evidence, candidates))
+    judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
     rows, bad = list[dict[str, Any]](), list[dict[str, Any]]()
     with closing(judge), closing(_Calls(output / CALLS)) as calls:
         for start, part, answers in _judged(judge, cases):

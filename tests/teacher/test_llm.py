@@ -17,7 +17,7 @@ from adore.rulebook import RuleBook
 from adore.teacher.backends import choose_judge
 from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.completers import Completion
-from adore.teacher.judge import Config, run
+from adore.teacher.judge import Config, plan, run
 from adore.teacher.llm import TextJudge, soft_labels
 from adore.teacher.rationale import rationale
 from adore.teacher.tiny import new_model, new_tokenizer
@@ -81,6 +81,12 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="set temperature"):
         Config(decoding={"samples": 2})
+
+
+def test_a_folders_own_tokenizer_counts_the_tokens(shop: Path, tmp_path: Path) -> None:
+    new_tokenizer().save_pretrained(tmp_path)
+    found = plan(Config(backend="vllm", model=str(tmp_path), cache="off"), shop, shop)
+    assert "the model's tokenizer" in found.method and found.prompt_tokens > 400 and found.cached == 0
 
 
 def test_explain_shows_the_exact_prompt_and_raw_answer(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from adore.artifacts import write_json
+from adore.cli import app
 from adore.errors import ConfigError
 from adore.explain import _judgement_lines, _judgements, _with_trace
 from adore.rulebook import RuleBook
@@ -81,12 +83,25 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="set temperature"):
         Config(decoding={"samples": 2})
+    with pytest.raises(ValueError, match="needs a cache"):
+        Config(cache="off", budget={"dollars": 1})
 
 
 def test_a_folders_own_tokenizer_counts_the_tokens(shop: Path, tmp_path: Path) -> None:
     new_tokenizer().save_pretrained(tmp_path)
     found = plan(Config(backend="vllm", model=str(tmp_path), cache="off"), shop, shop)
     assert "the model's tokenizer" in found.method and found.prompt_tokens > 400 and found.cached == 0
+
+
+def test_the_command_line_has_a_dry_run(shop: Path, tmp_path: Path) -> None:
+    for step in ("prepare", "evidence"):
+        (tmp_path / step).symlink_to(shop)
+    section = {"backend": "openai", "model": "small", "shards": 2, "cache": str(tmp_path / "cache")}
+    (tmp_path / "p.yaml").write_text(json.dumps({"judge": {**section, "prices": {"input": 2.0}}}))
+    arguments = ["judge", "--run", str(tmp_path), "--profile", str(tmp_path / "p.yaml"), "--dry-run"]
+    lines = CliRunner().invoke(app, arguments).output.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["shard", "0", "1", "all"]
+    assert lines[3].split()[1] == "400" and "unknown" in lines[3] and not (tmp_path / "judge").exists()
 
 
 def test_explain_shows_the_exact_prompt_and_raw_answer(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:

@@ -76,11 +76,13 @@ class Config(StageConfig):
         return value
 
     @model_validator(mode="after")
-    def _engine_known(self) -> Config:
+    def _fits_together(self) -> Config:
         if taken := sorted({"model", "revision", "threads"} & set(self.engine)):
             raise ValueError(f"engine: {', '.join(taken)} must be set beside engine, not in it")
         if self.backend == "openai":
             _patience(self)
+        if self.cache == "off" and self.budget != Budget():
+            raise ValueError("budget: needs a cache, or what was paid is lost when it stops")
         return self
 
 

@@ -14,7 +14,7 @@ from adore.taxonomy import ERROR_TYPES
 from adore.teacher.answers import Case
 from adore.teacher.rationale import CRITICALITIES, STATES, AskedAttribute, RationaleSchema
 from adore.teacher.texts import find_quote, normal
-from adore.types import ATTRIBUTES, LABELS
+from adore.types import ATTRIBUTES
 
 __all__ = ["REASONS", "Wrong", "parse"]
 
@@ -93,7 +93,7 @@ def _names(answer: RationaleSchema, rulebook: RuleBook) -> Wrong | None:
         return Wrong("unknown rule id", ", ".join(sorted(set(answer.rule_ids) - known)))
     if answer.error_type not in _ERRORS:
         return Wrong("unknown error type", answer.error_type)
-    if answer.grade not in LABELS or not (math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1):
+    if answer.grade not in rulebook.grades or not (math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1):
         return Wrong("not the schema", f"grade {answer.grade}, confidence {answer.confidence}")
     return None
 

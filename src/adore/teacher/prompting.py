@@ -142,6 +142,7 @@ class Prompter:
                 criticalities=CRITICALITIES,
                 states=STATES,
                 most=MOST_ATTRIBUTES,
+                grades=list(self.rulebook.grades),
                 where=WHERE,
                 error_types=[e.name for e in ERROR_TYPES],
                 exemplars=exemplars,

@@ -88,7 +88,7 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
     Reasons come before the grade. Lengths are bounded so that the longest answer is about 2,600 characters.
 
     Args:
-        rulebook: its rule ids are the only ones that may be named.
+        rulebook: its rule ids and grades are the only ones that may be named.
     """
     schema: dict[str, Any] = RationaleSchema.model_json_schema()
     asked = schema.pop("$defs")["AskedAttribute"]
@@ -107,7 +107,7 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
         "attributes": {"type": "array", "items": asked, "maxItems": MOST_ATTRIBUTES},
         "verdict": _text("verdict"),
         "rule_ids": {"type": "array", "items": _one_of(r.id for r in rulebook.rules), "maxItems": 4},
-        "grade": _one_of(g.letter for g in reversed(Grade)),
+        "grade": _one_of(g.letter for g in reversed(Grade) if g.letter in rulebook.grades),
         "error_type": _one_of(["", *(e.name for e in ERROR_TYPES)]),
         "confidence": {"type": "number", "enum": [n / 10 for n in range(11)]},
     }

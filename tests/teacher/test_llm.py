@@ -38,8 +38,10 @@ def test_soft_labels_come_from_the_best_source_there_is() -> None:
     assert soft_labels(told, answers("S")) == (told, answers("S")[0])
     assert soft_labels(None, answers("ESSI"))[0] == (0.25, 0.0, 0.5, 0.25)
     assert soft_labels(None, answers("ESSI"))[1].grade == "S"
-    p, best = soft_labels(told, answers("E"))  # no answer has the likeliest grade: its confidence stands in
-    assert best.grade == "E" and p == pytest.approx((0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8))
+    p, best = soft_labels(told, answers("E"))  # no answer has the likeliest grade: S and E change places
+    assert best.grade == "E" and p == (0.1, 0.1, 0.2, 0.6)
+    assert soft_labels((0.1, 0.4, 0.1, 0.4), answers("C"))[0] == (0.1, 0.4, 0.1, 0.4)
+    assert soft_labels(None, answers("E"))[0] == pytest.approx((0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8))
 
 
 @pytest.mark.parametrize("sure", [0.0, 0.3, 1.0])

@@ -50,6 +50,7 @@ def test_quotes_are_compared_as_people_see_them_and_placed() -> None:
     ("reason", "found"),
     [
         ("no JSON object", parse("It is a good item.", CASE, BOOK)),
+        ("no JSON object", parse(json.dumps(ANSWER)[:-60], CASE, BOOK)),
         ("not the schema", read(more=1)),
         ("not the schema", read(grade="A")),
         ("not the schema", read(confidence=float("nan"))),

@@ -208,19 +208,23 @@ class _Feed(Sequence[Messages]):
 
 
 def soft_labels(grade: Probabilities | None, good: Sequence[RationaleSchema]) -> tuple[Probabilities, RationaleSchema]:
-    """P(grade) and the answer that stands for it.
+    """P(grade) and the answer that stands for it, whose grade is always the likeliest.
 
-    The grade token's probabilities if the backend told them and some answer has the likeliest grade; else the share
-    of each grade among the samples; for one sample its confidence, the rest spread over the other grades, nearer
-    ones first.
+    The grade token's probabilities if the backend told them (where no answer has their likeliest grade, it changes
+    places with the grade that was written: as unsure, but of one mind with the reasons); else the share of each grade
+    among the samples; for one sample its confidence, the rest spread over the other grades, nearer ones first.
 
     Args:
         grade: from the backend.
         good: valid answers, one a sample.
     """
     grades = [LABELS[r.grade] for r in good]
-    if grade and (likeliest := Grade(max(range(4), key=lambda g: grade[g]))) in grades:
-        return grade, good[grades.index(likeliest)]
+    if grade:
+        likeliest = max(Grade, key=lambda g: (grade[g], g == grades[0]))
+        best = likeliest if likeliest in grades else grades[0]
+        p = list(grade)
+        p[best], p[likeliest] = p[likeliest], p[best]
+        return (p[0], p[1], p[2], p[3]), good[grades.index(best)]
     best = max(grades, key=grades.count)
     if len(good) > 1:
         p = [grades.count(g) / len(good) for g in Grade]

@@ -68,6 +68,7 @@ def parse(text: str, case: Case, rulebook: RuleBook) -> RationaleSchema | Wrong:
 
 
 def _last_object(text: str) -> dict[str, Any] | None:
+    """The last object with a grade; of an answer that was cut short only inner ones, which have none, can be read."""
     decoder, last, at = json.JSONDecoder(), None, text.find("{")
     for _ in range(_STARTS):
         if at < 0:
@@ -77,7 +78,7 @@ def _last_object(text: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             end = at + 1
         else:
-            last = value
+            last = value if "grade" in value else last
         at = text.find("{", end)
     return last
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -22,7 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from adore import __version__
-from adore.config import StageConfig
+from adore.config import StageConfig, cache_root
 from adore.errors import DataError, MissingError, UnavailableError, check
 from adore.progress import say
 from adore.types import TABLES
@@ -160,9 +159,8 @@ def _keys(place: str) -> dict[str, str]:
 
 def _cache(place: str, keys: Mapping[str, str]) -> Path:
     """Where a download lies: a folder of its own for every version, so that no reader loses files under its hands."""
-    root = Path(os.environ.get("ADORE_CACHE", Path(tempfile.gettempdir()) / f"adore-{os.getuid()}"))
     version = hashlib.sha256(json.dumps([place, sorted(keys.items())]).encode()).hexdigest()[:16]
-    return root / version / Path(place).name
+    return cache_root() / "downloads" / version / Path(place).name
 
 
 def local_copy(place: str | Path) -> Path:

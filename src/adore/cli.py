@@ -112,8 +112,29 @@ def _stage_verb(name: str) -> Callable[..., None]:
     return verb
 
 
+def _judge_verb(name: str) -> Callable[..., None]:
+    def verb(
+        run: Run,
+        data: Data = "demo",
+        profile: Profile = "laptop",
+        seed: Seed = 0,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say pairs, tokens, seconds, money.")] = False,
+    ) -> None:
+        if dry_run:
+            from adore.stages import plan
+
+            typer.echo(plan(name, run, data=data, profile=profile, seed=seed))
+        else:
+            _step(name, run, data=data, profile=profile, seed=seed)
+
+    verb.__doc__ = (
+        f"Run the step {name} of a run, unless its output is there and still right; --dry-run: what it takes."
+    )
+    return verb
+
+
 for _name in STAGES:
-    app.command(_name)(_stage_verb(_name))
+    app.command(_name)((_judge_verb if _name.startswith("judge") else _stage_verb)(_name))
 
 
 @app.command("score")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adore.errors import ConfigError, MissingError
 
-__all__ = ["PROFILES", "StageConfig", "configure", "load_profile"]
+__all__ = ["PROFILES", "StageConfig", "cache_root", "configure", "load_profile"]
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -27,6 +28,11 @@ class StageConfig(BaseModel):
 
     seed: int = 0
     threads: int = 2
+
+
+def cache_root() -> Path:
+    """Where downloads and paid answers are kept: ``$ADORE_CACHE``, else ``~/.cache/adore``."""
+    return Path(os.environ.get("ADORE_CACHE") or Path.home() / ".cache" / "adore")
 
 
 C = TypeVar("C", bound=StageConfig)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AdoreError",
+    "BudgetError",
     "ConfigError",
     "DataError",
     "MissingError",
@@ -25,6 +26,16 @@ class ConfigError(AdoreError):
     """Raised when a profile, a rule book or an argument holds a value that cannot be used."""
 
     status = 400
+
+
+class BudgetError(AdoreError):
+    """Raised when a spending cap is reached; ``done`` pairs were answered, and what was paid for is kept."""
+
+    status = 402
+
+    def __init__(self, text: str, done: int = 0) -> None:
+        super().__init__(text)
+        self.done = done
 
 
 class DataError(AdoreError):

@@ -13,8 +13,9 @@ from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.errors import MissingError, check
+from adore.prompts import ANSWER_PREFIX, trace
 from adore.rulebook import RuleBook
-from adore.types import Grade, item_from_row
+from adore.types import Evidence, Grade, item_from_row
 
 __all__ = ["explain_pair", "render"]
 
@@ -42,8 +43,22 @@ def _judgements(run: Path, query_id: str, item_id: str) -> list[dict[str, Any]]:
                 why = json.loads(row["rationale"])
                 by, grade = f"{row['judge']} ({step})", Grade(row["grade"]).letter
                 entry = {"by": by, "grade": grade, "rulebook": row["rulebook"], "source": str(folder)}
-                found.append({**entry, "rules": why["rule_ids"], "verdict": why["verdict"]})
+                call = _call(folder, query_id, item_id)
+                found.append({**entry, "rules": why["rule_ids"], "verdict": why["verdict"], **call})
     return found
+
+
+def _call(folder: Path, query_id: str, item_id: str) -> dict[str, Any]:
+    """The exact prompt of an LLM's answer, its raw text, and whether it came from the cache."""
+    path = folder / "_calls.parquet"
+    rows = _of_pair(pl.read_parquet(path), query_id, item_id) if path.is_file() else []
+    return {"call": {**rows[0], "prompt": json.loads(rows[0]["prompt"])}} if rows else {}
+
+
+def _with_trace(judgement: dict[str, Any], evidence: tuple[Evidence, ...]) -> dict[str, Any]:
+    """The tiny LM's prompt is the evidence trace: its answers have no call of their own."""
+    tiny = judgement["by"].startswith("tiny-llama@")
+    return {**judgement, "prompt": trace(evidence) + ANSWER_PREFIX} if tiny else judgement
 
 
 def _table_rows(run: Path, step: str, table: str, **match: str) -> list[dict[str, Any]]:
@@ -139,7 +154,7 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
             "reason": verdict.reason,
             "applied": {i: guidelines.get(i, "") for i in verdict.rule_ids},
         },
-        "judgements": _judgements(run, query_id, item_id) if query_id else [],
+        "judgements": [_with_trace(j, evidence) for j in _judgements(run, query_id, item_id)] if query_id else [],
         "feedback": [{"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]} for r in feedback],
         "synthetic": [{"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]} for r in synthetic],
         "lineage": _lineage(run),
@@ -149,6 +164,27 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
 def _split(run: Path, query_id: str) -> str:
     rows = _table_rows(run, "prepare", "queries", query_id=query_id)
     return str(rows[0]["split"]) if rows else "unseen"
+
+
+def _judgement_lines(judgement: dict[str, Any], told: set[str]) -> list[str]:
+    lines = [f"  {judgement['grade']} by {judgement['by']}, {judgement['source']}"]
+    if "prompt" in judgement:
+        lines += ["    prompt (evidence trace)", *_indented(judgement["prompt"])]
+    if call := judgement.get("call"):
+        tokens = f"{call['prompt_tokens']} + {call['completion_tokens']} tokens"
+        origin = "from the cache" if call["cached"] else f"asked in that run: {call['attempts']} call(s), {tokens}"
+        lines.append(f"    {origin}; key {call['key'][:12]}")
+        if call["key"] in told:
+            return [*lines, "    prompt and raw answer as above"]
+        told.add(call["key"])
+        for message in call["prompt"]:
+            lines += [f"    prompt, {message['role']}", *_indented(message["content"])]
+        lines += ["    raw answer", *_indented(call["raw"])]
+    return lines
+
+
+def _indented(text: str) -> list[str]:
+    return [f"      | {line}" for line in text.splitlines()]
 
 
 def render(answer: dict[str, Any]) -> str:
@@ -167,7 +203,8 @@ def render(answer: dict[str, Any]) -> str:
     lines.append(f"rules   {rules['grade']} by {rules['rulebook']}: {rules['reason']}")
     lines += [f"  [{i}] {text}" for i, text in rules["applied"].items()]
     lines.append("judgements" if answer["judgements"] else "judgements: none for this pair")
-    lines += [f"  {j['grade']} by {j['by']}, {j['source']}" for j in answer["judgements"]]
+    told = set[str]()
+    lines += [line for j in answer["judgements"] for line in _judgement_lines(j, told)]
     lines += [
         f"feedback  {f['kind']} (desirable: {f['desirable']}), events {', '.join(f['events'][:3])}"
         for f in answer["feedback"]

@@ -14,7 +14,7 @@ from adore.config import configure, load_profile
 from adore.errors import AdoreError, ConfigError, check
 from adore.progress import say
 
-__all__ = ["STEPS", "Step", "call", "check_profile", "envelope", "inputs_of", "shards"]
+__all__ = ["STEPS", "Step", "call", "check_profile", "envelope", "inputs_of", "plan", "shards"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,21 @@ def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str 
         else:
             places[argument] = artifacts.join(run, source)
     return places
+
+
+def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
+    """What a step would take, shard by shard, without running it; for steps whose stage has a ``plan``.
+
+    Raises:
+        MissingError: an input is not there yet.
+    """
+    check(name in STEPS and STEPS[name].sharded, "step", name, must="a judging step", fix="use judge or judge-again")
+    inputs, count = inputs_of(name, run, data=data, profile=profile), shards(profile)
+    plans = []
+    for shard in range(count):
+        module, config = _config(STEPS[name], profile, {"seed": seed, "shard": shard, "shards": count})
+        plans.append(module.plan(config, **{k: artifacts.local_copy(str(v)) for k, v in inputs.items()}))
+    return str(module.render(plans))
 
 
 def envelope(

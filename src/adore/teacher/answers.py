@@ -14,7 +14,7 @@ from adore.artifacts import read_table
 from adore.teacher.rationale import RationaleSchema
 from adore.types import Evidence, Item, item_from_row
 
-__all__ = ["Answer", "Call", "Case", "Fault", "Judge", "Probabilities", "load_cases"]
+__all__ = ["Answer", "Call", "Case", "Fault", "Judge", "Probabilities", "count_pairs", "load_cases"]
 
 Probabilities = tuple[float, float, float, float]
 """P(grade), indexed by grade value; sums to 1."""
@@ -81,6 +81,10 @@ class Judge(Protocol):
         """One answer or fault a case, in order."""
         ...
 
+    def close(self) -> None:
+        """Free what was started."""
+        ...
+
 
 def load_cases(
     prepared: Path, evidence: Path, candidates: Path | None, wanted: Callable[[str], bool] = lambda query_id: True
@@ -108,6 +112,13 @@ def load_cases(
     return [
         Case(q, i, texts[q], items[i], _read(e)) for q, i, e in pairs.select("query_id", "item_id", "evidence").rows()
     ]
+
+
+def count_pairs(evidence: Path, candidates: Path | None) -> int:
+    """How many pairs all shards judge together."""
+    if candidates is not None:
+        return read_table(candidates, "candidates").n_unique(["query_id", "item_id"])
+    return read_table(evidence, "pairs").height
 
 
 def _read(text: str) -> tuple[Evidence, ...]:

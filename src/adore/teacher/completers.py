@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from adore.teacher.answers import Fault, Probabilities
+from adore.types import Grade
 
-__all__ = ["Completer", "Completion", "Decoding", "Message"]
+__all__ = ["Completer", "Completion", "Decoding", "Message", "grade_probabilities"]
 
 Message = dict[str, str]
 """``{"role": "system" | "user" | "assistant", "content": text}``."""
@@ -21,9 +24,9 @@ class Decoding(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    temperature: float = Field(0.0, ge=0)
-    max_tokens: int = Field(512, ge=16)
-    samples: int = Field(1, ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    max_tokens: int = Field(default=1024, ge=16)
+    samples: int = Field(default=1, ge=1)
     """Answers per pair; above 1 the soft label is their share per grade where no token probabilities come."""
     seed: int = 0
 
@@ -67,3 +70,49 @@ class Completer(Protocol):
     def close(self) -> None:
         """Free what was started."""
         ...
+
+
+_LETTER = re.compile(r'"grade"[\s\u0120\u2581]*:[\s\u0120\u2581]*"[\s\u0120\u2581]*([ESCI])')
+_AROUND = " \t\n\r\"',:\u0120\u2581"
+_FLOOR = math.log(1e-4)
+
+
+def grade_probabilities(text: str, tokens: Sequence[tuple[str, Mapping[str, float]]]) -> Probabilities | None:
+    """P(grade) at the token that wrote the letter after ``"grade":``.
+
+    Args:
+        text: the answer.
+        tokens: each token of it as text, with the log probability of every alternative that the backend told
+            (the token itself among them).
+
+    Returns:
+        The softmax over the four letters, indexed by grade value, or None if the text has no grade or the
+        alternatives name no letter. Alternatives that read the same once quotes and spaces are gone add up; a
+        letter that was not told gets 1e-4 or the smallest told probability, whichever is less.
+
+    Example:
+        >>> p = grade_probabilities('{"grade": "E"}', [('{"grade":', {}), (' "', {}), ("E", {"E": -0.1, "S": -2.4})])
+        >>> [round(x, 3) for x in p]
+        [0.0, 0.0, 0.091, 0.909]
+    """
+    joined = "".join(token for token, _ in tokens)
+    asked, found = (list(_LETTER.finditer(t)) for t in (text, joined))
+    if not asked or not found or asked[-1][1] != found[-1][1]:
+        return None
+    end = 0
+    for token, alternatives in tokens:
+        end += len(token)
+        if end > found[-1].start(1):
+            return _softmax(alternatives)
+    return None
+
+
+def _softmax(alternatives: Mapping[str, float]) -> Probabilities | None:
+    told = {text: p for text, p in alternatives.items() if math.isfinite(p)}
+    floor = math.exp(min([_FLOOR, *told.values()]))
+    mass = [sum(math.exp(p) for text, p in told.items() if text.strip(_AROUND) == g.letter) for g in Grade]
+    if not any(mass):
+        return None
+    p = [m or floor for m in mass]
+    total = sum(p)
+    return p[0] / total, p[1] / total, p[2] / total, p[3] / total

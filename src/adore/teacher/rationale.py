@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
-from adore.types import Evidence, Grade
+from adore.types import ATTRIBUTES, Evidence, Grade
 
-__all__ = ["AskedAttribute", "RationaleSchema", "rationale"]
+__all__ = [
+    "CRITICALITIES",
+    "LENGTHS",
+    "MOST_ATTRIBUTES",
+    "STATES",
+    "WHERE",
+    "AskedAttribute",
+    "RationaleSchema",
+    "answer_schema",
+    "rationale",
+]
 
+WHERE = ("title", "brand", "category", "bullet_points", "description", "attributes")
+"""Texts of an item that a quote may stand in; an answer may also say ``attributes.<name>``."""
+STATES = ("match", "conflict", "unknown")
+CRITICALITIES = ("essential", "important", "optional")
+LENGTHS = {"intent": 120, "verdict": 160, "asked": 32, "asked_quote": 48, "found": 32, "found_quote": 64}
+"""Most characters that an LLM may write in a field."""
+MOST_ATTRIBUTES = 6
 _ERROR_OF = {e.attribute: e.name for e in ERROR_TYPES if e.attribute}
 
 
@@ -62,3 +80,45 @@ def rationale(evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, co
         error_type=next((_ERROR_OF[a] for a in against if a in _ERROR_OF), "") if grade < Grade.EXACT else "",
         confidence=round(confidence, 4),
     )
+
+
+def answer_schema(rulebook: RuleBook) -> dict[str, object]:
+    """The JSON schema that constrained decoding holds an LLM to: :class:`RationaleSchema`, narrowed.
+
+    Reasons come before the grade. Lengths are bounded so that the longest answer is about 2,600 characters.
+
+    Args:
+        rulebook: its rule ids and grades are the only ones that may be named.
+    """
+    schema: dict[str, Any] = RationaleSchema.model_json_schema()
+    asked = schema.pop("$defs")["AskedAttribute"]
+    asked["properties"] |= {
+        "attribute": _one_of(ATTRIBUTES),
+        "criticality": _one_of(CRITICALITIES),
+        "asked": _text("asked"),
+        "asked_quote": _text("asked_quote"),
+        "found": _text("found"),
+        "found_quote": _text("found_quote"),
+        "where": _one_of(["", *WHERE]),
+        "state": _one_of(STATES),
+    }
+    schema["properties"] |= {
+        "intent": _text("intent"),
+        "attributes": {"type": "array", "items": asked, "maxItems": MOST_ATTRIBUTES},
+        "verdict": _text("verdict"),
+        "rule_ids": {"type": "array", "items": _one_of(r.id for r in rulebook.rules), "maxItems": 4},
+        "grade": _one_of(g.letter for g in reversed(Grade) if g.letter in rulebook.grades),
+        "error_type": _one_of(["", *(e.name for e in ERROR_TYPES)]),
+        "confidence": {"type": "number", "enum": [n / 10 for n in range(11)]},
+    }
+    for part in (schema, asked):
+        part.pop("description", None)
+    return schema
+
+
+def _text(field: str) -> dict[str, object]:
+    return {"type": "string", "maxLength": LENGTHS[field]}
+
+
+def _one_of(values: Iterable[str]) -> dict[str, object]:
+    return {"type": "string", "enum": list(values)}

@@ -1,0 +1,172 @@
+"""Who judges: the config of the judge stage, and the judge that it asks for."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from adore.artifacts import hash_tree, read_manifest
+from adore.config import StageConfig
+from adore.errors import ConfigError, NotInstalledError, check
+from adore.rulebook import RuleBook
+from adore.teacher.answers import Judge
+from adore.teacher.budget import Budget, Ledger, Prices
+from adore.teacher.cache import open_cache
+from adore.teacher.completers import Completer, Decoding
+from adore.teacher.exemplars import choose_exemplars
+from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.llm import Source, TextJudge
+from adore.teacher.prompting import Prompter
+
+if TYPE_CHECKING:
+    from adore.teacher.openai import Patience
+
+__all__ = ["Config", "choose_judge"]
+
+
+class Config(StageConfig):
+    """Who judges, and which part.
+
+    Attributes:
+        backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this machine); ``openai`` (an endpoint);
+            ``auto``: the aligned teacher if one was given and promoted, else the rules.
+        model: name or folder of an instruct model. Where the stage is given an aligned teacher that was promoted,
+            that one is asked instead.
+        revision: of the model; for a folder the hash of its files.
+        decoding: how answers are drawn.
+        exemplars: judged examples in the prompt, spread over the grades.
+        cache: ``""`` for a file under ``$ADORE_CACHE`` or ``~/.cache/adore``, a folder, ``s3://…``, or ``off``.
+        endpoint: base URL for ``openai``; default ``$OPENAI_BASE_URL``.
+        key_env: the environment variable that holds the endpoint's key.
+        concurrency: requests in flight at the endpoint.
+        prices: dollars per million tokens.
+        budget: the most that the step may cost; each shard may spend its share by number of pairs.
+        engine: keywords for the backend itself.
+        batch: traces a forward pass of the tiny LM.
+    """
+
+    backend: Literal["auto", "rules", "transformers", "vllm", "openai"] = "auto"
+    rulebook: str = "general"
+    shard: int = 0
+    shards: int = 1
+    batch: int = 256
+    model: str = ""
+    revision: str = ""
+    decoding: Decoding = Decoding()
+    exemplars: int = Field(4, ge=0, le=32)
+    cache: str = ""
+    endpoint: str = ""
+    key_env: str = "OPENAI_API_KEY"
+    concurrency: int = Field(16, ge=1, le=1024)
+    prices: Prices = Prices()
+    budget: Budget = Budget()
+    engine: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("decoding")
+    @classmethod
+    def _samples_differ(cls, value: Decoding) -> Decoding:
+        if value.samples > 1 and value.temperature == 0:
+            raise ValueError("samples above 1 are all the same at temperature 0; set temperature, as in 0.7")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Config:
+        if taken := sorted({"model", "revision", "threads"} & set(self.engine)):
+            raise ValueError(f"engine: {', '.join(taken)} must be set beside engine, not in it")
+        if self.backend == "openai":
+            _patience(self)
+        if self.cache == "off" and self.budget != Budget():
+            raise ValueError("budget: needs a cache, or what was paid is lost when it stops")
+        return self
+
+
+def choose_judge(
+    config: Config, rulebook: RuleBook, prepared: Path, evidence: Path, teacher: Path | None, share: float = 1.0
+) -> Judge:
+    """The judge that the config asks for.
+
+    Args:
+        prepared: holds the human judgements that examples are chosen from.
+        evidence: holds the evidence of those pairs.
+        teacher: an output of ``align``.
+        share: of the budget that this shard may spend.
+    """
+    manifest = read_manifest(teacher) if teacher else None
+    aligned = teacher / "model" if teacher and manifest and manifest.metrics.get("promoted") else None
+    named = config.backend in ("vllm", "openai") or bool(config.model)
+    if config.backend == "rules" or (config.backend == "auto" and aligned is None):
+        return EvidenceJudge(RulesGrader(rulebook), rulebook)
+    if not named and (folder := aligned or (teacher and teacher / "model")) and _reads_traces(folder):
+        from adore.teacher.tiny import TinyGrader
+
+        return EvidenceJudge(TinyGrader(folder, threads=config.threads, batch=config.batch), rulebook)
+    chosen = choose_exemplars(prepared, evidence, rulebook, config.exemplars, config.seed)
+    return TextJudge(
+        _source(config, aligned),
+        Prompter(rulebook, chosen),
+        decoding=config.decoding,
+        cache=open_cache(config.cache),
+        ledger=Ledger(config.prices, config.budget, share),
+    )
+
+
+def _reads_traces(folder: Path) -> bool:
+    """True for the tiny LM of :mod:`adore.teacher.tiny`, whose closed vocabulary knows evidence traces only."""
+    tokenizer = folder / "tokenizer.json"
+    return tokenizer.is_file() and json.loads(tokenizer.read_text("utf-8"))["model"]["type"] == "WordLevel"
+
+
+def _source(config: Config, aligned: Path | None) -> Source:
+    """The model that is asked: the aligned teacher if it is a large one, else the config's."""
+    model = str(aligned) if aligned and not _reads_traces(aligned) and config.backend != "openai" else config.model
+    check(bool(model), "model", model, must=f"given for backend {config.backend}", fix="set judge.model")
+    revision = config.revision
+    if Path(model).is_dir() and not revision:
+        revision = hash_tree(Path(model))[:12]
+    if config.backend == "openai":
+        return Source(model, revision, lambda: _endpoint(config))
+    return Source(model, revision, lambda: _local(config, model, revision))
+
+
+def _patience(config: Config) -> Patience:
+    from adore.teacher.openai import Patience
+
+    return Patience(**config.engine)
+
+
+def _endpoint(config: Config) -> Completer:
+    from adore.teacher.openai import OpenaiCompleter
+
+    return OpenaiCompleter(
+        model=config.model,
+        revision=config.revision,
+        endpoint=config.endpoint or os.environ.get("OPENAI_BASE_URL", ""),
+        key_env=config.key_env,
+        concurrency=config.concurrency,
+        patience=_patience(config),
+    )
+
+
+def _local(config: Config, model: str, revision: str) -> Completer:
+    backend, extra = ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
+    try:
+        module = importlib.import_module(f"adore.teacher.{backend}_completer")
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(
+            f"module == {error.name!r}, must be installed; pip install 'adore-relevance[{extra}]'"
+        ) from error
+    kind = getattr(module, f"{backend.title()}Completer")
+    keywords = {"model": model, "revision": revision, "threads": config.threads, **config.engine}
+    try:
+        inspect.signature(kind).bind(**keywords)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(kind).parameters)
+        raise ConfigError(f"judge.engine == {config.engine!r}, must hold keywords among {known}; {error}") from error
+    completer: Completer = kind(**keywords)
+    return completer

@@ -1,0 +1,96 @@
+"""What answers cost, and the cap at which a judge stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from adore.artifacts import add_cost
+from adore.teacher.completers import Completion
+
+__all__ = ["Budget", "Ledger", "Prices"]
+
+
+class Prices(BaseModel):
+    """Dollars per million tokens; ``cached_input`` (what the provider's prefix cache read) defaults to ``input``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(default=0.0, ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    output: float = Field(default=0.0, ge=0)
+
+    def of(self, prompt: float, prefix: float, completion: float) -> float:
+        """Dollars for so many tokens read, read from the prefix cache (part of ``prompt``), and written.
+
+        Example:
+            >>> Prices(input=1.0, cached_input=0.5, output=4.0).of(3_000_000, 2_000_000, 500_000)
+            4.0
+        """
+        cached = self.input if self.cached_input is None else self.cached_input
+        return ((prompt - prefix) * self.input + prefix * cached + completion * self.output) / 1e6
+
+
+class Budget(BaseModel):
+    """The most that one step's answers may cost, those of earlier tries included; None is no cap."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dollars: float | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+
+
+@dataclass
+class _Sum:
+    dollars: float = 0.0
+    tokens: int = 0
+    answers: int = 0
+
+
+@dataclass
+class Ledger:
+    """Adds up what the answers of one shard cost, now and in earlier tries.
+
+    Attributes:
+        prices: dollars per million tokens.
+        budget: of the whole step.
+        share: the shard's part of the step's pairs, and so of its budget.
+    """
+
+    prices: Prices
+    budget: Budget
+    share: float = 1.0
+    now: _Sum = field(default_factory=_Sum)
+    before: _Sum = field(default_factory=_Sum)
+
+    def add(self, answer: Completion, *, paid: bool) -> None:
+        """Count one answer; ``paid`` in this execution, or earlier and found in the cache."""
+        dollars = self.prices.of(answer.prompt_tokens, answer.prefix_tokens, answer.completion_tokens)
+        side = self.now if paid else self.before
+        side.dollars += dollars
+        side.tokens += answer.prompt_tokens + answer.completion_tokens
+        side.answers += 1
+        if paid:
+            add_cost(dollars)
+
+    @property
+    def reached(self) -> str:
+        """Which cap is reached, in words; empty while there is money left."""
+        sums = {"dollars": self.now.dollars + self.before.dollars, "tokens": self.now.tokens + self.before.tokens}
+        for unit, spent in sums.items():
+            cap = getattr(self.budget, unit)
+            if cap is not None and spent >= cap * self.share:
+                part = f" (this shard's share: {cap * self.share:.6g})" if self.share < 1 else ""
+                return f"budget.{unit} == {cap:g}{part}, must be more than the {spent:.6g} that answers cost so far"
+        return ""
+
+    def metrics(self) -> dict[str, float]:
+        """For the stage's manifest."""
+        return {
+            "dollars": round(self.now.dollars, 6),
+            "dollars_before": round(self.before.dollars, 6),
+            "tokens": float(self.now.tokens),
+            "calls": float(self.now.answers),
+            "from_cache": float(self.before.answers),
+        }

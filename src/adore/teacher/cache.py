@@ -1,0 +1,135 @@
+"""Answers that were paid for, kept for ever: a SQLite file on one machine, one object an answer on S3."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from adore.config import cache_root
+from adore.errors import UnavailableError
+
+__all__ = ["Cache", "NoCache", "ObjectCache", "SqliteCache", "open_cache"]
+
+
+class Cache(Protocol):
+    """Texts by key; what :meth:`put` returned from is there after a ``kill -9``."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, str]:
+        """The values of those keys that are known."""
+        ...
+
+    def put(self, key: str, value: str) -> None:
+        """Keep one value; an older one of the key is replaced."""
+        ...
+
+
+class NoCache:
+    """Remembers nothing."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, str]:
+        """See :class:`Cache`."""
+        return {}
+
+    def put(self, key: str, value: str) -> None:
+        """See :class:`Cache`."""
+
+
+class SqliteCache:
+    """One file that several processes of one machine may use at once (write-ahead log; not on a network drive)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors():
+            self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+
+    def get(self, keys: Sequence[str]) -> dict[str, str]:
+        """See :class:`Cache`."""
+        found: dict[str, str] = {}
+        with self._errors():
+            for start in range(0, len(keys), 500):
+                part = keys[start : start + 500]
+                marks = ",".join("?" * len(part))
+                found.update(self._db.execute(f"SELECT key, value FROM answers WHERE key IN ({marks})", part))
+        return found
+
+    def put(self, key: str, value: str) -> None:
+        """See :class:`Cache`."""
+        with self._errors():
+            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, value))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise UnavailableError(
+                f"cache == {str(self._path)!r}, must be a writable SQLite file; move it or set judge.cache ({error})"
+            ) from error
+
+
+class ObjectCache:
+    """One object an answer under ``s3://bucket/prefix``; for shards on many machines."""
+
+    def __init__(self, place: str) -> None:
+        import boto3
+        from botocore.config import Config
+
+        self._place = place
+        bucket, _, prefix = place.removeprefix("s3://").partition("/")
+        self._bucket, self._prefix = bucket, prefix.strip("/")
+        self._client: Any = boto3.client("s3", config=Config(max_pool_connections=16))
+
+    def _key(self, key: str) -> str:
+        return "/".join(part for part in (self._prefix, key[:2], f"{key}.json") if part)
+
+    def get(self, keys: Sequence[str]) -> dict[str, str]:
+        """See :class:`Cache`."""
+        with ThreadPoolExecutor(16) as pool:
+            values = list(pool.map(self._one, keys))
+        return {k: v for k, v in zip(keys, values, strict=True) if v is not None}
+
+    def _one(self, key: str) -> str | None:
+        with self._errors():
+            try:
+                return str(self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].read(), "utf-8")
+            except self._client.exceptions.NoSuchKey:
+                return None
+
+    def put(self, key: str, value: str) -> None:
+        """See :class:`Cache`."""
+        with self._errors():
+            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=value.encode())
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise UnavailableError(
+                f"cache == {self._place!r}, must be reachable; check bucket, AWS_ENDPOINT_URL and credentials ({error})"
+            ) from error
+
+
+def open_cache(place: str) -> Cache:
+    """The cache that a config names.
+
+    Args:
+        place: ``""`` for ``answers/answers.sqlite`` under :func:`adore.config.cache_root`, a folder,
+            ``s3://bucket/prefix``, or ``off``.
+    """
+    if place == "off":
+        return NoCache()
+    if place.startswith("s3://"):
+        return ObjectCache(place)
+    folder = Path(place).expanduser() if place else cache_root() / "answers"
+    return SqliteCache(folder / "answers.sqlite")

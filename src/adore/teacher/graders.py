@@ -1,0 +1,55 @@
+"""Judges that read evidence, not texts: the rule book itself, or the tiny LM that was trained on evidence traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from adore.rulebook import RuleBook
+from adore.teacher.answers import Answer, Case, Fault, Probabilities
+from adore.teacher.rationale import rationale
+from adore.types import Evidence, Grade
+
+__all__ = ["EvidenceJudge", "Grader", "RulesGrader"]
+
+
+class Grader(Protocol):
+    """Gives P(grade) from the evidence alone."""
+
+    name: str
+
+    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
+        """One distribution a pair, in order."""
+        ...
+
+
+class RulesGrader:
+    """The rule book applied to the evidence: no model, the baseline and the fallback."""
+
+    name = "rules"
+
+    def __init__(self, rulebook: RuleBook) -> None:
+        self._rulebook = rulebook
+
+    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
+        """See :class:`Grader`."""
+        return [self._rulebook.apply(evidence).probabilities for evidence in many]
+
+
+class EvidenceJudge:
+    """A judge that reads evidence, not texts: the rationale is written from the evidence and the rule book."""
+
+    def __init__(self, grader: Grader, rulebook: RuleBook) -> None:
+        self.name, self._grader, self._rulebook = grader.name, grader, rulebook
+
+    def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
+        """See :class:`adore.teacher.answers.Judge`."""
+        given = self._grader.grade([c.evidence for c in cases])
+        return [self._answer(case, p) for case, p in zip(cases, given, strict=True)]
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _answer(self, case: Case, p: Probabilities) -> Answer:
+        grade = Grade(max(range(4), key=lambda g: p[g]))
+        return Answer(p, rationale(case.evidence, self._rulebook, grade, p[grade]))

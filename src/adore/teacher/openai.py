@@ -1,0 +1,277 @@
+"""Any endpoint that speaks OpenAI's chat completions (a provider's, or ``vllm serve``): patient, bounded, polite.
+
+Plain httpx, because one POST is all there is to it, and retries, ``Retry-After`` and giving up are ours to decide.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from adore.errors import ConfigError, UnavailableError, check
+from adore.progress import say
+from adore.teacher.answers import Fault
+from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+
+__all__ = ["OpenaiCompleter", "Patience"]
+
+_LADDERS: dict[str, tuple[object, ...]] = {
+    "logprobs": (20, 5, None),
+    "response_format": ("strict", "loose", "json_object", None),
+    "max_tokens": ("max_tokens", "max_completion_tokens"),
+    "seed": (True, None),
+    "temperature": (True, None),
+}
+"""What a request asks for; when the endpoint refuses one by name, its next rung is tried, for good."""
+_ALSO = {"response_format": ("response_format", "json_schema", "json_object", "schema")}
+
+
+class Patience(BaseModel):
+    """How long to wait for an endpoint, in seconds, and how often to ask."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout: float = Field(120.0, gt=0)
+    attempts: int = Field(8, ge=1)
+    first_wait: float = Field(0.5, ge=0)
+    longest_wait: float = Field(60.0, ge=0)
+
+    def wait(self, attempt: int) -> float:
+        """Full jitter over an exponential back-off. Source: M. Brooker, Exponential Backoff and Jitter, AWS 2015."""
+        return random.uniform(0, min(self.longest_wait, self.first_wait * 2**attempt))
+
+
+class _Offers:
+    """What the endpoint takes, learnt from its refusals; shared by all threads."""
+
+    def __init__(self) -> None:
+        self._at, self._lock = dict.fromkeys(_LADDERS, 0), threading.Lock()
+
+    def now(self) -> dict[str, object]:
+        with self._lock:
+            return {name: rungs[self._at[name]] for name, rungs in _LADDERS.items()}
+
+    def refused(self, asked: dict[str, object], text: str) -> bool:
+        """Step down from the parameter that ``text`` names; False if it names none or none is left."""
+        for name, rungs in _LADDERS.items():
+            if asked[name] is None or not any(word in text for word in _ALSO.get(name, (name,))):
+                continue
+            with self._lock:
+                at = self._at[name]
+                if rungs[at] == asked[name]:  # else another thread has stepped down already
+                    if at + 1 == len(rungs):
+                        continue
+                    self._at[name] = at + 1
+                    say(f"    the endpoint refuses {name} {asked[name]!r}: going on with {rungs[at + 1]!r}")
+            return True
+        return False
+
+
+class OpenaiCompleter:
+    """Asks one model of one endpoint, ``concurrency`` prompts at a time.
+
+    Args:
+        model: its name at the endpoint.
+        revision: of the model, for the cache key.
+        endpoint: base URL, as in ``https://host/v1``.
+        key_env: name of the environment variable that holds the key; the key itself is never kept or logged.
+        concurrency: requests in flight.
+        patience: time-outs and attempts.
+
+    Raises:
+        ConfigError: no endpoint.
+    """
+
+    def __init__(
+        self, *, model: str, revision: str, endpoint: str, key_env: str, concurrency: int, patience: Patience
+    ) -> None:
+        check(
+            endpoint.startswith(("http://", "https://")) and "@" not in endpoint,
+            "endpoint",
+            endpoint,
+            must="a URL like https://host/v1, without user or password",
+            fix="set judge.endpoint or OPENAI_BASE_URL",
+        )
+        self.model, self.revision = model, revision
+        self._url, self._key_env, self._patience = f"{endpoint.rstrip('/')}/chat/completions", key_env, patience
+        self._concurrency, self._offers = concurrency, _Offers()
+        key = os.environ.get(key_env, "")
+        self._client = httpx.Client(
+            timeout=patience.timeout,
+            limits=httpx.Limits(max_connections=concurrency),
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+        )
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._not_before = 0.0
+        self._lost = 0
+
+    def complete(
+        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+    ) -> Iterator[tuple[int, Completion | Fault]]:
+        """See :class:`adore.teacher.completers.Completer`; prompts are taken one by one, as requests get free."""
+        feed, flying = iter(enumerate(prompts)), dict[Future[Completion | Fault], int]()
+        self._stop.clear()
+        with ThreadPoolExecutor(self._concurrency) as pool:
+            try:
+                while True:
+                    for at, messages in islice(feed, self._concurrency - len(flying)):
+                        flying[pool.submit(self._answer, list(messages), decoding, schema)] = at
+                    if not flying:
+                        return
+                    done, _ = wait(flying, return_when=FIRST_COMPLETED)
+                    for future in sorted(done, key=lambda f: f.exception() is not None):  # what was paid for, first
+                        yield flying.pop(future), future.result()
+            finally:
+                self._stop.set()
+
+    def close(self) -> None:
+        """See :class:`adore.teacher.completers.Completer`."""
+        self._client.close()
+
+    def _answer(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
+        attempt = 0
+        while attempt < self._patience.attempts and not self._stop.is_set():
+            self._stop.wait(max(0.0, self._not_before - time.monotonic()))
+            offers = self._offers.now()
+            try:
+                response = self._client.post(self._url, json=_body(self.model, messages, decoding, schema, offers))
+            except httpx.TransportError:  # time-outs and broken connections
+                response = None
+            if response is not None and response.status_code in (400, 422):
+                if self._offers.refused(offers, _message(response)):
+                    continue
+                return self._give_up(f"refused ({response.status_code}): {_message(response)}", "endpoint refused")
+            answer = self._read(response)
+            if answer:
+                self._lost = 0
+                return answer if answer.prompt_tokens else _estimated(answer, messages)
+            self._stop.wait(self._patience.wait(attempt))
+            attempt += 1
+        return self._give_up(f"gave no answer in {attempt} attempts", "endpoint gave up")
+
+    def _read(self, response: httpx.Response | None) -> Completion | None:
+        """The answer, or None if it is worth to ask again.
+
+        Raises:
+            ConfigError: key or model are wrong.
+            UnavailableError: there is no money left at the provider.
+        """
+        if response is None:
+            return None
+        status = response.status_code
+        if status in (401, 403):
+            raise ConfigError(f"key in ${self._key_env}, must be one that {self._url} takes (HTTP {status}); set it")
+        if status == 404:
+            raise ConfigError(
+                f"model == {self.model!r}, must be served at {self._url} (HTTP 404); set model or endpoint"
+            )
+        if status == 429 and "insufficient_quota" in response.text[:2000]:
+            raise UnavailableError(f"endpoint == {self._url!r}, must have money left (insufficient_quota); top it up")
+        if status != 200:
+            self._pause(response.headers.get("retry-after", ""))
+            return None
+        try:
+            return _completion(response.json())
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            return None
+
+    def _pause(self, asked: str) -> None:
+        """Honour ``Retry-After`` (seconds or a date) for all threads: it speaks of the key, not of one request."""
+        try:
+            seconds = float(asked) if asked.replace(".", "").isdigit() else _until(asked)
+        except (ValueError, TypeError):
+            return
+        with self._lock:
+            until = time.monotonic() + min(seconds, self._patience.longest_wait)
+            self._not_before = max(self._not_before, until)
+
+    def _give_up(self, text: str, reason: str) -> Fault:
+        """A fault of one pair; an error if nothing at all gets through.
+
+        Raises:
+            UnavailableError: as many pairs in a row as there are requests in flight, and three more, got no answer.
+        """
+        with self._lock:
+            self._lost += not self._stop.is_set()
+            if self._lost > self._concurrency + 3:
+                raise UnavailableError(
+                    f"endpoint == {self._url!r}, must answer, but {text} for {self._lost} pairs in a row; "
+                    "check it and run the same command again: answers so far are in the cache"
+                )
+        return Fault(reason)
+
+
+def _until(date: str) -> float:
+    return max(0.0, parsedate_to_datetime(date).timestamp() - time.time())
+
+
+def _message(response: httpx.Response) -> str:
+    """The endpoint's own words, cut: it may echo the prompt."""
+    try:
+        error = response.json()
+        error = error.get("error", error)
+        return str(error.get("message", error.get("detail", error)))[:300]
+    except (ValueError, AttributeError):
+        return response.text[:300]
+
+
+def _body(
+    model: str, messages: list[Message], decoding: Decoding, schema: dict[str, object], offers: dict[str, object]
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": model, "messages": messages, str(offers["max_tokens"]): decoding.max_tokens}
+    if offers["temperature"]:
+        body["temperature"] = decoding.temperature
+    if offers["seed"]:
+        body["seed"] = decoding.seed
+    if decoding.samples > 1:
+        body["n"] = decoding.samples
+    if offers["logprobs"]:
+        body |= {"logprobs": True, "top_logprobs": offers["logprobs"]}
+    kind = offers["response_format"]
+    if kind == "json_object":
+        body["response_format"] = {"type": "json_object"}
+    elif kind:
+        named = {"name": "judgement", "schema": schema, "strict": kind == "strict"}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    return body
+
+
+def _completion(answer: dict[str, Any]) -> Completion:
+    choices = answer["choices"]
+    texts = tuple(_clean(str(c["message"].get("content") or "")) for c in choices)
+    told = ((choices[0].get("logprobs") or {}).get("content")) or []
+    tokens = [(t["token"], {a["token"]: a["logprob"] for a in [t, *(t.get("top_logprobs") or ())]}) for t in told]
+    usage = answer.get("usage") or {}
+    details = usage.get("prompt_tokens_details") or {}
+    return Completion(
+        texts=texts,
+        grade=grade_probabilities(texts[0], tokens),
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        prefix_tokens=int(details.get("cached_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+    )
+
+
+def _estimated(answer: Completion, messages: list[Message]) -> Completion:
+    """For an endpoint that tells no usage: four characters a token."""
+    return replace(
+        answer,
+        prompt_tokens=sum(len(m["content"]) for m in messages) // 4 + 1,
+        completion_tokens=sum(map(len, answer.texts)) // 4 + 1,
+    )
+
+
+def _clean(text: str) -> str:
+    """JSON may bring lone surrogates, which cannot be stored."""
+    return text.encode("utf-8", "replace").decode()

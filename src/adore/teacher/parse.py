@@ -1,0 +1,129 @@
+"""An LLM's text into a rationale that may be believed: JSON, schema, known names, true quotes, no contradiction."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from adore.rulebook import RuleBook
+from adore.taxonomy import ERROR_TYPES
+from adore.teacher.answers import Case
+from adore.teacher.rationale import CRITICALITIES, STATES, AskedAttribute, RationaleSchema
+from adore.teacher.texts import find_quote, normal
+from adore.types import ATTRIBUTES
+
+__all__ = ["REASONS", "Wrong", "parse"]
+
+REASONS = (
+    "no JSON object",
+    "not the schema",
+    "unknown attribute",
+    "unknown rule id",
+    "unknown error type",
+    "quote not in the text",
+    "no quote for a match or conflict",
+    "grade contradicts the attributes",
+)
+"""Every reason for which an answer is refused."""
+
+_ERRORS = {"", *(e.name for e in ERROR_TYPES)}
+_STARTS, _LONGEST = 64, 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Why a text is no answer: one of :data:`REASONS`, and the words that are at fault."""
+
+    reason: str
+    detail: str = ""
+
+
+def parse(text: str, case: Case, rulebook: RuleBook) -> RationaleSchema | Wrong:
+    """Read one answer; prose and fences around the JSON object do not matter.
+
+    Args:
+        text: what the LLM wrote.
+        case: the pair, whose texts the quotes must stand in.
+        rulebook: whose rules may be named.
+
+    Returns:
+        The rationale, with ``where`` made exact (``attributes`` becomes ``attributes.<name>``), or what is wrong.
+    """
+    found = _last_object(text[:_LONGEST])
+    if found is None:
+        return Wrong("no JSON object")
+    try:
+        answer = RationaleSchema(**found)
+        answer.model_dump_json()  # lone surrogates cannot be stored
+    except ValidationError as error:
+        first = error.errors()[0]
+        return Wrong("not the schema", f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except (TypeError, ValueError) as error:
+        return Wrong("not the schema", str(error)[:100])
+    return _names(answer, rulebook) or _quotes(answer, case) or _grade(answer) or _placed(answer, case)
+
+
+def _last_object(text: str) -> dict[str, Any] | None:
+    """The last object with a grade; of an answer that was cut short only inner ones, which have none, can be read."""
+    decoder, last, at = json.JSONDecoder(), None, text.find("{")
+    for _ in range(_STARTS):
+        if at < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            last = value if "grade" in value else last
+        at = text.find("{", end)
+    return last
+
+
+def _names(answer: RationaleSchema, rulebook: RuleBook) -> Wrong | None:
+    known = {r.id for r in rulebook.rules}
+    for a in answer.attributes:
+        if a.attribute not in ATTRIBUTES:
+            return Wrong("unknown attribute", a.attribute)
+        if a.state not in STATES or a.criticality not in CRITICALITIES:
+            return Wrong("not the schema", f"state {a.state}, criticality {a.criticality}")
+    if not set(answer.rule_ids) <= known:
+        return Wrong("unknown rule id", ", ".join(sorted(set(answer.rule_ids) - known)))
+    if answer.error_type not in _ERRORS:
+        return Wrong("unknown error type", answer.error_type)
+    if answer.grade not in rulebook.grades or not (math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1):
+        return Wrong("not the schema", f"grade {answer.grade}, confidence {answer.confidence}")
+    return None
+
+
+def _quotes(answer: RationaleSchema, case: Case) -> Wrong | None:
+    for a in answer.attributes:
+        if normal(a.asked_quote) not in normal(case.query):
+            return Wrong("quote not in the text", f"{a.asked_quote!r} is not in the query")
+        if a.found_quote and not (normal(a.found_quote) and find_quote(a.found_quote, a.where, case.item)):
+            return Wrong("quote not in the text", f"{a.found_quote!r} is not in {a.where or 'a text that is named'}")
+        if a.state != "unknown" and a.attribute != "exclusion" and not a.found_quote:
+            return Wrong("no quote for a match or conflict", a.attribute)
+    return None
+
+
+def _grade(answer: RationaleSchema) -> Wrong | None:
+    """An E although it is another product, an E with something wrong, an I with nothing wrong."""
+    kinds = {a.state for a in answer.attributes if a.attribute == "product_type"}
+    faulty = answer.error_type not in ("", "synonym")
+    if answer.grade == "E" and ("conflict" in kinds or faulty):
+        return Wrong("grade contradicts the attributes", "E, but product type or error type say otherwise")
+    if answer.grade == "I" and "match" in kinds and all(a.state == "match" for a in answer.attributes):
+        return Wrong("grade contradicts the attributes", "I, but everything matches")
+    return None
+
+
+def _placed(answer: RationaleSchema, case: Case) -> RationaleSchema:
+    def exact(a: AskedAttribute) -> AskedAttribute:
+        where = find_quote(a.found_quote, a.where, case.item) if a.found_quote else ""
+        return a.model_copy(update={"where": where})
+
+    return answer.model_copy(update={"attributes": [exact(a) for a in answer.attributes]})

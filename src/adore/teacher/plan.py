@@ -1,0 +1,112 @@
+"""What judging would take, before anything is paid: the dry run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from adore.teacher.answers import Case
+from adore.teacher.budget import Prices
+from adore.teacher.llm import Speed, TextJudge
+
+__all__ = ["Plan", "plan_cases", "render", "total"]
+
+_COMPLETION = 250
+"""Tokens of an answer where nothing is known: a rationale with three attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One shard's pairs, how many are cached, and what the others take.
+
+    Attributes:
+        seconds: NaN where the model's speed is unknown.
+        dollars: at the config's prices, as if no prompt token came from a provider's prefix cache.
+        method: how tokens were counted.
+    """
+
+    pairs: int = 0
+    cached: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    dollars: float = 0.0
+    method: str = "no LLM: nothing is paid"
+
+
+def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
+    """The plan of one shard.
+
+    Args:
+        judge: whose cache, prompts and speed count; its backend is not started. Where its model is a folder, that
+            folder's own tokenizer counts the prompt tokens.
+        prices: dollars per million tokens.
+    """
+    speed = judge.speed
+    count, method = _counter(judge.model, speed)
+    cached, unknown = 0, dict[str, float]()
+    for start in range(0, len(cases), 2048):
+        prompts = judge.prompts(cases[start : start + 2048])
+        keys = [judge.key(p) for p in prompts]
+        known = judge.known(keys)
+        cached += sum(k in known for k in keys)
+        unknown |= {
+            k: sum(count(m["content"]) for m in p) for k, p in zip(keys, prompts, strict=True) if k not in known
+        }
+    missing, prompt_tokens = len(unknown), round(sum(unknown.values()))
+    each = speed.completion_tokens / speed.answers if speed.answers else _COMPLETION
+    completion = round(missing * each)
+    return Plan(
+        pairs=len(cases),
+        cached=cached,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion,
+        seconds=missing * speed.seconds / speed.answers if speed.answers else (math.nan if missing else 0.0),
+        dollars=prices.of(prompt_tokens, 0, completion),
+        method=f"{method}; {each:.0f} tokens an answer ({_known(speed)})",
+    )
+
+
+def _known(speed: Speed) -> str:
+    return f"measured on {speed.answers} answers" if speed.answers else "assumed: no answer of this model is known"
+
+
+def total(plans: Sequence[Plan]) -> Plan:
+    """All shards together."""
+    return Plan(
+        pairs=sum(p.pairs for p in plans),
+        cached=sum(p.cached for p in plans),
+        prompt_tokens=sum(p.prompt_tokens for p in plans),
+        completion_tokens=sum(p.completion_tokens for p in plans),
+        seconds=sum(p.seconds for p in plans),
+        dollars=sum(p.dollars for p in plans),
+        method=plans[0].method if plans else "",
+    )
+
+
+def _counter(model: str, speed: Speed) -> tuple[Callable[[str], float], str]:
+    """Counts the tokens of a text, and how."""
+    path = Path(model) / "tokenizer.json"
+    if path.is_file():
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(path))
+        return lru_cache(maxsize=1024)(lambda text: len(tokenizer.encode(text).ids)), "tokens by the model's tokenizer"
+    each = speed.characters / speed.prompt_tokens if speed.prompt_tokens else 4.0
+    how = f"measured on {speed.answers} answers" if speed.prompt_tokens else "assumed"
+    return lambda text: len(text) / each, f"tokens by characters / {each:.2f} ({how})"
+
+
+def render(plans: Sequence[Plan]) -> str:
+    """A table: a row a shard, then all together, then how tokens were counted."""
+    lines = ["shard     pairs    cached   prompt tokens   answer tokens    seconds     dollars"]
+    for name, p in [*((str(i), p) for i, p in enumerate(plans)), ("all", total(plans))]:
+        seconds = "unknown" if math.isnan(p.seconds) else f"{p.seconds:.0f}"
+        lines.append(
+            f"{name:<5} {p.pairs:>9} {p.cached:>9} {p.prompt_tokens:>15} {p.completion_tokens:>15} "
+            f"{seconds:>10} {p.dollars:>11.4f}"
+        )
+    return "\n".join([*lines, total(plans).method])

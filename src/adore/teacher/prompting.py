@@ -1,0 +1,150 @@
+"""The prompt of an LLM that reads texts: rule book and examples first, the same bytes for every pair; then the pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel
+
+from adore.rulebook import RuleBook
+from adore.taxonomy import ERROR_TYPES
+from adore.teacher.answers import Case
+from adore.teacher.completers import Message
+from adore.teacher.rationale import CRITICALITIES, LENGTHS, MOST_ATTRIBUTES, STATES, WHERE, RationaleSchema
+from adore.teacher.texts import find_quote, normal, shown
+from adore.types import ATTRIBUTES, Evidence, Item
+
+__all__ = ["Exemplar", "Prompter", "answer_text", "repair_messages", "user_text"]
+
+_QUERY, _FIELD, _NAME = 300, 120, 40
+_LENGTHS = {"title": 400, "brand": 100, "category": 200, "description": 800}
+_BULLETS, _BULLET, _FIELDS, _EVIDENCE = 8, 200, 20, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A judged pair that a prompt shows: its query (id and normalised text), the pair as text, the answer."""
+
+    query_id: str
+    query: str
+    user: str
+    answer: str
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("adore.teacher", "prompts"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+
+
+def _evidence_line(e: Evidence, item: Item) -> str:
+    where = _where(e.found_quote, e.where, item)
+    asked = f'asked {shown(e.asked, _FIELD)} "{shown(e.asked_quote, _FIELD)}"'
+    quote = f' "{shown(e.found_quote, _FIELD)}" in {where}' if where else ""
+    found = f"found {shown(e.found, _FIELD)}{quote}" if e.found else "found nothing"
+    return f"{e.attribute}: {asked}; {found}; {e.state}"
+
+
+def user_text(case: Case) -> str:
+    """One pair as text: every word of the shop and of shoppers fenced, cut and made visible (see ``texts.shown``)."""
+    item = case.item
+    texts = [(name, shown(getattr(item, name), length)) for name, length in _LENGTHS.items()]
+    fields = [(shown(k, _NAME), shown(str(v), _FIELD)) for k, v in list(item.attributes.items())[:_FIELDS]]
+    lists = [
+        ("bullet_points", [shown(b, _BULLET) for b in item.bullet_points[:_BULLETS]]),
+        ("attributes", [f"{k}: {v}" for k, v in fields if v]),
+    ]
+    return (
+        _templates()
+        .get_template("user.j2")
+        .render(
+            query=shown(case.query, _QUERY),
+            texts=[(name, text) for name, text in texts if text],
+            lists=lists,
+            evidence=[_evidence_line(e, item) for e in case.evidence[:_EVIDENCE]],
+        )
+    )
+
+
+def answer_text(why: RationaleSchema, item: Item) -> str:
+    """A rationale as an LLM should write it: for examples, and for an LLM to be trained on.
+
+    Args:
+        why: from ``rationale`` or a judge.
+        item: where its quotes are looked up; evidence calls a description ``bullet_points``.
+    """
+    ranked = sorted(why.attributes, key=lambda a: CRITICALITIES.index(a.criticality))[:MOST_ATTRIBUTES]
+    short = {"confidence": round(why.confidence, 1), **_short(why)}
+    attributes = [a.model_copy(update={**_short(a), "where": _where(a.found_quote, a.where, item)}) for a in ranked]
+    return why.model_copy(update={**short, "attributes": attributes}).model_dump_json()
+
+
+def _short(record: BaseModel) -> dict[str, str]:
+    return {k: shown(v, LENGTHS[k]) for k, v in record if k in LENGTHS}
+
+
+def _where(quote: str, claimed: str, item: Item) -> str:
+    """The text that really holds the quote, without the name of the shop's own field."""
+    places = (w for w in (claimed, "description", "title") if quote and find_quote(quote, w, item))
+    return next(places, "").split(".")[0]
+
+
+def repair_messages(messages: Sequence[Message], bad: str, reason: str, detail: str) -> list[Message]:
+    """The conversation that asks for a second answer.
+
+    Args:
+        messages: the first prompt.
+        bad: the answer that it got.
+        reason: what is wrong with it.
+        detail: where, in the answer's own words.
+    """
+    ask = _templates().get_template("repair.j2").render(reason=reason, detail=shown(detail, 200))
+    said = bad[:4000].translate({ord("<"): "\u2039", ord(">"): "\u203a"}) or "{}"
+    return [*messages, {"role": "assistant", "content": said}, {"role": "user", "content": ask}]
+
+
+class Prompter:
+    """Writes the prompt of any pair.
+
+    Args:
+        rulebook: what the answers obey.
+        exemplars: judged pairs to show; a pair whose query is among theirs does not get to see those.
+    """
+
+    def __init__(self, rulebook: RuleBook, exemplars: Sequence[Exemplar] = ()) -> None:
+        self.rulebook, self._exemplars = rulebook, tuple(exemplars)
+        self._systems: dict[tuple[Exemplar, ...], str] = {}
+
+    def messages(self, case: Case) -> list[Message]:
+        """System and user message of one pair; the system message is the same for (nearly) all."""
+        query = normal(case.query)
+        others = tuple(e for e in self._exemplars if e.query_id != case.query_id and e.query != query)
+        if others not in self._systems:
+            self._systems[others] = self._system(others)
+        system = {"role": "system", "content": self._systems[others]}
+        return [system, {"role": "user", "content": user_text(case)}]
+
+    def _system(self, exemplars: Sequence[Exemplar]) -> str:
+        return (
+            _templates()
+            .get_template("system.j2")
+            .render(
+                rulebook=self.rulebook.render(),
+                attributes=list(ATTRIBUTES),
+                criticalities=CRITICALITIES,
+                states=STATES,
+                most=MOST_ATTRIBUTES,
+                grades=list(self.rulebook.grades),
+                where=WHERE,
+                error_types=[e.name for e in ERROR_TYPES],
+                exemplars=exemplars,
+            )
+        )

@@ -1,0 +1,90 @@
+"""Answers are kept: by several processes at once, over kill -9, and on S3 (moto's real server)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adore.config import cache_root
+from adore.errors import UnavailableError
+from adore.release.local import free_port
+from adore.teacher.cache import Cache, NoCache, SqliteCache, open_cache
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    keys = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**keys, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+            patch.setenv(name, value)
+        import boto3
+        from botocore.exceptions import EndpointConnectionError
+
+        for _ in range(100):
+            try:
+                boto3.client("s3").create_bucket(Bucket="answers")
+                break
+            except EndpointConnectionError:
+                time.sleep(0.1)
+        yield "s3://answers/paid"
+    server.terminate()
+    server.wait()
+
+
+def holds(cache: Cache, again: Cache) -> None:
+    cache.put("ab1", "one")
+    cache.put("ab1", "ürgent \N{BANANA}")
+    cache.put("cd2", "two")
+    assert cache.get(["ab1", "nope", "cd2"]) == again.get(["cd2", "ab1"]) == {"ab1": "ürgent \N{BANANA}", "cd2": "two"}
+    assert again.get([]) == {}
+
+
+def test_what_is_put_is_there_for_others(tmp_path: Path, s3: str) -> None:
+    holds(open_cache(str(tmp_path)), open_cache(str(tmp_path)))
+    holds(open_cache(s3), open_cache(s3))
+    assert open_cache("off").get(["ab1"]) == {} and isinstance(open_cache("off"), NoCache)
+
+
+def test_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADORE_CACHE", str(tmp_path / "root"))
+    open_cache("").put("k", "v")
+    assert (tmp_path / "root" / "answers" / "answers.sqlite").is_file()
+    monkeypatch.delenv("ADORE_CACHE")
+    assert cache_root() == Path.home() / ".cache" / "adore"
+
+
+def test_broken_places_are_named(tmp_path: Path, s3: str) -> None:
+    (tmp_path / "answers.sqlite").write_text("no database, " * 100)
+    with pytest.raises(UnavailableError, match="must be a writable SQLite file"):
+        open_cache(str(tmp_path))
+    with pytest.raises(UnavailableError, match="must be reachable"):
+        open_cache("s3://no-such-bucket/x").put("k", "v")
+
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from adore.teacher.cache import SqliteCache
+cache, me = SqliteCache(Path(sys.argv[1])), sys.argv[2]
+for n in range(300):
+    cache.put(f"{me}-{n}", "x" * 2000)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_share_one_file_and_kill_9_loses_nothing_that_was_put(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    children = [subprocess.Popen([sys.executable, "-c", CHILD, str(path), str(i)], env=os.environ) for i in range(3)]
+    assert [c.wait() for c in children] == [-signal.SIGKILL] * 3
+    keys = [f"{i}-{n}" for i in range(3) for n in range(300)]
+    assert len(SqliteCache(path).get(keys)) == 900

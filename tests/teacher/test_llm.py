@@ -1,0 +1,132 @@
+"""Which judge is chosen, what soft labels mean, and what explain shows of an LLM's answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from adore.artifacts import write_json
+from adore.cli import app
+from adore.errors import ConfigError
+from adore.explain import _judgement_lines, _judgements, _with_trace
+from adore.rulebook import RuleBook
+from adore.teacher.backends import choose_judge
+from adore.teacher.budget import Budget, Ledger, Prices
+from adore.teacher.completers import Completion
+from adore.teacher.judge import Config, plan, run
+from adore.teacher.llm import TextJudge, soft_labels
+from adore.teacher.rationale import rationale
+from adore.teacher.tiny import new_model, new_tokenizer
+from adore.types import LABELS, Evidence
+
+BOOK = RuleBook.load()
+SEEN = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
+
+
+def answers(letters: str, confidence: float = 0.8) -> list[Any]:
+    return [rationale(SEEN, BOOK, LABELS[g], confidence) for g in letters]
+
+
+def test_soft_labels_come_from_the_best_source_there_is() -> None:
+    told = (0.1, 0.1, 0.6, 0.2)
+    assert soft_labels(told, answers("S")) == (told, answers("S")[0])
+    assert soft_labels(None, answers("ESSI"))[0] == (0.25, 0.0, 0.5, 0.25)
+    assert soft_labels(None, answers("ESSI"))[1].grade == "S"
+    p, best = soft_labels(told, answers("E"))  # no answer has the likeliest grade: S and E change places
+    assert best.grade == "E" and p == (0.1, 0.1, 0.2, 0.6)
+    assert soft_labels((0.1, 0.4, 0.1, 0.4), answers("C"))[0] == (0.1, 0.4, 0.1, 0.4)
+    assert soft_labels(None, answers("E"))[0] == pytest.approx((0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8))
+
+
+@pytest.mark.parametrize("sure", [0.0, 0.3, 1.0])
+def test_the_written_grade_is_the_likeliest(sure: float) -> None:
+    for letter in "ESCI":
+        p, _ = soft_labels(None, answers(letter, sure))
+        assert int(np.argmax(p)) == LABELS[letter] and sum(p) == pytest.approx(1) and min(p) > 0
+
+
+def test_the_ledger_counts_what_was_paid_before() -> None:
+    ledger = Ledger(Prices(input=1.0, cached_input=0.5, output=2.0), Budget(dollars=8.0), share=0.5)
+    ledger.add(Completion(("",), None, 1_000_000, 0, 500_000), paid=False)
+    assert ledger.reached == ""
+    ledger.add(Completion(("",), None, 1_000_000, 1_000_000, 750_000), paid=True)
+    assert "budget.dollars == 8 (this shard's share: 4)" in ledger.reached
+    assert ledger.metrics()["dollars"] == 2.0 == ledger.metrics()["dollars_before"]
+    tokens = Ledger(Prices(), Budget(tokens=100))
+    tokens.add(Completion(("",), None, 90, 0, 10), paid=True)
+    assert "budget.tokens == 100, must be more than the 100" in tokens.reached
+
+
+def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
+    def chosen(teacher: Path | None = None, **more: Any) -> Any:
+        return choose_judge(Config(cache="off", **more), BOOK, shop, shop, teacher)
+
+    assert chosen().name == chosen(backend="rules", model="x").name == "rules"
+    for backend in ("transformers", "vllm", "openai"):
+        with pytest.raises(ConfigError, match="model == '', must be given"):
+            chosen(backend=backend)
+    named = chosen(backend="vllm", model="big", revision="abc")
+    assert isinstance(named, TextJudge) and named.name == "big@abc", "and no engine is started yet"
+    tokenizer = new_tokenizer()
+    new_model(tokenizer, layers=1, width=16, seed=0).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    assert chosen(tmp_path, backend="transformers").name.startswith("tiny-llama@")
+    assert chosen(tmp_path, backend="vllm", model="big").name == "big", "the tiny one cannot read texts"
+    folder = chosen(backend="transformers", model=str(tmp_path / "model")).name
+    (tmp_path / "model" / "config.json").write_text("{}")
+    assert folder != chosen(backend="transformers", model=str(tmp_path / "model")).name, (
+        "a folder's bytes are its revision"
+    )
+    with pytest.raises(ValueError, match="set temperature"):
+        Config(decoding={"samples": 2})
+    with pytest.raises(ValueError, match="needs a cache"):
+        Config(cache="off", budget={"dollars": 1})
+
+
+def test_a_folders_own_tokenizer_counts_the_tokens(shop: Path, tmp_path: Path) -> None:
+    new_tokenizer().save_pretrained(tmp_path)
+    found = plan(Config(backend="vllm", model=str(tmp_path), cache="off"), shop, shop)
+    assert "the model's tokenizer" in found.method and found.prompt_tokens > 400 and found.cached == 0
+
+
+def test_the_command_line_has_a_dry_run(shop: Path, tmp_path: Path) -> None:
+    for step in ("prepare", "evidence"):
+        (tmp_path / step).symlink_to(shop)
+    section = {"backend": "openai", "model": "small", "shards": 2, "cache": str(tmp_path / "cache")}
+    (tmp_path / "p.yaml").write_text(json.dumps({"judge": {**section, "prices": {"input": 2.0}}}))
+    arguments = ["judge", "--run", str(tmp_path), "--profile", str(tmp_path / "p.yaml"), "--dry-run"]
+    lines = CliRunner().invoke(app, arguments).output.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["shard", "0", "1", "all"]
+    assert lines[3].split()[1] == "400" and "unknown" in lines[3] and not (tmp_path / "judge").exists()
+
+
+def test_explain_shows_the_exact_prompt_and_raw_answer(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:
+    server = serve(faults=False)
+    given = Config(backend="openai", model="small", endpoint=server.url, cache=str(tmp_path / "cache"))
+    (tmp_path / "prepare").symlink_to(shop)
+    for step in ("judge", "judge-again"):
+        (tmp_path / step / "0").mkdir(parents=True)
+        run(given, prepared=shop, evidence=shop, output=tmp_path / step / "0")
+        write_json({}, tmp_path / step / "0" / "manifest.json")
+    human, first, second = _judgements(tmp_path, "q0", "i00")
+    assert human["by"] == "human" and (first["call"]["cached"], second["call"]["cached"]) == (False, True)
+    asked = next(b for b in server.bodies if b["messages"] == first["call"]["prompt"])
+    assert json.loads(first["call"]["raw"])["grade"] == first["grade"] and asked["model"] == "small"
+    told = set[str]()
+    lines = [line for j in (first, second) for line in _judgement_lines(j, told)]
+    text = "\n".join(lines)
+    assert "asked in that run: 1 call(s)" in text and "from the cache" in text and text.count("You judge how well") == 1
+    assert "      | <query>Acme red mug</query>" in lines
+
+
+def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
+    shown = _with_trace({"by": "tiny-llama@0 (judge-again)", "grade": "E", "source": "x"}, SEEN)
+    assert shown["prompt"] == 'pair\nbrand match brand\nanswer {"grade":"'
+    assert "      | brand match brand" in _judgement_lines(shown, set())
+    assert "prompt" not in _with_trace({"by": "rules (judge)"}, SEEN)

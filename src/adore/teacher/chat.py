@@ -12,7 +12,8 @@ __all__ = ["PLAIN", "encode", "load_tokenizer", "on_hub", "with_template"]
 
 PLAIN = (
     "{{ bos_token or '' }}{% for m in messages %}{{ m.role | capitalize }}:\n{{ m.content }}"
-    "{{ eos_token if m.role == 'assistant' else '' }}\n\n{% endfor %}"
+    "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}"
+    "{% if m.role != 'assistant' or not loop.last %}\n\n{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}Assistant:\n{% endif %}"
 )
 """The chat template of a model that brings none."""

@@ -25,9 +25,9 @@ class Lora(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str | list[str] = "all-linear"
     """Names of modules, or ``all-linear``: every linear layer but the output head."""
 
@@ -41,11 +41,11 @@ class Large(BaseModel):
     """A folder or a name on the hub."""
     revision: str = ""
     lora: Lora = Lora()
-    max_length: int = Field(4096, ge=64)
+    max_length: int = Field(default=4096, ge=64)
     """Tokens of prompt and answer; longer rows are left out, never cut."""
-    batch: int = Field(4, ge=2)
+    batch: int = Field(default=4, ge=2)
     """Rows a process and step; KTO's KL term needs two or more."""
-    accumulate: int = Field(4, ge=1)
+    accumulate: int = Field(default=4, ge=1)
     sft_epochs: float = 1.0
     sft_rate: float = 1e-4
     kto_epochs: float = 1.0

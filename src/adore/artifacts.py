@@ -121,6 +121,7 @@ def is_remote(place: str | Path) -> bool:
 
 def join(place: str, *parts: str) -> str:
     """Append path parts to a place."""
+    check(bool(place), "place", place, must="a folder or s3://…", fix="give one (make serve: there is no run yet)")
     return "/".join([str(place).rstrip("/"), *parts])
 
 
@@ -234,7 +235,9 @@ def put_file(path: Path, place: str) -> None:
 
 
 def put_json(value: object, place: str) -> None:
-    """Write a small JSON file to a place."""
+    """Write a small JSON file to a place, whole or not at all."""
+    if not is_remote(place):
+        return write_json(value, Path(place))
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / Path(place).name
         write_json(value, path)

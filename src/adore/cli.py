@@ -138,10 +138,11 @@ def score(
     }.items():
         check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
     from adore import artifacts
+    from adore.data.prepare import read_items
     from adore.data.tables import read_file, write_file
     from adore.student.score import score_pairs
 
-    frames = [read_file(place) for place in (items, queries, pairs)]
+    frames = [read_items(items), read_file(queries), read_file(pairs)]
     write_file(score_pairs(artifacts.local_copy(student), *frames), output)
 
 
@@ -215,9 +216,9 @@ def compile_pipelines(output: Annotated[str, typer.Option(help="Folder for the I
 
 
 def main(*args: Any) -> None:
-    """Run the command line; errors of ours are one line, exit status 1."""
+    """Run the command line; errors of ours, and of disks, are one line, exit status 1."""
     try:
         app(*args)
-    except AdoreError as error:
+    except (AdoreError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -15,13 +15,14 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adore.artifacts import write_json, write_table
+from adore.artifacts import local_copy, write_json, write_table
 from adore.config import StageConfig
 from adore.data.report import describe
-from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
+from adore.data.tables import BadRow, Rows, find_file, read_rows, read_strictly, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
+from adore.progress import say
 
-__all__ = ["Config", "DatasetInfo", "normalised", "run", "split_of"]
+__all__ = ["Config", "DatasetInfo", "normalised", "read_items", "run", "split_of"]
 
 ITEM_FIELDS = ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes")
 SPLITS = ("train", "dev", "test")
@@ -120,12 +121,18 @@ def _bullets(value: object) -> list[str]:
     return [str(v) for v in value if v]
 
 
+def _there(value: object) -> bool:
+    """Whether a cell says anything; Parquet fills gaps with nulls, pandas with NaN."""
+    return value not in (None, "") and not (isinstance(value, float) and math.isnan(value))
+
+
 def _attributes(row: dict[str, Any], info: DatasetInfo) -> str:
     value = row.get("attributes") or {}
     try:
         attributes = json.loads(value) if isinstance(value, str) else dict(value)
         keep = info.attributes or [k for k in row if k not in ITEM_FIELDS]
-        attributes |= {k: row[k] for k in keep if row.get(k) not in (None, "")}
+        attributes |= {k: row[k] for k in keep if _there(row.get(k))}
+        attributes = {k: v for k, v in attributes.items() if _there(v)}
         return json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
     except (ValueError, TypeError, RecursionError) as error:
         raise TypeError("wrong type of attributes") from error
@@ -275,6 +282,20 @@ def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]
         else:
             kept[event["event_id"]] = event
     return sorted(kept.values(), key=lambda e: (e["timestamp"], e["event_id"]))
+
+
+def read_items(place: str) -> pl.DataFrame:
+    """Read one items file as :func:`run` does, so that scores of files and of a run agree; bad rows are told.
+
+    Raises:
+        MissingError: no such file.
+        DataError: unreadable or empty.
+    """
+    rows = read_strictly(place)
+    items = _items(rows, _info(local_copy(place).parent), Config())
+    for bad in rows.bad[:1]:
+        say(f"{place}: {len(rows.bad)} rows left out; the first: line {bad.line}, {bad.reason}")
+    return pl.DataFrame(items, schema_overrides={"bullet_points": pl.List(pl.String)}, infer_schema_length=None)
 
 
 def _read(data: Path, table: str, *, needed: bool) -> Rows:

@@ -25,6 +25,7 @@ __all__ = [
     "read_file",
     "read_judgements",
     "read_rows",
+    "read_strictly",
     "to_grade",
     "write_file",
 ]
@@ -149,8 +150,8 @@ def to_grade(label: object, labels: dict[str, int]) -> int | None:
     return int(text) if text in {"0", "1", "2", "3"} else None
 
 
-def read_file(place: str) -> pl.DataFrame:
-    """Read one table file strictly: any bad line is an error.
+def read_strictly(place: str) -> Rows:
+    """Read one file of at least one row, where any bad line is an error.
 
     Raises:
         MissingError: no such file.
@@ -165,8 +166,14 @@ def read_file(place: str) -> pl.DataFrame:
         bad = rows.bad[0]
         raise DataError(f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file")
     check(bool(rows.good), f"rows of {place}", 0, must="at least 1", fix="give a file with rows", error=DataError)
-    if path.suffix == ".parquet":
-        return pl.read_parquet(path)
+    return rows
+
+
+def read_file(place: str) -> pl.DataFrame:
+    """Read one table file by :func:`read_strictly`."""
+    rows = read_strictly(place)
+    if place.endswith(".parquet"):
+        return pl.read_parquet(local_copy(place))
     return pl.DataFrame([row for _, row in rows.good], infer_schema_length=None, strict=False)
 
 

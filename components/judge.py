@@ -10,7 +10,8 @@ __all__ = ["judge"]
 @dsl.component(base_image=image("teacher"), install_kfp_package=False)
 def judge(
     run: str,
-    pairs: dsl.Input[dsl.Dataset],
+    prepared: dsl.Input[dsl.Dataset],
+    evidence: dsl.Input[dsl.Dataset],
     step: str,
     shard: int,
     shards: int,
@@ -18,10 +19,11 @@ def judge(
     seed: int,
     output: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
+    candidates: dsl.Input[dsl.Dataset] = None,
     teacher: dsl.Input[dsl.Model] = None,
 ) -> None:
     """Judges one shard of pairs; ``step`` says which of the loop's three judgings this is."""
     from adore.stages import envelope
 
-    inputs = {"pairs": pairs, "teacher": teacher}
+    inputs = {"prepared": prepared, "evidence": evidence, "candidates": candidates, "teacher": teacher}
     envelope(step, run, inputs, output, metrics, profile=profile, seed=seed, shard=shard, shards=shards)

@@ -47,16 +47,33 @@ def adore(
         prepared = prepare(data=data, **common).outputs["output"]
         read = evidence(prepared=prepared, **common).outputs["output"]
         with dsl.ParallelFor(shard_ids) as shard:
-            judged = judge(step="judge", pairs=read, shard=shard, shards=shards, **common)
+            judged = judge(step="judge", prepared=prepared, evidence=read, shard=shard, shards=shards, **common)
         wishes = feedback(prepared=prepared, evidence=read, answers=collected(judged), **common).outputs["output"]
         teacher = align(prepared=prepared, evidence=read, answers=collected(judged), feedback=wishes, **common).outputs[
             "output"
         ]
         with dsl.ParallelFor(shard_ids) as shard:
-            again = judge(step="judge-again", pairs=read, teacher=teacher, shard=shard, shards=shards, **common)
+            again = judge(
+                step="judge-again",
+                prepared=prepared,
+                evidence=read,
+                teacher=teacher,
+                shard=shard,
+                shards=shards,
+                **common,
+            )
         made = synthesise(prepared=prepared, evidence=read, answers=collected(again), **common).outputs["output"]
         with dsl.ParallelFor(shard_ids) as shard:
-            checked = judge(step="judge-candidates", pairs=made, teacher=teacher, shard=shard, shards=shards, **common)
+            checked = judge(
+                step="judge-candidates",
+                prepared=prepared,
+                evidence=read,
+                candidates=made,
+                teacher=teacher,
+                shard=shard,
+                shards=shards,
+                **common,
+            )
         kept = verify(prepared=prepared, candidates=made, answers=collected(checked), **common).outputs["output"]
         student = distil(prepared=prepared, evidence=read, answers=collected(again), synthetic=kept, **common).outputs[
             "output"

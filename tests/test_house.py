@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"teacher", "behaviour", "synthesis", "student", "evaluation", "experiment"},
     {"serving"},
     {"release"},
-    {"stages", "explain", "doctor"},
+    {"stages", "explain", "doctor", "rulebooks"},
     {"loop"},
     {"cli"},
 ]

@@ -236,10 +236,8 @@ def put_file(path: Path, place: str) -> None:
 
 def put_json(value: object, place: str) -> None:
     """Write a small JSON file to a place, whole or not at all."""
-    if not is_remote(place):
-        return write_json(value, Path(place))
     with tempfile.TemporaryDirectory() as home:
-        path = Path(home) / Path(place).name
+        path = Path(home) / Path(place).name if is_remote(place) else Path(place)
         write_json(value, path)
         put_file(path, place)
 
@@ -247,7 +245,6 @@ def put_json(value: object, place: str) -> None:
 @contextmanager
 def open_output(place: str | Path) -> Iterator[Path]:
     """A fresh local folder that becomes ``place`` when the block ends well, and vanishes otherwise."""
-    place = str(place)
     home = Path(tempfile.mkdtemp(prefix="adore-")) if is_remote(place) else Path(place).parent
     home.mkdir(parents=True, exist_ok=True)
     aside = home / f".{Path(place).name}.partial"
@@ -255,7 +252,7 @@ def open_output(place: str | Path) -> Iterator[Path]:
     aside.mkdir()
     try:
         yield aside
-        _publish(aside, place)
+        _publish(aside, str(place))
     finally:
         shutil.rmtree(home if is_remote(place) else aside, ignore_errors=True)
 
@@ -300,9 +297,13 @@ def read_manifest(place: str | Path) -> Manifest | None:
 
 
 def hash_tree(path: Path) -> str:
-    """SHA-256 over the names and bytes of a file or of every file in a folder."""
+    """SHA-256 over the names and bytes of a file or of every file in a folder.
+
+    Files that begin with ``_`` tell of one execution (what came from a cache, say) and do not count.
+    """
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and p.name != MANIFEST)
+    found = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [p for p in found if p == path or (p.name != MANIFEST and not p.name.startswith("_"))]
     for file in files:
         digest.update(f"{file.relative_to(path) if file != path else file.name}\0".encode())
         with file.open("rb") as stream:

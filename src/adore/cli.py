@@ -10,6 +10,7 @@ import typer
 
 from adore import __version__
 from adore.errors import AdoreError, check
+from adore.rulebooks.cli import app as rulebook_app
 
 __all__ = ["app", "main"]
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(rulebook_app)
 
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
@@ -137,13 +139,16 @@ def score(
         "output": output,
     }.items():
         check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
+    import polars as pl
+
     from adore import artifacts
     from adore.data.prepare import read_items
     from adore.data.tables import read_file, write_file
     from adore.student.score import score_pairs
 
-    frames = [read_items(items), read_file(queries), read_file(pairs)]
-    write_file(score_pairs(artifacts.local_copy(student), *frames), output)
+    catalogue = pl.DataFrame(read_items(artifacts.local_copy(items)), infer_schema_length=None)
+    scores = score_pairs(artifacts.local_copy(student), catalogue, read_file(queries), read_file(pairs))
+    write_file(scores, output)
 
 
 @app.command("evaluate")

@@ -17,12 +17,13 @@ def _line(name: str, evidence: Sequence[Evidence]) -> str:
     if name == "feature":
         matched = sum(e.state == "match" for e in evidence)
         return f"feature match {min(matched, 9)} unknown {min(len(evidence) - matched, 9)}"
-    states = []
-    for e in evidence:
-        kind = " accessory" if e.found.startswith("accessory") else ""
-        where = f" {e.where.split('.')[0]}" if e.state != "unknown" else ""
-        states.append(f"{e.state}{kind}{where}")
-    return f"{name} {' '.join(sorted(states))}"
+    if name == "product_type":
+        return f"{name} {_state(evidence[0])} asked {evidence[0].asked} found {evidence[0].found or 'nothing'}"
+    return f"{name} {' '.join(sorted(map(_state, evidence)))}"
+
+
+def _state(e: Evidence) -> str:
+    return f"{e.state} {e.where.split('.')[0]}" if e.state != "unknown" else e.state
 
 
 def trace(evidence: Sequence[Evidence]) -> str:

@@ -1,44 +1,71 @@
-"""The rule book: one YAML that people write, that prompts render and that the rules judge applies."""
+"""The rule book: one YAML that people write, that prompts render and that the rules judge applies.
+
+Books that ship lie in ``adore/rulebooks``, beside the tools that draft, check and compare them.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from adore.errors import ConfigError, MissingError, check
-from adore.types import ATTRIBUTES, LABELS, Evidence, Grade
+from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
 
-__all__ = ["RULEBOOKS", "Rule", "RuleBook", "Verdict"]
+__all__ = ["CRITICALITY", "RULEBOOKS", "SYNONYMOUS", "Book", "Criticality", "Rule", "RuleBook", "Verdict", "find_book"]
 
 RULEBOOKS = Path(__file__).parent / "rulebooks"
 Letter = Literal["E", "S", "C", "I"]
 
 
+@dataclass(frozen=True, slots=True)
+class Criticality:
+    """What one word of criticality allows a rule to do to the grade; ``adore rulebook lint`` holds rules to it."""
+
+    meaning: str
+    conflict_costs: bool | None
+    missing_costs: bool | None
+    """True: the cap must be below E. False: it must be E. None: either."""
+
+
+CRITICALITY: dict[str, Criticality] = {
+    "essential": Criticality("a conflict lowers the grade, and silence may.", True, None),
+    "important": Criticality("a conflict lowers the grade, silence does not.", True, False),
+    "optional": Criticality("neither lowers the grade; each makes the verdict less certain.", False, False),
+}
+"""Weights follow it: no optional rule weighs more than an important one, no important one more than an essential."""
+
+SYNONYMOUS = frozenset(["product_type", "brand", "model", "compatibility", "audience", "colour", "material"])
+"""Attributes whose values are words, so that two of them may mean the same."""
+
+
 class Rule(BaseModel):
-    """What one attribute does to the grade.
+    """What one attribute does to the grade."""
 
-    Attributes:
-        on_conflict: highest grade when the item contradicts what was asked.
-        on_missing: highest grade when the item is silent.
-        accessory: grade when the item is an accessory of what was asked (product type only).
-        weight: how much this attribute counts in losses and confidence.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    id: str = Field(min_length=1)
+    """Name that rationales and `adore explain` cite; unique in the book."""
     attribute: str
+    """Key attribute that the rule is about; one rule an attribute."""
     criticality: Literal["essential", "important", "optional"]
-    weight: float
+    """Whether a conflict and silence may lower the grade; see the next table."""
+    weight: float = Field(gt=0, allow_inf_nan=False)
+    """How much the attribute counts in the student's losses and features, and in the verdict's confidence."""
     on_conflict: Letter
+    """Highest grade when the item contradicts what was asked."""
     on_missing: Letter
+    """Highest grade when the item is silent."""
     accessory: Letter | None = None
+    """Highest grade when the item is an accessory of what was asked (`product_type` only; else `on_conflict`)."""
+    synonyms: tuple[tuple[str, ...], ...] = ()
+    """Groups of values that mean the same, as the reader writes them (lower case, singular): no conflict."""
     guideline: str
+    """What a person and an LLM are told; it must say what the keys do."""
 
     @field_validator("attribute")
     @classmethod
@@ -47,13 +74,71 @@ class Rule(BaseModel):
             raise ValueError(f"unknown attribute, must be one of {sorted(ATTRIBUTES)}")
         return value
 
+    @model_validator(mode="after")
+    def _sound(self) -> Rule:
+        """Refuses what would let a conflict raise a grade, or could never act."""
+        faults = [*self._cap_faults(), *self._synonym_faults()]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
 
-class _File(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
+    def _cap_faults(self) -> Iterator[str]:
+        missing = LABELS[self.on_missing]
+        if LABELS[self.on_conflict] > missing:
+            yield f"on_missing {self.on_missing} is stricter than on_conflict {self.on_conflict}: raise on_missing"
+        if self.accessory and self.attribute != "product_type":
+            yield "accessory is for product_type only: remove it"
+        if self.accessory and LABELS[self.accessory] > missing:
+            yield f"accessory {self.accessory} is above on_missing {self.on_missing}: lower accessory"
+
+    def _synonym_faults(self) -> Iterator[str]:
+        words = [w for group in self.synonyms for w in group]
+        if words and self.attribute not in SYNONYMOUS:
+            yield f"synonyms are for {', '.join(sorted(SYNONYMOUS))}: remove them"
+        if any(len(group) < 2 for group in self.synonyms):
+            yield "a group of synonyms has one word: add another or remove it"
+        if twice := sorted({w for w in words if words.count(w) > 1}):
+            yield f"synonyms {twice} stand twice: merge their groups"
+
+    def state(self, e: Evidence) -> State:
+        """The evidence's state, read with this rule's synonyms."""
+        same = e.state == "conflict" and any(e.asked in group and e.found in group for group in self.synonyms)
+        return "match" if same and e.asked != e.found else e.state
+
+    def cap(self, e: Evidence) -> Grade:
+        """The highest grade that this evidence allows."""
+        state = self.state(e)
+        if state == "match":
+            return Grade.EXACT
+        if state == "unknown":
+            return LABELS[self.on_missing]
+        return LABELS[self.accessory if self.accessory and e.found.startswith("accessory") else self.on_conflict]
+
+    def render(self) -> str:
+        """The rule as a line for a prompt: everything that :meth:`RuleBook.apply` obeys."""
+        accessory = f" An accessory of it: at most {self.accessory}." if self.accessory else ""
+        same = f" Same: {'; '.join(' = '.join(group) for group in self.synonyms)}." if self.synonyms else ""
+        return (
+            f"[{self.id}] {self.attribute} ({self.criticality}, weight {self.weight:g}): {self.guideline.strip()} "
+            f"Conflict: at most {self.on_conflict}; silent: at most {self.on_missing}.{accessory}{same}"
+        )
+
+
+class Book(BaseModel):
+    """The YAML file as it is written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    name: str = Field(min_length=1)
+    """Name of the book; with the hash of the text it is the version that every judgement carries."""
     grades: dict[Letter, str]
+    """What each grade means in this shop; a grade that is not listed is never given."""
     unread: Letter
-    rules: list[Rule]
+    """Highest grade when half or more of the query's other words are not found (two or more of them, where the
+    product type is found). Needs a rule for `feature`."""
+    domain: tuple[str, ...] = ()
+    """Product words of the shops that the book is for; `adore rulebook draft` starts from the nearest book."""
+    rules: tuple[Rule, ...]
+    """One rule a key attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +164,7 @@ class RuleBook:
     grades: dict[str, str]
     unread: Grade
     rules: tuple[Rule, ...]
+    domain: tuple[str, ...] = ()
 
     @staticmethod
     def load(name_or_path: str = "general") -> RuleBook:
@@ -86,25 +172,27 @@ class RuleBook:
 
         Raises:
             MissingError: no such rule book.
-            ConfigError: unreadable, unknown keys or attributes, two rules of one attribute or id.
+            ConfigError: unreadable, unknown keys or attributes, a rule by which a conflict would raise a grade,
+                two rules of one attribute or id.
         """
-        given = Path(name_or_path)
-        path = given if given.suffix in (".yaml", ".yml") else RULEBOOKS / f"{name_or_path}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in RULEBOOKS.glob("*.yaml")))
-            raise MissingError(f"rule book == {name_or_path!r}, must be one of: {known}, or a .yaml file; set rulebook")
+        path = find_book(name_or_path)
         try:
             text = path.read_text("utf-8")
-            parsed = _File(**yaml.safe_load(text))
-        except (ValidationError, yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
+            book = Book(**yaml.safe_load(text))
+        except (ValueError, yaml.YAMLError, TypeError, RecursionError) as error:  # a ValidationError is a ValueError
             raise ConfigError(f"rule book == {str(path)!r}, must be a valid rule book; {error}") from error
         for what in ("id", "attribute"):
-            values = [getattr(r, what) for r in parsed.rules]
+            values = [getattr(r, what) for r in book.rules]
             twice = sorted({v for v in values if values.count(v) > 1})
             check(not twice, f"{what} of rules in {path.name}", twice, must="unique", fix="merge the rules")
-        version = f"{parsed.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        grades = {str(k): v for k, v in parsed.grades.items()}
-        return RuleBook(parsed.name, version, grades, LABELS[parsed.unread], tuple(parsed.rules))
+        return RuleBook.of(book, text)
+
+    @staticmethod
+    def of(book: Book, text: str) -> RuleBook:
+        """The rule book of a parsed file and its text."""
+        version = f"{book.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        grades = {str(k): v for k, v in book.grades.items()}
+        return RuleBook(book.name, version, grades, LABELS[book.unread], book.rules, book.domain)
 
     @property
     def weights(self) -> dict[str, float]:
@@ -112,51 +200,64 @@ class RuleBook:
         return {r.attribute: r.weight for r in self.rules}
 
     def render(self) -> str:
-        """The rule book as text for a prompt."""
-        grades = "\n".join(f"{letter}: {text}" for letter, text in self.grades.items())
-        rules = "\n".join(
-            f"[{r.id}] {r.attribute} ({r.criticality}): {r.guideline} Conflict: at most {r.on_conflict}; "
-            f"silent: at most {r.on_missing}."
+        """The rule book as text for a prompt; it says everything that :meth:`apply` obeys."""
+        grades = [f"{letter}: {text}" for letter, text in self.grades.items()]
+        kinds = [f"{word}: {c.meaning}" for word, c in CRITICALITY.items()]
+        words = [
+            f"[{r.id}] Half or more of the query's other words not found (two or more, where the product type is "
+            f"found): at most {self.unread.letter}."
             for r in self.rules
+            if r.attribute == "feature"
+        ]
+        head = "The grade is the lowest that any rule allows, E if none lowers it."
+        return "\n".join(
+            [f"Rule book {self.version}", *grades, head, *kinds, *(r.render() for r in self.rules), *words]
         )
-        return f"Rule book {self.version}\n{grades}\n{rules}"
 
     def apply(self, evidence: Sequence[Evidence]) -> Verdict:
         """Apply every rule to the evidence; the lowest cap wins, so a conflict never raises a grade."""
         caps: list[tuple[Grade, str, str]] = []
-        unknown = 0.0
+        unsure = 0.0
         for rule in self.rules:
-            asked = [e for e in evidence if e.attribute == rule.attribute]
-            if not asked or rule.attribute == "feature":
-                continue
-            for e in asked:
-                cap = self._cap(rule, e)
-                unknown += rule.weight * (e.state == "unknown")
+            for e in evidence:
+                if e.attribute != rule.attribute:
+                    continue
+                cap, state = rule.cap(e), rule.state(e)
+                costs_nothing = state == "conflict" and cap == Grade.EXACT
+                unsure += rule.weight * (rule.attribute != "feature" and (state == "unknown" or costs_nothing))
                 if cap < Grade.EXACT:
                     caps.append((cap, rule.id, f"{e.attribute} {e.state}: asked {e.asked!r}, found {e.found!r}"))
         caps += self._words(evidence)
         grade = min((c[0] for c in caps), default=Grade.EXACT)
         binding = [c for c in caps if c[0] == grade]
-        confidence = max(0.5, 0.85 / (1.0 + 0.15 * unknown + 0.05 * max(0, len(binding) - 1)))
+        confidence = max(0.5, 0.85 / (1.0 + 0.15 * unsure + 0.05 * max(0, len(binding) - 1)))
         reason = "; ".join(c[2] for c in binding) or "everything that is asked was found"
         return Verdict(grade, _spread(grade, confidence, len(caps)), tuple(c[1] for c in binding), reason, confidence)
 
-    def _cap(self, rule: Rule, e: Evidence) -> Grade:
-        if e.state == "match":
-            return Grade.EXACT
-        if e.state == "unknown":
-            return LABELS[rule.on_missing]
-        if rule.accessory and e.found.startswith("accessory"):
-            return LABELS[rule.accessory]
-        return LABELS[rule.on_conflict]
-
     def _words(self, evidence: Sequence[Evidence]) -> list[tuple[Grade, str, str]]:
+        rules = {r.attribute: r for r in self.rules}
         features = [e for e in evidence if e.attribute == "feature"]
         missing = [e.asked for e in features if e.state != "match"]
-        kind = next((e.state for e in evidence if e.attribute == "product_type"), "unknown")
-        if not features or len(missing) * 2 < len(features) or (kind == "match" and len(missing) < 2):
+        type_rule = rules.get("product_type")
+        kind = next((type_rule.state(e) for e in evidence if type_rule and e.attribute == "product_type"), "unknown")
+        few = not features or len(missing) * 2 < len(features) or (kind == "match" and len(missing) < 2)
+        if few or "feature" not in rules or self.unread == Grade.EXACT:
             return []
-        return [(self.unread, "words", f"words not found: {', '.join(missing)}")]
+        return [(self.unread, rules["feature"].id, f"words not found: {', '.join(missing)}")]
+
+
+def find_book(name_or_path: str) -> Path:
+    """The file of a rule book by name (under ``adore/rulebooks``) or path.
+
+    Raises:
+        MissingError: no such rule book.
+    """
+    given = Path(name_or_path)
+    path = given if given.suffix in (".yaml", ".yml") else RULEBOOKS / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RULEBOOKS.glob("*.yaml")))
+        raise MissingError(f"rule book == {name_or_path!r}, must be one of: {known}, or a .yaml file; set rulebook")
+    return path
 
 
 def _spread(grade: Grade, confidence: float, caps: int) -> tuple[float, float, float, float]:

@@ -65,7 +65,7 @@ STEPS: dict[str, Step] = {
         Step("demo-data", "adore.data.demo_data", {}),
         Step("prepare", "adore.data.prepare", {"data": "demo-data"}),
         Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
-        Step("judge", "adore.teacher.judge", {"pairs": "evidence"}, sharded=True),
+        Step("judge", "adore.teacher.judge", {"prepared": "prepare", "evidence": "evidence"}, sharded=True),
         Step(
             "feedback", "adore.behaviour.feedback", {"prepared": "prepare", "evidence": "evidence", "answers": "judge"}
         ),
@@ -74,13 +74,23 @@ STEPS: dict[str, Step] = {
             "adore.teacher.align",
             {"prepared": "prepare", "evidence": "evidence", "answers": "judge", "feedback": "feedback"},
         ),
-        Step("judge-again", "adore.teacher.judge", {"pairs": "evidence", "teacher": "align"}, sharded=True),
+        Step(
+            "judge-again",
+            "adore.teacher.judge",
+            {"prepared": "prepare", "evidence": "evidence", "teacher": "align"},
+            sharded=True,
+        ),
         Step(
             "synthesise",
             "adore.synthesis.synthesise",
             {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again"},
         ),
-        Step("judge-candidates", "adore.teacher.judge", {"pairs": "synthesise", "teacher": "align"}, sharded=True),
+        Step(
+            "judge-candidates",
+            "adore.teacher.judge",
+            {"prepared": "prepare", "evidence": "evidence", "candidates": "synthesise", "teacher": "align"},
+            sharded=True,
+        ),
         Step(
             "verify",
             "adore.synthesis.verify",

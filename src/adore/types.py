@@ -218,6 +218,13 @@ TABLES: dict[str, dict[str, str]] = {
         "weight": "float",
         "event_ids": "list[str]",
     },
+    "held": {  # signs of dev queries, which never teach
+        **_PAIR,
+        "kind": "str",
+        "wanted_exact": "bool",
+        "weight": "float",
+        "event_ids": "list[str]",
+    },
     "filtered": {"client_id": "str", "reason": "str", "events": "int"},
     # synthesise (also has `pairs`); verify writes the same columns as `synthetic`, plus `rejected`
     "candidates": {

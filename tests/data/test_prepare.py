@@ -129,3 +129,18 @@ def test_same_text_is_never_in_two_splits(tmp_path: Path) -> None:
     )
     assert frame.group_by("text").agg(pl.col("split").n_unique())["split"].max() == 1
     assert set(frame["split"]) == {"train", "dev", "test"}
+
+
+def test_other_action_names_are_mapped_or_ignored(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "dataset.yaml").write_text("actions: {kauf: purchase, hover: ignore}\n")
+    names = ["kauf", "hover", "on_search", "item_click", "dance", "click"]
+    base = {"query_id": "q1", "client_id": "c", "timestamp": 1, "object_id": "i1"}
+    events = [{**base, "event_id": f"e{n}", "action_name": name} for n, name in enumerate(names)]
+    out, metrics = prepared(tmp_path, events=events)
+    assert read_table(out, "events")["action_name"].to_list() == ["purchase", "click", "click"]
+    assert metrics["ignored_events"] == 2 and metrics["quarantined"] == 1  # dance
+    (data / "dataset.yaml").write_text("actions: {kauf: bought}\n")
+    with pytest.raises(ConfigError, match="kauf"):
+        prepared(tmp_path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adore.data.shoppers import BUY, CLICK, RETURN, Shoppers
+from adore.data.shoppers import BUY, CLICK, RETURN, Attack, Shoppers
 from adore.types import TABLES
 
 LIST = [f"i{n:02d}" for n in range(12)]
@@ -88,3 +88,23 @@ def test_purchases_follow_a_click_and_event_ids_are_unique() -> None:
         did.setdefault((r["session_id"], r["object_id"]), []).append(r["action_name"])
     order = ["impression", "click", "add_to_cart", "purchase", "return"]
     assert all(actions == order[: len(actions)] for actions in did.values())
+
+
+@pytest.mark.parametrize("kind", ["fast", "patient", "ring"])
+def test_an_attack_pushes_its_items_at_its_own_pace(kind: str) -> None:
+    lists = {"q0": {i: n % 4 for n, i in enumerate(LIST)}, "q1": {"other": 3}}
+    attack = Attack(kind, frozenset(LIST[:3]), Shoppers(seed=8, users=50))
+    rows = attack.log(lists, 2000)
+    assert rows == attack.log(lists, 2000) and 2000 <= len(rows) < 2100
+    assert {r["query_id"] for r in rows} == {"q0"} and set(rows[0]) == set(TABLES["events"])
+    assert len({r["event_id"] for r in rows}) == len(rows)
+    shown = Counter(r["object_id"] for r in rows if r["action_name"] == "impression")
+    bought = Counter(r["object_id"] for r in rows if r["action_name"] == "purchase")
+    assert all(bought[i] == shown[i] > 0 for i in LIST[:3])
+    browsed = {r["object_id"] for r in rows if r["action_name"] == "click"} - set(LIST[:3])
+    assert bool(browsed) == (kind == "patient") and (set(shown) == set(LIST[:3])) == (kind == "ring")
+    stamps = [int(r["timestamp"]) for r in rows if r["session_id"] == rows[0]["session_id"]]
+    assert stamps[1] - stamps[0] == (50 if kind == "fast" else 4_000)
+    honest = {attack.shoppers.client(u) for u in range(50)}
+    assert not honest & {r["client_id"] for r in rows}
+    assert attack.log({"q1": {"other": 3}}, 10) == []

@@ -13,23 +13,33 @@ from adore.errors import ConfigError
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
 from adore.teacher.gate import decide, rates
-from adore.teacher.judge import Config, RulesJudge, run, shard_of
+from adore.teacher.judge import Config, RulesGrader, run, shard_of
 from adore.teacher.rationale import RationaleSchema
-from adore.teacher.tiny import TinyJudge, new_model, new_tokenizer, sft_row
+from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, product_words, sft_row
 from adore.types import Evidence, Grade
 
 GOOD = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
+ITEM = {
+    "title": "Acme mug",
+    "brand": "Acme",
+    "category": "",
+    "description": "",
+    "bullet_points": [],
+    "attributes": "{}",
+}
 BAD = (Evidence("product_type", "mug", "mug", "shoe", "Shoe", "category", "conflict"),)
 
 
 def test_shards_cover_every_pair_once(tmp_path: Path) -> None:
     pairs = [{"query_id": f"q{n % 7}", "item_id": f"i{n}", "evidence": Evidence.many_to_json(GOOD)} for n in range(40)]
     write_table(pairs, tmp_path, "pairs")
+    write_table([{"query_id": f"q{n}", "query": "acme mug", "split": "train"} for n in range(7)], tmp_path, "queries")
+    write_table([ITEM | {"item_id": f"i{n}"} for n in range(40)], tmp_path, "items")
     seen: list[tuple[str, str]] = []
     for shard in range(3):
         out = tmp_path / str(shard)
         out.mkdir()
-        run(Config(shard=shard, shards=3), pairs=tmp_path, output=out)
+        run(Config(shard=shard, shards=3), prepared=tmp_path, evidence=tmp_path, output=out)
         answers = read_table(out, "answers")
         assert all(shard_of(q, 3) == shard for q in answers["query_id"])
         seen += answers.select("query_id", "item_id").rows()
@@ -37,20 +47,23 @@ def test_shards_cover_every_pair_once(tmp_path: Path) -> None:
             assert RationaleSchema(**json.loads(text)).grade == "E"
     assert sorted(seen) == sorted((p["query_id"], p["item_id"]) for p in pairs)
     with pytest.raises(ConfigError, match="shard == 3"):
-        run(Config(shard=3, shards=3), pairs=tmp_path, output=tmp_path)
+        run(Config(shard=3, shards=3), prepared=tmp_path, evidence=tmp_path, output=tmp_path)
 
 
 def test_the_rules_judge_is_the_rule_book() -> None:
     book = RuleBook.load()
-    assert RulesJudge(book).judge([GOOD, BAD]) == [book.apply(GOOD).probabilities, book.apply(BAD).probabilities]
+    assert RulesGrader(book).grade([GOOD, BAD]) == [book.apply(GOOD).probabilities, book.apply(BAD).probabilities]
 
 
 def test_the_trace_language_is_closed() -> None:
-    tokenizer = new_tokenizer()
-    for evidence in (GOOD, BAD, ()):
-        text = trace(evidence) + answer(Grade.SUBSTITUTE, evidence)
+    texts = [trace(evidence) + answer(Grade.SUBSTITUTE, evidence) for evidence in (GOOD, BAD, ())]
+    tokenizer = new_tokenizer(product_words(texts, least=1))
+    for text in texts:
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in ids and tokenizer.decode(ids) == text
+    assert "mug shoe".split() == sorted(set(product_words(texts, least=1)) & {"mug", "shoe", "acme"}), (
+        "brands are no words"
+    )
     assert answer(Grade.EXACT, GOOD).startswith(ANSWER_PREFIX) and json.loads(answer(Grade.IRRELEVANT, BAD))
 
 
@@ -73,7 +86,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.filterwarnings("ignore")
 def test_sft_teaches_and_kto_moves(taught: Path) -> None:
-    before, after = (TinyJudge(taught / name).judge([GOOD, BAD]) for name in ("sft", "kto"))
+    before, after = (TinyGrader(taught / name).grade([GOOD, BAD]) for name in ("sft", "kto"))
     assert int(np.argmax(before[0])) == Grade.EXACT and int(np.argmax(before[1])) == Grade.IRRELEVANT
     assert after[0][Grade.EXACT] < before[0][Grade.EXACT], "undesirable answers get rarer"
     assert sum(after[0]) == pytest.approx(1)

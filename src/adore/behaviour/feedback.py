@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from adore.artifacts import read_table, write_json, write_table
-from adore.behaviour.position import propensities
+from adore.behaviour.position import PositionBias, position_bias
+from adore.behaviour.select import KINDS, balanced, mean_length
+from adore.behaviour.signs import Taste, learn_taste, trials
 from adore.behaviour.trust import untrusted
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
-from adore.prompts import answer, trace
-from adore.types import Evidence, Grade
+from adore.progress import say
+from adore.types import Grade
 
 __all__ = ["Config", "run"]
+
+KEYS = ["query_id", "item_id"]
 
 
 class Config(StageConfig):
     """What counts as a sign, and the caps."""
 
-    min_exposure: float = 1.5
+    trust: bool = True
+    """Leave untrusted clients out; False only to measure what the filter is worth."""
+    confidence: float = Field(0.9, gt=0.5, lt=1)
+    """Least P(exact), or P(not exact), by its behaviour, of a pair that gives a sign."""
+    min_exposure: float = Field(1.5, ge=0)
     """Least examined impressions (position-corrected) of a pair."""
-    min_purchases: int = 2
-    """Distinct trusted shoppers that bought and kept, to call a strict grade wrong."""
-    max_query_rows: int = 60
-    simulate_users: int = 400
+    min_clients: int = Field(2, ge=1)
+    """Distinct trusted clients behind a sign: buyers who kept it, or clients who were shown it."""
+    client_query_buys: int = Field(3, ge=1)
+    """Most pairs of one query that one client may buy; its later ones are left out."""
+    client_buys: int = Field(20, ge=1)
+    """Most pairs that one client may buy in all."""
+    max_query_rows: int = Field(60, ge=1)
+    tilt: float = Field(2.0, ge=1)
+    """Most corrections of one direction for one of the other."""
+    simulate_users: int = Field(1000, ge=0)
     """Shoppers simulated from the human judgements where the shop has no events."""
 
 
 def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
-    """Behaviour of :class:`adore.data.shoppers.Shoppers` over shuffled lists of train queries."""
+    """Behaviour of :class:`adore.data.shoppers.Shoppers` over shuffled lists of train and dev queries."""
     truth = read_table(prepared, "truth").join(read_table(prepared, "queries"), on="query_id")
     lists = {
         str(q[0]): dict(zip(g["item_id"], g["grade"], strict=True))
-        for q, g in truth.filter(pl.col("split") == "train")
-        .sort("query_id", "item_id")
-        .group_by("query_id", maintain_order=True)
+        for q, g in truth.filter(pl.col("split") != "test").sort(KEYS).group_by("query_id", maintain_order=True)
     }
     shoppers = Shoppers(seed=config.seed, users=config.simulate_users)
     rng = np.random.default_rng(config.seed)
@@ -54,123 +66,100 @@ def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
     return frame.unique("event_id", maintain_order=True)
 
 
-def _signs(events: pl.DataFrame, p: np.ndarray[Any, np.dtype[np.float64]]) -> pl.DataFrame:
-    """Per pair: examined impressions, distinct buyers who kept it, returns, clicks and the events behind them."""
-    weight = pl.Series("examined", p[np.clip(events["position"].to_numpy() - 1, 0, len(p) - 1)])
-    action = pl.col("action_name")
+def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
+    """Which sign a pair gives, or ``""``; a skip says nothing where position bias is not known."""
+    judged = "judged exact" if row["grade"] == Grade.EXACT else "judged strictly"
+    exact = row["belief"][Grade.EXACT]
+    if row["kept"] >= config.min_clients and exact >= config.confidence:
+        return f"bought, {judged}"
+    if exact > 1 - config.confidence or row["clients"] < config.min_clients:
+        return ""
+    if row["returned"]:
+        return f"returned, {judged}"
+    return f"skipped, {judged}" if known and not row["kept"] else ""
+
+
+def _signs(seen: pl.DataFrame, taste: Taste, config: Config, known: bool) -> pl.DataFrame:
+    """The pairs that give a sign: its ``kind``, ``weight``, ``belief`` and events."""
+    table = taste.believe(seen).filter(pl.col("examined") >= config.min_exposure)
+    kinds = pl.Series("kind", [_kind(row, config, known) for row in table.iter_rows(named=True)], pl.String)
     return (
-        events.with_columns(weight)
-        .group_by("query_id", pl.col("object_id").alias("item_id"))
-        .agg(
-            examined=pl.col("examined").filter(action == "impression").sum(),
-            clicks=pl.col("client_id").filter(action == "click").n_unique(),
-            bought=pl.col("client_id").filter(action == "purchase").n_unique(),
-            returned=pl.col("client_id").filter(action == "return").n_unique(),
-            event_ids=pl.col("event_id").filter(action != "impression").sort().head(20),
-            shown=pl.col("event_id").sort().head(5),
-        )
-        .sort("query_id", "item_id")
+        table.with_columns(kinds, weight=pl.col("examined").clip(0, 20))
+        .filter(pl.col("kind") != "")
+        .with_columns(wanted_exact=pl.col("kind").str.starts_with("bought"))
     )
 
 
-def _kind(row: dict[str, Any], config: Config) -> str:
-    """Which sign a pair gives, or ``""``."""
-    kept = row["bought"] - row["returned"]
-    lenient = row["grade"] == Grade.EXACT
-    if kept >= config.min_purchases:
-        return "bought, judged exact" if lenient else "bought, judged strictly"
-    if row["bought"] and kept <= 0:
-        return "returned, judged exact" if lenient else "returned, judged strictly"
-    if row["examined"] >= 2 * config.min_exposure and not row["clicks"]:
-        return "skipped, judged exact" if lenient else "skipped, judged strictly"
-    return ""
-
-
-def _rows(row: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    evidence = Evidence.many_from_json(row["evidence"])
-    grade, prompt = Grade(row["grade"]), trace(evidence)
-    right = kind in ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly")
-    if right:
-        wanted = [(grade, True)]
-    elif kind == "bought, judged strictly":
-        wanted = [(grade, False), (Grade.EXACT, True)]
-    else:
-        wanted = [(Grade.EXACT, False), (Grade.SUBSTITUTE, True)]
-    return [
-        {
-            "query_id": row["query_id"],
-            "item_id": row["item_id"],
-            "prompt": prompt,
-            "completion": answer(g, evidence),
-            "desirable": good,
-            "kind": kind,
-            "weight": float(min(row["examined"], 20.0)),
-            "event_ids": list(row["event_ids"]) or list(row["shown"]),
-        }
-        for g, good in wanted
-    ]
-
-
-def _balanced(by_kind: dict[str, list[list[dict[str, Any]]]], config: Config) -> list[dict[str, Any]]:
-    """No more confirmations than corrections, lenient and strict corrections alike, capped per query."""
-    lenient, strict = (
-        by_kind.get("bought, judged strictly", []),
-        [
-            *by_kind.get("returned, judged exact", []),
-            *by_kind.get("skipped, judged exact", []),
-        ],
+def _seen(
+    prepared: Path, judged: pl.DataFrame, trusted: pl.DataFrame, bias: PositionBias, config: Config
+) -> pl.DataFrame:
+    """Trials with the judge's grade, the human grade where there is one, and the query's split."""
+    human = read_table(prepared, "judgements").rename({"grade": "human"})
+    return (
+        trials(trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys)
+        .join(judged, on=KEYS)
+        .join(human, on=KEYS, how="left")
+        .join(read_table(prepared, "queries").select("query_id", "split"), on="query_id")
+        .sort("client_id", *KEYS)
     )
-    n = max(min(len(lenient), len(strict)), 20)
-    rng = np.random.default_rng(config.seed)
 
-    def draw(groups: list[list[dict[str, Any]]], count: int) -> list[list[dict[str, Any]]]:
-        return [groups[i] for i in sorted(rng.permutation(len(groups))[:count])]
 
-    chosen = draw(lenient, n) + draw(strict, n)
-    for kind in ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly"):
-        chosen += draw(by_kind.get(kind, []), 2 * n)
-    used, rows = Counter[str](), list[dict[str, Any]]()
-    for group in chosen:
-        if used[group[0]["query_id"]] + len(group) <= config.max_query_rows:
-            used[group[0]["query_id"]] += len(group)
-            rows += group
-    return sorted(rows, key=lambda r: (r["query_id"], r["item_id"], r["completion"]))
+def _position_note(bias: PositionBias) -> str:
+    if bias.known:
+        return f"{bias.pairs} clicked pairs were shown at two positions or more"
+    return (
+        "no clicked pair was shown at two positions: position cannot be told from relevance, "
+        "so nothing is corrected and a skipped item gives no sign"
+    )
+
+
+def _about(bias: PositionBias, taste: Taste, filtered: pl.DataFrame, signs: pl.DataFrame) -> dict[str, Any]:
+    """What ``behaviour.json`` says of the log."""
+    return {
+        "propensity": [round(float(x), 4) for x in bias.propensity[:20]],
+        "position": {"known": bias.known, "eta": bias.eta, "note": _position_note(bias)},
+        "click": dict(zip("ICSE", taste.click.round(4).tolist(), strict=True)),
+        "kept": dict(zip("ICSE", taste.outcome[:, 1].round(4).tolist(), strict=True)),
+        "filtered": dict(filtered.group_by("reason").len().sort("reason").iter_rows()),
+        "signs": {kind: signs.filter(pl.col("kind") == kind).height for kind in KINDS},
+    }
 
 
 def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path) -> dict[str, float]:
-    """Write ``feedback``, ``filtered`` (untrusted clients) and ``behaviour.json``; only train queries teach."""
+    """Write ``feedback``, ``held``, ``filtered`` (untrusted clients) and ``behaviour.json``.
+
+    Only train queries teach. ``held`` has the signs of dev queries, for the teacher's gate, read with what train
+    queries taught of shoppers. Simulated events are written as ``events``, so that every row's events are there.
+    """
     events = read_table(prepared, "events")
     simulated = events.is_empty()
-    events = _simulated(prepared, config) if simulated else events
-    splits = read_table(prepared, "queries").filter(pl.col("split") == "train").select("query_id")
-    filtered = untrusted(events)
+    if simulated:
+        events = write_table(_simulated(prepared, config), output, "events")
+    judged = pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
+    pairs = judged.join(read_table(prepared, "items").select("item_id", "brand"), on="item_id")
+    filtered = untrusted(events if config.trust else events.head(0), pairs)
     trusted = events.join(filtered, on="client_id", how="anti")
-    p = propensities(trusted)
-    keys = ["query_id", "item_id"]
-    judged = pl.concat([read_table(a, "answers").select(*keys, "grade") for a in answers])
-    table = (
-        _signs(trusted.join(splits, on="query_id"), p)
-        .join(judged, on=keys)
-        .join(read_table(evidence, "pairs"), on=keys)
-    )
-    by_kind: dict[str, list[list[dict[str, Any]]]] = {}
-    for row in table.sort(keys).iter_rows(named=True):
-        kind = _kind(row, config) if row["examined"] >= config.min_exposure else ""
-        if kind:
-            by_kind.setdefault(kind, []).append(_rows(row, kind))
-    rows = _balanced(by_kind, config)
+    bias = position_bias(trusted)
+    if not bias.known:
+        say(f"    feedback: {_position_note(bias)}")
+    seen = _seen(prepared, judged, trusted, bias, config)
+    train, dev = (seen.filter(pl.col("split") == split) for split in ("train", "dev"))
+    taste = learn_taste(train)
+    signs, held = (_signs(part, taste, config, bias.known) for part in (train, dev))
+    table = signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
+    rows = balanced(table, tilt=config.tilt, per_query=config.max_query_rows, seed=config.seed)
     write_table(rows, output, "feedback")
+    write_table(held.select(*KEYS, "kind", "wanted_exact", "weight", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
-    found = {kind: len(groups) for kind, groups in sorted(by_kind.items())}
-    write_json(
-        {"simulated": simulated, "propensity": [round(float(x), 4) for x in p[:20]], "signs": found},
-        output / "behaviour.json",
-    )
     good = sum(r["desirable"] for r in rows)
+    lengths = {"desirable": round(mean_length(rows, True), 1), "undesirable": round(mean_length(rows, False), 1)}
+    about = {**_about(bias, taste, filtered, signs), "mean_completion_characters": lengths}
+    write_json({"simulated": simulated, **about}, output / "behaviour.json")
     return {
         "rows": float(len(rows)),
         "desirable": float(good),
         "undesirable": float(len(rows) - good),
+        "held": float(held.height),
         "events": float(events.height),
         "filtered_clients": float(filtered.height),
         "simulated": float(simulated),

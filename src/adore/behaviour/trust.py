@@ -1,39 +1,107 @@
-"""Whose events to believe: bots and bursts are left out, each with its reason."""
+"""Whose events to believe: machines, bursts and self-purchase rings are left out, each with its reason."""
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-__all__ = ["untrusted"]
+from adore.types import Grade
+
+__all__ = ["sessions", "untrusted"]
+
+FAST, BURST = "acts faster than a person", "many sessions at once"
+RING = "one of a group that buys one brand whatever is asked"
+MIN_GAP_MS, MIN_GAPS = 500, 3
+BURST_SESSIONS, BURST_MS = 5, 120_000
+IDLE_MS = 30 * 60_000
+PUSH = 0.5
+"""P(a member of a ring buys an item of its brand that it is shown)."""
+MIN_RING, MIN_BUYS = 3, 2
+"""A ring is at least this many clients with at least this many purchases each."""
 
 
-def untrusted(
-    events: pl.DataFrame, *, min_gap_ms: int = 500, max_buy_share: float = 0.9, min_clicks: int = 5
-) -> pl.DataFrame:
+def sessions(events: pl.DataFrame) -> pl.DataFrame:
+    """The events, ordered, with a ``session`` number in each client: a new id or half an hour's pause begins one."""
+    ordered = events.sort("client_id", "session_id", "timestamp", "event_id")
+    pause = pl.col("timestamp").diff() > IDLE_MS
+    new = pause | (pl.col("session_id") != pl.col("session_id").shift())
+    return ordered.with_columns(session=new.fill_null(False).cum_sum().over("client_id"))
+
+
+def _fast(events: pl.DataFrame) -> pl.DataFrame:
+    """Clients whose clicks and carts follow each other as no person's do; impressions come by the page."""
+    acts = events.filter(pl.col("action_name").is_in(["click", "add_to_cart"]))
+    gaps = acts.select("client_id", gap=pl.col("timestamp").diff().over("client_id", "session")).drop_nulls()
+    found = gaps.group_by("client_id").agg(pl.col("gap").median(), n=pl.len())
+    return found.filter(pl.col("n") >= MIN_GAPS, pl.col("gap") < MIN_GAP_MS).select("client_id", reason=pl.lit(FAST))
+
+
+def _bursts(events: pl.DataFrame) -> pl.DataFrame:
+    """Clients that begin several sessions within two minutes."""
+    begun = events.group_by("client_id", "session").agg(pl.col("timestamp").min()).sort("client_id", "timestamp")
+    span = (pl.col("timestamp") - pl.col("timestamp").shift(BURST_SESSIONS - 1)).min()
+    found = begun.group_by("client_id").agg(span=span).filter(pl.col("span") <= BURST_MS)
+    return found.select("client_id", reason=pl.lit(BURST))
+
+
+def _shown(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
+    """One row a client and pair that a judge does not call exact: brand, what is usual there, and if it was bought."""
+    keys = ["query_id", "item_id"]
+    seen = events.group_by("client_id", "query_id", pl.col("object_id").alias("item_id")).agg(
+        bought=(pl.col("action_name") == "purchase").any(), position=pl.col("position").min()
+    )
+    if pairs is None:
+        seen = seen.with_columns(brand=pl.col("item_id"), grade=pl.lit(0))
+    else:
+        seen = seen.join(pairs.select(*keys, "brand", "grade"), on=keys).filter(pl.col("brand") != "")
+    usual = pl.col("grade") * 64 + pl.col("position").clip(1).log(2).floor().cast(pl.Int64)
+    return seen.filter(pl.col("grade") < int(Grade.EXACT)).with_columns(usual=usual)
+
+
+def _odds(shown: pl.DataFrame) -> pl.DataFrame:
+    """Log odds of member against shopper, one row a client and brand, by what it bought of what it was shown.
+
+    A shopper buys as usual at that grade and depth of *other* brands, which no ring of this brand can have
+    changed; a member buys with probability :data:`PUSH`.
+    """
+    n, bought = pl.len(), pl.col("bought").sum()
+    everyone = (bought + 0.5).over("usual") / (n + 50).over("usual")
+    others_n = n.over("usual") - n.over("usual", "brand")
+    others = bought.over("usual") - bought.over("usual", "brand")
+    rate = (others + 50 * everyone) / (others_n + 50)
+    odds = pl.when("bought").then((PUSH / rate).log()).otherwise(((1 - PUSH) / (1 - rate)).log())
+    return shown.with_columns(odds=odds).group_by("brand", "client_id").agg(pl.col("odds").sum(), buys=bought)
+
+
+def _rings(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
+    """Clients that a mixture of shoppers and members, one mixture a brand, calls members; few are no ring."""
+    one = _odds(_shown(events, pairs)).sort("brand", "client_id")
+    brand, odds = one["brand"].rank("dense").cast(pl.Int64).to_numpy() - 1, one["odds"].to_numpy()
+    share, chance = np.full(one["brand"].n_unique(), 0.02), np.zeros(len(odds))
+    for _ in range(30):
+        prior = np.log(share / (1 - share))[brand]
+        chance = 1 / (1 + np.exp(-np.clip(prior + odds, -50, 50)))
+        share = np.clip(np.bincount(brand, chance, len(share)) / np.bincount(brand, minlength=len(share)), 1e-4, 0.95)
+    found = one.with_columns(pl.Series("chance", chance)).filter(pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS)
+    members = found.filter(pl.len().over("brand") >= MIN_RING).select("client_id").unique()
+    return members.with_columns(reason=pl.lit(RING))
+
+
+def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.DataFrame:
     """Clients not to learn from.
+
+    Purchases of items that the judge calls exact are no sign of a ring: they are what shoppers do, a loyal
+    buyer of one brand too, and they teach nothing false. One client alone is never a ring.
 
     Args:
         events: the ``events`` table.
-        min_gap_ms: a client whose median time between events within a session is shorter is a machine.
-        max_buy_share: a client that buys more than this share of its clicks is no shopper.
-        min_clicks: clicks needed before the share counts.
+        pairs: ``query_id, item_id, brand, grade`` (the judge's); without it an item is its own brand.
 
     Returns:
         ``client_id, reason, events``, one row a client.
     """
-    ordered = events.sort("client_id", "session_id", "timestamp", "event_id")
-    gaps = (
-        ordered.with_columns(gap=pl.col("timestamp").diff().over("client_id", "session_id"))
-        .group_by("client_id")
-        .agg(gap=pl.col("gap").median(), events=pl.len())
-    )
-    action = pl.col("action_name")
-    shares = events.group_by("client_id").agg(clicks=(action == "click").sum(), buys=(action == "purchase").sum())
-    reason = (
-        pl.when(pl.col("gap") < min_gap_ms)
-        .then(pl.lit("burst: events faster than a person"))
-        .when((pl.col("clicks") >= min_clicks) & (pl.col("buys") > max_buy_share * pl.col("clicks")))
-        .then(pl.lit("buys nearly everything it clicks"))
-    )
-    found = gaps.join(shares, on="client_id").with_columns(reason=reason).filter(pl.col("reason").is_not_null())
-    return found.select("client_id", "reason", pl.col("events").cast(pl.Int64)).sort("client_id")
+    events = sessions(events)
+    found = pl.concat([_fast(events), _bursts(events)]).unique("client_id", keep="first", maintain_order=True)
+    found = pl.concat([found, _rings(events.join(found, on="client_id", how="anti"), pairs)])
+    counts = events.group_by("client_id").agg(events=pl.len().cast(pl.Int64))
+    return found.join(counts, on="client_id").sort("client_id")

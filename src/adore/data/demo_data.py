@@ -15,7 +15,7 @@ from pydantic import Field
 from adore.config import StageConfig
 from adore.data.demo_shop import Intent, Spec, make_intents, make_specs, true_grade
 from adore.data.demo_text import item_row, query_text
-from adore.data.shoppers import Shoppers
+from adore.data.shoppers import Shoppers, shuffled
 from adore.types import Grade
 
 __all__ = ["Config", "run"]
@@ -31,8 +31,8 @@ class Config(StageConfig):
     candidates: int = Field(24, ge=4)
     label_noise: float = Field(0.05, ge=0, le=1)
     """Share of human labels that are one grade off."""
-    users: int = Field(300, ge=0)
-    visits: int = Field(6, ge=0)
+    users: int = Field(600, ge=0)
+    visits: int = Field(8, ge=0)
     bots: float = Field(0.03, ge=0, le=1)
 
 
@@ -78,9 +78,7 @@ def _events(config: Config, lists: dict[str, dict[str, int]], queries: dict[str,
     for user in range(config.users):
         for visit in range(config.visits):
             query = rng.choice(names)
-            noise = {i: rng.gauss(0, 1.5) for i in lists[query]}
-            ranking = sorted(lists[query], key=lambda i, q=query, n=noise: -(lists[q][i] + n[i]))  # type: ignore[misc]
-            for row in shoppers.visit(user, query, ranking, lists[query], visit=visit):
+            for row in shoppers.visit(user, query, shuffled(lists[query], rng), lists[query], visit=visit):
                 rows[row["event_id"]] = row
     return [_ubi(r, queries) for r in sorted(rows.values(), key=lambda r: (r["timestamp"], r["event_id"]))]
 

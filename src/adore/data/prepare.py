@@ -15,18 +15,27 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adore.artifacts import local_copy, write_json, write_table
-from adore.config import StageConfig
+from adore.artifacts import write_json, write_table
+from adore.config import StageConfig, configure
 from adore.data.report import describe
-from adore.data.tables import BadRow, Rows, find_file, read_rows, read_strictly, to_grade
+from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
-from adore.progress import say
 
 __all__ = ["Config", "DatasetInfo", "normalised", "read_items", "run", "split_of"]
 
 ITEM_FIELDS = ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes")
 SPLITS = ("train", "dev", "test")
 ACTIONS = ("impression", "click", "add_to_cart", "purchase", "return")
+IGNORE = "ignore"
+ALIASES = {
+    **dict.fromkeys(("item_click", "product_click", "result_click", "view_item", "item_view"), "click"),
+    **dict.fromkeys(("addtocart", "add_item_to_cart", "add_to_basket"), "add_to_cart"),
+    **dict.fromkeys(("buy", "product_purchase"), "purchase"),
+    **dict.fromkeys(("refund", "returned"), "return"),
+    **dict.fromkeys(("on_search", "search", "product_hover", "item_hover", "product_sort", "login", "logout"), IGNORE),
+    **dict.fromkeys(("new_user_entry", "type_filter", "brand_filter", "remove_from_cart", "page_exit"), IGNORE),
+}
+"""Other common UBI action names; ``ignore``: says nothing of a pair and is left out."""
 
 
 class Config(StageConfig):
@@ -52,6 +61,8 @@ class DatasetInfo(BaseModel):
     attributes: list[str] = []
     """Item columns that are attributes; empty: every unknown column."""
     language: str = "en"
+    actions: dict[str, str] = {}
+    """The shop's action name to one of ours, or ``ignore``; over :data:`ALIASES`."""
     simulated: bool = False
     """True if the shop itself is simulated (the demo)."""
 
@@ -87,6 +98,8 @@ def _info(data: Path) -> DatasetInfo:
         raise ConfigError(f"dataset.yaml == {str(path)!r}, must be a mapping with known keys; {error}") from error
     bad = {k: v for k, v in info.labels.items() if v not in range(4)}
     check(not bad, "dataset.yaml labels", bad, must="grades 0-3", fix="map every label to 0, 1, 2 or 3")
+    wrong = {k: v for k, v in info.actions.items() if v not in (*ACTIONS, IGNORE)}
+    check(not wrong, "dataset.yaml actions", wrong, must=f"one of {ACTIONS} or ignore", fix="map them")
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 
@@ -166,6 +179,21 @@ def _items(rows: Rows, info: DatasetInfo, config: Config) -> list[dict[str, Any]
         if fault:
             rows.bad.append(BadRow("items", line, fault, str(row)[:500]))
     return sorted(seen.values(), key=lambda r: str(r["item_id"]))
+
+
+def read_items(path: Path) -> list[dict[str, Any]]:
+    """The good rows of one items file, as rows of the ``items`` table.
+
+    Raises:
+        DataError: the file has no usable row.
+    """
+    rows, config = read_rows(path, "items"), configure(Config, {}, "prepare")
+    items = _items(rows, _info(path.parent), config)
+    quarantine = _Quarantine(config.max_bad_share)
+    quarantine.rows += rows.bad
+    quarantine.close("items", len(rows.good) + len(rows.bad))
+    check(bool(items), f"rows of {path}", 0, must="1 or more", fix="fill it", error=DataError)
+    return items
 
 
 def normalised(query: str) -> str:
@@ -263,6 +291,16 @@ def _event(line: int, row: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
+def _our_actions(rows: Rows, info: DatasetInfo) -> int:
+    """Put our action names on the events and leave out those to ignore; returns how many that were."""
+    ours = ALIASES | info.actions
+    total = len(rows.good)
+    rows.good = [(line, row) for line, row in rows.good if ours.get(str(row.get("action_name"))) != IGNORE]
+    for _, row in rows.good:
+        row["action_name"] = ours.get(str(row.get("action_name")), row.get("action_name"))
+    return total - len(rows.good)
+
+
 def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]]:
     kept: dict[str, dict[str, Any]] = {}
     for line, row in rows.good:
@@ -282,20 +320,6 @@ def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]
         else:
             kept[event["event_id"]] = event
     return sorted(kept.values(), key=lambda e: (e["timestamp"], e["event_id"]))
-
-
-def read_items(place: str) -> pl.DataFrame:
-    """Read one items file as :func:`run` does, so that scores of files and of a run agree; bad rows are told.
-
-    Raises:
-        MissingError: no such file.
-        DataError: unreadable or empty.
-    """
-    rows = read_strictly(place)
-    items = _items(rows, _info(local_copy(place).parent), Config())
-    for bad in rows.bad[:1]:
-        say(f"{place}: {len(rows.bad)} rows left out; the first: line {bad.line}, {bad.reason}")
-    return pl.DataFrame(items, schema_overrides={"bullet_points": pl.List(pl.String)}, infer_schema_length=None)
 
 
 def _read(data: Path, table: str, *, needed: bool) -> Rows:
@@ -320,6 +344,7 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     quarantine = _Quarantine(config.max_bad_share)
     tables: dict[str, list[dict[str, Any]]] = {}
     known: tuple[set[str], set[str]] = (set(), set())
+    ignored = 0
     for table in ("items", "queries", "judgements", "truth", "events"):
         needed = table in ("items", "queries")
         rows = _read(data, table, needed=needed)
@@ -331,6 +356,7 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
             tables[table] = _queries(rows, config)
             known[0].update(r["query_id"] for r in tables[table])
         elif table == "events":
+            ignored = _our_actions(rows, info)
             tables[table] = _events(rows, known)
         else:
             tables[table] = _graded(rows, table, info, known)
@@ -344,5 +370,6 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     write_table([b.record() for b in quarantine.rows], output, "quarantine")
     write_json(info.model_dump(), output / "dataset.json")
     report = describe(frames, [b.record() for b in quarantine.rows])
-    write_json(report, output / "data_report.json")
-    return {name: float(frame.height) for name, frame in frames.items()} | {"quarantined": float(len(quarantine.rows))}
+    write_json({**report, "ignored_events": ignored}, output / "data_report.json")
+    counts = {name: float(frame.height) for name, frame in frames.items()}
+    return {**counts, "quarantined": float(len(quarantine.rows)), "ignored_events": float(ignored)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Shoppers"]
+__all__ = ["Attack", "Shoppers", "shuffled"]
 
 CLICK = (0.04, 0.10, 0.35, 0.75)
 """P(click | examined, grade 0..3)."""
@@ -21,6 +22,12 @@ def _uniform(*parts: object) -> float:
     """A number in [0, 1) that depends on its arguments alone, so that no order of calls matters."""
     digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
+
+
+def shuffled(grades: Mapping[str, int], rng: random.Random, noise: float = 1.5) -> list[str]:
+    """A shop's old ranking: the truth under normal noise, drawn anew at every call."""
+    order = {item: grade + rng.gauss(0, noise) for item, grade in grades.items()}
+    return sorted(order, key=lambda item: -order[item])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +74,19 @@ class Shoppers:
             visit: number of this visit; another number, another visit.
         """
         rows: list[dict[str, Any]] = []
-        begun = self._time(user, visit)
+        begun, client = self._time(user, visit), self.client(user)
+        pause = 50 if self.is_bot(user) else 4_000
         for position, item in enumerate(ranking, 1):
             actions = self._actions(user, (query_id, item, visit), position, grades.get(item, 0))
             for action in ("impression", *actions):
                 rows.append(
                     {
-                        "event_id": f"{self.client(user)}-{visit}-{query_id}-{item}-{action}",
+                        "event_id": f"{client}-{visit}-{query_id}-{item}-{action}",
                         "query_id": query_id,
-                        "session_id": f"{self.client(user)}-{visit}",
-                        "client_id": self.client(user),
+                        "session_id": f"{client}-{visit}",
+                        "client_id": client,
                         "action_name": action,
-                        "timestamp": begun + (50 if self.is_bot(user) else 4_000) * len(rows),
+                        "timestamp": begun + pause * len(rows),
                         "object_id": item,
                         "position": position,
                     }
@@ -106,3 +114,62 @@ class Shoppers:
             return ["click", "add_to_cart"] if chance("cart") < buy else ["click"]
         kept = ["click", "add_to_cart", "purchase"]
         return [*kept, "return"] if chance("return") < RETURN[grade] else kept
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """Accounts that push some items: one simulated attack on what a shop learns from its log.
+
+    ``fast``: few accounts, 50 visits each, seconds apart, click and buy what they push within milliseconds.
+    ``patient``: human pauses over 14 days; each browses like a shopper of ``shoppers`` and buys what it pushes.
+    ``ring``: accounts of 3 visits that come by a link, are shown what they push and nothing else, and buy it.
+    """
+
+    kind: str
+    pushed: frozenset[str]
+    shoppers: Shoppers
+
+    def client(self, account: int) -> str:
+        """The client id in the log."""
+        digest = hashlib.blake2b(f"{self.shoppers.seed}|{self.kind}|{account}".encode(), digest_size=5)
+        return f"u{digest.hexdigest()}"
+
+    def visit(
+        self, account: int, query_id: str, ranking: Sequence[str], grades: Mapping[str, int], *, visit: int = 0
+    ) -> list[dict[str, Any]]:
+        """What one account does with one ranked list; arguments as of :meth:`Shoppers.visit`."""
+        shopper = self.shoppers.users + account  # a taste of its own, and no bot of the population
+        shown = [i for i in ranking if i in self.pushed] if self.kind == "ring" else ranking
+        rows = self.shoppers.visit(shopper, query_id, shown, grades, visit=visit)
+        begun = 1_790_000_000_000 + account * 3_600_000 + visit * 3_000 if self.kind == "fast" else rows[0]["timestamp"]
+        client, done = self.client(account), list[dict[str, Any]]()
+        for row in rows:
+            pushed, first = row["object_id"] in self.pushed, row["action_name"] == "impression"
+            actions = ["impression", "click", "add_to_cart", "purchase"] if pushed and first else [row["action_name"]]
+            for action in actions if first or (self.kind == "patient" and not pushed) else []:
+                own = {
+                    "event_id": f"{client}-{visit}-{query_id}-{row['object_id']}-{action}",
+                    "session_id": f"{client}-{visit}",
+                    "client_id": client,
+                    "action_name": action,
+                    "timestamp": begun + (50 if self.kind == "fast" else 4_000) * len(done),
+                }
+                done.append({**row, **own})
+        return done
+
+    def log(self, lists: Mapping[str, Mapping[str, int]], count: int) -> list[dict[str, Any]]:
+        """At least ``count`` events over the queries whose list holds a pushed item, or none if no list does.
+
+        Args:
+            lists: true grade by item id, by query id.
+        """
+        visits = {"fast": 50, "patient": 6, "ring": 3}[self.kind]
+        rng, rows, n = random.Random(self.shoppers.seed), list[dict[str, Any]](), 0
+        names = sorted(q for q, grades in lists.items() if self.pushed & set(grades))
+        while names and len(rows) < count:
+            query = rng.choice(names)
+            grades = lists[query]
+            ranking = shuffled(grades, rng)
+            rows += self.visit(n // visits, query, ranking, grades, visit=n % visits)
+            n += 1
+        return rows

@@ -25,7 +25,6 @@ __all__ = [
     "read_file",
     "read_judgements",
     "read_rows",
-    "read_strictly",
     "to_grade",
     "write_file",
 ]
@@ -123,6 +122,7 @@ def read_rows(path: Path, table: str) -> Rows:
     Raises:
         DataError: the file as a whole cannot be read.
     """
+    check(path.name.endswith(SUFFIXES), "file", str(path), must=f"one of {SUFFIXES}", fix="convert it", error=DataError)
     rows = Rows()
     try:
         if path.suffix == ".parquet":
@@ -150,8 +150,8 @@ def to_grade(label: object, labels: dict[str, int]) -> int | None:
     return int(text) if text in {"0", "1", "2", "3"} else None
 
 
-def read_strictly(place: str) -> Rows:
-    """Read one file of at least one row, where any bad line is an error.
+def read_file(place: str) -> pl.DataFrame:
+    """Read one table file strictly: any bad line is an error.
 
     Raises:
         MissingError: no such file.
@@ -160,20 +160,13 @@ def read_strictly(place: str) -> Rows:
     path = local_copy(place)
     if not path.is_file():
         raise MissingError(f"file == {place!r}, must be a file ({', '.join(SUFFIXES)}); check the path")
-    check(path.name.endswith(SUFFIXES), "file", place, must=f"one of {SUFFIXES}", fix="convert it", error=DataError)
     rows = read_rows(path, path.name.split(".")[0])
     if rows.bad:
         bad = rows.bad[0]
         raise DataError(f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file")
     check(bool(rows.good), f"rows of {place}", 0, must="at least 1", fix="give a file with rows", error=DataError)
-    return rows
-
-
-def read_file(place: str) -> pl.DataFrame:
-    """Read one table file by :func:`read_strictly`."""
-    rows = read_strictly(place)
-    if place.endswith(".parquet"):
-        return pl.read_parquet(local_copy(place))
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path)
     return pl.DataFrame([row for _, row in rows.good], infer_schema_length=None, strict=False)
 
 

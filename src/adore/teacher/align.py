@@ -12,6 +12,7 @@ import polars as pl
 from adore.artifacts import read_table, write_json
 from adore.config import StageConfig
 from adore.errors import check
+from adore.prompts import trace
 from adore.teacher.gate import decide, rates
 from adore.types import Evidence, Grade
 
@@ -70,21 +71,21 @@ def _kto_set(feedback: Path, config: Config) -> list[dict[str, Any]]:
 
 
 def _judged_by(folder: Path, table: pl.DataFrame, threads: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    from adore.teacher.tiny import TinyJudge
+    from adore.teacher.tiny import TinyGrader
 
-    judge = TinyJudge(folder, threads=threads)
+    grader = TinyGrader(folder, threads=threads)
     many = [Evidence.many_from_json(e) for e in table["evidence"]]
-    return np.array([int(np.argmax(p)) for p in judge.judge(many)], dtype=np.int64)
+    return np.array([int(np.argmax(p)) for p in grader.grade(many)], dtype=np.int64)
 
 
 def _train(table: pl.DataFrame, feedback: Path, config: Config, output: Path) -> dict[str, list[dict[str, float]]]:
     import torch
 
-    from adore.teacher.tiny import new_model, new_tokenizer
+    from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import kto, sft
 
     torch.set_num_threads(config.threads)
-    tokenizer = new_tokenizer()
+    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
     model = new_model(tokenizer, layers=config.layers, width=config.width, seed=config.seed)
     common = {"seed": config.seed, "batch": config.batch}
     curves = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from pydantic import BaseModel, ConfigDict
 
-from adore.rulebook import Verdict
+from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, Grade
 
@@ -20,6 +21,7 @@ class AskedAttribute(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     attribute: str
+    criticality: str
     asked: str
     asked_quote: str
     found: str
@@ -41,18 +43,19 @@ class RationaleSchema(BaseModel):
     confidence: float
 
 
-def rationale(evidence: Sequence[Evidence], verdict: Verdict, grade: Grade, confidence: float) -> RationaleSchema:
+def rationale(evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, confidence: float) -> RationaleSchema:
     """Write down why.
 
     Args:
-        verdict: what the rule book says.
+        rulebook: says how critical each attribute is, and its own verdict.
         grade: the judge's own grade; where it differs from the verdict, the text says so.
     """
+    verdict, critical = rulebook.apply(evidence), {r.attribute: r.criticality for r in rulebook.rules}
     learned = "" if grade == verdict.grade else f"learned grade {grade.letter}, the rules say {verdict.grade.letter}: "
     against = [e.attribute for e in evidence if e.state == "conflict"]
     return RationaleSchema(
         intent="; ".join(f"{e.attribute}={e.asked}" for e in evidence) or "nothing readable",
-        attributes=[AskedAttribute(**{f: getattr(e, f) for f in AskedAttribute.model_fields}) for e in evidence],
+        attributes=[AskedAttribute(criticality=critical.get(e.attribute, "optional"), **asdict(e)) for e in evidence],
         verdict=learned + verdict.reason,
         rule_ids=list(verdict.rule_ids),
         grade=grade.letter,

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.types import ATTRIBUTES, Evidence, Grade
 
-__all__ = ["TinyJudge", "new_model", "new_tokenizer", "sft_row"]
+__all__ = ["TinyGrader", "new_model", "new_tokenizer", "product_words", "sft_row"]
 
-_PIECES = r"\s|[A-Za-z_]+|\d|[^\sA-Za-z_\d]"
+_PIECES = r"\s|[^\W\d]+|\d|[^\w\s]"
 _WHERE = ("title", "category", "bullet_points", "brand", "attributes", "description", "accessory")
 _STATES = ("match", "conflict", "unknown")
 
 
-def new_tokenizer() -> Any:
-    """A closed word vocabulary of the trace language; decoding gives the text back exactly."""
+def product_words(texts: Iterable[str], *, least: int = 4, most: int = 2000) -> list[str]:
+    """Words that at least ``least`` traces use besides the trace language's own, the commonest ``most``, sorted."""
+    found = Counter(word for text in texts for word in set(re.findall(_PIECES, text)))
+    return sorted(w for w, n in found.most_common(most) if n >= least)
+
+
+def new_tokenizer(products: Sequence[str] = ()) -> Any:
+    """The vocabulary of the trace language; decoding gives a text back exactly.
+
+    Args:
+        products: product words (of what is asked and found) to know besides; others read as unknown.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     words = ["<unk>", "<pad>", "<eos>", " ", "\n", *'{}[]":,', *"0123456789", *"ICSE"]
     words += ["pair", "answer", "grade", "against", *ATTRIBUTES, *_STATES, *_WHERE]
+    words += ["asked", "found", "nothing", *products]
     vocabulary = {w: i for i, w in enumerate(dict.fromkeys(words))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), "isolated")
@@ -58,7 +71,7 @@ def new_model(tokenizer: Any, *, layers: int, width: int, seed: int) -> Any:
     )
 
 
-class TinyJudge:
+class TinyGrader:
     """P(grade) from the grade token after the answer's fixed beginning: one forward pass a distinct trace."""
 
     def __init__(self, folder: Path, *, threads: int = 2, batch: int = 256) -> None:
@@ -74,8 +87,8 @@ class TinyJudge:
         self.name = f"tiny-llama@{hashlib.sha256(weights).hexdigest()[:12]}"
         self._grades = [self._tokenizer.convert_tokens_to_ids(g.letter) for g in Grade]
 
-    def judge(self, many: Sequence[tuple[Evidence, ...]]) -> list[tuple[float, float, float, float]]:
-        """See :class:`adore.teacher.judge.Judge`."""
+    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[tuple[float, float, float, float]]:
+        """See :class:`adore.teacher.judge.Grader`."""
         prompts = [trace(evidence) + ANSWER_PREFIX for evidence in many]
         distinct = sorted(set(prompts), key=lambda p: (len(p), p))
         known: dict[str, tuple[float, float, float, float]] = {}

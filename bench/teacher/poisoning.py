@@ -1,0 +1,227 @@
+"""Simulated attacks that push one brand: how far its grades move, with and without the trust filter."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from adore import stages
+from adore.artifacts import read_table, write_table
+from adore.behaviour import feedback
+from adore.config import configure, load_profile
+from adore.data import demo_data
+from adore.data.shoppers import Attack, Shoppers
+from adore.progress import say
+from adore.types import Evidence, Grade
+
+KINDS = ("fast", "patient", "ring")
+SHARES = (0.05, 0.1, 0.2)
+PROFILE = "laptop"
+
+
+@dataclass
+class Bench:
+    """The demo shop, its SFT teacher, and the teachers made so far by their feedback."""
+
+    run: Path
+    seed: int
+    brand: str = ""
+    known: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def pairs(self) -> pl.DataFrame:
+        """Every pair with evidence, and the item's brand."""
+        brands = read_table(self.run / "prepare", "items").select("item_id", "brand")
+        return read_table(self.run / "evidence", "pairs").join(brands, on="item_id").sort("query_id", "item_id")
+
+    @property
+    def answers(self) -> list[Path]:
+        """The judge's shards."""
+        return sorted((self.run / "judge").glob("*"))
+
+
+def shop(bench: Bench) -> None:
+    """Run the loop's first steps; the pushed brand is the one with most pairs."""
+    for name in ("demo-data", "prepare", "evidence", "judge"):
+        inputs = stages.inputs_of(name, str(bench.run), data="demo", profile=PROFILE)
+        shards = stages.shards(PROFILE)
+        for shard in range(shards) if stages.STEPS[name].sharded else (None,):
+            place, part = str(bench.run / name), {}
+            if shard is not None:
+                place, part = f"{place}/{shard}", {"shard": shard, "shards": shards}
+            stages.call(name, inputs, place, profile=PROFILE, seed=bench.seed, **part)
+    named = bench.pairs.filter(pl.col("brand") != "")["brand"].value_counts().sort("count", "brand", descending=True)
+    bench.brand = str(named["brand"][0])
+
+
+# --- the teacher, and all that this part knows of it ---
+
+
+def settings(seed: int) -> Any:
+    """The align stage's own settings."""
+    from adore.teacher.align import Config
+
+    return configure(Config, {**load_profile(PROFILE).get("align", {}), "seed": seed}, "align")
+
+
+def train_sft(bench: Bench, folder: Path) -> None:
+    """One SFT teacher on human-graded train pairs, rarer grades drawn more often."""
+    from adore.teacher.tiny import new_model, new_tokenizer, sft_row
+    from adore.teacher.training import sft
+
+    config = settings(bench.seed)
+    prepared = bench.run / "prepare"
+    train = read_table(prepared, "queries").filter(pl.col("split") == "train").select("query_id")
+    judged = bench.pairs.join(read_table(prepared, "judgements"), on=["query_id", "item_id"])
+    table = judged.join(train, on="query_id").sort("query_id", "item_id")
+    weight = 1 / np.sqrt(table.select(pl.len().over("grade")).to_series().to_numpy())
+    chosen = np.random.default_rng(bench.seed).choice(table.height, config.sft_rows, p=weight / weight.sum())
+    rows = [sft_row(Evidence.many_from_json(e), Grade(g)) for e, g in table.select("evidence", "grade")[chosen].rows()]
+    tokenizer = new_tokenizer()
+    model = new_model(tokenizer, layers=config.layers, width=config.width, seed=bench.seed)
+    common = {"seed": bench.seed, "batch": config.batch}
+    sft(model, tokenizer, rows, folder, epochs=config.sft_epochs, rate=config.sft_rate, **common)
+
+
+def train_kto(bench: Bench, rows: Sequence[dict[str, Any]], start: Path, folder: Path) -> None:
+    """KTO from the SFT teacher on feedback rows, as the align stage draws them."""
+    from adore.teacher.training import kto
+
+    config = settings(bench.seed)
+    order = np.random.default_rng(bench.seed).permutation(len(rows))[: config.kto_rows]
+    common = {"seed": bench.seed, "batch": config.batch, "beta": config.beta}
+    kto(start, [rows[i] for i in order], folder, epochs=config.kto_epochs, rate=config.kto_rate, **common)
+
+
+def graded(bench: Bench, model: Path) -> tuple[float, float]:
+    """Of the brand's pairs: mean P(exact), and mean expected grade; both in points of 100."""
+    from adore.teacher.tiny import TinyGrader
+
+    mine = bench.pairs.filter(pl.col("brand") == bench.brand)
+    p = np.array(TinyGrader(model).grade([Evidence.many_from_json(e) for e in mine["evidence"]]))
+    return 100 * float(p[:, Grade.EXACT].mean()), 100 * float((p @ np.arange(4)).mean()) / 3
+
+
+# --- attacks ---
+
+
+def attack_of(bench: Bench, kind: str, share: float) -> tuple[pl.DataFrame, set[str]]:
+    """The honest log with one attack in it, and the attackers."""
+    honest = read_table(bench.run / "prepare", "events")
+    truth = read_table(bench.run / "prepare", "truth").sort("query_id", "item_id")
+    lists: dict[str, dict[str, int]] = {}
+    for q, i, g in truth.select("query_id", "item_id", "grade").iter_rows():
+        lists.setdefault(q, {})[i] = g
+    items = read_table(bench.run / "prepare", "items").filter(pl.col("brand") == bench.brand)
+    shoppers = Shoppers(seed=bench.seed, users=demo_data.Config().users)
+    rows = Attack(kind, frozenset(items["item_id"]), shoppers).log(lists, int(share / (1 - share) * honest.height))
+    attack = pl.DataFrame(rows).select(honest.columns)
+    return pl.concat([honest, attack]).sort("timestamp", "event_id"), set(attack["client_id"])
+
+
+def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]:
+    """Feedback of a log, and the grades of the teacher that learned from it."""
+    with tempfile.TemporaryDirectory() as home:
+        prepared, out = Path(home) / "prepared", Path(home) / "out"
+        prepared.mkdir(), out.mkdir()
+        for file in (bench.run / "prepare").glob("*.parquet"):
+            (prepared / file.name).symlink_to(file)
+        (prepared / "events.parquet").unlink()
+        write_table(events, prepared, "events")
+        section = {**load_profile(PROFILE).get("feedback", {}), "seed": bench.seed, "trust": trust}
+        config = configure(feedback.Config, section, "feedback")
+        feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
+        table = read_table(out, "feedback")
+        names = {"desirable": "label"}
+        rows = table.select("prompt", "completion", "desirable").rename(names).to_dicts()
+        key = json.dumps(rows)
+        if key not in bench.known:
+            train_kto(bench, rows, bench.run / "sft", Path(home) / "model")
+            bench.known[key] = graded(bench, Path(home) / "model")
+        filtered = set(read_table(out, "filtered")["client_id"])
+    items = bench.pairs.filter(pl.col("brand") == bench.brand).select("item_id").unique()
+    lenient = table.filter(pl.col("kind") == "bought, judged strictly").unique(["query_id", "item_id"])
+    p, grade = bench.known[key]
+    return {"p_exact": p, "grade": grade, "filtered": filtered, "lenient": lenient.join(items, on="item_id").height}
+
+
+def measure(seed: int) -> dict[str, Any]:
+    """Every attack and share, with and without the filter, against the clean teacher.
+
+    ``noise`` is the movement when a random 3 % of clients leave the clean log: what chance alone does.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        bench = Bench(Path(home), seed)
+        shop(bench)
+        train_sft(bench, bench.run / "sft")
+        events = read_table(bench.run / "prepare", "events")
+        clean = taught(bench, events, trust=True)
+        clients = events["client_id"].unique().sort()
+        less = clients.sample(fraction=0.03, seed=seed)
+        noise = taught(bench, events.filter(~pl.col("client_id").is_in(less.implode())), trust=True)
+        sft = graded(bench, bench.run / "sft")
+        rows = []
+        for kind in KINDS:
+            for share in SHARES:
+                log, bad = attack_of(bench, kind, share)
+                for trust in (False, True):
+                    one = taught(bench, log, trust=trust)
+                    rows.append(
+                        {
+                            "attack": kind,
+                            "share": share,
+                            "filter": trust,
+                            "p_exact": one["p_exact"] - clean["p_exact"],
+                            "grade": one["grade"] - clean["grade"],
+                            "lenient": one["lenient"],
+                            "attackers": len(bad),
+                            "found": len(one["filtered"] & bad),
+                            "honest_lost": len(one["filtered"] - bad - clean["filtered"]),
+                        }
+                    )
+                    say(f"poisoning: {rows[-1]}")
+        pairs = bench.pairs.filter(pl.col("brand") == bench.brand).height
+        return {
+            "seed": seed,
+            "simulated": True,
+            "brand": bench.brand,
+            "pairs": pairs,
+            "honest_clients": len(clients) - len(clean["filtered"]),
+            "clean": {"p_exact": clean["p_exact"], "grade": clean["grade"], "lenient": clean["lenient"]},
+            "sft": {"p_exact": sft[0], "grade": sft[1]},
+            "noise": {k: noise[k] - clean[k] for k in ("p_exact", "grade")},
+            "attacks": rows,
+        }
+
+
+def render(result: dict[str, Any]) -> str:
+    """The section of the benchmarks page."""
+    clean, noise = result["clean"], result["noise"]
+    lines = [
+        "### Poisoning (simulated attacks on the demo shop)",
+        "",
+        f"Accounts that make 5, 10 or 20 % of all events push brand {result['brand']} ({result['pairs']} pairs). A "
+        "teacher learns by KTO from the poisoned log, from the same SFT teacher each time. Movement is the change of "
+        "the mean P(exact), and of the mean expected grade on a scale of 0 to 100, over the brand's pairs against "
+        f"the teacher of the clean log (P(exact) {clean['p_exact']:.1f} %, grade {clean['grade']:.1f}); leaving out a "
+        f"random 3 % of honest clients moves them {noise['p_exact']:+.2f} and {noise['grade']:+.2f}.",
+        "",
+        "| attack | share of events | filter | P(exact), points | grade, points | attackers found "
+        "| honest clients lost | the brand's lenient corrections |",
+        "|---|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    for r in result["attacks"]:
+        found = f"{r['found']} of {r['attackers']}" if r["filter"] else ""
+        lost = f"{r['honest_lost']} of {result['honest_clients']}" if r["filter"] else ""
+        lines.append(
+            f"| {r['attack']} | {r['share']:.0%} | {'on' if r['filter'] else 'off'} | {r['p_exact']:+.2f} "
+            f"| {r['grade']:+.2f} | {found} | {lost} | {r['lenient']} |"
+        )
+    return "\n".join([*lines, "", f"On the clean log the brand has {clean['lenient']} lenient corrections."])

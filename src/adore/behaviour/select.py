@@ -1,0 +1,83 @@
+"""From signs to KTO rows: both directions in balance, completions of matched length, caps per query."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from adore.prompts import answer, trace
+from adore.types import Evidence, Grade
+
+__all__ = ["KINDS", "balanced", "mean_length"]
+
+LENIENT, STRICT = "bought, judged strictly", ("returned, judged exact", "skipped, judged exact")
+RIGHT = ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly")
+KINDS = (LENIENT, *STRICT, *RIGHT)
+"""Signs: the judge was too strict, too lenient, or right."""
+Group = list[dict[str, Any]]
+"""The KTO rows of one sign."""
+
+
+def _wanted(sign: dict[str, Any]) -> list[tuple[Grade, bool]]:
+    """The answers that a sign speaks for (True) and against (False)."""
+    grade = Grade(sign["grade"])
+    if sign["kind"] in RIGHT:
+        return [(grade, True)]
+    if sign["kind"] == LENIENT:
+        return [(grade, False), (Grade.EXACT, True)]
+    return [(Grade.EXACT, False), (Grade(int(np.argmax(sign["belief"][: Grade.EXACT]))), True)]
+
+
+def _rows(sign: dict[str, Any]) -> Group:
+    evidence = Evidence.many_from_json(sign["evidence"])
+    same = {k: sign[k] for k in ("query_id", "item_id", "kind", "weight", "event_ids")}
+    return [
+        {**same, "prompt": trace(evidence), "completion": answer(grade, evidence), "desirable": good}
+        for grade, good in _wanted(sign)
+    ]
+
+
+def mean_length(rows: Group, good: bool) -> float:
+    """Mean characters of the desirable (or the undesirable) completions; 0 where there is none."""
+    lengths = [len(r["completion"]) for r in rows if r["desirable"] == good]
+    return sum(lengths) / max(1, len(lengths))
+
+
+def _confirmations(corrections: Group, strict: list[Group], exact: list[Group]) -> Group:
+    """Right answers, one after the other from the side that keeps desirable as long as undesirable completions.
+
+    Ends when that side has no more: a desirable answer that is always the longer would teach length, not grades.
+    """
+    target = mean_length(corrections, False)
+    done = [len(r["completion"]) for r in corrections if r["desirable"]]
+    total, n, chosen = float(sum(done)), len(done), Group()
+    while pool := strict if total <= target * n else exact:
+        chosen += pool.pop()
+        total, n = total + len(chosen[-1]["completion"]), n + 1
+    return chosen
+
+
+def balanced(signs: list[dict[str, Any]], *, tilt: float, per_query: int, seed: int) -> Group:
+    """The KTO rows of a set of signs.
+
+    Args:
+        signs: ``query_id, item_id, kind, grade, belief, weight, event_ids, evidence``.
+        tilt: most corrections of one direction for one of the other; confirmations are at most twice as many.
+        per_query: most rows of one query.
+    """
+    groups: dict[str, list[Group]] = {kind: [] for kind in KINDS}
+    used = Counter[str]()
+    for i in np.random.default_rng(seed).permutation(len(signs)):
+        group = _rows(signs[i])
+        query = group[0]["query_id"]
+        if used[query] + len(group) <= per_query:
+            used[query] += len(group)
+            groups[group[0]["kind"]].append(group)
+    lenient, strict = groups[LENIENT], [g for kind in STRICT for g in groups[kind]]
+    most = max(20, int(tilt * min(len(lenient), len(strict))))
+    corrections = [r for g in lenient[:most] + strict[:most] for r in g]
+    proven = [g for kind in RIGHT[1:] for g in groups[kind]]
+    rows = corrections + _confirmations(corrections, proven[: 2 * most], groups[RIGHT[0]][: 2 * most])
+    return sorted(rows, key=lambda r: (r["query_id"], r["item_id"], r["completion"]))

@@ -1,0 +1,84 @@
+"""``adore rulebook <verb>``: draft, lint, diff, keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adore.errors import check
+
+__all__ = ["app"]
+
+app = typer.Typer(name="rulebook", help="Write, check and compare rule books.", no_args_is_help=True)
+
+
+@app.command("draft")
+def draft_book(
+    output: Annotated[str, typer.Option(help="The .yaml file to write; its name is the book's.")],
+    data: Annotated[str, typer.Option(help="The shop's folder or s3://… place.")] = "",
+    items: Annotated[str, typer.Option(help="An items file, where there is no folder.")] = "",
+) -> None:
+    """Propose a rule book from a catalogue; comments say on what evidence."""
+    path = Path(output)
+    given = [g for g in (data, items) if g]
+    check(len(given) == 1, "--data, --items", given, must="one of them", fix="give --data DIR or --items FILE")
+    check(path.suffix == ".yaml", "--output", output, must="a .yaml file", fix="rename it")
+    check(not path.exists(), "--output", output, must="a new file", fix="remove it or choose another name")
+    from adore.rulebooks.draft import draft, nearest
+    from adore.rulebooks.survey import read_catalogue, survey
+
+    seen = survey(read_catalogue(data=data, items=items))
+    text = draft(seen, path.stem)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    typer.echo(f"{output}: from {nearest(seen)}, {seen.items} items, {seen.queries} queries, {seen.judged} judgements")
+
+
+@app.command("lint")
+def lint_books(books: Annotated[list[str], typer.Argument(help="Rule books: names or .yaml files.")]) -> None:
+    """Check rule books; exit status 1 if one has an error."""
+    from adore.rulebook import find_book
+    from adore.rulebooks.lint import lint
+
+    errors = 0
+    for book in books:
+        path = find_book(book)
+        found = lint(path.read_bytes().decode("utf-8", "replace"))
+        for level in ("error", "warning"):
+            for f in (f for f in found if f.level == level):
+                typer.echo(f"{path}:{f.line}: {level}: {f.text}")
+        bad = sum(f.level == "error" for f in found)
+        typer.echo(f"{path}: {bad} errors, {len(found) - bad} warnings")
+        errors += bad
+    raise typer.Exit(1 if errors else 0)
+
+
+@app.command("diff")
+def diff_books(
+    a: Annotated[str, typer.Argument(help="Rule book in use: a name or a .yaml file.")],
+    b: Annotated[str, typer.Argument(help="Rule book to put in its place.")],
+    on: Annotated[str, typer.Option(help="A run, its evidence step, or a pairs.parquet.")],
+    category: Annotated[str, typer.Option(help="Only items whose category holds this text.")] = "",
+    split: Annotated[str, typer.Option(help="Only queries of this split: train, dev or test.")] = "",
+    examples: Annotated[int, typer.Option(min=0, help="Changed pairs to show.")] = 5,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which grades would change if book B took the place of A."""
+    import json
+
+    from adore.rulebook import RuleBook
+    from adore.rulebooks.diff import compare_books, read_pairs, render
+
+    pairs = read_pairs(on, category=category, split=split)
+    result = compare_books(RuleBook.load(a), RuleBook.load(b), pairs, examples=examples)
+    typer.echo(json.dumps(result, indent=2, ensure_ascii=False) if json_ else render(result))
+
+
+@app.command("keys")
+def keys() -> None:
+    """Print the tables of docs/rulebooks.md, made from the schema."""
+    from adore.rulebooks.keys import tables
+
+    typer.echo(tables())

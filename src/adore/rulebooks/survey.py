@@ -1,0 +1,248 @@
+"""What a catalogue, its queries and its judgements say of each key attribute: the evidence of a drafted rule book."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from adore.artifacts import local_copy, read_table
+from adore.attributes.compare import compare
+from adore.attributes.lexicon import COLOURS, Lexicon
+from adore.attributes.reader import Reader
+from adore.attributes.text import words
+from adore.config import configure
+from adore.data.prepare import Config, read_items
+from adore.data.prepare import run as prepare
+from adore.rulebook import RULEBOOKS, RuleBook
+from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_from_row
+
+__all__ = ["Catalogue", "Said", "Seen", "Survey", "read_catalogue", "survey"]
+
+_FIELDS = ("brand", "category", "attributes")
+_LEGAL = frozenset(["inc", "llc", "ltd", "co", "corp", "gmbh", "usa", "us", "company", "corporation", "official"])
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a draft is made from. Test queries and their judgements are left out, so that the draft can be measured.
+
+    Attributes:
+        items: the whole catalogue.
+        queries: query id to text; may be empty.
+        judged: query id, item id and human grade; may be empty.
+    """
+
+    items: list[Item]
+    queries: dict[str, str] = field(default_factory=dict)
+    judged: list[tuple[str, str, int]] = field(default_factory=list)
+
+
+@dataclass
+class Seen:
+    """What was seen of one attribute.
+
+    Attributes:
+        fields: items that state it in a field.
+        text: items that state it in title or bullets only.
+        values: value to the number of items that have it.
+        quotes: how sellers wrote a value, to the number of times.
+        asked: queries that ask it.
+        human: of judged pairs with nothing else against them, (state, human grade) to count.
+    """
+
+    fields: int = 0
+    text: int = 0
+    values: Counter[str] = field(default_factory=Counter)
+    quotes: Counter[str] = field(default_factory=Counter)
+    asked: int = 0
+    human: Counter[tuple[str, Grade]] = field(default_factory=Counter)
+
+    @property
+    def effective(self) -> float:
+        """How many equally common values would tell items apart as well: exp of the values' entropy."""
+        total = self.values.total()
+        return math.exp(-sum(n / total * math.log(n / total) for n in self.values.values())) if total else 0.0
+
+
+@dataclass(frozen=True)
+class Said:
+    """What speaks for two values being the same, and whether that is enough to propose it."""
+
+    text: str
+    enough: bool
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All that was seen.
+
+    Attributes:
+        items: number of items.
+        queries: number of queries.
+        judged: number of judged pairs.
+        seen: by attribute.
+        synonyms: by attribute, pairs of values that seem to be the same.
+        words: word of titles and category leaves to the number of items that have it.
+        domains: rule book to the share of items whose category leaf (title, where there is none) has a word of its
+            domain.
+    """
+
+    items: int
+    queries: int
+    judged: int
+    seen: dict[str, Seen]
+    synonyms: dict[str, dict[tuple[str, str], Said]]
+    words: Counter[str]
+    domains: dict[str, float]
+
+
+def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
+    """Read a shop's folder (checked as the step prepare does) or one items file."""
+    if items:
+        return Catalogue([item_from_row(row) for row in read_items(local_copy(items))])
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home)
+        prepare(configure(Config, {}, "prepare"), local_copy(data), folder)
+        queries = read_table(folder, "queries").filter(pl.col("split") != "test")
+        judged = read_table(folder, "judgements").join(queries, on="query_id", how="semi")
+        return Catalogue(
+            [item_from_row(row) for row in read_table(folder, "items").iter_rows(named=True)],
+            dict(queries.select("query_id", "query").iter_rows()),
+            judged.select("query_id", "item_id", "grade").rows(),
+        )
+
+
+def survey(catalogue: Catalogue) -> Survey:
+    """Read the whole catalogue with its own lexicon and count."""
+    reader = Reader(Lexicon.mine(catalogue.items))
+    seen = {name: Seen() for name in ATTRIBUTES}
+    readings = {item.item_id: reader.read_item(item) for item in catalogue.items}
+    for reading in readings.values():
+        for name, values in _stated(reading, set(reader.lexicon.types)):
+            _count(seen[name], values)
+    asked = {key: reader.read_query(text) for key, text in catalogue.queries.items()}
+    for reading in asked.values():
+        for name in ATTRIBUTES:
+            seen[name].asked += bool(reading.values.get(name))
+    pairs = [(q, compare(asked[q], readings[i]), Grade(g)) for q, i, g in catalogue.judged]
+    for _, evidence, grade in pairs:
+        _judged(seen, evidence, grade)
+    synonyms = {
+        "product_type": _types(pairs),
+        "brand": _brands(seen["brand"].values),
+        "colour": _colours(readings.values()),
+    }
+    items = catalogue.items
+    leaves = [set(words(i.category.rsplit(">", 1)[-1] or i.title)) for i in items]
+    books = {path.stem: set(RuleBook.load(path.stem).domain) for path in sorted(RULEBOOKS.glob("*.yaml"))}
+    return Survey(
+        items=len(items),
+        queries=len(catalogue.queries),
+        judged=len(pairs),
+        seen=seen,
+        synonyms=synonyms,
+        words=Counter(w for i, leaf in zip(items, leaves, strict=True) for w in {*words(i.title), *leaf}),
+        domains={name: sum(bool(leaf & domain) for leaf in leaves) / len(items) for name, domain in books.items()},
+    )
+
+
+# ---------------------------------------------------------------- attributes
+
+
+def _stated(reading: Reading, types: set[str]) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    """Attribute to what an item states of it; product types and exclusions stand among the item's words."""
+    for name in ATTRIBUTES:
+        values = reading.values.get(name, ())
+        if name == "product_type":
+            values = tuple(_indexed(reading, types))
+        elif name == "exclusion":
+            values = tuple(
+                Value(w, w, v.where) for v in reading.values.get("words.absent", ()) for w in v.value.split()
+            )
+        if values:
+            yield name, values
+
+
+def _indexed(reading: Reading, types: set[str]) -> Iterator[Value]:
+    for where in ("category", "title"):
+        index = reading.values.get(f"words.{where}", ())
+        for pair in index[0].value.split() if index else ():
+            stem, word = pair.split("=", 1)
+            if stem in types:
+                yield Value(stem, word, where)
+
+
+def _count(seen: Seen, values: tuple[Value, ...]) -> None:
+    in_field = any(v.where.split(".")[0] in _FIELDS for v in values)
+    seen.fields += in_field
+    seen.text += not in_field
+    seen.values.update({v.value for v in values})
+    seen.quotes.update({v.quote for v in values})
+
+
+def _judged(seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade) -> None:
+    """Count the pair for the one attribute that does not match; other words are not asked about."""
+    against = [e for e in evidence if e.state != "match" and e.attribute != "feature"]
+    if len(against) == 1:
+        seen[against[0].attribute].human[against[0].state, grade] += 1
+
+
+# ---------------------------------------------------------------- synonyms
+
+
+def _types(pairs: list[tuple[str, tuple[Evidence, ...], Grade]]) -> dict[tuple[str, str], Said]:
+    """Product words asked and found where nothing else speaks against the pair: did people call it exact?"""
+    queries: dict[tuple[str, str], set[str]] = {}
+    conflicts, exact = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for query, evidence, grade in pairs:
+        against = [e for e in evidence if e.state != "match"]
+        if len(against) == 1 and against[0].attribute == "product_type" and against[0].state == "conflict":
+            pair = against[0].asked, against[0].found
+            queries.setdefault(pair, set()).add(query)
+            conflicts[pair] += 1
+            exact[pair] += grade == Grade.EXACT
+    said = "people called {} of {} pairs exact that differ in this alone, queries: {}"
+    return {
+        pair: Said(said.format(exact[pair], n, len(queries[pair])), exact[pair] >= 0.8 * n and len(queries[pair]) > 1)
+        for pair, n in sorted(conflicts.items())
+        if exact[pair] >= 3 and exact[pair] * 2 >= n and not pair[1].startswith("accessory")
+    }
+
+
+def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
+    """Spellings of one brand: they differ by spaces and by words such as inc."""
+    spellings: dict[str, list[str]] = {}
+    for brand, _ in values.most_common():
+        key = "".join(w for w in brand.split() if w not in _LEGAL)
+        if len(key) > 2:
+            spellings.setdefault(key, []).append(brand)
+    return {
+        (same[0], other): Said(
+            f"{values[same[0]]} and {values[other]} items, alike but for spaces and legal forms", True
+        )
+        for same in spellings.values()
+        for other in same[1:]
+    }
+
+
+def _colours(readings: Iterable[Reading]) -> dict[tuple[str, str], Said]:
+    """A colour name of this catalogue alone, and the one family that stands beside it in its fields."""
+    families = set(COLOURS.values())
+    alone = Counter[str]()
+    beside = Counter[tuple[str, str]]()
+    for reading in readings:
+        said = {v.value for v in reading.values.get("colour", ()) if v.where.startswith("attributes")}
+        known, new = said & families, said - families
+        alone.update(new if len(known) == 1 else ())
+        beside.update((family, name) for family in known for name in new if len(known) == 1)
+    return {
+        pair: Said(f"side by side in {n} of the {alone[pair[1]]} colour fields with that word and one family", False)
+        for pair, n in sorted(beside.items())
+        if n >= 5 and n >= 0.8 * alone[pair[1]]
+    }

@@ -1,0 +1,114 @@
+"""What a judge is asked (:class:`Case`) and what it gives back (:class:`Answer`, or a :class:`Fault`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from adore.artifacts import read_table
+from adore.teacher.rationale import RationaleSchema
+from adore.types import Evidence, Item, item_from_row
+
+__all__ = ["Answer", "Call", "Case", "Fault", "Judge", "Probabilities", "load_cases"]
+
+Probabilities = tuple[float, float, float, float]
+"""P(grade), indexed by grade value; sums to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One pair as a judge sees it: both texts and the evidence that was read out of them."""
+
+    query_id: str
+    item_id: str
+    query: str
+    item: Item
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How an LLM's answer came about; kept beside the answers, outside their content hash.
+
+    Attributes:
+        key: the cache key: hash of model, revision, prompt, rule book version and decoding.
+        cached: nothing was paid for it in this execution.
+        prompt: the messages, as JSON.
+        raw: the text that came back.
+        attempts: calls made, repair included; 0 when cached.
+        prompt_tokens: tokens read, of which ``prefix_tokens`` came from the backend's prefix cache.
+        completion_tokens: tokens written.
+    """
+
+    key: str
+    cached: bool
+    prompt: str
+    raw: str
+    attempts: int = 1
+    prompt_tokens: int = 0
+    prefix_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A valid judgement: soft labels and the rationale; ``call`` is None where no LLM read the texts."""
+
+    probabilities: Probabilities
+    rationale: RationaleSchema
+    call: Call | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """No judgement: why, and the raw text if there was one. The pair goes to quarantine."""
+
+    reason: str
+    call: Call | None = None
+
+
+class Judge(Protocol):
+    """Anything that judges pairs; ``name`` tells which bytes did it."""
+
+    name: str
+
+    def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
+        """One answer or fault a case, in order."""
+        ...
+
+
+def load_cases(
+    prepared: Path, evidence: Path, candidates: Path | None, wanted: Callable[[str], bool] = lambda query_id: True
+) -> list[Case]:
+    """The pairs to judge, sorted by query and item.
+
+    Args:
+        prepared: has ``items`` and ``queries``.
+        evidence: has ``pairs``.
+        candidates: output of ``synthesise``; if given, its candidates are judged instead of the known pairs.
+        wanted: which queries (by id).
+    """
+    if candidates is not None:
+        table = read_table(candidates, "candidates").unique(["query_id", "item_id"]).sort("query_id", "item_id")
+        return [
+            Case(r["query_id"], r["item_id"], r["query"], item_from_row(json.loads(r["item"])), _read(r["evidence"]))
+            for r in table.iter_rows(named=True)
+            if wanted(r["query_id"])
+        ]
+    texts = dict(read_table(prepared, "queries").select("query_id", "query").iter_rows())
+    pairs = read_table(evidence, "pairs").sort("query_id", "item_id")
+    pairs = pairs.filter(pl.col("query_id").map_elements(wanted, return_dtype=pl.Boolean))
+    shown = read_table(prepared, "items").join(pairs.select("item_id"), on="item_id", how="semi")
+    items = {r["item_id"]: item_from_row(r) for r in shown.iter_rows(named=True)}
+    return [
+        Case(q, i, texts[q], items[i], _read(e)) for q, i, e in pairs.select("query_id", "item_id", "evidence").rows()
+    ]
+
+
+def _read(text: str) -> tuple[Evidence, ...]:
+    return Evidence.many_from_json(text)

@@ -34,6 +34,22 @@ def test_errors_are_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: py
     )
 
 
+@pytest.mark.parametrize(
+    ("verb", "says"),
+    [
+        (["compile", "--output", "/dev/null/x"], "Not a directory: '/dev/null/x'"),
+        (["serve", "--run", ""], "place == '', must be a folder or s3://"),
+        (["judge", "--run", ""], "place == '', must be a folder or s3://"),
+    ],
+)
+def test_disks_and_empty_places_are_one_line_too(
+    verb: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(verb)
+    assert says in capsys.readouterr().err
+
+
 def test_a_run_stops_at_the_door(tmp_path: Path) -> None:
     with pytest.raises(AdoreError, match="data == '/nowhere'"):
         run_local("/nowhere", str(tmp_path / "r"), profile="laptop", seed=0)

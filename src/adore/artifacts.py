@@ -120,6 +120,7 @@ def is_remote(place: str | Path) -> bool:
 
 def join(place: str, *parts: str) -> str:
     """Append path parts to a place."""
+    check(bool(place), "place", place, must="a folder or s3://…", fix="give one (make serve: there is no run yet)")
     return "/".join([str(place).rstrip("/"), *parts])
 
 
@@ -232,9 +233,9 @@ def put_file(path: Path, place: str) -> None:
 
 
 def put_json(value: object, place: str) -> None:
-    """Write a small JSON file to a place."""
+    """Write a small JSON file to a place, whole or not at all."""
     with tempfile.TemporaryDirectory() as home:
-        path = Path(home) / Path(place).name
+        path = Path(home) / Path(place).name if is_remote(place) else Path(place)
         write_json(value, path)
         put_file(path, place)
 
@@ -242,7 +243,6 @@ def put_json(value: object, place: str) -> None:
 @contextmanager
 def open_output(place: str | Path) -> Iterator[Path]:
     """A fresh local folder that becomes ``place`` when the block ends well, and vanishes otherwise."""
-    place = str(place)
     home = Path(tempfile.mkdtemp(prefix="adore-")) if is_remote(place) else Path(place).parent
     home.mkdir(parents=True, exist_ok=True)
     aside = home / f".{Path(place).name}.partial"
@@ -250,7 +250,7 @@ def open_output(place: str | Path) -> Iterator[Path]:
     aside.mkdir()
     try:
         yield aside
-        _publish(aside, place)
+        _publish(aside, str(place))
     finally:
         shutil.rmtree(home if is_remote(place) else aside, ignore_errors=True)
 

@@ -160,12 +160,16 @@ def score(
         "output": output,
     }.items():
         check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
+    import polars as pl
+
     from adore import artifacts
+    from adore.data.prepare import read_items
     from adore.data.tables import read_file, write_file
     from adore.student.score import score_pairs
 
-    frames = [read_file(place) for place in (items, queries, pairs)]
-    write_file(score_pairs(artifacts.local_copy(student), *frames), output)
+    catalogue = pl.DataFrame(read_items(artifacts.local_copy(items)), infer_schema_length=None)
+    scores = score_pairs(artifacts.local_copy(student), catalogue, read_file(queries), read_file(pairs))
+    write_file(scores, output)
 
 
 @app.command("evaluate")
@@ -238,9 +242,9 @@ def compile_pipelines(output: Annotated[str, typer.Option(help="Folder for the I
 
 
 def main(*args: Any) -> None:
-    """Run the command line; errors of ours are one line, exit status 1."""
+    """Run the command line; errors of ours, and of disks, are one line, exit status 1."""
     try:
         app(*args)
-    except AdoreError as error:
+    except (AdoreError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from adore.artifacts import local_copy, read_manifest, read_table
+from adore.artifacts import join, local_copy, read_manifest, read_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
@@ -32,17 +33,22 @@ def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[dict[str,
     return frame.filter((pl.col("query_id") == query_id) & (pl.col("item_id") == item_id)).to_dicts()
 
 
-def _judgements(run: Path, query_id: str, item_id: str) -> list[dict[str, Any]]:
+def _judgements(run: Path, place: str, query_id: str, item_id: str) -> list[dict[str, Any]]:
     """Human, first and final teacher judgement of the pair, with the folder that holds each."""
     found: list[dict[str, Any]] = []
     for row in _of_pair(read_table(run / "prepare", "judgements"), query_id, item_id):
-        found.append({"by": "human", "grade": Grade(row["grade"]).letter, "source": str(run / "prepare")})
+        found.append({"by": "human", "grade": Grade(row["grade"]).letter, "source": join(place, "prepare")})
     for step in ("judge", "judge-again"):
         for folder in sorted((run / step).glob("*/")):
             for row in _of_pair(read_table(folder, "answers"), query_id, item_id):
                 why = json.loads(row["rationale"])
                 by, grade = f"{row['judge']} ({step})", Grade(row["grade"]).letter
-                entry = {"by": by, "grade": grade, "rulebook": row["rulebook"], "source": str(folder)}
+                entry = {
+                    "by": by,
+                    "grade": grade,
+                    "rulebook": row["rulebook"],
+                    "source": join(place, step, folder.name),
+                }
                 call = _call(folder, query_id, item_id)
                 found.append({**entry, "rules": why["rule_ids"], "verdict": why["verdict"], **call})
     return found
@@ -95,19 +101,23 @@ def _served(run: Path, query: str, query_id: str, item: dict[str, Any]) -> dict[
     }
 
 
-def _lineage(run: Path) -> list[dict[str, Any]]:
-    """The steps behind the student, last first."""
-    out, seen, queue = [], set[str](), [str(run / "distil")]
+def _flat(places: Mapping[str, str | list[str]]) -> list[str]:
+    return [one for v in places.values() for one in (v if isinstance(v, list) else [v])]
+
+
+def _lineage(place: str) -> list[dict[str, Any]]:
+    """The steps behind the student, last first, and the input that no step made."""
+    out, seen, queue = [], set[str](), [(join(place, "distil"), "")]
     while queue:
-        place = queue.pop(0)
-        manifest = None if place in seen else read_manifest(place)
+        place, content = queue.pop(0)
+        if place in seen:
+            continue
         seen.add(place)
+        manifest = read_manifest(place)
         if manifest:
-            sources = [s for v in manifest.sources.values() for s in (v if isinstance(v, list) else [v])]
-            out.append(
-                {"step": manifest.stage, "place": place, "content": manifest.content[:12], "code": manifest.code}
-            )
-            queue += sources
+            queue += zip(_flat(manifest.sources), _flat(manifest.inputs), strict=True)
+        step, content, code = (manifest.stage, manifest.content, manifest.code) if manifest else ("input", content, "")
+        out.append({"step": step, "place": place, "content": content[:12], "code": code})
     return out
 
 
@@ -154,10 +164,12 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
             "reason": verdict.reason,
             "applied": {i: guidelines.get(i, "") for i in verdict.rule_ids},
         },
-        "judgements": [_with_trace(j, evidence) for j in _judgements(run, query_id, item_id)] if query_id else [],
+        "judgements": [_with_trace(j, evidence) for j in _judgements(run, run_place, query_id, item_id)]
+        if query_id
+        else [],
         "feedback": [{"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]} for r in feedback],
         "synthetic": [{"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]} for r in synthetic],
-        "lineage": _lineage(run),
+        "lineage": _lineage(run_place),
     }
 
 

@@ -6,9 +6,11 @@ import contextlib
 import importlib
 import io
 import json
+import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,12 +56,26 @@ def compile_all(output: str) -> list[str]:
     return paths
 
 
+def _about(run: str) -> dict[str, Any]:
+    """What ``run.json`` says so far; nothing if there is none."""
+    try:
+        return dict(json.loads(artifacts.local_copy(artifacts.join(run, RUN)).read_text("utf-8")))
+    except (MissingError, ValueError):
+        return {}
+
+
+def _input(data: str) -> str:
+    """The input's place, the same from wherever it is named."""
+    return data if data == "demo" or artifacts.is_remote(data) else str(Path(data).absolute())
+
+
 def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
     """The newest run of the same arguments under ``root``, to be continued, or else ``root/<time>``."""
-    asked = {"data": data, "profile": profile, "seed": seed}
-    for path in sorted(root.glob(f"*/{RUN}"), reverse=True):
-        if asked.items() <= json.loads(path.read_text("utf-8")).items():
-            return str(path.parent)
+    asked = {"data": _input(data), "profile": profile, "seed": seed}
+    runs = {path.parent: _about(str(path.parent)) for path in root.glob(f"*/{RUN}")}
+    like = [(about.get("started", ""), str(run)) for run, about in runs.items() if asked.items() <= about.items()]
+    if like:
+        return max(like)[1]
     return str(root / datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
 
 
@@ -82,12 +98,29 @@ class _Console(io.TextIOBase):
         return False
 
 
+@contextlib.contextmanager
+def _same_logging() -> Iterator[None]:
+    """Undo what kfp.local does to the root logger: its parallel tasks leave handlers of closed files behind."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
 def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ[stages.RUN_PID] = str(os.getpid())
     home = Path(".kfp" if artifacts.is_remote(run) else artifacts.join(run, ".kfp")).absolute()
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "log.txt").open("a", encoding="utf-8") as log, contextlib.redirect_stdout(_Console(log)):
+    with (
+        (home / "log.txt").open("a", encoding="utf-8") as log,
+        contextlib.redirect_stdout(_Console(log)),
+        _same_logging(),
+    ):
         import warnings
 
         from kfp import local
@@ -113,15 +146,13 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
         AdoreError: a step failed; its own error was printed.
     """
     stages.check_profile(profile)
-    if data != "demo" and not artifacts.is_remote(data):
-        if not Path(data).is_dir():
-            raise MissingError(
-                f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo"
-            )
-        data = str(Path(data).absolute())
+    if data != "demo" and not artifacts.is_remote(data) and not Path(data).is_dir():
+        raise MissingError(f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo")
+    data = _input(data)
     run = run if artifacts.is_remote(run) else str(Path(run).absolute())
     count = stages.shards(profile)
-    begun = {"data": data, "profile": profile, "seed": seed, "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    begun = {"started": now, **_about(run), "place": run, "data": data, "profile": profile, "seed": seed, "since": now}
     if not artifacts.is_remote(run):
         Path(run).mkdir(parents=True, exist_ok=True)
     artifacts.put_json({**begun, "status": "running"}, artifacts.join(run, RUN))
@@ -147,10 +178,12 @@ def finish(run: str, state: str, message: str = "") -> str:
         for path in sorted(local.glob(f"{step.name}/*/manifest.json" if step.sharded else f"{step.name}/manifest.json"))
     }
     seconds = {name: json.loads(path.read_text("utf-8"))["seconds"] for name, path in steps.items()}
-    begun = json.loads((local / RUN).read_text("utf-8")) if (local / RUN).is_file() else {}
-    wall = time.time() - datetime.fromisoformat(begun["started"]).timestamp() if begun else 0.0
-    done = {"status": state.lower(), "error": message, "seconds": round(wall, 1), "steps": seconds}
-    artifacts.write_json({**begun, **done}, local / RUN)
+    about = _about(str(local))
+    since = about.pop("since", "")
+    if since and seconds != about.get("steps"):  # else nothing was done, and the times are those of the run that did it
+        wall = time.time() - datetime.fromisoformat(since).timestamp()
+        about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
+    artifacts.write_json({**about, "status": state.lower(), "error": message}, local / RUN)
     page = write_report(local)
     for path in (local / RUN, page):
         artifacts.put_file(path, artifacts.join(run, path.name))

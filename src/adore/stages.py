@@ -6,6 +6,12 @@ The command line and the KFP components both call :func:`call`, so they run the 
 from __future__ import annotations
 
 import importlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +20,22 @@ from adore.config import configure, load_profile
 from adore.errors import AdoreError, ConfigError, check
 from adore.progress import say
 
-__all__ = ["STEPS", "Step", "call", "check_profile", "envelope", "inputs_of", "plan", "shards"]
+__all__ = [
+    "RUN_PID",
+    "STEPS",
+    "Step",
+    "call",
+    "check_profile",
+    "envelope",
+    "inputs_of",
+    "leave_with_run",
+    "plan",
+    "shards",
+    "told",
+]
+
+RUN_PID = "ADORE_RUN_PID"
+"""Names the environment variable with the process id of a run on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +140,9 @@ def check_profile(profile: str) -> None:
 
 def shards(profile: str) -> int:
     """How many shards the profile's judge runs in."""
-    return int(load_profile(profile).get("judge", {}).get("shards", 1))
+    count = load_profile(profile).get("judge", {}).get("shards", 1)
+    check(type(count) is int and count > 0, "judge.shards", count, must="a number from 1", fix="set it to 1")
+    return int(count)
 
 
 def call(
@@ -172,6 +195,32 @@ def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
     return str(module.render(plans))
 
 
+@contextmanager
+def told(name: str) -> Iterator[None]:
+    """Say why a step failed, where its person sees it; the error goes on to KFP."""
+    try:
+        yield
+    except Exception as error:
+        kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
+        say(f"{name:<17} FAILED: {kind}{error}")
+        raise
+
+
+def leave_with_run() -> None:
+    """End this process soon after the run that started it was killed, lest two write to one folder."""
+    run = int(os.environ.get(RUN_PID, "0"))
+
+    def watch() -> None:
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(run, 0)
+                time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if run:
+        threading.Thread(target=watch, name="leave-with-run", daemon=True).start()
+
+
 def envelope(
     name: str, run: str, inputs: dict[str, Any], output: Any, metrics: Any, *, profile: str, seed: int, **shard: int
 ) -> artifacts.Manifest:
@@ -189,11 +238,9 @@ def envelope(
 
     places = {k: [uri(one) for one in v] if isinstance(v, list) else uri(v) for k, v in inputs.items() if v is not None}
     place = artifacts.join(run, name, *([str(shard["shard"])] if shard else []))
-    try:
+    leave_with_run()
+    with told(name):
         manifest = call(name, places, place, profile=profile, seed=seed, **shard)
-    except AdoreError as error:
-        say(f"{name:<17} FAILED: {error}")
-        raise
     output.uri = place
     output.metadata.update(content=manifest.content, **manifest.rows)
     for key, value in manifest.metrics.items():

@@ -255,6 +255,7 @@ TABLES: dict[str, dict[str, str]] = {
     # evaluate
     "measures": {
         "system": "str",
+        "split": "str",  # dev | test
         "measure": "str",
         "slice": "str",
         "value": "float",
@@ -290,6 +291,7 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
             ``attributes`` may be an object or its JSON text.
     """
     attributes = row.get("attributes") or {}
+    attributes = json.loads(attributes) if isinstance(attributes, str) else attributes
     return Item(
         item_id=str(row["item_id"]),
         title=row.get("title") or "",
@@ -297,5 +299,5 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
         category=row.get("category") or "",
         description=row.get("description") or "",
         bullet_points=tuple(row.get("bullet_points") or ()),
-        attributes=json.loads(attributes) if isinstance(attributes, str) else attributes,
+        attributes={k: v for k, v in attributes.items() if v is not None},
     )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adore.artifacts import read_table
 from adore.config import configure
-from adore.data.prepare import Config, normalised, run, split_of
+from adore.data.prepare import Config, normalised, read_items, run, split_of
 from adore.errors import ConfigError, DataError, QuarantineError
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}"} for n in range(30)]
@@ -211,6 +211,29 @@ def test_only_named_attribute_columns_are_kept(tmp_path: Path) -> None:
     (data / "dataset.yaml").write_text("attributes: [fit]\n")
     run(Config(), data=data, output=tmp_path)
     assert json.loads(read_table(tmp_path, "items")["attributes"][0]) == {"fit": "slim"}
+
+
+def test_gaps_of_parquet_files_are_no_values(tmp_path: Path) -> None:
+    rows = [{"item_id": "a", "title": "t", "attributes": {"fit": "slim", "size": None}, "weight": float("nan")}]
+    rows += [{"item_id": "b", "title": "t", "attributes": {"fit": None, "size": "L"}, "weight": 2.0}]
+    data = folder(tmp_path / "in")
+    (data / "items.jsonl").unlink()
+    pl.DataFrame(rows).write_parquet(data / "items.parquet")
+    run(Config(), data=data, output=tmp_path)
+    found = [json.loads(a) for a in read_table(tmp_path, "items")["attributes"]]
+    assert found == [{"fit": "slim"}, {"size": "L", "weight": 2.0}]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_items_read_for_scoring_are_those_of_a_run(tmp_path: Path, suffix: str) -> None:
+    rows = [{"item_id": str(n), "title": t, "bullet_points": ["a", "b"], "fit": "slim"} for n, t in enumerate("xy")]
+    data = folder(tmp_path / "in", items=rows)
+    if suffix != "jsonl":
+        (data / "items.jsonl").unlink()
+        flat = pl.DataFrame([{**r, "bullet_points": json.dumps(r["bullet_points"])} for r in rows])
+        flat.write_csv(data / "items.csv") if suffix == "csv" else flat.write_parquet(data / "items.parquet")
+    run(Config(), data=data, output=tmp_path)
+    assert read_items(data / f"items.{suffix}") == read_table(tmp_path, "items").to_dicts()
 
 
 def test_bullets_and_category_as_sellers_write_them(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score, ndcg_score
 from adore.artifacts import hash_tree, read_table
 from adore.errors import DataError
 from adore.evaluation import evaluate, gate
+from adore.evaluation.report import summary_table, write_report
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
 from adore.types import GAINS, Grade, Reading, Value
 
@@ -42,6 +43,12 @@ def test_missing_and_unjudged_pairs_are_counted_and_a_missing_pair_ranks_last() 
 def test_scores_without_grades_give_a_ranking_only_and_ids_may_be_numbers() -> None:
     scores = SCORED.drop("grade").with_columns(pl.col("item_id").cast(pl.Int64))
     assert set(values(evaluate.evaluate_scores(scores, JUDGED))) == {"nDCG@10", "missing pairs", "unjudged pairs"}
+
+
+def test_an_empty_cell_is_no_grade() -> None:
+    scores = SCORED.with_columns(grade=pl.Series(["3", "", ""]))
+    found = evaluate.evaluate_scores(scores, JUDGED).filter(pl.col("measure") == "accuracy")
+    assert found.select("value", "n").row(0) == (1.0, 1)
 
 
 def test_many_systems_are_told_apart() -> None:
@@ -110,3 +117,7 @@ def test_no_judgements_is_a_result(full_run: Path, tmp_path: Path) -> None:
     assert evaluate.run(evaluate.Config(), bare, full_run / "evidence", full_run / "score", output=out)["queries"] == 0
     assert gate.run(gate.Config(), out, output=verdict)["passed"] == 0
     assert "no baseline" in json.loads((verdict / "gate.json").read_text("utf-8"))["reasons"][0]
+    out.rename(tmp_path / "evaluate")
+    text = write_report(tmp_path).read_text("utf-8")
+    assert "did not pass its gate" in text and "no held-out query is judged" in text
+    assert summary_table(tmp_path).endswith("gate: stopped against no baseline")

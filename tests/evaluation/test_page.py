@@ -65,6 +65,12 @@ def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
     assert summary_table(tmp_path).startswith("system")
 
 
+def test_a_run_without_a_ranking_has_a_page_too(run: Path) -> None:
+    row = {"system": "student", "measure": "accuracy", "slice": "all", "split": "test", "value": 1.0}
+    write_table([{**row, "low": 1.0, "high": 1.0, "n": 9}], run / "evaluate", "measures")
+    assert "accuracy" in write_report(run).read_text()
+
+
 def test_the_terminal_says_who_wins(run: Path) -> None:
     lines = summary_table(run).splitlines()
     assert lines[1].split()[:2] == ["student", "0.600"] and lines[-1] == "gate: stopped against hybrid"

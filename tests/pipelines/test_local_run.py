@@ -50,6 +50,7 @@ def test_explain_walks_back_to_the_sources(finished: tuple[Path, str]) -> None:
     assert found["served"]["rank"] >= 1 and found["rules"]["rulebook"].startswith("general@")
     assert {"human"} < {j["by"] for j in found["judgements"]}
     assert {"distil", "verify", "prepare", "demo-data"} <= {s["step"] for s in found["lineage"]}
+    assert {j["source"] for j in found["judgements"]} <= {str(p) for p in run.glob("**/")}
     missing = adore("explain", "--run", str(run), "--query", "x", "--item", "no-such-item")
     assert missing.returncode == 1 and "item == 'no-such-item'" in missing.stderr
 

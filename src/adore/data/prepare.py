@@ -134,12 +134,18 @@ def _bullets(value: object) -> list[str]:
     return [str(v) for v in value if v]
 
 
+def _there(value: object) -> bool:
+    """Whether a cell says anything; Parquet fills gaps with nulls, pandas with NaN."""
+    return value not in (None, "") and not (isinstance(value, float) and math.isnan(value))
+
+
 def _attributes(row: dict[str, Any], info: DatasetInfo) -> str:
     value = row.get("attributes") or {}
     try:
         attributes = json.loads(value) if isinstance(value, str) else dict(value)
         keep = info.attributes or [k for k in row if k not in ITEM_FIELDS]
-        attributes |= {k: row[k] for k in keep if row.get(k) not in (None, "")}
+        attributes |= {k: row[k] for k in keep if _there(row.get(k))}
+        attributes = {k: v for k, v in attributes.items() if _there(v)}
         return json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
     except (ValueError, TypeError, RecursionError) as error:
         raise TypeError("wrong type of attributes") from error
@@ -182,7 +188,7 @@ def read_items(path: Path) -> list[dict[str, Any]]:
         DataError: the file has no usable row.
     """
     rows, config = read_rows(path, "items"), configure(Config, {}, "prepare")
-    items = _items(rows, DatasetInfo(), config)
+    items = _items(rows, _info(path.parent), config)
     quarantine = _Quarantine(config.max_bad_share)
     quarantine.rows += rows.bad
     quarantine.close("items", len(rows.good) + len(rows.bad))

@@ -122,6 +122,7 @@ def read_rows(path: Path, table: str) -> Rows:
     Raises:
         DataError: the file as a whole cannot be read.
     """
+    check(path.name.endswith(SUFFIXES), "file", str(path), must=f"one of {SUFFIXES}", fix="convert it", error=DataError)
     rows = Rows()
     try:
         if path.suffix == ".parquet":
@@ -159,7 +160,6 @@ def read_file(place: str) -> pl.DataFrame:
     path = local_copy(place)
     if not path.is_file():
         raise MissingError(f"file == {place!r}, must be a file ({', '.join(SUFFIXES)}); check the path")
-    check(path.name.endswith(SUFFIXES), "file", place, must=f"one of {SUFFIXES}", fix="convert it", error=DataError)
     rows = read_rows(path, path.name.split(".")[0])
     if rows.bad:
         bad = rows.bad[0]

@@ -53,6 +53,8 @@ def _clean(scores: pl.DataFrame) -> pl.DataFrame:
     if "system" not in scores.columns:
         scores = scores.with_columns(system=pl.lit("scores"))
     grade = pl.col("grade") if "grade" in scores.columns else pl.lit(None)
+    if scores.schema.get("grade") == pl.String:
+        grade = grade.replace("", None)  # an empty cell of a CSV file: a baseline claims no grade
     try:
         scores = scores.select(
             pl.col("system", *PAIR).cast(pl.String),
@@ -171,13 +173,13 @@ def _split_tables(
 
 
 def run(config: Config, prepared: Path, evidence: Path, scores: Path, output: Path) -> dict[str, float]:
-    """Write ``measures`` (extra column ``split``), ``per_query`` and ``comparisons.json`` (test split)."""
+    """Write ``measures``, ``per_query`` and ``comparisons.json`` (test split)."""
     judged, given = _judged(prepared), _clean(read_table(scores, "scores"))
     members = _slices(evidence, read_table(prepared, "queries"))
     measures, per_query = _split_tables(judged, given, members, config)
     schema = {"system": pl.String, "split": pl.String, "slice": pl.String, "query_id": pl.String, "value": pl.Float64}
     values = pl.DataFrame(per_query, schema=schema)
-    write_table(_with_split(measures), output, "measures")
+    write_table(_sorted(measures), output, "measures")
     values.write_parquet(output / "per_query.parquet")
     test = values.filter((pl.col("split") == "test") & (pl.col("slice") == ALL))
     systems = sorted(given["system"].unique())
@@ -197,7 +199,7 @@ def run(config: Config, prepared: Path, evidence: Path, scores: Path, output: Pa
     }
 
 
-def _with_split(rows: list[dict[str, Any]]) -> pl.DataFrame | list[dict[str, Any]]:
+def _sorted(rows: list[dict[str, Any]]) -> pl.DataFrame | list[dict[str, Any]]:
     return pl.DataFrame(rows).sort("split", "system", "slice", "measure") if rows else rows
 
 

@@ -66,12 +66,12 @@ def _quality(run: Path) -> dict[str, Any]:
 
 def _verdict(quality: dict[str, Any], gate: dict[str, Any], decision: dict[str, Any]) -> str:
     """The run in one sentence."""
+    if gate and not gate.get("passed"):
+        return "The student did not pass its gate, so nothing was released. The reasons stand below."
     if not quality:
         return "This run is not finished."
     if decision:
         return f"The student passed its gate; simulated shoppers say: {decision['action']}."
-    if gate and not gate.get("passed"):
-        return "The student did not pass its gate, so nothing was released. The reasons stand below."
     return "The student was measured; it has not been released."
 
 
@@ -157,7 +157,7 @@ def summary_table(run_dir: Path) -> str:
             grading = f"{f1[r['system']]:8.3f}" if r["system"] in f1 else "       -"
             out.append(f"{r['system']:<12} {r['value']:8.3f}  {r['low']:.3f} to {r['high']:.3f}    {grading}")
     if gate:
-        out.append(f"gate: {'passed' if gate['passed'] else 'stopped'} against {gate['champion']}")
+        out.append(f"gate: {'passed' if gate['passed'] else 'stopped'} against {gate['champion'] or 'no baseline'}")
     if decision:
         out.append(f"online (simulated shoppers): {decision['action']}, {decision['reason']}")
     return "\n".join(out)

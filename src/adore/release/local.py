@@ -17,7 +17,7 @@ from types import TracebackType
 import httpx
 
 from adore.artifacts import write_json
-from adore.errors import UnavailableError
+from adore.errors import UnavailableError, check
 
 __all__ = ["LocalTarget", "free_port", "stop_on_signal"]
 
@@ -26,8 +26,10 @@ def free_port(port: int = 0) -> int:
     """A port that was free a moment ago: any one, or the given one.
 
     Raises:
+        ConfigError: no port has this number.
         UnavailableError: the given one is taken.
     """
+    check(0 <= port < 2**16, "port", port, must="0 to 65535", fix="choose another")
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,87 @@
+"""One round on one machine: which folder it takes, what it remembers, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adore import loop, stages
+from adore.config import StageConfig, configure
+from adore.errors import ConfigError
+
+ABOUT = {"data": "demo", "profile": "laptop", "seed": 0}
+
+
+def put(run: Path, name: str, value: Any) -> None:
+    (run / name).parent.mkdir(parents=True, exist_ok=True)
+    (run / name).write_text(value if isinstance(value, str) else json.dumps(value))
+
+
+def test_the_newest_is_the_last_begun_and_a_torn_file_is_no_run(tmp_path: Path) -> None:
+    put(tmp_path / "runs" / "mine", loop.RUN, {**ABOUT, "started": "2026-01-01T00:00:00+00:00"})
+    put(tmp_path / "runs" / "20260101", loop.RUN, {**ABOUT, "started": "2026-01-02T00:00:00+00:00"})
+    put(tmp_path / "runs" / "torn", loop.RUN, '{"data": "de')
+    assert Path(loop.choose_out("demo", "laptop", 0, tmp_path / "runs")).name == "20260101"
+
+
+def test_data_named_by_another_path_is_the_same_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "runs" / "mine", loop.RUN, {**ABOUT, "data": str(tmp_path / "shop")})
+    monkeypatch.chdir(tmp_path)
+    assert Path(loop.choose_out("shop", "laptop", 0)).name == "mine"
+
+
+def test_a_run_that_did_nothing_keeps_its_times(tmp_path: Path) -> None:
+    put(tmp_path, "prepare/manifest.json", {"seconds": 3.0})
+    old = {**ABOUT, "started": "2026-01-01T00:00:00+00:00", "seconds": 9.0, "steps": {"prepare": 3.0}}
+    put(tmp_path, loop.RUN, {**old, "since": "2026-01-02T00:00:00+00:00"})
+    loop.finish(str(tmp_path), "SUCCEEDED")
+    assert json.loads((tmp_path / loop.RUN).read_text()) == {**old, "status": "succeeded", "error": ""}
+    put(tmp_path, loop.RUN, {**old, "steps": {}, "since": "2026-01-02T00:00:00+00:00"})
+    loop.finish(str(tmp_path), "FAILED", "why")
+    about = json.loads((tmp_path / loop.RUN).read_text())
+    assert about["seconds"] > 9 and about["started"] == "2026-01-02T00:00:00+00:00" and about["error"] == "why"
+
+
+def test_the_root_logger_is_given_back() -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    with loop._same_logging():
+        root.handlers[:] = [logging.StreamHandler(io.StringIO())]
+        root.setLevel(logging.DEBUG)
+    assert (root.handlers, root.level) == before
+
+
+def test_a_step_leaves_when_its_run_was_killed() -> None:
+    run = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    code = "import time; from adore.stages import leave_with_run; leave_with_run(); time.sleep(60)"
+    step = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, stages.RUN_PID: str(run.pid)})
+    run.kill()
+    run.communicate()
+    assert step.wait(30) == -signal.SIGTERM
+
+
+def test_every_failure_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="full"), stages.told("distil"):
+        raise OSError("disk full")
+    assert capsys.readouterr().err == "[adore] distil            FAILED: OSError: disk full\n"
+
+
+@pytest.mark.parametrize("shards", ["0", "two", "true", "1.5"])
+def test_shards_that_cannot_be_are_refused(tmp_path: Path, shards: str) -> None:
+    (tmp_path / "p.yaml").write_text(f"judge: {{shards: {shards}}}\n")
+    with pytest.raises(ConfigError, match=r"judge\.shards == "):
+        stages.shards(str(tmp_path / "p.yaml"))
+
+
+def test_a_seed_that_numpy_refuses_is_refused_at_the_door() -> None:
+    with pytest.raises(ConfigError, match=r"judge\.seed == -1"):
+        configure(StageConfig, {"seed": -1}, "judge")

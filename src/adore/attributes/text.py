@@ -7,12 +7,19 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["MAX_TEXT", "STOP", "Token", "stem", "tokens", "words"]
+__all__ = ["MAX_TEXT", "STOP", "Token", "stem", "tokens", "visible", "words"]
 
 MAX_TEXT = 4_000
 """Characters read of one text; sellers' texts repeat themselves after that."""
 
-_WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W\d_])|[^\W_]+(?:['’][^\W\d_]+)?")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u202d\u202e\u2060\ufeff\U000e0000-\U000e007f]")
+_HIDDEN = re.compile(
+    r"[\u202d\u202e][^\u202c]*\u202c?"  # overridden direction: shown in another order than it is written
+    r"|\S{0,80}(?:[A-Za-z0-9][\u00ad\u200b-\u200d\u2060\ufeff]+[A-Za-z0-9]|[\U000e0000-\U000e007f])\S*"
+)
+"""Words that hide: cut by zero-width characters, spelled in tag characters, or written backwards."""
+
+_WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _IRREGULAR = {"women": "woman", "men": "man", "children": "child", "feet": "foot", "mice": "mouse", "shelves": "shelf"}
 STOP = frozenset(
     [
@@ -96,9 +103,20 @@ def stem(word: str) -> str:
     return w
 
 
+def visible(text: str) -> str:
+    """The first :data:`MAX_TEXT` characters with hidden words blanked, so that every place stays where it was.
+
+    Example:
+        >>> visible("Acme N\\u200bike cup")
+        'Acme       cup'
+    """
+    text = text[:MAX_TEXT]
+    return text if text.isascii() or not _INVISIBLE.search(text) else _HIDDEN.sub(lambda m: " " * len(m.group()), text)
+
+
 def tokens(text: str) -> list[Token]:
-    """Split text into words; emoji, HTML marks and punctuation are no words."""
-    return [Token(stem(m.group()), m.start(), m.end()) for m in _WORD.finditer(text[:MAX_TEXT])]
+    """Split text into words; emoji, HTML marks, punctuation and hidden words (:func:`visible`) are no words."""
+    return [Token(stem(m.group()), m.start(), m.end()) for m in _WORD.finditer(visible(text))]
 
 
 def words(text: str) -> list[str]:

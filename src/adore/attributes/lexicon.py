@@ -6,7 +6,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from adore.attributes.text import STOP, tokens, words
@@ -39,7 +40,7 @@ COLOURS: dict[str, str] = {
 """Colour word to family; two words of one family do not conflict."""
 
 VAGUE = frozenset(
-    "wine rose mint chocolate cream snow pearl lemon lime cherry lavender plum olive sage ruby camel chestnut mustard "
+    "wine rose mint chocolate cream snow pearl lemon lime cherry lavender plum sage ruby camel chestnut mustard "
     "coral apricot jet brass slate jade emerald cobalt denim multi rainbow violet blush "
     "cognac platinum".split()
 )
@@ -87,6 +88,8 @@ class Lexicon:
         devices: what items say that they fit (compatibility fields; in titles, what several items are ``for``).
         series: series and model names from the fields of that name.
         frequency: how many items have a word in their title.
+        items: how many items there are.
+        usual: category path to the words of at least two of its titles (paths of five items or more).
     """
 
     brands: tuple[str, ...]
@@ -96,6 +99,8 @@ class Lexicon:
     series: tuple[str, ...]
     frequency: dict[str, int]
     items: int
+    usual: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    common: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
     def mine(items: Iterable[Item]) -> Lexicon:
@@ -111,7 +116,16 @@ class Lexicon:
             series=tuple(sorted({_phrase(str(v)) for i in items for v in _fields(i, "series", "model")} - {""})),
             frequency=dict(sorted((w, n) for w, n in frequency.items() if n > 1)),
             items=len(items),
+            usual=_usual(items, 0.0),
+            common=_usual(items, float(__import__('os').environ.get('S','0.2'))),
         )
+
+    def usual_in(self, category: str) -> frozenset[str] | None:
+        """Words that titles of this category, or of the nearest one above with enough items, use; None if unknown."""
+        path = category
+        while path and path not in self.usual:
+            path = path.rpartition(" > ")[0]
+        return _frozen(self.usual[path]) if path else None
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
@@ -122,7 +136,30 @@ class Lexicon:
         """Read what :meth:`to_json` wrote."""
         loaded: dict[str, Any] = json.loads(text)
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}
+        for name in ("usual", "common"):
+            fields[name] = {k: tuple(v) for k, v in loaded.get(name, {}).items()}
         return Lexicon(**fields)
+
+
+@lru_cache(maxsize=4096)
+def _frozen(stems: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(stems)
+
+
+def _usual(items: list[Item], share: float) -> dict[str, tuple[str, ...]]:
+    counts: dict[str, Counter[str]] = {}
+    sizes = Counter[str]()
+    for item in items:
+        stems, path = set(words(item.title)), item.category
+        while path:
+            sizes[path] += 1
+            counts.setdefault(path, Counter()).update(stems)
+            path = path.rpartition(" > ")[0]
+    return {
+        path: tuple(sorted(w for w, n in counts[path].items() if n >= max(2, share * size) and w not in STOP))
+        for path, size in sorted(sizes.items())
+        if size >= 5
+    }
 
 
 def _phrase(text: str) -> str:

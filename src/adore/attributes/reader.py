@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from difflib import get_close_matches
+from typing import NamedTuple
 
 from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
 from adore.attributes.negation import NEGATIONS, find_absences
-from adore.attributes.text import MAX_TEXT, STOP, Token, stem, tokens, visible, words
+from adore.attributes.text import MAX_TEXT, STOP, Token, believable, tokens, visible, words
 from adore.attributes.units import UNITS, find_packs, find_sizes, read_packs, read_sizes
 from adore.types import Item, Reading, Value
 
@@ -24,6 +25,8 @@ _REQUEST = STOP | frozenset(
 )
 """Words of a request that wish for nothing."""
 _EASY = re.compile(r"\b(?:(?:easy|ready|safe|quick|simple|hard) to|low|zero|reduced) \w+", re.IGNORECASE)
+_ON = frozenset("slip clip pull stick press snap screw iron roll bolt hook".split())
+_ADJECTIVE = re.compile(r"\w{3,}(?:ular|ful|less|ed|ive|ous|able|ible|ern|est)")
 _HOLDERS = frozenset("pack packs box set pair bag jar bottle case lot bunch piece kind type".split())
 """``a box of X`` asks for X."""
 _ACCESSORY = frozenset(
@@ -52,10 +55,19 @@ _DEVICE_MAKERS = frozenset(["samsung", "apple"])
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
 """A maker's number: ``DW1361``."""
+_LETTERS = {w: w for w in "xs s m l xl xxl xxxl 2xl 3xl".split()}
+_RIVALS = 4
 _SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
 
 Found = dict[str, list[Value]]
-Words = tuple[str, list[Token]]
+
+
+class Said(NamedTuple):
+    """A text, where it stands, and its words."""
+
+    where: str
+    text: str
+    toks: list[Token]
 
 
 class Reader:
@@ -82,10 +94,10 @@ class Reader:
         for m in _EASY.finditer(text):
             used.update(_inside(toks, m.start(), m.end()))
         self._query_sizes(text, toks, found, used)
-        self._query_names((text, toks), found, used)
+        self._query_names(Said("query", text, toks), found, used)
         for i, token in enumerate(toks):
             if i not in used:
-                self._query_word((text, toks), i, found, used)
+                self._query_word(Said("query", text, toks), i, found, used)
         self._query_type(text, toks, found, used)
         for i, token in enumerate(toks):
             if i not in used and token.stem not in _REQUEST | _BREAKS and len(token.stem) > 1:
@@ -102,21 +114,21 @@ class Reader:
                     used |= spans
             taken = set(used)
 
-    def _query_names(self, said: Words, found: Found, used: set[int]) -> None:
-        text, toks = said
+    def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
+        _, text, toks = said
         kinds = {t.stem for t in toks} & _ACCESSORY
         for a, b in self._device_spans(said, used):
             if kinds or (a and toks[a - 1].stem in ("for", "fit", "fits", "with")):
-                _quote(found, "compatibility", said, (a, b), "query")
+                _quote(found, "compatibility", said, (a, b))
                 used.update(range(a, b))
         for name, phrases in (("brand", self._brands), ("model", self._series)):
             for a, b in _grams(toks, phrases, used):
-                _quote(found, name, said, (a, b), "query")
+                _quote(found, name, said, (a, b))
                 used.update(range(a, b))
 
-    def _device_spans(self, said: Words, used: set[int]) -> Iterator[tuple[int, int]]:
+    def _device_spans(self, said: Said, used: set[int]) -> Iterator[tuple[int, int]]:
         """Devices that the catalogue names, and well-known ones with the rest of their name (*galaxy s22 ultra*)."""
-        text, toks = said
+        _, text, toks = said
         spans = list(_grams(toks, self._devices, used))
         taken = used.union(*(range(a, b) for a, b in spans))
         for a, token in enumerate(toks):
@@ -129,8 +141,8 @@ class Reader:
             taken.update(range(a, b))
         yield from sorted(spans)
 
-    def _query_word(self, said: Words, i: int, found: Found, used: set[int]) -> None:
-        text, toks = said
+    def _query_word(self, said: Said, i: int, found: Found, used: set[int]) -> None:
+        _, text, toks = said
         token = toks[i]
         name, value = self._kind(text, toks, i)
         if not name and _MODEL.fullmatch(token.stem) and token.stem not in UNITS:
@@ -165,48 +177,73 @@ class Reader:
     def _query_type(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
         """The head noun: the last known product word before a preposition or full stop, else the last free word."""
         span = _first_phrase(text, toks, used)
-        free = [i for i in span if i not in used and toks[i].stem not in _REQUEST - {"top", "set"} and not toks[i].stem.isdigit()]
+        free = [i for i in span if i not in used and not toks[i].stem.isdigit()]
+        nouns = [i for i in free if toks[i].stem in self._types or not _ADJECTIVE.fullmatch(toks[i].stem)]
+        free = nouns or free
         known = [i for i in free if toks[i].stem in self._types]
         things = [i for i in span if toks[i].stem in MATERIALS and toks[i].stem not in ("leather", "steel")]
         if free or things:
-            head = _head(free, known) if free else things[-1]
-            _add(found, "product_type", toks[head].stem, text[toks[head].start : toks[head].end], "query")
+            head = self._head(toks, free, known) if free else things[-1]
+            _add(found, "product_type", self._spelt(toks[head].stem), text[toks[head].start : toks[head].end], "query")
             used.add(head)
+
+    def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
+        """The last free word, unless a known product word stands before it and it is apart or unheard of."""
+        last = toks[free[-1]].stem
+        heard = toks[free[-1]].end - toks[free[-1]].start > len(last)  # a plural is a noun
+        heard |= self._spelt(last) in self.lexicon.frequency or last in self._types
+        return free[-1] if not known or (known[-1] >= free[-1] - 1 and heard) else known[-1]
+
+    def _spelt(self, word: str) -> str:
+        """A word that the catalogue never uses, as the catalogue spells it (``adapetr``)."""
+        if len(word) < 5 or word in self.lexicon.frequency or word in self._types:
+            return word
+        near = [w for w in self.lexicon.frequency if w[0] == word[0] and abs(len(w) - len(word)) < 2]
+        swapped = (w for w in near if sorted(w) == sorted(word))
+        return next(swapped, next(iter(get_close_matches(word, near, n=1, cutoff=0.9)), word))
 
     # ------------------------------------------------------------ items
 
     def read_item(self, item: Item) -> Reading:
         """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
         found: Found = {}
-        item = replace(item, title=item.title[:MAX_TEXT])
-        body = " . ".join([*item.bullet_points[:6], item.description[:600]])[:1800]
-        title = tokens(item.title)
+        title, *body = texts = list(_texts(item))
         self._item_brand(item, title, found)
         self._item_fields(item, found)
-        for where, text in (("title", item.title), ("bullet_points", body)):
+        _extend(found, "audience", _audiences(item.category, "category"))
+        for where, text, _ in texts:
             _extend(found, "size", read_sizes(text, where))
             _extend(found, "pack", read_packs(text, where))
-        self._item_words(item.title, title, found)
+        self._item_words(title, found)
+        self._item_fits(title, found)
         if "material" not in found:
-            self._item_materials(body, found)
-        category = " ".join(item.category.split(">")[-2:])
-        for where, text in (("title", item.title), ("category", category), ("bullet_points", body)):
-            _add(found, f"words.{where}", _index(text), "", where)
-        _add(found, "words.absent", " ".join(sorted(set(_absent(item.title) + _absent(body)))), "", "title")
-        self._item_fits(item.title, found)
-        audience = [Value(AUDIENCES[w], w, "category") for w in words(item.category) if w in AUDIENCES]
-        if "audience" not in found:
-            _extend(found, "audience", audience)
+            for said in body:
+                self._item_materials(said, found)
+        self._item_index(item, texts, found)
         return _reading(found)
 
-    def _item_brand(self, item: Item, title: list[Token], found: Found) -> None:
+    def _item_index(self, item: Item, texts: list[Said], found: Found) -> None:
+        """Words by place, what is denied, what others of the category are called, whether the title is stuffed."""
+        category = " ".join(item.category.split(">")[-2:])
+        texts = [*texts, Said("category", category, tokens(category))]
+        for where in dict.fromkeys(t.where for t in texts):
+            _add(found, f"words.{where}", _index(*(t for t in texts if t.where == where)), "", where)
+        _add(found, "words.absent", " ".join(sorted(_absent(texts))), "", "title")
+        usual = self.lexicon.usual_in(item.category)
+        kinds = dict.fromkeys(t.stem for t in texts[0].toks if usual is None or t.stem in usual)
+        _add(found, "words.kind", " ".join(kinds), "", "title")
+        _add(found, "words.common", " ".join(self.lexicon.common.get(item.category, ())), "", "category")
+        if _stuffed(texts[0].toks):
+            _add(found, "words.stuffed", "stuffed", "", "title")
+
+    def _item_brand(self, item: Item, title: Said, found: Found) -> None:
         if item.brand:
             _add(found, "brand", " ".join(words(item.brand)[:5]), item.brand, "brand")
             return
-        fits = FITS.search(item.title)
-        own = [t for t in title if not fits or t.end <= fits.start()]
-        for a, b in _grams(own, self._brands, set()):
-            _quote(found, "brand", (item.title, title), (a, b), "title")
+        fits = FITS.search(title.text)
+        own = [t for t in title.toks if not fits or t.end <= fits.start()]
+        for span in _grams(own, self._brands, set()):
+            _quote(found, "brand", title, span)
             return
 
     def _item_fields(self, item: Item, found: Found) -> None:
@@ -231,39 +268,64 @@ class Reader:
             elif "pack" in name and text.isdigit():
                 _add(found, "pack", str(int(text)), text, where)
             elif "audience" in name or "gender" in name:
-                _extend(found, "audience", (Value(AUDIENCES[w], text, where) for w in words(text) if w in AUDIENCES))
+                _extend(found, "audience", _audiences(text, where))
 
-    def _item_words(self, text: str, toks: list[Token], found: Found) -> None:
+    def _item_words(self, title: Said, found: Found) -> None:
+        where, text, toks = title
         named = {i for a, b in _grams(toks[:8], self._brands, set()) for i in range(a, b)}
         for i, token in enumerate(toks):
             if i not in named:
                 name, value = self._kind(text, toks, i)
                 if name:
-                    _add(found, name, value, text[token.start : token.end], "title")
+                    _add(found, name, value, text[token.start : token.end], where)
         for span in _grams(toks, self._series, set()):
-            _quote(found, "model", (text, toks), span, "title")
+            _quote(found, "model", title, span)
         fits = FITS.search(text)
         for m in _CODE.finditer(visible(text)[: fits.start() if fits else len(text)]):
-            _add(found, "model", " ".join(words(m.group())), m.group(), "title")
+            _add(found, "model", " ".join(words(m.group())), m.group(), where)
 
-    def _item_materials(self, body: str, found: Found) -> None:
-        toks = tokens(body)
-        for i, token in enumerate(toks):
+    def _item_materials(self, said: Said, found: Found) -> None:
+        for i, token in enumerate(said.toks):
             if token.stem in MATERIALS:
-                name, value = self._kind(body, toks, i)
+                name, value = self._kind(said.text, said.toks, i)
                 if name == "material":
-                    _add(found, "material", value, body[token.start : token.end], "bullet_points")
+                    _add(found, "material", value, said.text[token.start : token.end], said.where)
 
-    def _item_fits(self, title: str, found: Found) -> None:
-        m = FITS.search(title)
+    def _item_fits(self, title: Said, found: Found) -> None:
+        m = FITS.search(title.text)
         if m:
-            tail = title[m.end() :]
+            tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
             _add(found, "words.fits", _index(tail), "", "title")
-            toks = tokens(tail)
-            for span in self._device_spans((tail, toks), set()):
-                _quote(found, "compatibility", (tail, toks), span, "title")
-        if set(words(title)) & _ACCESSORY:
-            _add(found, "words.accessory", " ".join(sorted(set(words(title)) & _ACCESSORY)), "", "title")
+            for span in self._device_spans(tail, set()):
+                _quote(found, "compatibility", tail, span)
+        kinds = {t.stem for t in title.toks} & _ACCESSORY
+        _add(found, "words.accessory", " ".join(sorted(kinds)), "", "title")
+
+
+def _texts(item: Item) -> Iterator[Said]:
+    """The texts of an item that are read: the title first; of the rest what does not speak to the judge."""
+    bullets = (("bullet_points", b[:400]) for b in item.bullet_points[:6])
+    yield Said("title", item.title[:MAX_TEXT], tokens(item.title))
+    for where, text in (*bullets, ("description", item.description[:600])):
+        if text and believable(text):
+            yield Said(where, text, tokens(text))
+
+
+def _stuffed(toks: list[Token]) -> bool:
+    """Whether a title lists four or more rival values of one attribute, each next to the last or one word on."""
+    for table in (COLOURS, AUDIENCES, _LETTERS):
+        run: list[str] = []
+        since = 0
+        for token in toks:
+            since = 0 if token.stem in table else since + 1
+            run = [*run, table[token.stem]] if since == 0 else run if since == 1 else []
+            if len(set(run)) >= _RIVALS:
+                return True
+    return False
+
+
+def _audiences(text: str, where: str) -> Iterator[Value]:
+    return (Value(AUDIENCES[t.stem], text[t.start : t.end], where) for t in tokens(text) if t.stem in AUDIENCES)
 
 
 def _goes_on(text: str, toks: list[Token], b: int) -> bool:
@@ -274,18 +336,15 @@ def _goes_on(text: str, toks: list[Token], b: int) -> bool:
     return (more or own) and not text[toks[b - 1].end : toks[b].start].strip()
 
 
-def _head(free: list[int], known: list[int]) -> int:
-    """The last free word, unless a known product word stands before it, apart (*towels kitchen*, *slippers fluffy*)."""
-    return free[-1] if not known or known[-1] >= free[-1] - 1 else known[-1]
-
-
 def _first_phrase(text: str, toks: list[Token], used: set[int]) -> list[int]:
     """The places of the first noun phrase: from the first wish to a preposition, comma or full stop."""
     span: list[int] = []
     for i, token in enumerate(toks):
         begun = any(j not in used or toks[j].stem in MATERIALS for j in span)
         gap = text[toks[i - 1].end : token.start] if i else ""
-        if begun and (token.stem in _BREAKS or any(c in gap for c in ".,;:|?!")):
+        joins = token.stem in ("and", "or") and {i - 1, i + 1} <= used  # black and white
+        joins |= token.stem == "on" and i > 0 and toks[i - 1].stem in _ON
+        if begun and not joins and (token.stem in _BREAKS or any(c in gap for c in ".,;:|?!")):
             break
         of = i + 1 < len(toks) and toks[i + 1].stem == "of" and token.stem in _HOLDERS
         if not of and (token.stem in ("top", "set") or token.stem not in _REQUEST | _BREAKS):
@@ -318,9 +377,10 @@ def _inside(toks: list[Token], start: int, end: int) -> set[int]:
     return {i for i, t in enumerate(toks) if t.start < end and t.end > start}
 
 
-def _quote(found: Found, name: str, said: Words, span: tuple[int, int], where: str) -> None:
+def _quote(found: Found, name: str, said: Said, span: tuple[int, int]) -> None:
     """Add the phrase ``toks[a:b]`` as it stands in the text."""
-    (text, toks), (a, b) = said, span
+    where, text, toks = said
+    a, b = span
     _add(found, name, " ".join(t.stem for t in toks[a:b]), text[toks[a].start : toks[b - 1].end], where)
 
 
@@ -339,10 +399,21 @@ def _reading(found: Found) -> Reading:
     return Reading({name: tuple(values) for name, values in found.items() if values})
 
 
-def _index(text: str) -> str:
-    return " ".join(f"{s}={q}" for s, q in {t.stem: text[t.start : t.end] for t in reversed(tokens(text))}.items())
+def _index(*texts: Said) -> str:
+    """Stem to the word as it first stands, in one line."""
+    words_of: dict[str, str] = {}
+    for _, text, toks in texts:
+        for t in toks:
+            words_of.setdefault(t.stem, text[t.start : t.end])
+    return " ".join(f"{s}={q}" for s, q in reversed(words_of.items()))
 
 
-def _absent(text: str) -> list[str]:
-    """Stems that a text says are not there."""
-    return [w for a in find_absences(visible(text), tokens(text)) for w in a.value.split()]
+def _absent(texts: Iterable[Said]) -> set[str]:
+    """Stems that the texts say are not there, and nowhere say otherwise."""
+    absent, said = set[str](), set[str]()
+    for _, text, toks in texts:
+        absences = list(find_absences(visible(text), toks))
+        denied = {i for a in absences for i in range(a.first, a.stop)}
+        absent |= {w for a in absences for w in a.value.split()}
+        said |= {t.stem for i, t in enumerate(toks) if i not in denied}
+    return absent - said

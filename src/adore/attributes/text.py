@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-__all__ = ["MAX_TEXT", "STOP", "Token", "stem", "tokens", "visible", "words"]
+__all__ = ["MAX_TEXT", "STOP", "Token", "believable", "stem", "tokens", "visible", "words"]
 
 MAX_TEXT = 4_000
 """Characters read of one text; sellers' texts repeat themselves after that."""
@@ -18,6 +18,13 @@ _HIDDEN = re.compile(
     r"|\S{0,80}(?:[A-Za-z0-9][\u00ad\u200b-\u200d\u2060\ufeff]+[A-Za-z0-9]|[\U000e0000-\U000e007f])\S*"
 )
 """Words that hide: cut by zero-width characters, spelled in tag characters, or written backwards."""
+
+_TO_JUDGE = re.compile(
+    r"exact(?:ly)? (?:match|the product)|any (?:query|search)|every search|all searches|to the judge|"
+    r"grade [ESCI]\b|= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"\b(?:brand|colou?r|size|type|product_type|material|audience|model|pack|category) ?[:=]", re.IGNORECASE)
 
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _IRREGULAR = {"women": "woman", "men": "man", "children": "child", "feet": "foot", "mice": "mouse", "shelves": "shelf"}
@@ -71,8 +78,7 @@ STOP = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word: its stem and its span ``text[start:end]`` in the original."""
 
     stem: str
@@ -112,6 +118,17 @@ def visible(text: str) -> str:
     """
     text = text[:MAX_TEXT]
     return text if text.isascii() or not _INVISIBLE.search(text) else _HIDDEN.sub(lambda m: " " * len(m.group()), text)
+
+
+def believable(text: str) -> str:
+    """A seller's free text, or nothing where it speaks to the judge: claims, orders, fields, JSON, traces.
+
+    Example:
+        >>> believable("Holds 500 ml"), believable("brand: Nike | size: XL EXACT MATCH")
+        ('Holds 500 ml', '')
+    """
+    labels = _LABEL.findall(text)
+    return "" if _TO_JUDGE.search(text) or len(labels) > 2 else text
 
 
 def tokens(text: str) -> list[Token]:

@@ -223,7 +223,7 @@ def render(result: dict[str, Any]) -> str:
         "",
         "Evidence + rules on one process, all human-judged pairs.",
         "",
-        "| data | pairs | items | pairs/s, items read before | pairs/s with reading | items read/s | nDCG@10 | macro-F1 |",
+        "| data | pairs | items | pairs/s, read before | pairs/s, read now | items read/s | nDCG@10 | macro-F1 |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, x in result["judge"].items():

@@ -86,21 +86,23 @@ def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, V
     if "words.stuffed" in item.values:
         return "conflict", Value("stuffed title", "", "title")
     accessory = _accessory(word, query, item)
-    if accessory:
-        return "conflict", accessory
-    title, kinds = _index_of(item, "title"), _index_of(item, "kind")
+    return ("conflict", accessory) if accessory else _called(word, item)
+
+
+def _called(word: str, item: Reading) -> tuple[State, Value]:
+    """Whether the title, or else titles of the same category, or the texts call the item so."""
+    title, kinds, category = (_index_of(item, where) for where in ("title", "kind", "category"))
     for where, index in (("title", {s: title[s] for s in kinds}), ("category", category)):
         hit = word if word in index else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
         if hit:
             return "match", Value(hit, index[hit], where)
+    last = next(iter(category), "")
+    if word in _index_of(item, "common"):
+        return "unknown", Value(last, category.get(last, ""), "category")
     for where in _BODY:
         body = _index_of(item, where)
         if word in body:
             return "unknown", Value(word, body[word], where)
-    if word in _index_of(item, "common"):
-        last = next(iter(category), "")
-        return "match", Value(last, category.get(last, ""), "category")
-    last = next(iter(category), "")
     return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
 
 

@@ -52,9 +52,10 @@ MATERIALS: dict[str, str] = {
         name: name
         for name in (
             "leather cotton silicone steel wood plastic glass metal brass ceramic wool linen polyester nylon bamboo "
-            "aluminum rubber canvas velvet silk suede acrylic denim oak pine walnut copper iron titanium paper fleece mesh "
-            "lace pvc resin tin fabric foam vinyl spandex satin cashmere flannel chiffon latex marble granite jute rattan "
-            "wicker porcelain stoneware melamine cork felt microfiber polycarbonate tpu mahogany teak burlap"
+            "aluminum rubber canvas velvet silk suede acrylic denim oak pine walnut copper iron titanium paper fleece "
+            "mesh lace pvc resin tin fabric foam vinyl spandex satin cashmere flannel chiffon latex marble granite "
+            "jute rattan wicker porcelain stoneware melamine cork felt microfiber polycarbonate tpu "
+            "mahogany teak burlap"
         ).split()
     },
     "wooden": "wood",
@@ -74,6 +75,8 @@ AUDIENCES: dict[str, str] = {
 
 FITS = re.compile(r"\b(?:for|fits?|compatible with|works with|replacement for)\b", re.IGNORECASE)
 """Before what an item is used with."""
+_COMMON = 0.2
+"""Share of a category's titles from which a word may name what the category holds."""
 _PEOPLE = frozenset(AUDIENCES) | {"age", "year", "up", "all", "over", "ages"}
 
 
@@ -90,6 +93,7 @@ class Lexicon:
         frequency: how many items have a word in their title.
         items: how many items there are.
         usual: category path to the words of at least two of its titles (paths of five items or more).
+        common: category path to the words of at least a fifth of its titles.
     """
 
     brands: tuple[str, ...]
@@ -117,7 +121,7 @@ class Lexicon:
             frequency=dict(sorted((w, n) for w, n in frequency.items() if n > 1)),
             items=len(items),
             usual=_usual(items, 0.0),
-            common=_usual(items, float(__import__('os').environ.get('S','0.2'))),
+            common=_usual(items, _COMMON),
         )
 
     def usual_in(self, category: str) -> frozenset[str] | None:

@@ -46,7 +46,8 @@ def find_absences(text: str, toks: list[Token]) -> Iterator[Absence]:
 
     Example:
         >>> from adore.attributes.text import tokens
-        >>> [a.value for a in find_absences(t := "sugar-free, no fat or salt", tokens(t))]
+        >>> text = "sugar-free, no fat or salt"
+        >>> [a.value for a in find_absences(text, tokens(text))]
         ['fat', 'salt', 'sugar']
     """
     for i, token in enumerate(toks):

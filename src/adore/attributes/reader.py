@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import NamedTuple
 
 from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
 from adore.attributes.negation import NEGATIONS, find_absences
-from adore.attributes.text import MAX_TEXT, STOP, Token, believable, tokens, visible, words
+from adore.attributes.said import (
+    Found,
+    Said,
+    absent_in,
+    add,
+    by_first,
+    extend,
+    grams,
+    index,
+    inside,
+    is_stuffed,
+    quote,
+    texts_of,
+)
+from adore.attributes.text import STOP, Token, tokens, visible, words
 from adore.attributes.units import UNITS, find_packs, find_sizes, read_packs, read_sizes
 from adore.types import Item, Reading, Value
 
@@ -34,15 +47,15 @@ _ACCESSORY = frozenset(
 )
 _NOT_COLOUR = {
     ("olive", "oil"), ("blue", "light"), ("green", "tea"), ("white", "noise"), ("black", "friday"), ("brown", "rice"),
-    ("brown", "sugar"), ("red", "wine"), ("white", "wine"), ("orange", "juice"), ("gold", "standard"), ("clear", "view"),
-    ("black", "pepper"), ("clear", "skin"),
+    ("brown", "sugar"), ("red", "wine"), ("white", "wine"), ("orange", "juice"), ("gold", "standard"),
+    ("black", "pepper"), ("clear", "skin"), ("clear", "view"),
 }  # fmt: skip
 _NOT_AUDIENCE = {
     ("baby", "shower"), ("man", "cave"), ("cat", "eye"), ("cat", "ear"), ("male", "to"), ("female", "to"),
     ("man", "made"), ("female", "connector"), ("male", "connector"), ("female", "adapter"), ("male", "adapter"),
 }  # fmt: skip
 _NOT_MATERIAL = frozenset(
-    "cutting planer planner cleaner polish stain glue filler working burning carving conditioner detector bit saw".split()
+    "cutting planer planner cleaner polish stain glue filler working burning carving conditioner detector bit".split()
 )
 """``wood glue`` is made of something else."""
 _DEVICES = frozenset(
@@ -55,19 +68,7 @@ _DEVICE_MAKERS = frozenset(["samsung", "apple"])
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
 """A maker's number: ``DW1361``."""
-_LETTERS = {w: w for w in "xs s m l xl xxl xxxl 2xl 3xl".split()}
-_RIVALS = 4
 _SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
-
-Found = dict[str, list[Value]]
-
-
-class Said(NamedTuple):
-    """A text, where it stands, and its words."""
-
-    where: str
-    text: str
-    toks: list[Token]
 
 
 class Reader:
@@ -77,7 +78,7 @@ class Reader:
         self.lexicon = lexicon
         self._types = set(lexicon.types)
         self._brands, self._devices, self._series = (
-            _by_first(p) for p in (lexicon.brands, lexicon.devices, lexicon.series)
+            by_first(p) for p in (lexicon.brands, lexicon.devices, lexicon.series)
         )
         self._colours = {**{c: c for c in lexicon.colours}, **COLOURS}
 
@@ -89,47 +90,48 @@ class Reader:
         used: set[int] = set()
         found: Found = {}
         for absence in find_absences(visible(text), toks):
-            _add(found, "exclusion", absence.value, text[absence.start : absence.end], "query")
+            add(found, "exclusion", absence.value, text[absence.start : absence.end], "query")
             used.update(range(absence.first, absence.stop))
         for m in _EASY.finditer(text):
-            used.update(_inside(toks, m.start(), m.end()))
+            used.update(inside(toks, m.start(), m.end()))
         self._query_sizes(text, toks, found, used)
-        self._query_names(Said("query", text, toks), found, used)
-        for i, token in enumerate(toks):
+        said = Said("query", text, toks)
+        self._query_names(said, found, used)
+        for i in range(len(toks)):
             if i not in used:
-                self._query_word(Said("query", text, toks), i, found, used)
+                self._query_word(said, i, found, used)
         self._query_type(text, toks, found, used)
         for i, token in enumerate(toks):
             if i not in used and token.stem not in _REQUEST | _BREAKS and len(token.stem) > 1:
-                _add(found, "feature", token.stem, text[token.start : token.end], "query")
+                add(found, "feature", token.stem, text[token.start : token.end], "query")
         return _reading(found)
 
     def _query_sizes(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
         taken = set(used)
         for name, values in (("pack", find_packs(text)), ("size", find_sizes(text))):
             for value, start, end in values:
-                spans = _inside(toks, start, end)
+                spans = inside(toks, start, end)
                 if not taken & spans:
-                    _add(found, name, value, text[start:end], "query")
+                    add(found, name, value, text[start:end], "query")
                     used |= spans
             taken = set(used)
 
     def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
-        _, text, toks = said
+        toks = said.toks
         kinds = {t.stem for t in toks} & _ACCESSORY
         for a, b in self._device_spans(said, used):
             if kinds or (a and toks[a - 1].stem in ("for", "fit", "fits", "with")):
-                _quote(found, "compatibility", said, (a, b))
+                quote(found, "compatibility", said, (a, b))
                 used.update(range(a, b))
         for name, phrases in (("brand", self._brands), ("model", self._series)):
-            for a, b in _grams(toks, phrases, used):
-                _quote(found, name, said, (a, b))
+            for a, b in grams(toks, phrases, used):
+                quote(found, name, said, (a, b))
                 used.update(range(a, b))
 
     def _device_spans(self, said: Said, used: set[int]) -> Iterator[tuple[int, int]]:
         """Devices that the catalogue names, and well-known ones with the rest of their name (*galaxy s22 ultra*)."""
         _, text, toks = said
-        spans = list(_grams(toks, self._devices, used))
+        spans = list(grams(toks, self._devices, used))
         taken = used.union(*(range(a, b) for a, b in spans))
         for a, token in enumerate(toks):
             if token.stem not in _DEVICES or a in taken:
@@ -148,16 +150,16 @@ class Reader:
         if not name and _MODEL.fullmatch(token.stem) and token.stem not in UNITS:
             name, value = "model", token.stem
         if name:
-            _add(found, name, value, text[token.start : token.end], "query")
+            add(found, name, value, text[token.start : token.end], "query")
             used.add(i)
 
     def _kind(self, text: str, toks: list[Token], i: int) -> tuple[str, str]:
         """Colour, audience or material of one word, or two empty texts."""
         word, after = toks[i].stem, toks[i + 1].stem if i + 1 < len(toks) else ""
         plural = word != text[toks[i].start : toks[i].end].lower()
-        if word in self._colours and not plural and (word, after) not in _NOT_COLOUR:
-            if word not in VAGUE or self._is_colour(text, toks, i):
-                return "colour", self._colours[word]
+        colour = word in self._colours and not plural and (word, after) not in _NOT_COLOUR
+        if colour and (word not in VAGUE or self._is_colour(text, toks, i)):
+            return "colour", self._colours[word]
         if word in AUDIENCES and (word, after) not in _NOT_AUDIENCE:
             return "audience", AUDIENCES[word]
         if word in MATERIALS and not plural and after not in _NOT_MATERIAL:
@@ -184,7 +186,7 @@ class Reader:
         things = [i for i in span if toks[i].stem in MATERIALS and toks[i].stem not in ("leather", "steel")]
         if free or things:
             head = self._head(toks, free, known) if free else things[-1]
-            _add(found, "product_type", self._spelt(toks[head].stem), text[toks[head].start : toks[head].end], "query")
+            add(found, "product_type", self._spelt(toks[head].stem), text[toks[head].start : toks[head].end], "query")
             used.add(head)
 
     def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
@@ -207,13 +209,13 @@ class Reader:
     def read_item(self, item: Item) -> Reading:
         """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
         found: Found = {}
-        title, *body = texts = list(_texts(item))
+        title, *body = texts = list(texts_of(item))
         self._item_brand(item, title, found)
         self._item_fields(item, found)
-        _extend(found, "audience", _audiences(item.category, "category"))
+        extend(found, "audience", _audiences(item.category, "category"))
         for where, text, _ in texts:
-            _extend(found, "size", read_sizes(text, where))
-            _extend(found, "pack", read_packs(text, where))
+            extend(found, "size", read_sizes(text, where))
+            extend(found, "pack", read_packs(text, where))
         self._item_words(title, found)
         self._item_fits(title, found)
         if "material" not in found:
@@ -227,23 +229,23 @@ class Reader:
         category = " ".join(item.category.split(">")[-2:])
         texts = [*texts, Said("category", category, tokens(category))]
         for where in dict.fromkeys(t.where for t in texts):
-            _add(found, f"words.{where}", _index(*(t for t in texts if t.where == where)), "", where)
-        _add(found, "words.absent", " ".join(sorted(_absent(texts))), "", "title")
+            add(found, f"words.{where}", index(*(t for t in texts if t.where == where)), "", where)
+        add(found, "words.absent", " ".join(sorted(absent_in(texts))), "", "title")
         usual = self.lexicon.usual_in(item.category)
         kinds = dict.fromkeys(t.stem for t in texts[0].toks if usual is None or t.stem in usual)
-        _add(found, "words.kind", " ".join(kinds), "", "title")
-        _add(found, "words.common", " ".join(self.lexicon.common.get(item.category, ())), "", "category")
-        if _stuffed(texts[0].toks):
-            _add(found, "words.stuffed", "stuffed", "", "title")
+        add(found, "words.kind", " ".join(kinds), "", "title")
+        add(found, "words.common", " ".join(self.lexicon.common.get(item.category, ())), "", "category")
+        if is_stuffed(texts[0]):
+            add(found, "words.stuffed", "stuffed", "", "title")
 
     def _item_brand(self, item: Item, title: Said, found: Found) -> None:
         if item.brand:
-            _add(found, "brand", " ".join(words(item.brand)[:5]), item.brand, "brand")
+            add(found, "brand", " ".join(words(item.brand)[:5]), item.brand, "brand")
             return
         fits = FITS.search(title.text)
         own = [t for t in title.toks if not fits or t.end <= fits.start()]
-        for span in _grams(own, self._brands, set()):
-            _quote(found, "brand", title, span)
+        for span in grams(own, self._brands, set()):
+            quote(found, "brand", title, span)
             return
 
     def _item_fields(self, item: Item, found: Found) -> None:
@@ -253,75 +255,53 @@ class Reader:
             if "colo" in name:
                 for token in tokens(text):
                     if token.stem in self._colours:
-                        _add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
+                        add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
             elif "material" in name or "fabric" in name:
                 for token in tokens(text):
                     value = MATERIALS.get(token.stem, token.stem)
-                    _add(found, "material", value, text[token.start : token.end], where)
+                    add(found, "material", value, text[token.start : token.end], where)
             elif "compat" in name or "fits" in name:
                 for one in raw if isinstance(raw, list) else [raw]:
-                    _add(found, "compatibility", " ".join(words(str(one))[:5]), str(one), where)
+                    add(found, "compatibility", " ".join(words(str(one))[:5]), str(one), where)
             elif "series" in name or "model" in name:
-                _add(found, "model", " ".join(words(text)[:5]), text, where)
+                add(found, "model", " ".join(words(text)[:5]), text, where)
             elif "size" in name or "volume" in name or "capacity" in name:
-                _extend(found, "size", read_sizes(text, where))
+                extend(found, "size", read_sizes(text, where))
             elif "pack" in name and text.isdigit():
-                _add(found, "pack", str(int(text)), text, where)
+                add(found, "pack", str(int(text)), text, where)
             elif "audience" in name or "gender" in name:
-                _extend(found, "audience", _audiences(text, where))
+                extend(found, "audience", _audiences(text, where))
 
     def _item_words(self, title: Said, found: Found) -> None:
         where, text, toks = title
-        named = {i for a, b in _grams(toks[:8], self._brands, set()) for i in range(a, b)}
+        named = {i for a, b in grams(toks[:8], self._brands, set()) for i in range(a, b)}
         for i, token in enumerate(toks):
             if i not in named:
                 name, value = self._kind(text, toks, i)
                 if name:
-                    _add(found, name, value, text[token.start : token.end], where)
-        for span in _grams(toks, self._series, set()):
-            _quote(found, "model", title, span)
+                    add(found, name, value, text[token.start : token.end], where)
+        for span in grams(toks, self._series, set()):
+            quote(found, "model", title, span)
         fits = FITS.search(text)
         for m in _CODE.finditer(visible(text)[: fits.start() if fits else len(text)]):
-            _add(found, "model", " ".join(words(m.group())), m.group(), where)
+            add(found, "model", " ".join(words(m.group())), m.group(), where)
 
     def _item_materials(self, said: Said, found: Found) -> None:
         for i, token in enumerate(said.toks):
             if token.stem in MATERIALS:
                 name, value = self._kind(said.text, said.toks, i)
                 if name == "material":
-                    _add(found, "material", value, said.text[token.start : token.end], said.where)
+                    add(found, "material", value, said.text[token.start : token.end], said.where)
 
     def _item_fits(self, title: Said, found: Found) -> None:
         m = FITS.search(title.text)
         if m:
             tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
-            _add(found, "words.fits", _index(tail), "", "title")
+            add(found, "words.fits", index(tail), "", "title")
             for span in self._device_spans(tail, set()):
-                _quote(found, "compatibility", tail, span)
+                quote(found, "compatibility", tail, span)
         kinds = {t.stem for t in title.toks} & _ACCESSORY
-        _add(found, "words.accessory", " ".join(sorted(kinds)), "", "title")
-
-
-def _texts(item: Item) -> Iterator[Said]:
-    """The texts of an item that are read: the title first; of the rest what does not speak to the judge."""
-    bullets = (("bullet_points", b[:400]) for b in item.bullet_points[:6])
-    yield Said("title", item.title[:MAX_TEXT], tokens(item.title))
-    for where, text in (*bullets, ("description", item.description[:600])):
-        if text and believable(text):
-            yield Said(where, text, tokens(text))
-
-
-def _stuffed(toks: list[Token]) -> bool:
-    """Whether a title lists four or more rival values of one attribute, each next to the last or one word on."""
-    for table in (COLOURS, AUDIENCES, _LETTERS):
-        run: list[str] = []
-        since = 0
-        for token in toks:
-            since = 0 if token.stem in table else since + 1
-            run = [*run, table[token.stem]] if since == 0 else run if since == 1 else []
-            if len(set(run)) >= _RIVALS:
-                return True
-    return False
+        add(found, "words.accessory", " ".join(sorted(kinds)), "", "title")
 
 
 def _audiences(text: str, where: str) -> Iterator[Value]:
@@ -352,68 +332,5 @@ def _first_phrase(text: str, toks: list[Token], used: set[int]) -> list[int]:
     return span
 
 
-def _by_first(phrases: Iterable[str]) -> dict[str, set[str]]:
-    """Phrases by their first word, so that most words are passed over at once."""
-    table: dict[str, set[str]] = {}
-    for phrase in phrases:
-        table.setdefault(phrase.split(" ", 1)[0], set()).add(phrase)
-    return table
-
-
-def _grams(toks: list[Token], phrases: Mapping[str, set[str]], used: set[int]) -> Iterator[tuple[int, int]]:
-    """Longest known phrases, left to right, that do not overlap."""
-    a = 0
-    while a < len(toks):
-        known = phrases.get(toks[a].stem, ())
-        for b in range(min(len(toks), a + 5), a, -1) if known else ():
-            if " ".join(t.stem for t in toks[a:b]) in known and not used.intersection(range(a, b)):
-                yield a, b
-                a = b - 1
-                break
-        a += 1
-
-
-def _inside(toks: list[Token], start: int, end: int) -> set[int]:
-    return {i for i, t in enumerate(toks) if t.start < end and t.end > start}
-
-
-def _quote(found: Found, name: str, said: Said, span: tuple[int, int]) -> None:
-    """Add the phrase ``toks[a:b]`` as it stands in the text."""
-    where, text, toks = said
-    a, b = span
-    _add(found, name, " ".join(t.stem for t in toks[a:b]), text[toks[a].start : toks[b - 1].end], where)
-
-
-def _add(found: Found, name: str, value: str, quote: str, where: str) -> None:
-    values = found.setdefault(name, [])
-    if value and all(v.value != value for v in values):
-        values.append(Value(value, quote, where))
-
-
-def _extend(found: Found, name: str, values: Iterable[Value]) -> None:
-    for value in values:
-        _add(found, name, value.value, value.quote, value.where)
-
-
 def _reading(found: Found) -> Reading:
     return Reading({name: tuple(values) for name, values in found.items() if values})
-
-
-def _index(*texts: Said) -> str:
-    """Stem to the word as it first stands, in one line."""
-    words_of: dict[str, str] = {}
-    for _, text, toks in texts:
-        for t in toks:
-            words_of.setdefault(t.stem, text[t.start : t.end])
-    return " ".join(f"{s}={q}" for s, q in reversed(words_of.items()))
-
-
-def _absent(texts: Iterable[Said]) -> set[str]:
-    """Stems that the texts say are not there, and nowhere say otherwise."""
-    absent, said = set[str](), set[str]()
-    for _, text, toks in texts:
-        absences = list(find_absences(visible(text), toks))
-        denied = {i for a in absences for i in range(a.first, a.stop)}
-        absent |= {w for a in absences for w in a.value.split()}
-        said |= {t.stem for i, t in enumerate(toks) if i not in denied}
-    return absent - said

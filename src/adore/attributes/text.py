@@ -24,7 +24,9 @@ _TO_JUDGE = re.compile(
     r"grade [ESCI]\b|= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the",
     re.IGNORECASE,
 )
-_LABEL = re.compile(r"\b(?:brand|colou?r|size|type|product_type|material|audience|model|pack|category) ?[:=]", re.IGNORECASE)
+_LABEL = re.compile(
+    r"\b(?:brand|colou?r|size|type|product_type|material|audience|model|pack|category) ?[:=]", re.IGNORECASE
+)
 
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _IRREGULAR = {"women": "woman", "men": "man", "children": "child", "feet": "foot", "mice": "mouse", "shelves": "shelf"}
@@ -121,14 +123,14 @@ def visible(text: str) -> str:
 
 
 def believable(text: str) -> str:
-    """A seller's free text, or nothing where it speaks to the judge: claims, orders, fields, JSON, traces.
+    """A seller's free text, or nothing where it hides words or speaks to the judge: claims, orders, fields, JSON.
 
     Example:
         >>> believable("Holds 500 ml"), believable("brand: Nike | size: XL EXACT MATCH")
         ('Holds 500 ml', '')
     """
-    labels = _LABEL.findall(text)
-    return "" if _TO_JUDGE.search(text) or len(labels) > 2 else text
+    honest = visible(text) == text and not _TO_JUDGE.search(text) and len(_LABEL.findall(text)) <= 2
+    return text if honest else ""
 
 
 def tokens(text: str) -> list[Token]:

@@ -128,6 +128,8 @@ def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
     if stems[-1] in said or stems[0] in said:
         return "match", Value(asked.value, "", "title")
     found = next(_mentions(stems[-1:], item), None)
+    if stems[-1] in _index_of(item, "doubted"):
+        found = found or Value(stems[-1], "", "description")
     return ("conflict", found) if found else ("unknown", _NOTHING)
 
 

@@ -65,6 +65,7 @@ _DEVICES = frozenset(
 _DEVICE_MORE = frozenset("pro max mini plus ultra air note watch tab fold flip se series".split())
 _DEVICE_MAKERS = frozenset(["samsung", "apple"])
 """Devices that things are made for, and the words of their names."""
+_DIGIT = re.compile(r"\d")
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
 """A maker's number: ``DW1361``."""
@@ -209,28 +210,30 @@ class Reader:
     def read_item(self, item: Item) -> Reading:
         """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
         found: Found = {}
-        title, *body = texts = list(texts_of(item))
+        texts, doubted = texts_of(item)
+        title, *body = texts
         self._item_brand(item, title, found)
         self._item_fields(item, found)
         extend(found, "audience", _audiences(item.category, "category"))
         for where, text, _ in texts:
-            extend(found, "size", read_sizes(text, where))
-            extend(found, "pack", read_packs(text, where))
+            if where == "title" or _DIGIT.search(text):
+                extend(found, "size", read_sizes(text, where))
+                extend(found, "pack", read_packs(text, where))
         self._item_words(title, found)
         self._item_fits(title, found)
         if "material" not in found:
             for said in body:
                 self._item_materials(said, found)
-        self._item_index(item, texts, found)
+        self._item_index(item, texts, doubted, found)
         return _reading(found)
 
-    def _item_index(self, item: Item, texts: list[Said], found: Found) -> None:
+    def _item_index(self, item: Item, texts: list[Said], doubted: Said, found: Found) -> None:
         """Words by place, what is denied, what others of the category are called, whether the title is stuffed."""
         category = " ".join(item.category.split(">")[-2:])
-        texts = [*texts, Said("category", category, tokens(category))]
-        for where in dict.fromkeys(t.where for t in texts):
-            add(found, f"words.{where}", index(*(t for t in texts if t.where == where)), "", where)
-        add(found, "words.absent", " ".join(sorted(absent_in(texts))), "", "title")
+        places = [*texts, doubted, Said("category", category, tokens(category))]
+        for where in dict.fromkeys(t.where for t in places):
+            add(found, f"words.{where}", index(*(t for t in places if t.where == where)), "", where)
+        add(found, "words.absent", " ".join(sorted(absent_in(texts, doubted))), "", "title")
         usual = self.lexicon.usual_in(item.category)
         kinds = dict.fromkeys(t.stem for t in texts[0].toks if usual is None or t.stem in usual)
         add(found, "words.kind", " ".join(kinds), "", "title")

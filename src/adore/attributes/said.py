@@ -84,9 +84,9 @@ def index(*texts: Said) -> str:
     return " ".join(f"{s}={q}" for s, q in reversed(words_of.items()))
 
 
-def absent_in(texts: Iterable[Said]) -> set[str]:
-    """Stems that the texts say are not there, and nowhere say otherwise."""
-    absent, said = set[str](), set[str]()
+def absent_in(texts: Iterable[Said], doubted: Said) -> set[str]:
+    """Stems that the texts say are not there, and neither they nor the doubted text say otherwise."""
+    absent, said = set[str](), {t.stem for t in doubted.toks}
     for _, text, toks in texts:
         absences = list(find_absences(visible(text), toks))
         denied = {i for a in absences for i in range(a.first, a.stop)}
@@ -110,10 +110,12 @@ def is_stuffed(title: Said) -> bool:
     return False
 
 
-def texts_of(item: Item) -> Iterator[Said]:
-    """The texts of an item that are read: the title first; of the rest what does not speak to the judge."""
-    bullets = (("bullet_points", b[:400]) for b in item.bullet_points[:6])
-    yield Said("title", item.title[:MAX_TEXT], tokens(item.title))
-    for where, text in (*bullets, ("description", item.description[:600])):
-        if text and believable(text):
-            yield Said(where, text, tokens(text))
+def texts_of(item: Item) -> tuple[list[Said], Said]:
+    """The texts of an item that are read, the title first, and what is not believed because it speaks to the judge."""
+    body = [("bullet_points", b) for b in item.bullet_points] + [("description", item.description)]
+    honest = [(where, text) for where, text in body if text and believable(text)]
+    read = [("title", item.title[:MAX_TEXT])]
+    read += [(where, text[:300]) for where, text in honest if where == "bullet_points"][:6]
+    read += [(where, text[:500]) for where, text in honest if where == "description"]
+    doubted = " ".join(text for _, text in body if text and not believable(text))
+    return [Said(where, text, tokens(text)) for where, text in read], Said("doubted", doubted, tokens(doubted))

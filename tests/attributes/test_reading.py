@@ -12,8 +12,10 @@ from adore.artifacts import read_table, write_table
 from adore.attributes.compare import compare
 from adore.attributes.evidence import Config, run
 from adore.attributes.lexicon import Lexicon
+from adore.attributes.negation import find_absences
 from adore.attributes.reader import Reader
-from adore.attributes.units import read_packs, read_sizes, same_size
+from adore.attributes.text import tokens, visible
+from adore.attributes.units import UNITS, read_packs, read_sizes, same_size
 from adore.types import Evidence, Item, Reading
 
 ITEMS = [
@@ -68,7 +70,11 @@ def test_what_is_asked_and_found(query: str, n: int, attribute: str, state: str)
         ('1/2"', "length:12.7"),
         ("1-1/2 inch", "length:38.1"),
         ("1,000 g", "mass:1000"),
-        ("Queen", "bed:queen"),
+        ("Queen Bed", "bed:queen"),
+        ("X-Large", "letter:xl"),
+        ("5x large", "letter:5xl"),
+        ("size 9.5", "number:9.5"),
+        ("3-6 Months", "age:3-6"),
     ],
 )
 def test_units_have_one_form(text: str, value: str) -> None:
@@ -78,17 +84,72 @@ def test_units_have_one_form(text: str, value: str) -> None:
 def test_equal_amounts_and_packs() -> None:
     assert same_size("volume:500", "volume:499.792") and not same_size("volume:500", "volume:750")
     assert [v.value for v in read_packs("12-pack, set of 3, 6 ct", "title")] == ["12", "3", "6"]
+    assert [v.value for v in read_packs("two pack, 1 dozen, 2-pocket, one piece", "title")] == ["2", "12"]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.text(max_size=120), st.text(max_size=120))
+def test_sides_share_their_unit_and_look_alikes_are_no_sizes() -> None:
+    assert [v.value for v in read_sizes("8 x 10 cm", "t")] == ["length:80", "length:100"]
+    assert [v.value for v in read_sizes("31W x 32L pants", "t")] == ["number:31", "number:32"]
+    assert [*read_sizes("3M tape, 5G, 2-in-1, L-shaped, small dogs, full HD", "t")] == []
+
+
+@given(st.integers(1, 9_999), st.sampled_from(["ml", "g", "mm", "cm", "kg", "l", "inch", "oz"]))
+def test_a_size_is_the_same_in_other_units(n: int, unit: str) -> None:
+    dimension, factor = UNITS[unit]
+    (first,) = read_sizes(f"{n} {unit}", "t")
+    for other, (of, size) in UNITS.items():
+        if of == dimension and n * factor / size >= 0.1:
+            amount = f"{n * factor / size:.4f}"
+            assert any(same_size(first.value, v.value) for v in read_sizes(f"x {amount} {other} y", "t")), other
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("bottle no straw or lid", ["straw", "lid"]),
+        ("sugar-free gum, gluten free", ["sugar", "gluten"]),
+        ("strapless bra", ["strap"]),
+        ("stainless no 7 serum, hands free, free shipping, no. 2 pencil, not only red", []),
+        ("tea without added sugar, red", ["added sugar"]),
+    ],
+)
+def test_what_is_absent(text: str, absent: list[str]) -> None:
+    assert [a.value for a in find_absences(text, tokens(text))] == absent
+
+
+def test_a_taste_is_no_colour_and_plurals_are_products() -> None:
+    assert "colour" not in READER.read_query("olive oil with cream and lemon scent").values
+    assert READER.read_query("mint green wine glasses").values["colour"][0].value == "green"
+    assert "material" not in READER.read_query("wine glasses").values
+    assert READER.read_query("i am looking for a bottel").values["product_type"][0].value == "bottle"
+
+
+def test_a_denial_that_the_item_contradicts_is_not_believed() -> None:
+    item = Item("x", "Acme bottle no straw", bullet_points=("The straw is washable",))
+    assert states("bottle without straw", item)["exclusion"] == "conflict"
+
+
+ODD = st.text(
+    st.one_of(
+        st.characters(), st.sampled_from("\u200b\u200d\u202e\u202c\ufeff\u00adNike red 5cm x 3 ½＝ﬁ"), st.characters()
+    ),
+    max_size=120,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ODD, ODD)
 def test_quotes_stand_in_the_text(query: str, title: str) -> None:
     asked, found = READER.read_query(query), READER.read_item(Item("x", title))
     for values in asked.values.values():
         assert all(v.quote in query for v in values)
     for name, values in found.values.items():
         assert name.startswith("words.") or all(v.quote in title for v in values)
-    assert READER.read_query(query) == asked and Reading.from_json(asked.to_json()) == asked
+    assert (
+        len(visible(title)) == len(title)
+        and READER.read_query(query) == asked
+        and Reading.from_json(asked.to_json()) == asked
+    )
     evidence = compare(asked, found)
     assert Evidence.many_from_json(Evidence.many_to_json(evidence)) == evidence
 

@@ -1,4 +1,8 @@
-"""Holds what a query asks against what an item says: one :class:`Evidence` per asked value."""
+"""Holds what a query asks against what an item says: one :class:`Evidence` per asked value.
+
+Sellers write titles and texts, the shop keeps fields: a field outweighs the title, the title outweighs the rest.
+A title that lists rival values is believed in nothing, so stuffing can only lower a grade.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 __all__ = ["compare"]
 
 _NOTHING = Value("", "", "")
+_TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
+"""Where a value may stand, the most trusted first."""
+_BODY = ("bullet_points", "description")
 _BOTH = {"unisex", "adults"}
 _WITHIN = {
     ("girls", "kids"),
@@ -26,8 +33,8 @@ _WITHIN = {
 
 @lru_cache(maxsize=65_536)
 def _words(index: str) -> dict[str, str]:
-    """Stem to the word as it was written."""
-    return dict(pair.split("=", 1) for pair in index.split()) if index else {}
+    """Stem to the word as it was written (in a list of stems: to itself)."""
+    return {stem: word or stem for stem, _, word in (pair.partition("=") for pair in index.split())}
 
 
 def _index_of(item: Reading, where: str) -> dict[str, str]:
@@ -54,14 +61,15 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
         state, found = _mentioned(asked.value.split(), item)
     else:
         state, found = _valued(name, asked, item)
+    if state == "match" and found.where == "title" and "words.stuffed" in item.values:
+        state = "unknown" if name == "feature" else "conflict"
     return Evidence(name, asked.value, asked.quote, found.value, found.quote, found.where, state)
 
 
 def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
-    for where in ("title", "category", "bullet_points"):
+    for where in ("title", "category", *_BODY):
         index = _index_of(item, where)
-        hits = [s for s in stems if s in index]
-        if len(hits) == len(stems):
+        if all(s in index for s in stems):
             yield Value(" ".join(stems), index[stems[-1]], where)
 
 
@@ -71,62 +79,82 @@ def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    word, title, category = asked.value, _index_of(item, "title"), _index_of(item, "category")
+    """The category decides; a title may call the item only what others of its category are called."""
+    word, category = asked.value, _index_of(item, "category")
     if word in category:
         return "match", Value(word, category[word], "category")
+    if "words.stuffed" in item.values:
+        return "conflict", Value("stuffed title", "", "title")
     accessory = _accessory(word, query, item)
-    if accessory:
-        return "conflict", accessory
-    for where, index in (("title", title), ("category", category)):
+    return ("conflict", accessory) if accessory else _called(word, item)
+
+
+def _called(word: str, item: Reading) -> tuple[State, Value]:
+    """Whether the title, or else titles of the same category, or the texts call the item so."""
+    title, kinds, category = (_index_of(item, where) for where in ("title", "kind", "category"))
+    for where, index in (("title", {s: title[s] for s in kinds}), ("category", category)):
         hit = word if word in index else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
         if hit:
             return "match", Value(hit, index[hit], where)
-    body = _index_of(item, "bullet_points")
-    if word in body:
-        return "unknown", Value(word, body[word], "bullet_points")
     last = next(iter(category), "")
+    if word in _index_of(item, "common"):
+        return "unknown", Value(last, category.get(last, ""), "category")
+    for where in _BODY:
+        body = _index_of(item, where)
+        if word in body:
+            return "unknown", Value(word, body[word], where)
     return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
 
 
 def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
     """Where an item says that it goes *with* the asked product, unless the query asks for such a thing."""
     title, fits = _index_of(item, "title"), _index_of(item, "fits")
+    if word not in _index_of(item, "kind"):
+        return None
     if word in fits:
         return Value(f"accessory {word}", fits[word], "title")
-    kinds = item.values.get("words.accessory", ())
+    kinds = _index_of(item, "accessory")
     asked = {v.value for name in ("feature", "product_type") for v in query.values.get(name, ())}
-    if word not in title or not kinds or asked & set(kinds[0].value.split()):
+    if not kinds or asked & set(kinds):
         return None
-    first = kinds[0].value.split()[0]
+    first = next(iter(kinds))
     return Value(f"accessory {first}", title.get(first, ""), "title")
 
 
 def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
     """Match: the item says that it lacks it. Conflict: it says that it has it. Silence is unknown."""
     stems = asked.value.split()
-    absent = item.values.get("words.absent")
-    said = set(absent[0].value.split()) if absent else set()
+    said = _index_of(item, "absent")
     if stems[-1] in said or stems[0] in said:
         return "match", Value(asked.value, "", "title")
     found = next(_mentions(stems[-1:], item), None)
+    if stems[-1] in _index_of(item, "doubted"):
+        found = found or Value(stems[-1], "", "description")
     return ("conflict", found) if found else ("unknown", _NOTHING)
 
 
 def _valued(name: str, asked: Value, item: Reading) -> tuple[State, Value]:
+    """Only the most trusted place that speaks of the attribute is heard."""
     values = item.values.get(name, ())
+    if name == "size":
+        values = tuple(v for v in values if size_dimension(v.value) == size_dimension(asked.value))
+    if len(values) > 1:
+        most = min(map(_trust, values))
+        values = tuple(v for v in values if _trust(v) == most)
     hit = next((v for v in values if _same(name, asked.value, v.value)), None)
     if hit:
         return "match", hit
-    if name in ("model", "compatibility", "brand", "material"):
+    if name in ("model", "compatibility", "material") or (name == "brand" and not values):
         state, found = _mentioned(asked.value.split(), item)
-        if state == "match" and found.where != "bullet_points":
+        if state == "match" and found.where not in _BODY:
             return state, found
-    rivals = [v for v in values if name != "size" or size_dimension(v.value) == size_dimension(asked.value)]
-    if name == "size" and any(v.where in ("title",) or v.where.startswith("attributes") for v in rivals):
-        rivals = [v for v in rivals if v.where != "bullet_points"]
-    elif name == "size":
-        rivals = []
-    return ("conflict", rivals[0]) if rivals else ("unknown", _NOTHING)
+    if not values or (name == "size" and values[0].where in _BODY):
+        return "unknown", _NOTHING
+    return "conflict", values[0]
+
+
+def _trust(value: Value) -> int:
+    return _TRUST.index(value.where.split(".")[0])
 
 
 def _same(name: str, asked: str, found: str) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from adore.attributes.text import STOP, tokens, words
 from adore.types import Item
 
-__all__ = ["AUDIENCES", "COLOURS", "MATERIALS", "Lexicon"]
+__all__ = ["AUDIENCES", "COLOURS", "FITS", "MATERIALS", "VAGUE", "Lexicon"]
 
 COLOURS: dict[str, str] = {
     word: family
@@ -29,55 +31,53 @@ COLOURS: dict[str, str] = {
         "purple": "purple violet lavender lilac plum",
         "pink": "pink rose fuchsia magenta blush",
         "brown": "brown tan beige chestnut chocolate camel taupe cognac",
+        "bronze": "bronze",
         "clear": "clear transparent",
-        "multi": "multicolor multicolour multi rainbow",
+        "multi": "multicolor multicolour multicolored multicoloured multi rainbow",
     }.items()
     for word in names.split()
 }
 """Colour word to family; two words of one family do not conflict."""
 
-MATERIALS = frozenset(
-    [
-        "leather",
-        "cotton",
-        "silicone",
-        "steel",
-        "wood",
-        "wooden",
-        "plastic",
-        "glass",
-        "metal",
-        "brass",
-        "ceramic",
-        "wool",
-        "linen",
-        "polyester",
-        "nylon",
-        "bamboo",
-        "aluminum",
-        "aluminium",
-        "rubber",
-        "canvas",
-        "velvet",
-        "silk",
-        "suede",
-        "acrylic",
-        "denim",
-        "oak",
-        "pine",
-        "walnut",
-        "copper",
-        "iron",
-        "titanium",
-        "paper",
-    ]
+VAGUE = frozenset(
+    "wine rose mint chocolate cream snow pearl lemon lime cherry lavender plum sage ruby camel chestnut mustard "
+    "coral apricot jet brass slate jade emerald cobalt denim multi rainbow violet blush "
+    "cognac platinum".split()
 )
+"""Colour words that more often name a taste, scent or thing: a colour only beside another colour word, or where the
+seller sets it apart."""
+
+MATERIALS: dict[str, str] = {
+    **{
+        name: name
+        for name in (
+            "leather cotton silicone steel wood plastic glass metal brass ceramic wool linen polyester nylon bamboo "
+            "aluminum rubber canvas velvet silk suede acrylic denim oak pine walnut copper iron titanium paper fleece "
+            "mesh lace pvc resin tin fabric foam vinyl spandex satin cashmere flannel chiffon latex marble granite "
+            "jute rattan wicker porcelain stoneware melamine cork felt microfiber polycarbonate tpu "
+            "mahogany teak burlap"
+        ).split()
+    },
+    "wooden": "wood",
+    "aluminium": "aluminum",
+    "microfibre": "microfiber",
+}
+"""Material word to its one name."""
+
 AUDIENCES: dict[str, str] = {
     "woman": "women", "lady": "women", "female": "women", "girl": "girls", "man": "men", "male": "men",
     "mujer": "women", "hombre": "men", "boy": "boys", "kid": "kids", "child": "kids", "toddler": "toddlers",
     "baby": "babies", "infant": "babies", "newborn": "babies", "adult": "adults", "teen": "teens", "dog": "dogs",
-    "cat": "cats", "unisex": "unisex",
+    "cat": "cats", "unisex": "unisex", "husband": "men", "wife": "women", "boyfriend": "men", "girlfriend": "women",
+    "gentleman": "men", "puppy": "dogs", "kitten": "cats", "teenager": "teens",
 }  # fmt: skip
+
+
+FITS = re.compile(r"\b(?:for|fits?|compatible with|works with|replacement for)\b", re.IGNORECASE)
+"""Before what an item is used with."""
+_COMMON = 0.2
+"""Share of a category's titles from which a word may name what the category holds."""
+_PEOPLE = frozenset(AUDIENCES) | {"age", "year", "up", "all", "over", "ages"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,12 @@ class Lexicon:
         brands: brand phrases.
         types: product-type words (last words of category names, frequent title heads).
         colours: one-word colour names that only this catalogue uses.
-        devices: what items say that they fit (``for …``, compatibility fields).
+        devices: what items say that they fit (compatibility fields; in titles, what several items are ``for``).
         series: series and model names from the fields of that name.
         frequency: how many items have a word in their title.
+        items: how many items there are.
+        usual: category path to the words of at least two of its titles (paths of five items or more).
+        common: category path to the words of at least a fifth of its titles.
     """
 
     brands: tuple[str, ...]
@@ -100,22 +103,33 @@ class Lexicon:
     series: tuple[str, ...]
     frequency: dict[str, int]
     items: int
+    usual: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    common: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
     def mine(items: Iterable[Item]) -> Lexicon:
         """Read a whole catalogue once."""
         items = list(items)
         frequency = Counter(w for i in items for w in set(words(i.title)))
-        devices = Counter(_phrase(str(v)) for i in items for v in _fields(i, "compat", "fits"))
+        devices = {_phrase(str(v)) for i in items for v in _fields(i, "compat", "fits")} - {""}
         return Lexicon(
             brands=_brands(items),
             types=_types(items),
             colours=_colours(items),
-            devices=tuple(sorted(d for d in devices if d)),
+            devices=tuple(sorted(devices | _devices(items))),
             series=tuple(sorted({_phrase(str(v)) for i in items for v in _fields(i, "series", "model")} - {""})),
             frequency=dict(sorted((w, n) for w, n in frequency.items() if n > 1)),
             items=len(items),
+            usual=_usual(items, 0.0),
+            common=_usual(items, _COMMON),
         )
+
+    def usual_in(self, category: str) -> frozenset[str] | None:
+        """Words that titles of this category, or of the nearest one above with enough items, use; None if unknown."""
+        path = category
+        while path and path not in self.usual:
+            path = path.rpartition(" > ")[0]
+        return _frozen(self.usual[path]) if path else None
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
@@ -126,7 +140,30 @@ class Lexicon:
         """Read what :meth:`to_json` wrote."""
         loaded: dict[str, Any] = json.loads(text)
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}
+        for name in ("usual", "common"):
+            fields[name] = {k: tuple(v) for k, v in loaded.get(name, {}).items()}
         return Lexicon(**fields)
+
+
+@lru_cache(maxsize=4096)
+def _frozen(stems: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(stems)
+
+
+def _usual(items: list[Item], share: float) -> dict[str, tuple[str, ...]]:
+    counts: dict[str, Counter[str]] = {}
+    sizes = Counter[str]()
+    for item in items:
+        stems, path = set(words(item.title)), item.category
+        while path:
+            sizes[path] += 1
+            counts.setdefault(path, Counter()).update(stems)
+            path = path.rpartition(" > ")[0]
+    return {
+        path: tuple(sorted(w for w, n in counts[path].items() if n >= max(2, share * size) and w not in STOP))
+        for path, size in sorted(sizes.items())
+        if size >= 5
+    }
 
 
 def _phrase(text: str) -> str:
@@ -140,20 +177,46 @@ def _fields(item: Item, *names: str) -> Iterator[object]:
 
 
 def _brands(items: list[Item]) -> tuple[str, ...]:
-    """A brand counts if, where a title has its words, the item usually is of that brand."""
-    owned = Counter(p for i in items if (p := _phrase(i.brand)))
-    seen = Counter[str]()
-    for item in items:
-        stems = words(item.title)
+    """A brand counts if, where a title has its words, the item usually is of that brand.
+
+    A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the brand's short name.
+    """
+    owned, seen = Counter[str](), Counter[str]()
+    named = [(set(_names(i)), words(i.title)) for i in items]
+    for names, _ in named:
+        owned.update(names)
+    for names, stems in named:
         grams = {" ".join(stems[a : a + n]) for n in (1, 2, 3, 4, 5) for a in range(len(stems) - n + 1)}
-        seen.update(g for g in grams if g in owned and g != _phrase(item.brand))
+        seen.update(g for g in grams if g in owned and g not in names)
     return tuple(sorted(b for b, n in owned.items() if n / (n + seen[b]) >= 0.4 and len(b) > 1 and b not in STOP))
+
+
+def _names(item: Item) -> Iterator[str]:
+    brand = words(item.brand)[:5]
+    if brand:
+        yield " ".join(brand)
+        short = [b for b, t in zip(brand, words(item.title)[: len(brand)], strict=False) if b == t]
+        if short == brand[: len(short)] and 0 < len(short) < len(brand) and len(" ".join(short)) > 3:
+            yield " ".join(short)
+
+
+def _devices(items: list[Item]) -> set[str]:
+    """``for iPhone 8``: one to three words after *for* that end in a number, in three items."""
+    found = Counter[str]()
+    for item in items:
+        for m in FITS.finditer(item.title):
+            stems = words(item.title[m.end() : m.end() + 40])[:3]
+            for n in (2, 3):
+                name = stems[:n]
+                if len(name) == n and not name[0].isdigit() and name[0] not in _PEOPLE and name[-1][-1:].isdigit():
+                    found[" ".join(name)] += 1
+    return {d for d, n in found.items() if n >= 3}
 
 
 def _types(items: list[Item]) -> tuple[str, ...]:
     found = Counter[str]()
     for item in items:
-        for segment in item.category.split(">")[-2:]:
+        for segment in item.category.split(">")[-1:]:
             for part in segment.replace("&", ",").split(","):
                 stems = [w for w in words(part) if w not in AUDIENCES]
                 if stems:
@@ -162,8 +225,16 @@ def _types(items: list[Item]) -> tuple[str, ...]:
 
 
 def _colours(items: list[Item]) -> tuple[str, ...]:
-    found = Counter(
-        w for i in items for v in _fields(i, "colour", "color") for w in words(str(v)) if len(w) > 2 and w.isalpha()
-    )
+    """Words that stand in colour fields, mostly alone (*Bronze*, not *Oil-Rubbed*), and seldom elsewhere in titles."""
+    found, alone = Counter[str](), Counter[str]()
+    for item in items:
+        for value in _fields(item, "colour", "color"):
+            for part in re.split(r"[/,&|+]| and ", str(value)):
+                stems = [w for w in words(part) if len(w) > 2 and w.isalpha()]
+                found.update(stems)
+                alone.update(stems if len(stems) == 1 else ())
     title = Counter(t.stem for i in items for t in tokens(i.title))
-    return tuple(sorted(w for w, n in found.items() if n >= 5 and title[w] <= 2 * n and w not in COLOURS | AUDIENCES))
+    known = {*COLOURS, *AUDIENCES}
+    return tuple(
+        sorted(w for w, n in found.items() if n >= 5 and alone[w] * 2 >= n and title[w] <= 2 * n and w not in known)
+    )

@@ -3,39 +3,73 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from difflib import get_close_matches
 
-from adore.attributes.lexicon import AUDIENCES, COLOURS, MATERIALS, Lexicon
-from adore.attributes.text import MAX_TEXT, STOP, Token, stem, tokens, words
-from adore.attributes.units import UNITS, read_packs, read_sizes
+from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
+from adore.attributes.negation import NEGATIONS, find_absences
+from adore.attributes.said import (
+    Found,
+    Said,
+    absent_in,
+    add,
+    by_first,
+    extend,
+    grams,
+    index,
+    inside,
+    is_stuffed,
+    quote,
+    texts_of,
+)
+from adore.attributes.text import STOP, Token, tokens, visible, words
+from adore.attributes.units import UNITS, find_packs, find_sizes, read_packs, read_sizes
 from adore.types import Item, Reading, Value
 
 __all__ = ["NEGATIONS", "Reader"]
 
-NEGATIONS = frozenset(["without", "no", "non", "not", "minus", "sin", "sans"])
-_BREAKS = frozenset(["for", "with", "without", "no", "non", "not", "in", "and", "or", "of", "from", "to", "on", "w"])
-_FREE = re.compile(r"\b([^\W\d_]{3,30})[ -]?(?:free|less)\b", re.IGNORECASE)
-_FITS = re.compile(r"\b(?:for|fits?|compatible with|works with|replacement for)\b", re.IGNORECASE)
-_ACCESSORY = frozenset(
-    [
-        "accessory",
-        "replacement",
-        "part",
-        "case",
-        "cover",
-        "protector",
-        "charger",
-        "cable",
-        "adapter",
-        "holder",
-        "mount",
-        "strap",
-        "refill",
-    ]
+_BREAKS = NEGATIONS | frozenset(
+    "for with in and or of from to on w that which should is has have please pick choose because so under less but "
+    "made by who size".split()
 )
-
-Found = dict[str, list[Value]]
+_REQUEST = STOP | frozenset(
+    "am im id would like prefer preferably help finding purchase get some any also can could will add list shop "
+    "shopping interested show give us we they them one quality high great nice perfect give wanted something".split()
+)
+"""Words of a request that wish for nothing."""
+_EASY = re.compile(r"\b(?:(?:easy|ready|safe|quick|simple|hard) to|low|zero|reduced) \w+", re.IGNORECASE)
+_ON = frozenset("slip clip pull stick press snap screw iron roll bolt hook".split())
+_ADJECTIVE = re.compile(r"\w{3,}(?:ular|ful|less|ed|ive|ous|able|ible|ern|est)")
+_HOLDERS = frozenset("pack packs box set pair bag jar bottle case lot bunch piece kind type".split())
+"""``a box of X`` asks for X."""
+_ACCESSORY = frozenset(
+    "accessory replacement part case cover protector charger cable adapter holder mount strap refill".split()
+)
+_NOT_COLOUR = {
+    ("olive", "oil"), ("blue", "light"), ("green", "tea"), ("white", "noise"), ("black", "friday"), ("brown", "rice"),
+    ("brown", "sugar"), ("red", "wine"), ("white", "wine"), ("orange", "juice"), ("gold", "standard"),
+    ("black", "pepper"), ("clear", "skin"), ("clear", "view"),
+}  # fmt: skip
+_NOT_AUDIENCE = {
+    ("baby", "shower"), ("man", "cave"), ("cat", "eye"), ("cat", "ear"), ("male", "to"), ("female", "to"),
+    ("man", "made"), ("female", "connector"), ("male", "connector"), ("female", "adapter"), ("male", "adapter"),
+}  # fmt: skip
+_NOT_MATERIAL = frozenset(
+    "cutting planer planner cleaner polish stain glue filler working burning carving conditioner detector bit".split()
+)
+"""``wood glue`` is made of something else."""
+_DEVICES = frozenset(
+    "iphone ipad ipod airpod macbook galaxy pixel kindle fitbit gopro ps4 ps5 xbox nintendo android smartwatch samsung "
+    "apple".split()
+)
+_DEVICE_MORE = frozenset("pro max mini plus ultra air note watch tab fold flip se series".split())
+_DEVICE_MAKERS = frozenset(["samsung", "apple"])
+"""Devices that things are made for, and the words of their names."""
+_DIGIT = re.compile(r"\d")
+_MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
+_CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
+"""A maker's number: ``DW1361``."""
+_SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
 
 
 class Reader:
@@ -43,144 +77,178 @@ class Reader:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
-        self._brands, self._types = set(lexicon.brands), set(lexicon.types)
-        self._devices, self._series = set(lexicon.devices), set(lexicon.series)
+        self._types = set(lexicon.types)
+        self._brands, self._devices, self._series = (
+            by_first(p) for p in (lexicon.brands, lexicon.devices, lexicon.series)
+        )
         self._colours = {**{c: c for c in lexicon.colours}, **COLOURS}
 
     # ------------------------------------------------------------ queries
 
     def read_query(self, text: str) -> Reading:
         """What a query asks: every key attribute, with ``feature`` for the words left over."""
-        text = text[:MAX_TEXT]
         toks = tokens(text)
         used: set[int] = set()
         found: Found = {}
-        self._negations(text, toks, found, used)
+        for absence in find_absences(visible(text), toks):
+            add(found, "exclusion", absence.value, text[absence.start : absence.end], "query")
+            used.update(range(absence.first, absence.stop))
+        for m in _EASY.finditer(text):
+            used.update(inside(toks, m.start(), m.end()))
         self._query_sizes(text, toks, found, used)
-        self._devices_asked(text, toks, found, used)
-        for name, phrases in (("brand", self._brands), ("model", self._series)):
-            for a, b in _grams(toks, phrases, used):
-                _add(found, name, " ".join(t.stem for t in toks[a:b]), text[toks[a].start : toks[b - 1].end], "query")
-                used.update(range(a, b))
-        for i, token in enumerate(toks):
+        said = Said("query", text, toks)
+        self._query_names(said, found, used)
+        for i in range(len(toks)):
             if i not in used:
-                self._query_word(text, token, i, (found, used))
+                self._query_word(said, i, found, used)
         self._query_type(text, toks, found, used)
         for i, token in enumerate(toks):
-            if i not in used and token.stem not in STOP | NEGATIONS | _BREAKS and len(token.stem) > 1:
-                _add(found, "feature", token.stem, text[token.start : token.end], "query")
+            if i not in used and token.stem not in _REQUEST | _BREAKS and len(token.stem) > 1:
+                add(found, "feature", token.stem, text[token.start : token.end], "query")
         return _reading(found)
 
-    def _negations(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
-        for i, token in enumerate(toks):
-            if token.stem in NEGATIONS and i not in used:
-                used.add(i)
-                j = i + 1
-                while j < len(toks) and j < i + 4 and toks[j].stem not in _BREAKS:
-                    j += 1
-                if j > i + 1:
-                    _add(
-                        found,
-                        "exclusion",
-                        " ".join(t.stem for t in toks[i + 1 : j]),
-                        text[toks[i + 1].start : toks[j - 1].end],
-                        "query",
-                    )
-                    used.update(range(i, j))
-        for m in _FREE.finditer(text):
-            if stem(m.group(1)) not in ("wire", "cord", "use", "regard") and len(m.group(1)) > 2:
-                _add(found, "exclusion", stem(m.group(1)), m.group(1), "query")
-                used.update(_inside(toks, m.start(), m.end()))
-
     def _query_sizes(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
-        for name, values in (("pack", read_packs(text, "query")), ("size", read_sizes(text, "query"))):
-            for value in values:
-                start = text.find(value.quote)
-                spans = _inside(toks, start, start + len(value.quote))
-                if not used & spans:
-                    found.setdefault(name, []).append(value)
+        taken = set(used)
+        for name, values in (("pack", find_packs(text)), ("size", find_sizes(text))):
+            for value, start, end in values:
+                spans = inside(toks, start, end)
+                if not taken & spans:
+                    add(found, name, value, text[start:end], "query")
                     used |= spans
+            taken = set(used)
 
-    def _devices_asked(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
-        for a, b in _grams(toks, self._devices, used):
-            if a and toks[a - 1].stem in ("for", "fit", "fits", "with"):
-                _add(
-                    found,
-                    "compatibility",
-                    " ".join(t.stem for t in toks[a:b]),
-                    text[toks[a].start : toks[b - 1].end],
-                    "query",
-                )
+    def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
+        toks = said.toks
+        kinds = {t.stem for t in toks} & _ACCESSORY
+        for a, b in self._device_spans(said, used):
+            if kinds or (a and toks[a - 1].stem in ("for", "fit", "fits", "with")):
+                quote(found, "compatibility", said, (a, b))
+                used.update(range(a, b))
+        for name, phrases in (("brand", self._brands), ("model", self._series)):
+            for a, b in grams(toks, phrases, used):
+                quote(found, name, said, (a, b))
                 used.update(range(a, b))
 
-    def _query_word(self, text: str, token: Token, i: int, into: tuple[Found, set[int]]) -> None:
-        found, used = into
-        quote = text[token.start : token.end]
-        for name, table in (("colour", self._colours), ("audience", AUDIENCES)):
-            if token.stem in table:
-                _add(found, name, table[token.stem], quote, "query")
-                used.add(i)
-                return
-        if token.stem in MATERIALS:
-            _add(found, "material", token.stem, quote, "query")
-            used.add(i)
-        elif re.fullmatch(r"(?=.*\d)(?=.*[a-z])[a-z\d]{2,}", token.stem) and token.stem not in UNITS:
-            _add(found, "model", token.stem, quote, "query")
+    def _device_spans(self, said: Said, used: set[int]) -> Iterator[tuple[int, int]]:
+        """Devices that the catalogue names, and well-known ones with the rest of their name (*galaxy s22 ultra*)."""
+        _, text, toks = said
+        spans = list(grams(toks, self._devices, used))
+        taken = used.union(*(range(a, b) for a, b in spans))
+        for a, token in enumerate(toks):
+            if token.stem not in _DEVICES or a in taken:
+                continue
+            b = a + 1
+            while b < len(toks) and b not in taken and _goes_on(text, toks, b):
+                b += 1
+            spans.append((a, b))
+            taken.update(range(a, b))
+        yield from sorted(spans)
+
+    def _query_word(self, said: Said, i: int, found: Found, used: set[int]) -> None:
+        _, text, toks = said
+        token = toks[i]
+        name, value = self._kind(text, toks, i)
+        if not name and _MODEL.fullmatch(token.stem) and token.stem not in UNITS:
+            name, value = "model", token.stem
+        if name:
+            add(found, name, value, text[token.start : token.end], "query")
             used.add(i)
 
+    def _kind(self, text: str, toks: list[Token], i: int) -> tuple[str, str]:
+        """Colour, audience or material of one word, or two empty texts."""
+        word, after = toks[i].stem, toks[i + 1].stem if i + 1 < len(toks) else ""
+        plural = word != text[toks[i].start : toks[i].end].lower()
+        colour = word in self._colours and not plural and (word, after) not in _NOT_COLOUR
+        if colour and (word not in VAGUE or self._is_colour(text, toks, i)):
+            return "colour", self._colours[word]
+        if word in AUDIENCES and (word, after) not in _NOT_AUDIENCE:
+            return "audience", AUDIENCES[word]
+        if word in MATERIALS and not plural and after not in _NOT_MATERIAL:
+            return "material", MATERIALS[word]
+        return "", ""
+
+    def _is_colour(self, text: str, toks: list[Token], i: int) -> bool:
+        """Whether a word that may be a taste or scent stands beside a colour word, or is set apart."""
+        beside = [toks[j].stem for j in (i - 1, i + 1) if 0 <= j < len(toks)]
+        if any(w in ("color", "colour", "colored") or (w in self._colours and w not in VAGUE) for w in beside):
+            return True
+        ends = [m.end() for m in _SEPARATORS.finditer(text, 0, toks[i].start)]
+        after = _SEPARATORS.search(text, toks[i].end)
+        segment = text[ends[-1] if ends else 0 : after.start() if after else len(text)]
+        return bool(ends or after) and len(segment.split()) <= 2 and i > 0
+
     def _query_type(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
-        """The head noun: the last known product word before a preposition, else the last free word."""
-        end = next(
-            (i for i, t in enumerate(toks) if t.stem in _BREAKS and any(j not in used for j in range(i))), len(toks)
-        )
-        free = [
-            i for i in range(end) if i not in used and toks[i].stem not in STOP | _BREAKS and not toks[i].stem.isdigit()
-        ]
+        """The head noun: the last known product word before a preposition or full stop, else the last free word."""
+        span = _first_phrase(text, toks, used)
+        free = [i for i in span if i not in used and not toks[i].stem.isdigit()]
+        nouns = [i for i in free if toks[i].stem in self._types or not _ADJECTIVE.fullmatch(toks[i].stem)]
+        free = nouns or free
         known = [i for i in free if toks[i].stem in self._types]
-        if not free:
-            return
-        head = (known or free)[-1]
-        _add(found, "product_type", toks[head].stem, text[toks[head].start : toks[head].end], "query")
-        used.add(head)
+        things = [i for i in span if toks[i].stem in MATERIALS and toks[i].stem not in ("leather", "steel")]
+        if free or things:
+            head = self._head(toks, free, known) if free else things[-1]
+            add(found, "product_type", self._spelt(toks[head].stem), text[toks[head].start : toks[head].end], "query")
+            used.add(head)
+
+    def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
+        """The last free word, unless a known product word stands before it and it is apart or unheard of."""
+        last = toks[free[-1]].stem
+        heard = toks[free[-1]].end - toks[free[-1]].start > len(last)  # a plural is a noun
+        heard |= self._spelt(last) in self.lexicon.frequency or last in self._types
+        return free[-1] if not known or (known[-1] >= free[-1] - 1 and heard) else known[-1]
+
+    def _spelt(self, word: str) -> str:
+        """A word that the catalogue never uses, as the catalogue spells it (``adapetr``)."""
+        if len(word) < 5 or word in self.lexicon.frequency or word in self._types:
+            return word
+        near = [w for w in self.lexicon.frequency if w[0] == word[0] and abs(len(w) - len(word)) < 2]
+        swapped = (w for w in near if sorted(w) == sorted(word))
+        return next(swapped, next(iter(get_close_matches(word, near, n=1, cutoff=0.9)), word))
 
     # ------------------------------------------------------------ items
 
     def read_item(self, item: Item) -> Reading:
         """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
         found: Found = {}
-        item = replace(item, title=item.title[:MAX_TEXT])
-        body = " . ".join([*item.bullet_points[:6], item.description[:600]])[:1800]
-        title = tokens(item.title)
+        texts, doubted = texts_of(item)
+        title, *body = texts
         self._item_brand(item, title, found)
         self._item_fields(item, found)
-        for where, text in (("title", item.title), ("bullet_points", body)):
-            _extend(found, "size", read_sizes(text, where))
-            _extend(found, "pack", read_packs(text, where))
-        self._item_words(item.title, title, "title", found)
+        extend(found, "audience", _audiences(item.category, "category"))
+        for where, text, _ in texts:
+            if where == "title" or _DIGIT.search(text):
+                extend(found, "size", read_sizes(text, where))
+                extend(found, "pack", read_packs(text, where))
+        self._item_words(title, found)
+        self._item_fits(title, found)
         if "material" not in found:
-            self._item_materials(body, found)
-        category = " ".join(item.category.split(">")[-2:])
-        for where, text in (("title", item.title), ("category", category), ("bullet_points", body)):
-            _add(found, f"words.{where}", _index(text), "", where)
-        _add(found, "words.absent", " ".join(sorted(set(_absent(item.title) + _absent(body)))), "", "title")
-        self._item_fits(item.title, found)
-        audience = [Value(AUDIENCES[w], w, "category") for w in words(item.category) if w in AUDIENCES]
-        if "audience" not in found:
-            _extend(found, "audience", audience)
+            for said in body:
+                self._item_materials(said, found)
+        self._item_index(item, texts, doubted, found)
         return _reading(found)
 
-    def _item_brand(self, item: Item, title: list[Token], found: Found) -> None:
+    def _item_index(self, item: Item, texts: list[Said], doubted: Said, found: Found) -> None:
+        """Words by place, what is denied, what others of the category are called, whether the title is stuffed."""
+        category = " ".join(item.category.split(">")[-2:])
+        places = [*texts, doubted, Said("category", category, tokens(category))]
+        for where in dict.fromkeys(t.where for t in places):
+            add(found, f"words.{where}", index(*(t for t in places if t.where == where)), "", where)
+        add(found, "words.absent", " ".join(sorted(absent_in(texts, doubted))), "", "title")
+        usual = self.lexicon.usual_in(item.category)
+        kinds = dict.fromkeys(t.stem for t in texts[0].toks if usual is None or t.stem in usual)
+        add(found, "words.kind", " ".join(kinds), "", "title")
+        add(found, "words.common", " ".join(self.lexicon.common.get(item.category, ())), "", "category")
+        if is_stuffed(texts[0]):
+            add(found, "words.stuffed", "stuffed", "", "title")
+
+    def _item_brand(self, item: Item, title: Said, found: Found) -> None:
         if item.brand:
-            _add(found, "brand", " ".join(words(item.brand)[:5]), item.brand, "brand")
+            add(found, "brand", " ".join(words(item.brand)[:5]), item.brand, "brand")
             return
-        for a, b in _grams(title[:6], self._brands, set()):
-            _add(
-                found,
-                "brand",
-                " ".join(t.stem for t in title[a:b]),
-                item.title[title[a].start : title[b - 1].end],
-                "title",
-            )
+        fits = FITS.search(title.text)
+        own = [t for t in title.toks if not fits or t.end <= fits.start()]
+        for span in grams(own, self._brands, set()):
+            quote(found, "brand", title, span)
             return
 
     def _item_fields(self, item: Item, found: Found) -> None:
@@ -190,94 +258,82 @@ class Reader:
             if "colo" in name:
                 for token in tokens(text):
                     if token.stem in self._colours:
-                        _add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
+                        add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
             elif "material" in name or "fabric" in name:
                 for token in tokens(text):
-                    _add(found, "material", token.stem, text[token.start : token.end], where)
+                    value = MATERIALS.get(token.stem, token.stem)
+                    add(found, "material", value, text[token.start : token.end], where)
             elif "compat" in name or "fits" in name:
                 for one in raw if isinstance(raw, list) else [raw]:
-                    _add(found, "compatibility", " ".join(words(str(one))[:5]), str(one), where)
+                    add(found, "compatibility", " ".join(words(str(one))[:5]), str(one), where)
             elif "series" in name or "model" in name:
-                _add(found, "model", " ".join(words(text)[:5]), text, where)
+                add(found, "model", " ".join(words(text)[:5]), text, where)
             elif "size" in name or "volume" in name or "capacity" in name:
-                _extend(found, "size", read_sizes(text, where))
+                extend(found, "size", read_sizes(text, where))
             elif "pack" in name and text.isdigit():
-                _add(found, "pack", str(int(text)), text, where)
+                add(found, "pack", str(int(text)), text, where)
             elif "audience" in name or "gender" in name:
-                _extend(found, "audience", (Value(AUDIENCES[w], text, where) for w in words(text) if w in AUDIENCES))
+                extend(found, "audience", _audiences(text, where))
 
-    def _item_words(self, text: str, toks: list[Token], where: str, found: Found) -> None:
-        for token in toks:
-            quote = text[token.start : token.end]
-            if token.stem in self._colours:
-                _add(found, "colour", self._colours[token.stem], quote, where)
-            elif token.stem in AUDIENCES:
-                _add(found, "audience", AUDIENCES[token.stem], quote, where)
+    def _item_words(self, title: Said, found: Found) -> None:
+        where, text, toks = title
+        named = {i for a, b in grams(toks[:8], self._brands, set()) for i in range(a, b)}
+        for i, token in enumerate(toks):
+            if i not in named:
+                name, value = self._kind(text, toks, i)
+                if name:
+                    add(found, name, value, text[token.start : token.end], where)
+        for span in grams(toks, self._series, set()):
+            quote(found, "model", title, span)
+        fits = FITS.search(text)
+        for m in _CODE.finditer(visible(text)[: fits.start() if fits else len(text)]):
+            add(found, "model", " ".join(words(m.group())), m.group(), where)
+
+    def _item_materials(self, said: Said, found: Found) -> None:
+        for i, token in enumerate(said.toks):
             if token.stem in MATERIALS:
-                _add(found, "material", token.stem, quote, where)
-        for a, b in _grams(toks, self._series, set()):
-            _add(found, "model", " ".join(t.stem for t in toks[a:b]), text[toks[a].start : toks[b - 1].end], where)
+                name, value = self._kind(said.text, said.toks, i)
+                if name == "material":
+                    add(found, "material", value, said.text[token.start : token.end], said.where)
 
-    def _item_materials(self, body: str, found: Found) -> None:
-        for token in tokens(body):
-            if token.stem in MATERIALS:
-                _add(found, "material", token.stem, body[token.start : token.end], "bullet_points")
-
-    def _item_fits(self, title: str, found: Found) -> None:
-        m = _FITS.search(title)
+    def _item_fits(self, title: Said, found: Found) -> None:
+        m = FITS.search(title.text)
         if m:
-            tail = title[m.end() :]
-            _add(found, "words.fits", _index(tail), "", "title")
-            toks = tokens(tail)
-            for a, b in _grams(toks, self._devices, set()):
-                _add(
-                    found,
-                    "compatibility",
-                    " ".join(t.stem for t in toks[a:b]),
-                    tail[toks[a].start : toks[b - 1].end],
-                    "title",
-                )
-        if set(words(title)) & _ACCESSORY:
-            _add(found, "words.accessory", " ".join(sorted(set(words(title)) & _ACCESSORY)), "", "title")
+            tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
+            add(found, "words.fits", index(tail), "", "title")
+            for span in self._device_spans(tail, set()):
+                quote(found, "compatibility", tail, span)
+        kinds = {t.stem for t in title.toks} & _ACCESSORY
+        add(found, "words.accessory", " ".join(sorted(kinds)), "", "title")
 
 
-def _grams(toks: list[Token], phrases: set[str], used: set[int]) -> Iterator[tuple[int, int]]:
-    """Longest known phrases, left to right, that do not overlap."""
-    a = 0
-    while a < len(toks):
-        for b in range(min(len(toks), a + 5), a, -1):
-            if " ".join(t.stem for t in toks[a:b]) in phrases and not used.intersection(range(a, b)):
-                yield a, b
-                a = b - 1
-                break
-        a += 1
+def _audiences(text: str, where: str) -> Iterator[Value]:
+    return (Value(AUDIENCES[t.stem], text[t.start : t.end], where) for t in tokens(text) if t.stem in AUDIENCES)
 
 
-def _inside(toks: list[Token], start: int, end: int) -> set[int]:
-    return {i for i, t in enumerate(toks) if t.start >= start and t.end <= end}
+def _goes_on(text: str, toks: list[Token], b: int) -> bool:
+    """Whether word ``b`` still belongs to the name of the device before it."""
+    word, before = toks[b].stem, toks[b - 1].stem
+    more = word in _DEVICE_MORE or word[0].isdigit() or re.fullmatch(r"[a-z]\d{1,3}", word) is not None
+    own = word in _DEVICES - _DEVICE_MAKERS and before in _DEVICE_MAKERS
+    return (more or own) and not text[toks[b - 1].end : toks[b].start].strip()
 
 
-def _add(found: Found, name: str, value: str, quote: str, where: str) -> None:
-    values = found.setdefault(name, [])
-    if value and all(v.value != value for v in values):
-        values.append(Value(value, quote, where))
-
-
-def _extend(found: Found, name: str, values: Iterable[Value]) -> None:
-    for value in values:
-        _add(found, name, value.value, value.quote, value.where)
+def _first_phrase(text: str, toks: list[Token], used: set[int]) -> list[int]:
+    """The places of the first noun phrase: from the first wish to a preposition, comma or full stop."""
+    span: list[int] = []
+    for i, token in enumerate(toks):
+        begun = any(j not in used or toks[j].stem in MATERIALS for j in span)
+        gap = text[toks[i - 1].end : token.start] if i else ""
+        joins = token.stem in ("and", "or") and {i - 1, i + 1} <= used  # black and white
+        joins |= token.stem == "on" and i > 0 and toks[i - 1].stem in _ON
+        if begun and not joins and (token.stem in _BREAKS or any(c in gap for c in ".,;:|?!")):
+            break
+        of = i + 1 < len(toks) and toks[i + 1].stem == "of" and token.stem in _HOLDERS
+        if not of and (token.stem in ("top", "set") or token.stem not in _REQUEST | _BREAKS):
+            span.append(i)
+    return span
 
 
 def _reading(found: Found) -> Reading:
     return Reading({name: tuple(values) for name, values in found.items() if values})
-
-
-def _index(text: str) -> str:
-    return " ".join(f"{s}={q}" for s, q in {t.stem: text[t.start : t.end] for t in reversed(tokens(text))}.items())
-
-
-def _absent(text: str) -> list[str]:
-    """Stems that a text says are not there."""
-    toks = tokens(text)
-    said = [u.stem for i, t in enumerate(toks) if t.stem in NEGATIONS for u in toks[i + 1 : i + 3]]
-    return said + [stem(m.group(1)) for m in _FREE.finditer(text)]

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
-__all__ = ["MAX_TEXT", "STOP", "Token", "stem", "tokens", "words"]
+__all__ = ["MAX_TEXT", "STOP", "Token", "believable", "stem", "tokens", "visible", "words"]
 
 MAX_TEXT = 4_000
 """Characters read of one text; sellers' texts repeat themselves after that."""
 
-_WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W\d_])|[^\W_]+(?:['’][^\W\d_]+)?")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u202d\u202e\u2060\ufeff\U000e0000-\U000e007f]")
+_HIDDEN = re.compile(
+    r"[\u202d\u202e][^\u202c]*\u202c?"  # overridden direction: shown in another order than it is written
+    r"|\S{0,80}(?:[A-Za-z0-9][\u00ad\u200b-\u200d\u2060\ufeff]+[A-Za-z0-9]|[\U000e0000-\U000e007f])\S*"
+)
+"""Words that hide: cut by zero-width characters, spelled in tag characters, or written backwards."""
+
+_TO_JUDGE = re.compile(
+    r"exact(?:ly)? (?:match|the product)|any (?:query|search)|every search|all searches|to the judge|"
+    r"grade [ESCI]\b|= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(
+    r"\b(?:brand|colou?r|size|type|product_type|material|audience|model|pack|category) ?[:=]", re.IGNORECASE
+)
+
+_WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _IRREGULAR = {"women": "woman", "men": "man", "children": "child", "feet": "foot", "mice": "mouse", "shelves": "shelf"}
 STOP = frozenset(
     [
@@ -64,8 +80,7 @@ STOP = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word: its stem and its span ``text[start:end]`` in the original."""
 
     stem: str
@@ -96,9 +111,31 @@ def stem(word: str) -> str:
     return w
 
 
+def visible(text: str) -> str:
+    """The first :data:`MAX_TEXT` characters with hidden words blanked, so that every place stays where it was.
+
+    Example:
+        >>> visible("Acme N\\u200bike cup")
+        'Acme       cup'
+    """
+    text = text[:MAX_TEXT]
+    return text if text.isascii() or not _INVISIBLE.search(text) else _HIDDEN.sub(lambda m: " " * len(m.group()), text)
+
+
+def believable(text: str) -> str:
+    """A seller's free text, or nothing where it hides words or speaks to the judge: claims, orders, fields, JSON.
+
+    Example:
+        >>> believable("Holds 500 ml"), believable("brand: Nike | size: XL EXACT MATCH")
+        ('Holds 500 ml', '')
+    """
+    honest = visible(text) == text and not _TO_JUDGE.search(text) and len(_LABEL.findall(text)) <= 2
+    return text if honest else ""
+
+
 def tokens(text: str) -> list[Token]:
-    """Split text into words; emoji, HTML marks and punctuation are no words."""
-    return [Token(stem(m.group()), m.start(), m.end()) for m in _WORD.finditer(text[:MAX_TEXT])]
+    """Split text into words; emoji, HTML marks, punctuation and hidden words (:func:`visible`) are no words."""
+    return [Token(stem(m.group()), m.start(), m.end()) for m in _WORD.finditer(visible(text))]
 
 
 def words(text: str) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from adore.attributes.text import MAX_TEXT
+from adore.attributes.text import visible
 from adore.types import Value
 
-__all__ = ["UNITS", "read_packs", "read_sizes", "same_size", "size_dimension"]
+__all__ = ["UNITS", "find_packs", "find_sizes", "read_packs", "read_sizes", "same_size", "size_dimension"]
 
 UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("ml", "milliliter", "millilitre"), ("volume", 1.0)),
@@ -18,6 +18,7 @@ UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("gallon", "gal"), ("volume", 3785.41)),
     **dict.fromkeys(("quart", "qt"), ("volume", 946.353)),
     **dict.fromkeys(("mg", "milligram"), ("mass", 0.001)),
+    **dict.fromkeys(("mcg", "µg", "microgram"), ("mass", 1e-6)),
     **dict.fromkeys(("g", "gram", "gr"), ("mass", 1.0)),
     **dict.fromkeys(("kg", "kilo", "kilogram"), ("mass", 1000.0)),
     **dict.fromkeys(("oz", "ounce"), ("mass", 28.3495)),
@@ -37,39 +38,50 @@ UNITS: dict[str, tuple[str, float]] = {
 """Unit as written to (dimension, factor to the base unit: ml, g, mm, GB, W, V)."""
 
 _UNIT = "|".join(sorted((re.escape(u) for u in UNITS), key=len, reverse=True))
-_NUMBER = r"(\d+[ -]\d+/\d+|\d+/\d+|\d+(?:,\d{3})+|\d*\.\d+|\d+(?:,\d{1,2}(?!\d))?)"
-_SIZE = re.compile(rf"(?<![\w/.]){_NUMBER}\s?-?({_UNIT})(?:e?s)?(?![^\W\d_])\.?", re.IGNORECASE)
+_N = r"(?:\d+[ -]\d+/\d+|\d+/\d+|\d+(?:,\d{3})+|\d*\.\d+|\d+(?:,\d{1,2}(?!\d))?)"
+_BY = r"(?:\s?[x×*]\s?|\s+by\s+)"
+_START = r"(?:(?<![\w/.])|(?<=\d[x×*]))"
+_END = r"(?:e?s)?(?![^\W\d_])\.?"
+_SIZE = re.compile(rf"{_START}({_N})\s?-?({_UNIT}){_END}", re.IGNORECASE)
+_SIDE = re.compile(rf"{_START}({_N})(?={_BY}(?:{_N}{_BY})?{_N}\s?-?({_UNIT}){_END})", re.IGNORECASE)
+_NO_UNIT = re.compile(r"3M|[345]G|\d+[ -]?in(?=[ -]?\d|\s(?:one|the|an?|my|colou?r|size)\b)")
+"""The brand 3M, networks, ``2-in-1``: a number and letters that are no quantity."""
+_WORDS = {"single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10,
+          "twelve": 12}  # fmt: skip
+_COUNT = rf"\d{{1,4}}|{'|'.join(_WORDS)}"
 _PACK = re.compile(
-    r"(?<![\w.])(?:(?:pack|set|box|lot|case) of (\d{1,4})|"
-    r"(\d{1,4})[ -]?(?:pack|packs|pk|count|ct|pcs|pieces|piece|pc))\b",
+    rf"(?<![\w./])(?:(?:pack|set|box|lot|case|bag|bundle|carton) of ({_COUNT})|"
+    rf"(\d{{1,4}})(?:[ -]?|, )(?:packs?|pk|count|ct|pcs|pieces?|pc|pairs?)|({'|'.join(_WORDS)})[ -]packs?|"
+    r"(\d{1,2}|a) dozen)\b",
     re.IGNORECASE,
 )
+_BEDS = "twin xl|twin|full|queen|california king|king"
+_BED_TALK = re.compile(
+    r"\b(?:bed|bedding|mattress|sheets?|comforter|duvet|pillows?|quilt|blanket|headboard|coverlet|topper|futon|sofa)\b",
+    re.IGNORECASE,
+)
+_OF_OTHERS = r"(?![ -](?:dogs?|cats?|breeds?|animals?|capacity|print|roast|firm|business|spaces?|hands|parts|rooms?)\b)"
 _NAMED = {
-    "bed": ("twin xl", "twin", "full", "queen", "california king", "king"),
-    "letter": (
-        "xxs",
-        "xs",
-        "s",
-        "m",
-        "l",
-        "xl",
-        "xxl",
-        "2xl",
-        "xxxl",
-        "3xl",
-        "4xl",
-        "small",
-        "medium",
-        "large",
-        "x-large",
+    "bed": re.compile(rf"(?<![\w'’-])({_BEDS})(?![\w'’])", re.IGNORECASE),
+    "letter": re.compile(
+        r"(?<![\w'’-])([2-9][ -]?x[ -]?l(?:arge)?|(?:x{1,4}|extra)[ -]?(?:large|small)|x{1,4}[sl]|"
+        rf"(?:small|medium|large){_OF_OTHERS}|(?-i:[SML]|[2-6]X(?=\s*(?:$|[,)/])))|(?<=\bsize )[sml])(?![\w'’-])",
+        re.IGNORECASE,
     ),
-    "fit": ("plus size", "plus", "petite"),
+    "fit": re.compile(r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])", re.IGNORECASE),
+    "number": re.compile(
+        r"(?<![\w.])(?:size:? (\d{1,2}(?:\.\d)?)|(\d{1,2}(?:\.5)?) (?:[BD]\(M\) |[MW] |Wide )?US|"
+        r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])",
+        re.IGNORECASE,
+    ),
+    "age": re.compile(r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b", re.IGNORECASE),
 }
-_ALIAS = {"small": "s", "medium": "m", "large": "l", "x-large": "xl", "2xl": "xxl", "3xl": "xxxl", "plus size": "plus"}
-_NAME_RE = {
-    kind: re.compile(rf"(?<![\w'’-])({'|'.join(sorted(names, key=len, reverse=True))})(?![\w'’-])", re.IGNORECASE)
-    for kind, names in _NAMED.items()
-}
+"""Sizes by name, and sizes by number whose scale only the trade knows (shoes, toddlers, dresses)."""
+_PLAIN = re.compile(r"(?<![\w.])(\d{1,3}) ?[x×] ?(\d{1,3})(?![\w.])(?! ?[x×])", re.IGNORECASE)
+"""``16 x 16``: two sides without a unit."""
+_WAIST = re.compile(r"(?<!\w)(\d{2})W ?x ?(\d{2})L\b")
+
+Found = Iterator[tuple[str, int, int]]
 
 
 def _number(text: str) -> float:
@@ -82,35 +94,82 @@ def _number(text: str) -> float:
     return float(text.replace(",", ""))
 
 
+def find_sizes(text: str) -> Found:
+    """Every size as (canonical value, start, end); hidden characters are not read (:func:`visible`)."""
+    text = visible(text)
+    taken = [m.span() for m in _NO_UNIT.finditer(text)]
+    for m in (*_WAIST.finditer(text), *_PLAIN.finditer(text)):
+        if m.re is _PLAIN and _SIDE.match(text, m.start()):
+            continue
+        taken.append(m.span())
+        yield from ((f"number:{m.group(n)}", m.start(n), m.end(n)) for n in (1, 2))
+    taken += [m.span() for m in _NAMED["number"].finditer(text) if not m.group(4)]
+    for pattern in (_SIDE, _SIZE):
+        for m in pattern.finditer(text):
+            if not _within(m.start(), taken):
+                taken += [m.span()] if pattern is _SIZE else []
+                dimension, factor = UNITS[m.group(2).lower()]
+                yield f"{dimension}:{_number(m.group(1)) * factor:.6g}", m.start(), m.end()
+    yield from _find_named(text, taken)
+
+
+def _find_named(text: str, taken: list[tuple[int, int]]) -> Found:
+    for kind, pattern in _NAMED.items():
+        if kind == "bed" and not _BED_TALK.search(text):
+            continue
+        for m in pattern.finditer(text):
+            if kind in ("number", "age") or not _within(m.start(), taken):  # the L of 0.5 L
+                yield f"{kind}:{_name(kind, m)}", m.start(), m.end()
+
+
+def _name(kind: str, m: re.Match[str]) -> str:
+    """One word for the many ways to write a named size."""
+    if kind in ("number", "age"):
+        return str(next(g for g in m.groups() if g)).lower()
+    name = m.group().lower()
+    return _letter(name) if kind == "letter" else name[:4] if name.startswith("plus") else name
+
+
+def _within(place: int, spans: list[tuple[int, int]]) -> bool:
+    return any(a <= place < b for a, b in spans)
+
+
+def _letter(name: str) -> str:
+    """``xl`` of ``X-Large``, ``4xl`` of ``4X large``."""
+    x = int(name[0]) if name[0].isdigit() else name.count("x") or name.startswith("extra")
+    end = "s" if name.endswith(("s", "small")) else "m" if name[0] == "m" else "l"
+    return f"{x}x{end}" if x > 3 else "x" * x + end
+
+
 def read_sizes(text: str, where: str) -> Iterator[Value]:
     """Every quantity as ``dimension:amount`` in base units, and named sizes as ``kind:name``.
 
     Example:
-        >>> [v.value for v in read_sizes("500ml Bottle, 1-1/2 inch, Queen", "title")]
-        ['volume:500', 'length:38.1', 'bed:queen']
+        >>> [v.value for v in read_sizes("500ml Bottle, 1-1/2 inch, X-Large, 8 x 10 cm", "title")]
+        ['length:80', 'volume:500', 'length:38.1', 'length:100', 'letter:xl']
     """
-    text, spans = text[:MAX_TEXT], list[tuple[int, int]]()
-    for m in _SIZE.finditer(text):
-        spans.append(m.span())
-        dimension, factor = UNITS[m.group(2).lower()]
-        yield Value(f"{dimension}:{_number(m.group(1)) * factor:.6g}", m.group(), where)
-    for kind, pattern in _NAME_RE.items():
-        for m in pattern.finditer(text):
-            unit = any(a <= m.start() < b for a, b in spans)  # the L of 0.5 L
-            if not unit and (m.group().isupper() or len(m.group()) > 2):  # a lone "s" or "m" is no size
-                name = m.group().lower()
-                yield Value(f"{kind}:{_ALIAS.get(name, name)}", m.group(), where)
+    return (Value(value, text[a:b], where) for value, a, b in find_sizes(text))
+
+
+def find_packs(text: str) -> Found:
+    """Every number of pieces as (canonical value, start, end)."""
+    for m in _PACK.finditer(visible(text)):
+        of, counted, word, dozen = m.groups()
+        if dozen:
+            yield str(12 if dozen.lower() == "a" else 12 * int(dozen)), m.start(), m.end()
+        else:
+            raw = (of or counted or word).lower()
+            yield str(_WORDS.get(raw) or int(raw)), m.start(), m.end()
 
 
 def read_packs(text: str, where: str) -> Iterator[Value]:
     """How many pieces are sold together.
 
     Example:
-        >>> [v.value for v in read_packs("Cups (Pack of 6), 12-pk", "title")]
-        ['6', '12']
+        >>> [v.value for v in read_packs("Cups (Pack of 6), 12-pk, two pack", "title")]
+        ['6', '12', '2']
     """
-    for m in _PACK.finditer(text[:MAX_TEXT]):
-        yield Value(str(int(m.group(1) or m.group(2))), m.group(), where)
+    return (Value(value, text[a:b], where) for value, a, b in find_packs(text))
 
 
 def size_dimension(value: str) -> str:

@@ -38,6 +38,13 @@ def trace(evidence: Sequence[Evidence]) -> str:
 
 
 def answer(grade: Grade, evidence: Sequence[Evidence]) -> str:
-    """The rationale that a teacher is trained to give: grade, and the attributes that speak against the pair."""
-    against = sorted({e.attribute for e in evidence if e.state == "conflict"}) if grade < Grade.EXACT else []
+    """The rationale that a teacher is trained to give: grade, and the attributes that speak against the pair.
+
+    Two answers to one prompt differ in the grade's letter alone, so that KTO compares grades and not lengths.
+
+    Example:
+        >>> answer(Grade.EXACT, [Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")])
+        '{"grade":"E","against":["brand"]}'
+    """
+    against = sorted({e.attribute for e in evidence if e.state == "conflict"})
     return json.dumps({"grade": grade.letter, "against": against}, separators=(",", ":"))

@@ -6,6 +6,7 @@ Books that ship lie in ``adore/rulebooks``, beside the tools that draft, check a
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,6 +194,16 @@ class RuleBook:
         version = f"{book.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         grades = {str(k): v for k, v in book.grades.items()}
         return RuleBook(book.name, version, grades, LABELS[book.unread], book.rules, book.domain)
+
+    @staticmethod
+    def of_data(prepared: Path, name: str = "") -> RuleBook:
+        """The rule book of a prepared data set.
+
+        Args:
+            prepared: output of ``prepare``; its ``dataset.json`` names the rule book.
+            name: overrides it, if given.
+        """
+        return RuleBook.load(name or json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"])
 
     @property
     def weights(self) -> dict[str, float]:

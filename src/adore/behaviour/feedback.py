@@ -42,6 +42,8 @@ class Config(StageConfig):
     max_query_rows: int = Field(60, ge=1)
     tilt: float = Field(2.0, ge=1)
     """Most corrections of one direction for one of the other."""
+    confirm: float = Field(20.0, ge=0)
+    """Most right answers of one kind for one correction."""
     simulate_users: int = Field(1000, ge=0)
     """Shoppers simulated from the human judgements where the shop has no events."""
 
@@ -147,7 +149,7 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
     taste = learn_taste(train)
     signs, held = (_signs(part, taste, config, bias.known) for part in (train, dev))
     table = signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
-    rows = balanced(table, tilt=config.tilt, per_query=config.max_query_rows, seed=config.seed)
+    rows = balanced(table, tilt=config.tilt, confirm=config.confirm, per_query=config.max_query_rows, seed=config.seed)
     write_table(rows, output, "feedback")
     write_table(held.select(*KEYS, "kind", "wanted_exact", "weight", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")

@@ -1,4 +1,4 @@
-"""From signs to KTO rows: both directions in balance, completions of matched length, caps per query."""
+"""From signs to KTO rows: both directions in balance, right answers beside them, caps per query."""
 
 from __future__ import annotations
 
@@ -45,27 +45,13 @@ def mean_length(rows: Group, good: bool) -> float:
     return sum(lengths) / max(1, len(lengths))
 
 
-def _confirmations(corrections: Group, strict: list[Group], exact: list[Group]) -> Group:
-    """Right answers, one after the other from the side that keeps desirable as long as undesirable completions.
-
-    Ends when that side has no more: a desirable answer that is always the longer would teach length, not grades.
-    Without corrections there is nothing to confirm: feedback of one side alone ruins a teacher.
-    """
-    target = mean_length(corrections, False)
-    done = [len(r["completion"]) for r in corrections if r["desirable"]]
-    total, n, chosen = float(sum(done)), len(done), Group()
-    while corrections and (pool := strict if total <= target * n else exact):
-        chosen += pool.pop()
-        total, n = total + len(chosen[-1]["completion"]), n + 1
-    return chosen
-
-
-def balanced(signs: list[dict[str, Any]], *, tilt: float, per_query: int, seed: int) -> Group:
-    """The KTO rows of a set of signs.
+def balanced(signs: list[dict[str, Any]], *, tilt: float, confirm: float, per_query: int, seed: int) -> Group:
+    """The KTO rows of a set of signs; none where nothing is to correct.
 
     Args:
         signs: ``query_id, item_id, kind, grade, belief, weight, event_ids, evidence``.
-        tilt: most corrections of one direction for one of the other; confirmations are at most twice as many.
+        tilt: most corrections of one direction for one of the other.
+        confirm: most right answers of one kind for one correction; they hold the rest of the teacher in place.
         per_query: most rows of one query.
     """
     groups: dict[str, list[Group]] = {kind: [] for kind in KINDS}
@@ -78,7 +64,8 @@ def balanced(signs: list[dict[str, Any]], *, tilt: float, per_query: int, seed: 
             groups[group[0]["kind"]].append(group)
     lenient, strict = groups[LENIENT], [g for kind in STRICT for g in groups[kind]]
     most = max(20, int(tilt * min(len(lenient), len(strict))))
-    corrections = [r for g in lenient[:most] + strict[:most] for r in g]
-    proven = [g for kind in RIGHT[1:] for g in groups[kind]]
-    rows = corrections + _confirmations(corrections, proven[: 2 * most], groups[RIGHT[0]][: 2 * most])
-    return sorted(rows, key=lambda r: (r["query_id"], r["item_id"], r["completion"]))
+    corrections = lenient[:most] + strict[:most]
+    right = [g for kind in RIGHT for g in groups[kind][: int(confirm * len(corrections))]]
+    return sorted(
+        (r for g in corrections + right for r in g), key=lambda r: (r["query_id"], r["item_id"], r["completion"])
+    )

@@ -27,13 +27,14 @@ from adore.teacher.prompting import Prompter
 if TYPE_CHECKING:
     from adore.teacher.openai import Patience
 
-__all__ = ["Config", "choose_judge"]
+__all__ = ["Config", "ask_folder", "choose_judge"]
 
 
 class Config(StageConfig):
     """Who judges, and which part.
 
     Attributes:
+        rulebook: ``""`` for the one that the data set names.
         backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this machine); ``openai`` (an endpoint);
             ``auto``: the aligned teacher if one was given and promoted, else the rules.
         model: name or folder of an instruct model. Where the stage is given an aligned teacher that was promoted,
@@ -48,14 +49,12 @@ class Config(StageConfig):
         prices: dollars per million tokens.
         budget: the most that the step may cost; each shard may spend its share by number of pairs.
         engine: keywords for the backend itself.
-        batch: traces a forward pass of the tiny LM.
     """
 
     backend: Literal["auto", "rules", "transformers", "vllm", "openai"] = "auto"
-    rulebook: str = "general"
+    rulebook: str = ""
     shard: int = 0
     shards: int = 1
-    batch: int = 256
     model: str = ""
     revision: str = ""
     decoding: Decoding = Decoding()
@@ -98,14 +97,13 @@ def choose_judge(
         share: of the budget that this shard may spend.
     """
     manifest = read_manifest(teacher) if teacher else None
-    aligned = teacher / "model" if teacher and manifest and manifest.metrics.get("promoted") else None
+    asked = bool(manifest and (manifest.metrics.get("promoted") or manifest.metrics.get("kept_previous")))
+    aligned = teacher / "model" if teacher and asked else None
     named = config.backend in ("vllm", "openai") or bool(config.model)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
     if not named and (folder := aligned or (teacher and teacher / "model")) and _reads_traces(folder):
-        from adore.teacher.tiny import TinyGrader
-
-        return EvidenceJudge(TinyGrader(folder, threads=config.threads, batch=config.batch), rulebook)
+        return ask_folder(folder, rulebook, config.threads)
     chosen = choose_exemplars(prepared, evidence, rulebook, config.exemplars, config.seed)
     return TextJudge(
         _source(config, aligned),
@@ -113,6 +111,24 @@ def choose_judge(
         decoding=config.decoding,
         cache=open_cache(config.cache),
         ledger=Ledger(config.prices, config.budget, share),
+    )
+
+
+def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
+    """The teacher whose model lies in ``folder``, on this machine: a tiny trace reader, or an LLM that reads texts."""
+    if _reads_traces(folder):
+        from adore.teacher.tiny import TinyGrader
+
+        return EvidenceJudge(TinyGrader(folder, threads=threads), rulebook)
+    config = Config.model_validate(
+        {"backend": "transformers", "model": str(folder), "threads": threads, "cache": "off"}
+    )
+    return TextJudge(
+        _source(config, None),
+        Prompter(rulebook),
+        decoding=config.decoding,
+        cache=open_cache("off"),
+        ledger=Ledger(config.prices, config.budget),
     )
 
 

@@ -1,4 +1,4 @@
-"""The teacher's gate: promoted only if false negatives fall and false positives do not rise."""
+"""The teacher's gate: promoted only if it misses less, invents nothing, and cannot be fooled or bought."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adore.types import Grade
-
-__all__ = ["Rates", "decide", "rates"]
+__all__ = ["Difference", "Rates", "compare", "decide", "rates"]
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+DRAWS = 2_000
+TOLERANCE = 0.02
+"""False positives may look this much higher if chance explains it; of attacks, this share may raise a grade."""
+LEAST_PAIRS, LEAST_QUERIES = 30, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,66 +25,126 @@ class Rates:
     macro_f1: float
     fnr: float
     fpr: float
+    recall: tuple[float, float, float, float]
     n: int
+
+
+def _confusion(human: Ints, given: Ints) -> Floats:
+    return np.bincount(human * 4 + given, minlength=16).reshape(4, 4).astype(float)
+
+
+def _stack(confusion: Floats) -> Floats:
+    """Macro-F1, FNR, FPR of confusion counts [..., human, given]; shape [3, ...]. Absent grades do not count."""
+    real, called = confusion.sum(-1), confusion.sum(-2)
+    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
+    f1 = np.where(real > 0, 2 * hit / np.maximum(real + called, 1), np.nan)
+    other = real[..., :3].sum(-1)
+    fnr = 1 - hit[..., 3] / np.maximum(real[..., 3], 1)
+    fpr = (called[..., 3] - hit[..., 3]) / np.maximum(other, 1)
+    there = (real > 0).sum(-1)
+    macro = np.nansum(f1, -1) / np.maximum(there, 1)
+    return np.stack([macro, np.where(real[..., 3] > 0, fnr, 0.0), fpr])
 
 
 def rates(human: Ints, given: Ints) -> Rates:
     """Compute :class:`Rates` of two equally long arrays of grade values."""
-    f1 = []
-    for g in Grade:
-        hit = float(((human == g) & (given == g)).sum())
-        total = float((human == g).sum() + (given == g).sum())
-        if (human == g).any():
-            f1.append(2 * hit / total if total else 0.0)
-    exact, called = human == Grade.EXACT, given == Grade.EXACT
-    fnr = float((exact & ~called).sum() / max(1, exact.sum()))
-    fpr = float((~exact & called).sum() / max(1, (~exact).sum()))
-    return Rates(float(np.mean(f1)) if f1 else 0.0, fnr, fpr, len(human))
+    confusion = _confusion(human, given)
+    macro, fnr, fpr = (float(x) for x in _stack(confusion))
+    recall = np.diagonal(confusion) / np.maximum(confusion.sum(1), 1)
+    return Rates(macro, fnr, fpr, (recall[0], recall[1], recall[2], recall[3]), len(human))
 
 
-def _draws(human: Ints, given: tuple[Ints, Ints], groups: Ints, seed: int) -> npt.NDArray[np.float64]:
-    """Bootstrap differences (new minus old) of FNR and FPR, resampled by query. Shape [500, 2]."""
-    rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
-    out = []
-    for _ in range(500):
-        rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
-        old, new = (rates(human[rows], g[rows]) for g in given)
-        out.append((new.fnr - old.fnr, new.fpr - old.fpr))
-    return np.array(out)
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """New minus old of macro-F1, FNR and FPR; ``low`` and ``high`` bound it by a paired bootstrap over queries."""
+
+    old: Rates
+    new: Rates
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
 
 
-def decide(human: Ints, old: Ints, new: Ints, groups: Ints, *, seed: int) -> dict[str, Any]:
-    """Compare two teachers on the same held-out judgements.
+def compare(human: Ints, old: Ints, new: Ints, groups: Ints, *, seed: int, level: float = 0.9) -> Difference | None:
+    """Compare two teachers on the same pairs; None where there are too few to say anything.
 
     Args:
         human, old, new: grade values, one a pair. Shape [n].
         groups: the query of each pair, as an integer. Shape [n].
+        seed: of the bootstrap.
+        level: of the interval.
+    """
+    names = np.unique(groups)
+    if len(human) < LEAST_PAIRS or len(names) < LEAST_QUERIES:
+        return None
+    each = [groups == g for g in names]
+    by_query = np.stack([[_confusion(human[m], given[m]) for m in each] for given in (old, new)])
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS).astype(float)
+    before, after = (_stack(np.tensordot(counts, c, 1)) for c in by_query)
+    low, high = np.quantile(after - before, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    bounds = [(float(b[0]), float(b[1]), float(b[2])) for b in (low, high)]
+    return Difference(rates(human, old), rates(human, new), bounds[0], bounds[1])
+
+
+def _agreement(who: str, d: Difference) -> list[str]:
+    """Why a teacher is refused by one kind of held-out evidence."""
+    reasons = []
+    if not d.high[1] < 0:
+        reasons.append(f"{who}: false negatives did not surely fall: {d.old.fnr:.3f} to {d.new.fnr:.3f}")
+    if d.low[2] > 0 or d.new.fpr > d.old.fpr + TOLERANCE:
+        reasons.append(f"{who}: false positives rose: {d.old.fpr:.3f} to {d.new.fpr:.3f}")
+    return reasons
+
+
+def _slices(human: Ints, pair: tuple[Ints, Ints], slices: dict[str, Ints], groups: Ints, seed: int) -> list[str]:
+    """The slices on which false positives surely rose; 99 % intervals, because there are many slices."""
+    reasons = []
+    for name, rows in slices.items():
+        d = compare(human[rows], pair[0][rows], pair[1][rows], groups[rows], seed=seed, level=0.98)
+        if d and d.low[2] > 0 and d.new.fpr > d.old.fpr + TOLERANCE:
+            reasons.append(f"slice {name}: false positives rose: {d.old.fpr:.3f} to {d.new.fpr:.3f}")
+    return reasons
+
+
+def decide(
+    human: tuple[Ints, Ints, Ints, Ints],
+    behaviour: tuple[Ints, Ints, Ints, Ints],
+    slices: dict[str, Ints],
+    fooled: dict[str, float],
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Promote or not.
+
+    Args:
+        human: human grades, the old teacher's, the new one's, the query of each held-out judged pair. Shape [n] each.
+        behaviour: the same for held-out pairs with a sign of shoppers (E where they want it, else S).
+        slices: name to row numbers of ``human``: pairs that ask one attribute, pairs of one brand. A brand that was
+            pushed by bought behaviour shows here.
+        fooled: attack to the share of pairs whose grade it raises, by the new teacher.
+        seed: of the bootstrap.
 
     Returns:
-        ``promoted``, ``reasons`` and both teachers' rates with 90 % intervals of the differences.
+        ``promoted``, ``reasons``, and what they rest on.
     """
-    if len(np.unique(groups)) < 3:
-        return {
-            "promoted": False,
-            "reasons": ["fewer than 3 held-out queries: the previous teacher stays"],
-            "intervals": {},
-        }
-    before, after = rates(human, old), rates(human, new)
-    low, high = np.quantile(_draws(human, (old, new), groups, seed), [0.05, 0.95], axis=0)
-    reasons = []
-    if not high[0] < 0:
-        reasons.append(f"false negatives did not surely fall: {before.fnr:.3f} to {after.fnr:.3f}")
-    if after.fpr > before.fpr and not low[1] <= 0:
-        reasons.append(f"false positives rose: {before.fpr:.3f} to {after.fpr:.3f}")
-    if after.fpr > before.fpr + 0.02:
-        reasons.append(f"false positives rose by more than 2 points: {before.fpr:.3f} to {after.fpr:.3f}")
-    if after.macro_f1 < before.macro_f1:
-        reasons.append(f"macro-F1 fell: {before.macro_f1:.3f} to {after.macro_f1:.3f}")
+    people = compare(*human, seed=seed)
+    if people is None:
+        few = f"fewer than {LEAST_PAIRS} held-out judged pairs or {LEAST_QUERIES} queries"
+        return {"promoted": False, "reasons": [f"{few}: the previous teacher stays"], "fooled": fooled}
+    reasons = _agreement("people", people)
+    if people.high[0] < 0:
+        reasons.append(f"people: macro-F1 surely fell: {people.old.macro_f1:.3f} to {people.new.macro_f1:.3f}")
+    shoppers = compare(*behaviour, seed=seed)
+    if shoppers:
+        reasons += _agreement("shoppers", shoppers)
+    reasons += _slices(human[0], human[1:3], slices, human[3], seed)
+    raised = [f"attack {name}: raises {share:.1%} of grades" for name, share in fooled.items() if share > TOLERANCE]
+    good = "false negatives fell, false positives did not rise, slices hold, attacks raise nothing"
     return {
-        "promoted": not reasons,
-        "reasons": reasons or ["false negatives fell and false positives did not rise"],
-        "old": asdict(before),
-        "new": asdict(after),
-        "intervals": {"fnr": [low[0], high[0]], "fpr": [low[1], high[1]]},
+        "promoted": not reasons + raised,
+        "reasons": reasons + raised or [good],
+        "people": asdict(people),
+        "shoppers": asdict(shoppers) if shoppers else None,
+        "slices": sorted(slices),
+        "fooled": fooled,
     }

@@ -90,7 +90,7 @@ def plan(
 ) -> Plan:
     """What :func:`run` would take; nothing is asked and no model is loaded."""
     cases = _cases(config, prepared, evidence, candidates)
-    judge = choose_judge(config, RuleBook.load(config.rulebook), prepared, evidence, teacher)
+    judge = choose_judge(config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher)
     if not isinstance(judge, TextJudge):
         return Plan(len(cases))
     return plan_cases(judge, cases, config.prices)
@@ -109,7 +109,7 @@ def run(
     Raises:
         BudgetError: the cap is reached; a higher one goes on from there.
     """
-    rulebook = RuleBook.load(config.rulebook)
+    rulebook = RuleBook.of_data(prepared, config.rulebook)
     cases = _cases(config, prepared, evidence, candidates)
     share = len(cases) / max(1, count_pairs(evidence, candidates))
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)

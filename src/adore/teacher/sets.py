@@ -1,0 +1,142 @@
+"""What a teacher learns from: rationales that agree with people (SFT), and behaviour in well mixed batches (KTO)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from adore.artifacts import read_table
+from adore.errors import check
+from adore.rulebook import RuleBook
+from adore.teacher.answers import Case, load_cases
+from adore.teacher.large import text_row
+from adore.teacher.prompting import Prompter, answer_text
+from adore.teacher.rationale import rationale
+from adore.teacher.tiny import sft_row
+from adore.types import LABELS, Evidence, Grade
+
+__all__ = ["agreed", "draw", "kto_traces", "labelled", "mixed", "sft_texts", "sft_traces", "text_feedback"]
+
+KEYS = ["query_id", "item_id"]
+_SURE = 0.9
+
+
+def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.DataFrame:
+    """Every known pair with ``evidence``, ``split``, the first judge's ``grade`` and, where judged, ``human``."""
+    judged = read_table(prepared, "judgements").rename({"grade": "human"})
+    first = pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
+    splits = read_table(prepared, "queries").select("query_id", "split")
+    pairs = read_table(evidence, "pairs").join(first, on=KEYS).join(splits, on="query_id")
+    return pairs.join(judged, on=KEYS, how="left").sort(KEYS)
+
+
+def agreed(table: pl.DataFrame) -> pl.DataFrame:
+    """The train pairs whose rationale may be learnt: where people judged, those where the judge says the same.
+
+    A rationale that contradicts the human grade is no reason for it. Where nobody judged, the judge alone is followed.
+    """
+    train = table.filter(pl.col("split") == "train")
+    judged = train.filter(pl.col("human").is_not_null())
+    kept = judged.filter(pl.col("human") == pl.col("grade")) if judged.height else train
+    fix = "give judgements for train queries, or more queries"
+    check(kept.height > 0, "train pairs where judge and people agree", 0, must="1 or more", fix=fix)
+    return kept
+
+
+def draw(grades: Sequence[int], count: int, seed: int) -> list[int]:
+    """``count`` row numbers with replacement, a rarer grade more often (by one over the root of its share)."""
+    values = np.asarray(grades)
+    weights = 1 / np.sqrt(np.bincount(values, minlength=4)[values])
+    drawn = np.random.default_rng(seed).choice(len(values), size=count, p=weights / weights.sum())
+    return [int(i) for i in drawn]
+
+
+def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str]]:
+    """SFT rows of the tiny teacher: evidence trace, compact answer."""
+    rows = pairs.select("evidence", "grade").rows()
+    drawn = draw(pairs["grade"].to_list(), count, seed)
+    return [sft_row(Evidence.many_from_json(rows[i][0]), Grade(rows[i][1])) for i in drawn]
+
+
+def kto_traces(feedback: pl.DataFrame, most: int, seed: int) -> list[dict[str, Any]]:
+    """At most ``most`` KTO rows of the tiny teacher, corrections first."""
+    order = np.random.default_rng(seed).permutation(feedback.height)
+    rows = [feedback.row(int(i), named=True) for i in order]
+    rows.sort(
+        key=lambda r: r["kind"] in ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly")
+    )
+    return [{"prompt": r["prompt"], "completion": r["completion"], "label": r["desirable"]} for r in rows[:most]]
+
+
+def mixed(rows: Iterable[dict[str, Any]], batch: int, seed: int) -> list[dict[str, Any]]:
+    """Rows shuffled so that a batch holds a prompt once, as far as they go: KTO's KL term pairs neighbours.
+
+    Args:
+        rows: with ``prompt``.
+        batch: rows a step.
+        seed: of the shuffle.
+    """
+    rows = list(rows)
+    waiting = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
+    out: list[dict[str, Any]] = []
+    while waiting:
+        seen, later = set[str](), list[dict[str, Any]]()
+        room = batch
+        for at, row in enumerate(waiting):
+            if room == 0:
+                later += waiting[at:]
+                break
+            key = json.dumps(row["prompt"])
+            (later if key in seen else out).append(row)
+            room -= key not in seen
+            seen.add(key)
+        if room:  # only prompts that stand in this batch already are left
+            return out + later
+        waiting = later
+    return out
+
+
+def _cases(prepared: Path, evidence: Path, wanted: pl.DataFrame) -> dict[tuple[str, str], Case]:
+    queries = set(wanted["query_id"])
+    return {(c.query_id, c.item_id): c for c in load_cases(prepared, evidence, None, lambda q: q in queries)}
+
+
+def _text(case: Case, grade: Grade, prompter: Prompter, **more: Any) -> dict[str, Any]:
+    why = rationale(case.evidence, prompter.rulebook, grade, _SURE)
+    return text_row(prompter.messages(case), answer_text(why, case.item), **more)
+
+
+def sft_texts(
+    pairs: pl.DataFrame, places: tuple[Path, Path], rulebook: RuleBook, count: int, seed: int
+) -> list[dict[str, Any]]:
+    """SFT rows of a large teacher: rule book, texts and evidence; the whole rationale.
+
+    Args:
+        pairs: from :func:`agreed`.
+        places: outputs of prepare and evidence.
+    """
+    cases, prompter = _cases(*places, pairs), Prompter(rulebook)
+    rows = pairs.select(*KEYS, "grade").rows()
+    return [_text(cases[rows[i][:2]], Grade(rows[i][2]), prompter) for i in draw(pairs["grade"].to_list(), count, seed)]
+
+
+def text_feedback(
+    feedback: pl.DataFrame, places: tuple[Path, Path], rulebook: RuleBook, most: int
+) -> list[dict[str, Any]]:
+    """The feedback's grades as answers of a large teacher, at most ``most``."""
+    cases, prompter = _cases(*places, feedback), Prompter(rulebook)
+    rows = feedback.head(most).iter_rows(named=True)
+    return [
+        _text(
+            cases[r["query_id"], r["item_id"]],
+            LABELS[json.loads(r["completion"])["grade"]],
+            prompter,
+            label=r["desirable"],
+        )
+        for r in rows
+    ]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adore.artifacts import read_table
 from adore.config import configure
 from adore.data.prepare import Config, normalised, read_items, run, split_of
-from adore.errors import ConfigError, DataError, QuarantineError
+from adore.errors import ConfigError, DataError, MissingError, QuarantineError
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}"} for n in range(30)]
 QUERIES = [{"query_id": f"q{n}", "query": f"mug {n}"} for n in range(30)]
@@ -202,6 +202,13 @@ def test_labels_as_stars_and_bad_dataset_files(tmp_path: Path) -> None:
         (data / "dataset.yaml").write_text(text)
         with pytest.raises(ConfigError, match=error):
             run(Config(), data=data, output=tmp_path)
+
+
+def test_a_rule_book_that_is_not_there_stops_the_run_at_the_door(tmp_path: Path) -> None:
+    data = folder(tmp_path / "in")
+    (data / "dataset.yaml").write_text("rulebook: nope\n")
+    with pytest.raises(MissingError, match="rule book == 'nope'"):
+        run(Config(), data=data, output=tmp_path)
 
 
 def test_only_named_attribute_columns_are_kept(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from adore.config import StageConfig, configure
 from adore.data.report import describe
 from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
+from adore.rulebook import RuleBook
 
 __all__ = ["Config", "DatasetInfo", "normalised", "read_items", "run", "split_of"]
 
@@ -100,6 +101,7 @@ def _info(data: Path) -> DatasetInfo:
     check(not bad, "dataset.yaml labels", bad, must="grades 0-3", fix="map every label to 0, 1, 2 or 3")
     wrong = {k: v for k, v in info.actions.items() if v not in (*ACTIONS, IGNORE)}
     check(not wrong, "dataset.yaml actions", wrong, must=f"one of {ACTIONS} or ignore", fix="map them")
+    RuleBook.load(info.rulebook)  # now, not when the student is made of it
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 

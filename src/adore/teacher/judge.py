@@ -22,7 +22,7 @@ from adore.teacher.backends import Config, choose_judge
 from adore.teacher.graders import EvidenceJudge, Grader, RulesGrader
 from adore.teacher.llm import TextJudge
 from adore.teacher.plan import Plan, plan_cases, render
-from adore.types import Grade
+from adore.types import LABELS, Grade
 
 __all__ = ["CALLS", "Config", "EvidenceJudge", "Grader", "RulesGrader", "plan", "render", "run", "shard_of"]
 
@@ -39,7 +39,7 @@ def _row(case: Case, answer: Answer, by: tuple[str, str]) -> dict[str, Any]:
     return {
         "query_id": case.query_id,
         "item_id": case.item_id,
-        "grade": int(max(range(4), key=lambda g: answer.probabilities[g])),
+        "grade": int(LABELS[answer.rationale.grade]),
         "probabilities": [round(x, 6) for x in answer.probabilities],
         "rationale": answer.rationale.model_dump_json(),
         "judge": by[0],

@@ -29,7 +29,7 @@ def grade(query: str, item: Item) -> Grade:
     return BOOK.apply(compare(READER.read_query(query), READER.read_item(item))).grade
 
 
-@pytest.mark.parametrize("attack", [a for a in ATTACKS if a.name != "copying"], ids=lambda a: a.name)
+@pytest.mark.parametrize("attack", [a for a in ATTACKS if not a.name.startswith("copying")], ids=lambda a: a.name)
 def test_no_grade_is_raised(attack: Attack) -> None:
     rng = random.Random(0)
     for query in QUERIES:

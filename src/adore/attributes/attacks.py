@@ -83,6 +83,13 @@ def _copying(query: str, item: Item, rng: random.Random) -> Item:
     return _in_title(item, query, rng)
 
 
+def _copying_text(query: str, item: Item, rng: random.Random) -> Item:
+    text = rng.choice((f"Our customers searched {query} and love it", f"Ideal: {query}", query))
+    if rng.random() < 0.5:
+        return replace(item, bullet_points=(text, *item.bullet_points))
+    return replace(item, description=f"{text}. {item.description}")
+
+
 def _invisible(query: str, item: Item, rng: random.Random) -> Item:
     how = rng.choice(("zero-width", "tags", "bidi"))
     if how == "zero-width":
@@ -115,6 +122,7 @@ ATTACKS: tuple[Attack, ...] = (
         _stuffing,
     ),
     Attack("copying", "The query's words alone stand before or after the title.", _copying),
+    Attack("copying in text", "The query's words alone stand in a bullet point or the description.", _copying_text),
     Attack("invisible", "The query stands in the title in zero-width, tag or bidirectional characters.", _invisible),
     Attack(
         "fake evidence",

@@ -112,10 +112,9 @@ def is_stuffed(title: Said) -> bool:
 
 def texts_of(item: Item) -> tuple[list[Said], Said]:
     """The texts of an item that are read, the title first, and what is not believed because it speaks to the judge."""
-    body = [("bullet_points", b) for b in item.bullet_points] + [("description", item.description)]
-    honest = [(where, text) for where, text in body if text and believable(text)]
-    read = [("title", item.title[:MAX_TEXT])]
-    read += [(where, text[:300]) for where, text in honest if where == "bullet_points"][:6]
-    read += [(where, text[:500]) for where, text in honest if where == "description"]
-    doubted = " ".join(text for _, text in body if text and not believable(text))
+    body = [("bullet_points", b[:300]) for b in item.bullet_points] + [("description", item.description[:500])]
+    honest = [bool(text and believable(text)) for _, text in body]
+    bullets = [said for said, ok in zip(body[:-1], honest, strict=False) if ok][:6]
+    read = [("title", item.title[:MAX_TEXT]), *bullets, *(body[-1:] if honest[-1] else ())]
+    doubted = " ".join(text for (_, text), ok in zip(body, honest, strict=True) if not ok)
     return [Said(where, text, tokens(text)) for where, text in read], Said("doubted", doubted, tokens(doubted))

@@ -20,13 +20,10 @@ _HIDDEN = re.compile(
 """Words that hide: cut by zero-width characters, spelled in tag characters, or written backwards."""
 
 _TO_JUDGE = re.compile(
-    r"exact(?:ly)? (?:match|the product)|any (?:query|search)|every search|all searches|to the judge|"
-    r"grade [ESCI]\b|= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the",
-    re.IGNORECASE,
+    r"exact(?:ly)? (?:match|the product)|any (?:query|search)|every search|all searches|to the judge|grade [esci]\b|"
+    r"= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the"
 )
-_LABEL = re.compile(
-    r"\b(?:brand|colou?r|size|type|product_type|material|audience|model|pack|category) ?[:=]", re.IGNORECASE
-)
+_LABEL = re.compile(r"\b(?:brand|colou?r|size|type|product_type|material|audience|model|pack|category) ?[:=]")
 
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _IRREGULAR = {"women": "woman", "men": "man", "children": "child", "feet": "foot", "mice": "mouse", "shelves": "shelf"}
@@ -129,7 +126,8 @@ def believable(text: str) -> str:
         >>> believable("Holds 500 ml"), believable("brand: Nike | size: XL EXACT MATCH")
         ('Holds 500 ml', '')
     """
-    honest = visible(text) == text and not _TO_JUDGE.search(text) and len(_LABEL.findall(text)) <= 2
+    low = text.lower()
+    honest = visible(text) == text and not _TO_JUDGE.search(low) and len(_LABEL.findall(low)) <= 2
     return text if honest else ""
 
 

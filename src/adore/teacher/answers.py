@@ -106,7 +106,7 @@ def load_cases(
         ]
     texts = dict(read_table(prepared, "queries").select("query_id", "query").iter_rows())
     pairs = read_table(evidence, "pairs").sort("query_id", "item_id")
-    pairs = pairs.filter(pl.col("query_id").map_elements(wanted, return_dtype=pl.Boolean))
+    pairs = pairs.filter(pl.col("query_id").is_in([q for q in pairs["query_id"].unique() if wanted(q)]))
     shown = read_table(prepared, "items").join(pairs.select("item_id"), on="item_id", how="semi")
     items = {r["item_id"]: item_from_row(r) for r in shown.iter_rows(named=True)}
     return [

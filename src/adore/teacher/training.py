@@ -91,7 +91,7 @@ def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) 
         start: folder of the model that is both the beginning and the reference.
         rows: shuffled before, prompts of one batch distinct (``sets.mixed``).
         folder: where to write.
-        settings: as for :func:`sft`, and TRL's ``beta``, ``desirable_weight``, ``undesirable_weight``, ``loss_type``.
+        settings: as for :func:`sft`, and any of TRL's ``KTOConfig``: ``beta``, ``desirable_weight``, ``loss_type``.
 
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
     """
@@ -100,13 +100,11 @@ def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) 
     from trl import KTOConfig, KTOTrainer
 
     tokenizer = AutoTokenizer.from_pretrained(start)
-    common = {k: settings.pop(k) for k in ("seed", "epochs", "rate", "batch")}
+    common = _arguments(folder, **{k: settings.pop(k) for k in ("seed", "epochs", "rate", "batch")})
     trainer = KTOTrainer(
         model=LlamaForCausalLM.from_pretrained(start),
         ref_model=LlamaForCausalLM.from_pretrained(start),
-        args=KTOConfig(
-            **_arguments(folder, **common), max_length=256, train_sampling_strategy="sequential", **settings
-        ),
+        args=KTOConfig(**{**common, "max_length": 256, "train_sampling_strategy": "sequential", **settings}),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         callbacks=[_told("KTO")],

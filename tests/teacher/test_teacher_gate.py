@@ -1,0 +1,90 @@
+"""The exam and the gate: who is promoted, and why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adore.artifacts import read_table, write_table
+from adore.rulebook import RuleBook
+from adore.teacher.exam import load_exam, sit
+from adore.teacher.gate import compare, decide, rates
+from adore.teacher.graders import EvidenceJudge, RulesGrader
+
+RNG = np.random.default_rng(0)
+HUMAN, GROUPS = RNG.integers(0, 4, 600), np.arange(600) // 20
+STRICT = np.where((HUMAN == 3) & (RNG.random(600) < 0.5), 2, HUMAN)
+NONE = (np.zeros(0, dtype=np.int64),) * 4
+
+
+def verdict(
+    new: np.ndarray, *, slices: dict | None = None, fooled: dict | None = None, behaviour: tuple = NONE
+) -> dict:
+    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, fooled or {}, seed=0)
+
+
+def test_rates_agree_with_scikit_learn() -> None:
+    from sklearn.metrics import f1_score
+
+    rng = np.random.default_rng(0)
+    human, given = rng.integers(0, 4, 300), rng.integers(0, 4, 300)
+    found = rates(human, given)
+    assert found.macro_f1 == pytest.approx(f1_score(human, given, average="macro"))
+    assert found.fnr == pytest.approx(1 - (given[human == 3] == 3).mean())
+
+
+def test_only_what_is_better_is_promoted() -> None:
+    assert verdict(HUMAN)["promoted"] and verdict(HUMAN)["people"]["old"]["fnr"] > 0.3
+    assert not verdict(STRICT)["promoted"], "as good is not better"
+    refused = verdict(np.full(600, 3))
+    assert any("people: false positives rose" in r for r in refused["reasons"])
+    few = decide((HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, seed=0)
+    assert not few["promoted"] and "previous teacher stays" in few["reasons"][0]
+
+
+def test_shoppers_slices_and_attacks_may_refuse() -> None:
+    wanted = np.where(HUMAN == 3, 3, 2)
+    against = verdict(HUMAN, behaviour=(wanted, wanted, STRICT, GROUPS))
+    assert [r for r in against["reasons"] if r.startswith("shoppers: false negatives")]
+    pushed = HUMAN.copy()
+    brand = np.flatnonzero((HUMAN < 3) & (np.arange(600) % 7 == 0))
+    pushed[brand] = 3
+    bought = verdict(pushed, slices={"brand Zeta": np.arange(0, 600, 7), "brand Acme": np.arange(1, 600, 7)})
+    assert [r for r in bought["reasons"] if r.startswith("slice brand Zeta")]
+    assert not [r for r in bought["reasons"] if "Acme" in r]
+    assert "attack claim: raises 3.0% of grades" in verdict(HUMAN, fooled={"claim": 0.03})["reasons"]
+    assert verdict(HUMAN, fooled={"claim": 0.01})["promoted"]
+
+
+def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
+    found = compare(HUMAN, STRICT, HUMAN, GROUPS, seed=1)
+    rng, drawn = np.random.default_rng(2), []
+    members = [np.flatnonzero(g == GROUPS) for g in np.unique(GROUPS)]
+    for _ in range(800):
+        rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
+        drawn.append(rates(HUMAN[rows], HUMAN[rows]).fnr - rates(HUMAN[rows], STRICT[rows]).fnr)
+    assert found and (found.low[1], found.high[1]) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02)
+
+
+def test_an_exam_asks_what_was_held_out(shop: Path, tmp_path: Path) -> None:
+    for name in ("items", "pairs", "judgements"):
+        write_table(read_table(shop, name), tmp_path, name)
+    queries = read_table(shop, "queries").to_dicts()
+    write_table([q | {"split": "dev" if n == 2 else q["split"]} for n, q in enumerate(queries)], tmp_path, "queries")
+    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "weight": 1.0, "event_ids": []}]  # fmt: skip # noqa: E501
+    write_table(held, tmp_path, "held")
+    from adore.attributes.lexicon import Lexicon
+    from adore.types import item_from_row
+
+    items = [item_from_row(r) for r in read_table(shop, "items").iter_rows(named=True)]
+    (tmp_path / "lexicon.json").write_text(Lexicon.mine(items).to_json(), "utf-8")
+    exam = load_exam(tmp_path, tmp_path, tmp_path, attacked=10, seed=0)
+    assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
+    assert (exam.human >= 0).all() and (exam.sign == 3).sum() == 1 and len(exam.attacked) >= 5
+    book = RuleBook.load()
+    paper = sit(EvidenceJudge(RulesGrader(book), book), exam)
+    assert set(paper.grades) <= {0, 1, 2, 3} and all(0 <= s <= 1 for s in paper.fooled.values())
+    assert {"asks colour", "brand Acme"} <= set(exam.slices(exam.human >= 0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,32 +72,32 @@ def settings(seed: int) -> Any:
 
 
 def train_sft(bench: Bench, folder: Path) -> None:
-    """One SFT teacher on human-graded train pairs, rarer grades drawn more often."""
-    from adore.teacher.tiny import new_model, new_tokenizer, product_words, sft_row
+    """The SFT teacher that every condition starts from, as the align stage makes it."""
+    from adore.teacher.sets import agreed, labelled, sft_traces
+
+    from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import sft
 
     config = settings(bench.seed)
-    prepared = bench.run / "prepare"
-    train = read_table(prepared, "queries").filter(pl.col("split") == "train").select("query_id")
-    judged = bench.pairs.join(read_table(prepared, "judgements"), on=["query_id", "item_id"])
-    table = judged.join(train, on="query_id").sort("query_id", "item_id")
-    weight = 1 / np.sqrt(table.select(pl.len().over("grade")).to_series().to_numpy())
-    chosen = np.random.default_rng(bench.seed).choice(table.height, config.sft_rows, p=weight / weight.sum())
-    rows = [sft_row(Evidence.many_from_json(e), Grade(g)) for e, g in table.select("evidence", "grade")[chosen].rows()]
-    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in bench.pairs["evidence"]))
+    table = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
+    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
     model = new_model(tokenizer, layers=config.layers, width=config.width, seed=bench.seed)
     common = {"seed": bench.seed, "batch": config.batch}
+    rows = sft_traces(agreed(table), config.sft_rows, bench.seed)
     sft(model, tokenizer, rows, folder, epochs=config.sft_epochs, rate=config.sft_rate, **common)
 
 
-def train_kto(bench: Bench, rows: Sequence[dict[str, Any]], start: Path, folder: Path) -> None:
-    """KTO from the SFT teacher on feedback rows, as the align stage draws them."""
+def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
+    """KTO from the SFT teacher on a ``feedback`` table, as the align stage draws and mixes it."""
+    from adore.teacher.sets import kto_traces, mixed
+
     from adore.teacher.training import kto
 
     config = settings(bench.seed)
-    order = np.random.default_rng(bench.seed).permutation(len(rows))[: config.kto_rows]
-    common = {"seed": bench.seed, "batch": config.batch, "beta": config.beta}
-    kto(start, [rows[i] for i in order], folder, epochs=config.kto_epochs, rate=config.kto_rate, **common)
+    rows = mixed(kto_traces(table, config.kto_rows, bench.seed), config.batch, bench.seed)
+    weights = {"desirable_weight": config.desirable_weight, "undesirable_weight": config.undesirable_weight}
+    common = {"seed": bench.seed, "batch": config.batch, "beta": config.beta, "loss_type": config.loss, **weights}
+    kto(bench.run / "sft", rows, folder, epochs=config.kto_epochs, rate=config.kto_rate, **common)
 
 
 def graded(bench: Bench, model: Path) -> tuple[float, float]:
@@ -140,11 +139,9 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
         config = configure(feedback.Config, section, "feedback")
         feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
         table = read_table(out, "feedback")
-        names = {"desirable": "label"}
-        rows = table.select("prompt", "completion", "desirable").rename(names).to_dicts()
-        key = json.dumps(rows)
+        key = json.dumps(table.select("prompt", "completion", "desirable").rows())
         if key not in bench.known:
-            train_kto(bench, rows, bench.run / "sft", Path(home) / "model")
+            train_kto(bench, table, Path(home) / "model")
             bench.known[key] = graded(bench, Path(home) / "model")
         filtered = set(read_table(out, "filtered")["client_id"])
     items = bench.pairs.filter(pl.col("brand") == bench.brand).select("item_id").unique()

@@ -114,7 +114,7 @@ def test_rows_are_left_out_never_cut(tiny: Large, cases: list[Case], tmp_path: P
     with pytest.raises(ConfigError, match="rows that fit == 0"):
         sft(tiny.model_copy(update={"max_length": 64}), some, tmp_path)
     with pytest.raises(ConfigError, match="desirable rows == 1"):
-        kto(tiny, tmp_path, some[:1], tmp_path)
+        kto(tiny, Path(tiny.base_model), some[:1], tmp_path)
 
 
 def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(tiny: Large, cases: list[Case]) -> None:

@@ -64,7 +64,8 @@ def sft(config: Large, rows: Sequence[dict[str, Any]], folder: Path, *, seed: in
 
     arguments = _arguments(config, folder, seed) | {"num_train_epochs": config.sft_epochs}
     settings = SFTConfig(**arguments, learning_rate=config.sft_rate, completion_only_loss=True, packing=False)
-    return _train(SFTTrainer, settings, config, rows, (config.base_model, config.revision))
+    start = (config.base_model, config.revision)
+    return _train(SFTTrainer, settings, config.lora, _fitting(rows, start, config.max_length), start)
 
 
 def kto(
@@ -77,6 +78,7 @@ def kto(
     """
     from trl import KTOConfig, KTOTrainer
 
+    rows = _fitting(rows, (str(start), ""), config.max_length)
     good = sum(bool(r["label"]) for r in rows)
     check(0 < good < len(rows), "desirable rows", good, must=f"1 .. {len(rows) - 1}", fix="give feedback of both kinds")
     arguments = _arguments(config, folder, seed) | {"num_train_epochs": config.kto_epochs}
@@ -88,7 +90,7 @@ def kto(
         desirable_weight=max(1.0, (len(rows) - good) / good),
         undesirable_weight=max(1.0, good / (len(rows) - good)),
     )
-    return _train(KTOTrainer, settings, config, rows, (str(start), ""))
+    return _train(KTOTrainer, settings, config.lora, rows, (str(start), ""))
 
 
 def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
 
 
 def _train(
-    trainer: Callable[..., Any], settings: Any, config: Large, rows: Sequence[dict[str, Any]], start: tuple[str, str]
+    trainer: Callable[..., Any], settings: Any, lora: Lora, rows: list[dict[str, Any]], start: tuple[str, str]
 ) -> list[dict[str, float]]:
     """Train adapters over ``start`` (model, revision), merge them, save model and tokenizer."""
     import torch
@@ -126,11 +128,10 @@ def _train(
     tokenizer = load_tokenizer(*start)
     dtype = torch.bfloat16 if settings.bf16 else torch.float32
     model = AutoModelForCausalLM.from_pretrained(start[0], revision=on_hub(*start), dtype=dtype)
-    lora = config.lora
     run = trainer(
         model=model,
         args=settings,
-        train_dataset=Dataset.from_list(_fitting(rows, tokenizer, config.max_length)),
+        train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=LoraConfig(
             r=lora.rank,
@@ -149,8 +150,9 @@ def _train(
     return [{"step": float(h["step"]), "loss": float(h["loss"])} for h in run.state.log_history if "loss" in h]
 
 
-def _fitting(rows: Sequence[dict[str, Any]], tokenizer: Any, most: int) -> list[dict[str, Any]]:
+def _fitting(rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int) -> list[dict[str, Any]]:
     """The rows that need not be cut (with room for the end of turn)."""
+    tokenizer = load_tokenizer(*start)
     asked = encode(tokenizer, [r["prompt"] for r in rows])
     answers = tokenizer([r["completion"][0]["content"] for r in rows], add_special_tokens=False)["input_ids"]
     fits = [r for r, p, a in zip(rows, asked, answers, strict=True) if len(p) + len(a) + 8 <= most]

@@ -51,17 +51,18 @@ class VllmCompleter:
     def complete(
         self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`; a prompt that the engine refuses is a fault."""
+        """See :class:`adore.teacher.completers.Completer`; a prompt that leaves the model no room is a fault."""
         engine, parameters = self._llm.llm_engine, _parameters(decoding, schema)
+        room = engine.model_config.max_model_len - decoding.max_tokens
         waiting: dict[str, int] = {}
         try:
             for index, prompt in enumerate(prompts):
-                name = f"{id(waiting)}-{index}"
-                try:
-                    engine.add_request(name, {"prompt_token_ids": encode(self._tokenizer, [prompt])[0]}, parameters)
-                    waiting[name] = index
-                except ValueError as error:
-                    yield index, Fault(f"the engine refused the prompt: {error}")
+                ids, name = encode(self._tokenizer, [prompt])[0], f"{id(waiting)}-{index}"
+                if len(ids) > room:
+                    yield index, Fault(f"the prompt has {len(ids)} tokens, the model has room for {room}")
+                    continue
+                engine.add_request(name, {"prompt_token_ids": ids}, parameters)
+                waiting[name] = index
                 while len(waiting) >= self._ahead:
                     yield from self._step(waiting)
             while waiting:
@@ -83,13 +84,15 @@ class VllmCompleter:
 
 def _parameters(decoding: Decoding, schema: dict[str, object]) -> Any:
     from vllm import SamplingParams
+    from vllm.platforms import current_platform
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
     return SamplingParams(
         n=decoding.samples,
         temperature=decoding.temperature,
         max_tokens=decoding.max_tokens,
-        seed=decoding.seed,
+        # a seeded request whose prompt is read in parts kills vLLM 0.32's CPU engine: there the engine's own seed rules
+        seed=None if current_platform.is_cpu() else decoding.seed,
         logprobs=_TOLD,
         structured_outputs=StructuredOutputsParams(json=schema),
         output_kind=RequestOutputKind.FINAL_ONLY,

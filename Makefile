@@ -78,3 +78,7 @@ clean: ## Remove what was made here, but not runs/
 .PHONY: bench
 bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a runs/b"
 	$(BIN)/python bench/bench_runs.py $(RUNS)
+
+.PHONY: bench-teacher
+bench-teacher: setup ## The teacher's tables into docs/benchmarks.md: [PARTS="agreement evidence"]
+	$(BIN)/python -m bench.bench_teacher $(PARTS)

@@ -74,7 +74,6 @@ def settings(seed: int) -> Any:
 def train_sft(bench: Bench, folder: Path) -> None:
     """The SFT teacher that every condition starts from, as the align stage makes it."""
     from adore.teacher.sets import agreed, labelled, sft_traces
-
     from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import sft
 
@@ -89,15 +88,15 @@ def train_sft(bench: Bench, folder: Path) -> None:
 
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     """KTO from the SFT teacher on a ``feedback`` table, as the align stage draws and mixes it."""
-    from adore.teacher.sets import kto_traces, mixed
-
+    from adore.teacher.align import kto_settings, said
+    from adore.teacher.sets import kto_traces, labelled, mixed
     from adore.teacher.training import kto
 
     config = settings(bench.seed)
-    rows = mixed(kto_traces(table, config.kto_rows, bench.seed), config.batch, bench.seed)
-    weights = {"desirable_weight": config.desirable_weight, "undesirable_weight": config.undesirable_weight}
-    common = {"seed": bench.seed, "batch": config.batch, "beta": config.beta, "loss_type": config.loss, **weights}
-    kto(bench.run / "sft", rows, folder, epochs=config.kto_epochs, rate=config.kto_rate, **common)
+    known = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
+    grades = said(bench.run / "sft", known, table, config.threads)
+    rows = kto_traces(table, grades, tilt=config.tilt, most=config.kto_rows, seed=bench.seed)
+    kto(bench.run / "sft", mixed(rows, config.batch, bench.seed), folder, **kto_settings(config))
 
 
 def graded(bench: Bench, model: Path) -> tuple[float, float]:

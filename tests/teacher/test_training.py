@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from adore.errors import AdoreError
-from adore.teacher.sets import mixed
+from adore.prompts import answer
+from adore.teacher.sets import kto_traces, mixed
 from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, sft_row
 from adore.teacher.training import kto, launch, sft
 from adore.types import Evidence, Grade
@@ -96,6 +99,24 @@ def test_two_processes_give_the_loss_of_one(taught: Path, tmp_path: Path) -> Non
     assert len(one) > 1 and (tmp_path / "2" / "model.safetensors").is_file()
     with pytest.raises(AdoreError, match="sft in 2 processes"):
         launch("sft", tmp_path / "nowhere", rows, tmp_path / "bad", 2, **settings)
+
+
+def test_behaviour_judges_what_the_teacher_itself_says() -> None:
+    names = ("bought, judged strictly", "skipped, judged exact", "bought, judged exact", "skipped, judged strictly")
+    rows = []
+    for item, kind in zip("abcd", names, strict=True):
+        text = answer(Grade.EXACT if "bought" in kind else Grade.SUBSTITUTE, BAD)
+        row = {"query_id": "q", "item_id": item, "prompt": item, "kind": kind, "desirable": True, "completion": text}
+        rows.append(row)
+    said = {("q", i): Grade.EXACT if i in "bc" else Grade.IRRELEVANT for i in "abcd"}
+    out = kto_traces(pl.DataFrame(rows), said, tilt=1.0, most=100, seed=0)
+    told = {(r["prompt"], json.loads(r["completion"])["grade"], r["label"]) for r in out}
+    wrong = {("a", "I", False), ("a", "E", True), ("b", "E", False), ("b", "S", True)}
+    assert told == wrong | {("c", "E", True), ("d", "I", True)}
+    assert {len(r["completion"]) for r in out} == {len(answer(Grade.EXACT, BAD))}, "completions of one length"
+    strict = dict.fromkeys(said, Grade.IRRELEVANT)
+    lone = kto_traces(pl.DataFrame(rows), strict, tilt=9.0, most=100, seed=0)
+    assert not [r for r in lone if r["prompt"] == "d"], "right answers of one direction alone are left out"
 
 
 def test_batches_hold_a_prompt_once_and_no_row_is_lost() -> None:

@@ -42,11 +42,13 @@ class Attack:
         name: its word in tables.
         definition: one sentence for people.
         apply: (query, item, rng) to the item as the cheat would write it.
+        plausible: an honest seller could write that, so it is measured but no reason to refuse a teacher.
     """
 
     name: str
     definition: str
     apply: Apply
+    plausible: bool = False
 
 
 def _say(item: Item, text: str, rng: random.Random) -> Item:
@@ -121,8 +123,13 @@ ATTACKS: tuple[Attack, ...] = (
         "The query's words and lists of rival colours, brands, sizes or people stand in the title.",
         _stuffing,
     ),
-    Attack("copying", "The query's words alone stand before or after the title.", _copying),
-    Attack("copying in text", "The query's words alone stand in a bullet point or the description.", _copying_text),
+    Attack("copying", "The query's words alone stand before or after the title.", _copying, plausible=True),
+    Attack(
+        "copying in text",
+        "The query's words alone stand in a bullet point or the description.",
+        _copying_text,
+        plausible=True,
+    ),
     Attack("invisible", "The query stands in the title in zero-width, tag or bidirectional characters.", _invisible),
     Attack(
         "fake evidence",

@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from adore.artifacts import local_copy, read_table, write_json
+from adore.attributes.attacks import ATTACKS
 from adore.config import StageConfig
 from adore.prompts import trace
 from adore.rulebook import RuleBook
@@ -21,9 +22,9 @@ from adore.teacher.gate import decide, rates
 from adore.teacher.graders import EvidenceJudge, RulesGrader
 from adore.teacher.large import Large
 from adore.teacher.sets import agreed, kto_traces, labelled, mixed, sft_texts, sft_traces, text_feedback
-from adore.types import Evidence
+from adore.types import Evidence, Grade
 
-__all__ = ["Config", "run", "train"]
+__all__ = ["Config", "kto_settings", "run", "said", "train"]
 
 Curves = dict[str, list[dict[str, float]]]
 
@@ -33,14 +34,16 @@ class Config(StageConfig):
 
     layers: int = 3
     width: int = 96
-    sft_rows: int = Field(2500, ge=1)
-    sft_epochs: float = 3.0
-    sft_rate: float = 2e-3
+    sft_rows: int = Field(4000, ge=1)
+    sft_epochs: float = 5.0
+    sft_rate: float = 3e-3
     kto_rows: int = Field(4000, ge=0)
     """Most feedback rows; corrections come first."""
-    kto_epochs: float = 3.0
+    tilt: float = Field(8.0, ge=1)
+    """Most right answers of one direction for one of the other, in KTO."""
+    kto_epochs: float = 4.0
     kto_rate: float = 1e-3
-    beta: float = Field(0.1, gt=0)
+    beta: float = Field(0.5, gt=0)
     desirable_weight: float = 1.0
     undesirable_weight: float = 1.0
     loss: Literal["kto", "apo_zero_unpaired"] = "kto"
@@ -71,14 +74,38 @@ def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, out
     first = {"epochs": config.sft_epochs, "rate": config.sft_rate, **common}
     curves = {"sft": launch("sft", output / "new", rows, output / "sft", config.processes, **first)}
     shutil.rmtree(output / "new")
-    told = mixed(kto_traces(feedback, config.kto_rows, config.seed), config.batch, config.seed)
+    grades = said(output / "sft", table, feedback, config.threads)
+    wishes = kto_traces(feedback, grades, tilt=config.tilt, most=config.kto_rows, seed=config.seed)
+    told = mixed(wishes, config.batch, config.seed)
     if len(told) < config.batch:
         shutil.copytree(output / "sft", output / "model")
         return curves
-    then = {"epochs": config.kto_epochs, "rate": config.kto_rate, "beta": config.beta, "loss_type": config.loss}
-    weights = {"desirable_weight": config.desirable_weight, "undesirable_weight": config.undesirable_weight}
-    then |= {**weights, **common}
+    then = kto_settings(config)
     return curves | {"kto": launch("kto", output / "sft", told, output / "model", config.processes, **then)}
+
+
+def kto_settings(config: Config) -> dict[str, Any]:
+    """The tiny teacher's KTO settings, as :func:`adore.teacher.training.kto` takes them."""
+    return {
+        "seed": config.seed,
+        "batch": config.batch,
+        "epochs": config.kto_epochs,
+        "rate": config.kto_rate,
+        "beta": config.beta,
+        "loss_type": config.loss,
+        "desirable_weight": config.desirable_weight,
+        "undesirable_weight": config.undesirable_weight,
+    }
+
+
+def said(folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int) -> dict[tuple[str, str], Grade]:
+    """What the tiny teacher in ``folder`` says of every pair that has feedback."""
+    from adore.teacher.tiny import TinyGrader
+
+    pairs = table.join(feedback.select("query_id", "item_id").unique(), on=["query_id", "item_id"], how="semi")
+    given = TinyGrader(folder, threads=threads).grade([Evidence.many_from_json(e) for e in pairs["evidence"]])
+    keys = pairs.select("query_id", "item_id").rows()
+    return {(q, i): Grade(max(range(4), key=lambda g: p[g])) for (q, i), p in zip(keys, given, strict=True)}
 
 
 def _train_large(
@@ -131,13 +158,14 @@ def _verdict(exam: Exam, papers: dict[str, Paper], config: Config) -> dict[str, 
         rows = (truth >= 0) & both
         return truth[rows], old.grades[rows], new.grades[rows], exam.groups[rows]
 
-    gate = decide(part(exam.human), part(exam.sign), exam.slices(both), new.fooled, seed=config.seed)
+    cheats = {a.name: new.fooled[a.name] for a in ATTACKS if a.name in new.fooled and not a.plausible}
+    gate = decide(part(exam.human), part(exam.sign), exam.slices(both), cheats, seed=config.seed)
     systems = {}
     for name, paper in papers.items():
         rows = (exam.human >= 0) & (paper.grades >= 0)
         r = rates(exam.human[rows], paper.grades[rows])
         systems[name] = {"macro_f1": r.macro_f1, "fnr": r.fnr, "fpr": r.fpr, "recall": r.recall, "n": r.n}
-    return {**gate, "systems": systems}
+    return {**gate, "fooled": new.fooled, "systems": systems}
 
 
 def _keep_previous(config: Config, output: Path) -> bool:
@@ -174,6 +202,5 @@ def run(
         "kept_previous": float(kept),
         "held_out": float((exam.human >= 0).sum()),
         "held_signs": float((exam.sign >= 0).sum()),
-        "fooled": float(max(papers["kto"].fooled.values(), default=0.0)),
         **{f"{m}_{s}": r[m] for s, r in gate["systems"].items() for m in ("macro_f1", "fnr", "fpr")},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.errors import check
+from adore.prompts import ANSWER_PREFIX
 from adore.rulebook import RuleBook
 from adore.teacher.answers import Case, load_cases
 from adore.teacher.large import text_row
@@ -36,13 +37,12 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
 
 
 def agreed(table: pl.DataFrame) -> pl.DataFrame:
-    """The train pairs whose rationale may be learnt: where people judged, those where the judge says the same.
+    """The train pairs whose rationale may be learnt: the judge's own, unless people say otherwise.
 
-    A rationale that contradicts the human grade is no reason for it. Where nobody judged, the judge alone is followed.
+    A rationale that contradicts the human grade is no reason for it. What nobody judged teaches the rule book.
     """
     train = table.filter(pl.col("split") == "train")
-    judged = train.filter(pl.col("human").is_not_null())
-    kept = judged.filter(pl.col("human") == pl.col("grade")) if judged.height else train
+    kept = train.filter(pl.col("human").is_null() | (pl.col("human") == pl.col("grade")))
     fix = "give judgements for train queries, or more queries"
     check(kept.height > 0, "train pairs where judge and people agree", 0, must="1 or more", fix=fix)
     return kept
@@ -51,7 +51,7 @@ def agreed(table: pl.DataFrame) -> pl.DataFrame:
 def draw(grades: Sequence[int], count: int, seed: int) -> list[int]:
     """``count`` row numbers with replacement, a rarer grade more often (by one over the root of its share)."""
     values = np.asarray(grades)
-    weights = 1 / np.sqrt(np.bincount(values, minlength=4)[values])
+    weights = 1 / np.bincount(values, minlength=4)[values]
     drawn = np.random.default_rng(seed).choice(len(values), size=count, p=weights / weights.sum())
     return [int(i) for i in drawn]
 
@@ -63,14 +63,41 @@ def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str
     return [sft_row(Evidence.many_from_json(rows[i][0]), Grade(rows[i][1])) for i in drawn]
 
 
-def kto_traces(feedback: pl.DataFrame, most: int, seed: int) -> list[dict[str, Any]]:
-    """At most ``most`` KTO rows of the tiny teacher, corrections first."""
-    order = np.random.default_rng(seed).permutation(feedback.height)
-    rows = [feedback.row(int(i), named=True) for i in order]
-    rows.sort(
-        key=lambda r: r["kind"] in ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly")
-    )
-    return [{"prompt": r["prompt"], "completion": r["completion"], "label": r["desirable"]} for r in rows[:most]]
+def kto_traces(
+    feedback: pl.DataFrame, said: Mapping[tuple[str, str], Grade], *, tilt: float, most: int, seed: int
+) -> list[dict[str, Any]]:
+    """At most ``most`` KTO rows of the tiny teacher, corrections first: behaviour judges what the teacher itself says.
+
+    Where shoppers want an item that the teacher calls less than exact, or leave one that it calls exact, its answer is
+    undesirable and the better one desirable; where they agree, its answer is desirable.
+
+    Args:
+        feedback: the ``feedback`` table; each pair's sign and better answer are read from it.
+        said: the teacher's grade of each of its pairs.
+        tilt: most right answers of one direction (exact, less than exact) for one of the other: with many more of
+            one, KTO would teach it for every pair.
+        most: rows.
+        seed: orders them.
+    """
+    corrections, right = list[dict[str, Any]](), {False: list[dict[str, Any]](), True: list[dict[str, Any]]()}
+    pairs = feedback.sort("desirable", descending=True).unique(KEYS, keep="first").sort(KEYS)
+    for i in np.random.default_rng(seed).permutation(pairs.height):
+        row = pairs.row(int(i), named=True)
+        wanted, given = row["kind"].startswith("bought"), said[row["query_id"], row["item_id"]]
+        better = Grade.EXACT if wanted else LABELS[json.loads(row["completion"])["grade"]]
+        if wanted == (given == Grade.EXACT):
+            right[wanted].append(_kto_row(row, given, True))
+        else:
+            corrections += [_kto_row(row, given, False), _kto_row(row, better, True)]
+    each = int(tilt * min(len(side) for side in right.values()))
+    return [*corrections, *right[True][:each], *right[False][:each]][:most]
+
+
+def _kto_row(row: dict[str, Any], grade: Grade, label: bool) -> dict[str, Any]:
+    """The row's completion with another grade; see :func:`adore.prompts.answer`."""
+    at = len(ANSWER_PREFIX)
+    text = row["completion"]
+    return {"prompt": row["prompt"], "completion": f"{text[:at]}{grade.letter}{text[at + 1 :]}", "label": label}
 
 
 def mixed(rows: Iterable[dict[str, Any]], batch: int, seed: int) -> list[dict[str, Any]]:

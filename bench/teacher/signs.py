@@ -46,7 +46,7 @@ def measure(seed: int) -> dict[str, Any]:
 def render(result: dict[str, Any]) -> str:
     """The section of the benchmarks page."""
     about, metrics = result["behaviour"], result["metrics"]
-    lengths, eta = about["mean_completion_characters"], about["position"]["eta"]
+    eta = about["position"]["eta"]
     lines = [
         "### Signs of behaviour (simulated shoppers, known truth)",
         "",
@@ -57,8 +57,7 @@ def render(result: dict[str, Any]) -> str:
         shown = [f"{r['signs']} | {format(r['right'], '.3f') if r['signs'] else ''}" for r in (a, b)]
         lines.append(f"| {a['kind']} | {shown[0]} | {shown[1]} |")
     text = (
-        f"{metrics['rows']:.0f} KTO rows, {metrics['desirable']:.0f} of them desirable; mean completion "
-        f"{lengths['desirable']} (desirable) and {lengths['undesirable']} characters. Position bias: eta {eta:.2f} "
+        f"{metrics['rows']:.0f} KTO rows, {metrics['desirable']:.0f} of them desirable. Position bias: eta {eta:.2f} "
         f"(known {Shoppers().eta}), largest error of a propensity {result['bias_error']:.3f}."
     )
     return "\n".join([*lines, "", text])

@@ -56,7 +56,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("demo-data", {}),
         ("prepare", {"data": "demo-data"}),
         ("evidence", {"prepared": "prepare"}),
-        ("judge", {"pairs": "evidence"}),
+        ("judge", {"prepared": "prepare", "evidence": "evidence"}),
     ):
         places = {k: str(home / v) for k, v in inputs.items()}
         call(name, places, str(home / name), profile=str(home / "profile.yaml"))

@@ -48,6 +48,7 @@ def write_shop(folder: Path) -> Path:
                 judged.append({**pair, "grade": 3 if len(there) == 3 else 2 if len(there) == 2 else 0})
     for name, rows in {"items": items, "queries": queries, "pairs": pairs, "judgements": judged}.items():
         write_table(rows, folder, name)
+    (folder / "dataset.json").write_text('{"rulebook": "general"}', "utf-8")
     return folder
 
 

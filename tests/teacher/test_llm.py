@@ -114,7 +114,7 @@ def test_explain_shows_the_exact_prompt_and_raw_answer(shop: Path, serve: Callab
         (tmp_path / step / "0").mkdir(parents=True)
         run(given, prepared=shop, evidence=shop, output=tmp_path / step / "0")
         write_json({}, tmp_path / step / "0" / "manifest.json")
-    human, first, second = _judgements(tmp_path, "q0", "i00")
+    human, first, second = _judgements(tmp_path, str(tmp_path), "q0", "i00")
     assert human["by"] == "human" and (first["call"]["cached"], second["call"]["cached"]) == (False, True)
     asked = next(b for b in server.bodies if b["messages"] == first["call"]["prompt"])
     assert json.loads(first["call"]["raw"])["grade"] == first["grade"] and asked["model"] == "small"

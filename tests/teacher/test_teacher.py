@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from adore.artifacts import read_table, write_table
+from adore.attributes.compare import STUFFED
 from adore.errors import ConfigError
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
+from adore.teacher.answers import Case
+from adore.teacher.graders import EvidenceJudge
 from adore.teacher.judge import Config, RulesGrader, run, shard_of
 from adore.teacher.rationale import RationaleSchema
 from adore.teacher.tiny import new_tokenizer, product_words
-from adore.types import Evidence, Grade
+from adore.types import Evidence, Grade, Item
 
 GOOD = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
 ITEM = {
@@ -63,3 +67,16 @@ def test_the_trace_language_is_closed() -> None:
         "brands are no words"
     )
     assert answer(Grade.EXACT, GOOD).startswith(ANSWER_PREFIX) and json.loads(answer(Grade.IRRELEVANT, BAD))
+
+
+def test_an_item_caught_cheating_is_judged_by_the_rules() -> None:
+    class Fond:
+        name = "fond"
+
+        def grade(self, many: list[tuple[Evidence, ...]]) -> list[tuple[float, float, float, float]]:
+            return [(0.0, 0.0, 0.0, 1.0) for _ in many]
+
+    caught = Evidence("product_type", "mug", "mug", STUFFED, "", "title", "conflict")
+    cases = [Case("q", "i", "mug", Item("i", "Mug"), evidence) for evidence in ((caught,), BAD)]
+    told = [int(np.argmax(a.probabilities)) for a in EvidenceJudge(Fond(), RuleBook.load()).judge(cases)]
+    assert told == [Grade.IRRELEVANT, Grade.EXACT]

@@ -12,7 +12,10 @@ from functools import lru_cache
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
-__all__ = ["compare"]
+__all__ = ["STUFFED", "compare"]
+
+STUFFED = "stuffed title"
+"""What is found of a product type where a title was caught stuffing; no evidence of such an item can be trusted."""
 
 _NOTHING = Value("", "", "")
 _TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
@@ -84,7 +87,7 @@ def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, V
     if word in category:
         return "match", Value(word, category[word], "category")
     if "words.stuffed" in item.values:
-        return "conflict", Value("stuffed title", "", "title")
+        return "conflict", Value(STUFFED, "", "title")
     accessory = _accessory(word, query, item)
     return ("conflict", accessory) if accessory else _called(word, item)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from adore.artifacts import read_table, write_json, write_table
 from adore.behaviour.position import PositionBias, position_bias
-from adore.behaviour.select import KINDS, balanced, mean_length
+from adore.behaviour.select import KINDS, balanced
 from adore.behaviour.signs import Taste, learn_taste, trials
 from adore.behaviour.trust import untrusted
 from adore.config import StageConfig
@@ -154,9 +154,7 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
     write_table(held.select(*KEYS, "kind", "wanted_exact", "weight", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
     good = sum(r["desirable"] for r in rows)
-    lengths = {"desirable": round(mean_length(rows, True), 1), "undesirable": round(mean_length(rows, False), 1)}
-    about = {**_about(bias, taste, filtered, signs), "mean_completion_characters": lengths}
-    write_json({"simulated": simulated, **about}, output / "behaviour.json")
+    write_json({"simulated": simulated, **_about(bias, taste, filtered, signs)}, output / "behaviour.json")
     return {
         "rows": float(len(rows)),
         "desirable": float(good),

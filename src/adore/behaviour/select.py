@@ -10,7 +10,7 @@ import numpy as np
 from adore.prompts import answer, trace
 from adore.types import Evidence, Grade
 
-__all__ = ["KINDS", "balanced", "mean_length"]
+__all__ = ["KINDS", "balanced"]
 
 LENIENT, STRICT = "bought, judged strictly", ("returned, judged exact", "skipped, judged exact")
 RIGHT = ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly")
@@ -37,12 +37,6 @@ def _rows(sign: dict[str, Any]) -> Group:
         {**same, "prompt": trace(evidence), "completion": answer(grade, evidence), "desirable": good}
         for grade, good in _wanted(sign)
     ]
-
-
-def mean_length(rows: Group, good: bool) -> float:
-    """Mean characters of the desirable (or the undesirable) completions; 0 where there is none."""
-    lengths = [len(r["completion"]) for r in rows if r["desirable"] == good]
-    return sum(lengths) / max(1, len(lengths))
 
 
 def balanced(signs: list[dict[str, Any]], *, tilt: float, confirm: float, per_query: int, seed: int) -> Group:

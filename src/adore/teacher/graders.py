@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from adore.attributes.compare import STUFFED
 from adore.rulebook import RuleBook
 from adore.teacher.answers import Answer, Case, Fault, Probabilities
 from adore.teacher.rationale import rationale
@@ -37,7 +38,10 @@ class RulesGrader:
 
 
 class EvidenceJudge:
-    """A judge that reads evidence, not texts: the rationale is written from the evidence and the rule book."""
+    """A judge that reads evidence, not texts: the rationale is written from the evidence and the rule book.
+
+    An item that was caught cheating is judged by the rule book alone: no grader has learnt such evidence.
+    """
 
     def __init__(self, grader: Grader, rulebook: RuleBook) -> None:
         self.name, self._grader, self._rulebook = grader.name, grader, rulebook
@@ -45,7 +49,11 @@ class EvidenceJudge:
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
         """See :class:`adore.teacher.answers.Judge`."""
         given = self._grader.grade([c.evidence for c in cases])
-        return [self._answer(case, p) for case, p in zip(cases, given, strict=True)]
+        return [self._answer(case, self._trusted(case, p)) for case, p in zip(cases, given, strict=True)]
+
+    def _trusted(self, case: Case, p: Probabilities) -> Probabilities:
+        cheats = any(e.found == STUFFED for e in case.evidence)
+        return self._rulebook.apply(case.evidence).probabilities if cheats else p
 
     def close(self) -> None:
         """Nothing to free."""

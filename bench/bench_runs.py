@@ -124,7 +124,7 @@ def main(runs: list[str]) -> None:
             "### Seconds",
             seconds(run),
         ]
-        kept = {k: v for k, v in begun.items() if k != "data"}
+        kept = {k: v for k, v in begun.items() if k not in ("data", "place")}
         write_json(
             {"run": kept, "measures": rows}, ROOT / "bench" / "results" / f"{about['name'].replace(' ', '-')}.json"
         )

@@ -45,12 +45,7 @@ def shop(data: str, run: Path, seed: int) -> None:
     for name in ("demo-data", "prepare", "evidence", "judge", "feedback"):
         if name == "demo-data" and data != "demo":
             continue
-        inputs = stages.inputs_of(name, str(run), data=data, profile=PROFILE)
-        count = stages.shards(PROFILE) if stages.STEPS[name].sharded else 0
-        for shard in range(max(1, count)):
-            part = {"shard": shard, "shards": count} if count else {}
-            place = str(run / name / str(shard)) if count else str(run / name)
-            stages.call(name, inputs, place, profile=PROFILE, seed=seed, **part)
+        stages.run_step(name, str(run), data=data, profile=PROFILE, seed=seed)
 
 
 class Bench:

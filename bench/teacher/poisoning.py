@@ -50,13 +50,7 @@ class Bench:
 def shop(bench: Bench) -> None:
     """Run the loop's first steps; the pushed brand is the one with most pairs."""
     for name in ("demo-data", "prepare", "evidence", "judge"):
-        inputs = stages.inputs_of(name, str(bench.run), data="demo", profile=PROFILE)
-        shards = stages.shards(PROFILE)
-        for shard in range(shards) if stages.STEPS[name].sharded else (None,):
-            place, part = str(bench.run / name), {}
-            if shard is not None:
-                place, part = f"{place}/{shard}", {"shard": shard, "shards": shards}
-            stages.call(name, inputs, place, profile=PROFILE, seed=bench.seed, **part)
+        stages.run_step(name, str(bench.run), data="demo", profile=PROFILE, seed=bench.seed)
     named = bench.pairs.filter(pl.col("brand") != "")["brand"].value_counts().sort("count", "brand", descending=True)
     bench.brand = str(named["brand"][0])
 

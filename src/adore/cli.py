@@ -91,22 +91,11 @@ def demo_data(
     call("demo-data", {}, output, profile=profile, seed=seed)
 
 
-def _step(name: str, run: str, *, data: str, profile: str, seed: int) -> None:
-    from adore import stages
-    from adore.artifacts import join
-
-    inputs = stages.inputs_of(name, run, data=data, profile=profile)
-    if not stages.STEPS[name].sharded:
-        stages.call(name, inputs, join(run, name), profile=profile, seed=seed)
-        return
-    count = stages.shards(profile)
-    for shard in range(count):
-        stages.call(name, inputs, join(run, name, str(shard)), profile=profile, seed=seed, shard=shard, shards=count)
-
-
 def _stage_verb(name: str) -> Callable[..., None]:
     def verb(run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0) -> None:
-        _step(name, run, data=data, profile=profile, seed=seed)
+        from adore.stages import run_step
+
+        run_step(name, run, data=data, profile=profile, seed=seed)
 
     verb.__doc__ = f"Run the step {name} of a run, unless its output is there and still right."
     return verb
@@ -125,7 +114,9 @@ def _judge_verb(name: str) -> Callable[..., None]:
 
             typer.echo(plan(name, run, data=data, profile=profile, seed=seed))
         else:
-            _step(name, run, data=data, profile=profile, seed=seed)
+            from adore.stages import run_step
+
+        run_step(name, run, data=data, profile=profile, seed=seed)
 
     verb.__doc__ = (
         f"Run the step {name} of a run, unless its output is there and still right; --dry-run: what it takes."
@@ -150,7 +141,9 @@ def score(
 ) -> None:
     """Score pairs of files with a student, or (with --run) run the step of a run."""
     if run:
-        _step("score", run, data="demo", profile=profile, seed=seed)
+        from adore.stages import run_step
+
+        run_step("score", run, data="demo", profile=profile, seed=seed)
         return
     for name, value in {
         "student": student,
@@ -182,7 +175,9 @@ def evaluate(
 ) -> None:
     """Measure a scores file against human judgements, or (with --run) run the step of a run."""
     if run:
-        _step("evaluate", run, data="demo", profile=profile, seed=seed)
+        from adore.stages import run_step
+
+        run_step("evaluate", run, data="demo", profile=profile, seed=seed)
         return
     check(bool(scores), "--scores", scores, must="given", fix="add --scores FILE (or --run DIR)")
     check(bool(judgements), "--judgements", judgements, must="given", fix="add --judgements FILE")

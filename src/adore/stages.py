@@ -30,6 +30,7 @@ __all__ = [
     "inputs_of",
     "leave_with_run",
     "plan",
+    "run_step",
     "shards",
     "told",
 ]
@@ -178,6 +179,22 @@ def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str 
         else:
             places[argument] = artifacts.join(run, source)
     return places
+
+
+def run_step(name: str, run: str, *, data: str, profile: str, seed: int) -> None:
+    """Run one step of a run, shard by shard where it has shards, unless its output is already there.
+
+    Args:
+        run: the run's place; its inputs lie as :func:`inputs_of` says.
+    """
+    inputs = inputs_of(name, run, data=data, profile=profile)
+    if not STEPS[name].sharded:
+        call(name, inputs, artifacts.join(run, name), profile=profile, seed=seed)
+        return
+    count = shards(profile)
+    for shard in range(count):
+        place = artifacts.join(run, name, str(shard))
+        call(name, inputs, place, profile=profile, seed=seed, shard=shard, shards=count)
 
 
 def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:

@@ -187,8 +187,10 @@ def run(
     book = _rulebook(config, prepared)
     rules: Judge = EvidenceJudge(RulesGrader(book), book)
     exam = load_exam(prepared, evidence, feedback, attacked=config.attacked, seed=config.seed)
-    last = ask_folder(local_copy(config.previous) / "model", book, config.threads) if config.previous else rules
-    papers = {"rules": _sat(rules, exam, attacks=True), "previous": _sat(last, exam)}
+    papers = {"rules": _sat(rules, exam, attacks=True)}
+    papers["previous"] = papers["rules"]
+    if config.previous:
+        papers["previous"] = _sat(ask_folder(local_copy(config.previous) / "model", book, config.threads), exam)
     papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
     papers["kto"] = _sat(ask_folder(output / "model", book, config.threads), exam, attacks=True)
     gate = _verdict(exam, papers, config)

@@ -49,7 +49,7 @@ def agreed(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw(grades: Sequence[int], count: int, seed: int) -> list[int]:
-    """``count`` row numbers with replacement, a rarer grade more often (by one over the root of its share)."""
+    """``count`` row numbers with replacement, every grade equally often."""
     values = np.asarray(grades)
     weights = 1 / np.bincount(values, minlength=4)[values]
     drawn = np.random.default_rng(seed).choice(len(values), size=count, p=weights / weights.sum())

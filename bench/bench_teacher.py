@@ -1,6 +1,6 @@
 """The teacher's benchmarks: runs the parts, writes bench/results/ and their section of docs/benchmarks.md.
 
-Usage: python -m bench.bench_teacher [PART ...]   (agreement signs poisoning evidence endpoint vllm)
+Usage: python -m bench.bench_teacher [PART ...]   (agreement signs poisoning evidence speed endpoint vllm)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from adore.artifacts import write_json
 from adore.progress import say
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("agreement", "signs", "poisoning", "evidence", "endpoint", "vllm")
+PARTS = ("agreement", "signs", "poisoning", "evidence", "speed", "endpoint", "vllm")
 BEGIN, END = "<!-- teacher: begin -->", "<!-- teacher: end -->"
 HEAD = """## The teacher
 

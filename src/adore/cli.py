@@ -83,12 +83,15 @@ def run_loop(
 
 @app.command("demo-data")
 def demo_data(
-    output: Annotated[str, typer.Option(help="Folder or place to write.")], profile: Profile = "laptop", seed: Seed = 0
+    output: Annotated[str, typer.Option(help="Folder or place to write.")],
+    world: Annotated[str, typer.Option(help="shop, or lab: laboratory supplies, one-word queries.")] = "",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
 ) -> None:
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
     from adore.stages import call
 
-    call("demo-data", {}, output, profile=profile, seed=seed)
+    call("demo-data", {}, output, profile=profile, seed=seed, **({"world": world} if world else {}))
 
 
 def _stage_verb(name: str) -> Callable[..., None]:

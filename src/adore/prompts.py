@@ -15,8 +15,9 @@ ANSWER_PREFIX = '{"grade":"'
 
 def _line(name: str, evidence: Sequence[Evidence]) -> str:
     if name == "feature":
-        matched = sum(e.state == "match" for e in evidence)
-        return f"feature match {min(matched, 9)} unknown {min(len(evidence) - matched, 9)}"
+        matched, against = (sum(e.state == state for e in evidence) for state in ("match", "conflict"))
+        conflict = f" conflict {min(against, 9)}" if against else ""
+        return f"feature match {min(matched, 9)} unknown {min(len(evidence) - matched - against, 9)}{conflict}"
     if name == "product_type":
         return f"{name} {_state(evidence[0])} asked {evidence[0].asked} found {evidence[0].found or 'nothing'}"
     return f"{name} {' '.join(sorted(map(_state, evidence)))}"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adore.artifacts import hash_tree, read_table
-from adore.data import demo_data, prepare
+from adore.data import demo_data, demo_lab, prepare
 from adore.data.demo_shop import CATEGORIES, COLOURS, Intent, Spec, make_intents, make_specs, true_grade
 from adore.types import Grade
 
@@ -135,3 +135,26 @@ def test_position_hides_good_items_in_the_log(shop: Path) -> None:
         return (here["action_name"] == "click").sum() / (here["action_name"] == "impression").sum()
 
     assert rate(1, 2) > 2 * rate(8, 16) > 0
+
+
+def test_the_other_world_has_one_word_queries_integer_grades_and_a_truth_of_its_own(tmp_path: Path) -> None:
+    demo_data.run(demo_data.Config(world="lab", items=240, queries=60, judged=40, users=20, visits=2), output=tmp_path)
+    items = pl.read_ndjson(gzip.decompress((tmp_path / "items.jsonl.gz").read_bytes()), infer_schema_length=None)
+    queries = pl.read_ndjson(tmp_path / "queries.jsonl")["query"].to_list()
+    labels = set(pl.read_ndjson(tmp_path / "judgements.jsonl")["label"])
+    fields = set(items.columns) - {"item_id", "title"}
+    assert labels == {0, 1, 2, 3} and len(fields) >= 20 and not fields & {"category", "brand", "bullet_points"}
+    assert all(len(q.split()) == 1 for q in queries)
+    assert prepare.run(prepare.Config(), data=tmp_path, output=tmp_path)["quarantined"] == 0
+
+
+def test_the_other_world_grades_by_what_a_thing_is() -> None:
+    rng = random.Random(0)
+    supply = next(s for s in demo_lab.make_supplies(rng, 200) if not s.part and s.facts["body"] == "polystyrene")
+    kind = demo_lab.KINDS[supply.kind]
+    need = demo_lab.Need("q", kind.noun, supply.kind, "body", "polystyrene")
+    assert demo_lab.grade(need, supply) == Grade.EXACT
+    assert demo_lab.grade(replace(need, value="polyethylene"), supply) == Grade.SUBSTITUTE
+    assert demo_lab.grade(need, replace(supply, part=True)) == Grade.COMPLEMENT
+    assert demo_lab.grade(replace(need, kind=-1), supply) == Grade.EXACT
+    assert demo_lab.grade(demo_lab.Need("q", field="maker", value="nobody"), supply) == Grade.IRRELEVANT

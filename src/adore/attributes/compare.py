@@ -61,7 +61,7 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
     elif name == "exclusion":
         state, found = _exclusion(asked, item)
     elif name == "feature":
-        state, found = _mentioned(asked.value.split(), item)
+        state, found = _feature(asked, query, item)
     else:
         state, found = _valued(name, asked, item)
     if state == "match" and found.where == "title" and "words.stuffed" in item.values:
@@ -70,7 +70,7 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
 
 
 def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
-    for where in ("title", "category", *_BODY):
+    for where in ("title", "category", "attributes", *_BODY):
         index = _index_of(item, where)
         if all(s in index for s in stems):
             yield Value(" ".join(stems), index[stems[-1]], where)
@@ -79,6 +79,19 @@ def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
 def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
     found = next(_mentions(stems, item), None)
     return ("match", found) if found else ("unknown", _NOTHING)
+
+
+def _feature(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
+    """A value of the shop's own fields is looked for there first; a field with another value is a conflict."""
+    fields = [v.value for v in query.values.get(f"own.{asked.value}", ())]
+    own = [v for field in fields for v in item.values.get(f"own.{field}", ())]
+    hit = next((v for v in own if v.value == asked.value), None)
+    if hit:
+        return "match", hit
+    state, found = _mentioned(asked.value.split(), item)
+    if not own:
+        return state, found
+    return ("unknown", found) if state == "match" else ("conflict", own[0])
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
@@ -99,6 +112,8 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
         hit = word if word in index else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
         if hit:
             return "match", Value(hit, index[hit], where)
+    if word in _index_of(item, "heads"):
+        return "match", Value(word, _index_of(item, "attributes").get(word, ""), "attributes")
     last = next(iter(category), "")
     if word in _index_of(item, "common"):
         return "unknown", Value(last, category.get(last, ""), "category")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from adore.attributes.own import mine_own
 from adore.attributes.text import STOP, tokens, words
 from adore.types import Item
 
@@ -94,6 +95,7 @@ class Lexicon:
         items: how many items there are.
         usual: category path to the words of at least two of its titles (paths of five items or more).
         common: category path to the words of at least a fifth of its titles.
+        own: values of the shop's own fields to those fields, see :mod:`adore.attributes.own`.
     """
 
     brands: tuple[str, ...]
@@ -105,6 +107,7 @@ class Lexicon:
     items: int
     usual: dict[str, tuple[str, ...]] = field(default_factory=dict)
     common: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    own: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
     def mine(items: Iterable[Item]) -> Lexicon:
@@ -122,6 +125,7 @@ class Lexicon:
             items=len(items),
             usual=_usual(items, 0.0),
             common=_usual(items, _COMMON),
+            own=mine_own(items),
         )
 
     def usual_in(self, category: str) -> frozenset[str] | None:
@@ -140,7 +144,7 @@ class Lexicon:
         """Read what :meth:`to_json` wrote."""
         loaded: dict[str, Any] = json.loads(text)
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}
-        for name in ("usual", "common"):
+        for name in ("usual", "common", "own"):
             fields[name] = {k: tuple(v) for k, v in loaded.get(name, {}).items()}
         return Lexicon(**fields)
 

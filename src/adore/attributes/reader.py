@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
 from adore.attributes.negation import NEGATIONS, find_absences
+from adore.attributes.own import own_fields, with_unit
 from adore.attributes.said import (
     Found,
     Said,
@@ -23,7 +24,7 @@ from adore.attributes.said import (
     texts_of,
 )
 from adore.attributes.text import STOP, Token, tokens, visible, words
-from adore.attributes.units import UNITS, find_packs, find_sizes, read_packs, read_sizes
+from adore.attributes.units import UNITS, find_packs, find_sizes, read_packs, read_sizes, size_dimension
 from adore.types import Item, Reading, Value
 
 __all__ = ["NEGATIONS", "Reader"]
@@ -81,6 +82,7 @@ class Reader:
         self._brands, self._devices, self._series = (
             by_first(p) for p in (lexicon.brands, lexicon.devices, lexicon.series)
         )
+        self._own = by_first(lexicon.own)
         self._colours = {**{c: c for c in lexicon.colours}, **COLOURS}
 
     # ------------------------------------------------------------ queries
@@ -128,6 +130,12 @@ class Reader:
             for a, b in grams(toks, phrases, used):
                 quote(found, name, said, (a, b))
                 used.update(range(a, b))
+        for a, b in grams(toks, self._own, used):
+            phrase = " ".join(t.stem for t in toks[a:b])
+            quote(found, "feature", said, (a, b))
+            for field in self.lexicon.own[phrase]:
+                add(found, f"own.{phrase}", field, "", "query")
+            used.update(range(a, b))
 
     def _device_spans(self, said: Said, used: set[int]) -> Iterator[tuple[int, int]]:
         """Devices that the catalogue names, and well-known ones with the rest of their name (*galaxy s22 ultra*)."""
@@ -219,6 +227,7 @@ class Reader:
             if where == "title" or _DIGIT.search(text):
                 extend(found, "size", read_sizes(text, where))
                 extend(found, "pack", read_packs(text, where))
+        self._item_own(item, found)
         self._item_words(title, found)
         self._item_fits(title, found)
         if "material" not in found:
@@ -240,6 +249,20 @@ class Reader:
         add(found, "words.common", " ".join(self.lexicon.common.get(item.category, ())), "", "category")
         if is_stuffed(texts[0]):
             add(found, "words.stuffed", "stuffed", "", "title")
+
+    def _item_own(self, item: Item, found: Found) -> None:
+        """Values of the shop's own fields, and sizes whose unit stands in the field's name if no text gives one."""
+        said = {size_dimension(v.value) for v in found.get("size", ())}
+        for key, raw in item.attributes.items():
+            for size in read_sizes(with_unit(key, raw), f"attributes.{key}"):
+                if size_dimension(size.value) not in said:
+                    add(found, "size", size.value, str(raw), size.where)
+        for own in own_fields(item):
+            value = f"no {own.phrase}" if own.flag is False else own.phrase
+            add(found, f"own.{own.field}", value, own.quote, f"attributes.{own.field.split('.')[0]}")
+        told = [Said("attributes", o.quote, tokens(o.quote)) for o in own_fields(item) if o.flag is None]
+        add(found, "words.attributes", index(*told), "", "attributes")
+        add(found, "words.heads", " ".join(t.toks[-1].stem for t in told if t.toks), "", "attributes")
 
     def _item_brand(self, item: Item, title: Said, found: Found) -> None:
         if item.brand:

@@ -1,18 +1,20 @@
-"""Stage ``demo-data``: a simulated shop with known truth, written as a user would bring it."""
+"""Stage ``demo-data``: a simulated shop with known truth, as a user would bring it; of two worlds."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field
 
 from adore.config import StageConfig
+from adore.data import demo_lab
 from adore.data.demo_shop import Intent, Spec, make_intents, make_specs, true_grade
 from adore.data.demo_text import item_row, query_text
 from adore.data.shoppers import Shoppers, shuffled
@@ -22,8 +24,10 @@ __all__ = ["Config", "run"]
 
 
 class Config(StageConfig):
-    """How large the shop is and how well it is judged."""
+    """Which world, how large the shop is and how well it is judged."""
 
+    world: Literal["shop", "lab"] = "shop"
+    """``shop``: consumer goods. ``lab``: laboratory supplies, one-word queries, fields of its own."""
     items: int = Field(1500, ge=24, le=100_000)
     queries: int = Field(240, ge=4, le=2_000)
     judged: int = Field(110, ge=0)
@@ -36,23 +40,53 @@ class Config(StageConfig):
     bots: float = Field(0.03, ge=0, le=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _World:
+    """How one world makes items and intents, grades them, and writes them down.
+
+    Attributes:
+        near: whether an irrelevant item looks like what is meant.
+        label: a grade as this world's judges write it.
+    """
+
+    items: Callable[[random.Random, int], list[Any]]
+    intents: Callable[[random.Random, int], list[Any]]
+    grade: Callable[[Any, Any], Grade]
+    near: Callable[[Any, Any], bool]
+    row: Callable[[Any, random.Random], dict[str, Any]]
+    text: Callable[[Any, random.Random], str]
+    label: Callable[[Grade], object]
+
+
+def _shop_near(intent: Intent, spec: Spec) -> bool:
+    return spec.category == intent.category or spec.brand == intent.brand
+
+
+_WORLDS = {
+    "shop": _World(make_specs, make_intents, true_grade, _shop_near, item_row, query_text, lambda g: g.letter),
+    "lab": _World(
+        demo_lab.make_supplies, demo_lab.make_needs, demo_lab.grade, demo_lab.shares, demo_lab.row, demo_lab.text, int
+    ),
+}
+
+
 def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
     path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
-def _candidates(intent: Intent, specs: list[Spec], rng: random.Random, count: int) -> dict[str, int]:
+def _candidates(intent: Any, items: list[Any], rng: random.Random, world: _World, count: int) -> dict[Any, int]:
     """A list as retrieval would give it: exact items, near misses, accessories, strangers that share a word."""
-    order = rng.sample(specs, len(specs))
-    by_grade: dict[Grade, list[Spec]] = {g: [] for g in Grade}
-    for spec in order:
-        by_grade[true_grade(intent, spec)].append(spec)
-    near = [s for s in by_grade[Grade.IRRELEVANT] if s.category == intent.category or s.brand == intent.brand]
+    order = rng.sample(items, len(items))
+    by_grade: dict[Grade, list[Any]] = {g: [] for g in Grade}
+    for item in order:
+        by_grade[world.grade(intent, item)].append(item)
+    near = [s for s in by_grade[Grade.IRRELEVANT] if world.near(intent, s)]
     chosen = by_grade[Grade.EXACT][: count // 3] + by_grade[Grade.SUBSTITUTE][: count // 3]
     chosen += by_grade[Grade.COMPLEMENT][: count // 8] + near[: count // 8]
     have = {s.item_id for s in chosen}
     chosen += [s for s in by_grade[Grade.IRRELEVANT] if s.item_id not in have][: count - len(chosen)]
-    return {s.item_id: int(true_grade(intent, s)) for s in sorted(chosen, key=lambda s: s.item_id)}
+    return {s.item_id: int(world.grade(intent, s)) for s in sorted(chosen, key=lambda s: s.item_id)}
 
 
 def _noisy(grade: int, rng: random.Random, noise: float) -> int:
@@ -85,24 +119,24 @@ def _events(config: Config, lists: dict[str, dict[str, int]], queries: dict[str,
 
 def run(config: Config, output: Path) -> dict[str, float]:
     """Write ``items``, ``queries``, ``judgements``, ``events``, ``truth`` and ``dataset.yaml``."""
-    rng = random.Random(config.seed)
-    specs = make_specs(rng, config.items)
-    intents = make_intents(rng, config.queries)
-    queries = {i.query_id: query_text(i, rng) for i in intents}
-    lists = {i.query_id: _candidates(i, specs, rng, config.candidates) for i in intents}
+    world, rng = _WORLDS[config.world], random.Random(config.seed)
+    items = world.items(rng, config.items)
+    intents = world.intents(rng, config.queries)
+    queries = {i.query_id: world.text(i, rng) for i in intents}
+    lists = {i.query_id: _candidates(i, items, rng, world, config.candidates) for i in intents}
     judged = rng.sample(sorted(queries), min(config.judged, len(queries)))
     labels = [
-        {"query_id": q, "item_id": i, "label": Grade(_noisy(g, rng, config.label_noise)).letter}
+        {"query_id": q, "item_id": i, "label": world.label(Grade(_noisy(g, rng, config.label_noise)))}
         for q in sorted(judged)
         for i, g in lists[q].items()
     ]
     truth = [{"query_id": q, "item_id": i, "grade": g} for q, one in lists.items() for i, g in one.items()]
     events = _events(config, lists, queries)
-    _lines(output / "items.jsonl.gz", (item_row(s, rng) for s in specs))
+    _lines(output / "items.jsonl.gz", (world.row(s, rng) for s in items))
     _lines(output / "queries.jsonl", ({"query_id": q, "query": t} for q, t in queries.items()))
     _lines(output / "judgements.jsonl", labels)
     _lines(output / "truth.jsonl.gz", truth)
     _lines(output / "events.jsonl.gz", events)
-    about = {"name": "demo shop", "language": "en", "rulebook": "general", "simulated": True}
+    about = {"name": f"demo {config.world}", "language": "en", "rulebook": "general", "simulated": True}
     (output / "dataset.yaml").write_text(yaml.safe_dump(about), "utf-8")
-    return {"items": len(specs), "queries": len(queries), "judgements": len(labels), "events": len(events)}
+    return {"items": len(items), "queries": len(queries), "judgements": len(labels), "events": len(events)}

@@ -1,0 +1,180 @@
+"""Another simulated world: a laboratory supplier with one-word queries, twenty fields of its own and no categories.
+
+Nobody tunes to it: it asks whether the loop stands up in a shop that is nothing like the demo shop.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from adore.types import Grade
+
+__all__ = ["KINDS", "VALUES", "Kind", "Need", "Supply", "grade", "make_needs", "make_supplies", "row", "shares", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of thing: the family that it may stand in for, its noun, what else it is called, made of what."""
+
+    family: str
+    noun: str
+    names: tuple[str, ...]
+    bodies: tuple[str, ...]
+    volumes: tuple[int, ...] = ()
+
+
+_GLASS = ("borosilicate", "polypropylene", "quartz")
+_PLASTIC = ("polypropylene", "polystyrene", "polyethylene")
+_METAL = ("stainless", "titanium", "nickel")
+KINDS: tuple[Kind, ...] = (
+    Kind("vessel", "beaker", ("griffin",), _GLASS, (50, 100, 250, 600)),
+    Kind("vessel", "flask", ("erlenmeyer",), _GLASS, (100, 250, 500, 1000)),
+    Kind("vessel", "bottle", ("carboy",), _GLASS, (250, 500, 1000, 2000)),
+    Kind("vessel", "vial", ("ampoule",), _GLASS, (2, 4, 8, 20)),
+    Kind("dosing", "pipette", ("pipettor",), _PLASTIC, (1, 5, 10, 25)),
+    Kind("dosing", "burette", ("titrator",), _GLASS, (10, 25, 50)),
+    Kind("dosing", "syringe", ("injector",), _PLASTIC, (1, 5, 10, 50)),
+    Kind("culture", "dish", ("petri",), _PLASTIC, (15, 25, 60)),
+    Kind("culture", "microplate", ("wellplate",), _PLASTIC, (24, 48, 96)),
+    Kind("culture", "tube", ("falcon",), _PLASTIC, (2, 15, 50)),
+    Kind("protection", "gloves", ("gauntlets",), ("nitrile", "latex", "neoprene")),
+    Kind("protection", "goggles", ("eyewear",), ("polycarbonate", "acetate")),
+    Kind("protection", "apron", ("smock",), ("neoprene", "polyethylene")),
+    Kind("heating", "hotplate", ("heater",), ("ceramic", "stainless")),
+    Kind("heating", "burner", ("bunsen",), _METAL),
+    Kind("heating", "furnace", ("kiln",), ("ceramic", "stainless")),
+    Kind("moving", "stirrer", ("agitator",), ("ceramic", "stainless")),
+    Kind("moving", "shaker", ("orbital",), ("stainless", "polycarbonate")),
+    Kind("moving", "pump", ("aspirator",), ("stainless", "titanium")),
+    Kind("tool", "spatula", ("scoop",), _METAL),
+    Kind("tool", "forceps", ("tweezers",), _METAL),
+    Kind("tool", "scalpel", ("lancet",), _METAL),
+    Kind("metering", "thermometer", ("probe",), ("borosilicate", "stainless")),
+    Kind("metering", "balance", ("scale",), ("stainless", "polycarbonate")),
+)
+_PARTS = ("rack for {}", "brush for {}", "{} carrying case", "{} spare seal", "{} holder")
+VALUES: dict[str, tuple[str, ...]] = {
+    "body": tuple(sorted({b for k in KINDS for b in k.bodies})),
+    "maker": ("Vitralab", "Glassmann", "Orbisci", "Labkraft", "Corvex", "Pyrolux"),
+    "discipline": ("microbiology", "chemistry", "histology", "pharmacy", "geology"),
+    "closure": ("threaded", "stoppered", "snap-on"),
+    "storage": ("ambient", "refrigerated", "frozen"),
+    "tint": ("amber", "colourless"),
+}
+"""Own fields of words; a query may name any of their values."""
+FLAGS = ("sterile", "autoclavable", "disposable", "graduated")
+"""Own fields of true and false."""
+_ALIKE = (frozenset(_PLASTIC), {"nitrile", "latex", "neoprene"}, {"borosilicate", "quartz"})
+"""Bodies that may stand in for one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What an item really is; its title and fields may say less."""
+
+    item_id: int
+    kind: int
+    part: bool
+    volume: int
+    facts: dict[str, str | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What somebody wants: a kind of thing, a value of one field, or both; ``word`` names the kind."""
+
+    query_id: str
+    word: str = ""
+    kind: int = -1
+    field: str = ""
+    value: str = ""
+
+
+def make_supplies(rng: random.Random, count: int) -> list[Supply]:
+    """``count`` items, one in six a part that goes with a thing, spread evenly over the kinds."""
+    supplies = []
+    for n in range(count):
+        kind = KINDS[n % len(KINDS)]
+        facts: dict[str, str | bool] = {name: rng.choice(values) for name, values in VALUES.items()}
+        facts |= {"body": rng.choice(kind.bodies), **{flag: rng.random() < 0.4 for flag in FLAGS}}
+        volume = rng.choice(kind.volumes) if kind.volumes else 0
+        supplies.append(Supply(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts))
+    return supplies
+
+
+def make_needs(rng: random.Random, count: int) -> list[Need]:
+    """One-word needs in random order, then needs of two words, ``count`` in all."""
+    kinds = [Need("", word, at) for at, k in enumerate(KINDS) for word in (k.noun, *k.names)]
+    values = [Need("", field=name, value=v) for name, vs in VALUES.items() for v in vs]
+    values += [Need("", field=flag, value=flag) for flag in FLAGS]
+    both = [Need("", k.word, k.kind, v.field, v.value) for k in kinds for v in values if _sold(k.kind, v)]
+    needs = rng.sample(kinds + values, len(kinds) + len(values)) + rng.sample(both, len(both))
+    return [Need(f"need{n}", w.word, w.kind, w.field, w.value) for n, w in enumerate(needs[:count])]
+
+
+def _sold(kind: int, value: Need) -> bool:
+    return value.field != "body" or value.value in KINDS[kind].bodies
+
+
+def _alike(need: Need, supply: Supply) -> bool:
+    return need.field == "body" and any({need.value, supply.facts["body"]} <= group for group in _ALIKE)
+
+
+def grade(need: Need, supply: Supply) -> Grade:
+    """The known truth: all that is asked 3; a like body, another value, or a thing of the same family 2; a part 1."""
+    has = not need.field or supply.facts[need.field] in (True, need.value)
+    if need.kind < 0:
+        whole = Grade.EXACT if has else Grade.SUBSTITUTE if _alike(need, supply) else Grade.IRRELEVANT
+        return whole if not supply.part else Grade.IRRELEVANT
+    if need.kind == supply.kind:
+        return Grade.COMPLEMENT if supply.part else Grade.EXACT if has else Grade.SUBSTITUTE
+    like = KINDS[need.kind].family == KINDS[supply.kind].family and not supply.part
+    return Grade.SUBSTITUTE if like and has else Grade.IRRELEVANT
+
+
+def shares(need: Need, supply: Supply) -> bool:
+    """Whether an irrelevant item is a near miss: the same family or the same value."""
+    family = need.kind >= 0 and KINDS[need.kind].family == KINDS[supply.kind].family
+    return family or (bool(need.field) and supply.facts[need.field] in (True, need.value))
+
+
+def _title(supply: Supply, rng: random.Random) -> str:
+    kind, facts = KINDS[supply.kind], supply.facts
+    noun = rng.choice((kind.noun, kind.noun, *kind.names))
+    if supply.part:
+        return f"{rng.choice(_PARTS).format(noun)} {rng.choice('ABCD')}{rng.randrange(10, 99)}".capitalize()
+    more = [
+        f"{supply.volume} ml" if supply.volume and rng.random() < 0.6 else "",
+        str(facts["body"]) if rng.random() < 0.3 else "",
+        str(facts["maker"]) if rng.random() < 0.3 else "",
+        rng.choice(("", "", "class A", "type 2", "economy", "pro line")),
+    ]
+    return ", ".join([noun.capitalize(), *rng.sample([m for m in more if m], sum(map(bool, more)))])
+
+
+def row(supply: Supply, rng: random.Random) -> dict[str, Any]:
+    """The catalogue row: a terse title and twenty fields, one in eight of those that matter missing."""
+    told = {name: value for name, value in supply.facts.items() if rng.random() > 1 / 8 and not supply.part}
+    return {
+        "item_id": supply.item_id,
+        "title": _title(supply, rng),
+        **told,
+        "rated_volume_ml": supply.volume or None,
+        "catalog_no": f"{rng.choice('KLMN')}{rng.randrange(10**5, 10**6)}",
+        "origin": rng.choice(("DE", "US", "JP", "CN")),
+        "standard": rng.choice(("ISO 3819", "ASTM E960", "DIN 12331")),
+        "lead_days": rng.randrange(1, 30),
+        "pack_qty": rng.choice((1, 5, 10, 50, 100)),
+        "weight_g": rng.randrange(5, 3000),
+        "shelf_months": rng.choice((12, 24, 36, 60)),
+        "hazard": rng.choice(("none", "none", "fragile", "sharp")),
+        "list_price": round(rng.uniform(2, 900), 2),
+    }
+
+
+def text(need: Need, rng: random.Random) -> str:
+    """What somebody types: the kind, the value, or both; now and then a plural."""
+    plural = need.word and not need.field and not need.word.endswith("s") and rng.random() < 0.3
+    return f"{need.value.lower()} {need.word}{'s' if plural else ''}".strip()

@@ -16,6 +16,7 @@ def distil(
     evidence: dsl.Input[dsl.Dataset],
     answers: dsl.Input[List[dsl.Dataset]],
     synthetic: dsl.Input[dsl.Dataset],
+    retrieved: dsl.Input[dsl.Model],
     profile: str,
     seed: int,
     output: dsl.Output[dsl.Model],
@@ -24,12 +25,11 @@ def distil(
     """Distils judgements into a student."""
     from adore.stages import envelope
 
-    envelope(
-        "distil",
-        run,
-        {"prepared": prepared, "evidence": evidence, "answers": answers, "synthetic": synthetic},
-        output,
-        metrics,
-        profile=profile,
-        seed=seed,
-    )
+    inputs = {
+        "prepared": prepared,
+        "evidence": evidence,
+        "answers": answers,
+        "synthetic": synthetic,
+        "retrieved": retrieved,
+    }
+    envelope("distil", run, inputs, output, metrics, profile=profile, seed=seed)

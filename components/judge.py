@@ -21,9 +21,16 @@ def judge(
     metrics: dsl.Output[dsl.Metrics],
     candidates: dsl.Input[dsl.Dataset] = None,
     teacher: dsl.Input[dsl.Model] = None,
+    retrieved: dsl.Input[dsl.Model] = None,
 ) -> None:
     """Judges one shard of pairs; ``step`` says which of the loop's three judgings this is."""
     from adore.stages import envelope
 
-    inputs = {"prepared": prepared, "evidence": evidence, "candidates": candidates, "teacher": teacher}
+    inputs = {
+        "prepared": prepared,
+        "evidence": evidence,
+        "candidates": candidates,
+        "teacher": teacher,
+        "retrieved": retrieved,
+    }
     envelope(step, run, inputs, output, metrics, profile=profile, seed=seed, shard=shard, shards=shards)

@@ -13,6 +13,7 @@ from components.judge import judge
 from components.prepare import prepare
 from components.release import release
 from components.report import report
+from components.retrieve import retrieve
 from components.score import score
 from components.synthesise import synthesise
 from components.verify import verify
@@ -46,6 +47,7 @@ def adore(
     with dsl.ExitHandler(report(run=run)):
         prepared = prepare(data=data, **common).outputs["output"]
         read = evidence(prepared=prepared, **common).outputs["output"]
+        found = retrieve(prepared=prepared, evidence=read, **common).outputs["output"]
         with dsl.ParallelFor(shard_ids) as shard:
             judged = judge(step="judge", prepared=prepared, evidence=read, shard=shard, shards=shards, **common)
         wishes = feedback(prepared=prepared, evidence=read, answers=collected(judged), **common).outputs["output"]
@@ -58,6 +60,7 @@ def adore(
                 prepared=prepared,
                 evidence=read,
                 teacher=teacher,
+                retrieved=found,
                 shard=shard,
                 shards=shards,
                 **common,
@@ -75,9 +78,9 @@ def adore(
                 **common,
             )
         kept = verify(prepared=prepared, candidates=made, answers=collected(checked), **common).outputs["output"]
-        student = distil(prepared=prepared, evidence=read, answers=collected(again), synthetic=kept, **common).outputs[
-            "output"
-        ]
+        student = distil(
+            prepared=prepared, evidence=read, answers=collected(again), synthetic=kept, retrieved=found, **common
+        ).outputs["output"]
         scores = score(prepared=prepared, student=student, **common).outputs["output"]
         measures = evaluate(prepared=prepared, evidence=read, scores=scores, **common).outputs["output"]
         passed = gate(measures=measures, **common)

@@ -32,6 +32,7 @@ Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jso
 STAGES = [
     "prepare",
     "evidence",
+    "retrieve",
     "judge",
     "feedback",
     "align",

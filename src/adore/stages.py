@@ -67,6 +67,7 @@ STEPS: dict[str, Step] = {
         Step("demo-data", "adore.data.demo_data", {}),
         Step("prepare", "adore.data.prepare", {"data": "demo-data"}),
         Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
+        Step("retrieve", "adore.student.retrieve", {"prepared": "prepare", "evidence": "evidence"}),
         Step("judge", "adore.teacher.judge", {"prepared": "prepare", "evidence": "evidence"}, sharded=True),
         Step(
             "feedback", "adore.behaviour.feedback", {"prepared": "prepare", "evidence": "evidence", "answers": "judge"}
@@ -79,7 +80,7 @@ STEPS: dict[str, Step] = {
         Step(
             "judge-again",
             "adore.teacher.judge",
-            {"prepared": "prepare", "evidence": "evidence", "teacher": "align"},
+            {"prepared": "prepare", "evidence": "evidence", "teacher": "align", "retrieved": "retrieve"},
             sharded=True,
         ),
         Step(
@@ -101,7 +102,13 @@ STEPS: dict[str, Step] = {
         Step(
             "distil",
             "adore.student.distil",
-            {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again", "synthetic": "verify"},
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "answers": "judge-again",
+                "synthetic": "verify",
+                "retrieved": "retrieve",
+            },
         ),
         Step("score", "adore.student.score", {"prepared": "prepare", "student": "distil"}),
         Step(

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from adore.artifacts import read_table
 from adore.config import configure
-from adore.data.prepare import Config, normalised, read_items, run, split_of
+from adore.data.prepare import Config, read_items, run
+from adore.data.queries import normalised, split_of
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}"} for n in range(30)]

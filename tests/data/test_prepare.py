@@ -144,3 +144,23 @@ def test_other_action_names_are_mapped_or_ignored(tmp_path: Path) -> None:
     (data / "dataset.yaml").write_text("actions: {kauf: bought}\n")
     with pytest.raises(ConfigError, match="kauf"):
         prepared(tmp_path)
+
+
+def test_requests_come_from_the_folder_or_from_a_named_file(tmp_path: Path) -> None:
+    out, _ = prepared(tmp_path, requests=[{"query": "a mug to travel with"}])
+    assert read_table(out, "queries").filter(split="train", query_id="request:1").height == 1
+    path = (tmp_path / "data" / "requests.jsonl").rename(tmp_path / "others.jsonl")
+    run(Config(max_bad_share=0.5), data=tmp_path / "data", output=out)
+    assert "request:1" not in set(read_table(out, "queries")["query_id"])
+    run(Config(max_bad_share=0.5, requests=str(path)), data=tmp_path / "data", output=out)
+    assert "request:1" in set(read_table(out, "queries")["query_id"])
+
+
+def test_lists_of_names_and_values_are_attributes_and_lists_of_text_are_text(tmp_path: Path) -> None:
+    pairs = [{"name": "seal", "value": "viton"}, {"name": "use", "value": "lab"}, {"name": "use", "value": "home"}]
+    row = {"item_id": "i1", "title": "Mug", "brand": ["Acme", "Zeta"], "attributes": pairs}
+    faulty = {"item_id": "i2", "title": "Mug", "attributes": [1, 2]}
+    out, counts = prepared(tmp_path, items=[row, faulty], judgements=[])
+    item = read_table(out, "items").row(0, named=True)
+    assert json.loads(item["attributes"]) == {"seal": "viton", "use": ["lab", "home"]}
+    assert item["brand"] == "Acme, Zeta" and counts["quarantined"] == 1

@@ -61,7 +61,7 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
     elif name == "exclusion":
         state, found = _exclusion(asked, item)
     elif name == "feature":
-        state, found = _feature(asked, query, item)
+        state, found = _in_own_fields(asked, query, item) or _mentioned(asked.value.split(), item)
     else:
         state, found = _valued(name, asked, item)
     if state == "match" and found.where == "title" and "words.stuffed" in item.values:
@@ -81,16 +81,16 @@ def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
     return ("match", found) if found else ("unknown", _NOTHING)
 
 
-def _feature(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    """A value of the shop's own fields is looked for there first; a field with another value is a conflict."""
+def _in_own_fields(asked: Value, query: Reading, item: Reading) -> tuple[State, Value] | None:
+    """A value of the shop's own fields, if the item fills them; another value is a conflict, unless a text has it."""
     fields = [v.value for v in query.values.get(f"own.{asked.value}", ())]
     own = [v for field in fields for v in item.values.get(f"own.{field}", ())]
+    if not own:
+        return None
     hit = next((v for v in own if v.value == asked.value), None)
     if hit:
         return "match", hit
     state, found = _mentioned(asked.value.split(), item)
-    if not own:
-        return state, found
     return ("unknown", found) if state == "match" else ("conflict", own[0])
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
-import unicodedata
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +12,18 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adore.artifacts import write_json, write_table
-from adore.config import StageConfig, configure
+from adore.artifacts import local_copy, write_json, write_table
+from adore.config import configure
+from adore.data.cells import id_fault, id_of, text_of, there
+from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.report import describe
 from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
 from adore.rulebook import RuleBook
 
-__all__ = ["Config", "DatasetInfo", "normalised", "read_items", "run", "split_of"]
+__all__ = ["Config", "DatasetInfo", "read_items", "run"]
 
 ITEM_FIELDS = ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes")
-SPLITS = ("train", "dev", "test")
 ACTIONS = ("impression", "click", "add_to_cart", "purchase", "return")
 IGNORE = "ignore"
 ALIASES = {
@@ -39,16 +37,13 @@ ALIASES = {
 """Other common UBI action names; ``ignore``: says nothing of a pair and is left out."""
 
 
-class Config(StageConfig):
-    """How strict to be, and how to split."""
+class Config(SplitConfig):
+    """How strict to be, how to split, and a file of requests."""
 
     max_bad_share: float = Field(0.05, ge=0, le=1)
     """Largest share of bad rows of a table; more stops the run."""
-    max_text: int = Field(100_000, ge=1)
-    """Longest text of one field, in characters; rows with a longer one go to quarantine."""
-    dev_share: float = Field(0.2, ge=0, le=0.5)
-    test_share: float = Field(0.25, ge=0, le=0.5)
-    """Share of queries for test where the data has no split of its own."""
+    requests: str = ""
+    """A file of queries that people wrote and nobody judged, if it is not ``requests.*`` in the input folder."""
 
 
 class DatasetInfo(BaseModel):
@@ -68,6 +63,12 @@ class DatasetInfo(BaseModel):
     """True if the shop itself is simulated (the demo)."""
 
 
+_MAPS = {
+    "judgements": " (labels are E, S, C, I or 0-3; name others in dataset.yaml, labels: {good: 3, bad: 0})",
+    "events": " (name other actions in dataset.yaml, actions: {kauf: purchase, hover: ignore})",
+}
+
+
 class _Quarantine:
     """Collects bad rows and stops the run when a table has too many."""
 
@@ -84,7 +85,7 @@ class _Quarantine:
             )
             raise QuarantineError(
                 f"bad share of {table} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), must be at most "
-                f"{self.max_share}; mend the rows or raise prepare.max_bad_share:\n{worst}"
+                f"{self.max_share}; mend the rows{_MAPS.get(table, '')} or raise prepare.max_bad_share:\n{worst}"
             )
 
 
@@ -105,25 +106,6 @@ def _info(data: Path) -> DatasetInfo:
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 
-def _id(value: object) -> str:
-    """An id as text, ``""`` if it is none; 7.0 (how some tools write integers beside gaps) is ``"7"``."""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else "" if math.isnan(value) or math.isinf(value) else str(value)
-    return "" if value is None or isinstance(value, dict | list | bool) else str(value)
-
-
-def _text(row: dict[str, Any], key: str, limit: int) -> str:
-    value = row.get(key)
-    if key == "category" and isinstance(value, list):
-        value = " > ".join(map(str, value))
-    if isinstance(value, dict | list | bool):
-        raise TypeError(f"wrong type of {key}")
-    text = "" if value is None else str(value)
-    if len(text) > limit:
-        raise ValueError(f"{key} longer than {limit} characters")
-    return text
-
-
 def _bullets(value: object) -> list[str]:
     if isinstance(value, str) and value.startswith("["):
         try:
@@ -136,38 +118,42 @@ def _bullets(value: object) -> list[str]:
     return [str(v) for v in value if v]
 
 
-def _there(value: object) -> bool:
-    """Whether a cell says anything; Parquet fills gaps with nulls, pandas with NaN."""
-    return value not in (None, "") and not (isinstance(value, float) and math.isnan(value))
+def _named(pairs: list[Any]) -> dict[str, Any]:
+    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping; several values of one name become a list."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name = next((pair[k] for k in ("name", "key", "attribute") if isinstance(pair.get(k), str)), None)
+        if name is None or "value" not in pair:
+            raise TypeError("attributes must be a mapping or a list of name and value")
+        said = found.get(name)
+        found[name] = pair["value"] if said is None else [*(said if isinstance(said, list) else [said]), pair["value"]]
+    return found
 
 
 def _attributes(row: dict[str, Any], info: DatasetInfo) -> str:
     value = row.get("attributes") or {}
     try:
-        attributes = json.loads(value) if isinstance(value, str) else dict(value)
+        value = json.loads(value) if isinstance(value, str) else value
+        attributes = _named(value) if isinstance(value, list) else dict(value)
         keep = info.attributes or [k for k in row if k not in ITEM_FIELDS]
-        attributes |= {k: row[k] for k in keep if _there(row.get(k))}
-        attributes = {k: v for k, v in attributes.items() if _there(v)}
+        attributes |= {k: row[k] for k in keep if there(row.get(k))}
+        attributes = {k: v for k, v in attributes.items() if there(v)}
         return json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TypeError("wrong type of attributes") from error
 
 
 def _item(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, Any]:
-    text = {k: _text(row, k, limit) for k in ("title", "brand", "category", "description")}
+    text = {k: text_of(row, k, limit) for k in ("title", "brand", "category", "description")}
     bullets = _bullets(row.get("bullet_points"))
-    return {"item_id": _id(row["item_id"]), **text, "bullet_points": bullets, "attributes": _attributes(row, info)}
-
-
-def _id_fault(row: dict[str, Any], *keys: str) -> str:
-    return next((f"no {key}" for key in keys if not _id(row.get(key)).strip()), "")
+    return {"item_id": id_of(row["item_id"]), **text, "bullet_points": bullets, "attributes": _attributes(row, info)}
 
 
 def _items(rows: Rows, info: DatasetInfo, config: Config) -> list[dict[str, Any]]:
     seen: dict[str, dict[str, Any]] = {}
     for line, row in rows.good:
-        fault = _id_fault(row, "item_id")
-        if not fault and _id(row["item_id"]) in seen:
+        fault = id_fault(row, "item_id")
+        if not fault and id_of(row["item_id"]) in seen:
             fault = "duplicate item_id"
         if not fault:
             try:
@@ -198,55 +184,13 @@ def read_items(path: Path) -> list[dict[str, Any]]:
     return items
 
 
-def normalised(query: str) -> str:
-    """What makes two query texts the same: NFKC, lower case, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", query).lower().split())
-
-
-def split_of(query: str, *, dev_share: float, test_share: float) -> str:
-    """Split by the normalised query text alone, so that the same text never stands in two splits."""
-    text = normalised(query)
-    point = int(hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()[:8], 16) / 2**32
-    return "test" if point < test_share else "dev" if point < test_share + dev_share else "train"
-
-
-def _query_fault(row: dict[str, Any], seen: dict[str, dict[str, Any]], limit: int) -> str:
-    fault = _id_fault(row, "query_id")
-    if not fault and _id(row["query_id"]) in seen:
-        return "duplicate query_id"
-    if not fault and (row.get("split") or "train") not in SPLITS:
-        return f"split not one of {', '.join(SPLITS)}"
-    try:
-        return fault or ("" if _text(row, "query", limit).strip() else "no query")
-    except (ValueError, TypeError) as error:
-        return str(error)
-
-
-def _queries(rows: Rows, config: Config) -> list[dict[str, Any]]:
-    """Queries with a split; a text that the data puts in two splits goes to the one that is held out more."""
-    given = any(row.get("split") for _, row in rows.good)
-    seen: dict[str, dict[str, Any]] = {}
-    held: dict[str, int] = {}
-    for line, row in rows.good:
-        fault = _query_fault(row, seen, config.max_text)
-        if fault:
-            rows.bad.append(BadRow("queries", line, fault, str(row)[:500]))
-            continue
-        query, split = str(row["query"]), str(row.get("split") or "train")
-        if not given or split == "train":
-            split = split_of(query, dev_share=config.dev_share, test_share=0 if given else config.test_share)
-        held[normalised(query)] = max(held.get(normalised(query), 0), SPLITS.index(split))
-        seen[_id(row["query_id"])] = {"query_id": _id(row["query_id"]), "query": query}
-    return [{**row, "split": SPLITS[held[normalised(row["query"])]]} for _, row in sorted(seen.items())]
-
-
 def _graded(rows: Rows, table: str, info: DatasetInfo, known: tuple[set[str], set[str]]) -> list[dict[str, Any]]:
     seen: dict[tuple[str, str], int] = {}
     for line, row in rows.good:
-        fault = _id_fault(row, "query_id", "item_id")
+        fault = id_fault(row, "query_id", "item_id")
         label = row["grade"] if row.get("label") is None and "grade" in row else row.get("label")
         grade = to_grade(label, info.labels)
-        key = (_id(row.get("query_id")), _id(row.get("item_id")))
+        key = (id_of(row.get("query_id")), id_of(row.get("item_id")))
         if not fault and grade is None:
             fault = "no label" if label is None else f"unknown label {str(label)[:20]!r}"
         if not fault and key[0] not in known[0]:
@@ -279,13 +223,13 @@ def _event(line: int, row: dict[str, Any]) -> dict[str, Any]:
     item = (more.get("object") or {}).get("object_id") if item in (None, "") else item
     position = (more.get("position") or {}).get("ordinal") if position in (None, "") else position
     event: dict[str, Any] = {
-        "event_id": _id(row.get("event_id")) or f"line-{line}",
-        "query_id": _id(row["query_id"]),
-        "session_id": _id(row.get("session_id")) or _id(row["client_id"]),
-        "client_id": _id(row["client_id"]),
+        "event_id": id_of(row.get("event_id")) or f"line-{line}",
+        "query_id": id_of(row["query_id"]),
+        "session_id": id_of(row.get("session_id")) or id_of(row["client_id"]),
+        "client_id": id_of(row["client_id"]),
         "action_name": str(row["action_name"]),
         "timestamp": _millis(row["timestamp"]),
-        "object_id": _id(item),
+        "object_id": id_of(item),
         "position": int(position or 0),
     }
     if not (0 <= event["timestamp"] < 2**53 and 0 <= event["position"] < 2**31):
@@ -307,7 +251,7 @@ def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]
     kept: dict[str, dict[str, Any]] = {}
     for line, row in rows.good:
         try:
-            fault = _id_fault(row, "query_id", "client_id", "action_name", "timestamp")
+            fault = id_fault(row, "query_id", "client_id", "action_name", "timestamp")
             event = {} if fault else _event(line, row)
         except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
             fault = "wrong type or range of a field"
@@ -347,16 +291,19 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     tables: dict[str, list[dict[str, Any]]] = {}
     known: tuple[set[str], set[str]] = (set(), set())
     ignored = 0
-    for table in ("items", "queries", "judgements", "truth", "events"):
+    for table in ("items", "queries", "requests", "judgements", "truth", "events"):
         needed = table in ("items", "queries")
-        rows = _read(data, table, needed=needed)
+        asked = config.requests if table == "requests" else ""
+        rows = read_rows(local_copy(asked), table) if asked else _read(data, table, needed=needed)
         total = len(rows.good) + len(rows.bad)
         if table == "items":
             tables[table] = _items(rows, info, config)
             known[1].update(r["item_id"] for r in tables[table])
         elif table == "queries":
-            tables[table] = _queries(rows, config)
+            tables[table] = read_queries(rows, config)
             known[0].update(r["query_id"] for r in tables[table])
+        elif table == "requests":
+            tables["queries"] += read_requests(rows, tables["queries"], config.max_text)
         elif table == "events":
             ignored = _our_actions(rows, info)
             tables[table] = _events(rows, known)

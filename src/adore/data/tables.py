@@ -15,7 +15,7 @@ import polars as pl
 
 from adore.artifacts import is_remote, local_copy, put_file
 from adore.errors import DataError, MissingError, check
-from adore.types import LABELS
+from adore.types import LABELS, Grade
 
 __all__ = [
     "SUFFIXES",
@@ -136,17 +136,19 @@ def read_rows(path: Path, table: str) -> Rows:
 
 
 def to_grade(label: object, labels: dict[str, int]) -> int | None:
-    """An integer grade 0-3 from a label: the data set's own mapping, E/S/C/I, or the integers."""
+    """An integer grade 0-3 from a label: the data set's own mapping, E/S/C/I or their words, or the integers."""
     if isinstance(label, bool) or label is None:
         return None
     text = str(label).strip()
-    text = text[:-2] if isinstance(label, float) and text.endswith(".0") else text
+    text = text[:-2] if text.endswith(".0") and text not in labels else text  # integers beside gaps
     if text in labels:
         return labels[text]
     if labels:
         return None
     if text.upper() in LABELS:
         return int(LABELS[text.upper()])
+    if text.upper() in Grade.__members__:
+        return int(Grade[text.upper()])
     return int(text) if text in {"0", "1", "2", "3"} else None
 
 
@@ -178,7 +180,7 @@ def read_judgements(place: str) -> pl.DataFrame:
     grades = [to_grade(v, {}) for v in frame[column]]
     if None in grades:
         value = frame[column][grades.index(None)]
-        raise DataError(f"label == {value!r}, must be E, S, C, I or 0-3; map it first")
+        raise DataError(f"label == {value!r}, must be E, S, C, I (or their words) or 0-3; map it first")
     return frame.select(pl.col("query_id", "item_id").cast(pl.String)).with_columns(pl.Series("grade", grades))
 
 

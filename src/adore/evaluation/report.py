@@ -17,8 +17,8 @@ __all__ = ["summary_table", "write_report"]
 
 RANKING, GRADING = "nDCG@10", "macro-F1"
 LOOP = (
-    "prepare evidence judge feedback align judge-again synthesise judge-candidates verify distil score evaluate gate "
-    "release experiment"
+    "prepare evidence retrieve judge feedback align judge-again synthesise judge-candidates verify distil score "
+    "evaluate gate release experiment"
 ).split()
 
 

@@ -80,12 +80,16 @@ def _catalogue(prepared: Path) -> list[Item]:
     return [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
 
 
-def _encoder(config: Config, items: list[Item], output: Path) -> OnnxEncoder:
-    """The backbone as it comes, with the catalogue's vectors beside it."""
+def _encoder(config: Config, items: list[Item], retrieved: Path | None, output: Path) -> OnnxEncoder:
+    """The backbone as it comes, with the catalogue's vectors beside it: those that ``retrieve`` wrote, if it ran."""
     from adore.student.export import export_encoder
     from adore.student.fields import title_text, typed_text
-    from adore.student.onnx_models import OnnxEncoder
+    from adore.student.onnx_models import VECTORS, OnnxEncoder
 
+    if retrieved:
+        for name in ("encoder.onnx", "tokenizer.json", VECTORS):
+            shutil.copyfile(retrieved / name, output / name)
+        return OnnxEncoder(output, threads=config.threads)
     export_encoder(config.backbone, output)
     encoder = OnnxEncoder(output, threads=config.threads)
     encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
@@ -153,7 +157,13 @@ def _dev_ndcg(folder: Path, dev: list[PairList], threads: int) -> float:
 
 
 def run(
-    config: Config, prepared: Path, evidence: Path, answers: list[Path], synthetic: Path, output: Path
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    answers: list[Path],
+    synthetic: Path,
+    output: Path,
+    retrieved: Path | None = None,
 ) -> dict[str, float]:
     """Train cross-encoder and head, export, seal; the folder is what ``adore score`` and the server load."""
     import torch
@@ -167,7 +177,7 @@ def run(
 
     torch.set_num_threads(config.threads)
     weights = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
-    sources = Sources(prepared, evidence, answers, synthetic)
+    sources = Sources(prepared, evidence, answers, synthetic, retrieved)
     learnt, dev = learn_from(sources, **weights, max_pairs=config.max_pairs, seed=config.seed)
     lists = [one for one, _ in learnt]
     check(bool(lists), "train lists", 0, must="at least one", fix="add train queries with pairs", error=DataError)
@@ -177,7 +187,7 @@ def run(
     index = TextIndex.build(items)
     (output / "text_index.json").write_text(index.to_json(), "utf-8")
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
-    tools = ListFeatures(index, rulebook), _encoder(config, items, output)
+    tools = ListFeatures(index, rulebook), _encoder(config, items, retrieved, output)
     matrix = np.vstack([_matrix(one, e, c, tools) for (one, e), c in zip(learnt, cross, strict=True)])
     targets = np.vstack([one.targets for one in lists])
     trust = np.concatenate([one.weights for one in lists])

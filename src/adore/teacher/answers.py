@@ -87,7 +87,11 @@ class Judge(Protocol):
 
 
 def load_cases(
-    prepared: Path, evidence: Path, candidates: Path | None, wanted: Callable[[str], bool] = lambda query_id: True
+    prepared: Path,
+    evidence: Path,
+    candidates: Path | None,
+    wanted: Callable[[str], bool] = lambda query_id: True,
+    retrieved: Path | None = None,
 ) -> list[Case]:
     """The pairs to judge, sorted by query and item.
 
@@ -96,6 +100,7 @@ def load_cases(
         evidence: has ``pairs``.
         candidates: output of ``synthesise``; if given, its candidates are judged instead of the known pairs.
         wanted: which queries (by id).
+        retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
     """
     if candidates is not None:
         table = read_table(candidates, "candidates").unique(["query_id", "item_id"]).sort("query_id", "item_id")
@@ -105,7 +110,7 @@ def load_cases(
             if wanted(r["query_id"])
         ]
     texts = dict(read_table(prepared, "queries").select("query_id", "query").iter_rows())
-    pairs = read_table(evidence, "pairs").sort("query_id", "item_id")
+    pairs = _pairs(evidence, retrieved)
     pairs = pairs.filter(pl.col("query_id").is_in([q for q in pairs["query_id"].unique() if wanted(q)]))
     shown = read_table(prepared, "items").join(pairs.select("item_id"), on="item_id", how="semi")
     items = {r["item_id"]: item_from_row(r) for r in shown.iter_rows(named=True)}
@@ -114,11 +119,16 @@ def load_cases(
     ]
 
 
-def count_pairs(evidence: Path, candidates: Path | None) -> int:
+def _pairs(evidence: Path, retrieved: Path | None) -> pl.DataFrame:
+    frames = [read_table(place, "pairs") for place in (evidence, retrieved) if place]
+    return pl.concat(frames).sort("query_id", "item_id")
+
+
+def count_pairs(evidence: Path, candidates: Path | None, retrieved: Path | None = None) -> int:
     """How many pairs all shards judge together."""
     if candidates is not None:
         return read_table(candidates, "candidates").n_unique(["query_id", "item_id"])
-    return read_table(evidence, "pairs").height
+    return _pairs(evidence, retrieved).height
 
 
 def _read(text: str) -> tuple[Evidence, ...]:

@@ -80,16 +80,23 @@ class _Calls:
             self._writer.close()
 
 
-def _cases(config: Config, prepared: Path, evidence: Path, candidates: Path | None) -> list[Case]:
+def _cases(
+    config: Config, prepared: Path, evidence: Path, candidates: Path | None, retrieved: Path | None
+) -> list[Case]:
     check(0 <= config.shard < config.shards, "shard", config.shard, must=f"0 .. {config.shards - 1}", fix="set shards")
-    return load_cases(prepared, evidence, candidates, lambda q: shard_of(q, config.shards) == config.shard)
+    return load_cases(prepared, evidence, candidates, lambda q: shard_of(q, config.shards) == config.shard, retrieved)
 
 
 def plan(
-    config: Config, prepared: Path, evidence: Path, candidates: Path | None = None, teacher: Path | None = None
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    candidates: Path | None = None,
+    teacher: Path | None = None,
+    retrieved: Path | None = None,
 ) -> Plan:
     """What :func:`run` would take; nothing is asked and no model is loaded."""
-    cases = _cases(config, prepared, evidence, candidates)
+    cases = _cases(config, prepared, evidence, candidates, retrieved)
     judge = choose_judge(config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher)
     if not isinstance(judge, TextJudge):
         return Plan(len(cases))
@@ -103,15 +110,16 @@ def run(
     output: Path,
     candidates: Path | None = None,
     teacher: Path | None = None,
+    retrieved: Path | None = None,
 ) -> dict[str, float]:
-    """Judge one shard of the known pairs (or of ``candidates``) into ``answers``; faults go to ``quarantine``.
+    """Judge one shard of the known (and retrieved) pairs, or of ``candidates``; faults go to ``quarantine``.
 
     Raises:
         BudgetError: the cap is reached; a higher one goes on from there.
     """
     rulebook = RuleBook.of_data(prepared, config.rulebook)
-    cases = _cases(config, prepared, evidence, candidates)
-    share = len(cases) / max(1, count_pairs(evidence, candidates))
+    cases = _cases(config, prepared, evidence, candidates, retrieved)
+    share = len(cases) / max(1, count_pairs(evidence, candidates, retrieved))
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
     rows, bad = list[dict[str, Any]](), list[dict[str, Any]]()
     with closing(judge), closing(_Calls(output / CALLS)) as calls:

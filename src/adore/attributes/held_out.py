@@ -1,0 +1,44 @@
+"""Keeps the held-out queries out of what is trained on."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from adore.attributes.text import words
+
+__all__ = ["HeldOut"]
+
+
+class HeldOut:
+    """Finds held-out queries that equal a text or nearly do (Jaccard index of their word stems).
+
+    Exact, not hashed: an inverted index makes it cheap for a million queries.
+
+    Args:
+        queries: texts that must not leak.
+        threshold: smallest Jaccard index that counts as the same query.
+
+    Example:
+        >>> held = HeldOut(["red wool socks for men"], 0.8)
+        >>> held.near("Socks for MEN, red wool"), held.near("red cotton socks for women")
+        ('red wool socks for men', '')
+    """
+
+    def __init__(self, queries: Iterable[str], threshold: float) -> None:
+        self.threshold = threshold
+        self._texts = sorted(set(queries))
+        self._sets = [frozenset(words(text)) for text in self._texts]
+        self._postings: dict[str, list[int]] = defaultdict(list)
+        for i, stems in enumerate(self._sets):
+            for stem in stems:
+                self._postings[stem].append(i)
+
+    def near(self, text: str) -> str:
+        """The held-out query that ``text`` repeats, or ``""``."""
+        stems = frozenset(words(text))
+        shared = Counter(i for stem in stems for i in self._postings.get(stem, ()))
+        for i in sorted(shared):
+            if shared[i] / len(stems | self._sets[i]) >= self.threshold:
+                return self._texts[i]
+        return ""

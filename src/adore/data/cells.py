@@ -1,0 +1,43 @@
+"""Single cells of the user's rows: ids, texts, gaps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+__all__ = ["id_fault", "id_of", "text_of", "there"]
+
+
+def id_of(value: object) -> str:
+    """An id as text, ``""`` if it is none; 7.0 (how some tools write integers beside gaps) is ``"7"``."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else "" if math.isnan(value) or math.isinf(value) else str(value)
+    return "" if value is None or isinstance(value, dict | list | bool) else str(value)
+
+
+def text_of(row: dict[str, Any], key: str, limit: int) -> str:
+    """A cell as text, ``""`` if it is empty; brand, category and description may be lists.
+
+    Raises:
+        TypeError: the cell holds no text.
+        ValueError: it is longer than ``limit`` characters.
+    """
+    value = row.get(key)
+    if key in ("brand", "category", "description") and isinstance(value, list):
+        value = (" > " if key == "category" else ", ").join(str(v) for v in value if there(v))
+    if isinstance(value, dict | list | bool):
+        raise TypeError(f"wrong type of {key}")
+    text = str(value) if there(value) else ""
+    if len(text) > limit:
+        raise ValueError(f"{key} longer than {limit} characters")
+    return text
+
+
+def there(value: object) -> bool:
+    """Whether a cell says anything; Parquet fills gaps with nulls, pandas with NaN."""
+    return value not in (None, "") and not (isinstance(value, float) and math.isnan(value))
+
+
+def id_fault(row: dict[str, Any], *keys: str) -> str:
+    """Why a row has no usable id in one of ``keys``, or nothing."""
+    return next((f"no {key}" for key in keys if not id_of(row.get(key)).strip()), "")

@@ -1,0 +1,97 @@
+"""Queries and requests with a split; the same text never stands in two splits."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from typing import Any
+
+from pydantic import Field
+
+from adore.config import StageConfig
+from adore.data.cells import id_fault, id_of, text_of
+from adore.data.tables import BadRow, Rows
+
+__all__ = ["SplitConfig", "normalised", "read_queries", "read_requests", "split_of"]
+
+SPLITS = ("train", "dev", "test")
+NAMES = {**{s: s for s in SPLITS}, **dict.fromkeys(("val", "valid", "validation"), "dev")}
+
+
+class SplitConfig(StageConfig):
+    """How to split queries."""
+
+    max_text: int = Field(100_000, ge=1)
+    """Longest text of one field, in characters; rows with a longer one go to quarantine."""
+    dev_share: float = Field(0.2, ge=0, le=0.5)
+    """Share of the queries that are not for test, for dev, where the data has no dev split of its own."""
+    test_share: float = Field(0.25, ge=0, le=0.5)
+    """Share of queries for test where the data has no split of its own."""
+
+
+def normalised(query: str) -> str:
+    """What makes two query texts the same: NFKC, lower case, single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", query).lower().split())
+
+
+def split_of(query: str, *, dev_share: float, test_share: float) -> str:
+    """Split by the normalised query text alone, so that the same text never stands in two splits."""
+    text = normalised(query)
+    point = int(hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()[:8], 16) / 2**32
+    return "test" if point < test_share else "dev" if point < test_share + dev_share else "train"
+
+
+def _fault(row: dict[str, Any], seen: dict[str, Any], limit: int) -> str:
+    fault = id_fault(row, "query_id")
+    if not fault and id_of(row["query_id"]) in seen:
+        return "duplicate query_id"
+    if not fault and str(row.get("split") or "train").lower() not in NAMES:
+        return f"split not one of {', '.join(SPLITS)}"
+    return fault or _text_fault(row, limit)
+
+
+def _text_fault(row: dict[str, Any], limit: int) -> str:
+    try:
+        return "" if text_of(row, "query", limit).strip() else "no query"
+    except (ValueError, TypeError) as error:
+        return str(error)
+
+
+def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
+    """Queries with a split; a text that the data puts in two splits goes to the one that is held out more."""
+    given = {NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")}
+    shares = {
+        "dev_share": 0.0 if "dev" in given else config.dev_share,
+        "test_share": 0.0 if given else config.test_share,
+    }
+    seen: dict[str, dict[str, Any]] = {}
+    held: dict[str, int] = {}
+    for line, row in rows.good:
+        fault = _fault(row, seen, config.max_text)
+        if fault:
+            rows.bad.append(BadRow("queries", line, fault, str(row)[:500]))
+            continue
+        query, split = str(row["query"]), NAMES[str(row.get("split") or "train").lower()]
+        split = split_of(query, **shares) if split == "train" else split
+        held[normalised(query)] = max(held.get(normalised(query), 0), SPLITS.index(split))
+        seen[id_of(row["query_id"])] = {"query_id": id_of(row["query_id"]), "query": query}
+    return [{**row, "split": SPLITS[held[normalised(row["query"])]]} for _, row in sorted(seen.items())]
+
+
+def read_requests(rows: Rows, queries: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Texts that people wrote and nobody judged, as train queries; one that is a query already is left out.
+
+    Args:
+        rows: each with ``query``; other columns are not looked at.
+        queries: of :func:`read_queries`.
+        limit: longest text, in characters.
+    """
+    known = {normalised(q["query"]) for q in queries}
+    found: list[dict[str, Any]] = []
+    for line, row in rows.good:
+        if fault := _text_fault(row, limit):
+            rows.bad.append(BadRow("requests", line, fault, str(row)[:500]))
+        elif normalised(str(row["query"])) not in known:
+            known.add(normalised(str(row["query"])))
+            found.append({"query_id": f"request:{line}", "query": str(row["query"]), "split": "train"})
+    return found

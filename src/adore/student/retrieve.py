@@ -1,0 +1,145 @@
+"""Stage ``retrieve``: real pairs that nobody judged or saw, by words and by meaning; and the catalogue's vectors.
+
+Its pairs are of train queries and of people's requests, never of a held-out query or one that nearly is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from adore.artifacts import read_table, write_table
+from adore.attributes.compare import compare
+from adore.attributes.held_out import HeldOut
+from adore.attributes.text import words
+from adore.config import StageConfig
+from adore.progress import progress
+from adore.student.fields import full_text, query_text, title_text, typed_text
+from adore.student.onnx_models import OnnxEncoder
+from adore.types import Evidence, Item, Reading, item_from_row
+
+__all__ = ["Config", "Finder", "fused", "run"]
+
+_RRF = 60
+"""Reciprocal rank fusion's constant. Source: Cormack, Clarke and Buettcher 2009."""
+
+
+class Config(StageConfig):
+    """How many pairs; 0 and 0 for none."""
+
+    backbone: str = "minilm"
+    """Encoder of the student and of the retrieval."""
+    k: int = Field(4, ge=0)
+    """New items for each train query that people judged."""
+    fresh: int = Field(30, ge=0)
+    """Train queries and requests without any known pair that get a list."""
+    fresh_k: int = Field(16, ge=2)
+    """Items of such a list."""
+    depth: int = Field(50, ge=1)
+    """Places of each ranking that are fused."""
+    near: float = Field(0.8, gt=0, le=1)
+    """Jaccard index of words from which a query nearly is a held-out one."""
+
+
+def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
+    """Reciprocal rank fusion, best first; ties go to the smaller number.
+
+    Example:
+        >>> fused([[3, 1, 2], [1, 4]])
+        [1, 3, 4, 2]
+    """
+    total: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, one in enumerate(ranking, 1):
+            total[one] = total.get(one, 0.0) + 1 / (_RRF + rank)
+    return sorted(total, key=lambda one: (-total[one], one))
+
+
+class Finder:
+    """Searches a catalogue by BM25 over all its words and by the cosine of title and typed text.
+
+    Args:
+        items: the catalogue.
+        encoder: with the catalogue's vectors.
+        depth: places of each ranking that are fused.
+    """
+
+    def __init__(self, items: Sequence[Item], encoder: OnnxEncoder, depth: int) -> None:
+        import bm25s
+
+        self._encoder, self._depth = encoder, min(depth, len(items))
+        texts = [words(f"{full_text(i)} {typed_text(i)}") or ["_"] for i in items]
+        self._index = bm25s.BM25()
+        self._index.index(texts, show_progress=False)
+        self._known = {w for text in texts for w in text}
+        title, typed = ([kind(i) for i in items] for kind in (title_text, typed_text))
+        self._vectors = encoder.vectors(title) + encoder.vectors(typed)
+
+    def find(self, query: str) -> list[int]:
+        """Places of items in the catalogue, best first."""
+        asked = [w for w in words(query) if w in self._known]
+        rankings = []
+        if asked:
+            scores = self._index.get_scores(asked)
+            best = np.argsort(-scores, kind="stable")[: self._depth]
+            rankings.append([int(i) for i in best if scores[i] > 0])
+        near = self._vectors @ self._encoder.vectors([query_text(query)])[0]
+        rankings.append([int(i) for i in np.argsort(-near, kind="stable")[: self._depth]])
+        return fused(rankings)
+
+
+def _wanted(config: Config, prepared: Path, evidence: Path) -> Iterator[tuple[str, str, int]]:
+    """Query id, text and number of new items: judged train queries, then a sample of those without any pair."""
+    queries = read_table(prepared, "queries").sort("query_id")
+    held = HeldOut(queries.filter(pl.col("split") != "train")["query"], config.near)
+    train = queries.filter(split="train")
+    judged = set(read_table(prepared, "judgements")["query_id"])
+    known = set(read_table(evidence, "pairs")["query_id"])
+    fresh = train.filter(~pl.col("query_id").is_in(known)).sample(fraction=1.0, shuffle=True, seed=config.seed)
+    left = config.fresh
+    for query_id, text in train.filter(pl.col("query_id").is_in(judged)).select("query_id", "query").iter_rows():
+        if config.k and not held.near(text):
+            yield query_id, text, config.k
+    for query_id, text in fresh.select("query_id", "query").iter_rows():
+        if left and not held.near(text):
+            left -= 1
+            yield query_id, text, config.fresh_k
+
+
+def _readings(evidence: Path, kind: str, ids: set[str]) -> dict[str, Reading]:
+    table = read_table(evidence, "readings").filter((pl.col("kind") == kind) & pl.col("id").is_in(ids))
+    return {row["id"]: Reading.from_json(row["reading"]) for row in table.iter_rows(named=True)}
+
+
+def _pairs(config: Config, items: list[Item], finder: Finder, prepared: Path, evidence: Path) -> list[tuple[str, str]]:
+    known = set(read_table(evidence, "pairs").select("query_id", "item_id").iter_rows())
+    pairs: list[tuple[str, str]] = []
+    for query_id, text, k in progress(list(_wanted(config, prepared, evidence)), "queries searched"):
+        found = ((query_id, items[at].item_id) for at in finder.find(text))
+        pairs += [pair for pair in found if pair not in known][:k]
+    return sorted(pairs)
+
+
+def run(config: Config, prepared: Path, evidence: Path, output: Path) -> dict[str, float]:
+    """Write the encoder with the catalogue's vectors, and ``pairs`` with their evidence."""
+    from adore.student.export import export_encoder
+
+    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    export_encoder(config.backbone, output)
+    encoder = OnnxEncoder(output, threads=config.threads)
+    encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
+    found: list[tuple[str, str]] = []
+    if config.k or config.fresh:
+        found = _pairs(config, items, Finder(items, encoder, config.depth), prepared, evidence)
+    queries = _readings(evidence, "query", {q for q, _ in found})
+    shown = _readings(evidence, "item", {i for _, i in found})
+    rows = [
+        {"query_id": q, "item_id": i, "evidence": Evidence.many_to_json(compare(queries[q], shown[i]))}
+        for q, i in found
+    ]
+    write_table(rows, output, "pairs")
+    return {"pairs": float(len(rows)), "queries": float(len(queries)), "items": float(len(items))}

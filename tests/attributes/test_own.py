@@ -73,6 +73,11 @@ def test_fields_known_by_name_numbers_and_long_texts_are_not_own_values() -> Non
     assert with_unit("weight (kg)", 2) == "2 kg" and not with_unit("ml", 2) and not with_unit("len_mm", "2x3")
 
 
+def test_a_field_of_ones_and_zeros_is_a_flag_and_one_of_other_numbers_is_not() -> None:
+    shop = [item(n, "Seed", heirloom=n % 2, stages=str(n % 3)) for n in range(9)]
+    assert mine_own(shop) == {"heirloom": ("heirloom",)}
+
+
 def test_the_lexicon_keeps_them() -> None:
     lexicon = READER.lexicon
     assert lexicon.own["viton"] == ("seal",) and Lexicon.from_json(lexicon.to_json()) == lexicon

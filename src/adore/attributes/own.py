@@ -21,7 +21,7 @@ _KNOWN = re.compile(
     r"price|rating|(?:^|[^a-z])(?:id|sku|ean|gtin|upc|asin)(?:$|[^a-z])",
     re.IGNORECASE,
 )
-_TRUE, _FALSE = frozenset(("true", "yes", "y")), frozenset(("false", "no"))
+_TRUE, _FALSE = frozenset(("true", "yes", "y", "1")), frozenset(("false", "no", "0"))
 _EMPTY = frozenset(("none", "n/a", "na", "unknown", "other", "-", "null", "nan"))
 _ASKS = frozenset(("is", "has", "can", "flag"))
 _FOLLOWED = 0.5
@@ -91,12 +91,16 @@ def mine_own(items: Iterable[Item]) -> dict[str, tuple[str, ...]]:
     """Phrase to the fields whose value it is.
 
     A phrase of up to three words counts if two items have it in the field, some item has another value there, and the
-    titles that use it are mostly of items that have it (*book* in a title says little of a field ``is_book``).
+    titles that use it are mostly of items that have it (*book* in a title says little of a field ``is_book``). A field
+    with numbers other than 0 and 1 holds no flags.
     """
     having = Counter[tuple[str, str]]()
     values: dict[str, set[tuple[str, bool]]] = defaultdict(set)
-    titles = Counter[str]()
+    titles, numbers = Counter[str](), set[str]()
     for item in items:
+        numbers |= {
+            k for k, v in item.attributes.items() if re.fullmatch(r"[\d.]+", str(v)) and str(v) not in ("0", "1")
+        }
         own = list(own_fields(item))
         said = {o.phrase for o in own if o.flag is not False}
         having.update((o.phrase, o.field) for o in set(own) if o.flag is not False)
@@ -106,7 +110,7 @@ def mine_own(items: Iterable[Item]) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = defaultdict(set)
     for (phrase, field), n in having.items():
         several = n > 1 and len(values[field]) > 1 and len(phrase.split()) <= _LONGEST
-        if several and phrase not in STOP and n / (n + titles[phrase]) >= _FOLLOWED:
+        if several and field not in numbers and phrase not in STOP and n / (n + titles[phrase]) >= _FOLLOWED:
             found[phrase].add(field)
     return {phrase: tuple(sorted(fields)) for phrase, fields in sorted(found.items())}
 

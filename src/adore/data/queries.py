@@ -24,9 +24,9 @@ class SplitConfig(StageConfig):
     max_text: int = Field(100_000, ge=1)
     """Longest text of one field, in characters; rows with a longer one go to quarantine."""
     dev_share: float = Field(0.2, ge=0, le=0.5)
-    """Share of the queries that are not for test, for dev, where the data has no dev split of its own."""
+    """Share of queries for dev where the data names none."""
     test_share: float = Field(0.25, ge=0, le=0.5)
-    """Share of queries for test where the data has no split of its own."""
+    """Share of queries for test where the data names none."""
 
 
 def normalised(query: str) -> str:
@@ -58,12 +58,12 @@ def _text_fault(row: dict[str, Any], limit: int) -> str:
 
 
 def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
-    """Queries with a split; a text that the data puts in two splits goes to the one that is held out more."""
+    """Queries with a split; a text that the data puts in two splits goes to the one that is held out more.
+
+    Dev and test are taken from the train queries where the data names no query for them.
+    """
     given = {NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")}
-    shares = {
-        "dev_share": 0.0 if "dev" in given else config.dev_share,
-        "test_share": 0.0 if given else config.test_share,
-    }
+    shares = {f"{one}_share": 0.0 if one in given else getattr(config, f"{one}_share") for one in ("dev", "test")}
     seen: dict[str, dict[str, Any]] = {}
     held: dict[str, int] = {}
     for line, row in rows.good:

@@ -172,7 +172,7 @@ def _keep_previous(config: Config, output: Path) -> bool:
     """Put the previous teacher in the refused one's place, if there is one."""
     if not config.previous:
         return False
-    shutil.rmtree(output / "model")
+    shutil.rmtree(output / "model", ignore_errors=True)
     shutil.copytree(local_copy(config.previous) / "model", output / "model")
     return True
 
@@ -182,6 +182,10 @@ def run(
 ) -> dict[str, float]:
     """Train, examine on held-out judgements and behaviour, decide: ``model/``, ``gate.json``, ``curves.json``."""
     table = labelled(prepared, evidence, answers)
+    if table.filter(split="train").is_empty():  # neither judgements nor events: the rule book alone teaches
+        reasons = ["no pair of a train query is known: the previous teacher stays"]
+        write_json({"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}}, output / "gate.json")
+        return {"promoted": 0.0, "kept_previous": float(_keep_previous(config, output))}
     curves = train(config, table, read_table(feedback, "feedback"), (prepared, evidence), output)
     write_json(curves, output / "curves.json")
     book = _rulebook(config, prepared)

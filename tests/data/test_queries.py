@@ -5,17 +5,20 @@ from __future__ import annotations
 from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.tables import Rows, to_grade
 
-SHARES = SplitConfig(dev_share=0.5, test_share=0.5)
+SHARES = SplitConfig(dev_share=0.4, test_share=0.4)
 
 
 def rows(*queries: dict[str, object]) -> Rows:
     return Rows(good=list(enumerate(queries, 1)))
 
 
-def test_a_dev_split_of_the_data_is_kept_and_no_train_query_is_taken_for_it() -> None:
-    given = [{"query_id": n, "query": f"mug {n}", "split": "train"} for n in range(20)]
-    got = read_queries(rows(*given, {"query_id": "v", "query": "cup", "split": "Validation"}), SHARES)
-    assert [q["split"] for q in got].count("train") == 20 and got[-1]["split"] == "dev"
+def test_only_splits_that_the_data_does_not_name_are_taken_from_its_train_queries() -> None:
+    train = [{"query_id": n, "query": f"mug {n}", "split": "train"} for n in range(20)]
+    dev, test = ({"query_id": s, "query": s, "split": s} for s in ("Validation", "test"))
+    for given, taken in (([], {"dev", "test"}), ([dev], {"test"}), ([test], {"dev"}), ([dev, test], set())):
+        got = {q["query_id"]: q["split"] for q in read_queries(rows(*train, *given), SHARES)}
+        assert {got[str(n)] for n in range(20)} - {"train"} == taken
+        assert got.get("Validation", "dev") == "dev" and got.get("test", "test") == "test"
 
 
 def test_a_request_is_a_train_query_unless_its_text_is_known() -> None:

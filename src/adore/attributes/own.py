@@ -21,6 +21,8 @@ _KNOWN = re.compile(
     r"price|rating|(?:^|[^a-z])(?:id|sku|ean|gtin|upc|asin)(?:$|[^a-z])",
     re.IGNORECASE,
 )
+_NUMBER = re.compile(r"(?![01]$)[\d.]+")
+"""A number that is no flag."""
 _TRUE, _FALSE = frozenset(("true", "yes", "y", "1")), frozenset(("false", "no", "0"))
 _EMPTY = frozenset(("none", "n/a", "na", "unknown", "other", "-", "null", "nan"))
 _ASKS = frozenset(("is", "has", "can", "flag"))
@@ -98,9 +100,7 @@ def mine_own(items: Iterable[Item]) -> dict[str, tuple[str, ...]]:
     values: dict[str, set[tuple[str, bool]]] = defaultdict(set)
     titles, numbers = Counter[str](), set[str]()
     for item in items:
-        numbers |= {
-            k for k, v in item.attributes.items() if re.fullmatch(r"[\d.]+", str(v)) and str(v) not in ("0", "1")
-        }
+        numbers |= {key for key, value in item.attributes.items() if _NUMBER.fullmatch(str(value))}
         own = list(own_fields(item))
         said = {o.phrase for o in own if o.flag is not False}
         having.update((o.phrase, o.field) for o in set(own) if o.flag is not False)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from adore.errors import ConfigError, MissingError
+from adore.student.fields import typed_text
 from adore.student.rankers import BASELINES, load_ranker, save_baseline
 from adore.types import ATTRIBUTES, Grade, Item
 
@@ -116,3 +117,8 @@ def test_ranking_never_imports_torch(folders):
         [sys.executable, "-c", SERVER, *map(str, folders.values())], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_words_of_own_fields_stand_before_numbers_and_codes() -> None:
+    own = {"code": "L-17", "sterile": False, "use": ["lab", "field"], "weight": 1.5, "zone": "warm", "deep": {"a": 1}}
+    assert typed_text(Item("1", "Flask", attributes=own)) == "Flask | use: lab, field | zone: warm | code: L-17"

@@ -31,16 +31,24 @@ def _leaf(category: str) -> str:
     return " > ".join(part.strip() for part in category.split(">")[-2:])
 
 
+def _said(value: object) -> str:
+    """A field's value as text; lists joined; what is false, fractional or nested says nothing."""
+    if isinstance(value, list | tuple):
+        return ", ".join(_said(v) for v in value if v)
+    return str(value) if value and isinstance(value, str | int) else ""
+
+
 def typed_text(item: Item) -> str:
-    """Title, brand, category leaf, the shop's own attributes, bullet points; at most 600 characters.
+    """Title, brand, category leaf, the shop's own attributes (numbers and codes last), bullet points; 600 characters.
 
     Example:
         >>> typed_text(Item("1", "Steel mug", brand="Acme", category="Home > Mugs", attributes={"colour": "red"}))
         'Steel mug | brand: Acme | category: Home > Mugs | colour: red'
     """
-    fields: list[tuple[str, str | int]] = [("brand", item.brand), ("category", _leaf(item.category))]
-    fields += [(k, v) for k, v in sorted(item.attributes.items()) if k not in _SKIP and isinstance(v, str | int)]
-    typed = [f"{_clean(name, 40)}: {_clean(str(value), 80)}" for name, value in fields if value]
+    own = [(name, _said(value)) for name, value in sorted(item.attributes.items()) if name not in _SKIP]
+    own.sort(key=lambda field: any(c.isdigit() for c in field[1]))
+    fields = [("brand", item.brand), ("category", _leaf(item.category)), *own]
+    typed = [f"{_clean(name, 40)}: {_clean(value, 80)}" for name, value in fields if value]
     return " | ".join([title_text(item), *typed, _clean(" ".join(item.bullet_points), 300)]).rstrip(" |")[:600]
 
 

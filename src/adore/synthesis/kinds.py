@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
+from adore.attributes.lexicon import AUDIENCES
 from adore.attributes.reader import NEGATIONS
 from adore.attributes.text import STOP, tokens, words
 from adore.synthesis.candidates import Catalogue, kin, leaf
@@ -33,8 +34,9 @@ _PARTS = frozenset(["accessory", "replacement"])
 
 
 def _asked(source: Source) -> frozenset[str]:
+    """The query's words that may name a thing: people (``for women``) are no thing."""
     found = (w for w in words(source.query) if w.isalpha() and len(w) > 2)
-    return frozenset(found) - NEGATIONS - STOP
+    return frozenset(found) - NEGATIONS - STOP - AUDIENCES.keys()
 
 
 def _right(source: Source, catalogue: Catalogue) -> set[str]:

@@ -74,8 +74,8 @@ def ask_rival(
 
 
 def ask_rival_otherwise(source: Source, catalogue: Catalogue, rng: Random, *, kind: str) -> Iterator[Draft]:
-    """The query asks a rival of a word of the item's title after a relative (``that is round``)."""
-    return ask_rival(source, catalogue, rng, kind=kind, form="{query} that is {new}")
+    """The query asks a rival of a word of the item's title after a comma (``tray, round``)."""
+    return ask_rival(source, catalogue, rng, kind=kind, form="{query}, {new}")
 
 
 def ask_offer(

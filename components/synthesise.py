@@ -15,6 +15,7 @@ def synthesise(
     prepared: dsl.Input[dsl.Dataset],
     evidence: dsl.Input[dsl.Dataset],
     answers: dsl.Input[List[dsl.Dataset]],
+    feedback: dsl.Input[dsl.Dataset],
     profile: str,
     seed: int,
     output: dsl.Output[dsl.Dataset],
@@ -26,7 +27,7 @@ def synthesise(
     envelope(
         "synthesise",
         run,
-        {"prepared": prepared, "evidence": evidence, "answers": answers},
+        {"prepared": prepared, "evidence": evidence, "answers": answers, "feedback": feedback},
         output,
         metrics,
         profile=profile,

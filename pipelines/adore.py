@@ -65,7 +65,9 @@ def adore(
                 shards=shards,
                 **common,
             )
-        made = synthesise(prepared=prepared, evidence=read, answers=collected(again), **common).outputs["output"]
+        made = synthesise(
+            prepared=prepared, evidence=read, answers=collected(again), feedback=wishes, **common
+        ).outputs["output"]
         with dsl.ParallelFor(shard_ids) as shard:
             checked = judge(
                 step="judge-candidates",

@@ -86,7 +86,7 @@ STEPS: dict[str, Step] = {
         Step(
             "synthesise",
             "adore.synthesis.synthesise",
-            {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again"},
+            {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again", "feedback": "feedback"},
         ),
         Step(
             "judge-candidates",

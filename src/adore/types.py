@@ -226,7 +226,7 @@ TABLES: dict[str, dict[str, str]] = {
         "event_ids": "list[str]",
     },
     "filtered": {"client_id": "str", "reason": "str", "events": "int"},
-    # synthesise (also has `pairs`); verify writes the same columns as `synthetic`, plus `rejected`
+    # synthesise; verify writes the same columns as `synthetic`, plus `rejected`
     "candidates": {
         **_PAIR,
         "synthetic_id": "str",

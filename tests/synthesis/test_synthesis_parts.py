@@ -26,7 +26,7 @@ def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
     return Evidence(attribute, asked, asked, "", "", "title", state)
 
 
-@pytest.mark.parametrize("name", ["forms", "leakage", "weights", "verify"])
+@pytest.mark.parametrize("name", ["forms", "leakage", "weights", "verify", "fluency"])
 def test_examples_in_the_docs_hold(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"adore.synthesis.{name}")).failed == 0
 
@@ -74,16 +74,24 @@ def test_fault_names_what_else_moved() -> None:
     assert fault("brand", "brand", before, moved) == "colour was match and no longer is"
     assert fault("colour", "colour", before[:1], [ev("brand", "match"), ev("colour", "conflict")]) == ""
     assert fault("synonym", "", before, [*before, ev("size", "unknown")]) == "size is asked anew and is unknown"
+    assert fault("over-strict", "brand", before, before[1:]) == ""  # no longer asked
+    assert fault("over-strict", "brand", before, [ev("brand", "conflict"), *before[1:]]) == "brand is in conflict"
+    assert fault("alternative", "product_type", [], [ev("product_type", "match")]) != ""
+    assert fault("style", "feature", [], [ev("feature", "conflict", "firm")]) == "the word in conflict is of ['degree']"
     assert not clean([]) and clean(before) and not clean(moved)
 
 
 def test_weights_follow_the_errors() -> None:
     graded = [(3, 2, [ev("brand", "conflict")]), (3, 3, [ev("size", "conflict")]), (3, 1, [ev("pack", "conflict")])]
     wrong = confusions([*graded, (3, 2, [ev("brand", "match")]), (0, 2, [])])
-    assert wrong == {"brand": 1, "size": 1, "synonym": 1}
-    shares = mix({}, {"brand": 3, "size": 1})
-    assert shares["brand"] == pytest.approx(0.5 / 7 + 0.375) and sum(shares.values()) == pytest.approx(1)
-    assert set(mix({}, {}).values()) == {1 / 7}
+    assert wrong == {"over-strict": 2, "synonym": 1}
+    kinds = [ev("product_type", "conflict"), ev("feature", "conflict", "round")]
+    met = [ev("brand", "conflict"), ev("size", "match"), ev("colour", "match")]
+    assert confusions([(0, 3, kinds), (2, 3, kinds[:1])]) == {"alternative": 1, "category": 1, "style": 1}
+    assert confusions([(2, 3, met)]) == {"brand": 1, "partial-multi-constraint": 1}
+    shares = mix({}, {"brand": 3, "size": 1}, {"brand": 1}, {})
+    assert shares["brand"] == pytest.approx(0.02 + 0.25 * (0.75 + 1)) and sum(shares.values()) == pytest.approx(1)
+    assert set(mix({}, {}).values()) == {1 / 25}
 
 
 @given(
@@ -103,10 +111,10 @@ def test_quotas_fill_up_and_never_overflow(
 
 
 def test_parts_are_nouns_that_come_with_things(synthesis_shop: Path) -> None:
-    from adore.synthesis.synthesise import _Workshop
+    from adore.synthesis.workshop import Workshop
 
-    catalogue = _Workshop(synthesis_shop / "prepare", synthesis_shop / "evidence").catalogue
+    catalogue = Workshop(synthesis_shop / "prepare", synthesis_shop / "evidence").catalogue
     assert set(catalogue.parts) == {"handle", "straw"}
     assert catalogue.near(["galaxy", "s9"], 2) == ["case00", "case03"]
-    assert {v.value for v in catalogue.others("brand", catalogue.items["shoe00"])} == {"adida", "asic"}  # stems
+    assert {v.value for v in catalogue.others("brand", catalogue.items["runm00"])} == {"adida", "asic"}  # stems
     assert read_table(synthesis_shop / "prepare", "items").height == len(catalogue.items)

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from adore.attributes.rivals import OFFERS, PRICE, same_or_rival
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
-__all__ = ["STUFFED", "compare"]
+__all__ = ["GUIDE", "STUFFED", "compare"]
+
+GUIDE = "guide"
+"""The product type that a query asks which wants to know something."""
 
 STUFFED = "stuffed title"
 """What is found of a product type where a title was caught stuffing; no evidence of such an item can be trusted."""
 
+_GUIDES = frozenset("book guide guidebook handbook manual magazine dvd video ebook kindle course".split())
 _NOTHING = Value("", "", "")
 _TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
 """Where a value may stand, the most trusted first."""
@@ -61,7 +66,7 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
     elif name == "exclusion":
         state, found = _exclusion(asked, item)
     elif name == "feature":
-        state, found = _in_own_fields(asked, query, item) or _mentioned(asked.value.split(), item)
+        state, found = _in_own_fields(asked, query, item) or _feature(asked.value, item)
     else:
         state, found = _valued(name, asked, item)
     if state == "match" and found.where == "title" and "words.stuffed" in item.values:
@@ -94,15 +99,44 @@ def _in_own_fields(asked: Value, query: Reading, item: Reading) -> tuple[State, 
     return ("unknown", found) if state == "match" else ("conflict", own[0])
 
 
+def _feature(asked: str, item: Reading) -> tuple[State, Value]:
+    """A word is found or not; its rival in the title, a price above the limit or an offer of new things contradicts."""
+    if asked.startswith(PRICE):
+        price = next(iter(item.values.get("words.price", ())), None)
+        if price is None:
+            return "unknown", _NOTHING
+        return ("match" if float(price.value) <= float(asked.removeprefix(PRICE)) else "conflict"), price
+    state, found = _mentioned(asked.split(), item)
+    if state == "match":
+        return state, found
+    title = _index_of(item, "title")
+    word, same = same_or_rival(asked, title)
+    if word:
+        return ("match" if same else "conflict"), Value(word, title[word], "title")
+    return ("conflict", Value("new", "", "title")) if asked in OFFERS else (state, found)
+
+
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
     """The category decides; a title may call the item only what others of its category are called."""
     word, category = asked.value, _index_of(item, "category")
+    if word == GUIDE:
+        return _guide(item, category)
     if word in category:
         return "match", Value(word, category[word], "category")
     if "words.stuffed" in item.values:
         return "conflict", Value(STUFFED, "", "title")
     accessory = _accessory(word, query, item)
     return ("conflict", accessory) if accessory else _called(word, item)
+
+
+def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
+    """Only something to read or watch answers a question."""
+    for where, index in (("category", category), ("title", _index_of(item, "title"))):
+        hit = next((s for s in index if s in _GUIDES), "")
+        if hit:
+            return "match", Value(hit, index[hit], where)
+    last = next(iter(category), "")
+    return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
 
 
 def _called(word: str, item: Reading) -> tuple[State, Value]:

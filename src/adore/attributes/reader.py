@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from adore.attributes.compare import GUIDE
 from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
 from adore.attributes.negation import NEGATIONS, find_absences
 from adore.attributes.own import own_fields, with_unit
+from adore.attributes.rivals import PRICE, find_limits
 from adore.attributes.said import (
     Found,
     Said,
@@ -68,8 +70,14 @@ _DEVICE_MAKERS = frozenset(["samsung", "apple"])
 """Devices that things are made for, and the words of their names."""
 _DIGIT = re.compile(r"\d")
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
+_PRICE = re.compile(r"\d+(?:\.\d+)?")
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
 """A maker's number: ``DW1361``."""
+_KNOWLEDGE = re.compile(
+    r"\s*(?:how (?:to|do|can|does)|what (?:is|are)|why (?:is|are|do)|difference between|instructions for)\b",
+    re.IGNORECASE,
+)
+"""Begins a query that wants to know something, not to have a product."""
 _SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
 
 
@@ -97,13 +105,20 @@ class Reader:
             used.update(range(absence.first, absence.stop))
         for m in _EASY.finditer(text):
             used.update(inside(toks, m.start(), m.end()))
+        for limit, start, end in find_limits(text):
+            add(found, "feature", f"{PRICE}{limit:g}", text[start:end], "query")
+            used.update(inside(toks, start, end))
         self._query_sizes(text, toks, found, used)
         said = Said("query", text, toks)
         self._query_names(said, found, used)
         for i in range(len(toks)):
             if i not in used:
                 self._query_word(said, i, found, used)
-        self._query_type(text, toks, found, used)
+        if knows := _KNOWLEDGE.match(text):
+            add(found, "product_type", GUIDE, knows.group().strip(), "query")
+            used.update(inside(toks, 0, knows.end()))
+        else:
+            self._query_type(text, toks, found, used)
         for i, token in enumerate(toks):
             if i not in used and token.stem not in _REQUEST | _BREAKS and len(token.stem) > 1:
                 add(found, "feature", token.stem, text[token.start : token.end], "query")
@@ -222,6 +237,9 @@ class Reader:
         title, *body = texts
         self._item_brand(item, title, found)
         self._item_fields(item, found)
+        for key, raw in item.attributes.items():
+            if key.lower().startswith("price") and _PRICE.fullmatch(str(raw)):
+                add(found, "words.price", str(raw), str(raw), f"attributes.{key}")
         extend(found, "audience", _audiences(item.category, "category"))
         for where, text, _ in texts:
             if where == "title" or _DIGIT.search(text):

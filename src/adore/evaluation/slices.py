@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from adore.taxonomy import ERROR_TYPES
+from adore.taxonomy import TYPE_OF
 from adore.types import Evidence, Reading
 
 if TYPE_CHECKING:
@@ -34,25 +34,20 @@ class Slice:
     definition: str
 
 
-def _attributes(attribute: str) -> tuple[str, ...]:
-    return ("size", "pack") if attribute == "size" else (attribute,)
-
-
-_TYPES = [e for e in ERROR_TYPES if e.attribute]
 SLICES: dict[str, Slice] = {
     s.name: s
     for s in (
         Slice(ALL, "query", (), "Every judged query."),
         *(
-            Slice(f"asks {e.name}", "query", _attributes(e.attribute), f"The query asks: {e.attribute}.")
-            for e in _TYPES
-            if e.name != "category"
+            Slice(f"asks {name}", "query", (attribute,), f"The query asks: {attribute}.")
+            for attribute, name in TYPE_OF.items()
+            if name != "category"
         ),
         Slice("short query", "query", (), f"At most {SHORT} words."),
         Slice("long query", "query", (), f"At least {LONG} words."),
         *(
-            Slice(f"{e.name} conflict", "pair", _attributes(e.attribute), f"The item contradicts: {e.attribute}.")
-            for e in _TYPES
+            Slice(f"{name} conflict", "pair", (attribute,), f"The item contradicts: {attribute}.")
+            for attribute, name in TYPE_OF.items()
         ),
     )
 }

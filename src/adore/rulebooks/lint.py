@@ -200,10 +200,10 @@ def reachable(book: RuleBook) -> dict[Grade, str]:
 
 
 def _kinds_of_evidence() -> Iterator[list[Evidence]]:
-    """What the reader can report of one attribute (words are found or not, never in conflict), and two words lost."""
+    """What the reader can report of one attribute, and two words lost."""
     for name in ATTRIBUTES:
         states: tuple[tuple[State, str], ...] = (("unknown", ""), ("conflict", "another"), ("conflict", "accessory"))
-        for state, found in states[: 1 if name == "feature" else 3 if name == "product_type" else 2]:
+        for state, found in states[: 3 if name == "product_type" else 2]:
             yield [Evidence(name, "asked", "asked", found, found, "title", state)]
     yield [Evidence("feature", word, word, "", "", "", "unknown") for word in ("one", "two")]
 

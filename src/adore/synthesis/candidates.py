@@ -8,23 +8,34 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
+from typing import Any
 
+from adore.attributes.compare import compare
 from adore.attributes.lexicon import AUDIENCES, COLOURS, MATERIALS, Lexicon
 from adore.attributes.text import STOP, tokens, words
 from adore.attributes.units import UNITS, size_dimension
-from adore.types import Item, Reading, Value
+from adore.types import Evidence, Item, Reading, Value
 
-__all__ = ["Catalogue", "kin", "leaf"]
+__all__ = ["SAYABLE", "Catalogue", "kin", "leaf"]
+
+SAYABLE = ("brand", "colour", "size", "pack", "compatibility", "model", "audience", "material")
+"""Attributes whose values a shopper could ask with an item's own words."""
 
 _ADDED = frozenset(["with", "w", "without"])
 _JOINS = frozenset(["and", "for", "in", "of", "to", "by", "or", "pack", "set", "no", "compatible", *_ADDED])
 _ASKED_COLOURS = frozenset(COLOURS.values()) - {"multi"}
+_PEOPLE = frozenset("women men girls boys kids toddlers babies".split())
 _WIDTH = re.compile(r"\d\s?[A-Z]$")
 
 
 def leaf(item: Item) -> tuple[str, ...]:
     """The last two steps of an item's category path."""
-    return tuple(s.strip().lower() for s in item.category.split(">")[-2:] if s.strip())
+    return _last_two(item.category)
+
+
+@lru_cache(maxsize=65_536)
+def _last_two(category: str) -> tuple[str, ...]:
+    return tuple(s.strip().lower() for s in category.split(">")[-2:] if s.strip())
 
 
 def kin(item: Item) -> frozenset[str]:
@@ -60,6 +71,21 @@ class Catalogue:
         self._brands = set(lexicon.brands)
         self._near: dict[tuple[frozenset[str], int], list[str]] = {}
         self._titles: dict[str, frozenset[str]] = {}
+        self.memo: dict[object, Any] = {}
+        """What edits found out of a query once, for all its pairs."""
+        self._compared: dict[tuple[str, str], tuple[Evidence, ...]] = {}
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The catalogue's product words."""
+        return frozenset(self.lexicon.types)
+
+    def evidence(self, query: str, asked: Reading, item_id: str) -> tuple[Evidence, ...]:
+        """What a query (and its reading) asks and an item has, compared once."""
+        key = (query, item_id)
+        if key not in self._compared:
+            self._compared[key] = compare(asked, self.readings[item_id])
+        return self._compared[key]
 
     @cached_property
     def _postings(self) -> dict[str, list[str]]:
@@ -97,23 +123,23 @@ class Catalogue:
         found: dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]] = defaultdict(dict)
         for item_id in sorted(self.items):
             places = {leaf(self.items[item_id]), leaf(self.items[item_id])[-1:], ()}
-            for name, value in self._sayable(self.readings[item_id]):
+            for name, value in ((n, v) for n in SAYABLE for v in self.sayable(item_id, n)):
                 for place in places:
                     _, n = found[name, place].get(value.value, (value, 0))
                     found[name, place][value.value] = (found[name, place].get(value.value, (value, 0))[0], n + 1)
         return found
 
-    def _sayable(self, reading: Reading) -> list[tuple[str, Value]]:
-        """Values that a shopper could ask with the item's own words."""
+    def sayable(self, item_id: str, name: str) -> list[Value]:
+        """An item's values of an attribute that a shopper could ask with the item's own words."""
         return [
-            (name, v)
-            for name in ("brand", "colour", "size", "pack", "compatibility")
-            for v in reading.values.get(name, ())
+            v
+            for v in self.readings[item_id].values.get(name, ())
             if v.where != "bullet_points"
             and v.quote
             and (name != "brand" or v.value in self._brands)
             and (name != "size" or not _WIDTH.search(v.quote))  # "8 M" is a shoe's width
             and (name != "colour" or v.value in _ASKED_COLOURS)
+            and (name != "audience" or v.value in _PEOPLE)
         ]
 
     def others(self, name: str, item: Item, k: int = 30) -> list[Value]:

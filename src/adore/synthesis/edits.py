@@ -6,40 +6,55 @@ An edit proposes drafts; :func:`adore.synthesis.changes.fault` decides which of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from adore.attributes.lexicon import COLOURS
-from adore.attributes.reader import NEGATIONS
-from adore.attributes.text import STOP, words
-from adore.synthesis.candidates import Catalogue, kin, leaf
+from adore.attributes.text import words
+from adore.synthesis.candidates import SAYABLE, Catalogue, leaf
 from adore.synthesis.forms import insert, like, replace_all, resize, swap
 from adore.types import Evidence, Item, Reading, Value
 
 __all__ = [
-    "EDITS",
     "INNER",
-    "PICKS",
+    "REAL",
+    "TRIES",
     "Draft",
     "Edit",
     "Source",
     "add",
     "affirm_in_item",
     "ask_in_query",
+    "ask_otherwise",
     "exclude_in_query",
+    "exclude_otherwise",
+    "partly",
     "pick_item",
-    "pick_other_type",
+    "pick_partly",
+    "quotes",
     "rewrite",
     "swap_in_item",
     "swap_in_query",
-    "swap_type",
 ]
 
 TRIES = 4
 """Values or items that one edit tries on one pair."""
+REAL = "item: a real one"
+"""How the edit of every draft begins that takes a catalogue item as it is."""
+_BOTH = frozenset(["unisex", "adults"])
+_FRONT = ("brand", "colour", "material", "model")
+_PHRASES = {
+    "brand": "by {}",
+    "colour": "in {}",
+    "size": "size {}",
+    "pack": "- {}",
+    "compatibility": "compatible with {}",
+    "audience": "suitable for {}",
+    "model": "model {}",
+    "material": "made of {}",
+}
 INNER = re.compile(r"\b(?:without|with|w|for|no|non|not|free|in)\b", re.IGNORECASE)
 """Words between which and the next ones the order means something."""
 
@@ -50,6 +65,7 @@ class Source:
 
     Attributes:
         known: ids of items that somebody graded for the query: never picked as synthetic.
+        graded: human grades of the query's items: tell which kinds of product people take for it.
         good: the query's good items: their values are asked first, their categories are right.
     """
 
@@ -61,6 +77,7 @@ class Source:
     evidence: tuple[Evidence, ...]
     known: frozenset[str] = frozenset()
     good: tuple[str, ...] = ()
+    graded: Mapping[str, int] = field(default_factory=dict)
 
     def asks(self, name: str) -> bool:
         """True if the query asks this attribute."""
@@ -100,12 +117,24 @@ def swap_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: st
 
 def ask_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
     """The query asks, besides, a value of the attribute that the item does not have."""
+    for value in _lacking(source, catalogue, rng, name=name):
+        yield Draft(add(source.query, name, value), source.item, name, f"query: + {value.quote}")
+
+
+def ask_otherwise(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
+    """The query asks a value that the item does not have, in a phrase of its own (``in red``, ``made of oak``)."""
+    for value in _lacking(source, catalogue, rng, name=name):
+        phrase = _PHRASES[name].format(value.value if name == "audience" else value.quote)
+        yield Draft(insert(source.query, phrase, front=False), source.item, name, f"query: + {phrase}")
+
+
+def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Value]:
     said = catalogue.readings[source.item.item_id].values.get(name, ())
     if source.asks(name) or not said or all(v.where == "bullet_points" for v in said):
         return
     for value in [*_siblings(source, catalogue, name)[:2], *_sample(catalogue.others(name, source.item), rng)]:
         if not set(words(value.quote)) & set(words(source.query)):
-            yield Draft(add(source.query, name, value.quote), source.item, name, f"query: + {value.quote}")
+            yield value
 
 
 def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
@@ -120,11 +149,11 @@ def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
     return [values[v] for v in sorted(values) if v in allowed]
 
 
-def add(query: str, name: str, quote: str) -> str:
+def add(query: str, name: str, value: Value) -> str:
     """A query that asks one value more, where a shopper would write it."""
-    if name == "compatibility":
-        return insert(query, f"for {quote}", front=False)
-    return insert(query, quote, front=name in ("brand", "colour") or bool(INNER.search(query)))
+    if name in ("compatibility", "audience"):
+        return insert(query, f"for {value.value if name == 'audience' else value.quote}", front=False)
+    return insert(query, value.quote, front=name in _FRONT or bool(INNER.search(query)))
 
 
 def swap_in_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
@@ -164,61 +193,67 @@ def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -
     """A real item like the good one that has another value of the asked attribute."""
     if not source.asks(name):
         return
+    asked = {v.value for v in source.reading.values[name]}
     stems = words(source.query) + words(source.item.title)
     for item_id in catalogue.near(stems, 60):
+        said = {v.value for v in catalogue.readings[item_id].values.get(name, ())}
+        wrong = name == "exclusion" or not said & (asked | _BOTH)  # a seller who says both says nothing
         same_kind = leaf(catalogue.items[item_id])[-1:] == leaf(source.item)[-1:]
-        if same_kind and item_id not in source.known and item_id != source.item.item_id:
-            yield Draft(source.query, catalogue.items[item_id], name, "item: a real one")
+        if same_kind and wrong and item_id not in source.known and item_id != source.item.item_id:
+            yield Draft(source.query, catalogue.items[item_id], name, REAL)
 
 
-def pick_other_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """A real item of another product type whose title shares words with the query."""
-    right = _right(source, catalogue)
-    asked = {w for w in words(source.query) if w.isalpha() and len(w) > 2} - NEGATIONS - STOP
-    for item_id in catalogue.near(asked, 200):
-        item = catalogue.items[item_id]
-        if item_id not in source.known and kin(item) and not right & kin(item):
-            shared = asked & catalogue.title(item_id)
-            if shared:
-                yield Draft(source.query, item, "product_type", f"item: a real one that shares {sorted(shared)}")
+def pick_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """A real item that has all that a query of three constraints or more asks, but one."""
+    names = _constraints(source)
+    for name in names if len(names) > 2 else ():
+        yield from pick_item(source, catalogue, rng, name=name)
 
 
-def _right(source: Source, catalogue: Catalogue) -> set[str]:
-    """The kinds that the query's good items are of."""
-    return {kind for i in {*source.good, source.item.item_id} for kind in kin(catalogue.items[i])}
+def _constraints(source: Source) -> list[str]:
+    return [e.attribute for e in source.evidence if e.attribute in SAYABLE and e.state == "match"]
 
 
-def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """The query names another product type that goes with the query's other words in the catalogue."""
-    right, types = _right(source, catalogue), set(catalogue.lexicon.types)
-    for e in source.matched("product_type"):
-        context = [w for w in words(source.query) if w != e.asked]
-        for item_id in catalogue.near(context, 40) if context else ():
-            item = catalogue.items[item_id]
-            heads = [w for w in words(" ".join(leaf(item)[-1:])) if w in types]
-            title = catalogue.title(item_id)
-            fluent = 2 * sum(w in title for w in context) >= len(context)
-            new_word = heads and heads[-1] not in context
-            if new_word and fluent and not right & kin(item) and heads[-1] in title:
-                new = heads[-1] + ("s" if e.asked_quote.endswith("s") else "")
-                yield Draft(
-                    swap(source.query, e.asked_quote, new),
-                    source.item,
-                    "product_type",
-                    f"query: {e.asked_quote} -> {new}",
-                )
+def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool = False) -> Iterator[Draft]:
+    """The query asks three constraints or more, of which the item meets all but one."""
+    has = {
+        name: values[0]
+        for name in SAYABLE
+        if not source.asks(name) and (values := catalogue.sayable(source.item.item_id, name))
+    }
+    for name in rng.sample(SAYABLE, len(SAYABLE)):
+        met = [n for n in _constraints(source) if n != name]
+        more = [n for n in has if n != name][: max(0, 2 - len(met))]
+        makers = (ask_otherwise,) if otherwise else (swap_in_query, ask_in_query)
+        for draft in (d for maker in makers for d in maker(source, catalogue, rng, name=name)):
+            if len(met) + len(more) >= 2:
+                query = draft.query
+                for n in more:
+                    query = add(query, n, has[n])
+                also = "".join(f", + {has[n].quote} (it has it)" for n in more)
+                yield replace(draft, query=query, edit=draft.edit + also)
 
 
 def exclude_in_query(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query excludes a part that the item has ("… without handle")."""
-    if source.asks("exclusion"):
-        return
-    asked = set(words(f"{source.query} {source.item.brand} {source.item.category}"))
-    title = [(w, q) for w, q in _quotes(source.item.title) if w in catalogue.parts and w not in asked]
-    for _, quote in _sample(title, rng):
+    for quote in _parts(source, catalogue, rng):
         how = rng.choice(("without", "without", "no"))
-        text = f"{source.query.strip()} {how} {quote.lower()}"
-        yield Draft(text, source.item, "exclusion", f"query: + {how} {quote.lower()}")
+        text = f"{source.query.strip()} {how} {quote}"
+        yield Draft(text, source.item, "exclusion", f"query: + {how} {quote}")
+
+
+def exclude_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The query excludes a part that the item has ("handle-free ...")."""
+    for quote in _parts(source, catalogue, rng):
+        yield Draft(f"{quote}-free {source.query.strip()}", source.item, "exclusion", f"query: + {quote}-free")
+
+
+def _parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
+    if source.asks("exclusion"):
+        return []
+    asked = set(words(f"{source.query} {source.item.brand} {source.item.category}"))
+    parts = [q.lower() for w, q in quotes(source.item.title) if w in catalogue.parts and w not in asked]
+    return _sample(parts, rng)
 
 
 def affirm_in_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
@@ -231,31 +266,6 @@ def affirm_in_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterato
         yield Draft(source.query, item, "exclusion", f"item: + with {value.quote}")
 
 
-def _quotes(text: str) -> list[tuple[str, str]]:
+def quotes(text: str) -> list[tuple[str, str]]:
+    """Stem and word of every word of a text that is made of letters."""
     return [(stem, quote) for quote in re.findall(r"[^\W\d_]+", text) for stem in words(quote)]
-
-
-def _of(name: str) -> tuple[Edit, ...]:
-    makers = (pick_item, swap_in_query, ask_in_query, swap_in_item)
-    return tuple(partial(maker, name=name) for maker in makers)
-
-
-EDITS: dict[str, tuple[Edit, ...]] = {
-    "category": (pick_other_type, swap_type),
-    "brand": _of("brand"),
-    "size": (*_of("size"), *_of("pack")),
-    "colour": _of("colour"),
-    "negation": (partial(pick_item, name="exclusion"), exclude_in_query, affirm_in_item),
-    "compatibility": _of("compatibility"),
-}
-"""Error type to the edits that make it; ``synonym`` is in :mod:`adore.synthesis.positives`."""
-
-PICKS: dict[str, tuple[Edit, ...]] = {
-    "category": (pick_other_type,),
-    "brand": (partial(pick_item, name="brand"),),
-    "size": (partial(pick_item, name="size"), partial(pick_item, name="pack")),
-    "colour": (partial(pick_item, name="colour"),),
-    "negation": (partial(pick_item, name="exclusion"),),
-    "compatibility": (partial(pick_item, name="compatibility"),),
-}
-"""Error type to the edits that pick real items."""

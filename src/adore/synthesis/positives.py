@@ -10,18 +10,19 @@ from random import Random
 
 from adore.attributes.lexicon import AUDIENCES, COLOURS
 from adore.attributes.text import stem, tokens, words
-from adore.synthesis.candidates import Catalogue, leaf
-from adore.synthesis.edits import INNER, Draft, Edit, Source, add
+from adore.synthesis.candidates import SAYABLE, Catalogue, leaf
+from adore.synthesis.edits import INNER, Draft, Source, add
 from adore.synthesis.forms import in_other_units, swap
 
 __all__ = [
-    "POSITIVES",
+    "ask_less",
     "ask_what_it_has",
     "bare_item",
     "category_word",
     "compounds",
     "other_units",
     "plurals",
+    "shout",
     "synonyms",
     "title_order",
     "typos",
@@ -51,7 +52,7 @@ def _draft(source: Source, query: str, edit: str) -> Iterator[Draft]:
 
 
 def other_units(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """500ml -> 0.5 l."""
+    """The size in other units: 500ml -> 0.5 l."""
     for value in source.reading.values.get("size", ()):
         for new in in_other_units(value.quote, value.value):
             yield from _draft(source, source.query.replace(value.quote, new, 1), f"query: {value.quote} -> {new}")
@@ -70,7 +71,7 @@ def synonyms(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
 
 def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The product is called what the shop's own category calls it."""
-    heads = [w for w in words(" ".join(leaf(source.item)[-1:])) if w in set(catalogue.lexicon.types)]
+    heads = [w for w in words(" ".join(leaf(source.item)[-1:])) if w in catalogue.types]
     for e in source.matched("product_type"):
         if heads and heads[-1] != e.asked and heads[-1] not in AUDIENCES:
             new = heads[-1] + ("s" if e.asked_quote.endswith("s") and not heads[-1].endswith("s") else "")
@@ -78,7 +79,7 @@ def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
 
 
 def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """ "t shirt" -> "tshirt" and back, where the catalogue knows the other form."""
+    """Compounds: t shirt -> tshirt and back, where the catalogue knows the other form."""
     toks, known = tokens(source.query), catalogue.lexicon.frequency
     for a, b in pairwise(toks):
         if a.stem + b.stem in known:
@@ -131,15 +132,17 @@ def typos(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
 
 
 def title_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """The title's segments in another order, or a seller's shout before it."""
-    title = source.item.title
-    parts = [p.strip() for p in re.split(r"\s[-|–]\s|,\s", title) if p.strip()]
+    """The title's segments in another order."""
+    parts = [p.strip() for p in re.split(r"\s[-|–]\s|,\s", source.item.title) if p.strip()]
     if len(parts) > 1:
         turned = ", ".join(parts[1:] + parts[:1])
         yield Draft(source.query, replace(source.item, title=turned), "", "item: title turned round")
-    yield Draft(
-        source.query, replace(source.item, title=f"{rng.choice(_NOISE)}! {title}"), "", "item: a seller's shout"
-    )
+
+
+def shout(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """A seller's shout before the title."""
+    title = f"{rng.choice(_NOISE)}! {source.item.title}"
+    yield Draft(source.query, replace(source.item, title=title), "", "item: a seller's shout")
 
 
 def bare_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
@@ -150,24 +153,17 @@ def bare_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
 
 def ask_what_it_has(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query asks, besides, a value that the item has: the twin of the edits that ask what it lacks."""
-    names = [n for n in ("brand", "colour", "size", "pack", "compatibility") if not source.asks(n)]
+    names = [n for n in SAYABLE if not source.asks(n)]
     for name in rng.sample(names, len(names)):
-        for value in catalogue.readings[source.item.item_id].values.get(name, ())[:1]:
-            new = not set(words(value.quote)) & set(words(source.query))
-            if new and value.quote and value.where != "bullet_points":
-                yield from _draft(source, add(source.query, name, value.quote), f"query: + {value.quote} (it has it)")
+        for value in catalogue.sayable(source.item.item_id, name)[:1]:
+            if not set(words(value.quote)) & set(words(source.query)):
+                yield from _draft(source, add(source.query, name, value), f"query: + {value.quote} (it has it)")
 
 
-POSITIVES: tuple[Edit, ...] = (
-    other_units,
-    synonyms,
-    ask_what_it_has,
-    compounds,
-    category_word,
-    word_order,
-    typos,
-    plurals,
-    title_order,
-    bare_item,
-)
-"""Edits after which the pair is still exact."""
+def ask_less(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The query no longer asks one thing that the item has."""
+    for name in ("brand", "colour", "size", "material", "model"):
+        for e in source.matched(name):
+            query = " ".join(re.sub(rf"(?<!\w){re.escape(e.asked_quote)}(?!\w)", " ", source.query, count=1).split())
+            if query and query != source.query and not re.search(r"\b(?:of|in|by|for|and|with)$", query):
+                yield Draft(query, source.item, name, f"query: - {e.asked_quote} (it has it)")

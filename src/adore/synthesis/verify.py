@@ -1,4 +1,4 @@
-"""Stage ``verify``: keeps the candidates on which judge, attribute difference and leakage check agree."""
+"""Stage ``verify``: keeps the candidates on which judges, attribute difference, leakage and fluency agree."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import say
 from adore.synthesis.changes import fault
+from adore.synthesis.fluency import Fluency
 from adore.synthesis.leakage import HeldOut
+from adore.synthesis.workshop import UNTYPED, plain
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, Grade
 
 __all__ = ["REASONS", "Config", "agrees", "run"]
 
+KEYS = ["query_id", "item_id"]
+_NAMES = (*(e.name for e in ERROR_TYPES), UNTYPED)
+
 REASONS: dict[str, str] = {
     "unanswered": "The judge gave no answer for the pair.",
-    "judge": "The judge's grade is not the intended one.",
+    "judge": "Too few of the judge's answers are near the intended grade.",
     "attribute": "More or less than the intended attribute differs from the good pair.",
     "leakage": "The query is, or nearly is, a query held out for dev or test.",
     "duplicate": "The same query and item are already kept.",
+    "fluency": "The edited query reads like no real query.",
     "text": "A text is empty or too long.",
 }
 """Why a candidate is not kept; the ``reason`` of the table ``rejected``."""
@@ -36,6 +42,11 @@ class Config(StageConfig):
 
     tolerance: int = 1
     """Largest distance between the judge's grade and the intended one; never across exact / not exact."""
+    agreement: float = 0.67
+    """Share of a pair's answers that must fit the intention (k of n): several folders of answers, of other judges or
+    of samples of one, are so many votes; with one answer it alone decides."""
+    fluency: float = 0.02
+    """Share of real queries that read worse than the threshold below which an edited query is refused."""
     near: float = 0.8
     """Jaccard index of word stems from which two queries are the same."""
     max_query: int = 200
@@ -65,31 +76,29 @@ def run(config: Config, prepared: Path, candidates: Path, answers: list[Path], o
         Candidates made and accepted and their ratio, in all and per error type.
     """
     check(0 < config.near <= 1, "verify.near", config.near, must="in (0, 1]", fix="set it to 0.8")
-    queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
-    held = HeldOut(queries["query"].to_list(), config.near)
+    check(0 < config.agreement <= 1, "verify.agreement", config.agreement, must="in (0, 1]", fix="set it to 0.67")
+    check(0 <= config.fluency < 1, "verify.fluency", config.fluency, must="in [0, 1)", fix="set it to 0.02")
+    checks = _Checks(config, prepared)
     rows = _joined(candidates, answers)
     kept: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
-    seen: set[tuple[str, str]] = set()
     for row in rows:
-        reason, detail = _fault(config, row, held, seen)
+        reason, detail = checks.fault(row)
         if reason:
             rejected.append({**row, "reason": reason, "detail": detail})
         else:
-            seen.add(_identity(row))
             kept.append(row)
     _write(kept, output, "synthetic", {"answered_grade": pl.Int64})
     _write(rejected, output, "rejected", {"answered_grade": pl.Int64, "detail": pl.String})
     plan = candidates / "plan.json"
-    told = json.loads(plan.read_text("utf-8")).get("audit", {}) if plan.is_file() else {}
-    write_json({**_yield(config, kept, rejected), "audit": told}, output / "yield.json")
+    told = json.loads(plan.read_text("utf-8")) if plan.is_file() else {}
+    told = {"nothing": told.get("nothing", {}), "audit": told.get("audit", {})}
+    write_json({**_yield(config, kept, rejected), **told}, output / "yield.json")
     if rows and not kept:
         say("    verify: no candidate held; see rejected.parquet for why")
-    ratios = {
-        t: (sum(r["error_type"] == t for r in kept), sum(r["error_type"] == t for r in rows)) for t in _types(rows)
-    }
+    made, accepted = (Counter(r["error_type"] for r in many) for many in (rows, kept))
     metrics = {"made": len(rows), "accepted": len(kept), "yield": len(kept) / max(1, len(rows))}
-    return {**metrics, **{f"yield_{t}": a / m for t, (a, m) in ratios.items()}}
+    return {**metrics, **{f"yield_{t}": accepted[t] / made[t] for t in _NAMES if made[t]}}
 
 
 def _write(rows: list[dict[str, Any]], output: Path, name: str, extra: dict[str, Any]) -> None:
@@ -98,45 +107,68 @@ def _write(rows: list[dict[str, Any]], output: Path, name: str, extra: dict[str,
     frame.with_columns(pl.col(c).cast(extra[c]) for c in more).write_parquet(output / f"{name}.parquet")
 
 
-def _types(rows: list[dict[str, Any]]) -> list[str]:
-    present = {r["error_type"] for r in rows}
-    return [e.name for e in ERROR_TYPES if e.name in present]
-
-
 def _joined(candidates: Path, answers: list[Path]) -> list[dict[str, Any]]:
-    """Candidates in the order of their ids, each with the judge's grade (None: no answer)."""
-    keys = ["query_id", "item_id"]
-    frames = [read_table(f, "answers").select(*keys, pl.col("grade").alias("answered_grade")) for f in answers]
-    graded = pl.concat(frames).unique(keys, keep="first", maintain_order=True)
+    """Candidates in the order of their ids, each with all its ``grades`` and the first (None: no answer)."""
+    frames = [read_table(f, "answers").select(*KEYS, "grade") for f in answers]
+    graded = pl.concat(frames).group_by(KEYS, maintain_order=True).agg(pl.col("grade").alias("grades"))
+    graded = graded.with_columns(pl.col("grades").list.first().alias("answered_grade"))
     made = read_table(candidates, "candidates").sort("synthetic_id")
-    return made.join(graded, on=keys, how="left", maintain_order="left").to_dicts()
+    return made.join(graded, on=KEYS, how="left", maintain_order="left").to_dicts()
+
+
+class _Checks:
+    """All checks of a candidate; remembers what passed."""
+
+    def __init__(self, config: Config, prepared: Path) -> None:
+        queries, items = read_table(prepared, "queries"), read_table(prepared, "items")
+        self._config = config
+        held = queries.filter(pl.col("split") != "train")["query"].to_list()
+        self._held = HeldOut(held, config.near)
+        self._real = dict(queries.select("query_id", "query").iter_rows())
+        texts = [*items["title"].to_list(), *items["category"].unique(maintain_order=True).to_list()]
+        self._fluency = Fluency(texts, self._real.values(), config.fluency)
+        self._seen: set[tuple[str, str]] = set()
+
+    def fault(self, row: dict[str, Any]) -> tuple[str, str]:
+        """Reason and detail of the first check that fails, or two empty strings."""
+        grades = row.pop("grades")
+        reason, detail = self._text(row)
+        if not reason and row["error_type"] != UNTYPED:
+            before, after = (Evidence.many_from_json(row[c]) for c in ("source_evidence", "evidence"))
+            detail = fault(row["error_type"], row["attribute"], before, after)
+            reason = "attribute" if detail else ""
+        if not reason:
+            reason, detail = self._judged(grades, row["intended_grade"])
+        if not reason:
+            self._seen.add(_identity(row))
+        return reason, detail
+
+    def _text(self, row: dict[str, Any]) -> tuple[str, str]:
+        query, title = row["query"].strip(), _title(row)
+        if not query or not title or len(query) > self._config.max_query or len(title) > self._config.max_title:
+            return "text", f"query of {len(query)}, title of {len(title)} characters"
+        leaked = self._held.near(query)
+        if leaked:
+            return "leakage", f"held-out query: {leaked}"
+        if _identity(row) in self._seen:
+            return "duplicate", "query and item are already kept"
+        source = self._real[row["source_query_id"]]
+        if query != source and self._fluency.salad(query, source):
+            return "fluency", f"{self._fluency.score(query):.2f} is below {self._fluency.threshold:.2f}"
+        return "", ""
+
+    def _judged(self, grades: list[int] | None, intended: int) -> tuple[str, str]:
+        if not grades:
+            return "unanswered", "no answer for the pair"
+        fit = sum(agrees(grade, intended, self._config.tolerance) for grade in grades)
+        if fit >= self._config.agreement * len(grades):
+            return "", ""
+        said = ", ".join(Grade(grade).letter for grade in grades)
+        return "judge", f"the judge says {said}, intended is {Grade(intended).letter}"
 
 
 def _identity(row: dict[str, Any]) -> tuple[str, str]:
-    return " ".join(row["query"].lower().split()), row["item_id"]
-
-
-def _fault(config: Config, row: dict[str, Any], held: HeldOut, seen: set[tuple[str, str]]) -> tuple[str, str]:
-    """Reason and detail of the first check that fails, or two empty strings."""
-    query, title = row["query"].strip(), _title(row)
-    if not query or not title or len(query) > config.max_query or len(title) > config.max_title:
-        return "text", f"query of {len(query)}, title of {len(title)} characters"
-    leaked = held.near(query)
-    if leaked:
-        return "leakage", f"held-out query: {leaked}"
-    if _identity(row) in seen:
-        return "duplicate", "query and item are already kept"
-    before, after = (Evidence.many_from_json(row[c]) for c in ("source_evidence", "evidence"))
-    moved = fault(row["error_type"], row["attribute"], before, after)
-    return ("attribute", moved) if moved else _judged(config, row)
-
-
-def _judged(config: Config, row: dict[str, Any]) -> tuple[str, str]:
-    if row["answered_grade"] is None:
-        return "unanswered", "no answer for the pair"
-    answered, intended = Grade(row["answered_grade"]), Grade(row["intended_grade"])
-    fits = agrees(answered, intended, config.tolerance)
-    return ("", "") if fits else ("judge", f"the judge says {answered.letter}, intended is {intended.letter}")
+    return plain(row["query"]), row["item_id"]
 
 
 def _title(row: dict[str, Any]) -> str:
@@ -145,10 +177,12 @@ def _title(row: dict[str, Any]) -> str:
 
 def _yield(config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> dict[str, Any]:
     types = []
-    for name in (e.name for e in ERROR_TYPES):
+    for name in _NAMES:
         good = [r for r in kept if r["error_type"] == name]
         bad = [r for r in rejected if r["error_type"] == name]
         reasons = dict(sorted(Counter(r["reason"] for r in bad).items()))
+        if name == UNTYPED and not good + bad:
+            continue
         shown = [_example(r) for r in _spread(good, config.examples)]
         types.append(
             {

@@ -1,44 +1,63 @@
-"""Which errors to make more of: those that the judge really makes."""
+"""Which errors to make more of: those that teacher, student and shoppers show."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from adore.attributes.rivals import kind_of
 from adore.errors import check
-from adore.taxonomy import ERROR_TYPES
+from adore.taxonomy import ERROR_TYPES, TYPE_OF
 from adore.types import Evidence, Grade
 
 __all__ = ["confusions", "mix", "quotas"]
 
-_TYPE_OF = {e.attribute: e.name for e in ERROR_TYPES if e.attribute} | {"pack": "size"}
+_KIND = {Grade.IRRELEVANT: "category", Grade.COMPLEMENT: "complement", Grade.SUBSTITUTE: "alternative"}
+"""What an item of another kind is called, by the grade that people give it."""
 
 
 def confusions(graded: Iterable[tuple[int, int, Sequence[Evidence]]]) -> dict[str, int]:
-    """How often an answer and a human differ, per error type whose attribute is in conflict.
+    """How often an answer and a human differ, per error type that the evidence names.
+
+    An exact pair that was graded down is ``over-strict`` where the evidence has a conflict and ``synonym`` where it
+    has none. Another pair counts for each conflict, by its attribute, by the kind of word, or, where it is of
+    another kind of product, by the human grade; and for ``partial-multi-constraint`` if all else that was asked
+    matches.
 
     Args:
         graded: human grade, answered grade and evidence of each pair.
-
-    Returns:
-        Error type to wrong answers; exact pairs without conflict that were graded down count as ``synonym``.
     """
     wrong = Counter[str]()
     for human, answered, evidence in graded:
         if human != answered:
-            types = {_TYPE_OF[e.attribute] for e in evidence if e.state == "conflict" and e.attribute in _TYPE_OF}
-            if not types and human == Grade.EXACT:
-                types = {"synonym"}
-            wrong.update(types)
+            wrong.update(_types(Grade(human), evidence))
     return dict(sorted(wrong.items()))
 
 
-def mix(given: Mapping[str, float], wrong: Mapping[str, int]) -> dict[str, float]:
+def _types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
+    conflicts = [e for e in evidence if e.state == "conflict"]
+    if human == Grade.EXACT:
+        return {"over-strict" if conflicts else "synonym"}
+    met = sum(e.state == "match" and e.attribute not in ("product_type", "feature") for e in evidence)
+    partly = {"partial-multi-constraint"} if len(conflicts) == 1 and met > 1 else set[str]()
+    return ({_type(human, e) for e in conflicts} | partly) - {""}
+
+
+def _type(human: Grade, e: Evidence) -> str:
+    if e.attribute == "feature":
+        return kind_of(e.asked)
+    if e.attribute == "product_type":
+        return "accessory" if e.found.startswith("accessory") else _KIND[human]
+    return TYPE_OF.get(e.attribute, "")
+
+
+def mix(given: Mapping[str, float], *wrong: Mapping[str, int]) -> dict[str, float]:
     """Share of candidates per error type, summing to 1.
 
     Args:
         given: the user's weights; types that are not named get 0. Empty: half of the candidates are spread
-            evenly, half go where ``wrong`` says that errors are (all evenly if nothing is wrong).
+            evenly, half go where errors are (all evenly if there are none).
+        wrong: wrong answers per error type; each that has any speaks with the same voice.
 
     Raises:
         ConfigError: an unknown error type, a negative weight, or nothing but zeros.
@@ -50,9 +69,9 @@ def mix(given: Mapping[str, float], wrong: Mapping[str, int]) -> dict[str, float
     if given:
         check(sum(given.values()) > 0, "synthesise.weights", dict(given), must="above 0 in sum", fix="raise one")
         return {n: given.get(n, 0.0) / sum(given.values()) for n in names}
-    total = sum(wrong.values())
-    even = 1.0 / len(names)
-    return {n: 0.5 * even + 0.5 * wrong.get(n, 0) / total if total else even for n in names}
+    voices = [{n: w.get(n, 0) / sum(w.values()) for n in names} for w in wrong if sum(w.values())]
+    even = {n: 1.0 / len(names) for n in names}
+    return {n: 0.5 * even[n] + 0.5 * sum(v[n] for v in voices or [even]) / max(1, len(voices)) for n in names}
 
 
 def quotas(shares: Mapping[str, float], *, total: int, per_type: int, available: Mapping[str, int]) -> dict[str, int]:

@@ -31,6 +31,7 @@ REASONS = (
 """Every reason for which an answer is refused."""
 
 _ERRORS = {"", *(e.name for e in ERROR_TYPES)}
+_NO_FAULT = {"", *(e.name for e in ERROR_TYPES if e.positive)}
 _STARTS, _LONGEST = 64, 100_000
 
 
@@ -113,7 +114,7 @@ def _quotes(answer: RationaleSchema, case: Case) -> Wrong | None:
 def _grade(answer: RationaleSchema) -> Wrong | None:
     """An E although it is another product, an E with something wrong, an I with nothing wrong."""
     kinds = {a.state for a in answer.attributes if a.attribute == "product_type"}
-    faulty = answer.error_type not in ("", "synonym")
+    faulty = answer.error_type not in _NO_FAULT
     if answer.grade == "E" and ("conflict" in kinds or faulty):
         return Wrong("grade contradicts the attributes", "E, but product type or error type say otherwise")
     if answer.grade == "I" and "match" in kinds and all(a.state == "match" for a in answer.attributes):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adore.rulebook import RuleBook
-from adore.taxonomy import ERROR_TYPES
+from adore.taxonomy import ERROR_TYPES, TYPE_OF
 from adore.types import ATTRIBUTES, Evidence, Grade
 
 __all__ = [
@@ -31,7 +31,6 @@ CRITICALITIES = ("essential", "important", "optional")
 LENGTHS = {"intent": 120, "verdict": 160, "asked": 32, "asked_quote": 48, "found": 32, "found_quote": 64}
 """Most characters that an LLM may write in a field."""
 MOST_ATTRIBUTES = 6
-_ERROR_OF = {e.attribute: e.name for e in ERROR_TYPES if e.attribute}
 
 
 class AskedAttribute(BaseModel):
@@ -77,7 +76,7 @@ def rationale(evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, co
         verdict=learned + verdict.reason,
         rule_ids=list(verdict.rule_ids),
         grade=grade.letter,
-        error_type=next((_ERROR_OF[a] for a in against if a in _ERROR_OF), "") if grade < Grade.EXACT else "",
+        error_type=next((TYPE_OF[a] for a in against if a in TYPE_OF), "") if grade < Grade.EXACT else "",
         confidence=round(confidence, 4),
     )
 

@@ -1,0 +1,132 @@
+"""The frozen adversarial set: hard cases of held-out queries, of items and wordings that training never uses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+
+from adore.artifacts import read_table
+from adore.synthesis.edits import Source
+from adore.synthesis.fluency import Fluency
+from adore.synthesis.leakage import HeldOut
+from adore.synthesis.registry import HELD, PICKS
+from adore.synthesis.synthesise import candidates, of_type
+from adore.synthesis.workshop import Workshop, rank, sources_of
+from adore.taxonomy import ERROR_TYPES
+from adore.types import Grade
+
+__all__ = ["COLUMNS", "adversarial", "content_hash"]
+
+COLUMNS: dict[str, Any] = {
+    "query_id": pl.String,
+    "item_id": pl.String,
+    "query": pl.String,
+    "item": pl.String,
+    "error_type": pl.String,
+    "intended_grade": pl.Int64,
+    "human_grade": pl.Int64,
+    "source_query_id": pl.String,
+    "source_item_id": pl.String,
+    "edit": pl.String,
+}
+"""The set's columns; ``item`` is a catalogue row as JSON, ``human_grade`` is there where a person graded this pair."""
+
+SEED = 20_251
+"""The set's own; no stage's seed changes it."""
+_ROUNDS = 40
+_NEAR, _FLUENCY = 0.8, 0.02
+
+
+def adversarial(
+    prepared: Path,
+    evidence: Path,
+    *,
+    split: str = "test",
+    query_ids: Collection[str] | None = None,
+    per_type: int = 60,
+    per_pair: int = 2,
+) -> pl.DataFrame:
+    """Pairs that look right and are not (and hard positives), made of human-judged exact pairs.
+
+    The same data give the same set. Training's synthesis never edits or picks its items (every third of the
+    catalogue), never has its queries, and never uses its wordings (:data:`adore.synthesis.registry.HELD`). A real
+    item that people graded for the query is taken only where they agree that it is, or is not, exact.
+
+    Args:
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
+        split: whose queries are edited.
+        query_ids: these queries instead; the caller keeps them out of training.
+        per_type: most pairs of one error type.
+        per_pair: most pairs of one error type from one good pair.
+
+    Returns:
+        One row a pair, see :data:`COLUMNS`, sorted by error type, query and item.
+    """
+    workshop = Workshop(prepared, evidence, adversarial=True)
+    queries = read_table(prepared, "queries")
+    wanted = pl.col("split") == split if query_ids is None else pl.col("query_id").is_in(list(query_ids))
+    sources = _sources(workshop, prepared, queries.filter(wanted)["query_id"].to_list())
+    checks = _Checks(workshop, queries.filter(~wanted)["query"].to_list())
+    rows: list[dict[str, Any]] = []
+    for error in ERROR_TYPES:
+
+        def make(source: Source, name: str = error.name) -> Iterator[dict[str, Any]]:
+            return _made(workshop, checks, source, name, per_pair)
+
+        rows += of_type(sources, make, limit=per_type, rounds=_ROUNDS)
+    return pl.DataFrame(rows, schema=COLUMNS).sort("error_type", "query_id", "item_id")
+
+
+def content_hash(table: pl.DataFrame) -> str:
+    """SHA-256 of the rows in order: two measures are of the same set if this is the same."""
+    return hashlib.sha256(table.write_ndjson().encode()).hexdigest()
+
+
+def _sources(workshop: Workshop, prepared: Path, query_ids: list[str]) -> list[Source]:
+    """Exact pairs; a real item may be one that people graded, unless they call it exact."""
+    graded: dict[str, dict[str, int]] = {query_id: {} for query_id in query_ids}
+    for query_id, item_id, grade in read_table(prepared, "judgements").select("query_id", "item_id", "grade").rows():
+        if query_id in graded:
+            graded[query_id][item_id] = grade
+    good: dict[str, list[str]] = defaultdict(list)
+    for query_id in sorted(graded):
+        good[query_id] = sorted(i for i, g in graded[query_id].items() if g == Grade.EXACT)
+    sources = sources_of(workshop, good, graded, per_query=_ROUNDS, seed=SEED)
+    return [replace(source, known=frozenset(source.good)) for source in sources]
+
+
+class _Checks:
+    """Whether a row stands: people agree, no other query is (nearly) the same, the query reads like one."""
+
+    def __init__(self, workshop: Workshop, others: list[str]) -> None:
+        self._others = HeldOut(others, _NEAR)
+        items = workshop.catalogue.items.values()
+        texts = [*(i.title for i in items), *dict.fromkeys(i.category for i in items)]
+        self._fluency = Fluency(texts, workshop.texts.values(), _FLUENCY)
+
+    def stands(self, source: Source, row: dict[str, Any]) -> bool:
+        """True if a row passes."""
+        human = row["human_grade"]
+        if human is not None and (human == Grade.EXACT) != (row["intended_grade"] == Grade.EXACT):
+            return False
+        if row["query"] == source.query:
+            return True
+        return not self._others.near(row["query"]) and not self._fluency.salad(row["query"], source.query)
+
+
+def _made(workshop: Workshop, checks: _Checks, source: Source, error: str, limit: int) -> Iterator[dict[str, Any]]:
+    edits = (*([PICKS[error]] if error in PICKS else ()), *HELD.get(error, ()))
+    rng = Random(rank(SEED, error, source.query_id, source.item.item_id))
+    for row in candidates(workshop, source, error, edits, rng=rng, limit=limit) if edits else ():
+        same = row["query"] == source.query
+        row["human_grade"] = source.graded.get(row["item_id"]) if same else None
+        if checks.stands(source, row):
+            yield {"synthetic_id": row["synthetic_id"], **{name: row[name] for name in COLUMNS}}

@@ -1,0 +1,105 @@
+"""Which edits make which error type: those of training, and variants that only the adversarial set uses."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import partial
+from typing import Any
+
+from adore.synthesis import edits, kinds, positives, wishes
+from adore.synthesis.edits import Edit
+from adore.taxonomy import ERROR_TYPES
+from adore.types import Grade
+
+__all__ = ["EDITS", "HELD", "PICKS", "table"]
+
+
+def _of(edit: Edit) -> Any:
+    return getattr(edit, "func", edit)
+
+
+def _value(name: str) -> tuple[Edit, ...]:
+    makers: tuple[Any, ...] = (edits.pick_item, edits.swap_in_query, edits.ask_in_query, edits.swap_in_item)
+    return tuple(partial(maker, name=name) for maker in makers)
+
+
+def _rival(kind: str) -> tuple[Edit, ...]:
+    makers: tuple[Any, ...] = (wishes.pick_rival, wishes.swap_rival, wishes.ask_rival, wishes.swap_rival_in_item)
+    return tuple(partial(maker, kind=kind) for maker in makers)
+
+
+_VALUES = ("compatibility", "brand", "model", "audience", "size", "pack", "colour", "material")
+_RIVALS = ("function", "use-case", "style", "degree")
+_EXCLUDED = partial(edits.pick_item, name="exclusion")
+
+EDITS: dict[str, tuple[Edit, ...]] = {
+    **{name: _value(name) for name in _VALUES},
+    **{kind: _rival(kind) for kind in _RIVALS},
+    "category": (kinds.pick_other_type, kinds.swap_type),
+    "accessory": (kinds.pick_accessory, kinds.make_accessory),
+    "complement": (kinds.pick_complement,),
+    "modifier-as-head": (kinds.pick_modifier, kinds.add_head),
+    "negation": (_EXCLUDED, edits.exclude_in_query, edits.affirm_in_item),
+    "knowledge-intent": (kinds.ask_to_know,),
+    "alternative": (kinds.pick_alternative,),
+    "offer-type": (wishes.ask_offer,),
+    "keyword-stuffing": (kinds.stuff_title,),
+    "price-tier": (wishes.pick_price, wishes.ask_price),
+    "partial-multi-constraint": (edits.pick_partly, edits.partly),
+    "synonym": (
+        positives.other_units,
+        positives.synonyms,
+        positives.compounds,
+        positives.category_word,
+        positives.typos,
+    ),
+    "over-strict": (
+        positives.ask_what_it_has,
+        positives.ask_less,
+        positives.word_order,
+        positives.title_order,
+        positives.bare_item,
+        wishes.allow_price,
+    ),
+}
+"""Error type to the edits of training; those that pick real items come first."""
+
+PICKS: dict[str, Edit] = {n: many[0] for n, many in EDITS.items() if _of(many[0]).__name__.startswith("pick_")}
+"""Error type to the edit that picks real items, where there is one."""
+
+HELD: dict[str, tuple[Edit, ...]] = {
+    **{name: (partial(edits.ask_otherwise, name=name),) for name in _VALUES},
+    **{kind: (partial(wishes.ask_rival_otherwise, kind=kind),) for kind in _RIVALS},
+    "accessory": (partial(kinds.make_accessory, whats=("Protective Cover", "Wall Holder")),),
+    "modifier-as-head": (kinds.add_head_otherwise,),
+    "negation": (edits.exclude_otherwise,),
+    "knowledge-intent": (
+        partial(kinds.ask_to_know, forms=("what is the best way to store {}", "difference between {} and others")),
+    ),
+    "offer-type": (partial(wishes.ask_offer, offers=("renewed", "preowned", "rental")),),
+    "keyword-stuffing": (partial(kinds.stuff_title, form="{query} | {title}"),),
+    "price-tier": (partial(wishes.ask_price, form="{query} cheaper than {limit} dollars"),),
+    "partial-multi-constraint": (partial(edits.partly, otherwise=True),),
+    "synonym": (positives.plurals,),
+    "over-strict": (positives.shout,),
+}
+"""Error type to the edits that training never uses."""
+
+
+def table() -> str:
+    """The tables of ``docs/error_types.md``, in Markdown."""
+    lines = ["| error type | what is wrong | moves | level | grade | made by |", "|---|---|---|---|---|---|"]
+    used: dict[str, str] = {}
+    for e in ERROR_TYPES:
+        used |= {_of(edit).__name__: inspect.getdoc(_of(edit)) or "" for edit in EDITS[e.name]}
+        how = ", ".join(f"`{_of(edit).__name__}`" for edit in EDITS[e.name])
+        moved, level = f"`{e.attribute}`" if e.attribute else "", e.level or ""
+        lines.append(f"| {e.name} | {e.definition} | {moved} | {level} | {Grade(e.grade).letter} | {how} |")
+    lines += ["", "| edit | what it does |", "|---|---|"]
+    lines += [f"| `{name}` | {text.splitlines()[0].replace('``', '`')} |" for name, text in sorted(used.items())]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")

@@ -124,8 +124,98 @@ def _judge_verb(name: str) -> Callable[..., None]:
     return verb
 
 
-for _name in STAGES:
+for _name in (n for n in STAGES if n != "release"):
     app.command(_name)((_judge_verb if _name.startswith("judge") else _stage_verb)(_name))
+
+
+release_app = typer.Typer(name="release", help="Make a run's release; serve, list, promote, roll back on Kubernetes.")
+app.add_typer(release_app)
+
+Force = Annotated[bool, typer.Option("--force", help="Take over fields that another manager holds.")]
+
+
+def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
+    from adore.release.kubernetes import KubernetesTarget
+    from adore.release.kubernetes_api import Cluster
+
+    config = _cluster_config(profile, namespace)
+    return KubernetesTarget(config, Cluster(config, force=force))
+
+
+def _cluster_config(profile: str, namespace: str) -> Any:
+    from adore.stages import section_config
+
+    config = section_config(profile, "kubernetes")
+    return config.model_copy(update={"namespace": namespace}) if namespace else config
+
+
+Namespace = Annotated[str, typer.Option(help="Namespace; default: the profile's kubernetes.namespace.")]
+
+
+@release_app.callback(invoke_without_command=True)
+def release_step(
+    context: typer.Context, run: Run = "", data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0
+) -> None:
+    """Without a further word: run the step release of a run, unless its output is there and still right."""
+    if context.invoked_subcommand is None:
+        check(bool(run), "--run", run, must="given", fix="add --run DIR, or a word: apply, list, promote, rollback")
+        from adore.stages import run_step
+
+        run_step("release", run, data=data, profile=profile, seed=seed)
+
+
+@release_app.command("apply")
+def release_apply(
+    place: Annotated[str, typer.Argument(help="The release step's output, as the cluster reads it (s3://…/release).")],
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the objects.")] = False,
+    force: Force = False,
+) -> None:
+    """Serve a release on Kubernetes: KServe servers, router, experiment; ends when all of it is ready."""
+    from adore.release.kubernetes import read_plan, render
+
+    config = _cluster_config(profile, namespace)
+    plan = read_plan(config, place)
+    if dry_run:
+        import yaml
+
+        typer.echo(yaml.safe_dump_all(render(config, plan), sort_keys=False))
+        return
+    number = _target(profile, namespace, force=force).release(plan)
+    typer.echo(f"release {number} is live")
+
+
+@release_app.command("list")
+def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None:
+    """Every release that the cluster remembers, the live one starred, with shares, versions and places."""
+    for one in _target(profile, namespace).releases():
+        typer.echo(f"{'*' if one.live else ' '} {one.number:<4} {one.created}  {one.plan['name']}")
+        for variant, about in one.plan["variants"].items():
+            share = one.plan["weights"][variant]
+            typer.echo(f"       {variant:<12} {share:>6.1%}  {about['version']}  {about['uri']}")
+
+
+@release_app.command("promote")
+def release_promote(
+    variant: Annotated[str, typer.Argument(help="The variant that everybody gets.")] = "challenger",
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+    force: Force = False,
+) -> None:
+    """End the live experiment: one variant's model becomes the control and serves everybody."""
+    typer.echo(f"release {_target(profile, namespace, force=force).promote(variant)} is live")
+
+
+@release_app.command("rollback")
+def release_rollback(
+    to: Annotated[int, typer.Option(help="Release number; 0: the one before the live one.")] = 0,
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+    force: Force = False,
+) -> None:
+    """Serve an earlier release again; its servers are still up, so only the router goes over."""
+    typer.echo(f"release {_target(profile, namespace, force=force).rollback(to)} is live")
 
 
 @app.command("score")

@@ -22,6 +22,7 @@ from adore.progress import say
 
 __all__ = [
     "RUN_PID",
+    "SECTIONS",
     "STEPS",
     "Step",
     "call",
@@ -31,6 +32,7 @@ __all__ = [
     "leave_with_run",
     "plan",
     "run_step",
+    "section_config",
     "shards",
     "told",
 ]
@@ -120,6 +122,15 @@ def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
     return module, configure(module.Config, {**section, **overrides}, step.section)
 
 
+SECTIONS = {"kubernetes": "adore.release.kubernetes_config"}
+"""Sections of a profile beside those of the steps: section to module."""
+
+
+def section_config(profile: str, name: str) -> Any:
+    """The ``Config`` of one of :data:`SECTIONS`, filled from a profile."""
+    return configure(importlib.import_module(SECTIONS[name]).Config, load_profile(profile).get(name, {}), name)
+
+
 def check_profile(profile: str) -> None:
     """Refuse unknown sections and keys of a profile before any work is done.
 
@@ -127,12 +138,13 @@ def check_profile(profile: str) -> None:
         ConfigError: names every fault.
     """
     sections = {s.section: s for s in STEPS.values()}
+    known = sorted([*sections, *SECTIONS])
     for name in load_profile(profile):
-        check(name in sections, "profile section", name, must=f"one of {sorted(sections)}", fix="rename it")
+        check(name in known, "profile section", name, must=f"one of {known}", fix="rename it")
     faults = []
-    for step in sections.values():
+    for name in known:
         try:
-            _config(step, profile, {})
+            _config(sections[name], profile, {}) if name in sections else section_config(profile, name)
         except ConfigError as error:
             faults.append(str(error))
     if faults:

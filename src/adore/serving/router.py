@@ -7,7 +7,6 @@ import asyncio
 import json
 import time
 import uuid
-from collections import Counter
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, PlainTextResponse
+from prometheus_client import generate_latest
 
 from adore.errors import RequestError, check
 from adore.experiment.assignment import assign
 from adore.serving.comparer import FAILURES, Comparer
-from adore.serving.exposure import Log
+from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit, leave_with
+from adore.serving.metrics import Metrics
 from adore.serving.request import parse
 
 if TYPE_CHECKING:
@@ -35,15 +36,22 @@ EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str,
 
 
 class Router:
-    """Everything the routes share. ``config`` is an ``experiment.json`` whose variants have a ``url``."""
+    """Everything the routes share.
 
-    def __init__(self, config: dict[str, Any], logs: Path) -> None:
+    Args:
+        config: an ``experiment.json`` whose variants have a ``url``.
+        logs: folder of the logs.
+        ship: place that the logs are shipped to; empty: they stay.
+    """
+
+    def __init__(self, config: dict[str, Any], logs: Path, ship: str = "") -> None:
         self.config = config
         self.weights: dict[str, float] = config["weights"]
         self.urls = {name: v["url"] for name, v in config["variants"].items()}
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
         self.client = httpx.AsyncClient(timeout=config.get("timeout", 10.0), trust_env=False)
-        self.counts: Counter[str] = Counter()
+        self.shipper = Shipper([self.exposures, self.events], ship) if ship else None
+        self.metrics = Metrics(self.urls, self.shipper)
 
     async def ask(self, variant: str, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
         """One variant's answer.
@@ -94,7 +102,9 @@ class Router:
             "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
         }
         await asyncio.to_thread(self.exposures.append, {**exposure, "salt": self.config["salt"]})
-        self.counts[f'adore_requests_total{{variant="{variant}",served="{served}"}}'] += 1
+        expected = self.config["variants"].get(served, {}).get("version", answer["model_version"])
+        self.metrics.answered(variant, served, matches=answer["model_version"] == expected)
+        self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
         keys = ("exposure_id", "variant", "served", "model_version", "degraded")
         return {**{k: exposure[k] for k in keys}, "items": ordered}
 
@@ -104,20 +114,24 @@ class Router:
             try:
                 return name, await self.ask(name, query, items)
             except FAILURES:
-                self.counts[f'adore_variant_failures_total{{variant="{name}"}}'] += 1
+                self.metrics.failures.labels(name).inc()
         given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
         return "none", {"model_version": "", "items": given}
 
 
-def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
+def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
     """The router's web application."""
-    router = Router(config, logs)
+    router = Router(config, logs, ship)
     comparer = Comparer(config.get("catalogue"), router.ask, list(router.urls))
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
+        if router.shipper:
+            router.shipper.start()
         yield
         await router.client.aclose()
+        if router.shipper:
+            await asyncio.to_thread(router.shipper.stop)
         router.exposures.close()
         router.events.close()
 
@@ -167,8 +181,8 @@ def _add_status(app: FastAPI, router: Router) -> None:
         return answers
 
     @app.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> str:
-        return "".join(f"{name} {n}\n" for name, n in sorted(router.counts.items()))
+    async def metrics() -> bytes:
+        return generate_latest(router.metrics.registry)
 
 
 def main() -> None:
@@ -176,6 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
     parser.add_argument("--logs", required=True)
+    parser.add_argument("--ship", default="", help="place (s3://…) that the logs are shipped to")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
@@ -184,7 +199,8 @@ def main() -> None:
     import uvicorn
 
     config = json.loads(Path(arguments.config).read_text("utf-8"))
-    uvicorn.run(create_app(config, Path(arguments.logs)), host=arguments.host, port=arguments.port, log_level="warning")
+    app = create_app(config, Path(arguments.logs), arguments.ship)
+    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", timeout_graceful_shutdown=20)
 
 
 if __name__ == "__main__":

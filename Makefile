@@ -75,6 +75,16 @@ test-all: test test-slow test-browser test-vllm ## All that can run on one machi
 clean: ## Remove what was made here, but not runs/
 	rm -rf $(VENV) $(VLLM) build .mypy_cache .ruff_cache
 
+OVERLAYS := kind cpu gpu
+.PHONY: manifests golden
+manifests: ## Kubernetes overlays, rendered into build/manifests/
+	@mkdir -p build/manifests
+	@for o in $(OVERLAYS); do kubectl kustomize manifests/overlays/$$o >build/manifests/$$o.yaml && echo build/manifests/$$o.yaml; done
+
+golden: manifests ## Take the rendered overlays as what they must be
+	@mkdir -p tests/manifests/golden && cp build/manifests/*.yaml tests/manifests/golden/
+	@$(BIN)/python -c "import yaml; from adore.release.kubernetes import render; from adore.release.kubernetes_config import Config; from tests.release.test_kubernetes_objects import PLAN; open('tests/manifests/golden/release.yaml', 'w').write(yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False))"
+
 .PHONY: bench
 bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a runs/b"
 	$(BIN)/python bench/bench_runs.py $(RUNS)

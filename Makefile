@@ -75,6 +75,19 @@ test-all: test test-slow test-browser test-vllm ## All that can run on one machi
 clean: ## Remove what was made here, but not runs/
 	rm -rf $(VENV) $(VLLM) build .mypy_cache .ruff_cache
 
+IMAGES ?= router server student
+REGISTRY ?= adore
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+.PHONY: images test-containers test-cluster
+images: ## Images: [IMAGES="router server student teacher"] [REGISTRY=] [TAG=] [BASE_DIGEST=sha256:…] [PUSH=1]
+	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" BASE_DIGEST="$(BASE_DIGEST)" PUSH="$(PUSH)" bash images/build $(IMAGES)
+
+test-containers: setup ## Images are built and run, with a docker on PATH (DOCKER_HOST as usual)
+	$(PYTEST) -m containers tests
+
+test-cluster: setup ## Releases on the cluster of KUBECONFIG, whose nodes have the images server and router
+	$(PYTEST) -m cluster -s tests/e2e
+
 OVERLAYS := kind cpu gpu
 .PHONY: manifests golden
 manifests: ## Kubernetes overlays, rendered into build/manifests/

@@ -48,8 +48,9 @@ def _router_container(config: Config) -> Object:
         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
         "resources": resources(config.router),
         "securityContext": SECURITY,
-        "startupProbe": probe("/healthz", periodSeconds=1, failureThreshold=60),
-        "readinessProbe": probe("/readyz", periodSeconds=2, failureThreshold=2),
+        # a new pod must reach a variant; one that runs stays in, to answer unranked rather than not at all
+        "startupProbe": probe("/readyz", periodSeconds=1, failureThreshold=60),
+        "readinessProbe": probe("/healthz", periodSeconds=2, failureThreshold=2),
         "livenessProbe": probe("/healthz", periodSeconds=10, failureThreshold=3),
         "lifecycle": DRAIN,
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 import uuid
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Router", "create_app", "main"]
 
 PAGE = Path(__file__).parent / "static" / "index.html"
-"""What a variant that is down, slow or broken raises."""
+TRIES = 3
+"""How often a variant is asked while its connections break."""
 EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
 """What every UBI event must have; the rest is kept as it comes."""
 
@@ -49,7 +50,8 @@ class Router:
         self.weights: dict[str, float] = config["weights"]
         self.urls = {name: v["url"] for name, v in config["variants"].items()}
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
-        self.client = httpx.AsyncClient(timeout=config.get("timeout", 10.0), trust_env=False)
+        limit = httpx.Timeout(config.get("timeout", 10.0), connect=1.0)
+        self.client = httpx.AsyncClient(timeout=limit, trust_env=False)
         self.shipper = Shipper([self.exposures, self.events], ship) if ship else None
         self.metrics = Metrics(self.urls, self.shipper)
 
@@ -60,18 +62,25 @@ class Router:
             httpx.HTTPError: it does not answer, or not with 200.
             LookupError, TypeError, ValueError: it answers something else than a ranking of these items.
         """
-        answer = await self.client.post(self.urls[variant], json={"instances": [{"query": query, "items": items}]})
+        answer = await self._post(self.urls[variant], {"instances": [{"query": query, "items": items}]})
         answer.raise_for_status()
         prediction: dict[str, Any] = answer.json()["predictions"][0]
         if [s["item_id"] for s in prediction["items"]] != [i["item_id"] for i in items]:
             raise ValueError(f"{variant} answered for other items than it was asked")
         return prediction
 
+    async def _post(self, url: str, body: dict[str, Any]) -> httpx.Response:
+        """Post; again where the connection broke: ranking changes nothing, and another pod may take the next one."""
+        for _ in range(TRIES - 1):
+            with suppress(httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout):
+                return await self.client.post(url, json=body)
+        return await self.client.post(url, json=body)
+
     async def is_ready(self, variant: str) -> bool:
         """Whether a variant says so; one without a ``ready`` address is believed."""
         url = self.config["variants"][variant].get("ready")
         try:
-            return not url or (await self.client.get(url)).status_code == 200
+            return not url or (await self.client.get(url, timeout=1.0)).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -175,7 +184,7 @@ def _add_status(app: FastAPI, router: Router) -> None:
 
     @app.get("/readyz")
     async def readyz() -> dict[str, bool]:
-        answers = {name: await router.is_ready(name) for name in router.urls}
+        answers = dict(zip(router.urls, await asyncio.gather(*map(router.is_ready, router.urls)), strict=True))
         if not any(answers.values()):
             raise HTTPException(503, f"variants == {answers}, must be ready, one at least; see their logs")
         return answers

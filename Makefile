@@ -30,8 +30,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0]
+TARGET ?= local
+EXPERIMENT ?= adore
+pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0] [TARGET=kfp KFP_HOST= NAMESPACE= EXPERIMENT=]
+ifeq ($(TARGET),kfp)
+	@$(BIN)/adore submit --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" --out "$(OUT)" --host "$(KFP_HOST)" --namespace "$(NAMESPACE)" --experiment "$(EXPERIMENT)"
+else
 	@$(BIN)/adore run --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)")
+endif
 
 serve: setup ## Keep a run's variants up: [RUN=runs/<time>] [PORT=8080]
 	@$(BIN)/adore serve --run "$(RUN)" --port "$(PORT)"

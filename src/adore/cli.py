@@ -317,9 +317,62 @@ def doctor() -> None:
     raise typer.Exit(1 if bad else 0)
 
 
+Host = Annotated[str, typer.Option(help="Kubeflow Pipelines' address; KFP_TOKEN holds a token, if it needs one.")]
+Experiment = Annotated[str, typer.Option(help="Kubeflow Pipelines' experiment.")]
+Into = Annotated[str, typer.Option("--namespace", help="The namespace that the run belongs to.")]
+
+
+@app.command("submit")
+def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
+    out: Annotated[str, typer.Option(help="Run place, s3://…")],
+    host: Host,
+    namespace: Into,
+    experiment: Experiment = "adore",
+    data: Data = "demo",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+    wait: Annotated[bool, typer.Option(help="Follow the run; its end is the exit status.")] = True,
+    deploy: Annotated[bool, typer.Option("--deploy", help="Serve what passes its gate on that cluster.")] = False,
+) -> None:
+    """Run the loop on Kubeflow Pipelines: upload a version, start a run, print its link, follow it."""
+    from adore import remote
+    from adore.kubeflow.submit import Server
+
+    server, target = Server(host, namespace), "kubernetes" if deploy else "local"
+    run = remote.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, target=target)
+    raise typer.Exit(server.follow(run) if wait else 0)
+
+
+@app.command("schedule")
+def schedule(
+    host: Host,
+    namespace: Into,
+    experiment: Experiment = "adore-online",
+    profile: Profile = "laptop",
+    place: Annotated[str, typer.Option(help="Where a profile file is put for the pods, s3://…")] = "",
+    cron: Annotated[str, typer.Option(help="When, six fields, seconds first.")] = "0 0 * * * *",
+    act: Annotated[bool, typer.Option("--act", help="Promote or roll back; else only say.")] = False,
+) -> None:
+    """Look at the live experiment again and again on Kubeflow Pipelines."""
+    from adore import remote
+    from adore.kubeflow.submit import Server
+
+    remote.schedule(Server(host, namespace), place, profile=profile, cron=cron, experiment=experiment, act=act)
+
+
 @app.command("compile")
-def compile_pipelines(output: Annotated[str, typer.Option(help="Folder for the IR YAML.")] = "build") -> None:
+def compile_pipelines(
+    output: Annotated[str, typer.Option(help="Folder for the IR YAML.")] = "build",
+    profile: Annotated[str, typer.Option(help="Write this profile's section cluster into it.")] = "",
+) -> None:
     """Compile every pipeline to KFP's IR YAML."""
+    import os
+
+    if profile:
+        from adore.stages import check_profile
+
+        check_profile(profile)
+        os.environ["ADORE_PROFILE"] = profile
     from adore.loop import compile_all
 
     for path in compile_all(output):

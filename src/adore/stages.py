@@ -30,6 +30,7 @@ __all__ = [
     "envelope",
     "inputs_of",
     "leave_with_run",
+    "place",
     "plan",
     "run_step",
     "section_config",
@@ -118,17 +119,32 @@ STEPS: dict[str, Step] = {
 
 def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
     module = importlib.import_module(step.module)
-    section = load_profile(profile).get(step.section, {})
+    section = _sections(profile).get(step.section, {})
     return module, configure(module.Config, {**section, **overrides}, step.section)
 
 
-SECTIONS = {"kubernetes": "adore.release.kubernetes_config"}
+SECTIONS = {"cluster": "adore.kubeflow.placement", "kubernetes": "adore.release.kubernetes_config"}
 """Sections of a profile beside those of the steps: section to module."""
 
 
 def section_config(profile: str, name: str) -> Any:
     """The ``Config`` of one of :data:`SECTIONS`, filled from a profile."""
-    return configure(importlib.import_module(SECTIONS[name]).Config, load_profile(profile).get(name, {}), name)
+    return configure(importlib.import_module(SECTIONS[name]).Config, _sections(profile).get(name, {}), name)
+
+
+def _sections(profile: str) -> dict[str, dict[str, Any]]:
+    """A profile's sections; on a cluster it may lie beside the run, as ``s3://….yaml``."""
+    return load_profile(str(artifacts.local_copy(profile)) if artifacts.is_remote(profile) else profile)
+
+
+def place(profile: str) -> None:
+    """Write the profile's section ``cluster`` into the KFP pipeline that is being traced."""
+    from kfp.dsl import pipeline_context
+
+    from adore.kubeflow import placement
+
+    tasks = pipeline_context.Pipeline.get_default_pipeline().tasks.values()
+    placement.place(tasks, section_config(profile, "cluster"))
 
 
 def check_profile(profile: str) -> None:
@@ -139,7 +155,7 @@ def check_profile(profile: str) -> None:
     """
     sections = {s.section: s for s in STEPS.values()}
     known = sorted([*sections, *SECTIONS])
-    for name in load_profile(profile):
+    for name in _sections(profile):
         check(name in known, "profile section", name, must=f"one of {known}", fix="rename it")
     faults = []
     for name in known:
@@ -153,7 +169,7 @@ def check_profile(profile: str) -> None:
 
 def shards(profile: str) -> int:
     """How many shards the profile's judge runs in."""
-    count = load_profile(profile).get("judge", {}).get("shards", 1)
+    count = _sections(profile).get("judge", {}).get("shards", 1)
     check(type(count) is int and count > 0, "judge.shards", count, must="a number from 1", fix="set it to 1")
     return int(count)
 

@@ -83,7 +83,8 @@ def test_quota_has_room_for_two_releases() -> None:
     pods = 4 * config.server.replicas + 2 * config.router.replicas
     assert pods < int(quota["pods"])
     assert 4 * config.server.replicas * float(config.server.cpu) < float(quota["requests.cpu"])
-    assert {t["kind"] for t in things("gpu")} - {t["kind"] for t in things("cpu")} == {"PriorityClass"}
+    (cards,) = [t["spec"]["hard"] for t in things("gpu") if t["kind"] == "ResourceQuota"]
+    assert cards.items() - quota.items() == {("requests.nvidia.com/gpu", "4")}
 
 
 def used(text: str) -> set[str]:

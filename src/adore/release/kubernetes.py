@@ -63,7 +63,7 @@ class KubernetesTarget:
 
     def releases(self) -> list[Release]:
         """All releases that can be served, oldest first."""
-        live = self._live()
+        live = self._live_number()
         found = []
         for thing in self.cluster.ours("ConfigMap", "experiment"):
             number = int(thing["metadata"]["labels"][f"{GROUP}/release"])
@@ -72,7 +72,7 @@ class KubernetesTarget:
             found.append(Release(number, plan, config, number == live, thing["metadata"].get("creationTimestamp", "")))
         return sorted(found, key=lambda r: r.number)
 
-    def _live(self) -> int:
+    def _live_number(self) -> int:
         deployment = self.cluster.get("Deployment", f"{self.config.app}-router") or {"metadata": {}}
         return int((deployment["metadata"].get("annotations") or {}).get(f"{GROUP}/release", 0))
 
@@ -80,13 +80,17 @@ class KubernetesTarget:
         """Serve a plan; the router goes over when every variant is ready.
 
         Returns:
-            the release's number.
+            the release's number; that of the live release if it is the same.
 
         Raises:
             UnavailableError: a variant or the router did not become ready; what was live before is live still.
             ConfigError: an object of the same name is not ours, or the cluster refuses one.
         """
         before = self.releases()
+        same = [r for r in before if r.live and (r.plan, r.config) == (plan, self.config)]
+        if same:  # asked again, by a retry perhaps: put right what drifted
+            self._go_over(same[0])
+            return same[0].number
         number = max([r.number for r in before], default=0) + 1
         fresh = Release(number, plan, self.config, live=False)
         self.cluster.apply(record(self.config, plan, number))
@@ -116,7 +120,7 @@ class KubernetesTarget:
         """Back to what was live, and forget the failed release; says what was done."""
         live = [r for r in before if r.live]
         done = f"release {failed.number} is withdrawn"
-        if self._live() == failed.number and not live:
+        if self._live_number() == failed.number and not live:
             for kind in ("Deployment", "Service", *ROUTER_KINDS):
                 for one in self.cluster.ours(kind, "router"):
                     self.cluster.delete(one)
@@ -129,17 +133,22 @@ class KubernetesTarget:
 
     def promote(self, variant: str = "challenger") -> int:
         """Give one variant of the live release to everybody; a new release, to which roll-back returns as to any."""
-        return self.release(promoted(self._live_release().plan, variant))
+        return self.release(promoted(self.live().plan, variant))
 
-    def _live_release(self) -> Release:
+    def live(self) -> Release:
+        """The release that serves.
+
+        Raises:
+            MissingError: none does.
+        """
         live = [r for r in self.releases() if r.live]
-        name = record_name(self.config, self._live())
+        name = record_name(self.config, self._live_number())
         check(bool(live), "live release", name, must="on the cluster", fix="release one first", error=MissingError)
         return live[0]
 
     def rollback(self, to: int = 0) -> int:
         """Serve an earlier release again: ``to``, or the one before the live one; returns its number."""
-        live, known = self._live_release(), self.releases()
+        live, known = self.live(), self.releases()
         earlier = [r for r in known if (r.number == to if to else r.number < live.number)]
         numbers = [r.number for r in known]
         fix = f"choose one of {numbers} (live: {live.number})"

@@ -16,9 +16,10 @@ from kubernetes import client
 Object = dict[str, Any]
 GROUP = ("serving.kserve.io", "v1beta1")
 LOAD = """
-import shutil, sys
+import pathlib, shutil, sys
 from adore.artifacts import local_copy
-shutil.copytree(local_copy(sys.argv[1]), "/mnt/models", dirs_exist_ok=True)
+for path in local_copy(sys.argv[1]).iterdir():
+    shutil.copyfile(path, pathlib.Path("/mnt/models") / path.name)
 """
 
 
@@ -71,7 +72,7 @@ def _meta(service: Object, tags: dict[str, str]) -> Object:
 
 def _service(service: Object) -> Object:
     name = service["metadata"]["name"]
-    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    ports = [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}]
     spec = {"selector": {"app": f"isvc.{name}-predictor"}, "ports": ports}
     return {"apiVersion": "v1", "kind": "Service", "metadata": _meta(service, {}), "spec": spec}
 

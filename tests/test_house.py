@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
     {"release", "kubeflow"},
     {"stages", "explain", "doctor", "rulebooks"},
     {"loop"},
-    {"remote"},
+    {"remote", "doctor_cluster"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

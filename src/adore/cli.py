@@ -304,12 +304,21 @@ def serve(run: Run, port: Annotated[int, typer.Option(help="Router port.")] = 80
 
 
 @app.command("doctor")
-def doctor() -> None:
+def doctor(
+    cluster: Annotated[bool, typer.Option("--cluster", help="Look at the cluster of KUBECONFIG instead.")] = False,
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+) -> None:
     """Say what is installed, reachable and missing, and how to fix it."""
     from adore.doctor import examine
 
-    bad = 0
-    for finding in examine():
+    bad, found = 0, examine()
+    if cluster:
+        from adore.doctor_cluster import examine_cluster
+        from adore.stages import section_config
+
+        found = examine_cluster(_cluster_config(profile, namespace), section_config(profile, "cluster"))
+    for finding in found:
         typer.echo(
             f"{'ok  ' if finding.ok else 'MISS' if finding.needed else 'opt '}  {finding.name:<22} {finding.text}"
         )

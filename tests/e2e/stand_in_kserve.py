@@ -40,6 +40,7 @@ def deployment(service: Object, runtime: Object, secret: str) -> Object:
         "command": ["python3", "-c", LOAD, model["storageUri"]],
         "envFrom": [{"secretRef": {"name": secret}}],
         "securityContext": container["securityContext"],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": container["resources"],
         "volumeMounts": [*mounts, models],
     }

@@ -179,7 +179,7 @@ def test_promotion_gives_one_model_to_all(
     known = target.releases()
     assert [r.number for r in known if r.live] == [number] and len(known) == config.keep
     names = {s["metadata"]["name"] for s in target.cluster.ours("InferenceService")}
-    assert len(names) == len({(v, a["version"]) for r in known for v, a in r.plan["variants"].items()})
+    assert names == {about["service"] for r in known for about in r.plan["variants"].values()}
 
 
 def test_a_release_that_cannot_start_says_why_and_is_withdrawn(
@@ -193,7 +193,7 @@ def test_a_release_that_cannot_start_says_why_and_is_withdrawn(
         KubernetesTarget(quick, Cluster(quick, api)).release(lost)
     assert [r.number for r in target.releases() if r.live] == [live.number]
     assert ask("u1").status_code == 200
-    assert not target.cluster.get("InferenceService", "adore-control-lost-1")
+    assert not [s for s in target.cluster.ours("InferenceService") if "lost" in s["metadata"]["name"]]
 
 
 @pytest.mark.parametrize(
@@ -253,3 +253,17 @@ def loaded(config: Config) -> Iterator[None]:
     """Only a hint: a missing image is the usual reason for a first release that does not become ready."""
     print(f"images: {config.image('server')}, {config.image('router')}; they must be on the nodes")
     yield
+
+
+def test_the_doctor_sees_what_this_cluster_lacks(config: Config, namespace: str, api: Any) -> None:
+    from adore.doctor_cluster import examine_cluster
+    from adore.kubeflow.placement import Config as Placement
+    from adore.kubeflow.placement import Gpu
+
+    cards = Placement(gpu=Gpu(stages=("judge",), node_selector={"pool": "gpu"}))
+    found = {f.name: f for f in examine_cluster(config, cards, impersonate("adore-pipeline", namespace))}
+    assert found["rights"].ok and found["serving.kserve.io/v1beta1"].ok and found["exposures"].ok
+    refused = {f.name: f for f in examine_cluster(config, cards, impersonate("adore-router", namespace))}
+    assert not refused["rights"].ok and "bind the Role adore-release" in refused["rights"].text
+    whole = {f.name: f for f in examine_cluster(Config(namespace=namespace), cards, api)}
+    assert whole["adore-router"].ok and not whole["GPUs"].ok

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.manifests.schemas import faults
 from adore.errors import ConfigError
 from adore.release.kubernetes import read_plan, render
 from adore.release.kubernetes_config import Config, Pool
-from adore.release.kubernetes_objects import inference_services, name_of, promoted, router_config, runtime
+from adore.release.kubernetes_objects import inference_services, name_of, named, promoted, router_config
 
 PLAN: dict[str, Any] = {
     "name": "bm25-vs-student",
@@ -25,6 +26,7 @@ PLAN: dict[str, Any] = {
         "challenger": {"version": "student-12638d523f43", "kind": "student", "uri": "s3://b/r/variants/challenger"},
     },
 }
+NAMED = named(Config(), PLAN)
 CONFIGS = {
     "default": Config(),
     "knative": Config(mode="Knative", route="none"),
@@ -60,39 +62,43 @@ def test_the_router_has_what_a_roll_out_without_loss_needs() -> None:
 
 
 def test_the_router_finds_what_kserve_makes() -> None:
-    config = router_config(Config(namespace="shop"), PLAN)
-    name = "adore-challenger-student-12638d523f43"
+    config = router_config(Config(namespace="shop"), NAMED)
+    name = NAMED["variants"]["challenger"]["service"]
     assert config["variants"]["challenger"]["url"] == (
         f"http://{name}-predictor.shop.svc.cluster.local/v1/models/{name}:predict"
     )
-    assert {s["metadata"]["name"] for s in inference_services(Config(), PLAN)} >= {name}
-    assert ":8080/" in router_config(CONFIGS["fixed"], PLAN)["variants"]["control"]["ready"]
+    assert {s["metadata"]["name"] for s in inference_services(Config(), NAMED)} >= {name}
+    assert ":8080/" in router_config(CONFIGS["fixed"], NAMED)["variants"]["control"]["ready"]
 
 
-def test_names_are_labels_and_differ_when_versions_do() -> None:
-    assert name_of(Config(), "control", "bm25-1") == "adore-control-bm25-1"
-    odd = [name_of(Config(), "control", v) for v in ("V_1", "v_1", "v-1" * 30, "v-1" * 31)]
-    assert len(set(odd)) == 4 and all(len(n) <= 52 and n == n.lower() for n in odd)
-    assert runtime(Config())["metadata"]["name"] != runtime(Config(tag="2"))["metadata"]["name"]
+def test_what_is_served_under_a_name_never_changes() -> None:
+    about = PLAN["variants"]["control"]
+    changed = [{**about, "uri": "s3://b/elsewhere"}, {**about, "version": "V_1"}, {**about, "version": "v-1" * 30}]
+    names = {name_of(Config(), "control", one) for one in (about, *changed)}
+    names |= {name_of(Config(tag="2"), "control", about), name_of(Config(), "challenger", about)}
+    assert len(names) == 6
+    assert all(re.fullmatch("adore-[a-z]+-[-a-z0-9]+-[0-9a-f]{6}", n) and len(n) <= 52 for n in names)
 
 
 @pytest.mark.parametrize("mode", ["Standard", "Knative"])
-def test_a_changed_predictor_starts_as_a_canary(mode: Any) -> None:
+def test_a_changed_predictor_of_the_same_model_can_start_as_a_canary(mode: Any) -> None:
     old, new = Config(mode=mode), Config(mode=mode, tag="2", canary=10)
-    live = {s["metadata"]["name"]: s for s in inference_services(old, PLAN)}
-    assert inference_services(new.model_copy(update={"tag": old.tag}), PLAN, live) == list(live.values())
-    for service in inference_services(new, PLAN, live):
-        spec, before = service["spec"], live[service["metadata"]["name"]]["spec"]
+    before = named(old, PLAN)
+    live = {s["metadata"]["name"]: s for s in inference_services(old, before)}
+    same = new.model_copy(update={"tag": old.tag})
+    assert inference_services(same, named(same, PLAN, before), live) == list(live.values())
+    for service in inference_services(new, named(new, PLAN, before), live):
+        spec, was = service["spec"], live[service["metadata"]["name"]]["spec"]
         assert list(faults(service)) == []
         if mode == "Knative":
             assert spec["predictor"]["canaryTrafficPercent"] == 10 and "canary" not in spec
         else:
-            assert spec["predictor"] == before["predictor"] and spec["canary"][0]["trafficPercent"] == 10
-            assert spec["canary"][0]["predictor"] != before["predictor"]
+            assert spec["predictor"] == was["predictor"] and spec["canary"][0]["trafficPercent"] == 10
+            assert spec["canary"][0]["predictor"] != was["predictor"]
 
 
 def test_promotion_gives_the_challengers_model_to_all() -> None:
-    plan = promoted(PLAN, "challenger")
+    plan = promoted(NAMED, "challenger")
     assert plan["weights"] == {"control": 1.0} and plan["variants"]["control"] == PLAN["variants"]["challenger"]
     with pytest.raises(ConfigError, match="variant == 'x', must be one of"):
         promoted(PLAN, "x")

@@ -15,6 +15,7 @@ from adore.release.kubernetes_objects import (
     GROUP,
     Plan,
     inference_services,
+    named,
     promoted,
     record,
     record_name,
@@ -52,7 +53,7 @@ def read_plan(config: Config, place: str) -> Plan:
 
 def render(config: Config, plan: Plan, number: int = 1) -> list[dict[str, Any]]:
     """Every object of a release, in the order in which they are applied."""
-    return [*_lasting(Release(number, plan, config, live=False)), *router(config, number)]
+    return [*_lasting(Release(number, named(config, plan), config, live=False)), *router(config, number)]
 
 
 class KubernetesTarget:
@@ -87,6 +88,7 @@ class KubernetesTarget:
             ConfigError: an object of the same name is not ours, or the cluster refuses one.
         """
         before = self.releases()
+        plan = named(self.config, plan, next((r.plan for r in before if r.live), None))
         same = [r for r in before if r.live and (r.plan, r.config) == (plan, self.config)]
         if same:  # asked again, by a retry perhaps: put right what drifted
             self._go_over(same[0])

@@ -12,7 +12,7 @@ from adore.progress import say
 from adore.release.kubernetes_config import Config
 from adore.release.kubernetes_objects import KINDS, selector
 
-__all__ = ["MANAGER", "Cluster", "connect"]
+__all__ = ["MANAGER", "Cluster", "api_root", "connect"]
 
 MANAGER = "adore"
 """Our name as a field manager."""
@@ -31,12 +31,18 @@ def connect(context: str | None = None) -> Any:
     except ModuleNotFoundError as error:
         raise NotInstalledError("module == 'kubernetes', must be installed; pip install kubernetes") from error
     settings = client.Configuration()
+    settings.retries = 3  # of connections; a request that was answered is not sent again
     try:
         config.load_config(client_configuration=settings, **({"context": context} if context else {}))
     except (config.ConfigException, TypeError) as error:
         fix = "set KUBECONFIG, or run in a pod with a service account"
         raise ConfigError(f"cluster == {str(error)!r}, must be reachable; {fix}") from error
     return client.ApiClient(settings)
+
+
+def api_root(version: str) -> str:
+    """Path of an API version."""
+    return f"/apis/{version}" if "/" in version else f"/api/{version}"
 
 
 def _named(thing: Object) -> str:
@@ -76,19 +82,26 @@ class Cluster:
         self.api = api or connect()
 
     def _call(self, method: str, kind: str, name: str = "", *, body: Object | None = None, **query: str) -> Any:
+        version, plural = KINDS[kind]
+        path = f"{api_root(version)}/namespaces/{self.config.namespace}/{plural}{'/' * bool(name)}{name}"
+        return self.request(method, path, f"{kind} {name}".strip(), body=body, **query)
+
+    def request(self, method: str, path: str, what: str, *, body: Object | None = None, **query: str) -> Any:
+        """One call of the API; ``what`` names its object in errors.
+
+        Raises:
+            ConfigError, MissingError, UnavailableError: it is refused, not there, or nobody answers.
+        """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
-        version, plural = KINDS[kind]
-        root = "/api/" if "/" not in version else "/apis/"
-        path = f"{root}{version}/namespaces/{self.config.namespace}/{plural}{'/' * bool(name)}{name}"
         patch = {"Content-Type": "application/apply-patch+yaml"} if method == "PATCH" else {}
         more = {"body": body, "auth_settings": ["BearerToken"], "response_type": "object", "_request_timeout": 30}
         headers = {"Accept": "application/json", **patch}
         try:
             done = self.api.call_api(path, method, query_params=list(query.items()), header_params=headers, **more)
         except ApiException as error:
-            raise _translate(error, f"{kind} {name}".strip(), method.lower()) from error
+            raise _translate(error, what, method.lower()) from error
         except HTTPError as error:
             fix = "check the network and the kubeconfig"
             raise UnavailableError(f"cluster == {str(error)!r}, must answer; {fix}") from error

@@ -18,6 +18,7 @@ __all__ = [
     "labels",
     "make",
     "name_of",
+    "named",
     "probe",
     "promoted",
     "record",
@@ -33,7 +34,7 @@ __all__ = [
 GROUP = "adore.dev"
 Object = dict[str, Any]
 Plan = dict[str, Any]
-"""An ``experiment.json``: name, salt, weights, and per variant version, kind and ``uri``."""
+"""An ``experiment.json``: name, salt, weights, and per variant version, kind, ``uri`` and (see named) ``service``."""
 
 KINDS = {
     "ConfigMap": ("v1", "configmaps"),
@@ -82,13 +83,30 @@ def selector(config: Config, component: str = "") -> str:
     return f"{text},app.kubernetes.io/name={component}" if component else text
 
 
-def name_of(config: Config, variant: str, version: str) -> str:
-    """``app-variant-version``, at most 52 characters of a DNS label: KServe appends ``-predictor``."""
-    plain = f"{config.app}-{variant}-{version}"
-    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
-    if name == plain and len(name) <= 52:
-        return name
-    return f"{name[:43].rstrip('-')}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
+def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
+    """``app-variant-version-digest``, at most 52 characters of a DNS label: KServe appends ``-predictor``.
+
+    The digest is of the place and the runtime: what is served under a name never changes, so that an earlier
+    release is still up as it was.
+    """
+    exact = f"{about['version']}|{about['uri']}|{runtime(config)['metadata']['name']}"
+    plain = re.sub(r"[^a-z0-9]+", "-", f"{config.app}-{variant}-{about['version']}".lower())
+    return f"{plain[:45].rstrip('-')}-{hashlib.sha256(exact.encode()).hexdigest()[:6]}"
+
+
+def named(config: Config, plan: Plan, live: Plan | None = None) -> Plan:
+    """The plan with each variant's InferenceService as ``service``.
+
+    Args:
+        live: with ``config.canary``, a variant of the same model as there keeps its name, and so changes in place.
+    """
+    variants = {}
+    for variant, about in plan["variants"].items():
+        before = (live or {"variants": {}})["variants"].get(variant, {})
+        same = all(before.get(k) == about[k] for k in ("version", "uri"))
+        keep = bool(config.canary) and same
+        variants[variant] = {**about, "service": before["service"] if keep else name_of(config, variant, about)}
+    return {**plan, "variants": variants}
 
 
 def make(config: Config, kind: str, name: str, component: str, **body: Any) -> Object:
@@ -206,7 +224,7 @@ def inference_services(config: Config, plan: Plan, live: dict[str, Object] | Non
     """
     found = []
     for variant, about in plan["variants"].items():
-        name = name_of(config, variant, about["version"])
+        name = about["service"]
         spec = {"predictor": _predictor(config, variant, about["uri"], name)}
         spec = _with_canary(config, spec, (live or {}).get(name))
         tags = {f"{GROUP}/variant": variant, f"{GROUP}/version": about["version"]}
@@ -220,7 +238,7 @@ def router_config(config: Config, plan: Plan) -> Object:
     """The router's ``experiment.json``: the plan with the variants' addresses in the cluster."""
     variants = {}
     for variant, about in plan["variants"].items():
-        name = name_of(config, variant, about["version"])
+        name = about["service"]
         base = f"http://{name}-predictor.{config.namespace}.svc.cluster.local"
         base = base if config.port == 80 else f"{base}:{config.port}"
         urls = {"url": f"{base}/v1/models/{name}:predict", "ready": f"{base}/v2/models/{name}/ready"}
@@ -232,6 +250,7 @@ def promoted(plan: Plan, variant: str) -> Plan:
     """The plan in which one variant's model is the control and serves everybody."""
     check(variant in plan["variants"], "variant", variant, must=f"one of {sorted(plan['variants'])}", fix="name one")
     about = plan["variants"][variant]
+    about = {k: v for k, v in about.items() if k != "service"}
     name = f"{about['version']}-alone"
     return {"name": name, "salt": plan["salt"], "weights": {"control": 1.0}, "variants": {"control": about}}
 

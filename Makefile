@@ -94,6 +94,10 @@ test-containers: setup ## Images are built and run, with a docker on PATH (DOCKE
 test-cluster: setup ## Releases on the cluster of KUBECONFIG, whose nodes have the images server and router
 	$(PYTEST) -m cluster -s tests/e2e
 
+.PHONY: kind-up kind-test kind-down
+kind-up kind-test kind-down: kind-%: ## A kind cluster with KServe, Gateway, Kubeflow Pipelines; its tests: [PLAN=1]
+	@bash tests/e2e/kind.sh $* $(if $(PLAN),--plan)
+
 OVERLAYS := kind cpu gpu
 .PHONY: manifests golden
 manifests: ## Kubernetes overlays, rendered into build/manifests/

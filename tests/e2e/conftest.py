@@ -1,4 +1,7 @@
-"""A namespace of a real cluster with our manifests, a stand-in for KServe's controller, and an S3 store beside it."""
+"""A namespace of a real cluster with our manifests, and an S3 store beside it.
+
+KServe's controller is a stand-in, unless ADORE_E2E_KSERVE=1 says that a real one runs.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,19 @@ from adore.release.kubernetes_config import Config, Pool
 ROOT = Path(__file__).parents[2]
 SMALL = {"cpu": "20m", "memory": "384Mi", "cpu_limit": "2"}
 KEYS = {"AWS_ACCESS_KEY_ID": "adore", "AWS_SECRET_ACCESS_KEY": "adore-adore", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+HOST_POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: test-host}}
+spec:
+  podSelector: {{}}
+  policyTypes: [Ingress, Egress]
+  ingress: [{{from: [{{ipBlock: {{cidr: {host}/32}}}}]}}]
+  egress: [{{to: [{{ipBlock: {{cidr: {host}/32}}}}]}}]
+"""
+"""The store and the shoppers of these tests are on this machine."""
 
 
 def kubectl(*arguments: str, stdin: str = "") -> str:
@@ -80,6 +96,12 @@ def namespace(api: Any, store: dict[str, str], tmp_path_factory: pytest.TempPath
     kubectl("apply", "-f", "-", stdin=kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder)))
     literals = [f"--from-literal={k}={v}" for k, v in store.items()]
     kubectl("-n", name, "create", "secret", "generic", "adore-s3", *literals)
+    place = store["AWS_ENDPOINT_URL"].removeprefix("http://")
+    about = {"s3-endpoint": place, "s3-usehttps": "0", "s3-region": KEYS["AWS_DEFAULT_REGION"]}
+    kubectl("-n", name, "annotate", "secret", "adore-s3", *(f"serving.kserve.io/{k}={v}" for k, v in about.items()))
+    secrets = '{"secrets": [{"name": "adore-s3"}]}'
+    kubectl("-n", name, "patch", "serviceaccount", "adore-server", "-p", secrets)
+    kubectl("-n", name, "apply", "-f", "-", stdin=HOST_POLICY.format(host=os.environ["CLUSTER_HOST_IP"]))
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
 
@@ -103,8 +125,11 @@ def config(namespace: str) -> Config:
 
 
 @pytest.fixture(scope="session")
-def controller(api: Any, config: Config) -> Iterator[StandIn]:
-    """The stand-in, running."""
+def controller(api: Any, config: Config) -> Iterator[StandIn | None]:
+    """The stand-in, running; None where KServe itself runs."""
+    if os.environ.get("ADORE_E2E_KSERVE") == "1":
+        yield None
+        return
     with StandIn(api, config.namespace, "adore-s3") as running:
         yield running
     assert running.errors == []

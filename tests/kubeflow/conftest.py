@@ -49,6 +49,8 @@ class StandIn(ThreadingHTTPServer):
                 return {"run_id": "r1"}
             case "GET", "/runs/r1":
                 return {"run_id": "r1", "state": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
+            case "POST", "/hook":
+                return {}
             case "POST", "/recurringruns":
                 return {"recurring_run_id": "j1"}
         raise LookupError(path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.kubeflow.conftest import StandIn
+from tests.kubeflow.conftest import API, StandIn
 
-from adore import remote
+from adore import loop, remote
 from adore.errors import MissingError, UnavailableError
 from adore.kubeflow.submit import TOKEN, Server
 from adore.release.local import free_port
@@ -65,3 +65,13 @@ def test_a_server_that_refuses_or_is_not_there_is_said(api: StandIn) -> None:
 def test_a_place_that_pods_cannot_read_is_refused(api: StandIn) -> None:
     with pytest.raises(MissingError, match=r"run == 'runs/x', must be an s3:// place"):
         remote.submit(Server(api.url, "shop"), "demo", "runs/x", profile="laptop", seed=0, experiment="t")
+
+
+def test_the_end_of_a_run_is_told_to_the_hook(api: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADORE_NOTIFY_URL", f"{api.url}{API}/hook")
+    (tmp_path / "run.json").write_text("{}")
+    page = loop.finish(str(tmp_path), "FAILED", "a step failed")
+    (told,) = [b for m, p, _, b in api.calls if (m, p) == ("POST", "/hook")]
+    assert told == {"run": str(tmp_path), "status": "failed", "error": "a step failed", "page": page}
+    monkeypatch.setenv("ADORE_NOTIFY_URL", f"http://127.0.0.1:{free_port()}/")
+    assert loop.finish(str(tmp_path), "FAILED", "a step failed") == page

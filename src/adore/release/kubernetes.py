@@ -68,7 +68,8 @@ class KubernetesTarget:
         found = []
         for thing in self.cluster.ours("ConfigMap", "experiment"):
             number = int(thing["metadata"]["labels"][f"{GROUP}/release"])
-            config = Config(**json.loads(thing["data"]["config.json"]))
+            stored = json.loads(thing["data"]["config.json"])
+            config = Config(**{k: v for k, v in stored.items() if k in Config.model_fields})  # another version's, too
             plan = json.loads(thing["data"]["plan.json"])
             found.append(Release(number, plan, config, number == live, thing["metadata"].get("creationTimestamp", "")))
         return sorted(found, key=lambda r: r.number)

@@ -30,8 +30,14 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0]
+TARGET ?= local
+EXPERIMENT ?= adore
+pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0] [TARGET=kfp KFP_HOST= NAMESPACE= EXPERIMENT=]
+ifeq ($(TARGET),kfp)
+	@$(BIN)/adore submit --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" --out "$(OUT)" --host "$(KFP_HOST)" --namespace "$(NAMESPACE)" --experiment "$(EXPERIMENT)"
+else
 	@$(BIN)/adore run --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)")
+endif
 
 serve: setup ## Keep a run's variants up: [RUN=runs/<time>] [PORT=8080]
 	@$(BIN)/adore serve --run "$(RUN)" --port "$(PORT)"
@@ -74,6 +80,33 @@ test-all: test test-slow test-browser test-vllm ## All that can run on one machi
 
 clean: ## Remove what was made here, but not runs/
 	rm -rf $(VENV) $(VLLM) build .mypy_cache .ruff_cache
+
+IMAGES ?= router server student
+REGISTRY ?= adore
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+.PHONY: images test-containers test-cluster
+images: ## Images: [IMAGES="router server student teacher"] [REGISTRY=] [TAG=] [BASE_DIGEST=sha256:…] [PUSH=1]
+	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" BASE_DIGEST="$(BASE_DIGEST)" PUSH="$(PUSH)" bash images/build $(IMAGES)
+
+test-containers: setup ## Images are built and run, with a docker on PATH (DOCKER_HOST as usual)
+	$(PYTEST) -m containers tests
+
+test-cluster: setup ## Releases on the cluster of KUBECONFIG, whose nodes have the images server and router
+	$(PYTEST) -m cluster -s tests/e2e
+
+.PHONY: kind-up kind-test kind-down
+kind-up kind-test kind-down: kind-%: ## A kind cluster with KServe, Gateway, Kubeflow Pipelines; its tests: [PLAN=1]
+	@bash tests/e2e/kind.sh $* $(if $(PLAN),--plan)
+
+OVERLAYS := kind cpu gpu
+.PHONY: manifests golden
+manifests: ## Kubernetes overlays, rendered into build/manifests/
+	@mkdir -p build/manifests
+	@for o in $(OVERLAYS); do kubectl kustomize manifests/overlays/$$o >build/manifests/$$o.yaml && echo build/manifests/$$o.yaml; done
+
+golden: manifests ## Take the rendered overlays as what they must be
+	@mkdir -p tests/manifests/golden && cp build/manifests/*.yaml tests/manifests/golden/
+	@$(BIN)/python -c "import yaml; from adore.release.kubernetes import render; from adore.release.kubernetes_config import Config; from tests.release.test_kubernetes_objects import PLAN; open('tests/manifests/golden/release.yaml', 'w').write(yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False))"
 
 .PHONY: bench
 bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a runs/b"

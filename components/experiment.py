@@ -7,7 +7,7 @@ from components import image
 __all__ = ["experiment"]
 
 
-@dsl.component(base_image=image("server"), install_kfp_package=False)
+@dsl.component(base_image=image("student"), install_kfp_package=False)
 def experiment(
     run: str,
     prepared: dsl.Input[dsl.Dataset],

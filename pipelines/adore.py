@@ -2,7 +2,9 @@
 
 from typing import List
 
+from components import parallelism, place
 from components.align import align
+from components.deploy import deploy
 from components.distil import distil
 from components.evaluate import evaluate
 from components.evidence import evidence
@@ -31,7 +33,13 @@ def collected(task: dsl.PipelineTask) -> dsl.Collected:
     name="adore", description="judge, align, judge, synthesise, verify, distil, evaluate, gate, release, prove"
 )
 def adore(
-    run: str, data: str = "demo", profile: str = "laptop", seed: int = 0, shard_ids: List[int] = [0], shards: int = 1
+    run: str,
+    data: str = "demo",
+    profile: str = "laptop",
+    seed: int = 0,
+    shard_ids: List[int] = [0],
+    shards: int = 1,
+    target: str = "local",
 ) -> None:
     """One round of the loop.
 
@@ -42,19 +50,20 @@ def adore(
         seed: seeds every stage.
         shard_ids: ``[0 .. shards)``, the judge's parallel shards.
         shards: how many they are.
+        target: ``kubernetes`` serves the release on this cluster as well.
     """
     common = {"run": run, "profile": profile, "seed": seed}
     with dsl.ExitHandler(report(run=run)):
         prepared = prepare(data=data, **common).outputs["output"]
         read = evidence(prepared=prepared, **common).outputs["output"]
         found = retrieve(prepared=prepared, evidence=read, **common).outputs["output"]
-        with dsl.ParallelFor(shard_ids) as shard:
+        with dsl.ParallelFor(shard_ids, parallelism=parallelism()) as shard:
             judged = judge(step="judge", prepared=prepared, evidence=read, shard=shard, shards=shards, **common)
         wishes = feedback(prepared=prepared, evidence=read, answers=collected(judged), **common).outputs["output"]
         teacher = align(prepared=prepared, evidence=read, answers=collected(judged), feedback=wishes, **common).outputs[
             "output"
         ]
-        with dsl.ParallelFor(shard_ids) as shard:
+        with dsl.ParallelFor(shard_ids, parallelism=parallelism()) as shard:
             again = judge(
                 step="judge-again",
                 prepared=prepared,
@@ -68,7 +77,7 @@ def adore(
         made = synthesise(
             prepared=prepared, evidence=read, answers=collected(again), feedback=wishes, **common
         ).outputs["output"]
-        with dsl.ParallelFor(shard_ids) as shard:
+        with dsl.ParallelFor(shard_ids, parallelism=parallelism()) as shard:
             checked = judge(
                 step="judge-candidates",
                 prepared=prepared,
@@ -89,3 +98,6 @@ def adore(
         with dsl.If(passed.outputs["Output"] == "yes", name="passed"):
             shipped = release(prepared=prepared, student=student, gate=passed.outputs["output"], **common)
             experiment(prepared=prepared, release=shipped.outputs["output"], **common)
+            with dsl.If(target == "kubernetes", name="kubernetes"):
+                deploy(release=shipped.outputs["output"], profile=profile)
+    place()

@@ -229,6 +229,7 @@ def put_file(path: Path, place: str) -> None:
         with _s3_errors(place):
             _client().upload_file(str(path), *_split(place))
     elif path.resolve() != Path(place).resolve():
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
 
 

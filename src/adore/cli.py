@@ -128,8 +128,98 @@ def _judge_verb(name: str) -> Callable[..., None]:
     return verb
 
 
-for _name in STAGES:
+for _name in (n for n in STAGES if n != "release"):
     app.command(_name)((_judge_verb if _name.startswith("judge") else _stage_verb)(_name))
+
+
+release_app = typer.Typer(name="release", help="Make a run's release; serve, list, promote, roll back on Kubernetes.")
+app.add_typer(release_app)
+
+Force = Annotated[bool, typer.Option("--force", help="Take over fields that another manager holds.")]
+
+
+def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
+    from adore.release.kubernetes import KubernetesTarget
+    from adore.release.kubernetes_api import Cluster
+
+    config = _cluster_config(profile, namespace)
+    return KubernetesTarget(config, Cluster(config, force=force))
+
+
+def _cluster_config(profile: str, namespace: str) -> Any:
+    from adore.stages import section_config
+
+    config = section_config(profile, "kubernetes")
+    return config.model_copy(update={"namespace": namespace}) if namespace else config
+
+
+Namespace = Annotated[str, typer.Option(help="Namespace; default: the profile's kubernetes.namespace.")]
+
+
+@release_app.callback(invoke_without_command=True)
+def release_step(
+    context: typer.Context, run: Run = "", data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0
+) -> None:
+    """Without a further word: run the step release of a run, unless its output is there and still right."""
+    if context.invoked_subcommand is None:
+        check(bool(run), "--run", run, must="given", fix="add --run DIR, or a word: apply, list, promote, rollback")
+        from adore.stages import run_step
+
+        run_step("release", run, data=data, profile=profile, seed=seed)
+
+
+@release_app.command("apply")
+def release_apply(
+    place: Annotated[str, typer.Argument(help="The release step's output, as the cluster reads it (s3://…/release).")],
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the objects.")] = False,
+    force: Force = False,
+) -> None:
+    """Serve a release on Kubernetes: KServe servers, router, experiment; ends when all of it is ready."""
+    from adore.release.kubernetes import read_plan, render
+
+    config = _cluster_config(profile, namespace)
+    plan = read_plan(config, place)
+    if dry_run:
+        import yaml
+
+        typer.echo(yaml.safe_dump_all(render(config, plan), sort_keys=False))
+        return
+    number = _target(profile, namespace, force=force).release(plan)
+    typer.echo(f"release {number} is live")
+
+
+@release_app.command("list")
+def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None:
+    """Every release that the cluster remembers, the live one starred, with shares, versions and places."""
+    for one in _target(profile, namespace).releases():
+        typer.echo(f"{'*' if one.live else ' '} {one.number:<4} {one.created}  {one.plan['name']}")
+        for variant, about in one.plan["variants"].items():
+            share = one.plan["weights"][variant]
+            typer.echo(f"       {variant:<12} {share:>6.1%}  {about['version']}  {about['uri']}")
+
+
+@release_app.command("promote")
+def release_promote(
+    variant: Annotated[str, typer.Argument(help="The variant that everybody gets.")] = "challenger",
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+    force: Force = False,
+) -> None:
+    """End the live experiment: one variant's model becomes the control and serves everybody."""
+    typer.echo(f"release {_target(profile, namespace, force=force).promote(variant)} is live")
+
+
+@release_app.command("rollback")
+def release_rollback(
+    to: Annotated[int, typer.Option(help="Release number; 0: the one before the live one.")] = 0,
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+    force: Force = False,
+) -> None:
+    """Serve an earlier release again; its servers are still up, so only the router goes over."""
+    typer.echo(f"release {_target(profile, namespace, force=force).rollback(to)} is live")
 
 
 @app.command("score")
@@ -218,12 +308,21 @@ def serve(run: Run, port: Annotated[int, typer.Option(help="Router port.")] = 80
 
 
 @app.command("doctor")
-def doctor() -> None:
+def doctor(
+    cluster: Annotated[bool, typer.Option("--cluster", help="Look at the cluster of KUBECONFIG instead.")] = False,
+    profile: Profile = "laptop",
+    namespace: Namespace = "",
+) -> None:
     """Say what is installed, reachable and missing, and how to fix it."""
     from adore.doctor import examine
 
-    bad = 0
-    for finding in examine():
+    bad, found = 0, examine()
+    if cluster:
+        from adore.doctor_cluster import examine_cluster
+        from adore.stages import section_config
+
+        found = examine_cluster(_cluster_config(profile, namespace), section_config(profile, "cluster"))
+    for finding in found:
         typer.echo(
             f"{'ok  ' if finding.ok else 'MISS' if finding.needed else 'opt '}  {finding.name:<22} {finding.text}"
         )
@@ -231,9 +330,62 @@ def doctor() -> None:
     raise typer.Exit(1 if bad else 0)
 
 
+Host = Annotated[str, typer.Option(help="Kubeflow Pipelines' address; KFP_TOKEN holds a token, if it needs one.")]
+Experiment = Annotated[str, typer.Option(help="Kubeflow Pipelines' experiment.")]
+Into = Annotated[str, typer.Option("--namespace", help="The namespace that the run belongs to.")]
+
+
+@app.command("submit")
+def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
+    out: Annotated[str, typer.Option(help="Run place, s3://…")],
+    host: Host,
+    namespace: Into,
+    experiment: Experiment = "adore",
+    data: Data = "demo",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+    wait: Annotated[bool, typer.Option(help="Follow the run; its end is the exit status.")] = True,
+    deploy: Annotated[bool, typer.Option("--deploy", help="Serve what passes its gate on that cluster.")] = False,
+) -> None:
+    """Run the loop on Kubeflow Pipelines: upload a version, start a run, print its link, follow it."""
+    from adore import remote
+    from adore.kubeflow.submit import Server
+
+    server, target = Server(host, namespace), "kubernetes" if deploy else "local"
+    run = remote.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, target=target)
+    raise typer.Exit(server.follow(run) if wait else 0)
+
+
+@app.command("schedule")
+def schedule(
+    host: Host,
+    namespace: Into,
+    experiment: Experiment = "adore-online",
+    profile: Profile = "laptop",
+    place: Annotated[str, typer.Option(help="Where a profile file is put for the pods, s3://…")] = "",
+    cron: Annotated[str, typer.Option(help="When, six fields, seconds first.")] = "0 0 * * * *",
+    act: Annotated[bool, typer.Option("--act", help="Promote or roll back; else only say.")] = False,
+) -> None:
+    """Look at the live experiment again and again on Kubeflow Pipelines."""
+    from adore import remote
+    from adore.kubeflow.submit import Server
+
+    remote.schedule(Server(host, namespace), place, profile=profile, cron=cron, experiment=experiment, act=act)
+
+
 @app.command("compile")
-def compile_pipelines(output: Annotated[str, typer.Option(help="Folder for the IR YAML.")] = "build") -> None:
+def compile_pipelines(
+    output: Annotated[str, typer.Option(help="Folder for the IR YAML.")] = "build",
+    profile: Annotated[str, typer.Option(help="Write this profile's section cluster into it.")] = "",
+) -> None:
     """Compile every pipeline to KFP's IR YAML."""
+    import os
+
+    if profile:
+        from adore.stages import check_profile
+
+        check_profile(profile)
+        os.environ["ADORE_PROFILE"] = profile
     from adore.loop import compile_all
 
     for path in compile_all(output):

@@ -22,6 +22,7 @@ from adore.progress import say
 
 __all__ = [
     "RUN_PID",
+    "SECTIONS",
     "STEPS",
     "Step",
     "call",
@@ -29,8 +30,10 @@ __all__ = [
     "envelope",
     "inputs_of",
     "leave_with_run",
+    "place",
     "plan",
     "run_step",
+    "section_config",
     "shards",
     "told",
 ]
@@ -123,8 +126,32 @@ STEPS: dict[str, Step] = {
 
 def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
     module = importlib.import_module(step.module)
-    section = load_profile(profile).get(step.section, {})
+    section = _sections(profile).get(step.section, {})
     return module, configure(module.Config, {**section, **overrides}, step.section)
+
+
+SECTIONS = {"cluster": "adore.kubeflow.placement", "kubernetes": "adore.release.kubernetes_config"}
+"""Sections of a profile beside those of the steps: section to module."""
+
+
+def section_config(profile: str, name: str) -> Any:
+    """The ``Config`` of one of :data:`SECTIONS`, filled from a profile."""
+    return configure(importlib.import_module(SECTIONS[name]).Config, _sections(profile).get(name, {}), name)
+
+
+def _sections(profile: str) -> dict[str, dict[str, Any]]:
+    """A profile's sections; on a cluster it may lie beside the run, as ``s3://….yaml``."""
+    return load_profile(str(artifacts.local_copy(profile)) if artifacts.is_remote(profile) else profile)
+
+
+def place(profile: str) -> None:
+    """Write the profile's section ``cluster`` into the KFP pipeline that is being traced."""
+    from kfp.dsl import pipeline_context
+
+    from adore.kubeflow import placement
+
+    tasks = pipeline_context.Pipeline.get_default_pipeline().tasks.values()
+    placement.place(tasks, section_config(profile, "cluster"))
 
 
 def check_profile(profile: str) -> None:
@@ -134,12 +161,13 @@ def check_profile(profile: str) -> None:
         ConfigError: names every fault.
     """
     sections = {s.section: s for s in STEPS.values()}
-    for name in load_profile(profile):
-        check(name in sections, "profile section", name, must=f"one of {sorted(sections)}", fix="rename it")
+    known = sorted([*sections, *SECTIONS])
+    for name in _sections(profile):
+        check(name in known, "profile section", name, must=f"one of {known}", fix="rename it")
     faults = []
-    for step in sections.values():
+    for name in known:
         try:
-            _config(step, profile, {})
+            _config(sections[name], profile, {}) if name in sections else section_config(profile, name)
         except ConfigError as error:
             faults.append(str(error))
     if faults:
@@ -148,7 +176,7 @@ def check_profile(profile: str) -> None:
 
 def shards(profile: str) -> int:
     """How many shards the profile's judge runs in."""
-    count = load_profile(profile).get("judge", {}).get("shards", 1)
+    count = _sections(profile).get("judge", {}).get("shards", 1)
     check(type(count) is int and count > 0, "judge.shards", count, must="a number from 1", fix="set it to 1")
     return int(count)
 

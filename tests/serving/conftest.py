@@ -25,18 +25,18 @@ ITEMS = [
 HALF = {"control": 0.5, "challenger": 0.5}
 
 
-def write_release(folder: Path) -> Path:
+def write_release(folder: Path, items: list[dict[str, str]] = ITEMS) -> Path:
     """What the release stage writes, with rankers that load at once."""
     import polars as pl
 
     variants = {}
     for name, kind in (("control", "random"), ("challenger", "bm25")):
         (folder / "variants" / name).mkdir(parents=True)
-        save_baseline(kind, [Item(**i) for i in ITEMS], folder / "variants" / name)
+        save_baseline(kind, [Item(**i) for i in items], folder / "variants" / name)
         card = json.loads((folder / "variants" / name / "card.json").read_text())
         variants[name] = {"folder": f"variants/{name}", "kind": kind, "version": card["version"]}
     plan = {"name": "t", "salt": "s", "weights": HALF, "variants": variants, "catalogue": "catalogue.parquet"}
-    rows = [{**i, "description": "", "bullet_points": ["light"], "attributes": "{}"} for i in ITEMS]
+    rows = [{**i, "description": "", "bullet_points": ["light"], "attributes": "{}"} for i in items]
     pl.DataFrame(rows).write_parquet(folder / "catalogue.parquet")
     (folder / "experiment.json").write_text(json.dumps(plan))
     return folder

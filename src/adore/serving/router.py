@@ -7,20 +7,21 @@ import asyncio
 import json
 import time
 import uuid
-from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, PlainTextResponse
+from prometheus_client import generate_latest
 
 from adore.errors import RequestError, check
 from adore.experiment.assignment import assign
 from adore.serving.comparer import FAILURES, Comparer
-from adore.serving.exposure import Log
+from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit, leave_with
+from adore.serving.metrics import Metrics
 from adore.serving.request import parse
 
 if TYPE_CHECKING:
@@ -29,21 +30,30 @@ if TYPE_CHECKING:
 __all__ = ["Router", "create_app", "main"]
 
 PAGE = Path(__file__).parent / "static" / "index.html"
-"""What a variant that is down, slow or broken raises."""
+TRIES = 3
+"""How often a variant is asked while its connections break."""
 EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
 """What every UBI event must have; the rest is kept as it comes."""
 
 
 class Router:
-    """Everything the routes share. ``config`` is an ``experiment.json`` whose variants have a ``url``."""
+    """Everything the routes share.
 
-    def __init__(self, config: dict[str, Any], logs: Path) -> None:
+    Args:
+        config: an ``experiment.json`` whose variants have a ``url``.
+        logs: folder of the logs.
+        ship: place that the logs are shipped to; empty: they stay.
+    """
+
+    def __init__(self, config: dict[str, Any], logs: Path, ship: str = "") -> None:
         self.config = config
         self.weights: dict[str, float] = config["weights"]
         self.urls = {name: v["url"] for name, v in config["variants"].items()}
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
-        self.client = httpx.AsyncClient(timeout=config.get("timeout", 10.0), trust_env=False)
-        self.counts: Counter[str] = Counter()
+        limit = httpx.Timeout(config.get("timeout", 10.0), connect=1.0)
+        self.client = httpx.AsyncClient(timeout=limit, trust_env=False)
+        self.shipper = Shipper([self.exposures, self.events], ship) if ship else None
+        self.metrics = Metrics(self.urls, self.shipper)
 
     async def ask(self, variant: str, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
         """One variant's answer.
@@ -52,18 +62,25 @@ class Router:
             httpx.HTTPError: it does not answer, or not with 200.
             LookupError, TypeError, ValueError: it answers something else than a ranking of these items.
         """
-        answer = await self.client.post(self.urls[variant], json={"instances": [{"query": query, "items": items}]})
+        answer = await self._post(self.urls[variant], {"instances": [{"query": query, "items": items}]})
         answer.raise_for_status()
         prediction: dict[str, Any] = answer.json()["predictions"][0]
         if [s["item_id"] for s in prediction["items"]] != [i["item_id"] for i in items]:
             raise ValueError(f"{variant} answered for other items than it was asked")
         return prediction
 
+    async def _post(self, url: str, body: dict[str, Any]) -> httpx.Response:
+        """Post; again where the connection broke: ranking changes nothing, and another pod may take the next one."""
+        for _ in range(TRIES - 1):
+            with suppress(httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout):
+                return await self.client.post(url, json=body)
+        return await self.client.post(url, json=body)
+
     async def is_ready(self, variant: str) -> bool:
         """Whether a variant says so; one without a ``ready`` address is believed."""
         url = self.config["variants"][variant].get("ready")
         try:
-            return not url or (await self.client.get(url)).status_code == 200
+            return not url or (await self.client.get(url, timeout=1.0)).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -94,7 +111,9 @@ class Router:
             "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
         }
         await asyncio.to_thread(self.exposures.append, {**exposure, "salt": self.config["salt"]})
-        self.counts[f'adore_requests_total{{variant="{variant}",served="{served}"}}'] += 1
+        expected = self.config["variants"].get(served, {}).get("version", answer["model_version"])
+        self.metrics.answered(variant, served, matches=answer["model_version"] == expected)
+        self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
         keys = ("exposure_id", "variant", "served", "model_version", "degraded")
         return {**{k: exposure[k] for k in keys}, "items": ordered}
 
@@ -104,20 +123,24 @@ class Router:
             try:
                 return name, await self.ask(name, query, items)
             except FAILURES:
-                self.counts[f'adore_variant_failures_total{{variant="{name}"}}'] += 1
+                self.metrics.failures.labels(name).inc()
         given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
         return "none", {"model_version": "", "items": given}
 
 
-def create_app(config: dict[str, Any], logs: Path) -> FastAPI:
+def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
     """The router's web application."""
-    router = Router(config, logs)
+    router = Router(config, logs, ship)
     comparer = Comparer(config.get("catalogue"), router.ask, list(router.urls))
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
+        if router.shipper:
+            router.shipper.start()
         yield
         await router.client.aclose()
+        if router.shipper:
+            await asyncio.to_thread(router.shipper.stop)
         router.exposures.close()
         router.events.close()
 
@@ -161,14 +184,14 @@ def _add_status(app: FastAPI, router: Router) -> None:
 
     @app.get("/readyz")
     async def readyz() -> dict[str, bool]:
-        answers = {name: await router.is_ready(name) for name in router.urls}
+        answers = dict(zip(router.urls, await asyncio.gather(*map(router.is_ready, router.urls)), strict=True))
         if not any(answers.values()):
             raise HTTPException(503, f"variants == {answers}, must be ready, one at least; see their logs")
         return answers
 
     @app.get("/metrics", response_class=PlainTextResponse)
-    async def metrics() -> str:
-        return "".join(f"{name} {n}\n" for name, n in sorted(router.counts.items()))
+    async def metrics() -> bytes:
+        return generate_latest(router.metrics.registry)
 
 
 def main() -> None:
@@ -176,6 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
     parser.add_argument("--logs", required=True)
+    parser.add_argument("--ship", default="", help="place (s3://…) that the logs are shipped to")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
@@ -184,7 +208,8 @@ def main() -> None:
     import uvicorn
 
     config = json.loads(Path(arguments.config).read_text("utf-8"))
-    uvicorn.run(create_app(config, Path(arguments.logs)), host=arguments.host, port=arguments.port, log_level="warning")
+    app = create_app(config, Path(arguments.logs), arguments.ship)
+    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", timeout_graceful_shutdown=20)
 
 
 if __name__ == "__main__":

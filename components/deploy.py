@@ -1,0 +1,15 @@
+"""Serves a release on the cluster that the pipeline runs on."""
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["deploy"]
+
+
+@dsl.component(base_image=image("student"), install_kfp_package=False)
+def deploy(release: dsl.Input[dsl.Model], profile: str) -> int:
+    """Serves a release on the cluster that the pipeline runs on; the release's number."""
+    from adore.remote import deploy as serve
+
+    return serve(release.uri, profile)

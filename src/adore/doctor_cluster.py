@@ -1,0 +1,127 @@
+"""What a cluster has, lacks and refuses, with the fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from adore.doctor import Finding
+from adore.errors import AdoreError, MissingError
+from adore.kubeflow.placement import Config as Placement
+from adore.release.kubernetes_api import Cluster, api_root
+from adore.release.kubernetes_config import Config
+from adore.release.kubernetes_objects import KINDS
+
+__all__ = ["examine_cluster"]
+
+LEAST = (1, 27)
+FIXES = {
+    "serving.kserve.io": "install KServe 0.20 or later",
+    "gateway.networking.k8s.io": "install the Gateway API's CRDs, or set kubernetes.route to ingress",
+}
+VERBS = ("get", "list", "create", "patch", "delete")
+
+
+def _wanted(config: Config) -> list[str]:
+    """Kinds that a release with these settings makes or reads."""
+    routes = {"gateway": "Ingress", "ingress": "HTTPRoute"}
+    unused = {routes.get(config.route, ""), "" if config.budget else "PodDisruptionBudget"}
+    unused |= {"Ingress", "HTTPRoute"} if config.route == "none" else set()
+    unused |= {"HorizontalPodAutoscaler"} if config.router.most <= config.router.replicas else set()
+    return [kind for kind in KINDS if kind not in unused]
+
+
+def _version(cluster: Cluster) -> Finding:
+    about = cluster.request("GET", "/version", "version")
+    have = tuple(int(re.sub(r"\D", "", about[k]) or 0) for k in ("major", "minor"))
+    text = f"{about['gitVersion']} ({LEAST[0]}.{LEAST[1]} or later wanted)"
+    return Finding("Kubernetes", have >= LEAST, text)
+
+
+def _kinds(cluster: Cluster, wanted: list[str]) -> Iterator[Finding]:
+    for version in sorted({KINDS[kind][0] for kind in wanted}):
+        names = [KINDS[kind][1] for kind in wanted if KINDS[kind][0] == version]
+        try:
+            found = {r["name"] for r in cluster.request("GET", api_root(version), version)["resources"]}
+        except AdoreError:
+            found = set()
+        missing = [n for n in names if n not in found]
+        fix = FIXES.get(version.partition("/")[0], "upgrade the cluster")
+        yield Finding(version, not missing, f"lacks {', '.join(missing)}; {fix}" if missing else ", ".join(names))
+
+
+def _may(cluster: Cluster, verb: str, kind: str) -> bool:
+    version, plural = KINDS[kind]
+    group = version.rpartition("/")[0]
+    asked = {"namespace": cluster.config.namespace, "verb": verb, "group": group, "resource": plural}
+    kind_of = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    review = {**kind_of, "spec": {"resourceAttributes": asked}}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    return bool(cluster.request("POST", path, "access review", body=review)["status"]["allowed"])
+
+
+def _rights(cluster: Cluster, wanted: list[str]) -> Finding:
+    refused = []
+    for kind in wanted:
+        verbs = [v for v in (VERBS[:2] if kind == "Pod" else VERBS) if not _may(cluster, v, kind)]
+        refused += [f"{KINDS[kind][1]}: {', '.join(verbs)}"] if verbs else []
+    fix = "bind the Role adore-release of manifests/base to this account"
+    text = f"{'; '.join(refused)} refused; {fix}" if refused else "all that a release does"
+    return Finding("rights", not refused, text)
+
+
+def _account(cluster: Cluster, name: str) -> Finding:
+    space = cluster.config.namespace
+    path = f"/api/v1/namespaces/{space}/serviceaccounts/{name}"
+    try:
+        cluster.request("GET", path, f"account {name}")
+        return Finding(name, True, f"there, in {space}")
+    except MissingError:
+        return Finding(name, False, f"no such account in {space}; kubectl apply -k manifests/overlays/cpu")
+    except AdoreError:
+        return Finding(name, False, "this account may not look", needed=False)
+
+
+def _cards(cluster: Cluster, placement: Placement) -> Finding:
+    gpu = placement.gpu
+    try:
+        nodes = cluster.request("GET", "/api/v1/nodes", "nodes")["items"]
+    except AdoreError as error:
+        return Finding("GPUs", False, f"cannot be counted: {error}", needed=False)
+    fits = [n for n in nodes if gpu.node_selector.items() <= (n["metadata"].get("labels") or {}).items()]
+    most = max((int(n["status"].get("allocatable", {}).get(gpu.type, 0)) for n in fits), default=0)
+    text = f"{len(fits)} nodes fit {gpu.node_selector or 'any'}, at most {most} {gpu.type} each; {gpu.count} wanted"
+    return Finding("GPUs", most >= gpu.count, text)
+
+
+def _storage(cluster: Cluster) -> Finding:
+    try:
+        found = cluster.request("GET", "/apis/storage.k8s.io/v1/storageclasses", "storage classes")["items"]
+    except AdoreError as error:
+        return Finding("storage", False, f"cannot be listed: {error}", needed=False)
+    key = "storageclass.kubernetes.io/is-default-class"
+    default = [c["metadata"]["name"] for c in found if (c["metadata"].get("annotations") or {}).get(key) == "true"]
+    text = f"default class {default[0]}" if default else "no default StorageClass; a claim must name its own"
+    return Finding("storage", bool(default), text, needed=False)
+
+
+def examine_cluster(config: Config, placement: Placement, api: Any = None) -> Iterator[Finding]:
+    """Look at everything that a release and a run need on the cluster, as the account that asks.
+
+    Args:
+        config: the profile's section ``kubernetes``.
+        placement: its section ``cluster``.
+        api: an ``ApiClient``; None: the kubeconfig's, or the pod's.
+    """
+    cluster, wanted = Cluster(config, api), _wanted(config)
+    yield _version(cluster)
+    yield from _kinds(cluster, wanted)
+    yield _rights(cluster, wanted)
+    for name in (f"{config.app}-server", f"{config.app}-router", "adore-pipeline"):
+        yield _account(cluster, name)
+    if placement.gpu.stages:
+        yield _cards(cluster, placement)
+    yield _storage(cluster)
+    shipped = config.exposures or "none: the experiment cannot be read from the cluster; set kubernetes.exposures"
+    yield Finding("exposures", bool(config.exposures), shipped, needed=False)

@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines: where steps run, and how a run is started and followed."""

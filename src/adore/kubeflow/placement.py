@@ -1,0 +1,126 @@
+"""Where the pipeline's steps run on a cluster, from one block of the profile; written into the compiled pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from adore.config import StageConfig
+
+__all__ = ["Config", "Gpu", "Stage", "Toleration", "place"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Toleration(_Part):
+    """As in a pod."""
+
+    key: str
+    operator: Literal["Equal", "Exists"] = "Exists"
+    value: str | None = None
+    effect: Literal["NoExecute", "NoSchedule", "PreferNoSchedule"] | None = None
+
+
+class Gpu(_Part):
+    """What the stages on GPUs get beside their own requests."""
+
+    stages: tuple[str, ...] = ()
+    """Components: judge, align, ..."""
+    type: str = "nvidia.com/gpu"
+    count: Annotated[int, Field(ge=1)] = 1
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+    queue: str = ""
+    """Kueue's LocalQueue."""
+    priority: str = ""
+    """Kueue's WorkloadPriorityClass; Kubeflow Pipelines has no field for a pod's own priority."""
+
+
+class Stage(_Part):
+    """Requests and patience of one component; limits equal requests for memory."""
+
+    cpu: str = "1"
+    cpu_limit: str = "4"
+    memory: str = "4Gi"
+    retries: Annotated[int, Field(ge=0)] = 2
+    timeout: Annotated[int, Field(ge=0)] = 6 * 3600
+    """Seconds; 0: no end."""
+    image: str = ""
+    """Instead of the component's own."""
+
+
+class Config(StageConfig):
+    """The profile's section ``cluster``."""
+
+    default: Stage = Stage()
+    stages: dict[str, Stage] = Field(default_factory=dict)
+    """By component; others take ``default``."""
+    gpu: Gpu = Gpu()
+    parallelism: Annotated[int, Field(ge=0)] = 0
+    """Judging shards at a time; 0: all."""
+    secrets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Secret to the keys that become environment variables of the same name, in every step."""
+    notify: str = ""
+    """Secret whose key ADORE_NOTIFY_URL is told how the run ended."""
+    claim: str = ""
+    """``NAME:/mount``: a PersistentVolumeClaim for artefacts, where there is no object store."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """More labels of the pods."""
+
+
+def place(tasks: Iterable[Any], config: Config) -> None:
+    """Give every task its resources, place, patience, secrets and labels.
+
+    Args:
+        tasks: KFP tasks of a pipeline that is being traced.
+    """
+    from kfp import kubernetes
+
+    for task in tasks:
+        name = task.component_spec.name
+        stage = config.stages.get(name, config.default)
+        _size(task, stage)
+        if name in config.gpu.stages:
+            _accelerate(task, config.gpu)
+        for secret, keys in config.secrets.items():
+            kubernetes.use_secret_as_env(task, secret, {k: k for k in keys})
+        if config.notify and name == "report":
+            kubernetes.use_secret_as_env(task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"})
+        if config.claim:
+            volume, _, mount = config.claim.partition(":")
+            kubernetes.mount_pvc(task, volume, mount)
+        ours = {"app.kubernetes.io/part-of": "adore", "adore.dev/role": "pipeline", "adore.dev/stage": name}
+        for key, value in {**ours, **config.labels}.items():
+            kubernetes.add_pod_label(task, key, value)
+
+
+def _size(task: Any, stage: Stage) -> None:
+    from kfp import kubernetes
+
+    task.set_cpu_request(stage.cpu).set_cpu_limit(stage.cpu_limit)
+    task.set_memory_request(stage.memory).set_memory_limit(stage.memory)
+    task.set_caching_options(False)  # ours are keyed by content: see adore.artifacts
+    if stage.retries:
+        task.set_retry(stage.retries, backoff_duration="30s", backoff_factor=2.0, backoff_max_duration="600s")
+    if stage.timeout:
+        kubernetes.set_timeout(task, stage.timeout)
+    if stage.image:
+        task.set_container_image(stage.image)
+
+
+def _accelerate(task: Any, gpu: Gpu) -> None:
+    from kfp import kubernetes
+
+    task.set_accelerator_type(gpu.type).set_accelerator_limit(gpu.count)
+    for key, value in gpu.node_selector.items():
+        kubernetes.add_node_selector(task, key, value)
+    for one in gpu.tolerations:
+        kubernetes.add_toleration(task, one.key, one.operator, one.value, one.effect)
+    queue = {"kueue.x-k8s.io/queue-name": gpu.queue, "kueue.x-k8s.io/priority-class": gpu.priority}
+    for key, value in queue.items():
+        if value:
+            kubernetes.add_pod_label(task, key, value)

@@ -1,0 +1,133 @@
+"""Upload a pipeline as a new version, start a run of it, follow the run to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adore.errors import NotInstalledError, UnavailableError
+from adore.progress import say
+
+__all__ = ["ENDED", "Server"]
+
+TOKEN = "KFP_TOKEN"
+"""Environment variable with a bearer token; without it, the pod's own where there is one."""
+POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
+ENDED = {"SUCCEEDED": 0, "SKIPPED": 0, "FAILED": 1, "CANCELED": 1}
+"""A run's last states, and the exit status that each is."""
+
+
+class Server:
+    """Kubeflow Pipelines at one address, seen from one namespace.
+
+    Args:
+        host: its address, as KFP_HOST.
+        namespace: always named to the server, which may serve many.
+
+    Raises:
+        NotInstalledError: no ``kfp`` package.
+        UnavailableError: it does not answer, or refuses the token.
+    """
+
+    def __init__(self, host: str, namespace: str) -> None:
+        try:
+            import kfp
+            from kfp.client import ServiceAccountTokenVolumeCredentials
+        except ModuleNotFoundError as error:
+            raise NotInstalledError(
+                "module == 'kfp', must be installed; pip install 'adore-relevance[kubeflow]'"
+            ) from error
+        self.host, self.namespace = host.rstrip("/"), namespace
+        token = os.environ.get(TOKEN)
+        pod = None if token or not POD_TOKEN.is_file() else ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
+        with self._answering():
+            self.client = kfp.Client(host=self.host, namespace=namespace, existing_token=token, credentials=pod)
+
+    def _answering(self) -> Any:
+        return _Answering(self.host)
+
+    def upload(self, package: str, name: str) -> tuple[str, str]:
+        """Upload a compiled pipeline; returns the ids of pipeline and version. Versions are named by the time."""
+        version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        with self._answering():
+            known = self._pipeline(name)
+            if not known:
+                known = self.client.upload_pipeline(package, name, namespace=self.namespace).pipeline_id
+            done = self.client.upload_pipeline_version(package, version, pipeline_id=known)
+            return known, done.pipeline_version_id
+
+    def _pipeline(self, name: str) -> str:
+        rule = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+        asked = json.dumps({"predicates": [rule]})
+        found = self.client.list_pipelines(namespace=self.namespace, filter=asked).pipelines or []
+        return str(found[0].pipeline_id) if found else ""
+
+    def start(
+        self, ids: tuple[str, str], arguments: dict[str, Any], *, experiment: str, account: str, root: str = ""
+    ) -> str:
+        """Start a run; prints its link; returns its id."""
+        with self._answering():
+            home = self.client.create_experiment(experiment, namespace=self.namespace)
+            name = f"{experiment} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+            options = {"pipeline_root": root or None, "enable_caching": False, "service_account": account}
+            run = self.client.run_pipeline(
+                home.experiment_id, name, params=arguments, pipeline_id=ids[0], version_id=ids[1], **options
+            )
+        say(f"run: {self.host}/#/runs/details/{run.run_id}")
+        return str(run.run_id)
+
+    def repeat(
+        self, ids: tuple[str, str], arguments: dict[str, Any], *, experiment: str, account: str, cron: str
+    ) -> str:
+        """Make the pipeline a recurring run, one at a time; returns its id."""
+        with self._answering():
+            home = self.client.create_experiment(experiment, namespace=self.namespace)
+            options = {"max_concurrency": 1, "no_catchup": True, "enable_caching": False, "service_account": account}
+            job = self.client.create_recurring_run(
+                home.experiment_id,
+                experiment,
+                cron_expression=cron,
+                params=arguments,
+                pipeline_id=ids[0],
+                version_id=ids[1],
+                **options,
+            )
+        say(f"recurring run: {self.host}/#/recurringrun/details/{job.recurring_run_id}")
+        return str(job.recurring_run_id)
+
+    def follow(self, run: str, *, every: float = 10.0) -> int:
+        """Until the run ends; says each new state; the exit status."""
+        last = ""
+        while True:
+            with self._answering():
+                state = str(self.client.get_run(run).state or "PENDING")
+            if state != last:
+                say(f"run {run}: {state.lower()}")
+                last = state
+            if state in ENDED:
+                return ENDED[state]
+            time.sleep(every)
+
+
+class _Answering:
+    """Turns what the client raises when its server is not there, or says no, into one of our errors."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, value: BaseException | None, trace: object) -> None:
+        from kfp_server_api.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        if isinstance(value, ApiException):
+            text = f"{value.status} {str(value.body)[:300]}"
+            fix = f"check the namespace, and {TOKEN}"
+            raise UnavailableError(f"KFP_HOST == {self.host!r}, must accept this; {fix} (it said {text})") from value
+        if isinstance(value, HTTPError | OSError):
+            raise UnavailableError(f"KFP_HOST == {self.host!r}, must answer; check the address ({value})") from value

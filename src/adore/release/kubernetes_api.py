@@ -1,0 +1,174 @@
+"""Server-side apply, listing and waiting, on the official client; refuses what is not ours."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from adore.errors import AdoreError, ConfigError, MissingError, NotInstalledError, UnavailableError
+from adore.progress import say
+from adore.release.kubernetes_config import Config
+from adore.release.kubernetes_objects import KINDS, selector
+
+__all__ = ["MANAGER", "Cluster", "api_root", "connect"]
+
+MANAGER = "adore"
+"""Our name as a field manager."""
+Object = dict[str, Any]
+
+
+def connect(context: str | None = None) -> Any:
+    """An ``ApiClient``: of KUBECONFIG or ``~/.kube/config`` where there is one, else of the pod that this runs in.
+
+    Raises:
+        NotInstalledError: no ``kubernetes`` package.
+        ConfigError: neither configuration is there.
+    """
+    try:
+        from kubernetes import client, config
+    except ModuleNotFoundError as error:
+        raise NotInstalledError("module == 'kubernetes', must be installed; pip install kubernetes") from error
+    settings = client.Configuration()
+    settings.retries = 3  # of connections; a request that was answered is not sent again
+    try:
+        config.load_config(client_configuration=settings, **({"context": context} if context else {}))
+    except (config.ConfigException, TypeError) as error:
+        fix = "set KUBECONFIG, or run in a pod with a service account"
+        raise ConfigError(f"cluster == {str(error)!r}, must be reachable; {fix}") from error
+    return client.ApiClient(settings)
+
+
+def api_root(version: str) -> str:
+    """Path of an API version."""
+    return f"/apis/{version}" if "/" in version else f"/api/{version}"
+
+
+def _named(thing: Object) -> str:
+    return f"{thing['kind']} {thing['metadata']['name']}"
+
+
+def _translate(error: Any, what: str, verb: str) -> AdoreError:
+    """An ``ApiException`` as one of our errors."""
+    try:
+        text = json.loads(error.body)["message"]
+    except (TypeError, ValueError, KeyError):
+        text = str(error.body or error.reason).strip()
+    if error.status == 403:
+        fix = "bind the pipeline's Role of manifests/base to this account"
+        return ConfigError(f"{verb} {what} == refused ({text}), must be allowed; {fix}")
+    if error.status == 404:
+        return MissingError(f"{what} == not found ({text}), must exist; install its CRD, or make its namespace")
+    if error.status == 409:
+        fix = "end the other manager's claim, or use --force to take the fields over"
+        return ConfigError(f"{what} == held by another manager ({text}), must be ours alone; {fix}")
+    if error.status in (400, 422):
+        return ConfigError(f"{what} == refused ({text}), must be valid for this cluster; change the profile")
+    return UnavailableError(f"cluster == {error.status} on {verb} {what} ({text}), must answer; see its API server")
+
+
+class Cluster:
+    """One namespace through our eyes.
+
+    Args:
+        config: names the namespace and the app.
+        api: an ``ApiClient``; None: :func:`connect`.
+        force: take over fields that another manager holds.
+    """
+
+    def __init__(self, config: Config, api: Any = None, *, force: bool = False) -> None:
+        self.config, self.force = config, force
+        self.api = api or connect()
+
+    def _call(self, method: str, kind: str, name: str = "", *, body: Object | None = None, **query: str) -> Any:
+        version, plural = KINDS[kind]
+        path = f"{api_root(version)}/namespaces/{self.config.namespace}/{plural}{'/' * bool(name)}{name}"
+        return self.request(method, path, f"{kind} {name}".strip(), body=body, **query)
+
+    def request(self, method: str, path: str, what: str, *, body: Object | None = None, **query: str) -> Any:
+        """One call of the API; ``what`` names its object in errors.
+
+        Raises:
+            ConfigError, MissingError, UnavailableError: it is refused, not there, or nobody answers.
+        """
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        patch = {"Content-Type": "application/apply-patch+yaml"} if method == "PATCH" else {}
+        more = {"body": body, "auth_settings": ["BearerToken"], "response_type": "object", "_request_timeout": 30}
+        headers = {"Accept": "application/json", **patch}
+        try:
+            done = self.api.call_api(path, method, query_params=list(query.items()), header_params=headers, **more)
+        except ApiException as error:
+            raise _translate(error, what, method.lower()) from error
+        except HTTPError as error:
+            fix = "check the network and the kubeconfig"
+            raise UnavailableError(f"cluster == {str(error)!r}, must answer; {fix}") from error
+        return done[0]
+
+    def get(self, kind: str, name: str) -> Object | None:
+        """One object, or None; None as well if the cluster does not know the kind."""
+        try:
+            return dict(self._call("GET", kind, name))
+        except MissingError:
+            return None
+
+    def ours(self, kind: str, component: str = "") -> list[Object]:
+        """All our objects of a kind; none if the cluster does not know the kind."""
+        return self.matching(kind, selector(self.config, component))
+
+    def matching(self, kind: str, label_selector: str) -> list[Object]:
+        """All objects of a kind with these labels, ours or not."""
+        try:
+            found = self._call("GET", kind, labelSelector=label_selector)
+        except MissingError:
+            return []
+        return [{"kind": kind, **one} for one in found["items"]]
+
+    def _check_owner(self, thing: Object, live: Object | None) -> None:
+        tags = (live or thing)["metadata"].get("labels") or {}
+        mine = thing["metadata"]["labels"]
+        keys = ("app.kubernetes.io/managed-by", "app.kubernetes.io/part-of")
+        if any(tags.get(k) != mine[k] for k in keys):
+            fix = "rename it, or set kubernetes.app to another prefix"
+            raise ConfigError(f"{_named(thing)} == someone else's (labels {tags}), must be ours to be changed; {fix}")
+
+    def apply(self, thing: Object) -> None:
+        """Server-side apply.
+
+        Raises:
+            ConfigError: it is there and not ours, or another manager holds one of its fields, or it is invalid.
+            MissingError: the cluster does not know its kind.
+        """
+        kind, name = thing["kind"], thing["metadata"]["name"]
+        self._check_owner(thing, self.get(kind, name))
+        force = "true" if self.force else "false"
+        self._call("PATCH", kind, name, body=thing, fieldManager=MANAGER, force=force)
+
+    def delete(self, thing: Object) -> None:
+        """Delete one of our objects, in the background; what is gone already is fine."""
+        live = self.get(thing["kind"], thing["metadata"]["name"])
+        if live is not None:
+            self._check_owner(thing, live)
+            self._call("DELETE", thing["kind"], thing["metadata"]["name"], propagationPolicy="Background")
+            say(f"deleted {_named(thing)}")
+
+    def wait(self, things: list[Object], fault: Callable[[Cluster, Object], str]) -> None:
+        """Until ``fault`` is empty for every live object.
+
+        Raises:
+            UnavailableError: patience ran out; the faults are in the text.
+        """
+        until = time.monotonic() + self.config.patience
+        while True:
+            faults = {_named(t): fault(self, self.get(t["kind"], t["metadata"]["name"]) or t) for t in things}
+            faults = {name: text for name, text in faults.items() if text}
+            if not faults:
+                return
+            if time.monotonic() > until:
+                text = "; ".join(f"{name}: {why}" for name, why in faults.items())
+                raise UnavailableError(
+                    f"{', '.join(faults)} == not ready, must be ready in {self.config.patience:g} s; {text}"
+                )
+            time.sleep(0.5)

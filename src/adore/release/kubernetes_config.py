@@ -1,0 +1,89 @@
+"""What a release to a cluster needs to be told; the profile's section ``kubernetes``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from adore import __version__
+from adore.artifacts import is_remote
+from adore.config import StageConfig
+from adore.errors import ConfigError, check
+
+__all__ = ["Config", "Pool"]
+
+NAME = r"^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
+
+
+class Pool(BaseModel):
+    """How many pods of one kind, and how big; CPU in cores, memory in bytes with a unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replicas: Annotated[int, Field(ge=1)] = 2
+    most: Annotated[int, Field(ge=1)] = 6
+    """The autoscaler's upper end; equal to ``replicas``: no autoscaler."""
+    target: Annotated[int, Field(ge=1, le=100)] = 70
+    """Percent of the requested CPU at which pods are added."""
+    cpu: str = "1"
+    memory: str = "1Gi"
+    cpu_limit: str = "2"
+
+
+class Config(StageConfig):
+    """Where and how a release is served."""
+
+    namespace: str = Field("adore", pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+    app: str = Field("adore", pattern=NAME)
+    """Prefix of every name; two apps share a namespace without seeing each other."""
+    registry: str = "adore"
+    tag: str = Field(__version__, pattern=r"^[\w][\w.-]{0,127}$")
+    mode: Literal["Standard", "Knative"] = "Standard"
+    server: Pool = Pool()
+    router: Pool = Pool(cpu="500m", memory="512Mi", cpu_limit="1")
+    route: Literal["gateway", "ingress", "none"] = "gateway"
+    gateway: str = "adore"
+    """Name of the Gateway, or ``namespace/name``; with ``ingress`` the IngressClass."""
+    host: str = ""
+    """Host name of the shop's search; empty: any."""
+    budget: bool = True
+    """Whether the router gets a PodDisruptionBudget."""
+    credentials: str = ""
+    """Name of the Secret whose keys are the router's environment (AWS_ACCESS_KEY_ID, ...); empty: workload identity."""
+    claim: str = ""
+    """``NAME:/mount``: places under the mount are read by the servers from this PersistentVolumeClaim."""
+    exposures: str = ""
+    """``s3://`` place to which the routers ship exposures and events; empty: they stay in the pod."""
+    canary: int = Field(0, ge=0, le=99)
+    """Percent of a variant's own traffic for its changed predictor (a new image, say); 0: all of it, pod by pod."""
+    port: int = 80
+    """Port of KServe's predictor Services; 8080 where KServe makes them headless."""
+    keep: int = Field(3, ge=2)
+    """Releases that stay ready to roll back to, the live one included."""
+    patience: float = Field(600, gt=0)
+    """Seconds to wait for pods."""
+
+    @field_validator("tag")
+    @classmethod
+    def _fixed(cls, tag: str) -> str:
+        if tag == "latest":
+            raise ValueError("must name one build, for a roll-back to find it; use a version")
+        return tag
+
+    def image(self, kind: str) -> str:
+        """The image of one kind, ``server`` or ``router``."""
+        return f"{self.registry}/{kind}:{self.tag}"
+
+    def storage_uri(self, place: str) -> str:
+        """What KServe's storage initialiser calls a place.
+
+        Raises:
+            ConfigError: the cluster cannot read it.
+        """
+        name, _, mount = self.claim.partition(":")
+        if mount and place.startswith(mount.rstrip("/") + "/"):
+            return f"pvc://{name}/{place.removeprefix(mount).lstrip('/')}"
+        fix = "give one, or set kubernetes.claim to NAME:/mount"
+        check(is_remote(place), "release", place, must="an s3:// place", fix=fix, error=ConfigError)
+        return place

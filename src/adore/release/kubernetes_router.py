@@ -1,0 +1,135 @@
+"""The router on a cluster: Deployment, Service, autoscaler, disruption budget, route; pure functions to dicts."""
+
+from __future__ import annotations
+
+from adore.release.kubernetes_config import Config
+from adore.release.kubernetes_objects import (
+    DRAIN,
+    GROUP,
+    POD_SECURITY,
+    SECURITY,
+    Object,
+    labels,
+    make,
+    probe,
+    record_name,
+    resources,
+    spread,
+    tagged,
+)
+
+__all__ = ["router"]
+
+
+def router(config: Config, number: int) -> list[Object]:
+    """Everything of the router, the Deployment first."""
+    found = [_deployment(config, number), _service(config)]
+    if config.router.most > config.router.replicas:
+        found.append(_autoscaler(config))
+    if config.budget:
+        spec = {"maxUnavailable": 1, "selector": {"matchLabels": labels(config, "router")}}
+        found.append(_of(config, "PodDisruptionBudget", spec))
+    if config.route != "none":
+        found.append({"gateway": _http_route, "ingress": _ingress}[config.route](config))
+    return found
+
+
+def _of(config: Config, kind: str, spec: Object) -> Object:
+    return make(config, kind, f"{config.app}-router", "router", spec=spec)
+
+
+def _router_container(config: Config) -> Object:
+    args = ["--config=/etc/adore/experiment.json", "--logs=/var/adore", "--host=0.0.0.0", "--port=8080"]
+    container: Object = {
+        "name": "router",
+        "image": config.image("router"),
+        "args": [*args, f"--ship={config.exposures}"] if config.exposures else args,
+        "env": [{"name": "HOME", "value": "/tmp"}],
+        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+        "resources": resources(config.router),
+        "securityContext": SECURITY,
+        # a new pod must reach a variant; one that runs stays in, to answer unranked rather than not at all
+        "startupProbe": probe("/readyz", periodSeconds=1, failureThreshold=60),
+        "readinessProbe": probe("/healthz", periodSeconds=2, failureThreshold=2),
+        "livenessProbe": probe("/healthz", periodSeconds=10, failureThreshold=3),
+        "lifecycle": DRAIN,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/adore", "readOnly": True},
+            {"name": "logs", "mountPath": "/var/adore"},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }
+    if config.credentials:
+        container["envFrom"] = [{"secretRef": {"name": config.credentials}}]
+    return container
+
+
+def _deployment(config: Config, number: int) -> Object:
+    match = labels(config, "router")
+    volumes = [
+        {"name": "config", "configMap": {"name": record_name(config, number)}},
+        {"name": "logs", "emptyDir": {"sizeLimit": "4Gi"}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+    ]
+    pod = {
+        "serviceAccountName": f"{config.app}-router",
+        "automountServiceAccountToken": False,
+        "securityContext": POD_SECURITY,
+        "terminationGracePeriodSeconds": 45,
+        "topologySpreadConstraints": spread(match),
+        "containers": [_router_container(config)],
+        "volumes": volumes,
+    }
+    release = {f"{GROUP}/release": str(number)}
+    spec: Object = {
+        "selector": {"matchLabels": match},
+        "minReadySeconds": 2,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%"}},
+        "template": {"metadata": {"labels": match, "annotations": release}, "spec": pod},
+    }
+    if config.router.most <= config.router.replicas:
+        spec["replicas"] = config.router.replicas  # else the autoscaler's own field
+    return tagged(_of(config, "Deployment", spec), annotations=release)
+
+
+def _service(config: Config) -> Object:
+    ports = [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
+    spec = {"selector": labels(config, "router"), "ports": ports, "type": "ClusterIP"}
+    return _of(config, "Service", spec)
+
+
+def _autoscaler(config: Config) -> Object:
+    name, pool = f"{config.app}-router", config.router
+    use = {"type": "Utilization", "averageUtilization": pool.target}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "minReplicas": pool.replicas,
+        "maxReplicas": pool.most,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": use}}],
+    }
+    return _of(config, "HorizontalPodAutoscaler", spec)
+
+
+PATHS = ("/rank", "/events")
+"""What the world may reach; the page, metrics and health stay inside."""
+
+
+def _http_route(config: Config) -> Object:
+    space, _, name = config.gateway.rpartition("/")
+    parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}
+    rule = {
+        "matches": [{"path": {"type": "Exact", "value": path}} for path in PATHS],
+        "backendRefs": [{"kind": "Service", "name": f"{config.app}-router", "port": 80}],
+    }
+    spec: Object = {"parentRefs": [parent | ({"namespace": space} if space else {})], "rules": [rule]}
+    if config.host:
+        spec["hostnames"] = [config.host]
+    return _of(config, "HTTPRoute", spec)
+
+
+def _ingress(config: Config) -> Object:
+    backend = {"service": {"name": f"{config.app}-router", "port": {"name": "http"}}}
+    rule: Object = {"http": {"paths": [{"path": p, "pathType": "Exact", "backend": backend} for p in PATHS]}}
+    spec = {"ingressClassName": config.gateway, "rules": [rule | ({"host": config.host} if config.host else {})]}
+    return _of(config, "Ingress", spec)

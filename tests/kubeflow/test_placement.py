@@ -1,0 +1,96 @@
+"""The profile's section cluster is found again in the compiled pipelines."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PROFILE = """
+cluster:
+  parallelism: 2
+  gpu:
+    stages: [judge, align]
+    count: 2
+    node_selector: {pool: gpu}
+    tolerations: [{key: nvidia.com/gpu, effect: NoSchedule}]
+    queue: gpus
+    priority: low
+  stages: {distil: {cpu: "8", cpu_limit: "8", memory: 16Gi, retries: 1, timeout: 600, image: "r/student:7"}}
+  secrets: {adore-s3: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]}
+  notify: hook
+  claim: "data:/data"
+  labels: {team: search}
+"""
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both pipelines, compiled in a process of its own: the profile is read where a pipeline is traced."""
+    folder = tmp_path_factory.mktemp("ir")
+    (folder / "shop.yaml").write_text(PROFILE)
+    code = "from adore.cli import main; main()"
+    command = [sys.executable, "-c", code, "compile", "--output", str(folder), "--profile", str(folder / "shop.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+def parts(folder: Path, name: str = "adore") -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The spec, its executors, and what Kubernetes adds to each."""
+    spec, platform = yaml.safe_load_all((folder / f"{name}.yaml").read_text("utf-8"))
+    executors = spec["deploymentSpec"]["executors"]
+    return spec, executors, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def test_gpu_stages_get_cards_nodes_tolerations_and_their_queue(compiled: Path) -> None:
+    _, executors, extras = parts(compiled)
+    with_cards = {k for k, v in executors.items() if "accelerator" in v["container"].get("resources", {})}
+    assert with_cards == {"exec-judge", "exec-judge-2", "exec-judge-3", "exec-align"}
+    for name in with_cards:
+        card = executors[name]["container"]["resources"]["accelerator"]
+        assert (card["resourceType"], card["resourceCount"]) == ("nvidia.com/gpu", "2")
+        assert extras[name]["nodeSelector"]["labels"] == {"pool": "gpu"}
+        assert extras[name]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+        tags = extras[name]["podMetadata"]["labels"]
+        assert (tags["kueue.x-k8s.io/queue-name"], tags["kueue.x-k8s.io/priority-class"]) == ("gpus", "low")
+    assert "nodeSelector" not in extras["exec-distil"]
+
+
+def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Path) -> None:
+    spec, executors, extras = parts(compiled)
+    for name, executor in executors.items():
+        resources = executor["container"]["resources"]
+        assert {"resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"} <= set(
+            resources
+        )
+        tags = extras[name]["podMetadata"]["labels"]
+        assert tags["adore.dev/role"] == "pipeline" and tags["team"] == "search"
+        assert {s["secretName"] for s in extras[name]["secretAsEnv"]} >= {"adore-s3"}
+        assert extras[name]["pvcMount"][0]["mountPath"] == "/data"
+    distil = executors["exec-distil"]["container"]
+    assert distil["image"] == "r/student:7" and distil["resources"]["resourceMemoryLimit"] == "16Gi"
+    assert extras["exec-distil"]["activeDeadlineSeconds"] == "600"
+    tasks = {k: t for c in spec["components"].values() for k, t in c.get("dag", {}).get("tasks", {}).items()}
+    assert tasks["distil"]["retryPolicy"]["maxRetryCount"] == 1 and tasks["gate"]["retryPolicy"]["maxRetryCount"] == 2
+    assert all(not t.get("cachingOptions") for k, t in tasks.items() if k in ("distil", "gate", "judge"))
+    limits = [t["iteratorPolicy"]["parallelismLimit"] for k, t in tasks.items() if k.startswith("for-loop")]
+    assert limits == [2, 2, 2]
+
+
+def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(compiled: Path) -> None:
+    _, _, extras = parts(compiled)
+    assert [k for k, v in extras.items() if "hook" in str(v["secretAsEnv"])] == ["exec-report"]
+    assert set(parts(compiled, "online")[1]) == {"exec-review"}
+
+
+def test_without_a_profile_nothing_is_placed(tmp_path: Path) -> None:
+    code = "from adore.cli import main; main()"
+    command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path)]
+    subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
+    assert len(list(yaml.safe_load_all((tmp_path / "adore.yaml").read_text("utf-8")))) == 1

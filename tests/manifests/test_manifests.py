@@ -1,0 +1,139 @@
+"""The rendered overlays: valid, within our policies, as the golden files say; alarms on metrics that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.manifests.policies import all_faults
+from tests.manifests.schemas import faults
+from tests.release.test_kubernetes_objects import PLAN
+
+from adore.release.kubernetes import render
+from adore.release.kubernetes_config import Config
+from adore.release.kubernetes_objects import KINDS, labels
+from adore.serving.exposure import Shipper
+from adore.serving.metrics import Metrics
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+OVERLAYS = ("kind", "cpu", "gpu")
+MONITORING = ROOT / "manifests" / "components" / "monitoring"
+
+
+@cache
+def rendered(overlay: str) -> str:
+    if not shutil.which("kubectl"):
+        pytest.skip("SKIPPED manifests: no kubectl on this machine")
+    command = ["kubectl", "kustomize", str(ROOT / "manifests" / "overlays" / overlay)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def things(overlay: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(rendered(overlay)))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_is_valid_and_keeps_to_the_policies(overlay: str) -> None:
+    found = things(overlay)
+    assert [f for t in found for f in (*faults(t), *all_faults(t))] == []
+    unscoped = {"Namespace", "PriorityClass"}
+    assert {t["metadata"].get("namespace") for t in found if t["kind"] not in unscoped} == {"adore"}
+
+
+@pytest.mark.parametrize("overlay", [*OVERLAYS, "release"])
+def test_an_overlay_is_what_its_golden_file_says(overlay: str) -> None:
+    text = yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False) if overlay == "release" else rendered(overlay)
+    assert text == (GOLDEN / f"{overlay}.yaml").read_text("utf-8"), "if wanted: make golden"
+
+
+def test_pod_security_is_restricted_and_the_network_closed() -> None:
+    found = things("cpu")
+    (space,) = [t for t in found if t["kind"] == "Namespace"]
+    assert space["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    policies = {t["metadata"]["name"]: t["spec"] for t in found if t["kind"] == "NetworkPolicy"}
+    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    router = policies["router"]["podSelector"]["matchLabels"]
+    assert router.items() <= labels(Config(), "router").items()
+    assert "169.254.169.254/32" in str(policies["storage"])
+
+
+def test_the_release_role_allows_what_a_release_does_and_no_more() -> None:
+    (role,) = [t for t in things("cpu") if t["kind"] == "Role"]
+    allowed = {(group, r) for rule in role["rules"] for group in rule["apiGroups"] for r in rule["resources"]}
+    needed = {(v.rpartition("/")[0] if "/" in v else "", plural) for v, plural in KINDS.values()}
+    assert allowed == needed
+    (binding,) = [t for t in things("cpu") if t["kind"] == "RoleBinding"]
+    assert [s["name"] for s in binding["subjects"]] == ["adore-pipeline"]
+    accounts = [t for t in things("cpu") if t["kind"] == "ServiceAccount"]
+    tokens = {t["metadata"]["name"]: t.get("automountServiceAccountToken") for t in accounts}
+    assert tokens["adore-router"] is False and tokens["adore-server"] is False
+
+
+def test_quota_has_room_for_two_releases() -> None:
+    (quota,) = [t["spec"]["hard"] for t in things("cpu") if t["kind"] == "ResourceQuota"]
+    config = Config()
+    pods = 4 * config.server.replicas + 2 * config.router.replicas
+    assert pods < int(quota["pods"])
+    assert 4 * config.server.replicas * float(config.server.cpu) < float(quota["requests.cpu"])
+    (cards,) = [t["spec"]["hard"] for t in things("gpu") if t["kind"] == "ResourceQuota"]
+    assert cards.items() - quota.items() == {("requests.nvidia.com/gpu", "4")}
+
+
+def used(text: str) -> set[str]:
+    return set(re.findall(r"adore_[a-z_]+", text))
+
+
+@pytest.mark.parametrize("name", ["alerts.yaml", "adore.json"])
+def test_alarms_and_dashboard_name_metrics_that_the_router_exports(name: str) -> None:
+    metrics = Metrics(["control"], Shipper([], ""))
+    metrics.answered("control", "control", matches=True)
+    metrics.seconds.labels("control").observe(0.1)
+    exported = {s.name for family in metrics.registry.collect() for s in family.samples}
+    assert used((MONITORING / name).read_text("utf-8")) <= exported
+
+
+def test_alarms_cover_what_they_must_and_each_has_its_page() -> None:
+    spec = yaml.safe_load((MONITORING / "alerts.yaml").read_text("utf-8"))["spec"]
+    rules = spec["groups"][0]["rules"]
+    assert {r["alert"] for r in rules} >= {"AdoreMismatch", "AdoreDegraded", "AdoreExposureBacklog", "AdoreLatency"}
+    guide = (ROOT / "docs" / "operations.md").read_text("utf-8").lower()
+    for rule in rules:
+        assert f"## {rule['alert'].lower()}" in guide and rule["annotations"]["runbook"].endswith(rule["alert"].lower())
+
+
+def test_the_dashboard_is_one_that_grafana_reads() -> None:
+    board = json.loads((MONITORING / "adore.json").read_text("utf-8"))
+    assert board["uid"] == "adore" and len({p["id"] for p in board["panels"]}) == len(board["panels"]) >= 5
+    assert all(t["expr"] for p in board["panels"] for t in p["targets"])
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"securityContext": {}}, "allowPrivilegeEscalation"),
+        ({"image": "adore/router:latest"}, "is not fixed"),
+        ({"image": "adore/router"}, "is not fixed"),
+        ({"resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}, "limits lacks"),
+        ({"env": [{"name": "AWS_SECRET_ACCESS_KEY", "value": "abc"}]}, "holds a value"),
+    ],
+)
+def test_the_policies_see_a_fault(change: dict[str, Any], word: str) -> None:
+    (deployment,) = [t for t in render(Config(), PLAN) if t["kind"] == "Deployment"]
+    deployment["spec"]["template"]["spec"]["containers"][0] |= change
+    assert any(word in fault for fault in all_faults(deployment))
+
+
+def test_the_policies_see_wide_rights() -> None:
+    rule = {"apiGroups": ["*"], "resources": ["secrets"], "verbs": ["get", "escalate"]}
+    thing = {"kind": "Role", "metadata": {"name": "x"}, "rules": [rule]}
+    assert len(all_faults(thing)) == 3
+    bound = {"kind": "ClusterRoleBinding", "metadata": {"name": "x"}}
+    assert all_faults(bound) == ["ClusterRoleBinding x reaches beyond its namespace"]

@@ -14,7 +14,7 @@ from adore.types import Item, item_from_row
 
 PROFILE = {
     "demo_data": {"items": 60, "queries": 12, "judged": 10, "candidates": 8, "users": 10, "visits": 1},
-    "distil": {"backbone": "tiny", "epochs": 1, "max_tokens": 32, "trees": 8},
+    "distil": {"backbone": "tiny", "epochs": 2, "trees": 8},
 }
 
 

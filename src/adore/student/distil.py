@@ -4,137 +4,176 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json
+from adore.artifacts import read_table, write_json, write_table
 from adore.config import StageConfig
 from adore.errors import DataError, check
-from adore.types import item_from_row
+from adore.progress import progress
+from adore.types import GAINS, Grade, item_from_row
 
 if TYPE_CHECKING:
-    from adore.student.onnx_models import OnnxEncoder
-    from adore.student.training import PairList
-    from adore.types import Evidence, Item
+    from adore.rulebook import RuleBook
+    from adore.student.inputs import ListInputs
+    from adore.student.lists import PairList
+    from adore.student.training import Curve, ListRows
 
 __all__ = ["Config", "run"]
+
+_ENCODER = ("encoder.onnx", "tokenizer.json", "vectors.safetensors")
 
 
 class Config(StageConfig):
     """Backbone, budget and trust."""
 
     backbone: str = "minilm"
-    epochs: int = Field(2, ge=1)
-    learning_rate: float = 1e-4
-    max_tokens: int = 64
-    patience: int = 1
-    cross_pairs: int = 3500
-    """Pairs that the two cross-encoders learn from, spread evenly over the lists; the head learns from all."""
-    max_pairs: int = 6000
-    teacher_weight: float = 0.3
-    synthetic_weight: float = 0.3
-    trees: int = 150
+    epochs: int = Field(20, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    patience: int = Field(10, ge=1)
+    """Epochs without a better nDCG@10 on dev queries after which the net's training stops."""
+    lists: int = Field(2, ge=1)
+    """Lists a step, shared by all processes."""
+    processes: int = Field(1, ge=1)
+    """Processes of this machine that train the net together (torchrun)."""
+    checkpoint: str = ""
+    """File that training writes after each epoch and goes on from; empty: none."""
+    attribute_weight: float = Field(0.5, ge=0)
+    """Weight of the attribute heads' loss; 0: a student without them."""
+    list_context: bool = True
+    """False: every item is scored as if it were alone."""
+    trees: int = Field(200, ge=1)
+    context: int = Field(24, ge=2)
+    """Real items that stand around a synthetic pair whose query was edited."""
+    max_pairs: int = Field(20_000, ge=2)
+    teacher_weight: float = Field(0.3, ge=0, le=1)
+    synthetic_weight: float = Field(0.3, ge=0, le=1)
+    refit: bool = True
+    """Learn again from train and dev queries once dev has said how long and how sure."""
+    precision: Literal["fp32", "int8"] = "fp32"
+    """Which of the two exported encoders is served."""
 
 
-Learnt = list[tuple["PairList", "list[tuple[Evidence, ...]]"]]
+def _rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
+    """Features of a list. A synthetic pair with a query of its own stands in the real items' list for that query."""
+    from adore.student.training import ListRows
 
-
-def _capped(one: PairList, most: int) -> PairList:
-    """The ``most`` best trusted pairs of a list, in their order."""
-    best = np.argsort(-one.weights, kind="stable")[:most]
-    return one.take(sorted(int(i) for i in best))
-
-
-def _cross_columns(train: list[PairList], *, config: Config, output: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """Cross-fitting: each half of the lists is read by the cross-encoder that learnt from the other half.
-
-    So the head learns from scores on unseen queries, as it will meet them; the first half's model is served.
-    """
-    from adore.student.backbone import load_backbone, load_tokenizer
-    from adore.student.export import export_cross
-    from adore.student.onnx_models import cross_columns
-    from adore.student.training import Plan, predict, train_cross
-
-    backbone, tokenizer = load_backbone(config.backbone, seed=config.seed), load_tokenizer()
-    plan = Plan(config.epochs, config.learning_rate, config.max_tokens, config.patience, config.seed)
-    half = np.random.default_rng(config.seed).permutation(len(train)) % 2
-    most = max(2, config.cross_pairs // len(train))
-    columns: dict[str, np.ndarray] = {}
-    losses: list[tuple[float, ...]] = []
-    for side in (0, 1):
-        seen = [_capped(one, most) for one, h in zip(train, half, strict=True) if h == side or len(train) == 1]
-        held = [one for one, h in zip(train, half, strict=True) if h != side]
-        model, curve = train_cross(backbone, tokenizer, train=seen, dev=[], plan=plan)
-        losses.append(curve.losses)
-        if side == 0:
-            export_cross(model, output)
-        for one, (grades, states) in zip(held, predict(model, tokenizer, held, config.max_tokens), strict=True):
-            columns[one.list_id] = cross_columns(grades, states, one.states >= 0)
-    return [columns[one.list_id] for one in train], {"losses": losses}
-
-
-def _catalogue(prepared: Path) -> list[Item]:
-    return [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
-
-
-def _encoder(config: Config, items: list[Item], retrieved: Path | None, output: Path) -> OnnxEncoder:
-    """The backbone as it comes, with the catalogue's vectors beside it: those that ``retrieve`` wrote, if it ran."""
-    from adore.student.export import export_encoder
-    from adore.student.fields import title_text, typed_text
-    from adore.student.onnx_models import VECTORS, OnnxEncoder
-
-    if retrieved:
-        for name in ("encoder.onnx", "tokenizer.json", VECTORS):
-            shutil.copyfile(retrieved / name, output / name)
-        return OnnxEncoder(output, threads=config.threads)
-    export_encoder(config.backbone, output)
-    encoder = OnnxEncoder(output, threads=config.threads)
-    encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
-    return encoder
-
-
-def _matrix(
-    one: PairList, evidence: list[tuple[Evidence, ...]], cross: np.ndarray, tools: tuple[Any, Any]
-) -> np.ndarray:
-    """Features of a list; synthetic pairs are standardised by the real pairs of their list."""
-    from adore.student.features import with_z
-    from adore.student.rankers import cosines
-
-    features, encoder = tools
-    raw = np.zeros((len(one.items), 0))
+    real = np.flatnonzero(one.real)
+    around = real[np.linspace(0, len(real) - 1, min(config.context, len(real))).astype(int)] if len(real) else real
+    parts: dict[int, tuple[np.ndarray, ...]] = {}
     for query in dict.fromkeys(one.queries):
-        at = [i for i, q in enumerate(one.queries) if q == query]
-        items = [one.items[i] for i in at]
-        part = features.raw(
-            query, items, [evidence[i] for i in at], cosines=cosines(encoder, query, items), cross=cross[at]
-        )
-        raw = raw if raw.shape[1] else np.zeros((len(one.items), part.shape[1]))
-        raw[at] = part
-    return with_z(raw, raw[one.real])
+        own = [i for i, q in enumerate(one.queries) if q == query]
+        first = [int(i) for i in around] if not one.real[own].any() else []
+        items = [one.items[i] for i in (*first, *own)]
+        evidence = [*inputs.reader.evidence(query, items[: len(first)]), *(one.evidence[i] for i in own)]
+        members = np.array([*(True for _ in first), *one.real[own]], dtype=bool)
+        found = inputs.of(query, items, evidence, members)
+        for at, i in enumerate(own, len(first)):
+            parts[i] = (found.matrix[at], found.meaning[at], found.states[at])
+    matrix, meaning, states = (np.array([parts[i][k] for i in range(len(one.items))]) for k in range(3))
+    return ListRows(one.list_id, matrix, meaning, one.targets, one.weights, states, one.real)
 
 
-def _card(config: Config, learnt: Learnt, answers: list[Path], rulebook: str, curve: dict[str, Any]) -> dict[str, Any]:
-    pairs = [(one, i) for one, _ in learnt for i in range(len(one.items))]
-    human = sum(float(one.weights[i]) == 1.0 for one, i in pairs)
-    synthetic = sum(not one.real[i] for one, i in pairs)
-    judges = sorted({str(j) for a in answers for j in read_table(a, "answers")["judge"].unique()})
+def _fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0) -> tuple[Any, Any, Curve]:
+    """Net, forest and the net's curve."""
+    from adore.student.forest import ForestPlan, fit_forest
+    from adore.student.training import Plan, train_net_in
+
+    plan = Plan(
+        epochs=config.epochs,
+        rate=config.learning_rate,
+        patience=config.patience,
+        attribute_weight=config.attribute_weight,
+        lists=config.lists,
+        stop=stop,
+        seed=config.seed,
+    )
+    checkpoint = Path(f"{config.checkpoint}.{len(train)}") if config.checkpoint else None
+    net, curve = train_net_in(config.processes, train, dev, plan, checkpoint)
+    matrix, targets, weights = (
+        np.concatenate([getattr(o, k) for o in train]) for k in ("matrix", "targets", "weights")
+    )
+    grown = ForestPlan(trees=config.trees, seed=config.seed, threads=config.threads)
+    return net, fit_forest(matrix, targets, weights, grown), curve
+
+
+def _predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
+    """(pairs, 4) of every list, before the temperature."""
+    from adore.student.training import net_probabilities
+
+    return [(p + forest.predict(one.matrix)) / 2 for one, p in zip(lists, net_probabilities(net, lists), strict=True)]
+
+
+def _write_inputs(prepared: Path, evidence: Path, retrieved: Path | None, output: Path, config: Config) -> RuleBook:
+    """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote, if it ran."""
+    from adore.student.export import export_encoder, quantise_encoder
+    from adore.student.fields import title_text, typed_text
+    from adore.student.onnx_models import OnnxEncoder
+    from adore.student.rankers import copy_rulebook
+    from adore.student.text_index import TextIndex
+
+    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    (output / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
+    shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
+    rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
+    for name in _ENCODER if retrieved else ():
+        shutil.copyfile(Path(str(retrieved)) / name, output / name)
+    if not retrieved:
+        export_encoder(config.backbone, output)
+        encoder = OnnxEncoder(output, threads=config.threads)
+        encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
+    quantise_encoder(output)
+    return rulebook
+
+
+def _calibrate(found: list[np.ndarray], dev: list[ListRows]) -> dict[str, float]:
+    """Temperature from the dev pairs, and the calibration error there before and after."""
+    from adore.student.calibration import calibration_error, fit_temperature, tempered
+
+    p = np.concatenate([*found, np.zeros((0, 4))])
+    grades = np.concatenate([*(one.targets.argmax(1) for one in dev), np.zeros(0, dtype=np.int64)])
+    temperature = fit_temperature(p, grades)
+    after = calibration_error(tempered(p, temperature), grades)
+    return {"temperature": temperature, "dev_ece_before": calibration_error(p, grades), "dev_ece": after}
+
+
+def _dev_scores(dev: list[PairList], found: list[np.ndarray], temperature: float) -> list[dict[str, Any]]:
+    """Rows of ``scores``: the dev pairs' by a student that had not learnt from them."""
+    from adore.student.calibration import tempered
+
+    gains = np.array([GAINS[g] for g in Grade])
+    return [
+        {
+            "system": "student",
+            "query_id": one.list_id,
+            "item_id": item.item_id,
+            "score": float(p @ gains),
+            "grade": int(p.argmax()),
+            **{f"p_{g.letter}": float(p[g]) for g in reversed(Grade)},
+        }
+        for one, raw in zip(dev, found, strict=True)
+        for item, p in zip(one.items, tempered(raw, temperature), strict=True)
+    ]
+
+
+def _card(config: Config, lists: list[PairList], answers: list[Path], rulebook: str, more: dict[str, Any]) -> Any:
+    real = np.concatenate([one.real for one in lists])
+    human = np.concatenate([one.weights == 1.0 for one in lists]) & real
+    counts = {"lists": len(lists), "human": int(human.sum()), "teacher": int((real & ~human).sum())}
     return {
         "kind": "student",
         "name": "student",
         "backbone": config.backbone,
-        "max_tokens": config.max_tokens,
+        "precision": config.precision,
+        "list_context": config.list_context,
         "rulebook": rulebook,
-        "teacher": judges,
-        "data": {
-            "lists": len(learnt),
-            "human": human,
-            "teacher": len(pairs) - human - synthetic,
-            "synthetic": synthetic,
-        },
-        "training": curve,
+        "teacher": sorted({str(j) for a in answers for j in read_table(a, "answers")["judge"].unique()}),
+        "data": {**counts, "synthetic": int((~real).sum())},
+        **more,
         "limits": "English lexicons; judged lists of up to some 80 items; see docs/benchmarks.md for measures.",
     }
 
@@ -146,16 +185,6 @@ def _write_card(folder: Path) -> None:
     (folder / "card.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def _dev_ndcg(folder: Path, dev: list[PairList], threads: int) -> float:
-    """Mean nDCG@10 of the finished student on the human-judged dev lists; 0 without any."""
-    from adore.student.rankers import load_ranker
-    from adore.student.training import mean_ndcg
-
-    ranker = load_ranker(folder, threads=threads)
-    ranked = [np.array([s.score for s in ranker.rank(one.queries[0], one.items)]) for one in dev]
-    return mean_ndcg(ranked, dev)
-
-
 def run(
     config: Config,
     prepared: Path,
@@ -165,35 +194,37 @@ def run(
     output: Path,
     retrieved: Path | None = None,
 ) -> dict[str, float]:
-    """Train cross-encoder and head, export, seal; the folder is what ``adore score`` and the server load."""
+    """Train net and forest, calibrate, export, seal; the folder is what ``adore score`` and the server load."""
     import torch
 
-    from adore.student.export import seal
-    from adore.student.features import ListFeatures
-    from adore.student.head import HeadPlan, fit_head
+    from adore.student.export import export_net, seal
+    from adore.student.forest import export_forest
+    from adore.student.inputs import ListInputs
     from adore.student.lists import Sources, learn_from
-    from adore.student.rankers import copy_rulebook
-    from adore.student.text_index import TextIndex
+    from adore.student.training import mean_ndcg
 
     torch.set_num_threads(config.threads)
-    weights = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
+    trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
     sources = Sources(prepared, evidence, answers, synthetic, retrieved)
-    learnt, dev = learn_from(sources, **weights, max_pairs=config.max_pairs, seed=config.seed)
-    lists = [one for one, _ in learnt]
+    lists, dev = learn_from(sources, **trust, max_pairs=config.max_pairs, seed=config.seed)
     check(bool(lists), "train lists", 0, must="at least one", fix="add train queries with pairs", error=DataError)
-    cross, curve = _cross_columns(lists, config=config, output=output)
-    rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
-    items = _catalogue(prepared)
-    index = TextIndex.build(items)
-    (output / "text_index.json").write_text(index.to_json(), "utf-8")
-    shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
-    tools = ListFeatures(index, rulebook), _encoder(config, items, retrieved, output)
-    matrix = np.vstack([_matrix(one, e, c, tools) for (one, e), c in zip(learnt, cross, strict=True)])
-    targets = np.vstack([one.targets for one in lists])
-    trust = np.concatenate([one.weights for one in lists])
-    head = fit_head(matrix, targets, trust, HeadPlan(trees=config.trees, seed=config.seed))
-    head.save(output / "head.safetensors")
-    seal(output, _card(config, learnt, answers, rulebook.version, curve))
+    rulebook = _write_inputs(prepared, evidence, retrieved, output, config)
+    inputs = ListInputs(output, threads=config.threads, context=config.list_context)
+    rows = [_rows_of(one, inputs, config) for one in progress([*lists, *dev], "lists read")]
+    train, held = rows[: len(lists)], rows[len(lists) :]
+    net, forest, curve = _fit(train, held, config)
+    found = _predict(net, forest, held)
+    calibration = _calibrate(found, held)
+    write_table(_dev_scores(dev, found, calibration["temperature"]), output, "scores")
+    if config.refit and held:
+        net, forest, _ = _fit(rows, [], config, stop=max(curve.kept, config.epochs // 2))
+    export_net(net, output)
+    export_forest(forest, output / "forest.onnx")
+    learnt = [*lists, *dev] if config.refit else lists
+    more = {**calibration, "training": asdict(replace(curve, losses=(), dev=())) | {"refit": config.refit}}
+    seal(output, _card(config, learnt, answers, rulebook.version, more))
     _write_card(output)
-    write_json(curve, output / "curve.json")
-    return {"pairs": float(len(trust)), "lists": float(len(lists)), "dev_ndcg": _dev_ndcg(output, dev, config.threads)}
+    write_json(asdict(curve), output / "curve.json")
+    pairs = sum(len(one.items) for one in learnt)
+    dev_ndcg = mean_ndcg(found, held)
+    return {"pairs": float(pairs), "lists": float(len(learnt)), "dev_ndcg": dev_ndcg, "dev_ece": calibration["dev_ece"]}

@@ -8,18 +8,20 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adore.artifacts import write_json
 
-__all__ = ["export_cross", "export_encoder", "seal"]
+if TYPE_CHECKING:
+    from adore.student.model import StudentNet
+
+__all__ = ["export_encoder", "export_net", "quantise_encoder", "seal"]
 
 
-def _export(model: Any, arguments: tuple[Any, ...], path: Path, *, outputs: list[str]) -> None:
+def _export(model: Any, arguments: tuple[Any, ...], path: Path, *, names: list[str], outputs: list[str]) -> None:
     import torch
 
-    names = ["ids", "mask", "types"][: len(arguments)]
-    axes = {name: {0: "rows", 1: "tokens"} for name in names} | {name: {0: "rows"} for name in outputs}
+    axes = {n: {0: "rows", 1: "tokens"} if n in ("ids", "mask") else {0: "rows"} for n in (*names, *outputs)}
     with warnings.catch_warnings(), torch.no_grad():
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.filterwarnings("ignore", "Exporting aten::index operator", category=UserWarning)
@@ -36,14 +38,28 @@ def _export(model: Any, arguments: tuple[Any, ...], path: Path, *, outputs: list
         )
 
 
-def export_cross(model: Any, folder: Path) -> None:
-    """``cross.onnx`` (fp32; inputs ids, mask, types; outputs grades, attributes) and ``model.safetensors``."""
+def export_net(net: StudentNet, folder: Path) -> None:
+    """``net.onnx`` (inputs features, meaning, asked; outputs grades, states) and ``model.safetensors``."""
     import torch
     from safetensors.torch import save_file
 
-    ids = torch.ones((2, 7), dtype=torch.int64)
-    _export(model, (ids, ids, ids * 0), folder / "cross.onnx", outputs=["grades", "attributes"])
-    save_file({k: v.contiguous() for k, v in sorted(model.state_dict().items())}, folder / "model.safetensors")
+    from adore.types import ATTRIBUTES
+
+    given = (len(net.mean), net.senses.in_features, len(ATTRIBUTES))
+    rows = tuple(torch.zeros((2, width)) for width in given)
+    names = ["features", "meaning", "asked"]
+    _export(net, rows, folder / "net.onnx", names=names, outputs=["grades", "states"])
+    save_file({k: v.contiguous() for k, v in sorted(net.state_dict().items())}, folder / "model.safetensors")
+
+
+def quantise_encoder(folder: Path) -> None:
+    """``encoder.int8.onnx`` beside ``encoder.onnx``: weights in 8 bits, activations scaled as they come."""
+    import onnxruntime
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    onnxruntime.set_default_logger_severity(3)  # it advises a pre-processing that a dynamic quantisation does not need
+    source, target = (str(folder / name) for name in ("encoder.onnx", "encoder.int8.onnx"))
+    quantize_dynamic(source, target, weight_type=QuantType.QInt8)
 
 
 def export_encoder(backbone: str, folder: Path) -> None:
@@ -59,7 +75,13 @@ def export_encoder(backbone: str, folder: Path) -> None:
     from adore.student.model import BiEncoder
 
     ids = torch.ones((2, 7), dtype=torch.int64)
-    _export(BiEncoder(load_backbone(backbone)), (ids, ids), folder / "encoder.onnx", outputs=["vectors"])
+    _export(
+        BiEncoder(load_backbone(backbone)),
+        (ids, ids),
+        folder / "encoder.onnx",
+        names=["ids", "mask"],
+        outputs=["vectors"],
+    )
     shutil.copyfile(minilm_path() / "tokenizer.json", folder / "tokenizer.json")
 
 

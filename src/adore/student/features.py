@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from adore.attributes.text import words
+from adore.attributes.text import tokens, words
 from adore.rulebook import RuleBook
+from adore.student.context import CONTEXT, Vectors, context_features
+from adore.student.fields import query_text, title_text
 from adore.student.text_index import TextIndex
 from adore.types import ATTRIBUTES, Evidence, Grade, Item
 
 __all__ = ["FEATURES", "STATES", "ListFeatures", "standardise", "states_of", "with_z"]
 
 STATES = ("match", "conflict", "unknown")
+_FOR = re.compile(r"\b(?:for|compatible|fits?|replacement|works)\b", re.IGNORECASE)
+_ACCESSORIES = frozenset(
+    words(
+        "case cover replacement kit refill holder charger adapter cable stand mount strap filter bag pouch part "
+        "accessory attachment blade battery cartridge sticker decal insert liner sleeve"
+    )
+)
+"""Words that name a part or an accessory when they stand before "for"."""
 _TEXT = ("bm25_title", "bm25_full", "coverage_title", "coverage_full", "cosine_title", "cosine_full")
 _FIELD = ("brand_named", "category_coverage", "title_words", "query_words", "extra_share")
 _SUMS = ("weight_match", "weight_conflict", "weight_unknown", "rules_grade", "rules_exact")
-_CROSS = ("cross_exact", "cross_grade", "cross_conflict")
+_TITLE = ("first_word", "after_for", "accessory_words", "bigrams", "head_before_for")
 FEATURES: tuple[str, ...] = (
     *_TEXT,
     *_FIELD,
     *_SUMS,
     *(f"{name}_{state}" for name in ATTRIBUTES for state in STATES[:2]),
-    *_CROSS,
+    *_TITLE,
+    "first_look",
+    *CONTEXT,
 )
 """Columns of the raw matrix, in order; :func:`with_z` appends one z-score per column."""
 
@@ -78,9 +92,8 @@ class ListFeatures:
         query: str,
         items: Sequence[Item],
         evidence: Sequence[Sequence[Evidence]],
-        *,
-        cosines: np.ndarray,
-        cross: np.ndarray,
+        vectors: Vectors,
+        members: np.ndarray | None = None,
     ) -> np.ndarray:
         """(items, len(FEATURES)).
 
@@ -88,15 +101,51 @@ class ListFeatures:
             query: the query's text.
             items: the list.
             evidence: per item.
-            cosines: (items, 2): of the title, of the typed text.
-            cross: (items, 3): see :func:`adore.student.onnx_models.cross_columns`.
+            vectors: of the query and of the items.
+            members: (items,) bool: the items that make the list; default: all.
         """
+        if not items:
+            return np.zeros((0, len(FEATURES)))
+        members = np.ones(len(items), dtype=bool) if members is None or not members.any() else members
         title, cover_title = self.index.scores(query, items)
         full, cover_full = self.index.scores(query, items, full=True)
-        text = np.column_stack([title, full, cover_title, cover_full, cosines])
-        fields = self._fields(query, items)
-        marks = np.array([self._evidence(e) for e in evidence]).reshape(len(items), -1)
-        return np.hstack([text, fields, marks, cross])
+        text = np.column_stack([title, full, cover_title, cover_full, vectors.cosines()])
+        first = standardise(text[:, [0, 1, 4, 5]], text[members][:, [0, 1, 4, 5]]).sum(axis=1, keepdims=True)
+        titles = [{w: self.index.idf(w) for w in self.index.counts(title_text(i))} for i in items]
+        context = context_features(vectors, standardise(first, first[members])[:, 0], titles, members)
+        marks = np.array([self._evidence(e) for e in evidence])
+        return np.hstack([text, self._fields(query, items), marks, self._titles(query, items), first, context])
+
+    @staticmethod
+    def alone(matrix: np.ndarray) -> np.ndarray:
+        """The matrix with zeros for everything that the other items of the list say."""
+        kept = matrix.copy()
+        kept[:, FEATURES.index("first_look") :] = 0.0
+        return kept
+
+    def _titles(self, query: str, items: Sequence[Item]) -> np.ndarray:
+        """(items, len(_TITLE)): where in a title the query's words stand; an accessory has them after "for"."""
+        asked = words(query_text(query))
+        pairs = list(pairwise(asked))
+        rows = []
+        for item in items:
+            text = title_text(item)
+            stems = [t.stem for t in tokens(text)]
+            places = [stems.index(w) for w in asked if w in stems]
+            cut = _FOR.search(text)
+            before = set(words(text[: cut.start()])) if cut else set(stems)
+            after = set(words(text[cut.end() :])) - before if cut else set()
+            neighbours = set(pairwise(stems))
+            rows.append(
+                (
+                    min(places) / len(stems) if places else 1.5,
+                    sum(w in after for w in asked) / max(len(asked), 1),
+                    float(len((before & _ACCESSORIES) - set(asked))),
+                    sum(p in neighbours for p in pairs) / max(len(pairs), 1),
+                    float(bool(asked) and asked[-1] in before),
+                )
+            )
+        return np.array(rows)
 
     def _fields(self, query: str, items: Sequence[Item]) -> np.ndarray:
         asked = set(words(query))

@@ -12,11 +12,9 @@ import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.student.features import states_of
-from adore.student.training import PairList
 from adore.types import Evidence, Item, item_from_row
 
-__all__ = ["Sources", "learn_from"]
+__all__ = ["PairList", "Sources", "learn_from"]
 
 KEYS = ["query_id", "item_id"]
 
@@ -30,6 +28,29 @@ class Sources:
     answers: list[Path]
     synthetic: Path
     retrieved: Path | None = None
+
+
+@dataclass(frozen=True)
+class PairList:
+    """One query's list as it is learnt from. Synthetic pairs stand in the list that they were made from.
+
+    Args:
+        list_id: the (source) query's id.
+        queries: text per pair (a synthetic pair may have its own).
+        items: per pair.
+        evidence: per pair.
+        targets: (pairs, 4) soft grades, rows sum to 1.
+        weights: (pairs,) trust: 1 human, less for teacher and synthetic pairs.
+        real: (pairs,) bool: False for synthetic pairs.
+    """
+
+    list_id: str
+    queries: list[str]
+    items: list[Item]
+    evidence: list[tuple[Evidence, ...]]
+    targets: np.ndarray
+    weights: np.ndarray
+    real: np.ndarray
 
 
 def _rows(sources: Sources) -> pl.DataFrame:
@@ -59,34 +80,33 @@ def _synthetic(row: dict[str, Any], weight: float) -> tuple[Any, ...]:
     return row["query"], item, _one_hot(row["intended_grade"]), weight, evidence, False
 
 
-def _list(query_id: str, pairs: list[tuple[Any, ...]]) -> tuple[PairList, list[tuple[Evidence, ...]]]:
-    queries, items, targets, weights, evidence, real = zip(*pairs, strict=True)
-    states = np.array([states_of(e) for e in evidence])
-    made = PairList(
-        query_id, list(queries), list(items), np.array(targets), np.array(weights), states, np.array(real, dtype=bool)
+def _list(query_id: str, pairs: list[tuple[Any, ...]]) -> PairList:
+    queries, items, targets, weights, evidence, real = (list(column) for column in zip(*pairs, strict=True))
+    return PairList(
+        query_id, queries, items, evidence, np.array(targets), np.array(weights), np.array(real, dtype=bool)
     )
-    return made, list(evidence)
 
 
 def learn_from(
     sources: Sources, *, teacher_weight: float, synthetic_weight: float, max_pairs: int, seed: int
-) -> tuple[list[tuple[PairList, list[tuple[Evidence, ...]]]], list[PairList]]:
-    """Train lists with their evidence, and dev lists of human judgements only.
+) -> tuple[list[PairList], list[PairList]]:
+    """Train lists, and dev lists of human judgements only.
 
     Args:
-        teacher_weight: trust in a pair that only the teacher judged.
-        synthetic_weight: trust in a verified synthetic pair.
+        teacher_weight: trust in a pair that only the teacher judged; 0: such pairs are left out.
+        synthetic_weight: trust in a verified synthetic pair; 0: such pairs are left out.
         max_pairs: cap over all train lists; unjudged lists go first.
     """
     items = {r["item_id"]: item_from_row(r) for r in read_table(sources.prepared, "items").iter_rows(named=True)}
     train: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     dev: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for row in _rows(sources).iter_rows(named=True):
-        if row["split"] == "train":
+        if row["split"] == "train" and (row["human"] is not None or teacher_weight > 0):
             train[row["query_id"]].append(_real(row, items, teacher_weight))
-        elif row["human"] is not None:
+        elif row["split"] == "dev" and row["human"] is not None:
             dev[row["query_id"]].append(_real(row, items, teacher_weight))
-    for row in read_table(sources.synthetic, "synthetic").sort("synthetic_id").iter_rows(named=True):
+    made = read_table(sources.synthetic, "synthetic").sort("synthetic_id")
+    for row in made.iter_rows(named=True) if synthetic_weight > 0 else ():
         if row["source_query_id"] in train:
             train[row["source_query_id"]].append(_synthetic(row, synthetic_weight))
     order = np.random.default_rng(seed).permutation(sorted(train))
@@ -97,4 +117,4 @@ def learn_from(
             continue
         kept.append(str(query_id))
         total += len(train[query_id])
-    return [_list(q, train[q]) for q in sorted(kept)], [_list(q, dev[q])[0] for q in sorted(dev)]
+    return [_list(q, train[q]) for q in sorted(kept)], [_list(q, dev[q]) for q in sorted(dev)]

@@ -11,18 +11,17 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from adore.errors import MissingError
-from adore.types import ATTRIBUTES
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["VECTORS", "OnnxCross", "OnnxEncoder", "batches", "cross_columns", "encode", "pad", "softmax"]
+__all__ = ["ENCODERS", "VECTORS", "OnnxEncoder", "OnnxHeads", "batches", "encode", "pad", "softmax"]
 
+ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}
 VECTORS = "vectors.safetensors"
 _BATCH = 32
 _KEY = 16
 _CACHED = 50_000
-_LEVEL = np.array([1.0 / level for level in ATTRIBUTES.values()])
 
 
 def _key(text: str) -> bytes:
@@ -62,29 +61,6 @@ def pad(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return ids, mask, types
 
 
-def cross_columns(grades: np.ndarray, attributes: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """What the last head sees of the cross-encoder.
-
-    Args:
-        grades: (pairs, 4) logits.
-        attributes: (pairs, attributes, 3) logits.
-        asked: (pairs, attributes) bool.
-
-    Returns:
-        (pairs, 3): log-odds of EXACT; expected grade; P(conflict) over the asked attributes, weighted by 1/level.
-    """
-    if not len(grades):
-        return np.zeros((0, 3))
-    top = grades.max(axis=1, keepdims=True)
-    p = np.exp(grades - top)
-    odds = (grades[:, 3] - top[:, 0]) - np.log(p[:, :3].sum(axis=1))
-    p /= p.sum(axis=1, keepdims=True)
-    conflict = softmax(attributes)[:, :, 1]
-    weight = asked * _LEVEL[None, :]
-    share = (conflict * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-9)
-    return np.column_stack([odds, p @ np.arange(4.0), share])
-
-
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax over the last axis."""
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
@@ -98,12 +74,13 @@ class OnnxEncoder:
         folder: has ``encoder.onnx`` and ``tokenizer.json``, and ``vectors.safetensors`` if :meth:`save` wrote them.
         max_tokens: longer texts are cut.
         threads: CPU threads.
+        precision: ``fp32`` or ``int8``.
     """
 
-    def __init__(self, folder: Path, *, max_tokens: int = 64, threads: int = 2) -> None:
+    def __init__(self, folder: Path, *, max_tokens: int = 64, threads: int = 2, precision: str = "fp32") -> None:
         from adore.student.backbone import load_tokenizer
 
-        self.session = _session(folder / "encoder.onnx", threads)
+        self.session = _session(folder / ENCODERS[precision], threads)
         self.tokenizer = load_tokenizer(folder / "tokenizer.json")
         self.max_tokens = max_tokens
         self._cache: dict[str, np.ndarray] = {}
@@ -142,28 +119,28 @@ class OnnxEncoder:
         return np.asarray(self.vectors(texts) @ self.vectors([query])[0], dtype=np.float64)
 
 
-class OnnxCross:
-    """Query and item text to grade and state logits.
+class OnnxHeads:
+    """The net and the forest of a student.
 
     Args:
-        folder: has ``cross.onnx`` and ``tokenizer.json``.
-        max_tokens: longer pairs are cut, the longer part first.
+        folder: has ``net.onnx`` and ``forest.onnx``.
         threads: CPU threads.
     """
 
-    def __init__(self, folder: Path, *, max_tokens: int = 64, threads: int = 2) -> None:
-        from adore.student.backbone import load_tokenizer
+    def __init__(self, folder: Path, *, threads: int = 2) -> None:
+        self._net, self._forest = (_session(folder / name, threads) for name in ("net.onnx", "forest.onnx"))
 
-        self.session = _session(folder / "cross.onnx", threads)
-        self.tokenizer = load_tokenizer(folder / "tokenizer.json")
-        self.max_tokens = max_tokens
+    def probabilities(
+        self, matrix: np.ndarray, meaning: np.ndarray, asked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean of net and forest (items, 4), indexed by grade value; P(state) (items, attributes, 3).
 
-    def logits(self, pairs: Sequence[tuple[str, str]]) -> tuple[np.ndarray, np.ndarray]:
-        """(pairs, 4) grade logits and (pairs, attributes, 3) state logits."""
-        grades = np.zeros((len(pairs), 4), dtype=np.float32)
-        states = np.zeros((len(pairs), len(ATTRIBUTES), 3), dtype=np.float32)
-        encodings = encode(self.tokenizer, pairs, self.max_tokens) if pairs else []
-        for rows in batches(encodings):
-            ids, mask, types = pad([encodings[i] for i in rows])
-            grades[rows], states[rows] = self.session.run(None, {"ids": ids, "mask": mask, "types": types})
-        return grades, states
+        Args:
+            matrix: (items, columns).
+            meaning: (items, 2 d).
+            asked: (items, attributes) bool.
+        """
+        fed = {"features": matrix, "meaning": meaning, "asked": asked.astype(np.float32)}
+        grades, states = self._net.run(None, fed)
+        grown = self._forest.run(None, {"features": matrix})[0]
+        return (softmax(grades.astype(np.float64)) + grown) / 2, softmax(states)

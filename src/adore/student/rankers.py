@@ -7,36 +7,31 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from adore.attributes.compare import compare
-from adore.attributes.lexicon import Lexicon
-from adore.attributes.reader import Reader
 from adore.errors import MissingError, check
 from adore.rulebook import RuleBook
-from adore.student.features import ListFeatures, standardise, states_of, with_z
+from adore.student.calibration import tempered
+from adore.student.features import standardise
 from adore.student.fields import query_text, title_text, typed_text
-from adore.student.head import Head
-from adore.student.onnx_models import VECTORS, OnnxCross, OnnxEncoder, cross_columns, softmax
+from adore.student.inputs import ListInputs
+from adore.student.onnx_models import VECTORS, OnnxEncoder, OnnxHeads
 from adore.student.text_index import TextIndex
-from adore.types import ATTRIBUTES, GAINS, Evidence, Grade, Item, Reading, Score
+from adore.types import ATTRIBUTES, GAINS, Grade, Item, Score
 
 __all__ = [
     "BASELINES",
     "Baseline",
-    "ItemReader",
     "Ranker",
     "Student",
     "copy_rulebook",
-    "cosines",
     "load_ranker",
     "save_baseline",
 ]
 
 BASELINES = ("random", "bm25", "bi-encoder", "hybrid")
-_CACHED = 50_000
 _GAINS = np.array([GAINS[g] for g in Grade])
 _STATES = ("match", "conflict", "unknown")
 
@@ -52,53 +47,25 @@ class Ranker(Protocol):
         ...
 
 
-class ItemReader:
-    """Evidence for a list; an item's reading is remembered by its content."""
-
-    def __init__(self, lexicon: Lexicon) -> None:
-        self._reader = Reader(lexicon)
-        self._items: dict[tuple[Any, ...], Reading] = {}
-
-    def evidence(self, query: str, items: Sequence[Item]) -> list[tuple[Evidence, ...]]:
-        """What the query asks against what each item says."""
-        asked = self._reader.read_query(query)
-        return [compare(asked, self._item(item)) for item in items]
-
-    def _item(self, item: Item) -> Reading:
-        texts = (item.item_id, item.title, item.brand, item.category, item.description, item.bullet_points)
-        key = (*texts, str(item.attributes))
-        if key not in self._items:
-            if len(self._items) >= _CACHED:
-                self._items.clear()
-            self._items[key] = self._reader.read_item(item)
-        return self._items[key]
-
-
 class Student:
-    """Cross-encoder, list features and a small head; see ``card.json`` for how it was made."""
+    """List features, the net and the forest; see ``card.json`` for how it was made."""
 
     def __init__(self, folder: Path, *, threads: int = 2) -> None:
         card = json.loads((folder / "card.json").read_text("utf-8"))
-        self.name, self.version = card["name"], card["version"]
-        self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")))
-        index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
-        self.features = ListFeatures(index, RuleBook.load(str(folder / "rulebook.yaml")))
-        self.encoder = OnnxEncoder(folder, threads=threads)
-        self.cross = OnnxCross(folder, max_tokens=card["max_tokens"], threads=threads)
-        self.head = Head.load(folder / "head.safetensors")
+        self.name, self.version, self._temperature = card["name"], card["version"], card["temperature"]
+        how = {"context": card["list_context"], "precision": card["precision"]}
+        self.inputs = ListInputs(folder, threads=threads, **how)
+        self.heads = OnnxHeads(folder, threads=threads)
 
     def rank(self, query: str, items: Sequence[Item]) -> list[Score]:
         """See :class:`Ranker`; ``attributes`` holds P(match, conflict, unknown) of each asked attribute."""
         if not items:
             return []
-        evidence = self.reader.evidence(query, items)
-        states = np.array([states_of(e) for e in evidence])
-        grades, logits = self.cross.logits([(query_text(query), typed_text(i)) for i in items])
-        columns = cross_columns(grades, logits, states >= 0)
-        raw = self.features.raw(query, items, evidence, cosines=cosines(self.encoder, query, items), cross=columns)
-        p = self.head.probabilities(with_z(raw))
-        scores, heads = p @ _GAINS, softmax(logits)
-        return [self._score(item, scores[i], p[i], (states[i], heads[i])) for i, item in enumerate(items)]
+        one = self.inputs.of(query, items)
+        p, states = self.heads.probabilities(one.matrix, one.meaning, one.states >= 0)
+        p = tempered(p, self._temperature)
+        scores = p @ _GAINS
+        return [self._score(item, scores[i], p[i], (one.states[i], states[i])) for i, item in enumerate(items)]
 
     def _score(self, item: Item, score: float, p: np.ndarray, heads: tuple[np.ndarray, np.ndarray]) -> Score:
         asked, states = heads
@@ -109,13 +76,6 @@ class Student:
         }
         four = (float(p[0]), float(p[1]), float(p[2]), float(p[3]))
         return Score(item.item_id, float(score), Grade(int(p.argmax())), four, attributes)
-
-
-def cosines(encoder: OnnxEncoder, query: str, items: Sequence[Item]) -> np.ndarray:
-    """(items, 2): cosine of the query with each title and each typed text."""
-    text = query_text(query)
-    columns = [encoder.cosines(text, [kind(i) for i in items]) for kind in (title_text, typed_text)]
-    return np.column_stack(columns)
 
 
 class Baseline:
@@ -144,7 +104,9 @@ class Baseline:
         if self.kind == "bi-encoder":
             return self.encoder.cosines(query_text(query), [title_text(i) for i in items])
         words = [self.index.scores(query, items, full=full)[0] for full in (False, True)]
-        columns = np.column_stack([*words, cosines(self.encoder, query, items)])
+        text = query_text(query)
+        meaning = [self.encoder.cosines(text, [kind(i) for i in items]) for kind in (title_text, typed_text)]
+        columns = np.column_stack([*words, *meaning])
         return np.asarray(standardise(columns).sum(axis=1))
 
 

@@ -43,6 +43,11 @@ def _scored(
     return rows
 
 
+def _told(folder: Path) -> list[dict[str, Any]]:
+    """Scores of dev pairs by a student that had not learnt from them, if the folder's final one has."""
+    return read_table(folder, "scores").to_dicts() if (folder / "scores.parquet").is_file() else []
+
+
 def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """Score pairs with a student (or baseline) folder; the pairs of one query are one list.
 
@@ -97,7 +102,14 @@ def run(config: Config, prepared: Path, student: Path, output: Path) -> dict[str
             folders[kind].mkdir()
             save_baseline(kind, list(items.values()), folders[kind], encoder=student)
         for name, folder in folders.items():
-            scored = _scored(load_ranker(folder, threads=config.threads), items, texts, pairs)
-            rows += [{"system": name, **r} for r in scored]
+            told = _told(folder)
+            known = pl.DataFrame(
+                [(r["query_id"], r["item_id"]) for r in told],
+                schema=dict.fromkeys(("query_id", "item_id"), pl.String),
+                orient="row",
+            )
+            left = pairs.join(known, on=["query_id", "item_id"], how="anti")
+            scored = _scored(load_ranker(folder, threads=config.threads), items, texts, left)
+            rows += [*told, *({"system": name, **r} for r in scored)]
     write_table(sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])), output, "scores")
     return {"pairs": float(pairs.height), "systems": float(len(folders))}

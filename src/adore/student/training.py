@@ -1,36 +1,41 @@
-"""Trains the cross-encoder: one query's items a batch, fp32, frozen embeddings, early stop on dev nDCG@10."""
+"""Trains the student's net: one list a forward pass, early stop on dev nDCG@10, in one process or in several."""
 
 from __future__ import annotations
 
 import copy
+import os
+import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import distributed
 
 from adore.errors import DataError, check
 from adore.progress import progress, say
-from adore.student.fields import query_text, typed_text
 from adore.student.losses import attribute_loss, grade_loss, listwise_loss, odds_of_exact
-from adore.student.model import CrossEncoder
-from adore.student.onnx_models import batches, encode, pad
-from adore.types import GAINS, Item
+from adore.student.model import StudentNet
+from adore.torchrun import torchrun
+from adore.types import GAINS
 
-__all__ = ["Curve", "PairList", "Plan", "cross_odds", "mean_ndcg", "ndcg", "predict", "train_cross"]
+__all__ = ["Curve", "ListRows", "Plan", "mean_ndcg", "ndcg", "net_probabilities", "train_net", "train_net_in"]
 
 _GAINS = np.array([GAINS[g] for g in sorted(GAINS)])
 
 
 @dataclass(frozen=True)
-class PairList:
-    """One query's list as it is learnt from. Synthetic pairs stand in the list that they were made from.
+class ListRows:
+    """One query's list as the student learns it.
 
     Args:
-        list_id: the (source) query's id.
-        queries: text per pair (a synthetic pair may have its own).
-        items: per pair.
+        list_id: the query's id.
+        matrix: (pairs, columns) features with their z-scores.
+        meaning: (pairs, 2 d), see :meth:`adore.student.context.Vectors.products`.
         targets: (pairs, 4) soft grades, rows sum to 1.
         weights: (pairs,) trust: 1 human, less for teacher and synthetic pairs.
         states: (pairs, attributes), see :func:`adore.student.features.states_of`.
@@ -38,38 +43,42 @@ class PairList:
     """
 
     list_id: str
-    queries: list[str]
-    items: list[Item]
+    matrix: np.ndarray
+    meaning: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
     states: np.ndarray
     real: np.ndarray
 
-    def take(self, rows: Sequence[int]) -> PairList:
-        """The list with some of its pairs."""
-        at = np.asarray(rows, dtype=np.int64)
-        return PairList(
-            self.list_id,
-            [self.queries[i] for i in rows],
-            [self.items[i] for i in rows],
-            *(array[at] for array in (self.targets, self.weights, self.states, self.real)),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the cross-encoder is trained."""
+    """How the net is trained.
 
-    epochs: int
-    learning_rate: float
-    max_tokens: int
-    patience: int
-    seed: int
+    Args:
+        epochs: length of the schedule.
+        rate: highest learning rate, of AdamW with one cycle.
+        patience: epochs without a better dev nDCG@10 after which training stops.
+        attribute_weight: of the attribute heads' loss beside the grade's.
+        list_weight: of the listwise loss.
+        lists: lists a step, shared by all processes.
+        stop: epochs after which training stops whatever happens; 0: the schedule's end.
+        seed: of weights, order and dropout.
+    """
+
+    epochs: int = 20
+    rate: float = 2e-3
+    patience: int = 10
+    attribute_weight: float = 0.5
+    list_weight: float = 0.5
+    lists: int = 2
+    stop: int = 0
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Mean loss and dev nDCG@10 after each epoch, and the epoch whose weights were kept (0: none)."""
+    """Mean loss and dev nDCG@10 after each epoch, and the epoch whose weights were kept."""
 
     losses: tuple[float, ...]
     dev: tuple[float, ...]
@@ -90,88 +99,154 @@ def ndcg(scores: np.ndarray, grades: np.ndarray, depth: int = 10) -> float:
     return got / best if best > 0 else float("nan")
 
 
-def mean_ndcg(scores: Sequence[np.ndarray], lists: Sequence[PairList]) -> float:
-    """Mean nDCG@10 over lists with a relevant item; 0 without any."""
-    each = [ndcg(s, one.targets.argmax(1)) for s, one in zip(scores, lists, strict=True)]
-    return float(np.nanmean(each)) if not np.isnan(each).all() else 0.0
+def mean_ndcg(probabilities: Sequence[np.ndarray], lists: Sequence[ListRows]) -> float:
+    """Mean nDCG@10 of the expected gain over lists with a relevant item; 0 without any."""
+    each = [ndcg(p @ _GAINS, one.targets.argmax(1)) for p, one in zip(probabilities, lists, strict=True)]
+    return float(np.nanmean(each)) if each and not np.isnan(each).all() else 0.0
 
 
-def _encode(tokenizer: Any, one: PairList, max_tokens: int) -> list[Any]:
-    pairs = [(query_text(q), typed_text(i)) for q, i in zip(one.queries, one.items, strict=True)]
-    return encode(tokenizer, pairs, max_tokens)
+def _inputs(one: ListRows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    matrix, meaning = (torch.from_numpy(np.asarray(a, dtype=np.float32)) for a in (one.matrix, one.meaning))
+    return matrix, meaning, torch.from_numpy(one.states >= 0).float()
 
 
 @torch.no_grad()
-def predict(
-    model: CrossEncoder, tokenizer: Any, lists: Sequence[PairList], max_tokens: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Grade logits (pairs, 4) and state logits (pairs, attributes, 3) per list."""
-    model.eval()
-    out = []
-    for one in progress(lists, "cross-encoder reads"):
-        encodings = _encode(tokenizer, one, max_tokens)
-        grades = np.zeros((len(encodings), 4))
-        states = np.zeros((*one.states.shape, 3))
-        for rows in batches(encodings):
-            g, s = model(*map(torch.from_numpy, pad([encodings[i] for i in rows])))
-            grades[rows], states[rows] = g.numpy(), s.numpy()
-        out.append((grades, states))
-    return out
+def net_probabilities(net: StudentNet, lists: Sequence[ListRows]) -> list[np.ndarray]:
+    """(pairs, 4) of every list, indexed by grade value."""
+    net.eval()
+    return [torch.softmax(net(*_inputs(one))[0].double(), dim=1).numpy() for one in lists]
 
 
-def _loss(model: CrossEncoder, batch: Sequence[np.ndarray], one: PairList) -> torch.Tensor:
-    grades, states = model(*map(torch.from_numpy, batch))
-    targets = torch.from_numpy(one.targets).float()
-    weights = torch.from_numpy(one.weights).float()
+def _loss(net: StudentNet, one: ListRows, plan: Plan) -> torch.Tensor:
+    grades, states = net(*_inputs(one))
+    targets, weights = torch.from_numpy(one.targets).float(), torch.from_numpy(one.weights).float()
     gains = targets @ torch.from_numpy(_GAINS).float()
     ranked = listwise_loss(odds_of_exact(grades), gains, weights * torch.from_numpy(one.real).float())
     asked = attribute_loss(states, torch.from_numpy(one.states), weights)
-    return grade_loss(grades, targets, weights) + 0.5 * ranked + 0.5 * asked
+    return grade_loss(grades, targets, weights) + plan.list_weight * ranked + plan.attribute_weight * asked
 
 
-def train_cross(
-    backbone: Any, tokenizer: Any, *, train: Sequence[PairList], dev: Sequence[PairList], plan: Plan
-) -> tuple[CrossEncoder, Curve]:
-    """Fine-tune a copy of ``backbone``.
+@dataclass
+class _State:
+    """All that a checkpoint holds; a resumed training goes on bit for bit."""
+
+    net: StudentNet
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    best: dict[str, Any]
+    losses: list[float]
+    dev: list[float]
+    kept: int = 0
+
+    def save(self, path: Path, plan: Plan) -> None:
+        parts = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+        told = {"best": self.best, "losses": self.losses, "dev": self.dev, "kept": self.kept, "plan": asdict(plan)}
+        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        torch.save({**parts, "schedule": self.schedule.state_dict(), **told}, aside)
+        aside.replace(path)
+
+    def load(self, path: Path, plan: Plan) -> None:
+        found = torch.load(path, weights_only=True)
+        check(found["plan"] == asdict(plan), "checkpoint", str(path), must="of the same plan", fix="remove the file")
+        for part in ("net", "optimiser", "schedule"):
+            getattr(self, part).load_state_dict(found[part])
+        self.best, self.losses, self.dev, self.kept = (found[k] for k in ("best", "losses", "dev", "kept"))
+
+
+def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
+    torch.manual_seed(plan.seed)
+    net = StudentNet(train[0].matrix.shape[1], train[0].meaning.shape[1])
+    net.normalise(torch.from_numpy(np.vstack([one.matrix for one in train])).float())
+    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=0.1)
+    steps = plan.epochs * -(-len(train) // plan.lists)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, total_steps=steps)
+    return _State(net, optimiser, schedule, copy.deepcopy(net.state_dict()), [], [])
+
+
+def _epoch(state: _State, train: Sequence[ListRows], plan: Plan, epoch: int) -> float:
+    """One pass; each process takes its share of every step's lists, gradients are summed over all."""
+    rank, world = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+    order, total = np.random.default_rng([plan.seed, epoch]).permutation(len(train)).tolist(), 0.0
+    state.net.train()
+    for start in range(0, len(order), plan.lists):
+        step = order[start : start + plan.lists]
+        state.optimiser.zero_grad(set_to_none=False)
+        for at in step[rank::world]:
+            torch.manual_seed(hash((plan.seed, epoch, at)) % 2**31)  # dropout is the list's, whoever holds it
+            loss = _loss(state.net, train[at], plan) / len(step)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.item() * len(step)
+        for parameter in state.net.parameters() if world > 1 else ():
+            grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            distributed.all_reduce(grad)
+            parameter.grad = grad
+        state.optimiser.step()
+        state.schedule.step()
+    whole = torch.tensor(total)
+    if world > 1:
+        distributed.all_reduce(whole)
+    return float(whole) / len(train)
+
+
+def train_net(
+    train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: Path | None = None
+) -> tuple[StudentNet, Curve]:
+    """Train a new net.
 
     Args:
-        backbone: a ``BertModel``; left as it is.
-        tokenizer: its tokenizer.
         train: lists to learn from.
-        dev: lists for early stopping only; empty: every epoch is trained and the last is kept.
-        plan: epochs, learning rate, patience, seed.
+        dev: lists for early stopping only; empty: the last epoch is kept.
+        plan: see :class:`Plan`.
+        checkpoint: file that is written after each epoch; if it is there, training goes on from it.
+
+    Raises:
+        DataError: no train list.
     """
     check(bool(train), "train lists", 0, must="at least one", fix="judge some train queries", error=DataError)
-    torch.manual_seed(plan.seed)
-    model = CrossEncoder(copy.deepcopy(backbone))
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(learnt, lr=plan.learning_rate, weight_decay=0.01)
-    encoded = [_encode(tokenizer, one, plan.max_tokens) for one in train]
-    order = np.random.default_rng(plan.seed)
-    best, kept, losses, curve = copy.deepcopy(model.state_dict()), 0, list[float](), list[float]()
-    for epoch in range(1, plan.epochs + 1):
-        model.train()
-        total = 0.0
-        for i in progress(order.permutation(len(train)).tolist(), f"epoch {epoch}/{plan.epochs}"):
-            loss = _loss(model, pad(encoded[i]), train[i])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(learnt, 1.0)
-            optimiser.step()
-            total += loss.item()
-        losses.append(total / len(train))
-        scores = [cross_odds(g) for g, _ in predict(model, tokenizer, dev, plan.max_tokens)]
-        curve.append(mean_ndcg(scores, dev))
-        told = f", dev nDCG@10 {curve[-1]:.3f}" if dev else ""
-        say(f"    epoch {epoch}: loss {losses[-1]:.3f}{told}")
-        if not dev or curve[-1] >= max(curve):
-            best, kept = copy.deepcopy(model.state_dict()), epoch
-        elif epoch - kept >= plan.patience:
+    state, last = _begin(train, plan), plan.stop or plan.epochs
+    if checkpoint and checkpoint.is_file():
+        state.load(checkpoint, plan)
+    for epoch in progress(range(len(state.losses) + 1, last + 1), "epochs of the student"):
+        if dev and state.losses and epoch - 1 - state.kept >= plan.patience:
             break
-    model.load_state_dict(best)
-    return model.eval(), Curve(tuple(losses), tuple(curve), kept)
+        state.losses.append(_epoch(state, train, plan, epoch))
+        state.dev.append(mean_ndcg(net_probabilities(state.net, dev), dev))
+        if not dev or state.dev[-1] >= max(state.dev):
+            state.best, state.kept = copy.deepcopy(state.net.state_dict()), epoch
+        if checkpoint and (not distributed.is_initialized() or distributed.get_rank() == 0):
+            state.save(checkpoint, plan)
+    state.net.load_state_dict(state.best)
+    told = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""
+    say(f"    student: {len(state.losses)} epochs, kept {state.kept}, loss {state.losses[-1]:.3f}{told}")
+    return state.net.eval(), Curve(tuple(state.losses), tuple(state.dev), state.kept)
 
 
-def cross_odds(grades: np.ndarray) -> np.ndarray:
-    """Log-odds of EXACT from grade logits (pairs, 4)."""
-    return odds_of_exact(torch.from_numpy(np.asarray(grades))).numpy()
+# ---------------------------------------------------------------- several processes
+
+
+def train_net_in(
+    processes: int, train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: Path | None = None
+) -> tuple[StudentNet, Curve]:
+    """:func:`train_net` in several processes of this machine, which share each step's lists; one: in this process."""
+    if processes == 1:
+        return train_net(train, dev, plan, checkpoint)
+    check(plan.lists % processes == 0, "lists", plan.lists, must=f"a multiple of {processes}", fix="set distil.lists")
+    with tempfile.TemporaryDirectory() as folder:
+        job = Path(folder) / "job.pt"
+        torch.save({"train": list(train), "dev": list(dev), "plan": plan, "checkpoint": checkpoint}, job)
+        torchrun("adore.student.training", job, processes)
+        return torch.load(job.with_name("done.pt"), weights_only=False)  # type: ignore[no-any-return]
+
+
+def _job(path: Path) -> None:
+    """One process of :func:`train_net_in`."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo")
+    done = train_net(**torch.load(path, weights_only=False))
+    if distributed.get_rank() == 0:
+        torch.save(done, path.with_name("done.pt"))
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    import_module("adore.student.training")._job(Path(sys.argv[1]))  # what is pickled must not belong to __main__

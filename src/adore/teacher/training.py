@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from adore.artifacts import write_json
-from adore.errors import AdoreError
 from adore.progress import say
+from adore.torchrun import torchrun
 
 __all__ = ["kto", "launch", "sft"]
 
@@ -137,17 +136,7 @@ def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, pro
     folder.mkdir(parents=True, exist_ok=True)
     job = {"kind": kind, "start": str(start), "rows": rows, "folder": str(folder), "settings": settings}
     write_json(job, folder / "job.json")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    done = subprocess.run(
-        [*command, "-m", "adore.teacher.training", str(folder / "job.json")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise AdoreError(f"{kind} in {processes} processes == exit {done.returncode}, must be 0\n{done.stdout[-2000:]}")
+    torchrun("adore.teacher.training", folder / "job.json", processes)
     (folder / "job.json").unlink()
     curve = folder / CURVE
     found = json.loads(curve.read_text("utf-8"))

@@ -82,7 +82,8 @@ def test_errors_of_student_and_shoppers_weigh(synthesis_shop: Path, tmp_path: Pa
     blank = dict.fromkeys(("score", "p_E", "p_S", "p_C", "p_I"), 0.0)
     write_table([{**pair, **blank, "system": "student", "grade": 2}], tmp_path, "scores")
     sign = {"query_id": "q1", "item_id": "runm01", "prompt": "", "completion": "", "desirable": False, "weight": 1.0}
-    write_table([{**sign, "kind": "skipped, judged exact", "event_ids": []}], tmp_path, "feedback")
+    kept = {**sign, "query_id": "q2", "item_id": "bottlem00", "kind": "bought, judged strictly", "event_ids": []}
+    write_table([{**sign, "kind": "skipped, judged exact", "event_ids": []}, kept], tmp_path, "feedback")
     pairs = read_table(synthesis_shop / "evidence", "pairs").to_dicts()
     more = [Evidence("colour", "red", "red", "blue", "Navy", "title", "conflict")]
     pairs.append({"query_id": "q1", "item_id": "runm01", "evidence": Evidence.many_to_json(more)})
@@ -95,8 +96,14 @@ def test_errors_of_student_and_shoppers_weigh(synthesis_shop: Path, tmp_path: Pa
         scores=tmp_path, feedback=tmp_path,
     )  # fmt: skip
     plan = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
-    assert plan["errors"]["student"] == {"over-strict": 1} and plan["errors"]["online"] == {"colour": 1}
+    assert plan["errors"]["student"] == {"over-strict": 1} and plan["errors"]["online"] == {"colour": 1, "synonym": 1}
     assert plan["shares"]["colour"] > plan["shares"]["brand"]
+
+
+def test_the_uniform_comparator_heeds_no_errors(synthesis_shop: Path, tmp_path: Path) -> None:
+    make(synthesis_shop, tmp_path / "out", strategy="uniform", total=5)
+    plan = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
+    assert set(plan["shares"].values()) == {1 / 25} and sum(plan["errors"]["teacher"].values()) > 0
 
 
 def test_new_things_have_new_ids_and_real_things_their_own(made: Path, synthesis_shop: Path) -> None:

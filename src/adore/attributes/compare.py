@@ -136,7 +136,7 @@ def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
         if hit:
             return "match", Value(hit, index[hit], where)
     last = next(iter(category), "")
-    return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
+    return "conflict", Value(last, category[last], "category") if last else Value("no guide", "", "title")
 
 
 def _called(word: str, item: Reading) -> tuple[State, Value]:

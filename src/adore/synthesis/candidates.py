@@ -16,10 +16,13 @@ from adore.attributes.text import STOP, tokens, words
 from adore.attributes.units import UNITS, size_dimension
 from adore.types import Evidence, Item, Reading, Value
 
-__all__ = ["SAYABLE", "Catalogue", "kin", "leaf"]
+__all__ = ["BOTH", "SAYABLE", "Catalogue", "kin", "leaf"]
 
 SAYABLE = ("brand", "colour", "size", "pack", "compatibility", "model", "audience", "material")
 """Attributes whose values a shopper could ask with an item's own words."""
+
+BOTH = frozenset(["unisex", "adults"])
+"""Audiences that leave nobody out."""
 
 _ADDED = frozenset(["with", "w", "without"])
 _JOINS = frozenset(["and", "for", "in", "of", "to", "by", "or", "pack", "set", "no", "compatible", *_ADDED])
@@ -145,7 +148,8 @@ class Catalogue:
     def others(self, name: str, item: Item, k: int = 30) -> list[Value]:
         """Values of an attribute that items of the same category have, the usual ones first.
 
-        Sizes are only those of a dimension that ``item`` is measured in, if it is measured.
+        Sizes are only those of a dimension that ``item`` is measured in, if it is measured. An item for everybody
+        lacks no audience.
         """
         own = self.readings[item.item_id].values.get(name, ()) if item.item_id in self.readings else ()
         values: dict[str, tuple[Value, int]] = {}
@@ -153,12 +157,17 @@ class Catalogue:
             if len(values) < 2 and (place or not values):
                 values = self._values.get((name, place), {})
         taken = {v.value for v in own}
+        if taken & BOTH:
+            return []
         dimensions = {size_dimension(v.value) for v in own}
+        own_words = {w for v in taken if name in ("brand", "model", "compatibility") for w in v.split()}
         ranked = sorted(values.values(), key=lambda pair: (-pair[1], pair[0].value))
         return [
             v
             for v, _ in ranked
-            if v.value not in taken and (name != "size" or not own or size_dimension(v.value) in dimensions)
+            if v.value not in taken
+            and not own_words & set(v.value.split())  # "Jura" and "Jura-Capresso" may be one
+            and (name != "size" or not own or size_dimension(v.value) in dimensions)
         ][:k]
 
     @cached_property

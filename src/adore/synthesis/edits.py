@@ -13,7 +13,7 @@ from typing import Any
 
 from adore.attributes.lexicon import COLOURS
 from adore.attributes.text import words
-from adore.synthesis.candidates import SAYABLE, Catalogue, leaf
+from adore.synthesis.candidates import BOTH, SAYABLE, Catalogue, leaf
 from adore.synthesis.forms import insert, like, replace_all, resize, swap
 from adore.types import Evidence, Item, Reading, Value
 
@@ -43,7 +43,6 @@ TRIES = 4
 """Values or items that one edit tries on one pair."""
 REAL = "item: a real one"
 """How the edit of every draft begins that takes a catalogue item as it is."""
-_BOTH = frozenset(["unisex", "adults"])
 _FRONT = ("brand", "colour", "material", "model")
 _PHRASES = {
     "brand": "by {}",
@@ -133,8 +132,14 @@ def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) ->
     if source.asks(name) or not said or all(v.where == "bullet_points" for v in said):
         return
     for value in [*_siblings(source, catalogue, name)[:2], *_sample(catalogue.others(name, source.item), rng)]:
-        if not set(words(value.quote)) & set(words(source.query)):
+        if _new(source, [value]):
             yield value
+
+
+def _new(source: Source, values: list[Value]) -> list[Value]:
+    """The values of which the query says no word."""
+    asked = set(words(source.query))
+    return [v for v in values if not asked & set(words(v.quote))]
 
 
 def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
@@ -197,7 +202,7 @@ def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -
     stems = words(source.query) + words(source.item.title)
     for item_id in catalogue.near(stems, 60):
         said = {v.value for v in catalogue.readings[item_id].values.get(name, ())}
-        wrong = name == "exclusion" or not said & (asked | _BOTH)  # a seller who says both says nothing
+        wrong = name == "exclusion" or not said & (asked | BOTH)  # a seller who says both says nothing
         same_kind = leaf(catalogue.items[item_id])[-1:] == leaf(source.item)[-1:]
         if same_kind and wrong and item_id not in source.known and item_id != source.item.item_id:
             yield Draft(source.query, catalogue.items[item_id], name, REAL)
@@ -219,7 +224,9 @@ def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool
     has = {
         name: values[0]
         for name in SAYABLE
-        if not source.asks(name) and (values := catalogue.sayable(source.item.item_id, name))
+        if not source.asks(name)
+        for values in [_new(source, catalogue.sayable(source.item.item_id, name))]
+        if values
     }
     for name in rng.sample(SAYABLE, len(SAYABLE)):
         met = [n for n in _constraints(source) if n != name]

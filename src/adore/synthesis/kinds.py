@@ -30,6 +30,7 @@ __all__ = [
     "swap_type",
 ]
 
+_NAMED = ("product_type", "brand", "model", "compatibility")
 _PARTS = frozenset(["accessory", "replacement"])
 
 
@@ -52,7 +53,8 @@ class _Near:
         states: what the evidence says of the product type.
         other: its kind is none of the good items' and its product type contradicts the query.
         kin: it shares a kind with a good item, but not the leaf category.
-        belongs: it says that it is a part of, or made for, what the query asks.
+        belongs: it may be a part of, or made for, something in the query.
+        accessory: it is, for the very product, brand, model or device that the query asks.
         people: grades that people gave other items of its leaf category for the query.
     """
 
@@ -61,6 +63,7 @@ class _Near:
     other: bool
     kin: bool
     belongs: bool
+    accessory: bool
     people: tuple[int, ...]
 
     def mostly(self, grade: Grade) -> bool:
@@ -79,6 +82,7 @@ def _near(source: Source, catalogue: Catalogue) -> list[_Near]:
 
 def _search(source: Source, catalogue: Catalogue) -> Iterator[_Near]:
     asked, right = _asked(source), _right(source, catalogue)
+    named = frozenset(w for n in _NAMED for v in source.reading.values.get(n, ()) for w in v.value.split())
     leaves = {leaf(catalogue.items[i])[-1:] for i in source.good}
     people: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
     for item_id, grade in source.graded.items():
@@ -95,6 +99,7 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[_Near]:
             other=not same and any(e.state == "conflict" for e in found),
             kin=same and place not in leaves,
             belongs=_belongs(asked, catalogue, item, found),
+            accessory=_belongs(named, catalogue, item, found) and bool(named & catalogue.title(item_id)),
             people=tuple(g for i, g in people[place].items() if i != item_id),
         )
 
@@ -117,7 +122,7 @@ def pick_other_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterat
 def pick_accessory(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """A real item of another product type that is made for, or a part of, what the query asks."""
     for near in _near(source, catalogue):
-        if near.other and near.belongs:
+        if near.other and near.accessory:
             yield Draft(source.query, near.item, "product_type", f"{REAL}, made for what is asked")
 
 

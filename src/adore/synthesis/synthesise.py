@@ -61,7 +61,8 @@ def run(
 
     Args:
         scores: output of ``score`` of the student before, whose errors on dev queries count too.
-        feedback: output of ``feedback``, whose skips and returns of items that were judged exact count too.
+        feedback: output of ``feedback``: what shoppers skip or return of what was judged exact, and keep of what was
+            judged strictly, counts too.
 
     Returns:
         Candidates made, in all and per error type; good pairs used; drafts whose evidence did not hold.
@@ -144,13 +145,21 @@ def _errors(
     if scores is not None:
         found["student"] = _confused(human, read_table(scores, "scores").filter(pl.col("system") == "student"))
     if feedback is not None:
-        signs = read_table(feedback, "feedback").filter(
-            pl.col("kind").is_in(["skipped, judged exact", "returned, judged exact"])
-        )
-        seen = signs.select(KEYS).unique().join(pairs, on=KEYS).sort(KEYS)["evidence"]
-        wrong = (int(Grade.IRRELEVANT), int(Grade.EXACT))
-        found["online"] = confusions((*wrong, Evidence.many_from_json(text)) for text in seen)
+        found["online"] = _online(read_table(feedback, "feedback").join(pairs.select(*KEYS, "evidence"), on=KEYS))
     return found
+
+
+def _online(signs: pl.DataFrame) -> dict[str, int]:
+    """Pairs that were judged exact and are skipped or returned, and those judged strictly that shoppers keep."""
+    wanted = {
+        "skipped, judged exact": Grade.IRRELEVANT,
+        "returned, judged exact": Grade.IRRELEVANT,
+        "bought, judged strictly": Grade.EXACT,
+    }
+    seen = signs.filter(pl.col("kind").is_in(list(wanted))).unique(KEYS).sort(KEYS)
+    rows = seen.select("kind", "evidence").iter_rows()
+    graded = ((wanted[kind], kind == "bought, judged strictly", Evidence.many_from_json(text)) for kind, text in rows)
+    return confusions((want, Grade.IRRELEVANT if strict else Grade.EXACT, e) for want, strict, e in graded)
 
 
 def _confused(human: pl.DataFrame, answered: pl.DataFrame) -> dict[str, int]:

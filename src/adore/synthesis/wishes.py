@@ -65,10 +65,12 @@ def ask_rival(
     source: Source, catalogue: Catalogue, rng: Random, *, kind: str, form: str = "{new} {query}"
 ) -> Iterator[Draft]:
     """The query asks, besides, a rival of a word of the item's title."""
-    asked = set(words(source.query))
+    asked, lexicon = set(words(source.query)), catalogue.lexicon
+    department = " > ".join(source.item.category.split(" > ")[:2])
+    usual = lexicon.usual_in(department) or lexicon.frequency.keys()  # nobody asks for a manual guitar
     for stem, quote in quotes(source.item.title):
         if kind_of(stem) == kind and stem not in asked:
-            for new in (n for n in rivals(stem) if n in catalogue.lexicon.frequency):
+            for new in (n for n in rivals(stem) if usual & set(words(n))):
                 query = form.format(new=new, query=source.query.strip())
                 yield Draft(query, source.item, "feature", f"query: + {new} (the item is {quote.lower()})")
 

@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"taxonomy"},
     {"types", "config", "progress"},
-    {"artifacts", "rulebook", "prompts"},
+    {"artifacts", "rulebook", "prompts", "torchrun"},
     {"data", "attributes"},
     {"teacher", "behaviour", "synthesis", "student", "evaluation", "experiment"},
     {"serving"},

@@ -29,22 +29,10 @@ Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]
 Data = Annotated[str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")]
 Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jsonl).")]
 
-STAGES = [
-    "prepare",
-    "evidence",
-    "retrieve",
-    "judge",
-    "feedback",
-    "align",
-    "judge-again",
-    "synthesise",
-    "judge-candidates",
-    "verify",
-    "distil",
-    "gate",
-    "release",
-    "experiment",
-]
+STAGES = (
+    "prepare evidence retrieve judge feedback align judge-again synthesise judge-candidates verify distil gate release "
+    "experiment"
+).split()
 
 
 def _version(asked: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,7 +77,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 def _share(titles: Sequence[dict[str, float]], weight: np.ndarray) -> np.ndarray:
     """(items,): mean over an item's title of each word's weight times the share of the list that has it."""
-    share = Counter[str]()
+    share = defaultdict[str, float](float)
     for words, part in zip(titles, weight, strict=True):
         if part:
             for word in words:

@@ -54,6 +54,8 @@ class Config(StageConfig):
     synthetic_weight: float = Field(0.3, ge=0, le=1)
     refit: bool = True
     """Learn again from train and dev queries once dev has said how long and how sure."""
+    prior_power: float = Field(0.4, ge=0, le=1)
+    """How far rare grades are raised when one grade is named; probabilities and order are not touched."""
     precision: Literal["fp32", "int8"] = "fp32"
     """Which of the two exported encoders is served."""
 
@@ -141,9 +143,17 @@ def _calibrate(found: list[np.ndarray], dev: list[ListRows]) -> dict[str, float]
     return {"temperature": temperature, "dev_ece_before": calibration_error(p, grades), "dev_ece": after}
 
 
-def _dev_scores(dev: list[PairList], found: list[np.ndarray], temperature: float) -> list[dict[str, Any]]:
-    """Rows of ``scores``: the dev pairs' by a student that had not learnt from them."""
-    from adore.student.calibration import tempered
+def _prior(rows: list[ListRows]) -> np.ndarray:
+    """(4,) share of each grade among the real pairs, by trust."""
+    mass = np.zeros(4)
+    for one in rows:
+        mass += (one.targets * one.weights[:, None])[one.real].sum(axis=0)
+    return mass / max(float(mass.sum()), 1e-9)
+
+
+def _dev_scores(dev: list[PairList], found: list[np.ndarray], prior: np.ndarray, power: float) -> list[dict[str, Any]]:
+    """Rows of ``scores``: the dev pairs' by a student that had not learnt from them; ``found`` is tempered."""
+    from adore.student.calibration import chosen_grades
 
     gains = np.array([GAINS[g] for g in Grade])
     return [
@@ -152,11 +162,11 @@ def _dev_scores(dev: list[PairList], found: list[np.ndarray], temperature: float
             "query_id": one.list_id,
             "item_id": item.item_id,
             "score": float(p @ gains),
-            "grade": int(p.argmax()),
+            "grade": int(grade),
             **{f"p_{g.letter}": float(p[g]) for g in reversed(Grade)},
         }
-        for one, raw in zip(dev, found, strict=True)
-        for item, p in zip(one.items, tempered(raw, temperature), strict=True)
+        for one, given in zip(dev, found, strict=True)
+        for item, p, grade in zip(one.items, given, chosen_grades(given, prior, power), strict=True)
     ]
 
 
@@ -197,6 +207,7 @@ def run(
     """Train net and forest, calibrate, export, seal; the folder is what ``adore score`` and the server load."""
     import torch
 
+    from adore.student.calibration import tempered
     from adore.student.export import export_net, seal
     from adore.student.forest import export_forest
     from adore.student.inputs import ListInputs
@@ -215,13 +226,16 @@ def run(
     net, forest, curve = _fit(train, held, config)
     found = _predict(net, forest, held)
     calibration = _calibrate(found, held)
-    write_table(_dev_scores(dev, found, calibration["temperature"]), output, "scores")
+    prior = _prior(train)
+    sure = [tempered(p, calibration["temperature"]) for p in found]
+    write_table(_dev_scores(dev, sure, prior, config.prior_power), output, "scores")
     if config.refit and held:
         net, forest, _ = _fit(rows, [], config, stop=max(curve.kept, config.epochs // 2))
     export_net(net, output)
     export_forest(forest, output / "forest.onnx")
     learnt = [*lists, *dev] if config.refit else lists
-    more = {**calibration, "training": asdict(replace(curve, losses=(), dev=())) | {"refit": config.refit}}
+    told = {"prior": prior.round(4).tolist(), "prior_power": config.prior_power}
+    more = {**calibration, **told, "training": asdict(replace(curve, losses=(), dev=())) | {"refit": config.refit}}
     seal(output, _card(config, learnt, answers, rulebook.version, more))
     _write_card(output)
     write_json(asdict(curve), output / "curve.json")

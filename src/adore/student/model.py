@@ -48,6 +48,8 @@ class StudentNet(nn.Module):
 
     def __init__(self, columns: int, meaning: int, *, hidden: int = 32, senses: int = 16, dropout: float = 0.2) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
         self.register_buffer("mean", torch.zeros(columns))
         self.register_buffer("deviation", torch.ones(columns))
         self.drop = nn.Dropout(dropout)
@@ -61,8 +63,8 @@ class StudentNet(nn.Module):
 
     def normalise(self, features: Tensor) -> None:
         """Take mean and deviation of the features, (rows, columns), from what is learnt from."""
-        self.mean.copy_(features.mean(0))  # type: ignore[operator]
-        self.deviation.copy_(features.std(0, correction=0) + 1e-6)  # type: ignore[operator]
+        self.mean.copy_(features.mean(0))
+        self.deviation.copy_(features.std(0, correction=0) + 1e-6)
 
     def forward(self, features: Tensor, meaning: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """(pairs, columns), (pairs, meaning) and (pairs, attributes) of 1 asked, 0 not.

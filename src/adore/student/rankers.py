@@ -13,7 +13,7 @@ import numpy as np
 
 from adore.errors import MissingError, check
 from adore.rulebook import RuleBook
-from adore.student.calibration import tempered
+from adore.student.calibration import chosen_grades, tempered
 from adore.student.features import standardise
 from adore.student.fields import query_text, title_text, typed_text
 from adore.student.inputs import ListInputs
@@ -53,6 +53,7 @@ class Student:
     def __init__(self, folder: Path, *, threads: int = 2) -> None:
         card = json.loads((folder / "card.json").read_text("utf-8"))
         self.name, self.version, self._temperature = card["name"], card["version"], card["temperature"]
+        self._prior, self._power = np.array(card["prior"]), card["prior_power"]
         how = {"context": card["list_context"], "precision": card["precision"]}
         self.inputs = ListInputs(folder, threads=threads, **how)
         self.heads = OnnxHeads(folder, threads=threads)
@@ -64,18 +65,20 @@ class Student:
         one = self.inputs.of(query, items)
         p, states = self.heads.probabilities(one.matrix, one.meaning, one.states >= 0)
         p = tempered(p, self._temperature)
-        scores = p @ _GAINS
-        return [self._score(item, scores[i], p[i], (one.states[i], states[i])) for i, item in enumerate(items)]
+        grades = chosen_grades(p, self._prior, self._power)
+        heads = [self._attributes(one.states[i], states[i]) for i in range(len(items))]
+        return [
+            Score(item.item_id, float(p[i] @ _GAINS), Grade(int(grades[i])), tuple(p[i].tolist()), heads[i])
+            for i, item in enumerate(items)
+        ]
 
-    def _score(self, item: Item, score: float, p: np.ndarray, heads: tuple[np.ndarray, np.ndarray]) -> Score:
-        asked, states = heads
-        attributes = {
+    @staticmethod
+    def _attributes(asked: np.ndarray, states: np.ndarray) -> dict[str, dict[str, float]]:
+        return {
             name: {s: round(float(states[a, k]), 4) for k, s in enumerate(_STATES)}
             for a, name in enumerate(ATTRIBUTES)
             if asked[a] >= 0
         }
-        four = (float(p[0]), float(p[1]), float(p[2]), float(p[3]))
-        return Score(item.item_id, float(score), Grade(int(p.argmax())), four, attributes)
 
 
 class Baseline:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adore.student.lists import PairList
     from adore.student.training import Curve, ListRows
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "fit", "predict", "prior_of", "rows_of", "run", "write_inputs"]
 
 _ENCODER = ("encoder.onnx", "tokenizer.json", "vectors.safetensors")
 
@@ -60,7 +60,7 @@ class Config(StageConfig):
     """Which of the two exported encoders is served."""
 
 
-def _rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
+def rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
     """Features of a list. A synthetic pair with a query of its own stands in the real items' list for that query."""
     from adore.student.training import ListRows
 
@@ -80,7 +80,7 @@ def _rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
     return ListRows(one.list_id, matrix, meaning, one.targets, one.weights, states, one.real)
 
 
-def _fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0) -> tuple[Any, Any, Curve]:
+def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0) -> tuple[Any, Any, Curve]:
     """Net, forest and the net's curve."""
     from adore.student.forest import ForestPlan, fit_forest
     from adore.student.training import Plan, train_net_in
@@ -103,14 +103,14 @@ def _fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int =
     return net, fit_forest(matrix, targets, weights, grown), curve
 
 
-def _predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
+def predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
     """(pairs, 4) of every list, before the temperature."""
     from adore.student.training import net_probabilities
 
     return [(p + forest.predict(one.matrix)) / 2 for one, p in zip(lists, net_probabilities(net, lists), strict=True)]
 
 
-def _write_inputs(prepared: Path, evidence: Path, retrieved: Path | None, output: Path, config: Config) -> RuleBook:
+def write_inputs(prepared: Path, evidence: Path, retrieved: Path | None, output: Path, config: Config) -> RuleBook:
     """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote, if it ran."""
     from adore.student.export import export_encoder, quantise_encoder
     from adore.student.fields import title_text, typed_text
@@ -143,7 +143,7 @@ def _calibrate(found: list[np.ndarray], dev: list[ListRows]) -> dict[str, float]
     return {"temperature": temperature, "dev_ece_before": calibration_error(p, grades), "dev_ece": after}
 
 
-def _prior(rows: list[ListRows]) -> np.ndarray:
+def prior_of(rows: list[ListRows]) -> np.ndarray:
     """(4,) share of each grade among the real pairs, by trust."""
     mass = np.zeros(4)
     for one in rows:
@@ -219,18 +219,18 @@ def run(
     sources = Sources(prepared, evidence, answers, synthetic, retrieved)
     lists, dev = learn_from(sources, **trust, max_pairs=config.max_pairs, seed=config.seed)
     check(bool(lists), "train lists", 0, must="at least one", fix="add train queries with pairs", error=DataError)
-    rulebook = _write_inputs(prepared, evidence, retrieved, output, config)
+    rulebook = write_inputs(prepared, evidence, retrieved, output, config)
     inputs = ListInputs(output, threads=config.threads, context=config.list_context)
-    rows = [_rows_of(one, inputs, config) for one in progress([*lists, *dev], "lists read")]
+    rows = [rows_of(one, inputs, config) for one in progress([*lists, *dev], "lists read")]
     train, held = rows[: len(lists)], rows[len(lists) :]
-    net, forest, curve = _fit(train, held, config)
-    found = _predict(net, forest, held)
+    net, forest, curve = fit(train, held, config)
+    found = predict(net, forest, held)
     calibration = _calibrate(found, held)
-    prior = _prior(train)
+    prior = prior_of(train)
     sure = [tempered(p, calibration["temperature"]) for p in found]
     write_table(_dev_scores(dev, sure, prior, config.prior_power), output, "scores")
     if config.refit and held:
-        net, forest, _ = _fit(rows, [], config, stop=max(curve.kept, config.epochs // 2))
+        net, forest, _ = fit(rows, [], config, stop=max(curve.kept, config.epochs // 2))
     export_net(net, output)
     export_forest(forest, output / "forest.onnx")
     learnt = [*lists, *dev] if config.refit else lists

@@ -22,7 +22,7 @@ from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
 from adore.types import Evidence, Item, Reading, item_from_row
 
-__all__ = ["Config", "Finder", "fused", "run"]
+__all__ = ["Config", "Finder", "fused", "new_pairs", "run"]
 
 _RRF = 60
 """Reciprocal rank fusion's constant. Source: Cormack, Clarke and Buettcher 2009."""
@@ -115,13 +115,29 @@ def _readings(evidence: Path, kind: str, ids: set[str]) -> dict[str, Reading]:
     return {row["id"]: Reading.from_json(row["reading"]) for row in table.iter_rows(named=True)}
 
 
-def _pairs(config: Config, items: list[Item], finder: Finder, prepared: Path, evidence: Path) -> list[tuple[str, str]]:
+def new_pairs(
+    config: Config, items: list[Item], encoder: OnnxEncoder, prepared: Path, evidence: Path
+) -> list[dict[str, str]]:
+    """Rows of ``pairs`` (query id, item id, evidence), none of them known yet.
+
+    Args:
+        items: the catalogue.
+        encoder: with the catalogue's vectors.
+    """
+    if not (config.k or config.fresh):
+        return []
+    finder = Finder(items, encoder, config.depth)
     known = set(read_table(evidence, "pairs").select("query_id", "item_id").iter_rows())
     pairs: list[tuple[str, str]] = []
     for query_id, text, k in progress(list(_wanted(config, prepared, evidence)), "queries searched"):
         found = ((query_id, items[at].item_id) for at in finder.find(text))
         pairs += [pair for pair in found if pair not in known][:k]
-    return sorted(pairs)
+    queries = _readings(evidence, "query", {q for q, _ in pairs})
+    shown = _readings(evidence, "item", {i for _, i in pairs})
+    return [
+        {"query_id": q, "item_id": i, "evidence": Evidence.many_to_json(compare(queries[q], shown[i]))}
+        for q, i in sorted(pairs)
+    ]
 
 
 def run(config: Config, prepared: Path, evidence: Path, output: Path) -> dict[str, float]:
@@ -132,14 +148,6 @@ def run(config: Config, prepared: Path, evidence: Path, output: Path) -> dict[st
     export_encoder(config.backbone, output)
     encoder = OnnxEncoder(output, threads=config.threads)
     encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
-    found: list[tuple[str, str]] = []
-    if config.k or config.fresh:
-        found = _pairs(config, items, Finder(items, encoder, config.depth), prepared, evidence)
-    queries = _readings(evidence, "query", {q for q, _ in found})
-    shown = _readings(evidence, "item", {i for _, i in found})
-    rows = [
-        {"query_id": q, "item_id": i, "evidence": Evidence.many_to_json(compare(queries[q], shown[i]))}
-        for q, i in found
-    ]
+    rows = new_pairs(config, items, encoder, prepared, evidence)
     write_table(rows, output, "pairs")
-    return {"pairs": float(len(rows)), "queries": float(len(queries)), "items": float(len(items))}
+    return {"pairs": float(len(rows)), "queries": float(len({r["query_id"] for r in rows})), "items": float(len(items))}

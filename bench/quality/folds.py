@@ -1,0 +1,228 @@
+"""Five folds by query over the judged queries of a data set, each taken through the loop's own stages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from adore import stages
+from adore.artifacts import read_table, write_table
+from adore.config import configure, load_profile
+from adore.student import distil, retrieve
+from adore.student.inputs import ListInputs
+from adore.student.lists import PairList, Sources, learn_from
+from adore.student.onnx_models import OnnxEncoder
+from adore.student.training import ListRows
+from adore.synthesis.adversarial import adversarial
+from adore.types import Evidence, Item, item_from_row
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "esci"
+FOLDS = 5
+PROFILE = "laptop"
+STRATEGIES = ("aware", "uniform", "untyped")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What a fold's students may learn, and the pairs that they are asked about.
+
+    Args:
+        train: by strategy of synthesis, lists of the train queries.
+        dev: lists of the dev queries.
+        test: human-judged lists of queries that are in no other part.
+        hard: the frozen adversarial pairs of the test queries, each in its query's list.
+        teacher: (pairs, 4) the teacher's probabilities of each train list's real pairs, in the list's order.
+        pairs: texts of the judged pairs: query, title, grade by list id.
+        notes: what the stages said of themselves.
+    """
+
+    train: dict[str, list[ListRows]]
+    dev: list[ListRows]
+    test: list[ListRows]
+    hard: list[tuple[ListRows, list[str]]]
+    teacher: dict[str, np.ndarray]
+    pairs: dict[str, list[tuple[str, str, int]]]
+    notes: dict[str, Any]
+
+
+def fold_of(query_id: str) -> int:
+    """0 .. 4, of the id alone."""
+    return int(hashlib.sha256(f"bench-quality|{query_id}".encode()).hexdigest()[:8], 16) % FOLDS
+
+
+def shop_of(fold: int, folder: Path) -> Path:
+    """The data set as a shop would bring it, with this fold's queries as its test split."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in DATA.glob("*"):
+        if file.name != "queries.jsonl" and not (folder / file.name).exists():
+            (folder / file.name).symlink_to(file)
+    rows = [json.loads(line) for line in (DATA / "queries.jsonl").read_text("utf-8").splitlines()]
+    for row in rows:
+        row["split"] = "test" if fold_of(row["query_id"]) == fold else "train"
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (folder / "queries.jsonl").write_text(text, "utf-8")
+    return folder
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The stages of one fold.
+
+    Args:
+        home: where all folds' outputs lie; what is there is not made again.
+        fold: 0 .. 4.
+        seed: of every stage.
+        aligned: align the teacher (minutes a fold); else the rule book judges.
+    """
+
+    home: Path
+    fold: int
+    seed: int
+    aligned: bool
+
+    def step(self, name: str, inputs: dict[str, Any], output: str = "", *, shared: bool = False, **given: Any) -> Path:
+        """Run a stage unless its output is there; ``shared``: what it makes does not depend on the fold."""
+        place = self.home / ("shared" if shared else str(self.fold)) / (output or name)
+        if shared and (place / "manifest.json").is_file():
+            return place
+        places = {k: [str(x) for x in v] if isinstance(v, list) else str(v) for k, v in inputs.items() if v}
+        stages.call(name, places, str(place), profile=PROFILE, seed=self.seed, **given)
+        return place
+
+    def judge(self, name: str, inputs: dict[str, Any], output: str = "") -> Path:
+        return self.step(name, inputs, output, shard=0, shards=1)
+
+    def prepared(self) -> tuple[Path, Path, Path]:
+        """Outputs of prepare, evidence and retrieve; the last two's costly parts are shared."""
+        data = shop_of(self.fold, self.home / "data" / str(self.fold))
+        prepared = self.step("prepare", {"data": data})
+        evidence = self.step("evidence", {"prepared": prepared}, shared=True)
+        encoder = self.step("retrieve", {"prepared": prepared, "evidence": evidence}, shared=True)
+        found = self.home / str(self.fold) / "retrieve"
+        if not found.exists():
+            config = configure(retrieve.Config, {**load_profile(PROFILE).get("retrieve", {}), "seed": self.seed}, "")
+            items = [item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)]
+            rows = retrieve.new_pairs(config, items, OnnxEncoder(encoder, threads=1), prepared, evidence)
+            found.mkdir()
+            write_table(rows, found, "pairs")
+        return prepared, evidence, found
+
+    def taught(self, prepared: Path, evidence: Path, found: Path) -> tuple[Path, Path | None]:
+        """The teacher's answers, and its folder if it was aligned."""
+        known = {"prepared": prepared, "evidence": evidence}
+        teacher = None
+        if self.aligned:
+            first = self.judge("judge", known)
+            feedback = self.step("feedback", {**known, "answers": [first]})
+            teacher = self.step("align", {**known, "answers": [first], "feedback": feedback})
+        name = "judge-again" if self.aligned else "judge-by-rules"
+        return self.judge("judge-again", {**known, "retrieved": found, "teacher": teacher}, name), teacher
+
+    def synthetic(self, strategy: str, known: dict[str, Path], answers: Path, teacher: Path | None) -> Path:
+        """Verified synthetic pairs of one strategy."""
+        made = self.step("synthesise", {**known, "answers": [answers]}, f"synthesise-{strategy}", strategy=strategy)
+        judged = self.judge(
+            "judge-candidates", {**known, "candidates": made, "teacher": teacher}, f"checked-{strategy}"
+        )
+        inputs = {"prepared": known["prepared"], "candidates": made, "answers": [judged]}
+        return self.step("verify", inputs, f"verify-{strategy}")
+
+
+def _tested(prepared: Path, evidence: Path) -> list[PairList]:
+    """Human-judged lists of the test queries."""
+    keys = ["query_id", "item_id"]
+    items = {r["item_id"]: item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)}
+    queries = read_table(prepared, "queries").filter(split="test")
+    pairs = read_table(prepared, "judgements").join(queries, on="query_id").join(read_table(evidence, "pairs"), on=keys)
+    lists = []
+    for (query_id,), part in pairs.sort(keys).group_by("query_id", maintain_order=True):
+        n = part.height
+        shown = [items[i] for i in part["item_id"]]
+        said = [Evidence.many_from_json(e) for e in part["evidence"]]
+        targets, ones = np.eye(4)[part["grade"].to_numpy()], np.ones(n)
+        lists.append(PairList(str(query_id), part["query"].to_list(), shown, said, targets, ones, ones.astype(bool)))
+    return lists
+
+
+def _hard(lists: list[PairList], table: pl.DataFrame, inputs: ListInputs) -> Iterable[tuple[PairList, list[str]]]:
+    """Adversarial pairs beside the judged items of their query's list, and their error types."""
+    by_id = {one.list_id: one for one in lists}
+    for (query_id,), part in table.group_by("source_query_id", maintain_order=True):
+        source = by_id[str(query_id)]
+        queries = [*source.queries, *part["query"]]
+        made: list[Item] = [item_from_row(json.loads(text)) for text in part["item"]]
+        said = [inputs.reader.evidence(q, [i])[0] for q, i in zip(part["query"], made, strict=True)]
+        targets = np.vstack([source.targets, np.eye(4)[part["intended_grade"].to_numpy()]])
+        real = np.array([True] * len(source.items) + [False] * len(made))
+        whole = ([*source.items, *made], [*source.evidence, *said], targets, np.ones(len(real)), real)
+        yield PairList(str(query_id), queries, *whole), part["error_type"].to_list()
+
+
+def _inputs(loop: Loop, prepared: Path, evidence: Path) -> ListInputs:
+    place = loop.home / "shared" / "inputs"
+    if not place.exists():
+        aside = place.with_suffix(".part")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        distil.write_inputs(prepared, evidence, loop.home / "shared" / "retrieve", aside, distil.Config())
+        aside.rename(place)
+    return ListInputs(place, threads=1)
+
+
+def make_fold(loop: Loop) -> Fold:
+    """Run the stages of a fold and read its lists; what was read before is loaded."""
+    kept = loop.home / str(loop.fold) / "fold.pickle"
+    if kept.is_file():
+        return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
+    prepared, evidence, found = loop.prepared()
+    answers, teacher = loop.taught(prepared, evidence, found)
+    inputs = _inputs(loop, prepared, evidence)
+    config = configure(distil.Config, {**load_profile(PROFILE).get("distil", {}), "seed": loop.seed}, "distil")
+    trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
+    known = {"prepared": prepared, "evidence": evidence}
+    train, dev = {}, list[ListRows]()
+    teacher_says: dict[str, np.ndarray] = {}
+    rows = read_table(answers, "answers").select("query_id", "item_id", "probabilities").iter_rows()
+    answered = {(q, i): p for q, i, p in rows}
+    for strategy in STRATEGIES:
+        made = loop.synthetic(strategy, known, answers, teacher)
+        sources = Sources(prepared, evidence, [answers], made, found)
+        lists, held = learn_from(sources, **trust, max_pairs=config.max_pairs, seed=loop.seed)
+        train[strategy] = [distil.rows_of(one, inputs, config) for one in lists]
+        real = {one.list_id: [i.item_id for i, r in zip(one.items, one.real, strict=True) if r] for one in lists}
+        teacher_says = {q: np.array([answered[q, i] for i in ids]) for q, ids in real.items()}
+        dev = dev or [distil.rows_of(one, inputs, config) for one in held]
+    tested = _tested(prepared, evidence)
+    hard = list(_hard(tested, adversarial(prepared, evidence, split="test"), inputs))
+    fold = Fold(
+        train,
+        dev,
+        [distil.rows_of(one, inputs, config) for one in tested],
+        [(distil.rows_of(one, inputs, config), types) for one, types in hard],
+        teacher_says,
+        _texts(prepared),
+        {"promoted": bool(teacher and json.loads((teacher / "gate.json").read_text("utf-8"))["promoted"])},
+    )
+    kept.write_bytes(pickle.dumps(fold))
+    return fold
+
+
+def _texts(prepared: Path) -> dict[str, list[tuple[str, str, int]]]:
+    titles = read_table(prepared, "items").select("item_id", "title")
+    queries = read_table(prepared, "queries").select("query_id", "query")
+    joined = read_table(prepared, "judgements").join(queries, on="query_id").join(titles, on="item_id")
+    rows: dict[str, list[tuple[str, str, int]]] = {}
+    for q, query, title, grade in (
+        joined.sort("query_id", "item_id").select("query_id", "query", "title", "grade").iter_rows()
+    ):
+        rows.setdefault(q, []).append((query, title, grade))
+    return rows

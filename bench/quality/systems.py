@@ -1,0 +1,154 @@
+"""Baselines and students of one fold: each gives (pairs, 4) probabilities, or scores, of the test lists."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from bench.quality.cross_encoder import cross_encoder
+from bench.quality.folds import Fold
+
+from adore.config import configure, load_profile
+from adore.student import distil
+from adore.student.calibration import chosen_grades
+from adore.student.features import FEATURES, ListFeatures, standardise
+from adore.student.training import ListRows
+from adore.types import GAINS, Grade
+
+COLUMNS = tuple(FEATURES)
+WIDTH = len(COLUMNS)
+HAND = [COLUMNS.index(n) for n in COLUMNS[:11]] + [
+    COLUMNS.index(f"{a}_{s}") for a in ("brand", "colour", "exclusion") for s in ("match", "conflict")
+]
+"""The 17 hand features of the strongest baseline: cosines, BM25, coverage, brand, colour, negation."""
+_GAINS = np.array([GAINS[g] for g in Grade])
+_PARTS = ("matrix", "meaning", "targets", "weights", "states", "real")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a system says of the test lists, by list id: scores (pairs,), and grades (pairs,) if it names any.
+
+    ``hard`` holds the grades of the adversarial pairs, by list id.
+    """
+
+    scores: dict[str, np.ndarray]
+    grades: dict[str, np.ndarray] | None = None
+    hard: dict[str, np.ndarray] | None = None
+
+
+def _ranked(fold: Fold, of: Callable[[np.ndarray], np.ndarray]) -> Answer:
+    return Answer({one.list_id: of(one.matrix[:, :WIDTH]) for one in fold.test})
+
+
+def baselines(fold: Fold, seed: int) -> dict[str, Answer]:
+    """BM25, bi-encoder, hybrid, the rule book, boosting on hand features, and a plain cross-encoder."""
+    text = [COLUMNS.index(n) for n in ("bm25_title", "bm25_full", "cosine_title", "cosine_full")]
+    rules = COLUMNS.index("rules_exact")
+    train = [fold.pairs[one.list_id] for one in (*human(fold.train["aware"]), *fold.dev)]
+    test = {one.list_id: fold.pairs[one.list_id] for one in fold.test}
+    cross = cross_encoder(train, test, seed)
+    return {
+        "BM25": _ranked(fold, lambda m: m[:, COLUMNS.index("bm25_full")]),
+        "bi-encoder": _ranked(fold, lambda m: m[:, COLUMNS.index("cosine_title")]),
+        "hybrid": _ranked(fold, lambda m: standardise(m[:, text]).sum(axis=1)),
+        "rule book": _ranked(fold, lambda m: m[:, rules]),
+        "cross-encoder, human judgements": Answer(
+            {q: p @ _GAINS for q, p in cross.items()}, {q: p.argmax(axis=1) for q, p in cross.items()}
+        ),
+        "boosting, hand features": _boosting(fold, HAND, seed),
+        "boosting, hand features, z-scores": _boosting(fold, [*HAND, *(WIDTH + c for c in HAND)], seed),
+    }
+
+
+def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    learnt = [*human(fold.train["aware"]), *fold.dev]
+    matrix = np.concatenate([one.matrix[:, columns] for one in learnt])
+    grades = np.concatenate([one.targets.argmax(axis=1) for one in learnt])
+    model = GradientBoostingClassifier(random_state=seed).fit(matrix, grades)
+    gains = _GAINS[model.classes_]
+    p = {one.list_id: model.predict_proba(one.matrix[:, columns]) for one in fold.test}
+    return Answer({q: x @ gains for q, x in p.items()}, {q: model.classes_[x.argmax(axis=1)] for q, x in p.items()})
+
+
+# ---------------------------------------------------------------- students
+
+
+def cut(one: ListRows, rows: np.ndarray) -> ListRows:
+    """The list with some of its pairs."""
+    return replace(one, **{name: getattr(one, name)[rows] for name in _PARTS})
+
+
+def human(lists: list[ListRows]) -> list[ListRows]:
+    """What people judged, alone."""
+    return [cut(one, one.real & (one.weights == 1)) for one in lists if (one.real & (one.weights == 1)).any()]
+
+
+def _kept(lists: list[ListRows], keep: Callable[[ListRows], np.ndarray]) -> list[ListRows]:
+    return [cut(one, keep(one)) for one in lists if keep(one).any()]
+
+
+def _alone(lists: list[ListRows]) -> list[ListRows]:
+    return [replace(one, matrix=ListFeatures.alone(one.matrix)) for one in lists]
+
+
+def _some(fold: Fold, share: float) -> tuple[list[ListRows], list[ListRows]]:
+    """Train and dev lists if people had judged only a share of these queries; the teacher judged the others."""
+
+    def judged(one: ListRows) -> bool:
+        return int(hashlib.sha256(f"share|{one.list_id}".encode()).hexdigest()[:8], 16) / 16**8 < share
+
+    train = []
+    for one in fold.train["aware"]:
+        if judged(one) or not (one.weights == 1).any():
+            train.append(one)
+        else:
+            train.append(_by_teacher(fold, cut(one, one.real)))
+    return train, [one for one in fold.dev if judged(one)]
+
+
+def _by_teacher(fold: Fold, one: ListRows) -> ListRows:
+    weight = configure(distil.Config, load_profile("laptop").get("distil", {}), "distil").teacher_weight
+    targets = np.where((one.weights == 1)[:, None], fold.teacher[one.list_id], one.targets)
+    return replace(one, targets=targets, weights=np.full(len(targets), weight))
+
+
+def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, **settings: object) -> Answer:
+    """The product's own fit: early stop on dev, then again with dev."""
+    section = {**load_profile("laptop").get("distil", {}), "seed": seed, "threads": 1, **settings}
+    config = configure(distil.Config, section, "distil")
+    tested, hard = fold.test, [one for one, _ in fold.hard]
+    if not config.list_context:
+        train, dev, tested, hard = (_alone(lists) for lists in (train, dev, tested, hard))
+    net, forest, curve = distil.fit(train, dev, config)
+    if dev:
+        net, forest, _ = distil.fit([*train, *dev], [], config, stop=max(curve.kept, config.epochs // 2))
+    prior = distil.prior_of(train)
+    found = dict(zip((o.list_id for o in tested), distil.predict(net, forest, tested), strict=True))
+    attacked = dict(zip((o.list_id for o in hard), distil.predict(net, forest, hard), strict=True))
+    return Answer(
+        {q: p @ _GAINS for q, p in found.items()},
+        {q: chosen_grades(p, prior, config.prior_power) for q, p in found.items()},
+        {one.list_id: chosen_grades(attacked[one.list_id], prior, config.prior_power)[~one.real] for one in hard},
+    )
+
+
+def students(fold: Fold) -> dict[str, Callable[[int], Answer]]:
+    """ADORE, its ablations one at a time, and ADORE with less human judgement."""
+    full, dev = fold.train["aware"], fold.dev
+    made = {
+        "ADORE": (full, dev, {}),
+        "no synthesis": (_kept(full, lambda o: o.real), dev, {}),
+        "untyped synthesis": (fold.train["untyped"], dev, {}),
+        "uniform types": (fold.train["uniform"], dev, {}),
+        "no attribute heads": (full, dev, {"attribute_weight": 0.0}),
+        "no teacher pairs": (_kept(full, lambda o: ~o.real | (o.weights == 1)), dev, {}),
+        "no list context": (full, dev, {"list_context": False}),
+        "human judgements alone": (human(full), dev, {}),
+        **{f"{share:.0%} of the judged queries": (*_some(fold, share), {}) for share in (0.1, 0.25, 0.5)},
+    }
+    return {name: lambda seed, m=m: student(fold, m[0], m[1], seed, **m[2]) for name, m in made.items()}

@@ -41,27 +41,28 @@ def _rows(sources: Sources) -> pl.DataFrame:
     queries = read_table(sources.prepared, "queries")
     known = [read_table(place, "pairs") for place in (sources.evidence, sources.retrieved) if place]
     pairs = pl.concat(known).join(answers, on=KEYS).join(queries, on="query_id")
-    return pairs.join(human, on=KEYS, how="left").filter(pl.col("split") != "test").sort(KEYS)
+    return _as_people(pairs.join(human, on=KEYS, how="left").filter(pl.col("split") != "test").sort(KEYS))
+
+
+def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the teacher's probabilities put right: P(grade of people | grade of the teacher) is applied.
+
+    It is learnt from the train pairs that both judged: a rule book that is not the shop's own errs in ways they show.
+    """
+    both = rows.filter(pl.col("human").is_not_null(), split="train")
+    given, all_given = (np.array(r["probabilities"].to_list()).reshape(-1, 4) for r in (both, rows))
+    table = _DOUBT * np.eye(4) + given.T @ np.eye(4)[both["human"].to_numpy()]
+    right = all_given @ (table / table.sum(axis=1, keepdims=True))
+    return rows.with_columns(pl.Series("probabilities", right.tolist(), dtype=pl.List(pl.Float64)))
 
 
 def _one_hot(grade: int) -> np.ndarray:
     return np.asarray(np.eye(4)[grade])
 
 
-def _as_people(rows: pl.DataFrame) -> np.ndarray:
-    """(4, 4): P(grade that people give | grade that the teacher gives), from the train pairs that both judged.
-
-    A rule book that is not this shop's own is wrong in ways that these pairs show; its soft labels are put right by it.
-    """
-    both = rows.filter(pl.col("human").is_not_null(), split="train")
-    given = np.array(both["probabilities"].to_list()).reshape(-1, 4)
-    table = _DOUBT * np.eye(4) + given.T @ np.eye(4)[both["human"].to_numpy()]
-    return np.asarray(table / table.sum(axis=1, keepdims=True))
-
-
-def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float, as_people: np.ndarray) -> tuple[Any, ...]:
+def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float) -> tuple[Any, ...]:
     judged = row["human"] is not None
-    target = _one_hot(row["human"]) if judged else np.array(row["probabilities"]) @ as_people
+    target = _one_hot(row["human"]) if judged else np.array(row["probabilities"])
     evidence = Evidence.many_from_json(row["evidence"])
     return row["query"], items[row["item_id"]], target, 1.0 if judged else teacher_weight, evidence, True
 
@@ -94,13 +95,11 @@ def learn_from(
     items = {r["item_id"]: item_from_row(r) for r in read_table(sources.prepared, "items").iter_rows(named=True)}
     train: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     dev: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    rows = _rows(sources)
-    as_people = _as_people(rows)
-    for row in rows.iter_rows(named=True):
+    for row in _rows(sources).iter_rows(named=True):
         if row["split"] == "train":
-            train[row["query_id"]].append(_real(row, items, teacher_weight, as_people))
+            train[row["query_id"]].append(_real(row, items, teacher_weight))
         elif row["human"] is not None:
-            dev[row["query_id"]].append(_real(row, items, teacher_weight, as_people))
+            dev[row["query_id"]].append(_real(row, items, teacher_weight))
     for row in read_table(sources.synthetic, "synthetic").sort("synthetic_id").iter_rows(named=True):
         if row["source_query_id"] in train:
             train[row["source_query_id"]].append(_synthetic(row, synthetic_weight))

@@ -12,8 +12,10 @@ from adore.config import StageConfig
 from adore.data.cells import id_fault, id_of, text_of
 from adore.data.tables import BadRow, Rows
 
-__all__ = ["SplitConfig", "normalised", "read_queries", "read_requests", "split_of"]
+__all__ = ["REQUEST", "SplitConfig", "normalised", "read_queries", "read_requests", "split_of"]
 
+REQUEST = "request:"
+"""What the id of a request begins with."""
 SPLITS = ("train", "dev", "test")
 NAMES = {**{s: s for s in SPLITS}, **dict.fromkeys(("val", "valid", "validation"), "dev")}
 
@@ -93,5 +95,5 @@ def read_requests(rows: Rows, queries: list[dict[str, Any]], limit: int) -> list
             rows.bad.append(BadRow("requests", line, fault, str(row)[:500]))
         elif normalised(str(row["query"])) not in known:
             known.add(normalised(str(row["query"])))
-            found.append({"query_id": f"request:{line}", "query": str(row["query"]), "split": "train"})
+            found.append({"query_id": f"{REQUEST}{line}", "query": str(row["query"]), "split": "train"})
     return found

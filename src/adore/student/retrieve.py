@@ -17,6 +17,7 @@ from adore.attributes.compare import compare
 from adore.attributes.held_out import HeldOut
 from adore.attributes.text import words
 from adore.config import StageConfig
+from adore.data.queries import REQUEST
 from adore.progress import progress
 from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
@@ -93,13 +94,17 @@ class Finder:
 
 
 def _wanted(config: Config, prepared: Path, evidence: Path) -> Iterator[tuple[str, str, int]]:
-    """Query id, text and number of new items: judged train queries, then a sample of those without any pair."""
+    """Query id, text and number of new items: judged train queries, then a sample of those without any pair.
+
+    The shop's own queries come before people's requests.
+    """
     queries = read_table(prepared, "queries").sort("query_id")
     held = HeldOut(queries.filter(pl.col("split") != "train")["query"], config.near)
     train = queries.filter(split="train")
     judged = set(read_table(prepared, "judgements")["query_id"])
     known = set(read_table(evidence, "pairs")["query_id"])
     fresh = train.filter(~pl.col("query_id").is_in(known)).sample(fraction=1.0, shuffle=True, seed=config.seed)
+    fresh = fresh.sort(pl.col("query_id").str.starts_with(REQUEST), maintain_order=True)
     left = config.fresh
     for query_id, text in train.filter(pl.col("query_id").is_in(judged)).select("query_id", "query").iter_rows():
         if config.k and not held.near(text):

@@ -14,6 +14,7 @@ from adore.config import configure, load_profile
 from adore.student import distil
 from adore.student.calibration import chosen_grades
 from adore.student.features import FEATURES, ListFeatures, standardise
+from adore.student.lists import people_of_teacher
 from adore.student.training import ListRows
 from adore.types import GAINS, Grade
 
@@ -102,19 +103,19 @@ def _some(fold: Fold, share: float) -> tuple[list[ListRows], list[ListRows]]:
     def judged(one: ListRows) -> bool:
         return int(hashlib.sha256(f"share|{one.list_id}".encode()).hexdigest()[:8], 16) / 16**8 < share
 
-    train = []
-    for one in fold.train["aware"]:
-        if judged(one) or not (one.weights == 1).any():
-            train.append(one)
-        else:
-            train.append(_by_teacher(fold, cut(one, one.real)))
+    full = fold.train["aware"]
+    known = [one for one in human(full) if judged(one)]
+    told = {one.list_id: fold.teacher[one.list_id][(one.weights == 1)[one.real]] for one in full}
+    both = [(told[one.list_id], one.targets) for one in known]
+    table = people_of_teacher(*(np.concatenate(part) for part in zip(*both, strict=True))) if both else np.eye(4)
+    kept = {one.list_id for one in known}
+    train = [one if one.list_id in kept else _by_teacher(fold, cut(one, one.real), table) for one in full]
     return train, [one for one in fold.dev if judged(one)]
 
 
-def _by_teacher(fold: Fold, one: ListRows) -> ListRows:
+def _by_teacher(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
     weight = configure(distil.Config, load_profile("laptop").get("distil", {}), "distil").teacher_weight
-    targets = np.where((one.weights == 1)[:, None], fold.teacher[one.list_id], one.targets)
-    return replace(one, targets=targets, weights=np.full(len(targets), weight))
+    return replace(one, targets=fold.teacher[one.list_id] @ table, weights=np.full(len(one.real), weight))
 
 
 def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, **settings: object) -> Answer:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adore.artifacts import read_table
+from adore.attributes.held_out import HeldOut
 from adore.attributes.text import words
 from adore.attributes.units import read_sizes, same_size
 from adore.synthesis.changes import clean, fault
 from adore.synthesis.forms import in_other_units, like, resize, swap
-from adore.synthesis.leakage import HeldOut
 from adore.synthesis.weights import confusions, mix, quotas
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, State

@@ -14,7 +14,7 @@ import polars as pl
 from adore.artifacts import read_table
 from adore.types import Evidence, Item, item_from_row
 
-__all__ = ["PairList", "Sources", "learn_from"]
+__all__ = ["PairList", "Sources", "learn_from", "people_of_teacher"]
 
 KEYS = ["query_id", "item_id"]
 _DOUBT = 20.0
@@ -72,9 +72,19 @@ def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
     """
     both = rows.filter(pl.col("human").is_not_null(), split="train")
     given, all_given = (np.array(r["probabilities"].to_list()).reshape(-1, 4) for r in (both, rows))
-    table = _DOUBT * np.eye(4) + given.T @ np.eye(4)[both["human"].to_numpy()]
-    right = all_given @ (table / table.sum(axis=1, keepdims=True))
+    right = all_given @ people_of_teacher(given, np.eye(4)[both["human"].to_numpy()])
     return rows.with_columns(pl.Series("probabilities", right.tolist(), dtype=pl.List(pl.Float64)))
+
+
+def people_of_teacher(given: np.ndarray, human: np.ndarray) -> np.ndarray:
+    """(4, 4) P(grade of people, in columns | grade of the teacher), smoothed towards agreement.
+
+    Args:
+        given: (pairs, 4) the teacher's probabilities.
+        human: (pairs, 4) people's grades, one-hot.
+    """
+    table = _DOUBT * np.eye(4) + given.T @ human
+    return np.asarray(table / table.sum(axis=1, keepdims=True))
 
 
 def _one_hot(grade: int) -> np.ndarray:

@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import read_table
+from adore.attributes.held_out import HeldOut
 from adore.synthesis.edits import Source
 from adore.synthesis.fluency import Fluency
-from adore.synthesis.leakage import HeldOut
 from adore.synthesis.registry import HELD, PICKS
 from adore.synthesis.synthesise import candidates, of_type
 from adore.synthesis.workshop import Workshop, rank, sources_of

@@ -10,12 +10,12 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import read_table, write_json, write_table
+from adore.attributes.held_out import HeldOut
 from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import say
 from adore.synthesis.changes import fault
 from adore.synthesis.fluency import Fluency
-from adore.synthesis.leakage import HeldOut
 from adore.synthesis.workshop import UNTYPED, plain
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, Grade

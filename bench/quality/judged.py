@@ -1,0 +1,149 @@
+"""Part ``judged``: five folds by query over ESCI's judged queries: baselines, ADORE, ablations, less judgement."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bench.quality.folds import DATA, FOLDS, Fold, Loop, make_fold
+from bench.quality.systems import Answer, baselines, students
+
+from adore.evaluation.measures import confusion, macro_f1
+from adore.evaluation.significance import draw_weights, interval, paired
+from adore.progress import say
+from adore.student.training import ndcg
+from adore.types import Grade
+
+HOME = Path(__file__).parents[2] / "build" / "bench-quality"
+GOAL = {"nDCG@10": 0.03, "macro-F1": 0.05}
+
+
+def _answer(home: Path, name: str, seed: int, make: Callable[[int], Answer]) -> Answer:
+    """A system's answer; one that was given before is loaded."""
+    kept = home / f"{name.replace(' ', '-').replace('%', '')}.pickle"
+    if kept.is_file():
+        return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
+    say(f"    {home.name}: {name}")
+    found = make(seed)
+    kept.write_bytes(pickle.dumps(found))
+    return found
+
+
+def run_fold(fold: int, seed: int, home: Path = HOME) -> None:
+    """Everything of one fold; it can be stopped and called again."""
+    answers = home / str(fold) / "answers"
+    one = make_fold(Loop(home, fold, seed, aligned=False))
+    answers.mkdir(exist_ok=True)
+    for name, make in students(one).items():
+        _answer(answers, name, seed, make)
+    if not (answers / "baselines.pickle").is_file():
+        (answers / "baselines.pickle").write_bytes(pickle.dumps(baselines(one, seed)))
+
+
+def collected(seed: int, home: Path = HOME) -> tuple[dict[str, Answer], list[Fold]]:
+    """Every system's answers over all folds."""
+    whole: dict[str, Answer] = {}
+    folds = []
+    for fold in range(FOLDS):
+        run_fold(fold, seed, home)
+        one = make_fold(Loop(home, fold, seed, aligned=False))
+        folds.append(one)
+        answers = home / str(fold) / "answers"
+        given = dict(pickle.loads((answers / "baselines.pickle").read_bytes()))
+        given |= {name: _answer(answers, name, seed, make) for name, make in students(one).items()}
+        for name, answer in given.items():
+            so_far = whole.setdefault(name, Answer({}, {}, {}))
+            so_far.scores.update(answer.scores)
+            for mine, new in ((so_far.grades, answer.grades), (so_far.hard, answer.hard)):
+                mine.update(new or {})  # type: ignore[union-attr]
+    return whole, folds
+
+
+def _rows(answer: Answer, truth: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """nDCG@10 (queries,) and confusion (queries, 4, 4); the latter of zeros if no grades are named."""
+    ranked = np.array([ndcg(answer.scores[q], g) for q, g in truth.items()])
+    if not answer.grades:
+        return ranked, np.zeros((len(truth), 4, 4))
+    return ranked, np.array([confusion(g, answer.grades[q]) for q, g in truth.items()])
+
+
+def _f1_gap(a: np.ndarray, b: np.ndarray, draws: np.ndarray) -> dict[str, float]:
+    found = float(macro_f1(a.sum(0)) - macro_f1(b.sum(0)))
+    gaps = macro_f1(np.tensordot(draws, a, axes=1)) - macro_f1(np.tensordot(draws, b, axes=1))
+    low, high = np.quantile(gaps, [0.025, 0.975])
+    return {"difference": found, "low": float(low), "high": float(high)}
+
+
+def table(whole: dict[str, Answer], truth: dict[str, np.ndarray], seed: int, against: str) -> list[dict[str, Any]]:
+    """A row a system: both measures with intervals, and the paired difference to ``against``."""
+    draws = draw_weights(len(truth), seed=seed)
+    base, base_counts = _rows(whole[against], truth)
+    out = []
+    for name, answer in whole.items():
+        ranked, counts = _rows(answer, truth)
+        row: dict[str, Any] = {"system": name}
+        pairs = np.stack([ranked, np.ones(len(ranked))], axis=1)
+        found = interval(pairs, lambda s: s[..., 0] / s[..., 1], draws)
+        gap = paired(ranked, base, seed=seed)
+        row["nDCG@10"] = {"value": found.value, "low": found.low, "high": found.high}
+        row["nDCG@10 gap"] = {"difference": gap.difference, "low": gap.low, "high": gap.high}
+        if counts.any():
+            found = interval(counts, macro_f1, draws)
+            row["macro-F1"] = {"value": found.value, "low": found.low, "high": found.high}
+            if base_counts.any():
+                row["macro-F1 gap"] = _f1_gap(counts, base_counts, draws)
+        out.append(row)
+    return out
+
+
+def _robust(answer: Answer, folds: list[Fold]) -> dict[str, dict[str, float]]:
+    """Per error type: adversarial pairs, share on the right side of exact, share of the intended grade."""
+    asked: dict[str, list[tuple[bool, bool]]] = {}
+    for fold in folds:
+        for one, types in fold.hard:
+            wanted = one.targets[~one.real].argmax(axis=1)
+            given = answer.hard[one.list_id]  # type: ignore[index]
+            side = (given == Grade.EXACT) == (wanted == Grade.EXACT)
+            for error, s, same in zip(types, side, given == wanted, strict=True):
+                asked.setdefault(error, []).append((bool(s), bool(same)))
+    asked["all"] = [row for rows in asked.values() for row in rows]
+    return {
+        error: {
+            "pairs": len(rows),
+            "side": float(np.mean([s for s, _ in rows])),
+            "grade": float(np.mean([g for _, g in rows])),
+        }
+        for error, rows in sorted(asked.items())
+    }
+
+
+def measure(seed: int) -> dict[str, Any]:
+    """All folds; what was made before is kept in ``build/bench-quality`` (remove it to measure anew)."""
+    if not DATA.is_dir():
+        return {"skipped": "shared/data/esci is not there"}
+    whole, folds = collected(seed)
+    truth = {one.list_id: one.targets.argmax(axis=1) for fold in folds for one in fold.test}
+    truth = {q: g for q, g in sorted(truth.items()) if np.isfinite(ndcg(np.zeros(len(g)), g))}
+    first = next(iter(students(folds[0])))
+    rivals = {n: a for n, a in whole.items() if n not in students(folds[0])}
+    best = {
+        "nDCG@10": max(rivals, key=lambda n: float(_rows(rivals[n], truth)[0].mean())),
+        "macro-F1": max(rivals, key=lambda n: float(macro_f1(_rows(rivals[n], truth)[1].sum(0)))),
+    }
+    names = [n for n in whole if n in rivals] + [n for n in whole if n not in rivals]
+    ordered = {n: whole[n] for n in names}
+    gaps = {
+        m: next(r for r in table(whole, truth, seed, name) if r["system"] == first)[f"{m} gap"]
+        for m, name in best.items()
+    }
+    return {
+        "queries": len(truth),
+        "pairs": int(sum(len(g) for g in truth.values())),
+        "best": best,
+        "gaps": gaps,
+        "rows": table(ordered, truth, seed, first),
+        "robust": {n: _robust(whole[n], folds) for n in (first, "human judgements alone", "no synthesis")},
+    }

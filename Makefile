@@ -115,3 +115,7 @@ bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a ru
 .PHONY: bench-teacher
 bench-teacher: setup ## The teacher's tables into docs/benchmarks.md: [PARTS="agreement evidence"]
 	$(BIN)/python -m bench.bench_teacher $(PARTS)
+
+.PHONY: bench-quality
+bench-quality: setup ## What a customer buys, into docs/benchmarks.md: [PARTS="judged world"]
+	$(BIN)/python -m bench.bench_quality $(PARTS)

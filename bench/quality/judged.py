@@ -147,3 +147,74 @@ def measure(seed: int) -> dict[str, Any]:
         "rows": table(ordered, truth, seed, first),
         "robust": {n: _robust(whole[n], folds) for n in (first, "human judgements alone", "no synthesis")},
     }
+
+
+# ---------------------------------------------------------------- Markdown
+
+
+def _cell(found: dict[str, float] | None, key: str = "value", sign: str = "") -> str:
+    if not found:
+        return ""
+    return f"{found[key]:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]"
+
+
+def _quality(result: dict[str, Any], first: str) -> list[str]:
+    lines = [
+        f"| system | nDCG@10 | against {first} | macro-F1 | against {first} |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for row in result["rows"]:
+        gaps = [_cell(row.get(f"{m} gap"), "difference", "+") if row["system"] != first else "" for m in GOAL]
+        lines.append(
+            f"| {row['system']} | {_cell(row['nDCG@10'])} | {gaps[0]} | {_cell(row.get('macro-F1'))} | {gaps[1]} |"
+        )
+    return lines
+
+
+def _goals(result: dict[str, Any], first: str) -> str:
+    told = []
+    for name, goal in GOAL.items():
+        gap = result["gaps"][name]
+        word = "met" if gap["difference"] >= goal else "NOT met"
+        told.append(f"{name} {_cell(gap, 'difference', '+')} against {result['best'][name]} (goal +{goal:.2f}: {word})")
+    return f"Goal, {first} against the best baseline: {'; '.join(told)}."
+
+
+def _hard_cases(result: dict[str, Any]) -> list[str]:
+    names = list(result["robust"])
+    lines = [
+        "#### Robustness: the frozen adversarial set of the folds' test queries",
+        "",
+        "Right side: exact or not exact, as intended. Grade: the intended grade itself.",
+        "",
+        f"| error type | pairs | {' | '.join(f'{n}: right side | grade' for n in names)} |",
+        f"|---|---:|{'---:|' * (2 * len(names))}",
+    ]
+    for error in result["robust"][names[0]]:
+        cells = [result["robust"][n][error] for n in names]
+        told = " | ".join(f"{c['side']:.1%} | {c['grade']:.1%}" for c in cells)
+        lines.append(f"| {error} | {cells[0]['pairs']} | {told} |")
+    return lines
+
+
+def render(result: dict[str, Any]) -> str:
+    """The section of the benchmarks page."""
+    head = "### ESCI, five folds by query"
+    if "skipped" in result:
+        return f"{head}\n\nSKIPPED: {result['skipped']}"
+    first = "ADORE"
+    lines = [
+        head,
+        "",
+        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each query is asked of students that "
+        "never saw it. 95 % intervals and paired differences by bootstrap over queries. All baselines learn from the "
+        "same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on this data, "
+        'so "no KTO" is the same student). With a share of the judged queries, the teacher judges the others.',
+        "",
+        _goals(result, first),
+        "",
+        *_quality(result, first),
+        "",
+        *_hard_cases(result),
+    ]
+    return "\n".join(lines)

@@ -266,3 +266,32 @@ def test_the_doctor_sees_what_this_cluster_lacks(config: Config, namespace: str,
     assert not refused["rights"].ok and "bind the Role adore-release" in refused["rights"].text
     whole = {f.name: f for f in examine_cluster(Config(namespace=namespace), cards, api)}
     assert whole["adore-router"].ok and not whole["GPUs"].ok
+
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: lister, labels: {{adore.dev/role: pipeline}}}}
+spec:
+  serviceAccountName: adore-pipeline
+  restartPolicy: Never
+  securityContext: {{runAsNonRoot: true, runAsUser: 10001, seccompProfile: {{type: RuntimeDefault}}}}
+  containers:
+    - name: lister
+      image: {image}
+      command: [adore, release, list, --namespace, {namespace}]
+      securityContext: {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
+      resources: {{requests: {{cpu: 50m, memory: 256Mi}}, limits: {{cpu: "1", memory: 512Mi}}}}
+"""
+
+
+def test_a_pipeline_step_reaches_its_own_cluster_with_its_accounts_token(config: Config, first: int) -> None:
+    space = ["-n", config.namespace]
+    pod = POD.format(image=config.image("server"), namespace=config.namespace)
+    kubectl(*space, "apply", "-f", "-", stdin=pod)
+    until, phase = time.monotonic() + 120, ""
+    while time.monotonic() < until and phase not in ("Succeeded", "Failed"):
+        time.sleep(1)
+        phase = kubectl(*space, "get", "pod", "lister", "-o", "jsonpath={.status.phase}")
+    told = kubectl(*space, "logs", "lister")
+    assert phase == "Succeeded" and "* " in told and "s3://shop/release-0/variants/challenger" in told, told

@@ -59,7 +59,7 @@ test: setup ## Everything but the slow and the special
 	$(PYTEST) -m "not slow and not containers and not vllm and not browser and not cluster" tests src
 
 test-slow: setup ## Kill and resume of every stage, whole pipelines
-	$(PYTEST) -m slow tests
+	$(PYTEST) -m "slow and not containers" tests
 
 test-browser: setup ## Pages in a real headless Chromium
 	$(PYTEST) -m browser tests

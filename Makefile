@@ -91,7 +91,7 @@ images: ## Images: [IMAGES="router server student teacher"] [REGISTRY=] [TAG=] [
 test-containers: setup ## Images are built and run, with a docker on PATH (DOCKER_HOST as usual)
 	$(PYTEST) -m containers tests
 
-test-cluster: setup ## Releases on the cluster of KUBECONFIG, whose nodes have the images server and router
+test-cluster: setup ## Releases on the cluster of KUBECONFIG, whose nodes have the images server, router and student
 	$(PYTEST) -m cluster -s tests/e2e
 
 .PHONY: kind-up kind-test kind-down

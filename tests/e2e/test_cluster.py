@@ -250,7 +250,7 @@ def test_nothing_to_roll_back_to_is_said(target: KubernetesTarget, first: int) -
 @pytest.fixture(scope="module", autouse=True)
 def loaded(config: Config) -> Iterator[None]:
     """Only a hint: a missing image is the usual reason for a first release that does not become ready."""
-    print(f"images: {config.image('server')}, {config.image('router')}; they must be on the nodes")
+    print([config.image(kind) for kind in ("server", "router", "student")], "must be on the nodes")
     yield
 
 
@@ -287,7 +287,7 @@ spec:
 
 def test_a_pipeline_step_reaches_its_own_cluster_with_its_accounts_token(config: Config, first: int) -> None:
     space = ["-n", config.namespace]
-    pod = POD.format(image=config.image("server"), namespace=config.namespace)
+    pod = POD.format(image=config.image("student"), namespace=config.namespace)
     kubectl(*space, "apply", "-f", "-", stdin=pod)
     until, phase = time.monotonic() + 120, ""
     while time.monotonic() < until and phase not in ("Succeeded", "Failed"):

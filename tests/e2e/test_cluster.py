@@ -195,6 +195,26 @@ def test_a_release_that_cannot_start_says_why_and_is_withdrawn(
     assert not [s for s in target.cluster.ours("InferenceService") if "lost" in s["metadata"]["name"]]
 
 
+def test_the_reason_is_the_clusters_own(target: KubernetesTarget, config: Config, first: int) -> None:
+    (live,) = [r for r in target.releases() if r.live]
+    plan = {**live.plan, "weights": {"control": 1.0}, "variants": {"control": dict(live.plan["variants"]["control"])}}
+    space = ["-n", config.namespace]
+    big = config.server.model_copy(update={"cpu": "500", "cpu_limit": "500"})
+    cases: dict[str, dict[str, Any]] = {
+        "(?s)storage-initializer (ErrImagePull|ImagePullBackOff).*nope": {"tag": "nope"},
+        "PodScheduled Unschedulable .*Insufficient cpu": {"server": big},
+        "ReplicaFailure FailedCreate .*exceeded quota": {"tag": "none"},
+    }
+    for reason, change in cases.items():
+        if "quota" in reason:
+            kubectl(*space, "create", "quota", "none", "--hard=pods=0")
+        odd = config.model_copy(update={"patience": 12.0, **change})
+        with pytest.raises(UnavailableError, match=f"{reason}.*release {live.number} serves"):
+            KubernetesTarget(odd, Cluster(odd, target.cluster.api)).release(plan)
+    kubectl(*space, "delete", "quota", "none")
+    assert [r.number for r in target.releases() if r.live] == [live.number]
+
+
 @pytest.mark.parametrize(
     ("account", "verb"),
     [

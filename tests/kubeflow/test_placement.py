@@ -14,6 +14,7 @@ from adore.config import load_profile
 
 ROOT = Path(__file__).parents[2]
 PROFILE = """
+kubernetes: {registry: r.example/adore, tag: v7}
 cluster:
   parallelism: 2
   gpu:
@@ -77,6 +78,7 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
         assert extras[name]["pvcMount"][0]["mountPath"] == "/data"
     distil = executors["exec-distil"]["container"]
     assert distil["image"] == "r/student:7" and distil["resources"]["resourceMemoryLimit"] == "16Gi"
+    assert executors["exec-gate"]["container"]["image"] == "r.example/adore/student:v7"
     assert extras["exec-distil"]["activeDeadlineSeconds"] == "600"
     tasks = {k: t for c in spec["components"].values() for k, t in c.get("dag", {}).get("tasks", {}).items()}
     assert tasks["distil"]["retryPolicy"]["maxRetryCount"] == 1 and tasks["gate"]["retryPolicy"]["maxRetryCount"] == 2

@@ -59,7 +59,7 @@ test: setup ## Everything but the slow and the special
 	$(PYTEST) -m "not slow and not containers and not vllm and not browser and not cluster" tests src
 
 test-slow: setup ## Kill and resume of every stage, whole pipelines
-	$(PYTEST) -m slow tests
+	$(PYTEST) -m "slow and not containers" tests
 
 test-browser: setup ## Pages in a real headless Chromium
 	$(PYTEST) -m browser tests
@@ -91,7 +91,7 @@ images: ## Images: [IMAGES="router server student teacher"] [REGISTRY=] [TAG=] [
 test-containers: setup ## Images are built and run, with a docker on PATH (DOCKER_HOST as usual)
 	$(PYTEST) -m containers tests
 
-test-cluster: setup ## Releases on the cluster of KUBECONFIG, whose nodes have the images server and router
+test-cluster: setup ## Releases on the cluster of KUBECONFIG, whose nodes have the images server, router and student
 	$(PYTEST) -m cluster -s tests/e2e
 
 .PHONY: kind-up kind-test kind-down

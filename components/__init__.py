@@ -1,19 +1,32 @@
 """KFP components: one file a stage, the envelope only."""
 
 import os
+from typing import Any
 
 from adore import __version__
 
 __all__ = ["image", "parallelism", "place"]
 
 
+def _section(name: str) -> Any:
+    """A section of the profile ADORE_PROFILE, for which a pipeline is compiled; None: for this machine."""
+    profile = os.environ.get("ADORE_PROFILE")
+    if not profile:
+        return None
+    from adore.stages import section_config
+
+    return section_config(profile, name)
+
+
 def image(kind: str) -> str:
-    """Image of one kind (``teacher``, ``student``, ``server``), from ADORE_REGISTRY and ADORE_TAG if set."""
-    return f"{os.environ.get('ADORE_REGISTRY', 'adore')}/{kind}:{os.environ.get('ADORE_TAG', __version__)}"
+    """Image of one kind (``teacher``, ``student``, ``server``), from ADORE_REGISTRY and ADORE_TAG, or the profile."""
+    about = _section("kubernetes")
+    registry = os.environ.get("ADORE_REGISTRY") or (about.registry if about else "adore")
+    return f"{registry}/{kind}:{os.environ.get('ADORE_TAG') or (about.tag if about else __version__)}"
 
 
 def place() -> None:
-    """Give the tasks of the pipeline being traced their places on a cluster: those of the profile ADORE_PROFILE."""
+    """Give the tasks of the pipeline that is being traced their places on a cluster."""
     if os.environ.get("ADORE_PROFILE"):
         from adore.stages import place as write
 
@@ -22,8 +35,5 @@ def place() -> None:
 
 def parallelism() -> int:
     """How many shards at a time; 0: all."""
-    if not os.environ.get("ADORE_PROFILE"):
-        return 0
-    from adore.stages import section_config
-
-    return int(section_config(os.environ["ADORE_PROFILE"], "cluster").parallelism)
+    about = _section("cluster")
+    return int(about.parallelism) if about else 0

@@ -51,6 +51,8 @@ def _profile(profile: str, beside: str) -> str:
     """The profile as pods find it: a name as it is, a file as a copy at a place."""
     if not profile.endswith((".yaml", ".yml")) or artifacts.is_remote(profile):
         return profile
+    fix = f"use one that the images have, or an s3:// place (not {beside!r}) for a copy of it"
+    check(artifacts.is_remote(beside), "profile", profile, must="readable by pods", fix=fix)
     place = artifacts.join(beside, "profile.yaml")
     artifacts.put_file(Path(profile), place)
     return place

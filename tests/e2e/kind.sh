@@ -46,6 +46,7 @@ up() {
   step kubectl apply -f tests/e2e/kind-gateway-class.yaml
   step kubectl apply --server-side -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve.yaml"
   step kubectl -n kserve wait --for=condition=Available deployment --all --timeout=300s
+  step kubectl apply --server-side -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve-cluster-resources.yaml"
   step kubectl -n kserve patch configmap inferenceservice-config --type=merge -p '{"data":{"deploy":"{\"defaultDeploymentMode\":\"Standard\"}","ingress":"{\"disableIngressCreation\":true,\"ingressGateway\":\"none/none\"}"}}'
   step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/cluster-scoped-resources?ref=$PIPELINES"
   step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=$PIPELINES"

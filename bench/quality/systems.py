@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from bench.quality.cross_encoder import cross_encoder
-from bench.quality.folds import Fold
+from bench.quality.folds import Fold, Loop, texts_of
 
+from adore.artifacts import read_table
 from adore.config import configure, load_profile
 from adore.student import distil
 from adore.student.calibration import chosen_grades
@@ -45,23 +46,27 @@ def _ranked(fold: Fold, of: Callable[[np.ndarray], np.ndarray]) -> Answer:
 
 
 def baselines(fold: Fold, seed: int) -> dict[str, Answer]:
-    """BM25, bi-encoder, hybrid, the rule book, boosting on hand features, and a plain cross-encoder."""
+    """BM25, bi-encoder, hybrid, the rule book, and boosting on hand features."""
     text = [COLUMNS.index(n) for n in ("bm25_title", "bm25_full", "cosine_title", "cosine_full")]
     rules = COLUMNS.index("rules_exact")
-    train = [fold.pairs[one.list_id] for one in (*human(fold.train["aware"]), *fold.dev)]
-    test = {one.list_id: fold.pairs[one.list_id] for one in fold.test}
-    cross = cross_encoder(train, test, seed)
     return {
         "BM25": _ranked(fold, lambda m: m[:, COLUMNS.index("bm25_full")]),
         "bi-encoder": _ranked(fold, lambda m: m[:, COLUMNS.index("cosine_title")]),
         "hybrid": _ranked(fold, lambda m: standardise(m[:, text]).sum(axis=1)),
         "rule book": _ranked(fold, lambda m: m[:, rules]),
-        "cross-encoder, human judgements": Answer(
-            {q: p @ _GAINS for q, p in cross.items()}, {q: p.argmax(axis=1) for q, p in cross.items()}
-        ),
         "boosting, hand features": _boosting(fold, HAND, seed),
         "boosting, hand features, z-scores": _boosting(fold, [*HAND, *(WIDTH + c for c in HAND)], seed),
     }
+
+
+def plain_cross_encoder(loop: Loop, seed: int) -> Answer:
+    """MiniLM on the human judgements of the fold's train and dev queries."""
+    prepared = loop.shop()
+    splits = dict(read_table(prepared, "queries").select("query_id", "split").iter_rows())
+    texts = texts_of(prepared)
+    train = [rows for query_id, rows in texts.items() if splits[query_id] != "test"]
+    p = cross_encoder(train, {q: rows for q, rows in texts.items() if splits[q] == "test"}, seed)
+    return Answer({q: x @ _GAINS for q, x in p.items()}, {q: x.argmax(axis=1) for q, x in p.items()})
 
 
 def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:

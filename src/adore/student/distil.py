@@ -183,6 +183,7 @@ def _card(config: Config, lists: list[PairList], answers: list[Path], rulebook: 
         "backbone": config.backbone,
         "precision": config.precision,
         "list_context": config.list_context,
+        "attribute_heads": config.attribute_weight > 0,
         "rulebook": rulebook,
         "teacher": sorted({str(j) for a in answers for j in read_table(a, "answers")["judge"].unique()}),
         "data": {**counts, "synthetic": int((~real).sum())},

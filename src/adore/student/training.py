@@ -60,7 +60,7 @@ class Plan:
         epochs: length of the schedule.
         rate: highest learning rate, of AdamW with one cycle.
         patience: epochs without a better dev nDCG@10 after which training stops.
-        attribute_weight: of the attribute heads' loss beside the grade's.
+        attribute_weight: of the attribute heads' loss beside the grade's; 0: the grade does not see the heads.
         list_weight: of the listwise loss.
         lists: lists a step, shared by all processes.
         stop: epochs after which training stops whatever happens; 0: the schedule's end.
@@ -169,6 +169,7 @@ def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
     torch.manual_seed(plan.seed)
     net = StudentNet(train[0].matrix.shape[1], train[0].meaning.shape[1])
     net.normalise(torch.from_numpy(np.vstack([one.matrix for one in train])).float())
+    net.grade_states.requires_grad_(plan.attribute_weight > 0)  # it is zero: without a loss of their own no heads
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=0.1)
     steps = plan.epochs * -(-len(train) // plan.lists)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, total_steps=steps)

@@ -59,7 +59,7 @@ def context_features(
     even = members / members.sum()
     like = vectors.titles @ vectors.titles[members].T
     like[members] -= np.eye(int(members.sum()), dtype=like.dtype)  # an item is not its own neighbour
-    k = min(_NEIGHBOURS, like.shape[1])
+    k = min(_NEIGHBOURS, max(like.shape[1] - 1, 1))
     columns = [
         vectors.titles @ _unit(even @ vectors.titles),
         vectors.titles @ _unit(weight @ vectors.titles),

@@ -33,7 +33,7 @@ class Vectors:
         return np.column_stack([self.titles @ self.query, self.fulls @ self.query]).astype(np.float64)
 
     def products(self) -> np.ndarray:
-        """(items, 2 d): query times title, query times typed text, element by element, of about unit variance."""
+        """(items, 2 d): query times title, query times typed text, element by element, each of about unit length."""
         scale = np.float32(np.sqrt(len(self.query)))
         return np.hstack([self.titles * self.query, self.fulls * self.query]).astype(np.float32) * scale
 

@@ -53,7 +53,7 @@ def export_net(net: StudentNet, folder: Path) -> None:
 
 
 def quantise_encoder(folder: Path) -> None:
-    """``encoder.int8.onnx`` beside ``encoder.onnx``: weights in 8 bits, one scale a column, activations as they come."""
+    """``encoder.int8.onnx`` beside ``encoder.onnx``: 8-bit weights, one scale a column; activations as they come."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

@@ -71,15 +71,16 @@ def student(shop: Path) -> Path:
     return shop / "distil"
 
 
-def distil(shop: Path, output: Path, **places: str):
-    """Run stage distil on a shop's folders; returns the manifest."""
+def distil(shop: Path, output: Path, settings: dict[str, object] | None = None, **places: str):
+    """Run stage distil on a shop's folders, with some settings of its own; returns the manifest."""
     inputs = {
         "prepared": str(shop / "prepare"),
         "evidence": str(shop / "evidence"),
         "answers": [str(shop / "judge")],
         "synthetic": str(shop / "verify"),
     }
-    return call("distil", {**inputs, **places}, str(output), profile=str(shop / "profile.yaml"))
+    profile = str(shop / "profile.yaml")
+    return call("distil", {**inputs, **places}, str(output), profile=profile, **(settings or {}))
 
 
 @pytest.fixture(scope="session")

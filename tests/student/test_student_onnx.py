@@ -1,60 +1,65 @@
+import hashlib
 import json
 
 import numpy as np
+import onnxruntime
 import pytest
+import scipy.special
 import torch
 from safetensors.torch import load_file
 
 from adore.errors import ConfigError, MissingError
 from adore.student.backbone import load_backbone, load_tokenizer
-from adore.student.features import standardise
-from adore.student.fields import query_text, title_text, typed_text
-from adore.student.model import BiEncoder, CrossEncoder
-from adore.student.onnx_models import OnnxCross, OnnxEncoder, batches, cross_columns, encode, pad, softmax
+from adore.student.export import export_encoder, quantise_encoder
+from adore.student.fields import title_text, typed_text
+from adore.student.inputs import ListInputs
+from adore.student.model import BiEncoder, StudentNet
+from adore.student.onnx_models import ENCODERS, OnnxEncoder, OnnxHeads, batches, encode, pad
 from adore.types import ATTRIBUTES
 
 QUERY = "red running shoes for women"
 
 
-@pytest.fixture(scope="module")
-def pairs(catalogue):
-    texts = [(query_text(QUERY), typed_text(i)) for i in catalogue]
-    return [*texts, ("", ""), ("鞋 👟", "x"), ("a " * 400, "b " * 400)]
-
-
 @torch.no_grad()
-def test_the_exported_cross_encoder_gives_torchs_logits(student, pairs):
-    model = CrossEncoder(load_backbone("tiny"))
-    model.load_state_dict(load_file(student / "model.safetensors"))
-    grades, states = OnnxCross(student, max_tokens=32).logits(pairs)
-    batch = pad(encode(load_tokenizer(), pairs, 32))
-    wanted = model.eval()(*map(torch.from_numpy, batch))
-    np.testing.assert_allclose(grades, wanted[0].numpy(), atol=1e-4)
-    np.testing.assert_allclose(states, wanted[1].numpy(), atol=1e-4)
-    assert states.shape == (len(pairs), len(ATTRIBUTES), 3)
+@pytest.mark.parametrize("rows", [1, 7])
+def test_the_exported_net_gives_torchs_logits(student, rows):
+    weights = load_file(student / "model.safetensors")
+    columns, meaning = len(weights["mean"]), weights["senses.weight"].shape[1]
+    net = StudentNet(columns, meaning).eval()
+    net.load_state_dict(weights)
+    random = torch.Generator().manual_seed(rows)
+    shapes = {"features": columns, "meaning": meaning, "asked": len(ATTRIBUTES)}
+    fed = {name: torch.randn(rows, width, generator=random) * 4 for name, width in shapes.items()}
+    fed["asked"] = (fed["asked"] > 0).float()
+    session = onnxruntime.InferenceSession(student / "net.onnx")
+    found = session.run(["grades", "states"], {name: one.numpy() for name, one in fed.items()})
+    for one, wanted in zip(found, net(**fed), strict=True):
+        np.testing.assert_allclose(one, wanted.numpy(), atol=1e-4)
+
+
+def test_the_heads_are_the_mean_of_net_and_forest(student, catalogue):
+    one = ListInputs(student).of(QUERY, catalogue)
+    p, states = OnnxHeads(student).probabilities(one.matrix, one.meaning, one.states >= 0)
+    fed = {"features": one.matrix, "meaning": one.meaning, "asked": (one.states >= 0).astype(np.float32)}
+    grades = onnxruntime.InferenceSession(student / "net.onnx").run(["grades"], fed)[0]
+    grown = onnxruntime.InferenceSession(student / "forest.onnx").run(None, {"features": one.matrix})[0]
+    np.testing.assert_allclose(p, (scipy.special.softmax(grades, axis=1) + grown) / 2, atol=1e-6)
+    np.testing.assert_allclose((p.sum(1), states.sum(2).mean(1)), 1, atol=1e-5)
+    assert states.shape == (len(catalogue), len(ATTRIBUTES), 3)
 
 
 @torch.no_grad()
 def test_the_exported_encoder_gives_torchs_unit_vectors(student, catalogue):
     texts = [title_text(i) for i in catalogue] + ["", QUERY]
     vectors = OnnxEncoder(student).vectors(texts)
-    ids, mask, _ = map(torch.from_numpy, pad(encode(load_tokenizer(), texts, 64)))
+    ids, mask = map(torch.from_numpy, pad(encode(load_tokenizer(), texts, 64)))
     np.testing.assert_allclose(vectors, BiEncoder(load_backbone("tiny"))(ids, mask).numpy(), atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_a_pair_alone_gets_the_logits_it_gets_in_a_padded_batch(student, pairs):
-    cross = OnnxCross(student, max_tokens=32)
-    together = cross.logits(pairs)[0]
-    alone = np.vstack([cross.logits([one])[0] for one in pairs])
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-
-
-def test_no_pairs_and_no_texts_give_empty_arrays(student):
-    grades, states = OnnxCross(student).logits([])
-    assert (grades.shape, states.shape) == ((0, 4), (0, len(ATTRIBUTES), 3))
+def test_no_texts_give_empty_arrays(student):
     encoder = OnnxEncoder(student)
-    assert len(encoder.vectors([])) == 0
+    assert encoder.vectors([]).shape == (0, 32)
     assert encoder.cosines("x", []).shape == (0,)
 
 
@@ -68,21 +73,16 @@ def test_more_texts_than_a_batch_come_back_in_order(student):
     assert sorted(i for rows in sizes for i in rows) == list(range(80))
 
 
-def test_cross_columns_by_hand():
-    grades = np.log(np.array([[0.1, 0.2, 0.3, 0.4]]))
-    states = np.zeros((1, len(ATTRIBUTES), 3))
-    asked = np.zeros((1, len(ATTRIBUTES)), dtype=bool)
-    np.testing.assert_allclose(cross_columns(grades, states, asked), [[np.log(0.4 / 0.6), 2.0, 0.0]])
-    asked[0, :3] = True
-    np.testing.assert_allclose(cross_columns(grades, states, asked)[0, 2], 1 / 3)
-    assert cross_columns(grades[:0], states[:0], asked[:0]).shape == (0, 3)
-    np.testing.assert_allclose(softmax(np.array([1000.0, 1000.0])), 0.5)
-
-
-def test_z_scores_are_relative_to_the_list_and_flat_columns_are_zero():
-    z = standardise(np.array([[1.0, 5.0], [3.0, 5.0]]))
-    np.testing.assert_allclose(z, [[-1, 0], [1, 0]])
-    assert standardise(np.zeros((0, 2))).shape == (0, 2)
+def test_the_int8_encoder_is_a_quarter_as_big_and_means_the_same(catalogue, tmp_path):
+    export_encoder("minilm", tmp_path)
+    quantise_encoder(tmp_path)
+    texts = [kind(item) for item in catalogue for kind in (title_text, typed_text)] + [QUERY]
+    fp32, int8 = (OnnxEncoder(tmp_path, precision=p).vectors(texts) for p in ("fp32", "int8"))
+    assert (fp32 * int8).sum(axis=1).min() > 0.98
+    np.testing.assert_allclose(np.linalg.norm(int8, axis=1), 1, atol=1e-5)
+    sizes = [(tmp_path / name).stat().st_size for name in ENCODERS.values()]
+    assert sizes[1] < 0.26 * sizes[0]
+    assert np.corrcoef(fp32[:-1] @ fp32[-1], int8[:-1] @ int8[-1])[0, 1] > 0.99
 
 
 def test_a_missing_model_and_an_unknown_backbone_are_named(tmp_path):
@@ -94,8 +94,10 @@ def test_a_missing_model_and_an_unknown_backbone_are_named(tmp_path):
 
 def test_hashes_cover_every_file(student):
     hashes = json.loads((student / "hashes.json").read_text("utf-8"))
-    wanted = {"cross.onnx", "encoder.onnx", "head.safetensors", "lexicon.json", "model.safetensors"}
-    assert wanted | {"rulebook.yaml", "text_index.json", "tokenizer.json", "vectors.safetensors"} == set(hashes)
+    own = {"net.onnx", "forest.onnx", "model.safetensors", "encoder.onnx", "encoder.int8.onnx", "tokenizer.json"}
+    read = {"lexicon.json", "rulebook.yaml", "text_index.json", "vectors.safetensors", "scores.parquet"}
+    assert own | read == set(hashes)
+    assert all(hashlib.sha256((student / name).read_bytes()).hexdigest() == h for name, h in hashes.items())
 
 
 def test_the_catalogues_vectors_are_read_from_the_folder_and_are_those_that_were_saved(student, catalogue):

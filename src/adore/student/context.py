@@ -33,7 +33,7 @@ class Vectors:
         return np.column_stack([self.titles @ self.query, self.fulls @ self.query]).astype(np.float64)
 
     def products(self) -> np.ndarray:
-        """(items, 2 d): query times title, query times typed text, element by element, of about unit variance."""
+        """(items, 2 d): query times title, query times typed text, element by element, each of about unit length."""
         scale = np.float32(np.sqrt(len(self.query)))
         return np.hstack([self.titles * self.query, self.fulls * self.query]).astype(np.float32) * scale
 
@@ -59,7 +59,7 @@ def context_features(
     even = members / members.sum()
     like = vectors.titles @ vectors.titles[members].T
     like[members] -= np.eye(int(members.sum()), dtype=like.dtype)  # an item is not its own neighbour
-    k = min(_NEIGHBOURS, like.shape[1])
+    k = min(_NEIGHBOURS, max(like.shape[1] - 1, 1))
     columns = [
         vectors.titles @ _unit(even @ vectors.titles),
         vectors.titles @ _unit(weight @ vectors.titles),

@@ -41,7 +41,7 @@ class Config(StageConfig):
     processes: int = Field(1, ge=1)
     """Processes of this machine that train the net together (torchrun)."""
     checkpoint: str = ""
-    """File that training writes after each epoch and goes on from; empty: none."""
+    """File that training writes after each epoch and goes on from; removed when the student is whole; empty: none."""
     attribute_weight: float = Field(0.5, ge=0)
     """Weight of the attribute heads' loss; 0: a student without them."""
     list_context: bool = True
@@ -80,6 +80,10 @@ def rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
     return ListRows(one.list_id, matrix, meaning, one.targets, one.weights, states, one.real)
 
 
+def _checkpoint(config: Config, train: list[ListRows]) -> Path | None:
+    return Path(f"{config.checkpoint}.{len(train)}") if config.checkpoint else None
+
+
 def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0) -> tuple[Any, Any, Curve]:
     """Net, forest and the net's curve."""
     from adore.student.forest import ForestPlan, fit_forest
@@ -94,8 +98,7 @@ def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 
         stop=stop,
         seed=config.seed,
     )
-    checkpoint = Path(f"{config.checkpoint}.{len(train)}") if config.checkpoint else None
-    net, curve = train_net_in(config.processes, train, dev, plan, checkpoint)
+    net, curve = train_net_in(config.processes, train, dev, plan, _checkpoint(config, train))
     matrix, targets, weights = (
         np.concatenate([getattr(o, k) for o in train]) for k in ("matrix", "targets", "weights")
     )
@@ -180,6 +183,7 @@ def _card(config: Config, lists: list[PairList], answers: list[Path], rulebook: 
         "backbone": config.backbone,
         "precision": config.precision,
         "list_context": config.list_context,
+        "attribute_heads": config.attribute_weight > 0,
         "rulebook": rulebook,
         "teacher": sorted({str(j) for a in answers for j in read_table(a, "answers")["judge"].unique()}),
         "data": {**counts, "synthetic": int((~real).sum())},
@@ -239,6 +243,8 @@ def run(
     seal(output, _card(config, learnt, answers, rulebook.version, more))
     _write_card(output)
     write_json(asdict(curve), output / "curve.json")
+    for done in filter(None, (_checkpoint(config, learnt_from) for learnt_from in (train, rows))):
+        done.unlink(missing_ok=True)
     pairs = sum(len(one.items) for one in learnt)
     dev_ndcg = mean_ndcg(found, held)
     return {"pairs": float(pairs), "lists": float(len(learnt)), "dev_ndcg": dev_ndcg, "dev_ece": calibration["dev_ece"]}

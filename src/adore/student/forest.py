@@ -44,7 +44,8 @@ def fit_forest(matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, pla
         random_state=plan.seed,
         n_jobs=plan.threads,
     )
-    return forest.fit(matrix, targets, sample_weight=weights)
+    forest.fit(matrix, targets, sample_weight=weights)
+    return forest.set_params(n_jobs=1)  # several threads add the trees up in any order, so the last bits would differ
 
 
 def export_forest(forest: Any, path: Path) -> None:

@@ -39,9 +39,9 @@ def _session(path: Path, threads: int) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[Any], max_tokens: int) -> list[Encoding]:
-    """Token ids, longest part cut first; ``texts`` are strings or (query, item) tuples."""
-    tokenizer.enable_truncation(max_length=max_tokens, strategy="longest_first")
+def encode(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> list[Encoding]:
+    """Token ids; longer texts are cut."""
+    tokenizer.enable_truncation(max_length=max_tokens)
     return list(tokenizer.encode_batch(list(texts)))
 
 
@@ -51,14 +51,14 @@ def batches(encodings: Sequence[Encoding], size: int = _BATCH) -> list[list[int]
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
-def pad(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ids, mask and segments, (rows, longest), int64."""
+def pad(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and mask, (rows, longest), int64."""
     longest = max(len(e.ids) for e in encodings)
-    ids, mask, types = np.zeros((3, len(encodings), longest), dtype=np.int64)
+    ids, mask = np.zeros((2, len(encodings), longest), dtype=np.int64)
     for row, one in enumerate(encodings):
         n = len(one.ids)
-        ids[row, :n], mask[row, :n], types[row, :n] = one.ids, 1, one.type_ids
-    return ids, mask, types
+        ids[row, :n], mask[row, :n] = one.ids, 1
+    return ids, mask
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ class OnnxEncoder:
         new = [t for t in dict.fromkeys(texts) if t not in self._cache]
         encodings = encode(self.tokenizer, new, self.max_tokens)
         for rows in batches(encodings):
-            ids, mask, _ = pad([encodings[i] for i in rows])
+            ids, mask = pad([encodings[i] for i in rows])
             found = self.session.run(None, {"ids": ids, "mask": mask})[0]
             self._cache.update((new[i], vector) for i, vector in zip(rows, found, strict=True))
         return np.stack([self._cache[t] for t in texts])

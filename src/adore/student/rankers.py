@@ -54,6 +54,7 @@ class Student:
         card = json.loads((folder / "card.json").read_text("utf-8"))
         self.name, self.version, self._temperature = card["name"], card["version"], card["temperature"]
         self._prior, self._power = np.array(card["prior"]), card["prior_power"]
+        self._attribute_heads = card["attribute_heads"]
         how = {"context": card["list_context"], "precision": card["precision"]}
         self.inputs = ListInputs(folder, threads=threads, **how)
         self.heads = OnnxHeads(folder, threads=threads)
@@ -66,7 +67,8 @@ class Student:
         p, states = self.heads.probabilities(one.matrix, one.meaning, one.states >= 0)
         p = tempered(p, self._temperature)
         grades = chosen_grades(p, self._prior, self._power)
-        heads = [self._attributes(one.states[i], states[i]) for i in range(len(items))]
+        said = one.states if self._attribute_heads else np.full_like(one.states, -1)
+        heads = [self._attributes(said[i], states[i]) for i in range(len(items))]
         return [
             Score(item.item_id, float(p[i] @ _GAINS), Grade(int(grades[i])), tuple(p[i].tolist()), heads[i])
             for i, item in enumerate(items)

@@ -43,9 +43,11 @@ def _scored(
     return rows
 
 
-def _told(folder: Path) -> list[dict[str, Any]]:
-    """Scores of dev pairs by a student that had not learnt from them, if the folder's final one has."""
-    return read_table(folder, "scores").to_dicts() if (folder / "scores.parquet").is_file() else []
+def _told(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Scores of those of the pairs that a student scored before it learnt from them, if the folder has any."""
+    if not (folder / "scores.parquet").is_file():
+        return pairs.clear()
+    return read_table(folder, "scores").join(pairs, on=["query_id", "item_id"], how="semi")
 
 
 def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -102,14 +104,9 @@ def run(config: Config, prepared: Path, student: Path, output: Path) -> dict[str
             folders[kind].mkdir()
             save_baseline(kind, list(items.values()), folders[kind], encoder=student)
         for name, folder in folders.items():
-            told = _told(folder)
-            known = pl.DataFrame(
-                [(r["query_id"], r["item_id"]) for r in told],
-                schema=dict.fromkeys(("query_id", "item_id"), pl.String),
-                orient="row",
-            )
-            left = pairs.join(known, on=["query_id", "item_id"], how="anti")
+            told = _told(folder, pairs)
+            left = pairs.join(told, on=["query_id", "item_id"], how="anti")
             scored = _scored(load_ranker(folder, threads=config.threads), items, texts, left)
-            rows += [*told, *({"system": name, **r} for r in scored)]
+            rows += [*told.to_dicts(), *({"system": name, **r} for r in scored)]
     write_table(sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])), output, "scores")
     return {"pairs": float(pairs.height), "systems": float(len(folders))}

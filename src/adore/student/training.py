@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Plan:
         epochs: length of the schedule.
         rate: highest learning rate, of AdamW with one cycle.
         patience: epochs without a better dev nDCG@10 after which training stops.
-        attribute_weight: of the attribute heads' loss beside the grade's.
+        attribute_weight: of the attribute heads' loss beside the grade's; 0: the grade does not see the heads.
         list_weight: of the listwise loss.
         lists: lists a step, shared by all processes.
         stop: epochs after which training stops whatever happens; 0: the schedule's end.
@@ -136,31 +137,43 @@ class _State:
     best: dict[str, Any]
     losses: list[float]
     dev: list[float]
+    of: str
     kept: int = 0
 
-    def save(self, path: Path, plan: Plan) -> None:
+    def save(self, path: Path) -> None:
         parts = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
-        told = {"best": self.best, "losses": self.losses, "dev": self.dev, "kept": self.kept, "plan": asdict(plan)}
+        told = {"best": self.best, "losses": self.losses, "dev": self.dev, "kept": self.kept, "of": self.of}
         aside = path.with_name(f"{path.name}.{os.getpid()}")
         torch.save({**parts, "schedule": self.schedule.state_dict(), **told}, aside)
         aside.replace(path)
 
-    def load(self, path: Path, plan: Plan) -> None:
+    def load(self, path: Path) -> None:
         found = torch.load(path, weights_only=True)
-        check(found["plan"] == asdict(plan), "checkpoint", str(path), must="of the same plan", fix="remove the file")
+        same = found["of"] == self.of
+        check(same, "checkpoint", str(path), must="of the same plan and lists", fix="remove the file")
         for part in ("net", "optimiser", "schedule"):
             getattr(self, part).load_state_dict(found[part])
         self.best, self.losses, self.dev, self.kept = (found[k] for k in ("best", "losses", "dev", "kept"))
+
+
+def _mark(train: Sequence[ListRows], plan: Plan) -> str:
+    """Names plan and data, so that no training goes on from a checkpoint of another one."""
+    found = hashlib.sha256(str(plan).encode())
+    for one in train:
+        for part in (one.matrix, one.meaning, one.targets, one.weights, one.states, one.real):
+            found.update(part.tobytes())
+    return found.hexdigest()
 
 
 def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
     torch.manual_seed(plan.seed)
     net = StudentNet(train[0].matrix.shape[1], train[0].meaning.shape[1])
     net.normalise(torch.from_numpy(np.vstack([one.matrix for one in train])).float())
+    net.grade_states.requires_grad_(plan.attribute_weight > 0)  # it is zero: without a loss of their own no heads
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=0.1)
     steps = plan.epochs * -(-len(train) // plan.lists)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, total_steps=steps)
-    return _State(net, optimiser, schedule, copy.deepcopy(net.state_dict()), [], [])
+    return _State(net, optimiser, schedule, copy.deepcopy(net.state_dict()), [], [], _mark(train, plan))
 
 
 def _epoch(state: _State, train: Sequence[ListRows], plan: Plan, epoch: int) -> float:
@@ -201,11 +214,12 @@ def train_net(
 
     Raises:
         DataError: no train list.
+        ConfigError: the checkpoint is of another plan or other lists.
     """
     check(bool(train), "train lists", 0, must="at least one", fix="judge some train queries", error=DataError)
     state, last = _begin(train, plan), plan.stop or plan.epochs
     if checkpoint and checkpoint.is_file():
-        state.load(checkpoint, plan)
+        state.load(checkpoint)
     for epoch in progress(range(len(state.losses) + 1, last + 1), "epochs of the student"):
         if dev and state.losses and epoch - 1 - state.kept >= plan.patience:
             break
@@ -214,7 +228,7 @@ def train_net(
         if not dev or state.dev[-1] >= max(state.dev):
             state.best, state.kept = copy.deepcopy(state.net.state_dict()), epoch
         if checkpoint and (not distributed.is_initialized() or distributed.get_rank() == 0):
-            state.save(checkpoint, plan)
+            state.save(checkpoint)
     state.net.load_state_dict(state.best)
     told = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""
     say(f"    student: {len(state.losses)} epochs, kept {state.kept}, loss {state.losses[-1]:.3f}{told}")

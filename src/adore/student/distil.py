@@ -209,8 +209,6 @@ def run(
     retrieved: Path | None = None,
 ) -> dict[str, float]:
     """Train net and forest, calibrate, export, seal; the folder is what ``adore score`` and the server load."""
-    import torch
-
     from adore.student.calibration import tempered
     from adore.student.export import export_net, seal
     from adore.student.forest import export_forest
@@ -218,7 +216,6 @@ def run(
     from adore.student.lists import Sources, learn_from
     from adore.student.training import mean_ndcg
 
-    torch.set_num_threads(config.threads)
     trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
     sources = Sources(prepared, evidence, answers, synthetic, retrieved)
     lists, dev = learn_from(sources, **trust, max_pairs=config.max_pairs, seed=config.seed)

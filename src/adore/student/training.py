@@ -217,6 +217,7 @@ def train_net(
         ConfigError: the checkpoint is of another plan or other lists.
     """
     check(bool(train), "train lists", 0, must="at least one", fix="judge some train queries", error=DataError)
+    torch.set_num_threads(1)  # a list is small: more threads only wait for each other
     state, last = _begin(train, plan), plan.stop or plan.epochs
     if checkpoint and checkpoint.is_file():
         state.load(checkpoint)
@@ -254,7 +255,6 @@ def train_net_in(
 
 def _job(path: Path) -> None:
     """One process of :func:`train_net_in`."""
-    torch.set_num_threads(1)
     distributed.init_process_group("gloo")
     done = train_net(**torch.load(path, weights_only=False))
     if distributed.get_rank() == 0:

@@ -47,7 +47,7 @@ def cross_encoder(train: list[Texts], test: dict[str, Texts], seed: int) -> dict
         model.train()
         order = np.random.default_rng([seed, epoch]).permutation(len(train))
         for at in progress(order.tolist(), f"cross-encoder, epoch {epoch + 1}"):
-            given = pad(encode(tokenizer, [(q, t) for q, t, _ in train[at]], TOKENS))
+            given = _padded(encode(tokenizer, [(q, t) for q, t, _ in train[at]], TOKENS))
             logits = model(*map(torch.from_numpy, given))
             loss = nn.functional.cross_entropy(logits, torch.tensor([g for *_, g in train[at]]))
             optimiser.zero_grad()
@@ -58,11 +58,20 @@ def cross_encoder(train: list[Texts], test: dict[str, Texts], seed: int) -> dict
     return {name: probabilities(model, tokenizer, one) for name, one in test.items()}
 
 
+def _padded(encodings: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids, mask and segments, (rows, longest)."""
+    ids, mask = pad(encodings)
+    types = np.zeros_like(ids)
+    for row, one in enumerate(encodings):
+        types[row, : len(one.ids)] = one.type_ids
+    return ids, mask, types
+
+
 @torch.no_grad()
 def probabilities(model: Cross, tokenizer: Any, one: Texts) -> np.ndarray:
     encodings = encode(tokenizer, [(q, t) for q, t, _ in one], TOKENS)
     p = np.zeros((len(one), 4))
     for rows in batches(encodings):
-        given = pad([encodings[i] for i in rows])
+        given = _padded([encodings[i] for i in rows])
         p[rows] = torch.softmax(model(*map(torch.from_numpy, given)), dim=1).numpy()
     return p

@@ -15,18 +15,20 @@ def test_three_items_by_hand():
     vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
     first = np.log([2.0, 1.0, 1.0])  # so the items weigh 1/2, 1/4, 1/4
     found = context_features(Vectors(vectors[0], vectors, vectors[::-1]), first, WORDS, np.ones(3, dtype=bool))
-    np.testing.assert_allclose(_column(found, "centroid"), np.array([8, 12, 9]) / 145**0.5)
-    np.testing.assert_allclose(_column(found, "near_best_title"), np.array([0.65, 0.75, 0.45]) / 0.625**0.5)
-    np.testing.assert_allclose(_column(found, "near_best_full"), np.array([0.7, 0.8, 0.4]) / 0.65**0.5)
+    np.testing.assert_allclose(_column(found, "centroid"), [0.6 / 3.6**0.5, 1.4 / 2**0.5, 0.8 / 3.2**0.5])
+    best = [0.6 / 3.6**0.5, 0.5 / 0.3125**0.5, 0.2 / 0.4625**0.5]
+    np.testing.assert_allclose(_column(found, "near_best_title"), best)
+    best = [0.8 / 3.2**0.5, 0.55 / 0.3125**0.5, 0.15 / 0.5125**0.5]
+    np.testing.assert_allclose(_column(found, "near_best_full"), best)
     np.testing.assert_allclose(_column(found, "neighbours"), [0.3, 0.7, 0.4])
-    np.testing.assert_allclose(_column(found, "usual_words"), [5 / 6, 4 / 3, 1 / 3])
-    np.testing.assert_allclose(_column(found, "best_words"), [1.0, 1.5, 0.25])
+    np.testing.assert_allclose(_column(found, "usual_words"), [0.5, 1.0, 0.0])
+    np.testing.assert_allclose(_column(found, "best_words"), [0.5, 4 / 3, 0.0], atol=1e-12)
 
 
-def test_an_item_alone_is_its_own_centre_and_has_no_neighbour():
+def test_an_item_alone_has_no_others():
     vectors = np.array([[0.6, 0.8]])
     found = context_features(Vectors(vectors[0], vectors, vectors), np.zeros(1), WORDS[:1], np.ones(1, dtype=bool))
-    np.testing.assert_allclose(found, [[1, 1, 1, 0, 1.5, 1.5]])
+    np.testing.assert_allclose(found, np.zeros((1, len(CONTEXT))), atol=1e-9)
 
 
 def test_products_sum_to_the_cosines_and_each_half_is_of_about_unit_length():

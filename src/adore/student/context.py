@@ -41,7 +41,7 @@ class Vectors:
 def context_features(
     vectors: Vectors, first: np.ndarray, titles: Sequence[dict[str, float]], members: np.ndarray
 ) -> np.ndarray:
-    """Pseudo-relevance feedback: the items that a first look likes best stand for what is wanted.
+    """Pseudo-relevance feedback: the *other* items that a first look likes best stand for what is wanted.
 
     Args:
         vectors: of the list.
@@ -50,7 +50,7 @@ def context_features(
         members: (items,) bool: the items that make the list; the others are only measured against it.
 
     Returns:
-        (items, len(CONTEXT)).
+        (items, len(CONTEXT)); zeros where there is no other member.
 
     Source: Lavrenko and Croft 2001, Relevance-based language models (the weights), on vectors and on words.
     """
@@ -61,9 +61,9 @@ def context_features(
     like[members] -= np.eye(int(members.sum()), dtype=like.dtype)  # an item is not its own neighbour
     k = min(_NEIGHBOURS, max(like.shape[1] - 1, 1))
     columns = [
-        vectors.titles @ _unit(even @ vectors.titles),
-        vectors.titles @ _unit(weight @ vectors.titles),
-        vectors.fulls @ _unit(weight @ vectors.fulls),
+        _to_centre(vectors.titles, even),
+        _to_centre(vectors.titles, weight),
+        _to_centre(vectors.fulls, weight),
         np.sort(like, axis=1)[:, -k:].mean(axis=1),
         _share(titles, even),
         _share(titles, weight),
@@ -71,15 +71,24 @@ def context_features(
     return np.column_stack(columns).astype(np.float64)
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
+def _to_centre(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(items,): cosine of each vector with the weighted centre of the others."""
+    centres = weight @ vectors - weight[:, None] * vectors
+    lengths = np.linalg.norm(centres, axis=1)
+    found = (vectors * centres).sum(axis=1) / np.maximum(lengths, 1e-9)
+    return np.asarray(np.where(lengths > 1e-6, found, 0.0))
 
 
 def _share(titles: Sequence[dict[str, float]], weight: np.ndarray) -> np.ndarray:
-    """(items,): mean over an item's title of each word's weight times the share of the list that has it."""
+    """(items,): mean over an item's title of each word's weight times the share of the other members that have it."""
     share = defaultdict[str, float](float)
     for words, part in zip(titles, weight, strict=True):
         if part:
             for word in words:
                 share[word] += float(part)
-    return np.array([sum(w * share[t] for t, w in words.items()) / max(len(words), 1) for words in titles])
+    return np.array(
+        [
+            sum(w * (share[t] - part) for t, w in words.items()) / (max(len(words), 1) * max(1.0 - part, 1e-9))
+            for words, part in zip(titles, weight.tolist(), strict=True)
+        ]
+    )

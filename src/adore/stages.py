@@ -17,8 +17,9 @@ from typing import Any
 
 from adore import artifacts
 from adore.config import configure, load_profile
-from adore.errors import AdoreError, ConfigError, check
+from adore.errors import AdoreError, ConfigError, MissingError, check
 from adore.progress import say
+from adore.torchrun import crew, follow
 
 __all__ = [
     "RUN_PID",
@@ -184,7 +185,7 @@ def shards(profile: str) -> int:
 def call(
     name: str, inputs: artifacts.Inputs, output: str, *, profile: str = "laptop", **overrides: Any
 ) -> artifacts.Manifest:
-    """Run one step, unless its output is already there.
+    """Run one step, unless its output is already there; under torchrun the first process runs it, others help.
 
     Args:
         name: a key of :data:`STEPS`.
@@ -195,7 +196,19 @@ def call(
     """
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
     module, config = _config(STEPS[name], profile, overrides)
-    return artifacts.execute(module, name, config, inputs, output)
+    with crew() as leads:
+        if leads:
+            return artifacts.execute(module, name, config, inputs, output)
+        follow()
+    return _made(output)
+
+
+def _made(output: str) -> artifacts.Manifest:
+    """What another process or pod has made."""
+    found = artifacts.read_manifest(output)
+    if found is None:
+        raise MissingError(f"output == {output!r}, must be whole; every node must read the place that the first wrote")
+    return found
 
 
 def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str | list[str]]:
@@ -258,6 +271,28 @@ def told(name: str) -> Iterator[None]:
         raise
 
 
+def _trained(
+    name: str, run: str, inputs: artifacts.Inputs, output: str, *, profile: str, seed: int
+) -> artifacts.Manifest:
+    """Run one step as a TrainJob whose every node runs ``adore NAME``, unless its output is already there."""
+    from adore.kubeflow.trainjob import run as follow_job
+    from adore.kubeflow.trainjob import train_job
+    from adore.release.kubernetes_api import Cluster
+
+    module, config = _config(STEPS[name], profile, {"seed": seed})
+    wanted, found = artifacts.asked(module, name, config, inputs), artifacts.read_manifest(output)
+    if found and found.answers(wanted):
+        say(f"{name:<17} kept")
+        return found
+    kubernetes, placed = section_config(profile, "kubernetes"), section_config(profile, "cluster")
+    command = ["adore", name, "--run", run, "--profile", profile, "--seed", str(seed)]
+    follow_job(Cluster(kubernetes), train_job(kubernetes, placed, name, artifacts.key_of(wanted, output), command))
+    made = _made(output)
+    fix = "give the nodes and this step images of one build"
+    check(made.answers(wanted), "code of the nodes", made.code, must=wanted[1], fix=fix)
+    return made
+
+
 def leave_with_run() -> None:
     """End this process soon after the run that started it was killed, lest two write to one folder."""
     run = int(os.environ.get(RUN_PID, "0"))
@@ -292,7 +327,10 @@ def envelope(
     place = artifacts.join(run, name, *([str(shard["shard"])] if shard else []))
     leave_with_run()
     with told(name):
-        manifest = call(name, places, place, profile=profile, seed=seed, **shard)
+        if name in section_config(profile, "cluster").train.stages:
+            manifest = _trained(name, run, places, place, profile=profile, seed=seed)
+        else:
+            manifest = call(name, places, place, profile=profile, seed=seed, **shard)
     output.uri = place
     output.metadata.update(content=manifest.content, **manifest.rows)
     for key, value in manifest.metrics.items():

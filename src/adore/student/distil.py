@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import read_table, unfinished, write_json, write_table
 from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress
+from adore.torchrun import world
 from adore.types import GAINS, Grade, item_from_row
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Config(StageConfig):
     processes: int = Field(1, ge=1)
     """Processes of this machine that train the net together (torchrun)."""
     checkpoint: str = ""
-    """File that training writes after each epoch and goes on from; empty: none."""
+    """Place that training writes after each epoch and goes on from; empty: one beside the output, under torchrun."""
     attribute_weight: float = Field(0.5, ge=0)
     """Weight of the attribute heads' loss; 0: a student without them."""
     list_context: bool = True
@@ -94,7 +95,8 @@ def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 
         stop=stop,
         seed=config.seed,
     )
-    checkpoint = Path(f"{config.checkpoint}.{len(train)}") if config.checkpoint else None
+    kept = config.checkpoint or (f"{unfinished()}/net" if world() > 1 else "")
+    checkpoint = f"{kept}.{len(train)}" if kept else ""
     net, curve = train_net_in(config.processes, train, dev, plan, checkpoint)
     matrix, targets, weights = (
         np.concatenate([getattr(o, k) for o in train]) for k in ("matrix", "targets", "weights")

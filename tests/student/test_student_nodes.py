@@ -1,0 +1,94 @@
+"""A stage's own command under torchrun: two processes make the output of one, and go on from what was kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from adore.artifacts import read_manifest, read_table
+
+pytestmark = pytest.mark.slow
+CODE = "from adore.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def run_folder(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop as a run that lacks ``distil``."""
+    home = tmp_path_factory.mktemp("nodes") / "run"
+    for name in ("prepare", "evidence", "verify"):
+        shutil.copytree(shop / name, home / name)
+    shutil.copytree(shop / "judge", home / "judge-again" / "0")
+    settings = {
+        "distil": {"backbone": "tiny", "epochs": 60, "patience": 60, "trees": 8},
+        "retrieve": {"backbone": "tiny"},
+    }
+    (home / "profile.yaml").write_text(yaml.safe_dump(settings), "utf-8")
+    subprocess.run([sys.executable, "-c", CODE, "retrieve", *options(home)], check=True, timeout=300)
+    return home
+
+
+def options(home: Path) -> list[str]:
+    return ["--run", str(home), "--profile", str(home / "profile.yaml")]
+
+
+def under_torchrun(home: Path, out: Path) -> subprocess.Popen[bytes]:
+    """``adore distil`` in two processes."""
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--no-python",
+        "--",
+    ]
+    command += [sys.executable, "-c", CODE, "distil", *options(home)]
+    with out.open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def kill_all(running: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to torchrun and its workers, each of which leads a session of its own."""
+    workers = subprocess.run(["pgrep", "-P", str(running.pid)], capture_output=True, text=True, check=False).stdout
+    for pid in (running.pid, *map(int, workers.split())):
+        os.kill(pid, signal.SIGKILL)
+    running.wait()
+
+
+def test_two_processes_make_the_student_of_one_also_when_killed_between(run_folder: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", CODE, "distil", *options(run_folder)], check=True, timeout=300)
+    (run_folder / "distil").rename(tmp_path / "alone")
+    running, until = under_torchrun(run_folder, tmp_path / "log"), time.monotonic() + 240
+    while not list(run_folder.glob(".unfinished-*/net.*")) and time.monotonic() < until and running.poll() is None:
+        time.sleep(0.02)
+    kill_all(running)
+    assert list(run_folder.glob(".unfinished-*/net.*")) and not read_manifest(run_folder / "distil")
+    assert under_torchrun(run_folder, tmp_path / "log").wait(timeout=300) == 0, (tmp_path / "log").read_text()[-3000:]
+    assert not list(run_folder.glob(".unfinished-*")), "what is whole needs no checkpoint"
+    one, two = (json.loads((f / "curve.json").read_text()) for f in (tmp_path / "alone", run_folder / "distil"))
+    np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-3)
+    np.testing.assert_allclose(two["dev"], one["dev"], atol=0.02)
+    a, b = (read_table(f, "scores").sort("query_id", "item_id") for f in (tmp_path / "alone", run_folder / "distil"))
+    np.testing.assert_allclose(b["score"].to_numpy(), a["score"].to_numpy(), atol=2e-3)
+    assert under_torchrun(run_folder, tmp_path / "log").wait(timeout=300) == 0
+    assert (tmp_path / "log").read_text().count("kept") >= 1
+
+
+def test_the_first_process_failing_ends_all(run_folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "run"
+    shutil.copytree(run_folder, broken)
+    (broken / "verify" / "synthetic.parquet").unlink()
+    shutil.rmtree(broken / "distil", ignore_errors=True)
+    assert under_torchrun(broken, tmp_path / "log").wait(timeout=300) != 0
+    assert "error: table ==" in (tmp_path / "log").read_text()

@@ -28,6 +28,7 @@ __all__ = [
     "Step",
     "call",
     "check_profile",
+    "costs",
     "envelope",
     "inputs_of",
     "leave_with_run",
@@ -173,6 +174,10 @@ def check_profile(profile: str) -> None:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
+    train = section_config(profile, "cluster").train
+    lists, world = _config(STEPS["distil"], profile, {})[1].lists, train.nodes * train.processes
+    if train.stages:
+        check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
 
 
 def shards(profile: str) -> int:
@@ -258,6 +263,23 @@ def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
         module, config = _config(STEPS[name], profile, {"seed": seed, "shard": shard, "shards": count})
         plans.append(module.plan(config, **{k: artifacts.local_copy(str(v)) for k, v in inputs.items()}))
     return str(module.render(plans))
+
+
+def costs(run: str, *, data: str, profile: str, seed: int) -> str:
+    """Seconds and money of every step that is done; the plan of every judging step that is not and can be planned."""
+    lines, plans, count = [f"{'step':<18}{'seconds':>10}{'dollars':>11}"], [], shards(profile)
+    for name, step in STEPS.items():
+        places = [artifacts.join(run, name, *([str(i)] if step.sharded else [])) for i in range(count)]
+        made = [artifacts.read_manifest(p) for p in (places if step.sharded else places[:1])]
+        if all(made):
+            took, paid = (sum(getattr(m, key) for m in made) for key in ("seconds", "cost"))
+            lines.append(f"{name:<18}{took:>10.0f}{paid:>11.4f}")
+        elif step.sharded:
+            try:
+                plans.append(f"\n{name}, estimate:\n{plan(name, run, data=data, profile=profile, seed=seed)}")
+            except MissingError as error:
+                plans.append(f"\n{name}: not known before what it reads is there ({error})")
+    return "\n".join([*lines, *plans])
 
 
 @contextmanager

@@ -73,6 +73,20 @@ def test_a_place_that_pods_cannot_read_is_refused(api: StandIn) -> None:
         remote.submit(Server(api.url, "shop"), "demo", "runs/x", profile="laptop", seed=0, experiment="t")
 
 
+def test_what_is_not_given_or_does_not_fit_is_said_before_anything_is_sent(api: StandIn, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--host == '', must be given"):
+        Server("", "shop")
+    with pytest.raises(ConfigError, match="--namespace == '', must be given"):
+        Server(api.url, "")
+    for text, word in (("lists: 3", "a multiple of 2"), ("lists: 4", "'shop', the run's")):
+        (tmp_path / "p.yaml").write_text(f"distil: {{{text}}}\ncluster: {{train: {{stages: [distil]}}}}")
+        with pytest.raises(ConfigError, match=word):
+            remote.submit(
+                Server(api.url, "shop"), "demo", "s3://b/r", profile=str(tmp_path / "p.yaml"), seed=0, experiment="t"
+            )
+    assert not [p for m, p, _, _ in api.calls if m == "POST"]
+
+
 def test_the_end_of_a_run_is_told_to_the_hook(api: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADORE_NOTIFY_URL", f"{api.url}{API}/hook")
     (tmp_path / "run.json").write_text("{}")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
 import pytest
 import yaml
-from kubernetes import client
+from tests.kubeflow.trainer import StandIn, up
 from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
 
@@ -116,81 +113,14 @@ def test_its_pods_are_valid_and_keep_to_the_policies() -> None:
 # ---------------------------------------------------------------- its life
 
 
-class StandIn(ThreadingHTTPServer):
-    """A namespace's TrainJobs, the pods of one, and their logs; each look at a job takes it one ``step`` on."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.calls: list[tuple[str, str]] = []
-        self.queries: list[dict[str, list[str]]] = []
-        self.ends = "Complete"
-        self.looks = 3
-        self.refuses = 0
-        self.lines = [f"2026-11-25T10:00:0{i}.5Z epoch {i}" for i in range(4)]
-
-    def job(self, method: str, name: str, body: object) -> tuple[int, Any]:
-        if method == "PATCH":
-            if self.refuses:
-                return self.refuses, {"message": "admission webhook says no" if self.refuses == 403 else "no such kind"}
-            self.jobs[name] = {**yaml.safe_load(body), "looks": 0}  # type: ignore[call-overload]
-        if name not in self.jobs:
-            return 404, {"message": "no such TrainJob"}
-        if method == "DELETE":
-            return 200, self.jobs.pop(name)
-        found = self.jobs[name]
-        found["looks"] += 1
-        if found["looks"] > self.looks:
-            found["status"] = {"conditions": [{"type": self.ends, "status": "True", "message": "it is over"}]}
-        return 200, found
-
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: object) -> tuple[int, Any]:
-        self.calls.append((method, path.rpartition("/")[2]))
-        if "/trainjobs/" in path:
-            return self.job(method, path.rpartition("/")[2], body)
-        if path.endswith("/log"):
-            self.queries.append(query)
-            return 200, "\n".join(self.lines[: len(self.queries) * 2])
-        pods = [
-            {
-                "metadata": {"name": f"p{i}", "annotations": {"batch.kubernetes.io/job-completion-index": str(i)}},
-                "status": {"phase": "Running"},
-            }
-            for i in range(2)
-        ]
-        return 200, {"items": pods}
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: StandIn
-
-    def log_message(self, *_: object) -> None: ...
-
-    def _handle(self) -> None:
-        parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        status, answer = self.server.answer(self.command, parts.path, parse_qs(parts.query), body)
-        text = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    do_GET = do_PATCH = do_DELETE = _handle
-
-
 @pytest.fixture
 def stand_in() -> Iterator[StandIn]:
-    with StandIn() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+    with up(StandIn()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def cluster(stand_in: StandIn) -> Cluster:
-    return Cluster(Config(), client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{stand_in.server_port}")))
+    return Cluster(Config(), stand_in.client)
 
 
 def test_a_job_is_made_followed_and_cleared_away(stand_in: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
@@ -232,3 +162,24 @@ def test_what_the_cluster_has_against_it_is_said(stand_in: StandIn, status: int,
     stand_in.refuses = status
     with pytest.raises(kind, match=word):
         run(cluster(stand_in), JOB, every=0.01)
+
+
+def test_the_doctor_says_what_training_on_nodes_lacks(stand_in: StandIn) -> None:
+    from adore.doctor_cluster import examine_cluster
+
+    stand_in.others = {
+        "/version": {"major": "1", "minor": "32+", "gitVersion": "v1.32.2"},
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": {"status": {"allowed": False}},
+        "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/torch-distributed": {"kind": "x"},
+    }
+    found = {f.name: f for f in examine_cluster(Config(), PLACE, stand_in.client)}
+    assert found["trainer.kubeflow.org/v1alpha1"].ok and not found[ACCOUNT].ok
+    assert (
+        found["training"].text == "get, create, patch, delete refused; add manifests/components/train to your overlay"
+    )
+    del stand_in.others["/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/torch-distributed"]
+    (none,) = [f for f in examine_cluster(Config(), PLACE, stand_in.client) if f.name.startswith("trainer.")]
+    assert not none.ok and "install Kubeflow Trainer 2.2 or later" in none.text
+    assert "trainer.kubeflow.org/v1alpha1" not in {
+        f.name for f in examine_cluster(Config(), Placement(), stand_in.client)
+    }

@@ -10,12 +10,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from tests.kubeflow.trainer import StandIn, up
+from tests.test_artifacts import s3  # noqa: F401 - a fixture
 
+from adore import artifacts, stages
 from adore.artifacts import read_manifest, read_table
+from adore.release import kubernetes_api
 
 pytestmark = pytest.mark.slow
 CODE = "from adore.cli import main; main()"
@@ -92,3 +97,49 @@ def test_the_first_process_failing_ends_all(run_folder: Path, tmp_path: Path) ->
     shutil.rmtree(broken / "distil", ignore_errors=True)
     assert under_torchrun(broken, tmp_path / "log").wait(timeout=300) != 0
     assert "error: table ==" in (tmp_path / "log").read_text()
+
+
+class Artefact:
+    """A KFP artefact or metrics, as far as an envelope touches one."""
+
+    def __init__(self, uri: str = "") -> None:
+        self.uri, self.metadata, self.metrics = uri, {}, {}
+
+    def log_metric(self, key: str, value: float) -> None:
+        self.metrics[key] = value
+
+
+def test_a_component_has_a_train_job_make_its_output_in_the_store(
+    run_folder: Path,
+    tmp_path: Path,
+    s3: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    place = f"{s3}/run"
+    for path in (p for p in run_folder.rglob("*") if p.is_file() and p.parts[-2] != "distil"):
+        artifacts.put_file(path, f"{place}/{path.relative_to(run_folder)}")
+    profile = tmp_path / "profile.yaml"
+    distil = {"backbone": "tiny", "epochs": 2, "trees": 8}
+    profile.write_text(yaml.safe_dump({"distil": distil, "cluster": {"train": {"stages": ["distil"]}}}))
+
+    def nodes(job: dict[str, Any]) -> subprocess.Popen[bytes]:
+        command = job["spec"]["trainer"]["command"]
+        assert command[:4] == ["torchrun", "--no-python", "--", "adore"]
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+        with (tmp_path / "log").open("wb") as log:
+            return subprocess.Popen([*launch, "--", sys.executable, "-c", CODE, *command[4:]], stdout=log, stderr=log)
+
+    inputs = {"prepared": "prepare", "evidence": "evidence", "synthetic": "verify", "retrieved": "retrieve"}
+    given = {k: Artefact(f"{place}/{v}") for k, v in inputs.items()} | {"answers": [Artefact(f"{place}/judge-again/0")]}
+    with up(StandIn()) as api:
+        api.starts, api.looks = nodes, 10**9
+        monkeypatch.setattr(kubernetes_api, "connect", lambda: api.client)
+        for word in ("made, 2 nodes", "kept"):
+            output, metrics = Artefact(), Artefact()
+            stages.envelope("distil", place, given, output, metrics, profile=str(profile), seed=0)
+            assert word in capfd.readouterr().err, (tmp_path / "log").read_text()[-3000:]
+            assert output.uri == f"{place}/distil" and metrics.metrics["pairs"] > 0
+        assert not api.jobs and [m for m, n in api.calls if m == "PATCH"] == ["PATCH"]
+    names = {p.relative_to(artifacts.local_copy(place)).parts[0] for p in artifacts.local_copy(place).rglob("*")}
+    assert "distil" in names and not [n for n in names if n.startswith(".unfinished")]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adore.errors import NotInstalledError, UnavailableError
+from adore.errors import NotInstalledError, UnavailableError, check
 from adore.progress import say
 
 __all__ = ["ENDED", "Server"]
@@ -29,6 +30,7 @@ class Server:
         namespace: always named to the server, which may serve many.
 
     Raises:
+        ConfigError: one of them is empty.
         NotInstalledError: no ``kfp`` package.
         UnavailableError: it does not answer, or refuses the token.
     """
@@ -41,10 +43,15 @@ class Server:
             raise NotInstalledError(
                 "module == 'kfp', must be installed; pip install 'adore-relevance[kubeflow]'"
             ) from error
+        check(bool(host), "--host", host, must="given", fix="set KFP_HOST to the address of Kubeflow Pipelines")
+        check(
+            bool(namespace), "--namespace", namespace, must="given", fix="set NAMESPACE to the one the run belongs to"
+        )
         self.host, self.namespace = host.rstrip("/"), namespace
         token = os.environ.get(TOKEN)
         pod = None if token or not POD_TOKEN.is_file() else ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
-        with self._answering():
+        with self._answering(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # that it wants a server of version 2
             self.client = kfp.Client(host=self.host, namespace=namespace, existing_token=token, credentials=pod)
 
     def _answering(self) -> Any:

@@ -174,9 +174,10 @@ def check_profile(profile: str) -> None:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
-    train = section_config(profile, "cluster").train
-    lists, world = _config(STEPS["distil"], profile, {})[1].lists, train.nodes * train.processes
-    if train.stages:
+    cluster = section_config(profile, "cluster")
+    train, cards = cluster.train, cluster.gpu.count if "distil" in cluster.gpu.stages else cluster.train.processes
+    lists, world = _config(STEPS["distil"], profile, {})[1].lists, train.nodes * cards
+    if "distil" in train.stages:
         check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
+from adore.artifacts import join, open_output, unfinished
 from adore.errors import AdoreError
 
-__all__ = ["crew", "first", "follow", "together", "torchrun", "world"]
+__all__ = ["crew", "first", "follow", "keep", "together", "torchrun", "world"]
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
@@ -59,9 +61,11 @@ def crew() -> Iterator[bool]:
     if world() == 1:
         yield True
         return
+    import torch
     from torch import distributed
 
-    distributed.init_process_group("gloo", timeout=PATIENCE)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, timeout=PATIENCE)
     try:
         leads = distributed.get_rank() == 0
         yield leads
@@ -100,6 +104,14 @@ def first(value: T) -> T:
     box = [value]
     distributed.broadcast_object_list(box)
     return box[0]
+
+
+def keep(folder: Path, name: str) -> str:
+    """Copy a folder to :func:`adore.artifacts.unfinished`, where other nodes and a later start find it; its place."""
+    place = join(unfinished(), name)
+    with open_output(place) as aside:
+        shutil.copytree(folder, aside, dirs_exist_ok=True)
+    return place
 
 
 def _call(function: str, arguments: dict[str, Any]) -> Any:

@@ -56,10 +56,10 @@ class Stage(_Part):
 class Train(_Part):
     """Stages that the nodes of a Kubeflow TrainJob share; each node has the stage's own size, image and GPUs."""
 
-    stages: tuple[Literal["distil"], ...] = ()
+    stages: tuple[Literal["align", "distil"], ...] = ()
     nodes: Annotated[int, Field(ge=1)] = 2
     processes: Annotated[int, Field(ge=1)] = 1
-    """Of each node."""
+    """Of each node without GPUs; a node with GPUs runs one a card."""
     runtime: str = "torch-distributed"
     """A ClusterTrainingRuntime whose job and container are named ``node``, as in Kubeflow Trainer's own."""
 

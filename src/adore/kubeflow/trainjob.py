@@ -28,7 +28,7 @@ Object = dict[str, Any]
 VERSION = "trainer.kubeflow.org/v1alpha1"
 ACCOUNT = "adore-train"
 """The nodes' service account, of manifests/components/train; it has no token."""
-IMAGES = {"distil": "student"}
+IMAGES = {"align": "teacher", "distil": "student"}
 ENDED = ("Complete", "Failed")
 INDEX = "batch.kubernetes.io/job-completion-index"
 
@@ -52,7 +52,7 @@ def train_job(config: Config, place: Placement, stage: str, key: str, command: S
         "command": ["torchrun", "--no-python", "--", *command],  # without --, torchrun reads our options
         "env": [_secret(name, k) for name, keys in place.secrets.items() for k in keys],
         "numNodes": place.train.nodes,
-        "numProcPerNode": place.train.processes,
+        "numProcPerNode": gpu.count if gpu else place.train.processes,
         "resourcesPerNode": {
             "requests": {"cpu": size.cpu, "memory": size.memory, **cards},
             "limits": {"cpu": size.cpu_limit, "memory": size.memory, **cards},
@@ -82,8 +82,10 @@ def _patch(place: Placement, stage: str, gpu: Gpu | None) -> Object:
     """What the runtime's pods get beside the trainer: account, security, a place to write, where they may stand."""
     claim, _, mount = place.claim.partition(":")
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}]
+    volumes += [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}}] if gpu else []  # for NCCL
     volumes += [{"name": "claim", "persistentVolumeClaim": {"claimName": claim}}] if claim else []
-    mounts = [{"name": "tmp", "mountPath": "/tmp"}, *([{"name": "claim", "mountPath": mount}] if claim else [])]
+    paths = {"tmp": "/tmp", "shm": "/dev/shm", "claim": mount}
+    mounts = [{"name": v["name"], "mountPath": paths[v["name"]]} for v in volumes]
     pod = {
         "serviceAccountName": ACCOUNT,
         "securityContext": POD_SECURITY,

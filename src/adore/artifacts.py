@@ -31,6 +31,7 @@ __all__ = [
     "Manifest",
     "add_cost",
     "asked",
+    "discard",
     "execute",
     "hash_tree",
     "is_remote",
@@ -197,10 +198,10 @@ def put_bytes(data: bytes, place: str) -> None:
         aside.replace(place)
 
 
-def _discard(place: str) -> None:
+def discard(place: str) -> None:
     """Delete all that lies at or under a place."""
     if not is_remote(place):
-        shutil.rmtree(place, ignore_errors=True)
+        Path(place).unlink() if Path(place).is_file() else shutil.rmtree(place, ignore_errors=True)
         return
     with _s3_errors(place):
         for key in _keys(place):
@@ -386,6 +387,6 @@ def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs,
     finally:
         _cost.reset(token)
         _unfinished.reset(begun_at)
-    _discard(place)
+    discard(place)
     say(f"{stage:<17} done   {manifest.seconds:6.1f} s")
     return manifest

@@ -47,6 +47,14 @@ def test_a_run_that_does_not_succeed_is_an_exit_status(api: StandIn, states: lis
     assert Server(api.url, "shop").follow("r1", every=0.01) == status
 
 
+def test_a_server_that_is_silent_for_a_while_does_not_end_the_following(api: StandIn) -> None:
+    api.states = ["RUNNING", "", "", "SUCCEEDED"]
+    assert Server(api.url, "shop").follow("r1", every=0.01) == 0
+    api.states = ["RUNNING", ""]
+    with pytest.raises(UnavailableError):
+        Server(api.url, "shop").follow("r1", every=0.01, patience=0.05)
+
+
 def test_the_online_pipeline_recurs_one_at_a_time(api: StandIn) -> None:
     server = Server(api.url, "shop")
     assert remote.schedule(server, "", profile="laptop", cron="0 0 * * * *", experiment="online", act=True) == "j1"

@@ -106,12 +106,22 @@ class Server:
         say(f"recurring run: {self.host}/#/recurringrun/details/{job.recurring_run_id}")
         return str(job.recurring_run_id)
 
-    def follow(self, run: str, *, every: float = 10.0) -> int:
-        """Until the run ends; says each new state; the exit status."""
-        last = ""
+    def follow(self, run: str, *, every: float = 10.0, patience: float = 600.0) -> int:
+        """Until the run ends; says each new state; the exit status.
+
+        Args:
+            patience: seconds for which a server that has answered may be silent.
+        """
+        last, heard = "", time.monotonic()
         while True:
-            with self._answering():
-                state = str(self.client.get_run(run).state or "PENDING")
+            try:
+                with self._answering():
+                    state = str(self.client.get_run(run).state or "PENDING")
+                heard = time.monotonic()
+            except UnavailableError:
+                if not last or time.monotonic() - heard > patience:
+                    raise
+                state = last
             if state != last:
                 say(f"run {run}: {state.lower()}")
                 last = state

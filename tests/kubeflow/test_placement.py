@@ -89,7 +89,7 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
 
 def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(tmp_path: Path) -> None:
     shared = PROFILE.replace("align]", "distil]").replace("cluster:\n", "cluster:\n  train: {stages: [distil]}\n")
-    (tmp_path / "p.yaml").write_text(shared)
+    (tmp_path / "p.yaml").write_text(f"distil: {{lists: 4}}\n{shared}")
     code = "from adore.cli import main; main()"
     command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path), "--profile", str(tmp_path / "p.yaml")]
     subprocess.run(command, capture_output=True, cwd=ROOT, check=True)

@@ -85,8 +85,8 @@ IMAGES ?= router server student
 REGISTRY ?= adore
 TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 .PHONY: images test-containers test-cluster
-images: ## Images: [IMAGES="router server student teacher"] [REGISTRY=] [TAG=] [BASE_DIGEST=sha256:…] [PUSH=1]
-	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" BASE_DIGEST="$(BASE_DIGEST)" PUSH="$(PUSH)" bash images/build $(IMAGES)
+images: ## Images: [IMAGES="router server student teacher"] [REGISTRY=] [TAG=] [BASE_DIGEST=sha256:…] [PUSH=1] [PLAN=1]
+	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" BASE_DIGEST="$(BASE_DIGEST)" PUSH="$(PUSH)" PLAN="$(PLAN)" bash images/build $(IMAGES)
 
 test-containers: setup ## Images are built and run, with a docker on PATH (DOCKER_HOST as usual)
 	$(PYTEST) -m containers tests
@@ -102,7 +102,8 @@ OVERLAYS := kind cpu gpu
 .PHONY: manifests golden
 manifests: ## Kubernetes overlays, rendered into build/manifests/
 	@mkdir -p build/manifests
-	@for o in $(OVERLAYS); do kubectl kustomize manifests/overlays/$$o >build/manifests/$$o.yaml && echo build/manifests/$$o.yaml; done
+	@command -v kubectl >/dev/null || { echo "kubectl == not found, must be on PATH; install it" >&2; exit 1; }
+	@for o in $(OVERLAYS); do kubectl kustomize manifests/overlays/$$o -o build/manifests/$$o.yaml || exit 1; echo build/manifests/$$o.yaml; done
 
 golden: manifests ## Take the rendered overlays as what they must be
 	@mkdir -p tests/manifests/golden && cp build/manifests/*.yaml tests/manifests/golden/

@@ -8,13 +8,25 @@ import sys
 import time
 import types
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from adore.artifacts import execute, join, local_copy, open_output, put_file, read_manifest, read_table, write_table
+from adore.artifacts import (
+    execute,
+    join,
+    local_copy,
+    open_output,
+    put_bytes,
+    put_file,
+    read_manifest,
+    read_table,
+    unfinished,
+    write_table,
+)
 from adore.config import StageConfig, configure, load_profile
-from adore.errors import ConfigError, MissingError, UnavailableError
+from adore.errors import ConfigError, MissingError, UnavailableError, check
 from adore.release.local import free_port
 from adore.stages import check_profile
 
@@ -156,6 +168,28 @@ def test_stages_read_and_write_s3(s3: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("where", ["local", "s3"])
+def test_what_a_failed_stage_kept_is_found_by_the_next_start_and_gone_at_its_end(
+    where: str, s3: str, tmp_path: Path
+) -> None:
+    root, found = (join(s3, "half") if where == "s3" else str(tmp_path)), list[bytes]()
+
+    def go_on() -> None:
+        place = f"{unfinished()}/state"
+        with suppress(MissingError):
+            found.append(local_copy(place).read_bytes())
+        put_bytes(b"half", place)
+        check(bool(found), "start", 1, must="the second", fix="start again")
+
+    module = stage([])
+    module.run = lambda *_, **__: go_on() or {}
+    with pytest.raises(ConfigError):
+        execute(module, "s", StageConfig(), {}, f"{root}/kept")
+    execute(module, "s", StageConfig(), {}, f"{root}/kept")
+    assert found == [b"half"] and unfinished() == ""
+    assert not [p for p in local_copy(root).rglob("*") if ".unfinished" in str(p.relative_to(local_copy(root)))]
+
+
 def test_a_remote_place_holds_its_last_output_alone(s3: str, tmp_path: Path) -> None:
     import boto3
 

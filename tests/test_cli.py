@@ -12,7 +12,9 @@ from adore.cli import app, main
 from adore.doctor import examine
 from adore.errors import AdoreError
 from adore.loop import choose_out, run_local
-from adore.stages import STEPS
+from adore.stages import STEPS, run_step
+
+TINY = str(Path(__file__).parent / "tiny.yaml")
 
 
 def test_every_step_is_a_verb() -> None:
@@ -48,6 +50,16 @@ def test_disks_and_empty_places_are_one_line_too(
     with pytest.raises(SystemExit):
         main(verb)
     assert says in capsys.readouterr().err
+
+
+def test_what_a_run_costs_is_said_and_nothing_is_run(tmp_path: Path) -> None:
+    for name in ("demo-data", "prepare", "evidence"):
+        run_step(name, str(tmp_path), data="demo", profile=TINY, seed=0)
+    told = CliRunner().invoke(app, ["cost", "--run", str(tmp_path), "--profile", TINY]).output
+    assert "evidence" in told and "judge, estimate:\nshard     pairs" in told and "judge-again: not known" in told
+    planned = CliRunner().invoke(app, ["judge", "--run", str(tmp_path), "--profile", TINY, "--dry-run"])
+    assert planned.exit_code == 0 and planned.output.strip() in told
+    assert not (tmp_path / "judge").exists()
 
 
 def test_a_run_stops_at_the_door(tmp_path: Path) -> None:

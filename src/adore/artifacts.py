@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -18,89 +19,40 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adore import __version__
 from adore.config import StageConfig, cache_root
-from adore.errors import DataError, MissingError, UnavailableError, check
+from adore.errors import MissingError, UnavailableError, check
+from adore.parquet import read_table, write_table
 from adore.progress import say
-from adore.types import TABLES
-
-if TYPE_CHECKING:
-    import polars as pl
 
 __all__ = [
     "Manifest",
     "add_cost",
+    "asked",
+    "discard",
     "execute",
     "hash_tree",
     "is_remote",
     "join",
+    "key_of",
     "local_copy",
     "open_output",
+    "put_bytes",
     "put_file",
     "put_json",
     "read_manifest",
     "read_table",
+    "unfinished",
     "write_json",
     "write_table",
 ]
 
 MANIFEST = "manifest.json"
 Inputs = Mapping[str, str | list[str]]
-
-
-# ---------------------------------------------------------------- tables
-
-
-def _schema(name: str) -> dict[str, pl.DataType]:
-    import polars as pl
-
-    kinds: dict[str, Any] = {
-        "str": pl.String(),
-        "int": pl.Int64(),
-        "float": pl.Float64(),
-        "bool": pl.Boolean(),
-        "list[str]": pl.List(pl.String()),
-        "list[float]": pl.List(pl.Float64()),
-    }
-    return {column: kinds[kind] for column, kind in TABLES[name].items()}
-
-
-def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: str) -> pl.DataFrame:
-    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``; returns it as stored.
-
-    Args:
-        rows: a frame or row dicts with at least the table's columns; more columns are kept.
-    """
-    import polars as pl
-
-    schema = _schema(name)
-    if isinstance(rows, list):
-        extra = {k: None for row in rows for k in row if k not in schema}
-        rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False) if rows else pl.DataFrame(schema=schema)
-    missing = [c for c in schema if c not in rows.columns]
-    check(
-        not missing, f"columns of table {name}", rows.columns, must=f"with {missing}", fix="add them", error=DataError
-    )
-    more = [c for c in rows.columns if c not in schema]
-    frame = rows.select(*(pl.col(c).cast(t) for c, t in schema.items()), *more)
-    frame.write_parquet(folder / f"{name}.parquet")
-    return frame
-
-
-def read_table(folder: str | Path, name: str) -> pl.DataFrame:
-    """Read one table of a stage's output.
-
-    Raises:
-        MissingError: the folder has no such table.
-    """
-    import polars as pl
-
-    path = Path(folder) / f"{name}.parquet"
-    if not path.is_file():
-        raise MissingError(f"table == {str(path)!r}, must be an existing Parquet file; run the stage that writes it")
-    return pl.read_parquet(path)
+Asked = tuple[str, str, dict[str, Any], dict[str, str | list[str]]]
+"""Stage, code, config and the inputs' content: what an output must answer."""
 
 
 def write_json(value: object, path: Path) -> None:
@@ -233,6 +185,29 @@ def put_file(path: Path, place: str) -> None:
         shutil.copyfile(path, place)
 
 
+def put_bytes(data: bytes, place: str) -> None:
+    """Write a small file to a place, whole or not at all."""
+    home = Path(tempfile.mkdtemp(prefix="adore-")) if is_remote(place) else Path(place).parent
+    home.mkdir(parents=True, exist_ok=True)
+    aside = home / f".{Path(place).name}.{os.getpid()}"
+    aside.write_bytes(data)
+    if is_remote(place):
+        put_file(aside, place)
+        shutil.rmtree(home)
+    else:
+        aside.replace(place)
+
+
+def discard(place: str) -> None:
+    """Delete all that lies at or under a place."""
+    if not is_remote(place):
+        Path(place).unlink() if Path(place).is_file() else shutil.rmtree(place, ignore_errors=True)
+        return
+    with _s3_errors(place):
+        for key in _keys(place):
+            _client().delete_object(Bucket=_split(place)[0], Key=key)
+
+
 def put_json(value: object, place: str) -> None:
     """Write a small JSON file to a place, whole or not at all."""
     with tempfile.TemporaryDirectory() as home:
@@ -279,9 +254,9 @@ class Manifest:
     cost: float
     metrics: dict[str, float] = field(default_factory=dict)
 
-    def answers(self, stage: str, code: str, config: dict[str, Any], inputs: dict[str, str | list[str]]) -> bool:
+    def answers(self, call: Asked) -> bool:
         """True if this output is what the given call would make again."""
-        return (self.stage, self.code, self.config, self.inputs) == (stage, code, config, inputs)
+        return (self.stage, self.code, self.config, self.inputs) == call
 
 
 def read_manifest(place: str | Path) -> Manifest | None:
@@ -323,6 +298,7 @@ def _map(inputs: Inputs, call: Callable[[str], Any]) -> dict[str, Any]:
 # ---------------------------------------------------------------- stages
 
 _cost: ContextVar[list[float] | None] = ContextVar("cost", default=None)
+_unfinished: ContextVar[str] = ContextVar("unfinished", default="")
 
 
 def add_cost(dollars: float) -> None:
@@ -354,6 +330,21 @@ def _quarantine(folder: Path) -> dict[str, int]:
     return {str(reason): int(n) for reason, n in counts.iter_rows()}
 
 
+def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -> Asked:
+    """The call as a manifest keeps it; arguments as for :func:`execute`."""
+    return stage, _code(module), json.loads(config.model_dump_json()), _map(inputs, _content)
+
+
+def key_of(call: Asked, output: str) -> str:
+    """A short name of a call and its place, the same for the same content."""
+    return hashlib.sha256(json.dumps([call, output], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def unfinished() -> str:
+    """The place where the running stage may keep what a later start of the same call goes on from."""
+    return _unfinished.get()
+
+
 def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str) -> Manifest:
     """Run a stage unless its output already answers the same call.
 
@@ -365,25 +356,25 @@ def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs,
         output: the place to write to.
     """
     begun = time.perf_counter()
-    hashes = _map(inputs, _content)
-    dumped = json.loads(config.model_dump_json())
-    code = _code(module)
+    call = asked(module, stage, config, inputs)
     found = read_manifest(output)
-    if found and found.answers(stage, code, dumped, hashes):
+    if found and found.answers(call):
         say(f"{stage:<17} kept")
         return found
     say(f"{stage:<17} runs")
     costs: list[float] = []
     token = _cost.set(costs)
+    place = join(output.rstrip("/").rpartition("/")[0] or ".", f".unfinished-{key_of(call, output)}")
+    begun_at = _unfinished.set(place)
     try:
         with open_output(output) as folder:
             metrics = module.run(config, **_map(inputs, local_copy), output=folder)
             manifest = Manifest(
                 stage=stage,
                 version=__version__,
-                code=code,
-                config=dumped,
-                inputs=hashes,
+                code=call[1],
+                config=call[2],
+                inputs=call[3],
                 sources=_map(inputs, str),
                 content=hash_tree(folder),
                 rows=_rows(folder),
@@ -395,5 +386,7 @@ def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs,
             write_json(asdict(manifest), folder / MANIFEST)
     finally:
         _cost.reset(token)
+        _unfinished.reset(begun_at)
+    discard(place)
     say(f"{stage:<17} done   {manifest.seconds:6.1f} s")
     return manifest

@@ -105,8 +105,8 @@ def _judge_verb(name: str) -> Callable[..., None]:
             from adore.stages import plan
 
             typer.echo(plan(name, run, data=data, profile=profile, seed=seed))
-        else:
-            from adore.stages import run_step
+            return
+        from adore.stages import run_step
 
         run_step(name, run, data=data, profile=profile, seed=seed)
 
@@ -118,6 +118,14 @@ def _judge_verb(name: str) -> Callable[..., None]:
 
 for _name in (n for n in STAGES if n != "release"):
     app.command(_name)((_judge_verb if _name.startswith("judge") else _stage_verb)(_name))
+
+
+@app.command("cost")
+def cost(run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0) -> None:
+    """What each step of a run took, and what judging would still take; nothing is run or paid."""
+    from adore.stages import costs
+
+    typer.echo(costs(run, data=data, profile=profile, seed=seed))
 
 
 release_app = typer.Typer(name="release", help="Make a run's release; serve, list, promote, roll back on Kubernetes.")

@@ -9,6 +9,8 @@ from typing import Any
 from adore.doctor import Finding
 from adore.errors import AdoreError, MissingError
 from adore.kubeflow.placement import Config as Placement
+from adore.kubeflow.trainjob import ACCOUNT
+from adore.kubeflow.trainjob import VERSION as TRAINER
 from adore.release.kubernetes_api import Cluster, api_root
 from adore.release.kubernetes_config import Config
 from adore.release.kubernetes_objects import KINDS
@@ -51,8 +53,7 @@ def _kinds(cluster: Cluster, wanted: list[str]) -> Iterator[Finding]:
         yield Finding(version, not missing, f"lacks {', '.join(missing)}; {fix}" if missing else ", ".join(names))
 
 
-def _may(cluster: Cluster, verb: str, kind: str) -> bool:
-    version, plural = KINDS[kind]
+def _may(cluster: Cluster, verb: str, version: str, plural: str) -> bool:
     group = version.rpartition("/")[0]
     asked = {"namespace": cluster.config.namespace, "verb": verb, "group": group, "resource": plural}
     kind_of = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
@@ -64,7 +65,7 @@ def _may(cluster: Cluster, verb: str, kind: str) -> bool:
 def _rights(cluster: Cluster, wanted: list[str]) -> Finding:
     refused = []
     for kind in wanted:
-        verbs = [v for v in (VERBS[:2] if kind == "Pod" else VERBS) if not _may(cluster, v, kind)]
+        verbs = [v for v in (VERBS[:2] if kind == "Pod" else VERBS) if not _may(cluster, v, *KINDS[kind])]
         refused += [f"{KINDS[kind][1]}: {', '.join(verbs)}"] if verbs else []
     fix = "bind the Role adore-release of manifests/base to this account"
     text = f"{'; '.join(refused)} refused; {fix}" if refused else "all that a release does"
@@ -95,6 +96,22 @@ def _cards(cluster: Cluster, placement: Placement) -> Finding:
     return Finding("GPUs", most >= gpu.count, text)
 
 
+def _training(cluster: Cluster, runtime: str) -> Iterator[Finding]:
+    """Kubeflow Trainer, the runtime that its jobs name, the launcher's rights, the nodes' account."""
+    name, path = f"runtime {runtime}", f"{api_root(TRAINER)}/clustertrainingruntimes/{runtime}"
+    try:
+        cluster.request("GET", path, name)
+        yield Finding(TRAINER, True, f"has {name}")
+    except MissingError:
+        yield Finding(TRAINER, False, f"lacks {name}; install Kubeflow Trainer 2.2 or later with its runtimes")
+    except AdoreError:
+        yield Finding(TRAINER, False, f"{name}: this account may not look", needed=False)
+    refused = [v for v in ("get", "create", "patch", "delete") if not _may(cluster, v, TRAINER, "trainjobs")]
+    fix = "add manifests/components/train to your overlay"
+    yield Finding("training", not refused, f"{', '.join(refused)} refused; {fix}" if refused else "all that is needed")
+    yield _account(cluster, ACCOUNT)
+
+
 def _storage(cluster: Cluster) -> Finding:
     try:
         found = cluster.request("GET", "/apis/storage.k8s.io/v1/storageclasses", "storage classes")["items"]
@@ -122,6 +139,8 @@ def examine_cluster(config: Config, placement: Placement, api: Any = None) -> It
         yield _account(cluster, name)
     if placement.gpu.stages:
         yield _cards(cluster, placement)
+    if placement.train.stages:
+        yield from _training(cluster, placement.train.runtime)
     yield _storage(cluster)
     shipped = config.exposures or "none: the experiment cannot be read from the cluster; set kubernetes.exposures"
     yield Finding("exposures", bool(config.exposures), shipped, needed=False)

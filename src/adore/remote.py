@@ -71,9 +71,15 @@ def submit(server: Server, data: str, run: str, *, profile: str, seed: int, expe
         MissingError: the cluster cannot read a place.
     """
     stages.check_profile(profile)
+    check(bool(run), "--out", run, must="given", fix="set OUT to an s3:// place")
     _readable("run", run, profile)
     if data != "demo":
         _readable("data", data, profile)
+    if stages.section_config(profile, "cluster").train.stages:
+        named, fix = stages.section_config(profile, "kubernetes").namespace, "train where the run's secrets are"
+        check(
+            named == server.namespace, "kubernetes.namespace", named, must=f"{server.namespace!r}, the run's", fix=fix
+        )
     count = stages.shards(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(_compiled("adore", profile, folder), "adore")

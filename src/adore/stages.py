@@ -17,8 +17,9 @@ from typing import Any
 
 from adore import artifacts
 from adore.config import configure, load_profile
-from adore.errors import AdoreError, ConfigError, check
+from adore.errors import AdoreError, ConfigError, MissingError, check
 from adore.progress import say
+from adore.torchrun import crew, follow
 
 __all__ = [
     "RUN_PID",
@@ -27,6 +28,7 @@ __all__ = [
     "Step",
     "call",
     "check_profile",
+    "costs",
     "envelope",
     "inputs_of",
     "leave_with_run",
@@ -172,6 +174,11 @@ def check_profile(profile: str) -> None:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
+    cluster = section_config(profile, "cluster")
+    train, cards = cluster.train, cluster.gpu.count if "distil" in cluster.gpu.stages else cluster.train.processes
+    lists, world = _config(STEPS["distil"], profile, {})[1].lists, train.nodes * cards
+    if "distil" in train.stages:
+        check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
 
 
 def shards(profile: str) -> int:
@@ -184,7 +191,7 @@ def shards(profile: str) -> int:
 def call(
     name: str, inputs: artifacts.Inputs, output: str, *, profile: str = "laptop", **overrides: Any
 ) -> artifacts.Manifest:
-    """Run one step, unless its output is already there.
+    """Run one step, unless its output is already there; under torchrun the first process runs it, others help.
 
     Args:
         name: a key of :data:`STEPS`.
@@ -195,7 +202,19 @@ def call(
     """
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
     module, config = _config(STEPS[name], profile, overrides)
-    return artifacts.execute(module, name, config, inputs, output)
+    with crew() as leads:
+        if leads:
+            return artifacts.execute(module, name, config, inputs, output)
+        follow()
+    return _made(output)
+
+
+def _made(output: str) -> artifacts.Manifest:
+    """What another process or pod has made."""
+    found = artifacts.read_manifest(output)
+    if found is None:
+        raise MissingError(f"output == {output!r}, must be whole; every node must read the place that the first wrote")
+    return found
 
 
 def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str | list[str]]:
@@ -247,6 +266,23 @@ def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
     return str(module.render(plans))
 
 
+def costs(run: str, *, data: str, profile: str, seed: int) -> str:
+    """Seconds and money of every step that is done; the plan of every judging step that is not and can be planned."""
+    lines, plans, count = [f"{'step':<18}{'seconds':>10}{'dollars':>11}"], [], shards(profile)
+    for name, step in STEPS.items():
+        places = [artifacts.join(run, name, *([str(i)] if step.sharded else [])) for i in range(count)]
+        made = [artifacts.read_manifest(p) for p in (places if step.sharded else places[:1])]
+        if all(made):
+            took, paid = (sum(getattr(m, key) for m in made) for key in ("seconds", "cost"))
+            lines.append(f"{name:<18}{took:>10.0f}{paid:>11.4f}")
+        elif step.sharded:
+            try:
+                plans.append(f"\n{name}, estimate:\n{plan(name, run, data=data, profile=profile, seed=seed)}")
+            except MissingError as error:
+                plans.append(f"\n{name}: not known before what it reads is there ({error})")
+    return "\n".join([*lines, *plans])
+
+
 @contextmanager
 def told(name: str) -> Iterator[None]:
     """Say why a step failed, where its person sees it; the error goes on to KFP."""
@@ -256,6 +292,28 @@ def told(name: str) -> Iterator[None]:
         kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
         say(f"{name:<17} FAILED: {kind}{error}")
         raise
+
+
+def _trained(
+    name: str, run: str, inputs: artifacts.Inputs, output: str, *, profile: str, seed: int
+) -> artifacts.Manifest:
+    """Run one step as a TrainJob whose every node runs ``adore NAME``, unless its output is already there."""
+    from adore.kubeflow.trainjob import run as follow_job
+    from adore.kubeflow.trainjob import train_job
+    from adore.release.kubernetes_api import Cluster
+
+    module, config = _config(STEPS[name], profile, {"seed": seed})
+    wanted, found = artifacts.asked(module, name, config, inputs), artifacts.read_manifest(output)
+    if found and found.answers(wanted):
+        say(f"{name:<17} kept")
+        return found
+    kubernetes, placed = section_config(profile, "kubernetes"), section_config(profile, "cluster")
+    command = ["adore", name, "--run", run, "--profile", profile, "--seed", str(seed)]
+    follow_job(Cluster(kubernetes), train_job(kubernetes, placed, name, artifacts.key_of(wanted, output), command))
+    made = _made(output)
+    fix = "give the nodes and this step images of one build"
+    check(made.answers(wanted), "code of the nodes", made.code, must=wanted[1], fix=fix)
+    return made
 
 
 def leave_with_run() -> None:
@@ -292,7 +350,10 @@ def envelope(
     place = artifacts.join(run, name, *([str(shard["shard"])] if shard else []))
     leave_with_run()
     with told(name):
-        manifest = call(name, places, place, profile=profile, seed=seed, **shard)
+        if name in section_config(profile, "cluster").train.stages:
+            manifest = _trained(name, run, places, place, profile=profile, seed=seed)
+        else:
+            manifest = call(name, places, place, profile=profile, seed=seed, **shard)
     output.uri = place
     output.metadata.update(content=manifest.content, **manifest.rows)
     for key, value in manifest.metrics.items():

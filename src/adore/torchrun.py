@@ -1,14 +1,26 @@
-"""Several processes of this machine that train together."""
+"""Several processes that train together: made here on this machine, or made by torchrun, on many."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeVar
 
+from adore.artifacts import join, open_output, unfinished
 from adore.errors import AdoreError
 
-__all__ = ["torchrun"]
+__all__ = ["crew", "first", "follow", "keep", "together", "torchrun", "world"]
+
+T = TypeVar("T")
+PATIENCE = timedelta(days=2)
+"""How long a process waits for the others: the first one reads and scores while they wait."""
 
 
 def torchrun(module: str, job: Path, processes: int) -> None:
@@ -30,3 +42,78 @@ def torchrun(module: str, job: Path, processes: int) -> None:
         raise AdoreError(
             f"{module} in {processes} processes == exit {done.returncode}, must be 0\n{done.stdout[-2000:]}"
         )
+
+
+# ---------------------------------------------------------------- a stage's command under torchrun
+
+
+def world() -> int:
+    """How many processes torchrun started with this one; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+@contextmanager
+def crew() -> Iterator[bool]:
+    """Join the processes that torchrun started; true in the one that does the stage's work, alone or as the first.
+
+    The others call :func:`follow`, which ends when the first leaves this block well, and fails when it fails.
+    """
+    if world() == 1:
+        yield True
+        return
+    import torch
+    from torch import distributed
+
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, timeout=PATIENCE)
+    try:
+        leads = distributed.get_rank() == 0
+        yield leads
+        if leads:
+            distributed.broadcast_object_list([None])
+    finally:
+        distributed.destroy_process_group()
+
+
+def together(function: str, **arguments: Any) -> Any:
+    """Called by the first process: call ``module:function`` in all of them; its own result."""
+    from torch import distributed
+
+    distributed.broadcast_object_list([(function, arguments)])
+    return _call(function, arguments)
+
+
+def follow() -> None:
+    """Take part in whatever the first process calls :func:`together`, until it is done."""
+    from torch import distributed
+
+    while True:
+        box: list[Any] = [None]
+        distributed.broadcast_object_list(box)
+        if box[0] is None:
+            return
+        _call(*box[0])
+
+
+def first(value: T) -> T:
+    """The first process's value, in every process; alone: the value."""
+    from torch import distributed
+
+    if not distributed.is_initialized():
+        return value
+    box = [value]
+    distributed.broadcast_object_list(box)
+    return box[0]
+
+
+def keep(folder: Path, name: str) -> str:
+    """Copy a folder to :func:`adore.artifacts.unfinished`, where other nodes and a later start find it; its place."""
+    place = join(unfinished(), name)
+    with open_output(place) as aside:
+        shutil.copytree(folder, aside, dirs_exist_ok=True)
+    return place
+
+
+def _call(function: str, arguments: dict[str, Any]) -> Any:
+    module, _, name = function.partition(":")
+    return getattr(import_module(module), name)(**arguments)

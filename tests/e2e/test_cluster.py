@@ -291,7 +291,7 @@ def test_the_doctor_sees_what_this_cluster_lacks(config: Config, namespace: str,
 POD = """
 apiVersion: v1
 kind: Pod
-metadata: {{name: lister, labels: {{adore.dev/role: pipeline}}}}
+metadata: {{name: lister, labels: {{workflows.argoproj.io/workflow: test}}}}
 spec:
   serviceAccountName: adore-pipeline
   restartPolicy: Never

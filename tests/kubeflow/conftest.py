@@ -14,7 +14,7 @@ API = "/apis/v2beta1"
 
 
 class StandIn(ThreadingHTTPServer):
-    """``states``: what a run's state is, look by look; the last one stays."""
+    """``states``: what a run's state is, look by look; the last one stays; an empty one is an error."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -48,7 +48,10 @@ class StandIn(ThreadingHTTPServer):
             case "POST", "/runs":
                 return {"run_id": "r1"}
             case "GET", "/runs/r1":
-                return {"run_id": "r1", "state": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
+                state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+                if not state:
+                    raise LookupError(path)
+                return {"run_id": "r1", "state": state}
             case "POST", "/hook":
                 return {}
             case "POST", "/recurringruns":

@@ -87,6 +87,18 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
     assert limits == [2, 2, 2]
 
 
+def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(tmp_path: Path) -> None:
+    shared = PROFILE.replace("align]", "distil]").replace("cluster:\n", "cluster:\n  train: {stages: [distil]}\n")
+    (tmp_path / "p.yaml").write_text(f"distil: {{lists: 4}}\n{shared}")
+    code = "from adore.cli import main; main()"
+    command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path), "--profile", str(tmp_path / "p.yaml")]
+    subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
+    _, executors, extras = parts(tmp_path)
+    resources = executors["exec-distil"]["container"]["resources"]
+    assert resources["resourceMemoryLimit"] == "2Gi" and "accelerator" not in resources
+    assert extras["exec-distil"]["activeDeadlineSeconds"] == "600" and "nodeSelector" not in extras["exec-distil"]
+
+
 def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(compiled: Path) -> None:
     _, _, extras = parts(compiled)
     assert [k for k, v in extras.items() if "hook" in str(v["secretAsEnv"])] == ["exec-report"]

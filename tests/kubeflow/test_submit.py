@@ -47,6 +47,14 @@ def test_a_run_that_does_not_succeed_is_an_exit_status(api: StandIn, states: lis
     assert Server(api.url, "shop").follow("r1", every=0.01) == status
 
 
+def test_a_server_that_is_silent_for_a_while_does_not_end_the_following(api: StandIn) -> None:
+    api.states = ["RUNNING", "", "", "SUCCEEDED"]
+    assert Server(api.url, "shop").follow("r1", every=0.01) == 0
+    api.states = ["RUNNING", ""]
+    with pytest.raises(UnavailableError):
+        Server(api.url, "shop").follow("r1", every=0.01, patience=0.05)
+
+
 def test_the_online_pipeline_recurs_one_at_a_time(api: StandIn) -> None:
     server = Server(api.url, "shop")
     assert remote.schedule(server, "", profile="laptop", cron="0 0 * * * *", experiment="online", act=True) == "j1"
@@ -71,6 +79,20 @@ def test_a_profile_file_goes_where_pods_read_it_or_is_refused(api: StandIn) -> N
 def test_a_place_that_pods_cannot_read_is_refused(api: StandIn) -> None:
     with pytest.raises(MissingError, match=r"run == 'runs/x', must be an s3:// place"):
         remote.submit(Server(api.url, "shop"), "demo", "runs/x", profile="laptop", seed=0, experiment="t")
+
+
+def test_what_is_not_given_or_does_not_fit_is_said_before_anything_is_sent(api: StandIn, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--host == '', must be given"):
+        Server("", "shop")
+    with pytest.raises(ConfigError, match="--namespace == '', must be given"):
+        Server(api.url, "")
+    for text, word in (("lists: 3", "a multiple of 2"), ("lists: 4", "'shop', the run's")):
+        (tmp_path / "p.yaml").write_text(f"distil: {{{text}}}\ncluster: {{train: {{stages: [distil]}}}}")
+        with pytest.raises(ConfigError, match=word):
+            remote.submit(
+                Server(api.url, "shop"), "demo", "s3://b/r", profile=str(tmp_path / "p.yaml"), seed=0, experiment="t"
+            )
+    assert not [p for m, p, _, _ in api.calls if m == "POST"]
 
 
 def test_the_end_of_a_run_is_told_to_the_hook(api: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
 from tests.release.test_kubernetes_objects import PLAN
 
+from adore.kubeflow.trainjob import ACCOUNT
 from adore.release.kubernetes import render
 from adore.release.kubernetes_config import Config
 from adore.release.kubernetes_objects import KINDS, labels
@@ -66,15 +67,28 @@ def test_pod_security_is_restricted_and_the_network_closed() -> None:
 
 
 def test_the_release_role_allows_what_a_release_does_and_no_more() -> None:
-    (role,) = [t for t in things("cpu") if t["kind"] == "Role"]
+    (role,) = [t for t in things("cpu") if t["kind"] == "Role" and t["metadata"]["name"] == "adore-release"]
     allowed = {(group, r) for rule in role["rules"] for group in rule["apiGroups"] for r in rule["resources"]}
     needed = {(v.rpartition("/")[0] if "/" in v else "", plural) for v, plural in KINDS.values()}
     assert allowed == needed
-    (binding,) = [t for t in things("cpu") if t["kind"] == "RoleBinding"]
-    assert [s["name"] for s in binding["subjects"]] == ["adore-pipeline"]
+    bindings = [t for t in things("cpu") if t["kind"] == "RoleBinding"]
+    assert [s["name"] for b in bindings for s in b["subjects"]] == ["adore-pipeline"] * len(bindings)
     accounts = [t for t in things("cpu") if t["kind"] == "ServiceAccount"]
     tokens = {t["metadata"]["name"]: t.get("automountServiceAccountToken") for t in accounts}
     assert tokens["adore-router"] is False and tokens["adore-server"] is False
+
+
+def test_the_train_role_allows_what_a_launcher_does_and_its_nodes_reach_only_each_other() -> None:
+    found = things("gpu")
+    (role,) = [t for t in found if t["kind"] == "Role" and t["metadata"]["name"] == "adore-train"]
+    allowed = {(r, tuple(rule["verbs"])) for rule in role["rules"] for r in rule["resources"]}
+    assert allowed == {("trainjobs", ("get", "create", "patch", "delete")), ("pods", ("list",)), ("pods/log", ("get",))}
+    (account,) = [t for t in found if t["kind"] == "ServiceAccount" and t["metadata"]["name"] == ACCOUNT]
+    assert account["automountServiceAccountToken"] is False
+    (policy,) = [t["spec"] for t in found if t["kind"] == "NetworkPolicy" and t["metadata"]["name"] == "training"]
+    ours = [{"podSelector": policy["podSelector"]}]
+    assert policy["ingress"] == [{"from": ours}] and policy["egress"] == [{"to": ours}]
+    assert "trainer.kubeflow.org" not in rendered("cpu")
 
 
 def test_quota_has_room_for_two_releases() -> None:

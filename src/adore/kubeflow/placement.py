@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adore.config import StageConfig
 
-__all__ = ["Config", "Gpu", "Stage", "Toleration", "place"]
+__all__ = ["Config", "Gpu", "Stage", "Toleration", "Train", "place"]
 
 
 class _Part(BaseModel):
@@ -53,6 +53,21 @@ class Stage(_Part):
     """Instead of the component's own."""
 
 
+class Train(_Part):
+    """Stages that the nodes of a Kubeflow TrainJob share; each node has the stage's own size, image and GPUs."""
+
+    stages: tuple[Literal["align", "distil"], ...] = ()
+    nodes: Annotated[int, Field(ge=1)] = 2
+    processes: Annotated[int, Field(ge=1)] = 1
+    """Of each node without GPUs; a node with GPUs runs one a card."""
+    runtime: str = "torch-distributed"
+    """A ClusterTrainingRuntime whose job and container are named ``node``, as in Kubeflow Trainer's own."""
+
+
+LAUNCHER = {"cpu": "250m", "cpu_limit": "1", "memory": "2Gi"}
+"""Size of a step that only follows its TrainJob."""
+
+
 class Config(StageConfig):
     """The profile's section ``cluster``."""
 
@@ -60,6 +75,7 @@ class Config(StageConfig):
     stages: dict[str, Stage] = Field(default_factory=dict)
     """By component; others take ``default``."""
     gpu: Gpu = Gpu()
+    train: Train = Train()
     parallelism: Annotated[int, Field(ge=0)] = 0
     """Judging shards at a time; 0: all."""
     secrets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -83,8 +99,9 @@ def place(tasks: Iterable[Any], config: Config) -> None:
     for task in tasks:
         name = task.component_spec.name
         stage = config.stages.get(name, config.default)
-        _size(task, stage)
-        if name in config.gpu.stages:
+        launches = name in config.train.stages
+        _size(task, stage.model_copy(update=LAUNCHER) if launches else stage)
+        if name in config.gpu.stages and not launches:
             _accelerate(task, config.gpu)
         for secret, keys in config.secrets.items():
             kubernetes.use_secret_as_env(task, secret, {k: k for k in keys})

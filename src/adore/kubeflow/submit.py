@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adore.errors import NotInstalledError, UnavailableError
+from adore.errors import NotInstalledError, UnavailableError, check
 from adore.progress import say
 
 __all__ = ["ENDED", "Server"]
@@ -29,6 +30,7 @@ class Server:
         namespace: always named to the server, which may serve many.
 
     Raises:
+        ConfigError: one of them is empty.
         NotInstalledError: no ``kfp`` package.
         UnavailableError: it does not answer, or refuses the token.
     """
@@ -41,10 +43,15 @@ class Server:
             raise NotInstalledError(
                 "module == 'kfp', must be installed; pip install 'adore-relevance[kubeflow]'"
             ) from error
+        check(bool(host), "--host", host, must="given", fix="set KFP_HOST to the address of Kubeflow Pipelines")
+        check(
+            bool(namespace), "--namespace", namespace, must="given", fix="set NAMESPACE to the one the run belongs to"
+        )
         self.host, self.namespace = host.rstrip("/"), namespace
         token = os.environ.get(TOKEN)
         pod = None if token or not POD_TOKEN.is_file() else ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
-        with self._answering():
+        with self._answering(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # that it wants a server of version 2
             self.client = kfp.Client(host=self.host, namespace=namespace, existing_token=token, credentials=pod)
 
     def _answering(self) -> Any:
@@ -99,12 +106,22 @@ class Server:
         say(f"recurring run: {self.host}/#/recurringrun/details/{job.recurring_run_id}")
         return str(job.recurring_run_id)
 
-    def follow(self, run: str, *, every: float = 10.0) -> int:
-        """Until the run ends; says each new state; the exit status."""
-        last = ""
+    def follow(self, run: str, *, every: float = 10.0, patience: float = 600.0) -> int:
+        """Until the run ends; says each new state; the exit status.
+
+        Args:
+            patience: seconds for which a server that has answered may be silent.
+        """
+        last, heard = "", time.monotonic()
         while True:
-            with self._answering():
-                state = str(self.client.get_run(run).state or "PENDING")
+            try:
+                with self._answering():
+                    state = str(self.client.get_run(run).state or "PENDING")
+                heard = time.monotonic()
+            except UnavailableError:
+                if not last or time.monotonic() - heard > patience:
+                    raise
+                state = last
             if state != last:
                 say(f"run {run}: {state.lower()}")
                 last = state

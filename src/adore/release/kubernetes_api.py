@@ -55,15 +55,15 @@ def _translate(error: Any, what: str, verb: str) -> AdoreError:
         text = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):
         text = str(error.body or error.reason).strip()
-    if error.status == 403:
-        fix = "bind the pipeline's Role of manifests/base to this account"
+    if error.status == 403 and "admission webhook" not in text:
+        fix = "bind the pipeline's Roles of manifests/ to this account"
         return ConfigError(f"{verb} {what} == refused ({text}), must be allowed; {fix}")
     if error.status == 404:
         return MissingError(f"{what} == not found ({text}), must exist; install its CRD, or make its namespace")
     if error.status == 409:
         fix = "end the other manager's claim, or use --force to take the fields over"
         return ConfigError(f"{what} == held by another manager ({text}), must be ours alone; {fix}")
-    if error.status in (400, 422):
+    if error.status in (400, 403, 422):
         return ConfigError(f"{what} == refused ({text}), must be valid for this cluster; change the profile")
     return UnavailableError(f"cluster == {error.status} on {verb} {what} ({text}), must answer; see its API server")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from adore.release.kubernetes_api import Cluster
 
-__all__ = ["fault"]
+__all__ = ["fault", "pod_faults"]
 
 Object = dict[str, Any]
 
@@ -39,7 +39,7 @@ def _service_fault(cluster: Cluster, live: Object) -> str:
     bad = [_said(c) for c in _conditions(live) if c["status"] == "False" and c["type"] != "Ready"]
     failure = live.get("status", {}).get("modelStatus", {}).get("lastFailureInfo", {}).get("message", "")
     deployment = cluster.get("Deployment", f"{name}-predictor")
-    pods = _pods(cluster, f"serving.kserve.io/inferenceservice={name}")
+    pods = pod_faults(cluster, f"serving.kserve.io/inferenceservice={name}")
     parts = [*pods, *_failures(deployment), failure, *bad]
     return "; ".join(p for p in parts if p) or "KServe says nothing yet (is its controller running?)"
 
@@ -50,7 +50,7 @@ def _deployment_fault(cluster: Cluster, live: Object) -> str:
     if _current(live) and counts == [want] * 3:
         return ""
     match = ",".join(f"{k}={v}" for k, v in live["spec"]["selector"]["matchLabels"].items())
-    parts = [*_pods(cluster, match), *_failures(live)]
+    parts = [*pod_faults(cluster, match), *_failures(live)]
     return "; ".join(parts) or f"{counts[0]} of {want} pods are new, {counts[2]} available"
 
 
@@ -59,7 +59,8 @@ def _failures(deployment: Object | None) -> list[str]:
     return [_said(c) for c in _conditions(deployment or {}) if bad.get(c["type"]) == c["status"]]
 
 
-def _pods(cluster: Cluster, match: str) -> list[str]:
+def pod_faults(cluster: Cluster, match: str) -> list[str]:
+    """What keeps the pods with these labels, in words; empty when they are well."""
     return [f"pod {p['metadata']['name']}: {why}" for p in cluster.matching("Pod", match) if (why := _pod_fault(p))]
 
 

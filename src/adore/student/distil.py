@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import discard, read_table, unfinished, write_json, write_table
 from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress
+from adore.torchrun import world
 from adore.types import GAINS, Grade, item_from_row
 
 if TYPE_CHECKING:
@@ -80,8 +81,9 @@ def rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
     return ListRows(one.list_id, matrix, meaning, one.targets, one.weights, states, one.real)
 
 
-def _checkpoint(config: Config, train: list[ListRows]) -> Path | None:
-    return Path(f"{config.checkpoint}.{len(train)}") if config.checkpoint else None
+def _checkpoint(config: Config, train: list[ListRows]) -> str:
+    kept = config.checkpoint or (f"{unfinished()}/net" if world() > 1 else "")
+    return f"{kept}.{len(train)}" if kept else ""
 
 
 def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0) -> tuple[Any, Any, Curve]:
@@ -241,7 +243,7 @@ def run(
     _write_card(output)
     write_json(asdict(curve), output / "curve.json")
     for done in filter(None, (_checkpoint(config, learnt_from) for learnt_from in (train, rows))):
-        done.unlink(missing_ok=True)
+        discard(done)
     pairs = sum(len(one.items) for one in learnt)
     dev_ndcg = mean_ndcg(found, held)
     return {"pairs": float(pairs), "lists": float(len(learnt)), "dev_ndcg": dev_ndcg, "dev_ece": calibration["dev_ece"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
+import io
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import distributed
 
-from adore.errors import DataError, check
+from adore.artifacts import local_copy, put_bytes
+from adore.errors import DataError, MissingError, check
 from adore.progress import progress, say
 from adore.student.losses import attribute_loss, grade_loss, listwise_loss, odds_of_exact
 from adore.student.model import StudentNet
-from adore.torchrun import torchrun
+from adore.torchrun import first, together, torchrun, world
 from adore.types import GAINS
 
 __all__ = ["Curve", "ListRows", "Plan", "mean_ndcg", "ndcg", "net_probabilities", "train_net", "train_net_in"]
@@ -140,17 +141,21 @@ class _State:
     of: str
     kept: int = 0
 
-    def save(self, path: Path) -> None:
+    def save(self, place: str) -> None:
         parts = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
         told = {"best": self.best, "losses": self.losses, "dev": self.dev, "kept": self.kept, "of": self.of}
-        aside = path.with_name(f"{path.name}.{os.getpid()}")
-        torch.save({**parts, "schedule": self.schedule.state_dict(), **told}, aside)
-        aside.replace(path)
+        held = io.BytesIO()
+        torch.save({**parts, "schedule": self.schedule.state_dict(), **told}, held)
+        put_bytes(held.getvalue(), place)
 
-    def load(self, path: Path) -> None:
-        found = torch.load(path, weights_only=True)
+    def load(self, place: str) -> None:
+        """Go on from what the first process finds at the place; nothing there: stay at the beginning."""
+        kept = first(_read(place) if _leads() else b"")
+        if not kept:
+            return
+        found = torch.load(io.BytesIO(kept), weights_only=True)
         same = found["of"] == self.of
-        check(same, "checkpoint", str(path), must="of the same plan and lists", fix="remove the file")
+        check(same, "checkpoint", place, must="of the same plan and lists", fix="remove the file")
         for part in ("net", "optimiser", "schedule"):
             getattr(self, part).load_state_dict(found[part])
         self.best, self.losses, self.dev, self.kept = (found[k] for k in ("best", "losses", "dev", "kept"))
@@ -163,6 +168,17 @@ def _mark(train: Sequence[ListRows], plan: Plan) -> str:
         for part in (one.matrix, one.meaning, one.targets, one.weights, one.states, one.real):
             found.update(part.tobytes())
     return found.hexdigest()
+
+
+def _leads() -> bool:
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
+def _read(place: str) -> bytes:
+    try:
+        return local_copy(place).read_bytes()
+    except MissingError:
+        return b""
 
 
 def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
@@ -202,7 +218,7 @@ def _epoch(state: _State, train: Sequence[ListRows], plan: Plan, epoch: int) -> 
 
 
 def train_net(
-    train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: Path | None = None
+    train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: str = ""
 ) -> tuple[StudentNet, Curve]:
     """Train a new net.
 
@@ -210,7 +226,7 @@ def train_net(
         train: lists to learn from.
         dev: lists for early stopping only; empty: the last epoch is kept.
         plan: see :class:`Plan`.
-        checkpoint: file that is written after each epoch; if it is there, training goes on from it.
+        checkpoint: place that is written after each epoch; if it is there, training goes on from it.
 
     Raises:
         DataError: no train list.
@@ -219,16 +235,16 @@ def train_net(
     check(bool(train), "train lists", 0, must="at least one", fix="judge some train queries", error=DataError)
     torch.set_num_threads(1)  # a list is small: more threads only wait for each other
     state, last = _begin(train, plan), plan.stop or plan.epochs
-    if checkpoint and checkpoint.is_file():
+    if checkpoint:
         state.load(checkpoint)
     for epoch in progress(range(len(state.losses) + 1, last + 1), "epochs of the student"):
         if dev and state.losses and epoch - 1 - state.kept >= plan.patience:
             break
         state.losses.append(_epoch(state, train, plan, epoch))
-        state.dev.append(mean_ndcg(net_probabilities(state.net, dev), dev))
+        state.dev.append(first(mean_ndcg(net_probabilities(state.net, dev), dev)))  # lest they stop apart
         if not dev or state.dev[-1] >= max(state.dev):
             state.best, state.kept = copy.deepcopy(state.net.state_dict()), epoch
-        if checkpoint and (not distributed.is_initialized() or distributed.get_rank() == 0):
+        if checkpoint and _leads():
             state.save(checkpoint)
     state.net.load_state_dict(state.best)
     told = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""
@@ -240,17 +256,24 @@ def train_net(
 
 
 def train_net_in(
-    processes: int, train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: Path | None = None
+    processes: int, train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: str = ""
 ) -> tuple[StudentNet, Curve]:
-    """:func:`train_net` in several processes of this machine, which share each step's lists; one: in this process."""
+    """:func:`train_net` in several processes, which share each step's lists; one: in this process.
+
+    Under torchrun its processes, on whichever nodes, are taken; else ``processes`` are made on this machine.
+    """
+    processes = world() if world() > 1 else processes
     if processes == 1:
         return train_net(train, dev, plan, checkpoint)
     check(plan.lists % processes == 0, "lists", plan.lists, must=f"a multiple of {processes}", fix="set distil.lists")
+    job = {"train": list(train), "dev": list(dev), "plan": plan, "checkpoint": checkpoint}
+    if world() > 1:
+        return together("adore.student.training:train_net", **job)  # type: ignore[no-any-return]
     with tempfile.TemporaryDirectory() as folder:
-        job = Path(folder) / "job.pt"
-        torch.save({"train": list(train), "dev": list(dev), "plan": plan, "checkpoint": checkpoint}, job)
-        torchrun("adore.student.training", job, processes)
-        return torch.load(job.with_name("done.pt"), weights_only=False)  # type: ignore[no-any-return]
+        path = Path(folder) / "job.pt"
+        torch.save(job, path)
+        torchrun("adore.student.training", path, processes)
+        return torch.load(path.with_name("done.pt"), weights_only=False)  # type: ignore[no-any-return]
 
 
 def _job(path: Path) -> None:

@@ -1,21 +1,25 @@
 """Large teachers: SFT and KTO by LoRA on chat messages, merged into an ordinary model folder.
 
-Any causal instruct model; the folder is what the ``vllm`` and ``transformers`` backends load. One process, or several
-under ``accelerate launch`` / ``torchrun`` (each holds the whole model).
+Any causal instruct model; the folder is what the ``vllm`` and ``transformers`` backends load. One process, or all that
+torchrun started with the stage's own, on whichever nodes: each holds the whole model and takes its share of the rows.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adore.errors import check
+from adore.artifacts import is_remote, local_copy, put_json, unfinished
+from adore.errors import MissingError, check
 from adore.progress import say
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.completers import Message
+from adore.torchrun import keep, together, world
 
 __all__ = ["Large", "Lora", "kto", "sft", "text_row"]
 
@@ -59,13 +63,17 @@ def text_row(messages: Sequence[Message], answer: str, **more: Any) -> dict[str,
 
 
 def sft(config: Large, rows: Sequence[dict[str, Any]], folder: Path, *, seed: int = 0) -> list[dict[str, float]]:
-    """Teach the base model the answers of ``rows``; the merged model is saved to ``folder``; returns the loss curve."""
-    from trl import SFTConfig, SFTTrainer
+    """Teach the base model the answers of ``rows``; the merged model is saved to ``folder``; returns the loss curve.
 
-    arguments = _arguments(config, folder, seed) | {"num_train_epochs": config.sft_epochs}
-    settings = SFTConfig(**arguments, learning_rate=config.sft_rate, completion_only_loss=True, packing=False)
+    On several nodes the model is kept beside the output as well: KTO's nodes and a later start read it there.
+    """
     start = (config.base_model, config.revision)
-    return _train(SFTTrainer, settings, config.lora, _fitting(rows, start, config.max_length), start)
+    curve = _earlier(folder) if world() > 1 else []
+    if not curve:
+        curve = _spread("sft", config, start, _fitting(rows, start, config.max_length), folder, seed)
+        if world() > 1:
+            put_json(curve, f"{keep(folder, 'sft')}.json")
+    return curve
 
 
 def kto(
@@ -76,21 +84,55 @@ def kto(
     The reference is ``start`` itself: the same weights with the new adapters switched off.
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
     """
-    from trl import KTOConfig, KTOTrainer
-
     rows = _fitting(rows, (str(start), ""), config.max_length)
     good = sum(bool(r["label"]) for r in rows)
     check(0 < good < len(rows), "desirable rows", good, must=f"1 .. {len(rows) - 1}", fix="give feedback of both kinds")
-    arguments = _arguments(config, folder, seed) | {"num_train_epochs": config.kto_epochs}
+    place = f"{unfinished()}/sft" if world() > 1 else str(start)
+    return _spread("kto", config, (place, ""), rows, folder, seed)
+
+
+def _earlier(folder: Path) -> list[dict[str, float]]:
+    """The curve of an SFT that an earlier start ended, its model in ``folder``; empty: none did."""
+    try:
+        told = local_copy(f"{unfinished()}/sft.json").read_text("utf-8")
+    except MissingError:
+        return []
+    shutil.copytree(local_copy(f"{unfinished()}/sft"), folder)
+    say("    SFT: kept by an earlier start")
+    return [dict(point) for point in json.loads(told)]
+
+
+def _spread(
+    kind: str, config: Large, start: tuple[str, str], rows: Any, folder: Path, seed: int
+) -> list[dict[str, float]]:
+    """Train in this process, or in all that torchrun started with it."""
+    job: dict[str, Any] = {"kind": kind, "config": config, "start": start, "rows": rows, "folder": folder, "seed": seed}
+    curve: list[dict[str, float]] = together("adore.teacher.large:_learn", **job) if world() > 1 else _learn(**job)
+    return curve
+
+
+def _learn(
+    kind: str, config: Large, start: tuple[str, str], rows: list[dict[str, Any]], folder: Path, seed: int
+) -> list[dict[str, float]]:
+    from trl import KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+
+    start = (str(local_copy(start[0])) if is_remote(start[0]) else start[0], start[1])
+    arguments = _arguments(config, folder, seed)
+    if kind == "sft":
+        arguments |= {"num_train_epochs": config.sft_epochs, "learning_rate": config.sft_rate}
+        settings = SFTConfig(**arguments, completion_only_loss=True, packing=False)
+        return _train(SFTTrainer, settings, config.lora, rows, start)
+    good = sum(bool(r["label"]) for r in rows)
     settings = KTOConfig(
         **arguments,
+        num_train_epochs=config.kto_epochs,
         learning_rate=config.kto_rate,
         beta=config.beta,
         train_sampling_strategy="sequential",
         desirable_weight=max(1.0, (len(rows) - good) / good),
         undesirable_weight=max(1.0, good / (len(rows) - good)),
     )
-    return _train(KTOTrainer, settings, config.lora, rows, (str(start), ""))
+    return _train(KTOTrainer, settings, config.lora, rows, start)
 
 
 def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:

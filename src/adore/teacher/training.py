@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from adore.artifacts import write_json
+from adore.artifacts import local_copy, write_json
 from adore.progress import say
-from adore.torchrun import torchrun
+from adore.torchrun import keep, together, torchrun, world
 
 __all__ = ["kto", "launch", "sft"]
 
@@ -115,7 +115,7 @@ def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) 
 
 
 def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, processes: int, **settings: Any) -> Any:
-    """Train in ``processes`` processes of this machine; one: in this process.
+    """Train in ``processes`` processes of this machine; one: in this process; under torchrun: in its processes.
 
     Args:
         kind: ``sft`` or ``kto``.
@@ -131,6 +131,9 @@ def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, pro
     Raises:
         AdoreError: a process failed; the end of its output is in the text.
     """
+    if world() > 1:
+        job = {"kind": kind, "rows": rows, "folder": folder, "settings": settings}
+        return together("adore.teacher.training:_train", start=keep(start, start.name), **job)
     if processes == 1:
         return _train(kind, start, rows, folder, settings)
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,9 +147,10 @@ def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, pro
     return found
 
 
-def _train(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, settings: dict[str, Any]) -> Any:
+def _train(kind: str, start: str | Path, rows: list[dict[str, Any]], folder: Path, settings: dict[str, Any]) -> Any:
     from transformers import AutoTokenizer, LlamaForCausalLM
 
+    start = local_copy(start)
     if kind == "kto":
         return kto(start, rows, folder, **settings)
     return sft(LlamaForCausalLM.from_pretrained(start), AutoTokenizer.from_pretrained(start), rows, folder, **settings)

@@ -1,0 +1,64 @@
+"""Tables of :data:`adore.types.TABLES` as Parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adore.errors import DataError, MissingError, check
+from adore.types import TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_table", "write_table"]
+
+
+def _schema(name: str) -> dict[str, pl.DataType]:
+    import polars as pl
+
+    kinds: dict[str, Any] = {
+        "str": pl.String(),
+        "int": pl.Int64(),
+        "float": pl.Float64(),
+        "bool": pl.Boolean(),
+        "list[str]": pl.List(pl.String()),
+        "list[float]": pl.List(pl.Float64()),
+    }
+    return {column: kinds[kind] for column, kind in TABLES[name].items()}
+
+
+def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: str) -> pl.DataFrame:
+    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``; returns it as stored.
+
+    Args:
+        rows: a frame or row dicts with at least the table's columns; more columns are kept.
+    """
+    import polars as pl
+
+    schema = _schema(name)
+    if isinstance(rows, list):
+        extra = {k: None for row in rows for k in row if k not in schema}
+        rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False) if rows else pl.DataFrame(schema=schema)
+    missing = [c for c in schema if c not in rows.columns]
+    check(
+        not missing, f"columns of table {name}", rows.columns, must=f"with {missing}", fix="add them", error=DataError
+    )
+    more = [c for c in rows.columns if c not in schema]
+    frame = rows.select(*(pl.col(c).cast(t) for c, t in schema.items()), *more)
+    frame.write_parquet(folder / f"{name}.parquet")
+    return frame
+
+
+def read_table(folder: str | Path, name: str) -> pl.DataFrame:
+    """Read one table of a stage's output.
+
+    Raises:
+        MissingError: the folder has no such table.
+    """
+    import polars as pl
+
+    path = Path(folder) / f"{name}.parquet"
+    if not path.is_file():
+        raise MissingError(f"table == {str(path)!r}, must be an existing Parquet file; run the stage that writes it")
+    return pl.read_parquet(path)

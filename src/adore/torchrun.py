@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from adore.artifacts import join, open_output, unfinished
 from adore.errors import AdoreError
 
-__all__ = ["crew", "first", "follow", "keep", "together", "torchrun", "world"]
+__all__ = ["crew", "first", "follow", "keep", "leave", "together", "torchrun", "world"]
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
@@ -104,6 +104,17 @@ def first(value: T) -> T:
     box = [value]
     distributed.broadcast_object_list(box)
     return box[0]
+
+
+def leave(status: object) -> None:
+    """Under torchrun, end this process at once: a library's thread may abort an interpreter that winds down.
+
+    The other nodes are gone by then, so a process that is started again for that would wait for them in vain.
+    """
+    if world() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def keep(folder: Path, name: str) -> str:

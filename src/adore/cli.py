@@ -397,5 +397,4 @@ def main(*args: Any) -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
     except SystemExit as end:
-        leave(end.code)
-        raise
+        leave(end)

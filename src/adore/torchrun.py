@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from adore.artifacts import join, open_output, unfinished
 from adore.errors import AdoreError
@@ -106,15 +106,16 @@ def first(value: T) -> T:
     return box[0]
 
 
-def leave(status: object) -> None:
-    """Under torchrun, end this process at once: a library's thread may abort an interpreter that winds down.
+def leave(end: SystemExit) -> NoReturn:
+    """Exit; under torchrun at once: a library's thread may abort an interpreter that winds down.
 
     The other nodes are gone by then, so a process that is started again for that would wait for them in vain.
     """
     if world() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(status if isinstance(status, int) else int(status is not None))
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+    raise end
 
 
 def keep(folder: Path, name: str) -> str:

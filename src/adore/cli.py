@@ -11,6 +11,7 @@ import typer
 from adore import __version__
 from adore.errors import AdoreError, check
 from adore.rulebooks.cli import app as rulebook_app
+from adore.torchrun import leave
 
 __all__ = ["app", "main"]
 
@@ -395,3 +396,5 @@ def main(*args: Any) -> None:
     except (AdoreError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
+    except SystemExit as end:
+        leave(end)

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from adore.artifacts import join, open_output, unfinished
 from adore.errors import AdoreError
 
-__all__ = ["crew", "first", "follow", "keep", "together", "torchrun", "world"]
+__all__ = ["crew", "first", "follow", "keep", "leave", "together", "torchrun", "world"]
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
@@ -104,6 +104,18 @@ def first(value: T) -> T:
     box = [value]
     distributed.broadcast_object_list(box)
     return box[0]
+
+
+def leave(end: SystemExit) -> NoReturn:
+    """Exit; under torchrun at once: a library's thread may abort an interpreter that winds down.
+
+    The other nodes are gone by then, so a process that is started again for that would wait for them in vain.
+    """
+    if world() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+    raise end
 
 
 def keep(folder: Path, name: str) -> str:

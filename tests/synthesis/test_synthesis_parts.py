@@ -26,7 +26,7 @@ def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
     return Evidence(attribute, asked, asked, "", "", "title", state)
 
 
-@pytest.mark.parametrize("name", ["forms", "leakage", "weights", "verify", "fluency"])
+@pytest.mark.parametrize("name", ["forms", "weights", "verify", "fluency"])
 def test_examples_in_the_docs_hold(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"adore.synthesis.{name}")).failed == 0
 

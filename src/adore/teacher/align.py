@@ -60,14 +60,9 @@ class Config(StageConfig):
 
 
 def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path) -> Curves:
-    import torch
-
     from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import launch
 
-    torch.set_num_threads(
-        1
-    )  # so small a model gains nothing from a second, and on a busy machine they wait for each other
     tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
     new_model(tokenizer, layers=config.layers, width=config.width, seed=config.seed).save_pretrained(output / "new")
     tokenizer.save_pretrained(output / "new")

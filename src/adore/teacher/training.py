@@ -52,6 +52,9 @@ def _told(label: str) -> Any:
 
 def _finish(trainer: Any, tokenizer: Any, folder: Path) -> list[dict[str, float]]:
     """Train, save model and tokenizer once, and give the loss curve."""
+    import torch
+
+    torch.set_num_threads(1)  # so small a model gains nothing from a second; on a busy machine they wait for each other
     trainer.train()
     if trainer.accelerator.is_main_process:
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)

@@ -206,7 +206,8 @@ def render(result: dict[str, Any]) -> str:
         f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each query is asked of students that "
         "never saw it. 95 % intervals and paired differences by bootstrap over queries. All baselines learn from the "
         "same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on this data, "
-        'so "no KTO" is the same student). With a share of the judged queries, the teacher judges the others.',
+        'so "no KTO" is the same student). With a share of the judged queries, the teacher judges the others. '
+        "Answers made by an earlier command are kept, so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

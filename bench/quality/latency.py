@@ -36,7 +36,7 @@ def _student(fold: Any, seed: int, folder: Path) -> None:
     export_forest(forest, folder / "forest.onnx")
     prior = distil.prior_of(fold.train["aware"]).tolist()
     card = {"kind": "student", "name": "student", "temperature": 1.0, "prior": prior, "prior_power": 0.4}
-    seal(folder, {**card, "list_context": True, "precision": "fp32"})
+    seal(folder, {**card, "list_context": True, "attribute_heads": True, "precision": "fp32"})
 
 
 def _times(work: Callable[[str], object], queries: list[str]) -> dict[str, float]:

@@ -63,7 +63,8 @@ class Section:
     def main(self, parts: list[str], seed: int = 0) -> None:
         """Measure what was asked (default: every part), print and write the section."""
         for part in parts or self.parts:
-            self.measure(part, seed)
+            if part != "page":  # that only writes the page anew
+                self.measure(part, seed)
         text, section = PAGE.read_text("utf-8"), self.render()
         begin, end = f"<!-- {self.room}: begin -->", f"<!-- {self.room}: end -->"
         before, _, rest = text.partition(begin)

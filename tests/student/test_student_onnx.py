@@ -8,7 +8,7 @@ import scipy.special
 import torch
 from safetensors.torch import load_file
 
-from adore.errors import ConfigError, MissingError
+from adore.errors import ConfigError, MissingError, NotInstalledError
 from adore.student.backbone import load_backbone, load_tokenizer
 from adore.student.export import export_encoder, quantise_encoder
 from adore.student.fields import title_text, typed_text
@@ -112,3 +112,18 @@ def test_the_catalogues_vectors_are_read_from_the_folder_and_are_those_that_were
     np.testing.assert_allclose(saved, fresh.vectors(texts), atol=1e-4)
     with pytest.raises(AttributeError):
         encoder.vectors(["a text that no item has"])
+
+
+def test_any_encoder_in_a_folder_can_be_the_backbone(tmp_path):
+    from transformers import DistilBertConfig, DistilBertModel
+
+    source = tmp_path / "encoder"
+    DistilBertModel(DistilBertConfig(vocab_size=30522, dim=16, n_layers=1, n_heads=2, hidden_dim=32)).save_pretrained(
+        source
+    )
+    load_tokenizer().save(str(source / "tokenizer.json"))
+    (tmp_path / "out").mkdir()
+    export_encoder(str(source), tmp_path / "out")
+    assert OnnxEncoder(tmp_path / "out").vectors(["red mug", "mug"]).shape == (2, 16)
+    with pytest.raises(NotInstalledError, match="backbone == "):
+        load_backbone(str(tmp_path / "nowhere"))

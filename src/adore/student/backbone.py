@@ -1,8 +1,10 @@
-"""The text encoder under every learned ranker: MiniLM, or a tiny random one for tests."""
+"""The text encoder under every learned ranker: MiniLM, any other of the hub, or a tiny random one for tests."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from adore.errors import NotInstalledError, check
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["BACKBONES", "MINILM", "load_backbone", "load_tokenizer", "minilm_path"]
+__all__ = ["BACKBONES", "MINILM", "load_backbone", "load_tokenizer", "minilm_path", "tokenizer_file"]
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 BACKBONES = ("minilm", "tiny")
@@ -52,6 +54,33 @@ def minilm_path() -> Path:
         ) from error
 
 
+def tokenizer_file(name: str) -> Path:
+    """The ``tokenizer.json`` of a backbone.
+
+    Raises:
+        NotInstalledError: it cannot be had.
+    """
+    if name in BACKBONES:
+        return minilm_path() / "tokenizer.json"
+    if Path(name).is_dir():
+        return Path(name) / "tokenizer.json"
+    from huggingface_hub import hf_hub_download
+
+    with _had(name):
+        return Path(hf_hub_download(name, "tokenizer.json"))
+
+
+@contextmanager
+def _had(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise NotInstalledError(
+            f"backbone == {name!r}, must be in the Hugging Face cache, on a reachable hub, or a folder with config, "
+            f"weights and tokenizer.json; check distil.backbone and retrieve.backbone ({type(error).__name__})"
+        ) from error
+
+
 def load_tokenizer(path: Path | None = None) -> Tokenizer:
     """The word-piece tokenizer (both backbones use MiniLM's).
 
@@ -67,15 +96,17 @@ def load_tokenizer(path: Path | None = None) -> Tokenizer:
 
 
 def load_backbone(name: str, *, seed: int = 0) -> Any:
-    """A ``transformers.BertModel`` in evaluation mode.
+    """A ``transformers`` encoder in evaluation mode; its vectors are means over tokens.
 
     Args:
-        name: ``minilm``, or ``tiny`` (two random layers of 32 dimensions, for tests).
+        name: ``minilm``, ``tiny`` (two random layers of 32 dimensions, for tests), or an encoder of the Hugging Face
+            hub (``owner/name``) or a folder that holds one.
         seed: seeds the random weights of ``tiny``.
     """
-    check(name in BACKBONES, "backbone", name, must=f"one of {BACKBONES}", fix="set distil.backbone to one of them")
+    known = name in BACKBONES or "/" in name
+    check(known, "backbone", name, must=f"one of {BACKBONES} or owner/name", fix="set distil.backbone to one of them")
     import torch
-    from transformers import BertConfig, BertModel
+    from transformers import AutoModel, BertConfig, BertModel
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -84,6 +115,9 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
             minilm_path(), add_pooling_layer=False, attn_implementation="eager", dtype=torch.float32
         )
         return model.eval()
+    if name != "tiny":
+        with _had(name):
+            return AutoModel.from_pretrained(name, attn_implementation="eager", dtype=torch.float32).eval()
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=load_tokenizer().get_vocab_size(),

@@ -66,12 +66,12 @@ def export_encoder(backbone: str, folder: Path) -> None:
     """``encoder.onnx`` (fp32; inputs ids, mask; output vectors) and ``tokenizer.json``.
 
     Args:
-        backbone: one of :data:`adore.student.backbone.BACKBONES`, as it comes.
+        backbone: see :func:`adore.student.backbone.load_backbone`; as it comes.
         folder: where to write.
     """
     import torch
 
-    from adore.student.backbone import load_backbone, minilm_path
+    from adore.student.backbone import load_backbone, tokenizer_file
     from adore.student.model import BiEncoder
 
     ids = torch.ones((2, 7), dtype=torch.int64)
@@ -82,7 +82,7 @@ def export_encoder(backbone: str, folder: Path) -> None:
         names=["ids", "mask"],
         outputs=["vectors"],
     )
-    shutil.copyfile(minilm_path() / "tokenizer.json", folder / "tokenizer.json")
+    shutil.copyfile(tokenizer_file(backbone), folder / "tokenizer.json")
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> str:

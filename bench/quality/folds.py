@@ -16,7 +16,6 @@ import polars as pl
 
 from adore import stages
 from adore.artifacts import read_table, write_table
-from adore.config import configure, load_profile
 from adore.student import distil, retrieve
 from adore.student.inputs import ListInputs
 from adore.student.lists import PairList, Sources, learn_from
@@ -112,7 +111,7 @@ class Loop:
         encoder = self.step("retrieve", {"prepared": prepared, "evidence": evidence}, shared=True)
         found = self.home / str(self.fold) / "retrieve"
         if not found.exists():
-            config = configure(retrieve.Config, {**load_profile(PROFILE).get("retrieve", {}), "seed": self.seed}, "")
+            config = stages.config_of("retrieve", PROFILE, seed=self.seed)
             items = [item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)]
             rows = retrieve.new_pairs(config, items, OnnxEncoder(encoder, threads=1), prepared, evidence)
             found.mkdir()
@@ -189,7 +188,7 @@ def make_fold(loop: Loop) -> Fold:
     prepared, evidence, found = loop.prepared()
     answers, teacher = loop.taught(prepared, evidence, found)
     inputs = _inputs(loop, prepared, evidence)
-    config = configure(distil.Config, {**load_profile(PROFILE).get("distil", {}), "seed": loop.seed}, "distil")
+    config = stages.config_of("distil", PROFILE, seed=loop.seed)
     trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
     known = {"prepared": prepared, "evidence": evidence}
     train, dev = {}, list[ListRows]()

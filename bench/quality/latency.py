@@ -17,7 +17,6 @@ from bench.quality.folds import DATA, Loop, make_fold
 from bench.quality.judged import HOME
 
 from adore.artifacts import read_table
-from adore.config import configure
 from adore.student import distil
 from adore.student.backbone import load_backbone, load_tokenizer
 from adore.student.export import export_net, seal
@@ -31,7 +30,7 @@ ITEMS, LISTS = 100, 30
 def _student(fold: Any, seed: int, folder: Path) -> None:
     """A student's folder of one fold; its figures of quality are another part's."""
     shutil.copytree(HOME / "shared" / "inputs", folder)
-    net, forest, _ = distil.fit(fold.train["aware"], [], configure(distil.Config, {"seed": seed, "threads": 1}, ""))
+    net, forest, _ = distil.fit(fold.train["aware"], [], distil.Config(seed=seed, threads=1))
     export_net(net, folder)
     export_forest(forest, folder / "forest.onnx")
     prior = distil.prior_of(fold.train["aware"]).tolist()

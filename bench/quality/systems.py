@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from bench.quality.cross_encoder import cross_encoder
-from bench.quality.folds import Fold, Loop, texts_of
+from bench.quality.folds import PROFILE, Fold, Loop, texts_of
 
+from adore import stages
 from adore.artifacts import read_table
-from adore.config import configure, load_profile
 from adore.student import distil
-from adore.student.calibration import chosen_grades
+from adore.student.calibration import GRADE_GAINS, chosen_grades
 from adore.student.features import FEATURES, ListFeatures, standardise
 from adore.student.lists import people_of_teacher
 from adore.student.training import ListRows
-from adore.types import GAINS, Grade
 
 COLUMNS = tuple(FEATURES)
 WIDTH = len(COLUMNS)
@@ -25,7 +24,6 @@ HAND = [COLUMNS.index(n) for n in COLUMNS[:11]] + [
     COLUMNS.index(f"{a}_{s}") for a in ("brand", "colour", "exclusion") for s in ("match", "conflict")
 ]
 """The 17 hand features of the strongest baseline: cosines, BM25, coverage, brand, colour, negation."""
-_GAINS = np.array([GAINS[g] for g in Grade])
 _PARTS = ("matrix", "meaning", "targets", "weights", "states", "real")
 
 
@@ -66,7 +64,7 @@ def plain_cross_encoder(loop: Loop, seed: int) -> Answer:
     texts = texts_of(prepared)
     train = [rows for query_id, rows in texts.items() if splits[query_id] != "test"]
     p = cross_encoder(train, {q: rows for q, rows in texts.items() if splits[q] == "test"}, seed)
-    return Answer({q: x @ _GAINS for q, x in p.items()}, {q: x.argmax(axis=1) for q, x in p.items()})
+    return Answer({q: x @ GRADE_GAINS for q, x in p.items()}, {q: x.argmax(axis=1) for q, x in p.items()})
 
 
 def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
@@ -76,7 +74,7 @@ def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
     matrix = np.concatenate([one.matrix[:, columns] for one in learnt])
     grades = np.concatenate([one.targets.argmax(axis=1) for one in learnt])
     model = GradientBoostingClassifier(random_state=seed).fit(matrix, grades)
-    gains = _GAINS[model.classes_]
+    gains = GRADE_GAINS[model.classes_]
     p = {one.list_id: model.predict_proba(one.matrix[:, columns]) for one in fold.test}
     return Answer({q: x @ gains for q, x in p.items()}, {q: model.classes_[x.argmax(axis=1)] for q, x in p.items()})
 
@@ -119,25 +117,24 @@ def _some(fold: Fold, share: float) -> tuple[list[ListRows], list[ListRows]]:
 
 
 def _by_teacher(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
-    weight = configure(distil.Config, load_profile("laptop").get("distil", {}), "distil").teacher_weight
+    weight = stages.config_of("distil", PROFILE).teacher_weight
     return replace(one, targets=fold.teacher[one.list_id] @ table, weights=np.full(len(one.real), weight))
 
 
 def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, **settings: object) -> Answer:
     """The product's own fit: early stop on dev, then again with dev."""
-    section = {**load_profile("laptop").get("distil", {}), "seed": seed, "threads": 1, **settings}
-    config = configure(distil.Config, section, "distil")
+    config = stages.config_of("distil", PROFILE, **{"seed": seed, "threads": 1, **settings})
     tested, hard = fold.test, [one for one, _ in fold.hard]
     if not config.list_context:
         train, dev, tested, hard = (_alone(lists) for lists in (train, dev, tested, hard))
     net, forest, curve = distil.fit(train, dev, config)
     if dev:
-        net, forest, _ = distil.fit([*train, *dev], [], config, stop=max(curve.kept, config.epochs // 2))
+        net, forest, _ = distil.refit(train, dev, config, curve)
     prior = distil.prior_of(train)
     found = dict(zip((o.list_id for o in tested), distil.predict(net, forest, tested), strict=True))
     attacked = dict(zip((o.list_id for o in hard), distil.predict(net, forest, hard), strict=True))
     return Answer(
-        {q: p @ _GAINS for q, p in found.items()},
+        {q: p @ GRADE_GAINS for q, p in found.items()},
         {q: chosen_grades(p, prior, config.prior_power) for q, p in found.items()},
         {one.list_id: chosen_grades(attacked[one.list_id], prior, config.prior_power)[~one.real] for one in hard},
     )

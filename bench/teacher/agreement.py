@@ -13,7 +13,6 @@ import polars as pl
 from adore import stages
 from adore.artifacts import read_table
 from adore.attributes.attacks import ATTACKS
-from adore.config import configure, load_profile
 from adore.progress import say
 from adore.rulebook import RuleBook
 from adore.teacher import align
@@ -53,7 +52,7 @@ class Bench:
 
     def __init__(self, run: Path, seed: int) -> None:
         self.run, self.seed = run, seed
-        self.config = configure(align.Config, {**load_profile(PROFILE).get("align", {}), "seed": seed}, "align")
+        self.config = stages.config_of("align", PROFILE, seed=seed)
         answers = sorted((run / "judge").glob("*"))
         self.table = align.labelled(run / "prepare", run / "evidence", answers)
         self.feedback = read_table(run / "feedback", "feedback")

@@ -14,7 +14,6 @@ import polars as pl
 from adore import stages
 from adore.artifacts import read_table, write_table
 from adore.behaviour import feedback
-from adore.config import configure, load_profile
 from adore.data import demo_data
 from adore.data.shoppers import Attack, Shoppers
 from adore.progress import say
@@ -60,9 +59,7 @@ def shop(bench: Bench) -> None:
 
 def settings(seed: int) -> Any:
     """The align stage's own settings."""
-    from adore.teacher.align import Config
-
-    return configure(Config, {**load_profile(PROFILE).get("align", {}), "seed": seed}, "align")
+    return stages.config_of("align", PROFILE, seed=seed)
 
 
 def train_sft(bench: Bench, folder: Path) -> None:
@@ -128,8 +125,7 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
             (prepared / file.name).symlink_to(file)
         (prepared / "events.parquet").unlink()
         write_table(events, prepared, "events")
-        section = {**load_profile(PROFILE).get("feedback", {}), "seed": bench.seed, "trust": trust}
-        config = configure(feedback.Config, section, "feedback")
+        config = stages.config_of("feedback", PROFILE, seed=bench.seed, trust=trust)
         feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
         table = read_table(out, "feedback")
         key = json.dumps(table.select("prompt", "completion", "desirable").rows())

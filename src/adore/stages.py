@@ -28,6 +28,7 @@ __all__ = [
     "Step",
     "call",
     "check_profile",
+    "config_of",
     "costs",
     "envelope",
     "inputs_of",
@@ -132,6 +133,11 @@ def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
     return module, configure(module.Config, {**section, **overrides}, step.section)
 
 
+def config_of(name: str, profile: str, **overrides: Any) -> Any:
+    """The ``Config`` of a step, filled from a profile and what goes over it."""
+    return _config(STEPS[name], profile, overrides)[1]
+
+
 SECTIONS = {"cluster": "adore.kubeflow.placement", "kubernetes": "adore.release.kubernetes_config"}
 """Sections of a profile beside those of the steps: section to module."""
 
@@ -176,7 +182,7 @@ def check_profile(profile: str) -> None:
         raise ConfigError("\n".join(faults))
     cluster = section_config(profile, "cluster")
     train, cards = cluster.train, cluster.gpu.count if "distil" in cluster.gpu.stages else cluster.train.processes
-    lists, world = _config(STEPS["distil"], profile, {})[1].lists, train.nodes * cards
+    lists, world = config_of("distil", profile).lists, train.nodes * cards
     if "distil" in train.stages:
         check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["calibration_error", "chosen_grades", "fit_temperature", "tempered"]
+from adore.student.onnx_models import softmax
+from adore.types import GAINS, Grade
 
+__all__ = ["GRADE_GAINS", "calibration_error", "chosen_grades", "fit_temperature", "tempered"]
+
+GRADE_GAINS = np.array([GAINS[g] for g in Grade])
+"""(4,) gain of each grade; probabilities times these are the score that orders a list."""
 _RANGE = np.exp(np.linspace(np.log(0.3), np.log(3.0), 61))
 _TINY = 1e-9
 
@@ -17,9 +22,7 @@ def tempered(p: np.ndarray, temperature: float) -> np.ndarray:
         >>> tempered(np.array([[0.2, 0.8]]), 1.0).round(3).tolist()
         [[0.2, 0.8]]
     """
-    logits = np.log(np.maximum(p, _TINY)) / temperature
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
+    return softmax(np.log(np.maximum(p, _TINY)) / temperature)
 
 
 def fit_temperature(p: np.ndarray, grades: np.ndarray) -> float:

@@ -16,7 +16,7 @@ from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.torchrun import world
-from adore.types import GAINS, Grade, item_from_row
+from adore.types import Grade, item_from_row
 
 if TYPE_CHECKING:
     from adore.rulebook import RuleBook
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from adore.student.lists import PairList
     from adore.student.training import Curve, ListRows
 
-__all__ = ["Config", "fit", "predict", "prior_of", "rows_of", "run", "write_inputs"]
-
-_ENCODER = ("encoder.onnx", "tokenizer.json", "vectors.safetensors")
+__all__ = ["Config", "fit", "predict", "prior_of", "refit", "rows_of", "run", "write_inputs"]
 
 
 class Config(StageConfig):
@@ -108,6 +106,11 @@ def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 
     return net, fit_forest(matrix, targets, weights, grown), curve
 
 
+def refit(train: list[ListRows], dev: list[ListRows], config: Config, curve: Curve) -> tuple[Any, Any, Curve]:
+    """:func:`fit` once more, dev lists too, for as long as they said before; at least half of the schedule."""
+    return fit([*train, *dev], [], config, stop=max(curve.kept, config.epochs // 2))
+
+
 def predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
     """(pairs, 4) of every list, before the temperature."""
     from adore.student.training import net_probabilities
@@ -117,9 +120,8 @@ def predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
 
 def write_inputs(prepared: Path, evidence: Path, retrieved: Path | None, output: Path, config: Config) -> RuleBook:
     """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote, if it ran."""
-    from adore.student.export import export_encoder, quantise_encoder
-    from adore.student.fields import title_text, typed_text
-    from adore.student.onnx_models import OnnxEncoder
+    from adore.student.export import export_catalogue, quantise_encoder
+    from adore.student.onnx_models import copy_encoder
     from adore.student.rankers import copy_rulebook
     from adore.student.text_index import TextIndex
 
@@ -127,12 +129,10 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path | None, output:
     (output / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
     rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
-    for name in _ENCODER if retrieved else ():
-        shutil.copyfile(Path(str(retrieved)) / name, output / name)
-    if not retrieved:
-        export_encoder(config.backbone, output)
-        encoder = OnnxEncoder(output, threads=config.threads)
-        encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
+    if retrieved:
+        copy_encoder(retrieved, output)
+    else:
+        export_catalogue(config.backbone, items, output, threads=config.threads)
     quantise_encoder(output)
     return rulebook
 
@@ -158,15 +158,14 @@ def prior_of(rows: list[ListRows]) -> np.ndarray:
 
 def _dev_scores(dev: list[PairList], found: list[np.ndarray], prior: np.ndarray, power: float) -> list[dict[str, Any]]:
     """Rows of ``scores``: the dev pairs' by a student that had not learnt from them; ``found`` is tempered."""
-    from adore.student.calibration import chosen_grades
+    from adore.student.calibration import GRADE_GAINS, chosen_grades
 
-    gains = np.array([GAINS[g] for g in Grade])
     return [
         {
             "system": "student",
             "query_id": one.list_id,
             "item_id": item.item_id,
-            "score": float(p @ gains),
+            "score": float(p @ GRADE_GAINS),
             "grade": int(grade),
             **{f"p_{g.letter}": float(p[g]) for g in reversed(Grade)},
         }
@@ -233,7 +232,7 @@ def run(
     sure = [tempered(p, calibration["temperature"]) for p in found]
     write_table(_dev_scores(dev, sure, prior, config.prior_power), output, "scores")
     if config.refit and held:
-        net, forest, _ = fit(rows, [], config, stop=max(curve.kept, config.epochs // 2))
+        net, forest, _ = refit(train, held, config, curve)
     export_net(net, output)
     export_forest(forest, output / "forest.onnx")
     learnt = [*lists, *dev] if config.refit else lists

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ from adore.artifacts import write_json
 
 if TYPE_CHECKING:
     from adore.student.model import StudentNet
+    from adore.student.onnx_models import OnnxEncoder
+    from adore.types import Item
 
-__all__ = ["export_encoder", "export_net", "quantise_encoder", "seal"]
+__all__ = ["export_catalogue", "export_encoder", "export_net", "quantise_encoder", "seal"]
 
 
 def _export(model: Any, arguments: tuple[Any, ...], path: Path, *, names: list[str], outputs: list[str]) -> None:
@@ -83,6 +85,17 @@ def export_encoder(backbone: str, folder: Path) -> None:
         outputs=["vectors"],
     )
     shutil.copyfile(tokenizer_file(backbone), folder / "tokenizer.json")
+
+
+def export_catalogue(backbone: str, items: Sequence[Item], folder: Path, *, threads: int) -> OnnxEncoder:
+    """The encoder, and beside it the vectors of every item's title and typed text; the encoder, loaded."""
+    from adore.student.fields import title_text, typed_text
+    from adore.student.onnx_models import OnnxEncoder
+
+    export_encoder(backbone, folder)
+    encoder = OnnxEncoder(folder, threads=threads)
+    encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], folder)
+    return encoder
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from adore.errors import MissingError
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["ENCODERS", "VECTORS", "OnnxEncoder", "OnnxHeads", "batches", "encode", "pad", "softmax"]
+__all__ = ["ENCODERS", "VECTORS", "OnnxEncoder", "OnnxHeads", "batches", "copy_encoder", "encode", "pad", "softmax"]
 
 ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}
 VECTORS = "vectors.safetensors"
@@ -59,6 +60,12 @@ def pad(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
         n = len(one.ids)
         ids[row, :n], mask[row, :n] = one.ids, 1
     return ids, mask
+
+
+def copy_encoder(source: Path, folder: Path) -> None:
+    """Put a folder's encoder, with its tokenizer and the catalogue's vectors, into another."""
+    for name in (ENCODERS["fp32"], "tokenizer.json", VECTORS):
+        shutil.copyfile(source / name, folder / name)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -13,13 +13,13 @@ import numpy as np
 
 from adore.errors import MissingError, check
 from adore.rulebook import RuleBook
-from adore.student.calibration import chosen_grades, tempered
+from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import standardise
 from adore.student.fields import query_text, title_text, typed_text
 from adore.student.inputs import ListInputs
-from adore.student.onnx_models import VECTORS, OnnxEncoder, OnnxHeads
+from adore.student.onnx_models import OnnxEncoder, OnnxHeads, copy_encoder
 from adore.student.text_index import TextIndex
-from adore.types import ATTRIBUTES, GAINS, Grade, Item, Score
+from adore.types import ATTRIBUTES, Grade, Item, Score
 
 __all__ = [
     "BASELINES",
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 BASELINES = ("random", "bm25", "bi-encoder", "hybrid")
-_GAINS = np.array([GAINS[g] for g in Grade])
 _STATES = ("match", "conflict", "unknown")
 
 
@@ -70,7 +69,7 @@ class Student:
         said = one.states if self._attribute_heads else np.full_like(one.states, -1)
         heads = [self._attributes(said[i], states[i]) for i in range(len(items))]
         return [
-            Score(item.item_id, float(p[i] @ _GAINS), Grade(int(grades[i])), tuple(p[i].tolist()), heads[i])
+            Score(item.item_id, float(p[i] @ GRADE_GAINS), Grade(int(grades[i])), tuple(p[i].tolist()), heads[i])
             for i, item in enumerate(items)
         ]
 
@@ -132,8 +131,7 @@ def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Pa
     if kind in ("bi-encoder", "hybrid"):
         if encoder is None:
             raise MissingError(f"encoder of {kind} == None, must be a student's folder; distil one first")
-        for name in ("encoder.onnx", "tokenizer.json", VECTORS):
-            shutil.copyfile(encoder / name, folder / name)
+        copy_encoder(encoder, folder)
     seal(folder, {"kind": kind, "name": kind})
 
 

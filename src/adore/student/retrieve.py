@@ -147,12 +147,10 @@ def new_pairs(
 
 def run(config: Config, prepared: Path, evidence: Path, output: Path) -> dict[str, float]:
     """Write the encoder with the catalogue's vectors, and ``pairs`` with their evidence."""
-    from adore.student.export import export_encoder
+    from adore.student.export import export_catalogue
 
     items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
-    export_encoder(config.backbone, output)
-    encoder = OnnxEncoder(output, threads=config.threads)
-    encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], output)
+    encoder = export_catalogue(config.backbone, items, output, threads=config.threads)
     rows = new_pairs(config, items, encoder, prepared, evidence)
     write_table(rows, output, "pairs")
     return {"pairs": float(len(rows)), "queries": float(len({r["query_id"] for r in rows})), "items": float(len(items))}

@@ -20,14 +20,12 @@ from torch import distributed
 from adore.artifacts import local_copy, put_bytes
 from adore.errors import DataError, MissingError, check
 from adore.progress import progress, say
+from adore.student.calibration import GRADE_GAINS
 from adore.student.losses import attribute_loss, grade_loss, listwise_loss, odds_of_exact
 from adore.student.model import StudentNet
 from adore.torchrun import first, together, torchrun, world
-from adore.types import GAINS
 
 __all__ = ["Curve", "ListRows", "Plan", "mean_ndcg", "ndcg", "net_probabilities", "train_net", "train_net_in"]
-
-_GAINS = np.array([GAINS[g] for g in sorted(GAINS)])
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def ndcg(scores: np.ndarray, grades: np.ndarray, depth: int = 10) -> float:
         scores: (items,).
         grades: (items,) grade values.
     """
-    gains = _GAINS[np.asarray(grades, dtype=np.int64)]
+    gains = GRADE_GAINS[np.asarray(grades, dtype=np.int64)]
     discount = 1 / np.log2(np.arange(2, min(depth, len(gains)) + 2))
     best = float((np.sort(gains)[::-1][:depth] * discount).sum())
     got = float((gains[np.argsort(-scores, kind="stable")][:depth] * discount).sum())
@@ -103,7 +101,7 @@ def ndcg(scores: np.ndarray, grades: np.ndarray, depth: int = 10) -> float:
 
 def mean_ndcg(probabilities: Sequence[np.ndarray], lists: Sequence[ListRows]) -> float:
     """Mean nDCG@10 of the expected gain over lists with a relevant item; 0 without any."""
-    each = [ndcg(p @ _GAINS, one.targets.argmax(1)) for p, one in zip(probabilities, lists, strict=True)]
+    each = [ndcg(p @ GRADE_GAINS, one.targets.argmax(1)) for p, one in zip(probabilities, lists, strict=True)]
     return float(np.nanmean(each)) if each and not np.isnan(each).all() else 0.0
 
 
@@ -122,7 +120,7 @@ def net_probabilities(net: StudentNet, lists: Sequence[ListRows]) -> list[np.nda
 def _loss(net: StudentNet, one: ListRows, plan: Plan) -> torch.Tensor:
     grades, states = net(*_inputs(one))
     targets, weights = torch.from_numpy(one.targets).float(), torch.from_numpy(one.weights).float()
-    gains = targets @ torch.from_numpy(_GAINS).float()
+    gains = targets @ torch.from_numpy(GRADE_GAINS).float()
     ranked = listwise_loss(odds_of_exact(grades), gains, weights * torch.from_numpy(one.real).float())
     asked = attribute_loss(states, torch.from_numpy(one.states), weights)
     return grade_loss(grades, targets, weights) + plan.list_weight * ranked + plan.attribute_weight * asked

@@ -152,6 +152,9 @@ def students(fold: Fold) -> dict[str, Callable[[int], Answer]]:
         "no teacher pairs": (_kept(full, lambda o: ~o.real | (o.weights == 1)), dev, {}),
         "no list context": (full, dev, {"list_context": False}),
         "human judgements alone": (human(full), dev, {}),
-        **{f"{share:.0%} of the judged queries": (*_some(fold, share), {}) for share in (0.1, 0.25, 0.5)},
     }
+    for share in (0.1, 0.25, 0.5):
+        some, known = _some(fold, share)
+        made[f"{share:.0%} of the judged queries"] = (some, known, {})
+        made[f"{share:.0%}, human judgements alone"] = (human(some), known, {})
     return {name: lambda seed, m=m: student(fold, m[0], m[1], seed, **m[2]) for name, m in made.items()}

@@ -208,6 +208,8 @@ def call(
     """
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
     module, config = _config(STEPS[name], profile, overrides)
+    if name == "synthesise" and config.previous:
+        inputs = {**inputs, "scores": artifacts.join(config.previous, "distil")}
     with crew() as leads:
         if leads:
             return artifacts.execute(module, name, config, inputs, output)

@@ -92,6 +92,9 @@ def test_weights_follow_the_errors() -> None:
     shares = mix({}, {"brand": 3, "size": 1}, {"brand": 1}, {})
     assert shares["brand"] == pytest.approx(0.02 + 0.25 * (0.75 + 1)) and sum(shares.values()) == pytest.approx(1)
     assert set(mix({}, {}).values()) == {1 / 25}
+    strict = mix({}, {"over-strict": 9, "brand": 1})
+    assert strict["over-strict"] + strict["synonym"] == pytest.approx(0.25) and sum(strict.values()) == pytest.approx(1)
+    assert strict["over-strict"] > strict["brand"] > strict["size"]
 
 
 @given(

@@ -11,6 +11,7 @@ import pytest
 
 from adore.artifacts import hash_tree, read_table, write_table
 from adore.errors import ConfigError
+from adore.stages import call
 from adore.synthesis import synthesise, verify
 from adore.synthesis.workshop import reserved
 from adore.taxonomy import ERROR_TYPES
@@ -98,6 +99,20 @@ def test_errors_of_student_and_shoppers_weigh(synthesis_shop: Path, tmp_path: Pa
     plan = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
     assert plan["errors"]["student"] == {"over-strict": 1} and plan["errors"]["online"] == {"colour": 1, "synonym": 1}
     assert plan["shares"]["colour"] > plan["shares"]["brand"]
+
+
+def test_a_profile_names_the_run_before(synthesis_shop: Path, tmp_path: Path) -> None:
+    blank = dict.fromkeys(("score", "p_E", "p_S", "p_C", "p_I"), 0.0) | {"system": "student", "grade": 2}
+    inputs = {k: str(synthesis_shop / p) for k, p in (("prepared", "prepare"), ("evidence", "evidence"))}
+    inputs["answers"] = [str(synthesis_shop / "answers")]  # type: ignore[assignment]
+    for name, query in (("one", "q6"), ("other", "of another shop")):
+        (tmp_path / name / "distil").mkdir(parents=True)
+        write_table([{"query_id": query, "item_id": "runm00", **blank}], tmp_path / name / "distil", "scores")
+    call("synthesise", inputs, str(tmp_path / "out"), previous=str(tmp_path / "one"), total=5)
+    plan = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
+    assert plan["errors"]["student"] == {"over-strict": 1}
+    with pytest.raises(ConfigError, match="on the same dev pairs"):
+        call("synthesise", inputs, str(tmp_path / "no"), previous=str(tmp_path / "other"), total=5)
 
 
 def test_the_uniform_comparator_heeds_no_errors(synthesis_shop: Path, tmp_path: Path) -> None:

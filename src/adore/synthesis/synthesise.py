@@ -44,6 +44,8 @@ class Config(StageConfig):
     """Good pairs of one query that are edited."""
     per_pair: int = 2
     """Most candidates of one error type from one pair."""
+    previous: str = ""
+    """Place of an earlier run on the same data, whose student's errors on dev queries count too; empty: none."""
     confidence: float = 0.8
     """P(E) from which a judge's E counts as good where no human graded."""
 
@@ -60,7 +62,7 @@ def run(
     """Write ``candidates`` and ``plan.json``: weights and why, what was made and dropped, the human audit.
 
     Args:
-        scores: output of ``score`` of the student before, whose errors on dev queries count too.
+        scores: output of ``distil`` of the run before: its student's answers to dev queries it had not learnt from.
         feedback: output of ``feedback``: what shoppers skip or return of what was judged exact, and keep of what was
             judged strictly, counts too.
 
@@ -143,7 +145,10 @@ def _errors(
     human = read_table(prepared, "judgements").join(dev, on="query_id").select(*KEYS, "grade").join(pairs, on=KEYS)
     found = {"teacher": _confused(human, _answers(answers))}
     if scores is not None:
-        found["student"] = _confused(human, read_table(scores, "scores").filter(pl.col("system") == "student"))
+        graded = read_table(scores, "scores")
+        both = human.join(graded, on=KEYS, how="semi").height
+        check(both > 0, "synthesise.previous", str(scores), must="of a run on the same dev pairs", fix="name another")
+        found["student"] = _confused(human, graded)
     if feedback is not None:
         found["online"] = _online(read_table(feedback, "feedback").join(pairs.select(*KEYS, "evidence"), on=KEYS))
     return found

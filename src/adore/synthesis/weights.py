@@ -14,6 +14,9 @@ __all__ = ["confusions", "mix", "quotas"]
 
 _KIND = {Grade.IRRELEVANT: "category", Grade.COMPLEMENT: "complement", Grade.SUBSTITUTE: "alternative"}
 """What an item of another kind is called, by the grade that people give it."""
+_POSITIVE = 0.25
+"""Most of all candidates that are hard positives: too strict a judge is the commonest error, and one that people's
+judgements mend better than pairs whose grade no edit changes (``docs/benchmarks.md``)."""
 
 
 def confusions(graded: Iterable[tuple[int, int, Sequence[Evidence]]]) -> dict[str, int]:
@@ -56,7 +59,7 @@ def mix(given: Mapping[str, float], *wrong: Mapping[str, int]) -> dict[str, floa
 
     Args:
         given: the user's weights; types that are not named get 0. Empty: half of the candidates are spread
-            evenly, half go where errors are (all evenly if there are none).
+            evenly, half go where errors are (all evenly if there are none); hard positives get a quarter at most.
         wrong: wrong answers per error type; each that has any speaks with the same voice.
 
     Raises:
@@ -71,7 +74,18 @@ def mix(given: Mapping[str, float], *wrong: Mapping[str, int]) -> dict[str, floa
         return {n: given.get(n, 0.0) / sum(given.values()) for n in names}
     voices = [{n: w.get(n, 0) / sum(w.values()) for n in names} for w in wrong if sum(w.values())]
     even = {n: 1.0 / len(names) for n in names}
-    return {n: 0.5 * even[n] + 0.5 * sum(v[n] for v in voices or [even]) / max(1, len(voices)) for n in names}
+    spread = {n: 0.5 * even[n] + 0.5 * sum(v[n] for v in voices or [even]) / max(1, len(voices)) for n in names}
+    return _capped(spread)
+
+
+def _capped(shares: dict[str, float]) -> dict[str, float]:
+    """Hard positives, scaled down to :data:`_POSITIVE` where they have more; the other types get the rest."""
+    positive = {e.name for e in ERROR_TYPES if e.positive}
+    held = sum(shares[n] for n in positive)
+    if held <= _POSITIVE:
+        return shares
+    down, up = _POSITIVE / held, (1 - _POSITIVE) / (1 - held) if held < 1 else 1.0
+    return {n: share * (down if n in positive else up) for n, share in shares.items()}
 
 
 def quotas(shares: Mapping[str, float], *, total: int, per_type: int, available: Mapping[str, int]) -> dict[str, int]:

@@ -175,7 +175,7 @@ def _inputs(loop: Loop, prepared: Path, evidence: Path) -> ListInputs:
         aside = place.with_suffix(".part")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        distil.write_inputs(prepared, evidence, loop.home / "shared" / "retrieve", aside, distil.Config())
+        distil.write_inputs(prepared, evidence, loop.home / "shared" / "retrieve", aside)
         aside.rename(place)
     return ListInputs(place, threads=1)
 

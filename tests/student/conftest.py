@@ -14,7 +14,8 @@ from adore.types import Item, item_from_row
 
 PROFILE = {
     "demo_data": {"items": 60, "queries": 12, "judged": 10, "candidates": 8, "users": 10, "visits": 1},
-    "distil": {"backbone": "tiny", "epochs": 2, "trees": 8},
+    "retrieve": {"backbone": "tiny", "k": 0, "fresh": 0},
+    "distil": {"epochs": 2, "trees": 8},
 }
 
 
@@ -48,7 +49,7 @@ def _synthetic(prepared: Path, evidence: Path) -> list[dict[str, object]]:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with profile.yaml, demo-data, prepare, evidence, judge and verify."""
+    """Folder with profile.yaml, demo-data, prepare, evidence, retrieve, judge and verify."""
     home = tmp_path_factory.mktemp("student")
     (home / "profile.yaml").write_text(yaml.safe_dump(PROFILE), "utf-8")
     (home / "verify").mkdir()
@@ -56,6 +57,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("demo-data", {}),
         ("prepare", {"data": "demo-data"}),
         ("evidence", {"prepared": "prepare"}),
+        ("retrieve", {"prepared": "prepare", "evidence": "evidence"}),
         ("judge", {"prepared": "prepare", "evidence": "evidence"}),
     ):
         places = {k: str(home / v) for k, v in inputs.items()}
@@ -78,6 +80,7 @@ def distil(shop: Path, output: Path, settings: dict[str, object] | None = None, 
         "evidence": str(shop / "evidence"),
         "answers": [str(shop / "judge")],
         "synthetic": str(shop / "verify"),
+        "retrieved": str(shop / "retrieve"),
     }
     profile = str(shop / "profile.yaml")
     return call("distil", {**inputs, **places}, str(output), profile=profile, **(settings or {}))

@@ -18,7 +18,7 @@ from adore.types import item_from_row
 
 @pytest.fixture(scope="module")
 def sources(shop):
-    return Sources(shop / "prepare", shop / "evidence", [shop / "judge"], shop / "verify")
+    return Sources(shop / "prepare", shop / "evidence", [shop / "judge"], shop / "verify", shop / "retrieve")
 
 
 def test_the_same_seed_gives_the_same_bytes(shop, student, distilled, tmp_path):

@@ -34,7 +34,7 @@ def run_folder(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(shop / name, home / name)
     shutil.copytree(shop / "judge", home / "judge-again" / "0")
     settings = {
-        "distil": {"backbone": "tiny", "epochs": 60, "patience": 60, "trees": 8},
+        "distil": {"epochs": 60, "patience": 60, "trees": 8},
         "retrieve": {"backbone": "tiny"},
     }
     (home / "profile.yaml").write_text(yaml.safe_dump(settings), "utf-8")
@@ -120,7 +120,7 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
     for path in (p for p in run_folder.rglob("*") if p.is_file() and p.parts[-2] != "distil"):
         artifacts.put_file(path, f"{place}/{path.relative_to(run_folder)}")
     profile = tmp_path / "profile.yaml"
-    distil = {"backbone": "tiny", "epochs": 2, "trees": 8}
+    distil = {"epochs": 2, "trees": 8}
     profile.write_text(yaml.safe_dump({"distil": distil, "cluster": {"train": {"stages": ["distil"]}}}))
 
     def nodes(job: dict[str, Any]) -> subprocess.Popen[bytes]:

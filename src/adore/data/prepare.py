@@ -19,6 +19,7 @@ from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.report import describe
 from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
+from adore.progress import say
 from adore.rulebook import RuleBook
 
 __all__ = ["Config", "DatasetInfo", "read_items", "run"]
@@ -57,6 +58,7 @@ class DatasetInfo(BaseModel):
     attributes: list[str] = []
     """Item columns that are attributes; empty: every unknown column."""
     language: str = "en"
+    """Of the texts. Lexicons and stemming know English only; another language is told and goes on."""
     actions: dict[str, str] = {}
     """The shop's action name to one of ours, or ``ignore``; over :data:`ALIASES`."""
     simulated: bool = False
@@ -102,6 +104,8 @@ def _info(data: Path) -> DatasetInfo:
     check(not bad, "dataset.yaml labels", bad, must="grades 0-3", fix="map every label to 0, 1, 2 or 3")
     wrong = {k: v for k, v in info.actions.items() if v not in (*ACTIONS, IGNORE)}
     check(not wrong, "dataset.yaml actions", wrong, must=f"one of {ACTIONS} or ignore", fix="map them")
+    if not info.language.lower().startswith("en"):
+        say(f"    dataset.yaml language {info.language}: attributes are read by English words, so expect less evidence")
     RuleBook.load(info.rulebook)  # now, not when the student is made of it
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 

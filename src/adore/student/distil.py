@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from adore.artifacts import discard, read_table, unfinished, write_json, write_table
+from adore.artifacts import discard, read_manifest, read_table, unfinished, write_json, write_table
 from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress
@@ -21,16 +21,15 @@ from adore.types import Grade, item_from_row
 if TYPE_CHECKING:
     from adore.rulebook import RuleBook
     from adore.student.inputs import ListInputs
-    from adore.student.lists import PairList
+    from adore.student.lists import PairList, Sources
     from adore.student.training import Curve, ListRows
 
 __all__ = ["Config", "fit", "predict", "prior_of", "refit", "rows_of", "run", "write_inputs"]
 
 
 class Config(StageConfig):
-    """Backbone, budget and trust."""
+    """Budget and trust; the backbone is the one that ``retrieve`` embedded the catalogue with."""
 
-    backbone: str = "minilm"
     epochs: int = Field(20, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     patience: int = Field(10, ge=1)
@@ -118,9 +117,9 @@ def predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
     return [(p + forest.predict(one.matrix)) / 2 for one, p in zip(lists, net_probabilities(net, lists), strict=True)]
 
 
-def write_inputs(prepared: Path, evidence: Path, retrieved: Path | None, output: Path, config: Config) -> RuleBook:
-    """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote, if it ran."""
-    from adore.student.export import export_catalogue, quantise_encoder
+def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) -> RuleBook:
+    """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote."""
+    from adore.student.export import quantise_encoder
     from adore.student.onnx_models import copy_encoder
     from adore.student.rankers import copy_rulebook
     from adore.student.text_index import TextIndex
@@ -129,10 +128,7 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path | None, output:
     (output / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
     rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
-    if retrieved:
-        copy_encoder(retrieved, output)
-    else:
-        export_catalogue(config.backbone, items, output, threads=config.threads)
+    copy_encoder(retrieved, output)
     quantise_encoder(output)
     return rulebook
 
@@ -174,19 +170,19 @@ def _dev_scores(dev: list[PairList], found: list[np.ndarray], prior: np.ndarray,
     ]
 
 
-def _card(config: Config, lists: list[PairList], answers: list[Path], rulebook: str, more: dict[str, Any]) -> Any:
+def _card(config: Config, lists: list[PairList], sources: Sources, rulebook: str, more: dict[str, Any]) -> Any:
     real = np.concatenate([one.real for one in lists])
     human = np.concatenate([one.weights == 1.0 for one in lists]) & real
     counts = {"lists": len(lists), "human": int(human.sum()), "teacher": int((real & ~human).sum())}
     return {
         "kind": "student",
         "name": "student",
-        "backbone": config.backbone,
+        "backbone": made.config["backbone"] if (made := read_manifest(str(sources.retrieved))) else "",
         "precision": config.precision,
         "list_context": config.list_context,
         "attribute_heads": config.attribute_weight > 0,
         "rulebook": rulebook,
-        "teacher": sorted({str(j) for a in answers for j in read_table(a, "answers")["judge"].unique()}),
+        "teacher": sorted({str(j) for a in sources.answers for j in read_table(a, "answers")["judge"].unique()}),
         "data": {**counts, "synthetic": int((~real).sum())},
         **more,
         "limits": "English lexicons; judged lists of up to some 80 items; see docs/benchmarks.md for measures.",
@@ -206,8 +202,8 @@ def run(
     evidence: Path,
     answers: list[Path],
     synthetic: Path,
+    retrieved: Path,
     output: Path,
-    retrieved: Path | None = None,
 ) -> dict[str, float]:
     """Train net and forest, calibrate, export, seal; the folder is what ``adore score`` and the server load."""
     from adore.student.calibration import tempered
@@ -221,7 +217,7 @@ def run(
     sources = Sources(prepared, evidence, answers, synthetic, retrieved)
     lists, dev = learn_from(sources, **trust, max_pairs=config.max_pairs, seed=config.seed)
     check(bool(lists), "train lists", 0, must="at least one", fix="add train queries with pairs", error=DataError)
-    rulebook = write_inputs(prepared, evidence, retrieved, output, config)
+    rulebook = write_inputs(prepared, evidence, retrieved, output)
     inputs = ListInputs(output, threads=config.threads, context=config.list_context)
     rows = [rows_of(one, inputs, config) for one in progress([*lists, *dev], "lists read")]
     train, held = rows[: len(lists)], rows[len(lists) :]
@@ -238,7 +234,7 @@ def run(
     learnt = [*lists, *dev] if config.refit else lists
     told = {"prior": prior.round(4).tolist(), "prior_power": config.prior_power}
     more = {**calibration, **told, "training": asdict(replace(curve, losses=(), dev=())) | {"refit": config.refit}}
-    seal(output, _card(config, learnt, answers, rulebook.version, more))
+    seal(output, _card(config, learnt, sources, rulebook.version, more))
     _write_card(output)
     write_json(asdict(curve), output / "curve.json")
     for done in filter(None, (_checkpoint(config, learnt_from) for learnt_from in (train, rows))):

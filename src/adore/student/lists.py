@@ -29,7 +29,7 @@ class Sources:
     evidence: Path
     answers: list[Path]
     synthetic: Path
-    retrieved: Path | None = None
+    retrieved: Path
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _rows(sources: Sources) -> pl.DataFrame:
     human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
     answers = pl.concat([read_table(a, "answers").select(*KEYS, "probabilities") for a in sources.answers])
     queries = read_table(sources.prepared, "queries")
-    known = [read_table(place, "pairs") for place in (sources.evidence, sources.retrieved) if place]
+    known = [read_table(place, "pairs") for place in (sources.evidence, sources.retrieved)]
     pairs = pl.concat(known).join(answers, on=KEYS).join(queries, on="query_id")
     return _as_people(pairs.join(human, on=KEYS, how="left").filter(pl.col("split") != "test").sort(KEYS))
 

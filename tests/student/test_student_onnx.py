@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime
@@ -8,11 +9,12 @@ import scipy.special
 import torch
 from safetensors.torch import load_file
 
+from adore.attributes.lexicon import Lexicon
 from adore.errors import ConfigError, MissingError, NotInstalledError
 from adore.student.backbone import load_backbone, load_tokenizer
 from adore.student.export import export_encoder, quantise_encoder
 from adore.student.fields import title_text, typed_text
-from adore.student.inputs import ListInputs
+from adore.student.inputs import ItemReader, ListInputs
 from adore.student.model import BiEncoder, StudentNet
 from adore.student.onnx_models import ENCODERS, OnnxEncoder, OnnxHeads, batches, encode, pad
 from adore.types import ATTRIBUTES
@@ -97,8 +99,22 @@ def test_hashes_cover_every_file(student):
     hashes = json.loads((student / "hashes.json").read_text("utf-8"))
     own = {"net.onnx", "forest.onnx", "model.safetensors", "encoder.onnx", "encoder.int8.onnx", "tokenizer.json"}
     read = {"lexicon.json", "rulebook.yaml", "text_index.json", "vectors.safetensors", "scores.parquet"}
+    read |= {"readings.parquet"}
     assert own | read == set(hashes)
     assert all(hashlib.sha256((student / name).read_bytes()).hexdigest() == h for name, h in hashes.items())
+
+
+def test_the_catalogues_readings_are_read_from_the_folder_and_an_item_that_changed_is_read_anew(student, catalogue):
+    known, fresh = (
+        ListInputs(student).reader,
+        ItemReader(Lexicon.from_json((student / "lexicon.json").read_text("utf-8"))),
+    )
+    assert known.evidence(QUERY, catalogue) == fresh.evidence(QUERY, catalogue)
+    turned = [replace(i, attributes=dict(reversed(i.attributes.items()))) for i in catalogue]
+    known._reader.read_item = None  # what is not saved would need it
+    assert known.evidence(QUERY, turned) == fresh.evidence(QUERY, catalogue)
+    with pytest.raises(TypeError):
+        known.evidence(QUERY, [replace(catalogue[0], title="another title")])
 
 
 def test_the_catalogues_vectors_are_read_from_the_folder_and_are_those_that_were_saved(student, catalogue):

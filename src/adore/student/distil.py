@@ -120,6 +120,7 @@ def predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
 def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) -> RuleBook:
     """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote."""
     from adore.student.export import quantise_encoder
+    from adore.student.inputs import save_readings
     from adore.student.onnx_models import copy_encoder
     from adore.student.rankers import copy_rulebook
     from adore.student.text_index import TextIndex
@@ -128,6 +129,7 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) 
     (output / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
     rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
+    save_readings(items, evidence, output)
     copy_encoder(retrieved, output)
     quantise_encoder(output)
     return rulebook

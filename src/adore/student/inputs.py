@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from adore.artifacts import read_table, write_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
@@ -20,17 +21,39 @@ from adore.student.onnx_models import OnnxEncoder
 from adore.student.text_index import TextIndex
 from adore.types import Evidence, Item, Reading
 
-__all__ = ["Inputs", "ItemReader", "ListInputs"]
+__all__ = ["Inputs", "ItemReader", "ListInputs", "save_readings"]
 
 _CACHED = 50_000
+_READINGS = "readings"
+
+
+def _content(item: Item) -> str:
+    """Names all that is read of an item: equal for equal texts, whatever the order of its attributes."""
+    texts = (item.item_id, item.title, item.brand, item.category, item.description, item.bullet_points)
+    return hashlib.blake2b(
+        repr((*texts, sorted(item.attributes.items()))).encode("utf-8", "replace"), digest_size=16
+    ).hexdigest()
+
+
+def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
+    """Write what ``evidence`` read of the first 50,000 items, so that no loader of the folder reads them again."""
+    said = dict(read_table(evidence, "readings").filter(kind="item").select("id", "reading").iter_rows())
+    rows = [{"kind": "content", "id": _content(i), "reading": said[i.item_id]} for i in items[:_CACHED]]
+    write_table(rows, folder, _READINGS)
 
 
 class ItemReader:
-    """Evidence for a list; an item's reading is remembered by its content."""
+    """Evidence for a list; an item's reading is remembered by its content.
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    Args:
+        lexicon: of the catalogue.
+        known: readings by content, as :func:`save_readings` wrote them.
+    """
+
+    def __init__(self, lexicon: Lexicon, known: Mapping[str, str] | None = None) -> None:
         self._reader = Reader(lexicon)
-        self._items: dict[tuple[Any, ...], Reading] = {}
+        self._known = known or {}
+        self._items: dict[str, Reading] = {}
 
     def evidence(self, query: str, items: Sequence[Item]) -> list[tuple[Evidence, ...]]:
         """What the query asks against what each item says."""
@@ -38,12 +61,12 @@ class ItemReader:
         return [compare(asked, self._item(item)) for item in items]
 
     def _item(self, item: Item) -> Reading:
-        texts = (item.item_id, item.title, item.brand, item.category, item.description, item.bullet_points)
-        key = (*texts, str(item.attributes))
+        key = _content(item)
         if key not in self._items:
             if len(self._items) >= _CACHED:
                 self._items.clear()
-            self._items[key] = self._reader.read_item(item)
+            said = self._known.get(key)
+            self._items[key] = Reading.from_json(said) if said else self._reader.read_item(item)
         return self._items[key]
 
 
@@ -60,13 +83,14 @@ class ListInputs:
     """Computes :class:`Inputs` with what lies in a student's folder.
 
     Args:
-        folder: has the lexicon, the text index, the rule book, and the encoder with the catalogue's vectors.
+        folder: has the lexicon, the text index, the rule book, the encoder, and the catalogue's vectors and readings.
         threads: CPU threads.
         context: False: every item as if it were alone (an ablation).
     """
 
     def __init__(self, folder: Path, *, threads: int = 2, context: bool = True, precision: str = "fp32") -> None:
-        self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")))
+        known = dict(read_table(folder, _READINGS).select("id", "reading").iter_rows())
+        self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")), known)
         index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
         self.features = ListFeatures(index, RuleBook.load(str(folder / "rulebook.yaml")))
         self.encoder = OnnxEncoder(folder, threads=threads, precision=precision)

@@ -112,7 +112,7 @@ def render(result: dict[str, Any]) -> str:
             f"| MiniLM cross-encoder (torch, title only) | {theirs['p50']:.1f} | {theirs['p95']:.1f} |",
             "",
             f"Ratio {theirs['p50'] / mine['p50']:.0f}. The first list after loading takes "
-            f"{result['first_list']:.0f} ms, and {result['strange']:.0f} ms if no item is in the catalogue. The student's folder has "
-            f"{result['megabytes']:.0f} MB.",
+            f"{result['first_list']:.0f} ms, and {result['strange']:.0f} ms if no item is in the catalogue. "
+            f"The student's folder has {result['megabytes']:.0f} MB.",
         ]
     )

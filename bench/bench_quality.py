@@ -6,7 +6,7 @@ import sys
 
 from bench.sections import Section
 
-PARTS = ("judged", "world", "latency")
+PARTS = ("judged", "kto", "world", "latency")
 
 if __name__ == "__main__":
     Section("quality", "Quality on queries that nobody judged", PARTS).main(sys.argv[1:])

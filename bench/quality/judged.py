@@ -78,7 +78,8 @@ def _rows(answers: list[Answer], truth: dict[str, np.ndarray]) -> tuple[np.ndarr
     return ranked, np.sum(counts, axis=0)
 
 
-def _f1_gap(a: np.ndarray, b: np.ndarray, draws: np.ndarray) -> dict[str, float]:
+def f1_gap(a: np.ndarray, b: np.ndarray, draws: np.ndarray) -> dict[str, float]:
+    """Macro-F1 of ``a`` above ``b``, confusions (queries, 4, 4), with its interval over draws of queries."""
     found = float(macro_f1(a.sum(0)) - macro_f1(b.sum(0)))
     gaps = macro_f1(np.tensordot(draws, a, axes=1)) - macro_f1(np.tensordot(draws, b, axes=1))
     low, high = np.quantile(gaps, [0.025, 0.975])
@@ -103,7 +104,7 @@ def table(whole: Answers, truth: dict[str, np.ndarray], seed: int, against: str)
             found = interval(counts, macro_f1, draws)
             row["macro-F1"] = {"value": found.value, "low": found.low, "high": found.high}
             if base_counts.any():
-                row["macro-F1 gap"] = _f1_gap(counts, base_counts, draws)
+                row["macro-F1 gap"] = f1_gap(counts, base_counts, draws)
         out.append(row)
     return out
 
@@ -220,8 +221,8 @@ def render(result: dict[str, Any]) -> str:
         f"never saw it. What is trained is trained with {SEEDS} seeds (boosting with one), and a query's nDCG@10 is "
         "their mean. 95 % intervals and paired differences by bootstrap over queries. All baselines learn from the "
         "same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on this data, "
-        'so "no KTO" is the same student). With a share of the judged queries, the teacher judges the others, or '
-        "they are left out. Answers made by an earlier command are kept, so the seconds are the last command's.",
+        'so "no KTO" is the same student; below it is measured where the gate passes). With a share of the judged '
+        "queries, the teacher judges the others, or they are left out. Answers made by an earlier command are kept, so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

@@ -222,7 +222,8 @@ def render(result: dict[str, Any]) -> str:
         "their mean. 95 % intervals and paired differences by bootstrap over queries. All baselines learn from the "
         "same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on this data, "
         'so "no KTO" is the same student; below it is measured where the gate passes). With a share of the judged '
-        "queries, the teacher judges the others, or they are left out. Answers made by an earlier command are kept, so the seconds are the last command's.",
+        "queries, the teacher judges the others, or they are left out. Answers made by an earlier command are kept, "
+        "so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

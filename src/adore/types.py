@@ -197,7 +197,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "quarantine": {"table": "str", "line": "int", "reason": "str", "row": "str"},
     # evidence
-    "readings": {"kind": "str", "id": "str", "reading": "str"},  # kind: query | item | content (an item by all it says)
+    "readings": {"kind": "str", "id": "str", "reading": "str"},  # kind: query | item
     "pairs": {**_PAIR, "evidence": "str"},
     # judge
     "answers": {

@@ -28,9 +28,22 @@ def test_grade_loss_of_one_hot_grades_is_torchs_cross_entropy(logits, grades, we
     grade = torch.tensor(grades)
     each = cross_entropy(logits, grade, reduction="none")
     loss = grade_loss(logits, torch.eye(4, dtype=torch.float64)[grade], weights)
-    torch.testing.assert_close(loss, (each * weights).sum() / weights.sum())
+    torch.testing.assert_close(loss, (each * weights).mean())
     equal = grade_loss(logits, torch.eye(4, dtype=torch.float64)[grade], torch.ones(6))
     torch.testing.assert_close(equal, cross_entropy(logits, grade))
+
+
+@quick
+@given(numbers(6, 4), numbers(6, low=0.125, high=1), st.floats(0.0625, 1))
+def test_a_list_of_half_the_trust_counts_half_in_every_loss(logits, trust, part):
+    targets, states = torch.softmax(logits.flip(0), 1), torch.zeros(6, WIDTH, dtype=torch.int64)
+    heads = logits[:, :1, None].expand(6, WIDTH, 3) * torch.tensor([1.0, 2.0, 3.0])
+    for loss in (
+        lambda w: grade_loss(logits, targets, w),
+        lambda w: listwise_loss(logits[:, 0], targets[:, 3], w),
+        lambda w: attribute_loss(heads, states, w),
+    ):
+        torch.testing.assert_close(loss(trust * part), loss(trust) * part)
 
 
 def test_grade_loss_of_no_trust_is_zero_and_pairs_without_trust_do_not_count():

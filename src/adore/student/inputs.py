@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from adore.artifacts import read_table, write_table
+from adore.artifacts import read_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
@@ -24,7 +26,7 @@ from adore.types import Evidence, Item, Reading
 __all__ = ["Inputs", "ItemReader", "ListInputs", "save_readings"]
 
 _CACHED = 50_000
-_READINGS = "readings"
+_READINGS = "readings.json.gz"
 
 
 def _content(item: Item) -> str:
@@ -38,8 +40,8 @@ def _content(item: Item) -> str:
 def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
     """Write what ``evidence`` read of the first 50,000 items, so that no loader of the folder reads them again."""
     said = dict(read_table(evidence, "readings").filter(kind="item").select("id", "reading").iter_rows())
-    rows = [{"kind": "content", "id": _content(i), "reading": said[i.item_id]} for i in items[:_CACHED]]
-    write_table(rows, folder, _READINGS)
+    known = {_content(i): said[i.item_id] for i in items[:_CACHED]}
+    (folder / _READINGS).write_bytes(gzip.compress(json.dumps(known).encode(), mtime=0))
 
 
 class ItemReader:
@@ -89,7 +91,7 @@ class ListInputs:
     """
 
     def __init__(self, folder: Path, *, threads: int = 2, context: bool = True, precision: str = "fp32") -> None:
-        known = dict(read_table(folder, _READINGS).select("id", "reading").iter_rows())
+        known = json.loads(gzip.decompress((folder / _READINGS).read_bytes()))
         self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")), known)
         index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
         self.features = ListFeatures(index, RuleBook.load(str(folder / "rulebook.yaml")))

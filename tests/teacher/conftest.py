@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from adore.artifacts import write_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
+from adore.rulebook import BOOK, RULEBOOKS
 from adore.types import Evidence, item_from_row
 
 COLOURS = ["red", "blue", "green", "black", "white"]
@@ -48,7 +50,7 @@ def write_shop(folder: Path) -> Path:
                 judged.append({**pair, "grade": 3 if len(there) == 3 else 2 if len(there) == 2 else 0})
     for name, rows in {"items": items, "queries": queries, "pairs": pairs, "judgements": judged}.items():
         write_table(rows, folder, name)
-    (folder / "dataset.json").write_text('{"rulebook": "general"}', "utf-8")
+    shutil.copyfile(RULEBOOKS / "general.yaml", folder / BOOK)
     return folder
 
 

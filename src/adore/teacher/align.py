@@ -12,9 +12,8 @@ from pydantic import Field
 
 from adore.artifacts import local_copy, read_table, write_json
 from adore.attributes.attacks import ATTACKS
-from adore.config import StageConfig
 from adore.prompts import trace
-from adore.rulebook import RuleBook
+from adore.rulebook import BookConfig, RuleBook
 from adore.teacher.answers import Judge
 from adore.teacher.backends import ask_folder
 from adore.teacher.exam import Exam, Paper, load_exam, sit
@@ -29,7 +28,7 @@ __all__ = ["Config", "kto_settings", "run", "said", "train"]
 Curves = dict[str, list[dict[str, float]]]
 
 
-class Config(StageConfig):
+class Config(BookConfig):
     """Sizes and settings of the teacher; ``large`` None: a tiny one that reads evidence traces."""
 
     layers: int = 3
@@ -55,8 +54,6 @@ class Config(StageConfig):
     """Place of an earlier align output: the teacher that stays if the new one is refused; empty: the rules."""
     attacked: int = Field(200, ge=0)
     """Held-out pairs that each attack is tried on."""
-    rulebook: str = ""
-    """Empty: the data set's."""
 
 
 def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path) -> Curves:

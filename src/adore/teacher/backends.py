@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from adore.artifacts import hash_tree, read_manifest
-from adore.config import StageConfig
 from adore.errors import ConfigError, NotInstalledError, check
-from adore.rulebook import RuleBook
+from adore.rulebook import BookConfig, RuleBook
 from adore.teacher.answers import Judge
 from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.cache import open_cache
@@ -30,11 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Config", "ask_folder", "choose_judge"]
 
 
-class Config(StageConfig):
+class Config(BookConfig):
     """Who judges, and which part.
 
     Attributes:
-        rulebook: ``""`` for the one that the data set names.
         backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this machine); ``openai`` (an endpoint);
             ``auto``: the aligned teacher if one was given and promoted, else the rules.
         model: name or folder of an instruct model. Where the stage is given an aligned teacher that was promoted,
@@ -52,7 +50,6 @@ class Config(StageConfig):
     """
 
     backend: Literal["auto", "rules", "transformers", "vllm", "openai"] = "auto"
-    rulebook: str = ""
     shard: int = 0
     shards: int = 1
     model: str = ""

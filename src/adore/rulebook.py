@@ -216,8 +216,13 @@ class RuleBook:
         Args:
             prepared: output of ``prepare``, which holds a copy of the rule book.
             name: overrides it, if given.
+
+        Raises:
+            MissingError: as :meth:`load`; or an older ADORE made ``prepared``.
         """
-        return RuleBook.load(name or str(prepared / BOOK))
+        own, fix = prepared / BOOK, "run the step prepare again"
+        check(bool(name) or own.is_file(), "rule book", str(own), must="there", fix=fix, error=MissingError)
+        return RuleBook.load(name or str(own))
 
     @property
     def weights(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def config(server: Any, cache: Path | str, **more: Any) -> Config:
 
 
 def judge(shop: Path, given: Config, out: Path) -> tuple[dict[str, float], pl.DataFrame]:
-    out.mkdir()
+    out.mkdir(parents=True)
     return run(given, prepared=shop, evidence=shop, output=out), read_table(out, "answers")
 
 
@@ -140,10 +141,14 @@ def test_an_endpoint_may_refuse_parameters(
 def test_samples_give_soft_labels_where_no_probabilities_come(
     shop: Path, serve: Callable[..., Any], tmp_path: Path
 ) -> None:
-    server = serve(faults=False, refuse=("logprobs",))
-    several = config(server, tmp_path / "cache", decoding={"temperature": 0.7, "samples": 3})
-    _, answers = judge(shop, several, tmp_path / "a")
-    assert server.bodies[-1]["n"] == 3 and {max(p) for p in answers["probabilities"]} == {1.0}
+    several = {"decoding": {"temperature": 0.7, "samples": 3}}
+    for name, limits in {"all": {}, "two": {"most": 2}, "no n": {"refuse": ("logprobs", "n")}}.items():
+        server = serve(faults=False, **{"refuse": ("logprobs",), **limits})
+        _, answers = judge(shop, config(server, tmp_path / name / "cache", **several), tmp_path / name / "out")
+        assert {max(p) for p in answers["probabilities"]} == {1.0} and answers.height == 400
+        calls = {"all": 1, "two": 2, "no n": 3}[name]
+        assert set(server.answered.values()) == {calls}, "as few requests as the endpoint's samples allow"
+        assert {b["seed"] for b in server.bodies} == set(range(0, 3, 1 if name == "no n" else 2)[:calls])
 
 
 def test_wrong_keys_models_and_places_are_said_at_once(
@@ -170,13 +175,17 @@ def test_a_dead_endpoint_is_given_up(shop: Path, serve: Callable[..., Any], tmp_
     server = serve(faults=False)
     server.close()
     patient = {"timeout": 1.0, "first_wait": 0.0, "attempts": 2}
-    with pytest.raises(UnavailableError, match="in a row"):
+    with pytest.raises(UnavailableError, match=r"2 attempts \(ConnectError: .*in a row"):
         judge(shop, config(server, "off", engine=patient, concurrency=2), tmp_path / "a")
 
 
-def test_retry_after_is_honoured(serve: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("retry", "least"),
+    [(lambda: "0.05", 0.1), (lambda: formatdate(int(time.time()) + 2, usegmt=True), 2), (lambda: "soon", 0)],
+)
+def test_retry_after_is_honoured(serve: Callable[..., Any], retry: Callable[[], str], least: float) -> None:
     """429 on the first two requests of this pair (as the seed has it): at least two pauses lie between them."""
-    server = serve()
+    server = serve(retry=retry)
     users = (f"<query>a</query><title>{n}</title>" for n in range(9999))
     user = next(u for u in users if [server._fault(u, nth) for nth in (1, 2, 3)] == ["429", "429", ""])
     completer = OpenaiCompleter(
@@ -186,4 +195,11 @@ def test_retry_after_is_honoured(serve: Callable[..., Any]) -> None:
     prompt = [{"role": "system", "content": ""}, {"role": "user", "content": user}]
     ((at, answer),) = completer.complete([prompt], Decoding(), {})
     completer.close()
-    assert at == 0 and isinstance(answer, Completion) and time.monotonic() - begun >= 0.1 and server.seen[user] == 3
+    assert at == 0 and isinstance(answer, Completion) and server.seen[user] == 3
+    assert time.monotonic() - begun >= least
+
+
+def test_too_long_a_retry_after_stops_the_step(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:
+    server = serve(retry=lambda: "86400")
+    with pytest.raises(UnavailableError, match=r"Retry-After == 86400 s of .* must be at most 600; run the same"):
+        judge(shop, config(server, tmp_path / "cache"), tmp_path / "a")

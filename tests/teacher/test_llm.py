@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,20 @@ from typer.testing import CliRunner
 
 from adore.artifacts import write_json
 from adore.cli import app
-from adore.errors import ConfigError
+from adore.errors import ConfigError, NotInstalledError
 from adore.explain import _judgement_lines, _judgements, _with_trace
 from adore.rulebook import RuleBook
+from adore.teacher.answers import Answer, Case
 from adore.teacher.backends import choose_judge
 from adore.teacher.budget import Budget, Ledger, Prices
-from adore.teacher.completers import Completion
+from adore.teacher.cache import NoCache
+from adore.teacher.completers import Completion, Decoding
 from adore.teacher.judge import Config, plan, run
-from adore.teacher.llm import TextJudge, soft_labels
+from adore.teacher.llm import Source, TextJudge, soft_labels
+from adore.teacher.prompting import Prompter
 from adore.teacher.rationale import rationale
 from adore.teacher.tiny import new_model, new_tokenizer
-from adore.types import LABELS, Evidence
+from adore.types import LABELS, Evidence, Item
 
 BOOK = RuleBook.load()
 SEEN = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
@@ -42,6 +46,43 @@ def test_soft_labels_come_from_the_best_source_there_is() -> None:
     assert best.grade == "E" and p == (0.1, 0.1, 0.2, 0.6)
     assert soft_labels((0.1, 0.4, 0.1, 0.4), answers("C"))[0] == (0.1, 0.4, 0.1, 0.4)
     assert soft_labels(None, answers("E"))[0] == pytest.approx((0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8))
+
+
+class Told:
+    """A backend that knows one answer."""
+
+    model, revision = "told", ""
+
+    def __init__(self, *texts: str) -> None:
+        self._completion = Completion(texts, (0.0, 0.1, 0.2, 0.7), 1, 0, 1)
+
+    def complete(self, prompts: Any, decoding: Any, schema: Any) -> Iterator[tuple[int, Completion]]:
+        yield from ((n, self._completion) for n, _ in enumerate(prompts))
+
+    def close(self) -> None:
+        pass
+
+
+def test_probabilities_of_a_refused_text_are_not_used() -> None:
+    case, good = Case("q", "i", "acme mug", Item("i", "Acme mug", "Acme"), SEEN), answers("S")[0].model_dump_json()
+    for texts, p in {(good, "no"): (0.0, 0.1, 0.7, 0.2), ("no", good): soft_labels(None, answers("S"))[0]}.items():
+        source = Source("told", "", lambda texts=texts: Told(*texts))
+        ledger = Ledger(Prices(), Budget())
+        judge = TextJudge(source, Prompter(BOOK), decoding=Decoding(), cache=NoCache(), ledger=ledger)
+        (answer,) = judge.judge([case])
+        assert isinstance(answer, Answer) and answer.probabilities == p and answer.call and answer.call.attempts == 1
+
+
+def test_what_cannot_be_started_is_said_in_one_line(shop: Path) -> None:
+    for backend, error, text in (
+        ("transformers", ConfigError, "model == '/no/where', must be a folder with a model"),
+        ("vllm", NotInstalledError, "module == 'vllm', must be installed; pip install 'adore-relevance.vllm.'"),
+    ):
+        if backend == "vllm" and find_spec("vllm"):
+            continue
+        given = Config(backend=backend, model="/no/where", cache="off")
+        with pytest.raises(error, match=text):
+            run(given, prepared=shop, evidence=shop, output=shop)
 
 
 @pytest.mark.parametrize("sure", [0.0, 0.3, 1.0])

@@ -168,18 +168,16 @@ def _endpoint(config: Config) -> Completer:
 
 def _local(config: Config, model: str, revision: str) -> Completer:
     backend, extra = ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
-    try:
-        module = importlib.import_module(f"adore.teacher.{backend}_completer")
-    except ModuleNotFoundError as error:
-        raise NotInstalledError(
-            f"module == {error.name!r}, must be installed; pip install 'adore-relevance[{extra}]'"
-        ) from error
-    kind = getattr(module, f"{backend.title()}Completer")
+    kind = getattr(importlib.import_module(f"adore.teacher.{backend}_completer"), f"{backend.title()}Completer")
     keywords = {"model": model, "revision": revision, "threads": config.threads, **config.engine}
     try:
         inspect.signature(kind).bind(**keywords)
     except TypeError as error:
         known = ", ".join(inspect.signature(kind).parameters)
         raise ConfigError(f"judge.engine == {config.engine!r}, must hold keywords among {known}; {error}") from error
-    completer: Completer = kind(**keywords)
+    try:
+        completer: Completer = kind(**keywords)
+    except ModuleNotFoundError as error:
+        fix = f"pip install 'adore-relevance[{extra}]'"
+        raise NotInstalledError(f"module == {error.name!r}, must be installed; {fix}") from error
     return completer

@@ -175,7 +175,8 @@ class TextJudge:
         if not good:
             wrong = next((r for r in read if isinstance(r, Wrong)), Wrong("no JSON object"))
             return Fault(wrong.reason, call), wrong
-        probabilities, best = soft_labels(c.grade, good)
+        told = c.grade if isinstance(read[0], RationaleSchema) else None  # they are the first text's
+        probabilities, best = soft_labels(told, good)
         return Answer(probabilities, best, replace(call, raw=c.texts[read.index(best)])), None
 
     def _repair(self, prompt: Messages, found: tuple[Answer | Fault, Wrong | None]) -> Messages:

@@ -112,7 +112,7 @@ def _train_large(
     book, seed = _rulebook(config, places[0]), config.seed
     rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
     curves = {"sft": large.sft(config.large, rows, output / "sft", seed=seed)}
-    told = mixed(text_feedback(feedback, places, book, config.kto_rows), config.large.batch, seed)
+    told = mixed(text_feedback(feedback, places, book, config.kto_rows, seed), config.large.batch, seed)
     if not told:
         shutil.copytree(output / "sft", output / "model")
         return curves

@@ -20,9 +20,14 @@ NONE = (np.zeros(0, dtype=np.int64),) * 4
 
 
 def verdict(
-    new: np.ndarray, *, slices: dict | None = None, fooled: dict | None = None, behaviour: tuple = NONE
+    new: np.ndarray,
+    *,
+    slices: dict | None = None,
+    fooled: dict | None = None,
+    turned: dict | None = None,
+    behaviour: tuple = NONE,
 ) -> dict:
-    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, fooled or {}, seed=0)
+    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, fooled or {}, turned or {}, seed=0)
 
 
 def test_rates_agree_with_scikit_learn() -> None:
@@ -40,7 +45,7 @@ def test_only_what_is_better_is_promoted() -> None:
     assert not verdict(STRICT)["promoted"], "as good is not better"
     refused = verdict(np.full(600, 3))
     assert any("people: false positives rose" in r for r in refused["reasons"])
-    few = decide((HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, seed=0)
+    few = decide((HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, {}, seed=0)
     assert not few["promoted"] and "previous teacher stays" in few["reasons"][0]
 
 
@@ -53,9 +58,18 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
     pushed[brand] = 3
     bought = verdict(pushed, slices={"brand Zeta": np.arange(0, 600, 7), "brand Acme": np.arange(1, 600, 7)})
     assert [r for r in bought["reasons"] if r.startswith("slice brand Zeta")]
-    assert not [r for r in bought["reasons"] if "Acme" in r]
+    assert not [r for r in bought["reasons"] if "Acme" in r] and bought["slices"] == ["brand Acme", "brand Zeta"]
+    size = np.flatnonzero(np.arange(600) % 5 == 0)
+    stricter = HUMAN.copy()
+    stricter[size[HUMAN[size] == 3]] = 2
+    lost = verdict(stricter, slices={"asks size": size, "asks colour": size + 1, "asks few": size[:9]})
+    assert [r.split(":")[0:2] for r in lost["reasons"]] == [["slice asks size", " false negatives rose"]]
+    assert lost["slices"] == ["asks colour", "asks size"], "only those with pairs enough are said to hold"
     assert "attack claim: raises 3.0% of grades" in verdict(HUMAN, fooled={"claim": 0.03})["reasons"]
+    bribed = verdict(HUMAN, turned={"ring": 0.05, "fast": 0.01})
+    assert [r.split(":")[0] for r in bribed["reasons"]] == ["poisoning ring"] and "turn 5.0% of" in bribed["reasons"][0]
     assert verdict(HUMAN, fooled={"claim": 0.01})["promoted"]
+    assert "too few held-out signs" in verdict(HUMAN)["reasons"][0]
 
 
 def test_intervals_cover_as_a_plain_bootstrap_does() -> None:

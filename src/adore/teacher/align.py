@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -143,7 +144,7 @@ def _sat(judge: Judge, exam: Exam, *, attacks: bool = False) -> Paper:
         return sit(judge, exam, attacks=attacks)
 
 
-def _verdict(exam: Exam, papers: dict[str, Paper], config: Config) -> dict[str, Any]:
+def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], config: Config) -> dict[str, Any]:
     """The gate's decision between ``previous`` and ``kto``, and every system's rates on human-judged pairs."""
     old, new = papers["previous"], papers["kto"]
     both = (old.grades >= 0) & (new.grades >= 0)
@@ -153,7 +154,7 @@ def _verdict(exam: Exam, papers: dict[str, Paper], config: Config) -> dict[str, 
         return truth[rows], old.grades[rows], new.grades[rows], exam.groups[rows]
 
     cheats = {a.name: new.fooled[a.name] for a in ATTACKS if a.name in new.fooled and not a.plausible}
-    gate = decide(part(exam.human), part(exam.sign), exam.slices(both), cheats, seed=config.seed)
+    gate = decide(part(exam.human), part(exam.sign), exam.slices(both), cheats, turned, seed=config.seed)
     systems = {}
     for name, paper in papers.items():
         rows = (exam.human >= 0) & (paper.grades >= 0)
@@ -191,7 +192,8 @@ def run(
         papers["previous"] = _sat(ask_folder(local_copy(config.previous) / "model", book, config.threads), exam)
     papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
     papers["kto"] = _sat(ask_folder(output / "model", book, config.threads), exam, attacks=True)
-    gate = _verdict(exam, papers, config)
+    planted = json.loads((feedback / "behaviour.json").read_text("utf-8"))["planted"]
+    gate = _verdict(exam, papers, planted["turned"], config)
     if not config.previous:
         gate["systems"].pop("previous")
     shutil.rmtree(output / "sft")

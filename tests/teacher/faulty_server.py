@@ -54,6 +54,7 @@ class FaultyServer:
         key: the key that a request must carry, if any.
         retry: makes the ``Retry-After`` of a 429.
         most: samples a request at most.
+        prose: never answer as asked.
     """
 
     def __init__(
@@ -65,11 +66,12 @@ class FaultyServer:
         key: str = "",
         retry: Callable[[], str] = lambda: "0.05",
         most: int = 99,
+        prose: bool = False,
     ) -> None:
         self.seen, self.answered, self.faults = Counter[str](), Counter[str](), Counter[str]()
         self.bodies: list[dict[str, Any]] = []
         self._seed, self._on, self._refuse, self._key = seed, faults, refuse, key
-        self._retry, self._most = retry, most
+        self._retry, self._most, self._prose = retry, most, prose
         self._lock, self._closed = threading.Lock(), threading.Event()
         outer = self
 
@@ -114,7 +116,7 @@ class FaultyServer:
         elif fault == "garbage" and (kind := GARBAGE[self.seen[user] % 3]):
             _send(handler, 200, kind)
         else:
-            text = "It is a good item." if fault else json.dumps(judgement(user))
+            text = "It is a good item." if fault or self._prose else json.dumps(judgement(user))
             with self._lock:
                 self.answered[user] += fault == ""
             _send(handler, 200, _completion(body, text, min(self._most, body.get("n", 1))))

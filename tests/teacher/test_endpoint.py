@@ -19,6 +19,7 @@ import pytest
 
 from adore.artifacts import execute, read_table
 from adore.errors import BudgetError, ConfigError, UnavailableError
+from adore.explain import _judgement_lines, _judgements
 from adore.teacher import judge as stage
 from adore.teacher.completers import Completion, Decoding
 from adore.teacher.judge import CALLS, Config, run
@@ -56,6 +57,27 @@ def test_a_faulty_endpoint_loses_no_pair_and_is_paid_once(
     again, same = judge(shop, config(server, tmp_path / "cache"), tmp_path / "b")
     assert server.seen.total() == seen and again["calls"] == 0 and same.equals(answers)
     assert all(pl.read_parquet(tmp_path / "b" / CALLS)["cached"])
+
+
+def test_an_answer_is_repaired_once_then_quarantined_with_its_raw_text(
+    shop: Path, serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    server, given = serve(faults=False, prose=True), {"exemplars": 0}
+    (tmp_path / "judge").mkdir()
+    metrics, answers = judge(shop, config(server, tmp_path / "cache", **given), tmp_path / "judge" / "0")
+    assert metrics["faults"] == 400 and answers.is_empty() and set(server.seen.values()) == {2}
+    bad, calls = read_table(tmp_path / "judge" / "0", "quarantine"), pl.read_parquet(tmp_path / "judge" / "0" / CALLS)
+    assert set(bad["reason"]) == {"no JSON object"} and json.loads(bad["row"][0])["raw"] == "It is a good item."
+    assert set(calls["attempts"]) == {2} and set(calls["raw"]) == {"It is a good item."}
+    judge(shop, config(server, tmp_path / "cache", **given), tmp_path / "again")
+    assert server.seen.total() == 800, "what was paid for and refused is not asked again"
+    (tmp_path / "prepare").symlink_to(shop)
+    told = _judgements(tmp_path, "run", "q9", "i00")
+    lines = _judgement_lines(told[0], set())
+    assert lines[0] == "  none: no JSON object, run/judge/0" and lines[1].startswith(
+        "    asked in that run: 2 call(s), "
+    )
+    assert "      | It is a good item." in lines and any("cannot be used" in line for line in lines)
 
 
 CHILD = """

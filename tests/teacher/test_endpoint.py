@@ -186,8 +186,12 @@ def test_wrong_keys_models_and_places_are_said_at_once(
         judge(shop, config(server, "off", key_env="SHOP_KEY", model="large"), tmp_path / "b")
     metrics, _ = judge(shop, config(server, "off", key_env="SHOP_KEY"), tmp_path / "c")
     assert metrics["faults"] == 0 and "s3cret" not in (tmp_path / "c" / CALLS).read_bytes().decode("latin-1")
-    with pytest.raises(ConfigError, match="endpoint == ''"):
-        judge(shop, config(server, "off", endpoint=""), tmp_path / "d")
+    for n, wrong_url in enumerate(("", "ftp://x", "http://[::1", "http://ho st/v1", "http://u:p@host/v1", "http://")):
+        with pytest.raises(ConfigError, match="endpoint == "):
+            judge(shop, config(server, "off", endpoint=wrong_url), tmp_path / f"d{n}")
+    monkeypatch.setenv("SHOP_KEY", "gehe\u00edm")
+    with pytest.raises(ConfigError, match=r"\$SHOP_KEY == '6 characters', must be printable ASCII"):
+        judge(shop, config(server, "off", key_env="SHOP_KEY"), tmp_path / "e")
     for wrong in ({"timeout": -1}, {"speed": 1}, {"model": "x"}):
         with pytest.raises(ValueError, match=r"engine|timeout|speed"):
             config(server, "off", engine=wrong)

@@ -97,14 +97,14 @@ class OpenaiCompleter:
         patience: time-outs and attempts.
 
     Raises:
-        ConfigError: no endpoint.
+        ConfigError: no endpoint, or no key.
     """
 
     def __init__(
         self, *, model: str, revision: str, endpoint: str, key_env: str, concurrency: int, patience: Patience
     ) -> None:
         check(
-            endpoint.startswith(("http://", "https://")) and "@" not in endpoint,
+            _is_url(endpoint),
             "endpoint",
             endpoint,
             must="a URL like https://host/v1, without user or password",
@@ -113,7 +113,11 @@ class OpenaiCompleter:
         self.model, self.revision = model, revision
         self._url, self._key_env, self._patience = f"{endpoint.rstrip('/')}/chat/completions", key_env, patience
         self._concurrency, self._offers = concurrency, _Offers()
-        key = os.environ.get(key_env, "")
+        key = os.environ.get(key_env, "").strip()
+        shown = f"{len(key)} characters"
+        check(
+            key.isascii() and key.isprintable(), f"${key_env}", shown, must="printable ASCII", fix="set it to the key"
+        )
         self._client = httpx.Client(
             timeout=patience.timeout,
             limits=httpx.Limits(max_connections=concurrency),
@@ -246,6 +250,14 @@ class OpenaiCompleter:
                     "check it and run the same command again: answers so far are in the cache"
                 )
         return Fault(reason)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and " " not in url.host and "@" not in text
 
 
 def _until(date: str) -> float:

@@ -186,9 +186,10 @@ class OpenaiCompleter:
         return self._give_up(f"gave no answer in {attempt} attempts ({self._why})", "endpoint gave up")
 
     def _fails(self, why: str) -> None:
-        if not self._why:
-            say(f"    the endpoint fails ({why}): each pair is asked up to {self._patience.attempts} times")
-        self._why = why
+        with self._lock:
+            if not self._why:
+                say(f"    the endpoint fails ({why}): each pair is asked up to {self._patience.attempts} times")
+            self._why = why
 
     def _read(self, response: httpx.Response | None) -> Completion | None:
         """The answer, or None if it is worth to ask again.
@@ -257,7 +258,7 @@ def _is_url(text: str) -> bool:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         return False
-    return url.scheme in ("http", "https") and bool(url.host) and " " not in url.host and "@" not in text
+    return url.scheme in ("http", "https") and bool(url.host) and not any(c == "@" or c.isspace() for c in text)
 
 
 def _until(date: str) -> float:

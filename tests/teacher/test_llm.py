@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -119,7 +120,11 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path / "model")
     assert chosen(tmp_path, backend="transformers").name.startswith("tiny-llama@")
     assert chosen(tmp_path, backend="vllm", model="big").name == "big", "the tiny one cannot read texts"
-    folder = chosen(backend="transformers", model=str(tmp_path / "model")).name
+    first = chosen(backend="transformers", model=str(tmp_path / "model"))
+    folder = first.name
+    shutil.copytree(tmp_path / "model", tmp_path / "elsewhere" / "model")
+    second = chosen(backend="vllm", model=str(tmp_path / "elsewhere" / "model"))
+    assert folder == second.name and first.key([]) == second.key([]), "a folder is its bytes, wherever it lies"
     (tmp_path / "model" / "config.json").write_text("{}")
     assert folder != chosen(backend="transformers", model=str(tmp_path / "model")).name, (
         "a folder's bytes are its revision"

@@ -139,12 +139,12 @@ def _source(config: Config, aligned: Path | None) -> Source:
     """The model that is asked: the aligned teacher if it is a large one, else the config's."""
     model = str(aligned) if aligned and not _reads_traces(aligned) and config.backend != "openai" else config.model
     check(bool(model), "model", model, must=f"given for backend {config.backend}", fix="set judge.model")
-    revision = config.revision
-    if Path(model).is_dir() and not revision:
-        revision = hash_tree(Path(model))[:12]
     if config.backend == "openai":
-        return Source(model, revision, lambda: _endpoint(config))
-    return Source(model, revision, lambda: _local(config, model, revision))
+        return Source(model, config.revision, lambda: _endpoint(config))
+    if not Path(model).is_dir():
+        return Source(model, config.revision, lambda: _local(config, model, config.revision))
+    revision = hash_tree(Path(model))[:12]
+    return Source(Path(model).resolve().name, revision, lambda: _local(config, model, revision), model)
 
 
 def _patience(config: Config) -> Patience:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import json
 import os
 from pathlib import Path
@@ -171,12 +170,9 @@ def _local(config: Config, model: str, revision: str) -> Completer:
     kind = getattr(importlib.import_module(f"adore.teacher.{backend}_completer"), f"{backend.title()}Completer")
     keywords = {"model": model, "revision": revision, "threads": config.threads, **config.engine}
     try:
-        inspect.signature(kind).bind(**keywords)
-    except TypeError as error:
-        known = ", ".join(inspect.signature(kind).parameters)
-        raise ConfigError(f"judge.engine == {config.engine!r}, must hold keywords among {known}; {error}") from error
-    try:
         completer: Completer = kind(**keywords)
+    except TypeError as error:
+        raise ConfigError(f"judge.engine == {config.engine!r}, must hold arguments of {backend}; {error}") from error
     except ModuleNotFoundError as error:
         fix = f"pip install 'adore-relevance[{extra}]'"
         raise NotInstalledError(f"module == {error.name!r}, must be installed; {fix}") from error

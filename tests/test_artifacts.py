@@ -26,7 +26,7 @@ from adore.artifacts import (
     write_table,
 )
 from adore.config import StageConfig, configure, load_profile
-from adore.errors import ConfigError, MissingError, UnavailableError, check
+from adore.errors import ConfigError, DataError, MissingError, UnavailableError, check
 from adore.release.local import free_port
 from adore.stages import check_profile
 
@@ -56,6 +56,18 @@ def test_a_stage_runs_once_per_input_and_config(tmp_path: Path) -> None:
     manifest = execute(stage(runs), "s", StageConfig(seed=1), {"source": str(tmp_path / "in.txt")}, out)
     assert len(runs) == 3 and manifest.rows == {"queries": 1}
     assert read_table(out, "queries")["query"].to_list() == ["b"]
+
+
+def test_a_full_disk_and_a_torn_table_are_said_in_one_line(tmp_path: Path) -> None:
+    row = {"query_id": "q", "query": "red mug", "split": "train"}
+    (tmp_path / "queries.parquet").symlink_to("/dev/full")
+    with pytest.raises(UnavailableError, match=r"table == .* must be written whole; make room on the disk"):
+        write_table([row], tmp_path, "queries")
+    (tmp_path / "queries.parquet").unlink()
+    write_table([row], tmp_path, "queries")
+    (tmp_path / "queries.parquet").write_bytes((tmp_path / "queries.parquet").read_bytes()[:-9])
+    with pytest.raises(DataError, match="must be a whole Parquet file; make it again"):
+        read_table(tmp_path, "queries")
 
 
 def test_nothing_half_written_is_seen(tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from adore.artifacts import Manifest, write_json
-from adore.explain import _lineage
+from adore.errors import MissingError
+from adore.explain import _lineage, explain_pair, render
+from adore.stages import run_step
 from adore.types import item_from_row
 
 
@@ -15,7 +19,7 @@ def test_the_walk_ends_at_the_input(tmp_path: Path) -> None:
         (tmp_path / step).mkdir()
         made = Manifest(step, "0", "code", {}, {key: "hash of input"}, {key: source}, f"{step}'s", {}, {}, 1.0, 0.0)
         write_json(asdict(made), tmp_path / step / "manifest.json")
-    assert [(s["step"], s["place"], s["content"]) for s in _lineage(str(tmp_path))] == [
+    assert [(s["step"], s["place"], s["content"]) for s in _lineage([f"{tmp_path}/distil"])] == [
         ("distil", f"{tmp_path}/distil", "distil's"),
         ("prepare", f"{tmp_path}/prepare", "prepare's"),
         ("input", "s/hop", "hash of inpu"),
@@ -25,3 +29,23 @@ def test_the_walk_ends_at_the_input(tmp_path: Path) -> None:
 def test_a_null_attribute_is_none() -> None:
     row = {"item_id": "x", "title": "t", "attributes": {"size": None, "fit": "slim"}}
     assert item_from_row(row).attributes == {"fit": "slim"}
+
+
+def test_a_run_without_a_student_is_explained_by_its_judge(tmp_path: Path) -> None:
+    data, profile = tmp_path / "data", tmp_path / "profile.yaml"
+    data.mkdir()
+    profile.write_text("judge: {backend: rules, shards: 2}")
+    (data / "items.csv").write_text("item_id,title,category\ni,Red mug,Home > Mugs\nj,Blue mug,Home > Mugs\n")
+    (data / "queries.csv").write_text("query_id,query\nq,red mug\n")
+    (data / "judgements.csv").write_text("query_id,item_id,label\nq,i,E\nq,j,S\n")
+    run = str(tmp_path / "run")
+    with pytest.raises(MissingError, match="must exist"):
+        explain_pair(run, "red mug", "i")
+    for step in ("prepare", "evidence", "judge"):
+        run_step(step, run, data=str(data), profile=str(profile), seed=0)
+    told = explain_pair(run, "red mug", "j")
+    assert told["served"] == {} and [j["by"] for j in told["judgements"]] == ["human", "rules (judge)"]
+    assert {s["step"] for s in told["lineage"]} == {"judge", "prepare", "evidence", "input"}
+    assert "served  not yet: no student" in render(told)
+    with pytest.raises(MissingError, match="item == 'k', must be in the catalogue"):
+        explain_pair(run, "red mug", "k")

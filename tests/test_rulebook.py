@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from adore.artifacts import execute
+from adore.data import prepare
 from adore.errors import ConfigError, MissingError
-from adore.rulebook import RULEBOOKS, SYNONYMOUS, Book, RuleBook
+from adore.rulebook import RULEBOOKS, SYNONYMOUS, Book, BookConfig, RuleBook
 from adore.types import ATTRIBUTES, Evidence, Grade
 
 BOOK = RuleBook.load()
@@ -162,6 +165,26 @@ def test_version_follows_the_text(tmp_path: Path) -> None:
     path.write_text(text + "# edited\n")
     assert RuleBook.load(str(path)).version != BOOK.version and BOOK.version.startswith("general@")
     assert "[brand] brand (essential, weight 2)" in BOOK.render()
+
+
+def test_an_edited_book_is_another_config_and_another_data_set(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    path = data / "books" / "mine.yaml"
+    path.parent.mkdir(parents=True)
+    for name in ("items", "queries", "judgements"):
+        row = {"item_id": "i", "title": "mug", "query_id": "q", "query": "mug", "label": "E"}
+        (data / f"{name}.jsonl").write_text(json.dumps(row))
+    (data / "dataset.yaml").write_text("rulebook: books/mine.yaml\n")
+    versions, contents = set[str](), set[str]()
+    for text in ("", "# edited\n"):
+        path.write_text((RULEBOOKS / "general.yaml").read_text() + text)
+        versions |= {BookConfig(rulebook=str(path)).rulebook_version}
+        contents |= {execute(prepare, "prepare", prepare.Config(), {"data": str(data)}, str(tmp_path / "out")).content}
+        assert RuleBook.of_data(tmp_path / "out").version in versions
+    assert len(versions) == len(contents) == 2 and BookConfig().rulebook_version == ""
+    (data / "dataset.yaml").write_text(f"rulebook: {path}\n")
+    with pytest.raises(MissingError, match="must be a file in"):
+        prepare.run(prepare.Config(), data, tmp_path)
 
 
 @pytest.mark.parametrize(

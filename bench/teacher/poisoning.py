@@ -125,7 +125,7 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
             (prepared / file.name).symlink_to(file)
         (prepared / "events.parquet").unlink()
         write_table(events, prepared, "events")
-        config = stages.config_of("feedback", PROFILE, seed=bench.seed, trust=trust)
+        config = stages.config_of("feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0)
         feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
         table = read_table(out, "feedback")
         key = json.dumps(table.select("prompt", "completion", "desirable").rows())

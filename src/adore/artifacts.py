@@ -309,11 +309,13 @@ def add_cost(dollars: float) -> None:
 
 
 def _code(module: ModuleType) -> str:
-    """Version plus a hash of the stage's room: editing a room runs its stages again."""
+    """Version plus a hash of the stage's room and of what all rooms share: editing it runs the stage again."""
     room = Path(inspect.getfile(module)).parent
     digest = hashlib.sha256()
-    for path in sorted(room.rglob("*.py")) + sorted(room.parent.glob("*.py")) + sorted(room.rglob("*.j2")):
-        digest.update(path.read_bytes())
+    shared = room.parent.glob("*.py"), room.parent.glob("rulebooks/*.yaml")
+    for found in (room.rglob("*.py"), *shared, room.rglob("*.j2")):
+        for path in sorted(found):
+            digest.update(path.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 

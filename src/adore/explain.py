@@ -15,7 +15,7 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.errors import MissingError, check
 from adore.prompts import ANSWER_PREFIX, trace
-from adore.rulebook import RuleBook
+from adore.rulebook import BOOK, RuleBook
 from adore.types import Evidence, Grade, item_from_row
 
 __all__ = ["explain_pair", "render"]
@@ -34,7 +34,7 @@ def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[dict[str,
 
 
 def _judgements(run: Path, place: str, query_id: str, item_id: str) -> list[dict[str, Any]]:
-    """Human, first and final teacher judgement of the pair, with the folder that holds each."""
+    """Human, first and final teacher judgement of the pair, or why there is none, with the folder that holds each."""
     found: list[dict[str, Any]] = []
     for row in _of_pair(read_table(run / "prepare", "judgements"), query_id, item_id):
         found.append({"by": "human", "grade": Grade(row["grade"]).letter, "source": join(place, "prepare")})
@@ -51,7 +51,19 @@ def _judgements(run: Path, place: str, query_id: str, item_id: str) -> list[dict
                 }
                 call = _call(folder, query_id, item_id)
                 found.append({**entry, "rules": why["rule_ids"], "verdict": why["verdict"], **call})
+            for reason in _refused(folder, query_id, item_id):
+                source = join(place, step, folder.name)
+                found.append({"by": step, "refused": reason, "source": source, **_call(folder, query_id, item_id)})
     return found
+
+
+def _refused(folder: Path, query_id: str, item_id: str) -> list[str]:
+    """Why a judge's answer went to quarantine."""
+    if not (folder / "quarantine.parquet").is_file():
+        return []
+    rows = read_table(folder, "quarantine").select("reason", "row").iter_rows()
+    keys = ((reason, json.loads(row)) for reason, row in rows)
+    return [reason for reason, row in keys if (row["query_id"], row["item_id"]) == (query_id, item_id)]
 
 
 def _call(folder: Path, query_id: str, item_id: str) -> dict[str, Any]:
@@ -105,9 +117,9 @@ def _flat(places: Mapping[str, str | list[str]]) -> list[str]:
     return [one for v in places.values() for one in (v if isinstance(v, list) else [v])]
 
 
-def _lineage(place: str) -> list[dict[str, Any]]:
-    """The steps behind the student, last first, and the input that no step made."""
-    out, seen, queue = [], set[str](), [(join(place, "distil"), "")]
+def _lineage(last: list[str]) -> list[dict[str, Any]]:
+    """The steps behind some places, last first, and the input that no step made."""
+    out, seen, queue = [], set[str](), [(place, "") for place in last]
     while queue:
         place, content = queue.pop(0)
         if place in seen:
@@ -130,17 +142,13 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
         item_id: an item of the catalogue.
 
     Raises:
-        MissingError: the run has no student, or the catalogue no such item.
+        MissingError: the run has no evidence yet, or the catalogue no such item.
+
+    Without a student ``served`` is empty.
     """
-    run = local_copy(run_place)
-    check(
-        bool(read_manifest(run / "distil")),
-        "run",
-        run_place,
-        must="with a student",
-        fix="finish it",
-        error=MissingError,
-    )
+    run, fix = local_copy(run_place), "run the steps prepare and evidence"
+    check(bool(read_manifest(run / "evidence")), "run", run_place, must="with evidence", fix=fix, error=MissingError)
+    student = bool(read_manifest(run / "distil"))
     rows = _table_rows(run, "prepare", "items", item_id=item_id)
     check(
         bool(rows), "item", item_id, must="in the catalogue", fix="use an item_id of prepare/items", error=MissingError
@@ -148,7 +156,7 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
     query_id, item = _query_id(run, query), item_from_row(rows[0])
     reader = Reader(Lexicon.from_json((run / "evidence" / "lexicon.json").read_text("utf-8")))
     evidence = compare(reader.read_query(query), reader.read_item(item))
-    rulebook = RuleBook.load(str(run / "distil" / "rulebook.yaml"))
+    rulebook = RuleBook.load(str(run / ("distil" if student else "prepare") / BOOK))
     verdict = rulebook.apply(evidence)
     guidelines = {r.id: r.guideline for r in rulebook.rules}
     feedback = _table_rows(run, "feedback", "feedback", query_id=query_id, item_id=item_id)
@@ -156,7 +164,7 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
     return {
         "query": {"text": query, "query_id": query_id, "split": _split(run, query_id)},
         "item": {"item_id": item_id, "title": item.title},
-        "served": _served(run, query, query_id, rows[0]),
+        "served": _served(run, query, query_id, rows[0]) if student else {},
         "evidence": [{f: getattr(e, f) for f in e.__dataclass_fields__} for e in evidence],
         "rules": {
             "rulebook": rulebook.version,
@@ -169,8 +177,17 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
         else [],
         "feedback": [{"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]} for r in feedback],
         "synthetic": [{"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]} for r in synthetic],
-        "lineage": _lineage(run_place),
+        "lineage": _lineage(_last(run, run_place, student)),
     }
+
+
+def _last(run: Path, place: str, student: bool) -> list[str]:
+    """The places of the last steps that are done, of those that say why."""
+    if student:
+        return [join(place, "distil")]
+    judged = (sorted((run / step).glob("*/manifest.json")) for step in ("judge-again", "judge"))
+    shards = next((found for found in judged if found), [])
+    return [join(place, p.parent.parent.name, p.parent.name) for p in shards] or [join(place, "evidence")]
 
 
 def _split(run: Path, query_id: str) -> str:
@@ -179,7 +196,8 @@ def _split(run: Path, query_id: str) -> str:
 
 
 def _judgement_lines(judgement: dict[str, Any], told: set[str]) -> list[str]:
-    lines = [f"  {judgement['grade']} by {judgement['by']}, {judgement['source']}"]
+    said = f"{judgement['grade']} by {judgement['by']}" if "grade" in judgement else f"none: {judgement['refused']}"
+    lines = [f"  {said}, {judgement['source']}"]
     if "prompt" in judgement:
         lines += ["    prompt (evidence trace)", *_indented(judgement["prompt"])]
     if call := judgement.get("call"):
@@ -206,7 +224,9 @@ def render(answer: dict[str, Any]) -> str:
         f"query   {answer['query']['text']!r} ({answer['query']['query_id'] or 'new'}, {answer['query']['split']})",
         f"item    {answer['item']['item_id']}  {answer['item']['title'][:90]}",
         f"served  rank {served['rank']} of {served['of']}, score {served['score']}, grade {served['grade']}, "
-        f"P {served['probabilities']}, by {served['model']}",
+        f"P {served['probabilities']}, by {served['model']}"
+        if served
+        else "served  not yet: no student",
         "evidence",
     ]
     for e in answer["evidence"]:

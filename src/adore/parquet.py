@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adore.errors import DataError, MissingError, check
+from adore.errors import DataError, MissingError, UnavailableError, check
 from adore.types import TABLES
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: s
 
     Args:
         rows: a frame or row dicts with at least the table's columns; more columns are kept.
+
+    Raises:
+        DataError: a column is missing.
+        UnavailableError: the disk is full, or otherwise refuses.
     """
     import polars as pl
 
@@ -46,7 +50,12 @@ def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: s
     )
     more = [c for c in rows.columns if c not in schema]
     frame = rows.select(*(pl.col(c).cast(t) for c, t in schema.items()), *more)
-    frame.write_parquet(folder / f"{name}.parquet")
+    path = folder / f"{name}.parquet"
+    try:
+        frame.write_parquet(path)
+    except (OSError, pl.exceptions.ComputeError) as error:
+        fix = "make room on the disk and run the same command again"
+        raise UnavailableError(f"table == {str(path)!r}, must be written whole; {fix} ({error})") from error
     return frame
 
 
@@ -55,10 +64,14 @@ def read_table(folder: str | Path, name: str) -> pl.DataFrame:
 
     Raises:
         MissingError: the folder has no such table.
+        DataError: the file is no Parquet file, or not whole.
     """
     import polars as pl
 
     path = Path(folder) / f"{name}.parquet"
     if not path.is_file():
         raise MissingError(f"table == {str(path)!r}, must be an existing Parquet file; run the stage that writes it")
-    return pl.read_parquet(path)
+    try:
+        return pl.read_parquet(path)
+    except pl.exceptions.ComputeError as error:
+        raise DataError(f"table == {str(path)!r}, must be a whole Parquet file; make it again ({error})") from error

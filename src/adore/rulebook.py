@@ -6,21 +6,35 @@ Books that ship lie in ``adore/rulebooks``, beside the tools that draft, check a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from adore.config import StageConfig
 from adore.errors import ConfigError, MissingError, check
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
 
-__all__ = ["CRITICALITY", "RULEBOOKS", "SYNONYMOUS", "Book", "Criticality", "Rule", "RuleBook", "Verdict", "find_book"]
+__all__ = [
+    "BOOK",
+    "CRITICALITY",
+    "RULEBOOKS",
+    "SYNONYMOUS",
+    "Book",
+    "BookConfig",
+    "Criticality",
+    "Rule",
+    "RuleBook",
+    "Verdict",
+    "find_book",
+]
 
 RULEBOOKS = Path(__file__).parent / "rulebooks"
+BOOK = "rulebook.yaml"
+"""The data set's rule book in the output of ``prepare``: whoever reads that runs again when the book changes."""
 Letter = Literal["E", "S", "C", "I"]
 
 
@@ -200,10 +214,15 @@ class RuleBook:
         """The rule book of a prepared data set.
 
         Args:
-            prepared: output of ``prepare``; its ``dataset.json`` names the rule book.
+            prepared: output of ``prepare``, which holds a copy of the rule book.
             name: overrides it, if given.
+
+        Raises:
+            MissingError: as :meth:`load`; or an older ADORE made ``prepared``.
         """
-        return RuleBook.load(name or json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"])
+        own, fix = prepared / BOOK, "run the step prepare again"
+        check(bool(name) or own.is_file(), "rule book", str(own), must="there", fix=fix, error=MissingError)
+        return RuleBook.load(name or str(own))
 
     @property
     def weights(self) -> dict[str, float]:
@@ -255,6 +274,24 @@ class RuleBook:
         if few or "feature" not in rules or self.unread == Grade.EXACT:
             return []
         return [(self.unread, rules["feature"].id, f"words not found: {', '.join(missing)}")]
+
+
+class BookConfig(StageConfig):
+    """Base of the ``Config`` of a stage whose rule book may be another than the data set's.
+
+    Attributes:
+        rulebook: ``""`` for the data set's own.
+        rulebook_version: filled in, so that the stage runs again when the file changes.
+    """
+
+    rulebook: str = ""
+    rulebook_version: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _version(cls, given: dict[str, Any]) -> dict[str, Any]:
+        name = given.get("rulebook")
+        return {**given, "rulebook_version": RuleBook.load(name).version if name and isinstance(name, str) else ""}
 
 
 def find_book(name_or_path: str) -> Path:

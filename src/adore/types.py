@@ -225,7 +225,7 @@ TABLES: dict[str, dict[str, str]] = {
         "weight": "float",
         "event_ids": "list[str]",
     },
-    "filtered": {"client_id": "str", "reason": "str", "events": "int"},
+    "filtered": {"client_id": "str", "reason": "str", "targets": "list[str]", "events": "int"},
     # synthesise; verify writes the same columns as `synthetic`, plus `rejected`
     "candidates": {
         **_PAIR,

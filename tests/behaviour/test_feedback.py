@@ -88,6 +88,14 @@ def test_a_shop_without_events_gets_simulated_ones_and_says_so(shop: Any, tmp_pa
     assert rows.height and all(set(ids) <= known for ids in rows["event_ids"])
 
 
+def test_too_little_exposure_gives_no_sign(shop: Any, tmp_path: Path) -> None:
+    run(Config(planted=0), **shop.stage(), output=tmp_path)
+    some = {k: read_table(tmp_path, k).height for k in ("feedback", "held")}
+    run(Config(min_exposure=1e6, planted=0), **shop.stage(), output=tmp_path)
+    assert min(some.values()) > 0 and {k: read_table(tmp_path, k).height for k in some} == {"feedback": 0, "held": 0}
+    assert json.loads((tmp_path / "behaviour.json").read_text())["planted"]["turned"] == {}
+
+
 def test_one_client_is_not_enough(shop: Any, tmp_path: Path) -> None:
     one = shop.events.filter(pl.col("client_id") == pl.col("client_id").last())
     out = variant(shop, tmp_path, one)

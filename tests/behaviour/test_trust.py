@@ -31,6 +31,8 @@ def test_attackers_are_found_with_few_honest_losses(shop: Any, kind: str, reason
     found = untrusted(events, shop.pairs)
     caught = found.filter(pl.col("client_id").is_in(list(bad)))
     assert caught.height >= 0.9 * len(bad) and set(caught["reason"]) == {reason}
+    targets = set(caught["targets"].explode().drop_nulls())
+    assert ("brand:b0" in targets) == (reason == RING) == bool(targets)
     assert found.height - caught.height - len(shop.bots) <= 3, "honest clients lost"
 
 

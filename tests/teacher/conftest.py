@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adore.artifacts import write_table
+from adore.artifacts import read_table, write_json, write_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
+from adore.rulebook import BOOK, RULEBOOKS
+from adore.teacher.judge import Config, run
 from adore.types import Evidence, item_from_row
 
 COLOURS = ["red", "blue", "green", "black", "white"]
@@ -48,13 +51,30 @@ def write_shop(folder: Path) -> Path:
                 judged.append({**pair, "grade": 3 if len(there) == 3 else 2 if len(there) == 2 else 0})
     for name, rows in {"items": items, "queries": queries, "pairs": pairs, "judgements": judged}.items():
         write_table(rows, folder, name)
-    (folder / "dataset.json").write_text('{"rulebook": "general"}', "utf-8")
+    shutil.copyfile(RULEBOOKS / "general.yaml", folder / BOOK)
     return folder
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop with one dev query, what the rules answer, and the output of a feedback step that found one sign."""
+    folder = tmp_path_factory.mktemp("school")
+    shutil.copytree(shop, folder, dirs_exist_ok=True)
+    queries = read_table(shop, "queries").to_dicts()
+    write_table([q | {"split": "dev" if n == 2 else q["split"]} for n, q in enumerate(queries)], folder, "queries")
+    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "weight": 1.0, "event_ids": []}]  # fmt: skip # noqa: E501
+    write_table(held, folder, "held")
+    write_table([], folder, "feedback")
+    write_json({"planted": {"turned": {}}}, folder / "behaviour.json")
+    items = [item_from_row(r) for r in read_table(shop, "items").iter_rows(named=True)]
+    (folder / "lexicon.json").write_text(Lexicon.mine(items).to_json(), "utf-8")
+    run(Config(backend="rules"), prepared=shop, evidence=shop, output=folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

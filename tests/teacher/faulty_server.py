@@ -11,6 +11,7 @@ import math
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -51,12 +52,26 @@ class FaultyServer:
     Args:
         refuse: parameters that a request may not have (answered 400 by name).
         key: the key that a request must carry, if any.
+        retry: makes the ``Retry-After`` of a 429.
+        most: samples a request at most.
+        prose: never answer as asked.
     """
 
-    def __init__(self, *, seed: int = 0, faults: bool = True, refuse: tuple[str, ...] = (), key: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        faults: bool = True,
+        refuse: tuple[str, ...] = (),
+        key: str = "",
+        retry: Callable[[], str] = lambda: "0.05",
+        most: int = 99,
+        prose: bool = False,
+    ) -> None:
         self.seen, self.answered, self.faults = Counter[str](), Counter[str](), Counter[str]()
         self.bodies: list[dict[str, Any]] = []
         self._seed, self._on, self._refuse, self._key = seed, faults, refuse, key
+        self._retry, self._most, self._prose = retry, most, prose
         self._lock, self._closed = threading.Lock(), threading.Event()
         outer = self
 
@@ -97,14 +112,14 @@ class FaultyServer:
             handler.close_connection = True
         elif refused or fault in ("429", "500"):
             status, text = refused or (int(fault), "slow down")
-            _send(handler, status, {"error": {"message": text}}, retry="0.05" if status == 429 else "")
+            _send(handler, status, {"error": {"message": text}}, retry=self._retry() if status == 429 else "")
         elif fault == "garbage" and (kind := GARBAGE[self.seen[user] % 3]):
             _send(handler, 200, kind)
         else:
-            text = "It is a good item." if fault else json.dumps(judgement(user))
+            text = "It is a good item." if fault or self._prose else json.dumps(judgement(user))
             with self._lock:
                 self.answered[user] += fault == ""
-            _send(handler, 200, _completion(body, text))
+            _send(handler, 200, _completion(body, text, min(self._most, body.get("n", 1))))
 
     def _refused(self, body: dict[str, Any], key: str | None) -> tuple[int, str] | None:
         if self._key and key != f"Bearer {self._key}":
@@ -125,7 +140,7 @@ class FaultyServer:
         return ""
 
 
-def _completion(body: dict[str, Any], text: str) -> dict[str, Any]:
+def _completion(body: dict[str, Any], text: str, samples: int) -> dict[str, Any]:
     choice: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     found = re.search('"grade": "(.)"', text)
     if body.get("logprobs") and found:
@@ -138,7 +153,7 @@ def _completion(body: dict[str, Any], text: str) -> dict[str, Any]:
     prompt = sum(len(m["content"]) for m in body["messages"]) // 4
     details = {"cached_tokens": len(body["messages"][0]["content"]) // 4}
     usage = {"prompt_tokens": prompt, "completion_tokens": len(text) // 4, "prompt_tokens_details": details}
-    choices = [{**choice, "index": i} for i in range(body.get("n", 1))]
+    choices = [{**choice, "index": i} for i in range(samples)]
     return {"object": "chat.completion", "model": body["model"], "choices": choices, "usage": usage}
 
 

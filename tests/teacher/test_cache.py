@@ -67,6 +67,8 @@ def test_broken_places_are_named(tmp_path: Path, s3: str) -> None:
     (tmp_path / "answers.sqlite").write_text("no database, " * 100)
     with pytest.raises(UnavailableError, match="must be a writable SQLite file"):
         open_cache(str(tmp_path))
+    with pytest.raises(UnavailableError, match="must be a writable SQLite file"):
+        open_cache(str(tmp_path / "answers.sqlite" / "below a file"))
     with pytest.raises(UnavailableError, match="must be reachable"):
         open_cache("s3://no-such-bucket/x").put("k", "v")
 

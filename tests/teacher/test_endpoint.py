@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from adore.artifacts import execute, read_table
 from adore.errors import BudgetError, ConfigError, UnavailableError
+from adore.explain import _judgement_lines, _judgements
 from adore.teacher import judge as stage
 from adore.teacher.completers import Completion, Decoding
 from adore.teacher.judge import CALLS, Config, run
@@ -33,7 +35,7 @@ def config(server: Any, cache: Path | str, **more: Any) -> Config:
 
 
 def judge(shop: Path, given: Config, out: Path) -> tuple[dict[str, float], pl.DataFrame]:
-    out.mkdir()
+    out.mkdir(parents=True)
     return run(given, prepared=shop, evidence=shop, output=out), read_table(out, "answers")
 
 
@@ -55,6 +57,27 @@ def test_a_faulty_endpoint_loses_no_pair_and_is_paid_once(
     again, same = judge(shop, config(server, tmp_path / "cache"), tmp_path / "b")
     assert server.seen.total() == seen and again["calls"] == 0 and same.equals(answers)
     assert all(pl.read_parquet(tmp_path / "b" / CALLS)["cached"])
+
+
+def test_an_answer_is_repaired_once_then_quarantined_with_its_raw_text(
+    shop: Path, serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    server, given = serve(faults=False, prose=True), {"exemplars": 0}
+    (tmp_path / "judge").mkdir()
+    metrics, answers = judge(shop, config(server, tmp_path / "cache", **given), tmp_path / "judge" / "0")
+    assert metrics["faults"] == 400 and answers.is_empty() and set(server.seen.values()) == {2}
+    bad, calls = read_table(tmp_path / "judge" / "0", "quarantine"), pl.read_parquet(tmp_path / "judge" / "0" / CALLS)
+    assert set(bad["reason"]) == {"no JSON object"} and json.loads(bad["row"][0])["raw"] == "It is a good item."
+    assert set(calls["attempts"]) == {2} and set(calls["raw"]) == {"It is a good item."}
+    judge(shop, config(server, tmp_path / "cache", **given), tmp_path / "again")
+    assert server.seen.total() == 800, "what was paid for and refused is not asked again"
+    (tmp_path / "prepare").symlink_to(shop)
+    told = _judgements(tmp_path, "run", "q9", "i00")
+    lines = _judgement_lines(told[0], set())
+    assert lines[0] == "  none: no JSON object, run/judge/0" and lines[1].startswith(
+        "    asked in that run: 2 call(s), "
+    )
+    assert "      | It is a good item." in lines and any("cannot be used" in line for line in lines)
 
 
 CHILD = """
@@ -140,10 +163,14 @@ def test_an_endpoint_may_refuse_parameters(
 def test_samples_give_soft_labels_where_no_probabilities_come(
     shop: Path, serve: Callable[..., Any], tmp_path: Path
 ) -> None:
-    server = serve(faults=False, refuse=("logprobs",))
-    several = config(server, tmp_path / "cache", decoding={"temperature": 0.7, "samples": 3})
-    _, answers = judge(shop, several, tmp_path / "a")
-    assert server.bodies[-1]["n"] == 3 and {max(p) for p in answers["probabilities"]} == {1.0}
+    several = {"decoding": {"temperature": 0.7, "samples": 3}}
+    for name, limits in {"all": {}, "two": {"most": 2}, "no n": {"refuse": ("logprobs", "n")}}.items():
+        server = serve(faults=False, **{"refuse": ("logprobs",), **limits})
+        _, answers = judge(shop, config(server, tmp_path / name / "cache", **several), tmp_path / name / "out")
+        assert {max(p) for p in answers["probabilities"]} == {1.0} and answers.height == 400
+        calls = {"all": 1, "two": 2, "no n": 3}[name]
+        assert set(server.answered.values()) == {calls}, "as few requests as the endpoint's samples allow"
+        assert {b["seed"] for b in server.bodies} == set(range(0, 3, 1 if name == "no n" else 2)[:calls])
 
 
 def test_wrong_keys_models_and_places_are_said_at_once(
@@ -159,8 +186,12 @@ def test_wrong_keys_models_and_places_are_said_at_once(
         judge(shop, config(server, "off", key_env="SHOP_KEY", model="large"), tmp_path / "b")
     metrics, _ = judge(shop, config(server, "off", key_env="SHOP_KEY"), tmp_path / "c")
     assert metrics["faults"] == 0 and "s3cret" not in (tmp_path / "c" / CALLS).read_bytes().decode("latin-1")
-    with pytest.raises(ConfigError, match="endpoint == ''"):
-        judge(shop, config(server, "off", endpoint=""), tmp_path / "d")
+    for n, wrong_url in enumerate(("", "ftp://x", "http://[::1", "http://ho st/v1", "http://u:p@host/v1", "http://")):
+        with pytest.raises(ConfigError, match="endpoint == "):
+            judge(shop, config(server, "off", endpoint=wrong_url), tmp_path / f"d{n}")
+    monkeypatch.setenv("SHOP_KEY", "gehe\u00edm")
+    with pytest.raises(ConfigError, match=r"\$SHOP_KEY == '6 characters', must be printable ASCII"):
+        judge(shop, config(server, "off", key_env="SHOP_KEY"), tmp_path / "e")
     for wrong in ({"timeout": -1}, {"speed": 1}, {"model": "x"}):
         with pytest.raises(ValueError, match=r"engine|timeout|speed"):
             config(server, "off", engine=wrong)
@@ -170,13 +201,17 @@ def test_a_dead_endpoint_is_given_up(shop: Path, serve: Callable[..., Any], tmp_
     server = serve(faults=False)
     server.close()
     patient = {"timeout": 1.0, "first_wait": 0.0, "attempts": 2}
-    with pytest.raises(UnavailableError, match="in a row"):
+    with pytest.raises(UnavailableError, match=r"2 attempts \(ConnectError: .*in a row"):
         judge(shop, config(server, "off", engine=patient, concurrency=2), tmp_path / "a")
 
 
-def test_retry_after_is_honoured(serve: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("retry", "least"),
+    [(lambda: "0.05", 0.1), (lambda: formatdate(int(time.time()) + 2, usegmt=True), 2), (lambda: "soon", 0)],
+)
+def test_retry_after_is_honoured(serve: Callable[..., Any], retry: Callable[[], str], least: float) -> None:
     """429 on the first two requests of this pair (as the seed has it): at least two pauses lie between them."""
-    server = serve()
+    server = serve(retry=retry)
     users = (f"<query>a</query><title>{n}</title>" for n in range(9999))
     user = next(u for u in users if [server._fault(u, nth) for nth in (1, 2, 3)] == ["429", "429", ""])
     completer = OpenaiCompleter(
@@ -186,4 +221,11 @@ def test_retry_after_is_honoured(serve: Callable[..., Any]) -> None:
     prompt = [{"role": "system", "content": ""}, {"role": "user", "content": user}]
     ((at, answer),) = completer.complete([prompt], Decoding(), {})
     completer.close()
-    assert at == 0 and isinstance(answer, Completion) and time.monotonic() - begun >= 0.1 and server.seen[user] == 3
+    assert at == 0 and isinstance(answer, Completion) and server.seen[user] == 3
+    assert time.monotonic() - begun >= least
+
+
+def test_too_long_a_retry_after_stops_the_step(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:
+    server = serve(retry=lambda: "86400")
+    with pytest.raises(UnavailableError, match=r"Retry-After == 86400 s of .* must be at most 600; run the same"):
+        judge(shop, config(server, tmp_path / "cache"), tmp_path / "a")

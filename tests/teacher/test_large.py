@@ -18,6 +18,7 @@ from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.cache import NoCache
 from adore.teacher.chat import encode, load_tokenizer
 from adore.teacher.completers import Completion, Decoding
+from adore.teacher.judge import Config, run
 from adore.teacher.large import Large, Lora, kto, sft, text_row
 from adore.teacher.llm import Source, TextJudge
 from adore.teacher.prompting import Prompter, answer_text, user_text
@@ -128,6 +129,12 @@ def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(tiny
     for answer in (found[0], found[2], found[3]):
         assert isinstance(answer, Completion) and answer.grade and sum(answer.grade) == pytest.approx(1)
         assert len(answer.texts) == 3 and all(t in [f'{{"grade":"{g}"}}' for g in "ESCI"] for t in answer.texts)
+
+
+def test_an_unknown_engine_argument_is_named(tiny: Large, shop: Path, tmp_path: Path) -> None:
+    given = Config(backend="transformers", model=tiny.base_model, cache="off", engine={"speed": 9})
+    with pytest.raises(ConfigError, match=r"judge.engine == .'speed': 9., must hold arguments of transformers"):
+        run(given, prepared=shop, evidence=shop, output=tmp_path)
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,21 @@ from typer.testing import CliRunner
 
 from adore.artifacts import write_json
 from adore.cli import app
-from adore.errors import ConfigError
+from adore.errors import ConfigError, NotInstalledError
 from adore.explain import _judgement_lines, _judgements, _with_trace
 from adore.rulebook import RuleBook
+from adore.stages import config_of, section_config, shards
+from adore.teacher.answers import Answer, Case
 from adore.teacher.backends import choose_judge
 from adore.teacher.budget import Budget, Ledger, Prices
-from adore.teacher.completers import Completion
+from adore.teacher.cache import NoCache
+from adore.teacher.completers import Completion, Decoding
 from adore.teacher.judge import Config, plan, run
-from adore.teacher.llm import TextJudge, soft_labels
+from adore.teacher.llm import Source, TextJudge, soft_labels
+from adore.teacher.prompting import Prompter
 from adore.teacher.rationale import rationale
 from adore.teacher.tiny import new_model, new_tokenizer
-from adore.types import LABELS, Evidence
+from adore.types import LABELS, Evidence, Item
 
 BOOK = RuleBook.load()
 SEEN = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
@@ -42,6 +48,43 @@ def test_soft_labels_come_from_the_best_source_there_is() -> None:
     assert best.grade == "E" and p == (0.1, 0.1, 0.2, 0.6)
     assert soft_labels((0.1, 0.4, 0.1, 0.4), answers("C"))[0] == (0.1, 0.4, 0.1, 0.4)
     assert soft_labels(None, answers("E"))[0] == pytest.approx((0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8))
+
+
+class Told:
+    """A backend that knows one answer."""
+
+    model, revision = "told", ""
+
+    def __init__(self, *texts: str) -> None:
+        self._completion = Completion(texts, (0.0, 0.1, 0.2, 0.7), 1, 0, 1)
+
+    def complete(self, prompts: Any, decoding: Any, schema: Any) -> Iterator[tuple[int, Completion]]:
+        yield from ((n, self._completion) for n, _ in enumerate(prompts))
+
+    def close(self) -> None:
+        pass
+
+
+def test_probabilities_of_a_refused_text_are_not_used() -> None:
+    case, good = Case("q", "i", "acme mug", Item("i", "Acme mug", "Acme"), SEEN), answers("S")[0].model_dump_json()
+    for texts, p in {(good, "no"): (0.0, 0.1, 0.7, 0.2), ("no", good): soft_labels(None, answers("S"))[0]}.items():
+        source = Source("told", "", lambda texts=texts: Told(*texts))
+        ledger = Ledger(Prices(), Budget())
+        judge = TextJudge(source, Prompter(BOOK), decoding=Decoding(), cache=NoCache(), ledger=ledger)
+        (answer,) = judge.judge([case])
+        assert isinstance(answer, Answer) and answer.probabilities == p and answer.call and answer.call.attempts == 1
+
+
+def test_what_cannot_be_started_is_said_in_one_line(shop: Path) -> None:
+    for backend, error, text in (
+        ("transformers", ConfigError, "model == '/no/where', must be a folder with a model"),
+        ("vllm", NotInstalledError, "module == 'vllm', must be installed; pip install 'adore-relevance.vllm.'"),
+    ):
+        if backend == "vllm" and find_spec("vllm"):
+            continue
+        given = Config(backend=backend, model="/no/where", cache="off")
+        with pytest.raises(error, match=text):
+            run(given, prepared=shop, evidence=shop, output=shop)
 
 
 @pytest.mark.parametrize("sure", [0.0, 0.3, 1.0])
@@ -78,7 +121,11 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path / "model")
     assert chosen(tmp_path, backend="transformers").name.startswith("tiny-llama@")
     assert chosen(tmp_path, backend="vllm", model="big").name == "big", "the tiny one cannot read texts"
-    folder = chosen(backend="transformers", model=str(tmp_path / "model")).name
+    first = chosen(backend="transformers", model=str(tmp_path / "model"))
+    folder = first.name
+    shutil.copytree(tmp_path / "model", tmp_path / "elsewhere" / "model")
+    second = chosen(backend="vllm", model=str(tmp_path / "elsewhere" / "model"))
+    assert folder == second.name and first.key([]) == second.key([]), "a folder is its bytes, wherever it lies"
     (tmp_path / "model" / "config.json").write_text("{}")
     assert folder != chosen(backend="transformers", model=str(tmp_path / "model")).name, (
         "a folder's bytes are its revision"
@@ -130,3 +177,10 @@ def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
     assert shown["prompt"] == 'pair\nbrand match brand\nanswer {"grade":"'
     assert "      | brand match brand" in _judgement_lines(shown, set())
     assert "prompt" not in _with_trace({"by": "rules (judge)"}, SEEN)
+
+
+def test_the_gpu_profile_shares_a_model_over_the_cards_that_a_pod_gets() -> None:
+    given, cluster, large = config_of("judge", "gpu"), section_config("gpu", "cluster"), config_of("align", "gpu").large
+    assert given.backend == "vllm" and given.engine["tensor_parallel_size"] == cluster.gpu.count > 1
+    assert {"judge", "align"} <= set(cluster.gpu.stages) and shards("gpu") == given.shards > 1
+    assert large.base_model == given.model and large.beta == 0.1 and large.max_length <= given.engine["max_model_len"]

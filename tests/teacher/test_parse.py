@@ -61,6 +61,8 @@ def test_quotes_are_compared_as_people_see_them_and_placed() -> None:
         ("unknown rule id", read(rule_ids=["brand", "nope"])),
         ("unknown error type", read(error_type="rude")),
         ("quote not in the text", brand(asked_quote="zeta")),
+        ("quote not in the text", brand(asked_quote="")),
+        ("quote not in the text", brand(asked_quote="\u200b")),
         ("quote not in the text", brand(found_quote="Acme")),
         ("quote not in the text", brand(found_quote="zeta", where="category")),
         ("quote not in the text", brand(found_quote="zeta", where="")),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from adore.artifacts import read_table, write_table
+from adore.artifacts import Manifest, execute, write_json
 from adore.rulebook import RuleBook
+from adore.teacher import align
+from adore.teacher.backends import Config, choose_judge
 from adore.teacher.exam import load_exam, sit
 from adore.teacher.gate import compare, decide, rates
 from adore.teacher.graders import EvidenceJudge, RulesGrader
@@ -20,9 +24,14 @@ NONE = (np.zeros(0, dtype=np.int64),) * 4
 
 
 def verdict(
-    new: np.ndarray, *, slices: dict | None = None, fooled: dict | None = None, behaviour: tuple = NONE
+    new: np.ndarray,
+    *,
+    slices: dict | None = None,
+    fooled: dict | None = None,
+    turned: dict | None = None,
+    behaviour: tuple = NONE,
 ) -> dict:
-    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, fooled or {}, seed=0)
+    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, fooled or {}, turned or {}, seed=0)
 
 
 def test_rates_agree_with_scikit_learn() -> None:
@@ -40,7 +49,7 @@ def test_only_what_is_better_is_promoted() -> None:
     assert not verdict(STRICT)["promoted"], "as good is not better"
     refused = verdict(np.full(600, 3))
     assert any("people: false positives rose" in r for r in refused["reasons"])
-    few = decide((HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, seed=0)
+    few = decide((HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, {}, seed=0)
     assert not few["promoted"] and "previous teacher stays" in few["reasons"][0]
 
 
@@ -53,9 +62,18 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
     pushed[brand] = 3
     bought = verdict(pushed, slices={"brand Zeta": np.arange(0, 600, 7), "brand Acme": np.arange(1, 600, 7)})
     assert [r for r in bought["reasons"] if r.startswith("slice brand Zeta")]
-    assert not [r for r in bought["reasons"] if "Acme" in r]
+    assert not [r for r in bought["reasons"] if "Acme" in r] and bought["slices"] == ["brand Acme", "brand Zeta"]
+    size = np.flatnonzero(np.arange(600) % 5 == 0)
+    stricter = HUMAN.copy()
+    stricter[size[HUMAN[size] == 3]] = 2
+    lost = verdict(stricter, slices={"asks size": size, "asks colour": size + 1, "asks few": size[:9]})
+    assert [r.split(":")[0:2] for r in lost["reasons"]] == [["slice asks size", " false negatives rose"]]
+    assert lost["slices"] == ["asks colour", "asks size"], "only those with pairs enough are said to hold"
     assert "attack claim: raises 3.0% of grades" in verdict(HUMAN, fooled={"claim": 0.03})["reasons"]
+    bribed = verdict(HUMAN, turned={"ring": 0.05, "fast": 0.01})
+    assert [r.split(":")[0] for r in bribed["reasons"]] == ["poisoning ring"] and "turn 5.0% of" in bribed["reasons"][0]
     assert verdict(HUMAN, fooled={"claim": 0.01})["promoted"]
+    assert "too few held-out signs" in verdict(HUMAN)["reasons"][0]
 
 
 def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
@@ -68,22 +86,33 @@ def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
     assert found and (found.low[1], found.high[1]) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02)
 
 
-def test_an_exam_asks_what_was_held_out(shop: Path, tmp_path: Path) -> None:
-    for name in ("items", "pairs", "judgements"):
-        write_table(read_table(shop, name), tmp_path, name)
-    queries = read_table(shop, "queries").to_dicts()
-    write_table([q | {"split": "dev" if n == 2 else q["split"]} for n, q in enumerate(queries)], tmp_path, "queries")
-    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "weight": 1.0, "event_ids": []}]  # fmt: skip # noqa: E501
-    write_table(held, tmp_path, "held")
-    from adore.attributes.lexicon import Lexicon
-    from adore.types import item_from_row
-
-    items = [item_from_row(r) for r in read_table(shop, "items").iter_rows(named=True)]
-    (tmp_path / "lexicon.json").write_text(Lexicon.mine(items).to_json(), "utf-8")
-    exam = load_exam(tmp_path, tmp_path, tmp_path, attacked=10, seed=0)
+def test_an_exam_asks_what_was_held_out(school: Path) -> None:
+    exam = load_exam(school, school, school, attacked=10, seed=0)
     assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
     assert (exam.human >= 0).all() and (exam.sign == 3).sum() == 1 and len(exam.attacked) >= 5
     book = RuleBook.load()
     paper = sit(EvidenceJudge(RulesGrader(book), book), exam)
     assert set(paper.grades) <= {0, 1, 2, 3} and all(0 <= s <= 1 for s in paper.fooled.values())
     assert {"asks colour", "brand Acme"} <= set(exam.slices(exam.human >= 0))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) -> None:
+    tiny = {"layers": 1, "width": 16, "sft_rows": 32, "sft_epochs": 1, "attacked": 2}
+
+    def taught(name: str, previous: str = "", seed: int = 0) -> Manifest:
+        config = align.Config(**tiny, previous=previous and str(tmp_path / previous), seed=seed)
+        inputs = {k: str(school) for k in ("prepared", "evidence", "feedback")} | {"answers": [str(school)]}
+        return execute(align, "align", config, inputs, str(tmp_path / name))
+
+    def judge(name: str) -> str:
+        return choose_judge(Config(cache="off"), RuleBook.load(), school, school, tmp_path / name).name
+
+    first = taught("first")
+    assert first.metrics["promoted"] == 0 and judge("first") == "rules", "one dev query is too little to pass"
+    assert taught("second", "first", 1).metrics["kept_previous"] == 0 and judge("second") == "rules"
+    write_json(asdict(first) | {"metrics": {"promoted": 1.0}}, tmp_path / "first" / "manifest.json")
+    assert taught("third", "first", 2).metrics["kept_previous"] == 1
+    assert judge("third") == judge("first") != "rules"
+    gate = json.loads((tmp_path / "third" / "gate.json").read_text())
+    assert "previous" in gate["systems"] and "previous teacher stays" in gate["reasons"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import polars as pl
 from pydantic import Field
 
 from adore.artifacts import read_table, write_json, write_table
+from adore.behaviour.planted import turned
 from adore.behaviour.position import PositionBias, position_bias
-from adore.behaviour.select import KINDS, balanced
+from adore.behaviour.select import KINDS, LENIENT, balanced
 from adore.behaviour.signs import Taste, learn_taste, trials
-from adore.behaviour.trust import untrusted
+from adore.behaviour.trust import pushed, untrusted
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
 from adore.progress import say
@@ -44,6 +46,8 @@ class Config(StageConfig):
     """Most corrections of one direction for one of the other."""
     confirm: float = Field(20.0, ge=0)
     """Most right answers of one kind for one correction."""
+    planted: float = Field(0.1, ge=0, lt=0.5)
+    """Share of events that the poisoning test plants, three times; 0: no test."""
     simulate_users: int = Field(1000, ge=0)
     """Shoppers simulated from the human judgements where the shop has no events."""
 
@@ -106,6 +110,51 @@ def _seen(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """What one log says: signs of train queries, and of dev queries (``held``)."""
+
+    bias: PositionBias
+    taste: Taste
+    filtered: pl.DataFrame
+    signs: pl.DataFrame
+    held: pl.DataFrame
+
+
+def _learn(events: pl.DataFrame, pairs: pl.DataFrame, prepared: Path, config: Config) -> _Learnt:
+    """Read a log: whom to trust, how positions count, what shoppers mean.
+
+    Args:
+        events: the ``events`` table.
+        pairs: ``query_id, item_id, grade`` (the judge's) and ``brand``.
+    """
+    filtered = untrusted(events if config.trust else events.head(0), pairs)
+    trusted = events.join(filtered, on="client_id", how="anti")
+    bias = position_bias(trusted)
+    seen = _seen(prepared, pairs.select(*KEYS, "grade"), trusted, bias, config)
+    train, dev = (seen.filter(pl.col("split") == split) for split in ("train", "dev"))
+    taste = learn_taste(train)
+    attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
+    signs, held = (
+        _signs(part, taste, config, bias.known).join(attacked, on=[*KEYS, "kind"], how="anti") for part in (train, dev)
+    )
+    return _Learnt(bias, taste, filtered, signs, held)
+
+
+def _planted(learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, prepared: Path, config: Config) -> Any:
+    """The poisoning test on this log, for the teacher's gate; see :mod:`adore.behaviour.planted`."""
+
+    def lenient(one: _Learnt) -> pl.DataFrame:
+        return pl.concat([one.signs, one.held]).filter(pl.col("kind") == LENIENT).select(KEYS)
+
+    def read(log: pl.DataFrame) -> pl.DataFrame:
+        return lenient(_learn(log, pairs, prepared, config))
+
+    queries = read_table(prepared, "queries").filter(pl.col("split") != "test").select("query_id")
+    known = pairs.join(queries, on="query_id").sort(KEYS)
+    return turned(events, known, lenient(learnt), read, share=config.planted, seed=config.seed)
+
+
 def _position_note(bias: PositionBias) -> str:
     if bias.known:
         return f"{bias.pairs} clicked pairs were shown at two positions or more"
@@ -115,14 +164,15 @@ def _position_note(bias: PositionBias) -> str:
     )
 
 
-def _about(bias: PositionBias, taste: Taste, filtered: pl.DataFrame, signs: pl.DataFrame) -> dict[str, Any]:
+def _about(learnt: _Learnt) -> dict[str, Any]:
     """What ``behaviour.json`` says of the log."""
+    bias, taste, signs = learnt.bias, learnt.taste, learnt.signs
     return {
         "propensity": [round(float(x), 4) for x in bias.propensity[:20]],
         "position": {"known": bias.known, "eta": bias.eta, "note": _position_note(bias)},
         "click": dict(zip("ICSE", taste.click.round(4).tolist(), strict=True)),
         "kept": dict(zip("ICSE", taste.outcome[:, 1].round(4).tolist(), strict=True)),
-        "filtered": dict(filtered.group_by("reason").len().sort("reason").iter_rows()),
+        "filtered": dict(learnt.filtered.group_by("reason").len().sort("reason").iter_rows()),
         "signs": {kind: signs.filter(pl.col("kind") == kind).height for kind in KINDS},
     }
 
@@ -139,22 +189,18 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
         events = write_table(_simulated(prepared, config), output, "events")
     judged = pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
     pairs = judged.join(read_table(prepared, "items").select("item_id", "brand"), on="item_id")
-    filtered = untrusted(events if config.trust else events.head(0), pairs)
-    trusted = events.join(filtered, on="client_id", how="anti")
-    bias = position_bias(trusted)
-    if not bias.known:
-        say(f"    feedback: {_position_note(bias)}")
-    seen = _seen(prepared, judged, trusted, bias, config)
-    train, dev = (seen.filter(pl.col("split") == split) for split in ("train", "dev"))
-    taste = learn_taste(train)
-    signs, held = (_signs(part, taste, config, bias.known) for part in (train, dev))
-    table = signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
+    learnt = _learn(events, pairs, prepared, config)
+    held, filtered = learnt.held, learnt.filtered
+    if not learnt.bias.known:
+        say(f"    feedback: {_position_note(learnt.bias)}")
+    table = learnt.signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
     rows = balanced(table, tilt=config.tilt, confirm=config.confirm, per_query=config.max_query_rows, seed=config.seed)
     write_table(rows, output, "feedback")
     write_table(held.select(*KEYS, "kind", "wanted_exact", "weight", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
     good = sum(r["desirable"] for r in rows)
-    write_json({"simulated": simulated, **_about(bias, taste, filtered, signs)}, output / "behaviour.json")
+    planted = _planted(learnt, events, pairs, prepared, config)
+    write_json({"simulated": simulated, **_about(learnt), "planted": planted}, output / "behaviour.json")
     return {
         "rows": float(len(rows)),
         "desirable": float(good),

@@ -10,7 +10,7 @@ import numpy as np
 from adore.prompts import answer, trace
 from adore.types import Evidence, Grade
 
-__all__ = ["KINDS", "balanced"]
+__all__ = ["KINDS", "LENIENT", "balanced"]
 
 LENIENT, STRICT = "bought, judged strictly", ("returned, judged exact", "skipped, judged exact")
 RIGHT = ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly")

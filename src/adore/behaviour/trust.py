@@ -7,7 +7,7 @@ import polars as pl
 
 from adore.types import Grade
 
-__all__ = ["sessions", "untrusted"]
+__all__ = ["pushed", "sessions", "untrusted"]
 
 FAST, BURST = "acts faster than a person", "many sessions at once"
 RING = "one of a group that buys one brand or item whatever is asked"
@@ -87,8 +87,23 @@ def _rings(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
         chance = 1 / (1 + np.exp(-np.clip(prior + odds, -50, 50)))
         share = np.clip(np.bincount(target, chance, size) / np.bincount(target, minlength=size), 1e-4, 0.95)
     found = one.with_columns(pl.Series("chance", chance)).filter(pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS)
-    members = found.filter(pl.len().over("target") >= MIN_RING).select("client_id").unique()
-    return members.with_columns(reason=pl.lit(RING))
+    members = found.filter(pl.len().over("target") >= MIN_RING).group_by("client_id").agg(targets="target")
+    return members.select("client_id", pl.lit(RING).alias("reason"), pl.col("targets").list.sort())
+
+
+def pushed(filtered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs of what rings push: not every member is found, so no purchase of these says that they are exact.
+
+    Args:
+        filtered: from :func:`untrusted`.
+        pairs: ``query_id, item_id, brand``.
+
+    Returns:
+        ``query_id, item_id``.
+    """
+    targets = filtered["targets"].explode().drop_nulls().unique().to_list()
+    named = ("brand:" + pl.col("brand")).is_in(targets) | ("item:" + pl.col("item_id")).is_in(targets)
+    return pairs.filter(named).select("query_id", "item_id")
 
 
 def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -102,10 +117,11 @@ def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.Dat
         pairs: ``query_id, item_id, brand, grade`` (the judge's); without it only items are targets.
 
     Returns:
-        ``client_id, reason, events``, one row a client.
+        ``client_id, reason, targets, events``, one row a client; what a ring pushes is ``brand:…`` or ``item:…``.
     """
     events = sessions(events)
     found = pl.concat([_fast(events), _bursts(events)]).unique("client_id", keep="first", maintain_order=True)
+    found = found.with_columns(targets=pl.lit([], pl.List(pl.String)))
     found = pl.concat([found, _rings(events.join(found, on="client_id", how="anti"), pairs)])
     counts = events.group_by("client_id").agg(events=pl.len().cast(pl.Int64))
     return found.join(counts, on="client_id").sort("client_id")

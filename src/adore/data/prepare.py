@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from adore.data.report import describe
 from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
 from adore.progress import say
-from adore.rulebook import RuleBook
+from adore.rulebook import BOOK, RuleBook, find_book
 
 __all__ = ["Config", "DatasetInfo", "read_items", "run"]
 
@@ -55,6 +56,7 @@ class DatasetInfo(BaseModel):
     labels: dict[str, int] = {}
     """The shop's label to grade 0-3."""
     rulebook: str = "general"
+    """One of ours by name, or a ``.yaml`` file of the folder."""
     attributes: list[str] = []
     """Item columns that are attributes; empty: every unknown column."""
     language: str = "en"
@@ -106,8 +108,19 @@ def _info(data: Path) -> DatasetInfo:
     check(not wrong, "dataset.yaml actions", wrong, must=f"one of {ACTIONS} or ignore", fix="map them")
     if not info.language.lower().startswith("en"):
         say(f"    dataset.yaml language {info.language}: attributes are read by English words, so expect less evidence")
-    RuleBook.load(info.rulebook)  # now, not when the student is made of it
+    RuleBook.load(str(_book(data, info)))  # now, not when somebody judges by it
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
+
+
+def _book(data: Path, info: DatasetInfo) -> Path:
+    """The file of the rule book: one of ours by name, or one in the input folder, whose bytes are this step's input."""
+    name = Path(info.rulebook)
+    if not name.suffix:
+        return find_book(info.rulebook)
+    inside = not name.is_absolute() and ".." not in name.parts and (data / name).is_file()
+    fix = "copy it there and name it by its path in the folder, as in mine.yaml"
+    check(inside, "dataset.yaml rulebook", info.rulebook, must=f"a file in {data}", fix=fix, error=MissingError)
+    return data / name
 
 
 def _bullets(value: object) -> list[str]:
@@ -322,6 +335,7 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     frames: dict[str, pl.DataFrame] = {name: write_table(rows_, output, name) for name, rows_ in tables.items()}
     write_table([b.record() for b in quarantine.rows], output, "quarantine")
     write_json(info.model_dump(), output / "dataset.json")
+    shutil.copyfile(_book(data, info), output / BOOK)
     report = describe(frames, [b.record() for b in quarantine.rows])
     write_json({**report, "ignored_events": ignored}, output / "data_report.json")
     counts = {name: float(frame.height) for name, frame in frames.items()}

@@ -46,7 +46,7 @@ def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFra
     """
     path = local_copy(place)
     folder = path.parent if path.is_file() else path / "evidence" if (path / "evidence").is_dir() else path
-    pairs = pl.read_parquet(path) if path.is_file() else read_table(folder, "pairs")
+    pairs = read_table(folder, path.stem if path.suffix == ".parquet" else "pairs")
     columns, has = list(TABLES["pairs"]), pairs.columns
     check(
         set(columns) <= set(has), "columns of pairs", has, must=f"with {columns}", fix="give an evidence step's pairs"

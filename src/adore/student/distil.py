@@ -15,11 +15,11 @@ from adore.artifacts import discard, read_manifest, read_table, unfinished, writ
 from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress, say
+from adore.rulebook import BOOK, RuleBook
 from adore.torchrun import world
 from adore.types import Grade, item_from_row
 
 if TYPE_CHECKING:
-    from adore.rulebook import RuleBook
     from adore.student.forest import ForestPlan
     from adore.student.inputs import ListInputs
     from adore.student.lists import PairList, Sources
@@ -141,7 +141,7 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) 
     items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
     (output / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
-    rulebook = copy_rulebook(json.loads((prepared / "dataset.json").read_text("utf-8"))["rulebook"], output)
+    rulebook = copy_rulebook(str(prepared / BOOK), output)
     save_readings(items, evidence, output)
     copy_encoder(retrieved, output)
     quantise_encoder(output)

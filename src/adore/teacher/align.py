@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +13,10 @@ from pydantic import Field
 
 from adore.artifacts import local_copy, read_table, write_json
 from adore.attributes.attacks import ATTACKS
-from adore.config import StageConfig
 from adore.prompts import trace
-from adore.rulebook import RuleBook
+from adore.rulebook import BookConfig, RuleBook
 from adore.teacher.answers import Judge
-from adore.teacher.backends import ask_folder
+from adore.teacher.backends import ask_folder, in_force
 from adore.teacher.exam import Exam, Paper, load_exam, sit
 from adore.teacher.gate import decide, rates
 from adore.teacher.graders import EvidenceJudge, RulesGrader
@@ -29,7 +29,7 @@ __all__ = ["Config", "kto_settings", "run", "said", "train"]
 Curves = dict[str, list[dict[str, float]]]
 
 
-class Config(StageConfig):
+class Config(BookConfig):
     """Sizes and settings of the teacher; ``large`` None: a tiny one that reads evidence traces."""
 
     layers: int = 3
@@ -55,8 +55,6 @@ class Config(StageConfig):
     """Place of an earlier align output: the teacher that stays if the new one is refused; empty: the rules."""
     attacked: int = Field(200, ge=0)
     """Held-out pairs that each attack is tried on."""
-    rulebook: str = ""
-    """Empty: the data set's."""
 
 
 def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path) -> Curves:
@@ -115,7 +113,7 @@ def _train_large(
     book, seed = _rulebook(config, places[0]), config.seed
     rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
     curves = {"sft": large.sft(config.large, rows, output / "sft", seed=seed)}
-    told = mixed(text_feedback(feedback, places, book, config.kto_rows), config.large.batch, seed)
+    told = mixed(text_feedback(feedback, places, book, config.kto_rows, seed), config.large.batch, seed)
     if not told:
         shutil.copytree(output / "sft", output / "model")
         return curves
@@ -146,7 +144,7 @@ def _sat(judge: Judge, exam: Exam, *, attacks: bool = False) -> Paper:
         return sit(judge, exam, attacks=attacks)
 
 
-def _verdict(exam: Exam, papers: dict[str, Paper], config: Config) -> dict[str, Any]:
+def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], config: Config) -> dict[str, Any]:
     """The gate's decision between ``previous`` and ``kto``, and every system's rates on human-judged pairs."""
     old, new = papers["previous"], papers["kto"]
     both = (old.grades >= 0) & (new.grades >= 0)
@@ -156,7 +154,7 @@ def _verdict(exam: Exam, papers: dict[str, Paper], config: Config) -> dict[str, 
         return truth[rows], old.grades[rows], new.grades[rows], exam.groups[rows]
 
     cheats = {a.name: new.fooled[a.name] for a in ATTACKS if a.name in new.fooled and not a.plausible}
-    gate = decide(part(exam.human), part(exam.sign), exam.slices(both), cheats, seed=config.seed)
+    gate = decide(part(exam.human), part(exam.sign), exam.slices(both), cheats, turned, seed=config.seed)
     systems = {}
     for name, paper in papers.items():
         rows = (exam.human >= 0) & (paper.grades >= 0)
@@ -165,12 +163,18 @@ def _verdict(exam: Exam, papers: dict[str, Paper], config: Config) -> dict[str, 
     return {**gate, "fooled": new.fooled, "systems": systems}
 
 
+def _previous(config: Config) -> Path | None:
+    """The model that judged before; None: the rules."""
+    return in_force(local_copy(config.previous)) if config.previous else None
+
+
 def _keep_previous(config: Config, output: Path) -> bool:
     """Put the previous teacher in the refused one's place, if there is one."""
-    if not config.previous:
+    previous = _previous(config)
+    if previous is None:
         return False
     shutil.rmtree(output / "model", ignore_errors=True)
-    shutil.copytree(local_copy(config.previous) / "model", output / "model")
+    shutil.copytree(previous, output / "model")
     return True
 
 
@@ -190,12 +194,13 @@ def run(
     exam = load_exam(prepared, evidence, feedback, attacked=config.attacked, seed=config.seed)
     papers = {"rules": _sat(rules, exam, attacks=True)}
     papers["previous"] = papers["rules"]
-    if config.previous:
-        papers["previous"] = _sat(ask_folder(local_copy(config.previous) / "model", book, config.threads), exam)
+    if previous := _previous(config):
+        papers["previous"] = _sat(ask_folder(previous, book, config.threads), exam)
     papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
     papers["kto"] = _sat(ask_folder(output / "model", book, config.threads), exam, attacks=True)
-    gate = _verdict(exam, papers, config)
-    if not config.previous:
+    planted = json.loads((feedback / "behaviour.json").read_text("utf-8"))["planted"]
+    gate = _verdict(exam, papers, planted["turned"], config)
+    if previous is None:
         gate["systems"].pop("previous")
     shutil.rmtree(output / "sft")
     kept = not gate["promoted"] and _keep_previous(config, output)

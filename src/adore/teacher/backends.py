@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import json
 import os
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from adore.artifacts import hash_tree, read_manifest
-from adore.config import StageConfig
 from adore.errors import ConfigError, NotInstalledError, check
-from adore.rulebook import RuleBook
+from adore.rulebook import BookConfig, RuleBook
 from adore.teacher.answers import Judge
 from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.cache import open_cache
@@ -27,14 +25,13 @@ from adore.teacher.prompting import Prompter
 if TYPE_CHECKING:
     from adore.teacher.openai import Patience
 
-__all__ = ["Config", "ask_folder", "choose_judge"]
+__all__ = ["Config", "ask_folder", "choose_judge", "in_force"]
 
 
-class Config(StageConfig):
+class Config(BookConfig):
     """Who judges, and which part.
 
     Attributes:
-        rulebook: ``""`` for the one that the data set names.
         backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this machine); ``openai`` (an endpoint);
             ``auto``: the aligned teacher if one was given and promoted, else the rules.
         model: name or folder of an instruct model. Where the stage is given an aligned teacher that was promoted,
@@ -52,7 +49,6 @@ class Config(StageConfig):
     """
 
     backend: Literal["auto", "rules", "transformers", "vllm", "openai"] = "auto"
-    rulebook: str = ""
     shard: int = 0
     shards: int = 1
     model: str = ""
@@ -96,9 +92,7 @@ def choose_judge(
         teacher: an output of ``align``.
         share: of the budget that this shard may spend.
     """
-    manifest = read_manifest(teacher) if teacher else None
-    asked = bool(manifest and (manifest.metrics.get("promoted") or manifest.metrics.get("kept_previous")))
-    aligned = teacher / "model" if teacher and asked else None
+    aligned = in_force(teacher) if teacher else None
     named = config.backend in ("vllm", "openai") or bool(config.model)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
@@ -112,6 +106,13 @@ def choose_judge(
         cache=open_cache(config.cache),
         ledger=Ledger(config.prices, config.budget, share),
     )
+
+
+def in_force(teacher: Path) -> Path | None:
+    """The model of an output of ``align``, unless its gate left the rules in force."""
+    manifest = read_manifest(teacher)
+    passed = manifest and (manifest.metrics.get("promoted") or manifest.metrics.get("kept_previous"))
+    return teacher / "model" if passed else None
 
 
 def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
@@ -142,12 +143,12 @@ def _source(config: Config, aligned: Path | None) -> Source:
     """The model that is asked: the aligned teacher if it is a large one, else the config's."""
     model = str(aligned) if aligned and not _reads_traces(aligned) and config.backend != "openai" else config.model
     check(bool(model), "model", model, must=f"given for backend {config.backend}", fix="set judge.model")
-    revision = config.revision
-    if Path(model).is_dir() and not revision:
-        revision = hash_tree(Path(model))[:12]
     if config.backend == "openai":
-        return Source(model, revision, lambda: _endpoint(config))
-    return Source(model, revision, lambda: _local(config, model, revision))
+        return Source(model, config.revision, lambda: _endpoint(config))
+    if not Path(model).is_dir():
+        return Source(model, config.revision, lambda: _local(config, model, config.revision))
+    revision = hash_tree(Path(model))[:12]
+    return Source(Path(model).resolve().name, revision, lambda: _local(config, model, revision), model)
 
 
 def _patience(config: Config) -> Patience:
@@ -171,18 +172,13 @@ def _endpoint(config: Config) -> Completer:
 
 def _local(config: Config, model: str, revision: str) -> Completer:
     backend, extra = ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
-    try:
-        module = importlib.import_module(f"adore.teacher.{backend}_completer")
-    except ModuleNotFoundError as error:
-        raise NotInstalledError(
-            f"module == {error.name!r}, must be installed; pip install 'adore-relevance[{extra}]'"
-        ) from error
-    kind = getattr(module, f"{backend.title()}Completer")
+    kind = getattr(importlib.import_module(f"adore.teacher.{backend}_completer"), f"{backend.title()}Completer")
     keywords = {"model": model, "revision": revision, "threads": config.threads, **config.engine}
     try:
-        inspect.signature(kind).bind(**keywords)
+        completer: Completer = kind(**keywords)
     except TypeError as error:
-        known = ", ".join(inspect.signature(kind).parameters)
-        raise ConfigError(f"judge.engine == {config.engine!r}, must hold keywords among {known}; {error}") from error
-    completer: Completer = kind(**keywords)
+        raise ConfigError(f"judge.engine == {config.engine!r}, must hold arguments of {backend}; {error}") from error
+    except ModuleNotFoundError as error:
+        fix = f"pip install 'adore-relevance[{extra}]'"
+        raise NotInstalledError(f"module == {error.name!r}, must be installed; {fix}") from error
     return completer

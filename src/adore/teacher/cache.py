@@ -43,8 +43,8 @@ class SqliteCache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         with self._errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -69,9 +69,10 @@ class SqliteCache:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise UnavailableError(
-                f"cache == {str(self._path)!r}, must be a writable SQLite file; move it or set judge.cache ({error})"
+                f"cache == {str(self._path)!r}, must be a writable SQLite file; move it, make room or set judge.cache "
+                f"({error})"
             ) from error
 
 

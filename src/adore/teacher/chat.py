@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from adore.errors import ConfigError
 from adore.teacher.completers import Message
 
 __all__ = ["PLAIN", "encode", "load_tokenizer", "on_hub", "with_template"]
@@ -32,10 +33,19 @@ def on_hub(model: str, revision: str) -> str | None:
 
 
 def load_tokenizer(model: str, revision: str = "") -> Any:
-    """The tokenizer of a folder or of a model on the hub, see :func:`with_template`."""
+    """The tokenizer of a folder or of a model on the hub, see :func:`with_template`.
+
+    Raises:
+        ConfigError: there is none.
+    """
     from transformers import AutoTokenizer
 
-    return with_template(AutoTokenizer.from_pretrained(model, revision=on_hub(model, revision)))
+    try:
+        return with_template(AutoTokenizer.from_pretrained(model, revision=on_hub(model, revision)))
+    except (OSError, ValueError) as error:  # transformers' and the hub's own, of many lines
+        first = str(error).strip().partition("\n")[0]
+        must = "a folder with a model and its tokenizer, or a name on the hub"
+        raise ConfigError(f"model == {model!r}, must be {must}; set it, or download it first ({first})") from error
 
 
 def encode(tokenizer: Any, prompts: Sequence[Sequence[Message]]) -> list[list[int]]:

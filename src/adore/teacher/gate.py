@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 DRAWS = 2_000
 TOLERANCE = 0.02
-"""False positives may look this much higher if chance explains it; of attacks, this share may raise a grade."""
+"""Errors may look this much higher if chance explains it; of attacks, this share may raise a grade or turn a pair."""
 LEAST_PAIRS, LEAST_QUERIES = 30, 3
 
 
@@ -96,14 +96,23 @@ def _agreement(who: str, d: Difference) -> list[str]:
     return reasons
 
 
-def _slices(human: Ints, pair: tuple[Ints, Ints], slices: dict[str, Ints], groups: Ints, seed: int) -> list[str]:
-    """The slices on which false positives surely rose; 99 % intervals, because there are many slices."""
-    reasons = []
-    for name, rows in slices.items():
+def _slices(
+    human: Ints, pair: tuple[Ints, Ints], slices: dict[str, Ints], groups: Ints, seed: int
+) -> tuple[list[str], list[str]]:
+    """The slices with pairs enough, and where errors surely rose; 99 % bounds, because there are many slices."""
+    compared, reasons = [], []
+    for name, rows in sorted(slices.items()):
         d = compare(human[rows], pair[0][rows], pair[1][rows], groups[rows], seed=seed, level=0.98)
-        if d and d.low[2] > 0 and d.new.fpr > d.old.fpr + TOLERANCE:
-            reasons.append(f"slice {name}: false positives rose: {d.old.fpr:.3f} to {d.new.fpr:.3f}")
-    return reasons
+        if d is None:
+            continue
+        compared.append(name)
+        kinds = (("negatives", d.low[1], d.old.fnr, d.new.fnr), ("positives", d.low[2], d.old.fpr, d.new.fpr))
+        reasons += [
+            f"slice {name}: false {kind} rose: {old:.3f} to {new:.3f}"
+            for kind, low, old, new in kinds
+            if low > 0 and new > old + TOLERANCE
+        ]
+    return compared, reasons
 
 
 def decide(
@@ -111,6 +120,7 @@ def decide(
     behaviour: tuple[Ints, Ints, Ints, Ints],
     slices: dict[str, Ints],
     fooled: dict[str, float],
+    turned: dict[str, float],
     *,
     seed: int,
 ) -> dict[str, Any]:
@@ -122,29 +132,38 @@ def decide(
         slices: name to row numbers of ``human``: pairs that ask one attribute, pairs of one brand. A brand that was
             pushed by bought behaviour shows here.
         fooled: attack to the share of pairs whose grade it raises, by the new teacher.
+        turned: attack planted into the log to the share of a brand's pairs that it turns into feedback.
         seed: of the bootstrap.
 
     Returns:
-        ``promoted``, ``reasons``, and what they rest on.
+        ``promoted``, ``reasons``, and what they rest on; ``slices`` are those with pairs enough to compare.
     """
     people = compare(*human, seed=seed)
     if people is None:
-        few = f"fewer than {LEAST_PAIRS} held-out judged pairs or {LEAST_QUERIES} queries"
-        return {"promoted": False, "reasons": [f"{few}: the previous teacher stays"], "fooled": fooled}
+        few = f"fewer than {LEAST_PAIRS} held-out judged pairs or {LEAST_QUERIES} queries: the previous teacher stays"
+        return {"promoted": False, "reasons": [few], "fooled": fooled, "turned": turned}
     reasons = _agreement("people", people)
     if people.high[0] < 0:
         reasons.append(f"people: macro-F1 surely fell: {people.old.macro_f1:.3f} to {people.new.macro_f1:.3f}")
     shoppers = compare(*behaviour, seed=seed)
     if shoppers:
         reasons += _agreement("shoppers", shoppers)
-    reasons += _slices(human[0], human[1:3], slices, human[3], seed)
-    raised = [f"attack {name}: raises {share:.1%} of grades" for name, share in fooled.items() if share > TOLERANCE]
+    compared, worse = _slices(human[0], human[1:3], slices, human[3], seed)
+    reasons += worse
+    reasons += [f"attack {name}: raises {share:.1%} of grades" for name, share in fooled.items() if share > TOLERANCE]
+    reasons += [
+        f"poisoning {name}: accounts that push a brand turn {share:.1%} of its pairs"
+        for name, share in turned.items()
+        if share > TOLERANCE
+    ]
     good = "false negatives fell, false positives did not rise, slices hold, attacks raise nothing"
+    good += "" if shoppers else "; too few held-out signs of shoppers to compare"
     return {
-        "promoted": not reasons + raised,
-        "reasons": reasons + raised or [good],
+        "promoted": not reasons,
+        "reasons": reasons or [good],
         "people": asdict(people),
         "shoppers": asdict(shoppers) if shoppers else None,
-        "slices": sorted(slices),
+        "slices": compared,
         "fooled": fooled,
+        "turned": turned,
     }

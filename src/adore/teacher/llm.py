@@ -27,11 +27,19 @@ Messages = list[Message]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which LLM; ``make`` starts it, and is not called while the cache knows every answer."""
+    """Which LLM.
 
-    model: str
+    Attributes:
+        name: what it is called wherever its folder lies: the same bytes are never paid twice.
+        revision: of the model; of a folder the hash of its files.
+        make: starts it; not called while the cache knows every answer.
+        folder: where it lies, if it does.
+    """
+
+    name: str
     revision: str
     make: Callable[[], Completer]
+    folder: str = ""
 
 
 @dataclass(slots=True)
@@ -64,8 +72,8 @@ class TextJudge:
     """
 
     def __init__(self, source: Source, prompter: Prompter, *, decoding: Decoding, cache: Cache, ledger: Ledger) -> None:
-        self.name = f"{source.model}@{source.revision}" if source.revision else source.model
-        self.model, self.ledger = source.model, ledger
+        self.name = f"{source.name}@{source.revision}" if source.revision else source.name
+        self.folder, self.ledger = source.folder, ledger
         self._source, self._prompter, self._decoding, self._cache = source, prompter, decoding, cache
         self._schema = answer_schema(prompter.rulebook)
         self._completer: Completer | None = None
@@ -93,7 +101,7 @@ class TextJudge:
 
     def key(self, messages: Messages) -> str:
         """The cache key: model, revision, prompt, rule book version, decoding, schema."""
-        parts = [self._source.model, self._source.revision, messages, self._prompter.rulebook.version]
+        parts = [self._source.name, self._source.revision, messages, self._prompter.rulebook.version]
         text = json.dumps([*parts, self._decoding.model_dump(), self._schema], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -113,7 +121,7 @@ class TextJudge:
 
     @property
     def _speed_key(self) -> str:
-        return hashlib.sha256(json.dumps(["speed", self._source.model, self._source.revision]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(["speed", self._source.name, self._source.revision]).encode()).hexdigest()
 
     # ---------------------------------------------------------------- asking
 
@@ -175,7 +183,8 @@ class TextJudge:
         if not good:
             wrong = next((r for r in read if isinstance(r, Wrong)), Wrong("no JSON object"))
             return Fault(wrong.reason, call), wrong
-        probabilities, best = soft_labels(c.grade, good)
+        told = c.grade if isinstance(read[0], RationaleSchema) else None  # they are the first text's
+        probabilities, best = soft_labels(told, good)
         return Answer(probabilities, best, replace(call, raw=c.texts[read.index(best)])), None
 
     def _repair(self, prompt: Messages, found: tuple[Answer | Fault, Wrong | None]) -> Messages:

@@ -32,9 +32,13 @@ _LADDERS: dict[str, tuple[object, ...]] = {
     "max_tokens": ("max_tokens", "max_completion_tokens"),
     "seed": (True, None),
     "temperature": (True, None),
+    "n": (True, None),
 }
 """What a request asks for; when the endpoint refuses one by name, its next rung is tried, for good."""
-_ALSO = {"response_format": ("response_format", "json_schema", "json_object", "schema")}
+_ALSO = {
+    "response_format": ("response_format", "json_schema", "json_object", "schema"),
+    "n": ("'n'", '"n"', "`n`", "parameter: n"),
+}
 
 
 class Patience(BaseModel):
@@ -46,6 +50,9 @@ class Patience(BaseModel):
     attempts: int = Field(8, ge=1)
     first_wait: float = Field(0.5, ge=0)
     longest_wait: float = Field(60.0, ge=0)
+    """Of the growing pauses."""
+    longest_asked: float = Field(600.0, ge=0)
+    """A ``Retry-After`` of more stops the step."""
 
     def wait(self, attempt: int) -> float:
         """Full jitter over an exponential back-off. Source: M. Brooker, Exponential Backoff and Jitter, AWS 2015."""
@@ -90,14 +97,14 @@ class OpenaiCompleter:
         patience: time-outs and attempts.
 
     Raises:
-        ConfigError: no endpoint.
+        ConfigError: no endpoint, or no key.
     """
 
     def __init__(
         self, *, model: str, revision: str, endpoint: str, key_env: str, concurrency: int, patience: Patience
     ) -> None:
         check(
-            endpoint.startswith(("http://", "https://")) and "@" not in endpoint,
+            _is_url(endpoint),
             "endpoint",
             endpoint,
             must="a URL like https://host/v1, without user or password",
@@ -106,7 +113,11 @@ class OpenaiCompleter:
         self.model, self.revision = model, revision
         self._url, self._key_env, self._patience = f"{endpoint.rstrip('/')}/chat/completions", key_env, patience
         self._concurrency, self._offers = concurrency, _Offers()
-        key = os.environ.get(key_env, "")
+        key = os.environ.get(key_env, "").strip()
+        shown = f"{len(key)} characters"
+        check(
+            key.isascii() and key.isprintable(), f"${key_env}", shown, must="printable ASCII", fix="set it to the key"
+        )
         self._client = httpx.Client(
             timeout=patience.timeout,
             limits=httpx.Limits(max_connections=concurrency),
@@ -115,6 +126,7 @@ class OpenaiCompleter:
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._not_before = 0.0
         self._lost = 0
+        self._why = ""
 
     def complete(
         self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
@@ -140,14 +152,27 @@ class OpenaiCompleter:
         self._client.close()
 
     def _answer(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
+        """One answer with all its samples, in several requests where the endpoint gives fewer at a time."""
+        found = self._ask(messages, decoding, schema)
+        while isinstance(found, Completion) and len(found.texts) < decoding.samples:
+            left = {"samples": decoding.samples - len(found.texts), "seed": decoding.seed + len(found.texts)}
+            more = self._ask(messages, decoding.model_copy(update=left), schema)
+            if isinstance(more, Fault):
+                break
+            found = _joined(found, more)
+        return found
+
+    def _ask(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
         attempt = 0
         while attempt < self._patience.attempts and not self._stop.is_set():
-            self._stop.wait(max(0.0, self._not_before - time.monotonic()))
+            if (held := self._not_before - time.monotonic()) > 0:
+                self._stop.wait(held + self._patience.wait(0))
             offers = self._offers.now()
             try:
                 response = self._client.post(self._url, json=_body(self.model, messages, decoding, schema, offers))
-            except httpx.TransportError:  # time-outs and broken connections
+            except httpx.TransportError as error:  # time-outs and broken connections
                 response = None
+                self._fails(f"{type(error).__name__}: {error}")
             if response is not None and response.status_code in (400, 422):
                 if self._offers.refused(offers, _message(response)):
                     continue
@@ -158,7 +183,13 @@ class OpenaiCompleter:
                 return answer if answer.prompt_tokens else _estimated(answer, messages)
             self._stop.wait(self._patience.wait(attempt))
             attempt += 1
-        return self._give_up(f"gave no answer in {attempt} attempts", "endpoint gave up")
+        return self._give_up(f"gave no answer in {attempt} attempts ({self._why})", "endpoint gave up")
+
+    def _fails(self, why: str) -> None:
+        with self._lock:
+            if not self._why:
+                say(f"    the endpoint fails ({why}): each pair is asked up to {self._patience.attempts} times")
+            self._why = why
 
     def _read(self, response: httpx.Response | None) -> Completion | None:
         """The answer, or None if it is worth to ask again.
@@ -179,22 +210,32 @@ class OpenaiCompleter:
         if status == 429 and "insufficient_quota" in response.text[:2000]:
             raise UnavailableError(f"endpoint == {self._url!r}, must have money left (insufficient_quota); top it up")
         if status != 200:
+            self._fails(f"HTTP {status}: {_message(response)}")
             self._pause(response.headers.get("retry-after", ""))
             return None
         try:
             return _completion(response.json())
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            self._fails(f"no chat completion: {response.text[:80]!r}")
             return None
 
     def _pause(self, asked: str) -> None:
-        """Honour ``Retry-After`` (seconds or a date) for all threads: it speaks of the key, not of one request."""
+        """Honour ``Retry-After`` (seconds or a date) for all threads: it speaks of the key, not of one request.
+
+        Raises:
+            UnavailableError: it asks for more patience than there is.
+        """
         try:
             seconds = float(asked) if asked.replace(".", "").isdigit() else _until(asked)
         except (ValueError, TypeError):
             return
+        if seconds > (most := self._patience.longest_asked):
+            raise UnavailableError(
+                f"Retry-After == {seconds:.0f} s of {self._url!r}, must be at most {most:.0f}; run the same command "
+                "again then (answers so far are in the cache), or raise judge.engine.longest_asked"
+            )
         with self._lock:
-            until = time.monotonic() + min(seconds, self._patience.longest_wait)
-            self._not_before = max(self._not_before, until)
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
 
     def _give_up(self, text: str, reason: str) -> Fault:
         """A fault of one pair; an error if nothing at all gets through.
@@ -210,6 +251,14 @@ class OpenaiCompleter:
                     "check it and run the same command again: answers so far are in the cache"
                 )
         return Fault(reason)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and not any(c == "@" or c.isspace() for c in text)
 
 
 def _until(date: str) -> float:
@@ -234,7 +283,7 @@ def _body(
         body["temperature"] = decoding.temperature
     if offers["seed"]:
         body["seed"] = decoding.seed
-    if decoding.samples > 1:
+    if decoding.samples > 1 and offers["n"]:
         body["n"] = decoding.samples
     if offers["logprobs"]:
         body |= {"logprobs": True, "top_logprobs": offers["logprobs"]}
@@ -260,6 +309,16 @@ def _completion(answer: dict[str, Any]) -> Completion:
         prompt_tokens=int(usage.get("prompt_tokens") or 0),
         prefix_tokens=int(details.get("cached_tokens") or 0),
         completion_tokens=int(usage.get("completion_tokens") or 0),
+    )
+
+
+def _joined(first: Completion, more: Completion) -> Completion:
+    return replace(
+        first,
+        texts=first.texts + more.texts,
+        prompt_tokens=first.prompt_tokens + more.prompt_tokens,
+        prefix_tokens=first.prefix_tokens + more.prefix_tokens,
+        completion_tokens=first.completion_tokens + more.completion_tokens,
     )
 
 

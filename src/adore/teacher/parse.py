@@ -102,7 +102,7 @@ def _names(answer: RationaleSchema, rulebook: RuleBook) -> Wrong | None:
 
 def _quotes(answer: RationaleSchema, case: Case) -> Wrong | None:
     for a in answer.attributes:
-        if normal(a.asked_quote) not in normal(case.query):
+        if not normal(a.asked_quote) or normal(a.asked_quote) not in normal(case.query):
             return Wrong("quote not in the text", f"{a.asked_quote!r} is not in the query")
         if a.found_quote and not (normal(a.found_quote) and find_quote(a.found_quote, a.where, case.item)):
             return Wrong("quote not in the text", f"{a.found_quote!r} is not in {a.where or 'a text that is named'}")

@@ -46,7 +46,7 @@ def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
         prices: dollars per million tokens.
     """
     speed = judge.speed
-    count, method = _counter(judge.model, speed)
+    count, method = _counter(judge.folder, speed)
     cached, unknown = 0, dict[str, float]()
     for start in range(0, len(cases), 2048):
         prompts = judge.prompts(cases[start : start + 2048])
@@ -87,10 +87,10 @@ def total(plans: Sequence[Plan]) -> Plan:
     )
 
 
-def _counter(model: str, speed: Speed) -> tuple[Callable[[str], float], str]:
+def _counter(folder: str, speed: Speed) -> tuple[Callable[[str], float], str]:
     """Counts the tokens of a text, and how."""
-    path = Path(model) / "tokenizer.json"
-    if path.is_file():
+    path = Path(folder, "tokenizer.json")
+    if folder and path.is_file():
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(path))

@@ -16,8 +16,9 @@ from adore.prompts import ANSWER_PREFIX
 from adore.rulebook import RuleBook
 from adore.teacher.answers import Case, load_cases
 from adore.teacher.large import text_row
+from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
-from adore.teacher.rationale import rationale
+from adore.teacher.rationale import RationaleSchema, rationale
 from adore.teacher.tiny import sft_row
 from adore.types import LABELS, Evidence, Grade
 
@@ -28,9 +29,9 @@ _SURE = 0.9
 
 
 def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.DataFrame:
-    """Every known pair with ``evidence``, ``split``, the first judge's ``grade`` and, where judged, ``human``."""
+    """Every known pair with ``evidence``, ``split``, the first judge's ``grade`` and ``rationale``, and ``human``."""
     judged = read_table(prepared, "judgements").rename({"grade": "human"})
-    first = pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
+    first = pl.concat([read_table(a, "answers").select(*KEYS, "grade", "rationale") for a in answers])
     splits = read_table(prepared, "queries").select("query_id", "split")
     pairs = read_table(evidence, "pairs").join(first, on=KEYS).join(splits, on="query_id")
     return pairs.join(judged, on=KEYS, how="left").sort(KEYS)
@@ -133,37 +134,58 @@ def _cases(prepared: Path, evidence: Path, wanted: pl.DataFrame) -> dict[tuple[s
     return {(c.query_id, c.item_id): c for c in load_cases(prepared, evidence, None, lambda q: q in queries)}
 
 
-def _text(case: Case, grade: Grade, prompter: Prompter, **more: Any) -> dict[str, Any]:
-    why = rationale(case.evidence, prompter.rulebook, grade, _SURE)
-    return text_row(prompter.messages(case), answer_text(why, case.item), **more)
+def _text(case: Case, why: RationaleSchema, prompter: Prompter, **more: Any) -> tuple[dict[str, Any], bool]:
+    """One row, and whether a judge that answers so is believed."""
+    text = answer_text(why.model_copy(update={"confidence": _SURE}), case.item)
+    sound = isinstance(parse(text, case, prompter.rulebook), RationaleSchema)
+    return text_row(prompter.messages(case), text, **more), sound
 
 
 def sft_texts(
     pairs: pl.DataFrame, places: tuple[Path, Path], rulebook: RuleBook, count: int, seed: int
 ) -> list[dict[str, Any]]:
-    """SFT rows of a large teacher: rule book, texts and evidence; the whole rationale.
+    """SFT rows of a large teacher: rule book, texts and evidence; the first judge's whole rationale.
 
     Args:
         pairs: from :func:`agreed`.
         places: outputs of prepare and evidence.
+        rulebook: of the prompt.
+        count: rows drawn; those that are no sound answer, as with a quote that was cut, are left out.
+        seed: of the draw.
     """
     cases, prompter = _cases(*places, pairs), Prompter(rulebook)
-    rows = pairs.select(*KEYS, "grade").rows()
-    return [_text(cases[rows[i][:2]], Grade(rows[i][2]), prompter) for i in draw(pairs["grade"].to_list(), count, seed)]
+    rows = [pairs.row(i, named=True) for i in draw(pairs["grade"].to_list(), count, seed)]
+    told = (
+        _text(cases[r["query_id"], r["item_id"]], RationaleSchema.model_validate_json(r["rationale"]), prompter)
+        for r in rows
+    )
+    return [row for row, sound in told if sound]
 
 
 def text_feedback(
-    feedback: pl.DataFrame, places: tuple[Path, Path], rulebook: RuleBook, most: int
+    feedback: pl.DataFrame, places: tuple[Path, Path], rulebook: RuleBook, most: int, seed: int
 ) -> list[dict[str, Any]]:
-    """The feedback's grades as answers of a large teacher, at most ``most``."""
+    """The feedback's grades as answers of a large teacher, at most ``most``, corrections first.
+
+    Two answers to one prompt differ in grade and error type alone, so that KTO compares those and not lengths. A pair
+    whose better answer nobody would believe (exact, though of another product type) is left out.
+
+    Args:
+        feedback: the ``feedback`` table.
+        places: outputs of prepare and evidence.
+        rulebook: of the prompt.
+        most: rows.
+        seed: of the order.
+    """
     cases, prompter = _cases(*places, feedback), Prompter(rulebook)
-    rows = feedback.head(most).iter_rows(named=True)
-    return [
-        _text(
-            cases[r["query_id"], r["item_id"]],
-            LABELS[json.loads(r["completion"])["grade"]],
-            prompter,
-            label=r["desirable"],
-        )
-        for r in rows
-    ]
+    drawn = feedback[np.random.default_rng(seed).permutation(feedback.height)]
+    told, bad = list[tuple[tuple[str, str], dict[str, Any]]](), set[tuple[str, str]]()
+    for r in drawn.sort(pl.col("desirable").all().over(KEYS), maintain_order=True).iter_rows(named=True):
+        key = r["query_id"], r["item_id"]
+        case, grade = cases[key], LABELS[json.loads(r["completion"])["grade"]]
+        why = rationale(case.evidence, rulebook, grade, _SURE)
+        same = why.model_copy(update={"verdict": rulebook.apply(case.evidence).reason})
+        row, sound = _text(case, same, prompter, label=r["desirable"])
+        told.append((key, row))
+        bad |= {key} if r["desirable"] and not sound else set()
+    return [row for key, row in told if key not in bad][:most]

@@ -39,6 +39,7 @@ class Fold:
         dev: lists of the dev queries.
         test: human-judged lists of queries that are in no other part.
         hard: the frozen adversarial pairs of the test queries, each in its query's list.
+        teacher: (pairs, 4) the teacher's probabilities of each train list's real pairs, in the list's order.
         pairs: texts of the judged pairs: query, title, grade by list id.
         notes: what the stages said of themselves.
     """
@@ -47,6 +48,7 @@ class Fold:
     dev: list[ListRows]
     test: list[ListRows]
     hard: list[tuple[ListRows, list[str]]]
+    teacher: dict[str, np.ndarray]
     pairs: dict[str, list[tuple[str, str, int]]]
     notes: dict[str, Any]
 
@@ -149,7 +151,7 @@ def _tested(prepared: Path, evidence: Path) -> list[PairList]:
         shown = [items[i] for i in part["item_id"]]
         said = [Evidence.many_from_json(e) for e in part["evidence"]]
         targets, ones = np.eye(4)[part["grade"].to_numpy()], np.ones(n)
-        lists.append(PairList(str(query_id), part["query"].to_list(), shown, said, targets, ones, ones > 0, targets))
+        lists.append(PairList(str(query_id), part["query"].to_list(), shown, said, targets, ones, ones.astype(bool)))
     return lists
 
 
@@ -163,7 +165,7 @@ def _hard(lists: list[PairList], table: pl.DataFrame, inputs: ListInputs) -> Ite
         said = [inputs.reader.evidence(q, [i])[0] for q, i in zip(part["query"], made, strict=True)]
         targets = np.vstack([source.targets, np.eye(4)[part["intended_grade"].to_numpy()]])
         real = np.array([True] * len(source.items) + [False] * len(made))
-        whole = ([*source.items, *made], [*source.evidence, *said], targets, np.ones(len(real)), real, targets)
+        whole = ([*source.items, *made], [*source.evidence, *said], targets, np.ones(len(real)), real)
         yield PairList(str(query_id), queries, *whole), part["error_type"].to_list()
 
 
@@ -190,11 +192,16 @@ def make_fold(loop: Loop) -> Fold:
     trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
     known = {"prepared": prepared, "evidence": evidence}
     train, dev = {}, list[ListRows]()
+    teacher_says: dict[str, np.ndarray] = {}
+    rows = read_table(answers, "answers").select("query_id", "item_id", "probabilities").iter_rows()
+    answered = {(q, i): p for q, i, p in rows}
     for strategy in STRATEGIES:
         made = loop.synthetic(strategy, known, answers, teacher)
         sources = Sources(prepared, evidence, [answers], made, found)
         lists, held = learn_from(sources, **trust, max_pairs=config.max_pairs, seed=loop.seed)
         train[strategy] = [distil.rows_of(one, inputs, config) for one in lists]
+        real = {one.list_id: [i.item_id for i, r in zip(one.items, one.real, strict=True) if r] for one in lists}
+        teacher_says = {q: np.array([answered[q, i] for i in ids]) for q, ids in real.items()}
         dev = dev or [distil.rows_of(one, inputs, config) for one in held]
     tested = _tested(prepared, evidence)
     hard = list(_hard(tested, adversarial(prepared, evidence, split="test"), inputs))
@@ -203,6 +210,7 @@ def make_fold(loop: Loop) -> Fold:
         dev,
         [distil.rows_of(one, inputs, config) for one in tested],
         [(distil.rows_of(one, inputs, config), types) for one, types in hard],
+        teacher_says,
         texts_of(prepared),
         {"promoted": bool(teacher and json.loads((teacher / "gate.json").read_text("utf-8"))["promoted"])},
     )

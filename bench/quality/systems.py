@@ -17,7 +17,6 @@ from adore.student.calibration import GRADE_GAINS, chosen_grades
 from adore.student.features import FEATURES, ListFeatures, standardise
 from adore.student.lists import people_of_teacher
 from adore.student.training import ListRows
-from adore.student.trust import judged
 
 COLUMNS = tuple(FEATURES)
 WIDTH = len(COLUMNS)
@@ -25,6 +24,7 @@ HAND = [COLUMNS.index(n) for n in COLUMNS[:11]] + [
     COLUMNS.index(f"{a}_{s}") for a in ("brand", "colour", "exclusion") for s in ("match", "conflict")
 ]
 """The 17 hand features of the strongest baseline: cosines, BM25, coverage, brand, colour, negation."""
+_PARTS = ("matrix", "meaning", "targets", "weights", "states", "real")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def plain_cross_encoder(loop: Loop, seed: int) -> Answer:
 def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
     from sklearn.ensemble import GradientBoostingClassifier
 
-    learnt = [*judged(fold.train["aware"]), *fold.dev]
+    learnt = [*human(fold.train["aware"]), *fold.dev]
     matrix = np.concatenate([one.matrix[:, columns] for one in learnt])
     grades = np.concatenate([one.targets.argmax(axis=1) for one in learnt])
     model = GradientBoostingClassifier(random_state=seed).fit(matrix, grades)
@@ -82,8 +82,18 @@ def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
 # ---------------------------------------------------------------- students
 
 
+def cut(one: ListRows, rows: np.ndarray) -> ListRows:
+    """The list with some of its pairs."""
+    return replace(one, **{name: getattr(one, name)[rows] for name in _PARTS})
+
+
+def human(lists: list[ListRows]) -> list[ListRows]:
+    """What people judged, alone."""
+    return [cut(one, one.real & (one.weights == 1)) for one in lists if (one.real & (one.weights == 1)).any()]
+
+
 def _kept(lists: list[ListRows], keep: Callable[[ListRows], np.ndarray]) -> list[ListRows]:
-    return [one.some(keep(one)) for one in lists if keep(one).any()]
+    return [cut(one, keep(one)) for one in lists if keep(one).any()]
 
 
 def _alone(lists: list[ListRows]) -> list[ListRows]:
@@ -93,21 +103,22 @@ def _alone(lists: list[ListRows]) -> list[ListRows]:
 def _some(fold: Fold, share: float) -> tuple[list[ListRows], list[ListRows]]:
     """Train and dev lists if people had judged only a share of these queries; the teacher judged the others."""
 
-    def asked(one: ListRows) -> bool:
+    def judged(one: ListRows) -> bool:
         return int(hashlib.sha256(f"share|{one.list_id}".encode()).hexdigest()[:8], 16) / 16**8 < share
 
     full = fold.train["aware"]
-    known = [one for one in judged(full) if asked(one)]
-    both = [(one.said, one.targets) for one in known]
+    known = [one for one in human(full) if judged(one)]
+    told = {one.list_id: fold.teacher[one.list_id][(one.weights == 1)[one.real]] for one in full}
+    both = [(told[one.list_id], one.targets) for one in known]
     table = people_of_teacher(*(np.concatenate(part) for part in zip(*both, strict=True))) if both else np.eye(4)
     kept = {one.list_id for one in known}
-    train = [one if one.list_id in kept else _by_teacher(one.some(one.real), table) for one in full]
-    return train, [one for one in fold.dev if asked(one)]
+    train = [one if one.list_id in kept else _by_teacher(fold, cut(one, one.real), table) for one in full]
+    return train, [one for one in fold.dev if judged(one)]
 
 
-def _by_teacher(one: ListRows, table: np.ndarray) -> ListRows:
+def _by_teacher(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
     weight = stages.config_of("distil", PROFILE).teacher_weight
-    return replace(one, targets=one.said @ table, weights=np.full(len(one.real), weight))
+    return replace(one, targets=fold.teacher[one.list_id] @ table, weights=np.full(len(one.real), weight))
 
 
 def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, **settings: object) -> Answer:
@@ -116,7 +127,6 @@ def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, *
     tested, hard = fold.test, [one for one, _ in fold.hard]
     if not config.list_context:
         train, dev, tested, hard = (_alone(lists) for lists in (train, dev, tested, hard))
-    train, _ = distil.believed(train, config)
     net, forest, curve = distil.fit(train, dev, config)
     if dev:
         net, forest, _ = distil.refit(train, dev, config, curve)
@@ -141,10 +151,10 @@ def students(fold: Fold) -> dict[str, Callable[[int], Answer]]:
         "no attribute heads": (full, dev, {"attribute_weight": 0.0}),
         "no teacher pairs": (_kept(full, lambda o: ~o.real | (o.weights == 1)), dev, {}),
         "no list context": (full, dev, {"list_context": False}),
-        "human judgements alone": (judged(full), dev, {}),
+        "human judgements alone": (human(full), dev, {}),
     }
     for share in (0.1, 0.25, 0.5):
         some, known = _some(fold, share)
         made[f"{share:.0%} of the judged queries"] = (some, known, {})
-        made[f"{share:.0%}, human judgements alone"] = (judged(some), known, {})
+        made[f"{share:.0%}, human judgements alone"] = (human(some), known, {})
     return {name: lambda seed, m=m: student(fold, m[0], m[1], seed, **m[2]) for name, m in made.items()}

@@ -171,7 +171,7 @@ def test_a_made_pair_with_a_query_of_its_own_stands_among_the_real_items(sources
 
 def test_a_list_of_made_pairs_alone_is_still_a_list(sources, student):
     (one, *_), _ = learn_from(sources, teacher_weight=0.3, synthetic_weight=0.2, max_pairs=10**6, seed=0)
-    parts = {k: getattr(one, k)[-1:] for k in ("queries", "items", "evidence", "targets", "weights", "real", "said")}
+    parts = {k: getattr(one, k)[-1:] for k in ("queries", "items", "evidence", "targets", "weights", "real")}
     rows = rows_of(PairList(one.list_id, **parts), ListInputs(student), Config())
     assert np.isfinite(rows.matrix).all() and rows.matrix.shape[0] == 1
 

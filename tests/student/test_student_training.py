@@ -25,7 +25,7 @@ def _list(number, *, size=10, sign=1.0):
     states[:, ASKED] = np.where(matrix[:, 1] > 0, 0, 1)
     targets = np.eye(4)[np.digitize(sign * matrix[:, 0], [-0.6, 0, 0.6])]
     meaning = random.normal(size=(size, 8)).astype(np.float32)
-    return ListRows(str(number), matrix, meaning, targets, np.ones(size), states, np.ones(size, dtype=bool), targets)
+    return ListRows(str(number), matrix, meaning, targets, np.ones(size), states, np.ones(size, dtype=bool))
 
 
 TRAIN = [_list(n) for n in range(7)]

@@ -14,18 +14,17 @@ from pydantic import Field
 from adore.artifacts import discard, read_manifest, read_table, unfinished, write_json, write_table
 from adore.config import StageConfig
 from adore.errors import DataError, check
-from adore.progress import progress, say
+from adore.progress import progress
 from adore.rulebook import BOOK, RuleBook
 from adore.torchrun import world
 from adore.types import Grade, item_from_row
 
 if TYPE_CHECKING:
-    from adore.student.forest import ForestPlan
     from adore.student.inputs import ListInputs
     from adore.student.lists import PairList, Sources
     from adore.student.training import Curve, ListRows
 
-__all__ = ["Config", "believed", "fit", "predict", "prior_of", "refit", "rows_of", "run", "write_inputs"]
+__all__ = ["Config", "fit", "predict", "prior_of", "refit", "rows_of", "run", "write_inputs"]
 
 
 class Config(StageConfig):
@@ -49,9 +48,9 @@ class Config(StageConfig):
     context: int = Field(24, ge=2)
     """Real items that stand around a synthetic pair whose query was edited."""
     max_pairs: int = Field(20_000, ge=2)
-    teacher_weight: float = Field(0.3, ge=0, lt=1)
-    """Trust in a pair that only the teacher judged, times the chance that it outranks what people taught."""
-    synthetic_weight: float = Field(0.3, ge=0, lt=1)
+    teacher_weight: float = Field(0.3, ge=0, le=1)
+    """Trust in a pair that only the teacher judged."""
+    synthetic_weight: float = Field(0.3, ge=0, le=1)
     refit: bool = True
     """Learn again from train and dev queries once dev has said how long and how sure."""
     prior_power: float = Field(0.4, ge=0, le=1)
@@ -77,7 +76,7 @@ def rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
         for at, i in enumerate(own, len(first)):
             parts[i] = (found.matrix[at], found.meaning[at], found.states[at])
     matrix, meaning, states = (np.array([parts[i][k] for i in range(len(one.items))]) for k in range(3))
-    return ListRows(one.list_id, matrix, meaning, one.targets, one.weights, states, one.real, one.said)
+    return ListRows(one.list_id, matrix, meaning, one.targets, one.weights, states, one.real)
 
 
 def _checkpoint(config: Config, train: list[ListRows]) -> str:
@@ -87,7 +86,7 @@ def _checkpoint(config: Config, train: list[ListRows]) -> str:
 
 def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0) -> tuple[Any, Any, Curve]:
     """Net, forest and the net's curve."""
-    from adore.student.forest import grow
+    from adore.student.forest import ForestPlan, fit_forest
     from adore.student.training import Plan, train_net_in
 
     plan = Plan(
@@ -100,22 +99,11 @@ def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 
         seed=config.seed,
     )
     net, curve = train_net_in(config.processes, train, dev, plan, _checkpoint(config, train))
-    return net, grow(train, _grown(config)), curve
-
-
-def _grown(config: Config) -> ForestPlan:
-    from adore.student.forest import ForestPlan
-
-    return ForestPlan(trees=config.trees, seed=config.seed, threads=config.threads)
-
-
-def believed(train: list[ListRows], config: Config) -> tuple[list[ListRows], float]:
-    """The train lists with the trust that their teacher has earned, and that trust, 0 to 1."""
-    from adore.student.trust import outranks, trusting
-
-    trust = outranks(train, _grown(config))
-    say(f"    the teacher ranks better than trees of people's grades: P = {trust:.2f}")
-    return trusting(train, trust), trust
+    matrix, targets, weights = (
+        np.concatenate([getattr(o, k) for o in train]) for k in ("matrix", "targets", "weights")
+    )
+    grown = ForestPlan(trees=config.trees, seed=config.seed, threads=config.threads)
+    return net, fit_forest(matrix, targets, weights, grown), curve
 
 
 def refit(train: list[ListRows], dev: list[ListRows], config: Config, curve: Curve) -> tuple[Any, Any, Curve]:
@@ -235,7 +223,7 @@ def run(
     rulebook = write_inputs(prepared, evidence, retrieved, output)
     inputs = ListInputs(output, threads=config.threads, context=config.list_context)
     rows = [rows_of(one, inputs, config) for one in progress([*lists, *dev], "lists read")]
-    (train, believed_in), held = believed(rows[: len(lists)], config), rows[len(lists) :]
+    train, held = rows[: len(lists)], rows[len(lists) :]
     net, forest, curve = fit(train, held, config)
     found = predict(net, forest, held)
     calibration = _calibrate(found, held)
@@ -247,12 +235,12 @@ def run(
     export_net(net, output)
     export_forest(forest, output / "forest.onnx")
     learnt = [*lists, *dev] if config.refit else lists
-    told = {"prior": prior.round(4).tolist(), "prior_power": config.prior_power, "teacher_trust": round(believed_in, 3)}
+    told = {"prior": prior.round(4).tolist(), "prior_power": config.prior_power}
     more = {**calibration, **told, "training": asdict(replace(curve, losses=(), dev=())) | {"refit": config.refit}}
     seal(output, _card(config, learnt, sources, rulebook.version, more))
     _write_card(output)
     write_json(asdict(curve), output / "curve.json")
-    for done in filter(None, (_checkpoint(config, learnt_from) for learnt_from in (train, [*train, *held]))):
+    for done in filter(None, (_checkpoint(config, learnt_from) for learnt_from in (train, rows))):
         discard(done)
     pairs = sum(len(one.items) for one in learnt)
     dev_ndcg = mean_ndcg(found, held)

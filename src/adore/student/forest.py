@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from adore.student.training import ListRows
-
-__all__ = ["ForestPlan", "export_forest", "fit_forest", "grow"]
+__all__ = ["ForestPlan", "export_forest", "fit_forest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +46,6 @@ def fit_forest(matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, pla
     )
     forest.fit(matrix, targets, sample_weight=weights)
     return forest.set_params(n_jobs=1)  # several threads add the trees up in any order, so the last bits would differ
-
-
-def grow(lists: Sequence[ListRows], plan: ForestPlan) -> Any:
-    """:func:`fit_forest` on all pairs of the lists."""
-    matrix, targets, weights = (
-        np.concatenate([getattr(o, k) for o in lists]) for k in ("matrix", "targets", "weights")
-    )
-    return fit_forest(matrix, targets, weights, plan)
 
 
 def export_forest(forest: Any, path: Path) -> None:

@@ -44,7 +44,6 @@ class PairList:
         targets: (pairs, 4) soft grades, rows sum to 1.
         weights: (pairs,) trust: 1 human, less for teacher and synthetic pairs.
         real: (pairs,) bool: False for synthetic pairs.
-        said: (pairs, 4) the teacher's own probabilities; even for synthetic pairs.
     """
 
     list_id: str
@@ -54,7 +53,6 @@ class PairList:
     targets: np.ndarray
     weights: np.ndarray
     real: np.ndarray
-    said: np.ndarray
 
 
 def _rows(sources: Sources) -> pl.DataFrame:
@@ -75,9 +73,7 @@ def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
     both = rows.filter(pl.col("human").is_not_null(), split="train")
     given, all_given = (np.array(r["probabilities"].to_list()).reshape(-1, 4) for r in (both, rows))
     right = all_given @ people_of_teacher(given, np.eye(4)[both["human"].to_numpy()])
-    return rows.with_columns(
-        pl.col("probabilities").alias("said"), pl.Series("probabilities", right.tolist(), dtype=pl.List(pl.Float64))
-    )
+    return rows.with_columns(pl.Series("probabilities", right.tolist(), dtype=pl.List(pl.Float64)))
 
 
 def people_of_teacher(given: np.ndarray, human: np.ndarray) -> np.ndarray:
@@ -99,20 +95,20 @@ def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float) ->
     judged = row["human"] is not None
     target = _one_hot(row["human"]) if judged else np.array(row["probabilities"])
     evidence = Evidence.many_from_json(row["evidence"])
-    weight = 1.0 if judged else teacher_weight
-    return row["query"], items[row["item_id"]], target, weight, evidence, True, row["said"]
+    return row["query"], items[row["item_id"]], target, 1.0 if judged else teacher_weight, evidence, True
 
 
 def _synthetic(row: dict[str, Any], weight: float) -> tuple[Any, ...]:
     item = item_from_row(json.loads(row["item"]))
     evidence = Evidence.many_from_json(row["evidence"])
-    return row["query"], item, _one_hot(row["intended_grade"]), weight, evidence, False, [0.25] * 4
+    return row["query"], item, _one_hot(row["intended_grade"]), weight, evidence, False
 
 
 def _list(query_id: str, pairs: list[tuple[Any, ...]]) -> PairList:
-    queries, items, targets, weights, evidence, real, said = (list(column) for column in zip(*pairs, strict=True))
-    arrays = np.array(targets), np.array(weights), np.array(real, dtype=bool), np.array(said)
-    return PairList(query_id, queries, items, evidence, *arrays)
+    queries, items, targets, weights, evidence, real = (list(column) for column in zip(*pairs, strict=True))
+    return PairList(
+        query_id, queries, items, evidence, np.array(targets), np.array(weights), np.array(real, dtype=bool)
+    )
 
 
 def learn_from(

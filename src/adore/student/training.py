@@ -8,7 +8,7 @@ import io
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,6 @@ class ListRows:
         weights: (pairs,) trust: 1 human, less for teacher and synthetic pairs.
         states: (pairs, attributes), see :func:`adore.student.features.states_of`.
         real: (pairs,) bool: False for synthetic pairs.
-        said: (pairs, 4) the teacher's own probabilities; even for synthetic pairs.
     """
 
     list_id: str
@@ -50,12 +49,6 @@ class ListRows:
     weights: np.ndarray
     states: np.ndarray
     real: np.ndarray
-    said: np.ndarray
-
-    def some(self, rows: np.ndarray) -> ListRows:
-        """The list with some of its pairs; what the list said of them stays."""
-        parts = ("matrix", "meaning", "targets", "weights", "states", "real", "said")
-        return replace(self, **{name: getattr(self, name)[rows] for name in parts})
 
 
 @dataclass(frozen=True, slots=True)

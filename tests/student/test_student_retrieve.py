@@ -33,7 +33,8 @@ def found(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_table(read_table(shop / "prepare", name).to_dicts(), home / "prepare", name)
     rows = [*queries.to_dicts(), *({"query_id": q, "query": t, "split": "train"} for q, t in more)]
     write_table(rows, home / "prepare", "queries")
-    (home / "prepare" / "dataset.json").write_text((shop / "prepare" / "dataset.json").read_text())
+    for name in ("dataset.json", "rulebook.yaml"):
+        (home / "prepare" / name).write_text((shop / "prepare" / name).read_text())
     call("evidence", {"prepared": str(home / "prepare")}, str(home / "evidence"))
     (home / "p.yaml").write_text("retrieve: {backbone: tiny, k: 3, fresh: 5, fresh_k: 4}\n")
     places = {"prepared": str(home / "prepare"), "evidence": str(home / "evidence")}

@@ -91,7 +91,8 @@ class ListInputs:
     """
 
     def __init__(self, folder: Path, *, threads: int = 2, context: bool = True, precision: str = "fp32") -> None:
-        known = json.loads(gzip.decompress((folder / _READINGS).read_bytes()))
+        saved = folder / _READINGS
+        known = json.loads(gzip.decompress(saved.read_bytes())) if saved.is_file() else {}  # an older student has none
         self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")), known)
         index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
         self.features = ListFeatures(index, RuleBook.load(str(folder / "rulebook.yaml")))

@@ -31,10 +31,9 @@ _READINGS = "readings.json.gz"
 
 def _content(item: Item) -> str:
     """Names all that is read of an item: equal for equal texts, whatever the order of its attributes."""
-    texts = (item.item_id, item.title, item.brand, item.category, item.description, item.bullet_points)
-    return hashlib.blake2b(
-        repr((*texts, sorted(item.attributes.items()))).encode("utf-8", "replace"), digest_size=16
-    ).hexdigest()
+    texts = (item.title, item.brand, item.category, item.description, item.bullet_points)
+    whole = repr((*texts, sorted(item.attributes.items())))
+    return hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:

@@ -13,7 +13,7 @@ CERT_MANAGER=v1.17.1
 GATEWAY_API=v1.2.1
 ENVOY_GATEWAY=v1.3.0
 KSERVE=v0.21.0
-PIPELINES=2.15.0
+PIPELINES=2.17.0 # that of the kfp package; from 2.16 on its own pods keep to the restricted profile
 GITHUB=https://github.com
 TAG=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 

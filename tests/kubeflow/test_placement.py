@@ -76,6 +76,8 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
         assert tags["adore.dev/role"] == "pipeline" and tags["team"] == "search"
         assert {s["secretName"] for s in extras[name]["secretAsEnv"]} >= {"adore-s3"}
         assert extras[name]["pvcMount"][0]["mountPath"] == "/data"
+        user = {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
+        assert extras[name]["securityContext"] == user, "Kubeflow Pipelines adds the rest of the restricted profile"
     distil = executors["exec-distil"]["container"]
     assert distil["image"] == "r/student:7" and distil["resources"]["resourceMemoryLimit"] == "16Gi"
     assert executors["exec-gate"]["container"]["image"] == "r.example/adore/student:v7"

@@ -9,6 +9,7 @@ from tests.kubeflow.conftest import API, StandIn
 
 from adore import loop, remote
 from adore.config import load_profile
+from adore.doctor_cluster import _pipelines
 from adore.errors import ConfigError, MissingError, UnavailableError
 from adore.kubeflow.submit import TOKEN, Server
 from adore.release.local import free_port
@@ -55,6 +56,18 @@ def test_a_server_that_is_silent_for_a_while_does_not_end_the_following(api: Sta
     api.states = ["RUNNING", ""]
     with pytest.raises(UnavailableError):
         Server(api.url, "shop").follow("r1", every=0.01, patience=0.05)
+
+
+def test_where_the_runs_of_an_installation_for_one_user_are_is_said(
+    api: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert _pipelines("shop").needed is False
+    monkeypatch.setenv("KFP_HOST", api.url)
+    assert "runs are in shop" in _pipelines("shop").text
+    api.many = False
+    assert _pipelines("shop").ok and "manifests/standalone.yaml" in _pipelines("shop").text
+    remote.submit(Server(api.url, "shop"), "demo", "s3://b/run", profile="laptop", seed=0, experiment="t")
+    assert "the run is in its own namespace" in capfd.readouterr().err
 
 
 def test_the_online_pipeline_recurs_one_at_a_time(api: StandIn) -> None:

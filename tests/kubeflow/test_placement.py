@@ -60,6 +60,8 @@ def test_gpu_stages_get_cards_nodes_tolerations_and_their_queue(compiled: Path) 
         assert (card["resourceType"], card["resourceCount"]) == ("nvidia.com/gpu", "2")
         assert extras[name]["nodeSelector"]["labels"] == {"pool": "gpu"}
         assert extras[name]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+        (shm,) = extras[name]["emptyDirMounts"]
+        assert (shm["mountPath"], shm["medium"], shm["sizeLimit"]) == ("/dev/shm", "Memory", "2Gi")
         tags = extras[name]["podMetadata"]["labels"]
         assert (tags["kueue.x-k8s.io/queue-name"], tags["kueue.x-k8s.io/priority-class"]) == ("gpus", "low")
     assert "nodeSelector" not in extras["exec-distil"]

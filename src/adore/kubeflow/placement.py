@@ -138,6 +138,7 @@ def _accelerate(task: Any, gpu: Gpu) -> None:
     from kfp import kubernetes
 
     task.set_accelerator_type(gpu.type).set_accelerator_limit(gpu.count)
+    kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory", size_limit="2Gi")  # for NCCL
     for key, value in gpu.node_selector.items():
         kubernetes.add_node_selector(task, key, value)
     for one in gpu.tolerations:

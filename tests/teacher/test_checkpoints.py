@@ -14,9 +14,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.teacher.test_large import byte_tokenizer
+from tests.test_artifacts import s3  # noqa: F401 - a fixture
 
+from adore.artifacts import execute, local_copy
+from adore.config import StageConfig
+from adore.errors import ConfigError, check
 from adore.teacher.large import text_row
 from adore.teacher.tiny import new_model, new_tokenizer, sft_row
+from adore.teacher.training import launch
 from adore.types import Evidence, Grade
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -135,3 +140,30 @@ def test_a_checkpoint_of_other_rows_is_not_taken(tmp_path: Path) -> None:
     code, said = start(tmp_path, "cut", {**told, "killed": "", "rows": told["rows"][::-1]})
     assert code == 0 and "goes on after" not in said, said[-3000:]
     assert not kept.exists(), "the step is whole"
+
+
+HERE: dict[str, Any] = {}
+
+
+def run(config: StageConfig, output: Path) -> dict[str, float]:
+    """A stage that trains and then, the first time, fails."""
+    common = {"seed": 0, "batch": 4, "epochs": 3, "rate": 1e-2, "save_steps": 5}
+    curve = launch("sft", Path(HERE["base"]), HERE["rows"], output / "model", 1, **common)
+    check(HERE["well"], "end", "bad", must="good", fix="start again")
+    return {"points": float(len(curve))}
+
+
+def test_a_checkpoint_in_a_store_is_found_again(
+    tmp_path: Path,
+    s3: str,  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    stage = (sys.modules[__name__], "align", StageConfig(), {}, f"{s3}/run/out")
+    HERE.update(told_tiny(tmp_path), well=False)
+    with pytest.raises(ConfigError):
+        execute(*stage)
+    assert "goes on after" not in capfd.readouterr().err
+    HERE["well"] = True
+    assert execute(*stage).metrics["points"] == 2
+    assert "goes on after step 12" in capfd.readouterr().err
+    assert [p.name for p in local_copy(f"{s3}/run").iterdir()] == ["out"], "what was kept is removed"

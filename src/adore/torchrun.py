@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -44,18 +45,22 @@ def share(processes: int, function: str, **job: Any) -> Any:
     with tempfile.TemporaryDirectory(prefix="adore-") as home:
         path = Path(home, "job")
         path.write_bytes(pickle.dumps((function, job)))
-        done = subprocess.run(
-            [*command, "-m", "adore.torchrun", str(path)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode:
-            text = f"{function} in {processes} processes == exit {done.returncode}, must be 0\n{done.stdout[-2000:]}"
-            raise AdoreError(text)
+        code, told = _heard([*command, "-m", "adore.torchrun", str(path)])
+        if code:
+            raise AdoreError(f"{function} in {processes} processes == exit {code}, must be 0\n{told}")
         return pickle.loads(path.with_suffix(".done").read_bytes())
+
+
+def _heard(command: list[str]) -> tuple[int, str]:
+    """Run a command, its output into ours; exit status and the end of what it said."""
+    end = deque[str](maxlen=40)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as child:
+        for line in child.stdout or ():
+            sys.stderr.write(line)
+            end.append(line)
+    return child.returncode, "".join(end)[-2000:]
 
 
 # ---------------------------------------------------------------- a stage's command under torchrun

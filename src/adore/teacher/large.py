@@ -135,7 +135,10 @@ def _spread(
     save_steps: int = 0,
 ) -> list[dict[str, float]]:
     """Train in this process, in several of this machine, or in all that torchrun started with it."""
-    kept = Checkpoint.of(kind, save_steps, config.model_dump(), rows, seed, max(processes, world()))
+    crew = max(processes, world())
+    alone, fix = config.sharded and crew == 1, "set align.processes, or cluster.train"
+    check(not alone, "align.large.sharded", True, must="false for one process", fix=fix)
+    kept = Checkpoint.of(kind, save_steps, config.model_dump(), rows, seed, crew)
     job = {"kind": kind, "config": config, "start": start, "rows": rows, "folder": folder, "seed": seed, "kept": kept}
     curve: list[dict[str, float]] = share(processes, "adore.teacher.large:_learn", **job)
     return curve

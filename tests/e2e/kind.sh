@@ -55,6 +55,7 @@ up() {
   step kubectl apply --server-side --force-conflicts -f tests/e2e/kind-objects.yaml
   step kubectl apply -k manifests/overlays/kind
   step kubectl apply -f manifests/standalone.yaml
+  # the keys that Kubeflow Pipelines publishes for its own store
   step kubectl -n kubeflow create secret generic adore-s3 --from-literal=AWS_ACCESS_KEY_ID=minio --from-literal=AWS_SECRET_ACCESS_KEY=minio123 --from-literal=AWS_DEFAULT_REGION=us-east-1 --from-literal=AWS_ENDPOINT_URL=http://seaweedfs.kubeflow.svc:9000
   labelled envoy-gateway-system adore.dev/gateway
   labelled kubeflow adore.dev/storage

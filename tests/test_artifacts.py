@@ -223,6 +223,19 @@ def test_a_remote_place_holds_its_last_output_alone(s3: str, tmp_path: Path) -> 
         put_file(tmp_path / "a", "s3://no-bucket/a")
 
 
+def test_downloads_that_nobody_asks_for_are_removed(s3: str) -> None:
+    used, unused, other = (join(s3, name) for name in ("used.txt", "unused.txt", "other.txt"))
+    for place in (used, unused):
+        put_bytes(b"x", place)
+    copies = [local_copy(place) for place in (used, unused)]
+    for copy in copies:
+        os.utime(copy.parent, (0, 0))
+    local_copy(used)
+    put_bytes(b"x", other)
+    local_copy(other)
+    assert copies[0].exists() and not copies[1].parent.exists()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_failed_stage_leaves_nothing_readable_in_s3(s3: str) -> None:
     def fail() -> None:

@@ -138,3 +138,22 @@ def test_the_project_speaks_of_itself_alone() -> None:
             text = path.read_text("utf-8")
             for word in ("/work/", "/tmp/w/", "/root/"):
                 assert word not in text, f"{name} names {word}, a path of one machine"
+
+
+def test_the_teachers_image_trains_and_runs_steps_with_what_was_tested_here() -> None:
+    files = [(ROOT / name).read_text("utf-8").split() for name in ("constraints.txt", "constraints-teacher.txt")]
+    here, there = (dict(line.split("==") for line in file if "==" in line) for file in files)
+    same = (
+        "torch",
+        "trl",
+        "peft",
+        "accelerate",
+        "datasets",
+        "kfp",
+        "kfp-kubernetes",
+        "kubernetes",
+        "polars",
+        "pyarrow",
+    )
+    assert {n: there[n] for n in same} == {n: here[n] for n in same}
+    assert f"vllm=={there['vllm']} " in (ROOT / "images" / "teacher" / "Dockerfile").read_text("utf-8")

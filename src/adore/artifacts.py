@@ -50,6 +50,8 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
+UNUSED = 7 * 86400.0
+"""Seconds after which a download that nobody asked for again is removed."""
 Inputs = Mapping[str, str | list[str]]
 Asked = tuple[str, str, dict[str, Any], dict[str, str | list[str]]]
 """Stage, code, config and the inputs' content: what an output must answer."""
@@ -135,8 +137,13 @@ def local_copy(place: str | Path) -> Path:
         raise MissingError(f"place == {place!r}, must hold objects; check bucket and key")
     target = _cache(place, keys)
     if target.exists():
+        os.utime(target.parent)
         return target
     target.parent.parent.mkdir(parents=True, exist_ok=True)
+    for version in target.parent.parent.iterdir():
+        with suppress(OSError):  # another process was first
+            if time.time() - version.stat().st_mtime > UNUSED:
+                shutil.rmtree(version)
     aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent.parent))
     try:
         with _s3_errors(place):

@@ -359,7 +359,6 @@ def schedule(
     namespace: Into,
     experiment: Experiment = "adore-online",
     profile: Profile = "laptop",
-    place: Annotated[str, typer.Option(help="Where a profile file is put for the pods, s3://…")] = "",
     cron: Annotated[str, typer.Option(help="When, six fields, seconds first.")] = "0 0 * * * *",
     act: Annotated[bool, typer.Option("--act", help="Promote or roll back; else only say.")] = False,
 ) -> None:
@@ -367,7 +366,7 @@ def schedule(
     from adore import remote
     from adore.kubeflow.submit import Server
 
-    remote.schedule(Server(host, namespace), place, profile=profile, cron=cron, experiment=experiment, act=act)
+    remote.schedule(Server(host, namespace), profile=profile, cron=cron, experiment=experiment, act=act)
 
 
 @app.command("compile")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,23 +43,27 @@ def load_profile(name: str) -> dict[str, dict[str, Any]]:
     """Read a profile: ``{stage: {key: value}}``.
 
     Args:
-        name: a name under ``adore/profiles`` (``laptop``) or a path to a YAML file.
+        name: a name under ``adore/profiles`` (``laptop``), a path to a YAML file, or the profile itself as JSON.
 
     Raises:
         MissingError: no such profile.
         ConfigError: the file is not a mapping of mappings.
     """
+    try:
+        profile = json.loads(name) if name.startswith("{") else yaml.safe_load(_read(name)) or {}
+    except (yaml.YAMLError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"profile == {name!r}, must be readable YAML; {error}") from error
+    if not isinstance(profile, dict) or not all(isinstance(v, dict) for v in profile.values()):
+        raise ConfigError(f"profile == {name!r}, must be a mapping of stage names to mappings; see laptop.yaml")
+    return profile
+
+
+def _read(name: str) -> str:
     path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
         raise MissingError(f"profile == {name!r}, must be one of: {known}, or a .yaml file; set PROFILE to one of them")
-    try:
-        profile = yaml.safe_load(path.read_text("utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"profile == {str(path)!r}, must be readable YAML; {error}") from error
-    if not isinstance(profile, dict) or not all(isinstance(v, dict) for v in profile.values()):
-        raise ConfigError(f"profile == {str(path)!r}, must be a mapping of stage names to mappings; see laptop.yaml")
-    return profile
+    return path.read_text("utf-8")
 
 
 def configure(cls: type[C], section: dict[str, Any], name: str) -> C:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from adore.doctor import Finding
 from adore.errors import AdoreError, MissingError
 from adore.kubeflow.placement import Config as Placement
+from adore.kubeflow.submit import Server
 from adore.kubeflow.trainjob import ACCOUNT
 from adore.kubeflow.trainjob import VERSION as TRAINER
 from adore.release.kubernetes_api import Cluster, api_root
@@ -112,6 +115,30 @@ def _training(cluster: Cluster, runtime: str) -> Iterator[Finding]:
     yield _account(cluster, ACCOUNT)
 
 
+def _pipelines(namespace: str) -> Finding:
+    """Kubeflow Pipelines at KFP_HOST: whether it answers, and where its runs are."""
+    name, host = "Kubeflow Pipelines", os.environ.get("KFP_HOST", "")
+    if not host:
+        return Finding(name, False, "not asked; set KFP_HOST to its address", needed=False)
+    try:
+        many = Server(host, namespace).many_users()
+    except AdoreError as error:
+        return Finding(name, False, str(error))
+    alone = "has one user: runs are in its own namespace; kubectl apply -f manifests/standalone.yaml"
+    return Finding(name, True, f"has many users: runs are in {namespace}" if many else alone)
+
+
+def _canary(cluster: Cluster, config: Config) -> Finding:
+    """Whether this KServe has ``spec.canary``, as 0.20 and later have; told by the API server's own schema."""
+    needed = config.canary > 0 and config.mode == "Standard"
+    try:
+        schema = cluster.request("GET", "/openapi/v3/apis/serving.kserve.io/v1beta1", "KServe's schema")
+    except AdoreError:
+        return Finding("KServe", False, "version cannot be told: the API server shows no /openapi/v3", needed=False)
+    found = '"trafficPercent"' in json.dumps(schema)
+    return Finding("KServe", found, "0.20 or later" if found else "before 0.20: no spec.canary; upgrade", needed=needed)
+
+
 def _storage(cluster: Cluster) -> Finding:
     try:
         found = cluster.request("GET", "/apis/storage.k8s.io/v1/storageclasses", "storage classes")["items"]
@@ -134,6 +161,7 @@ def examine_cluster(config: Config, placement: Placement, api: Any = None) -> It
     cluster, wanted = Cluster(config, api), _wanted(config)
     yield _version(cluster)
     yield from _kinds(cluster, wanted)
+    yield _canary(cluster, config)
     yield _rights(cluster, wanted)
     for name in (f"{config.app}-server", f"{config.app}-router", "adore-pipeline"):
         yield _account(cluster, name)
@@ -142,5 +170,6 @@ def examine_cluster(config: Config, placement: Placement, api: Any = None) -> It
     if placement.train.stages:
         yield from _training(cluster, placement.train.runtime)
     yield _storage(cluster)
+    yield _pipelines(config.namespace)
     shipped = config.exposures or "none: the experiment cannot be read from the cluster; set kubernetes.exposures"
     yield Finding("exposures", bool(config.exposures), shipped, needed=False)

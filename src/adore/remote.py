@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from pathlib import Path
 from typing import Any
 
 from adore import artifacts, stages
+from adore.config import load_profile
 from adore.errors import MissingError, check
 from adore.kubeflow.submit import Server
 from adore.loop import compile_pipeline
@@ -47,15 +48,11 @@ def _compiled(name: str, profile: str, folder: str) -> str:
     return compile_pipeline(name, folder)
 
 
-def _profile(profile: str, beside: str) -> str:
-    """The profile as pods find it: a name as it is, a file as a copy at a place."""
+def _profile(profile: str) -> str:
+    """The profile as pods find it: a name or an ``s3://`` place as it is, a file as its content."""
     if not profile.endswith((".yaml", ".yml")) or artifacts.is_remote(profile):
         return profile
-    fix = f"use one that the images have, or an s3:// place (not {beside!r}) for a copy of it"
-    check(artifacts.is_remote(beside), "profile", profile, must="readable by pods", fix=fix)
-    place = artifacts.join(beside, "profile.yaml")
-    artifacts.put_file(Path(profile), place)
-    return place
+    return json.dumps(load_profile(profile))
 
 
 def submit(server: Server, data: str, run: str, *, profile: str, seed: int, experiment: str, **arguments: Any) -> str:
@@ -83,7 +80,7 @@ def submit(server: Server, data: str, run: str, *, profile: str, seed: int, expe
     count = stages.shards(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(_compiled("adore", profile, folder), "adore")
-    common = {"run": run, "data": data, "profile": _profile(profile, run), "seed": seed}
+    common = {"run": run, "data": data, "profile": _profile(profile), "seed": seed}
     return server.start(
         ids,
         {**common, "shard_ids": list(range(count)), "shards": count, **arguments},
@@ -93,15 +90,14 @@ def submit(server: Server, data: str, run: str, *, profile: str, seed: int, expe
     )
 
 
-def schedule(server: Server, place: str, *, profile: str, cron: str, experiment: str, act: bool) -> str:
+def schedule(server: Server, *, profile: str, cron: str, experiment: str, act: bool) -> str:
     """Make ``pipelines/online.py`` a recurring run; returns its id.
 
     Args:
-        place: where a profile that is a file is put for the pods.
         cron: six fields, seconds first, as Kubeflow Pipelines reads them.
     """
     stages.check_profile(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(_compiled("online", profile, folder), "adore-online")
-    arguments = {"profile": _profile(profile, place), "act": act}
+    arguments = {"profile": _profile(profile), "act": act}
     return server.repeat(ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,35 +16,51 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from adore.artifacts import join, open_output, unfinished
-from adore.errors import AdoreError
+from adore.artifacts import join, local_copy, open_output, unfinished
+from adore.errors import AdoreError, MissingError
 
-__all__ = ["crew", "first", "follow", "keep", "leave", "together", "torchrun", "world"]
+__all__ = ["crew", "first", "follow", "found", "gathered", "keep", "leave", "share", "together", "world"]
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
 """How long a process waits for the others: the first one reads and scores while they wait."""
 
 
-def torchrun(module: str, job: Path, processes: int) -> None:
-    """Run ``python -m module job`` in ``processes`` processes that torchrun joins; waits for all.
+def share(processes: int, function: str, **job: Any) -> Any:
+    """Call ``module:function`` in several processes that train together; the first one's result.
+
+    Args:
+        processes: made on this machine; 1: this process. Under torchrun its own are taken, on whichever nodes.
+        function: what to call.
+        job: its arguments.
 
     Raises:
         AdoreError: a process failed; the end of its output is in the text.
     """
+    if world() > 1:
+        return together(function, **job)
+    if processes == 1:
+        return _call(function, job)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    done = subprocess.run(
-        [*command, "-m", module, str(job)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise AdoreError(
-            f"{module} in {processes} processes == exit {done.returncode}, must be 0\n{done.stdout[-2000:]}"
-        )
+    with tempfile.TemporaryDirectory(prefix="adore-") as home:
+        path = Path(home, "job")
+        path.write_bytes(pickle.dumps((function, job)))
+        code, told = _heard([*command, "-m", "adore.torchrun", str(path)])
+        if code:
+            raise AdoreError(f"{function} in {processes} processes == exit {code}, must be 0\n{told}")
+        return pickle.loads(path.with_suffix(".done").read_bytes())
+
+
+def _heard(command: list[str]) -> tuple[int, str]:
+    """Run a command, its output into ours; exit status and the end of what it said."""
+    end = deque[str](maxlen=40)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as child:
+        for line in child.stdout or ():
+            sys.stderr.write(line)
+            end.append(line)
+    return child.returncode, "".join(end)[-2000:]
 
 
 # ---------------------------------------------------------------- a stage's command under torchrun
@@ -106,6 +125,29 @@ def first(value: T) -> T:
     return box[0]
 
 
+def found(place: str) -> bytes:
+    """The file that the first process finds at a place, in every process; empty: none is there."""
+    from torch import distributed
+
+    if distributed.is_initialized() and distributed.get_rank():
+        return first(b"")
+    try:
+        return first(local_copy(place).read_bytes())
+    except MissingError:
+        return first(b"")
+
+
+def gathered(value: T) -> list[T]:
+    """Every process's value, in the first one; alone: the value. In the others: nothing."""
+    from torch import distributed
+
+    if not distributed.is_initialized():
+        return [value]
+    box: list[Any] = [None] * distributed.get_world_size()
+    distributed.gather_object(value, box if distributed.get_rank() == 0 else None)
+    return box if distributed.get_rank() == 0 else []
+
+
 def leave(end: SystemExit) -> NoReturn:
     """Exit; under torchrun at once: a library's thread may abort an interpreter that winds down.
 
@@ -129,3 +171,17 @@ def keep(folder: Path, name: str) -> str:
 def _call(function: str, arguments: dict[str, Any]) -> Any:
     module, _, name = function.partition(":")
     return getattr(import_module(module), name)(**arguments)
+
+
+def _job(path: Path) -> None:
+    """One process of :func:`share`."""
+    function, job = pickle.loads(path.read_bytes())
+    with crew() as leads:
+        if not leads:
+            return follow()
+        path.with_suffix(".done").write_bytes(pickle.dumps(together(function, **job)))
+
+
+if __name__ == "__main__":
+    _job(Path(sys.argv[1]))
+    leave(SystemExit(0))

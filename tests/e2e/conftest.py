@@ -1,6 +1,6 @@
 """A namespace of a real cluster with our manifests, and an S3 store beside it.
 
-KServe's controller is a stand-in, unless ADORE_E2E_KSERVE=1 says that a real one runs.
+KServe's controller is a stand-in, unless ADORE_E2E_KSERVE=1 says that a real one runs, and what else kind.sh brings.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from tests.e2e.stand_in_kserve import StandIn
 from adore.release.kubernetes_config import Config, Pool
 
 ROOT = Path(__file__).parents[2]
+REAL = os.environ.get("ADORE_E2E_KSERVE") == "1"
+"""A cluster with KServe, a Gateway and enforced NetworkPolicies."""
 SMALL = {"cpu": "20m", "memory": "384Mi", "cpu_limit": "2"}
 KEYS = {"AWS_ACCESS_KEY_ID": "adore", "AWS_SECRET_ACCESS_KEY": "adore-adore", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -92,7 +94,8 @@ def namespace(api: Any, store: dict[str, str], tmp_path_factory: pytest.TempPath
     name = f"adore-{uuid.uuid4().hex[:6]}"
     folder = tmp_path_factory.mktemp("overlay")
     base = os.path.relpath(ROOT / "manifests" / "base", folder)
-    (folder / "kustomization.yaml").write_text(f"namespace: {name}\nresources: [{base}]\n")
+    gateway = f"components: [{base.removesuffix('base')}components/gateway]\n" if REAL else ""
+    (folder / "kustomization.yaml").write_text(f"namespace: {name}\nresources: [{base}]\n{gateway}")
     kubectl("apply", "-f", "-", stdin=kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder)))
     literals = [f"--from-literal={k}={v}" for k, v in store.items()]
     kubectl("-n", name, "create", "secret", "generic", "adore-s3", *literals)
@@ -127,7 +130,7 @@ def config(namespace: str) -> Config:
 @pytest.fixture(scope="session")
 def controller(api: Any, config: Config) -> Iterator[StandIn | None]:
     """The stand-in, running; None where KServe itself runs."""
-    if os.environ.get("ADORE_E2E_KSERVE") == "1":
+    if REAL:
         yield None
         return
     with StandIn(api, config.namespace, "adore-s3") as running:

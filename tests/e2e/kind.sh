@@ -13,7 +13,7 @@ CERT_MANAGER=v1.17.1
 GATEWAY_API=v1.2.1
 ENVOY_GATEWAY=v1.3.0
 KSERVE=v0.21.0
-PIPELINES=2.15.0
+PIPELINES=2.17.0 # that of the kfp package; from 2.16 on its own pods keep to the restricted profile
 GITHUB=https://github.com
 TAG=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
@@ -38,12 +38,13 @@ up() {
   step kind create cluster --name "$NAME" --image "$NODE" --wait 180s
   step make images IMAGES="router server student" TAG="$TAG"
   step kind load docker-image --name "$NAME" "adore/router:$TAG" "adore/server:$TAG" "adore/student:$TAG"
+  step docker tag "adore/student:$TAG" "adore/teacher:$TAG" # the tiny teacher needs no CUDA
+  step kind load docker-image --name "$NAME" "adore/teacher:$TAG"
   step kubectl apply -f "$GITHUB/cert-manager/cert-manager/releases/download/$CERT_MANAGER/cert-manager.yaml"
   step kubectl -n cert-manager wait --for=condition=Available deployment --all --timeout=300s
   step kubectl apply -f "$GITHUB/kubernetes-sigs/gateway-api/releases/download/$GATEWAY_API/standard-install.yaml"
   step kubectl apply --server-side -f "$GITHUB/envoyproxy/gateway/releases/download/$ENVOY_GATEWAY/install.yaml"
   step kubectl -n envoy-gateway-system wait --for=condition=Available deployment --all --timeout=300s
-  step kubectl apply -f tests/e2e/kind-gateway-class.yaml
   step kubectl apply --server-side -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve.yaml"
   step kubectl -n kserve wait --for=condition=Available deployment --all --timeout=300s
   step kubectl apply --server-side -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve-cluster-resources.yaml"
@@ -51,17 +52,25 @@ up() {
   step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/cluster-scoped-resources?ref=$PIPELINES"
   step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=$PIPELINES"
   step kubectl -n kubeflow wait --for=condition=Available deployment --all --timeout=900s
+  step kubectl apply --server-side --force-conflicts -f tests/e2e/kind-objects.yaml
   step kubectl apply -k manifests/overlays/kind
+  step kubectl apply -f manifests/standalone.yaml
+  # the keys that Kubeflow Pipelines publishes for its own store
+  step kubectl -n kubeflow create secret generic adore-s3 --from-literal=AWS_ACCESS_KEY_ID=minio --from-literal=AWS_SECRET_ACCESS_KEY=minio123 --from-literal=AWS_DEFAULT_REGION=us-east-1 --from-literal=AWS_ENDPOINT_URL=http://seaweedfs.kubeflow.svc:9000
   labelled envoy-gateway-system adore.dev/gateway
   labelled kubeflow adore.dev/storage
 }
 
 run_tests() {
-  local node host
+  local node host pipelines
   node=$(ask docker inspect -f '{{.NetworkSettings.Networks.kind.IPAddress}}' "$NAME-control-plane")
   host=$(ask docker network inspect kind -f '{{(index .IPAM.Config 0).Gateway}}')
   step sudo ip route replace 10.96.0.0/16 via "$node" # Services, for the requests that come from this machine
   step env KUBECONFIG="$HOME/.kube/config" CLUSTER_HOST_IP="$host" ADORE_E2E_KSERVE=1 ADORE_TAG="$TAG" make test-cluster
+  pipelines=$(ask kubectl -n kubeflow get service ml-pipeline -o 'jsonpath={.spec.clusterIP}')
+  step mkdir -p build
+  step sh -c "cat tests/tiny.yaml tests/e2e/kind.yaml >build/kind.yaml"
+  step make pipeline-run TARGET=kfp KFP_HOST="http://$pipelines:8888" NAMESPACE=kubeflow EXPERIMENT=kind OUT=s3://mlpipeline/adore PROFILE=build/kind.yaml
 }
 
 down() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from tests.e2e.conftest import impersonate, kubectl
+from tests.e2e.conftest import REAL, impersonate, kubectl
 from tests.serving.conftest import ITEMS, write_release
 
 from adore.errors import AdoreError, ConfigError, UnavailableError
@@ -291,27 +292,50 @@ def test_the_doctor_sees_what_this_cluster_lacks(config: Config, namespace: str,
 POD = """
 apiVersion: v1
 kind: Pod
-metadata: {{name: lister, labels: {{workflows.argoproj.io/workflow: test}}}}
+metadata: {{name: {name}, labels: {{workflows.argoproj.io/workflow: test}}}}
 spec:
   serviceAccountName: adore-pipeline
   restartPolicy: Never
   securityContext: {{runAsNonRoot: true, runAsUser: 10001, seccompProfile: {{type: RuntimeDefault}}}}
   containers:
-    - name: lister
+    - name: step
       image: {image}
-      command: [adore, release, list, --namespace, {namespace}]
+      command: {command}
       securityContext: {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
       resources: {{requests: {{cpu: 50m, memory: 256Mi}}, limits: {{cpu: "1", memory: 512Mi}}}}
 """
 
 
-def test_a_pipeline_step_reaches_its_own_cluster_with_its_accounts_token(config: Config, first: int) -> None:
+def step(config: Config, name: str, *command: str) -> tuple[str, str]:
+    """Run a command as a pipeline's step runs; its phase and log."""
     space = ["-n", config.namespace]
-    pod = POD.format(image=config.image("student"), namespace=config.namespace)
+    pod = POD.format(name=name, image=config.image("student"), command=json.dumps(command))
     kubectl(*space, "apply", "-f", "-", stdin=pod)
     until, phase = time.monotonic() + 120, ""
     while time.monotonic() < until and phase not in ("Succeeded", "Failed"):
         time.sleep(1)
-        phase = kubectl(*space, "get", "pod", "lister", "-o", "jsonpath={.status.phase}")
-    told = kubectl(*space, "logs", "lister")
+        phase = kubectl(*space, "get", "pod", name, "-o", "jsonpath={.status.phase}")
+    return phase, kubectl(*space, "logs", name)
+
+
+def test_a_pipeline_step_reaches_its_own_cluster_with_its_accounts_token(config: Config, first: int) -> None:
+    phase, told = step(config, "lister", "adore", "release", "list", "--namespace", config.namespace)
     assert phase == "Succeeded" and "* " in told and "s3://shop/release-0/variants/challenger" in told, told
+
+
+@pytest.mark.skipif(not REAL, reason="SKIPPED network: this cluster does not enforce NetworkPolicies")
+def test_a_pipeline_step_does_not_reach_the_router(config: Config, first: int) -> None:
+    code = f"import socket; socket.create_connection(('adore-router.{config.namespace}', 80), 5)"
+    phase, told = step(config, "intruder", "python3", "-c", code)
+    assert phase == "Failed" and ("TimeoutError" in told or "ConnectionRefused" in told), told
+
+
+@pytest.mark.skipif(not REAL, reason="SKIPPED gateway: no Gateway's controller runs on this cluster")
+def test_the_gateway_lets_in_what_the_world_may_ask(config: Config, first: int) -> None:
+    owner = "gateway.envoyproxy.io/owning-gateway"
+    match = f"{owner}-name=adore,{owner}-namespace={config.namespace}"
+    address = kubectl("-n", "envoy-gateway-system", "get", "service", "-l", match, "-o", "jsonpath={..clusterIP}")
+    with httpx.Client(base_url=f"http://{address}", timeout=30, trust_env=False) as world:
+        body: dict[str, Any] = {"user_id": "u", "query": "red shoes", "items": ITEMS}
+        assert world.post("/rank", json=body).status_code == 200
+        assert world.get("/metrics").status_code == 404

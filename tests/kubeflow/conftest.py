@@ -21,6 +21,7 @@ class StandIn(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
+        self.many = True
         self.calls: list[tuple[str, str, dict[str, list[str]], object]] = []
         self.tokens: set[str] = set()
         self.pipelines: dict[str, str] = {}
@@ -34,7 +35,7 @@ class StandIn(ThreadingHTTPServer):
         self.calls.append((method, path, query, body))
         match method, path:
             case "GET", "/healthz":
-                return {"multi_user": True}
+                return {"multi_user": self.many}
             case "GET", "/pipelines":
                 found = [{"pipeline_id": i, "display_name": n} for n, i in self.pipelines.items()]
                 return {"pipelines": found}

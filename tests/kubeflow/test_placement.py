@@ -60,6 +60,8 @@ def test_gpu_stages_get_cards_nodes_tolerations_and_their_queue(compiled: Path) 
         assert (card["resourceType"], card["resourceCount"]) == ("nvidia.com/gpu", "2")
         assert extras[name]["nodeSelector"]["labels"] == {"pool": "gpu"}
         assert extras[name]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+        (shm,) = extras[name]["emptyDirMounts"]
+        assert (shm["mountPath"], shm["medium"], shm["sizeLimit"]) == ("/dev/shm", "Memory", "2Gi")
         tags = extras[name]["podMetadata"]["labels"]
         assert (tags["kueue.x-k8s.io/queue-name"], tags["kueue.x-k8s.io/priority-class"]) == ("gpus", "low")
     assert "nodeSelector" not in extras["exec-distil"]
@@ -76,6 +78,8 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
         assert tags["adore.dev/role"] == "pipeline" and tags["team"] == "search"
         assert {s["secretName"] for s in extras[name]["secretAsEnv"]} >= {"adore-s3"}
         assert extras[name]["pvcMount"][0]["mountPath"] == "/data"
+        user = {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
+        assert extras[name]["securityContext"] == user, "Kubeflow Pipelines adds the rest of the restricted profile"
     distil = executors["exec-distil"]["container"]
     assert distil["image"] == "r/student:7" and distil["resources"]["resourceMemoryLimit"] == "16Gi"
     assert executors["exec-gate"]["container"]["image"] == "r.example/adore/student:v7"

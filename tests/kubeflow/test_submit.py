@@ -8,9 +8,12 @@ import pytest
 from tests.kubeflow.conftest import API, StandIn
 
 from adore import loop, remote
+from adore.config import load_profile
+from adore.doctor_cluster import _pipelines
 from adore.errors import ConfigError, MissingError, UnavailableError
 from adore.kubeflow.submit import TOKEN, Server
 from adore.release.local import free_port
+from adore.stages import config_of
 
 PACKAGE = Path(__file__).parents[2] / "tests" / "tiny.yaml"
 
@@ -55,9 +58,21 @@ def test_a_server_that_is_silent_for_a_while_does_not_end_the_following(api: Sta
         Server(api.url, "shop").follow("r1", every=0.01, patience=0.05)
 
 
+def test_where_the_runs_of_an_installation_for_one_user_are_is_said(
+    api: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert _pipelines("shop").needed is False
+    monkeypatch.setenv("KFP_HOST", api.url)
+    assert "runs are in shop" in _pipelines("shop").text
+    api.many = False
+    assert _pipelines("shop").ok and "manifests/standalone.yaml" in _pipelines("shop").text
+    remote.submit(Server(api.url, "shop"), "demo", "s3://b/run", profile="laptop", seed=0, experiment="t")
+    assert "the run is in its own namespace" in capfd.readouterr().err
+
+
 def test_the_online_pipeline_recurs_one_at_a_time(api: StandIn) -> None:
     server = Server(api.url, "shop")
-    assert remote.schedule(server, "", profile="laptop", cron="0 0 * * * *", experiment="online", act=True) == "j1"
+    assert remote.schedule(server, profile="laptop", cron="0 0 * * * *", experiment="online", act=True) == "j1"
     (body,) = [b for m, p, _, b in api.calls if (m, p) == ("POST", "/recurringruns")]
     assert body["trigger"]["cron_schedule"]["cron"] == "0 0 * * * *" and body["max_concurrency"] == 1
     assert body["runtime_config"]["parameters"] == {"profile": "laptop", "act": True}
@@ -70,10 +85,11 @@ def test_a_server_that_refuses_or_is_not_there_is_said(api: StandIn) -> None:
         Server(f"http://127.0.0.1:{free_port()}", "shop").follow("r1")
 
 
-def test_a_profile_file_goes_where_pods_read_it_or_is_refused(api: StandIn) -> None:
-    server = Server(api.url, "shop")
-    with pytest.raises(ConfigError, match=r"profile == .*tiny.yaml', must be readable by pods"):
-        remote.schedule(server, "", profile=str(PACKAGE), cron="0 0 * * * *", experiment="online", act=False)
+def test_a_profile_that_is_a_file_goes_to_the_pods_as_its_content(api: StandIn) -> None:
+    remote.submit(Server(api.url, "shop"), "demo", "s3://b/run", profile=str(PACKAGE), seed=0, experiment="t")
+    (body,) = [b for m, p, _, b in api.calls if (m, p) == ("POST", "/runs")]
+    told = body["runtime_config"]["parameters"]["profile"]
+    assert load_profile(told) == load_profile(str(PACKAGE)) and config_of("distil", told).trees == 10
 
 
 def test_a_place_that_pods_cannot_read_is_refused(api: StandIn) -> None:

@@ -171,9 +171,12 @@ def test_the_doctor_says_what_training_on_nodes_lacks(stand_in: StandIn) -> None
         "/version": {"major": "1", "minor": "32+", "gitVersion": "v1.32.2"},
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews": {"status": {"allowed": False}},
         "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/torch-distributed": {"kind": "x"},
+        "/openapi/v3/apis/serving.kserve.io/v1beta1": {"properties": {"canary": {"trafficPercent": {}}}},
     }
     found = {f.name: f for f in examine_cluster(Config(), PLACE, stand_in.client)}
-    assert found["trainer.kubeflow.org/v1alpha1"].ok and not found[ACCOUNT].ok
+    assert (
+        found["KServe"].text == "0.20 or later" and found["trainer.kubeflow.org/v1alpha1"].ok and not found[ACCOUNT].ok
+    )
     assert (
         found["training"].text == "get, create, patch, delete refused; add manifests/components/train to your overlay"
     )

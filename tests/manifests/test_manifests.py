@@ -91,6 +91,12 @@ def test_the_train_role_allows_what_a_launcher_does_and_its_nodes_reach_only_eac
     assert "trainer.kubeflow.org" not in rendered("cpu")
 
 
+def test_the_account_of_an_installation_for_one_user_is_valid_and_bound_to_the_release_role() -> None:
+    found = list(yaml.safe_load_all((ROOT / "manifests" / "standalone.yaml").read_text("utf-8")))
+    assert [f for t in found for f in (*faults(t), *all_faults(t))] == []
+    assert [t["roleRef"]["name"] for t in found if t["kind"] == "RoleBinding"] == ["pipeline-runner", "adore-release"]
+
+
 def test_quota_has_room_for_two_releases() -> None:
     (quota,) = [t["spec"]["hard"] for t in things("cpu") if t["kind"] == "ResourceQuota"]
     config = Config()

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import load_file
 from tests.teacher.test_large import byte_tokenizer
 
 from adore.artifacts import read_manifest
 from adore.stages import run_step
-from adore.teacher.large import text_row
+from adore.teacher.large import _base, text_row
 from adore.teacher.tiny import new_model
+from adore.torchrun import share
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 CODE = "from adore.cli import main; main()"
@@ -94,7 +96,7 @@ if __name__ == "__main__":
 """
 
 
-def large(home: Path, output: str, processes: int, *, stop: bool = False) -> tuple[int, str]:
+def large(home: Path, output: str, processes: int, *, stop: bool = False, sharded: bool = False) -> tuple[int, str]:
     """SFT, then KTO, of a one-layer Llama by LoRA, as the stage calls them; four rows a step."""
     home.mkdir(exist_ok=True)
     (home / "stage.py").write_text(LARGE)
@@ -108,7 +110,13 @@ def large(home: Path, output: str, processes: int, *, stop: bool = False) -> tup
         for n, t in enumerate(texts)
     ]
     rates = {"sft_rate": 1e-2, "kto_rate": 1e-2, "sft_epochs": 2, "kto_epochs": 2}
-    sizes = {"lora": {"rank": 2, "alpha": 4}, "max_length": 256, "batch": 2, "accumulate": 2 // processes}
+    sizes = {
+        "lora": {"rank": 2, "alpha": 4},
+        "max_length": 256,
+        "batch": 2,
+        "accumulate": 2 // processes,
+        "sharded": sharded,
+    }
     told = {"large": {"base_model": str(home / "base"), **rates, **sizes}, "rows": rows, "stop": stop}
     (home / f"{output}.json").write_text(json.dumps(told))
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
@@ -119,14 +127,29 @@ def large(home: Path, output: str, processes: int, *, stop: bool = False) -> tup
     return done.returncode, done.stderr
 
 
-def test_a_large_teacher_and_its_sft_is_not_learnt_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_large_teacher_and_its_sft_is_not_learnt_twice(sharded: bool, tmp_path: Path) -> None:
     assert large(tmp_path, "one", 1)[0] == 0
-    assert large(tmp_path, "two", 2, stop=True)[0] != 0
-    code, told = large(tmp_path, "two", 2)
+    assert large(tmp_path, "two", 2, stop=True, sharded=sharded)[0] != 0
+    code, told = large(tmp_path, "two", 2, sharded=sharded)
     assert code == 0, told[-3000:]
     assert "SFT: kept by an earlier start" in told and not list(tmp_path.glob(".unfinished-*"))
     one, two = (json.loads((tmp_path / name / "curves.json").read_text()) for name in ("one", "two"))
     for kind in ("sft", "kto"):
         losses = [[point["loss"] for point in curve[kind]] for curve in (one, two)]
         np.testing.assert_allclose(losses[1], losses[0], rtol=2e-2)
-    assert (tmp_path / "two" / "model" / "model.safetensors").is_file()
+    alone, both = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("one", "two"))
+    assert alone.keys() == both.keys() and all(both[k].shape == alone[k].shape for k in alone)
+    assert max(float(np.abs(both[k] - alone[k]).max()) for k in alone) < 1e-3
+
+
+def held(folder: str) -> tuple[int, int]:
+    """Weights that this process holds of a sharded model, and all that it has."""
+    parts = list(_base((folder, ""), False, sharded=True).parameters())
+    return sum(p.to_local().numel() for p in parts), sum(p.numel() for p in parts)
+
+
+def test_each_process_holds_its_share_of_a_sharded_model(tmp_path: Path) -> None:
+    new_model(byte_tokenizer(["x"]), layers=2, width=64, seed=0).save_pretrained(tmp_path / "base")
+    mine, all_of_it = share(2, f"{__name__}:held", folder=str(tmp_path / "base"))
+    assert mine == pytest.approx(all_of_it / 2, rel=0.01)

@@ -110,10 +110,14 @@ def test_kto_under_lora_measures_from_the_model_it_starts_at(tiny: Large, cases:
     assert abs(told[1]["loss"] - 0.5) > 0.01
 
 
-def test_rows_are_left_out_never_cut(tiny: Large, cases: list[Case], tmp_path: Path) -> None:
+def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(
+    tiny: Large, cases: list[Case], tmp_path: Path
+) -> None:
     some = rows(cases[:2])
     with pytest.raises(ConfigError, match="rows that fit == 0"):
         sft(tiny.model_copy(update={"max_length": 64}), some, tmp_path)
+    with pytest.raises(ConfigError, match="sharded == True, must be false for one process"):
+        sft(tiny.model_copy(update={"sharded": True}), some, tmp_path)
     with pytest.raises(ConfigError, match="desirable rows == 1"):
         kto(tiny, Path(tiny.base_model), some[:1], tmp_path)
 

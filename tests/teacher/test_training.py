@@ -97,7 +97,7 @@ def test_two_processes_give_the_loss_of_one(taught: Path, tmp_path: Path) -> Non
     one, two = (launch("sft", taught / "sft", rows, tmp_path / str(n), n, **settings) for n in (1, 2))
     assert [p["loss"] for p in two] == pytest.approx([p["loss"] for p in one], rel=1e-3)
     assert len(one) > 1 and (tmp_path / "2" / "model.safetensors").is_file()
-    with pytest.raises(AdoreError, match="training in 2 processes"):
+    with pytest.raises(AdoreError, match="training:_train in 2 processes"):
         launch("sft", tmp_path / "nowhere", rows, tmp_path / "bad", 2, **settings)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from adore.config import StageConfig
+from adore.release.kubernetes_objects import POD_SECURITY
 
 __all__ = ["Config", "Gpu", "Stage", "Toleration", "Train", "place"]
 
@@ -89,7 +90,9 @@ class Config(StageConfig):
 
 
 def place(tasks: Iterable[Any], config: Config) -> None:
-    """Give every task its resources, place, patience, secrets and labels.
+    """Give every task its resources, place, patience, user, secrets and labels.
+
+    The user is named although the images have it: a restricted namespace refuses a container that does not say so.
 
     Args:
         tasks: KFP tasks of a pipeline that is being traced.
@@ -103,6 +106,8 @@ def place(tasks: Iterable[Any], config: Config) -> None:
         _size(task, stage.model_copy(update=LAUNCHER) if launches else stage)
         if name in config.gpu.stages and not launches:
             _accelerate(task, config.gpu)
+        user, group = POD_SECURITY["runAsUser"], POD_SECURITY["runAsGroup"]
+        kubernetes.set_security_context(task, run_as_user=user, run_as_group=group, run_as_non_root=True)
         for secret, keys in config.secrets.items():
             kubernetes.use_secret_as_env(task, secret, {k: k for k in keys})
         if config.notify and name == "report":
@@ -133,6 +138,7 @@ def _accelerate(task: Any, gpu: Gpu) -> None:
     from kfp import kubernetes
 
     task.set_accelerator_type(gpu.type).set_accelerator_limit(gpu.count)
+    kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory", size_limit="2Gi")  # for NCCL
     for key, value in gpu.node_selector.items():
         kubernetes.add_node_selector(task, key, value)
     for one in gpu.tolerations:

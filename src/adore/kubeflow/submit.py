@@ -57,6 +57,11 @@ class Server:
     def _answering(self) -> Any:
         return _Answering(self.host)
 
+    def many_users(self) -> bool:
+        """False: it was installed for one user, and runs everything in its own namespace, whatever it is asked."""
+        with self._answering():
+            return bool(self.client._healthz_api.healthz_service_get_healthz().multi_user)
+
     def upload(self, package: str, name: str) -> tuple[str, str]:
         """Upload a compiled pipeline; returns the ids of pipeline and version. Versions are named by the time."""
         version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
@@ -84,6 +89,8 @@ class Server:
             run = self.client.run_pipeline(
                 home.experiment_id, name, params=arguments, pipeline_id=ids[0], version_id=ids[1], **options
             )
+        if not self.many_users():
+            say("note: this Kubeflow Pipelines has one user; the run is in its own namespace (docs/operations.md)")
         say(f"run: {self.host}/#/runs/details/{run.run_id}")
         return str(run.run_id)
 

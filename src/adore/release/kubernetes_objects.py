@@ -14,6 +14,7 @@ __all__ = [
     "GROUP",
     "KINDS",
     "Plan",
+    "container",
     "inference_services",
     "labels",
     "make",
@@ -134,27 +135,37 @@ def probe(path: str, **more: int) -> Object:
     return {"httpGet": {"path": path, "port": 8080}, "timeoutSeconds": 2, **more}
 
 
-def runtime(config: Config) -> Object:
-    """The ServingRuntime of our server; its name changes with its content, so that old variants keep theirs."""
-    container = {
-        "name": "kserve-container",
-        "image": config.image("server"),
-        "args": ["--model=/mnt/models", "--name={{.Name}}", "--port=8080"],
-        "env": [{"name": "OMP_NUM_THREADS", "value": "1"}, {"name": "HOME", "value": "/tmp"}],
-        "ports": [{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
-        "resources": resources(config.server),
+def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
+    """A container that serves: restricted, and drained before it stops."""
+    return {
+        "name": name,
+        "image": image,
+        "resources": resources(pool),
         "securityContext": SECURITY,
-        "startupProbe": probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
-        "readinessProbe": probe("/v2/health/ready", periodSeconds=2, failureThreshold=2),
-        "livenessProbe": probe("/v2/health/live", periodSeconds=10, failureThreshold=3),
         "lifecycle": DRAIN,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+        **more,
     }
+
+
+def runtime(config: Config) -> Object:
+    """The ServingRuntime of our server; its name changes with its content, so that old variants keep theirs."""
+    server = container(
+        "kserve-container",
+        config.image("server"),
+        config.server,
+        args=["--model=/mnt/models", "--name={{.Name}}", "--port=8080"],
+        env=[{"name": "OMP_NUM_THREADS", "value": "1"}, {"name": "HOME", "value": "/tmp"}],
+        ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
+        startupProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
+        readinessProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=2),
+        livenessProbe=probe("/v2/health/live", periodSeconds=10, failureThreshold=3),
+        volumeMounts=[{"name": "tmp", "mountPath": "/tmp"}],
+    )
     spec = {
         "supportedModelFormats": [{"name": "adore", "version": "1", "autoSelect": False}],
         "protocolVersions": ["v1", "v2"],
-        "containers": [container],
+        "containers": [server],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}],
     }
     digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from adore.release.kubernetes_config import Config
 from adore.release.kubernetes_objects import (
-    DRAIN,
     GROUP,
     POD_SECURITY,
-    SECURITY,
     Object,
+    container,
     labels,
     make,
     probe,
     record_name,
-    resources,
     spread,
     tagged,
 )
@@ -40,29 +38,26 @@ def _of(config: Config, kind: str, spec: Object) -> Object:
 
 def _router_container(config: Config) -> Object:
     args = ["--config=/etc/adore/experiment.json", "--logs=/var/adore", "--host=0.0.0.0", "--port=8080"]
-    container: Object = {
-        "name": "router",
-        "image": config.image("router"),
-        "args": [*args, f"--ship={config.exposures}"] if config.exposures else args,
-        "env": [{"name": "HOME", "value": "/tmp"}],
-        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-        "resources": resources(config.router),
-        "securityContext": SECURITY,
+    one = container(
+        "router",
+        config.image("router"),
+        config.router,
+        args=[*args, f"--ship={config.exposures}"] if config.exposures else args,
+        env=[{"name": "HOME", "value": "/tmp"}],
+        ports=[{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
         # a new pod must reach a variant; one that runs stays in, to answer unranked rather than not at all
-        "startupProbe": probe("/readyz", periodSeconds=1, failureThreshold=60),
-        "readinessProbe": probe("/healthz", periodSeconds=2, failureThreshold=2),
-        "livenessProbe": probe("/healthz", periodSeconds=10, failureThreshold=3),
-        "lifecycle": DRAIN,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
+        startupProbe=probe("/readyz", periodSeconds=1, failureThreshold=60),
+        readinessProbe=probe("/healthz", periodSeconds=2, failureThreshold=2),
+        livenessProbe=probe("/healthz", periodSeconds=10, failureThreshold=3),
+        volumeMounts=[
             {"name": "config", "mountPath": "/etc/adore", "readOnly": True},
             {"name": "logs", "mountPath": "/var/adore"},
             {"name": "tmp", "mountPath": "/tmp"},
         ],
-    }
+    )
     if config.credentials:
-        container["envFrom"] = [{"secretRef": {"name": config.credentials}}]
-    return container
+        one["envFrom"] = [{"secretRef": {"name": config.credentials}}]
+    return one
 
 
 def _deployment(config: Config, number: int) -> Object:

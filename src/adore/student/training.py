@@ -5,25 +5,21 @@ from __future__ import annotations
 import copy
 import hashlib
 import io
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import distributed
 
-from adore.artifacts import local_copy, put_bytes
-from adore.errors import DataError, MissingError, check
+from adore.artifacts import put_bytes
+from adore.errors import DataError, check
 from adore.progress import progress, say
 from adore.student.calibration import GRADE_GAINS
 from adore.student.losses import attribute_loss, grade_loss, listwise_loss, odds_of_exact
 from adore.student.model import StudentNet
-from adore.torchrun import first, together, torchrun, world
+from adore.torchrun import first, found, share, world
 
 __all__ = ["Curve", "ListRows", "Plan", "mean_ndcg", "ndcg", "net_probabilities", "train_net", "train_net_in"]
 
@@ -148,15 +144,15 @@ class _State:
 
     def load(self, place: str) -> None:
         """Go on from what the first process finds at the place; nothing there: stay at the beginning."""
-        kept = first(_read(place) if _leads() else b"")
+        kept = found(place)
         if not kept:
             return
-        found = torch.load(io.BytesIO(kept), weights_only=True)
-        same = found["of"] == self.of
+        parts = torch.load(io.BytesIO(kept), weights_only=True)
+        same = parts["of"] == self.of
         check(same, "checkpoint", place, must="of the same plan and lists", fix="remove the file")
         for part in ("net", "optimiser", "schedule"):
-            getattr(self, part).load_state_dict(found[part])
-        self.best, self.losses, self.dev, self.kept = (found[k] for k in ("best", "losses", "dev", "kept"))
+            getattr(self, part).load_state_dict(parts[part])
+        self.best, self.losses, self.dev, self.kept = (parts[k] for k in ("best", "losses", "dev", "kept"))
 
 
 def _mark(train: Sequence[ListRows], plan: Plan) -> str:
@@ -170,13 +166,6 @@ def _mark(train: Sequence[ListRows], plan: Plan) -> str:
 
 def _leads() -> bool:
     return not distributed.is_initialized() or distributed.get_rank() == 0
-
-
-def _read(place: str) -> bytes:
-    try:
-        return local_copy(place).read_bytes()
-    except MissingError:
-        return b""
 
 
 def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
@@ -261,27 +250,6 @@ def train_net_in(
     Under torchrun its processes, on whichever nodes, are taken; else ``processes`` are made on this machine.
     """
     processes = world() if world() > 1 else processes
-    if processes == 1:
-        return train_net(train, dev, plan, checkpoint)
     check(plan.lists % processes == 0, "lists", plan.lists, must=f"a multiple of {processes}", fix="set distil.lists")
     job = {"train": list(train), "dev": list(dev), "plan": plan, "checkpoint": checkpoint}
-    if world() > 1:
-        return together("adore.student.training:train_net", **job)  # type: ignore[no-any-return]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "job.pt"
-        torch.save(job, path)
-        torchrun("adore.student.training", path, processes)
-        return torch.load(path.with_name("done.pt"), weights_only=False)  # type: ignore[no-any-return]
-
-
-def _job(path: Path) -> None:
-    """One process of :func:`train_net_in`."""
-    distributed.init_process_group("gloo")
-    done = train_net(**torch.load(path, weights_only=False))
-    if distributed.get_rank() == 0:
-        torch.save(done, path.with_name("done.pt"))
-    distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    import_module("adore.student.training")._job(Path(sys.argv[1]))  # what is pickled must not belong to __main__
+    return share(processes, "adore.student.training:train_net", **job)  # type: ignore[no-any-return]

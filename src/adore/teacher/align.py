@@ -49,7 +49,9 @@ class Config(BookConfig):
     loss: Literal["kto", "apo_zero_unpaired"] = "kto"
     batch: int = Field(32, ge=2)
     processes: int = Field(1, ge=1)
-    """Processes of this machine that train together (torchrun)."""
+    """Processes of this machine that train together (torchrun); a large teacher takes one a card."""
+    save_steps: int = Field(100, ge=0)
+    """Steps of SFT and KTO after which their state is kept beside the output, for a later start; 0: never."""
     large: Large | None = None
     previous: str = ""
     """Place of an earlier align output: the teacher that stays if the new one is refused; empty: the rules."""
@@ -64,7 +66,7 @@ def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, out
     tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
     new_model(tokenizer, layers=config.layers, width=config.width, seed=config.seed).save_pretrained(output / "new")
     tokenizer.save_pretrained(output / "new")
-    common = {"seed": config.seed, "batch": config.batch}
+    common = {"seed": config.seed, "batch": config.batch, "save_steps": config.save_steps}
     rows = sft_traces(agreed(table), config.sft_rows, config.seed)
     first = {"epochs": config.sft_epochs, "rate": config.sft_rate, **common}
     curves = {"sft": launch("sft", output / "new", rows, output / "sft", config.processes, **first)}
@@ -75,7 +77,7 @@ def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, out
     if len(told) < config.batch:
         shutil.copytree(output / "sft", output / "model")
         return curves
-    then = kto_settings(config)
+    then = kto_settings(config) | {"save_steps": config.save_steps}
     return curves | {"kto": launch("kto", output / "sft", told, output / "model", config.processes, **then)}
 
 
@@ -111,13 +113,14 @@ def _train_large(
     if config.large is None:
         return {}
     book, seed = _rulebook(config, places[0]), config.seed
+    crew = {"seed": seed, "processes": config.processes, "save_steps": config.save_steps}
     rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
-    curves = {"sft": large.sft(config.large, rows, output / "sft", seed=seed)}
+    curves = {"sft": large.sft(config.large, rows, output / "sft", **crew)}
     told = mixed(text_feedback(feedback, places, book, config.kto_rows, seed), config.large.batch, seed)
     if not told:
         shutil.copytree(output / "sft", output / "model")
         return curves
-    return curves | {"kto": large.kto(config.large, output / "sft", told, output / "model", seed=seed)}
+    return curves | {"kto": large.kto(config.large, output / "sft", told, output / "model", **crew)}
 
 
 def train(

@@ -1,13 +1,15 @@
 """Large teachers: SFT and KTO by LoRA on chat messages, merged into an ordinary model folder.
 
-Any causal instruct model; the folder is what the ``vllm`` and ``transformers`` backends load. One process, or all that
-torchrun started with the stage's own, on whichever nodes: each holds the whole model and takes its share of the rows.
+Any causal instruct model; the folder is what the ``vllm`` and ``transformers`` backends load. One process, several of
+this machine, or all that torchrun started with the stage's own, on whichever nodes: each takes its share of the rows
+and holds the whole model or, with ``sharded``, its share of it (FSDP2, from loading on); adapters are everywhere.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ from adore.artifacts import is_remote, local_copy, put_json, unfinished
 from adore.errors import MissingError, check
 from adore.progress import say
 from adore.teacher.chat import encode, load_tokenizer, on_hub
+from adore.teacher.checkpoints import Checkpoint
 from adore.teacher.completers import Message
-from adore.torchrun import keep, together, world
+from adore.torchrun import keep, share, world
 
 __all__ = ["Large", "Lora", "kto", "sft", "text_row"]
 
@@ -50,6 +53,8 @@ class Large(BaseModel):
     batch: int = Field(default=4, ge=2)
     """Rows a process and step; KTO's KL term needs two or more."""
     accumulate: int = Field(default=4, ge=1)
+    sharded: bool = False
+    """Several processes share the model's weights out instead of each holding them all (FSDP2)."""
     sft_epochs: float = 1.0
     sft_rate: float = 1e-4
     kto_epochs: float = 1.0
@@ -62,33 +67,49 @@ def text_row(messages: Sequence[Message], answer: str, **more: Any) -> dict[str,
     return {"prompt": list(messages), "completion": [{"role": "assistant", "content": answer}], **more}
 
 
-def sft(config: Large, rows: Sequence[dict[str, Any]], folder: Path, *, seed: int = 0) -> list[dict[str, float]]:
+def sft(
+    config: Large,
+    rows: Sequence[dict[str, Any]],
+    folder: Path,
+    *,
+    seed: int = 0,
+    processes: int = 1,
+    save_steps: int = 0,
+) -> list[dict[str, float]]:
     """Teach the base model the answers of ``rows``; the merged model is saved to ``folder``; returns the loss curve.
 
     On several nodes the model is kept beside the output as well: KTO's nodes and a later start read it there.
+
+    Args:
+        processes: of this machine.
+        save_steps: from one checkpoint to the next; 0: none.
     """
     start = (config.base_model, config.revision)
     curve = _earlier(folder) if world() > 1 else []
     if not curve:
-        curve = _spread("sft", config, start, _fitting(rows, start, config.max_length), folder, seed)
+        rows = _fitting(rows, start, config.max_length)
+        curve = _spread("sft", config, start, rows, folder, seed=seed, processes=processes, save_steps=save_steps)
         if world() > 1:
             put_json(curve, f"{keep(folder, 'sft')}.json")
     return curve
 
 
 def kto(
-    config: Large, start: Path, rows: Sequence[dict[str, Any]], folder: Path, *, seed: int = 0
+    config: Large, start: Path, rows: Sequence[dict[str, Any]], folder: Path, *, seed: int = 0, **crew: int
 ) -> list[dict[str, float]]:
     """KTO from the model in ``start`` (of :func:`sft`) on labelled rows, shuffled before; merged into ``folder``.
 
     The reference is ``start`` itself: the same weights with the new adapters switched off.
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
+
+    Args:
+        crew: ``processes`` and ``save_steps``, see :func:`sft`.
     """
     rows = _fitting(rows, (str(start), ""), config.max_length)
     good = sum(bool(r["label"]) for r in rows)
     check(0 < good < len(rows), "desirable rows", good, must=f"1 .. {len(rows) - 1}", fix="give feedback of both kinds")
     place = f"{unfinished()}/sft" if world() > 1 else str(start)
-    return _spread("kto", config, (place, ""), rows, folder, seed)
+    return _spread("kto", config, (place, ""), rows, folder, seed=seed, **crew)
 
 
 def _earlier(folder: Path) -> list[dict[str, float]]:
@@ -103,16 +124,34 @@ def _earlier(folder: Path) -> list[dict[str, float]]:
 
 
 def _spread(
-    kind: str, config: Large, start: tuple[str, str], rows: Any, folder: Path, seed: int
+    kind: str,
+    config: Large,
+    start: tuple[str, str],
+    rows: Any,
+    folder: Path,
+    *,
+    seed: int,
+    processes: int = 1,
+    save_steps: int = 0,
 ) -> list[dict[str, float]]:
-    """Train in this process, or in all that torchrun started with it."""
-    job: dict[str, Any] = {"kind": kind, "config": config, "start": start, "rows": rows, "folder": folder, "seed": seed}
-    curve: list[dict[str, float]] = together("adore.teacher.large:_learn", **job) if world() > 1 else _learn(**job)
+    """Train in this process, in several of this machine, or in all that torchrun started with it."""
+    crew = max(processes, world())
+    alone, fix = config.sharded and crew == 1, "set align.processes, or cluster.train"
+    check(not alone, "align.large.sharded", True, must="false for one process", fix=fix)
+    kept = Checkpoint.of(kind, save_steps, config.model_dump(), rows, seed, crew)
+    job = {"kind": kind, "config": config, "start": start, "rows": rows, "folder": folder, "seed": seed, "kept": kept}
+    curve: list[dict[str, float]] = share(processes, "adore.teacher.large:_learn", **job)
     return curve
 
 
 def _learn(
-    kind: str, config: Large, start: tuple[str, str], rows: list[dict[str, Any]], folder: Path, seed: int
+    kind: str,
+    config: Large,
+    start: tuple[str, str],
+    rows: list[dict[str, Any]],
+    folder: Path,
+    seed: int,
+    kept: Checkpoint,
 ) -> list[dict[str, float]]:
     from trl import KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
@@ -121,7 +160,7 @@ def _learn(
     if kind == "sft":
         arguments |= {"num_train_epochs": config.sft_epochs, "learning_rate": config.sft_rate}
         settings = SFTConfig(**arguments, completion_only_loss=True, packing=False)
-        return _train(SFTTrainer, settings, config.lora, rows, start)
+        return _train(SFTTrainer, settings, config, rows, start, kept)
     good = sum(bool(r["label"]) for r in rows)
     settings = KTOConfig(
         **arguments,
@@ -132,13 +171,14 @@ def _learn(
         desirable_weight=max(1.0, (len(rows) - good) / good),
         undesirable_weight=max(1.0, good / (len(rows) - good)),
     )
-    return _train(KTOTrainer, settings, config.lora, rows, start)
+    return _train(KTOTrainer, settings, config, rows, start, kept)
 
 
 def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
     import torch
 
-    gpu = torch.cuda.is_available()
+    gpu, cards = torch.cuda.is_available(), torch.cuda.device_count()
+    check(world() > 1 or cards < 2, "align.processes", 1, must=f"{cards}, one a card", fix="set it, or show one card")
     return {
         "output_dir": str(folder),
         "max_length": config.max_length,
@@ -158,20 +198,36 @@ def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
     }
 
 
-def _train(
-    trainer: Callable[..., Any], settings: Any, lora: Lora, rows: list[dict[str, Any]], start: tuple[str, str]
-) -> list[dict[str, float]]:
-    """Train adapters over ``start`` (model, revision), merge them, save model and tokenizer."""
+def _base(start: tuple[str, str], bf16: bool, *, sharded: bool = False) -> Any:
+    """The model that training starts at, whole, or this process's share of it."""
     import torch
-    from datasets import Dataset
-    from peft import LoraConfig
     from transformers import AutoModelForCausalLM
 
-    tokenizer = load_tokenizer(*start)
-    dtype = torch.bfloat16 if settings.bf16 else torch.float32
-    model = AutoModelForCausalLM.from_pretrained(start[0], revision=on_hub(*start), dtype=dtype)
+    more = {"dtype": torch.bfloat16 if bf16 else torch.float32, "revision": on_hub(*start)}
+    if sharded and world() > 1:
+        from transformers.distributed import DistributedConfig
+
+        more["distributed_config"] = DistributedConfig(fsdp_size=world())
+    model = AutoModelForCausalLM.from_pretrained(start[0], **more)
+    model._tp_size = None  # no tensor parallelism: else PEFT gathers the whole model to save adapters, in every process
+    return model
+
+
+def _train(
+    trainer: Callable[..., Any],
+    settings: Any,
+    config: Large,
+    rows: list[dict[str, Any]],
+    start: tuple[str, str],
+    kept: Checkpoint,
+) -> list[dict[str, float]]:
+    """Train adapters over ``start`` (model, revision), merge them, save model and tokenizer."""
+    from datasets import Dataset
+    from peft import LoraConfig
+
+    tokenizer, lora, folder = load_tokenizer(*start), config.lora, Path(settings.output_dir)
     run = trainer(
-        model=model,
+        model=_base(start, settings.bf16, sharded=config.sharded),
         args=settings,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
@@ -183,13 +239,23 @@ def _train(
             task_type="CAUSAL_LM",
         ),
     )
-    run.train()
+    curve = kept.train(run)
     if run.accelerator.is_main_process:
-        merged = run.accelerator.unwrap_model(run.model).merge_and_unload()
-        merged.save_pretrained(settings.output_dir)
-        tokenizer.save_pretrained(settings.output_dir)
+        adapted = run.accelerator.unwrap_model(run.model)
+        whole = _whole(adapted, _base(start, settings.bf16)) if config.sharded and world() > 1 else adapted
+        whole.merge_and_unload().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     run.accelerator.wait_for_everyone()
-    return [{"step": float(h["step"]), "loss": float(h["loss"])} for h in run.state.log_history if "loss" in h]
+    return curve
+
+
+def _whole(adapted: Any, base: Any) -> Any:
+    """The trained adapters over the whole model, in the memory of this process's machine."""
+    from peft import PeftModel
+
+    with tempfile.TemporaryDirectory(prefix="adore-") as home:
+        adapted.save_pretrained(home)
+        return PeftModel.from_pretrained(base, home)
 
 
 def _fitting(rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int) -> list[dict[str, Any]]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from adore.artifacts import local_copy, write_json
+from adore.artifacts import local_copy
 from adore.progress import say
-from adore.torchrun import keep, together, torchrun, world
+from adore.teacher.checkpoints import Checkpoint
+from adore.torchrun import keep, share, world
 
 __all__ = ["kto", "launch", "sft"]
-
-CURVE = "curve.json"
 
 
 def _arguments(folder: Path, *, seed: int, epochs: float, rate: float, batch: int) -> dict[str, Any]:
@@ -50,18 +47,17 @@ def _told(label: str) -> Any:
     return Told()
 
 
-def _finish(trainer: Any, tokenizer: Any, folder: Path) -> list[dict[str, float]]:
+def _finish(trainer: Any, tokenizer: Any, folder: Path, kept: Checkpoint) -> list[dict[str, float]]:
     """Train, save model and tokenizer once, and give the loss curve."""
     import torch
 
     torch.set_num_threads(1)  # so small a model gains nothing from a second; on a busy machine they wait for each other
-    trainer.train()
+    curve = kept.train(trainer)
     if trainer.accelerator.is_main_process:
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        (folder / "training_args.bin").unlink(missing_ok=True)
     trainer.accelerator.wait_for_everyone()
-    return [{"step": float(h["step"]), "loss": float(h["loss"])} for h in trainer.state.log_history if "loss" in h]
+    return curve
 
 
 def sft(
@@ -70,11 +66,12 @@ def sft(
     """Fine-tune on prompt/completion rows; the model is saved to ``folder``; returns the loss curve.
 
     Args:
-        settings: ``seed``, ``epochs``, ``rate``, ``batch``.
+        settings: ``seed``, ``epochs``, ``rate``, ``batch``, ``kept`` (a :class:`Checkpoint`).
     """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
+    kept = settings.pop("kept", Checkpoint())
     arguments = SFTConfig(**_arguments(folder, **settings), completion_only_loss=True, max_length=256, packing=False)
     trainer = SFTTrainer(
         model=model,
@@ -83,7 +80,7 @@ def sft(
         processing_class=tokenizer,
         callbacks=[_told("SFT")],
     )
-    return _finish(trainer, tokenizer, folder)
+    return _finish(trainer, tokenizer, folder, kept)
 
 
 def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) -> list[dict[str, float]]:
@@ -101,7 +98,7 @@ def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) 
     from transformers import AutoTokenizer, LlamaForCausalLM
     from trl import KTOConfig, KTOTrainer
 
-    tokenizer = AutoTokenizer.from_pretrained(start)
+    tokenizer, kept = AutoTokenizer.from_pretrained(start), settings.pop("kept", Checkpoint())
     common = _arguments(folder, **{k: settings.pop(k) for k in ("seed", "epochs", "rate", "batch")})
     trainer = KTOTrainer(
         model=LlamaForCausalLM.from_pretrained(start),
@@ -111,7 +108,7 @@ def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) 
         processing_class=tokenizer,
         callbacks=[_told("KTO")],
     )
-    return _finish(trainer, tokenizer, folder)
+    return _finish(trainer, tokenizer, folder, kept)
 
 
 # ---------------------------------------------------------------- several processes
@@ -126,7 +123,7 @@ def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, pro
         rows: see :func:`sft` and :func:`kto`.
         folder: where the trained model goes.
         processes: each takes its share of every batch.
-        settings: see :func:`sft` and :func:`kto`.
+        settings: see :func:`sft` and :func:`kto`; ``save_steps``: steps from one checkpoint to the next.
 
     Returns:
         The loss curve.
@@ -134,38 +131,17 @@ def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, pro
     Raises:
         AdoreError: a process failed; the end of its output is in the text.
     """
-    if world() > 1:
-        job = {"kind": kind, "rows": rows, "folder": folder, "settings": settings}
-        return together("adore.teacher.training:_train", start=keep(start, start.name), **job)
-    if processes == 1:
-        return _train(kind, start, rows, folder, settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    job = {"kind": kind, "start": str(start), "rows": rows, "folder": str(folder), "settings": settings}
-    write_json(job, folder / "job.json")
-    torchrun("adore.teacher.training", folder / "job.json", processes)
-    (folder / "job.json").unlink()
-    curve = folder / CURVE
-    found = json.loads(curve.read_text("utf-8"))
-    curve.unlink()
-    return found
+    place = keep(start, start.name) if world() > 1 else str(start)
+    every = settings.pop("save_steps", 0)
+    kept = Checkpoint.of(kind, every, settings, rows, max(processes, world()))
+    job = {"kind": kind, "start": place, "rows": rows, "folder": folder, "settings": {**settings, "kept": kept}}
+    return share(processes, "adore.teacher.training:_train", **job)
 
 
-def _train(kind: str, start: str | Path, rows: list[dict[str, Any]], folder: Path, settings: dict[str, Any]) -> Any:
+def _train(kind: str, start: str, rows: list[dict[str, Any]], folder: Path, settings: dict[str, Any]) -> Any:
     from transformers import AutoTokenizer, LlamaForCausalLM
 
-    start = local_copy(start)
+    home = local_copy(start)
     if kind == "kto":
-        return kto(start, rows, folder, **settings)
-    return sft(LlamaForCausalLM.from_pretrained(start), AutoTokenizer.from_pretrained(start), rows, folder, **settings)
-
-
-def _job(path: Path) -> None:
-    """One process of :func:`launch`."""
-    job = json.loads(path.read_text("utf-8"))
-    curve = _train(job["kind"], Path(job["start"]), job["rows"], Path(job["folder"]), job["settings"])
-    if os.environ.get("RANK", "0") == "0":
-        write_json(curve, Path(job["folder"]) / CURVE)
-
-
-if __name__ == "__main__":
-    _job(Path(sys.argv[1]))
+        return kto(home, rows, folder, **settings)
+    return sft(LlamaForCausalLM.from_pretrained(home), AutoTokenizer.from_pretrained(home), rows, folder, **settings)

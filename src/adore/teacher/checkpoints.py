@@ -1,0 +1,96 @@
+"""Checkpoints of a TRL trainer: one file beside the stage's output, from which a later start of the same goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adore.artifacts import join, put_bytes, unfinished
+from adore.progress import say
+from adore.torchrun import found, gathered
+
+__all__ = ["Checkpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a training keeps of itself.
+
+    Args:
+        place: the file, written whole or not at all; empty: none.
+        every: steps from one writing to the next; the last step is written as well.
+    """
+
+    place: str = ""
+    every: int = 0
+
+    @classmethod
+    def of(cls, kind: str, every: int, *what: Any) -> Checkpoint:
+        """The running stage's, of one of its trainings; outside a stage, or with ``every`` 0: none.
+
+        Args:
+            kind: ``sft`` or ``kto``.
+            every: see :class:`Checkpoint`.
+            what: settings, rows, number of processes: they make the file's name, so that nothing goes on from a
+                training of others.
+        """
+        if not (every and unfinished()):
+            return cls()
+        mark = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        return cls(join(unfinished(), f"{kind}-{mark}.tar"), every)
+
+    def train(self, trainer: Any) -> list[dict[str, float]]:
+        """Train to the end, from the checkpoint where there is one; returns the whole loss curve.
+
+        The trainer was made with ``save_strategy="no"``: transformers refuses another one for a sharded model, lest
+        the optimiser's state be sharded; ours is that of the adapters, which every process holds whole.
+        """
+        with tempfile.TemporaryDirectory(prefix="adore-") as home:
+            trainer.args.output_dir = str(Path(home, "new"))
+            if self.place:
+                trainer.args.save_strategy, trainer.args.save_steps = "steps", self.every
+                trainer.args.save_total_limit = 1
+                trainer.add_callback(_keeper(self.place))
+            trainer.train(resume_from_checkpoint=_unpacked(self.place, Path(home, "old")))
+        return [{"step": float(h["step"]), "loss": float(h["loss"])} for h in trainer.state.log_history if "loss" in h]
+
+
+def _keeper(place: str) -> Any:
+    """A callback that puts what the trainer saved to the place, with every process's random state."""
+    from transformers import TrainerCallback
+
+    class Keeper(TrainerCallback):  # type: ignore[misc]
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
+            states = gathered([(p.name, p.read_bytes()) for p in sorted(folder.glob("rng_state*"))])
+            if state.is_world_process_zero:
+                for name, data in (one for each in states for one in each):
+                    (folder / name).write_bytes(data)
+                put_bytes(_packed(folder), place)
+
+    return Keeper()
+
+
+def _packed(folder: Path) -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as whole:
+        whole.add(folder, ".")
+    return held.getvalue()
+
+
+def _unpacked(place: str, folder: Path) -> str | None:
+    """The folder with what the first process finds at the place, in every process; None: nothing is there."""
+    kept = found(place) if place else b""
+    if not kept:
+        return None
+    with tarfile.open(fileobj=io.BytesIO(kept)) as whole:
+        whole.extractall(folder, filter="data")
+    step = json.loads((folder / "trainer_state.json").read_text("utf-8"))["global_step"]
+    say(f"    goes on after step {step}, kept by an earlier start")
+    return str(folder)

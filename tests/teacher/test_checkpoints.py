@@ -1,0 +1,169 @@
+"""A killed training goes on from its checkpoint to the very weights of one that was not; none takes another's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.teacher.test_large import byte_tokenizer
+from tests.test_artifacts import s3  # noqa: F401 - a fixture
+
+from adore.artifacts import execute, local_copy
+from adore.config import StageConfig
+from adore.errors import ConfigError, check
+from adore.teacher.large import text_row
+from adore.teacher.tiny import new_model, new_tokenizer, sft_row
+from adore.teacher.training import launch
+from adore.types import Evidence, Grade
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+TEXTS = [f"is item {n} of {'acme' if n % 2 else 'other'} what was asked for?" for n in range(16)]
+LORA = {"rank": 2, "alpha": 4, "dropout": 0.1}
+STAGE = """
+import glob, json, os, signal, sys, threading, time
+from pathlib import Path
+from adore import artifacts
+from adore.config import StageConfig
+from adore.teacher.large import Large, kto, sft
+from adore.teacher.training import launch
+from adore.torchrun import crew, follow
+
+told, output = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]
+
+def die():
+    while not glob.glob(f"{Path(output).parent}/.unfinished-*/{told['killed']}-*.tar"):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Config(StageConfig):
+    of: str = ""
+
+def run(config, output):
+    base, rows, steps = Path(told["base"]), told["rows"], {"save_steps": told["every"]}
+    if told["large"]:
+        large, shape = Large(**told["large"]), {"processes": told["processes"], **steps}
+        curves = {"sft": sft(large, rows, output / "sft", **shape)}
+        curves["kto"] = kto(large, output / "sft", rows, output / "model", **shape)
+    else:
+        common = {"seed": 0, "batch": 4, "epochs": told["epochs"], "rate": 1e-2, **steps}
+        curves = {"sft": launch("sft", base, rows, output / "sft", told["processes"], **common)}
+        curves["kto"] = launch("kto", output / "sft", rows, output / "model", told["processes"], **common)
+    (output / "curves.json").write_text(json.dumps(curves))
+    return {}
+
+if __name__ == "__main__":
+    with crew() as leads:
+        if not leads:
+            follow()
+        else:
+            if told["killed"]:
+                threading.Thread(target=die, daemon=True).start()
+            artifacts.execute(sys.modules["__main__"], "align", Config(of=told["of"]), {}, output)
+"""
+
+
+def start(home: Path, name: str, told: dict[str, Any], processes: int = 1) -> tuple[int, str]:
+    (home / "stage.py").write_text(STAGE)
+    (home / name).mkdir(exist_ok=True)
+    (home / name / "told.json").write_text(json.dumps(told))
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(launch if processes > 1 else []), str(home / "stage.py")]
+    done = subprocess.run(
+        [*command, str(home / name / "told.json"), str(home / name / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    return done.returncode, done.stderr
+
+
+def told_tiny(home: Path) -> dict[str, Any]:
+    tokenizer = new_tokenizer()
+    new_model(tokenizer, layers=1, width=16, seed=0).save_pretrained(home / "base")
+    tokenizer.save_pretrained(home / "base")
+    seen = [(Evidence("brand", "a", "a", "a", "a", "title", s),) for s in ("match", "conflict")]  # type: ignore[arg-type]
+    rows = [{**sft_row(seen[n % 2], Grade(n % 4)), "label": n % 3 > 0} for n in range(16)]
+    return {"base": str(home / "base"), "rows": rows, "large": None, "every": 7, "epochs": 40}
+
+
+def told_large(home: Path, *, sharded: bool, world: int) -> dict[str, Any]:
+    tokenizer = byte_tokenizer([*TEXTS, "exact", "irrelevant"])
+    new_model(tokenizer, layers=2, width=16, seed=0).save_pretrained(home / "base")
+    tokenizer.save_pretrained(home / "base")
+    rows = [
+        text_row([{"role": "user", "content": t}], ("exact", "irrelevant")[n % 2], label=n % 4 < 2)
+        for n, t in enumerate(TEXTS)
+    ]
+    rates = {"sft_rate": 1e-2, "kto_rate": 1e-2, "sft_epochs": 30, "kto_epochs": 30}
+    sizes = {"lora": LORA, "max_length": 256, "batch": 2, "accumulate": 2 // world, "sharded": sharded}
+    return {"base": "", "rows": rows, "large": {"base_model": str(home / "base"), **rates, **sizes}, "every": 7}
+
+
+def weights(home: Path, name: str) -> dict[str, torch.Tensor]:
+    return load_file(home / name / "out" / "model" / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("kind", "torchrun", "killed"),
+    [("tiny", 1, "kto"), ("large", 1, "sft"), ("large", 2, "kto"), ("sharded", 2, "sft")],
+)
+def test_a_killed_training_ends_where_it_would_have(kind: str, torchrun: int, killed: str, tmp_path: Path) -> None:
+    told = told_tiny(tmp_path) if kind == "tiny" else told_large(tmp_path, sharded=kind == "sharded", world=torchrun)
+    told |= {"processes": 1, "of": "", "killed": ""}
+    code, said = start(tmp_path, "whole", told, torchrun)
+    assert code == 0 and "goes on after" not in said, said[-3000:]
+    code, _ = start(tmp_path, "cut", {**told, "killed": killed}, torchrun)
+    assert code == (-signal.SIGKILL if torchrun == 1 else 1) and list((tmp_path / "cut").glob(f".unf*/{killed}-*.tar"))
+    code, said = start(tmp_path, "cut", told, torchrun)
+    assert code == 0 and "goes on after step" in said, said[-3000:]
+    assert not list((tmp_path / "cut").glob(".unfinished-*"))
+    one, two = (json.loads((tmp_path / name / "out" / "curves.json").read_text()) for name in ("whole", "cut"))
+    assert [p["step"] for p in one[killed]] == [p["step"] for p in two[killed]]
+    for name, tensor in weights(tmp_path, "whole").items():
+        torch.testing.assert_close(weights(tmp_path, "cut")[name], tensor, rtol=0, atol=0, msg=name)
+
+
+def test_a_checkpoint_of_other_rows_is_not_taken(tmp_path: Path) -> None:
+    told = {**told_tiny(tmp_path), "processes": 1, "of": "", "killed": "sft"}
+    start(tmp_path, "cut", told)
+    (kept,) = (tmp_path / "cut").glob(".unfinished-*/sft-*.tar")
+    code, said = start(tmp_path, "cut", {**told, "killed": "", "rows": told["rows"][::-1]})
+    assert code == 0 and "goes on after" not in said, said[-3000:]
+    assert not kept.exists(), "the step is whole"
+
+
+HERE: dict[str, Any] = {}
+
+
+def run(config: StageConfig, output: Path) -> dict[str, float]:
+    """A stage that trains and then, the first time, fails."""
+    common = {"seed": 0, "batch": 4, "epochs": 3, "rate": 1e-2, "save_steps": 5}
+    curve = launch("sft", Path(HERE["base"]), HERE["rows"], output / "model", 1, **common)
+    check(HERE["well"], "end", "bad", must="good", fix="start again")
+    return {"points": float(len(curve))}
+
+
+def test_a_checkpoint_in_a_store_is_found_again(
+    tmp_path: Path,
+    s3: str,  # noqa: F811
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    stage = (sys.modules[__name__], "align", StageConfig(), {}, f"{s3}/run/out")
+    HERE.update(told_tiny(tmp_path), well=False)
+    with pytest.raises(ConfigError):
+        execute(*stage)
+    assert "goes on after" not in capfd.readouterr().err
+    HERE["well"] = True
+    assert execute(*stage).metrics["points"] == 2
+    assert "goes on after step 12" in capfd.readouterr().err
+    assert [p.name for p in local_copy(f"{s3}/run").iterdir()] == ["out"], "what was kept is removed"

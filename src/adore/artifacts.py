@@ -320,9 +320,8 @@ def _code(module: ModuleType) -> str:
     room = Path(inspect.getfile(module)).parent
     digest = hashlib.sha256()
     shared = room.parent.glob("*.py"), room.parent.glob("rulebooks/*.yaml")
-    for found in (room.rglob("*.py"), *shared, room.rglob("*.j2")):
-        for path in sorted(found):
-            digest.update(path.read_bytes())
+    for path in (p for found in (room.rglob("*.py"), *shared, room.rglob("*.j2")) for p in sorted(found)):
+        digest.update(path.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 

@@ -40,14 +40,13 @@ def _answer(home: Path, name: str, seed: int, make: Callable[[int], Answer]) -> 
 def run_fold(fold: int, seed: int, home: Path = HOME) -> tuple[Answers, Fold]:
     """Everything of one fold; it can be stopped and called again."""
     kept, loop = home / str(fold) / "answers", Loop(home, fold, seed, aligned=False)
-    found: Answers = {PLAIN: []}
+    kept.mkdir(parents=True, exist_ok=True)
     one = make_fold(loop)
-    for name, answer in baselines(one, seed).items():
-        found[name] = [answer]
+    found = {PLAIN: [_answer(kept, PLAIN, seed, lambda s: plain_cross_encoder(loop, s))]}
+    found |= {name: [answer] for name, answer in baselines(one, seed).items()}
     for own in range(seed, seed + SEEDS):
         place = kept / str(own)
-        place.mkdir(parents=True, exist_ok=True)
-        found[PLAIN].append(_answer(place, PLAIN, own, lambda s: plain_cross_encoder(loop, s)))
+        place.mkdir(exist_ok=True)
         for name, make in students(one).items():
             found.setdefault(name, []).append(_answer(place, name, own, make))
     return found, one
@@ -218,8 +217,8 @@ def render(result: dict[str, Any]) -> str:
         head,
         "",
         f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each query is asked of students that "
-        f"never saw it. What is trained is trained with {SEEDS} seeds (boosting with one), and a query's nDCG@10 is "
-        "their mean. 95 % intervals and paired differences by bootstrap over queries. All baselines learn from the "
+        f"never saw it. Students are trained with {SEEDS} seeds, baselines with one; a query's nDCG@10 is "
+        "the mean over seeds. 95 % intervals and paired differences by bootstrap over queries. All baselines learn from the "
         "same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on this data, "
         'so "no KTO" is the same student; below it is measured where the gate passes). With a share of the judged '
         "queries, the teacher judges the others, or they are left out. Answers made by an earlier command are kept, "

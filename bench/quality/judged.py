@@ -216,13 +216,13 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         head,
         "",
-        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each query is asked of students that "
-        f"never saw it. Students are trained with {SEEDS} seeds, baselines with one; a query's nDCG@10 is "
-        "the mean over seeds. 95 % intervals and paired differences by bootstrap over queries. All baselines learn "
+        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each query is asked of students "
+        f"that never saw it. Students are trained with {SEEDS} seeds, baselines with one; a query's nDCG@10 is the "
+        "mean over seeds. 95 % intervals and paired differences by bootstrap over queries. All baselines learn "
         "from the same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on "
-        'this data, so "no KTO" is the same student; below it is measured where the gate passes). With a share of the judged '
-        "queries, the teacher judges the others, or they are left out. Answers made by an earlier command are kept, "
-        "so the seconds are the last command's.",
+        "this data, so without KTO it is the same student; below it is measured where the gate passes). With a "
+        "share of the judged queries, the teacher judges the others, or they are left out. Answers made by an "
+        "earlier command are kept, so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

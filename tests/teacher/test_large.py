@@ -142,6 +142,7 @@ def test_an_unknown_engine_argument_is_named(tiny: Large, shop: Path, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.large
 def test_a_real_model_learns_and_judges(cases: list[Case], tmp_path: Path) -> None:
     if why := missing():
         pytest.skip(f"the 268M model: {why}")

@@ -54,7 +54,7 @@ class ItemReader:
     def __init__(self, lexicon: Lexicon, known: Mapping[str, str] | None = None) -> None:
         self._reader = Reader(lexicon)
         self._known = known or {}
-        self._items: dict[str, Reading] = {}
+        self._items: dict[tuple[object, ...], Reading] = {}
 
     def evidence(self, query: str, items: Sequence[Item]) -> list[tuple[Evidence, ...]]:
         """What the query asks against what each item says."""
@@ -62,11 +62,12 @@ class ItemReader:
         return [compare(asked, self._item(item)) for item in items]
 
     def _item(self, item: Item) -> Reading:
-        key = _content(item)
+        texts = (item.title, item.brand, item.category, item.description, item.bullet_points)
+        key = (*texts, str(item.attributes))  # cheaper than the content's digest, and asked for in every request
         if key not in self._items:
             if len(self._items) >= _CACHED:
                 self._items.clear()
-            said = self._known.get(key)
+            said = self._known.get(_content(item))
             self._items[key] = Reading.from_json(said) if said else self._reader.read_item(item)
         return self._items[key]
 

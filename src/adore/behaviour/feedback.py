@@ -96,17 +96,14 @@ def _signs(seen: pl.DataFrame, taste: Taste, config: Config, known: bool) -> pl.
     )
 
 
-def _seen(
-    prepared: Path, judged: pl.DataFrame, trusted: pl.DataFrame, bias: PositionBias, config: Config
-) -> pl.DataFrame:
-    """Trials with the judge's grade, the human grade where there is one, and the query's split."""
+def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
+    """Judged pairs: the judge's ``grade``, the ``human`` one where there is one, the item's ``brand``, ``split``."""
     human = read_table(prepared, "judgements").rename({"grade": "human"})
     return (
-        trials(trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys)
-        .join(judged, on=KEYS)
+        pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
+        .join(read_table(prepared, "items").select("item_id", "brand"), on="item_id")
         .join(human, on=KEYS, how="left")
         .join(read_table(prepared, "queries").select("query_id", "split"), on="query_id")
-        .sort("client_id", *KEYS)
     )
 
 
@@ -121,17 +118,18 @@ class _Learnt:
     held: pl.DataFrame
 
 
-def _learn(events: pl.DataFrame, pairs: pl.DataFrame, prepared: Path, config: Config) -> _Learnt:
+def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt:
     """Read a log: whom to trust, how positions count, what shoppers mean.
 
     Args:
         events: the ``events`` table.
-        pairs: ``query_id, item_id, grade`` (the judge's) and ``brand``.
+        pairs: from :func:`_pairs`.
     """
     filtered = untrusted(events if config.trust else events.head(0), pairs)
     trusted = events.join(filtered, on="client_id", how="anti")
     bias = position_bias(trusted)
-    seen = _seen(prepared, pairs.select(*KEYS, "grade"), trusted, bias, config)
+    tried = trials(trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys)
+    seen = tried.join(pairs.drop("brand"), on=KEYS).sort("client_id", *KEYS)
     train, dev = (seen.filter(pl.col("split") == split) for split in ("train", "dev"))
     taste = learn_taste(train)
     attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
@@ -141,17 +139,16 @@ def _learn(events: pl.DataFrame, pairs: pl.DataFrame, prepared: Path, config: Co
     return _Learnt(bias, taste, filtered, signs, held)
 
 
-def _planted(learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, prepared: Path, config: Config) -> Any:
+def _planted(learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> Any:
     """The poisoning test on this log, for the teacher's gate; see :mod:`adore.behaviour.planted`."""
 
     def lenient(one: _Learnt) -> pl.DataFrame:
         return pl.concat([one.signs, one.held]).filter(pl.col("kind") == LENIENT).select(KEYS)
 
     def read(log: pl.DataFrame) -> pl.DataFrame:
-        return lenient(_learn(log, pairs, prepared, config))
+        return lenient(_learn(log, pairs, config))
 
-    queries = read_table(prepared, "queries").filter(pl.col("split") != "test").select("query_id")
-    known = pairs.join(queries, on="query_id").sort(KEYS)
+    known = pairs.filter(pl.col("split") != "test").sort(KEYS)
     return turned(events, known, lenient(learnt), read, share=config.planted, seed=config.seed)
 
 
@@ -187,9 +184,8 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
     simulated = events.is_empty()
     if simulated:
         events = write_table(_simulated(prepared, config), output, "events")
-    judged = pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
-    pairs = judged.join(read_table(prepared, "items").select("item_id", "brand"), on="item_id")
-    learnt = _learn(events, pairs, prepared, config)
+    pairs = _pairs(prepared, answers)
+    learnt = _learn(events, pairs, config)
     held, filtered = learnt.held, learnt.filtered
     if not learnt.bias.known:
         say(f"    feedback: {_position_note(learnt.bias)}")
@@ -199,7 +195,7 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
     write_table(held.select(*KEYS, "kind", "wanted_exact", "weight", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
     good = sum(r["desirable"] for r in rows)
-    planted = _planted(learnt, events, pairs, prepared, config)
+    planted = _planted(learnt, events, pairs, config)
     write_json({"simulated": simulated, **_about(learnt), "planted": planted}, output / "behaviour.json")
     return {
         "rows": float(len(rows)),

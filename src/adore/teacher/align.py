@@ -171,9 +171,8 @@ def _previous(config: Config) -> Path | None:
     return in_force(local_copy(config.previous)) if config.previous else None
 
 
-def _keep_previous(config: Config, output: Path) -> bool:
+def _keep_previous(previous: Path | None, output: Path) -> bool:
     """Put the previous teacher in the refused one's place, if there is one."""
-    previous = _previous(config)
     if previous is None:
         return False
     shutil.rmtree(output / "model", ignore_errors=True)
@@ -185,11 +184,11 @@ def run(
     config: Config, prepared: Path, evidence: Path, answers: list[Path], feedback: Path, output: Path
 ) -> dict[str, float]:
     """Train, examine on held-out judgements and behaviour, decide: ``model/``, ``gate.json``, ``curves.json``."""
-    table = labelled(prepared, evidence, answers)
+    table, previous = labelled(prepared, evidence, answers), _previous(config)
     if table.filter(split="train").is_empty():  # neither judgements nor events: the rule book alone teaches
         reasons = ["no pair of a train query is known: the previous teacher stays"]
         write_json({"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}}, output / "gate.json")
-        return {"promoted": 0.0, "kept_previous": float(_keep_previous(config, output))}
+        return {"promoted": 0.0, "kept_previous": float(_keep_previous(previous, output))}
     curves = train(config, table, read_table(feedback, "feedback"), (prepared, evidence), output)
     write_json(curves, output / "curves.json")
     book = _rulebook(config, prepared)
@@ -197,7 +196,7 @@ def run(
     exam = load_exam(prepared, evidence, feedback, attacked=config.attacked, seed=config.seed)
     papers = {"rules": _sat(rules, exam, attacks=True)}
     papers["previous"] = papers["rules"]
-    if previous := _previous(config):
+    if previous:
         papers["previous"] = _sat(ask_folder(previous, book, config.threads), exam)
     papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
     papers["kto"] = _sat(ask_folder(output / "model", book, config.threads), exam, attacks=True)
@@ -206,7 +205,7 @@ def run(
     if previous is None:
         gate["systems"].pop("previous")
     shutil.rmtree(output / "sft")
-    kept = not gate["promoted"] and _keep_previous(config, output)
+    kept = not gate["promoted"] and _keep_previous(previous, output)
     write_json({**gate, "fooled_rules": papers["rules"].fooled}, output / "gate.json")
     return {
         "promoted": float(gate["promoted"]),

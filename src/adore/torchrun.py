@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 from adore.artifacts import join, local_copy, open_output, unfinished
 from adore.errors import AdoreError, MissingError
 
-__all__ = ["crew", "first", "follow", "found", "gathered", "keep", "leave", "share", "together", "world"]
+__all__ = ["crew", "first", "follow", "found", "gathered", "keep", "leads", "leave", "share", "together", "world"]
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
@@ -86,9 +86,8 @@ def crew() -> Iterator[bool]:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=PATIENCE)
     try:
-        leads = distributed.get_rank() == 0
-        yield leads
-        if leads:
+        yield leads()
+        if leads():
             distributed.broadcast_object_list([None])
     finally:
         distributed.destroy_process_group()
@@ -114,6 +113,13 @@ def follow() -> None:
         _call(*box[0])
 
 
+def leads() -> bool:
+    """True in the first process, or alone."""
+    from torch import distributed
+
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
 def first(value: T) -> T:
     """The first process's value, in every process; alone: the value."""
     from torch import distributed
@@ -127,9 +133,7 @@ def first(value: T) -> T:
 
 def found(place: str) -> bytes:
     """The file that the first process finds at a place, in every process; empty: none is there."""
-    from torch import distributed
-
-    if distributed.is_initialized() and distributed.get_rank():
+    if not leads():
         return first(b"")
     try:
         return first(local_copy(place).read_bytes())
@@ -144,8 +148,8 @@ def gathered(value: T) -> list[T]:
     if not distributed.is_initialized():
         return [value]
     box: list[Any] = [None] * distributed.get_world_size()
-    distributed.gather_object(value, box if distributed.get_rank() == 0 else None)
-    return box if distributed.get_rank() == 0 else []
+    distributed.gather_object(value, box if leads() else None)
+    return box if leads() else []
 
 
 def leave(end: SystemExit) -> NoReturn:
@@ -176,8 +180,8 @@ def _call(function: str, arguments: dict[str, Any]) -> Any:
 def _job(path: Path) -> None:
     """One process of :func:`share`."""
     function, job = pickle.loads(path.read_bytes())
-    with crew() as leads:
-        if not leads:
+    with crew() as does:
+        if not does:
             return follow()
         path.with_suffix(".done").write_bytes(pickle.dumps(together(function, **job)))
 

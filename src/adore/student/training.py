@@ -19,7 +19,7 @@ from adore.progress import progress, say
 from adore.student.calibration import GRADE_GAINS
 from adore.student.losses import attribute_loss, grade_loss, listwise_loss, odds_of_exact
 from adore.student.model import StudentNet
-from adore.torchrun import first, found, share, world
+from adore.torchrun import first, found, leads, share, world
 
 __all__ = ["Curve", "ListRows", "Plan", "mean_ndcg", "ndcg", "net_probabilities", "train_net", "train_net_in"]
 
@@ -164,10 +164,6 @@ def _mark(train: Sequence[ListRows], plan: Plan) -> str:
     return found.hexdigest()
 
 
-def _leads() -> bool:
-    return not distributed.is_initialized() or distributed.get_rank() == 0
-
-
 def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
     torch.manual_seed(plan.seed)
     net = StudentNet(train[0].matrix.shape[1], train[0].meaning.shape[1])
@@ -231,7 +227,7 @@ def train_net(
         state.dev.append(first(mean_ndcg(net_probabilities(state.net, dev), dev)))  # lest they stop apart
         if not dev or state.dev[-1] >= max(state.dev):
             state.best, state.kept = copy.deepcopy(state.net.state_dict()), epoch
-        if checkpoint and _leads():
+        if checkpoint and leads():
             state.save(checkpoint)
     state.net.load_state_dict(state.best)
     told = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""

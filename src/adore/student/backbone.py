@@ -77,7 +77,7 @@ def _had(name: str) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise NotInstalledError(
             f"backbone == {name!r}, must be in the Hugging Face cache, on a reachable hub, or a folder with config, "
-            f"weights and tokenizer.json; check distil.backbone and retrieve.backbone ({type(error).__name__})"
+            f"weights and tokenizer.json; check retrieve.backbone ({type(error).__name__})"
         ) from error
 
 
@@ -104,7 +104,7 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
         seed: seeds the random weights of ``tiny``.
     """
     known = name in BACKBONES or "/" in name
-    check(known, "backbone", name, must=f"one of {BACKBONES} or owner/name", fix="set distil.backbone to one of them")
+    check(known, "backbone", name, must=f"one of {BACKBONES} or owner/name", fix="set retrieve.backbone to one of them")
     import torch
     from transformers import AutoModel, BertConfig, BertModel
     from transformers.utils import logging

@@ -69,8 +69,8 @@ def collected(seed: int, home: Path = HOME) -> tuple[Answers, list[Fold]]:
 
 
 def _rows(answers: list[Answer], truth: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """nDCG@10 (queries,), the mean over seeds, and confusion (queries, 4, 4), the sum; zeros if no grades are named."""
-    ranked = np.array([np.mean([ndcg(a.scores[q], g) for a in answers]) for q, g in truth.items()])
+    """nDCG@10 (seeds, queries), and confusion (queries, 4, 4) over all seeds; zeros if no grades are named."""
+    ranked = np.array([[ndcg(a.scores[q], g) for q, g in truth.items()] for a in answers])
     if not answers[0].grades:
         return ranked, np.zeros((len(truth), 4, 4))
     counts = [np.array([confusion(g, a.grades[q]) for q, g in truth.items()]) for a in answers]  # type: ignore[index]
@@ -91,13 +91,14 @@ def table(whole: Answers, truth: dict[str, np.ndarray], seed: int, against: str)
     base, base_counts = _rows(whole[against], truth)
     out = []
     for name, answers in whole.items():
-        ranked, counts = _rows(answers, truth)
+        seeds, counts = _rows(answers, truth)
+        ranked = seeds.mean(axis=0)
         row: dict[str, Any] = {"system": name}
         pairs = np.stack([ranked, np.ones(len(ranked))], axis=1)
         found = interval(pairs, lambda s: s[..., 0] / s[..., 1], draws)
-        gap = paired(ranked, base, seed=seed)
+        gap = paired(ranked, base.mean(axis=0), seed=seed)
         row["nDCG@10"] = {"value": found.value, "low": found.low, "high": found.high}
-        row["seeds"] = [float(_rows([a], truth)[0].mean()) for a in answers]
+        row["seeds"] = seeds.mean(axis=1).tolist()
         row["nDCG@10 gap"] = {"difference": gap.difference, "low": gap.low, "high": gap.high}
         if counts.any():
             found = interval(counts, macro_f1, draws)
@@ -137,8 +138,8 @@ def measure(seed: int) -> dict[str, Any]:
     whole, folds = collected(seed)
     truth = {one.list_id: one.targets.argmax(axis=1) for fold in folds for one in fold.test}
     truth = {q: g for q, g in sorted(truth.items()) if np.isfinite(ndcg(np.zeros(len(g)), g))}
-    first = next(iter(students(folds[0])))
-    rivals = {n: a for n, a in whole.items() if n not in students(folds[0])}
+    ours = list(students(folds[0]))
+    first, rivals = ours[0], {n: a for n, a in whole.items() if n not in ours}
     best = {
         "nDCG@10": max(rivals, key=lambda n: float(_rows(rivals[n], truth)[0].mean())),
         "macro-F1": max(rivals, key=lambda n: float(macro_f1(_rows(rivals[n], truth)[1].sum(0)))),

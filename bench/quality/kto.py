@@ -11,30 +11,31 @@ import numpy as np
 from bench.quality.judged import GOAL, f1_gap
 
 from adore import stages
-from adore.artifacts import join, read_table
+from adore.artifacts import read_table
+from adore.config import load_profile
 from adore.evaluation.measures import confusion, macro_f1
 from adore.evaluation.significance import draw_weights, paired
 from adore.student.training import ndcg
 
 PROFILE = "laptop"
+BEFORE = ("demo-data", "prepare", "evidence", "retrieve", "judge", "feedback", "align")
 AFTER = ("judge-again", "synthesise", "judge-candidates", "verify", "distil", "score")
 """Steps that a teacher makes different."""
 
 
-def _taught(known: Path, run: Path, seed: int, *, aligned: bool) -> None:
-    """The steps after ``align`` into ``run``; what comes before lies in ``known``."""
-    for step in (step for step in stages.STEPS.values() if step.name not in AFTER):
-        if (known / step.name).is_dir() and not (run / step.name).exists():
-            (run / step.name).symlink_to(known / step.name)
-    for name in AFTER:
-        inputs = stages.inputs_of(name, str(run), data="demo", profile=PROFILE)
-        given = {k: v for k, v in inputs.items() if aligned or k != "teacher"}
-        count = stages.shards(PROFILE) if stages.STEPS[name].sharded else 0
-        for shard in range(count):
-            of = {"shard": shard, "shards": count, "seed": seed}
-            stages.call(name, given, join(str(run), name, str(shard)), profile=PROFILE, **of)
-        if not count:
-            stages.call(name, given, join(str(run), name), profile=PROFILE, seed=seed)
+def _walk(run: Path, names: tuple[str, ...], profile: str, seed: int) -> None:
+    for name in names:
+        stages.run_step(name, str(run), data="demo", profile=profile, seed=seed)
+
+
+def _by_rules(taught: Path, run: Path, seed: int) -> None:
+    """The steps after ``align`` into ``run``, with the rule book as the judge; those before are another run's."""
+    run.mkdir()
+    for name in BEFORE:
+        (run / name).symlink_to(taught / name)
+    sections = load_profile(PROFILE)
+    rules = {**sections, "judge": {**sections.get("judge", {}), "backend": "rules"}}
+    _walk(run, AFTER, json.dumps(rules), seed)
 
 
 def _asked(run: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -56,16 +57,11 @@ def _asked(run: Path) -> tuple[np.ndarray, np.ndarray]:
 def measure(seed: int) -> dict[str, Any]:
     """Both students; the teacher's gate is as it is."""
     with tempfile.TemporaryDirectory() as home:
-        known = Path(home) / "known"
-        for name in ("demo-data", "prepare", "evidence", "retrieve", "judge", "feedback", "align"):
-            stages.run_step(name, str(known), data="demo", profile=PROFILE, seed=seed)
-        gate = json.loads((known / "align" / "gate.json").read_text("utf-8"))
-        found = {}
-        for name, aligned in (("aligned teacher", True), ("rule book", False)):
-            run = Path(home) / name.replace(" ", "-")
-            run.mkdir()
-            _taught(known, run, seed, aligned=aligned)
-            found[name] = _asked(run)
+        taught, by_rules = Path(home) / "taught", Path(home) / "rules"
+        _walk(taught, (*BEFORE, *AFTER), PROFILE, seed)
+        _by_rules(taught, by_rules, seed)
+        gate = json.loads((taught / "align" / "gate.json").read_text("utf-8"))
+        found = {"aligned teacher": _asked(taught), "rule book": _asked(by_rules)}
     with_kto, without = found.values()
     gap = paired(without[0], with_kto[0], seed=seed)
     return {

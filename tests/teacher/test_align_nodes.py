@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import yaml
 from safetensors.numpy import load_file
-from tests.teacher.test_large import byte_tokenizer
+from tests.teacher.test_large import byte_tokenizer, short_lesson
 
 from adore.artifacts import read_manifest
 from adore.stages import run_step
-from adore.teacher.large import _base, text_row
+from adore.teacher.large import _base
 from adore.teacher.tiny import new_model
 from adore.torchrun import share
 
@@ -100,15 +100,7 @@ def large(home: Path, output: str, processes: int, *, stop: bool = False, sharde
     """SFT, then KTO, of a one-layer Llama by LoRA, as the stage calls them; four rows a step."""
     home.mkdir(exist_ok=True)
     (home / "stage.py").write_text(LARGE)
-    texts = [f"is item {n} of {'acme' if n % 2 else 'other'} what was asked for?" for n in range(16)]
-    if not (home / "base").is_dir():
-        tokenizer = byte_tokenizer([*texts, "exact", "irrelevant"])
-        new_model(tokenizer, layers=1, width=16, seed=0).save_pretrained(home / "base")
-        tokenizer.save_pretrained(home / "base")
-    rows = [
-        text_row([{"role": "user", "content": t}], ("exact", "irrelevant")[n % 2], label=n % 4 < 2)
-        for n, t in enumerate(texts)
-    ]
+    rows = short_lesson(home / "base", layers=1)
     rates = {"sft_rate": 1e-2, "kto_rate": 1e-2, "sft_epochs": 2, "kto_epochs": 2}
     sizes = {
         "lora": {"rank": 2, "alpha": 4},

@@ -13,19 +13,17 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.teacher.test_large import byte_tokenizer
+from tests.teacher.test_large import short_lesson
 from tests.test_artifacts import s3  # noqa: F401 - a fixture
 
 from adore.artifacts import execute, local_copy
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
-from adore.teacher.large import text_row
 from adore.teacher.tiny import new_model, new_tokenizer, sft_row
 from adore.teacher.training import launch
 from adore.types import Evidence, Grade
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-TEXTS = [f"is item {n} of {'acme' if n % 2 else 'other'} what was asked for?" for n in range(16)]
 LORA = {"rank": 2, "alpha": 4, "dropout": 0.1}
 STAGE = """
 import glob, json, os, signal, sys, threading, time
@@ -97,13 +95,7 @@ def told_tiny(home: Path) -> dict[str, Any]:
 
 
 def told_large(home: Path, *, sharded: bool, world: int) -> dict[str, Any]:
-    tokenizer = byte_tokenizer([*TEXTS, "exact", "irrelevant"])
-    new_model(tokenizer, layers=2, width=16, seed=0).save_pretrained(home / "base")
-    tokenizer.save_pretrained(home / "base")
-    rows = [
-        text_row([{"role": "user", "content": t}], ("exact", "irrelevant")[n % 2], label=n % 4 < 2)
-        for n, t in enumerate(TEXTS)
-    ]
+    rows = short_lesson(home / "base", layers=2)
     rates = {"sft_rate": 1e-2, "kto_rate": 1e-2, "sft_epochs": 30, "kto_epochs": 30}
     sizes = {"lora": LORA, "max_length": 256, "batch": 2, "accumulate": 2 // world, "sharded": sharded}
     return {"base": "", "rows": rows, "large": {"base_model": str(home / "base"), **rates, **sizes}, "every": 7}

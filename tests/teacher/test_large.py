@@ -61,6 +61,18 @@ def byte_tokenizer(texts: list[str]) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>")
 
 
+def short_lesson(folder: Path, *, layers: int) -> list[dict[str, Any]]:
+    """A small Llama in ``folder``, and sixteen rows for it to learn."""
+    texts = [f"is item {n} of {'acme' if n % 2 else 'other'} what was asked for?" for n in range(16)]
+    tokenizer = byte_tokenizer([*texts, "exact", "irrelevant"])
+    new_model(tokenizer, layers=layers, width=16, seed=0).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return [
+        text_row([{"role": "user", "content": t}], ("exact", "irrelevant")[n % 2], label=n % 4 < 2)
+        for n, t in enumerate(texts)
+    ]
+
+
 @pytest.fixture(scope="module")
 def tiny(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> Large:
     folder = tmp_path_factory.mktemp("base")

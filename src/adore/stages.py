@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from adore import artifacts
@@ -60,6 +60,8 @@ class Step:
     module: str
     inputs: dict[str, str]
     sharded: bool = False
+    previous: dict[str, str] = field(default_factory=dict)
+    """Inputs from an earlier run, where the step's config names one (``previous``)."""
 
     @property
     def section(self) -> str:
@@ -82,6 +84,7 @@ STEPS: dict[str, Step] = {
             "align",
             "adore.teacher.align",
             {"prepared": "prepare", "evidence": "evidence", "answers": "judge", "feedback": "feedback"},
+            previous={"before": "align"},
         ),
         Step(
             "judge-again",
@@ -93,6 +96,7 @@ STEPS: dict[str, Step] = {
             "synthesise",
             "adore.synthesis.synthesise",
             {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again", "feedback": "feedback"},
+            previous={"scores": "distil"},
         ),
         Step(
             "judge-candidates",
@@ -207,9 +211,10 @@ def call(
         overrides: config values over the profile's (``seed``, ``shard``).
     """
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
-    module, config = _config(STEPS[name], profile, overrides)
-    if name == "synthesise" and config.previous:
-        inputs = {**inputs, "scores": artifacts.join(config.previous, "distil")}
+    step = STEPS[name]
+    module, config = _config(step, profile, overrides)
+    if step.previous and config.previous:
+        inputs = {**inputs, **{k: artifacts.join(config.previous, s) for k, s in step.previous.items()}}
     with crew() as leads:
         if leads:
             return artifacts.execute(module, name, config, inputs, output)

@@ -97,14 +97,19 @@ def log_probability(folder: Path, prompt: list[Any], completion: list[Any]) -> f
     return float(told[:-1].gather(1, ids[0, 1:, None])[len(asked) - 1 :].sum())
 
 
-def kto_loss(policy: Path, start: Path, batch: list[dict[str, Any]], beta: float) -> float:
-    """Equations 7 and 8 of arXiv 2402.01306, for one batch of equal weights; z0 from the neighbours' completions."""
+def kto_loss(policy: Path, start: Path, batch: list[dict[str, Any]], beta: float, z0: float | None = None) -> float:
+    """Equations 7 and 8 of arXiv 2402.01306, for one batch of equal weights; z0 from the neighbours' completions.
+
+    With ``z0`` 0: APO-zero (arXiv 2408.06266) of unpaired rows.
+    """
 
     def ratio(prompt: list[Any], completion: list[Any]) -> float:
         return log_probability(policy, prompt, completion) - log_probability(start, prompt, completion)
 
     others = [batch[-1], *batch[:-1]]
-    z0 = max(0.0, sum(ratio(r["prompt"], o["completion"]) for r, o in zip(batch, others, strict=True)) / len(batch))
+    if z0 is None:
+        kl = [ratio(r["prompt"], o["completion"]) for r, o in zip(batch, others, strict=True)]
+        z0 = max(0.0, sum(kl) / len(batch))
     signed = [(ratio(r["prompt"], r["completion"]) - z0) * (1 if r["label"] else -1) for r in batch]
     return float(sum(1 - torch.sigmoid(torch.tensor(beta * s)) for s in signed) / len(batch))
 
@@ -120,6 +125,20 @@ def test_kto_under_lora_measures_from_the_model_it_starts_at(tiny: Large, cases:
         kto_loss(tmp_path / "one", tmp_path / "sft", some[2:4], tiny.beta), rel=1e-3
     )
     assert abs(told[1]["loss"] - 0.5) > 0.01
+
+
+def test_weights_and_loss_of_kto_are_the_profiles(tiny: Large, cases: list[Case], tmp_path: Path) -> None:
+    some, start = rows(cases[::29])[:4], Path(tiny.base_model)
+    assert [r["label"] for r in some[:2]].count(True) == 1
+    weights = {"desirable_weight": 2.0, "undesirable_weight": 0.5}
+    told = kto(tiny.model_copy(update=weights), start, some[:2], tmp_path / "weighed")
+    assert told[0]["loss"] == pytest.approx(0.5 * (2.0 + 0.5) / 2, abs=1e-4)
+    apo = tiny.model_copy(update={"loss": "apo_zero_unpaired"})
+    kto(apo, start, some[:2], tmp_path / "one")
+    told = kto(apo, start, some, tmp_path / "two")
+    want = kto_loss(tmp_path / "one", start, some[2:], apo.beta, z0=0.0)
+    assert told[1]["loss"] == pytest.approx(want, rel=1e-3)
+    assert abs(want - kto_loss(tmp_path / "one", start, some[2:], apo.beta)) > 0.001
 
 
 def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(

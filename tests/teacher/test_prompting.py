@@ -128,4 +128,5 @@ def test_a_quote_is_found_where_it_stands() -> None:
     item = Item("i", "Ａcme  Mug", description="Holds 1½ L", attributes={"colour": "Dark\u00adRed", "size": 5})
     assert find_quote("acme mug", "title", item) == "title" and find_quote("mug acme", "title", item) == ""
     assert find_quote("darkred", "attributes", item) == "attributes.colour" and find_quote("5", "attributes.size", item)
+    assert find_quote("me mug", "title", item) == "" and find_quote("hold", "description", item) == "", "whole words"
     assert find_quote("acme", "brand", item) == "" and find_quote("x", "no such text", item) == ""

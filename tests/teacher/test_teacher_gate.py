@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adore.artifacts import Manifest, execute, write_json
+from adore.artifacts import Manifest, write_json
+from adore.errors import ConfigError
 from adore.rulebook import RuleBook
-from adore.teacher import align
+from adore.stages import call
 from adore.teacher.backends import Config, choose_judge
 from adore.teacher.exam import load_exam, sit
 from adore.teacher.gate import compare, decide, rates
@@ -101,18 +102,23 @@ def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) 
     tiny = {"layers": 1, "width": 16, "sft_rows": 32, "sft_epochs": 1, "attacked": 2}
 
     def taught(name: str, previous: str = "", seed: int = 0) -> Manifest:
-        config = align.Config(**tiny, previous=previous and str(tmp_path / previous), seed=seed)
         inputs = {k: str(school) for k in ("prepared", "evidence", "feedback")} | {"answers": [str(school)]}
-        return execute(align, "align", config, inputs, str(tmp_path / name))
+        place = str(tmp_path / name / "align")
+        return call("align", inputs, place, **tiny, previous=previous and str(tmp_path / previous), seed=seed)
 
     def judge(name: str) -> str:
-        return choose_judge(Config(cache="off"), RuleBook.load(), school, school, tmp_path / name).name
+        return choose_judge(Config(cache="off"), RuleBook.load(), school, school, tmp_path / name / "align").name
 
     first = taught("first")
     assert first.metrics["promoted"] == 0 and judge("first") == "rules", "one dev query is too little to pass"
     assert taught("second", "first", 1).metrics["kept_previous"] == 0 and judge("second") == "rules"
-    write_json(asdict(first) | {"metrics": {"promoted": 1.0}}, tmp_path / "first" / "manifest.json")
+    promoted = asdict(first) | {"metrics": {"promoted": 1.0}, "content": "another"}
+    write_json(promoted, tmp_path / "first" / "align" / "manifest.json")
+    assert taught("second", "first", 1).metrics["kept_previous"] == 1, "another previous teacher: the step runs again"
     assert taught("third", "first", 2).metrics["kept_previous"] == 1
     assert judge("third") == judge("first") != "rules"
-    gate = json.loads((tmp_path / "third" / "gate.json").read_text())
+    gate = json.loads((tmp_path / "third" / "align" / "gate.json").read_text())
     assert "previous" in gate["systems"] and "previous teacher stays" in gate["reasons"][0]
+    (tmp_path / "half" / "align").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="a whole output of the step align"):
+        taught("fourth", "half")

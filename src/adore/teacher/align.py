@@ -11,7 +11,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import local_copy, read_table, write_json
+from adore.artifacts import read_table, write_json
 from adore.attributes.attacks import ATTACKS
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
@@ -54,7 +54,7 @@ class Config(BookConfig):
     """Steps of SFT and KTO after which their state is kept beside the output, for a later start; 0: never."""
     large: Large | None = None
     previous: str = ""
-    """Place of an earlier align output: the teacher that stays if the new one is refused; empty: the rules."""
+    """An earlier run, whose teacher stays if the new one is refused; empty: the rules."""
     attacked: int = Field(200, ge=0)
     """Held-out pairs that each attack is tried on."""
 
@@ -166,11 +166,6 @@ def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], con
     return {**gate, "fooled": new.fooled, "systems": systems}
 
 
-def _previous(config: Config) -> Path | None:
-    """The model that judged before; None: the rules."""
-    return in_force(local_copy(config.previous)) if config.previous else None
-
-
 def _keep_previous(previous: Path | None, output: Path) -> bool:
     """Put the previous teacher in the refused one's place, if there is one."""
     if previous is None:
@@ -181,10 +176,20 @@ def _keep_previous(previous: Path | None, output: Path) -> bool:
 
 
 def run(
-    config: Config, prepared: Path, evidence: Path, answers: list[Path], feedback: Path, output: Path
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    answers: list[Path],
+    feedback: Path,
+    output: Path,
+    before: Path | None = None,
 ) -> dict[str, float]:
-    """Train, examine on held-out judgements and behaviour, decide: ``model/``, ``gate.json``, ``curves.json``."""
-    table, previous = labelled(prepared, evidence, answers), _previous(config)
+    """Train, examine on held-out judgements and behaviour, decide: ``model/``, ``gate.json``, ``curves.json``.
+
+    Args:
+        before: ``align`` of the run that ``previous`` names.
+    """
+    table, previous = labelled(prepared, evidence, answers), before and in_force(before)
     if table.filter(split="train").is_empty():  # neither judgements nor events: the rule book alone teaches
         reasons = ["no pair of a train query is known: the previous teacher stays"]
         write_json({"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}}, output / "gate.json")

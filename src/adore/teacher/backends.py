@@ -109,9 +109,15 @@ def choose_judge(
 
 
 def in_force(teacher: Path) -> Path | None:
-    """The model of an output of ``align``, unless its gate left the rules in force."""
-    manifest = read_manifest(teacher)
-    passed = manifest and (manifest.metrics.get("promoted") or manifest.metrics.get("kept_previous"))
+    """The model of an output of ``align``, unless its gate left the rules in force.
+
+    Raises:
+        ConfigError: it is no whole output of ``align``.
+    """
+    found = read_manifest(teacher)
+    whole = found is not None and found.stage == "align"
+    check(whole, "teacher", str(teacher), must="a whole output of the step align", fix="name a run that came so far")
+    passed = found and (found.metrics.get("promoted") or found.metrics.get("kept_previous"))
     return teacher / "model" if passed else None
 
 

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -59,7 +59,12 @@ class Large(BaseModel):
     sft_rate: float = 1e-4
     kto_epochs: float = 1.0
     kto_rate: float = 5e-6
-    beta: float = 0.1
+    beta: float = Field(default=0.1, gt=0)
+    loss: Literal["kto", "apo_zero_unpaired"] = "kto"
+    desirable_weight: float | None = Field(default=None, gt=0)
+    """None: what makes up for fewer desirable rows than undesirable ones; 1 where there are more."""
+    undesirable_weight: float | None = Field(default=None, gt=0)
+    """None: likewise."""
 
 
 def text_row(messages: Sequence[Message], answer: str, **more: Any) -> dict[str, Any]:
@@ -161,17 +166,29 @@ def _learn(
         arguments |= {"num_train_epochs": config.sft_epochs, "learning_rate": config.sft_rate}
         settings = SFTConfig(**arguments, completion_only_loss=True, packing=False)
         return _train(SFTTrainer, settings, config, rows, start, kept)
-    good = sum(bool(r["label"]) for r in rows)
     settings = KTOConfig(
         **arguments,
         num_train_epochs=config.kto_epochs,
         learning_rate=config.kto_rate,
         beta=config.beta,
         train_sampling_strategy="sequential",
-        desirable_weight=max(1.0, (len(rows) - good) / good),
-        undesirable_weight=max(1.0, good / (len(rows) - good)),
+        loss_type=config.loss,
+        **_weights(config, rows),
     )
     return _train(KTOTrainer, settings, config, rows, start, kept)
+
+
+def _weights(config: Large, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Weights of KTO's two kinds of rows: the configured ones, else both kinds count the same in all.
+
+    Source: Ethayarajh et al. 2024, section 4.2: weighted counts in a ratio from 1 to 4/3.
+    """
+    good = sum(bool(r["label"]) for r in rows)
+    bad = len(rows) - good
+    return {
+        "desirable_weight": config.desirable_weight or max(1.0, bad / good),
+        "undesirable_weight": config.undesirable_weight or max(1.0, good / bad),
+    }
 
 
 def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:

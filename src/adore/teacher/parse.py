@@ -13,7 +13,7 @@ from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
 from adore.teacher.answers import Case
 from adore.teacher.rationale import CRITICALITIES, STATES, AskedAttribute, RationaleSchema
-from adore.teacher.texts import find_quote, normal
+from adore.teacher.texts import find_quote, quotes
 from adore.types import ATTRIBUTES
 
 __all__ = ["REASONS", "Wrong", "parse"]
@@ -102,9 +102,9 @@ def _names(answer: RationaleSchema, rulebook: RuleBook) -> Wrong | None:
 
 def _quotes(answer: RationaleSchema, case: Case) -> Wrong | None:
     for a in answer.attributes:
-        if not normal(a.asked_quote) or normal(a.asked_quote) not in normal(case.query):
+        if not quotes(a.asked_quote, case.query):
             return Wrong("quote not in the text", f"{a.asked_quote!r} is not in the query")
-        if a.found_quote and not (normal(a.found_quote) and find_quote(a.found_quote, a.where, case.item)):
+        if a.found_quote and not find_quote(a.found_quote, a.where, case.item):
             return Wrong("quote not in the text", f"{a.found_quote!r} is not in {a.where or 'a text that is named'}")
         if a.state != "unknown" and a.attribute != "exclusion" and not a.found_quote:
             return Wrong("no quote for a match or conflict", a.attribute)

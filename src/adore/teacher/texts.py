@@ -7,12 +7,13 @@ template's markers (``<|im_end|>``, ``[INST]``); characters that nobody sees are
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from functools import lru_cache
 
 from adore.types import Item
 
-__all__ = ["find_quote", "normal", "shown", "texts_of"]
+__all__ = ["find_quote", "normal", "quotes", "shown", "texts_of"]
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _BLANK = set("\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f")  # letters and marks with no ink
@@ -73,12 +74,33 @@ def texts_of(item: Item) -> dict[str, str]:
     }
 
 
+def quotes(quote: str, text: str) -> bool:
+    """Whether whole words of ``text`` are the quote: "red" does not stand in "featured", nor "5" in "500".
+
+    Scripts without letter case, which may write words together, are not cut into words.
+
+    Example:
+        >>> quotes("oz", "Mug, 12oz"), quotes("scented", "unscented soap"), quotes("茶", "緑茶")
+        (True, False, True)
+    """
+    part, whole = normal(quote), normal(text)
+    starts = (found.start() for found in re.finditer(f"(?={re.escape(part)})", whole)) if part else ()
+    edges = ((at, at + len(part)) for at in starts)
+    return any(not any(0 < e < len(whole) and _one_word(whole[e - 1], whole[e]) for e in edge) for edge in edges)
+
+
+def _one_word(a: str, b: str) -> bool:
+    """Two neighbours in one word or one number."""
+    return (a.isdigit() and b.isdigit()) or all(c.lower() != c.upper() for c in (a, b))
+
+
 def find_quote(quote: str, where: str, item: Item) -> str:
     """The text that holds the quote, or ``""``.
 
     Args:
+        quote: whole words of it.
         where: the text that should hold it; ``attributes`` stands for any of the shop's own fields.
     """
     texts = texts_of(item)
     places = [w for w in texts if w == where or (where == "attributes" and w.startswith("attributes."))]
-    return next((w for w in places if normal(quote) in normal(texts[w])), "")
+    return next((w for w in places if quotes(quote, texts[w])), "")

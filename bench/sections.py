@@ -69,5 +69,5 @@ class Section:
         begin, end = f"<!-- {self.room}: begin -->", f"<!-- {self.room}: end -->"
         before, _, rest = text.partition(begin)
         after = rest.partition(end)[2]
-        PAGE.write_text(f"{before.rstrip()}\n\n{section}\n{after.rstrip()}\n".rstrip() + "\n", "utf-8")
+        PAGE.write_text(f"{before.rstrip()}\n\n{section}\n\n{after.strip()}".rstrip() + "\n", "utf-8")
         print(section)

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import join, local_copy, read_manifest, read_table
-from adore.attributes.compare import compare
+from adore.attributes.compare import STUFFED, compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.errors import MissingError, check
@@ -34,11 +34,11 @@ def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[dict[str,
 
 
 def _judgements(run: Path, place: str, query_id: str, item_id: str) -> list[dict[str, Any]]:
-    """Human, first and final teacher judgement of the pair, or why there is none, with the folder that holds each."""
+    """Human and every teacher's judgement of the pair, or why there is none, with the folder that holds each."""
     found: list[dict[str, Any]] = []
     for row in _of_pair(read_table(run / "prepare", "judgements"), query_id, item_id):
         found.append({"by": "human", "grade": Grade(row["grade"]).letter, "source": join(place, "prepare")})
-    for step in ("judge", "judge-again"):
+    for step in ("judge", "judge-again", "judge-candidates"):
         for folder in sorted((run / step).glob("*/")):
             for row in _of_pair(read_table(folder, "answers"), query_id, item_id):
                 why = json.loads(row["rationale"])
@@ -74,9 +74,15 @@ def _call(folder: Path, query_id: str, item_id: str) -> dict[str, Any]:
 
 
 def _with_trace(judgement: dict[str, Any], evidence: tuple[Evidence, ...]) -> dict[str, Any]:
-    """The tiny LM's prompt is the evidence trace: its answers have no call of their own."""
-    tiny = judgement["by"].startswith("tiny-llama@")
-    return {**judgement, "prompt": trace(evidence) + ANSWER_PREFIX} if tiny else judgement
+    """The tiny LM's prompt is the evidence trace: its answers have no call of their own.
+
+    It is not asked of an item that was caught cheating, see :class:`adore.teacher.graders.EvidenceJudge`.
+    """
+    if not judgement["by"].startswith("tiny-llama@"):
+        return judgement
+    if any(e.found == STUFFED for e in evidence):
+        return {**judgement, "by": f"the rule book alone (stuffed title), for {judgement['by']}"}
+    return {**judgement, "prompt": trace(evidence) + ANSWER_PREFIX}
 
 
 def _table_rows(run: Path, step: str, table: str, **match: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from adore.artifacts import write_json
+from adore.artifacts import MANIFEST, Manifest, write_json
+from adore.attributes.compare import STUFFED
 from adore.cli import app
 from adore.errors import ConfigError, NotInstalledError
 from adore.explain import _judgement_lines, _judgements, _with_trace
@@ -119,8 +121,13 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
     tokenizer = new_tokenizer()
     new_model(tokenizer, layers=1, width=16, seed=0).save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
+    write_json(asdict(Manifest(*["align"] * 3, *[{}] * 3, "", *[{}] * 2, 0, 0, {"promoted": 1.0})), tmp_path / MANIFEST)
     assert chosen(tmp_path, backend="transformers").name.startswith("tiny-llama@")
     assert chosen(tmp_path, backend="vllm", model="big").name == "big", "the tiny one cannot read texts"
+    write_json(json.loads((tmp_path / MANIFEST).read_text()) | {"metrics": {"promoted": 0.0}}, tmp_path / MANIFEST)
+    assert chosen(tmp_path).name == "rules"
+    with pytest.raises(ConfigError, match="model == '', must be given"):
+        chosen(tmp_path, backend="transformers")  # a refused teacher judges nothing
     first = chosen(backend="transformers", model=str(tmp_path / "model"))
     folder = first.name
     shutil.copytree(tmp_path / "model", tmp_path / "elsewhere" / "model")
@@ -177,6 +184,9 @@ def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
     assert shown["prompt"] == 'pair\nbrand match brand\nanswer {"grade":"'
     assert "      | brand match brand" in _judgement_lines(shown, set())
     assert "prompt" not in _with_trace({"by": "rules (judge)"}, SEEN)
+    stuffed = (*SEEN, Evidence("feature", "x", "x", STUFFED, "x", "title", "conflict"))
+    caught = _with_trace({"by": "tiny-llama@0 (judge)"}, stuffed)
+    assert "prompt" not in caught and caught["by"].startswith("the rule book alone")
 
 
 def test_the_gpu_profile_shares_a_model_over_the_cards_that_a_pod_gets() -> None:

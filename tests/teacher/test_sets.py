@@ -15,7 +15,7 @@ from adore.teacher.answers import Case, load_cases
 from adore.teacher.judge import Config, run
 from adore.teacher.parse import parse
 from adore.teacher.rationale import RationaleSchema
-from adore.teacher.sets import agreed, labelled, sft_texts, text_feedback
+from adore.teacher.sets import agreed, kto_traces, labelled, sft_texts, text_feedback
 from adore.types import Grade
 
 BOOK = RuleBook.load()
@@ -46,7 +46,8 @@ def test_sft_learns_the_judges_own_sound_rationales(shop: Path, judged: Path) ->
 
 
 def feedback(case: Case, given: Grade, better: Grade | None = None) -> list[dict[str, object]]:
-    keys = {"query_id": case.query_id, "item_id": case.item_id}
+    kind = "bought, judged" if (given if better is None else better) == Grade.EXACT else "skipped, judged"
+    keys = {"query_id": case.query_id, "item_id": case.item_id, "kind": kind}
     told = [(given, better is None), *([(better, True)] if better is not None else [])]
     return [{**keys, "completion": answer(g, case.evidence), "desirable": good} for g, good in told]
 
@@ -68,3 +69,8 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
     assert isinstance(parse(texts[1], soft, BOOK), RationaleSchema) and '"grade":"E"' in texts[1]
     everything = text_feedback(pl.DataFrame(rows), (shop, shop), BOOK, 999, seed=0)
     assert len(everything) == len(rows) - 2, "nobody would believe that another product is exact"
+    for way in ("bought, judged", "skipped, judged"):
+        one_way = pl.DataFrame([r for r in rows if r["kind"] == way])
+        assert one_way.height and text_feedback(one_way, (shop, shop), BOOK, 999, seed=0) == []
+        told = {(c.query_id, c.item_id): Grade.SUBSTITUTE for c in cases}
+        assert kto_traces(one_way.with_columns(prompt=pl.lit("")), told, tilt=8, most=99, seed=0) == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from adore.artifacts import Manifest, write_json
 from adore.errors import ConfigError
 from adore.rulebook import RuleBook
 from adore.stages import call
+from adore.teacher.answers import Answer, Case, Fault
 from adore.teacher.backends import Config, choose_judge
 from adore.teacher.exam import load_exam, sit
 from adore.teacher.gate import compare, decide, rates
@@ -22,6 +25,8 @@ RNG = np.random.default_rng(0)
 HUMAN, GROUPS = RNG.integers(0, 4, 600), np.arange(600) // 20
 STRICT = np.where((HUMAN == 3) & (RNG.random(600) < 0.5), 2, HUMAN)
 NONE = (np.zeros(0, dtype=np.int64),) * 4
+WANTED = np.where(HUMAN == 3, 3, 2)
+SIGNS = (WANTED, STRICT, WANTED, GROUPS)
 
 
 def verdict(
@@ -30,9 +35,12 @@ def verdict(
     slices: dict | None = None,
     fooled: dict | None = None,
     turned: dict | None = None,
-    behaviour: tuple = NONE,
+    behaviour: tuple = SIGNS,
+    **more: Any,
 ) -> dict:
-    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, fooled or {}, turned or {}, seed=0)
+    tried = {"claim": 0.0} if fooled is None else fooled
+    planted = {"ring": 0.0} if turned is None else turned
+    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, tried, planted, **more, seed=0)
 
 
 def test_rates_agree_with_scikit_learn() -> None:
@@ -55,8 +63,7 @@ def test_only_what_is_better_is_promoted() -> None:
 
 
 def test_shoppers_slices_and_attacks_may_refuse() -> None:
-    wanted = np.where(HUMAN == 3, 3, 2)
-    against = verdict(HUMAN, behaviour=(wanted, wanted, STRICT, GROUPS))
+    against = verdict(HUMAN, behaviour=(WANTED, WANTED, STRICT, GROUPS))
     assert [r for r in against["reasons"] if r.startswith("shoppers: false negatives")]
     pushed = HUMAN.copy()
     brand = np.flatnonzero((HUMAN < 3) & (np.arange(600) % 7 == 0))
@@ -74,7 +81,18 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
     bribed = verdict(HUMAN, turned={"ring": 0.05, "fast": 0.01})
     assert [r.split(":")[0] for r in bribed["reasons"]] == ["poisoning ring"] and "turn 5.0% of" in bribed["reasons"][0]
     assert verdict(HUMAN, fooled={"claim": 0.01})["promoted"]
-    assert "too few held-out signs" in verdict(HUMAN)["reasons"][0]
+
+
+def test_what_was_not_tried_refuses() -> None:
+    assert verdict(HUMAN)["promoted"] and "people: false negatives fell from" in verdict(HUMAN)["reasons"][0]
+    for more, reason in (
+        ({"behaviour": NONE}, "shoppers: fewer than 30 held-out pairs"),
+        ({"fooled": {"claim": None}}, "attack claim: not tried on 30 answered pairs"),
+        ({"turned": {}}, "poisoning: not tried"),
+        ({"unanswered": (0.0, 0.9)}, "held-out pairs without a valid answer rose: 0.0% to 90.0%"),
+    ):
+        refused = verdict(HUMAN, **more)
+        assert not refused["promoted"] and len(refused["reasons"]) == 1 and refused["reasons"][0].startswith(reason)
 
 
 def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
@@ -87,13 +105,32 @@ def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
     assert found and (found.low[1], found.high[1]) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02)
 
 
+class Silent:
+    """A judge that gives no valid answer for some items."""
+
+    name = "silent"
+
+    def __init__(self, judge: EvidenceJudge, items: set[str]) -> None:
+        self.judge_, self.items = judge, items
+
+    def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
+        told = self.judge_.judge(cases)
+        return [Fault("silent") if c.item_id in self.items else a for c, a in zip(cases, told, strict=True)]
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
 def test_an_exam_asks_what_was_held_out(school: Path) -> None:
-    exam = load_exam(school, school, school, attacked=10, seed=0)
+    exam = load_exam(school, school, school, attacked=35, seed=0)
     assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
     assert (exam.human >= 0).all() and (exam.sign == 3).sum() == 1 and len(exam.attacked) >= 5
     book = RuleBook.load()
-    paper = sit(EvidenceJudge(RulesGrader(book), book), exam)
-    assert set(paper.grades) <= {0, 1, 2, 3} and all(0 <= s <= 1 for s in paper.fooled.values())
+    judge = EvidenceJudge(RulesGrader(book), book)
+    paper = sit(judge, exam)
+    assert set(paper.grades) <= {0, 1, 2, 3} and paper.fooled["claim"] == 0 and paper.fooled["copying in text"] > 0
+    few = Silent(judge, {c.item_id for c in exam.cases[:8]})
+    assert (sit(few, exam).grades == -1).sum() == 8 and not sit(few, exam).fooled, "27 answered pairs tell nothing"
     assert {"asks colour", "brand Acme"} <= set(exam.slices(exam.human >= 0))
 
 

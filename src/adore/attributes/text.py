@@ -21,9 +21,10 @@ _HIDDEN = re.compile(
 
 _TO_JUDGE = re.compile(
     r"exact(?:ly)? (?:match|the product)|any (?:query|search)|every search|all searches|to the judge|grade [esci]\b|"
-    r"= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the"
+    r"= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the|product_type|\bstate (?:match|conflict)\b|"
+    r"\battribute \w+ asked\b"
 )
-_LABEL = re.compile(r"\b(?:brand|colou?r|size|type|product_type|material|audience|model|pack|category) ?[:=]")
+_LABEL = re.compile(r"\b(?:brand|colou?r|size|type|material|audience|model|pack|category) ?(?:[:=]|[-–—|] )")
 
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
 _IRREGULAR = {"women": "woman", "men": "man", "children": "child", "feet": "foot", "mice": "mouse", "shelves": "shelf"}

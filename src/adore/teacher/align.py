@@ -13,6 +13,7 @@ from pydantic import Field
 
 from adore.artifacts import read_table, write_json
 from adore.attributes.attacks import ATTACKS
+from adore.progress import say
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
 from adore.teacher.answers import Judge
@@ -55,8 +56,8 @@ class Config(BookConfig):
     large: Large | None = None
     previous: str = ""
     """An earlier run, whose teacher stays if the new one is refused; empty: the rules."""
-    attacked: int = Field(200, ge=0)
-    """Held-out pairs that each attack is tried on."""
+    attacked: int = Field(200, ge=1)
+    """Held-out pairs that each attack is tried on; with fewer than 30 answered nothing is promoted."""
 
 
 def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path) -> Curves:
@@ -75,6 +76,7 @@ def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, out
     wishes = kto_traces(feedback, grades, tilt=config.tilt, most=config.kto_rows, seed=config.seed)
     told = mixed(wishes, config.batch, config.seed)
     if len(told) < config.batch:
+        say(f"    KTO: left out, {len(told)} rows that speak both ways, less than a batch of {config.batch}")
         shutil.copytree(output / "sft", output / "model")
         return curves
     then = kto_settings(config) | {"save_steps": config.save_steps}
@@ -116,8 +118,10 @@ def _train_large(
     crew = {"seed": seed, "processes": config.processes, "save_steps": config.save_steps}
     rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
     curves = {"sft": large.sft(config.large, rows, output / "sft", **crew)}
-    told = mixed(text_feedback(feedback, places, book, config.kto_rows, seed), config.large.batch, seed)
+    wishes = text_feedback(feedback, places, book, config.kto_rows, seed)
+    told = mixed(large.fitting(wishes, (str(output / "sft"), ""), config.large.max_length), config.large.batch, seed)
     if not told:
+        say("    KTO: left out, no feedback that speaks both ways")
         shutil.copytree(output / "sft", output / "model")
         return curves
     return curves | {"kto": large.kto(config.large, output / "sft", told, output / "model", **crew)}
@@ -147,6 +151,10 @@ def _sat(judge: Judge, exam: Exam, *, attacks: bool = False) -> Paper:
         return sit(judge, exam, attacks=attacks)
 
 
+def _unanswered(paper: Paper) -> float:
+    return float((paper.grades < 0).mean()) if len(paper.grades) else 0.0
+
+
 def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], config: Config) -> dict[str, Any]:
     """The gate's decision between ``previous`` and ``kto``, and every system's rates on human-judged pairs."""
     old, new = papers["previous"], papers["kto"]
@@ -156,8 +164,10 @@ def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], con
         rows = (truth >= 0) & both
         return truth[rows], old.grades[rows], new.grades[rows], exam.groups[rows]
 
-    cheats = {a.name: new.fooled[a.name] for a in ATTACKS if a.name in new.fooled and not a.plausible}
-    gate = decide(part(exam.human), part(exam.sign), exam.slices(both), cheats, turned, seed=config.seed)
+    cheats = {a.name: new.fooled.get(a.name) for a in ATTACKS if not a.plausible}
+    silent = _unanswered(old), _unanswered(new)
+    people, shoppers = part(exam.human), part(exam.sign)
+    gate = decide(people, shoppers, exam.slices(both), cheats, turned, unanswered=silent, seed=config.seed)
     systems = {}
     for name, paper in papers.items():
         rows = (exam.human >= 0) & (paper.grades >= 0)

@@ -38,7 +38,8 @@ class Config(BookConfig):
             that one is asked instead.
         revision: of the model; for a folder the hash of its files.
         decoding: how answers are drawn.
-        exemplars: judged examples in the prompt, spread over the grades.
+        exemplars: judged examples in the prompt, spread over the grades; an aligned teacher gets none, since it learnt
+            to answer without.
         cache: ``""`` for a file under ``$ADORE_CACHE`` or ``~/.cache/adore``, a folder, ``s3://…``, or ``off``.
         endpoint: base URL for ``openai``; default ``$OPENAI_BASE_URL``.
         key_env: the environment variable that holds the endpoint's key.
@@ -96,11 +97,12 @@ def choose_judge(
     named = config.backend in ("vllm", "openai") or bool(config.model)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
-    if not named and (folder := aligned or (teacher and teacher / "model")) and _reads_traces(folder):
-        return ask_folder(folder, rulebook, config.threads)
-    chosen = choose_exemplars(prepared, evidence, rulebook, config.exemplars, config.seed)
+    if aligned and not named and _reads_traces(aligned):
+        return ask_folder(aligned, rulebook, config.threads)
+    taught = _taught(config, aligned)  # without examples, and was examined so
+    chosen = () if taught else choose_exemplars(prepared, evidence, rulebook, config.exemplars, config.seed)
     return TextJudge(
-        _source(config, aligned),
+        _source(config, taught),
         Prompter(rulebook, chosen),
         decoding=config.decoding,
         cache=open_cache(config.cache),
@@ -122,19 +124,20 @@ def in_force(teacher: Path) -> Path | None:
 
 
 def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
-    """The teacher whose model lies in ``folder``, on this machine: a tiny trace reader, or an LLM that reads texts."""
+    """The teacher whose model lies in ``folder``, on this machine: a tiny trace reader, or an LLM that reads texts.
+
+    Its answers go to this machine's cache, so that an exam that was killed goes on.
+    """
     if _reads_traces(folder):
         from adore.teacher.tiny import TinyGrader
 
         return EvidenceJudge(TinyGrader(folder, threads=threads), rulebook)
-    config = Config.model_validate(
-        {"backend": "transformers", "model": str(folder), "threads": threads, "cache": "off"}
-    )
+    config = Config.model_validate({"backend": "transformers", "model": str(folder), "threads": threads})
     return TextJudge(
         _source(config, None),
         Prompter(rulebook),
         decoding=config.decoding,
-        cache=open_cache("off"),
+        cache=open_cache(config.cache),
         ledger=Ledger(config.prices, config.budget),
     )
 
@@ -145,9 +148,14 @@ def _reads_traces(folder: Path) -> bool:
     return tokenizer.is_file() and json.loads(tokenizer.read_text("utf-8"))["model"]["type"] == "WordLevel"
 
 
-def _source(config: Config, aligned: Path | None) -> Source:
-    """The model that is asked: the aligned teacher if it is a large one, else the config's."""
-    model = str(aligned) if aligned and not _reads_traces(aligned) and config.backend != "openai" else config.model
+def _taught(config: Config, aligned: Path | None) -> Path | None:
+    """The aligned teacher if it is a large one that this backend can load."""
+    return aligned if aligned and not _reads_traces(aligned) and config.backend != "openai" else None
+
+
+def _source(config: Config, taught: Path | None) -> Source:
+    """The model that is asked: the taught one, else the config's."""
+    model = str(taught) if taught else config.model
     check(bool(model), "model", model, must=f"given for backend {config.backend}", fix="set judge.model")
     if config.backend == "openai":
         return Source(model, config.revision, lambda: _endpoint(config))

@@ -18,6 +18,7 @@ from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.teacher.answers import Answer, Case, Judge, load_cases
+from adore.teacher.gate import LEAST_PAIRS
 from adore.types import Grade
 
 __all__ = ["Exam", "Paper", "load_exam", "sit"]
@@ -58,7 +59,13 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One teacher's answers: grade a case (-1 where it gave none), and the share of grades that each attack raised."""
+    """One teacher's answers.
+
+    Attributes:
+        grades: of each case, -1 where it gave no valid answer. Shape [n].
+        fooled: attack to the share of grades that it raised, among pairs answered with and without it; attacks with
+            too few of those are left out.
+    """
 
     grades: Ints
     fooled: dict[str, float]
@@ -112,11 +119,13 @@ def _grades(judge: Judge, cases: Sequence[Case]) -> Ints:
 
 
 def sit(judge: Judge, exam: Exam, *, attacks: bool = True) -> Paper:
-    """Let a teacher answer; a pair that it gives no valid answer to counts as not raised."""
+    """Let a teacher answer."""
     grades = _grades(judge, exam.cases)
     fooled = {}
     for name, pairs in exam.attacked.items() if attacks else ():
         told = _grades(judge, [case for _, case in pairs])
         clean = grades[[i for i, _ in pairs]]
-        fooled[name] = float(((told > clean) & (clean >= 0)).mean()) if len(told) else 0.0
+        both = (told >= 0) & (clean >= 0)
+        if both.sum() >= LEAST_PAIRS:
+            fooled[name] = float((told > clean)[both].mean())
     return Paper(grades, fooled)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Difference", "Rates", "compare", "decide", "rates"]
+__all__ = ["LEAST_PAIRS", "Difference", "Rates", "compare", "decide", "rates"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -96,6 +97,29 @@ def _agreement(who: str, d: Difference) -> list[str]:
     return reasons
 
 
+def _held(who: str, d: Difference) -> str:
+    return (
+        f"{who}: false negatives fell from {d.old.fnr:.3f} to {d.new.fnr:.3f}, "
+        f"false positives {d.old.fpr:.3f} to {d.new.fpr:.3f}, within chance"
+    )
+
+
+def _cheated(fooled: Mapping[str, float | None], turned: Mapping[str, float]) -> list[str]:
+    """Attacks and planted accounts that move the teacher, or that nobody tried."""
+    reasons = [
+        f"attack {name}: raises {share:.1%} of grades"
+        for name, share in fooled.items()
+        if share is not None and share > TOLERANCE
+    ]
+    reasons += [f"attack {name}: not tried on {LEAST_PAIRS} answered pairs" for name, s in fooled.items() if s is None]
+    reasons += [
+        f"poisoning {name}: accounts that push a brand turn {share:.1%} of its pairs"
+        for name, share in turned.items()
+        if share > TOLERANCE
+    ]
+    return reasons if turned else [*reasons, "poisoning: not tried, nothing was planted into the log"]
+
+
 def _slices(
     human: Ints, pair: tuple[Ints, Ints], slices: dict[str, Ints], groups: Ints, seed: int
 ) -> tuple[list[str], list[str]]:
@@ -119,20 +143,22 @@ def decide(
     human: tuple[Ints, Ints, Ints, Ints],
     behaviour: tuple[Ints, Ints, Ints, Ints],
     slices: dict[str, Ints],
-    fooled: dict[str, float],
+    fooled: dict[str, float | None],
     turned: dict[str, float],
     *,
+    unanswered: tuple[float, float] = (0.0, 0.0),
     seed: int,
 ) -> dict[str, Any]:
-    """Promote or not.
+    """Promote or not; what could not be tried is a reason against it.
 
     Args:
         human: human grades, the old teacher's, the new one's, the query of each held-out judged pair. Shape [n] each.
         behaviour: the same for held-out pairs with a sign of shoppers (E where they want it, else S).
         slices: name to row numbers of ``human``: pairs that ask one attribute, pairs of one brand. A brand that was
             pushed by bought behaviour shows here.
-        fooled: attack to the share of pairs whose grade it raises, by the new teacher.
+        fooled: attack to the share of pairs whose grade it raises, by the new teacher; None: tried on too few.
         turned: attack planted into the log to the share of a brand's pairs that it turns into feedback.
+        unanswered: share of the held-out pairs that the old and the new teacher gave no valid answer to.
         seed: of the bootstrap.
 
     Returns:
@@ -141,29 +167,26 @@ def decide(
     people = compare(*human, seed=seed)
     if people is None:
         few = f"fewer than {LEAST_PAIRS} held-out judged pairs or {LEAST_QUERIES} queries: the previous teacher stays"
-        return {"promoted": False, "reasons": [few], "fooled": fooled, "turned": turned}
+        return {"promoted": False, "reasons": [few], "fooled": fooled, "turned": turned, "unanswered": unanswered}
     reasons = _agreement("people", people)
+    if unanswered[1] > unanswered[0] + TOLERANCE:
+        reasons.append(f"held-out pairs without a valid answer rose: {unanswered[0]:.1%} to {unanswered[1]:.1%}")
     if people.high[0] < 0:
         reasons.append(f"people: macro-F1 surely fell: {people.old.macro_f1:.3f} to {people.new.macro_f1:.3f}")
     shoppers = compare(*behaviour, seed=seed)
-    if shoppers:
-        reasons += _agreement("shoppers", shoppers)
+    few = f"shoppers: fewer than {LEAST_PAIRS} held-out pairs or {LEAST_QUERIES} queries have a sign"
+    reasons += _agreement("shoppers", shoppers) if shoppers else [few]
     compared, worse = _slices(human[0], human[1:3], slices, human[3], seed)
     reasons += worse
-    reasons += [f"attack {name}: raises {share:.1%} of grades" for name, share in fooled.items() if share > TOLERANCE]
-    reasons += [
-        f"poisoning {name}: accounts that push a brand turn {share:.1%} of its pairs"
-        for name, share in turned.items()
-        if share > TOLERANCE
-    ]
-    good = "false negatives fell, false positives did not rise, slices hold, attacks raise nothing"
-    good += "" if shoppers else "; too few held-out signs of shoppers to compare"
+    reasons += _cheated(fooled, turned)
+    held = [_held(who, d) for who, d in (("people", people), ("shoppers", shoppers)) if d]
     return {
         "promoted": not reasons,
-        "reasons": reasons or [good],
+        "reasons": reasons or [*held, f"slices hold, attacks raise no more than {TOLERANCE:.0%} of grades"],
         "people": asdict(people),
         "shoppers": asdict(shoppers) if shoppers else None,
         "slices": compared,
         "fooled": fooled,
         "turned": turned,
+        "unanswered": unanswered,
     }

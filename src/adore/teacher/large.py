@@ -24,7 +24,7 @@ from adore.teacher.checkpoints import Checkpoint
 from adore.teacher.completers import Message
 from adore.torchrun import keep, share, world
 
-__all__ = ["Large", "Lora", "kto", "sft", "text_row"]
+__all__ = ["Large", "Lora", "fitting", "kto", "sft", "text_row"]
 
 
 class Lora(BaseModel):
@@ -92,7 +92,7 @@ def sft(
     start = (config.base_model, config.revision)
     curve = _earlier(folder) if world() > 1 else []
     if not curve:
-        rows = _fitting(rows, start, config.max_length)
+        rows = fitting(rows, start, config.max_length)
         curve = _spread("sft", config, start, rows, folder, seed=seed, processes=processes, save_steps=save_steps)
         if world() > 1:
             put_json(curve, f"{keep(folder, 'sft')}.json")
@@ -102,15 +102,15 @@ def sft(
 def kto(
     config: Large, start: Path, rows: Sequence[dict[str, Any]], folder: Path, *, seed: int = 0, **crew: int
 ) -> list[dict[str, float]]:
-    """KTO from the model in ``start`` (of :func:`sft`) on labelled rows, shuffled before; merged into ``folder``.
+    """KTO from the model in ``start`` (of :func:`sft`) on labelled rows; merged into ``folder``.
 
     The reference is ``start`` itself: the same weights with the new adapters switched off.
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
 
     Args:
+        rows: that fit (:func:`fitting`), shuffled before, prompts of one batch distinct (``sets.mixed``).
         crew: ``processes`` and ``save_steps``, see :func:`sft`.
     """
-    rows = _fitting(rows, (str(start), ""), config.max_length)
     good = sum(bool(r["label"]) for r in rows)
     check(0 < good < len(rows), "desirable rows", good, must=f"1 .. {len(rows) - 1}", fix="give feedback of both kinds")
     place = f"{unfinished()}/sft" if world() > 1 else str(start)
@@ -275,8 +275,15 @@ def _whole(adapted: Any, base: Any) -> Any:
         return PeftModel.from_pretrained(base, home)
 
 
-def _fitting(rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int) -> list[dict[str, Any]]:
-    """The rows that need not be cut (with room for the end of turn)."""
+def fitting(rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int) -> list[dict[str, Any]]:
+    """The rows that need not be cut (with room for the end of turn).
+
+    Args:
+        start: folder or name of the model, and its revision: whose tokens are counted.
+        most: tokens of prompt and answer.
+    """
+    if not rows:
+        return []
     tokenizer = load_tokenizer(*start)
     asked = encode(tokenizer, [r["prompt"] for r in rows])
     answers = tokenizer([r["completion"][0]["content"] for r in rows], add_special_tokens=False)["input_ids"]

@@ -21,6 +21,7 @@ __all__ = ["Exemplar", "Prompter", "answer_text", "repair_messages", "user_text"
 
 _QUERY, _FIELD, _NAME = 300, 120, 40
 _LENGTHS = {"title": 400, "brand": 100, "category": 200, "description": 800}
+_ENDS = str.maketrans({'"': "\u201d", ";": ","})
 _BULLETS, _BULLET, _FIELDS, _EVIDENCE = 8, 200, 20, 12
 
 
@@ -47,10 +48,15 @@ def _templates() -> Environment:
 
 def _evidence_line(e: Evidence, item: Item) -> str:
     where = _where(e.found_quote, e.where, item)
-    asked = f'asked {shown(e.asked, _FIELD)} "{shown(e.asked_quote, _FIELD)}"'
-    quote = f' "{shown(e.found_quote, _FIELD)}" in {where}' if where else ""
-    found = f"found {shown(e.found, _FIELD)}{quote}" if e.found else "found nothing"
+    asked = f'asked {_value(e.asked)} "{_value(e.asked_quote)}"'
+    quote = f' "{_value(e.found_quote)}" in {where}' if where else ""
+    found = f"found {_value(e.found)}{quote}" if e.found else "found nothing"
     return f"{e.attribute}: {asked}; {found}; {e.state}"
+
+
+def _value(text: str) -> str:
+    """A stranger's words inside an evidence line, without the marks that end a value there."""
+    return shown(text, _FIELD).translate(_ENDS)
 
 
 def user_text(case: Case) -> str:

@@ -76,10 +76,12 @@ def kto_traces(
         feedback: the ``feedback`` table; each pair's sign and better answer are read from it.
         said: the teacher's grade of each of its pairs.
         tilt: most right answers of one direction (exact, less than exact) for one of the other: with many more of
-            one, KTO would teach it for every pair.
+            one, KTO would teach it for every pair. With nothing of the other there are no rows.
         most: rows.
         seed: orders them.
     """
+    if not _both_ways(feedback):
+        return []
     corrections, right = list[dict[str, Any]](), {False: list[dict[str, Any]](), True: list[dict[str, Any]]()}
     pairs = feedback.sort("desirable", descending=True).unique(KEYS, keep="first").sort(KEYS)
     for i in np.random.default_rng(seed).permutation(pairs.height):
@@ -92,6 +94,11 @@ def kto_traces(
             corrections += [_kto_row(row, given, False), _kto_row(row, better, True)]
     each = int(tilt * min(len(side) for side in right.values()))
     return [*corrections, *right[True][:each], *right[False][:each]][:most]
+
+
+def _both_ways(feedback: pl.DataFrame) -> bool:
+    """Whether shoppers want some pairs and leave others: from one kind alone KTO learns one grade for all."""
+    return feedback["kind"].str.starts_with("bought").n_unique() == 2
 
 
 def _kto_row(row: dict[str, Any], grade: Grade, label: bool) -> dict[str, Any]:
@@ -168,7 +175,8 @@ def text_feedback(
     """The feedback's grades as answers of a large teacher, at most ``most``, corrections first.
 
     Two answers to one prompt differ in grade and error type alone, so that KTO compares those and not lengths. A pair
-    whose better answer nobody would believe (exact, though of another product type) is left out.
+    whose better answer nobody would believe (exact, though of another product type) is left out. Where feedback speaks
+    one way only there are no rows.
 
     Args:
         feedback: the ``feedback`` table.
@@ -177,6 +185,8 @@ def text_feedback(
         most: rows.
         seed: of the order.
     """
+    if not _both_ways(feedback):
+        return []
     cases, prompter = _cases(*places, feedback), Prompter(rulebook)
     drawn = feedback[np.random.default_rng(seed).permutation(feedback.height)]
     told, bad = list[tuple[tuple[str, str], dict[str, Any]]](), set[tuple[str, str]]()

@@ -24,6 +24,7 @@ _BRACKETS = str.maketrans(
     | dict.fromkeys("[\uff3b", "(")
     | dict.fromkeys("]\uff3d", ")")
 )
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e", '"') | dict.fromkeys("\u2018\u2019", "'"))
 _LONGEST = 20_000
 
 
@@ -52,13 +53,13 @@ def shown(text: str, limit: int = _LONGEST) -> str:
 
 @lru_cache(maxsize=8192)
 def normal(text: str) -> str:
-    """A text as quotes are compared: as shown, NFKC, case folded, white space collapsed.
+    """A text as quotes are compared: as shown, NFKC, case folded, quotation marks alike, white space collapsed.
 
     Example:
         >>> normal("Ａcme\\u00ad  MUG&nbsp;1½ L")
         'acme mug 11⁄2 l'
     """
-    return " ".join(unicodedata.normalize("NFKC", shown(text)).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", shown(text)).casefold().translate(_QUOTES).split())
 
 
 def texts_of(item: Item) -> dict[str, str]:

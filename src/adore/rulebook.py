@@ -152,7 +152,7 @@ class Book(BaseModel):
     product type is found). Needs a rule for `feature`."""
     domain: tuple[str, ...] = ()
     """Product words of the shops that the book is for; `adore rulebook draft` starts from the nearest book."""
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...] = Field(min_length=1)
     """One rule a key attribute."""
 
 
@@ -188,7 +188,7 @@ class RuleBook:
         Raises:
             MissingError: no such rule book.
             ConfigError: unreadable, unknown keys or attributes, a rule by which a conflict would raise a grade,
-                two rules of one attribute or id.
+                no rule, two rules of one attribute or id.
         """
         path = find_book(name_or_path)
         try:

@@ -131,7 +131,9 @@ def test_a_denial_that_the_item_contradicts_is_not_believed() -> None:
 
 ODD = st.text(
     st.one_of(
-        st.characters(), st.sampled_from("\u200b\u200d\u202e\u202c\ufeff\u00adNike red 5cm x 3 ½＝ﬁ"), st.characters()
+        st.characters(),
+        st.sampled_from("\u200b\u200d\u202e\u202c\ufeff\u00adNike red 5cm x 3 ½＝ﬁ③²ſμ"),
+        st.characters(),
     ),
     max_size=120,
 )
@@ -152,6 +154,14 @@ def test_quotes_stand_in_the_text(query: str, title: str) -> None:
     )
     evidence = compare(asked, found)
     assert Evidence.many_from_json(Evidence.many_to_json(evidence)) == evidence
+
+
+@pytest.mark.parametrize("text", ["③", "²", "٣", "5²", "9" * 5_000, "ſix pack", "5 lbſ", "5 μg", "X-ſmall", "½/² in"])
+def test_odd_digits_and_letters_stop_nothing(text: str) -> None:
+    fields = dict.fromkeys(("items_per_pack", "size", "colour", "model", "audience"), text)
+    found = READER.read_item(Item("x", text, attributes=fields)).values
+    assert Reading.from_json(READER.read_query(text).to_json()) == READER.read_query(text)
+    assert [v.value for v in found.get("pack", ())] == {"٣": ["3"], "ſix pack": ["6"]}.get(text, [])
 
 
 def test_a_huge_title_does_not_hang() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,26 @@ def test_a_shop_without_events_gets_simulated_ones_and_says_so(shop: Any, tmp_pa
     known = set(read_table(out, "events")["event_id"])
     rows = read_table(out, "feedback")
     assert rows.height and all(set(ids) <= known for ids in rows["event_ids"])
+
+
+def told(shop: Any, tmp_path: Path, events: pl.DataFrame, capsys: pytest.CaptureFixture[str]) -> tuple[bool, str]:
+    out = variant(shop, tmp_path, events)
+    run(Config(planted=0), **{**shop.stage(), "prepared": tmp_path / "prepared"}, output=out)
+    return json.loads((out / "behaviour.json").read_text())["coarse_clock"], capsys.readouterr().err
+
+
+def test_a_coarse_clock_is_told(shop: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    coarse, text = told(shop, tmp_path, shop.events.with_columns(pl.col("timestamp") // 60_000 * 60_000), capsys)
+    assert coarse and "times are too coarse" in text and "warning" not in text
+
+
+def test_many_filtered_clients_are_told_by_reason(
+    shop: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = shop.events.filter(pl.col("client_id").is_in([*shop.bots, *sorted(set(shop.events["client_id"]))[:20]]))
+    coarse, text = told(shop, tmp_path, few, capsys)
+    assert not coarse and re.search(r"warning: 12 of \d\d clients are left out \(12 x acts faster than", text)
+    assert "warning" not in told(shop, tmp_path / "all", shop.events, capsys)[1]
 
 
 def test_too_little_exposure_gives_no_sign(shop: Any, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from adore.behaviour.position import position_bias
+from adore.behaviour.position import DEEPEST, position_bias
 from adore.data.shoppers import Shoppers
 
 
@@ -39,6 +39,14 @@ def test_without_variation_nothing_is_corrected_and_it_says_so() -> None:
     for events in (log(0.7, 100, shuffle=False), log(0.7, 1).head(0)):
         bias = position_bias(events)
         assert not bias.known and bias.pairs == 0 and set(bias.propensity) == {1.0}
+
+
+def test_an_absurd_position_counts_as_the_deepest() -> None:
+    events = log(0.7, 100)
+    first = events.head(2).with_columns(position=pl.Series([10_000, 20_000]))
+    bias = position_bias(pl.concat([events, first]))
+    assert len(bias.propensity) == DEEPEST and bias.eta == pytest.approx(0.7, abs=0.1)
+    assert bias.at(np.array([10_000, 2**31 - 1])) == pytest.approx(bias.propensity[-1])
 
 
 def test_unknown_and_deeper_positions() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from adore.behaviour.trust import BURST, FAST, RING, sessions, untrusted
+from adore.behaviour.trust import BURST, FAST, RING, coarse_clock, sessions, untrusted
 from adore.data.shoppers import Attack
 
 
@@ -22,6 +22,21 @@ def test_the_populations_bots_are_filtered_and_its_people_are_not(shop: Any) -> 
     for found in (untrusted(shop.events, shop.pairs), untrusted(shop.events)):
         assert set(found["client_id"]) == shop.bots
         assert set(found["reason"]) == {FAST} and found["events"].min() > 0
+
+
+@pytest.mark.parametrize(("clock", "coarse"), [(1_000, False), (60_000, True), (86_400_000, True)])
+def test_a_coarse_clock_costs_no_honest_client(shop: Any, clock: int, coarse: bool) -> None:
+    events = shop.events.with_columns(pl.col("timestamp") // clock * clock)
+    found = untrusted(events, shop.pairs)
+    assert coarse_clock(events) == coarse and (FAST in set(found["reason"])) == (not coarse)
+    assert len(set(found["client_id"]) - shop.bots) <= 0.02 * shop.events["client_id"].n_unique()
+
+
+def test_machines_whose_acts_share_one_time_do_not_silence_the_test(shop: Any) -> None:
+    bots = pl.col("client_id").is_in(list(shop.bots))
+    events = shop.events.with_columns(pl.when(bots).then(pl.col("timestamp") // 10_000 * 10_000).otherwise("timestamp"))
+    assert not coarse_clock(events) and set(untrusted(events, shop.pairs)["client_id"]) == shop.bots
+    assert not coarse_clock(events.head(0)) and untrusted(events.head(0)).is_empty()
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.2])

@@ -22,7 +22,8 @@ from adore.errors import ConfigError, DataError, MissingError, QuarantineError
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}"} for n in range(30)]
 QUERIES = [{"query_id": f"q{n}", "query": f"mug {n}"} for n in range(30)]
 LABEL = {"query_id": "q1", "item_id": "i1", "label": "E"}
-EVENT = {"event_id": "e", "query_id": "q1", "client_id": "c", "action_name": "click", "timestamp": 1, "object_id": "i1"}
+EVENT = {"event_id": "e", "query_id": "q1", "client_id": "c", "action_name": "click", "timestamp": 1767225600000,
+         "object_id": "i1"}  # fmt: skip
 
 
 def folder(home: Path, **tables: list[Any]) -> Path:
@@ -63,6 +64,11 @@ def reasons(out: Path) -> list[str]:
         ("judgements", {**LABEL, "label": 4}, "unknown label '4'"),
         ("events", {**EVENT, "timestamp": 10**30}, "wrong type or range"),
         ("events", {**EVENT, "timestamp": "soon"}, "wrong type or range"),
+        ("events", {**EVENT, "timestamp": "③"}, "wrong type or range"),
+        ("events", {**EVENT, "timestamp": 1767225600}, "timestamp in seconds, must be milliseconds since 1970 or ISO"),
+        ("events", {**EVENT, "timestamp": "1767225600.25"}, "timestamp in seconds"),
+        ("events", {**EVENT, "timestamp": 1767225600 * 10**6}, "timestamp in microseconds"),
+        ("events", {**EVENT, "timestamp": str(1767225600 * 10**9)}, "timestamp in nanoseconds"),
         ("events", {**EVENT, "position": -1}, "wrong type or range"),
         ("events", {**EVENT, "event_attributes": 7, "object_id": None}, "wrong type or range"),
         ("events", {**EVENT, "action_name": "dance"}, "unknown action_name 'dance'"),
@@ -105,11 +111,21 @@ def test_events_nested_or_flat_and_times_as_numbers_or_text(tmp_path: Path) -> N
         {**start, "event_id": "a", "event_attributes": nested, "timestamp": "2026-01-01T00:00:00Z"},
         {**start, "event_id": "b", "event_attributes": json.dumps(nested), "timestamp": "1767225600001"},
         {**EVENT, "event_id": "c", "position": 3, "timestamp": "2026-01-01T01:00:00.002+01:00"},
+        {**EVENT, "event_id": "d", "position": 3, "timestamp": "1767225600003.0"},
     ]
     events = read_table(prepared(tmp_path, events=rows), "events")
-    assert events["timestamp"].to_list() == [1767225600000, 1767225600001, 1767225600002]
-    assert events["object_id"].to_list() == ["i1"] * 3 and events["position"].to_list() == [3] * 3
-    assert events["session_id"].to_list() == ["c"] * 3
+    assert events["timestamp"].to_list() == [1767225600000 + n for n in range(4)]
+    assert events["object_id"].to_list() == ["i1"] * 4 and events["position"].to_list() == [3] * 4
+    assert events["session_id"].to_list() == ["c"] * 4
+
+
+def test_a_log_in_seconds_says_what_was_expected_and_a_date_does_not(tmp_path: Path) -> None:
+    rows = [{**EVENT, "event_id": n, "timestamp": 1767225600 + n} for n in range(9)]
+    with pytest.raises(QuarantineError, match=r"(?s)timestamps are milliseconds since 1970 or ISO.*9 x .* in seconds"):
+        run(Config(), data=folder(tmp_path / "in", events=rows), output=tmp_path)
+    dates = [{**EVENT, "event_id": day, "timestamp": day} for day in ("1971-02-03", "2026-01-01")]
+    events = read_table(prepared(tmp_path, events=dates), "events")
+    assert events["timestamp"].to_list() == [34387200000, 1767225600000]
 
 
 def test_one_text_given_to_two_splits_is_held_out(tmp_path: Path) -> None:

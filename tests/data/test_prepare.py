@@ -136,7 +136,7 @@ def test_other_action_names_are_mapped_or_ignored(tmp_path: Path) -> None:
     data.mkdir()
     (data / "dataset.yaml").write_text("actions: {kauf: purchase, hover: ignore}\n")
     names = ["kauf", "hover", "on_search", "item_click", "dance", "click"]
-    base = {"query_id": "q1", "client_id": "c", "timestamp": 1, "object_id": "i1"}
+    base = {"query_id": "q1", "client_id": "c", "timestamp": 1767225600000, "object_id": "i1"}
     events = [{**base, "event_id": f"e{n}", "action_name": name} for n, name in enumerate(names)]
     out, metrics = prepared(tmp_path, events=events)
     assert read_table(out, "events")["action_name"].to_list() == ["purchase", "click", "click"]

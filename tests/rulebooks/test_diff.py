@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from adore.cli import app
-from adore.errors import MissingError
+from adore.errors import ConfigError, MissingError
 from adore.rulebook import RuleBook
 from adore.rulebooks.diff import compare_books, read_pairs, render
 from adore.types import Evidence
@@ -53,7 +55,36 @@ def test_the_verb_prints_json_and_narrows(run: Path) -> None:
     narrow = ["--on", str(run), "--category", "cases", "--split", "test", "--json"]
     result = json.loads(CliRunner().invoke(app, ["rulebook", "diff", "general", "electronics", *narrow]).output)
     assert result["pairs"] == 2 and result["changed"] == 1 and result["examples"][0]["item_id"] == "i1"
-    assert read_pairs(str(run), split="train").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("narrow", "error"),
+    [
+        ({"split": "foo"}, r"--split == 'foo', must be found in \['test'\]; choose one"),
+        ({"category": "shoes"}, r"--category == 'shoes', must be found in \['A > Cases'\]"),
+        ({"category": "cases", "split": "dev"}, r"--split == 'dev'.*\['test'\]"),
+    ],
+)
+def test_what_no_pair_is_of_is_an_error_that_names_what_there_is(run: Path, narrow: Any, error: str) -> None:
+    with pytest.raises(MissingError, match=error):
+        read_pairs(str(run), **narrow)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "fault"),
+    [
+        (b"name: x\nname: [", 2, "not YAML"),
+        (b"7", 1, "not a mapping"),
+        (b"name: x\ngrades: {}\nunread: S\nrules: [{id: a}]", 4, r"\[a\] attribute: missing; add it"),
+        (b"name: x\n# caf\xe9", 2, "not UTF-8"),
+    ],
+)
+def test_a_broken_book_is_told_as_lint_tells_it(run: Path, text: bytes, line: int, fault: str) -> None:
+    (book := run / "broken.yaml").write_bytes(text)
+    caught = CliRunner().invoke(app, ["rulebook", "diff", "general", str(book), "--on", str(run)]).exception
+    assert isinstance(caught, ConfigError) and re.search(f"{book}:{line}: {fault}", str(caught))
+    lint = CliRunner().invoke(app, ["rulebook", "lint", str(book)])
+    assert lint.exit_code == 1 and re.search(f"{book}:{line}: error: {fault}", lint.output)
 
 
 def test_a_bare_pairs_file_will_do(run: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

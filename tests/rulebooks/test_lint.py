@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from adore.cli import app
+from adore.errors import ConfigError
 from adore.rulebook import RULEBOOKS, RuleBook
 from adore.rulebooks.lint import lint, reachable
 from adore.types import ATTRIBUTES, Evidence
@@ -77,6 +78,13 @@ def test_faults_are_named(old: str, new: str, level: str, text: str) -> None:
 )
 def test_what_is_no_rule_book_is_an_error(text: str) -> None:
     assert any(f.level == "error" and f.line == 1 for f in lint(text))
+
+
+def test_a_book_without_rules_is_an_error(tmp_path: Path) -> None:
+    (book := tmp_path / "empty.yaml").write_text("name: x\ngrades: {E: Exact}\nunread: S\nrules: []\n")
+    assert [(f.level, f.text) for f in lint(book.read_text())] == [("error", "rules == []: must not be empty; add one")]
+    with pytest.raises(ConfigError, match="rules"):
+        RuleBook.load(str(book))
 
 
 def test_missing_attributes_and_levels_are_warnings() -> None:

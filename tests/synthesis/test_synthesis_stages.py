@@ -82,7 +82,7 @@ def test_errors_of_student_and_shoppers_weigh(synthesis_shop: Path, tmp_path: Pa
     pair = {"query_id": "q6", "item_id": "runm00"}
     blank = dict.fromkeys(("score", "p_E", "p_S", "p_C", "p_I"), 0.0)
     write_table([{**pair, **blank, "system": "student", "grade": 2}], tmp_path, "scores")
-    sign = {"query_id": "q1", "item_id": "runm01", "prompt": "", "completion": "", "desirable": False, "weight": 1.0}
+    sign = {"query_id": "q1", "item_id": "runm01", "prompt": "", "completion": "", "desirable": False}
     kept = {**sign, "query_id": "q2", "item_id": "bottlem00", "kind": "bought, judged strictly", "event_ids": []}
     write_table([{**sign, "kind": "skipped, judged exact", "event_ids": []}, kept], tmp_path, "feedback")
     pairs = read_table(synthesis_shop / "evidence", "pairs").to_dicts()

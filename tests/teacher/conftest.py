@@ -67,7 +67,7 @@ def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(shop, folder, dirs_exist_ok=True)
     queries = read_table(shop, "queries").to_dicts()
     write_table([q | {"split": "dev" if n == 2 else q["split"]} for n, q in enumerate(queries)], folder, "queries")
-    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "weight": 1.0, "event_ids": []}]  # fmt: skip # noqa: E501
+    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "event_ids": []}]  # fmt: skip # noqa: E501
     write_table(held, folder, "held")
     write_table([], folder, "feedback")
     write_json({"planted": {"turned": {}}}, folder / "behaviour.json")

@@ -311,7 +311,7 @@ class Reader:
                 add(found, "model", " ".join(words(text)[:5]), text, where)
             elif "size" in name or "volume" in name or "capacity" in name:
                 extend(found, "size", read_sizes(text, where))
-            elif "pack" in name and text.isdigit():
+            elif "pack" in name and text.isdecimal() and len(text) <= 6:
                 add(found, "pack", str(int(text)), text, where)
             elif "audience" in name or "gender" in name:
                 extend(found, "audience", _audiences(text, where))

@@ -18,7 +18,7 @@ UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("gallon", "gal"), ("volume", 3785.41)),
     **dict.fromkeys(("quart", "qt"), ("volume", 946.353)),
     **dict.fromkeys(("mg", "milligram"), ("mass", 0.001)),
-    **dict.fromkeys(("mcg", "µg", "microgram"), ("mass", 1e-6)),
+    **dict.fromkeys(("mcg", "µg", "μg", "microgram"), ("mass", 1e-6)),
     **dict.fromkeys(("g", "gram", "gr"), ("mass", 1.0)),
     **dict.fromkeys(("kg", "kilo", "kilogram"), ("mass", 1000.0)),
     **dict.fromkeys(("oz", "ounce"), ("mass", 28.3495)),
@@ -35,7 +35,7 @@ UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("mah",), ("charge", 1.0)),
     **dict.fromkeys(("cfm",), ("flow", 1.0)),
 }
-"""Unit as written to (dimension, factor to the base unit: ml, g, mm, GB, W, V)."""
+"""Unit, case folded (the patterns take ``ſ`` for s), to (dimension, factor to the base unit: ml, g, mm, GB, W, V)."""
 
 _UNIT = "|".join(sorted((re.escape(u) for u in UNITS), key=len, reverse=True))
 _N = r"(?:\d+[ -]\d+/\d+|\d+/\d+|\d+(?:,\d{3})+|\d*\.\d+|\d+(?:,\d{1,2}(?!\d))?)"
@@ -108,7 +108,7 @@ def find_sizes(text: str) -> Found:
         for m in pattern.finditer(text):
             if not _within(m.start(), taken):
                 taken += [m.span()] if pattern is _SIZE else []
-                dimension, factor = UNITS[m.group(2).lower()]
+                dimension, factor = UNITS[m.group(2).casefold()]
                 yield f"{dimension}:{_number(m.group(1)) * factor:.6g}", m.start(), m.end()
     yield from _find_named(text, taken)
 
@@ -126,7 +126,7 @@ def _name(kind: str, m: re.Match[str]) -> str:
     """One word for the many ways to write a named size."""
     if kind in ("number", "age"):
         return str(next(g for g in m.groups() if g)).lower()
-    name = m.group().lower()
+    name = m.group().casefold()
     return _letter(name) if kind == "letter" else name[:4] if name.startswith("plus") else name
 
 
@@ -136,7 +136,7 @@ def _within(place: int, spans: list[tuple[int, int]]) -> bool:
 
 def _letter(name: str) -> str:
     """``xl`` of ``X-Large``, ``4xl`` of ``4X large``."""
-    x = int(name[0]) if name[0].isdigit() else name.count("x") or name.startswith("extra")
+    x = int(name[0]) if name[0].isdecimal() else name.count("x") or name.startswith("extra")
     end = "s" if name.endswith(("s", "small")) else "m" if name[0] == "m" else "l"
     return f"{x}x{end}" if x > 3 else "x" * x + end
 
@@ -158,7 +158,7 @@ def find_packs(text: str) -> Found:
         if dozen:
             yield str(12 if dozen.lower() == "a" else 12 * int(dozen)), m.start(), m.end()
         else:
-            raw = (of or counted or word).lower()
+            raw = (of or counted or word).casefold()
             yield str(_WORDS.get(raw) or int(raw)), m.start(), m.end()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from adore.behaviour.planted import turned
 from adore.behaviour.position import PositionBias, position_bias
 from adore.behaviour.select import KINDS, LENIENT, balanced
 from adore.behaviour.signs import Taste, learn_taste, trials
-from adore.behaviour.trust import pushed, untrusted
+from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
 from adore.progress import say
@@ -24,6 +25,8 @@ from adore.types import Grade
 __all__ = ["Config", "run"]
 
 KEYS = ["query_id", "item_id"]
+MANY = 0.2
+"""Share of all clients from which on leaving them out is told: the log may be odd, not the clients."""
 
 
 class Config(StageConfig):
@@ -86,11 +89,11 @@ def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
 
 
 def _signs(seen: pl.DataFrame, taste: Taste, config: Config, known: bool) -> pl.DataFrame:
-    """The pairs that give a sign: its ``kind``, ``weight``, ``belief`` and events."""
+    """The pairs that give a sign: its ``kind``, ``belief`` and events."""
     table = taste.believe(seen).filter(pl.col("examined") >= config.min_exposure)
     kinds = pl.Series("kind", [_kind(row, config, known) for row in table.iter_rows(named=True)], pl.String)
     return (
-        table.with_columns(kinds, weight=pl.col("examined").clip(0, 20))
+        table.with_columns(kinds)
         .filter(pl.col("kind") != "")
         .with_columns(wanted_exact=pl.col("kind").str.starts_with("bought"))
     )
@@ -161,7 +164,17 @@ def _position_note(bias: PositionBias) -> str:
     )
 
 
-def _about(learnt: _Learnt) -> dict[str, Any]:
+def _trust_notes(events: pl.DataFrame, reasons: dict[str, int], coarse: bool) -> Iterator[str]:
+    """What the person who runs the loop should know of the trust filter on this log."""
+    if coarse:
+        yield f"times are too coarse (many of a client's are equal) to tell who {FAST}: nobody is left out for it"
+    clients, out = events["client_id"].n_unique(), sum(reasons.values())
+    if out > MANY * clients:
+        counts = ", ".join(f"{n} x {reason}" for reason, n in reasons.items())
+        yield f"warning: {out} of {clients} clients are left out ({counts}); see the table filtered"
+
+
+def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
     """What ``behaviour.json`` says of the log."""
     bias, taste, signs = learnt.bias, learnt.taste, learnt.signs
     return {
@@ -170,6 +183,7 @@ def _about(learnt: _Learnt) -> dict[str, Any]:
         "click": dict(zip("ICSE", taste.click.round(4).tolist(), strict=True)),
         "kept": dict(zip("ICSE", taste.outcome[:, 1].round(4).tolist(), strict=True)),
         "filtered": dict(learnt.filtered.group_by("reason").len().sort("reason").iter_rows()),
+        "coarse_clock": coarse,
         "signs": {kind: signs.filter(pl.col("kind") == kind).height for kind in KINDS},
     }
 
@@ -187,16 +201,18 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
     pairs = _pairs(prepared, answers)
     learnt = _learn(events, pairs, config)
     held, filtered = learnt.held, learnt.filtered
-    if not learnt.bias.known:
-        say(f"    feedback: {_position_note(learnt.bias)}")
+    about = _about(learnt, config.trust and coarse_clock(events))
+    notes = [] if learnt.bias.known else [_position_note(learnt.bias)]
+    for note in (*notes, *_trust_notes(events, about["filtered"], about["coarse_clock"])):
+        say(f"    feedback: {note}")
     table = learnt.signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
     rows = balanced(table, tilt=config.tilt, confirm=config.confirm, per_query=config.max_query_rows, seed=config.seed)
     write_table(rows, output, "feedback")
-    write_table(held.select(*KEYS, "kind", "wanted_exact", "weight", "event_ids"), output, "held")
+    write_table(held.select(*KEYS, "kind", "wanted_exact", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
     good = sum(r["desirable"] for r in rows)
     planted = _planted(learnt, events, pairs, config)
-    write_json({"simulated": simulated, **_about(learnt), "planted": planted}, output / "behaviour.json")
+    write_json({"simulated": simulated, **about, "planted": planted}, output / "behaviour.json")
     return {
         "rows": float(len(rows)),
         "desirable": float(good),

@@ -11,6 +11,8 @@ import polars as pl
 __all__ = ["PositionBias", "position_bias"]
 
 Floats = npt.NDArray[np.float64]
+DEEPEST = 500
+"""Deeper positions count as this one: hardly anybody looks there, and one absurd value must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class PositionBias:
     """Relative chance that a position is examined.
 
     Attributes:
-        propensity: index 0 is position 1 and equals 1; never rises.
+        propensity: index 0 is position 1 and equals 1; never rises; at most :data:`DEEPEST` long.
         eta: the power law ``k ** -eta`` that thin positions lean on.
         pairs: clicked pairs that were shown at two positions or more; only they inform.
         known: False where no pair did: then every propensity is 1 and nothing is corrected.
@@ -64,7 +66,8 @@ def position_bias(events: pl.DataFrame, *, rounds: int = 100, lean: float = 20.0
 
     Fits clicks = impressions x relevance(query, item) x propensity(position) by alternating estimating
     equations, which are unbiased for yes-or-no clicks too. A position's propensity leans on the fitted
-    power law as if ``lean`` clicks had been seen there, so a thin position is never wild.
+    power law as if ``lean`` clicks had been seen there, so a thin position is never wild. Positions deeper
+    than :data:`DEEPEST` count as that one.
 
     Args:
         events: the ``events`` table, of trusted clients.
@@ -72,6 +75,7 @@ def position_bias(events: pl.DataFrame, *, rounds: int = 100, lean: float = 20.0
     Source: intervention harvesting, Agarwal et al. 2019 (arXiv 1812.05161), likelihood form.
     """
     action = pl.col("action_name")
+    events = events.with_columns(pl.col("position").clip(upper_bound=DEEPEST))
     counts = (
         events.filter(action.is_in(["impression", "click"]) & (pl.col("position") > 0))
         .group_by("query_id", "object_id", "position")

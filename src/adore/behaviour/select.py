@@ -32,7 +32,7 @@ def _wanted(sign: dict[str, Any]) -> list[tuple[Grade, bool]]:
 
 def _rows(sign: dict[str, Any]) -> Group:
     evidence = Evidence.many_from_json(sign["evidence"])
-    same = {k: sign[k] for k in ("query_id", "item_id", "kind", "weight", "event_ids")}
+    same = {k: sign[k] for k in ("query_id", "item_id", "kind", "event_ids")}
     return [
         {**same, "prompt": trace(evidence), "completion": answer(grade, evidence), "desirable": good}
         for grade, good in _wanted(sign)
@@ -43,7 +43,7 @@ def balanced(signs: list[dict[str, Any]], *, tilt: float, confirm: float, per_qu
     """The KTO rows of a set of signs; none where nothing is to correct.
 
     Args:
-        signs: ``query_id, item_id, kind, grade, belief, weight, event_ids, evidence``.
+        signs: ``query_id, item_id, kind, grade, belief, event_ids, evidence``.
         tilt: most corrections of one direction for one of the other.
         confirm: most right answers of one kind for one correction; they hold the rest of the teacher in place.
         per_query: most rows of one query.

@@ -7,11 +7,13 @@ import polars as pl
 
 from adore.types import Grade
 
-__all__ = ["pushed", "sessions", "untrusted"]
+__all__ = ["coarse_clock", "pushed", "sessions", "untrusted"]
 
 FAST, BURST = "acts faster than a person", "many sessions at once"
 RING = "one of a group that buys one brand or item whatever is asked"
 MIN_GAP_MS, MIN_GAPS = 500, 3
+COARSE = 0.1
+"""A clock by which more than this share of a typical client's gaps are 0 cannot tell who is fast."""
 BURST_SESSIONS, BURST_MS = 5, 120_000
 IDLE_MS = 30 * 60_000
 PUSH = 0.5
@@ -28,12 +30,36 @@ def sessions(events: pl.DataFrame) -> pl.DataFrame:
     return ordered.with_columns(session=new.fill_null(False).cum_sum().over("client_id"))
 
 
-def _fast(events: pl.DataFrame) -> pl.DataFrame:
-    """Clients whose clicks and carts follow each other as no person's do; impressions come by the page."""
+def _gaps(events: pl.DataFrame) -> pl.DataFrame:
+    """Median ``gap`` between a client's clicks and carts (impressions come by the page), and the share that is 0."""
     acts = events.filter(pl.col("action_name").is_in(["click", "add_to_cart"]))
     gaps = acts.select("client_id", gap=pl.col("timestamp").diff().over("client_id", "session")).drop_nulls()
-    found = gaps.group_by("client_id").agg(pl.col("gap").median(), n=pl.len())
-    return found.filter(pl.col("n") >= MIN_GAPS, pl.col("gap") < MIN_GAP_MS).select("client_id", reason=pl.lit(FAST))
+    found = gaps.group_by("client_id").agg(pl.col("gap").median(), zero=(pl.col("gap") == 0).mean(), n=pl.len())
+    return found.filter(pl.col("n") >= MIN_GAPS)
+
+
+def coarse_clock(events: pl.DataFrame) -> bool:
+    """Whether the log's clock is too coarse to tell who is fast.
+
+    Times rounded to minutes or days, or one time for a whole visit, make gaps 0 that were none, a person's as well as
+    a machine's. By a fine clock a person's gaps are hardly ever 0. Every client counts once and the middle one
+    decides, so that a few machines whose gaps really are 0 do not silence the test.
+
+    Args:
+        events: the ``events`` table.
+    """
+    return _coarse(_gaps(sessions(events)))
+
+
+def _coarse(gaps: pl.DataFrame) -> bool:
+    return bool(gaps.select((pl.col("zero").median() > COARSE).fill_null(False)).item())
+
+
+def _fast(events: pl.DataFrame) -> pl.DataFrame:
+    """Clients whose clicks and carts follow each other as no person's do; none by a coarse clock."""
+    gaps = _gaps(events)
+    fast = gaps.head(0) if _coarse(gaps) else gaps.filter(pl.col("gap") < MIN_GAP_MS)
+    return fast.select("client_id", reason=pl.lit(FAST))
 
 
 def _bursts(events: pl.DataFrame) -> pl.DataFrame:

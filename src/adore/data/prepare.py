@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from datetime import UTC, datetime
@@ -69,8 +70,12 @@ class DatasetInfo(BaseModel):
 
 _MAPS = {
     "judgements": " (labels are E, S, C, I or 0-3; name others in dataset.yaml, labels: {good: 3, bad: 0})",
-    "events": " (name other actions in dataset.yaml, actions: {kauf: purchase, hover: ignore})",
+    "events": " (name other actions in dataset.yaml, actions: {kauf: purchase, hover: ignore}; "
+    "timestamps are milliseconds since 1970 or ISO 8601)",
 }
+
+_OTHER_UNITS = {"seconds": (0, 1e11), "microseconds": (1e14, 1e17), "nanoseconds": (1e17, 1e20)}
+"""Numbers that are no milliseconds of the years 1973 to 5138."""
 
 
 class _Quarantine:
@@ -223,9 +228,21 @@ def _graded(rows: Rows, table: str, info: DatasetInfo, known: tuple[set[str], se
     return [{"query_id": q, "item_id": i, "grade": g} for (q, i), g in sorted(seen.items())]
 
 
+def _unit_fault(value: Any) -> str:
+    """Why a numeric time is not in milliseconds, or nothing; as seconds a log of today would lie in January 1970."""
+    try:
+        number = float(value)
+    except (ValueError, TypeError, OverflowError):  # no number: an ISO 8601 time, or faulty
+        return ""
+    unit = next((unit for unit, (least, end) in _OTHER_UNITS.items() if least <= number < end), "")
+    return f"timestamp in {unit}, must be milliseconds since 1970 or ISO 8601" if unit else ""
+
+
 def _millis(value: Any) -> int:
     """Milliseconds since the epoch of a number or an ISO 8601 time (UTC unless it says otherwise)."""
-    if isinstance(value, str) and not value.strip().lstrip("-").isdigit():
+    if isinstance(value, str) and (number := re.fullmatch(r"(-?\d+)(?:\.0+)?", value.strip())):
+        value = number.group(1)  # spreadsheets write whole numbers as 1767225600000.0
+    elif isinstance(value, str):
         when = datetime.fromisoformat(value.strip())
         value = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000
     elif isinstance(value, datetime):
@@ -269,6 +286,7 @@ def _events(rows: Rows, known: tuple[set[str], set[str]]) -> list[dict[str, Any]
     for line, row in rows.good:
         try:
             fault = id_fault(row, "query_id", "client_id", "action_name", "timestamp")
+            fault = fault or _unit_fault(row["timestamp"])
             event = {} if fault else _event(line, row)
         except (ValueError, TypeError, AttributeError, KeyError, OverflowError):
             fault = "wrong type or range of a field"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adore.errors import check
+from adore.errors import ConfigError, check
+
+if TYPE_CHECKING:
+    from adore.rulebook import RuleBook
 
 __all__ = ["app"]
 
@@ -40,12 +43,12 @@ def draft_book(
 def lint_books(books: Annotated[list[str], typer.Argument(help="Rule books: names or .yaml files.")]) -> None:
     """Check rule books; exit status 1 if one has an error."""
     from adore.rulebook import find_book
-    from adore.rulebooks.lint import lint
+    from adore.rulebooks.lint import lint_file
 
     errors = 0
     for book in books:
         path = find_book(book)
-        found = lint(path.read_bytes().decode("utf-8", "replace"))
+        found = lint_file(path)
         for level in ("error", "warning"):
             for f in (f for f in found if f.level == level):
                 typer.echo(f"{path}:{f.line}: {level}: {f.text}")
@@ -68,12 +71,24 @@ def diff_books(
     """Say which grades would change if book B took the place of A."""
     import json
 
-    from adore.rulebook import RuleBook
     from adore.rulebooks.diff import compare_books, read_pairs, render
 
     pairs = read_pairs(on, category=category, split=split)
-    result = compare_books(RuleBook.load(a), RuleBook.load(b), pairs, examples=examples)
+    result = compare_books(_load(a), _load(b), pairs, examples=examples)
     typer.echo(json.dumps(result, indent=2, ensure_ascii=False) if json_ else render(result))
+
+
+def _load(book: str) -> RuleBook:
+    """A rule book, or one error that tells of its faults as ``lint`` does."""
+    from adore.rulebook import RuleBook, find_book
+    from adore.rulebooks.lint import lint_file
+
+    try:
+        return RuleBook.load(book)
+    except ConfigError as error:
+        path = find_book(book)
+        faults = "\n".join(f"  {path}:{f.line}: {f.text}" for f in lint_file(path) if f.level == "error")
+        raise ConfigError(f"rule book == {str(path)!r}, must be a valid rule book; mend:\n{faults}") from error
 
 
 @app.command("keys")

@@ -42,7 +42,7 @@ def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFra
         split: only queries of this split; needs a run.
 
     Raises:
-        MissingError: no pairs there, or no run around them for ``category`` or ``split``.
+        MissingError: no pairs there, no run around them for ``category`` or ``split``, or no pair of those.
     """
     path = local_copy(place)
     folder = path.parent if path.is_file() else path / "evidence" if (path / "evidence").is_dir() else path
@@ -66,10 +66,20 @@ def _with_texts(pairs: pl.DataFrame, prepared: Path, *, category: str, split: st
     pairs = pairs.join(queries, on="query_id", how="left").join(items, on="item_id", how="left")
     pairs = pairs.join(read_table(prepared, "judgements"), on=keys, how="left").sort(keys)
     if category:
-        pairs = pairs.filter(pl.col("category").str.to_lowercase().str.contains(category.lower(), literal=True))
+        holds = pl.col("category").str.to_lowercase().str.contains(category.lower(), literal=True)
+        pairs = _narrowed(pairs, "category", category, holds)
     if split:
-        pairs = pairs.filter(pl.col("split") == split)
+        pairs = _narrowed(pairs, "split", split, pl.col("split") == split)
     return pairs.drop("category", "split")
+
+
+def _narrowed(pairs: pl.DataFrame, column: str, value: str, keep: pl.Expr) -> pl.DataFrame:
+    """The pairs to keep; an error that names the commonest values of the column where there are none."""
+    kept, counts = pairs.filter(keep), pairs.filter(pl.col(column) != "")[column].value_counts()
+    known = counts.sort("count", column, descending=[True, False])[column].head(12).to_list()
+    fix = f"choose one, or leave --{column} out"
+    check(kept.height > 0, f"--{column}", value, must=f"found in {known}", fix=fix, error=MissingError)
+    return kept
 
 
 def compare_books(a: RuleBook, b: RuleBook, pairs: pl.DataFrame, *, examples: int = 5) -> dict[str, Any]:

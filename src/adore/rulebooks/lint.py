@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -14,7 +15,7 @@ from adore.attributes.text import words
 from adore.rulebook import CRITICALITY, Book, Rule, RuleBook
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
 
-__all__ = ["BOOK_CHECKS", "RULE_CHECKS", "Finding", "lint", "reachable"]
+__all__ = ["BOOK_CHECKS", "RULE_CHECKS", "Finding", "lint", "lint_file", "reachable"]
 
 Found = Iterator[tuple[Literal["error", "warning"], str, str]]
 """Level, id of the rule (``""``: the whole book), and what is wrong with what to do."""
@@ -28,6 +29,15 @@ class Finding:
     line: int
     level: Literal["error", "warning"]
     text: str
+
+
+def lint_file(path: Path) -> list[Finding]:
+    """Every fault of a rule book's file, by line."""
+    raw = path.read_bytes()
+    try:
+        return lint(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return [Finding(raw.count(b"\n", 0, error.start) + 1, "error", "not UTF-8; save the file as UTF-8")]
 
 
 def lint(text: str) -> list[Finding]:
@@ -104,6 +114,8 @@ def _advice(kind: str, message: str, of_rule: bool) -> str:
         return f"unknown key; use one of {known}"
     if kind == "tuple_type":
         return "must be a list"
+    if kind == "too_short":
+        return "must not be empty; add one"
     return "missing; add it" if kind == "missing" else message.removeprefix("Value error, ")
 
 

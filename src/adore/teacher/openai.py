@@ -226,7 +226,7 @@ class OpenaiCompleter:
             UnavailableError: it asks for more patience than there is.
         """
         try:
-            seconds = float(asked) if asked.replace(".", "").isdigit() else _until(asked)
+            seconds = float(asked) if asked.replace(".", "").isdecimal() else _until(asked)
         except (ValueError, TypeError):
             return
         if seconds > (most := self._patience.longest_asked):

@@ -253,8 +253,10 @@ class OpenaiCompleter:
         Raises:
             UnavailableError: as many pairs in a row as there are requests in flight, and three more, got no answer.
         """
+        if self._stop.is_set():  # it was not asked to the end
+            return Fault(reason)
         with self._lock:
-            self._lost += not self._stop.is_set()
+            self._lost += 1
             if self._lost > self._concurrency + 3:
                 raise UnavailableError(
                     f"endpoint == {self._url!r}, must answer, but {text} for {self._lost} pairs in a row; "

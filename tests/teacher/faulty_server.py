@@ -55,6 +55,7 @@ class FaultyServer:
         retry: makes the ``Retry-After`` of a 429.
         most: samples a request at most.
         prose: never answer as asked.
+        script: what the nth request of a pair gets instead of an answer: status and text; it may wait.
     """
 
     def __init__(
@@ -67,11 +68,12 @@ class FaultyServer:
         retry: Callable[[], str] = lambda: "0.05",
         most: int = 99,
         prose: bool = False,
+        script: Callable[[str, int], tuple[int, str] | None] = lambda user, nth: None,
     ) -> None:
         self.seen, self.answered, self.faults = Counter[str](), Counter[str](), Counter[str]()
         self.bodies: list[dict[str, Any]] = []
         self._seed, self._on, self._refuse, self._key = seed, faults, refuse, key
-        self._retry, self._most, self._prose = retry, most, prose
+        self._retry, self._most, self._prose, self._script = retry, most, prose, script
         self._lock, self._closed = threading.Lock(), threading.Event()
         outer = self
 
@@ -104,9 +106,10 @@ class FaultyServer:
         with self._lock:
             self.seen[user] += 1
             self.bodies.append(body)
-            fault = self._fault(user, self.seen[user])
+            nth = self.seen[user]
+            fault = self._fault(user, nth)
             self.faults[fault] += 1
-        refused = self._refused(body, handler.headers.get("Authorization"))
+        refused = self._refused(body, handler.headers.get("Authorization")) or self._script(user, nth)
         if fault == "hang" and not refused:
             self._closed.wait(60)
             handler.close_connection = True

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,3 +91,51 @@ def test_processes_share_one_file_and_kill_9_loses_nothing_that_was_put(tmp_path
     assert [c.wait() for c in children] == [-signal.SIGKILL] * 3
     keys = [f"{i}-{n}" for i in range(3) for n in range(300)]
     assert len(SqliteCache(path).get(keys)) == 900
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from adore.teacher.cache import SqliteCache
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(40):
+    SqliteCache(Path(sys.argv[1]) / str(n) / "answers.sqlite").put(sys.argv[2], "x")
+"""
+
+
+def test_processes_open_a_new_file_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OPENER, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    children = [subprocess.Popen([*command, str(i)], **pipes) for i in range(6)]  # type: ignore[call-overload]
+    assert [c.stdout.readline() for c in children] == ["ready\n"] * 6
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    assert [c.communicate() and c.returncode for c in children] == [0] * 6
+    for n in range(40):
+        assert len(SqliteCache(tmp_path / str(n) / "answers.sqlite").get([str(i) for i in range(6)])) == 6
+
+
+HOLDER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+db.execute("COMMIT")
+"""
+
+
+def test_a_lock_is_waited_for_and_told_from_a_broken_file(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin and child.stdout and child.stdout.readline() == "held\n"
+        with pytest.raises(UnavailableError, match=r"must be free; end the process .*locked"):
+            SqliteCache(path, patience=0.1)
+        timer = threading.Timer(0.3, child.stdin.close)
+        timer.start()
+        SqliteCache(path).put("k", "v")
+        timer.join()
+    assert child.returncode == 0 and SqliteCache(path).get(["k"]) == {"k": "v"}

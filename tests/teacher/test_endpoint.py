@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -229,3 +230,85 @@ def test_too_long_a_retry_after_stops_the_step(shop: Path, serve: Callable[..., 
     server = serve(retry=lambda: "86400")
     with pytest.raises(UnavailableError, match=r"Retry-After == 86400 s of .* must be at most 600; run the same"):
         judge(shop, config(server, tmp_path / "cache"), tmp_path / "a")
+
+
+def prompts(*users: str) -> list[list[dict[str, str]]]:
+    tags = [f"<query>{u}</query><title>{u}</title>" for u in users]
+    return [[{"role": "system", "content": ""}, {"role": "user", "content": tag}] for tag in tags]
+
+
+def asker(server: Any, concurrency: int) -> OpenaiCompleter:
+    place = {"model": "small", "revision": "", "endpoint": server.url, "key_env": "X"}
+    return OpenaiCompleter(**place, concurrency=concurrency, patience=Patience(first_wait=0.0))
+
+
+def test_a_later_retry_after_holds_those_who_wait_already(serve: Callable[..., Any]) -> None:
+    """The second request is told to wait longer while the first waits: no request comes before that has passed."""
+    both, waits, early = threading.Barrier(2), iter(["0.3", "0.9"]), list[float]()
+
+    def script(user: str, nth: int) -> tuple[int, str] | None:
+        if nth > 1:
+            early.append(completer._not_before - time.monotonic())
+            return None
+        both.wait(10)
+        while "<query>b" in user and not completer._not_before:
+            time.sleep(0.001)
+        return 429, "slow down"
+
+    completer = asker(serve(faults=False, retry=lambda: next(waits), script=script), 2)
+    assert sorted(at for at, _ in completer.complete(prompts("a", "b"), Decoding(), {})) == [0, 1]
+    completer.close()
+    assert len(early) == 2 and max(early) <= 0
+
+
+@pytest.mark.parametrize(("samples", "whole"), [(1, [0, 2, 3]), (2, [])])
+def test_what_is_in_flight_when_one_request_fails_is_kept(
+    serve: Callable[..., Any], samples: int, whole: list[int]
+) -> None:
+    """The others are answered only after the failure was seen; half an answer (one sample a request) is none."""
+    together = threading.Barrier(4)
+
+    def script(user: str, nth: int) -> tuple[int, str] | None:
+        together.wait(10)
+        if "<query>bad" in user:
+            return 401, "wrong key"
+        completer._stop.wait(10)
+        return None
+
+    server, kept = serve(faults=False, script=script, most=1), list[int]()
+    completer = asker(server, 4)
+    with pytest.raises(ConfigError, match="HTTP 401"):
+        for at, answer in completer.complete(prompts("a", "bad", "b", "c", "d"), Decoding(samples=samples), {}):
+            kept += [at] if isinstance(answer, Completion) else []
+    completer.close()
+    assert sorted(kept) == whole and server.answered.total() == 3 and server.seen.total() == 4
+
+
+def test_the_dry_run_knows_samples(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:
+    """Prompts count once for all samples of a request; what one decoding took says nothing of another."""
+    server, prices = serve(faults=False), {"input": 1.0, "output": 4.0}
+    one = config(server, tmp_path / "cache", prices=prices, shards=2)
+    five, short = ({"temperature": 0.7, "samples": 5, "max_tokens": n} for n in (1024, 100))
+    first, second, third = (
+        stage.plan(c, shop, shop)
+        for c in (one, one.model_copy(update={"decoding": Decoding(**five)}), config(server, "off", decoding=short))
+    )
+    assert second.completion_tokens == 5 * first.completion_tokens == 1250 * first.pairs
+    assert second.prompt_tokens == first.prompt_tokens and third.completion_tokens == 500 * third.pairs
+    judge(shop, one, tmp_path / "a")
+    again = stage.plan(config(server, tmp_path / "cache", decoding=five, prices=prices), shop, shop)
+    assert again.completion_tokens == 1250 * again.pairs and again.seconds != again.seconds and again.cached == 0
+
+
+@pytest.mark.parametrize("most", [5, 2])
+def test_the_dry_run_is_right_where_samples_take_several_requests(
+    shop: Path, serve: Callable[..., Any], most: int, tmp_path: Path
+) -> None:
+    server = serve(faults=False, most=most)
+    several = {"prices": {"input": 1.0, "output": 4.0}, "decoding": {"temperature": 0.7, "samples": 5}, "shards": 2}
+    judge(shop, config(server, tmp_path / "cache", **several), tmp_path / "a")
+    other = config(server, tmp_path / "cache", **several, shard=1)
+    planned = stage.plan(other, shop, shop)
+    metrics, _ = judge(shop, other, tmp_path / "b")
+    assert planned.dollars == pytest.approx(metrics["dollars"], rel=0.05)
+    assert planned.prompt_tokens + planned.completion_tokens == pytest.approx(metrics["tokens"], rel=0.05)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from adore.artifacts import MANIFEST, Manifest, write_json
 from adore.attributes.compare import STUFFED
 from adore.cli import app
+from adore.config import configure
 from adore.errors import ConfigError, NotInstalledError
 from adore.explain import _judgement_lines, _judgements, _with_trace
 from adore.rulebook import RuleBook
@@ -84,9 +85,18 @@ def test_what_cannot_be_started_is_said_in_one_line(shop: Path) -> None:
     ):
         if backend == "vllm" and find_spec("vllm"):
             continue
-        given = Config(backend=backend, model="/no/where", cache="off")
+        given = Config(backend=backend, model="/no/where" if backend == "transformers" else "some/name", cache="off")
         with pytest.raises(error, match=text):
             run(given, prepared=shop, evidence=shop, output=shop)
+
+
+def test_a_path_without_a_folder_is_refused_before_anything_is_planned(shop: Path) -> None:
+    for model in ("/no/where", "./nowhere", "~/nowhere"):
+        for backend in ("transformers", "vllm"):
+            with pytest.raises(ConfigError, match=f"model == '{model}', must be a folder with a model"):
+                plan(Config(backend=backend, model=model, cache="off"), shop, shop)
+    for fine in ({"backend": "openai", "model": "/models/served"}, {"backend": "vllm", "model": "some/name"}):
+        assert plan(Config(cache="off", **fine), shop, shop).pairs == 400
 
 
 @pytest.mark.parametrize("sure", [0.0, 0.3, 1.0])
@@ -141,6 +151,9 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
         Config(decoding={"samples": 2})
     with pytest.raises(ValueError, match="needs a cache"):
         Config(cache="off", budget={"dollars": 1})
+    with pytest.raises(ConfigError, match=r"budget.dollars: needs a price above 0.*set judge.prices or budget.tokens"):
+        configure(Config, {"backend": "openai", "budget": {"dollars": 20}, "prices": {"input": 0.0}}, "judge")
+    assert Config(budget={"dollars": 20}, prices={"output": 0.1}).budget.dollars == 20 and Config(budget={"tokens": 1})
 
 
 def test_a_folders_own_tokenizer_counts_the_tokens(shop: Path, tmp_path: Path) -> None:
@@ -158,6 +171,13 @@ def test_the_command_line_has_a_dry_run(shop: Path, tmp_path: Path) -> None:
     lines = CliRunner().invoke(app, arguments).output.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["shard", "0", "1", "all"]
     assert lines[3].split()[1] == "400" and "unknown" in lines[3] and not (tmp_path / "judge").exists()
+    assert float(lines[3].split()[-1]) > 0 and len(lines) == 5
+    (tmp_path / "p.yaml").write_text(json.dumps({"judge": section}))
+    lines = CliRunner().invoke(app, arguments).output.splitlines()
+    assert lines[3].split()[-1] == "unknown" and lines[4] == "dollars are unknown: judge.prices is not set"
+    (tmp_path / "p.yaml").write_text(json.dumps({"judge": {"backend": "rules"}}))
+    lines = CliRunner().invoke(app, arguments).output.splitlines()
+    assert lines[2].split()[-1] == "0.0000" and lines[3:] == ["no LLM: nothing is paid"]
 
 
 def test_explain_shows_the_exact_prompt_and_raw_answer(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:

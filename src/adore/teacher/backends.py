@@ -79,6 +79,8 @@ class Config(BookConfig):
             _patience(self)
         if self.cache == "off" and self.budget != Budget():
             raise ValueError("budget: needs a cache, or what was paid is lost when it stops")
+        if self.budget.dollars is not None and not self.prices.known:
+            raise ValueError("budget.dollars: needs a price above 0, or never stops; set judge.prices or budget.tokens")
         return self
 
 

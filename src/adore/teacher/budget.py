@@ -21,6 +21,11 @@ class Prices(BaseModel):
     cached_input: float | None = Field(default=None, ge=0)
     output: float = Field(default=0.0, ge=0)
 
+    @property
+    def known(self) -> bool:
+        """True if any price is above 0."""
+        return any((self.input, self.cached_input, self.output))
+
     def of(self, prompt: float, prefix: float, completion: float) -> float:
         """Dollars for so many tokens read, read from the prefix cache (part of ``prompt``), and written.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -39,16 +41,32 @@ class NoCache:
 
 
 class SqliteCache:
-    """One file that several processes of one machine may use at once (write-ahead log; not on a network drive)."""
+    """One file that several processes of one machine may use at once (write-ahead log; not on a network drive).
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file.
+        patience: seconds to wait for a lock of another process.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 60.0) -> None:
         self._path = path
         with self._errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db = sqlite3.connect(path, timeout=patience, isolation_level=None)
+            self._start_log(time.monotonic() + patience)
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+
+    def _start_log(self, until: float) -> None:
+        """Turn the write-ahead log on; here SQLite does not wait for a lock by itself."""
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if not _locked(error) or time.monotonic() > until:
+                    raise
+            time.sleep(random.uniform(0.005, 0.05))
 
     def get(self, keys: Sequence[str]) -> dict[str, str]:
         """See :class:`Cache`."""
@@ -70,10 +88,15 @@ class SqliteCache:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise UnavailableError(
-                f"cache == {str(self._path)!r}, must be a writable SQLite file; move it, make room or set judge.cache "
-                f"({error})"
-            ) from error
+            must, fix = "a writable SQLite file", "move it, make room or set judge.cache"
+            if _locked(error):
+                must, fix = "free", "end the process that keeps it locked, then run the same command again"
+            raise UnavailableError(f"cache == {str(self._path)!r}, must be {must}; {fix} ({error})") from error
+
+
+def _locked(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)  # the higher bits say which of its kind
 
 
 class ObjectCache:

@@ -44,7 +44,7 @@ class Source:
 
 @dataclass(slots=True)
 class Speed:
-    """What asking one model took so far, over all runs that share the cache."""
+    """What asking one model for so many samples of one length took so far, over all runs that share the cache."""
 
     answers: int = 0
     characters: int = 0
@@ -73,8 +73,8 @@ class TextJudge:
 
     def __init__(self, source: Source, prompter: Prompter, *, decoding: Decoding, cache: Cache, ledger: Ledger) -> None:
         self.name = f"{source.name}@{source.revision}" if source.revision else source.name
-        self.folder, self.ledger = source.folder, ledger
-        self._source, self._prompter, self._decoding, self._cache = source, prompter, decoding, cache
+        self.folder, self.decoding, self.ledger = source.folder, decoding, ledger
+        self._source, self._prompter, self._cache = source, prompter, cache
         self._schema = answer_schema(prompter.rulebook)
         self._completer: Completer | None = None
 
@@ -102,7 +102,7 @@ class TextJudge:
     def key(self, messages: Messages) -> str:
         """The cache key: model, revision, prompt, rule book version, decoding, schema."""
         parts = [self._source.name, self._source.revision, messages, self._prompter.rulebook.version]
-        text = json.dumps([*parts, self._decoding.model_dump(), self._schema], sort_keys=True)
+        text = json.dumps([*parts, self.decoding.model_dump(), self._schema], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def known(self, keys: Sequence[str]) -> dict[str, Completion]:
@@ -115,13 +115,15 @@ class TextJudge:
 
     @property
     def speed(self) -> Speed:
-        """What is known of this model's speed."""
+        """What is known of this model's speed, drawing as many samples of this length."""
         found = self._cache.get([self._speed_key])
         return Speed(**json.loads(found[self._speed_key])) if found else Speed()
 
     @property
     def _speed_key(self) -> str:
-        return hashlib.sha256(json.dumps(["speed", self._source.name, self._source.revision]).encode()).hexdigest()
+        asked = [self.decoding.samples, self.decoding.max_tokens]
+        parts = ["speed", self._source.name, self._source.revision, *asked]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     # ---------------------------------------------------------------- asking
 
@@ -148,7 +150,7 @@ class TextJudge:
         keys, speed, begun = list(missing), Speed(), time.perf_counter()
         found: dict[str, _Reply | Fault] = {}
         feed = _Feed(list(missing.values()), self.ledger)
-        stream = self._completer.complete(feed, self._decoding, self._schema)
+        stream = self._completer.complete(feed, self.decoding, self._schema)
         for at, reply in progress(stream, f"answers of {self.name}", total=len(keys)):
             found[keys[at]] = reply if isinstance(reply, Fault) else self._keep(keys[at], reply)
             if isinstance(reply, Completion):

@@ -131,7 +131,10 @@ class OpenaiCompleter:
     def complete(
         self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`; prompts are taken one by one, as requests get free."""
+        """See :class:`adore.teacher.completers.Completer`; prompts are taken one by one, as requests get free.
+
+        An error is raised after the answers that were in flight have come.
+        """
         feed, flying = iter(enumerate(prompts)), dict[Future[Completion | Fault], int]()
         self._stop.clear()
         with ThreadPoolExecutor(self._concurrency) as pool:
@@ -142,6 +145,9 @@ class OpenaiCompleter:
                     if not flying:
                         return
                     done, _ = wait(flying, return_when=FIRST_COMPLETED)
+                    if any(f.exception() for f in done):
+                        self._stop.set()  # ask for nothing more, and keep what is being answered
+                        done, _ = wait(flying)
                     for future in sorted(done, key=lambda f: f.exception() is not None):  # what was paid for, first
                         yield flying.pop(future), future.result()
             finally:
@@ -157,16 +163,14 @@ class OpenaiCompleter:
         while isinstance(found, Completion) and len(found.texts) < decoding.samples:
             left = {"samples": decoding.samples - len(found.texts), "seed": decoding.seed + len(found.texts)}
             more = self._ask(messages, decoding.model_copy(update=left), schema)
-            if isinstance(more, Fault):
-                break
+            if isinstance(more, Fault):  # fewer samples are better than none, but not for having been stopped
+                return more if self._stop.is_set() else found
             found = _joined(found, more)
         return found
 
     def _ask(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
         attempt = 0
-        while attempt < self._patience.attempts and not self._stop.is_set():
-            if (held := self._not_before - time.monotonic()) > 0:
-                self._stop.wait(held + self._patience.wait(0))
+        while attempt < self._patience.attempts and self._may_ask():
             offers = self._offers.now()
             try:
                 response = self._client.post(self._url, json=_body(self.model, messages, decoding, schema, offers))
@@ -184,6 +188,12 @@ class OpenaiCompleter:
             self._stop.wait(self._patience.wait(attempt))
             attempt += 1
         return self._give_up(f"gave no answer in {attempt} attempts ({self._why})", "endpoint gave up")
+
+    def _may_ask(self) -> bool:
+        """Wait until no ``Retry-After`` holds requests back, later ones too; False if all is to stop."""
+        while not self._stop.is_set() and (held := self._not_before - time.monotonic()) > 0:
+            self._stop.wait(held + self._patience.wait(0))
+        return not self._stop.is_set()
 
     def _fails(self, why: str) -> None:
         with self._lock:
@@ -243,8 +253,10 @@ class OpenaiCompleter:
         Raises:
             UnavailableError: as many pairs in a row as there are requests in flight, and three more, got no answer.
         """
+        if self._stop.is_set():  # it was not asked to the end
+            return Fault(reason)
         with self._lock:
-            self._lost += not self._stop.is_set()
+            self._lost += 1
             if self._lost > self._concurrency + 3:
                 raise UnavailableError(
                     f"endpoint == {self._url!r}, must answer, but {text} for {self._lost} pairs in a row; "

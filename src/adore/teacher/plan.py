@@ -15,7 +15,7 @@ from adore.teacher.llm import Speed, TextJudge
 __all__ = ["Plan", "plan_cases", "render", "total"]
 
 _COMPLETION = 250
-"""Tokens of an answer where nothing is known: a rationale with three attributes."""
+"""Tokens of one sample where nothing is known: a rationale with three attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,11 @@ class Plan:
     """One shard's pairs, how many are cached, and what the others take.
 
     Attributes:
+        prompt_tokens: a prompt counts once for all its samples, as the backends count it; an endpoint that wants
+            several requests for them reads it again, which its answers' measured tokens tell.
+        completion_tokens: of all samples.
         seconds: NaN where the model's speed is unknown.
-        dollars: at the config's prices, as if no prompt token came from a provider's prefix cache.
+        dollars: at the config's prices, as if no prompt token came from a provider's prefix cache; NaN without prices.
         method: how tokens were counted.
     """
 
@@ -57,7 +60,8 @@ def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
             k: sum(count(m["content"]) for m in p) for k, p in zip(keys, prompts, strict=True) if k not in known
         }
     missing, prompt_tokens = len(unknown), round(sum(unknown.values()))
-    each = speed.completion_tokens / speed.answers if speed.answers else _COMPLETION
+    assumed = min(_COMPLETION, judge.decoding.max_tokens) * judge.decoding.samples
+    each = speed.completion_tokens / speed.answers if speed.answers else assumed
     completion = round(missing * each)
     return Plan(
         pairs=len(cases),
@@ -65,13 +69,13 @@ def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
         prompt_tokens=prompt_tokens,
         completion_tokens=completion,
         seconds=missing * speed.seconds / speed.answers if speed.answers else (math.nan if missing else 0.0),
-        dollars=prices.of(prompt_tokens, 0, completion),
-        method=f"{method}; {each:.0f} tokens an answer ({_known(speed)})",
+        dollars=prices.of(prompt_tokens, 0, completion) if prices.known or not missing else math.nan,
+        method=f"{method}; {each:.0f} answer tokens a pair ({_known(speed)})",
     )
 
 
 def _known(speed: Speed) -> str:
-    return f"measured on {speed.answers} answers" if speed.answers else "assumed: no answer of this model is known"
+    return f"measured on {speed.answers} answers" if speed.answers else "assumed: this model was not asked so before"
 
 
 def total(plans: Sequence[Plan]) -> Plan:
@@ -101,12 +105,15 @@ def _counter(folder: str, speed: Speed) -> tuple[Callable[[str], float], str]:
 
 
 def render(plans: Sequence[Plan]) -> str:
-    """A table: a row a shard, then all together, then how tokens were counted."""
+    """A table: a row a shard, then all together, then what is not known and how tokens were counted."""
     lines = ["shard     pairs    cached   prompt tokens   answer tokens    seconds     dollars"]
     for name, p in [*((str(i), p) for i, p in enumerate(plans)), ("all", total(plans))]:
         seconds = "unknown" if math.isnan(p.seconds) else f"{p.seconds:.0f}"
+        dollars = "unknown" if math.isnan(p.dollars) else f"{p.dollars:.4f}"
         lines.append(
             f"{name:<5} {p.pairs:>9} {p.cached:>9} {p.prompt_tokens:>15} {p.completion_tokens:>15} "
-            f"{seconds:>10} {p.dollars:>11.4f}"
+            f"{seconds:>10} {dollars:>11}"
         )
+    if math.isnan(total(plans).dollars):
+        lines.append("dollars are unknown: judge.prices is not set")
     return "\n".join([*lines, total(plans).method])

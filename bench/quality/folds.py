@@ -6,14 +6,15 @@ import hashlib
 import json
 import pickle
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+import adore
 from adore import stages
 from adore.artifacts import read_table, write_table
 from adore.student import distil, retrieve
@@ -36,6 +37,8 @@ class Fold:
 
     Args:
         train: by strategy of synthesis, lists of the train queries.
+        people: train lists as if there were nothing but human judgements: their features know of no other pair.
+        untaught: train lists (``aware``) without the teacher's pairs, likewise.
         dev: lists of the dev queries.
         test: human-judged lists of queries that are in no other part.
         hard: the frozen adversarial pairs of the test queries, each in its query's list.
@@ -45,6 +48,8 @@ class Fold:
     """
 
     train: dict[str, list[ListRows]]
+    people: list[ListRows]
+    untaught: list[ListRows]
     dev: list[ListRows]
     test: list[ListRows]
     hard: list[tuple[ListRows, list[str]]]
@@ -139,6 +144,26 @@ class Loop:
         return self.step("verify", inputs, f"verify-{strategy}")
 
 
+def _only(lists: list[PairList], keep: Callable[[PairList], np.ndarray]) -> Iterable[PairList]:
+    """The lists with some of their pairs, where any is left."""
+    for one in lists:
+        rows = np.flatnonzero(keep(one))
+        texts = {k: [getattr(one, k)[i] for i in rows] for k in ("queries", "items", "evidence")}
+        if len(rows):
+            yield replace(one, **texts, **{k: getattr(one, k)[rows] for k in ("targets", "weights", "real")})
+
+
+def code_key(seed: int) -> str:
+    """Of the code that makes folds and answers, its settings and the seed: another key, other files."""
+    rooms = ("attributes", "data", "student", "synthesis", "rulebooks")
+    package, digest = Path(adore.__file__).parent, hashlib.sha256(str(seed).encode())
+    files = [p for r in rooms for p in (package / r).rglob("*") if p.suffix in (".py", ".yaml")]
+    files += [*package.glob("*.py"), *package.glob("profiles/*.yaml"), *Path(__file__).parent.glob("*.py")]
+    for path in sorted(files):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def _tested(prepared: Path, evidence: Path) -> list[PairList]:
     """Human-judged lists of the test queries."""
     keys = ["query_id", "item_id"]
@@ -182,7 +207,7 @@ def _inputs(loop: Loop, prepared: Path, evidence: Path) -> ListInputs:
 
 def make_fold(loop: Loop) -> Fold:
     """Run the stages of a fold and read its lists; what was read before is loaded."""
-    kept = loop.home / str(loop.fold) / "fold.pickle"
+    kept = loop.home / str(loop.fold) / f"fold-{code_key(loop.seed)}.pickle"
     if kept.is_file():
         return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
     prepared, evidence, found = loop.prepared()
@@ -191,7 +216,7 @@ def make_fold(loop: Loop) -> Fold:
     config = stages.config_of("distil", PROFILE, seed=loop.seed)
     trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
     known = {"prepared": prepared, "evidence": evidence}
-    train, dev = {}, list[ListRows]()
+    train, people, untaught, dev = {}, list[ListRows](), list[ListRows](), list[ListRows]()
     teacher_says: dict[str, np.ndarray] = {}
     rows = read_table(answers, "answers").select("query_id", "item_id", "probabilities").iter_rows()
     answered = {(q, i): p for q, i, p in rows}
@@ -203,10 +228,16 @@ def make_fold(loop: Loop) -> Fold:
         real = {one.list_id: [i.item_id for i, r in zip(one.items, one.real, strict=True) if r] for one in lists}
         teacher_says = {q: np.array([answered[q, i] for i in ids]) for q, ids in real.items()}
         dev = dev or [distil.rows_of(one, inputs, config) for one in held]
+        if strategy == "aware":
+            people = [distil.rows_of(one, inputs, config) for one in _only(lists, lambda o: o.real & (o.weights == 1))]
+            part = _only(lists, lambda o: ~o.real | (o.weights == 1))
+            untaught = [distil.rows_of(one, inputs, config) for one in part]
     tested = _tested(prepared, evidence)
     hard = list(_hard(tested, adversarial(prepared, evidence, split="test"), inputs))
     fold = Fold(
         train,
+        people,
+        untaught,
         dev,
         [distil.rows_of(one, inputs, config) for one in tested],
         [(distil.rows_of(one, inputs, config), types) for one, types in hard],

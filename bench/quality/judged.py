@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.quality.folds import DATA, FOLDS, Fold, Loop, make_fold
+from bench.quality.folds import DATA, FOLDS, Fold, Loop, code_key, make_fold
 from bench.quality.systems import Answer, baselines, plain_cross_encoder, students
 
 from adore.evaluation.measures import confusion, macro_f1
@@ -39,7 +39,7 @@ def _answer(home: Path, name: str, seed: int, make: Callable[[int], Answer]) -> 
 
 def run_fold(fold: int, seed: int, home: Path = HOME) -> tuple[Answers, Fold]:
     """Everything of one fold; it can be stopped and called again."""
-    kept, loop = home / str(fold) / "answers", Loop(home, fold, seed, aligned=False)
+    kept, loop = home / str(fold) / f"answers-{code_key(seed)}", Loop(home, fold, seed, aligned=False)
     kept.mkdir(parents=True, exist_ok=True)
     one = make_fold(loop)
     found = {PLAIN: [_answer(kept, PLAIN, seed, lambda s: plain_cross_encoder(loop, s))]}
@@ -222,8 +222,9 @@ def render(result: dict[str, Any]) -> str:
         "mean over seeds. 95 % intervals and paired differences by bootstrap over queries. All baselines learn "
         "from the same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on "
         "this data, so without KTO it is the same student; below it is measured where the gate passes). With a "
-        "share of the judged queries, the teacher judges the others, or they are left out. Answers made by an "
-        "earlier command are kept, so the seconds are the last command's.",
+        "share of the judged queries, the teacher judges the others, or they are left out. Where people's judgements "
+        "are alone, so are the lists that features are read from. Answers that an earlier command of the same code "
+        "made are kept, so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

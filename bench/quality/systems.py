@@ -13,7 +13,7 @@ from bench.quality.folds import PROFILE, Fold, Loop, texts_of
 from adore import stages
 from adore.artifacts import read_table
 from adore.student import distil
-from adore.student.calibration import GRADE_GAINS, chosen_grades
+from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import FEATURES, ListFeatures, standardise
 from adore.student.lists import people_of_teacher
 from adore.student.training import ListRows
@@ -70,7 +70,7 @@ def plain_cross_encoder(loop: Loop, seed: int) -> Answer:
 def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
     from sklearn.ensemble import GradientBoostingClassifier
 
-    learnt = [*human(fold.train["aware"]), *fold.dev]
+    learnt = [*fold.people, *fold.dev]
     matrix = np.concatenate([one.matrix[:, columns] for one in learnt])
     grades = np.concatenate([one.targets.argmax(axis=1) for one in learnt])
     model = GradientBoostingClassifier(random_state=seed).fit(matrix, grades)
@@ -87,11 +87,6 @@ def cut(one: ListRows, rows: np.ndarray) -> ListRows:
     return replace(one, **{name: getattr(one, name)[rows] for name in _PARTS})
 
 
-def human(lists: list[ListRows]) -> list[ListRows]:
-    """What people judged, alone."""
-    return [cut(one, one.real & (one.weights == 1)) for one in lists if (one.real & (one.weights == 1)).any()]
-
-
 def _kept(lists: list[ListRows], keep: Callable[[ListRows], np.ndarray]) -> list[ListRows]:
     return [cut(one, keep(one)) for one in lists if keep(one).any()]
 
@@ -100,39 +95,56 @@ def _alone(lists: list[ListRows]) -> list[ListRows]:
     return [replace(one, matrix=ListFeatures.alone(one.matrix)) for one in lists]
 
 
-def _some(fold: Fold, share: float) -> tuple[list[ListRows], list[ListRows]]:
-    """Train and dev lists if people had judged only a share of these queries; the teacher judged the others."""
+def _judged(one: ListRows, share: float) -> bool:
+    return int(hashlib.sha256(f"share|{one.list_id}".encode()).hexdigest()[:8], 16) / 16**8 < share
 
-    def judged(one: ListRows) -> bool:
-        return int(hashlib.sha256(f"share|{one.list_id}".encode()).hexdigest()[:8], 16) / 16**8 < share
 
+def _some(fold: Fold, share: float) -> list[ListRows]:
+    """Train lists if people had judged only a share of these queries, and the teacher everything else."""
     full = fold.train["aware"]
-    known = [one for one in human(full) if judged(one)]
-    told = {one.list_id: fold.teacher[one.list_id][(one.weights == 1)[one.real]] for one in full}
-    both = [(told[one.list_id], one.targets) for one in known]
+    kept = {one.list_id for one in fold.people if _judged(one, share)}
+    both = [
+        (fold.teacher[o.list_id][_by_people(o)[o.real]], o.targets[_by_people(o)]) for o in full if o.list_id in kept
+    ]
     table = people_of_teacher(*(np.concatenate(part) for part in zip(*both, strict=True))) if both else np.eye(4)
-    kept = {one.list_id for one in known}
-    train = [one if one.list_id in kept else _by_teacher(fold, cut(one, one.real), table) for one in full]
-    return train, [one for one in fold.dev if judged(one)]
+    return [_by_teacher(fold, one, table) if one.list_id in kept else _unjudged(fold, one, table) for one in full]
+
+
+def _by_people(one: ListRows) -> np.ndarray:
+    return one.real & (one.weights == 1)
 
 
 def _by_teacher(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
+    """The list whose teacher's pairs are corrected by this table."""
+    rows, targets = one.real & (one.weights != 1), one.targets.copy()
+    targets[rows] = fold.teacher[one.list_id][rows[one.real]] @ table
+    return replace(one, targets=targets)
+
+
+def _unjudged(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
+    """The list of a query that people did not judge: no pair is synthesised from it."""
     weight = stages.config_of("distil", PROFILE).teacher_weight
-    return replace(one, targets=fold.teacher[one.list_id] @ table, weights=np.full(len(one.real), weight))
+    alone = cut(one, one.real)
+    return _by_teacher(fold, replace(alone, weights=np.full(len(alone.real), weight)), table)
 
 
 def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, **settings: object) -> Answer:
-    """The product's own fit: early stop on dev, then again with dev."""
+    """The product's own fit and answer: early stop and temperature on dev, then again with dev."""
     config = stages.config_of("distil", PROFILE, **{"seed": seed, "threads": 1, **settings})
     tested, hard = fold.test, [one for one, _ in fold.hard]
     if not config.list_context:
         train, dev, tested, hard = (_alone(lists) for lists in (train, dev, tested, hard))
     net, forest, curve = distil.fit(train, dev, config)
+    temperature = distil.calibrate(distil.predict(net, forest, dev), dev)["temperature"]
     if dev:
         net, forest, _ = distil.refit(train, dev, config, curve)
     prior = distil.prior_of(train)
-    found = dict(zip((o.list_id for o in tested), distil.predict(net, forest, tested), strict=True))
-    attacked = dict(zip((o.list_id for o in hard), distil.predict(net, forest, hard), strict=True))
+
+    def given(lists: list[ListRows]) -> dict[str, np.ndarray]:
+        told = distil.predict(net, forest, lists)
+        return {one.list_id: tempered(p, temperature) for one, p in zip(lists, told, strict=True)}
+
+    found, attacked = given(tested), given(hard)
     return Answer(
         {q: p @ GRADE_GAINS for q, p in found.items()},
         {q: chosen_grades(p, prior, config.prior_power) for q, p in found.items()},
@@ -149,12 +161,12 @@ def students(fold: Fold) -> dict[str, Callable[[int], Answer]]:
         "untyped synthesis": (fold.train["untyped"], dev, {}),
         "uniform types": (fold.train["uniform"], dev, {}),
         "no attribute heads": (full, dev, {"attribute_weight": 0.0}),
-        "no teacher pairs": (_kept(full, lambda o: ~o.real | (o.weights == 1)), dev, {}),
+        "no teacher pairs": (fold.untaught, dev, {}),
         "no list context": (full, dev, {"list_context": False}),
-        "human judgements alone": (human(full), dev, {}),
+        "human judgements alone": (fold.people, dev, {}),
     }
     for share in (0.1, 0.25, 0.5):
-        some, known = _some(fold, share)
-        made[f"{share:.0%} of the judged queries"] = (some, known, {})
-        made[f"{share:.0%}, human judgements alone"] = (human(some), known, {})
+        known = [one for one in dev if _judged(one, share)]
+        made[f"{share:.0%} of the judged queries"] = (_some(fold, share), known, {})
+        made[f"{share:.0%}, human judgements alone"] = ([o for o in fold.people if _judged(o, share)], known, {})
     return {name: lambda seed, m=m: student(fold, m[0], m[1], seed, **m[2]) for name, m in made.items()}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from adore.student.lists import PairList, Sources
     from adore.student.training import Curve, ListRows
 
-__all__ = ["Config", "fit", "predict", "prior_of", "refit", "rows_of", "run", "write_inputs"]
+__all__ = ["Config", "calibrate", "fit", "predict", "prior_of", "refit", "rows_of", "run", "write_inputs"]
 
 
 class Config(StageConfig):
@@ -136,8 +136,13 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) 
     return rulebook
 
 
-def _calibrate(found: list[np.ndarray], dev: list[ListRows]) -> dict[str, float]:
-    """Temperature from the dev pairs, and the calibration error there before and after."""
+def calibrate(found: list[np.ndarray], dev: list[ListRows]) -> dict[str, float]:
+    """Temperature from the dev pairs (1 without any), and the calibration error there before and after.
+
+    Args:
+        found: (pairs, 4) of each list, from :func:`predict` of a student that has not learnt from them.
+        dev: those lists.
+    """
     from adore.student.calibration import calibration_error, fit_temperature, tempered
 
     p = np.concatenate([*found, np.zeros((0, 4))])
@@ -226,7 +231,7 @@ def run(
     train, held = rows[: len(lists)], rows[len(lists) :]
     net, forest, curve = fit(train, held, config)
     found = predict(net, forest, held)
-    calibration = _calibrate(found, held)
+    calibration = calibrate(found, held)
     prior = prior_of(train)
     sure = [tempered(p, calibration["temperature"]) for p in found]
     write_table(_dev_scores(dev, sure, prior, config.prior_power), output, "scores")

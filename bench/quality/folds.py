@@ -95,12 +95,17 @@ class Loop:
 
     def step(self, name: str, inputs: dict[str, Any], output: str = "", *, shared: bool = False, **given: Any) -> Path:
         """Run a stage unless its output is there; ``shared``: what it makes does not depend on the fold."""
-        place = self.home / ("shared" if shared else str(self.fold)) / (output or name)
+        place = (self.shared if shared else self.home / str(self.fold)) / (output or name)
         if shared and (place / "manifest.json").is_file():
             return place
         places = {k: [str(x) for x in v] if isinstance(v, list) else str(v) for k, v in inputs.items() if v}
         stages.call(name, places, str(place), profile=PROFILE, seed=self.seed, **given)
         return place
+
+    @property
+    def shared(self) -> Path:
+        """Where what no fold changes lies."""
+        return self.home / f"shared-{code_key(self.seed)}"
 
     def judge(self, name: str, inputs: dict[str, Any], output: str = "") -> Path:
         return self.step(name, inputs, output, shard=0, shards=1)
@@ -195,12 +200,12 @@ def _hard(lists: list[PairList], table: pl.DataFrame, inputs: ListInputs) -> Ite
 
 
 def _inputs(loop: Loop, prepared: Path, evidence: Path) -> ListInputs:
-    place = loop.home / "shared" / "inputs"
+    place = loop.shared / "inputs"
     if not place.exists():
         aside = place.with_suffix(".part")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        distil.write_inputs(prepared, evidence, loop.home / "shared" / "retrieve", aside)
+        distil.write_inputs(prepared, evidence, loop.shared / "retrieve", aside)
         aside.rename(place)
     return ListInputs(place, threads=1)
 

@@ -119,7 +119,7 @@ class Loop:
         prepared = self.shop()
         evidence = self.step("evidence", {"prepared": prepared}, shared=True)
         encoder = self.step("retrieve", {"prepared": prepared, "evidence": evidence}, shared=True)
-        found = self.home / str(self.fold) / "retrieve"
+        found = self.home / str(self.fold) / f"retrieve-{code_key(self.seed)}"
         if not found.exists():
             config = stages.config_of("retrieve", PROFILE, seed=self.seed)
             items = [item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)]
@@ -199,7 +199,8 @@ def _hard(lists: list[PairList], table: pl.DataFrame, inputs: ListInputs) -> Ite
         yield PairList(str(query_id), queries, *whole), part["error_type"].to_list()
 
 
-def _inputs(loop: Loop, prepared: Path, evidence: Path) -> ListInputs:
+def inputs_of(loop: Loop, prepared: Path, evidence: Path) -> ListInputs:
+    """What a student's folder holds of the catalogue; made once."""
     place = loop.shared / "inputs"
     if not place.exists():
         aside = place.with_suffix(".part")
@@ -217,7 +218,7 @@ def make_fold(loop: Loop) -> Fold:
         return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
     prepared, evidence, found = loop.prepared()
     answers, teacher = loop.taught(prepared, evidence, found)
-    inputs = _inputs(loop, prepared, evidence)
+    inputs = inputs_of(loop, prepared, evidence)
     config = stages.config_of("distil", PROFILE, seed=loop.seed)
     trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
     known = {"prepared": prepared, "evidence": evidence}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from bench.quality.cross_encoder import Cross, probabilities
-from bench.quality.folds import DATA, Loop, make_fold
+from bench.quality.folds import DATA, Loop, inputs_of, make_fold
 from bench.quality.judged import HOME
 
 from adore.artifacts import read_table
@@ -28,9 +28,9 @@ from adore.types import Item, item_from_row
 ITEMS, LISTS = 100, 30
 
 
-def _student(fold: Any, seed: int, folder: Path) -> None:
+def _student(fold: Any, inputs: Path, seed: int, folder: Path) -> None:
     """A student's folder of one fold; its figures of quality are another part's."""
-    shutil.copytree(HOME / "shared" / "inputs", folder)
+    shutil.copytree(inputs, folder)
     net, forest, _ = distil.fit(fold.train["aware"], [], distil.Config(seed=seed, threads=1))
     export_net(net, folder)
     export_forest(forest, folder / "forest.onnx")
@@ -78,7 +78,8 @@ def measure(seed: int) -> dict[str, Any]:
     queries = [pairs[0][0] for _, pairs in sorted(fold.pairs.items())][: LISTS + 1]
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / "student"
-        _student(fold, seed, folder)
+        inputs_of(loop, *loop.prepared()[:2])
+        _student(fold, loop.shared / "inputs", seed, folder)
         size = sum(f.stat().st_size for f in folder.iterdir()) / 2**20
         ranker = load_ranker(folder, threads=1)
         mine = _times(lambda q: ranker.rank(q, items), queries)

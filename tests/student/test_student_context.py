@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adore.student import context
 from adore.student.context import CONTEXT, Vectors, context_features
 
 WORDS = [{"mug": 2.0, "red": 1.0}, {"mug": 2.0}, {"cup": 1.0}]
@@ -29,6 +30,19 @@ def test_an_item_alone_has_no_others():
     vectors = np.array([[0.6, 0.8]])
     found = context_features(Vectors(vectors[0], vectors, vectors), np.zeros(1), WORDS[:1], np.ones(1, dtype=bool))
     np.testing.assert_allclose(found, np.zeros((1, len(CONTEXT))), atol=1e-9)
+
+
+def test_a_long_list_is_read_in_blocks(monkeypatch):
+    random = np.random.default_rng(2)
+    query, titles, fulls = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in random.normal(size=(3, 50, 8)))
+    members = random.random(50) < 0.7
+    many = Vectors(query[0], titles, fulls), random.normal(size=50), [WORDS[0]] * 50, members
+    whole = context_features(*many)
+    near = titles @ titles.T - 2 * np.eye(50)
+    by_hand = [np.sort(row[members])[-5:].mean() for row in near]
+    np.testing.assert_allclose(_column(whole, "neighbours"), by_hand)
+    monkeypatch.setattr(context, "_ROWS", 7)
+    np.testing.assert_allclose(context_features(*many), whole)
 
 
 def test_products_sum_to_the_cosines_and_each_half_is_of_about_unit_length():

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from adore.attributes.lexicon import Lexicon
 from adore.errors import ConfigError, MissingError, NotInstalledError
+from adore.student import onnx_models
 from adore.student.backbone import load_backbone, load_tokenizer
 from adore.student.export import export_encoder, quantise_encoder
 from adore.student.fields import title_text, typed_text
@@ -65,12 +66,14 @@ def test_no_texts_give_empty_arrays(student):
     assert encoder.cosines("x", []).shape == (0,)
 
 
-def test_more_texts_than_a_batch_come_back_in_order(student):
+def test_more_texts_than_a_batch_come_back_in_order(student, monkeypatch):
     texts = [f"{'word ' * (n % 7)}{n}" for n in range(80)]
     encoder = OnnxEncoder(student)
     one_by_one = np.vstack([OnnxEncoder.vectors(encoder, [t]) for t in texts])
     encoder._cache.clear()
     np.testing.assert_allclose(encoder.vectors(texts), one_by_one, atol=1e-5)
+    monkeypatch.setattr(onnx_models, "_AT_ONCE", 30)
+    np.testing.assert_allclose(OnnxEncoder(student).vectors(texts), one_by_one, atol=1e-5)
     sizes = batches(encode(load_tokenizer(), texts, 64))
     assert sorted(i for rows in sizes for i in rows) == list(range(80))
 

@@ -12,6 +12,8 @@ __all__ = ["CONTEXT", "Vectors", "context_features"]
 
 CONTEXT = ("centroid", "near_best_title", "near_best_full", "neighbours", "usual_words", "best_words")
 _NEIGHBOURS = 5
+_ROWS = 1024
+"""Items whose neighbours are sought together: the table has a column a member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,27 @@ def context_features(
     weight = np.where(members, np.exp(first - first[members].max()), 0.0)
     weight /= weight.sum()
     even = members / members.sum()
-    like = vectors.titles @ vectors.titles[members].T
-    like[members] -= np.eye(int(members.sum()), dtype=like.dtype)  # an item is not its own neighbour
-    k = min(_NEIGHBOURS, max(like.shape[1] - 1, 1))
     columns = [
         _to_centre(vectors.titles, even),
         _to_centre(vectors.titles, weight),
         _to_centre(vectors.fulls, weight),
-        np.sort(like, axis=1)[:, -k:].mean(axis=1),
+        _neighbours(vectors.titles, members),
         _share(titles, even),
         _share(titles, weight),
     ]
     return np.column_stack(columns).astype(np.float64)
+
+
+def _neighbours(titles: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """(items,): mean cosine of each title with the nearest of the other members' titles."""
+    others, own = titles[members], np.cumsum(members) - 1
+    k = min(_NEIGHBOURS, max(len(others) - 1, 1))
+    means = []
+    for a in range(0, len(titles), _ROWS):
+        like, rows = titles[a : a + _ROWS] @ others.T, np.flatnonzero(members[a : a + _ROWS])
+        like[rows, own[a + rows]] -= 1  # an item is not its own neighbour
+        means.append(np.sort(np.partition(like, -k, axis=1)[:, -k:], axis=1).mean(axis=1))
+    return np.concatenate(means)
 
 
 def _to_centre(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -78,7 +78,8 @@ class Finder:
         self._index.index(texts, show_progress=False)
         self._known = {w for text in texts for w in text}
         title, typed = ([kind(i) for i in items] for kind in (title_text, typed_text))
-        self._vectors = encoder.vectors(title) + encoder.vectors(typed)
+        self._vectors = encoder.vectors(title)
+        self._vectors += encoder.vectors(typed)
 
     def find(self, query: str) -> list[int]:
         """Places of items in the catalogue, best first."""

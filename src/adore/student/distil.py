@@ -48,7 +48,7 @@ class Config(StageConfig):
     context: int = Field(24, ge=2)
     """Real items that stand around a synthetic pair whose query was edited."""
     max_pairs: int = Field(20_000, ge=2)
-    teacher_weight: float = Field(0.3, ge=0, le=1)
+    teacher_weight: float = Field(0.3, ge=0, lt=1)
     """Trust in a pair that only the teacher judged."""
     synthetic_weight: float = Field(0.3, ge=0, le=1)
     refit: bool = True

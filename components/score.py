@@ -12,6 +12,7 @@ def score(
     run: str,
     prepared: dsl.Input[dsl.Dataset],
     student: dsl.Input[dsl.Model],
+    adversarial: dsl.Input[dsl.Dataset],
     profile: str,
     seed: int,
     output: dsl.Output[dsl.Dataset],
@@ -20,4 +21,5 @@ def score(
     """Scores judged pairs with the student and the baselines."""
     from adore.stages import envelope
 
-    envelope("score", run, {"prepared": prepared, "student": student}, output, metrics, profile=profile, seed=seed)
+    inputs = {"prepared": prepared, "student": student, "adversarial": adversarial}
+    envelope("score", run, inputs, output, metrics, profile=profile, seed=seed)

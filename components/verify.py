@@ -13,6 +13,7 @@ __all__ = ["verify"]
 def verify(
     run: str,
     prepared: dsl.Input[dsl.Dataset],
+    evidence: dsl.Input[dsl.Dataset],
     candidates: dsl.Input[dsl.Dataset],
     answers: dsl.Input[List[dsl.Dataset]],
     profile: str,
@@ -26,7 +27,7 @@ def verify(
     envelope(
         "verify",
         run,
-        {"prepared": prepared, "candidates": candidates, "answers": answers},
+        {"prepared": prepared, "evidence": evidence, "candidates": candidates, "answers": answers},
         output,
         metrics,
         profile=profile,

@@ -88,11 +88,13 @@ def adore(
                 shards=shards,
                 **common,
             )
-        kept = verify(prepared=prepared, candidates=made, answers=collected(checked), **common).outputs["output"]
+        kept = verify(prepared=prepared, evidence=read, candidates=made, answers=collected(checked), **common).outputs[
+            "output"
+        ]
         student = distil(
             prepared=prepared, evidence=read, answers=collected(again), synthetic=kept, retrieved=found, **common
         ).outputs["output"]
-        scores = score(prepared=prepared, student=student, **common).outputs["output"]
+        scores = score(prepared=prepared, student=student, adversarial=kept, **common).outputs["output"]
         measures = evaluate(prepared=prepared, evidence=read, scores=scores, **common).outputs["output"]
         passed = gate(measures=measures, **common)
         with dsl.If(passed.outputs["Output"] == "yes", name="passed"):

@@ -145,8 +145,7 @@ class Loop:
         judged = self.judge(
             "judge-candidates", {**known, "candidates": made, "teacher": teacher}, f"checked-{strategy}"
         )
-        inputs = {"prepared": known["prepared"], "candidates": made, "answers": [judged]}
-        return self.step("verify", inputs, f"verify-{strategy}")
+        return self.step("verify", {**known, "candidates": made, "answers": [judged]}, f"verify-{strategy}")
 
 
 def _only(lists: list[PairList], keep: Callable[[PairList], np.ndarray]) -> Iterable[PairList]:

@@ -107,7 +107,12 @@ STEPS: dict[str, Step] = {
         Step(
             "verify",
             "adore.synthesis.verify",
-            {"prepared": "prepare", "candidates": "synthesise", "answers": "judge-candidates"},
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "candidates": "synthesise",
+                "answers": "judge-candidates",
+            },
         ),
         Step(
             "distil",
@@ -120,7 +125,7 @@ STEPS: dict[str, Step] = {
                 "retrieved": "retrieve",
             },
         ),
-        Step("score", "adore.student.score", {"prepared": "prepare", "student": "distil"}),
+        Step("score", "adore.student.score", {"prepared": "prepare", "student": "distil", "adversarial": "verify"}),
         Step(
             "evaluate", "adore.evaluation.evaluate", {"prepared": "prepare", "evidence": "evidence", "scores": "score"}
         ),

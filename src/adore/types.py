@@ -250,6 +250,7 @@ TABLES: dict[str, dict[str, str]] = {
         "p_C": "float",
         "p_I": "float",
     },
+    "hard": {**_PAIR, "error_type": "str", "intended_grade": "int", "grade": "int"},  # of the set "adversarial"
     # evaluate
     "measures": {
         "system": "str",
@@ -278,6 +279,17 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 TABLES["synthetic"] = TABLES["candidates"]
+TABLES["adversarial"] = {
+    **_PAIR,
+    "query": "str",
+    "item": "str",  # a catalogue row, as JSON
+    "error_type": "str",
+    "intended_grade": "int",
+    "human_grade": "int",  # where a person graded this pair
+    "source_query_id": "str",
+    "source_item_id": "str",
+    "edit": "str",
+}
 TABLES["rejected"] = {**TABLES["candidates"], "reason": "str"}
 
 

@@ -137,6 +137,16 @@ def _texts(run: Path) -> None:
         manifest((run / name).parent, name.split("/")[0], 3.0, events=9.0)
 
 
+def hard_of(count: int, right: int) -> list[dict[str, Any]]:
+    """Adversarial pairs, the first ``right`` of which a student puts on the intended side of exact."""
+    about = {"query_id": "q", "item_id": "i", "intended_grade": 1}
+    kinds = ("colour", "size")
+    return [
+        {**about, "source_query_id": f"q{n % 8}", "error_type": kinds[n % 2], "grade": 2 if n < right else 3}
+        for n in range(count)
+    ]
+
+
 @pytest.fixture(scope="session")
 def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "small"
@@ -146,6 +156,7 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step in ("score", "evaluate", "gate"):
         (run / step).mkdir()
     write_table(scores_of(judged, {"student": 0.3, "hybrid": 2.0, "random": 50.0}), run / "score", "scores")
+    write_table(hard_of(40, right=36), run / "score", "hard")
     found = evaluate.run(
         evaluate.Config(draws=300), run / "prepare", run / "evidence", run / "score", output=run / "evaluate"
     )

@@ -92,7 +92,10 @@ def test_slices_follow_readings_evidence_and_length(full_run: Path) -> None:
 
 def test_the_stage_measures_both_splits_and_says_who_wins(full_run: Path) -> None:
     measures = read_table(full_run / "evaluate", "measures")
-    assert set(measures["split"]) == {"dev", "test"} and set(measures["slice"]) <= set(SLICES)
+    hard = {"adversarial": 0.9, "adversarial: colour": 0.9, "adversarial: size": 0.9}
+    assert set(measures["split"]) == {"dev", "test"} and set(measures["slice"]) <= set(SLICES) | set(hard)
+    sides = measures.filter(pl.col("slice").is_in(list(hard)))
+    assert dict(sides.select("slice", "value").iter_rows()) == hard and set(sides["measure"]) == {"right side of exact"}
     assert (measures["low"] <= measures["value"] + 1e-9).all() and (measures["value"] <= measures["high"] + 1e-9).all()
     told = json.loads((full_run / "evaluate" / "comparisons.json").read_text("utf-8"))
     assert [c["system"] for c in told["against"]] == ["hybrid", "random"] and told["queries"] == 12
@@ -114,7 +117,9 @@ def test_no_judgements_is_a_result(full_run: Path, tmp_path: Path) -> None:
         folder.mkdir()
     (bare / "queries.parquet").write_bytes((full_run / "prepare" / "queries.parquet").read_bytes())
     read_table(full_run / "prepare", "judgements")[:0].write_parquet(bare / "judgements.parquet")
-    assert evaluate.run(evaluate.Config(), bare, full_run / "evidence", full_run / "score", output=out)["queries"] == 0
+    read_table(full_run / "score", "hard")[:0].write_parquet(bare / "hard.parquet")
+    read_table(full_run / "score", "scores").write_parquet(bare / "scores.parquet")
+    assert evaluate.run(evaluate.Config(), bare, full_run / "evidence", bare, output=out)["queries"] == 0
     assert gate.run(gate.Config(), out, output=verdict)["passed"] == 0
     assert "no baseline" in json.loads((verdict / "gate.json").read_text("utf-8"))["reasons"][0]
     out.rename(tmp_path / "evaluate")

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from adore.evaluation.evaluate import HARD, SIDE
 from adore.evaluation.gate import Config, champion_of, decide, run
 
 ROW = {"measure": "nDCG@10", "slice": "all", "low": 0.0, "high": 1.0, "n": 8}
@@ -56,6 +57,15 @@ def test_a_fallen_slice_stops_a_student_that_is_better_on_the_whole() -> None:
     found = decide(BOTH, pl.concat([whole, worse]), Config(draws=300))
     assert not found["passed"] and "slice: asks negation fails" in found["reasons"][0]
     assert decide(BOTH, pl.concat([whole, worse[:4]]), Config(draws=300))["passed"], "four rows: too few to guard"
+
+
+@pytest.mark.parametrize(("value", "n", "passed"), [(0.7, 40, False), (0.9, 40, True), (0.1, 29, True)])
+def test_a_student_that_hard_cases_fool_is_stopped(value: float, n: int, passed: bool) -> None:
+    row = {**ROW, "system": "student", "split": "test", "slice": HARD, "measure": SIDE, "value": value, "n": n}
+    found = decide(
+        pl.concat([BOTH, pl.DataFrame([row]).select(BOTH.columns)]), per_query([0.9] * 8, [0.5] * 8), Config()
+    )
+    assert found["passed"] is passed and ("right side of exact fails" in found["reasons"][0]) is not passed
 
 
 def test_too_little_to_compare_is_said(tmp_path: Path) -> None:

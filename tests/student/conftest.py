@@ -10,6 +10,7 @@ import yaml
 
 from adore.artifacts import read_table, write_table
 from adore.stages import call
+from adore.synthesis.adversarial import adversarial
 from adore.types import Item, item_from_row
 
 PROFILE = {
@@ -63,6 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         places = {k: str(home / v) for k, v in inputs.items()}
         call(name, places, str(home / name), profile=str(home / "profile.yaml"))
     write_table(_synthetic(home / "prepare", home / "evidence"), home / "verify", "synthetic")
+    write_table(adversarial(home / "prepare", home / "evidence"), home / "verify", "adversarial")
     return home
 
 

@@ -136,7 +136,8 @@ def test_kept_scores_are_of_every_judged_dev_pair_and_of_no_other_and_score_uses
     marked = shutil.copytree(student, tmp_path / "distil")
     gone = told.head(1).with_columns(query_id=pl.lit("no longer held out"))
     pl.concat([told, gone]).with_columns(score=pl.lit(7.0)).write_parquet(marked / "scores.parquet")
-    call("score", {"prepared": str(shop / "prepare"), "student": str(marked)}, str(tmp_path / "score"))
+    places = {"prepared": str(shop / "prepare"), "student": str(marked), "adversarial": str(shop / "verify")}
+    call("score", places, str(tmp_path / "score"))
     scored = read_table(tmp_path / "score", "scores").filter(system="student").join(split, on="query_id", how="left")
     assert sorted(scored["split"].unique()) == ["dev", "test"]
     assert set(scored.filter(split="dev")["score"]) == {7.0}

@@ -77,7 +77,7 @@ def test_a_missing_column_is_named(student, items, pairs):
 
 
 def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, student):
-    inputs = {"prepared": str(shop / "prepare"), "student": str(student)}
+    inputs = {"prepared": str(shop / "prepare"), "student": str(student), "adversarial": str(shop / "verify")}
     manifest = call("score", inputs, str(shop / "score"), profile=str(shop / "profile.yaml"))
     scores = read_table(shop / "score", "scores")
     held_out = read_table(shop / "prepare", "queries").filter(pl.col("split") != "train")
@@ -87,3 +87,6 @@ def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, stude
         mine = scores.filter(system=system).select("query_id", "item_id").sort("query_id", "item_id")
         assert mine.equals(judged.select("query_id", "item_id").sort("query_id", "item_id"))
     assert manifest.metrics == {"pairs": float(judged.height), "systems": 5.0}
+    hard, keys = read_table(shop / "score", "hard"), ["query_id", "item_id", "error_type"]
+    assert hard.height > 20 and hard["grade"].is_between(0, 3).all()
+    assert hard.select(keys).sort(keys).equals(read_table(shop / "verify", "adversarial").select(keys).sort(keys))

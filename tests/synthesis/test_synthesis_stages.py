@@ -40,10 +40,10 @@ def made(synthesis_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return output
 
 
-def check(home: Path, made: Path, output: Path, **config: object) -> dict[str, float]:
-    output.mkdir(parents=True)
-    given = verify.Config.model_validate(config)
-    return verify.run(given, home / "prepare", made, [made.parent / "answers"], output)
+def check(home: Path, made: Path, output: Path, answers: Path | None = None, **config: object) -> dict[str, float]:
+    output.mkdir(parents=True, exist_ok=True)
+    given, said = verify.Config.model_validate(config), [answers or made.parent / "answers"]
+    return verify.run(given, home / "prepare", home / "evidence", made, said, output)
 
 
 def test_what_the_shop_offers_is_made_and_the_plan_says_why_the_rest_is_not(made: Path) -> None:
@@ -177,7 +177,7 @@ def test_held_out_queries_do_not_leak(made: Path, synthesis_shop: Path, tmp_path
     leaky = rows.with_columns(pl.lit("Running SHOES,  adidas").alias("query"))  # q6 of dev, turned round
     write_table(leaky, tmp_path, "candidates")
     (tmp_path / "out").mkdir()
-    verify.run(verify.Config(), synthesis_shop / "prepare", tmp_path, [made.parent / "answers"], tmp_path / "out")
+    check(synthesis_shop, tmp_path, tmp_path / "out", answers=made.parent / "answers")
     assert read_table(tmp_path / "out", "rejected")["reason"].to_list() == ["leakage"] * 3
 
 
@@ -196,7 +196,7 @@ def test_each_fault_has_its_reason(made: Path, synthesis_shop: Path, tmp_path: P
     ]
     write_table(faulty, tmp_path, "candidates")
     (tmp_path / "out").mkdir()
-    verify.run(verify.Config(), synthesis_shop / "prepare", tmp_path, [made.parent / "answers"], tmp_path / "out")
+    check(synthesis_shop, tmp_path, tmp_path / "out", answers=made.parent / "answers")
     reasons = read_table(tmp_path / "out", "rejected").sort("synthetic_id")["reason"].to_list()
     assert reasons == ["duplicate", "text", "attribute", "unanswered", "judge", "fluency"]
 
@@ -239,8 +239,7 @@ def test_judges_vote(made: Path, synthesis_shop: Path, tmp_path: Path) -> None:
     for names in ("a", "abc", "acc"):
         (tmp_path / f"out-{names}").mkdir()
         folders = [tmp_path / name for name in names]
-        metrics = verify.run(
-            verify.Config(agreement=0.6), synthesis_shop / "prepare", made, folders, tmp_path / f"out-{names}"
-        )
+        places = synthesis_shop / "prepare", synthesis_shop / "evidence", made
+        metrics = verify.run(verify.Config(agreement=0.6), *places, folders, tmp_path / f"out-{names}")
         accepted[names] = metrics["accepted"]
     assert accepted["a"] == accepted["abc"] > accepted["acc"]  # two of three carry it, one of three does not

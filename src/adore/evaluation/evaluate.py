@@ -24,6 +24,8 @@ __all__ = ["Config", "evaluate_scores", "run", "who_wins"]
 Floats = npt.NDArray[np.float64]
 PAIR = ["query_id", "item_id"]
 RANKING = "nDCG@10"
+HARD, SIDE = "adversarial", "right side of exact"
+"""Slice of ``measures`` with the adversarial set, and what is measured there."""
 BELOW_ALL = -1e300  # an unscored judged pair ranks last: leaving pairs out never helps
 
 
@@ -172,11 +174,29 @@ def _split_tables(
     return measures, per_query
 
 
+def _robust(hard: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
+    """How often the challenger is on the intended side of exact, over the adversarial set and per error type."""
+    side = (pl.col("grade") == int(Grade.EXACT)) == (pl.col("intended_grade") == int(Grade.EXACT))
+    sides = hard.select("error_type", "source_query_id", right=side)
+    about = {"system": config.challenger, "split": "test", "measure": SIDE}
+    parts = [(HARD, sides), *((f"{HARD}: {e}", p) for (e,), p in sides.group_by("error_type", maintain_order=True))]
+    for name, part in parts if hard.height else ():
+        counts = part.group_by("source_query_id").agg(pl.col("right").sum(), n=pl.len()).sort("source_query_id")
+        weights = draw_weights(counts.height, draws=config.draws, seed=config.seed)
+        found = interval(counts.select("right", "n").to_numpy().astype(float), _share, weights, level=config.level)
+        yield {**about, "slice": name, **asdict(found), "n": part.height}
+
+
+def _share(sums: Floats) -> Floats:
+    return sums[..., 0] / np.maximum(sums[..., 1], 1)
+
+
 def run(config: Config, prepared: Path, evidence: Path, scores: Path, output: Path) -> dict[str, float]:
     """Write ``measures``, ``per_query`` and ``comparisons.json`` (test split)."""
     judged, given = _judged(prepared), _clean(read_table(scores, "scores"))
     members = _slices(evidence, read_table(prepared, "queries"))
     measures, per_query = _split_tables(judged, given, members, config)
+    measures += _robust(read_table(scores, "hard"), config)
     schema = {"system": pl.String, "split": pl.String, "slice": pl.String, "query_id": pl.String, "value": pl.Float64}
     values = pl.DataFrame(per_query, schema=schema)
     write_table(_sorted(measures), output, "measures")

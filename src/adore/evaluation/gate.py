@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from adore.artifacts import read_table, write_json
 from adore.config import StageConfig
 from adore.errors import check
-from adore.evaluation.evaluate import RANKING
+from adore.evaluation.evaluate import HARD, RANKING, SIDE
 from adore.evaluation.significance import paired
 from adore.evaluation.slices import ALL
 
 __all__ = ["Config", "champion_of", "decide", "run"]
+
+
+_PAIRS = 30
 
 
 class Config(StageConfig):
@@ -24,6 +28,8 @@ class Config(StageConfig):
     """The interval of the difference must stay above minus this."""
     slice_drop: float = 0.1
     """No guarded slice may fall by more than this (nDCG@10)."""
+    robust: float = Field(0.8, ge=0, le=1)
+    """Least share of the adversarial set on the right side of exact; with fewer than 30 pairs it is not guarded."""
     min_queries: int = 5
     """Slices with fewer judged test queries are not guarded."""
     draws: int = 2000
@@ -68,6 +74,12 @@ def _slices(per_query: pl.DataFrame, champion: str, config: Config) -> list[dict
     return checks
 
 
+def _robust(measures: pl.DataFrame, config: Config) -> list[dict[str, Any]]:
+    hard = measures.filter(pl.col("slice") == HARD, pl.col("system") == config.challenger, pl.col("n") >= _PAIRS)
+    shares = hard.select("value", "n").rows()
+    return [_check(f"{HARD}: {SIDE}", v, config.robust, v >= config.robust, pairs=n) for v, n in shares]
+
+
 def _wide(per_query: pl.DataFrame, name: str) -> pl.DataFrame:
     part = per_query.filter((pl.col("split") == "test") & (pl.col("slice") == name))
     return part.pivot(on="system", index="query_id", values="value").sort("query_id").drop_nulls()
@@ -75,7 +87,8 @@ def _wide(per_query: pl.DataFrame, name: str) -> pl.DataFrame:
 
 def _reason(one: dict[str, Any], champion: str) -> str:
     sign = "holds" if one["passed"] else "fails"
-    return f"{one['name']} {sign}: {one['value']:+.3f} against {champion}, must be above {one['threshold']:+.3f}"
+    against = "" if one["name"].startswith(HARD) else f" against {champion}"
+    return f"{one['name']} {sign}: {one['value']:+.3f}{against}, must be above {one['threshold']:+.3f}"
 
 
 def decide(measures: pl.DataFrame, per_query: pl.DataFrame, config: Config) -> dict[str, Any]:
@@ -106,6 +119,7 @@ def decide(measures: pl.DataFrame, per_query: pl.DataFrame, config: Config) -> d
         _check(f"{RANKING} difference", found.difference, 0.0, found.difference > 0, queries=found.n),
         _check("lower bound of the difference", found.low, -config.margin, found.low > -config.margin),
         *_slices(per_query, champion, config),
+        *_robust(measures, config),
     ]
     failed = [c for c in checks if not c["passed"]]
     reasons = [_reason(c, champion) for c in failed or checks[:2]]

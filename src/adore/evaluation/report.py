@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import read_manifest, read_table
+from adore.evaluation.evaluate import HARD
 from adore.evaluation.measures import MEASURES
 from adore.evaluation.plots import bars, forest, lines
 from adore.evaluation.slices import ALL, SLICES
@@ -54,11 +55,16 @@ def _quality(run: Path) -> dict[str, Any]:
     sliced = frame.filter((pl.col("slice") != ALL) & (pl.col("system") == "student")).sort("slice", "measure")
     shown = [r for r in sliced.to_dicts() if r["measure"] in (RANKING, "accuracy")]
     rows = [(r["system"], r["value"], r["low"], r["high"]) for r in ranking]
+    hard = [
+        (str(r["slice"]).removeprefix(f"{HARD}: "), float(r["value"]), f"{r['value']:.0%} of {r['n']}")
+        for r in frame.filter(pl.col("slice").str.starts_with(HARD)).sort("slice").iter_rows(named=True)
+    ]
     return {
         "ranking": ranking,
         "plot": forest(rows, f"{RANKING} on held-out queries, 95 % intervals", best="student"),
         "student": student,
         "slices": [{**r, "definition": SLICES[r["slice"]].definition} for r in shown if r["slice"] in SLICES],
+        "robust": bars(hard, "Right side of exact, by error type") if hard else "",
         "comparisons": _json(run / "evaluate" / "comparisons.json"),
         "measures": list(MEASURES),
     }

@@ -1,7 +1,11 @@
-"""Stage ``score``: the student and the baselines on every judged dev and test query. Never reads labels."""
+"""Stage ``score``: the student and the baselines on every judged dev and test query. Never reads labels.
+
+The student grades the adversarial pairs as well.
+"""
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,9 @@ _COLUMNS: dict[str, type[pl.DataType]] = {
     "grade": pl.Int64,
     **dict.fromkeys(("p_E", "p_S", "p_C", "p_I"), pl.Float64),
 }
+
+
+_HARD = ["query_id", "item_id", "error_type", "intended_grade", "source_query_id"]
 
 
 class Config(StageConfig):
@@ -89,8 +96,21 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
     return wanted_pairs.join(scored, on=["query_id", "item_id"], how="left", maintain_order="left")
 
 
-def run(config: Config, prepared: Path, student: Path, output: Path) -> dict[str, float]:
-    """Write ``scores`` of the student and of every baseline."""
+def _hard(ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl.DataFrame) -> list[dict[str, Any]]:
+    """The grades of adversarial pairs, each among the judged items of the query that it was made of."""
+    judged = dict(pairs.group_by("query_id").agg(pl.col("item_id").sort()).iter_rows())
+    rows = []
+    lists = table.partition_by("source_query_id", "query", maintain_order=True)
+    for part in progress(lists, "adversarial lists scored"):
+        made = {r["item_id"]: item_from_row(json.loads(r["item"])) for r in part.iter_rows(named=True)}
+        around = {i: items[i] for i in judged[part["source_query_id"][0]]}
+        graded = {s.item_id: int(s.grade) for s in ranker.rank(part["query"][0], [*(around | made).values()])}
+        rows += [{**row, "grade": graded[row["item_id"]]} for row in part.select(_HARD).iter_rows(named=True)]
+    return rows
+
+
+def run(config: Config, prepared: Path, student: Path, adversarial: Path, output: Path) -> dict[str, float]:
+    """Write ``scores`` of the student and of every baseline, and ``hard``, the student's of the adversarial set."""
     items = {r["item_id"]: item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)}
     queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
     pairs = read_table(prepared, "judgements").join(queries, on="query_id").select("query_id", "item_id")
@@ -109,4 +129,6 @@ def run(config: Config, prepared: Path, student: Path, output: Path) -> dict[str
             scored = _scored(load_ranker(folder, threads=config.threads), items, texts, left)
             rows += [*told.to_dicts(), *({"system": name, **r} for r in scored)]
     write_table(sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])), output, "scores")
+    made = read_table(adversarial, "adversarial")
+    write_table(_hard(load_ranker(student, threads=config.threads), items, pairs, made), output, "hard")
     return {"pairs": float(pairs.height), "systems": float(len(folders))}

@@ -1,4 +1,7 @@
-"""Stage ``verify``: keeps the candidates on which judges, attribute difference, leakage and fluency agree."""
+"""Stage ``verify``: keeps the candidates on which judges, attribute difference, leakage and fluency agree.
+
+It also writes the frozen adversarial set of the test queries, on which the student is examined.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from adore.attributes.held_out import HeldOut
 from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import say
+from adore.synthesis.adversarial import adversarial
 from adore.synthesis.changes import fault
 from adore.synthesis.fluency import Fluency
 from adore.synthesis.workshop import UNTYPED, plain
@@ -68,8 +72,10 @@ def agrees(answered: int, intended: int, tolerance: int) -> bool:
     return same_side and abs(answered - intended) <= tolerance
 
 
-def run(config: Config, prepared: Path, candidates: Path, answers: list[Path], output: Path) -> dict[str, float]:
-    """Write ``synthetic``, ``rejected`` (with reason) and ``yield.json`` (counts, examples and
+def run(
+    config: Config, prepared: Path, evidence: Path, candidates: Path, answers: list[Path], output: Path
+) -> dict[str, float]:
+    """Write ``synthetic``, ``rejected`` (with reason), ``adversarial`` and ``yield.json`` (counts, examples and
     the human audit of real picks per error type).
 
     Returns:
@@ -90,6 +96,7 @@ def run(config: Config, prepared: Path, candidates: Path, answers: list[Path], o
             kept.append(row)
     _write(kept, output, "synthetic", {"answered_grade": pl.Int64})
     _write(rejected, output, "rejected", {"answered_grade": pl.Int64, "detail": pl.String})
+    write_table(adversarial(prepared, evidence), output, "adversarial")
     plan = candidates / "plan.json"
     told = json.loads(plan.read_text("utf-8")) if plan.is_file() else {}
     told = {"nothing": told.get("nothing", {}), "audit": told.get("audit", {})}

@@ -90,24 +90,25 @@ def test_an_experiment_acted_on_stays_so_when_it_is_released_again(
 def test_what_was_not_judged_is_not_promoted(target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch) -> None:
     target.release(plan("a"))
     decided(monkeypatch, "promote", lambda: target.release(plan("b")))
-    with pytest.raises(ConfigError, match="live release == 2, must be 1, of which this was decided"):
+    with pytest.raises(ConfigError, match="live release == 2, must be 1, as when this was decided"):
         online.review(target, act=True)
     assert known(target) == {1: False, 2: True} and not any(r.acted for r in target.releases())
 
 
-def test_a_release_made_while_a_promotion_waits_stays(
-    target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("act", ["promote", "release"])
+def test_a_release_made_while_another_waits_stays(
+    act: str, target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target.release(plan("a"))
     other = KubernetesTarget(CONFIG, Cluster(CONFIG, target.cluster.api))
 
     def wait(*_: object) -> None:
-        if len(target.releases()) == 2:  # the promotion's, on record
+        if len(target.releases()) == 2:  # ours is on record
             other.release(plan("b"))
 
     with monkeypatch.context() as m, pytest.raises(ConfigError, match=r"live release == 3.*release 2 is withdrawn$"):
         m.setattr(target.cluster, "wait", wait)
-        target.promote()
+        target.promote() if act == "promote" else target.release(plan("c"))
     assert known(target) == {1: False, 3: True}
 
 

@@ -101,7 +101,8 @@ class KubernetesTarget:
 
         Raises:
             UnavailableError: a variant or the router did not become ready; what was live before is live still.
-            ConfigError: an object of the same name is not ours, or the cluster refuses one.
+            ConfigError: an object of the same name is not ours, or the cluster refuses one; or another release went
+                live meanwhile, which serves on.
         """
         number = self._release(plan)
         self.collect()
@@ -109,15 +110,16 @@ class KubernetesTarget:
 
     def _release(self, plan: Plan, of: Release | None = None) -> int:
         before = self.releases()
-        plan = named(self.config, plan, next((r.plan for r in before if r.live), None))
+        was = next((r for r in before if r.live), None)
+        plan = named(self.config, plan, was.plan if was else None)
         to = self._known(plan, before) or self._recorded(plan, before)
         if to.live:  # asked again, by a retry perhaps: put right what drifted
             self._go_over(to)
             return to.number
         try:
-            self._go_over(to, of)
+            self._go_over(to, after=of or was)
         except (UnavailableError, ConfigError, MissingError) as error:
-            raise type(error)(f"{error}; {self._undo(to, before)}") from error
+            raise type(error)(f"{error}; {self._undo(to, was)}") from error
         return to.number
 
     def _known(self, plan: Plan, before: list[Release]) -> Release | None:
@@ -141,10 +143,10 @@ class KubernetesTarget:
 
     def _check_live(self, of: Release) -> None:
         number = self._live_number()
-        must, fix = f"{of.number}, of which this was decided", "look at what is live now, and decide again"
+        must, fix = f"{of.number}, as when this was decided", "look at what is live now, and decide again"
         check(number == of.number, "live release", number, must=must, fix=fix)
 
-    def _go_over(self, to: Release, of: Release | None = None) -> None:
+    def _go_over(self, to: Release, after: Release | None = None) -> None:
         config, cluster = to.config, self.cluster
         cluster.apply(runtime(config))
         live = {one["metadata"]["name"]: one for one in cluster.ours("InferenceService")} if config.canary else {}
@@ -153,8 +155,8 @@ class KubernetesTarget:
             cluster.apply(one)
         say(f"release {to.number}: waiting for {', '.join(s['metadata']['name'] for s in services)}")
         cluster.wait(services, fault)
-        if of:
-            self._check_live(of)
+        if after:  # pods took their time, and another release may be live by now
+            self._check_live(after)
         deployment, *rest = router(config, to.number)
         for one in (*rest, deployment):
             cluster.apply(one)
@@ -163,11 +165,10 @@ class KubernetesTarget:
         if not to.served:
             self._note(to, SERVED)
 
-    def _undo(self, failed: Release, before: list[Release]) -> str:
+    def _undo(self, failed: Release, was: Release | None) -> str:
         """Back to what was live, and forget the failed release; says what was done."""
-        was, now = next((r for r in before if r.live), None), self._live_number()
-        done = f"release {failed.number} is withdrawn"
-        if was and now in (failed.number, was.number):  # else another release went live meanwhile
+        now, done = self._live_number(), f"release {failed.number} is withdrawn"
+        if was and now in (failed.number, was.number):  # else another is live by now
             self._go_over(replace(was, config=_settled(was.config)))
             done = f"{done}, release {was.number} serves"
         elif now == failed.number:

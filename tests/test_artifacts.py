@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import types
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -133,34 +131,6 @@ def test_a_torn_manifest_is_no_manifest(tmp_path: Path, text: str) -> None:
     assert read_manifest(out) is None
     execute(stage(runs), "s", StageConfig(), {"source": str(tmp_path / "in.txt")}, str(out))
     assert len(runs) == 2 and read_manifest(out)
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    keys = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
-    keys |= {"AWS_DEFAULT_REGION": "us-east-1", "ADORE_CACHE": str(tmp_path_factory.mktemp("cache"))}
-    old = {k: os.environ.get(k) for k in keys}
-    os.environ.update(keys)
-    import boto3
-    from botocore.exceptions import EndpointConnectionError
-
-    for _ in range(100):
-        try:
-            boto3.client("s3").create_bucket(Bucket="shop")
-            break
-        except EndpointConnectionError:
-            time.sleep(0.1)
-    yield "s3://shop"
-    server.terminate()
-    server.wait()
-    for k, v in old.items():
-        if v is None:
-            os.environ.pop(k)
-        else:
-            os.environ[k] = v
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -39,7 +39,7 @@ def test_a_run_without_a_student_is_explained_by_its_judge(tmp_path: Path) -> No
     (data / "queries.csv").write_text("query_id,query\nq,red mug\n")
     (data / "judgements.csv").write_text("query_id,item_id,label\nq,i,E\nq,j,S\n")
     run = str(tmp_path / "run")
-    with pytest.raises(MissingError, match="must exist"):
+    with pytest.raises(MissingError, match="must be there"):
         explain_pair(run, "red mug", "i")
     for step in ("prepare", "evidence", "judge"):
         run_step(step, run, data=str(data), profile=str(profile), seed=0)

@@ -9,14 +9,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adore import loop, stages
+from adore import artifacts, loop, stages
 from adore.config import StageConfig, configure
 from adore.errors import ConfigError
+from adore.evaluation.report import FILES
 
 ABOUT = {"data": "demo", "profile": "laptop", "seed": 0}
 
@@ -49,6 +53,58 @@ def test_a_run_that_did_nothing_keeps_its_times(tmp_path: Path) -> None:
     loop.finish(str(tmp_path), "FAILED", "why")
     about = json.loads((tmp_path / loop.RUN).read_text())
     assert about["seconds"] > 9 and about["started"] == "2026-01-02T00:00:00+00:00" and about["error"] == "why"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, str]]]:
+    """What ADORE_NOTIFY_URL was told."""
+    heard: list[dict[str, str]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("ADORE_NOTIFY_URL", f"http://127.0.0.1:{server.server_port}")
+        yield heard
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_run_whose_first_step_failed_is_told_and_has_its_page(told: list[dict[str, str]], s3: str) -> None:
+    page = loop.finish(f"{s3}/empty", "FAILED", "no such table")
+    assert told == [{"run": f"{s3}/empty", "status": "failed", "error": "no such table", "page": page}]
+    assert "ADORE run empty" in artifacts.local_copy(page).read_text("utf-8")
+    about = json.loads(artifacts.local_copy(f"{s3}/empty/{loop.RUN}").read_text("utf-8"))
+    assert about == {"status": "failed", "error": "no such table"}
+
+
+def test_a_run_whose_page_cannot_be_written_is_told(told: list[dict[str, str]], tmp_path: Path) -> None:
+    put(tmp_path, "prepare/manifest.json", "{")
+    with pytest.raises(ValueError, match="Expecting"):
+        loop.finish(str(tmp_path), "FAILED", "torn")
+    assert [(t["status"], t["page"]) for t in told] == [("failed", "")]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_page_takes_no_weights(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADORE_NOTIFY_URL", "http://[nowhere")  # tells nobody, and fails nothing
+    files = {"distil/model.onnx": b"", "distil/card.json": b"{}"}
+    files |= dict.fromkeys(("prepare/manifest.json", "judge/0/manifest.json"), b'{"seconds": 1.0}')
+    for name, data in files.items():
+        artifacts.put_bytes(data, f"{s3}/run/{name}")
+    got = artifacts.local_copy(f"{s3}/run", only=FILES)
+    names = {p.relative_to(got).as_posix() for p in got.rglob("*.*")}
+    assert names == {"distil/card.json", "prepare/manifest.json", "judge/0/manifest.json"}
+    loop.finish(f"{s3}/run", "SUCCEEDED")
+    assert json.loads(artifacts.local_copy(f"{s3}/run/{loop.RUN}").read_text("utf-8"))["status"] == "succeeded"
 
 
 def test_the_root_logger_is_given_back() -> None:

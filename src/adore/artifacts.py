@@ -13,10 +13,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -118,23 +119,23 @@ def _cache(place: str, keys: Mapping[str, str]) -> Path:
     return cache_root() / "downloads" / version / Path(place).name
 
 
-def local_copy(place: str | Path) -> Path:
+def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
     """A local path with the place's files: the place itself, or a download of its present version.
+
+    Args:
+        only: patterns of the files in it to download; ``*`` stands for slashes, too.
 
     Raises:
         MissingError: nothing is there.
         UnavailableError: the store does not answer.
     """
     if not is_remote(place):
-        path = Path(place)
-        if not path.exists():
-            raise MissingError(f"place == {str(place)!r}, must exist; check the path")
-        return path
+        check(Path(place).exists(), "place", str(place), must="there", fix="check the path", error=MissingError)
+        return Path(place)
     place = str(place)
     bucket, prefix = _split(place)
-    keys = _keys(place)
-    if not keys:
-        raise MissingError(f"place == {place!r}, must hold objects; check bucket and key")
+    keys = {k: t for k, t in _keys(place).items() if any(fnmatch(k[len(prefix) :].lstrip("/"), o) for o in only)}
+    check(bool(keys), "place", place, must="one with objects", fix="check bucket and key", error=MissingError)
     target = _cache(place, keys)
     if target.exists():
         os.utime(target.parent)
@@ -310,8 +311,7 @@ _unfinished: ContextVar[str] = ContextVar("unfinished", default="")
 
 def add_cost(dollars: float) -> None:
     """Charge the running stage's manifest (paid teachers call this)."""
-    costs = _cost.get()
-    if costs is not None:
+    if (costs := _cost.get()) is not None:
         costs.append(dollars)
 
 

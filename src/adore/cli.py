@@ -191,7 +191,7 @@ def release_apply(
 def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None:
     """Every release that the cluster remembers, the live one starred, with shares, versions and places."""
     for one in _target(profile, namespace).releases():
-        typer.echo(f"{'*' if one.live else ' '} {one.number:<4} {one.created}  {one.plan['name']}")
+        typer.echo(f"{'*' if one.live else ' '} {one.number:<4} {one.created}  {one.plan['name']}  {one.note}".rstrip())
         for variant, about in one.plan["variants"].items():
             share = one.plan["weights"][variant]
             typer.echo(f"       {variant:<12} {share:>6.1%}  {about['version']}  {about['uri']}")

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -167,15 +168,31 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
 
 
 def finish(run: str, state: str, message: str = "") -> str:
-    """Write ``run.json`` and the page of a run; returns the page's place.
+    """Write ``run.json`` and the page of a run, and tell how it ended; returns the page's place.
+
+    It is told whatever else fails, and also when no step wrote anything.
 
     Args:
         state: KFP's final state, ``SUCCEEDED`` or ``FAILED``.
         message: KFP's error message.
     """
-    from adore.evaluation.report import write_report
+    end = {"run": run, "status": state.lower(), "error": message, "page": ""}
+    try:
+        with tempfile.TemporaryDirectory(prefix="adore-run-") as home:
+            end["page"] = _write_page(run, Path(home), {"status": end["status"], "error": message})
+    finally:
+        _notify(end)
+    return end["page"]
 
-    local = artifacts.local_copy(run)
+
+def _write_page(run: str, home: Path, end: dict[str, str]) -> str:
+    from adore.evaluation.report import FILES, write_report
+
+    try:
+        local = artifacts.local_copy(run, only=FILES)
+    except MissingError:  # the first step failed
+        local = home / Path(run).name
+        local.mkdir()
     steps = {
         f"{step.name}/{path.parent.name}" if step.sharded else step.name: path
         for step in stages.STEPS.values()
@@ -187,11 +204,10 @@ def finish(run: str, state: str, message: str = "") -> str:
     if since and seconds != about.get("steps"):  # else nothing was done, and the times are those of the run that did it
         wall = time.time() - datetime.fromisoformat(since).timestamp()
         about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
-    artifacts.write_json({**about, "status": state.lower(), "error": message}, local / RUN)
+    artifacts.write_json({**about, **end}, local / RUN)
     page = write_report(local)
     for path in (local / RUN, page):
         artifacts.put_file(path, artifacts.join(run, path.name))
-    _notify({"run": run, "status": state.lower(), "error": message, "page": artifacts.join(run, page.name)})
     return artifacts.join(run, page.name)
 
 
@@ -203,5 +219,5 @@ def _notify(about: dict[str, str]) -> None:
     if url:
         try:
             httpx.post(url, json=about, timeout=10).raise_for_status()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             say(f"ADORE_NOTIFY_URL was not told: {error}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adore.artifacts import write_table
-from adore.evaluation.report import summary_table, write_report
+from adore.evaluation.report import FILES, summary_table, write_report
 
 EVIL = '<script>document.title="owned"</script>'
 FLAGS = (
@@ -51,6 +52,16 @@ def run(tmp_path: Path) -> Path:
         "measures",
     )
     return tmp_path
+
+
+def test_the_page_is_made_of_the_files_that_it_names(run: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    put(run, "distil/card.json", {"version": "v", "rulebook": "general", "teacher": ["rules"], "data": "shop"})
+    few = tmp_path_factory.mktemp("few") / run.name
+    for path in run.rglob("*.*"):
+        if any(fnmatch(path.relative_to(run).as_posix(), one) for one in FILES):
+            (few / path.relative_to(run)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, few / path.relative_to(run))
+    assert write_report(few).read_text() == write_report(run).read_text()
 
 
 def test_hostile_text_is_escaped(run: Path) -> None:

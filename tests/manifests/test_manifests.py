@@ -19,7 +19,7 @@ from tests.release.test_kubernetes_objects import PLAN
 from adore.kubeflow.trainjob import ACCOUNT
 from adore.release.kubernetes import render
 from adore.release.kubernetes_config import Config
-from adore.release.kubernetes_objects import KINDS, labels
+from adore.release.kubernetes_objects import KINDS
 from adore.serving.exposure import Shipper
 from adore.serving.metrics import Metrics
 
@@ -61,9 +61,20 @@ def test_pod_security_is_restricted_and_the_network_closed() -> None:
     assert space["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     policies = {t["metadata"]["name"]: t["spec"] for t in found if t["kind"] == "NetworkPolicy"}
     assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    router = policies["router"]["podSelector"]["matchLabels"]
-    assert router.items() <= labels(Config(), "router").items()
     assert "169.254.169.254/32" in str(policies["storage"])
+
+
+@pytest.mark.parametrize("prefix", ["adore", "shop2"])
+def test_the_network_and_the_monitor_know_the_router_of_every_app(prefix: str) -> None:
+    found, made = things("cpu"), render(Config(app=prefix), PLAN)
+    policies = {t["metadata"]["name"]: t["spec"] for t in found if t["kind"] == "NetworkPolicy"}
+    (monitor,) = [t["spec"] for t in found if t["kind"] == "ServiceMonitor"]
+    (deployment,), (service,) = ([t for t in made if t["kind"] == kind] for kind in ("Deployment", "Service"))
+    pod, tags = deployment["spec"]["template"]["metadata"]["labels"], service["metadata"]["labels"]
+    (caller, _) = policies["servers"]["ingress"][0]["from"]
+    for one in (policies["router"]["podSelector"], caller["podSelector"]):
+        assert one["matchLabels"].items() <= pod.items()
+    assert monitor["selector"]["matchLabels"].items() <= tags.items() and set(monitor["targetLabels"]) <= set(tags)
 
 
 def test_the_release_role_allows_what_a_release_does_and_no_more() -> None:

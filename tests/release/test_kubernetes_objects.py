@@ -18,7 +18,7 @@ from adore.cli import app
 from adore.errors import ConfigError
 from adore.release.kubernetes import read_plan, render
 from adore.release.kubernetes_config import Config, Pool
-from adore.release.kubernetes_objects import inference_services, name_of, named, promoted, router_config
+from adore.release.kubernetes_objects import inference_services, name_of, named, promoted, router_config, runtime
 
 PLAN: dict[str, Any] = {
     "name": "bm25-vs-student",
@@ -62,6 +62,14 @@ def test_the_router_has_what_a_roll_out_without_loss_needs() -> None:
     assert {t["topologyKey"] for t in pod["topologySpreadConstraints"]} >= {"kubernetes.io/hostname"}
     assert pod["volumes"][0]["configMap"]["name"] == "adore-experiment-4"
     assert one(render(CONFIGS["fixed"], PLAN), "Deployment")["spec"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_server_computes_with_the_threads_that_the_profile_gives(threads: int) -> None:
+    made = runtime(Config(server_threads=threads))
+    (container,) = made["spec"]["containers"]
+    assert {"name": "OMP_NUM_THREADS", "value": str(threads)} in container["env"]
+    assert (made["metadata"]["name"] == runtime(Config())["metadata"]["name"]) == (threads == 1)
 
 
 def test_the_router_finds_what_kserve_makes() -> None:

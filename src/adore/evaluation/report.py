@@ -14,8 +14,23 @@ from adore.evaluation.measures import MEASURES
 from adore.evaluation.plots import bars, forest, lines
 from adore.evaluation.slices import ALL, SLICES
 
-__all__ = ["summary_table", "write_report"]
+__all__ = ["FILES", "summary_table", "write_report"]
 
+FILES = (
+    "run.json",
+    "*/manifest.json",
+    "*/gate.json",
+    "prepare/data*.json",
+    "feedback/behaviour.json",
+    "align/curves.json",
+    "verify/yield.json",
+    "distil/card.json",
+    "evaluate/measures.parquet",
+    "evaluate/comparisons.json",
+    "experiment/result.json",
+    "experiment/decision.json",
+)
+"""Patterns of all files of a run that the page is made of."""
 RANKING, GRADING = "nDCG@10", "macro-F1"
 LOOP = (
     "prepare evidence retrieve judge feedback align judge-again synthesise judge-candidates verify distil score "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from adore.artifacts import join, local_copy
@@ -20,6 +21,7 @@ from adore.release.kubernetes_objects import (
     record,
     record_name,
     runtime,
+    tagged,
 )
 from adore.release.kubernetes_ready import fault
 from adore.release.kubernetes_router import router
@@ -27,6 +29,8 @@ from adore.release.kubernetes_router import router
 __all__ = ["KubernetesTarget", "Release", "read_plan", "render"]
 
 ROUTER_KINDS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "HTTPRoute", "Ingress")
+SERVED, ACTED = f"{GROUP}/served", f"{GROUP}/acted"
+"""Annotations of a release's record: since when it has served, or ``no``; what was done about its experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,15 @@ class Release:
     config: Config
     live: bool
     created: str = ""
+    served: bool = True
+    """Whether traffic ever went over to it."""
+    acted: str = ""
+    """What was done about its experiment, when and by whom; the review does nothing more about it."""
+
+    @property
+    def note(self) -> str:
+        """What a list says of it."""
+        return self.acted if self.served else "never served"
 
 
 def read_plan(config: Config, place: str) -> Plan:
@@ -63,7 +76,7 @@ class KubernetesTarget:
         self.config, self.cluster = config, cluster or Cluster(config)
 
     def releases(self) -> list[Release]:
-        """All releases that can be served, oldest first."""
+        """All releases that the cluster remembers, oldest first."""
         live = self._live_number()
         found = []
         for thing in self.cluster.ours("ConfigMap", "experiment"):
@@ -71,7 +84,9 @@ class KubernetesTarget:
             stored = json.loads(thing["data"]["config.json"])
             config = Config(**{k: v for k, v in stored.items() if k in Config.model_fields})  # another version's, too
             plan = json.loads(thing["data"]["plan.json"])
-            found.append(Release(number, plan, config, number == live, thing["metadata"].get("creationTimestamp", "")))
+            created, notes = thing["metadata"].get("creationTimestamp", ""), thing["metadata"].get("annotations") or {}
+            served, acted = notes.get(SERVED) != "no", notes.get(ACTED, "")
+            found.append(Release(number, plan, config, number == live, created, served, acted))
         return sorted(found, key=lambda r: r.number)
 
     def _live_number(self) -> int:
@@ -79,32 +94,59 @@ class KubernetesTarget:
         return int((deployment["metadata"].get("annotations") or {}).get(f"{GROUP}/release", 0))
 
     def release(self, plan: Plan) -> int:
-        """Serve a plan; the router goes over when every variant is ready.
+        """Serve a plan; the router goes over when every variant is ready. A retry goes on with the same release.
 
         Returns:
             the release's number; that of the live release if it is the same.
 
         Raises:
             UnavailableError: a variant or the router did not become ready; what was live before is live still.
-            ConfigError: an object of the same name is not ours, or the cluster refuses one.
+            ConfigError: an object of the same name is not ours, or the cluster refuses one; or another release went
+                live meanwhile, which serves on.
         """
-        before = self.releases()
-        plan = named(self.config, plan, next((r.plan for r in before if r.live), None))
-        same = [r for r in before if r.live and (r.plan, r.config) == (plan, self.config)]
-        if same:  # asked again, by a retry perhaps: put right what drifted
-            self._go_over(same[0])
-            return same[0].number
-        number = max([r.number for r in before], default=0) + 1
-        fresh = Release(number, plan, self.config, live=False)
-        self.cluster.apply(record(self.config, plan, number))
-        try:
-            self._go_over(fresh)
-        except (UnavailableError, ConfigError, MissingError) as error:
-            raise type(error)(f"{error}; {self._undo(fresh, before)}") from error
+        number = self._release(plan)
         self.collect()
         return number
 
-    def _go_over(self, to: Release) -> None:
+    def _release(self, plan: Plan, of: Release | None = None) -> int:
+        before = self.releases()
+        was = next((r for r in before if r.live), None)
+        plan = named(self.config, plan, was.plan if was else None)
+        to = self._known(plan, before) or self._recorded(plan, before)
+        if to.live:  # asked again, by a retry perhaps: put right what drifted
+            self._go_over(to)
+            return to.number
+        try:
+            self._go_over(to, after=of or was)
+        except (UnavailableError, ConfigError, MissingError) as error:
+            raise type(error)(f"{error}; {self._undo(to, was)}") from error
+        return to.number
+
+    def _known(self, plan: Plan, before: list[Release]) -> Release | None:
+        """The live release if it is the same, or one that is newer and was broken off before it served."""
+        live = next((r.number for r in before if r.live), 0)
+        same = [r for r in before if (r.plan, r.config) == (plan, self.config)]
+        return max((r for r in same if r.live or _pending(r, live)), key=lambda r: r.live, default=None)
+
+    def _recorded(self, plan: Plan, before: list[Release]) -> Release:
+        """A new release on record; what was done about its experiment is remembered."""
+        number = max([r.number for r in before], default=0) + 1
+        done = [r.acted for r in before if all(r.plan[k] == plan[k] for k in ("name", "salt"))]
+        acted = max(done, default="")  # they begin with their time
+        notes = {SERVED: "no"} | ({ACTED: acted} if acted else {})
+        self.cluster.apply(tagged(record(self.config, plan, number), annotations=notes))
+        return Release(number, plan, self.config, live=False, served=False, acted=acted)
+
+    def _note(self, release: Release, key: str, text: str = "") -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.cluster.annotate("ConfigMap", record_name(self.config, release.number), {key: f"{now} {text}".strip()})
+
+    def _check_live(self, of: Release) -> None:
+        number = self._live_number()
+        must, fix = f"{of.number}, as when this was decided", "look at what is live now, and decide again"
+        check(number == of.number, "live release", number, must=must, fix=fix)
+
+    def _go_over(self, to: Release, after: Release | None = None) -> None:
         config, cluster = to.config, self.cluster
         cluster.apply(runtime(config))
         live = {one["metadata"]["name"]: one for one in cluster.ours("InferenceService")} if config.canary else {}
@@ -113,30 +155,46 @@ class KubernetesTarget:
             cluster.apply(one)
         say(f"release {to.number}: waiting for {', '.join(s['metadata']['name'] for s in services)}")
         cluster.wait(services, fault)
+        if after:  # pods took their time, and another release may be live by now
+            self._check_live(after)
         deployment, *rest = router(config, to.number)
         for one in (*rest, deployment):
             cluster.apply(one)
         say(f"release {to.number}: waiting for {deployment['metadata']['name']}")
         cluster.wait([deployment], fault)
+        if not to.served:
+            self._note(to, SERVED)
 
-    def _undo(self, failed: Release, before: list[Release]) -> str:
+    def _undo(self, failed: Release, was: Release | None) -> str:
         """Back to what was live, and forget the failed release; says what was done."""
-        live = [r for r in before if r.live]
-        done = f"release {failed.number} is withdrawn"
-        if self._live_number() == failed.number and not live:
+        now, done = self._live_number(), f"release {failed.number} is withdrawn"
+        if was and now in (failed.number, was.number):  # else another is live by now
+            self._go_over(replace(was, config=_settled(was.config)))
+            done = f"{done}, release {was.number} serves"
+        elif now == failed.number:
             for kind in ("Deployment", "Service", *ROUTER_KINDS):
                 for one in self.cluster.ours(kind, "router"):
                     self.cluster.delete(one)
-        elif live:
-            self._go_over(Release(live[0].number, live[0].plan, _settled(live[0].config), live=True))
-            done = f"{done}, release {live[0].number} serves"
         self.cluster.delete(record(self.config, failed.plan, failed.number))
         self.collect()
         return done
 
-    def promote(self, variant: str = "challenger") -> int:
-        """Give one variant of the live release to everybody; a new release, to which roll-back returns as to any."""
-        return self.release(promoted(self.live().plan, variant))
+    def promote(self, variant: str = "challenger", *, of: Release | None = None, why: str = "by hand") -> int:
+        """Give one variant of the live release to everybody; a new release, to which roll-back returns as to any.
+
+        Args:
+            of: the release that was judged; none: whatever is live.
+            why: for the record, on which the review does not act on this experiment again.
+
+        Raises:
+            ConfigError: another release than ``of`` is live, now or when the new one is ready.
+        """
+        of = of or self.live()
+        self._check_live(of)
+        number = self._release(promoted(of.plan, variant), of)
+        self._note(of, ACTED, f"{variant} promoted as release {number}, {why}")
+        self.collect()
+        return number
 
     def live(self) -> Release:
         """The release that serves.
@@ -150,20 +208,30 @@ class KubernetesTarget:
         return live[0]
 
     def rollback(self, to: int = 0) -> int:
-        """Serve an earlier release again: ``to``, or the one before the live one; returns its number."""
-        live, known = self.live(), self.releases()
+        """Serve an earlier release again: ``to``, or the last before the live one that served; returns its number.
+
+        Both releases are noted as acted on: the review leaves them to the person who rolled back.
+        """
+        live, known = self.live(), [r for r in self.releases() if r.served]
         earlier = [r for r in known if (r.number == to if to else r.number < live.number)]
         numbers = [r.number for r in known]
         fix = f"choose one of {numbers} (live: {live.number})"
-        check(bool(earlier), "release", to or "the one before", must="on the cluster", fix=fix, error=MissingError)
+        check(bool(earlier), "release", to or "the one before", must="one that served", fix=fix, error=MissingError)
         goal = earlier[-1]
-        self._go_over(Release(goal.number, goal.plan, _settled(goal.config), live=True))
+        for one in (live, goal):
+            self._note(one, ACTED, f"rolled back from release {live.number} to {goal.number}, by hand")
+        self._go_over(replace(goal, config=_settled(goal.config)))
         return goal.number
 
     def collect(self) -> None:
-        """Delete our objects that none of the newest ``keep`` releases, nor the live one, has use for."""
+        """Delete our objects that none of the newest ``keep`` releases that served has use for.
+
+        Kept as well: the live release, and what is newer and does not serve yet.
+        """
         known = self.releases()
-        kept = [r for r in known if r.live or r in known[-self.config.keep :]]
+        live = next((r.number for r in known if r.live), 0)
+        newest = [r.number for r in known if r.served][-self.config.keep :]
+        kept = [r for r in known if r.live or r.number in newest or _pending(r, live)]
         wanted = {(o["kind"], o["metadata"]["name"]) for r in kept for o in _lasting(r)}
         wanted |= {(o["kind"], o["metadata"]["name"]) for r in kept if r.live for o in router(r.config, r.number)}
         looked = {"ConfigMap": "experiment", "InferenceService": "server", "ServingRuntime": "runtime"}
@@ -179,6 +247,11 @@ def _lasting(release: Release) -> list[dict[str, Any]]:
     """What a release needs while it waits to be served again."""
     config, plan = release.config, release.plan
     return [record(config, plan, release.number), runtime(config), *inference_services(config, plan)]
+
+
+def _pending(release: Release, live: int) -> bool:
+    """Whether it may be on its way: not served yet, and newer than what is live."""
+    return not release.served and release.number > live
 
 
 def _settled(config: Config) -> Config:

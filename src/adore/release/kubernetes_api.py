@@ -87,7 +87,7 @@ class Cluster:
         return self.request(method, path, f"{kind} {name}".strip(), body=body, **query)
 
     def request(self, method: str, path: str, what: str, *, body: Object | None = None, **query: str) -> Any:
-        """One call of the API; ``what`` names its object in errors.
+        """One call of the API; ``what`` names its object in errors. A whole object is applied, a part of one merged.
 
         Raises:
             ConfigError, MissingError, UnavailableError: it is refused, not there, or nobody answers.
@@ -95,7 +95,8 @@ class Cluster:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
-        patch = {"Content-Type": "application/apply-patch+yaml"} if method == "PATCH" else {}
+        style = "apply-patch+yaml" if "kind" in (body or {}) else "merge-patch+json"
+        patch = {"Content-Type": f"application/{style}"} if method == "PATCH" else {}
         more = {"body": body, "auth_settings": ["BearerToken"], "response_type": "object", "_request_timeout": 30}
         headers = {"Accept": "application/json", **patch}
         try:
@@ -145,6 +146,14 @@ class Cluster:
         self._check_owner(thing, self.get(kind, name))
         force = "true" if self.force else "false"
         self._call("PATCH", kind, name, body=thing, fieldManager=MANAGER, force=force)
+
+    def annotate(self, kind: str, name: str, notes: dict[str, str]) -> None:
+        """Add annotations to one of our objects; nothing else of it changes.
+
+        Raises:
+            MissingError: it is not there.
+        """
+        self._call("PATCH", kind, name, body={"metadata": {"annotations": notes}}, fieldManager=MANAGER)
 
     def delete(self, thing: Object) -> None:
         """Delete one of our objects, in the background; what is gone already is fine."""

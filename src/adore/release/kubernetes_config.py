@@ -41,6 +41,8 @@ class Config(StageConfig):
     tag: str = Field(__version__, pattern=r"^[\w][\w.-]{0,127}$")
     mode: Literal["Standard", "Knative"] = "Standard"
     server: Pool = Pool()
+    server_threads: int = Field(1, ge=1)
+    """Threads of one answer of a server; with more than one give ``server.cpu_limit`` as many cores."""
     router: Pool = Pool(cpu="500m", memory="512Mi", cpu_limit="1")
     route: Literal["gateway", "ingress", "none"] = "gateway"
     gateway: str = "adore"

@@ -155,7 +155,7 @@ def runtime(config: Config) -> Object:
         config.image("server"),
         config.server,
         args=["--model=/mnt/models", "--name={{.Name}}", "--port=8080"],
-        env=[{"name": "OMP_NUM_THREADS", "value": "1"}, {"name": "HOME", "value": "/tmp"}],
+        env=[{"name": "OMP_NUM_THREADS", "value": str(config.server_threads)}, {"name": "HOME", "value": "/tmp"}],
         ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
         startupProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
         readinessProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=2),

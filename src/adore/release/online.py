@@ -47,15 +47,17 @@ def judge_live(live: Release, *, alpha: float = 0.05, min_users: int = 100) -> d
 
 
 def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
-    """Judge the live experiment and, with ``act``, promote or roll back; ``live`` is the release that serves after."""
+    """Judge the live experiment and, with ``act``, promote or roll back, once: not if it was acted on before.
+
+    Returns:
+        as :func:`judge_live`, with ``acted``, what was done before, and ``live``, the release that serves after.
+    """
     live = target.live()
     if CHALLENGER not in live.plan["variants"]:
         nothing = {"action": "hold", "reason": f"release {live.number} is no experiment: one variant serves everybody"}
         return {"decision": nothing, "live": live.number}
     result = judge_live(live)
     action, number = result["decision"]["action"], live.number
-    if act and action == "promote":
-        number = target.promote(CHALLENGER)
-    elif act and action == "roll back":
-        number = target.promote("control")
-    return {**result, "live": number}
+    if act and action != "hold" and not live.acted:
+        number = target.promote(CHALLENGER if action == "promote" else "control", of=live, why="by the review")
+    return {**result, "acted": live.acted, "live": number}

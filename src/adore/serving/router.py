@@ -7,22 +7,22 @@ import asyncio
 import json
 import time
 import uuid
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import generate_latest
 
 from adore.errors import RequestError, check
 from adore.experiment.assignment import assign
-from adore.serving.comparer import FAILURES, Comparer
+from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit, leave_with
 from adore.serving.metrics import Metrics
 from adore.serving.request import parse
+from adore.serving.variants import DEADLINE, FAILURES, Variant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Router", "create_app", "main"]
 
 PAGE = Path(__file__).parent / "static" / "index.html"
-TRIES = 3
-"""How often a variant is asked while its connections break."""
 EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
 """What every UBI event must have; the rest is kept as it comes."""
 
@@ -48,41 +46,11 @@ class Router:
     def __init__(self, config: dict[str, Any], logs: Path, ship: str = "") -> None:
         self.config = config
         self.weights: dict[str, float] = config["weights"]
-        self.urls = {name: v["url"] for name, v in config["variants"].items()}
+        timeout = config.get("timeout", DEADLINE)
+        self.variants = {name: Variant(name, about, timeout) for name, about in config["variants"].items()}
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
-        limit = httpx.Timeout(config.get("timeout", 10.0), connect=1.0)
-        self.client = httpx.AsyncClient(timeout=limit, trust_env=False)
         self.shipper = Shipper([self.exposures, self.events], ship) if ship else None
-        self.metrics = Metrics(self.urls, self.shipper)
-
-    async def ask(self, variant: str, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """One variant's answer.
-
-        Raises:
-            httpx.HTTPError: it does not answer, or not with 200.
-            LookupError, TypeError, ValueError: it answers something else than a ranking of these items.
-        """
-        answer = await self._post(self.urls[variant], {"instances": [{"query": query, "items": items}]})
-        answer.raise_for_status()
-        prediction: dict[str, Any] = answer.json()["predictions"][0]
-        if [s["item_id"] for s in prediction["items"]] != [i["item_id"] for i in items]:
-            raise ValueError(f"{variant} answered for other items than it was asked")
-        return prediction
-
-    async def _post(self, url: str, body: dict[str, Any]) -> httpx.Response:
-        """Post; again where the connection broke: ranking changes nothing, and another pod may take the next one."""
-        for _ in range(TRIES - 1):
-            with suppress(httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout):
-                return await self.client.post(url, json=body)
-        return await self.client.post(url, json=body)
-
-    async def is_ready(self, variant: str) -> bool:
-        """Whether a variant says so; one without a ``ready`` address is believed."""
-        url = self.config["variants"][variant].get("ready")
-        try:
-            return not url or (await self.client.get(url, timeout=1.0)).status_code == 200
-        except httpx.HTTPError:
-            return False
+        self.metrics = Metrics(self.variants, self.shipper)
 
     async def rank(self, body: dict[str, Any]) -> dict[str, Any]:
         """Assign, ask, fall back if need be, log, answer."""
@@ -118,10 +86,10 @@ class Router:
         return {**{k: exposure[k] for k in keys}, "items": ordered}
 
     async def _first(self, variant: str, query: str, items: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-        """The assigned variant, else the control, else the items as they came."""
+        """The assigned variant, else the control, else the items as they came; at most two deadlines long."""
         for name in dict.fromkeys((variant, "control")):
             try:
-                return name, await self.ask(name, query, items)
+                return name, await self.variants[name].ask(query, items)
             except FAILURES:
                 self.metrics.failures.labels(name).inc()
         given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
@@ -131,14 +99,15 @@ class Router:
 def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
     """The router's web application."""
     router = Router(config, logs, ship)
-    comparer = Comparer(config.get("catalogue"), router.ask, list(router.urls))
+    comparer = Comparer(config.get("catalogue"), router.variants)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         if router.shipper:
             router.shipper.start()
         yield
-        await router.client.aclose()
+        for variant in router.variants.values():
+            await variant.client.aclose()
         if router.shipper:
             await asyncio.to_thread(router.shipper.stop)
         router.exposures.close()
@@ -184,7 +153,8 @@ def _add_status(app: FastAPI, router: Router) -> None:
 
     @app.get("/readyz")
     async def readyz() -> dict[str, bool]:
-        answers = dict(zip(router.urls, await asyncio.gather(*map(router.is_ready, router.urls)), strict=True))
+        asked = await asyncio.gather(*(v.is_ready() for v in router.variants.values()))
+        answers = dict(zip(router.variants, asked, strict=True))
         if not any(answers.values()):
             raise HTTPException(503, f"variants == {answers}, must be ready, one at least; see their logs")
         return answers

@@ -15,11 +15,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client import generate_latest
+from tests.serving.test_exposure_log import disk_of
 
 from adore.errors import UnavailableError
 from adore.serving.exposure import read_log
 from adore.serving.limits import CrowdLimit
-from adore.serving.router import create_app
+from adore.serving.router import Router, create_app
 from adore.serving.variants import Breaker, Variant
 
 ITEMS = [{"item_id": "a", "title": "red shoes"}, {"item_id": "b", "title": "blue bottle"}]
@@ -74,12 +76,26 @@ def ask(client: TestClient, users: int) -> list[dict[str, Any]]:
 
 
 def test_a_hung_challenger_is_spared_and_its_shoppers_get_the_control(hung: str, tmp_path: Path) -> None:
-    with serving(predictions) as control, TestClient(create_app(plan(control, hung, 0.5), tmp_path)) as client:
-        answers = ask(client, 60)
-        metrics = client.get("/metrics").text
+    async def story(control: str) -> tuple[list[dict[str, Any]], str]:
+        router = Router(plan(control, hung, 60.0), tmp_path)
+        challenger = router.variants["challenger"]
+        challenger.timeout, challenger.breaker.rest = 0.2, 3600.0
+        bodies = [{"user_id": f"u{n}", "query": "red shoes", "items": ITEMS} for n in range(60)]
+        answers = await asyncio.gather(*map(router.rank, bodies[:30]))  # all at once; the others find it spared
+        assert not challenger.breaker.lets_through()
+        answers += [await router.rank(body) for body in bodies[30:]]
+        for variant in router.variants.values():
+            await variant.client.aclose()
+        router.exposures.close()
+        router.events.close()
+        return answers, generate_latest(router.metrics.registry).decode()
+
+    with serving(predictions) as control:
+        answers, metrics = asyncio.run(story(control))
     assert {a["served"] for a in answers} == {"control"}
     rows, _ = read_log(tmp_path / "exposures.jsonl")
-    assert [(r["variant"], r["degraded"]) for r in rows] == [(a["variant"], a["degraded"]) for a in answers]
+    kept = ("exposure_id", "variant", "served", "degraded")
+    assert {tuple(r[k] for k in kept) for r in rows} == {tuple(a[k] for k in kept) for a in answers}
     lost = sum(a["degraded"] for a in answers)
     assert 20 < lost < 40 and {a["variant"] for a in answers if a["degraded"]} == {"challenger"}
     assert f'adore_degraded_total{{variant="challenger"}} {lost}.0' in metrics
@@ -141,9 +157,12 @@ def test_a_breaker_lets_one_try_at_a_time() -> None:
     ids=range(12),
 )
 def test_a_malformed_answer_is_a_fall_back(text: str, tmp_path: Path) -> None:
-    with serving(predictions) as control, serving(lambda: text) as challenger:
-        with TestClient(create_app(plan(control, challenger, 20.0), tmp_path)) as client:
-            answers = ask(client, 12)
+    with (
+        serving(predictions) as control,
+        serving(lambda: text) as challenger,
+        TestClient(create_app(plan(control, challenger, 20.0), tmp_path)) as client,
+    ):
+        answers = ask(client, 12)
     assert {a["served"] for a in answers} == {"control"} and {a["degraded"] for a in answers} == {True, False}
     assert [i["item_id"] for i in answers[0]["items"]] == ["b", "a"]
 
@@ -168,3 +187,71 @@ def test_a_crowd_is_refused_at_the_door() -> None:
             return [*done, probe.status_code, (await client.post("/")).status_code]
 
     assert asyncio.run(story()) == [200, 200, 503, 200, 200]
+
+
+def test_a_full_disk_costs_the_exposure_not_the_answer(tmp_path: Path) -> None:
+    event = {"event_id": "e", "client_id": "u", "action_name": "click", "timestamp": 1}
+    with serving(predictions) as url, TestClient(create_app(plan(url, url, 20.0), tmp_path)) as client:
+        with disk_of(100):
+            answers = ask(client, 5)
+            refused = client.post("/events", json=[{**event, "message": "x" * 100}])
+        assert client.post("/events", json=[event]).status_code == 200
+        answers += ask(client, 1)
+        metrics = client.get("/metrics").text
+    assert not any(a["degraded"] for a in answers) and refused.status_code == 503
+    assert "events == 1 rows, must be written; send them again later" in refused.json()["detail"]
+    rows, torn = read_log(tmp_path / "exposures.jsonl")
+    assert [r["exposure_id"] for r in rows] == [answers[-1]["exposure_id"]] and torn == 0
+    assert read_log(tmp_path / "events.jsonl") == ([event], 0)
+    lost = [sum(a["variant"] == v for a in answers[:-1]) for v in ("control", "challenger")]
+    for name, count in zip(("control", "challenger"), lost, strict=True):
+        assert f'adore_exposures_lost_total{{variant="{name}"}} {count}.0' in metrics
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"client_id": None}, "events[1].client_id == None, must be a string"),
+        ({"timestamp": 10**30}, "events[1].timestamp == 1000"),
+        ({"timestamp": True}, "events[1].timestamp == True"),
+        ({"timestamp": 1.5}, "a whole number of 64 bits"),
+        ({"position": "first"}, "events[1].position == 'first'"),
+        ({"object_id": {"id": 1}}, "events[1].object_id == {'id': 1}"),
+        ({"query_id": "q" * 1001}, "at most 1000 characters"),
+        ({"session_id": 7}, "events[1].session_id == 7"),
+        ({"price": float("nan")}, "events[1] == "),
+    ],
+)
+def test_an_event_that_no_review_could_read_is_refused(change: dict[str, Any], word: str, tmp_path: Path) -> None:
+    event = {"event_id": "e", "client_id": "u", "action_name": "click", "timestamp": 1, "message": "thanks"}
+    more = {"object_id": "a", "position": 2, "query_id": None, "event_attributes": {"place": [1, {"x": "y"}]}}
+    with TestClient(create_app(plan("", "", 1.0), tmp_path)) as client:
+        assert client.post("/events", json=[event, event | more]).json() == {"accepted": 2}
+        text = json.dumps([event, event | change])
+        answer = client.post("/events", content=text, headers={"content-type": "application/json"})
+    assert answer.status_code == 400 and word in answer.json()["detail"]
+    assert len(read_log(tmp_path / "events.jsonl")[0]) == 2
+
+
+def deep(levels: int) -> Any:
+    return [] if levels == 0 else [deep(levels - 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"items": [{**ITEMS[0], "attributes": {"weight": [{"value": 3, "unit": "kg"}]}}, ITEMS[1]]}, 200),
+        ({"items": [{**ITEMS[0], "attributes": {"colour": deep(400)}}, ITEMS[1]]}, 400),
+        ({"items": [{**ITEMS[0], "own": deep(400)}, ITEMS[1]]}, 400),
+        ({"session_id": "s" * 201}, 400),
+        ({"query_id": {"id": 1}}, 400),
+        ({"query_id": 7, "session_id": ""}, 200),
+        ({"user_id": ""}, 400),
+        ({"user_id": "u" * 201}, 400),
+    ],
+)
+def test_what_rank_takes(change: dict[str, Any], status: int, tmp_path: Path) -> None:
+    body = {"user_id": "u", "query": "q" * 1000, "items": ITEMS}
+    with serving(predictions) as url, TestClient(create_app(plan(url, url, 20.0), tmp_path)) as client:
+        assert client.post("/rank", json=body | change).status_code == status
+    assert len(read_log(tmp_path / "exposures.jsonl")[0]) == (status == 200)

@@ -21,7 +21,7 @@ from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit, leave_with
 from adore.serving.metrics import Metrics
-from adore.serving.request import parse
+from adore.serving.request import MAX_QUERY, parse, sendable
 from adore.serving.variants import DEADLINE, FAILURES, Variant
 
 if TYPE_CHECKING:
@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["Router", "create_app", "main"]
 
 PAGE = Path(__file__).parent / "static" / "index.html"
+MAX_ID = 200
+"""Characters of a user's, session's or query's id."""
 EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
-"""What every UBI event must have; the rest is kept as it comes."""
+"""What every UBI event must have."""
+MORE: dict[str, type] = {"query_id": str, "session_id": str, "object_id": str, "position": int}
+"""What it may have, and then in this type; the rest is kept as it comes."""
 
 
 class Router:
@@ -49,16 +53,17 @@ class Router:
         timeout = config.get("timeout", DEADLINE)
         self.variants = {name: Variant(name, about, timeout) for name, about in config["variants"].items()}
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
-        self.shipper = Shipper([self.exposures, self.events], ship) if ship else None
-        self.metrics = Metrics(self.variants, self.shipper)
+        folders = {f"exposures/{config['name']}": self.exposures, "events": self.events}
+        self.shipper = Shipper(folders, ship) if ship else None
+        self.metrics = Metrics(self.variants, list(folders.values()), self.shipper)
 
     async def rank(self, body: dict[str, Any]) -> dict[str, Any]:
         """Assign, ask, fall back if need be, log, answer."""
         begun = time.perf_counter()
         user: Any = body.get("user_id")
-        good = isinstance(user, str) and 0 < len(user) <= 200
+        good = isinstance(user, str) and 0 < len(user) <= MAX_ID
         fix = "send the shopper's stable id"
-        check(good, "user_id", user, must="a string of 1 to 200 characters", fix=fix, error=RequestError)
+        check(good, "user_id", user, must=f"a string of 1 to {MAX_ID} characters", fix=fix, error=RequestError)
         parse(body, "body")
         variant = assign(user, self.config["salt"], self.weights)
         query, items = body["query"], body["items"]
@@ -68,8 +73,8 @@ class Router:
             "exposure_id": uuid.uuid4().hex,
             "timestamp": int(time.time() * 1000),
             "client_id": user,
-            "session_id": str(body.get("session_id") or user),
-            "query_id": str(body.get("query_id") or query),
+            "session_id": _id_of(body, "session_id", user),
+            "query_id": _id_of(body, "query_id", query),
             "experiment": self.config["name"],
             "variant": variant,
             "served": served,
@@ -78,7 +83,11 @@ class Router:
             "degraded": served != variant,
             "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
         }
-        await asyncio.to_thread(self.exposures.append, {**exposure, "salt": self.config["salt"]})
+        more: dict[str, Any] = {k: self.config[k] for k in ("salt", "release") if k in self.config}
+        try:
+            await asyncio.to_thread(self.exposures.append, {**exposure, **more})
+        except OSError:  # a full disk loses both variants' exposures alike; the shopper need not wait for it
+            self.metrics.lost.labels(variant).inc()
         expected = self.config["variants"].get(served, {}).get("version", answer["model_version"])
         self.metrics.answered(variant, served, matches=answer["model_version"] == expected)
         self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
@@ -125,11 +134,14 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
 
     @app.post("/events")
     async def events(body: list[dict[str, Any]]) -> dict[str, int]:
-        missing = [i for i, e in enumerate(body) if not all(isinstance(e.get(k), t) for k, t in EVENT.items())]
-        if missing:
-            kinds = ", ".join(f"{k} ({t.__name__})" for k, t in EVENT.items())
-            raise HTTPException(400, f"events == rows {missing[:5]}, must have {kinds}; add them")
-        await asyncio.to_thread(router.events.append, *body)
+        try:
+            _check_events(body)
+            await asyncio.to_thread(router.events.append, *body)
+        except RequestError as error:
+            raise HTTPException(400, str(error)) from error
+        except OSError as error:
+            text = f"events == {len(body)} rows, must be written; send them again later ({error.strerror})"
+            raise HTTPException(503, text) from error
         return {"accepted": len(body)}
 
     @app.post("/compare")
@@ -138,6 +150,31 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
 
     _add_status(app, router)
     return app
+
+
+def _id_of(body: dict[str, Any], name: str, default: str) -> str:
+    given = body.get(name)
+    if given in (None, ""):
+        return default
+    good = type(given) in (str, int) and len(str(given)) <= MAX_ID
+    check(good, name, given, must=f"a string of at most {MAX_ID} characters", fix="send a shorter", error=RequestError)
+    return str(given)
+
+
+def _fits(value: object, kind: type) -> bool:
+    if isinstance(value, str):
+        return kind is str and len(value) <= MAX_QUERY
+    return type(value) is kind is int and abs(value) < 2**63
+
+
+def _check_events(rows: list[dict[str, Any]]) -> None:
+    """Refuse all if one is not what the online review can read."""
+    musts = {str: f"a string of at most {MAX_QUERY} characters", int: "a whole number of 64 bits"}
+    for i, row in enumerate(rows):
+        for name, kind in (EVENT | MORE).items():
+            good = _fits(row.get(name), kind) or (name in MORE and row.get(name) is None)
+            check(good, f"events[{i}].{name}", row.get(name), must=musts[kind], fix="send it so", error=RequestError)
+        sendable(row, f"events[{i}]")
 
 
 def _add_status(app: FastAPI, router: Router) -> None:

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, HTTPException
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import generate_latest
 
-from adore.errors import RequestError, check
+from adore.errors import AdoreError, RequestError, UnavailableError, check
 from adore.experiment.assignment import assign
 from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
@@ -65,6 +65,7 @@ class Router:
         fix = "send the shopper's stable id"
         check(good, "user_id", user, must=f"a string of 1 to {MAX_ID} characters", fix=fix, error=RequestError)
         parse(body, "body")
+        session, query_id = _id_of(body, "session_id", user), _id_of(body, "query_id", body["query"])
         variant = assign(user, self.config["salt"], self.weights)
         query, items = body["query"], body["items"]
         served, answer = await self._first(variant, query, items)
@@ -73,8 +74,8 @@ class Router:
             "exposure_id": uuid.uuid4().hex,
             "timestamp": int(time.time() * 1000),
             "client_id": user,
-            "session_id": _id_of(body, "session_id", user),
-            "query_id": _id_of(body, "query_id", query),
+            "session_id": session,
+            "query_id": query_id,
             "experiment": self.config["name"],
             "variant": variant,
             "served": served,
@@ -93,6 +94,21 @@ class Router:
         self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
         keys = ("exposure_id", "variant", "served", "model_version", "degraded")
         return {**{k: exposure[k] for k in keys}, "items": ordered}
+
+    async def take(self, events: list[dict[str, Any]]) -> dict[str, int]:
+        """Log events.
+
+        Raises:
+            RequestError: one is not what the online review can read; none is taken.
+            UnavailableError: the disk refuses them; none is taken.
+        """
+        _check_events(events)
+        try:
+            await asyncio.to_thread(self.events.append, *events)
+        except OSError as error:
+            text = f"events == {len(events)} rows, must be written; send them again later ({error.strerror})"
+            raise UnavailableError(text) from error
+        return {"accepted": len(events)}
 
     async def _first(self, variant: str, query: str, items: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
         """The assigned variant, else the control, else the items as they came; at most two deadlines long."""
@@ -125,24 +141,17 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
     app = FastAPI(title="ADORE router", lifespan=life, docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit)
 
+    @app.exception_handler(AdoreError)
+    async def told(request: Request, error: AdoreError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, error.status)
+
     @app.post("/rank")
     async def rank(body: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return await router.rank(body)
-        except RequestError as error:
-            raise HTTPException(400, str(error)) from error
+        return await router.rank(body)
 
     @app.post("/events")
     async def events(body: list[dict[str, Any]]) -> dict[str, int]:
-        try:
-            _check_events(body)
-            await asyncio.to_thread(router.events.append, *body)
-        except RequestError as error:
-            raise HTTPException(400, str(error)) from error
-        except OSError as error:
-            text = f"events == {len(body)} rows, must be written; send them again later ({error.strerror})"
-            raise HTTPException(503, text) from error
-        return {"accepted": len(body)}
+        return await router.take(body)
 
     @app.post("/compare")
     async def compare(body: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +177,6 @@ def _fits(value: object, kind: type) -> bool:
 
 
 def _check_events(rows: list[dict[str, Any]]) -> None:
-    """Refuse all if one is not what the online review can read."""
     musts = {str: f"a string of at most {MAX_QUERY} characters", int: "a whole number of 64 bits"}
     for i, row in enumerate(rows):
         for name, kind in (EVENT | MORE).items():

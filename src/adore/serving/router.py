@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import time
 import uuid
 from contextlib import asynccontextmanager
@@ -51,7 +52,10 @@ class Router:
         self.config = config
         self.weights: dict[str, float] = config["weights"]
         timeout = config.get("timeout", DEADLINE)
-        self.variants = {name: Variant(name, about, timeout) for name, about in config["variants"].items()}
+        spared = {"control": math.inf}  # what is left after it is no ranking at all
+        self.variants = {
+            name: Variant(name, about, timeout, after=spared.get(name, 5)) for name, about in config["variants"].items()
+        }
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
         folders = {f"exposures/{config['name']}": self.exposures, "events": self.events}
         self.shipper = Shipper(folders, ship) if ship else None

@@ -34,7 +34,7 @@ class Breaker:
         (True, None, False)
     """
 
-    def __init__(self, after: int = 5, rest: float = 5.0) -> None:
+    def __init__(self, after: float = 5, rest: float = 1.0) -> None:
         self.after, self.rest = after, rest
         self._failed, self._until = 0, 0.0
 
@@ -61,14 +61,15 @@ class Variant:
         name: the variant's.
         about: its ``url`` and, if it can say so, the address ``ready``.
         timeout: seconds until an answer is given up, connecting and trying again included.
+        after: failures in a row after which it is spared for a second; infinite for one that nothing can stand in for.
     """
 
-    def __init__(self, name: str, about: dict[str, Any], timeout: float = DEADLINE) -> None:
+    def __init__(self, name: str, about: dict[str, Any], timeout: float = DEADLINE, *, after: float = 5) -> None:
         self.name, self.about, self.timeout = name, about, timeout
         times = httpx.Timeout(timeout, connect=timeout / TRIES)  # a pod that is gone leaves time for another
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         self.client = httpx.AsyncClient(timeout=times, limits=limits, trust_env=False)
-        self.breaker = Breaker()
+        self.breaker = Breaker(after)
 
     async def ask(self, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
         """Its answer.

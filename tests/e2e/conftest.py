@@ -122,6 +122,7 @@ def config(namespace: str) -> Config:
         budget=False,
         credentials="adore-s3",
         exposures="s3://shop/exposures",
+        timeout=10,  # pods of 20 ms of CPU
         keep=2,
         patience=240,
     )

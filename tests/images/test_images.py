@@ -77,7 +77,7 @@ def network() -> Iterator[str]:
 
 def test_server_and_router_serve_together(images: str, network: str, tmp_path: Path) -> None:
     release = write_release(tmp_path / "release")
-    plan = json.loads((release / "experiment.json").read_text())
+    plan = json.loads((release / "experiment.json").read_text()) | {"timeout": 10}
     for name, variant in plan["variants"].items():
         variant["url"] = f"http://{name}:8080/v1/models/{name}:predict"
         variant["ready"] = f"http://{name}:8080/v2/models/{name}/ready"

@@ -73,13 +73,14 @@ def test_a_server_computes_with_the_threads_that_the_profile_gives(threads: int)
 
 
 def test_the_router_finds_what_kserve_makes() -> None:
-    config = router_config(Config(namespace="shop"), NAMED)
+    config = router_config(Config(namespace="shop", timeout=0.2), NAMED, 3)
+    assert (config["timeout"], config["release"]) == (0.2, 3)
     name = NAMED["variants"]["challenger"]["service"]
     assert config["variants"]["challenger"]["url"] == (
         f"http://{name}-predictor.shop.svc.cluster.local/v1/models/{name}:predict"
     )
     assert {s["metadata"]["name"] for s in inference_services(Config(), NAMED)} >= {name}
-    assert ":8080/" in router_config(CONFIGS["fixed"], NAMED)["variants"]["control"]["ready"]
+    assert ":8080/" in router_config(CONFIGS["fixed"], NAMED, 1)["variants"]["control"]["ready"]
 
 
 def test_what_is_served_under_a_name_never_changes() -> None:
@@ -108,6 +109,14 @@ def test_a_changed_predictor_of_the_same_model_can_start_as_a_canary(mode: Any) 
             assert spec["canary"][0]["predictor"] != was["predictor"]
 
 
+def test_an_experiment_that_no_review_can_read_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    named(Config(), promoted(NAMED, "challenger"))
+    named(CONFIGS["fixed"], PLAN)
+    assert capsys.readouterr().err == ""
+    named(Config(), PLAN)
+    assert "WARNING: kubernetes.exposures is empty" in capsys.readouterr().err
+
+
 def test_promotion_gives_the_challengers_model_to_all() -> None:
     plan = promoted(NAMED, "challenger")
     assert plan["weights"] == {"control": 1.0} and plan["variants"]["control"] == PLAN["variants"]["challenger"]
@@ -134,7 +143,7 @@ def test_a_dry_run_prints_every_object_and_needs_no_cluster(shop_release: Path, 
     words = ["release", "apply", str(shop_release), "--dry-run", "--profile", str(tmp_path / "shop.yaml")]
     done = CliRunner().invoke(app, [*words, "--namespace", "shop"])
     assert done.exit_code == 0, done.output
-    things = list(yaml.safe_load_all(done.output))
+    things = list(yaml.safe_load_all(done.stdout))
     assert {t["metadata"]["namespace"] for t in things} == {"shop"}
     kinds = [t["kind"] for t in things]
     assert kinds.count("InferenceService") == 2 and "HTTPRoute" in kinds and "PodDisruptionBudget" in kinds

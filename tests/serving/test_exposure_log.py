@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from adore.serving.exposure import Log, read_log
 
@@ -45,3 +50,54 @@ def test_a_torn_line_is_counted_and_the_next_row_is_whole(tmp_path: Path) -> Non
     log.close()
     assert read_log(path) == ([{"n": 1}, {"n": 3}], 1)
     assert read_log(tmp_path / "none.jsonl") == ([], 0)
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """No file may grow past ``size`` bytes: the kernel takes what fits, and refuses the rest."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("length", [50, 20_000])
+def test_what_a_full_disk_refuses_leaves_nothing_behind(tmp_path: Path, length: int) -> None:
+    log = Log(tmp_path / "x.jsonl")
+    log.append({"n": 1})
+    with disk_of(len('{"n": 1}\n') + length // 2), pytest.raises(OSError):
+        log.append({"n": 2, "text": "x" * length})
+    log.append({"n": 3})
+    assert read_log(log.path) == ([{"n": 1}, {"n": 3}], 0)
+    with disk_of(20), pytest.raises(OSError):
+        log.append({"n": 4})
+    log.roll()
+    log.close()
+    assert read_log(log.path) == ([{"n": 1}, {"n": 3}], 0)
+
+
+def test_a_log_that_nobody_ships_keeps_the_newest(tmp_path: Path) -> None:
+    log = Log(tmp_path / "x.jsonl", piece=90, most=300)
+    for n in range(1000, 1100):
+        log.append({"n": n})
+    rows, torn = read_log(log.path)
+    assert torn == 0 and [r["n"] for r in rows] == list(range(1100 - len(rows), 1100))
+    assert log.size() <= 300 + 90 + 12 and log.dropped + log.size() == 100 * len('{"n": 1000}\n')
+    log.close()
+
+
+def test_a_file_that_cannot_be_put_aside_goes_on_growing(tmp_path: Path) -> None:
+    log = Log(tmp_path / "x.jsonl")
+    log.append({"n": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            log.roll()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    log.append({"n": 2})
+    assert log.pieces() == [] and read_log(log.path) == ([{"n": 1}, {"n": 2}], 0)
+    log.close()

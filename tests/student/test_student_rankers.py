@@ -124,3 +124,6 @@ def test_ranking_never_imports_torch(folders):
 def test_words_of_own_fields_stand_before_numbers_and_codes() -> None:
     own = {"code": "L-17", "sterile": False, "use": ["lab", "field"], "weight": 1.5, "zone": "warm", "deep": {"a": 1}}
     assert typed_text(Item("1", "Flask", attributes=own)) == "Flask | use: lab, field | zone: warm | code: L-17"
+    endless: list[object] = []
+    endless.append(endless)
+    assert typed_text(Item("1", "Flask", attributes={"use": ["lab", endless]})) == "Flask | use: lab,"

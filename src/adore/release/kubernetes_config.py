@@ -56,7 +56,9 @@ class Config(StageConfig):
     claim: str = ""
     """``NAME:/mount``: places under the mount are read by the servers from this PersistentVolumeClaim."""
     exposures: str = ""
-    """``s3://`` place to which the routers ship exposures and events; empty: they stay in the pod."""
+    """``s3://`` place to which the routers ship exposures and events; empty: they stay in the pod, the newest 3 GB."""
+    timeout: float = Field(0.3, gt=0)
+    """Seconds a variant has for an answer; then the control has as long, then the items go out as they came."""
     canary: int = Field(0, ge=0, le=99)
     """Percent of a variant's own traffic for its changed predictor (a new image, say); 0: all of it, pod by pod."""
     port: int = 80

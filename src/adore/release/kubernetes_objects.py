@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from adore.errors import check
+from adore.progress import say
 from adore.release.kubernetes_config import Config, Pool
 
 __all__ = [
@@ -101,6 +102,8 @@ def named(config: Config, plan: Plan, live: Plan | None = None) -> Plan:
     Args:
         live: with ``config.canary``, a variant of the same model as there keeps its name, and so changes in place.
     """
+    if len(plan["variants"]) > 1 and not config.exposures:
+        say("WARNING: kubernetes.exposures is empty: exposures end with their pods, and no review can read them")
     variants = {}
     for variant, about in plan["variants"].items():
         before = (live or {"variants": {}})["variants"].get(variant, {})
@@ -245,8 +248,8 @@ def inference_services(config: Config, plan: Plan, live: dict[str, Object] | Non
     return found
 
 
-def router_config(config: Config, plan: Plan) -> Object:
-    """The router's ``experiment.json``: the plan with the variants' addresses in the cluster."""
+def router_config(config: Config, plan: Plan, number: int) -> Object:
+    """The router's ``experiment.json``: the plan with the variants' addresses in the cluster, deadline and release."""
     variants = {}
     for variant, about in plan["variants"].items():
         name = about["service"]
@@ -254,7 +257,8 @@ def router_config(config: Config, plan: Plan) -> Object:
         base = base if config.port == 80 else f"{base}:{config.port}"
         urls = {"url": f"{base}/v1/models/{name}:predict", "ready": f"{base}/v2/models/{name}/ready"}
         variants[variant] = {**about, **urls}
-    return {k: plan[k] for k in ("name", "salt", "weights")} | {"variants": variants}
+    more = {"variants": variants, "timeout": config.timeout, "release": number}
+    return {k: plan[k] for k in ("name", "salt", "weights")} | more
 
 
 def promoted(plan: Plan, variant: str) -> Plan:
@@ -274,7 +278,7 @@ def record_name(config: Config, number: int) -> str:
 def record(config: Config, plan: Plan, number: int) -> Object:
     """The experiment ConfigMap: what the router mounts, and all that is needed to make this release again."""
     data = {
-        "experiment.json": json.dumps(router_config(config, plan), indent=1),
+        "experiment.json": json.dumps(router_config(config, plan, number), indent=1),
         "plan.json": json.dumps(plan),
         "config.json": config.model_dump_json(),
     }

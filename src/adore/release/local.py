@@ -21,6 +21,9 @@ from adore.errors import UnavailableError, check
 
 __all__ = ["LocalTarget", "free_port", "stop_on_signal"]
 
+PATIENT = 10.0
+"""Seconds that a variant has for an answer here, where it shares its cores with all else that a laptop does."""
+
 
 def free_port(port: int = 0) -> int:
     """A port that was free a moment ago: any one, or the given one.
@@ -74,6 +77,7 @@ class LocalTarget:
         self.work.mkdir(parents=True, exist_ok=True)
         config = json.loads((self.release / "experiment.json").read_text("utf-8"))
         config["catalogue"] = str((self.release / config["catalogue"]).absolute())
+        config.setdefault("timeout", PATIENT)
         for name, variant in config["variants"].items():
             port = free_port()
             variant["url"] = f"http://127.0.0.1:{port}/v1/models/{name}:predict"

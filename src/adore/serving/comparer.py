@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any
 
-import httpx
+from adore.serving.variants import FAILURES, Variant
 
-__all__ = ["FAILURES", "Comparer"]
-
-FAILURES = (httpx.HTTPError, LookupError, TypeError, ValueError)
-
-Ask = Callable[[str, str, list[dict[str, Any]]], Awaitable[dict[str, Any]]]
+__all__ = ["Comparer"]
 
 
 class Comparer:
@@ -20,18 +16,17 @@ class Comparer:
 
     Args:
         catalogue: Parquet file of items; None: nothing is ever found.
-        ask: ``(variant, query, items)`` to a variant's answer.
-        variants: their names.
+        variants: by name.
     """
 
-    def __init__(self, catalogue: str | None, ask: Ask, variants: list[str]) -> None:
+    def __init__(self, catalogue: str | None, variants: Mapping[str, Variant]) -> None:
         import bm25s
         import polars as pl
 
         rows = pl.read_parquet(catalogue).to_dicts() if catalogue else []
         self.items = [{**r, "attributes": json.loads(r["attributes"])} for r in rows]
         self.titles = {r["item_id"]: r["title"][:200] for r in rows}
-        self.ask, self.variants = ask, variants
+        self.variants = variants
         self._index = bm25s.BM25()
         if rows:
             texts = [f"{i['title']} {i['brand']} {i['category']}" for i in rows]
@@ -52,9 +47,9 @@ class Comparer:
         query = str(body.get("query") or "")[:300].encode("utf-8", "replace").decode()
         items = self.find(query, 50)
         out: dict[str, Any] = {}
-        for name in self.variants:
+        for name, variant in self.variants.items():
             try:
-                answer = await self.ask(name, query, items)
+                answer = await variant.ask(query, items)
             except FAILURES as error:
                 out[name] = {"error": f"{name} does not answer: {error}", "items": []}
                 continue

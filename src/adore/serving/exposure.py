@@ -5,76 +5,152 @@ On a cluster the logs are also shipped, piece by piece, to a place that outlives
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
 import socket
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from adore.artifacts import join, local_copy, put_file
-from adore.errors import AdoreError
 
 __all__ = ["Log", "Shipper", "read_log", "read_shipped"]
 
+_LOG = logging.getLogger(__name__)
+
 
 class Log:
-    """Appends JSON lines and syncs them; threads that wait at the same time share one sync (group commit)."""
+    """Appends JSON lines and syncs them; threads that wait at the same time share one sync (group commit).
 
-    def __init__(self, path: Path) -> None:
+    A row that the disk refuses leaves nothing behind: the next one begins where it began.
+
+    Args:
+        path: the file that grows; what an earlier process left there becomes a piece.
+        piece: bytes from which on the file is put aside as a piece.
+        most: bytes of pieces that stay; beyond, the oldest are deleted and counted in ``dropped``.
+    """
+
+    def __init__(self, path: Path, *, piece: int = 16_000_000, most: int = 1_500_000_000) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._file = path.open("ab")
-        if self._file.tell():
-            with path.open("rb") as old:
-                old.seek(-1, os.SEEK_END)
-                if old.read() != b"\n":
-                    self._file.write(b"\n")  # a torn line of a killed process stays a line of its own
+        self.path, self.piece, self.most = path, piece, most
+        self.dropped = 0
+        if _size(path):
+            path.rename(self._aside())  # so that a torn line of a killed process stays the last of its file
+        self._file = path.open("ab", buffering=0)
         self._write, self._sync = threading.Lock(), threading.Lock()
-        self._written = self._synced = 0
+        self._end = self._written = self._synced = self._failed = 0
 
     def append(self, *rows: dict[str, Any]) -> None:
-        """Write rows; returns when they are on disk."""
+        """Write rows; returns when they are on disk.
+
+        Raises:
+            OSError: they are not; what of them was written is taken back before the next row.
+        """
         text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode("utf-8", "replace")
         with self._write:
-            self._file.write(text)
-            self._file.flush()
+            self._put(text)
             self._written += 1
             mine = self._written
         with self._sync:
+            if mine <= self._failed:
+                raise OSError(errno.EIO, "the rows could not be synced", str(self.path))
             if self._synced < mine:
-                reached = self._written
-                os.fsync(self._file.fileno())
-                self._synced = reached
+                self._flush()
+        if self._end >= self.piece:
+            with suppress(OSError):  # the rows are safe; the next one tries again
+                self.roll()
+
+    def _put(self, text: bytes) -> None:
+        self._trim()
+        rest = memoryview(text)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._end += len(text)
+
+    def _trim(self) -> None:
+        """Take back what a full disk took only half of."""
+        if os.fstat(self._file.fileno()).st_size > self._end:
+            self._file.truncate(self._end)
+
+    def _flush(self) -> None:
+        """Sync all that is written; after a failure no later sync vouches for what was written before it."""
+        reached = self._written
+        try:
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._failed = reached
+            raise
+        self._synced = reached
 
     def roll(self) -> None:
         """Put what is written so far, if anything, aside as a piece of its own, on disk."""
         with self._write, self._sync:
-            if not self._file.tell():
+            self._trim()
+            if not self._end:
                 return
-            os.fsync(self._file.fileno())
-            self._synced = self._written
+            self._flush()
+            aside = self.path.rename(self._aside())
+            try:
+                fresh = self.path.open("ab", buffering=0)
+            except OSError:
+                aside.rename(self.path)
+                raise
             self._file.close()
-            self.path.rename(self.path.with_suffix(f".{time.time_ns()}.piece"))
-            self._file = self.path.open("ab")
+            self._file, self._end = fresh, 0
+            self._drop()
+
+    def _aside(self) -> Path:
+        return self.path.with_suffix(f".{time.time_ns()}.piece")
+
+    def _drop(self) -> None:
+        pieces = self.pieces()
+        excess = sum(map(_size, pieces)) - self.most
+        for piece in pieces:
+            if excess <= 0:
+                return
+            size = _size(piece)
+            piece.unlink(missing_ok=True)
+            self.dropped += size
+            excess -= size
 
     def pieces(self) -> list[Path]:
         """Pieces that were put aside, oldest first."""
         return sorted(self.path.parent.glob(f"{self.path.stem}.*.piece"))
+
+    def size(self) -> int:
+        """Bytes that lie here."""
+        return sum(map(_size, (self.path, *self.pieces())))
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-class Shipper:
-    """Moves the logs' pieces to ``place/<log>/<host>-<time>.jsonl``, now and then and once more at the end.
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # just shipped
+        return 0
 
-    A piece is deleted here only when it is there; while the place does not answer, the backlog grows.
+
+class Shipper:
+    """Moves the logs' pieces to ``place/FOLDER/YYYY-MM-DD/HOST-TIME.jsonl``, now and then and once more at the end.
+
+    A piece is deleted here only when it is there; while the place does not answer, the backlog grows. The day is
+    that on which the piece was put aside, in UTC.
+
+    Args:
+        logs: each log by its folder.
+        place: a folder or ``s3://…``.
+        every: seconds; what a lost node takes along is at most as old, and 16 MB.
     """
 
-    def __init__(self, logs: list[Log], place: str, *, every: float = 10.0) -> None:
+    def __init__(self, logs: dict[str, Log], place: str, *, every: float = 60.0) -> None:
         self.logs, self.place, self.every = logs, place, every
         self.failures = 0
         self._stop = threading.Event()
@@ -87,44 +163,55 @@ class Shipper:
     def _run(self) -> None:
         while not self._stop.wait(self.every):
             self.ship()
-
-    def stop(self) -> None:
-        """Ship what is left, and end."""
-        self._stop.set()
-        self._thread.join()
         self.ship()
+
+    def stop(self, patience: float = 12.0) -> None:
+        """Ship what is left, and end; after ``patience`` seconds (a pod has few) what is left stays."""
+        self._stop.set()
+        self._thread.join(patience)
+        left = sum(log.size() for log in self.logs.values())
+        if left:
+            _LOG.warning("shipping == %d bytes left, must be 0; the place did not take them in time", left)
 
     def ship(self) -> None:
         """Ship all that is written by now; a failure is counted, and tried again next time."""
-        for log in self.logs:
-            log.roll()
-            for piece in log.pieces():
-                name = f"{socket.gethostname()}-{piece.suffixes[0][1:]}.jsonl"
-                try:
-                    put_file(piece, join(self.place, log.path.stem, name))
-                except (AdoreError, OSError):
-                    self.failures += 1
-                    break
-                piece.unlink()
+        for folder, log in self.logs.items():
+            with self._counted():
+                log.roll()
+            with self._counted():
+                for piece in log.pieces():
+                    self._send(folder, piece)
 
-    def backlog(self) -> int:
-        """Bytes that are not shipped yet."""
-        paths = [p for log in self.logs for p in (log.path, *log.pieces())]
-        return sum(p.stat().st_size for p in paths if p.exists())
+    def _send(self, folder: str, piece: Path) -> None:
+        put_aside = piece.suffixes[0][1:]
+        day = time.strftime("%Y-%m-%d", time.gmtime(int(put_aside) / 1e9))
+        put_file(piece, join(self.place, folder, day, f"{socket.gethostname()}-{put_aside}.jsonl"))
+        piece.unlink(missing_ok=True)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Whatever fails, the thread lives: a mistyped endpoint, a full disk, a store that is away."""
+        try:
+            yield
+        except Exception as error:
+            self.failures += 1
+            _LOG.warning("shipping == %r, must be possible; check the place and its credentials", error)
 
 
 def read_shipped(place: str, log: str) -> tuple[list[dict[str, Any]], int]:
     """All whole rows of a shipped log, ``exposures`` or ``events``, and how many lines were torn."""
-    found = [read_log(p) for p in sorted(local_copy(join(place, log)).glob("*.jsonl"))]
-    return [row for rows, _ in found for row in rows], sum(torn for _, torn in found)
+    return _rows(sorted(local_copy(join(place, log)).rglob("*.jsonl")))
 
 
 def read_log(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """All whole rows of a log, and how many lines were torn."""
+    """All whole rows of a log, its pieces first, and how many lines were torn."""
+    pieces = sorted(path.parent.glob(f"{path.stem}.*.piece"))
+    return _rows([*pieces, path] if path.is_file() else pieces)
+
+
+def _rows(paths: Iterable[Path]) -> tuple[list[dict[str, Any]], int]:
     rows, torn = list[dict[str, Any]](), 0
-    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
-        if not line.strip():
-            continue
+    for line in (line for path in paths for line in path.read_bytes().split(b"\n") if line.strip()):
         try:
             rows.append(json.loads(line))
         except ValueError:

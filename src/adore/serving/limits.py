@@ -1,4 +1,4 @@
-"""What a server process refuses and when it leaves: bodies without end, and parents that are gone."""
+"""What a server process refuses and when it leaves: bodies without end, crowds, and parents that are gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from adore.serving.request import MAX_BYTES
 
-__all__ = ["BodyLimit", "leave_with"]
+__all__ = ["BodyLimit", "CrowdLimit", "leave_with"]
 
 Message = MutableMapping[str, Any]
 
@@ -33,6 +33,28 @@ class BodyLimit:
         if size > self.most:
             return await _refuse(send, 413, f"body == {size} bytes, must be at most {self.most}; send fewer items")
         return await self.app(scope, receive, send)
+
+
+class CrowdLimit:
+    """ASGI middleware: refuses (503) a POST while ``most`` others are in work.
+
+    Who waits longer than the router does is answered for nobody, and holds up those who still could be answered.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], most: int) -> None:
+        self.app, self.most, self.inside = app, most, 0
+
+    async def __call__(self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        """Pass on or refuse one request; probes and metrics always pass."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return await self.app(scope, receive, send)
+        if self.inside >= self.most:
+            return await _refuse(send, 503, f"requests == {self.inside} in work, must be fewer; ask another pod")
+        self.inside += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.inside -= 1
 
 
 async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:

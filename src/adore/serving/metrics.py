@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from adore.serving.exposure import Shipper
+from adore.serving.exposure import Log, Shipper
 
 __all__ = ["Metrics"]
 
@@ -19,10 +19,11 @@ class Metrics:
 
     Args:
         variants: their names; each has its zeros from the start, so that a first failure is seen as a rise.
-        shipper: its backlog and failures are metrics as well; None: the logs stay in place, so there is none.
+        logs: what lies in them, and what they had to delete, are metrics as well.
+        shipper: so are its failures; None: nobody ships, so all that is logged is backlog.
     """
 
-    def __init__(self, variants: Iterable[str], shipper: Shipper | None = None) -> None:
+    def __init__(self, variants: Iterable[str], logs: Sequence[Log], shipper: Shipper | None = None) -> None:
         self.registry = CollectorRegistry()
         self.requests = self._counter("adore_requests", "Lists ranked, by assigned and serving variant.", "served")
         self.degraded = self._counter("adore_degraded", "Answers that another than the assigned variant gave, or none.")
@@ -30,16 +31,21 @@ class Metrics:
             "adore_mismatch", "Answers of another model version than the experiment names for the serving variant."
         )
         self.failures = self._counter("adore_variant_failures", "Requests that a variant did not answer rightly.")
+        self.lost = self._counter("adore_exposures_lost", "Answers whose exposure the disk refused.")
         text = "Seconds from request to answer, the exposure on disk included."
         self.seconds = Histogram("adore_request_seconds", text, ["variant"], registry=self.registry, buckets=BUCKETS)
         for variant in variants:
-            for counter in (self.degraded, self.mismatches, self.failures):
+            for counter in (self.degraded, self.mismatches, self.failures, self.lost):
                 counter.labels(variant)
-        if shipper:
-            backlog = Gauge("adore_exposure_backlog_bytes", "Bytes of logs not shipped yet.", registry=self.registry)
-            backlog.set_function(shipper.backlog)
-            failures = Gauge("adore_shipping_failures", "Shipments that failed so far.", registry=self.registry)
-            failures.set_function(lambda: shipper.failures)
+        text = "Bytes of logs that lie here only."
+        self._gauge("adore_exposure_backlog_bytes", text, lambda: sum(log.size() for log in logs))
+        text = "Bytes of the oldest pieces, deleted unshipped to make room."
+        self._gauge("adore_log_dropped_bytes", text, lambda: sum(log.dropped for log in logs))
+        text = "Shipments that failed so far."
+        self._gauge("adore_shipping_failures", text, lambda: shipper.failures if shipper else 0)
+
+    def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        Gauge(name, text, registry=self.registry).set_function(value)
 
     def _counter(self, name: str, text: str, *more: str) -> Counter:
         return Counter(name, text, ["variant", *more], registry=self.registry)

@@ -9,13 +9,15 @@ from typing import Any
 from adore.errors import RequestError, check
 from adore.types import Item, item_from_row
 
-__all__ = ["MAX_BYTES", "MAX_ITEMS", "MAX_QUERY", "RankRequest", "parse", "rerank_items"]
+__all__ = ["MAX_BYTES", "MAX_ITEMS", "MAX_QUERY", "RankRequest", "parse", "rerank_items", "sendable"]
 
 MAX_ITEMS = 1000
 MAX_QUERY = 1000
 """Characters of a query."""
 MAX_BYTES = 8_000_000
 """Bytes of a body."""
+MAX_DEPTH = 8
+"""Lists and objects in each other, the item included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class RankRequest:
 def _item(row: object, where: str) -> Item:
     check(isinstance(row, dict), where, row, must="an object with item_id and title", fix="send it", error=RequestError)
     fields: dict[str, Any] = row  # type: ignore[assignment]
+    flat = not _nests(row, MAX_DEPTH)
+    must = f"nested at most {MAX_DEPTH} deep"
+    check(flat, where, fields.get("item_id"), must=must, fix="send flat attributes", error=RequestError)
     for name in ("item_id", "title"):
         ok = isinstance(fields.get(name), str) and (name != "item_id" or bool(fields[name]))
         check(ok, f"{where}.{name}", fields.get(name), must="a string", fix="send one", error=RequestError)
@@ -47,11 +52,24 @@ def _item(row: object, where: str) -> Item:
     return item_from_row(fields)
 
 
-def _sendable(fields: dict[str, Any], where: str) -> None:
-    """Half a surrogate pair and NaN pass Python's JSON reader, but no other's."""
+def _nests(value: object, most: int) -> bool:
+    """Whether lists and objects lie in each other more than ``most`` deep; told without recursion."""
+    level = [value]
+    for _ in range(most):
+        groups = [x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)]
+        level = [x for group in groups for x in group]
+    return any(isinstance(x, dict | list) for x in level)
+
+
+def sendable(fields: dict[str, Any], where: str) -> None:
+    """Refuse half a surrogate pair, NaN and endless nesting: they pass Python's JSON reader, but no other's.
+
+    Raises:
+        RequestError: there is one of them.
+    """
     try:
         json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RequestError(f"{where} == {str(error)!r}, must be UTF-8 without NaN; clean the text") from error
 
 
@@ -82,7 +100,7 @@ def parse(instance: object, where: str) -> RankRequest:
     ids = [item.item_id for item in found]
     twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
     check(not twice, f"{where}.items", twice, must="of different item_id", fix="send each once", error=RequestError)
-    _sendable(fields, where)
+    sendable(fields, where)
     return RankRequest(str(query), found)
 
 

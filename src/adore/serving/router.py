@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import time
 import uuid
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-from fastapi import FastAPI, HTTPException
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import generate_latest
 
-from adore.errors import RequestError, check
+from adore.errors import AdoreError, RequestError, UnavailableError, check
 from adore.experiment.assignment import assign
-from adore.serving.comparer import FAILURES, Comparer
+from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit, leave_with
 from adore.serving.metrics import Metrics
-from adore.serving.request import parse
+from adore.serving.request import MAX_QUERY, parse, sendable
+from adore.serving.variants import DEADLINE, FAILURES, Variant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["Router", "create_app", "main"]
 
 PAGE = Path(__file__).parent / "static" / "index.html"
-TRIES = 3
-"""How often a variant is asked while its connections break."""
+MAX_ID = 200
+"""Characters of a user's, session's or query's id."""
 EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
-"""What every UBI event must have; the rest is kept as it comes."""
+"""What every UBI event must have."""
+MORE: dict[str, type] = {"query_id": str, "session_id": str, "object_id": str, "position": int}
+"""What it may have, and then in this type; the rest is kept as it comes."""
 
 
 class Router:
@@ -48,50 +51,25 @@ class Router:
     def __init__(self, config: dict[str, Any], logs: Path, ship: str = "") -> None:
         self.config = config
         self.weights: dict[str, float] = config["weights"]
-        self.urls = {name: v["url"] for name, v in config["variants"].items()}
+        timeout = config.get("timeout", DEADLINE)
+        spared = {"control": math.inf}  # what is left after it is no ranking at all
+        self.variants = {
+            name: Variant(name, about, timeout, after=spared.get(name, 5)) for name, about in config["variants"].items()
+        }
         self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
-        limit = httpx.Timeout(config.get("timeout", 10.0), connect=1.0)
-        self.client = httpx.AsyncClient(timeout=limit, trust_env=False)
-        self.shipper = Shipper([self.exposures, self.events], ship) if ship else None
-        self.metrics = Metrics(self.urls, self.shipper)
-
-    async def ask(self, variant: str, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """One variant's answer.
-
-        Raises:
-            httpx.HTTPError: it does not answer, or not with 200.
-            LookupError, TypeError, ValueError: it answers something else than a ranking of these items.
-        """
-        answer = await self._post(self.urls[variant], {"instances": [{"query": query, "items": items}]})
-        answer.raise_for_status()
-        prediction: dict[str, Any] = answer.json()["predictions"][0]
-        if [s["item_id"] for s in prediction["items"]] != [i["item_id"] for i in items]:
-            raise ValueError(f"{variant} answered for other items than it was asked")
-        return prediction
-
-    async def _post(self, url: str, body: dict[str, Any]) -> httpx.Response:
-        """Post; again where the connection broke: ranking changes nothing, and another pod may take the next one."""
-        for _ in range(TRIES - 1):
-            with suppress(httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout):
-                return await self.client.post(url, json=body)
-        return await self.client.post(url, json=body)
-
-    async def is_ready(self, variant: str) -> bool:
-        """Whether a variant says so; one without a ``ready`` address is believed."""
-        url = self.config["variants"][variant].get("ready")
-        try:
-            return not url or (await self.client.get(url, timeout=1.0)).status_code == 200
-        except httpx.HTTPError:
-            return False
+        folders = {f"exposures/{config['name']}": self.exposures, "events": self.events}
+        self.shipper = Shipper(folders, ship) if ship else None
+        self.metrics = Metrics(self.variants, list(folders.values()), self.shipper)
 
     async def rank(self, body: dict[str, Any]) -> dict[str, Any]:
         """Assign, ask, fall back if need be, log, answer."""
         begun = time.perf_counter()
         user: Any = body.get("user_id")
-        good = isinstance(user, str) and 0 < len(user) <= 200
+        good = isinstance(user, str) and 0 < len(user) <= MAX_ID
         fix = "send the shopper's stable id"
-        check(good, "user_id", user, must="a string of 1 to 200 characters", fix=fix, error=RequestError)
+        check(good, "user_id", user, must=f"a string of 1 to {MAX_ID} characters", fix=fix, error=RequestError)
         parse(body, "body")
+        session, query_id = _id_of(body, "session_id", user), _id_of(body, "query_id", body["query"])
         variant = assign(user, self.config["salt"], self.weights)
         query, items = body["query"], body["items"]
         served, answer = await self._first(variant, query, items)
@@ -100,8 +78,8 @@ class Router:
             "exposure_id": uuid.uuid4().hex,
             "timestamp": int(time.time() * 1000),
             "client_id": user,
-            "session_id": str(body.get("session_id") or user),
-            "query_id": str(body.get("query_id") or query),
+            "session_id": session,
+            "query_id": query_id,
             "experiment": self.config["name"],
             "variant": variant,
             "served": served,
@@ -110,18 +88,37 @@ class Router:
             "degraded": served != variant,
             "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
         }
-        await asyncio.to_thread(self.exposures.append, {**exposure, "salt": self.config["salt"]})
+        more: dict[str, Any] = {k: self.config[k] for k in ("salt", "release") if k in self.config}
+        try:
+            await asyncio.to_thread(self.exposures.append, {**exposure, **more})
+        except OSError:  # a full disk loses both variants' exposures alike; the shopper need not wait for it
+            self.metrics.lost.labels(variant).inc()
         expected = self.config["variants"].get(served, {}).get("version", answer["model_version"])
         self.metrics.answered(variant, served, matches=answer["model_version"] == expected)
         self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
         keys = ("exposure_id", "variant", "served", "model_version", "degraded")
         return {**{k: exposure[k] for k in keys}, "items": ordered}
 
+    async def take(self, events: list[dict[str, Any]]) -> dict[str, int]:
+        """Log events.
+
+        Raises:
+            RequestError: one is not what the online review can read; none is taken.
+            UnavailableError: the disk refuses them; none is taken.
+        """
+        _check_events(events)
+        try:
+            await asyncio.to_thread(self.events.append, *events)
+        except OSError as error:
+            text = f"events == {len(events)} rows, must be written; send them again later ({error.strerror})"
+            raise UnavailableError(text) from error
+        return {"accepted": len(events)}
+
     async def _first(self, variant: str, query: str, items: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-        """The assigned variant, else the control, else the items as they came."""
+        """The assigned variant, else the control, else the items as they came; at most two deadlines long."""
         for name in dict.fromkeys((variant, "control")):
             try:
-                return name, await self.ask(name, query, items)
+                return name, await self.variants[name].ask(query, items)
             except FAILURES:
                 self.metrics.failures.labels(name).inc()
         given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
@@ -131,14 +128,15 @@ class Router:
 def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
     """The router's web application."""
     router = Router(config, logs, ship)
-    comparer = Comparer(config.get("catalogue"), router.ask, list(router.urls))
+    comparer = Comparer(config.get("catalogue"), router.variants)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         if router.shipper:
             router.shipper.start()
         yield
-        await router.client.aclose()
+        for variant in router.variants.values():
+            await variant.client.aclose()
         if router.shipper:
             await asyncio.to_thread(router.shipper.stop)
         router.exposures.close()
@@ -147,21 +145,17 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
     app = FastAPI(title="ADORE router", lifespan=life, docs_url=None, redoc_url=None)
     app.add_middleware(BodyLimit)
 
+    @app.exception_handler(AdoreError)
+    async def told(request: Request, error: AdoreError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, error.status)
+
     @app.post("/rank")
     async def rank(body: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return await router.rank(body)
-        except RequestError as error:
-            raise HTTPException(400, str(error)) from error
+        return await router.rank(body)
 
     @app.post("/events")
     async def events(body: list[dict[str, Any]]) -> dict[str, int]:
-        missing = [i for i, e in enumerate(body) if not all(isinstance(e.get(k), t) for k, t in EVENT.items())]
-        if missing:
-            kinds = ", ".join(f"{k} ({t.__name__})" for k, t in EVENT.items())
-            raise HTTPException(400, f"events == rows {missing[:5]}, must have {kinds}; add them")
-        await asyncio.to_thread(router.events.append, *body)
-        return {"accepted": len(body)}
+        return await router.take(body)
 
     @app.post("/compare")
     async def compare(body: dict[str, Any]) -> dict[str, Any]:
@@ -169,6 +163,30 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
 
     _add_status(app, router)
     return app
+
+
+def _id_of(body: dict[str, Any], name: str, default: str) -> str:
+    given = body.get(name)
+    if given in (None, ""):
+        return default
+    good = type(given) in (str, int) and len(str(given)) <= MAX_ID
+    check(good, name, given, must=f"a string of at most {MAX_ID} characters", fix="send a shorter", error=RequestError)
+    return str(given)
+
+
+def _fits(value: object, kind: type) -> bool:
+    if isinstance(value, str):
+        return kind is str and len(value) <= MAX_QUERY
+    return type(value) is kind is int and abs(value) < 2**63
+
+
+def _check_events(rows: list[dict[str, Any]]) -> None:
+    musts = {str: f"a string of at most {MAX_QUERY} characters", int: "a whole number of 64 bits"}
+    for i, row in enumerate(rows):
+        for name, kind in (EVENT | MORE).items():
+            good = _fits(row.get(name), kind) or (name in MORE and row.get(name) is None)
+            check(good, f"events[{i}].{name}", row.get(name), must=musts[kind], fix="send it so", error=RequestError)
+        sendable(row, f"events[{i}]")
 
 
 def _add_status(app: FastAPI, router: Router) -> None:
@@ -184,7 +202,8 @@ def _add_status(app: FastAPI, router: Router) -> None:
 
     @app.get("/readyz")
     async def readyz() -> dict[str, bool]:
-        answers = dict(zip(router.urls, await asyncio.gather(*map(router.is_ready, router.urls)), strict=True))
+        asked = await asyncio.gather(*(v.is_ready() for v in router.variants.values()))
+        answers = dict(zip(router.variants, asked, strict=True))
         if not any(answers.values()):
             raise HTTPException(503, f"variants == {answers}, must be ready, one at least; see their logs")
         return answers

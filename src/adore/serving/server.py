@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--name", default="adore")
     parser.add_argument("--variant", default="")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--most", type=int, default=16, help="requests in work or waiting; one more gets 503 at once")
     parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
     arguments = parser.parse_args()
     sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported
@@ -60,7 +61,7 @@ def main() -> None:
     from kserve.model_server import app
 
     from adore.artifacts import local_copy
-    from adore.serving.limits import BodyLimit, leave_with
+    from adore.serving.limits import BodyLimit, CrowdLimit, leave_with
     from adore.serving.model import RankerModel
 
     leave_with(arguments.parent)
@@ -70,6 +71,7 @@ def main() -> None:
     model = RankerModel(arguments.name, folder, variant=arguments.variant or arguments.name, threads=threads)
     model.load()
     _add_rerank(model)
+    app.add_middleware(CrowdLimit, most=arguments.most)
     app.add_middleware(BodyLimit)
     ModelServer(http_port=arguments.port, enable_grpc=False, workers=1).start([model])
 

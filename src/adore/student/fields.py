@@ -34,7 +34,7 @@ def _leaf(category: str) -> str:
 def _said(value: object) -> str:
     """A field's value as text; lists joined; what is false, fractional or nested says nothing."""
     if isinstance(value, list | tuple):
-        return ", ".join(_said(v) for v in value if v)
+        return ", ".join("" if isinstance(v, list | tuple) else _said(v) for v in value if v)
     return str(value) if value and isinstance(value, str | int) else ""
 
 

@@ -1,0 +1,124 @@
+"""One variant as the router sees it: a client of its own, a deadline for every answer, and a breaker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from adore.errors import UnavailableError
+
+__all__ = ["DEADLINE", "FAILURES", "Breaker", "Variant"]
+
+TRIES = 3
+"""How often a variant is asked while its connections break, all within one deadline."""
+DEADLINE = 0.3
+"""Seconds that a variant has for an answer where the config's ``timeout`` names no others."""
+CONNECTIONS = 100
+"""Requests that may be on their way to one variant; what waits for a connection waits within its deadline."""
+FAILURES = (httpx.HTTPError, TimeoutError, UnavailableError, LookupError, TypeError, ValueError, RecursionError)
+"""All that :meth:`Variant.ask` raises."""
+
+
+class Breaker:
+    """After ``after`` failures in a row nobody is let through for ``rest`` seconds, then one at a time to try.
+
+    Example:
+        >>> breaker = Breaker(after=1, rest=3600)
+        >>> breaker.lets_through(), breaker.note(False), breaker.lets_through()
+        (True, None, False)
+    """
+
+    def __init__(self, after: float = 5, rest: float = 1.0) -> None:
+        self.after, self.rest = after, rest
+        self._failed, self._until = 0, 0.0
+
+    def lets_through(self) -> bool:
+        """Whether the next one may try; one that tries after a rest keeps the others out for another."""
+        now = time.monotonic()
+        if self._failed >= self.after:
+            if now < self._until:
+                return False
+            self._until = now + self.rest
+        return True
+
+    def note(self, answered: bool) -> None:
+        """How one that was let through ended."""
+        self._failed = 0 if answered else self._failed + 1
+        if self._failed >= self.after:
+            self._until = time.monotonic() + self.rest
+
+
+class Variant:
+    """Asks one variant; nothing that it does, or leaves undone, holds up another.
+
+    Args:
+        name: the variant's.
+        about: its ``url`` and, if it can say so, the address ``ready``.
+        timeout: seconds until an answer is given up, connecting and trying again included.
+        after: failures in a row after which it is spared for a second; infinite for one that nothing can stand in for.
+    """
+
+    def __init__(self, name: str, about: dict[str, Any], timeout: float = DEADLINE, *, after: float = 5) -> None:
+        self.name, self.about, self.timeout = name, about, timeout
+        times = httpx.Timeout(timeout, connect=timeout / TRIES)  # a pod that is gone leaves time for another
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        self.client = httpx.AsyncClient(timeout=times, limits=limits, trust_env=False)
+        self.breaker = Breaker(after)
+
+    async def ask(self, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+        """Its answer.
+
+        Only silence opens the breaker: an answer, however wrong, costs no time, and one odd request must not take
+        the variant from all other shoppers.
+
+        Raises:
+            UnavailableError: it is not asked now, after too many requests that it left without an answer.
+            httpx.HTTPError, TimeoutError: it does not answer in time, or not with 200.
+            LookupError, TypeError, ValueError, RecursionError: it answers something else than a ranking of these items.
+        """
+        if not self.breaker.lets_through():
+            fix = "it is tried again soon"
+            raise UnavailableError(f"{self.name} == no answer {self.breaker.after} times, must answer; {fix}")
+        try:
+            async with asyncio.timeout(self.timeout):
+                answer = await self._post({"instances": [{"query": query, "items": items}]})
+        except (httpx.TransportError, TimeoutError):
+            self.breaker.note(False)
+            raise
+        self.breaker.note(True)
+        answer.raise_for_status()
+        return _ranking(answer, items)
+
+    async def _post(self, body: dict[str, Any]) -> httpx.Response:
+        """Post; again where the connection broke: ranking changes nothing, and another pod may take the next one."""
+        for _ in range(TRIES - 1):
+            with suppress(httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout):
+                return await self.client.post(self.about["url"], json=body)
+        return await self.client.post(self.about["url"], json=body)
+
+    async def is_ready(self) -> bool:
+        """Whether it says so; one without a ``ready`` address is believed."""
+        url = self.about.get("ready")
+        try:
+            return not url or (await self.client.get(url, timeout=1.0)).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+def _ranking(answer: httpx.Response, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one prediction of an answer: a score for each of these items, and nothing that JSON cannot carry on."""
+    prediction: dict[str, Any] = answer.json()["predictions"][0]
+    if [s["item_id"] for s in prediction["items"]] != [i["item_id"] for i in items]:
+        raise ValueError("answered for other items than it was asked")
+    if not all(abs(s["score"]) < math.inf for s in prediction["items"]):
+        raise ValueError("answered a score that is no finite number")
+    if not isinstance(prediction["model_version"], str):
+        raise ValueError(f"model_version == {prediction['model_version']!r}, must be a string")
+    json.dumps(prediction, ensure_ascii=False, allow_nan=False).encode()
+    return prediction

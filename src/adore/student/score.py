@@ -44,10 +44,11 @@ def _scored(
 
 
 def _told(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Scores of those of the pairs that a student scored before it learnt from them, if the folder has any."""
+    """Scores that a student gave before it learnt from the pairs, of the queries of which it scored every pair."""
     if not (folder / "scores.parquet").is_file():
         return pairs.clear()
-    return read_table(folder, "scores").join(pairs, on=["query_id", "item_id"], how="semi")
+    told = read_table(folder, "scores").join(pairs, on=["query_id", "item_id"], how="semi")
+    return told.join(pairs.join(told, on=["query_id", "item_id"], how="anti"), on="query_id", how="anti")
 
 
 def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:

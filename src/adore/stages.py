@@ -62,6 +62,8 @@ class Step:
     sharded: bool = False
     previous: dict[str, str] = field(default_factory=dict)
     """Inputs from an earlier run, where the step's config names one (``previous``)."""
+    files: tuple[str, ...] = ()
+    """Inputs that are files of the user's, where the step's config names one by the same name."""
 
     @property
     def section(self) -> str:
@@ -73,7 +75,7 @@ STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("demo-data", "adore.data.demo_data", {}),
-        Step("prepare", "adore.data.prepare", {"data": "demo-data"}),
+        Step("prepare", "adore.data.prepare", {"data": "demo-data"}, files=("requests",)),
         Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
         Step("retrieve", "adore.student.retrieve", {"prepared": "prepare", "evidence": "evidence"}),
         Step("judge", "adore.teacher.judge", {"prepared": "prepare", "evidence": "evidence"}, sharded=True),
@@ -135,6 +137,12 @@ def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
     module = importlib.import_module(step.module)
     section = _sections(profile).get(step.section, {})
     return module, configure(module.Config, {**section, **overrides}, step.section)
+
+
+def _with_named(step: Step, config: Any, inputs: artifacts.Inputs) -> artifacts.Inputs:
+    """The inputs, and those that the step's config names: their content counts, too."""
+    earlier = {k: artifacts.join(config.previous, s) for k, s in step.previous.items() if config.previous}
+    return {**inputs, **earlier, **{k: getattr(config, k) for k in step.files if getattr(config, k)}}
 
 
 def config_of(name: str, profile: str, **overrides: Any) -> Any:
@@ -213,8 +221,7 @@ def call(
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
     step = STEPS[name]
     module, config = _config(step, profile, overrides)
-    if step.previous and config.previous:
-        inputs = {**inputs, **{k: artifacts.join(config.previous, s) for k, s in step.previous.items()}}
+    inputs = _with_named(step, config, inputs)
     with crew() as leads:
         if leads:
             return artifacts.execute(module, name, config, inputs, output)
@@ -316,6 +323,7 @@ def _trained(
     from adore.release.kubernetes_api import Cluster
 
     module, config = _config(STEPS[name], profile, {"seed": seed})
+    inputs = _with_named(STEPS[name], config, inputs)
     wanted, found = artifacts.asked(module, name, config, inputs), artifacts.read_manifest(output)
     if found and found.answers(wanted):
         say(f"{name:<17} kept")

@@ -14,7 +14,7 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adore.artifacts import local_copy, write_json, write_table
+from adore.artifacts import write_json, write_table
 from adore.config import configure
 from adore.data.cells import id_fault, id_of, text_of, there
 from adore.data.queries import SplitConfig, read_queries, read_requests
@@ -313,8 +313,11 @@ def _read(data: Path, table: str, *, needed: bool) -> Rows:
     return read_rows(path, table)
 
 
-def run(config: Config, data: Path, output: Path) -> dict[str, float]:
+def run(config: Config, data: Path, output: Path, requests: Path | None = None) -> dict[str, float]:
     """Validate a folder of ``items``, ``queries``, ``judgements``, ``events`` and write the house's tables.
+
+    Args:
+        requests: the file that ``config.requests`` names.
 
     Raises:
         MissingError: items or queries are not there.
@@ -328,8 +331,7 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     ignored = 0
     for table in ("items", "queries", "requests", "judgements", "truth", "events"):
         needed = table in ("items", "queries")
-        asked = config.requests if table == "requests" else ""
-        rows = read_rows(local_copy(asked), table) if asked else _read(data, table, needed=needed)
+        rows = read_rows(requests, table) if requests and table == "requests" else _read(data, table, needed=needed)
         total = len(rows.good) + len(rows.bad)
         if table == "items":
             tables[table] = _items(rows, info, config)

@@ -24,6 +24,7 @@ __all__ = ["Config", "evaluate_scores", "run", "who_wins"]
 Floats = npt.NDArray[np.float64]
 PAIR = ["query_id", "item_id"]
 RANKING = "nDCG@10"
+GRADES = [float(g) for g in Grade]
 BELOW_ALL = -1e300  # an unscored judged pair ranks last: leaving pairs out never helps
 
 
@@ -59,17 +60,18 @@ def _clean(scores: pl.DataFrame) -> pl.DataFrame:
         scores = scores.select(
             pl.col("system", *PAIR).cast(pl.String),
             pl.col("score").cast(pl.Float64),
-            grade.cast(pl.Int64).alias("grade"),
+            grade.cast(pl.Float64).fill_nan(None).alias("grade"),  # integers beside gaps are written as 3.0 and NaN
         )
     except pl.exceptions.PolarsError as error:
         kinds = {c: str(scores[c].dtype) for c in ("score", "grade") if c in scores.columns}
         raise DataError(f"kinds of scores == {kinds}, must be numbers, grades 0 to 3; map labels first") from error
     bad = scores.filter(pl.col("score").is_null() | ~pl.col("score").is_finite())
     check(not bad.height, "score", bad.head(1).to_dicts(), must="finite", fix="mend these rows", error=DataError)
-    bad = scores.filter(~pl.col("grade").is_between(0, len(Grade) - 1))
+    bad = scores.filter(~pl.col("grade").is_in(GRADES))
     check(
         not bad.height, "grade", bad.head(1).to_dicts(), must="0 to 3 or empty", fix="map the labels", error=DataError
     )
+    scores = scores.with_columns(pl.col("grade").cast(pl.Int64))
     _no_duplicates(scores, ["system", *PAIR], "scores")
     return scores
 
@@ -219,9 +221,10 @@ def evaluate_scores(scores: pl.DataFrame, judgements: pl.DataFrame, *, seed: int
     """
     check(scores.height > 0, "rows of scores", 0, must="at least 1", fix="give a file with rows", error=DataError)
     scores = _clean(scores)
-    judgements = judgements.with_columns(pl.col(*PAIR).cast(pl.String), pl.col("grade").cast(pl.Int64))
-    bad = judgements.filter(pl.col("grade").is_null() | ~pl.col("grade").is_between(0, len(Grade) - 1))
+    judgements = judgements.with_columns(pl.col(*PAIR).cast(pl.String), pl.col("grade").cast(pl.Float64))
+    bad = judgements.filter(pl.col("grade").is_null() | ~pl.col("grade").is_in(GRADES))
     check(not bad.height, "grade", bad.head(1).to_dicts(), must="0 to 3", fix="map the labels", error=DataError)
+    judgements = judgements.with_columns(pl.col("grade").cast(pl.Int64))
     _no_duplicates(judgements, PAIR, "judgements")
     config, out, systems = Config(seed=seed), [], sorted(scores["system"].unique())
     for system in systems:

@@ -192,11 +192,20 @@ def check_profile(profile: str) -> None:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
+    _check_challenger(profile)
     cluster = section_config(profile, "cluster")
     train, cards = cluster.train, cluster.gpu.count if "distil" in cluster.gpu.stages else cluster.train.processes
     lists, world = config_of("distil", profile).lists, train.nodes * cards
     if "distil" in train.stages:
         check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
+
+
+def _check_challenger(profile: str) -> None:
+    from adore.student.rankers import BASELINES
+
+    for name in ("evaluate", "gate"):
+        found, systems = config_of(name, profile).challenger, ["student", *BASELINES]
+        check(found in systems, f"{name}.challenger", found, must=f"one of {systems}", fix="name one")
 
 
 def shards(profile: str) -> int:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import Field
 
 from adore.artifacts import read_table, write_json, write_table
-from adore.config import StageConfig
+from adore.config import StageConfig, configure
 from adore.errors import DataError, check
 from adore.evaluation.measures import MEASURES, confusion, ndcg
 from adore.evaluation.significance import draw_weights, interval, paired
@@ -31,9 +32,9 @@ BELOW_ALL = -1e300  # an unscored judged pair ranks last: leaving pairs out neve
 class Config(StageConfig):
     """How intervals are made, and who is compared with all others."""
 
-    draws: int = 2000
+    draws: int = Field(2000, ge=1)
     """Bootstrap samples."""
-    level: float = 0.95
+    level: float = Field(0.95, gt=0, lt=1)
     """Coverage of the intervals."""
     challenger: str = "student"
 
@@ -226,7 +227,7 @@ def evaluate_scores(scores: pl.DataFrame, judgements: pl.DataFrame, *, seed: int
     check(not bad.height, "grade", bad.head(1).to_dicts(), must="0 to 3", fix="map the labels", error=DataError)
     judgements = judgements.with_columns(pl.col("grade").cast(pl.Int64))
     _no_duplicates(judgements, PAIR, "judgements")
-    config, out, systems = Config(seed=seed), [], sorted(scores["system"].unique())
+    config, out, systems = configure(Config, {"seed": seed}, "evaluate"), [], sorted(scores["system"].unique())
     for system in systems:
         mine = scores.filter(pl.col("system") == system)
         judged = mine.join(judgements, on=PAIR, how="semi").height

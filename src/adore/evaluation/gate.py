@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from adore.artifacts import read_table, write_json
 from adore.config import StageConfig
-from adore.errors import check
 from adore.evaluation.evaluate import RANKING
 from adore.evaluation.significance import paired
 from adore.evaluation.slices import ALL
@@ -26,8 +26,8 @@ class Config(StageConfig):
     """No guarded slice may fall by more than this (nDCG@10)."""
     min_queries: int = 5
     """Slices with fewer judged test queries are not guarded."""
-    draws: int = 2000
-    level: float = 0.95
+    draws: int = Field(2000, ge=1)
+    level: float = Field(0.95, gt=0, lt=1)
     challenger: str = "student"
     fallback: str = "hybrid"
     """The champion where no dev query is judged; the test split never chooses it."""
@@ -115,7 +115,6 @@ def decide(measures: pl.DataFrame, per_query: pl.DataFrame, config: Config) -> d
 
 def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
     """Write ``gate.json``; a student that does not pass is a result, not an error."""
-    check(0 < config.level < 1, "gate.level", config.level, must="between 0 and 1", fix="set it to 0.95")
     found = decide(read_table(measures, "measures"), pl.read_parquet(measures / "per_query.parquet"), config)
     write_json(found, output / "gate.json")
     return {"passed": float(found["passed"]), "difference": float(found.get("difference", 0.0))}

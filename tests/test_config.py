@@ -43,6 +43,15 @@ def test_every_fault_of_a_profile_is_named_at_once(tmp_path: Path) -> None:
         ("judge-again: {}", "profile section == 'judge-again'"),
         ("prepare: {max_bad_share: 2}", "less than or equal to 1"),
         ("demo_data: {queries: 1000000}", "less than or equal to 2000"),
+        ("evaluate: {level: 95}", "evaluate.level == 95"),
+        ("evaluate: {draws: 0}", "evaluate.draws == 0"),
+        ("evaluate: {challenger: studnet}", "evaluate.challenger == 'studnet', must be one of"),
+        ("gate: {challenger: champion}", "gate.challenger == 'champion', must be one of"),
+        ("gate: {level: 0}", "gate.level == 0"),
+        ("verify: {near: 0, agreement: 2, fluency: 1}", "verify.agreement == 2.*verify.fluency == 1.*verify.near == 0"),
+        ("synthesise: {total: 0, per_type: 0}", "synthesise.total == 0.*synthesise.per_type == 0"),
+        ("synthesise: {weights: {taste: 1}}", r"synthesise.weights == \['taste'\]"),
+        ("synthesise: {weights: {brand: 0}}", "synthesise.weights == .*above 0"),
     ],
 )
 def test_bad_profiles_are_refused(tmp_path: Path, text: str, error: str) -> None:

@@ -36,8 +36,8 @@ def test_a_run_without_a_student_is_explained_by_its_judge(tmp_path: Path) -> No
     data.mkdir()
     profile.write_text("judge: {backend: rules, shards: 2}")
     (data / "items.csv").write_text("item_id,title,category\ni,Red mug,Home > Mugs\nj,Blue mug,Home > Mugs\n")
-    (data / "queries.csv").write_text("query_id,query\nq,red mug\n")
-    (data / "judgements.csv").write_text("query_id,item_id,label\nq,i,E\nq,j,S\n")
+    (data / "queries.csv").write_text("query_id,query\nq,red mug\np,Red  Mug\n")
+    (data / "judgements.csv").write_text("query_id,item_id,label\nq,i,E\nq,j,S\np,i,E\n")
     run = str(tmp_path / "run")
     with pytest.raises(MissingError, match="must be there"):
         explain_pair(run, "red mug", "i")
@@ -45,6 +45,10 @@ def test_a_run_without_a_student_is_explained_by_its_judge(tmp_path: Path) -> No
         run_step(step, run, data=str(data), profile=str(profile), seed=0)
     told = explain_pair(run, "red mug", "j")
     assert told["served"] == {} and [j["by"] for j in told["judgements"]] == ["human", "rules (judge)"]
+    assert told["query"]["query_id"] == "p, q"  # two ids of one text, of which one is judged with this item
+    wide = explain_pair(run, "\uff32\uff45\uff44 mug", "j")
+    assert wide["judgements"] == told["judgements"] and wide["query"]["split"] == told["query"]["split"] != "unseen"
+    assert explain_pair(run, "green mug", "j")["query"] == {"text": "green mug", "query_id": "", "split": "unseen"}
     assert {s["step"] for s in told["lineage"]} == {"judge", "prepare", "evidence", "input"}
     assert "served  not yet: no student" in render(told)
     with pytest.raises(MissingError, match="item == 'k', must be in the catalogue"):

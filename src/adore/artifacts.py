@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
+USERS = "data"  # the input that a person edits: a manifest in it may be of the folder that it was copied from
 UNUSED = 7 * 86400.0
 """Seconds after which a download that nobody asked for again is removed."""
 Inputs = Mapping[str, str | list[str]]
@@ -269,12 +270,9 @@ class Manifest:
 
 def read_manifest(place: str | Path) -> Manifest | None:
     """The manifest of a stage's output, or None if the output is not whole."""
-    path = join(str(place), MANIFEST)
-    if not (_keys(path) if is_remote(path) else Path(path).is_file()):
-        return None
     try:
-        return Manifest(**json.loads(local_copy(path).read_text("utf-8")))
-    except (ValueError, TypeError):  # cut short, or of another version: the stage runs again
+        return Manifest(**json.loads(local_copy(join(str(place), MANIFEST)).read_text("utf-8")))
+    except (MissingError, ValueError, TypeError):  # none, cut short, or of another version: the stage runs again
         return None
 
 
@@ -340,7 +338,9 @@ def _quarantine(folder: Path) -> dict[str, int]:
 
 def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -> Asked:
     """The call as a manifest keeps it; arguments as for :func:`execute`."""
-    return stage, _code(module), json.loads(config.model_dump_json()), _map(inputs, _content)
+    users = {k: hash_tree(local_copy(str(v))) for k, v in inputs.items() if k == USERS}
+    content = _map({k: v for k, v in inputs.items() if k != USERS}, _content) | users
+    return stage, _code(module), json.loads(config.model_dump_json()), content
 
 
 def key_of(call: Asked, output: str) -> str:

@@ -244,16 +244,9 @@ def score(
         "output": output,
     }.items():
         check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
-    import polars as pl
+    from adore.student.score import score_files
 
-    from adore import artifacts
-    from adore.data.prepare import read_items
-    from adore.data.tables import read_file, write_file
-    from adore.student.score import score_pairs
-
-    catalogue = pl.DataFrame(read_items(artifacts.local_copy(items)), infer_schema_length=None)
-    scores = score_pairs(artifacts.local_copy(student), catalogue, read_file(queries), read_file(pairs))
-    write_file(scores, output)
+    score_files(student, output, items=items, queries=queries, pairs=pairs)
 
 
 @app.command("evaluate")

@@ -13,6 +13,7 @@ from adore.artifacts import join, local_copy, read_manifest, read_table
 from adore.attributes.compare import STUFFED, compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
+from adore.data.queries import normalised
 from adore.errors import MissingError, check
 from adore.prompts import ANSWER_PREFIX, trace
 from adore.rulebook import BOOK, RuleBook
@@ -21,12 +22,10 @@ from adore.types import Evidence, Grade, item_from_row
 __all__ = ["explain_pair", "render"]
 
 
-def _query_id(run: Path, text: str) -> str:
-    wanted = " ".join(text.lower().split())
-    for query_id, query in read_table(run / "prepare", "queries").select("query_id", "query").iter_rows():
-        if " ".join(str(query).lower().split()) == wanted:
-            return str(query_id)
-    return ""
+def _queries(run: Path, text: str) -> dict[str, str]:
+    """Id and split of every query of that text."""
+    rows = read_table(run / "prepare", "queries").select("query_id", "split", "query").iter_rows()
+    return {query_id: split for query_id, split, query in rows if normalised(query) == normalised(text)}
 
 
 def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[dict[str, Any]]:
@@ -85,22 +84,22 @@ def _with_trace(judgement: dict[str, Any], evidence: tuple[Evidence, ...]) -> di
     return {**judgement, "prompt": trace(evidence) + ANSWER_PREFIX}
 
 
-def _table_rows(run: Path, step: str, table: str, **match: str) -> list[dict[str, Any]]:
+def _table_rows(run: Path, step: str, table: str, **match: list[str]) -> list[dict[str, Any]]:
     folder = run / step
     if not (folder / f"{table}.parquet").is_file():
         return []
     frame = read_table(folder, table)
-    for column, value in match.items():
-        frame = frame.filter(pl.col(column) == value)
+    for column, values in match.items():
+        frame = frame.filter(pl.col(column).is_in(values))
     return frame.to_dicts()
 
 
-def _served(run: Path, query: str, query_id: str, item: dict[str, Any]) -> dict[str, Any]:
+def _served(run: Path, query: str, query_ids: list[str], item: dict[str, Any]) -> dict[str, Any]:
     """The student's score and place of the item in the query's known list."""
     from adore.student.rankers import load_ranker
 
     ranker = load_ranker(run / "distil")
-    known = read_table(run / "evidence", "pairs").filter(pl.col("query_id") == query_id)["item_id"].to_list()
+    known = read_table(run / "evidence", "pairs").filter(pl.col("query_id").is_in(query_ids))["item_id"].to_list()
     ids = sorted({*known, item["item_id"]})
     catalogue = read_table(run / "prepare", "items").filter(pl.col("item_id").is_in(ids))
     items = [item_from_row(row) for row in catalogue.iter_rows(named=True)]
@@ -155,22 +154,23 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
     run, fix = local_copy(run_place), "run the steps prepare and evidence"
     check(bool(read_manifest(run / "evidence")), "run", run_place, must="with evidence", fix=fix, error=MissingError)
     student = bool(read_manifest(run / "distil"))
-    rows = _table_rows(run, "prepare", "items", item_id=item_id)
+    rows = _table_rows(run, "prepare", "items", item_id=[item_id])
     check(
         bool(rows), "item", item_id, must="in the catalogue", fix="use an item_id of prepare/items", error=MissingError
     )
-    query_id, item = _query_id(run, query), item_from_row(rows[0])
+    known, item = _queries(run, query), item_from_row(rows[0])
+    ids = sorted(known)
     reader = Reader(Lexicon.from_json((run / "evidence" / "lexicon.json").read_text("utf-8")))
     evidence = compare(reader.read_query(query), reader.read_item(item))
     rulebook = RuleBook.load(str(run / ("distil" if student else "prepare") / BOOK))
     verdict = rulebook.apply(evidence)
     guidelines = {r.id: r.guideline for r in rulebook.rules}
-    feedback = _table_rows(run, "feedback", "feedback", query_id=query_id, item_id=item_id)
-    synthetic = _table_rows(run, "verify", "synthetic", source_query_id=query_id, source_item_id=item_id)
+    feedback = _table_rows(run, "feedback", "feedback", query_id=ids, item_id=[item_id])
+    synthetic = _table_rows(run, "verify", "synthetic", source_query_id=ids, source_item_id=[item_id])
     return {
-        "query": {"text": query, "query_id": query_id, "split": _split(run, query_id)},
+        "query": {"text": query, "query_id": ", ".join(ids), "split": next(iter(known.values()), "unseen")},
         "item": {"item_id": item_id, "title": item.title},
-        "served": _served(run, query, query_id, rows[0]) if student else {},
+        "served": _served(run, query, ids, rows[0]) if student else {},
         "evidence": [{f: getattr(e, f) for f in e.__dataclass_fields__} for e in evidence],
         "rules": {
             "rulebook": rulebook.version,
@@ -178,9 +178,7 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
             "reason": verdict.reason,
             "applied": {i: guidelines.get(i, "") for i in verdict.rule_ids},
         },
-        "judgements": [_with_trace(j, evidence) for j in _judgements(run, run_place, query_id, item_id)]
-        if query_id
-        else [],
+        "judgements": [_with_trace(j, evidence) for one in ids for j in _judgements(run, run_place, one, item_id)],
         "feedback": [{"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]} for r in feedback],
         "synthetic": [{"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]} for r in synthetic],
         "lineage": _lineage(_last(run, run_place, student)),
@@ -194,11 +192,6 @@ def _last(run: Path, place: str, student: bool) -> list[str]:
     judged = (sorted((run / step).glob("*/manifest.json")) for step in ("judge-again", "judge"))
     shards = next((found for found in judged if found), [])
     return [join(place, p.parent.parent.name, p.parent.name) for p in shards] or [join(place, "evidence")]
-
-
-def _split(run: Path, query_id: str) -> str:
-    rows = _table_rows(run, "prepare", "queries", query_id=query_id)
-    return str(rows[0]["split"]) if rows else "unseen"
 
 
 def _judgement_lines(judgement: dict[str, Any], told: set[str]) -> list[str]:

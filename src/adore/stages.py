@@ -62,6 +62,8 @@ class Step:
     sharded: bool = False
     previous: dict[str, str] = field(default_factory=dict)
     """Inputs from an earlier run, where the step's config names one (``previous``)."""
+    files: tuple[str, ...] = ()
+    """Inputs that are files of the user's, where the step's config names one by the same name."""
 
     @property
     def section(self) -> str:
@@ -73,7 +75,7 @@ STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("demo-data", "adore.data.demo_data", {}),
-        Step("prepare", "adore.data.prepare", {"data": "demo-data"}),
+        Step("prepare", "adore.data.prepare", {"data": "demo-data"}, files=("requests",)),
         Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
         Step("retrieve", "adore.student.retrieve", {"prepared": "prepare", "evidence": "evidence"}),
         Step("judge", "adore.teacher.judge", {"prepared": "prepare", "evidence": "evidence"}, sharded=True),
@@ -142,6 +144,12 @@ def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
     return module, configure(module.Config, {**section, **overrides}, step.section)
 
 
+def _with_named(step: Step, config: Any, inputs: artifacts.Inputs) -> artifacts.Inputs:
+    """The inputs, and those that the step's config names: their content counts, too."""
+    earlier = {k: artifacts.join(config.previous, s) for k, s in step.previous.items() if config.previous}
+    return {**inputs, **earlier, **{k: getattr(config, k) for k in step.files if getattr(config, k)}}
+
+
 def config_of(name: str, profile: str, **overrides: Any) -> Any:
     """The ``Config`` of a step, filled from a profile and what goes over it."""
     return _config(STEPS[name], profile, overrides)[1]
@@ -189,11 +197,20 @@ def check_profile(profile: str) -> None:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
+    _check_challenger(profile)
     cluster = section_config(profile, "cluster")
     train, cards = cluster.train, cluster.gpu.count if "distil" in cluster.gpu.stages else cluster.train.processes
     lists, world = config_of("distil", profile).lists, train.nodes * cards
     if "distil" in train.stages:
         check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
+
+
+def _check_challenger(profile: str) -> None:
+    from adore.student.rankers import BASELINES
+
+    for name in ("evaluate", "gate"):
+        found, systems = config_of(name, profile).challenger, ["student", *BASELINES]
+        check(found in systems, f"{name}.challenger", found, must=f"one of {systems}", fix="name one")
 
 
 def shards(profile: str) -> int:
@@ -218,8 +235,7 @@ def call(
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
     step = STEPS[name]
     module, config = _config(step, profile, overrides)
-    if step.previous and config.previous:
-        inputs = {**inputs, **{k: artifacts.join(config.previous, s) for k, s in step.previous.items()}}
+    inputs = _with_named(step, config, inputs)
     with crew() as leads:
         if leads:
             return artifacts.execute(module, name, config, inputs, output)
@@ -321,6 +337,7 @@ def _trained(
     from adore.release.kubernetes_api import Cluster
 
     module, config = _config(STEPS[name], profile, {"seed": seed})
+    inputs = _with_named(STEPS[name], config, inputs)
     wanted, found = artifacts.asked(module, name, config, inputs), artifacts.read_manifest(output)
     if found and found.answers(wanted):
         say(f"{name:<17} kept")

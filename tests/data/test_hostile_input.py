@@ -57,6 +57,9 @@ def reasons(out: Path) -> list[str]:
         ("items", {"item_id": "x", "title": "t", "brand": {"a": 1}}, "wrong type of brand"),
         ("items", {"item_id": "x", "title": "t", "bullet_points": 7}, "wrong type of bullet_points"),
         ("items", {"item_id": "x", "title": "t", "description": "y" * 200_000}, "description longer than 100000"),
+        ("items", {"item_id": "x", "title": "t", "bullet_points": ["y" * 60_000] * 2}, "bullet_points longer than 100"),
+        ("items", {"item_id": "x", "title": "t", "attributes": {"a": "y" * 100_000}}, "attributes longer than 100000"),
+        ("items", {"item_id": "x", "title": "t", "care": "y" * 100_000}, "attributes longer than 100000"),
         ("queries", {"query_id": "x", "query": "y" * 10_000_000}, "query longer than"),
         ("queries", {"query_id": "x", "query": "y", "split": "holdout"}, "split not one of"),
         ("judgements", {**LABEL, "label": True}, "unknown label 'True'"),
@@ -246,6 +249,20 @@ def test_gaps_of_parquet_files_are_no_values(tmp_path: Path) -> None:
     run(Config(), data=data, output=tmp_path)
     found = [json.loads(a) for a in read_table(tmp_path, "items")["attributes"]]
     assert found == [{"fit": "slim"}, {"size": "L", "weight": 2.0}]
+
+
+def test_gaps_of_json_lines_that_pandas_writes_are_no_values(tmp_path: Path) -> None:
+    nan, item = float("nan"), {"item_id": "n", "title": "t"}
+    gaps = {"bullet_points": nan, "attributes": nan, "weight": [nan, 1], "height": float("inf")}
+    quoted = {"item_id": "o", "title": "t", "bullet_points": '["a", NaN]', "attributes": '{"size": [NaN], "b": NaN}'}
+    event = {**EVENT, "event_attributes": nan, "position": nan, "session_id": nan}
+    tables = {"items": [*ITEMS, item | gaps, quoted], "queries": [{**q, "split": nan} for q in QUERIES]}
+    out = prepared(tmp_path, **tables, judgements=[LABEL | {"label": nan, "grade": 3}], events=[event])
+    assert reasons(out) == [] and read_table(out, "judgements")["grade"].to_list() == [3]
+    rows = {r["item_id"]: r for r in read_table(out, "items").iter_rows(named=True)}
+    assert rows["n"]["bullet_points"] == [] and json.loads(rows["n"]["attributes"]) == {"weight": [None, 1]}
+    assert rows["o"]["bullet_points"] == ["a"] and json.loads(rows["o"]["attributes"]) == {"size": [None]}
+    assert read_table(out, "events").select("position", "session_id").row(0) == (0, "c")
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])

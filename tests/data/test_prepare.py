@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from adore.artifacts import read_table
+from adore.artifacts import Manifest, read_table, write_json
 from adore.data.prepare import Config, run
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError
+from adore.stages import call
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}", "price": n} for n in range(12)]
 QUERIES = [{"query_id": f"q{n}", "query": f"mug number {n}"} for n in range(8)]
@@ -152,8 +154,22 @@ def test_requests_come_from_the_folder_or_from_a_named_file(tmp_path: Path) -> N
     path = (tmp_path / "data" / "requests.jsonl").rename(tmp_path / "others.jsonl")
     run(Config(max_bad_share=0.5), data=tmp_path / "data", output=out)
     assert "request:1" not in set(read_table(out, "queries")["query_id"])
-    run(Config(max_bad_share=0.5, requests=str(path)), data=tmp_path / "data", output=out)
-    assert "request:1" in set(read_table(out, "queries")["query_id"])
+    config, places = {"max_bad_share": 0.5, "requests": str(path)}, ({"data": str(tmp_path / "data")}, str(out))
+    for text in ("a mug to travel with", "a mug for soup"):  # the second time the step's output is there already
+        lines(path, [{"query": text}])
+        call("prepare", *places, **config)
+        assert text in read_table(out, "queries")["query"].to_list()
+
+
+def test_an_edited_copy_of_a_stages_output_is_read_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    prepared(tmp_path)
+    made = Manifest("demo-data", "0", "code", {}, {}, {}, "as it was made", {}, {}, 1.0, 0.0)
+    write_json(asdict(made), data / "manifest.json")
+    for text in ("red mug", "blue mug"):
+        lines(data / "queries.jsonl", [{"query_id": "q1", "query": text}])
+        call("prepare", {"data": str(data)}, str(tmp_path / "out"))
+        assert read_table(tmp_path / "out", "queries")["query"].to_list() == [text]
 
 
 def test_lists_of_names_and_values_are_attributes_and_lists_of_text_are_text(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import f1_score, ndcg_score
 
 from adore.artifacts import hash_tree, read_table
+from adore.data.tables import read_judgements
 from adore.errors import DataError
 from adore.evaluation import evaluate, gate
 from adore.evaluation.report import summary_table, write_report
@@ -51,6 +52,19 @@ def test_an_empty_cell_is_no_grade() -> None:
     assert found.select("value", "n").row(0) == (1.0, 1)
 
 
+@pytest.mark.parametrize("grades", [["3.0", "", "nan"], [3.0, None, float("nan")], [3, None, None]])
+def test_whole_numbers_beside_gaps_are_grades(grades: list[object]) -> None:
+    scores = SCORED.with_columns(grade=pl.Series(grades, strict=False))
+    found = evaluate.evaluate_scores(scores, JUDGED).filter(pl.col("measure") == "accuracy")
+    assert found.select("value", "n").row(0) == (1.0, 1)
+
+
+def test_judgements_without_ids_say_what_is_missing(tmp_path: Path) -> None:
+    JUDGED.drop("item_id").write_csv(tmp_path / "judgements.csv")
+    with pytest.raises(DataError, match=r"columns == .*must be with \['item_id'\]"):
+        read_judgements(str(tmp_path / "judgements.csv"))
+
+
 def test_many_systems_are_told_apart() -> None:
     both = pl.concat([SCORED.with_columns(system=pl.lit(s)) for s in ("x", "y")])
     assert {"x: nDCG@10", "y: nDCG@10"} <= set(values(evaluate.evaluate_scores(both, JUDGED)))
@@ -65,6 +79,8 @@ def test_many_systems_are_told_apart() -> None:
         (SCORED.with_columns(score=pl.lit(float("nan"))), JUDGED, "score == .*must be finite"),
         (SCORED.with_columns(score=pl.lit("high")), JUDGED, "must be numbers"),
         (SCORED.with_columns(grade=pl.lit(7)), JUDGED, "grade == .*0 to 3 or empty"),
+        (SCORED.with_columns(grade=pl.lit(2.7)), JUDGED, "grade == .*0 to 3 or empty"),
+        (SCORED, JUDGED.with_columns(grade=pl.lit(2.7)), "grade == .*0 to 3"),
         (SCORED.with_columns(grade=pl.lit("Exact")), JUDGED, "must be numbers"),
         (SCORED, JUDGED.with_columns(grade=pl.lit(9)), "grade == .*0 to 3"),
         (SCORED.with_columns(query_id=pl.lit("z")), JUDGED, "use the same ids"),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
-from adore.student.lists import _as_people
+from adore.artifacts import read_table
+from adore.stages import call
+from adore.student.lists import Sources, _as_people, learn_from
 
 
 def rows(pairs: list[tuple[list[float], int | None, str]]) -> pl.DataFrame:
@@ -19,3 +24,30 @@ def test_a_teacher_that_people_contradict_is_put_right_and_one_that_nobody_check
     assert np.allclose(told["probabilities"].to_list(), [[0.75, 0, 0.25, 0]] * 121)
     assert _as_people(rows([(sure, None, "train")]))["probabilities"].to_list() == [sure]
     assert _as_people(rows([])).is_empty()
+
+
+def test_a_human_grade_counts_where_the_teachers_answer_was_refused(shop: Path, tmp_path: Path) -> None:
+    answers, keys = read_table(shop / "judge", "answers"), ["query_id", "item_id"]
+    judged = read_table(shop / "prepare", "judgements")
+    refused = answers.join(judged, on=keys, how="anti")
+    refused.write_parquet(tmp_path / "answers.parquet")
+    trust = {"teacher_weight": 0.3, "synthetic_weight": 0.0, "max_pairs": 10**6, "seed": 0}
+    folders = [shop / n for n in ("prepare", "evidence", "judge", "verify", "retrieve")]
+    whole, few = (
+        learn_from(Sources(*folders[:2], [answered], *folders[3:]), **trust)  # type: ignore[arg-type]
+        for answered in (folders[2], tmp_path)
+    )
+    for one, other in zip([*whole[0], *whole[1]], [*few[0], *few[1]], strict=True):
+        assert (one.list_id, one.items) == (other.list_id, other.items)
+        human = one.weights == 1
+        assert (one.targets[human] == other.targets[human]).all() and (other.weights == one.weights).all()
+
+
+def test_kept_scores_of_half_a_query_are_not_mixed_with_others(shop: Path, student: Path, tmp_path: Path) -> None:
+    marked = shutil.copytree(student, tmp_path / "distil")
+    told = read_table(student, "scores").with_columns(score=pl.lit(7.0))
+    told[1:].write_parquet(marked / "scores.parquet")
+    places = {"prepared": str(shop / "prepare"), "student": str(marked), "adversarial": str(shop / "verify")}
+    call("score", places, str(tmp_path / "score"))
+    found = read_table(tmp_path / "score", "scores").filter(system="student", query_id=told["query_id"][0])
+    assert found.height > 1 and found["score"].max() <= 1  # type: ignore[operator]

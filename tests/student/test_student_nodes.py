@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import yaml
 from tests.kubeflow.trainer import StandIn, up
-from tests.test_artifacts import s3  # noqa: F401 - a fixture
 
 from adore import artifacts, stages
 from adore.artifacts import read_manifest, read_table
@@ -112,7 +111,7 @@ class Artefact:
 def test_a_component_has_a_train_job_make_its_output_in_the_store(
     run_folder: Path,
     tmp_path: Path,
-    s3: str,  # noqa: F811
+    s3: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -2,10 +2,10 @@ import polars as pl
 import pytest
 
 from adore.artifacts import read_table
-from adore.errors import DataError
+from adore.errors import ConfigError, DataError
 from adore.stages import call
 from adore.student.rankers import save_baseline
-from adore.student.score import score_pairs
+from adore.student.score import score_files, score_pairs
 
 COLUMNS = ["query_id", "item_id", "score", "grade", "p_E", "p_S", "p_C", "p_I"]
 QUERIES = pl.DataFrame({"query_id": ["b", "a"], "query": ["steel bottle", "red shoes"]})
@@ -74,6 +74,32 @@ def test_a_missing_column_is_named(student, items, pairs):
         score_pairs(student, items, QUERIES, pairs.drop("item_id"))
     with pytest.raises(DataError, match="title"):
         score_pairs(student, items.drop("title"), QUERIES, pairs)
+
+
+@pytest.mark.parametrize(
+    ("query_id", "text", "wanted"),
+    [("c", None, "'c' == None, must be a text"), ("c", " ", "a text"), ("a", "blue shoes", "must be one text")],
+)
+def test_a_query_has_one_text(student, items, pairs, query_id, text, wanted):
+    queries = pl.concat([QUERIES, pl.DataFrame([(query_id, text)], schema=QUERIES.schema, orient="row")])
+    with pytest.raises(DataError, match=wanted):
+        score_pairs(student, items, queries, pairs)
+
+
+def test_a_bad_row_of_the_items_matters_if_a_pair_names_it(catalogue, tmp_path):
+    save_baseline("bm25", catalogue, tmp_path)
+    files = {name: str(tmp_path / f"{name}.csv") for name in ("items", "queries", "pairs")}
+    (tmp_path / "items.csv").write_text("item_id,title\n1,red shoe\n2,\n3,\n")
+    QUERIES.write_csv(files["queries"])
+    output = str(tmp_path / "scores.csv")
+    (tmp_path / "pairs.csv").write_text("query_id,item_id\na,1\n")
+    score_files(str(tmp_path), output, **files)
+    assert pl.read_csv(output)["score"].is_finite().to_list() == [True]
+    (tmp_path / "pairs.csv").write_text("query_id,item_id\na,1\na,3\n")
+    with pytest.raises(DataError, match=r"items.csv: line 4 is bad \(no title\) and a pair names '3'"):
+        score_files(str(tmp_path), output, **files)
+    with pytest.raises(ConfigError, match=r"output == .*must be .parquet, .csv or .jsonl"):
+        score_files("nowhere", "out.txt", **files)
 
 
 def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, student):

@@ -14,7 +14,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.teacher.test_large import short_lesson
-from tests.test_artifacts import s3  # noqa: F401 - a fixture
 
 from adore.artifacts import execute, local_copy
 from adore.config import StageConfig
@@ -147,7 +146,7 @@ def run(config: StageConfig, output: Path) -> dict[str, float]:
 
 def test_a_checkpoint_in_a_store_is_found_again(
     tmp_path: Path,
-    s3: str,  # noqa: F811
+    s3: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     stage = (sys.modules[__name__], "align", StageConfig(), {}, f"{s3}/run/out")

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
-__all__ = ["id_fault", "id_of", "text_of", "there"]
+__all__ = ["id_fault", "id_of", "json_of", "text_of", "there"]
+
+
+def json_of(text: str) -> Any:
+    """Parsed JSON; ``NaN`` and ``Infinity``, as pandas writes gaps, are None.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is too deep.
+    """
+    return json.loads(text, parse_constant=lambda _: None)
 
 
 def id_of(value: object) -> str:

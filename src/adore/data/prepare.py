@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adore.artifacts import local_copy, write_json, write_table
+from adore.artifacts import write_json, write_table
 from adore.config import configure
-from adore.data.cells import id_fault, id_of, text_of, there
+from adore.data.cells import id_fault, id_of, json_of, text_of, there
 from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.report import describe
 from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
@@ -128,16 +129,19 @@ def _book(data: Path, info: DatasetInfo) -> Path:
     return data / name
 
 
-def _bullets(value: object) -> list[str]:
+def _bullets(value: object, limit: int) -> list[str]:
     if isinstance(value, str) and value.startswith("["):
         try:
-            value = json.loads(value)
+            value = json_of(value)
         except ValueError:  # "[Sale] made of steel" is a bullet, not a list
             value = [value]
     value = [value] if isinstance(value, str) else value or []
     if not isinstance(value, list):
         raise TypeError("wrong type of bullet_points")
-    return [str(v) for v in value if v]
+    bullets = [str(v) for v in value if v]
+    if sum(map(len, bullets)) > limit:
+        raise ValueError(f"bullet_points longer than {limit} characters")
+    return bullets
 
 
 def _named(pairs: list[Any]) -> dict[str, Any]:
@@ -152,23 +156,26 @@ def _named(pairs: list[Any]) -> dict[str, Any]:
     return found
 
 
-def _attributes(row: dict[str, Any], info: DatasetInfo) -> str:
+def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:
     value = row.get("attributes") or {}
     try:
-        value = json.loads(value) if isinstance(value, str) else value
+        value = json_of(value) if isinstance(value, str) else value
         attributes = _named(value) if isinstance(value, list) else dict(value)
         keep = info.attributes or [k for k in row if k not in ITEM_FIELDS]
         attributes |= {k: row[k] for k in keep if there(row.get(k))}
         attributes = {k: v for k, v in attributes.items() if there(v)}
-        return json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
+        text = json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TypeError("wrong type of attributes") from error
+    if len(text) > limit:
+        raise ValueError(f"attributes longer than {limit} characters")
+    return text
 
 
 def _item(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, Any]:
     text = {k: text_of(row, k, limit) for k in ("title", "brand", "category", "description")}
-    bullets = _bullets(row.get("bullet_points"))
-    return {"item_id": id_of(row["item_id"]), **text, "bullet_points": bullets, "attributes": _attributes(row, info)}
+    more = {"bullet_points": _bullets(row.get("bullet_points"), limit), "attributes": _attributes(row, info, limit)}
+    return {"item_id": id_of(row["item_id"]), **text, **more}
 
 
 def _items(rows: Rows, info: DatasetInfo, config: Config) -> list[dict[str, Any]]:
@@ -191,17 +198,26 @@ def _items(rows: Rows, info: DatasetInfo, config: Config) -> list[dict[str, Any]
     return sorted(seen.values(), key=lambda r: str(r["item_id"]))
 
 
-def read_items(path: Path) -> list[dict[str, Any]]:
+def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """The good rows of one items file, as rows of the ``items`` table.
 
+    Args:
+        named: ids of the items that are needed; bad rows of others do not matter. None: all are needed.
+
     Raises:
-        DataError: the file has no usable row.
+        DataError: the file has no usable row, or only a bad one for an item that is named.
+        QuarantineError: more than the allowed share of the rows are bad, where all are needed.
     """
     rows, config = read_rows(path, "items"), configure(Config, {}, "prepare")
+    ids = {line: id_of(row.get("item_id")) for line, row in rows.good}
     items = _items(rows, _info(path.parent), config)
-    quarantine = _Quarantine(config.max_bad_share)
-    quarantine.rows += rows.bad
-    quarantine.close("items", len(rows.good) + len(rows.bad))
+    if named is None:
+        quarantine = _Quarantine(config.max_bad_share)
+        quarantine.rows += rows.bad
+        quarantine.close("items", len(rows.good) + len(rows.bad))
+    lost = set(named or ()) - {row["item_id"] for row in items}
+    for bad in (b for b in rows.bad if ids.get(b.line) in lost):
+        raise DataError(f"{path}: line {bad.line} is bad ({bad.reason}) and a pair names {ids[bad.line]!r}; mend it")
     check(bool(items), f"rows of {path}", 0, must="1 or more", fix="fill it", error=DataError)
     return items
 
@@ -252,7 +268,7 @@ def _millis(value: Any) -> int:
 
 def _event(line: int, row: dict[str, Any]) -> dict[str, Any]:
     more = row.get("event_attributes") or {}
-    more = json.loads(more) if isinstance(more, str) else more
+    more = json_of(more) if isinstance(more, str) else more
     item, position = row.get("object_id"), row.get("position")
     item = (more.get("object") or {}).get("object_id") if item in (None, "") else item
     position = (more.get("position") or {}).get("ordinal") if position in (None, "") else position
@@ -313,8 +329,11 @@ def _read(data: Path, table: str, *, needed: bool) -> Rows:
     return read_rows(path, table)
 
 
-def run(config: Config, data: Path, output: Path) -> dict[str, float]:
+def run(config: Config, data: Path, output: Path, requests: Path | None = None) -> dict[str, float]:
     """Validate a folder of ``items``, ``queries``, ``judgements``, ``events`` and write the house's tables.
+
+    Args:
+        requests: the file that ``config.requests`` names.
 
     Raises:
         MissingError: items or queries are not there.
@@ -328,8 +347,7 @@ def run(config: Config, data: Path, output: Path) -> dict[str, float]:
     ignored = 0
     for table in ("items", "queries", "requests", "judgements", "truth", "events"):
         needed = table in ("items", "queries")
-        asked = config.requests if table == "requests" else ""
-        rows = read_rows(local_copy(asked), table) if asked else _read(data, table, needed=needed)
+        rows = read_rows(requests, table) if requests and table == "requests" else _read(data, table, needed=needed)
         total = len(rows.good) + len(rows.bad)
         if table == "items":
             tables[table] = _items(rows, info, config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from itertools import count
 from typing import Any
 
 from pydantic import Field
@@ -88,12 +89,14 @@ def read_requests(rows: Rows, queries: list[dict[str, Any]], limit: int) -> list
         queries: of :func:`read_queries`.
         limit: longest text, in characters.
     """
-    known = {normalised(q["query"]) for q in queries}
+    known, taken = {normalised(q["query"]) for q in queries}, {q["query_id"] for q in queries}
     found: list[dict[str, Any]] = []
     for line, row in rows.good:
         if fault := _text_fault(row, limit):
             rows.bad.append(BadRow("requests", line, fault, str(row)[:500]))
         elif normalised(str(row["query"])) not in known:
             known.add(normalised(str(row["query"])))
-            found.append({"query_id": f"{REQUEST}{line}", "query": str(row["query"]), "split": "train"})
+            query_id = next(one for n in count(line) if (one := f"{REQUEST}{n}") not in taken)
+            taken.add(query_id)
+            found.append({"query_id": query_id, "query": str(row["query"]), "split": "train"})
     return found

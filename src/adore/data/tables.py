@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
+import math
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import is_remote, local_copy, put_file
+from adore.data.cells import json_of
 from adore.errors import DataError, MissingError, check
 from adore.types import LABELS, Grade
 
@@ -21,6 +22,7 @@ __all__ = [
     "SUFFIXES",
     "BadRow",
     "Rows",
+    "check_output",
     "find_file",
     "read_file",
     "read_judgements",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".parquet")
+WRITTEN = (".parquet", ".csv", ".jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,13 @@ def find_file(folder: Path, table: str) -> Path | None:
 
 
 def _clean(value: Any) -> Any:
-    """Without NULs and lone surrogates, which no table can hold, at any depth."""
+    """Without NULs and lone surrogates, which no table can hold, and with None for NaN, at any depth."""
     if isinstance(value, str):
         return value.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
         return {_clean(k): _clean(v) for k, v in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     return [_clean(v) for v in value] if isinstance(value, list) else value
 
 
@@ -82,7 +87,7 @@ def _json_lines(raw: bytes, table: str, rows: Rows) -> None:
         if not text.strip():
             continue
         try:
-            row = json.loads(text.decode("utf-8-sig"))
+            row = json_of(text.decode("utf-8-sig"))
             row = _clean(row) if b"\\u" in text else row
         except UnicodeDecodeError:
             rows.bad.append(BadRow(table, line, "not UTF-8", text[:500].decode("latin-1")))
@@ -176,7 +181,9 @@ def read_judgements(place: str) -> pl.DataFrame:
     """Read a judgements file to ``query_id, item_id, grade``; every label must be known."""
     frame = read_file(place)
     column = next((c for c in ("grade", "label") if c in frame.columns), "")
-    check(bool(column), "columns", frame.columns, must="with label or grade", fix="add one", error=DataError)
+    absent = [c for c in ("query_id", "item_id") if c not in frame.columns]
+    must = f"with {absent}" if absent else "with label or grade"
+    check(bool(column) and not absent, "columns", frame.columns, must=must, fix="add them", error=DataError)
     grades = [to_grade(v, {}) for v in frame[column]]
     if None in grades:
         value = frame[column][grades.index(None)]
@@ -184,10 +191,16 @@ def read_judgements(place: str) -> pl.DataFrame:
     return frame.select(pl.col("query_id", "item_id").cast(pl.String)).with_columns(pl.Series("grade", grades))
 
 
+def check_output(place: str) -> None:
+    """Refuse a place that :func:`write_file` cannot write, before anything is computed for it."""
+    check(place.endswith(WRITTEN), "output", place, must=".parquet, .csv or .jsonl", fix="rename it")
+
+
 def write_file(frame: pl.DataFrame, place: str) -> None:
     """Write one table file, aside and then renamed; the suffix says the format."""
     import tempfile
 
+    check_output(place)
     with tempfile.TemporaryDirectory() as home:
         local = Path(place) if not is_remote(place) else Path(home) / Path(place).name
         local.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +210,6 @@ def write_file(frame: pl.DataFrame, place: str) -> None:
         elif local.suffix == ".csv":
             frame.write_csv(partial)
         else:
-            check(local.suffix == ".parquet", "output", place, must=".parquet, .csv or .jsonl", fix="rename it")
             frame.write_parquet(partial)
         partial.replace(local)
         put_file(local, place)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import Field
 
 from adore.artifacts import read_table, write_json, write_table
-from adore.config import StageConfig
+from adore.config import StageConfig, configure
 from adore.errors import DataError, check
 from adore.evaluation.measures import MEASURES, confusion, ndcg
 from adore.evaluation.significance import draw_weights, interval, paired
@@ -26,15 +27,16 @@ PAIR = ["query_id", "item_id"]
 RANKING = "nDCG@10"
 HARD, SIDE = "adversarial", "right side of exact"
 """Slice of ``measures`` with the adversarial set, and what is measured there."""
+GRADES = [float(g) for g in Grade]
 BELOW_ALL = -1e300  # an unscored judged pair ranks last: leaving pairs out never helps
 
 
 class Config(StageConfig):
     """How intervals are made, and who is compared with all others."""
 
-    draws: int = 2000
+    draws: int = Field(2000, ge=1)
     """Bootstrap samples."""
-    level: float = 0.95
+    level: float = Field(0.95, gt=0, lt=1)
     """Coverage of the intervals."""
     challenger: str = "student"
 
@@ -61,17 +63,18 @@ def _clean(scores: pl.DataFrame) -> pl.DataFrame:
         scores = scores.select(
             pl.col("system", *PAIR).cast(pl.String),
             pl.col("score").cast(pl.Float64),
-            grade.cast(pl.Int64).alias("grade"),
+            grade.cast(pl.Float64).fill_nan(None).alias("grade"),  # integers beside gaps are written as 3.0 and NaN
         )
     except pl.exceptions.PolarsError as error:
         kinds = {c: str(scores[c].dtype) for c in ("score", "grade") if c in scores.columns}
         raise DataError(f"kinds of scores == {kinds}, must be numbers, grades 0 to 3; map labels first") from error
     bad = scores.filter(pl.col("score").is_null() | ~pl.col("score").is_finite())
     check(not bad.height, "score", bad.head(1).to_dicts(), must="finite", fix="mend these rows", error=DataError)
-    bad = scores.filter(~pl.col("grade").is_between(0, len(Grade) - 1))
+    bad = scores.filter(~pl.col("grade").is_in(GRADES))
     check(
         not bad.height, "grade", bad.head(1).to_dicts(), must="0 to 3 or empty", fix="map the labels", error=DataError
     )
+    scores = scores.with_columns(pl.col("grade").cast(pl.Int64))
     _no_duplicates(scores, ["system", *PAIR], "scores")
     return scores
 
@@ -239,11 +242,12 @@ def evaluate_scores(scores: pl.DataFrame, judgements: pl.DataFrame, *, seed: int
     """
     check(scores.height > 0, "rows of scores", 0, must="at least 1", fix="give a file with rows", error=DataError)
     scores = _clean(scores)
-    judgements = judgements.with_columns(pl.col(*PAIR).cast(pl.String), pl.col("grade").cast(pl.Int64))
-    bad = judgements.filter(pl.col("grade").is_null() | ~pl.col("grade").is_between(0, len(Grade) - 1))
+    judgements = judgements.with_columns(pl.col(*PAIR).cast(pl.String), pl.col("grade").cast(pl.Float64))
+    bad = judgements.filter(pl.col("grade").is_null() | ~pl.col("grade").is_in(GRADES))
     check(not bad.height, "grade", bad.head(1).to_dicts(), must="0 to 3", fix="map the labels", error=DataError)
+    judgements = judgements.with_columns(pl.col("grade").cast(pl.Int64))
     _no_duplicates(judgements, PAIR, "judgements")
-    config, out, systems = Config(seed=seed), [], sorted(scores["system"].unique())
+    config, out, systems = configure(Config, {"seed": seed}, "evaluate"), [], sorted(scores["system"].unique())
     for system in systems:
         mine = scores.filter(pl.col("system") == system)
         judged = mine.join(judgements, on=PAIR, how="semi").height

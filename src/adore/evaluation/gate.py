@@ -10,7 +10,6 @@ from pydantic import Field
 
 from adore.artifacts import read_table, write_json
 from adore.config import StageConfig
-from adore.errors import check
 from adore.evaluation.evaluate import HARD, RANKING, SIDE
 from adore.evaluation.significance import paired
 from adore.evaluation.slices import ALL
@@ -32,8 +31,8 @@ class Config(StageConfig):
     """Least share of the adversarial set on the right side of exact; with fewer than 30 pairs it is not guarded."""
     min_queries: int = 5
     """Slices with fewer judged test queries are not guarded."""
-    draws: int = 2000
-    level: float = 0.95
+    draws: int = Field(2000, ge=1)
+    level: float = Field(0.95, gt=0, lt=1)
     challenger: str = "student"
     fallback: str = "hybrid"
     """The champion where no dev query is judged; the test split never chooses it."""
@@ -129,7 +128,6 @@ def decide(measures: pl.DataFrame, per_query: pl.DataFrame, config: Config) -> d
 
 def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
     """Write ``gate.json``; a student that does not pass is a result, not an error."""
-    check(0 < config.level < 1, "gate.level", config.level, must="between 0 and 1", fix="set it to 0.95")
     found = decide(read_table(measures, "measures"), pl.read_parquet(measures / "per_query.parquet"), config)
     write_json(found, output / "gate.json")
     return {"passed": float(found["passed"]), "difference": float(found.get("difference", 0.0))}

@@ -56,13 +56,15 @@ class PairList:
 
 
 def _rows(sources: Sources) -> pl.DataFrame:
-    """Real pairs of train and dev queries: evidence, the teacher's answer and, where judged, the human grade."""
+    """Real pairs of train and dev queries that people or the teacher graded: evidence and what either said."""
     human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
     answers = pl.concat([read_table(a, "answers").select(*KEYS, "probabilities") for a in sources.answers])
     queries = read_table(sources.prepared, "queries")
     known = [read_table(place, "pairs") for place in (sources.evidence, sources.retrieved)]
-    pairs = pl.concat(known).join(answers, on=KEYS).join(queries, on="query_id")
-    return _as_people(pairs.join(human, on=KEYS, how="left").filter(pl.col("split") != "test").sort(KEYS))
+    pairs = pl.concat(known).join(answers, on=KEYS, how="left").join(queries, on="query_id")
+    pairs = pairs.join(human, on=KEYS, how="left").filter(pl.col("split") != "test")
+    graded = pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()  # a teacher's answer may be refused
+    return _as_people(pairs.filter(graded).sort(KEYS))
 
 
 def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
@@ -70,6 +72,7 @@ def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
 
     It is learnt from the train pairs that both judged: a rule book that is not the shop's own errs in ways they show.
     """
+    rows = rows.with_columns(pl.col("probabilities").fill_null([0.0] * 4))  # no answer: it says nothing of any grade
     both = rows.filter(pl.col("human").is_not_null(), split="train")
     given, all_given = (np.array(r["probabilities"].to_list()).reshape(-1, 4) for r in (both, rows))
     right = all_given @ people_of_teacher(given, np.eye(4)[both["human"].to_numpy()])

@@ -12,14 +12,16 @@ from typing import Any
 
 import polars as pl
 
-from adore.artifacts import read_table, write_table
+from adore.artifacts import local_copy, read_table, write_table
 from adore.config import StageConfig
+from adore.data.prepare import read_items
+from adore.data.tables import check_output, read_file, write_file
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.student.rankers import BASELINES, Ranker, load_ranker, save_baseline
 from adore.types import Item, item_from_row
 
-__all__ = ["Config", "run", "score_pairs"]
+__all__ = ["Config", "run", "score_files", "score_pairs"]
 
 
 _COLUMNS: dict[str, type[pl.DataType]] = {
@@ -51,10 +53,40 @@ def _scored(
 
 
 def _told(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Scores of those of the pairs that a student scored before it learnt from them, if the folder has any."""
+    """Scores that a student gave before it learnt from the pairs, of the queries of which it scored every pair."""
     if not (folder / "scores.parquet").is_file():
         return pairs.clear()
-    return read_table(folder, "scores").join(pairs, on=["query_id", "item_id"], how="semi")
+    told = read_table(folder, "scores").join(pairs, on=["query_id", "item_id"], how="semi")
+    return told.join(pairs.join(told, on=["query_id", "item_id"], how="anti"), on="query_id", how="anti")
+
+
+def _texts(queries: pl.DataFrame) -> dict[str, str]:
+    """Text of each query id.
+
+    Raises:
+        DataError: a query without text, or with two.
+    """
+    texts: dict[str, str] = {}
+    for query_id, text in queries.select("query_id", "query").iter_rows():
+        name, said = f"query of query_id {query_id!r}", "" if text is None else str(text)
+        check(bool(said.strip()), name, text, must="a text", fix="mend its row", error=DataError)
+        first = texts.setdefault(str(query_id), said)
+        check(first == said, name, [first, said], must="one text", fix="keep one row a query", error=DataError)
+    return texts
+
+
+def score_files(student: str, output: str, *, items: str, queries: str, pairs: str) -> None:
+    """Read files, score them with :func:`score_pairs`, write ``output``.
+
+    Raises:
+        ConfigError: ``output`` is of a format that cannot be written.
+        DataError: a bad file; a bad row of the items does not matter if no pair names it.
+    """
+    check_output(output)
+    wanted, texts = read_file(pairs), read_file(queries)
+    named = wanted["item_id"].cast(pl.String).to_list() if "item_id" in wanted.columns else []
+    catalogue = pl.DataFrame(read_items(local_copy(items), named), infer_schema_length=None)
+    write_file(score_pairs(local_copy(student), catalogue, texts, wanted), output)
 
 
 def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -69,7 +101,7 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
         ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order; a baseline claims no grade.
 
     Raises:
-        DataError: a missing column, or a pair of an unknown query or item.
+        DataError: a missing column, a query without its one text, or a pair of an unknown query or item.
     """
     for name, frame, wanted in (
         ("items", items, {"item_id", "title"}),
@@ -79,7 +111,7 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
         missing = sorted(wanted - set(frame.columns))
         check(not missing, f"columns of {name}", frame.columns, must=f"with {missing}", fix="add them", error=DataError)
     wanted_pairs = pairs.select(pl.col("query_id", "item_id").cast(pl.String))
-    texts = {str(q): str(t) for q, t in queries.select("query_id", "query").iter_rows()}
+    texts = _texts(queries)
     catalogue = {str(r["item_id"]): item_from_row(r) for r in items.iter_rows(named=True)}
     for column, known in (("query_id", set(texts)), ("item_id", set(catalogue))):
         strange = sorted(set(wanted_pairs[column]) - known, key=str)

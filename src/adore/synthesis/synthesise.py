@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from adore.artifacts import read_table, write_json, write_table
 from adore.config import StageConfig
@@ -34,9 +34,9 @@ class Config(StageConfig):
 
     strategy: Literal["aware", "uniform", "untyped"] = "aware"
     """Error types by the errors that are seen, or evenly; untyped: random items and unedited good pairs."""
-    total: int = 1_200
+    total: int = Field(1_200, gt=0)
     """Candidates in all."""
-    per_type: int = 300
+    per_type: int = Field(300, gt=0)
     """Most candidates of one error type."""
     weights: dict[str, float] = Field(default_factory=dict)
     """Error type to weight; empty: as the strategy says."""
@@ -48,6 +48,12 @@ class Config(StageConfig):
     """Place of an earlier run on the same data, whose student's errors on dev queries count too; empty: none."""
     confidence: float = 0.8
     """P(E) from which a judge's E counts as good where no human graded."""
+
+    @field_validator("weights")
+    @classmethod
+    def _weigh(cls, weights: dict[str, float]) -> dict[str, float]:
+        mix(weights)
+        return weights
 
 
 def run(
@@ -69,7 +75,6 @@ def run(
     Returns:
         Candidates made, in all and per error type; good pairs used; drafts whose evidence did not hold.
     """
-    check(config.total > 0 and config.per_type > 0, "synthesise.total", config.total, must="above 0", fix="raise it")
     workshop = Workshop(prepared, evidence)
     sources = _sources(config, workshop, prepared, answers)
     errors = _errors(prepared, evidence, answers, scores, feedback)

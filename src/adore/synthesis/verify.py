@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import Field
 
 from adore.artifacts import read_table, write_json, write_table
 from adore.attributes.held_out import HeldOut
 from adore.config import StageConfig
-from adore.errors import check
 from adore.progress import say
 from adore.synthesis.adversarial import adversarial
 from adore.synthesis.changes import fault
@@ -46,12 +46,12 @@ class Config(StageConfig):
 
     tolerance: int = 1
     """Largest distance between the judge's grade and the intended one; never across exact / not exact."""
-    agreement: float = 0.67
+    agreement: float = Field(0.67, gt=0, le=1)
     """Share of a pair's answers that must fit the intention (k of n): several folders of answers, of other judges or
     of samples of one, are so many votes; with one answer it alone decides."""
-    fluency: float = 0.02
+    fluency: float = Field(0.02, ge=0, lt=1)
     """Share of real queries that read worse than the threshold below which an edited query is refused."""
-    near: float = 0.8
+    near: float = Field(0.8, gt=0, le=1)
     """Jaccard index of word stems from which two queries are the same."""
     max_query: int = 200
     """Longest query, in characters."""
@@ -81,9 +81,6 @@ def run(
     Returns:
         Candidates made and accepted and their ratio, in all and per error type.
     """
-    check(0 < config.near <= 1, "verify.near", config.near, must="in (0, 1]", fix="set it to 0.8")
-    check(0 < config.agreement <= 1, "verify.agreement", config.agreement, must="in (0, 1]", fix="set it to 0.67")
-    check(0 <= config.fluency < 1, "verify.fluency", config.fluency, must="in [0, 1)", fix="set it to 0.02")
     checks = _Checks(config, prepared)
     rows = _joined(candidates, answers)
     kept: list[dict[str, Any]] = []

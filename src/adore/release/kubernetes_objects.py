@@ -35,7 +35,7 @@ __all__ = [
 GROUP = "adore.dev"
 Object = dict[str, Any]
 Plan = dict[str, Any]
-"""An ``experiment.json``: name, salt, weights, and per variant version, kind, ``uri`` and (see named) ``service``."""
+"""An ``experiment.json``: name, salt, weights, design; per variant version, kind, ``uri``, ``service`` (see named)."""
 
 KINDS = {
     "ConfigMap": ("v1", "configmaps"),
@@ -274,7 +274,7 @@ def record_name(config: Config, number: int) -> str:
 def record(config: Config, plan: Plan, number: int) -> Object:
     """The experiment ConfigMap: what the router mounts, and all that is needed to make this release again."""
     data = {
-        "experiment.json": json.dumps(router_config(config, plan), indent=1),
+        "experiment.json": json.dumps(router_config(config, plan) | {"release": number}, indent=1),
         "plan.json": json.dumps(plan),
         "config.json": config.model_dump_json(),
     }

@@ -40,13 +40,14 @@ def _add(db: duckdb.DuckDBPyConnection, log: str, place: str, keep: str) -> None
     except MissingError:  # nobody came on this day
         return
     if files := [str(path) for path in sorted(folder.glob("*.jsonl"))]:
-        texts = ", ".join(f"json->>'$.{c}' AS {c}" for c in COLUMNS[log])
+        names = (*COLUMNS[log], "release", "timestamp")
+        texts = ", ".join(f"found[{n}] AS {name}" for n, name in enumerate(names[:-1], 1))
         bad = " OR ".join(f"{c} IS NULL" for c in (*COLUMNS[log], "timestamp"))
         sql = f"""
-            INSERT INTO all_{log}
-            SELECT *, {bad} AS bad
-            FROM (SELECT {texts}, TRY_CAST(json->>'$.timestamp' AS BIGINT) AS timestamp, json->>'$.release' AS release
-                FROM read_ndjson_objects(?, ignore_errors = true))
+            INSERT INTO all_{log} SELECT *, {bad} FROM (
+                SELECT {texts}, TRY_CAST(found[{len(names)}] AS BIGINT) AS timestamp FROM (
+                    SELECT json->>{[f"$.{name}" for name in names]} AS found
+                    FROM read_ndjson_objects(?, ignore_errors = true)))
             WHERE {bad} OR {keep}"""
         db.execute(sql, [files])
     if is_remote(place):  # a download is read once
@@ -72,7 +73,7 @@ def load(db: duckdb.DuckDBPyConnection, live: Release, until: int) -> dict[str, 
     lost = {}
     for log, columns in COLUMNS.items():
         texts = ", ".join(f"{c} VARCHAR" for c in columns)
-        db.execute(f"CREATE TABLE all_{log} ({texts}, timestamp BIGINT, release VARCHAR, bad BOOLEAN)")
+        db.execute(f"CREATE TABLE all_{log} ({texts}, release VARCHAR, timestamp BIGINT, bad BOOLEAN)")
         for day in _days(since, until):
             _add(db, log, join(live.config.exposures, folders[log], day.isoformat()), keep[log])
         ((lost[log],),) = db.sql(f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}").fetchall()

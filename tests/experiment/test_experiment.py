@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from bench.bench_peeking import looks
 
 from adore.errors import ConfigError
 from adore.experiment.analyse import RULES, Design, analyse, design_of
@@ -153,35 +154,22 @@ def test_no_effect_holds_and_harm_rolls_back() -> None:
     assert decide(analyse(DESIGN, *logs(-0.6)))["action"] == "roll back"
 
 
-def hourly(lift: float, *, mean: float, experiments: int = 300, hours: int = 168, arms: int = 30) -> Any:
-    """Effect, its error and the users of every hourly look after four hours; shoppers differ (gamma Poisson)."""
-    rng, n = np.random.default_rng(1), arms * np.arange(1, hours + 1)
-    sums = []
-    for m in (mean, mean + lift):
-        x = rng.negative_binomial(0.5, 0.5 / (0.5 + m), (experiments, hours, arms))
-        sums.append((x.sum(2).cumsum(1) / n, (x**2).sum(2).cumsum(1) / n))
-    error = np.sqrt(sum(((q - s**2) / (n - 1) for s, q in sums), np.zeros(hours)))
-    return (sums[1][0] - sums[0][0])[:, 4:], error[:, 4:], 2 * n[4:]
-
-
-def acts(lift: float, mean: float, alpha: float = 0.05 / RULES) -> tuple[float, float]:
-    """Share of experiments that some hourly look of a week promotes, and that it rolls back."""
-    low, high, _ = confidence_sequence(*hourly(lift, mean=mean), alpha=alpha)
+def acts(mean: float, lift: float = 0.0, *, alpha: float = 0.05 / RULES) -> tuple[float, float]:
+    """Share of 300 experiments that some hourly look of a week promotes, and that one rolls back."""
+    low, high, _ = confidence_sequence(*looks(mean, lift), alpha=alpha)
     return float((low > 0).any(1).mean()), float((high < 0).any(1).mean())
 
 
-def test_hourly_looks_for_a_week_err_no_more_than_they_may() -> None:
-    for mean in (0.3, 0.02):
-        effect, error, _ = hourly(0.0, mean=mean)
-        assert (np.abs(effect) > 1.96 * error).any(1).mean() > 0.2, "looking again and again at Welch's does"
-        assert sum(acts(0.0, mean, alpha=0.05)) < 0.05
-        promoted, rolled = acts(0.0, mean)
-        guard = acts(0.0, mean / 10)[0]  # a guardrail that seldom happens
-        assert promoted + rolled + guard < 0.05
+@pytest.mark.parametrize("mean", [0.3, 0.02])
+def test_hourly_looks_for_a_week_err_no_more_than_they_may(mean: float) -> None:
+    effect, error, _ = looks(mean)
+    assert (np.abs(effect) > 1.96 * error).any(1).mean() > 0.2, "looking again and again at Welch's does"
+    assert sum(acts(mean, alpha=0.05)) < 0.05
+    assert sum(acts(mean)) + acts(mean / 10)[0] < 0.05, "with a guardrail that seldom happens"
 
 
 def test_hourly_looks_find_what_is_there() -> None:
-    assert acts(0.09, 0.3)[0] > 0.95 and acts(-0.09, 0.3)[1] > 0.95
+    assert acts(0.3, 0.09)[0] > 0.95 and acts(0.3, -0.09)[1] > 0.95
 
 
 def test_the_interval_and_its_p_agree() -> None:

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from tests.serving.conftest import ITEMS
 
 from adore.errors import ConfigError
-from adore.release.kubernetes import Release
+from adore.release.kubernetes import Release, read_plan
 from adore.release.kubernetes_config import Config
 from adore.release.local import LocalTarget
 from adore.release.online import judge_live
@@ -104,8 +104,12 @@ def test_a_dead_challenger_is_rolled_back_at_once(shipped: tuple[Path, dict[str,
     assert judge_live(live(tmp_path, shipped[1]), now=START + 60)["decision"]["action"] == "roll back"
 
 
-def test_the_plans_design_is_kept(shipped: tuple[Path, dict[str, Any]]) -> None:
-    plan = {**shipped[1], "design": {"alpha": 0.01, "min_users": 500, "window_hours": 0.01}}
+def test_the_plans_design_is_kept(shipped: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    design = {"alpha": 0.01, "min_users": 500, "window_hours": 0.01}
+    folders = {n: {**v, "folder": f"variants/{n}"} for n, v in shipped[1]["variants"].items()}
+    plan = {**shipped[1], "design": design, "variants": folders}
+    (tmp_path / "experiment.json").write_text(json.dumps(plan))
+    plan = read_plan(Config(claim=f"runs:{tmp_path.parent}"), str(tmp_path))
     result = judge_live(live(shipped[0], plan), now=START + 3600)
     assert result["design"]["alpha"] == 0.01 and "at least 500 each are needed" in result["refusal"]
 

@@ -6,6 +6,7 @@ plus ``manifest.json``; a folder without a manifest does not exist for any reade
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import inspect
 import json
@@ -14,11 +15,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
-from itertools import repeat
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -150,8 +149,9 @@ def local_copy(place: str | Path) -> Path:
             paths = {k: aside / target.name / ("" if k == prefix else k[len(prefix) :].lstrip("/")) for k in keys}
             for path in paths.values():
                 path.parent.mkdir(parents=True, exist_ok=True)
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(_client().download_file, repeat(bucket), paths, map(str, paths.values())))
+            client = _client()
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda key: client.download_file(bucket, key, str(paths[key])), paths))
         with suppress(OSError):  # another process was first with the same version
             aside.rename(target.parent)
     finally:

@@ -274,7 +274,7 @@ def record_name(config: Config, number: int) -> str:
 def record(config: Config, plan: Plan, number: int) -> Object:
     """The experiment ConfigMap: what the router mounts, and all that is needed to make this release again."""
     data = {
-        "experiment.json": json.dumps(router_config(config, plan) | {"release": number}, indent=1),
+        "experiment.json": json.dumps(router_config(config, plan), indent=1),
         "plan.json": json.dumps(plan),
         "config.json": config.model_dump_json(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,9 @@ def test_sample_ratio_mismatch_refuses() -> None:
     exposures, events = logs(0.0, 2000)
     lost = exposures.filter((pl.col("variant") == "control") | (pl.int_range(pl.len()) % 3 > 0))
     assert "sample-ratio mismatch" in analyse(DESIGN, lost, events)["refusal"]
+    often = replace(DESIGN, sequential=True, window_hours=1.0)
+    assert "sample-ratio mismatch" in analyse(often, lost, events, until=2 * HOUR)["refusal"]
+    assert not analyse(often, exposures, events, until=2 * HOUR)["refusal"]
 
 
 def test_no_effect_holds_and_harm_rolls_back() -> None:

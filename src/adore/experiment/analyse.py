@@ -153,8 +153,14 @@ def _welch(users: pl.DataFrame, names: list[str], alpha: float) -> dict[str, dic
 
 
 def _ratio_p(design: Design, users: pl.DataFrame) -> float:
-    """p of the sample ratio; valid at every look."""
-    share = design.weights[CHALLENGER] / (design.weights[CHALLENGER] + design.weights[CONTROL])
+    """p of the sample ratio: tea-tasting's for one look, else valid at every look."""
+    weights = design.weights
+    if not design.sequential:
+        import tea_tasting as tt
+
+        test = tt.SampleRatio(weights[CHALLENGER] / weights[CONTROL])
+        return float(tt.Experiment(ratio=test).analyze(users, control=CONTROL)["ratio"].pvalue)
+    share = weights[CHALLENGER] / (weights[CHALLENGER] + weights[CONTROL])
     off = _counts(users).get(CHALLENGER, 0) / users.height - share
     error = (share * (1 - share) / users.height) ** 0.5
     return float(confidence_sequence(off, error, users.height, alpha=0.001)[2])

@@ -9,7 +9,7 @@ import numpy as np
 __all__ = ["TUNED", "confidence_sequence"]
 
 TUNED = 5000
-"""Users at which the interval is tightest; chosen before any data."""
+"""Users at which the interval is about tightest for its standard error; chosen before any data."""
 
 
 def confidence_sequence(effect: Any, error: Any, n: Any, *, alpha: float) -> tuple[Any, Any, Any]:
@@ -26,8 +26,8 @@ def confidence_sequence(effect: Any, error: Any, n: Any, *, alpha: float) -> tup
     Returns:
         low, high, always-valid p.
 
-    Source: Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2021 (arXiv 2103.06476), theorem 2.2, and for ``TUNED``
-    appendix B.2; Johari, Koomen, Pekelis, Walsh 2017 (mSPRT).
+    Source: Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2021 (arXiv 2103.06476), the Gaussian-mixture asymptotic
+    confidence sequence and its choice of rho; Johari, Koomen, Pekelis, Walsh 2017 (mSPRT).
     """
     odds = -2 * np.log(alpha)
     rate = (odds + np.log(odds + 1)) / TUNED  # rho squared

@@ -6,6 +6,7 @@ plus ``manifest.json``; a folder without a manifest does not exist for any reade
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import inspect
 import json
@@ -94,9 +95,8 @@ def _s3_errors(place: str) -> Iterator[None]:
     try:
         yield
     except (Boto3Error, BotoCoreError, ClientError) as error:
-        raise UnavailableError(
-            f"place == {place!r}, must be reachable; check AWS_ENDPOINT_URL, credentials and bucket ({error})"
-        ) from error
+        fix = "check AWS_ENDPOINT_URL, credentials and bucket"
+        raise UnavailableError(f"place == {place!r}, must be reachable; {fix} ({error})") from error
 
 
 def _split(place: str) -> tuple[str, str]:
@@ -105,13 +105,12 @@ def _split(place: str) -> tuple[str, str]:
 
 
 def _keys(place: str) -> dict[str, str]:
-    """Every key at or under a place, with its ETag."""
+    """Every key at or under a place, with its ETag; not the empty objects that consoles leave for folders."""
     bucket, prefix = _split(place)
     with _s3_errors(place):
         pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         found = {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", ())}
-    keys = {k: tag for k, tag in found.items() if not k.endswith("/")}  # consoles leave an empty object for a folder
-    return {k: tag for k, tag in keys.items() if k == prefix or k.startswith(f"{prefix.rstrip('/')}/")}
+    return {k: tag for k, tag in found.items() if f"{k}/".startswith(f"{prefix.rstrip('/')}/") and not k.endswith("/")}
 
 
 def _cache(place: str, keys: Mapping[str, str]) -> Path:
@@ -149,11 +148,12 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
     aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent.parent))
     try:
         with _s3_errors(place):
-            client = _client()
-            for key in keys:
-                path = aside / target.name / ("" if key == prefix else key[len(prefix) :].lstrip("/"))
+            paths = {k: aside / target.name / ("" if k == prefix else k[len(prefix) :].lstrip("/")) for k in keys}
+            for path in paths.values():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                client.download_file(bucket, key, str(path))
+            client = _client()
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda key: client.download_file(bucket, key, str(paths[key])), paths))
         with suppress(OSError):  # another process was first with the same version
             aside.rename(target.parent)
     finally:

@@ -12,11 +12,17 @@ PRIMARY = "purchases_per_user"
 
 
 def decide(result: dict[str, Any]) -> dict[str, Any]:
-    """Turn an analysis into ``{"action", "reason"}``.
+    """Turn an analysis into ``{"action", "reason", "method"}``.
 
     Promote if the primary metric's interval lies above 0 and no guardrail is surely worse; roll back if
-    the primary metric or a guardrail is surely worse; else hold.
+    the primary metric or a guardrail is surely worse, or the challenger does not answer for its users; else hold.
     """
+    return {**_decide(result), "method": result["method"]}
+
+
+def _decide(result: dict[str, Any]) -> dict[str, Any]:
+    if result["failing"]:
+        return {"action": "roll back", "reason": result["failing"]}
     if result["refusal"]:
         return {"action": "hold", "reason": f"refused: {result['refusal']}"}
     if PRIMARY not in result["metrics"]:

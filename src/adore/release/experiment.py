@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from adore.artifacts import read_table, write_json, write_table
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
 from adore.errors import DataError, UnavailableError, check
-from adore.experiment.analyse import Design, analyse
+from adore.experiment.analyse import analyse, design_of
 from adore.experiment.decision import decide
 from adore.progress import progress
 from adore.release.local import LocalTarget, stop_on_signal
@@ -27,15 +28,13 @@ __all__ = ["Config", "run"]
 
 
 class Config(StageConfig):
-    """How many simulated shoppers come, and what was decided before they came."""
+    """How many simulated shoppers come; what is decided before they come stands in the release's plan."""
 
     users: int = 400
     visits: int = 2
     concurrency: int = 2
     list_size: int = 40
     """Longest candidate list of a request."""
-    alpha: float = 0.05
-    min_users: int = 100
 
 
 def _lists(prepared: Path, config: Config) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
@@ -93,6 +92,8 @@ class _Shop:
             raise UnavailableError(f"router answered {answer.status_code}, must be 200; {answer.text[:300]}")
         ranking = [i["item_id"] for i in answer.json()["items"]]
         done = self.shoppers.visit(user, query_id, ranking, self.lists[query_id], visit=visit)
+        late = int(time.time() * 1000) - min((e["timestamp"] for e in done), default=0)  # it happens now
+        done = [{**e, "timestamp": e["timestamp"] + late} for e in done]
         self.client.post("/events", json=done).raise_for_status()
 
 
@@ -116,8 +117,7 @@ def run(config: Config, prepared: Path, release: Path, output: Path) -> dict[str
     order = sorted(exposures, key=lambda e: (e["client_id"], e["session_id"], e["query_id"]))
     shown = write_table([{k: v for k, v in e.items() if k != "salt"} for e in order], output, "exposures")
     done = write_table(sorted(events, key=lambda e: str(e["event_id"])), output, "events")
-    design = Design(plan["name"], plan["salt"], plan["weights"], alpha=config.alpha, min_users=config.min_users)
-    result = analyse(design, shown, done)
+    result = analyse(design_of(plan), shown, done, lost=torn)  # one look, when all shoppers are through
     latency = shown["latency_ms"]
     quantiles = {f"p{q}": round(float(latency.quantile(q / 100) or 0), 1) for q in (50, 95, 99)}
     degraded = int(shown["degraded"].sum())

@@ -36,7 +36,7 @@ __all__ = [
 GROUP = "adore.dev"
 Object = dict[str, Any]
 Plan = dict[str, Any]
-"""An ``experiment.json``: name, salt, weights, and per variant version, kind, ``uri`` and (see named) ``service``."""
+"""An ``experiment.json``: name, salt, weights, design; per variant version, kind, ``uri``, ``service`` (see named)."""
 
 KINDS = {
     "ConfigMap": ("v1", "configmaps"),

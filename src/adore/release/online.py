@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
+import time
 from typing import Any
 
-from adore.artifacts import write_table
-from adore.errors import MissingError, check
-from adore.experiment.analyse import CHALLENGER, Design, analyse
+from adore.errors import check
+from adore.experiment.analyse import CHALLENGER, analyse_tables, design_of
 from adore.experiment.decision import decide
 from adore.release.kubernetes import KubernetesTarget, Release
-from adore.serving.exposure import read_shipped
+from adore.release.shipped import load
 
 __all__ = ["judge_live", "review"]
 
 
-def judge_live(live: Release, *, alpha: float = 0.05, min_users: int = 100) -> dict[str, Any]:
-    """The live experiment's result and decision.
+def judge_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
+    """The live experiment's result and decision, as good at this look as at every other.
 
     Args:
-        live: a release of two variants; its config says where exposures and events were shipped.
+        live: a release of two variants; its plan holds the design, its config the place of exposures and events.
+        now: seconds since the epoch; the clock's if not given.
 
     Returns:
-        what :func:`analyse` returns, with ``decision`` and ``torn`` (lines that could not be read).
+        what :func:`analyse_tables` returns, with ``decision`` and ``left_out`` (per log, rows that could not be read).
     """
-    plan, place = live.plan, live.config.exposures
+    import duckdb
+
+    place, until = live.config.exposures, int(1000 * (time.time() if now is None else now))
     check(bool(place), "kubernetes.exposures", place, must="a place", fix="set it, and release again")
-    tables, torn = {}, 0
-    for log in ("exposures", "events"):
-        try:
-            rows, broken = read_shipped(place, log)
-        except MissingError:  # nobody came yet
-            rows, broken = [], 0
-        tables[log], torn = rows, torn + broken
-    shown = [
-        {k: v for k, v in e.items() if k != "salt"} for e in tables["exposures"] if e["experiment"] == plan["name"]
-    ]
-    design = Design(plan["name"], plan["salt"], plan["weights"], alpha=alpha, min_users=min_users)
-    with tempfile.TemporaryDirectory(prefix="adore-online-") as home:
-        frames = [
-            write_table(rows, Path(home), name) for name, rows in (("exposures", shown), ("events", tables["events"]))
-        ]
-    result = analyse(design, *frames)
-    return {**result, "torn": torn, "decision": decide(result)}
+    with tempfile.TemporaryDirectory(prefix="adore-online-") as home, duckdb.connect(f"{home}/live.duckdb") as db:
+        lost = load(db, live, until)
+        design = design_of(live.plan, sequential=True)
+        result = analyse_tables(db, design, until=until, lost=lost["exposures"])
+    return {**result, "left_out": lost, "decision": decide(result)}
 
 
 def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:

@@ -19,12 +19,18 @@ __all__ = ["Config", "run"]
 
 
 class Config(StageConfig):
-    """The split, and the champion in production."""
+    """The split, the champion in production, and what is decided before the experiment."""
 
     share: float = Field(0.5, gt=0, lt=1)
     """Share of users that get the challenger."""
     champion: str = ""
     """Place of the ranker in production; empty: the best baseline, which the gate names."""
+    alpha: float = Field(0.05, gt=0, lt=1)
+    """How often an experiment without effect may be decided wrongly."""
+    min_users: int = Field(100, ge=2)
+    """Least users per variant."""
+    window_hours: float = Field(24.0, gt=0)
+    """How long after a user's first exposure what happens counts, where the experiment is looked at again and again."""
 
 
 def _control(config: Config, prepared: Path, student: Path, kind: str, folder: Path) -> None:
@@ -63,6 +69,7 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
         "name": f"{variants['control']['kind']}-vs-{version}",
         "salt": f"adore|{config.seed}|{version}",
         "weights": {"control": 1 - config.share, "challenger": config.share},
+        "design": {k: getattr(config, k) for k in ("alpha", "min_users", "window_hours")},
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }

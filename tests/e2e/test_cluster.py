@@ -264,7 +264,7 @@ def _labels(config: Config) -> dict[str, str]:
 
 
 def test_nothing_to_roll_back_to_is_said(target: KubernetesTarget, first: int) -> None:
-    with pytest.raises(AdoreError, match=r"release == 99, must be on the cluster; choose one of"):
+    with pytest.raises(AdoreError, match=r"release == 99, must be one that served; choose one of"):
         target.rollback(99)
 
 

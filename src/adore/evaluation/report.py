@@ -71,7 +71,11 @@ def _quality(run: Path) -> dict[str, Any]:
     shown = [r for r in sliced.to_dicts() if r["measure"] in (RANKING, "accuracy")]
     rows = [(r["system"], r["value"], r["low"], r["high"]) for r in ranking]
     hard = [
-        (str(r["slice"]).removeprefix(f"{HARD}: "), float(r["value"]), f"{r['value']:.0%} of {r['n']}")
+        (
+            "all" if r["slice"] == HARD else str(r["slice"]).removeprefix(f"{HARD}: "),
+            float(r["value"]),
+            f"{r['value']:.0%} of {r['n']}",
+        )
         for r in frame.filter(pl.col("slice").str.starts_with(HARD)).sort("slice").iter_rows(named=True)
     ]
     return {

@@ -129,15 +129,14 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
 
 
 def _hard(ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl.DataFrame) -> list[dict[str, Any]]:
-    """The grades of adversarial pairs, each among the judged items of the query that it was made of."""
+    """The grades of adversarial pairs, each alone among the judged items of the query that it was made of."""
     judged = dict(pairs.group_by("query_id").agg(pl.col("item_id").sort()).iter_rows())
     rows = []
-    lists = table.partition_by("source_query_id", "query", maintain_order=True)
-    for part in progress(lists, "adversarial lists scored"):
-        made = {r["item_id"]: item_from_row(json.loads(r["item"])) for r in part.iter_rows(named=True)}
-        around = {i: items[i] for i in judged[part["source_query_id"][0]]}
-        graded = {s.item_id: int(s.grade) for s in ranker.rank(part["query"][0], [*(around | made).values()])}
-        rows += [{**row, "grade": graded[row["item_id"]]} for row in part.select(_HARD).iter_rows(named=True)]
+    for row in progress(table.iter_rows(named=True), "adversarial pairs scored", table.height):
+        made = item_from_row(json.loads(row["item"]))
+        around = {i: items[i] for i in judged[row["source_query_id"]]} | {made.item_id: made}
+        graded = {s.item_id: int(s.grade) for s in ranker.rank(row["query"], list(around.values()))}
+        rows.append({**{k: row[k] for k in _HARD}, "grade": graded[made.item_id]})
     return rows
 
 

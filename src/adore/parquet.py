@@ -11,10 +11,11 @@ from adore.types import TABLES
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["read_table", "schema_of", "write_table"]
 
 
-def _schema(name: str) -> dict[str, pl.DataType]:
+def schema_of(name: str) -> dict[str, pl.DataType]:
+    """Column to polars type of one of :data:`adore.types.TABLES`."""
     import polars as pl
 
     kinds: dict[str, Any] = {
@@ -40,7 +41,7 @@ def write_table(rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: s
     """
     import polars as pl
 
-    schema = _schema(name)
+    schema = schema_of(name)
     if isinstance(rows, list):
         extra = {k: None for row in rows for k in row if k not in schema}
         rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False) if rows else pl.DataFrame(schema=schema)

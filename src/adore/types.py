@@ -250,7 +250,13 @@ TABLES: dict[str, dict[str, str]] = {
         "p_C": "float",
         "p_I": "float",
     },
-    "hard": {**_PAIR, "error_type": "str", "intended_grade": "int", "grade": "int"},  # of the set "adversarial"
+    "hard": {  # of the set "adversarial"
+        **_PAIR,
+        "error_type": "str",
+        "intended_grade": "int",
+        "source_query_id": "str",
+        "grade": "int",
+    },
     # evaluate
     "measures": {
         "system": "str",

@@ -19,7 +19,7 @@ from adore.data.tables import check_output, read_file, write_file
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.student.rankers import BASELINES, Ranker, load_ranker, save_baseline
-from adore.types import Item, item_from_row
+from adore.types import TABLES, Item, item_from_row
 
 __all__ = ["Config", "run", "score_files", "score_pairs"]
 
@@ -30,9 +30,6 @@ _COLUMNS: dict[str, type[pl.DataType]] = {
     "grade": pl.Int64,
     **dict.fromkeys(("p_E", "p_S", "p_C", "p_I"), pl.Float64),
 }
-
-
-_HARD = ["query_id", "item_id", "error_type", "intended_grade", "source_query_id"]
 
 
 class Config(StageConfig):
@@ -136,7 +133,8 @@ def _hard(ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl
         made = item_from_row(json.loads(row["item"]))
         around = {i: items[i] for i in judged[row["source_query_id"]]} | {made.item_id: made}
         graded = {s.item_id: int(s.grade) for s in ranker.rank(row["query"], list(around.values()))}
-        rows.append({**{k: row[k] for k in _HARD}, "grade": graded[made.item_id]})
+        known = {k: row[k] for k in TABLES["hard"] if k != "grade"}
+        rows.append({**known, "grade": graded[made.item_id]})
     return rows
 
 
@@ -157,9 +155,10 @@ def run(config: Config, prepared: Path, student: Path, adversarial: Path, output
         for name, folder in folders.items():
             told = _told(folder, pairs)
             left = pairs.join(told, on=["query_id", "item_id"], how="anti")
-            scored = _scored(load_ranker(folder, threads=config.threads), items, texts, left)
+            ranker = load_ranker(folder, threads=config.threads)
+            scored = _scored(ranker, items, texts, left)
             rows += [*told.to_dicts(), *({"system": name, **r} for r in scored)]
+            if name == "student":
+                write_table(_hard(ranker, items, pairs, read_table(adversarial, "adversarial")), output, "hard")
     write_table(sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])), output, "scores")
-    made = read_table(adversarial, "adversarial")
-    write_table(_hard(load_ranker(student, threads=config.threads), items, pairs, made), output, "hard")
     return {"pairs": float(pairs.height), "systems": float(len(folders))}

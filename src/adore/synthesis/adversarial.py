@@ -14,6 +14,7 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.attributes.held_out import HeldOut
+from adore.parquet import schema_of
 from adore.synthesis.edits import Source
 from adore.synthesis.fluency import Fluency
 from adore.synthesis.registry import HELD, PICKS
@@ -24,18 +25,7 @@ from adore.types import Grade
 
 __all__ = ["COLUMNS", "adversarial", "content_hash"]
 
-COLUMNS: dict[str, Any] = {
-    "query_id": pl.String,
-    "item_id": pl.String,
-    "query": pl.String,
-    "item": pl.String,
-    "error_type": pl.String,
-    "intended_grade": pl.Int64,
-    "human_grade": pl.Int64,
-    "source_query_id": pl.String,
-    "source_item_id": pl.String,
-    "edit": pl.String,
-}
+COLUMNS = schema_of("adversarial")
 """The set's columns; ``item`` is a catalogue row as JSON, ``human_grade`` is there where a person graded this pair."""
 
 SEED = 20_251

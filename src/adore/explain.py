@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import join, local_copy, read_manifest, read_table
-from adore.attributes.compare import STUFFED, compare
+from adore.attributes.compare import caught, compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.data.queries import normalised
@@ -79,7 +79,7 @@ def _with_trace(judgement: dict[str, Any], evidence: tuple[Evidence, ...]) -> di
     """
     if not judgement["by"].startswith("tiny-llama@"):
         return judgement
-    if any(e.found == STUFFED for e in evidence):
+    if caught(evidence):
         return {**judgement, "by": f"the rule book alone (stuffed title), for {judgement['by']}"}
     return {**judgement, "prompt": trace(evidence) + ANSWER_PREFIX}
 

@@ -6,14 +6,14 @@ A title that lists rival values is believed in nothing, so stuffing can only low
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from adore.attributes.rivals import OFFERS, PRICE, same_or_rival
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
-__all__ = ["GUIDE", "STUFFED", "compare"]
+__all__ = ["GUIDE", "STUFFED", "caught", "compare"]
 
 GUIDE = "guide"
 """The product type that a query asks which wants to know something."""
@@ -58,6 +58,11 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
         item: from :meth:`Reader.read_item`.
     """
     return tuple(_judge(name, asked, query, item) for name in ATTRIBUTES for asked in query.values.get(name, ()))
+
+
+def caught(evidence: Iterable[Evidence]) -> bool:
+    """Whether the item was caught cheating: see :data:`STUFFED`."""
+    return any(e.found == STUFFED for e in evidence)
 
 
 def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from adore.attributes.compare import STUFFED
+from adore.attributes.compare import caught
 from adore.rulebook import RuleBook
 from adore.teacher.answers import Answer, Case, Fault, Probabilities
 from adore.teacher.rationale import rationale
@@ -52,8 +52,7 @@ class EvidenceJudge:
         return [self._answer(case, self._trusted(case, p)) for case, p in zip(cases, given, strict=True)]
 
     def _trusted(self, case: Case, p: Probabilities) -> Probabilities:
-        cheats = any(e.found == STUFFED for e in case.evidence)
-        return self._rulebook.apply(case.evidence).probabilities if cheats else p
+        return self._rulebook.apply(case.evidence).probabilities if caught(case.evidence) else p
 
     def close(self) -> None:
         """Nothing to free."""

@@ -162,6 +162,8 @@ def _source(config: Config, taught: Path | None) -> Source:
     if config.backend == "openai":
         return Source(model, config.revision, lambda: _endpoint(config))
     if not Path(model).is_dir():
+        path, fix = model.startswith(("/", ".", "~")), "set judge.model to the full path of a model's folder"
+        check(not path, "model", model, must="a folder with a model, or a name on the hub", fix=fix)
         return Source(model, config.revision, lambda: _local(config, model, config.revision))
     revision = hash_tree(Path(model))[:12]
     return Source(Path(model).resolve().name, revision, lambda: _local(config, model, revision), model)

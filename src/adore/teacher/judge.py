@@ -87,18 +87,6 @@ def _cases(
     return load_cases(prepared, evidence, candidates, lambda q: shard_of(q, config.shards) == config.shard, retrieved)
 
 
-def _judge(
-    config: Config, rulebook: RuleBook, prepared: Path, evidence: Path, teacher: Path | None, share: float = 1.0
-) -> Judge:
-    """See :func:`choose_judge`; a path that leads nowhere is refused before anything is planned or asked."""
-    judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
-    lost = isinstance(judge, TextJudge) and not judge.folder and config.model.startswith(("/", ".", "~"))
-    served = config.backend == "openai"  # where the endpoint is, the path may be right
-    fix = "set judge.model to the full path of a model's folder"
-    check(served or not lost, "model", config.model, must="a folder with a model, or a name on the hub", fix=fix)
-    return judge
-
-
 def plan(
     config: Config,
     prepared: Path,
@@ -109,7 +97,7 @@ def plan(
 ) -> Plan:
     """What :func:`run` would take; nothing is asked and no model is loaded."""
     cases = _cases(config, prepared, evidence, candidates, retrieved)
-    judge = _judge(config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher)
+    judge = choose_judge(config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher)
     if not isinstance(judge, TextJudge):
         return Plan(len(cases))
     return plan_cases(judge, cases, config.prices)
@@ -132,7 +120,7 @@ def run(
     rulebook = RuleBook.of_data(prepared, config.rulebook)
     cases = _cases(config, prepared, evidence, candidates, retrieved)
     share = len(cases) / max(1, count_pairs(evidence, candidates, retrieved))
-    judge = _judge(config, rulebook, prepared, evidence, teacher, share)
+    judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
     rows, bad = list[dict[str, Any]](), list[dict[str, Any]]()
     with closing(judge), closing(_Calls(output / CALLS)) as calls:
         for start, part, answers in _judged(judge, cases):

@@ -7,39 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from adore.config import cache_root
 from adore.errors import UnavailableError
-from adore.release.local import free_port
 from adore.teacher.cache import Cache, NoCache, SqliteCache, open_cache
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    keys = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**keys, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-            patch.setenv(name, value)
-        import boto3
-        from botocore.exceptions import EndpointConnectionError
-
-        for _ in range(100):
-            try:
-                boto3.client("s3").create_bucket(Bucket="answers")
-                break
-            except EndpointConnectionError:
-                time.sleep(0.1)
-        yield "s3://answers/paid"
-    server.terminate()
-    server.wait()
 
 
 def holds(cache: Cache, again: Cache) -> None:
@@ -52,7 +26,7 @@ def holds(cache: Cache, again: Cache) -> None:
 
 def test_what_is_put_is_there_for_others(tmp_path: Path, s3: str) -> None:
     holds(open_cache(str(tmp_path)), open_cache(str(tmp_path)))
-    holds(open_cache(s3), open_cache(s3))
+    holds(*(open_cache(f"{s3}/paid") for _ in range(2)))
     assert open_cache("off").get(["ab1"]) == {} and isinstance(open_cache("off"), NoCache)
 
 

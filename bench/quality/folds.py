@@ -8,6 +8,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from adore.student.inputs import ListInputs
 from adore.student.lists import PairList, Sources, learn_from
 from adore.student.onnx_models import OnnxEncoder
 from adore.student.training import ListRows
-from adore.synthesis.adversarial import adversarial
 from adore.types import Evidence, Item, item_from_row
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "esci"
@@ -157,6 +157,7 @@ def _only(lists: list[PairList], keep: Callable[[PairList], np.ndarray]) -> Iter
             yield replace(one, **texts, **{k: getattr(one, k)[rows] for k in ("targets", "weights", "real")})
 
 
+@cache
 def code_key(seed: int) -> str:
     """Of the code that makes folds and answers, its settings and the seed: another key, other files."""
     rooms = ("attributes", "data", "student", "synthesis", "rulebooks")
@@ -238,7 +239,7 @@ def make_fold(loop: Loop) -> Fold:
             part = _only(lists, lambda o: ~o.real | (o.weights == 1))
             untaught = [distil.rows_of(one, inputs, config) for one in part]
     tested = _tested(prepared, evidence)
-    hard = list(_hard(tested, adversarial(prepared, evidence, split="test"), inputs))
+    hard = list(_hard(tested, read_table(made, "adversarial"), inputs))
     fold = Fold(
         train,
         people,

@@ -148,7 +148,7 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
     aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent.parent))
     try:
         with _s3_errors(place):
-            paths = {k: aside / target.name / ("" if k == prefix else k[len(prefix) :].lstrip("/")) for k in keys}
+            paths = {k: aside / target.name / k[len(prefix) :].lstrip("/") for k in keys}
             for path in paths.values():
                 path.parent.mkdir(parents=True, exist_ok=True)
             client = _client()

@@ -78,7 +78,8 @@ def _neighbours(titles: np.ndarray, members: np.ndarray) -> np.ndarray:
     for a in range(0, len(titles), _ROWS):
         like, rows = titles[a : a + _ROWS] @ others.T, np.flatnonzero(members[a : a + _ROWS])
         like[rows, own[a + rows]] -= 1  # an item is not its own neighbour
-        means.append(np.sort(np.partition(like, -k, axis=1)[:, -k:], axis=1).mean(axis=1))
+        nearest = np.partition(like, -k, axis=1)[:, -k:]
+        means.append(np.sort(nearest, axis=1).mean(axis=1))  # in order, so that sums do not depend on the partition
     return np.concatenate(means)
 
 

@@ -111,7 +111,7 @@ manifests: ## Kubernetes overlays, rendered into build/manifests/
 
 golden: manifests ## Take the rendered overlays as what they must be
 	@mkdir -p tests/manifests/golden && cp build/manifests/*.yaml tests/manifests/golden/
-	@$(BIN)/python -c "import yaml; from adore.release.kubernetes import render; from adore.release.kubernetes_config import Config; from tests.release.test_kubernetes_objects import PLAN; open('tests/manifests/golden/release.yaml', 'w').write(yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False))"
+	@$(BIN)/python -c "import yaml; from adore.release.kubernetes.target import render; from adore.release.kubernetes.config import Config; from tests.release.test_objects import PLAN; open('tests/manifests/golden/release.yaml', 'w').write(yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False))"
 
 .PHONY: bench
 bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a runs/b"

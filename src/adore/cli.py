@@ -136,8 +136,8 @@ Force = Annotated[bool, typer.Option("--force", help="Take over fields that anot
 
 
 def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
-    from adore.release.kubernetes import KubernetesTarget
-    from adore.release.kubernetes_api import Cluster
+    from adore.release.kubernetes.client import Cluster
+    from adore.release.kubernetes.target import KubernetesTarget
 
     config = _cluster_config(profile, namespace)
     return KubernetesTarget(config, Cluster(config, force=force))
@@ -174,7 +174,7 @@ def release_apply(
     force: Force = False,
 ) -> None:
     """Serve a release on Kubernetes: KServe servers, router, experiment; ends when all of it is ready."""
-    from adore.release.kubernetes import read_plan, render
+    from adore.release.kubernetes.target import read_plan, render
 
     config = _cluster_config(profile, namespace)
     plan = read_plan(config, place)

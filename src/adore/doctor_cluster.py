@@ -14,9 +14,9 @@ from adore.kubeflow.placement import Config as Placement
 from adore.kubeflow.submit import Server
 from adore.kubeflow.trainjob import ACCOUNT
 from adore.kubeflow.trainjob import VERSION as TRAINER
-from adore.release.kubernetes_api import Cluster, api_root
-from adore.release.kubernetes_config import Config
-from adore.release.kubernetes_objects import KINDS
+from adore.release.kubernetes.client import Cluster, api_root
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import KINDS
 
 __all__ = ["examine_cluster"]
 

@@ -21,7 +21,7 @@ ACCOUNT = "adore-pipeline"
 
 def deploy(place: str, profile: str) -> int:
     """Serve a release on this cluster; its number."""
-    from adore.release.kubernetes import KubernetesTarget, read_plan
+    from adore.release.kubernetes.target import KubernetesTarget, read_plan
 
     config = stages.section_config(profile, "kubernetes")
     return KubernetesTarget(config).release(read_plan(config, place))
@@ -29,7 +29,7 @@ def deploy(place: str, profile: str) -> int:
 
 def review(profile: str, *, act: bool) -> dict[str, Any]:
     """Judge the experiment that is live on this cluster and, with ``act``, promote or roll back."""
-    from adore.release.kubernetes import KubernetesTarget
+    from adore.release.kubernetes.target import KubernetesTarget
     from adore.release.online import review as judge
 
     return judge(KubernetesTarget(stages.section_config(profile, "kubernetes")), act=act)

@@ -155,7 +155,7 @@ def config_of(name: str, profile: str, **overrides: Any) -> Any:
     return _config(STEPS[name], profile, overrides)[1]
 
 
-SECTIONS = {"cluster": "adore.kubeflow.placement", "kubernetes": "adore.release.kubernetes_config"}
+SECTIONS = {"cluster": "adore.kubeflow.placement", "kubernetes": "adore.release.kubernetes.config"}
 """Sections of a profile beside those of the steps: section to module."""
 
 
@@ -334,7 +334,7 @@ def _trained(
     """Run one step as a TrainJob whose every node runs ``adore NAME``, unless its output is already there."""
     from adore.kubeflow.trainjob import run as follow_job
     from adore.kubeflow.trainjob import train_job
-    from adore.release.kubernetes_api import Cluster
+    from adore.release.kubernetes.client import Cluster
 
     module, config = _config(STEPS[name], profile, {"seed": seed})
     inputs = _with_named(STEPS[name], config, inputs)

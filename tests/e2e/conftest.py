@@ -20,7 +20,7 @@ import httpx
 import pytest
 from tests.e2e.stand_in_kserve import StandIn
 
-from adore.release.kubernetes_config import Config, Pool
+from adore.release.kubernetes.config import Config, Pool
 
 ROOT = Path(__file__).parents[2]
 REAL = os.environ.get("ADORE_E2E_KSERVE") == "1"
@@ -55,7 +55,7 @@ def api() -> Any:
         pytest.skip("SKIPPED cluster: no KUBECONFIG")
     if not shutil.which("kubectl"):
         pytest.skip("SKIPPED cluster: no kubectl")
-    from adore.release.kubernetes_api import connect
+    from adore.release.kubernetes.client import connect
 
     return connect()
 
@@ -141,7 +141,7 @@ def controller(api: Any, config: Config) -> Iterator[StandIn | None]:
 
 def impersonate(account: str, namespace: str) -> Any:
     """A client with the rights of one of our service accounts."""
-    from adore.release.kubernetes_api import connect
+    from adore.release.kubernetes.client import connect
 
     one = connect()
     one.set_default_header("Impersonate-User", f"system:serviceaccount:{namespace}:{account}")

@@ -18,9 +18,9 @@ from tests.serving.conftest import ITEMS, write_release
 
 from adore.errors import AdoreError, ConfigError, UnavailableError
 from adore.experiment.assignment import assign
-from adore.release.kubernetes import KubernetesTarget, read_plan
-from adore.release.kubernetes_api import Cluster
-from adore.release.kubernetes_config import Config
+from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.target import KubernetesTarget, read_plan
 from adore.serving.exposure import read_shipped
 
 pytestmark = pytest.mark.cluster
@@ -258,7 +258,7 @@ def test_others_objects_and_fields_are_left_alone(target: KubernetesTarget, conf
 
 
 def _labels(config: Config) -> dict[str, str]:
-    from adore.release.kubernetes_objects import labels
+    from adore.release.kubernetes.objects import labels
 
     return labels(config, "test")
 

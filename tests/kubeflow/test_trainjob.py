@@ -18,8 +18,8 @@ from tests.manifests.schemas import faults
 from adore.errors import AdoreError, ConfigError, MissingError
 from adore.kubeflow.placement import Config as Placement
 from adore.kubeflow.trainjob import ACCOUNT, run, train_job
-from adore.release.kubernetes_api import Cluster
-from adore.release.kubernetes_config import Config
+from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.config import Config
 
 PLACE = Placement(
     secrets={"adore-s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")},

@@ -14,12 +14,12 @@ import pytest
 import yaml
 from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
-from tests.release.test_kubernetes_objects import PLAN
+from tests.release.test_objects import PLAN
 
 from adore.kubeflow.trainjob import ACCOUNT
-from adore.release.kubernetes import render
-from adore.release.kubernetes_config import Config
-from adore.release.kubernetes_objects import KINDS
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import KINDS
+from adore.release.kubernetes.target import render
 from adore.serving.exposure import Shipper
 from adore.serving.metrics import Metrics
 

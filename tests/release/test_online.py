@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from tests.serving.conftest import ITEMS
 
 from adore.errors import ConfigError
-from adore.release.kubernetes import Release, read_plan
-from adore.release.kubernetes_config import Config
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.target import Release, read_plan
 from adore.release.local import LocalTarget
 from adore.release.online import judge_live
 from adore.serving.router import create_app

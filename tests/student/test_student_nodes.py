@@ -19,7 +19,7 @@ from tests.kubeflow.trainer import StandIn, up
 
 from adore import artifacts, stages
 from adore.artifacts import read_manifest, read_table
-from adore.release import kubernetes_api
+from adore.release.kubernetes import client as kubernetes_client
 
 pytestmark = pytest.mark.slow
 CODE = "from adore.cli import main; main()"
@@ -133,7 +133,7 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
     given = {k: Artefact(f"{place}/{v}") for k, v in inputs.items()} | {"answers": [Artefact(f"{place}/judge-again/0")]}
     with up(StandIn()) as api:
         api.starts, api.looks = nodes, 10**9
-        monkeypatch.setattr(kubernetes_api, "connect", lambda: api.client)
+        monkeypatch.setattr(kubernetes_client, "connect", lambda: api.client)
         for word in ("made, 2 nodes", "kept"):
             output, metrics = Artefact(), Artefact()
             stages.envelope("distil", place, given, output, metrics, profile=str(profile), seed=0)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from adore.config import StageConfig
-from adore.release.kubernetes_objects import POD_SECURITY
+from adore.release.kubernetes.objects import POD_SECURITY
 
 __all__ = ["Config", "Gpu", "Stage", "Toleration", "Train", "place"]
 

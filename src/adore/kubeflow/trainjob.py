@@ -17,10 +17,10 @@ from adore.errors import AdoreError, MissingError, UnavailableError
 from adore.kubeflow.placement import Config as Placement
 from adore.kubeflow.placement import Gpu
 from adore.progress import say
-from adore.release.kubernetes_api import MANAGER, Cluster, api_root
-from adore.release.kubernetes_config import Config
-from adore.release.kubernetes_objects import GROUP, POD_SECURITY, SECURITY, labels
-from adore.release.kubernetes_ready import pod_faults
+from adore.release.kubernetes.client import MANAGER, Cluster, api_root
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY, labels
+from adore.release.kubernetes.readiness import pod_faults
 
 __all__ = ["ACCOUNT", "VERSION", "follow", "run", "train_job"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from adore.errors import check
 from adore.experiment.analyse import CHALLENGER, analyse_tables, design_of
 from adore.experiment.decision import decide
-from adore.release.kubernetes import KubernetesTarget, Release
+from adore.release.kubernetes.target import KubernetesTarget, Release
 from adore.release.shipped import load
 
 __all__ = ["judge_live", "review"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from adore.artifacts import is_remote, join, local_copy
 from adore.errors import MissingError
 from adore.experiment.analyse import METRICS
-from adore.release.kubernetes import Release
+from adore.release.kubernetes.target import Release
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from adore.cli import app
 from adore.errors import ConfigError
-from adore.release.kubernetes import read_plan, render
-from adore.release.kubernetes_config import Config, Pool
-from adore.release.kubernetes_objects import inference_services, name_of, named, promoted, router_config, runtime
+from adore.release.kubernetes.config import Config, Pool
+from adore.release.kubernetes.objects import inference_services, name_of, named, promoted, router_config, runtime
+from adore.release.kubernetes.target import read_plan, render
 
 PLAN: dict[str, Any] = {
     "name": "bm25-vs-student",

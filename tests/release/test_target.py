@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from tests.kubeflow.trainer import up
 from tests.release.apiserver import ApiServer, Killed
-from tests.release.test_kubernetes_objects import PLAN
+from tests.release.test_objects import PLAN
 
 from adore.errors import ConfigError, MissingError, UnavailableError
 from adore.release import online
-from adore.release.kubernetes import KubernetesTarget, Release
-from adore.release.kubernetes_api import Cluster
-from adore.release.kubernetes_config import Config
+from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.target import KubernetesTarget, Release
 
 CONFIG = Config(patience=0.1, exposures="s3://b/exposures")
 

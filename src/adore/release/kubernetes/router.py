@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adore.release.kubernetes_config import Config
-from adore.release.kubernetes_objects import (
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import (
     GROUP,
     POD_SECURITY,
     Object,

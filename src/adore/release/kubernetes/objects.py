@@ -9,7 +9,7 @@ from typing import Any
 
 from adore.errors import check
 from adore.progress import say
-from adore.release.kubernetes_config import Config, Pool
+from adore.release.kubernetes.config import Config, Pool
 
 __all__ = [
     "GROUP",

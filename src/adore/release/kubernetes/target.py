@@ -10,9 +10,9 @@ from typing import Any
 from adore.artifacts import join, local_copy
 from adore.errors import ConfigError, MissingError, UnavailableError, check
 from adore.progress import say
-from adore.release.kubernetes_api import Cluster
-from adore.release.kubernetes_config import Config
-from adore.release.kubernetes_objects import (
+from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import (
     GROUP,
     Plan,
     inference_services,
@@ -23,8 +23,8 @@ from adore.release.kubernetes_objects import (
     runtime,
     tagged,
 )
-from adore.release.kubernetes_ready import fault
-from adore.release.kubernetes_router import router
+from adore.release.kubernetes.readiness import fault
+from adore.release.kubernetes.router import router
 
 __all__ = ["KubernetesTarget", "Release", "read_plan", "render"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from adore.errors import AdoreError, ConfigError, MissingError, NotInstalledError, UnavailableError
 from adore.progress import say
-from adore.release.kubernetes_config import Config
-from adore.release.kubernetes_objects import KINDS, selector
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import KINDS, selector
 
 __all__ = ["MANAGER", "Cluster", "api_root", "connect"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adore.release.kubernetes_api import Cluster
+from adore.release.kubernetes.client import Cluster
 
 __all__ = ["fault", "pod_faults"]
 

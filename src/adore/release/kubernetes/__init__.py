@@ -1,0 +1,1 @@
+"""The Kubernetes target: what a release is on a cluster, and how it gets there."""

@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from adore.artifacts import read_table, write_json
+from adore.artifacts import read_table
+from adore.storage import write_json
 
 ROOT = Path(__file__).parents[1]
 TEACHER = "<!-- teacher: begin -->"

@@ -17,8 +17,8 @@ def prepare(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads the user's folder (or makes the demo shop) into validated tables."""
-    from adore.artifacts import join
     from adore.stages import call, envelope
+    from adore.storage import join
 
     if data == "demo":
         data = join(run, "demo-data")

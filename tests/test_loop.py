@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from adore import artifacts, loop, stages
+from adore import loop, stages, storage
 from adore.config import StageConfig, configure
 from adore.errors import ConfigError
 from adore.evaluation.report import FILES
@@ -81,8 +81,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, str]]]:
 def test_a_run_whose_first_step_failed_is_told_and_has_its_page(told: list[dict[str, str]], s3: str) -> None:
     page = loop.finish(f"{s3}/empty", "FAILED", "no such table")
     assert told == [{"run": f"{s3}/empty", "status": "failed", "error": "no such table", "page": page}]
-    assert "ADORE run empty" in artifacts.local_copy(page).read_text("utf-8")
-    about = json.loads(artifacts.local_copy(f"{s3}/empty/{loop.RUN}").read_text("utf-8"))
+    assert "ADORE run empty" in storage.local_copy(page).read_text("utf-8")
+    about = json.loads(storage.local_copy(f"{s3}/empty/{loop.RUN}").read_text("utf-8"))
     assert about == {"status": "failed", "error": "no such table"}
 
 
@@ -99,12 +99,12 @@ def test_a_page_takes_no_weights(s3: str, monkeypatch: pytest.MonkeyPatch) -> No
     files = {"distil/model.onnx": b"", "distil/card.json": b"{}"}
     files |= dict.fromkeys(("prepare/manifest.json", "judge/0/manifest.json"), b'{"seconds": 1.0}')
     for name, data in files.items():
-        artifacts.put_bytes(data, f"{s3}/run/{name}")
-    got = artifacts.local_copy(f"{s3}/run", only=FILES)
+        storage.put_bytes(data, f"{s3}/run/{name}")
+    got = storage.local_copy(f"{s3}/run", only=FILES)
     names = {p.relative_to(got).as_posix() for p in got.rglob("*.*")}
     assert names == {"distil/card.json", "prepare/manifest.json", "judge/0/manifest.json"}
     loop.finish(f"{s3}/run", "SUCCEEDED")
-    assert json.loads(artifacts.local_copy(f"{s3}/run/{loop.RUN}").read_text("utf-8"))["status"] == "succeeded"
+    assert json.loads(storage.local_copy(f"{s3}/run/{loop.RUN}").read_text("utf-8"))["status"] == "succeeded"
 
 
 def test_the_root_logger_is_given_back() -> None:

@@ -62,8 +62,9 @@ def run_loop(
     place = out or loop.choose_out(data, profile, seed)
     typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
     loop.run_local(data, place, profile=profile, seed=seed)
-    from adore.artifacts import join, local_copy, read_manifest
+    from adore.artifacts import read_manifest
     from adore.evaluation.report import summary_table
+    from adore.storage import join, local_copy
 
     typer.echo(summary_table(local_copy(place)))
     typer.echo(f"\npage: {place}/index.html")
@@ -291,8 +292,8 @@ def explain(
 @app.command("serve")
 def serve(run: Run, port: Annotated[int, typer.Option(help="Router port.")] = 8080) -> None:
     """Serve a run's variants with the router and its page, until Ctrl-C."""
-    from adore.artifacts import join, local_copy
     from adore.release.serve import serve as keep_up
+    from adore.storage import join, local_copy
 
     keep_up(local_copy(join(run, "release")), port=port)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from adore.artifacts import join, local_copy, read_manifest, read_table
+from adore.artifacts import read_manifest, read_table
 from adore.attributes.compare import caught, compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
@@ -17,6 +17,7 @@ from adore.data.queries import normalised
 from adore.errors import MissingError, check
 from adore.prompts import ANSWER_PREFIX, trace
 from adore.rulebook import BOOK, RuleBook
+from adore.storage import join, local_copy
 from adore.types import Evidence, Grade, item_from_row
 
 __all__ = ["explain_pair", "render"]

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adore import artifacts, stages
+from adore import stages, storage
 from adore.errors import AdoreError, MissingError, NotInstalledError
 from adore.progress import MARK, say
 
@@ -64,14 +64,14 @@ def compile_all(output: str) -> list[str]:
 def _about(run: str) -> dict[str, Any]:
     """What ``run.json`` says so far; nothing if there is none."""
     try:
-        return dict(json.loads(artifacts.local_copy(artifacts.join(run, RUN)).read_text("utf-8")))
+        return dict(json.loads(storage.local_copy(storage.join(run, RUN)).read_text("utf-8")))
     except (MissingError, ValueError):
         return {}
 
 
 def _input(data: str) -> str:
     """The input's place, the same from wherever it is named."""
-    return data if data == "demo" or artifacts.is_remote(data) else str(Path(data).absolute())
+    return data if data == "demo" or storage.is_remote(data) else str(Path(data).absolute())
 
 
 def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
@@ -119,7 +119,7 @@ def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ[stages.RUN_PID] = str(os.getpid())
-    home = Path(".kfp" if artifacts.is_remote(run) else artifacts.join(run, ".kfp")).absolute()
+    home = Path(".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")).absolute()
     home.mkdir(parents=True, exist_ok=True)
     with (
         (home / "log.txt").open("a", encoding="utf-8") as log,
@@ -151,16 +151,16 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
         AdoreError: a step failed; its own error was printed.
     """
     stages.check_profile(profile)
-    if data != "demo" and not artifacts.is_remote(data) and not Path(data).is_dir():
+    if data != "demo" and not storage.is_remote(data) and not Path(data).is_dir():
         raise MissingError(f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo")
     data = _input(data)
-    run = run if artifacts.is_remote(run) else str(Path(run).absolute())
+    run = run if storage.is_remote(run) else str(Path(run).absolute())
     count = stages.shards(profile)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     begun = {"started": now, **_about(run), "place": run, "data": data, "profile": profile, "seed": seed, "since": now}
-    if not artifacts.is_remote(run):
+    if not storage.is_remote(run):
         Path(run).mkdir(parents=True, exist_ok=True)
-    artifacts.put_json({**begun, "status": "running"}, artifacts.join(run, RUN))
+    storage.put_json({**begun, "status": "running"}, storage.join(run, RUN))
     shard_ids = list(range(count))
     _run_pipeline(
         run, {"run": run, "data": data, "profile": profile, "seed": seed, "shard_ids": shard_ids, "shards": count}
@@ -189,7 +189,7 @@ def _write_page(run: str, home: Path, end: dict[str, str]) -> str:
     from adore.evaluation.report import FILES, write_report
 
     try:
-        local = artifacts.local_copy(run, only=FILES)
+        local = storage.local_copy(run, only=FILES)
     except MissingError:  # the first step failed
         local = home / Path(run).name
         local.mkdir()
@@ -204,11 +204,11 @@ def _write_page(run: str, home: Path, end: dict[str, str]) -> str:
     if since and seconds != about.get("steps"):  # else nothing was done, and the times are those of the run that did it
         wall = time.time() - datetime.fromisoformat(since).timestamp()
         about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
-    artifacts.write_json({**about, **end}, local / RUN)
+    storage.write_json({**about, **end}, local / RUN)
     page = write_report(local)
     for path in (local / RUN, page):
-        artifacts.put_file(path, artifacts.join(run, path.name))
-    return artifacts.join(run, page.name)
+        storage.put_file(path, storage.join(run, path.name))
+    return storage.join(run, page.name)
 
 
 def _notify(about: dict[str, str]) -> None:

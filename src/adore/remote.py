@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any
 
-from adore import artifacts, stages
+from adore import stages, storage
 from adore.config import load_profile
 from adore.errors import MissingError, check
 from adore.kubeflow.submit import Server
@@ -38,7 +38,7 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
 def _readable(name: str, value: str, profile: str) -> None:
     """A place must be one that the cluster's pods read."""
     mount = stages.section_config(profile, "cluster").claim.partition(":")[2]
-    good = artifacts.is_remote(value) or bool(mount and value.startswith(mount.rstrip("/") + "/"))
+    good = storage.is_remote(value) or bool(mount and value.startswith(mount.rstrip("/") + "/"))
     fix = "give one, or set cluster.claim to NAME:/mount and name a folder under the mount"
     check(good, name, value, must="an s3:// place", fix=fix, error=MissingError)
 
@@ -50,7 +50,7 @@ def _compiled(name: str, profile: str, folder: str) -> str:
 
 def _profile(profile: str) -> str:
     """The profile as pods find it: a name or an ``s3://`` place as it is, a file as its content."""
-    if not profile.endswith((".yaml", ".yml")) or artifacts.is_remote(profile):
+    if not profile.endswith((".yaml", ".yml")) or storage.is_remote(profile):
         return profile
     return json.dumps(load_profile(profile))
 
@@ -86,7 +86,7 @@ def submit(server: Server, data: str, run: str, *, profile: str, seed: int, expe
         {**common, "shard_ids": list(range(count)), "shards": count, **arguments},
         experiment=experiment,
         account=ACCOUNT,
-        root=artifacts.join(run, ".kfp") if artifacts.is_remote(run) else "",
+        root=storage.join(run, ".kfp") if storage.is_remote(run) else "",
     )
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from adore import artifacts
+from adore import artifacts, storage
 from adore.config import configure, load_profile
 from adore.errors import AdoreError, ConfigError, MissingError, check
 from adore.progress import say
@@ -146,7 +146,7 @@ def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
 
 def _with_named(step: Step, config: Any, inputs: artifacts.Inputs) -> artifacts.Inputs:
     """The inputs, and those that the step's config names: their content counts, too."""
-    earlier = {k: artifacts.join(config.previous, s) for k, s in step.previous.items() if config.previous}
+    earlier = {k: storage.join(config.previous, s) for k, s in step.previous.items() if config.previous}
     return {**inputs, **earlier, **{k: getattr(config, k) for k in step.files if getattr(config, k)}}
 
 
@@ -166,7 +166,7 @@ def section_config(profile: str, name: str) -> Any:
 
 def _sections(profile: str) -> dict[str, dict[str, Any]]:
     """A profile's sections; on a cluster it may lie beside the run, as ``s3://….yaml``."""
-    return load_profile(str(artifacts.local_copy(profile)) if artifacts.is_remote(profile) else profile)
+    return load_profile(str(storage.local_copy(profile)) if storage.is_remote(profile) else profile)
 
 
 def place(profile: str) -> None:
@@ -263,9 +263,9 @@ def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str 
         if source == "demo-data" and data != "demo":
             places[argument] = data
         elif STEPS[source].sharded:
-            places[argument] = [artifacts.join(run, source, str(i)) for i in range(shards(profile))]
+            places[argument] = [storage.join(run, source, str(i)) for i in range(shards(profile))]
         else:
-            places[argument] = artifacts.join(run, source)
+            places[argument] = storage.join(run, source)
     return places
 
 
@@ -277,11 +277,11 @@ def run_step(name: str, run: str, *, data: str, profile: str, seed: int) -> None
     """
     inputs = inputs_of(name, run, data=data, profile=profile)
     if not STEPS[name].sharded:
-        call(name, inputs, artifacts.join(run, name), profile=profile, seed=seed)
+        call(name, inputs, storage.join(run, name), profile=profile, seed=seed)
         return
     count = shards(profile)
     for shard in range(count):
-        place = artifacts.join(run, name, str(shard))
+        place = storage.join(run, name, str(shard))
         call(name, inputs, place, profile=profile, seed=seed, shard=shard, shards=count)
 
 
@@ -296,7 +296,7 @@ def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
     plans = []
     for shard in range(count):
         module, config = _config(STEPS[name], profile, {"seed": seed, "shard": shard, "shards": count})
-        plans.append(module.plan(config, **{k: artifacts.local_copy(str(v)) for k, v in inputs.items()}))
+        plans.append(module.plan(config, **{k: storage.local_copy(str(v)) for k, v in inputs.items()}))
     return str(module.render(plans))
 
 
@@ -304,7 +304,7 @@ def costs(run: str, *, data: str, profile: str, seed: int) -> str:
     """Seconds and money of every step that is done; the plan of every judging step that is not and can be planned."""
     lines, plans, count = [f"{'step':<18}{'seconds':>10}{'dollars':>11}"], [], shards(profile)
     for name, step in STEPS.items():
-        places = [artifacts.join(run, name, *([str(i)] if step.sharded else [])) for i in range(count)]
+        places = [storage.join(run, name, *([str(i)] if step.sharded else [])) for i in range(count)]
         made = [artifacts.read_manifest(p) for p in (places if step.sharded else places[:1])]
         if all(made):
             took, paid = (sum(getattr(m, key) for m in made) for key in ("seconds", "cost"))
@@ -382,7 +382,7 @@ def envelope(
         return value if isinstance(value, str) else str(value.uri)
 
     places = {k: [uri(one) for one in v] if isinstance(v, list) else uri(v) for k, v in inputs.items() if v is not None}
-    place = artifacts.join(run, name, *([str(shard["shard"])] if shard else []))
+    place = storage.join(run, name, *([str(shard["shard"])] if shard else []))
     leave_with_run()
     with told(name):
         if name in section_config(profile, "cluster").train.stages:

@@ -16,8 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from adore.artifacts import join, local_copy, open_output, unfinished
+from adore.artifacts import unfinished
 from adore.errors import AdoreError, MissingError
+from adore.storage import join, local_copy, open_output
 
 __all__ = ["crew", "first", "follow", "found", "gathered", "keep", "leads", "leave", "share", "together", "world"]
 

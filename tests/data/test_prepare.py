@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from adore.artifacts import Manifest, read_table, write_json
+from adore.artifacts import Manifest, read_table
 from adore.data.prepare import Config, run
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError
 from adore.stages import call
+from adore.storage import write_json
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}", "price": n} for n in range(12)]
 QUERIES = [{"query_id": f"q{n}", "query": f"mug number {n}"} for n in range(8)]

@@ -17,7 +17,7 @@ Object = dict[str, Any]
 GROUP = ("serving.kserve.io", "v1beta1")
 LOAD = """
 import pathlib, shutil, sys
-from adore.artifacts import local_copy
+from adore.storage import local_copy
 for path in local_copy(sys.argv[1]).iterdir():
     shutil.copyfile(path, pathlib.Path("/mnt/models") / path.name)
 """

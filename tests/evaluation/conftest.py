@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from adore.artifacts import Manifest, write_json, write_table
+from adore.artifacts import Manifest, write_table
 from adore.evaluation import evaluate, gate
+from adore.storage import write_json
 from adore.types import Evidence, Reading, Value
 
 SCRIPT = "<script>document.title='taken'</script>"

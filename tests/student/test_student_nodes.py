@@ -17,7 +17,7 @@ import pytest
 import yaml
 from tests.kubeflow.trainer import StandIn, up
 
-from adore import artifacts, stages
+from adore import stages, storage
 from adore.artifacts import read_manifest, read_table
 from adore.release.kubernetes import client as kubernetes_client
 
@@ -117,7 +117,7 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
 ) -> None:
     place = f"{s3}/run"
     for path in (p for p in run_folder.rglob("*") if p.is_file() and p.parts[-2] != "distil"):
-        artifacts.put_file(path, f"{place}/{path.relative_to(run_folder)}")
+        storage.put_file(path, f"{place}/{path.relative_to(run_folder)}")
     profile = tmp_path / "profile.yaml"
     distil = {"epochs": 2, "trees": 8}
     profile.write_text(yaml.safe_dump({"distil": distil, "cluster": {"train": {"stages": ["distil"]}}}))
@@ -140,5 +140,5 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
             assert word in capfd.readouterr().err, (tmp_path / "log").read_text()[-3000:]
             assert output.uri == f"{place}/distil" and metrics.metrics["pairs"] > 0
         assert not api.jobs and [m for m, n in api.calls if m == "PATCH"] == ["PATCH"]
-    names = {p.relative_to(artifacts.local_copy(place)).parts[0] for p in artifacts.local_copy(place).rglob("*")}
+    names = {p.relative_to(storage.local_copy(place)).parts[0] for p in storage.local_copy(place).rglob("*")}
     assert "distil" in names and not [n for n in names if n.startswith(".unfinished")]

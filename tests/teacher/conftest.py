@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import read_table, write_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.rulebook import BOOK, RULEBOOKS
+from adore.storage import write_json
 from adore.teacher.judge import Config, run
 from adore.types import Evidence, item_from_row
 

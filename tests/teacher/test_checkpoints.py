@@ -15,9 +15,10 @@ import torch
 from safetensors.torch import load_file
 from tests.teacher.test_large import short_lesson
 
-from adore.artifacts import execute, local_copy
+from adore.artifacts import execute
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
+from adore.storage import local_copy
 from adore.teacher.tiny import new_model, new_tokenizer, sft_row
 from adore.teacher.training import launch
 from adore.types import Evidence, Grade

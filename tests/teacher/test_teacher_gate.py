@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adore.artifacts import Manifest, write_json
+from adore.artifacts import Manifest
 from adore.errors import ConfigError
 from adore.rulebook import RuleBook
 from adore.stages import call
+from adore.storage import write_json
 from adore.teacher.answers import Answer, Case, Fault
 from adore.teacher.backends import Config, choose_judge
 from adore.teacher.exam import load_exam, sit

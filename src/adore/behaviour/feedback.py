@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import read_table, write_table
 from adore.behaviour.planted import turned
 from adore.behaviour.position import PositionBias, position_bias
 from adore.behaviour.select import KINDS, LENIENT, balanced
@@ -20,6 +20,7 @@ from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
 from adore.progress import say
+from adore.storage import write_json
 from adore.types import Grade
 
 __all__ = ["Config", "run"]

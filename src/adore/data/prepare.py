@@ -15,7 +15,7 @@ import polars as pl
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from adore.artifacts import write_json, write_table
+from adore.artifacts import write_table
 from adore.config import configure
 from adore.data.cells import id_fault, id_of, json_of, text_of, there
 from adore.data.queries import SplitConfig, read_queries, read_requests
@@ -24,6 +24,7 @@ from adore.data.tables import BadRow, Rows, find_file, read_rows, to_grade
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError, check
 from adore.progress import say
 from adore.rulebook import BOOK, RuleBook, find_book
+from adore.storage import write_json
 
 __all__ = ["Config", "DatasetInfo", "read_items", "run"]
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from adore.artifacts import is_remote, local_copy, put_file
 from adore.data.cells import json_of
 from adore.errors import DataError, MissingError, check
+from adore.storage import is_remote, local_copy, put_file
 from adore.types import LABELS, Grade
 
 __all__ = [

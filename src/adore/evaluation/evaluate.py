@@ -12,12 +12,13 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import read_table, write_table
 from adore.config import StageConfig, configure
 from adore.errors import DataError, check
 from adore.evaluation.measures import MEASURES, confusion, ndcg
 from adore.evaluation.significance import draw_weights, interval, paired
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
+from adore.storage import write_json
 from adore.types import Grade
 
 __all__ = ["Config", "evaluate_scores", "run", "who_wins"]

@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json
+from adore.artifacts import read_table
 from adore.config import StageConfig
 from adore.evaluation.evaluate import HARD, RANKING, SIDE
 from adore.evaluation.significance import paired
 from adore.evaluation.slices import ALL
+from adore.storage import write_json
 
 __all__ = ["Config", "champion_of", "decide", "run"]
 

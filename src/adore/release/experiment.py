@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import polars as pl
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
 from adore.errors import DataError, UnavailableError, check
@@ -23,6 +23,7 @@ from adore.experiment.decision import decide
 from adore.progress import progress
 from adore.release.local import LocalTarget, stop_on_signal
 from adore.serving.exposure import read_log
+from adore.storage import write_json
 
 __all__ = ["Config", "run"]
 

@@ -16,8 +16,8 @@ from types import TracebackType
 
 import httpx
 
-from adore.artifacts import write_json
 from adore.errors import UnavailableError, check
+from adore.storage import write_json
 
 __all__ = ["LocalTarget", "free_port", "stop_on_signal"]
 

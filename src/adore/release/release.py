@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
-from adore.artifacts import local_copy, read_table, write_json
+from adore.artifacts import read_table
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
+from adore.storage import local_copy, write_json
 from adore.student.rankers import BASELINES, save_baseline
 from adore.types import item_from_row
 

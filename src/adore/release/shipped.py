@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from adore.artifacts import is_remote, join, local_copy
 from adore.errors import MissingError
 from adore.experiment.analyse import METRICS
 from adore.release.kubernetes.target import Release
+from adore.storage import is_remote, join, local_copy
 
 if TYPE_CHECKING:
     import duckdb

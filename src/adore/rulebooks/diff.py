@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from adore.artifacts import local_copy, read_table
+from adore.artifacts import read_table
 from adore.errors import MissingError, check
 from adore.evaluation.measures import MEASURES, confusion
 from adore.rulebook import RuleBook, Verdict
+from adore.storage import local_copy
 from adore.types import LABELS, TABLES, Evidence, Grade
 
 __all__ = ["compare_books", "read_pairs", "render"]

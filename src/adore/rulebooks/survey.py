@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from adore.artifacts import local_copy, read_table
+from adore.artifacts import read_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import COLOURS, Lexicon
 from adore.attributes.reader import Reader
@@ -20,6 +20,7 @@ from adore.config import configure
 from adore.data.prepare import Config, read_items
 from adore.data.prepare import run as prepare
 from adore.rulebook import RULEBOOKS, RuleBook
+from adore.storage import local_copy
 from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_from_row
 
 __all__ = ["Catalogue", "Said", "Seen", "Survey", "read_catalogue", "survey"]

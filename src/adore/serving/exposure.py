@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from adore.artifacts import join, local_copy, put_file
+from adore.storage import join, local_copy, put_file
 
 __all__ = ["Log", "Shipper", "read_log", "read_shipped"]
 

@@ -60,9 +60,9 @@ def main() -> None:
     from kserve import ModelServer
     from kserve.model_server import app
 
-    from adore.artifacts import local_copy
     from adore.serving.limits import BodyLimit, CrowdLimit, leave_with
     from adore.serving.model import RankerModel
+    from adore.storage import local_copy
 
     leave_with(arguments.parent)
     logging.getLogger("kserve.trace").setLevel(logging.WARNING)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from adore.artifacts import discard, read_manifest, read_table, unfinished, write_json, write_table
+from adore.artifacts import read_manifest, read_table, unfinished, write_table
 from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.rulebook import BOOK, RuleBook
+from adore.storage import discard, write_json
 from adore.torchrun import world
 from adore.types import Grade, item_from_row
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adore.artifacts import write_json
+from adore.storage import write_json
 
 if TYPE_CHECKING:
     from adore.student.model import StudentNet

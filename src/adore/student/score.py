@@ -12,12 +12,13 @@ from typing import Any
 
 import polars as pl
 
-from adore.artifacts import local_copy, read_table, write_table
+from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
 from adore.data.prepare import read_items
 from adore.data.tables import check_output, read_file, write_file
 from adore.errors import DataError, check
 from adore.progress import progress
+from adore.storage import local_copy
 from adore.student.rankers import BASELINES, Ranker, load_ranker, save_baseline
 from adore.types import TABLES, Item, item_from_row
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import distributed
 
-from adore.artifacts import put_bytes
 from adore.errors import DataError, check
 from adore.progress import progress, say
+from adore.storage import put_bytes
 from adore.student.calibration import GRADE_GAINS
 from adore.student.losses import attribute_loss, grade_loss, listwise_loss, odds_of_exact
 from adore.student.model import StudentNet

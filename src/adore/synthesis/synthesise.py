@@ -12,10 +12,11 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field, field_validator
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import progress, say
+from adore.storage import write_json
 from adore.synthesis.audit import audit
 from adore.synthesis.edits import REAL, Draft, Edit, Source
 from adore.synthesis.registry import EDITS, PICKS

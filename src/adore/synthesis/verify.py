@@ -13,10 +13,11 @@ from typing import Any
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json, write_table
+from adore.artifacts import read_table, write_table
 from adore.attributes.held_out import HeldOut
 from adore.config import StageConfig
 from adore.progress import say
+from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
 from adore.synthesis.changes import fault
 from adore.synthesis.fluency import Fluency

@@ -11,11 +11,12 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field
 
-from adore.artifacts import read_table, write_json
+from adore.artifacts import read_table
 from adore.attributes.attacks import ATTACKS
 from adore.progress import say
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
+from adore.storage import write_json
 from adore.teacher.answers import Judge
 from adore.teacher.backends import ask_folder, in_force
 from adore.teacher.exam import Exam, Paper, load_exam, sit

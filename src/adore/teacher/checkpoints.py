@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adore.artifacts import join, put_bytes, unfinished
+from adore.artifacts import unfinished
 from adore.progress import say
+from adore.storage import join, put_bytes
 from adore.torchrun import found, gathered
 
 __all__ = ["Checkpoint"]

@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adore.artifacts import is_remote, local_copy, put_json, unfinished
+from adore.artifacts import unfinished
 from adore.errors import MissingError, check
 from adore.progress import say
+from adore.storage import is_remote, local_copy, put_json
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.checkpoints import Checkpoint
 from adore.teacher.completers import Message

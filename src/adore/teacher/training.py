@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from adore.artifacts import local_copy
 from adore.progress import say
+from adore.storage import local_copy
 from adore.teacher.checkpoints import Checkpoint
 from adore.torchrun import keep, share, world
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from adore import __version__
-from adore.artifacts import is_remote
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
+from adore.storage import is_remote
 
 __all__ = ["Config", "Pool"]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from adore.artifacts import join, local_copy
 from adore.errors import ConfigError, MissingError, UnavailableError, check
 from adore.progress import say
 from adore.release.kubernetes.client import Cluster
@@ -25,6 +24,7 @@ from adore.release.kubernetes.objects import (
 )
 from adore.release.kubernetes.readiness import fault
 from adore.release.kubernetes.router import router
+from adore.storage import join, local_copy
 
 __all__ = ["KubernetesTarget", "Release", "read_plan", "render"]
 

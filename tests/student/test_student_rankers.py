@@ -104,6 +104,8 @@ def test_a_folder_without_card_and_an_unknown_kind_are_refused(tmp_path, catalog
 
 SERVER = """
 import sys
+import subprocess
+import sys
 from pathlib import Path
 from adore.student.rankers import load_ranker
 from adore.types import Item
@@ -127,3 +129,27 @@ def test_words_of_own_fields_stand_before_numbers_and_codes() -> None:
     endless: list[object] = []
     endless.append(endless)
     assert typed_text(Item("1", "Flask", attributes={"use": ["lab", endless]})) == "Flask | use: lab,"
+
+
+LEAN = """
+import pathlib
+import sys
+from importlib.abc import MetaPathFinder
+
+class Refused(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "transformers", "polars", "pyarrow", "sklearn", "scipy", "kfp"):
+            raise ModuleNotFoundError(f"{name} is not in the server's image")
+
+sys.meta_path.insert(0, Refused())
+from adore.student.rankers import load_ranker
+from adore.types import Item
+print(len(load_ranker(pathlib.Path(sys.argv[1])).rank("red bottle", [Item("1", "red bottle"), Item("2", "blue cup")])))
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ranker_needs_nothing_that_the_servers_image_lacks(kind, folders):
+    command = [sys.executable, "-c", LEAN, str(folders[kind])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "2", done.stderr[-2000:]

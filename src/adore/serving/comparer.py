@@ -11,6 +11,12 @@ from adore.serving.variants import FAILURES, Variant
 __all__ = ["Comparer"]
 
 
+def _read(catalogue: str) -> list[dict[str, Any]]:
+    import polars as pl  # not in the router's image, whose config names no catalogue
+
+    return pl.read_parquet(catalogue).to_dicts()
+
+
 class Comparer:
     """Finds candidates in a catalogue and asks every variant to order them.
 
@@ -20,24 +26,23 @@ class Comparer:
     """
 
     def __init__(self, catalogue: str | None, variants: Mapping[str, Variant]) -> None:
-        import bm25s
-        import polars as pl
-
-        rows = pl.read_parquet(catalogue).to_dicts() if catalogue else []
+        rows = _read(catalogue) if catalogue else []
         self.items = [{**r, "attributes": json.loads(r["attributes"])} for r in rows]
         self.titles = {r["item_id"]: r["title"][:200] for r in rows}
         self.variants = variants
-        self._index = bm25s.BM25()
         if rows:
+            import bm25s
+
+            self._index = bm25s.BM25()
             texts = [f"{i['title']} {i['brand']} {i['category']}" for i in rows]
             self._index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
 
     def find(self, query: str, count: int) -> list[dict[str, Any]]:
         """At most ``count`` items that share a word with the query."""
-        import bm25s
-
         if not self.items or not query.strip():
             return []
+        import bm25s
+
         tokens = bm25s.tokenize(query, show_progress=False)
         found, scores = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
         return [self.items[int(i)] for i, score in zip(found[0], scores[0], strict=True) if score > 0]

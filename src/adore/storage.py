@@ -57,8 +57,12 @@ def join(place: str, *parts: str) -> str:
 
 def _client() -> Any:
     import boto3
+    from botocore.config import Config
 
-    return boto3.client("s3")  # endpoint from AWS_ENDPOINT_URL(_S3), credentials from the usual chain
+    # Endpoint from AWS_ENDPOINT_URL(_S3), credentials from the usual chain. A store that cannot be reached is told of
+    # in seconds: botocore's own defaults take five minutes.
+    patience = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4})
+    return boto3.client("s3", config=patience)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import math
 import time
 import uuid
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Router", "create_app", "main"]
 
+_LOG = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "static" / "index.html"
 MAX_ID = 200
 """Characters of a user's, session's or query's id."""
@@ -60,6 +62,7 @@ class Router:
         folders = {f"exposures/{config['name']}": self.exposures, "events": self.events}
         self.shipper = Shipper(folders, ship) if ship else None
         self.metrics = Metrics(self.variants, list(folders.values()), self.shipper)
+        self.known_faults: dict[str, str] = dict.fromkeys(self.variants, "")
 
     async def rank(self, body: dict[str, Any]) -> dict[str, Any]:
         """Assign, ask, fall back if need be, log, answer."""
@@ -98,6 +101,16 @@ class Router:
         self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
         keys = ("exposure_id", "variant", "served", "model_version", "degraded")
         return {**{k: exposure[k] for k in keys}, "items": ordered}
+
+    async def faults(self) -> dict[str, str]:
+        """What is wrong with each variant, empty if nothing is; a change is logged, for whoever waits for this pod."""
+        texts = await asyncio.gather(*(variant.fault() for variant in self.variants.values()))
+        faults = dict(zip(self.variants, texts, strict=True))
+        if faults != self.known_faults:
+            self.known_faults = faults
+            for name, text in faults.items():
+                _LOG.warning("variant %s == %s", name, f"not ready, must be ready; {text}" if text else "ready")
+        return faults
 
     async def take(self, events: list[dict[str, Any]]) -> dict[str, int]:
         """Log events.
@@ -202,11 +215,10 @@ def _add_status(app: FastAPI, router: Router) -> None:
 
     @app.get("/readyz")
     async def readyz() -> dict[str, bool]:
-        asked = await asyncio.gather(*(v.is_ready() for v in router.variants.values()))
-        answers = dict(zip(router.variants, asked, strict=True))
-        if not any(answers.values()):
-            raise HTTPException(503, f"variants == {answers}, must be ready, one at least; see their logs")
-        return answers
+        faults = await router.faults()
+        if all(faults.values()):
+            raise HTTPException(503, f"variants == {faults}, must be ready, one at least; see their logs")
+        return {name: not fault for name, fault in faults.items()}
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> bytes:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -60,20 +61,28 @@ def main() -> None:
     from kserve import ModelServer
     from kserve.model_server import app
 
+    from adore.errors import AdoreError
     from adore.serving.limits import BodyLimit, CrowdLimit, leave_with
     from adore.serving.model import RankerModel
     from adore.storage import local_copy
 
     leave_with(arguments.parent)
-    logging.getLogger("kserve.trace").setLevel(logging.WARNING)
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    folder = Path(local_copy(arguments.model))
-    model = RankerModel(arguments.name, folder, variant=arguments.variant or arguments.name, threads=threads)
-    model.load()
+    try:
+        folder = Path(local_copy(arguments.model))
+        model = RankerModel(arguments.name, folder, variant=arguments.variant or arguments.name, threads=threads)
+        model.load()
+    except AdoreError as error:  # its words alone: they are what a release that waits for this pod shows
+        sys.exit(f"model == {arguments.model!r}, must be loaded; {error}")
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(f"model == {arguments.model!r}, must be a ranker that loads; {type(error).__name__}: {error}")
     _add_rerank(model)
     app.add_middleware(CrowdLimit, most=arguments.most)
     app.add_middleware(BodyLimit)
-    ModelServer(http_port=arguments.port, enable_grpc=False, workers=1).start([model])
+    server = ModelServer(http_port=arguments.port, enable_grpc=False, workers=1, enable_latency_logging=False)
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # a line a probe; KServe sets it before this
+    server.start([model])
 
 
 if __name__ == "__main__":

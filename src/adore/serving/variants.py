@@ -21,6 +21,8 @@ DEADLINE = 0.3
 """Seconds that a variant has for an answer where the config's ``timeout`` names no others."""
 CONNECTIONS = 100
 """Requests that may be on their way to one variant; what waits for a connection waits within its deadline."""
+PATIENCE = 1.0
+"""Seconds that a variant has to say whether it is ready."""
 FAILURES = (httpx.HTTPError, TimeoutError, UnavailableError, LookupError, TypeError, ValueError, RecursionError)
 """All that :meth:`Variant.ask` raises."""
 
@@ -102,13 +104,26 @@ class Variant:
                 return await self.client.post(self.about["url"], json=body)
         return await self.client.post(self.about["url"], json=body)
 
-    async def is_ready(self) -> bool:
-        """Whether it says so; one without a ``ready`` address is believed."""
+    async def fault(self) -> str:
+        """Why it cannot be asked: its name, its address or its own answer; empty if it is ready, or cannot say so."""
         url = self.about.get("ready")
+        if not url:
+            return ""
+        host = httpx.URL(url).host
         try:
-            return not url or (await self.client.get(url, timeout=1.0)).status_code == 200
-        except httpx.HTTPError:
-            return False
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.get_running_loop().getaddrinfo(host, None)
+        except (OSError, TimeoutError) as error:
+            return f"{host} does not resolve ({_words(error)}): no such Service, or no way to the cluster's DNS"
+        try:
+            answer = await self.client.get(url, timeout=PATIENCE)
+        except httpx.HTTPError as error:
+            return f"{url} does not answer ({_words(error)})"
+        return "" if answer.status_code == 200 else f"{url} answers {answer.status_code}"
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__} {error}".strip()
 
 
 def _ranking(answer: httpx.Response, items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from adore.errors import MissingError, check
+from adore.errors import DataError, MissingError, check
 from adore.rulebook import RuleBook
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import standardise
@@ -140,12 +140,17 @@ def load_ranker(folder: Path, *, threads: int = 2) -> Ranker:
 
     Raises:
         MissingError: there is no ``card.json``.
+        DataError: the card is not whole.
         ConfigError: its kind is unknown.
     """
     path = folder / "card.json"
     if not path.is_file():
         raise MissingError(f"ranker == {str(folder)!r}, must have a card.json; give a student's or variant's folder")
-    kind = json.loads(path.read_text("utf-8")).get("kind")
+    try:
+        kind = json.loads(path.read_text("utf-8")).get("kind")
+    except (ValueError, AttributeError) as error:
+        fix = "copy the ranker's folder again"
+        raise DataError(f"card == {str(path)!r}, must be a whole card.json; {fix} ({error})") from error
     check(kind in ("student", *BASELINES), "kind", kind, must="student or a baseline", fix="make the folder again")
     return Student(folder, threads=threads) if kind == "student" else Baseline(folder, threads=threads)
 

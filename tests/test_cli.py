@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adore.cli import app, main
-from adore.doctor import examine
+from adore.doctor.machine import examine
 from adore.errors import AdoreError
 from adore.loop import choose_out, run_local
 from adore.stages import STEPS, run_step

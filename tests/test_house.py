@@ -26,9 +26,9 @@ FLOORS: list[set[str]] = [
     {"serving"},
     {"release"},
     {"kubeflow"},
-    {"stages", "explain", "doctor", "rulebooks"},
+    {"stages", "explain", "rulebooks"},
     {"loop"},
-    {"remote", "doctor_cluster"},
+    {"remote", "doctor"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

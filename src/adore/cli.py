@@ -147,8 +147,8 @@ def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
 def _cluster_config(profile: str, namespace: str) -> Any:
     from adore.stages import section_config
 
-    config = section_config(profile, "kubernetes")
-    return config.model_copy(update={"namespace": namespace}) if namespace else config
+    given = {"namespace": namespace} if namespace else {}
+    return section_config(profile, "kubernetes", **given)
 
 
 Namespace = Annotated[str, typer.Option(help="Namespace; default: the profile's kubernetes.namespace.")]
@@ -171,7 +171,8 @@ def release_apply(
     place: Annotated[str, typer.Argument(help="The release step's output, as the cluster reads it (s3://…/release).")],
     profile: Profile = "laptop",
     namespace: Namespace = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the objects.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the objects; needs no cluster.")] = False,
+    only_plan: Annotated[bool, typer.Option("--plan", help="Only say what would change, or be refused.")] = False,
     force: Force = False,
 ) -> None:
     """Serve a release on Kubernetes: KServe servers, router, experiment; ends when all of it is ready."""
@@ -184,8 +185,12 @@ def release_apply(
 
         typer.echo(yaml.safe_dump_all(render(config, plan), sort_keys=False))
         return
-    number = _target(profile, namespace, force=force).release(plan)
-    typer.echo(f"release {number} is live")
+    target = _target(profile, namespace, force=force)
+    if only_plan:
+        changes = target.preview(plan)
+        typer.echo("\n".join(map(str, changes)))
+        raise typer.Exit(1 if any(c.action == "refused" for c in changes) else 0)
+    typer.echo(f"release {target.release(plan)} is live")
 
 
 @release_app.command("list")
@@ -303,16 +308,18 @@ def doctor(
     cluster: Annotated[bool, typer.Option("--cluster", help="Look at the cluster of KUBECONFIG instead.")] = False,
     profile: Profile = "laptop",
     namespace: Namespace = "",
+    reach: Annotated[bool, typer.Option(help="Start three small pods there that try what ours must reach.")] = True,
 ) -> None:
     """Say what is installed, reachable and missing, and how to fix it."""
-    from adore.doctor import examine
+    from adore.doctor.machine import examine
 
     bad, found = 0, examine()
     if cluster:
-        from adore.doctor_cluster import examine_cluster
+        from adore.doctor.cluster import examine_cluster
         from adore.stages import section_config
 
-        found = examine_cluster(_cluster_config(profile, namespace), section_config(profile, "cluster"))
+        config = _cluster_config(profile, namespace)
+        found = examine_cluster(config, section_config(profile, "cluster"), reach=reach)
     for finding in found:
         typer.echo(
             f"{'ok  ' if finding.ok else 'MISS' if finding.needed else 'opt '}  {finding.name:<22} {finding.text}"

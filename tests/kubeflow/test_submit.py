@@ -9,7 +9,7 @@ from tests.kubeflow.conftest import API, StandIn
 
 from adore import loop, remote
 from adore.config import load_profile
-from adore.doctor_cluster import _pipelines
+from adore.doctor.cluster import _pipelines
 from adore.errors import ConfigError, MissingError, UnavailableError
 from adore.kubeflow.submit import TOKEN, Server
 from adore.release.local import free_port

@@ -1,0 +1,140 @@
+"""What our pods reach on this cluster, tried by pods that carry our labels, accounts, Secrets and images."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from adore.doctor.finding import Finding
+from adore.errors import AdoreError
+from adore.release.kubernetes.causes import pod_causes
+from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import (
+    GROUP,
+    INFERENCE_SERVICE,
+    POD_SECURITY,
+    SECURITY,
+    environment,
+    labels,
+)
+
+__all__ = ["examine_reach"]
+
+Object = dict[str, Any]
+PATIENCE = 90.0
+"""Seconds that a pod has, the pull of its image included."""
+EVERY = 0.5
+DOCTOR = f"{GROUP}/doctor"
+"""Label of our pods, by which they are found and deleted again."""
+
+
+def _tags(config: Config, kind: str) -> dict[str, str]:
+    """Labels that the network's policies know, and that no Service, budget or autoscaler of a live app selects."""
+    ours = labels(config, kind) | {"app.kubernetes.io/part-of": "adore-doctor"}
+    if kind == "server":
+        return ours | {INFERENCE_SERVICE: "adore-doctor"}
+    if kind == "step":
+        return ours | {"workflows.argoproj.io/workflow": "adore-doctor"}
+    return ours
+
+
+def _questions(config: Config, kind: str) -> list[str]:
+    wanted = ["--name=kubernetes.default.svc", "--store"]
+    if kind == "router" and config.exposures:
+        wanted.append(f"--write={config.exposures}")
+    if kind == "step":
+        wanted.append("--address=kubernetes.default.svc:443")
+    return wanted
+
+
+def _pod(config: Config, kind: str, run: str) -> Object:
+    image = config.image("server" if kind == "server" else "router")
+    account = "adore-pipeline" if kind == "step" else f"{config.app}-{kind}"
+    container = {
+        "name": "doctor",
+        "image": image,
+        "command": ["python3", "-m", "adore.serving.reach", *_questions(config, kind)],
+        "env": [{"name": "HOME", "value": "/tmp"}],
+        "securityContext": SECURITY,
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+        **environment(config),
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "serviceAccountName": account,
+        "automountServiceAccountToken": False,
+        "securityContext": POD_SECURITY,
+        "activeDeadlineSeconds": int(2 * PATIENCE),
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+    }
+    meta = {"name": f"adore-doctor-{kind}-{run}", "namespace": config.namespace}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta | {"labels": _tags(config, kind) | {DOCTOR: run}},
+        "spec": spec,
+    }
+
+
+def _path(config: Config, name: str = "") -> str:
+    return f"/api/v1/namespaces/{config.namespace}/pods{'/' * bool(name)}{name}"
+
+
+def _answers(cluster: Cluster, kind: str, pod: Object) -> Iterator[Finding]:
+    """Wait for one pod, and read what it found."""
+    name, until = pod["metadata"]["name"], time.monotonic() + PATIENCE
+    phase = ""
+    while phase not in ("Succeeded", "Failed") and time.monotonic() < until:
+        time.sleep(EVERY)
+        live = cluster.get("Pod", name) or {}
+        phase = live.get("status", {}).get("phase", "")
+    lines = cluster.log(name, "doctor", 20).splitlines()
+    results = [json.loads(line) for line in lines if line.startswith("{")]
+    for one in results:
+        yield Finding(f"{kind}: {one['check']}", one["ok"], one["text"] if one["ok"] else _with_fix(one))
+    if not results:
+        causes = "; ".join(c.text for c in pod_causes(cluster, f"{DOCTOR}={pod['metadata']['labels'][DOCTOR]}"))
+        mine = "; ".join(part for part in causes.split("; pod ") if name in part) or causes
+        text = mine or f"pod {name} said nothing in {PATIENCE:g} s"
+        yield Finding(f"{kind}: its pod", False, text)
+
+
+def _with_fix(result: dict[str, Any]) -> str:
+    fixes = {
+        "names": "no way to the cluster's DNS: see the components dns-openshift and dns-node of manifests/",
+        "address": "no way to the API server: see the policy pipeline of manifests/base",
+        "store": "no way to the store: see the components storage-inside and storage-outside of manifests/",
+        "write": "check the Secret of kubernetes.credentials, or the account's workload identity, and the bucket",
+    }
+    return f"{result['text']}; {fixes[result['check']]}"
+
+
+def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
+    """Start a pod as router, one as server and one as pipeline step, and read what each reaches; all are deleted."""
+    run = uuid.uuid4().hex[:6]
+    pods = {kind: _pod(config, kind, run) for kind in ("router", "server", "step")}
+    started = list[str]()
+    try:
+        for kind, pod in pods.items():
+            try:
+                cluster.request("POST", _path(config), f"a pod of the {kind}", body=pod)
+                started.append(kind)
+            except AdoreError as error:
+                if "cannot create resource" in str(error):
+                    text = "not tried: this account may not create pods; ask an administrator to run this"
+                    yield Finding("reach", False, text, needed=False)
+                    return
+                yield Finding(f"{kind}: its pod", False, str(error))
+        for kind in started:
+            yield from _answers(cluster, kind, pods[kind])
+    finally:
+        for kind in started:
+            with suppress(AdoreError):
+                cluster.request("DELETE", _path(config, pods[kind]["metadata"]["name"]), f"the pod of the {kind}")

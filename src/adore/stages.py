@@ -159,9 +159,10 @@ SECTIONS = {"cluster": "adore.kubeflow.placement", "kubernetes": "adore.release.
 """Sections of a profile beside those of the steps: section to module."""
 
 
-def section_config(profile: str, name: str) -> Any:
-    """The ``Config`` of one of :data:`SECTIONS`, filled from a profile."""
-    return configure(importlib.import_module(SECTIONS[name]).Config, _sections(profile).get(name, {}), name)
+def section_config(profile: str, name: str, **given: Any) -> Any:
+    """The ``Config`` of one of :data:`SECTIONS`, filled from a profile; what is given counts more."""
+    section = {**_sections(profile).get(name, {}), **given}
+    return configure(importlib.import_module(SECTIONS[name]).Config, section, name)
 
 
 def _sections(profile: str) -> dict[str, dict[str, Any]]:

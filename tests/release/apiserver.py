@@ -9,6 +9,7 @@ from tests.kubeflow.trainer import StandIn
 
 Object = dict[str, Any]
 READY = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+TWO_UP = {"observedGeneration": 1, "updatedReplicas": 2, "replicas": 2, "availableReplicas": 2}
 UP = {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
 
 
@@ -30,6 +31,8 @@ class ApiServer(StandIn):
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: object) -> tuple[int, Any]:
         plural, _, name = path.partition("/namespaces/adore/")[2].partition("/")
+        if plural == "events":
+            return 200, {"items": []}
         if not name:
             wanted = dict(part.split("=") for part in query["labelSelector"][0].split(","))
             found = [o for (p, _), o in self.objects.items() if p == plural]
@@ -53,4 +56,15 @@ class ApiServer(StandIn):
         if plural in ("inferenceservices", "deployments"):
             whole["status"] = (READY if plural == "inferenceservices" else UP) if replicas else {}
         self.objects[plural, name] = whole
+        if plural == "inferenceservices":
+            self.objects["deployments", f"{name}-predictor"] = _predictor(whole, TWO_UP if replicas else {})
         return 200, whole
+
+
+def _predictor(service: Object, status: Object) -> Object:
+    """The Deployment that KServe makes of a service: the service's annotations stand on its pods."""
+    tags = {"serving.kserve.io/inferenceservice": service["metadata"]["name"]}
+    meta = {"name": f"{service['metadata']['name']}-predictor", "labels": tags, "generation": 1}
+    template = {"metadata": {"labels": tags, "annotations": service["metadata"]["annotations"]}}
+    spec = {"selector": {"matchLabels": tags}, "template": template}
+    return {"kind": "Deployment", "metadata": meta, "spec": spec, "status": status}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import ValidationError
+from tests.manifests.kserve import initializer_faults, kserve_faults, storage_uri
 from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
 from typer.testing import CliRunner
@@ -17,7 +18,14 @@ from typer.testing import CliRunner
 from adore.cli import app
 from adore.errors import ConfigError
 from adore.release.kubernetes.config import Config, Pool
-from adore.release.kubernetes.objects import inference_services, name_of, named, promoted, router_config, runtime
+from adore.release.kubernetes.objects import (
+    POD,
+    inference_services,
+    name_of,
+    named,
+    promoted,
+    router_config,
+)
 from adore.release.kubernetes.target import read_plan, render
 
 PLAN: dict[str, Any] = {
@@ -32,9 +40,13 @@ PLAN: dict[str, Any] = {
 NAMED = named(Config(), PLAN)
 CONFIGS = {
     "default": Config(),
-    "knative": Config(mode="Knative", route="none"),
+    "alone": Config(route="none", budget=False),
+    "kserve loads": Config(loader="kserve", storage_container="ours", credentials="adore-s3"),
+    "longest namespace": Config(namespace="n" * 36, app="a-shop-with-a-name20"),
     "ingress": Config(route="ingress", gateway="nginx", host="search.example.com", credentials="adore-s3"),
-    "fixed": Config(router=Pool(replicas=2, most=2), budget=False, exposures="s3://b/exposures", port=8080),
+    "fixed": Config(
+        router=Pool(replicas=2, most=2), server=Pool(replicas=3, most=3), exposures="s3://b/exposures", port=8080
+    ),
 }
 
 
@@ -46,7 +58,7 @@ def one(things: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_every_object_is_valid_and_keeps_to_the_policies(config: Config) -> None:
     things = render(config, PLAN)
-    assert [f for t in things for f in (*faults(t), *all_faults(t))] == []
+    assert [f for t in things for f in (*faults(t), *all_faults(t), *kserve_faults(t))] == []
     for thing in things:
         assert thing["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "adore", thing["kind"]
 
@@ -66,19 +78,17 @@ def test_the_router_has_what_a_roll_out_without_loss_needs() -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_server_computes_with_the_threads_that_the_profile_gives(threads: int) -> None:
-    made = runtime(Config(server_threads=threads))
-    (container,) = made["spec"]["containers"]
+    config = Config(server_threads=threads)
+    service = inference_services(config, named(config, PLAN))[0]
+    (container,) = service["spec"]["predictor"]["containers"]
     assert {"name": "OMP_NUM_THREADS", "value": str(threads)} in container["env"]
-    assert (made["metadata"]["name"] == runtime(Config())["metadata"]["name"]) == (threads == 1)
 
 
 def test_the_router_finds_what_kserve_makes() -> None:
     config = router_config(Config(namespace="shop", timeout=0.2), NAMED, 3)
     assert (config["timeout"], config["release"]) == (0.2, 3)
     name = NAMED["variants"]["challenger"]["service"]
-    assert config["variants"]["challenger"]["url"] == (
-        f"http://{name}-predictor.shop.svc.cluster.local/v1/models/{name}:predict"
-    )
+    assert config["variants"]["challenger"]["url"] == (f"http://{name}-predictor.shop.svc/v1/models/{name}:predict")
     assert {s["metadata"]["name"] for s in inference_services(Config(), NAMED)} >= {name}
     assert ":8080/" in router_config(CONFIGS["fixed"], NAMED, 1)["variants"]["control"]["ready"]
 
@@ -87,26 +97,72 @@ def test_what_is_served_under_a_name_never_changes() -> None:
     about = PLAN["variants"]["control"]
     changed = [{**about, "uri": "s3://b/elsewhere"}, {**about, "version": "V_1"}, {**about, "version": "v-1" * 30}]
     names = {name_of(Config(), "control", one) for one in (about, *changed)}
-    names |= {name_of(Config(tag="2"), "control", about), name_of(Config(), "challenger", about)}
-    assert len(names) == 6
-    assert all(re.fullmatch("adore-[a-z]+-[-a-z0-9]+-[0-9a-f]{6}", n) and len(n) <= 52 for n in names)
+    pods = [{"tag": "2"}, {"server_threads": 2}, {"disk": "9Gi"}, {"credentials": "s"}, {"loader": "kserve"}]
+    names |= {name_of(Config(**one), "control", about) for one in pods}
+    names |= {name_of(Config(), "challenger", about), name_of(Config(app="shop"), "control", about)}
+    assert len(names) == 11
+    assert all(re.fullmatch("(adore|shop)-[a-z]+-[-a-z0-9]+-[0-9a-f]{6}", n) and len(n) <= 52 for n in names)
 
 
-@pytest.mark.parametrize("mode", ["Standard", "Knative"])
-def test_a_changed_predictor_of_the_same_model_can_start_as_a_canary(mode: Any) -> None:
-    old, new = Config(mode=mode), Config(mode=mode, tag="2", canary=10)
-    before = named(old, PLAN)
-    live = {s["metadata"]["name"]: s for s in inference_services(old, before)}
-    same = new.model_copy(update={"tag": old.tag})
-    assert inference_services(same, named(same, PLAN, before), live) == list(live.values())
-    for service in inference_services(new, named(new, PLAN, before), live):
-        spec, was = service["spec"], live[service["metadata"]["name"]]["spec"]
-        assert list(faults(service)) == []
-        if mode == "Knative":
-            assert spec["predictor"]["canaryTrafficPercent"] == 10 and "canary" not in spec
-        else:
-            assert spec["predictor"] == was["predictor"] and spec["canary"][0]["trafficPercent"] == 10
-            assert spec["canary"][0]["predictor"] != was["predictor"]
+@pytest.mark.parametrize("change", [{"replicas": 3}, {"most": 9}, {"target": 50}])
+def test_more_pods_are_the_same_service(change: dict[str, int]) -> None:
+    about, config = PLAN["variants"]["control"], Config(server=Pool(**change))
+    assert name_of(config, "control", about) == NAMED["variants"]["control"]["service"]
+    (before, _), (after, _) = inference_services(Config(), NAMED), inference_services(config, NAMED)
+    assert before != after and before["metadata"]["annotations"][POD] == after["metadata"]["annotations"][POD]
+
+
+def test_a_name_fits_the_host_that_kserve_makes_of_it() -> None:
+    for length in (1, 8, 14, 36):
+        config = Config(namespace="n" * length, app="a-shop-with-a-name20")
+        plan = named(config, PLAN)
+        for service in inference_services(config, plan):
+            assert list(kserve_faults(service)) == []
+    with pytest.raises(ValidationError, match="namespace has 37 characters, must have at most 36"):
+        Config(namespace="n" * 37)
+
+
+def test_two_apps_with_the_longest_names_do_not_share_a_service() -> None:
+    apps = [f"a-shop-with-a-name2{n}" for n in range(2)]
+    names = [named(Config(namespace="n" * 36, app=app), PLAN)["variants"]["control"]["service"] for app in apps]
+    assert len(set(names)) == 2
+
+
+def test_without_room_for_more_pods_there_is_no_autoscaler() -> None:
+    (fixed, _), (free, _) = (inference_services(CONFIGS[k], NAMED) for k in ("fixed", "default"))
+    key = "serving.kserve.io/autoscalerClass"
+    assert fixed["metadata"]["annotations"][key] == "none" and key not in free["metadata"]["annotations"]
+    assert "scaleMetric" not in fixed["spec"]["predictor"] and free["spec"]["predictor"]["scaleTarget"] == 70
+
+
+def test_servers_and_router_each_have_their_budget() -> None:
+    things = render(Config(), PLAN)
+    budgets = {t["metadata"]["name"]: t["spec"] for t in things if t["kind"] == "PodDisruptionBudget"}
+    services = [t["metadata"]["name"] for t in things if t["kind"] == "InferenceService"]
+    assert set(budgets) == {*services, "adore-router"}
+    for name in services:
+        assert budgets[name]["selector"] == {"matchLabels": {"serving.kserve.io/inferenceservice": name}}
+    assert not [t for t in render(Config(budget=False), PLAN) if t["kind"] == "PodDisruptionBudget"]
+
+
+def test_the_server_loads_its_model_or_kserve_does() -> None:
+    ours, theirs = Config(credentials="adore-s3"), CONFIGS["kserve loads"]
+    (own, _), (other, _) = (inference_services(c, named(c, PLAN)) for c in (ours, theirs))
+    uri = PLAN["variants"]["control"]["uri"]
+    (server,), (plain,) = (s["spec"]["predictor"]["containers"] for s in (own, other))
+    assert server["args"][0] == f"--model={uri}" and storage_uri(own) == ""
+    assert server["envFrom"] == [{"secretRef": {"name": "adore-s3"}}]
+    assert plain["args"][0] == "--model=/mnt/models" and storage_uri(other) == uri and "envFrom" not in plain
+    assert other["spec"]["predictor"]["storageContainerName"] == "ours"
+    assert list(initializer_faults(own, None)) == [] and len(list(initializer_faults(other, None))) == 2
+    with pytest.raises(ValidationError, match="storage_container is of loader kserve"):
+        Config(storage_container="ours")
+
+
+def test_a_claim_is_mounted_by_kserve_whoever_loads() -> None:
+    plan = {**PLAN, "variants": {"control": {**PLAN["variants"]["control"], "uri": "pvc://data/r/control"}}}
+    (service,) = inference_services(Config(), named(Config(), plan))
+    assert storage_uri(service) == "pvc://data/r/control" and list(initializer_faults(service, None)) == []
 
 
 def test_an_experiment_that_no_review_can_read_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,5 +202,5 @@ def test_a_dry_run_prints_every_object_and_needs_no_cluster(shop_release: Path, 
     things = list(yaml.safe_load_all(done.stdout))
     assert {t["metadata"]["namespace"] for t in things} == {"shop"}
     kinds = [t["kind"] for t in things]
-    assert kinds.count("InferenceService") == 2 and "HTTPRoute" in kinds and "PodDisruptionBudget" in kinds
+    assert kinds.count("InferenceService") == 2 and kinds.count("PodDisruptionBudget") == 3 and "HTTPRoute" in kinds
     assert "adore/router:7" in done.output

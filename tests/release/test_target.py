@@ -12,6 +12,7 @@ from tests.release.test_objects import PLAN
 
 from adore.errors import ConfigError, MissingError, UnavailableError
 from adore.release import online
+from adore.release.kubernetes import target as module
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.target import KubernetesTarget, Release
@@ -40,11 +41,11 @@ def plan(version: str) -> dict[str, Any]:
 def killed(target: KubernetesTarget, what: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A release that is killed while it waits for its pods."""
 
-    def wait(*_: object) -> None:
+    def wait(*_: object, **__: object) -> None:
         raise Killed
 
     with monkeypatch.context() as m, pytest.raises(Killed):
-        m.setattr(target.cluster, "wait", wait)
+        m.setattr(module, "wait", wait)
         target.release(what)
 
 
@@ -102,12 +103,12 @@ def test_a_release_made_while_another_waits_stays(
     target.release(plan("a"))
     other = KubernetesTarget(CONFIG, Cluster(CONFIG, target.cluster.api))
 
-    def wait(*_: object) -> None:
+    def wait(*_: object, **__: object) -> None:
         if len(target.releases()) == 2:  # ours is on record
             other.release(plan("b"))
 
     with monkeypatch.context() as m, pytest.raises(ConfigError, match=r"live release == 3.*release 2 is withdrawn$"):
-        m.setattr(target.cluster, "wait", wait)
+        m.setattr(module, "wait", wait)
         target.promote() if act == "promote" else target.release(plan("c"))
     assert known(target) == {1: False, 3: True}
 

@@ -17,10 +17,10 @@ from adore.errors import AdoreError, MissingError, UnavailableError
 from adore.kubeflow.placement import Config as Placement
 from adore.kubeflow.placement import Gpu
 from adore.progress import say
+from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import MANAGER, Cluster, api_root
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY, labels
-from adore.release.kubernetes.readiness import pod_faults
 
 __all__ = ["ACCOUNT", "VERSION", "follow", "run", "train_job"]
 
@@ -144,7 +144,7 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
             live = _live(cluster, name)
             state = _ended(live) if live else {"type": "Failed", "message": "someone deleted it"}
             match = f"jobset.sigs.k8s.io/jobset-name={name}"
-            faults = "; ".join(pod_faults(cluster, match))
+            faults = "; ".join(cause.text for cause in pod_causes(cluster, match))
             log.more(cluster.matching("Pod", match))
             heard = time.monotonic()
         except UnavailableError:

@@ -1,10 +1,8 @@
-"""Server-side apply, listing and waiting, on the official client; refuses what is not ours."""
+"""Server-side apply, listing, events and logs, on the official client; refuses what is not ours."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 from adore.errors import AdoreError, ConfigError, MissingError, NotInstalledError, UnavailableError
@@ -12,7 +10,7 @@ from adore.progress import say
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import KINDS, selector
 
-__all__ = ["MANAGER", "Cluster", "api_root", "connect"]
+__all__ = ["MANAGER", "Cluster", "api_root", "connect", "title"]
 
 MANAGER = "adore"
 """Our name as a field manager."""
@@ -45,7 +43,8 @@ def api_root(version: str) -> str:
     return f"/apis/{version}" if "/" in version else f"/api/{version}"
 
 
-def _named(thing: Object) -> str:
+def title(thing: Object) -> str:
+    """What an object is called in messages: its kind and name."""
     return f"{thing['kind']} {thing['metadata']['name']}"
 
 
@@ -127,16 +126,33 @@ class Cluster:
             return []
         return [{"kind": kind, **one} for one in found["items"]]
 
+    def warnings(self, name: str) -> list[Object]:
+        """The namespace's events of type Warning about one object, oldest first."""
+        about = self._call("GET", "Event", fieldSelector=f"type=Warning,involvedObject.name={name}")["items"]
+        return sorted(about, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+
+    def log(self, pod: str, container: str, lines: int) -> str:
+        """The last lines of a container's log; empty if it has none, or this account may not read it."""
+        path = f"/api/v1/namespaces/{self.config.namespace}/pods/{pod}/log"
+        try:
+            text = self.request("GET", path, f"log of {pod}", container=container, tailLines=str(lines))
+        except AdoreError:
+            return ""
+        return str(text).strip()
+
     def _check_owner(self, thing: Object, live: Object | None) -> None:
         tags = (live or thing)["metadata"].get("labels") or {}
         mine = thing["metadata"]["labels"]
         keys = ("app.kubernetes.io/managed-by", "app.kubernetes.io/part-of")
         if any(tags.get(k) != mine[k] for k in keys):
             fix = "rename it, or set kubernetes.app to another prefix"
-            raise ConfigError(f"{_named(thing)} == someone else's (labels {tags}), must be ours to be changed; {fix}")
+            raise ConfigError(f"{title(thing)} == someone else's (labels {tags}), must be ours to be changed; {fix}")
 
-    def apply(self, thing: Object) -> None:
-        """Server-side apply.
+    def apply(self, thing: Object, *, dry_run: bool = False) -> Object:
+        """Server-side apply; returns the object as it is then.
+
+        Args:
+            dry_run: admission and defaults as for the real thing, and nothing is stored.
 
         Raises:
             ConfigError: it is there and not ours, or another manager holds one of its fields, or it is invalid.
@@ -144,8 +160,8 @@ class Cluster:
         """
         kind, name = thing["kind"], thing["metadata"]["name"]
         self._check_owner(thing, self.get(kind, name))
-        force = "true" if self.force else "false"
-        self._call("PATCH", kind, name, body=thing, fieldManager=MANAGER, force=force)
+        query = {"fieldManager": MANAGER, "force": "true" if self.force else "false"}
+        return dict(self._call("PATCH", kind, name, body=thing, **query, **({"dryRun": "All"} if dry_run else {})))
 
     def annotate(self, kind: str, name: str, notes: dict[str, str]) -> None:
         """Add annotations to one of our objects; nothing else of it changes.
@@ -161,23 +177,4 @@ class Cluster:
         if live is not None:
             self._check_owner(thing, live)
             self._call("DELETE", thing["kind"], thing["metadata"]["name"], propagationPolicy="Background")
-            say(f"deleted {_named(thing)}")
-
-    def wait(self, things: list[Object], fault: Callable[[Cluster, Object], str]) -> None:
-        """Until ``fault`` is empty for every live object.
-
-        Raises:
-            UnavailableError: patience ran out; the faults are in the text.
-        """
-        until = time.monotonic() + self.config.patience
-        while True:
-            faults = {_named(t): fault(self, self.get(t["kind"], t["metadata"]["name"]) or t) for t in things}
-            faults = {name: text for name, text in faults.items() if text}
-            if not faults:
-                return
-            if time.monotonic() > until:
-                text = "; ".join(f"{name}: {why}" for name, why in faults.items())
-                raise UnavailableError(
-                    f"{', '.join(faults)} == not ready, must be ready in {self.config.patience:g} s; {text}"
-                )
-            time.sleep(0.5)
+            say(f"deleted {title(thing)}")

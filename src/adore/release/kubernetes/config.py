@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from adore import __version__
 from adore.config import StageConfig
@@ -14,6 +14,16 @@ from adore.storage import is_remote
 __all__ = ["Config", "Pool"]
 
 NAME = r"^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
+
+LABEL = 63
+"""Characters of a DNS label. Source: RFC 1035, section 2.3.4."""
+BETWEEN = len("-predictor-")
+"""KServe names a host of every service, ``{name}-predictor-{namespace}``, and refuses a label that is too long.
+
+Source: kserve v0.20.0, reconcilers/raw/raw_kube_reconciler.go (createRawURL), reconcilers/ingress/domain.go.
+"""
+LEAST_NAME = 16
+"""Characters that a service's name needs: some of the app's, and a digest that keeps it apart from all others."""
 
 
 class Pool(BaseModel):
@@ -39,7 +49,6 @@ class Config(StageConfig):
     """Prefix of every name; two apps share a namespace without seeing each other."""
     registry: str = "adore"
     tag: str = Field(__version__, pattern=r"^[\w][\w.-]{0,127}$")
-    mode: Literal["Standard", "Knative"] = "Standard"
     server: Pool = Pool()
     server_threads: int = Field(1, ge=1)
     """Threads of one answer of a server; with more than one give ``server.cpu_limit`` as many cores."""
@@ -50,17 +59,22 @@ class Config(StageConfig):
     host: str = ""
     """Host name of the shop's search; empty: any."""
     budget: bool = True
-    """Whether the router gets a PodDisruptionBudget."""
+    """Whether the router and each variant's servers get a PodDisruptionBudget."""
     credentials: str = ""
     """Name of the Secret whose keys are the router's environment (AWS_ACCESS_KEY_ID, ...); empty: workload identity."""
     claim: str = ""
     """``NAME:/mount``: places under the mount are read by the servers from this PersistentVolumeClaim."""
+    loader: Literal["server", "kserve"] = "server"
+    """Who brings an ``s3://`` model into its pod: the server itself, with ``credentials`` or workload identity, or
+    KServe's storage initializer, with what a cluster administrator set up for it."""
+    storage_container: str = ""
+    """The ClusterStorageContainer that ``loader: kserve`` uses; empty: the one that KServe finds for ``s3://``."""
+    disk: str = "2Gi"
+    """The most that a server's pod may keep on its node's disk: its model, where the server loads it."""
     exposures: str = ""
     """``s3://`` place to which the routers ship exposures and events; empty: they stay in the pod, the newest 3 GB."""
     timeout: float = Field(0.3, gt=0)
     """Seconds a variant has for an answer; then the control has as long, then the items go out as they came."""
-    canary: int = Field(0, ge=0, le=99)
-    """Percent of a variant's own traffic for its changed predictor (a new image, say); 0: all of it, pod by pod."""
     port: int = 80
     """Port of KServe's predictor Services; 8080 where KServe makes them headless."""
     keep: int = Field(3, ge=2)
@@ -74,6 +88,27 @@ class Config(StageConfig):
         if tag == "latest":
             raise ValueError("must name one build, for a roll-back to find it; use a version")
         return tag
+
+    @property
+    def name_length(self) -> int:
+        """The most characters of an InferenceService's name in this namespace."""
+        return LABEL - BETWEEN - len(self.namespace)
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.storage_container and self.loader != "kserve":
+            raise ValueError("storage_container is of loader kserve, must be empty otherwise; set loader: kserve")
+        return self
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        if self.name_length < LEAST_NAME:
+            most = LABEL - BETWEEN - LEAST_NAME
+            raise ValueError(
+                f"namespace has {len(self.namespace)} characters, must have at most {most}: KServe puts a service's "
+                f"name and its namespace into one DNS label of {LABEL}; use a shorter namespace"
+            )
+        return self
 
     def image(self, kind: str) -> str:
         """The image of one kind, ``server`` or ``router``."""

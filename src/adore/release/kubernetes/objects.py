@@ -10,12 +10,18 @@ from typing import Any
 from adore.errors import check
 from adore.progress import say
 from adore.release.kubernetes.config import Config, Pool
+from adore.storage import is_remote
 
 __all__ = [
+    "GRACE",
     "GROUP",
+    "INFERENCE_SERVICE",
     "KINDS",
+    "POD",
     "Plan",
+    "budget",
     "container",
+    "environment",
     "inference_services",
     "labels",
     "make",
@@ -27,13 +33,18 @@ __all__ = [
     "record_name",
     "resources",
     "router_config",
-    "runtime",
     "selector",
+    "servers",
     "spread",
     "tagged",
 ]
 
 GROUP = "adore.dev"
+POD = f"{GROUP}/pod"
+"""Annotation of an InferenceService: a digest of all that its pods are made of. KServe passes it on to the Deployment,
+which so tells whether it is made from the newest state of the service."""
+INFERENCE_SERVICE = "serving.kserve.io/inferenceservice"
+"""Label that KServe gives every pod of a service, with the service's name."""
 Object = dict[str, Any]
 Plan = dict[str, Any]
 """An ``experiment.json``: name, salt, weights, design; per variant version, kind, ``uri``, ``service`` (see named)."""
@@ -41,6 +52,7 @@ Plan = dict[str, Any]
 KINDS = {
     "ConfigMap": ("v1", "configmaps"),
     "Deployment": ("apps/v1", "deployments"),
+    "Event": ("v1", "events"),
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
     "InferenceService": ("serving.kserve.io/v1beta1", "inferenceservices"),
@@ -48,7 +60,6 @@ KINDS = {
     "Pod": ("v1", "pods"),
     "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets"),
     "Service": ("v1", "services"),
-    "ServingRuntime": ("serving.kserve.io/v1alpha1", "servingruntimes"),
 }
 """Kind to API version and plural."""
 
@@ -66,8 +77,10 @@ SECURITY: Object = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-DRAIN: Object = {"preStop": {"exec": {"command": ["sleep", "8"]}}}
-"""Time for every proxy to forget the pod before it stops listening."""
+DRAIN: Object = {"preStop": {"exec": {"command": ["sleep", "15"]}}}
+"""Time for every proxy to forget the pod before it stops listening; with 8 s a busy node was seen to be late."""
+GRACE = 60
+"""Seconds that a pod has to drain, to answer what it has taken, and to ship its last logs."""
 
 
 def labels(config: Config, component: str) -> dict[str, str]:
@@ -86,30 +99,25 @@ def selector(config: Config, component: str = "") -> str:
 
 
 def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
-    """``app-variant-version-digest``, at most 52 characters of a DNS label: KServe appends ``-predictor``.
+    """``app-variant-version-digest``, short enough for the host name that KServe makes of it (see Config).
 
-    The digest is of the place and the runtime: what is served under a name never changes, so that an earlier
+    The digest is of all that the pods are made of: what is served under a name never changes, so that an earlier
     release is still up as it was.
     """
-    exact = f"{about['version']}|{about['uri']}|{runtime(config)['metadata']['name']}"
+    exact = json.dumps([variant, about["version"], _pod(config, variant, about["uri"], "")], sort_keys=True)
+    digest = hashlib.sha256(exact.encode()).hexdigest()[:6]
     plain = re.sub(r"[^a-z0-9]+", "-", f"{config.app}-{variant}-{about['version']}".lower())
-    return f"{plain[:45].rstrip('-')}-{hashlib.sha256(exact.encode()).hexdigest()[:6]}"
+    most = min(52, config.name_length) - len(digest) - 1
+    return f"{plain[:most].rstrip('-')}-{digest}"
 
 
-def named(config: Config, plan: Plan, live: Plan | None = None) -> Plan:
-    """The plan with each variant's InferenceService as ``service``.
-
-    Args:
-        live: with ``config.canary``, a variant of the same model as there keeps its name, and so changes in place.
-    """
+def named(config: Config, plan: Plan) -> Plan:
+    """The plan with the name of each variant's InferenceService as ``service``."""
     if len(plan["variants"]) > 1 and not config.exposures:
         say("WARNING: kubernetes.exposures is empty: exposures end with their pods, and no review can read them")
-    variants = {}
-    for variant, about in plan["variants"].items():
-        before = (live or {"variants": {}})["variants"].get(variant, {})
-        same = all(before.get(k) == about[k] for k in ("version", "uri"))
-        keep = bool(config.canary) and same
-        variants[variant] = {**about, "service": before["service"] if keep else name_of(config, variant, about)}
+    variants = {
+        variant: {**about, "service": name_of(config, variant, about)} for variant, about in plan["variants"].items()
+    }
     return {**plan, "variants": variants}
 
 
@@ -151,28 +159,9 @@ def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
     }
 
 
-def runtime(config: Config) -> Object:
-    """The ServingRuntime of our server; its name changes with its content, so that old variants keep theirs."""
-    server = container(
-        "kserve-container",
-        config.image("server"),
-        config.server,
-        args=["--model=/mnt/models", "--name={{.Name}}", "--port=8080"],
-        env=[{"name": "OMP_NUM_THREADS", "value": str(config.server_threads)}, {"name": "HOME", "value": "/tmp"}],
-        ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
-        startupProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
-        readinessProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=2),
-        livenessProbe=probe("/v2/health/live", periodSeconds=10, failureThreshold=3),
-        volumeMounts=[{"name": "tmp", "mountPath": "/tmp"}],
-    )
-    spec = {
-        "supportedModelFormats": [{"name": "adore", "version": "1", "autoSelect": False}],
-        "protocolVersions": ["v1", "v2"],
-        "containers": [server],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}],
-    }
-    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8]
-    return make(config, "ServingRuntime", f"{config.app}-server-{digest}", "runtime", spec=spec)
+def environment(config: Config) -> Object:
+    """``envFrom`` of a container that speaks to the store; empty with workload identity."""
+    return {"envFrom": [{"secretRef": {"name": config.credentials}}]} if config.credentials else {}
 
 
 def spread(match: dict[str, str]) -> list[Object]:
@@ -182,70 +171,101 @@ def spread(match: dict[str, str]) -> list[Object]:
     return [{**one, "topologyKey": key} for key in keys]
 
 
-def _predictor(config: Config, variant: str, uri: str, name: str) -> Object:
-    pool = config.server
-    model = {
-        "name": "kserve-container",
-        "modelFormat": {"name": "adore", "version": "1"},
-        "protocolVersion": "v1",
-        "runtime": runtime(config)["metadata"]["name"],
-        "storageUri": uri,
-        "args": [f"--variant={variant}"],
-    }
-    predictor = {
-        "minReplicas": pool.replicas,
-        "maxReplicas": max(pool.replicas, pool.most),
-        "scaleMetric": "cpu",
-        "scaleTarget": pool.target,
+def _server(config: Config, variant: str, uri: str, name: str) -> Object:
+    """The server's container.
+
+    It loads an ``s3://`` model itself. With STORAGE_URI KServe adds its storage initializer, a container whose
+    security context and credentials are a cluster administrator's, or mounts a claim; the model is then in /mnt/models.
+    """
+    own = config.loader == "server" and is_remote(uri)
+    env = [{"name": "OMP_NUM_THREADS", "value": str(config.server_threads)}, {"name": "HOME", "value": "/tmp"}]
+    if not own:
+        env.append({"name": "STORAGE_URI", "value": uri})
+    return container(
+        "kserve-container",
+        config.image("server"),
+        config.server,
+        args=[f"--model={uri if own else '/mnt/models'}", f"--variant={variant}", f"--name={name}", "--port=8080"],
+        env=env,
+        ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
+        startupProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
+        readinessProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=2),
+        livenessProbe=probe("/v2/health/live", periodSeconds=10, failureThreshold=3),
+        volumeMounts=[{"name": "tmp", "mountPath": "/tmp"}],
+        **(environment(config) if own else {}),
+    )
+
+
+def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
+    """All of a predictor that its pods are made of.
+
+    A predictor of our own container, not a ``model`` with a ServingRuntime: a model without ``storageUri`` is taken for
+    many models, and gets a sidecar that loads them. Source: kserve v0.20.0, controller/v1beta1/inferenceservice/utils
+    (IsMMSPredictor).
+    """
+    more = {"storageContainerName": config.storage_container} if config.storage_container else {}
+    return {
         "serviceAccountName": f"{config.app}-server",
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
-        "terminationGracePeriodSeconds": 45,
-        "topologySpreadConstraints": spread({"serving.kserve.io/inferenceservice": name}),
-        "model": model,
+        "terminationGracePeriodSeconds": GRACE,
+        "containers": [_server(config, variant, uri, name)],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": config.disk}}],
+        **more,
     }
-    if config.mode == "Standard":
-        calm = {"maxUnavailable": 0, "maxSurge": 1}
-        return {**predictor, "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": calm}}
-    knative = ("scaleMetric", "scaleTarget", "topologySpreadConstraints")
-    return {k: v for k, v in predictor.items() if k not in knative}
 
 
-def _covers(whole: Any, part: Any) -> bool:
-    """Whether a live value has everything of ours; the API server adds defaults of its own."""
-    if isinstance(part, dict):
-        return isinstance(whole, dict) and all(k in whole and _covers(whole[k], v) for k, v in part.items())
-    if isinstance(part, list):
-        return isinstance(whole, list) and len(whole) == len(part) and all(map(_covers, whole, part))
-    return bool(whole == part)
+def _scale(pool: Pool) -> Object:
+    """How many pods; KServe makes an autoscaler only where there is room for one (see :func:`inference_services`)."""
+    scale: Object = {"minReplicas": pool.replicas, "maxReplicas": max(pool.replicas, pool.most)}
+    if pool.most > pool.replicas:
+        scale |= {"scaleMetric": "cpu", "scaleTarget": pool.target}
+    return scale
 
 
-def _with_canary(config: Config, spec: Object, live: Object | None) -> Object:
-    """Beside a live, other predictor, the new one takes ``config.canary`` percent, as each mode spells it."""
-    if not config.canary or not live or _covers(live["spec"]["predictor"], spec["predictor"]):
-        return spec
-    if config.mode == "Knative":
-        return {"predictor": {**spec["predictor"], "canaryTrafficPercent": config.canary}}
-    fresh = {"predictor": spec["predictor"], "trafficPercent": config.canary}
-    return {"predictor": live["spec"]["predictor"], "canary": [fresh]}
+def _predictor(config: Config, variant: str, uri: str, name: str) -> Object:
+    calm = {"maxUnavailable": 0, "maxSurge": 1}
+    return {
+        **_scale(config.server),
+        **_pod(config, variant, uri, name),
+        "topologySpreadConstraints": spread({INFERENCE_SERVICE: name}),
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": calm},
+    }
 
 
-def inference_services(config: Config, plan: Plan, live: dict[str, Object] | None = None) -> list[Object]:
-    """One InferenceService a variant.
-
-    Args:
-        live: InferenceServices of the cluster by name; with ``config.canary`` a changed one shares its traffic.
-    """
-    found = []
+def inference_services(config: Config, plan: Plan) -> list[Object]:
+    """One InferenceService a variant, in KServe's Standard mode, reachable from within the cluster alone."""
+    services = []
     for variant, about in plan["variants"].items():
-        name = about["service"]
-        spec = {"predictor": _predictor(config, variant, about["uri"], name)}
-        spec = _with_canary(config, spec, (live or {}).get(name))
-        tags = {f"{GROUP}/variant": variant, f"{GROUP}/version": about["version"]}
-        mode: dict[str, str] = {"serving.kserve.io/deploymentMode": config.mode}
-        service = make(config, "InferenceService", name, "server", spec=spec)
-        found.append(tagged(service, labels=tags, annotations=mode))
-    return found
+        predictor = _predictor(config, variant, about["uri"], about["service"])
+        pods = {k: v for k, v in predictor.items() if k not in _scale(config.server)}
+        notes = {
+            "serving.kserve.io/deploymentMode": "Standard",
+            POD: hashlib.sha256(json.dumps(pods, sort_keys=True).encode()).hexdigest()[:12],
+        }
+        if config.server.most <= config.server.replicas:
+            notes["serving.kserve.io/autoscalerClass"] = "none"
+        tags = {
+            f"{GROUP}/variant": variant,
+            f"{GROUP}/version": about["version"],
+            "networking.kserve.io/visibility": "cluster-local",
+        }
+        service = make(config, "InferenceService", about["service"], "server", spec={"predictor": predictor})
+        services.append(tagged(service, labels=tags, annotations=notes))
+    return services
+
+
+def budget(config: Config, name: str, component: str, match: dict[str, str]) -> Object:
+    """A PodDisruptionBudget: a drained node takes one pod at a time."""
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": match}}
+    return make(config, "PodDisruptionBudget", name, component, spec=spec)
+
+
+def servers(config: Config, plan: Plan) -> list[Object]:
+    """InferenceServices and their budgets: what serves a plan's variants."""
+    services = inference_services(config, plan)
+    names = [s["metadata"]["name"] for s in services] if config.budget else []
+    return [*services, *(budget(config, n, "server", {INFERENCE_SERVICE: n}) for n in names)]
 
 
 def router_config(config: Config, plan: Plan, number: int) -> Object:
@@ -253,7 +273,7 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
     variants = {}
     for variant, about in plan["variants"].items():
         name = about["service"]
-        base = f"http://{name}-predictor.{config.namespace}.svc.cluster.local"
+        base = f"http://{name}-predictor.{config.namespace}.svc"
         base = base if config.port == 80 else f"{base}:{config.port}"
         urls = {"url": f"{base}/v1/models/{name}:predict", "ready": f"{base}/v2/models/{name}/ready"}
         variants[variant] = {**about, **urls}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import (
+    GRACE,
     GROUP,
     POD_SECURITY,
     Object,
+    budget,
     container,
+    environment,
     labels,
     make,
     probe,
@@ -25,8 +28,7 @@ def router(config: Config, number: int) -> list[Object]:
     if config.router.most > config.router.replicas:
         found.append(_autoscaler(config))
     if config.budget:
-        spec = {"maxUnavailable": 1, "selector": {"matchLabels": labels(config, "router")}}
-        found.append(_of(config, "PodDisruptionBudget", spec))
+        found.append(budget(config, f"{config.app}-router", "router", labels(config, "router")))
     if config.route != "none":
         found.append({"gateway": _http_route, "ingress": _ingress}[config.route](config))
     return found
@@ -38,7 +40,7 @@ def _of(config: Config, kind: str, spec: Object) -> Object:
 
 def _router_container(config: Config) -> Object:
     args = ["--config=/etc/adore/experiment.json", "--logs=/var/adore", "--host=0.0.0.0", "--port=8080"]
-    one = container(
+    return container(
         "router",
         config.image("router"),
         config.router,
@@ -54,10 +56,8 @@ def _router_container(config: Config) -> Object:
             {"name": "logs", "mountPath": "/var/adore"},
             {"name": "tmp", "mountPath": "/tmp"},
         ],
+        **environment(config),
     )
-    if config.credentials:
-        one["envFrom"] = [{"secretRef": {"name": config.credentials}}]
-    return one
 
 
 def _deployment(config: Config, number: int) -> Object:
@@ -71,7 +71,7 @@ def _deployment(config: Config, number: int) -> Object:
         "serviceAccountName": f"{config.app}-router",
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
-        "terminationGracePeriodSeconds": 45,
+        "terminationGracePeriodSeconds": GRACE,
         "topologySpreadConstraints": spread(match),
         "containers": [_router_container(config)],
         "volumes": volumes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,20 +14,26 @@ from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import (
     GROUP,
     Plan,
-    inference_services,
     named,
     promoted,
     record,
     record_name,
-    runtime,
+    servers,
     tagged,
 )
-from adore.release.kubernetes.readiness import fault
+from adore.release.kubernetes.preview import Change, preview
+from adore.release.kubernetes.readiness import wait
 from adore.release.kubernetes.router import router
 from adore.storage import join, local_copy
 
 __all__ = ["KubernetesTarget", "Release", "read_plan", "render"]
 
+LASTING_KINDS = (
+    ("ConfigMap", "experiment"),
+    ("PodDisruptionBudget", "server"),
+    ("InferenceService", "server"),
+)
+"""Kind and component of what a release needs while it waits to be served again; users before what they use."""
 ROUTER_KINDS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "HTTPRoute", "Ingress")
 SERVED, ACTED = f"{GROUP}/served", f"{GROUP}/acted"
 """Annotations of a release's record: since when it has served, or ``no``; what was done about its experiment."""
@@ -111,7 +117,7 @@ class KubernetesTarget:
     def _release(self, plan: Plan, of: Release | None = None) -> int:
         before = self.releases()
         was = next((r for r in before if r.live), None)
-        plan = named(self.config, plan, was.plan if was else None)
+        plan = named(self.config, plan)
         to = self._known(plan, before) or self._recorded(plan, before)
         if to.live:  # asked again, by a retry perhaps: put right what drifted
             self._go_over(to)
@@ -122,6 +128,15 @@ class KubernetesTarget:
             raise type(error)(f"{error}; {self._undo(to, was)}") from error
         return to.number
 
+    def preview(self, plan: Plan) -> list[Change]:
+        """What a release of this plan would change on the cluster, or what it would refuse; nothing is changed."""
+        before = self.releases()
+        plan = named(self.config, plan)
+        known = self._known(plan, before)
+        number = known.number if known else _next(before)
+        to = Release(number, plan, self.config, live=False)
+        return preview(self.cluster, [*_lasting(to), *router(self.config, number)])
+
     def _known(self, plan: Plan, before: list[Release]) -> Release | None:
         """The live release if it is the same, or one that is newer and was broken off before it served."""
         live = next((r.number for r in before if r.live), 0)
@@ -130,7 +145,7 @@ class KubernetesTarget:
 
     def _recorded(self, plan: Plan, before: list[Release]) -> Release:
         """A new release on record; what was done about its experiment is remembered."""
-        number = max([r.number for r in before], default=0) + 1
+        number = _next(before)
         done = [r.acted for r in before if all(r.plan[k] == plan[k] for k in ("name", "salt"))]
         acted = max(done, default="")  # they begin with their time
         notes = {SERVED: "no"} | ({ACTED: acted} if acted else {})
@@ -146,30 +161,49 @@ class KubernetesTarget:
         must, fix = f"{of.number}, as when this was decided", "look at what is live now, and decide again"
         check(number == of.number, "live release", number, must=must, fix=fix)
 
-    def _go_over(self, to: Release, after: Release | None = None) -> None:
-        config, cluster = to.config, self.cluster
-        cluster.apply(runtime(config))
-        live = {one["metadata"]["name"]: one for one in cluster.ours("InferenceService")} if config.canary else {}
-        services = inference_services(config, to.plan, live)
-        for one in services:
-            cluster.apply(one)
+    def _go_over(self, to: Release, after: Release | None = None, *, least: int | None = None) -> None:
+        """Servers first; when they serve, the router.
+
+        Args:
+            after: the release that must still be live when the servers are ready.
+            least: pods a variant that suffice; None: all that are asked for.
+        """
+        services = self._apply_servers(to)
         say(f"release {to.number}: waiting for {', '.join(s['metadata']['name'] for s in services)}")
-        cluster.wait(services, fault)
+        wait(self.cluster, services, least=least)
         if after:  # pods took their time, and another release may be live by now
             self._check_live(after)
-        deployment, *rest = router(config, to.number)
-        for one in (*rest, deployment):
-            cluster.apply(one)
+        deployment = self._apply_router(to)
         say(f"release {to.number}: waiting for {deployment['metadata']['name']}")
-        cluster.wait([deployment], fault)
+        wait(self.cluster, [deployment])
         if not to.served:
             self._note(to, SERVED)
 
+    def _apply_servers(self, to: Release) -> list[dict[str, Any]]:
+        """Returns the InferenceServices."""
+        things = servers(to.config, to.plan)
+        for one in things:
+            self.cluster.apply(one)
+        return [one for one in things if one["kind"] == "InferenceService"]
+
+    def _apply_router(self, to: Release) -> dict[str, Any]:
+        """Returns the Deployment, which goes last: it is what moves the traffic."""
+        deployment, *rest = router(to.config, to.number)
+        for one in (*rest, deployment):
+            self.cluster.apply(one)
+        return deployment
+
     def _undo(self, failed: Release, was: Release | None) -> str:
-        """Back to what was live, and forget the failed release; says what was done."""
+        """Back to what was live, and forget the failed release; says what was done.
+
+        What was live is up: nothing is waited for but a router that had gone over already.
+        """
         now, done = self._live_number(), f"release {failed.number} is withdrawn"
         if was and now in (failed.number, was.number):  # else another is live by now
-            self._go_over(replace(was, config=_settled(was.config)))
+            self._apply_servers(was)  # the failed one may have scaled those that both use
+            deployment = self._apply_router(was)
+            if now == failed.number:
+                wait(self.cluster, [deployment])
             done = f"{done}, release {was.number} serves"
         elif now == failed.number:
             for kind in ("Deployment", "Service", *ROUTER_KINDS):
@@ -220,7 +254,7 @@ class KubernetesTarget:
         goal = earlier[-1]
         for one in (live, goal):
             self._note(one, ACTED, f"rolled back from release {live.number} to {goal.number}, by hand")
-        self._go_over(replace(goal, config=_settled(goal.config)))
+        self._go_over(goal, least=1)  # one pod a variant is better than what is fled from; the rest comes after
         return goal.number
 
     def collect(self) -> None:
@@ -234,10 +268,10 @@ class KubernetesTarget:
         kept = [r for r in known if r.live or r.number in newest or _pending(r, live)]
         wanted = {(o["kind"], o["metadata"]["name"]) for r in kept for o in _lasting(r)}
         wanted |= {(o["kind"], o["metadata"]["name"]) for r in kept if r.live for o in router(r.config, r.number)}
-        looked = {"ConfigMap": "experiment", "InferenceService": "server", "ServingRuntime": "runtime"}
+        looked = list(LASTING_KINDS)
         if any(r.live for r in kept):
-            looked |= dict.fromkeys(ROUTER_KINDS, "router")
-        for kind, component in looked.items():
+            looked += [(kind, "router") for kind in ROUTER_KINDS]
+        for kind, component in looked:
             for one in self.cluster.ours(kind, component):
                 if (kind, one["metadata"]["name"]) not in wanted:
                     self.cluster.delete(one)
@@ -245,14 +279,13 @@ class KubernetesTarget:
 
 def _lasting(release: Release) -> list[dict[str, Any]]:
     """What a release needs while it waits to be served again."""
-    config, plan = release.config, release.plan
-    return [record(config, plan, release.number), runtime(config), *inference_services(config, plan)]
+    return [record(release.config, release.plan, release.number), *servers(release.config, release.plan)]
+
+
+def _next(before: list[Release]) -> int:
+    return max([r.number for r in before], default=0) + 1
 
 
 def _pending(release: Release, live: int) -> bool:
     """Whether it may be on its way: not served yet, and newer than what is live."""
     return not release.served and release.number > live
-
-
-def _settled(config: Config) -> Config:
-    return config.model_copy(update={"canary": 0})

@@ -1,0 +1,65 @@
+"""What a release would change on its cluster: every object sent as a dry run, past the real admission webhooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from adore.errors import AdoreError
+from adore.release.kubernetes.client import Cluster, title
+
+__all__ = ["Change", "preview"]
+
+Object = dict[str, Any]
+SERVERS_OWN = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid", "selfLink")
+"""Metadata that the API server writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one object.
+
+    Args:
+        name: its kind and name.
+        action: what would be done.
+        text: the fields that change, or the cluster's words of refusal.
+    """
+
+    name: str
+    action: Literal["create", "change", "keep", "refused"]
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.action:<8} {self.name}  {self.text}".rstrip()
+
+
+def preview(cluster: Cluster, things: list[Object]) -> list[Change]:
+    """One change for each object, in their order; nothing is stored, and a refusal does not end it."""
+    return [_change(cluster, thing) for thing in things]
+
+
+def _change(cluster: Cluster, thing: Object) -> Change:
+    name = title(thing)
+    try:
+        live = cluster.get(thing["kind"], thing["metadata"]["name"])
+        after = cluster.apply(thing, dry_run=True)
+    except AdoreError as error:
+        return Change(name, "refused", str(error))
+    if live is None:
+        return Change(name, "create")
+    paths = _differences(_declared(live), _declared(after))
+    return Change(name, "change", ", ".join(paths)) if paths else Change(name, "keep")
+
+
+def _declared(thing: Object) -> Object:
+    """An object without what the cluster writes of its own."""
+    meta = {k: v for k, v in thing["metadata"].items() if k not in SERVERS_OWN}
+    return {**{k: v for k, v in thing.items() if k != "status"}, "metadata": meta}
+
+
+def _differences(before: Any, after: Any, path: str = "") -> list[str]:
+    """Paths of the values that differ, as ``spec.replicas``."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = sorted(before.keys() | after.keys())
+        return [p for k in keys for p in _differences(before.get(k), after.get(k), f"{path}.{k}" if path else k)]
+    return [] if before == after else [path]

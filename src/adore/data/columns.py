@@ -42,7 +42,7 @@ NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
 }
 """Columns that a table cannot do without; of a tuple, one is enough."""
 _SYNONYMS = {
-    "item_id": "id sku product_id productid doc_id docid asin article article_number artikelnummer object_id handle ean",
+    "item_id": "id sku product_id doc_id asin article article_number artikelnummer object_id handle ean",
     "title": "name product_title product_name titel bezeichnung label heading",
     "query_id": "qid search_id queryid query_number",
     "query": "user_query text keyword keywords search_term searchterm suchbegriff phrase querytext",
@@ -82,7 +82,7 @@ def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
     return {theirs: ours[spelt(theirs)] for theirs in names if spelt(theirs) in ours}
 
 
-def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str) -> dict[str, str]:
+def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str, columns: list[str]) -> dict[str, str]:
     """Give the columns our names, in place.
 
     Args:
@@ -90,6 +90,7 @@ def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str) -> dict[s
         table: its name.
         own: our name (or an attribute's) to the file's, as the shop maps them.
         file: its name, for the error.
+        columns: of the file.
 
     Returns:
         The file's name of every column to its new one; unchanged ones too.
@@ -97,7 +98,6 @@ def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str) -> dict[s
     Raises:
         ConfigError: the shop maps a column that is not there.
     """
-    columns = rows.columns()
     absent = [theirs for theirs in own.values() if theirs not in columns]
     if absent and rows.good:
         raise ConfigError(

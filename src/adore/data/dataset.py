@@ -90,7 +90,9 @@ def read_info(data: Path) -> DatasetInfo:
     wrong = {name: action for name, action in info.actions.items() if action not in (*ACTIONS, IGNORE)}
     check(not wrong, "dataset.yaml actions", wrong, must=f"one of {ACTIONS} or ignore", fix="map them")
     rising = info.thresholds == sorted(set(info.thresholds)) and len(info.thresholds) in (0, 3)
-    check(rising, "dataset.yaml thresholds", info.thresholds, must="three rising numbers", fix="say where C, S, E begin")
+    check(
+        rising, "dataset.yaml thresholds", info.thresholds, must="three rising numbers", fix="say where C, S, E begin"
+    )
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 

@@ -56,6 +56,8 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 
 def _ordinal(value: Any) -> int | None:
     """A place in a list as any version of UBI writes it: a number, text, or an object around one."""
+    if type(value) is int and 0 <= value < 2**31:
+        return value
     while isinstance(value, dict):
         value = value.get("ordinal", value.get("index"))
     if isinstance(value, str) and value.strip().startswith("{"):
@@ -100,7 +102,7 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
     if "object" in nested and not isinstance(nested["object"], dict | None):
         raise ValueError(f"event_attributes.object == {str(nested['object'])[:40]!r}, must be an object")
     about = nested.get("object") or {}
-    candidates = (item, about.get("object_id"), beside.get("object_id"), about.get("internal_id"), beside.get("internal_id"))
+    ids = (item, about.get("object_id"), beside.get("object_id"), about.get("internal_id"), beside.get("internal_id"))
     places = (position, nested.get("position"), beside.get("position"))
     client = id_of(row.get("client_id")) or id_of(row.get("user_id"))
     session = id_of(row.get("session_id"))
@@ -113,7 +115,7 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         "client_id": client or session,
         "action_name": action,
         "timestamp": _time(row["timestamp"]),
-        "object_id": next((found for one in candidates if (found := id_of(one))), ""),
+        "object_id": next((found for one in ids if (found := id_of(one))), ""),
         "position": next((place for one in places if (place := _ordinal(one)) is not None), None),
     }
     event["event_id"] = event["event_id"] or event_id_of(event)

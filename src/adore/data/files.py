@@ -76,7 +76,9 @@ def _named(data: Path, info: DatasetInfo, found: Found) -> set[Path]:
     for table, name in info.files.items():
         path = data / name
         inside = path.is_file() and data.resolve() in path.resolve().parents
-        check(inside, f"dataset.yaml files.{table}", name, must=f"a file in {data}", fix="correct it", error=MissingError)
+        check(
+            inside, f"dataset.yaml files.{table}", name, must=f"a file in {data}", fix="correct it", error=MissingError
+        )
         found.tables[table] = [path]
         taken.add(path)
     return taken
@@ -102,7 +104,9 @@ def _tell_by_columns(data: Path, paths: list[Path], found: Found, encoding: str)
             found.unread[path.name] = "neither its name nor its columns tell what it holds"
         elif table in found.tables:
             has = found.tables[table][0].name
-            found.unread[path.name] = f"looks like {table}, which {has} holds already (or call it {names} with a number)"
+            found.unread[path.name] = (
+                f"looks like {table}, which {has} holds already (or call it {names} with a number)"
+            )
         else:
             found.tables[table] = [path]
             found.by_columns.add(path)
@@ -152,5 +156,5 @@ def _one_or_parts(table: str, paths: list[Path], data: Path) -> None:
     """Parts are numbered or dated, or lie in a folder of their own; two whole files are one too many."""
     whole = [p for p in paths if p.parent == data and _stem(p) in _TABLES]
     names = [p.name for p in whole]
-    check(len(whole) <= 1, f"files of table {table}", names, must="one", fix="keep one, or name it in dataset.yaml, files",
-          error=DataError)  # fmt: skip
+    fix = "keep one, or name it in dataset.yaml, files"
+    check(len(whole) <= 1, f"files of table {table}", names, must="one", fix=fix, error=DataError)

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -39,7 +39,9 @@ FORMATS = {
 }
 SUFFIXES = tuple(FORMATS)
 """Each may also end in ``.gz``."""
-_LISTS = "products items data results docs documents judgmentRatings querySetQueries queries judgements judgments events"
+_LISTS = (
+    "products items data results docs documents judgmentRatings querySetQueries queries judgements judgments events"
+)
 """Names under which exports wrap their list of objects."""
 
 
@@ -208,7 +210,7 @@ def _csv(text: str, table: str, name: str, dialect: Dialect) -> Rows:
 def _read_csv(text: str, table: str, name: str, dialect: Dialect, *, quoted: bool) -> Rows:
     csv.field_size_limit(2**27)
     rows, escape = Rows(), dialect.escape or None
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.DictReader(
         io.StringIO(text, newline=""),
         strict=True,

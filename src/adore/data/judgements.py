@@ -12,12 +12,8 @@ from adore.data.judges import Joined, Pair, join_judges
 from adore.data.labels import LabelScale, scale_of
 from adore.data.rows import Rows
 from adore.data.searches import QueryFinder, text_id
-from adore.errors import DataError
 
 __all__ = ["graded_rows", "label_of", "queries_of_judgements", "query_id_of"]
-
-JOINED = 0.5
-"""Least share of rated judgements whose query and item are known; with fewer the ids are probably other ones."""
 
 
 def label_of(row: dict[str, Any]) -> object:
@@ -61,13 +57,11 @@ def graded_rows(
         file: its name, for errors.
 
     Raises:
-        DataError: a label is not on the scale; judges disagree and nobody said how to join them; or hardly any
-            judgement is of a known query and item.
+        DataError: a label is not on the scale, or judges disagree and nobody said how to join them.
     """
     ours = table == "truth"
     scale = scale_of((label_of(row) for _, row in rows.good), info, file, ours=ours)
     graded: dict[Pair, list[int]] = defaultdict(list)
-    strange: dict[str, list[str]] = {"query": [], "item": []}
     for line, row in rows.good:
         item_id, grade = id_of(row.get("item_id")).strip(), scale.grade(label_of(row))
         named = id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
@@ -77,24 +71,8 @@ def graded_rows(
             rows.refuse(table, line, "no query_id" if not named else "no item_id", row)
         elif not (query_id := query_id_of(row, finder)):
             rows.left_out["of a query that is not among the queries"] += 1
-            strange["query"].append(named)
         elif item_id not in items:
             rows.left_out["of an item that is not in the catalogue"] += 1
-            strange["item"].append(item_id)
         else:
             graded[query_id, item_id].append(grade)
-    _check_joined(sum(map(len, graded.values())), strange, file, table)
     return scale, join_judges(graded, "majority" if ours else info.judges, file)
-
-
-def _check_joined(joined: int, strange: dict[str, list[str]], file: str, table: str) -> None:
-    lost = sum(map(len, strange.values()))
-    if joined >= JOINED * (joined + lost):
-        return
-    kind = max(strange, key=lambda name: len(strange[name]))
-    some = list(dict.fromkeys(strange[kind]))[:3]
-    other = "queries" if kind == "query" else "items"
-    raise DataError(
-        f"{table} in {file} of a known query and item == {joined} of {joined + lost}, must be at least half; "
-        f"their {kind} ids are like {some}: use the ids of {other}, or map the right column in dataset.yaml, columns"
-    )

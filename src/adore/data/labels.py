@@ -53,11 +53,13 @@ class LabelScale:
         grades: canonical label to grade; None: unrated.
         counts: canonical label to the rows that have it.
         thresholds: ratings from which on a pair is C, S and E, for a continuous scale.
+        written: canonical label to how the file writes it.
     """
 
     grades: Mapping[str, int | None]
     counts: Mapping[str, int] = field(default_factory=dict)
     thresholds: tuple[float, ...] = ()
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def grade(self, label: object) -> int | None:
         """The grade of a label, or None where it is blank or mapped to unrated."""
@@ -106,7 +108,7 @@ def _template(counts: Mapping[str, int]) -> str:
         top = max(1, len(numbers) - 1)
         pairs = [f"{label}: {round(3 * at / top)}" for at, label in enumerate(numbers)]
     else:
-        pairs = [f"{label}: {_WORDS.get(label, 'GRADE')}" for label in sorted(counts)]
+        pairs = [f"{label}: {_WORDS.get(canonical(label), 'GRADE')}" for label in sorted(counts)]
     return "labels: {" + ", ".join(pairs[:MANY]) + "}"
 
 
@@ -114,7 +116,9 @@ def _ask(file: str, rated: Mapping[str, int], why: str) -> DataError:
     if len(rated) > MANY and all(map(_is_number, rated)):
         fix = "say in dataset.yaml where C, S and E begin, as in thresholds: [0.25, 0.5, 0.75]"
     else:
-        fix = f"write what each means into dataset.yaml, as in {_template(rated)} (3 exact, 2 substitute, 1 complement, "
+        fix = (
+            f"write what each means into dataset.yaml, as in {_template(rated)} (3 exact, 2 substitute, 1 complement, "
+        )
         fix += "0 irrelevant, or unrated)"
     return DataError(f"labels of {file} == {_shown(rated)}, {why}; {fix}")
 
@@ -132,28 +136,36 @@ def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bo
         DataError: a label is not on the scale, whatever its share; or there are only two numbers (or booleans), so
             that nobody can tell whether 1 means exact.
     """
-    counts = Counter(map(canonical, labels))
+    counts, written = Counter[str](), dict[str, str]()
+    for label in labels:
+        key = canonical(label)
+        counts[key] += 1
+        written.setdefault(key, str(label).strip())
     rated = {label: n for label, n in counts.items() if label}
+    shown = {written[label]: n for label, n in rated.items()}
     if info.thresholds:
         words = [label for label in rated if not _is_number(label)]
         if words:
-            raise _ask(file, {w: rated[w] for w in words}, "must be numbers where thresholds are given")
-        return LabelScale({}, counts, tuple(info.thresholds))
+            raise _ask(file, {written[w]: rated[w] for w in words}, "must be numbers where thresholds are given")
+        return LabelScale({}, counts, tuple(info.thresholds), written)
     if info.labels:
         own = _own(info, rated)
         strange = {label: n for label, n in rated.items() if label not in own}
         if strange:
             known = ", ".join(info.labels)
-            raise _ask(file, rated, f"must each be one of dataset.yaml's labels ({known}): {_shown(strange)} is not")
-        return LabelScale(own, counts)
-    grades: dict[str, int | None] = {label: _WORDS.get(label, int(label) if label in _NUMBERS else None) for label in rated}
+            others = _shown({written[label]: n for label, n in strange.items()})
+            raise _ask(file, shown, f"must each be one of dataset.yaml's labels ({known}): {others} is not")
+        return LabelScale(own, counts, written=written)
+    grades: dict[str, int | None] = {
+        label: _WORDS.get(label, int(label) if label in _NUMBERS else None) for label in rated
+    }
     strange = {label: rated[label] for label, grade in grades.items() if grade is None}
     if strange and not all(label in (*_YES, *_NO) for label in rated):
-        outside = f"must each be E, S, C, I, their words or 0 to 3: {_shown(strange)} is not"
-        raise _ask(file, rated, outside)
-    if not ours and rated and _is_binary(rated):
-        raise _ask(file, rated, "must be more than two values, or be explained: they may mean exact, or only related")
-    return LabelScale(grades, counts)
+        others = _shown({written[label]: n for label, n in strange.items()})
+        raise _ask(file, shown, f"must each be E, S, C, I, their words or 0 to 3: {others} is not")
+    if (strange or not ours) and rated and _is_binary(rated):
+        raise _ask(file, shown, "must be more than two values, or be explained: they may mean exact, or only related")
+    return LabelScale(grades, counts, written=written)
 
 
 def _is_binary(rated: Mapping[str, int]) -> bool:

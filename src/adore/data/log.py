@@ -89,15 +89,13 @@ def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple
             event["action_name"] = action
             events.append((line, event))
         elif before == tuple(event.values()):
-            rows.left_out["the same event again"] += 1
+            events.append((line, {**event, "action_name": action, "again": True}))
         else:
             rows.refuse("events", line, "duplicate event_id", row)
     return events
 
 
-def _ours(
-    events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, items: Collection[str]
-) -> list[Event]:
+def _ours(events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, items: Collection[str]) -> list[Event]:
     """Events of this shop's queries and items; ``search`` is the search as logged, ``query_id`` the shop's query."""
     by_id = any(event["query_id"] for _, event in events)
     finder.learn((event["query_id"], event["user_query"]) for _, event in events)
@@ -117,6 +115,8 @@ def _ours(
             reason = "of an item that is not in the catalogue"
         elif not event["client_id"]:
             reason = "of nobody: no client_id, user_id or session_id"
+        elif "again" in event:
+            reason = "the same event again"
         else:
             kept.append({**event, "search": search_id or event["user_query"], "query_id": query_id})
             continue
@@ -176,9 +176,7 @@ def _place(events: list[Event], first: int) -> None:
 def _believable(events: Iterable[Event], rows: Rows) -> Iterator[Event]:
     """Without impressions that were logged twice, and acts on what was never shown (where lists are logged at all)."""
     ordered = sorted(events, key=lambda e: (e["timestamp"], e["event_id"]))
-    shown = {
-        (e["search"], e["client_id"], e["object_id"]) for e in ordered if e["action_name"] == "impression"
-    }
+    shown = {(e["search"], e["client_id"], e["object_id"]) for e in ordered if e["action_name"] == "impression"}
     last: dict[tuple[Any, ...], int] = {}
     for event in ordered:
         pair = event["search"], event["client_id"], event["object_id"]
@@ -228,5 +226,3 @@ def read_events(
     if kept and not any(event["action_name"] == "impression" for event in kept):
         report.notes.append("no impressions: what was shown and not clicked is unknown")
     return [{name: event[name] for name in COLUMNS} for event in kept], report
-
-

@@ -9,12 +9,16 @@ import polars as pl
 from pydantic import Field
 
 from adore.artifacts import write_json, write_table
+from adore.data.check import render
 from adore.data.report import describe
 from adore.data.shop import ReadConfig, read_shop
 from adore.progress import say
 from adore.rulebook import BOOK
 
-__all__ = ["Config", "run"]
+__all__ = ["CHECK", "Config", "run"]
+
+CHECK = "_check.txt"
+"""How the folder was understood, as ``adore check`` prints it; the underscore keeps it out of the content's hash."""
 
 
 class Config(ReadConfig):
@@ -51,6 +55,7 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
     frames: dict[str, pl.DataFrame] = {name: write_table(rows, output, name) for name, rows in tables.items()}
     if votes:
         write_table(votes, output, "votes")
+    (output / CHECK).write_text(render(shop) + "\n", "utf-8")
     bad = [row.record() for row in shop.quarantine]
     write_table(bad, output, "quarantine")
     write_json(shop.info.model_dump(), output / "dataset.json")
@@ -58,7 +63,11 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
         shutil.copyfile(shop.book, output / BOOK)
     seen = shop.understanding
     ignored = sum(n for (_, action), n in seen.log.actions.items() if action == "ignore") if seen.log else 0
-    report = {**describe(frames, bad), **seen.report(), "ignored_events": ignored, }
+    report = {
+        **describe(frames, bad),
+        **seen.report(),
+        "ignored_events": ignored,
+    }
     write_json(report, output / "data_report.json")
     counts = {name: float(frame.height) for name, frame in frames.items()}
     left_out = sum(sum(reasons.values()) for reasons in seen.left_out.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 __all__ = ["BadRow", "Rows"]
@@ -49,4 +50,4 @@ class Rows:
 
     def columns(self) -> list[str]:
         """Every column name, in the order in which the rows first use it."""
-        return list(dict.fromkeys(name for _, row in self.good for name in row))
+        return list(dict.fromkeys(chain.from_iterable(row for _, row in self.good)))

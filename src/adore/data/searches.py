@@ -25,9 +25,7 @@ def text_id(text: str) -> str:
     return f"{key[:LONGEST]}#{hashlib.blake2b(key.encode(), digest_size=6).hexdigest()}"
 
 
-def merge_searches(
-    queries: list[dict[str, Any]], judged: Iterable[str]
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def merge_searches(queries: list[dict[str, Any]], judged: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """One row a text: where a log's searches stand as queries, each text keeps its judged rows, or its first.
 
     Args:
@@ -77,6 +75,8 @@ class QueryFinder:
                 self._by_text[text] = query_id
         self.trust_ids = True
         """False: the log's ids are not the shop's query ids, though some look alike."""
+        self.ids_decide = False
+        """True: the log names the shop's queries by their ids, so an id that the shop does not know is another one."""
 
     def text_of(self, search_id: str, text: str) -> str:
         """What was searched for, if the log tells."""
@@ -84,19 +84,24 @@ class QueryFinder:
 
     def learn(self, found: Iterable[tuple[str, str]]) -> None:
         """See from a whole log's ids and texts whether an id that the shop knows means the shop's query."""
-        agree = differ = 0
-        for search_id, text in found:
-            mine, text = self._text.get(self._same.get(search_id, search_id)), self.text_of(search_id, text)
+        agree = differ = known = named = 0
+        for search_id, logged in found:
+            mine, text = self._text.get(self._same.get(search_id, search_id)), self.text_of(search_id, logged)
+            named += search_id != ""
+            known += mine is not None
             if mine is not None and text:
                 agree += mine == _cached(text)
                 differ += mine != _cached(text)
         self.trust_ids = agree >= differ
+        self.ids_decide = self.trust_ids and not self._same and 2 * known >= named > 0
 
     def find(self, search_id: str, text: str) -> str:
         """The id of the shop's query, or ``""``."""
         query_id = self._same.get(search_id, search_id)
         mine, text = self._text.get(query_id), self.text_of(search_id, text)
-        if not text:
+        if mine is None and search_id and (as_text := self._by_text.get(_cached(search_id))):
+            return as_text  # the router's own default: the text is the id
+        if not text or (self.ids_decide and search_id and mine is None):
             return query_id if mine is not None else ""
         asked = _cached(text)
         if mine == asked:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adore.data.cells import id_of
 from adore.data.columns import check_columns_of
 from adore.data.dataset import DatasetInfo, book_of, read_info
 from adore.data.files import NAMES, find_tables
@@ -226,6 +227,22 @@ class _Reader:
         if table == "judgements" and files:
             self.seen.labels, self.seen.judges = scale, joined
             shop.tables["votes"] = joined.votes
+            self._warn_of_ids(rows, {row["query_id"] for row in shop.tables["queries"]}, items)
+
+    def _warn_of_ids(self, rows: Rows, queries: set[str], items: set[str]) -> None:
+        """Say loudly that hardly any judgement is of a known pair: their ids are probably other ones."""
+        lost = sum(n for reason, n in rows.left_out.items() if reason.startswith("of "))
+        rated = sum(rows.left_out.values()) - rows.left_out["not rated"] + len(self.shop.tables["judgements"])
+        if not lost or 2 * lost < rated:
+            return
+        for name, known in (("query_id", queries), ("item_id", items)):
+            theirs = sorted({id_of(row.get(name)) for _, row in rows.good} - {"", *known})[:3]
+            if theirs:
+                self.seen.notes.append(
+                    f"WARNING: {lost:,} of {rated:,} judgements are not of this shop's pairs: their {name} is like "
+                    f"{theirs}, the shop's is like {sorted(known)[:3]}; if these are the same things, map the right "
+                    f"column in dataset.yaml, as in columns: {{items: {{item_id: COLUMN}}}}"
+                )
 
     def _merge(self) -> None:
         """Where searches of a log stand as queries, one row a text stays."""

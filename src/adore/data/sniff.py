@@ -13,8 +13,13 @@ __all__ = ["Dialect", "decode", "dialect_of"]
 
 SAMPLE = 262_144
 """Characters (or bytes) that are looked at."""
-_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
-_BOMS += ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _LATIN = ("cp1252", "cp1250", "mac_roman", "cp850")
 _CANDIDATES = [*_LATIN, *"cp1251 cp1253 cp1254 cp932 euc_jp gb18030 big5 euc_kr koi8_r".split()]
 """Encodings that spreadsheets and shops still write. Where several Western ones fit, the Web's default is taken."""
@@ -91,7 +96,7 @@ def dialect_of(text: str, name: str) -> Dialect:
     Raises:
         DataError: a ``sep=`` line names more than one character.
     """
-    head, _, rest = text.partition("\n")
+    head = text.partition("\n")[0]
     if head.strip().lower().startswith("sep="):  # how spreadsheets say it
         sep = head.rstrip("\r")[4:]
         check(len(sep) == 1, f"first line of {name}", head[:20], must="sep= and one character", fix="correct it",

@@ -9,16 +9,19 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import is_remote, local_copy, put_file
+from adore.config import configure
 from adore.data.cells import id_of
 from adore.data.columns import described, require, resolve
 from adore.data.dataset import DatasetInfo, read_info
+from adore.data.events import flat_fields
 from adore.data.files import table_of_name
-from adore.data.formats import SUFFIXES, Source, read_source
+from adore.data.formats import SUFFIXES, read_source
 from adore.data.items import item_rows
 from adore.data.judgements import graded_rows, query_id_of
-from adore.data.presets import recognise, table_of
+from adore.data.labels import canonical, scale_of
+from adore.data.presets import recognise, table_of, title_of
 from adore.data.rows import Rows
-from adore.data.searches import QueryFinder, text_id
+from adore.data.searches import QueryFinder
 from adore.data.understanding import FileNote
 from adore.errors import DataError, MissingError, QuarantineError, check
 
@@ -36,21 +39,23 @@ __all__ = [
 WRITTEN = (".parquet", ".csv", ".jsonl")
 
 
-def _shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote) -> Rows:
+def _shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]) -> Rows:
     """Rows in our columns, by the preset that their columns tell; what the shop maps itself goes first."""
     own = info.columns.get(table, {})
-    columns = rows.columns()
     preset = recognise(columns, table, info.preset.get(table, ""))
     if preset is None:
-        names = resolve(rows, table, own, note.name)
+        names = resolve(rows, table, own, note.name, columns)
         note.columns = described(names, table, info.attributes)
+        note.columns.preset = title_of(columns, table)
+        nested = flat_fields(columns) if table == "events" else {}
+        note.columns.became |= nested
+        note.columns.ignored = [column for column in note.columns.ignored if column not in nested]
         return rows
     for _, row in rows.good:
         row |= {f"={ours}": row.get(theirs) for ours, theirs in own.items() if theirs in row}
     shaped = preset.shape(rows)
-    for line, row in enumerate(shaped.rows.good):
-        own_values = {name[1:]: row[1].pop(name) for name in list(row[1]) if name.startswith("=")}
-        shaped.rows.good[line] = (row[0], {**row[1], **own_values})
+    for _, row in shaped.rows.good:
+        row |= {name[1:]: row.pop(name) for name in list(row) if name.startswith("=")}
     became = {theirs: ours for theirs, ours in shaped.became.items() if not theirs.startswith("=")}
     note.columns.preset = preset.title
     note.columns.became = {**became, **{theirs: ours for ours, theirs in own.items()}}
@@ -82,7 +87,7 @@ def read_table_file(path: Path, table: str, info: DatasetInfo) -> tuple[Rows, Fi
     if source.kind == "TREC" and rows.good:
         note.columns.preset = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
     preset = note.columns.preset
-    rows = _shaped(rows, table, info, note)
+    rows = _shaped(rows, table, info, note, columns)
     note.columns.preset = note.columns.preset or preset
     if rows.good:
         require(rows.columns(), table, path.name, columns)
@@ -147,7 +152,7 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
     """
     from adore.data.shop import ReadConfig
 
-    info, config = read_info(path.parent), ReadConfig()
+    info, config = read_info(path.parent), configure(ReadConfig, {}, "prepare")
     rows, _ = read_table_file(path, "items", info)
     ids = {line: id_of(row.get("item_id")) for line, row in rows.good}
     total = rows.total
@@ -168,7 +173,9 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
 
 def _frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
     there = [name for name in columns if any(name in row for _, row in rows.good)]
-    return pl.DataFrame([{n: row.get(n) for n in there} for _, row in rows.good], infer_schema_length=None, strict=False)
+    return pl.DataFrame(
+        [{n: row.get(n) for n in there} for _, row in rows.good], infer_schema_length=None, strict=False
+    )
 
 
 def read_queries_file(place: str) -> pl.DataFrame:
@@ -206,6 +213,11 @@ def read_scores(place: str) -> pl.DataFrame:
     """
     rows, path, info = _strict(place, "scores")
     _with_ids(rows, path)
+    grades = [row.get("grade") for _, row in rows.good]
+    if any(isinstance(grade, str) and not canonical(grade).isdecimal() for grade in grades if canonical(grade)):
+        scale = scale_of(grades, info, path.name, ours=True)
+        for _, row in rows.good:
+            row["grade"] = scale.grade(row.get("grade"))
     frame = _frame(rows, ("query_id", "item_id", "score", "grade", "system"))
     if path.suffix == ".parquet":
         return pl.read_parquet(path) if set(frame.columns) <= set(pl.read_parquet_schema(path)) else frame

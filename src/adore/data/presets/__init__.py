@@ -14,7 +14,7 @@ from adore.data.presets.ubi import UBI
 from adore.data.presets.woocommerce import WOOCOMMERCE
 from adore.errors import check
 
-__all__ = ["PRESETS", "recognise", "table_of"]
+__all__ = ["PRESETS", "recognise", "table_of", "title_of"]
 
 PRESETS: tuple[Preset, ...] = (
     SHOPIFY,
@@ -26,6 +26,8 @@ PRESETS: tuple[Preset, ...] = (
     *UBI,
 )
 NONE = "none"
+_TOLD = ("events", "judgements", "items", "queries")
+"""Tables that their own columns tell, whatever the file is called."""
 
 
 def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | None:
@@ -46,12 +48,24 @@ def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | N
     if named:
         mine = [preset for preset in known if preset.name == named]
         return next((preset for preset in mine if preset.detect(there)), mine[0] if mine else None)
-    ours = all(there & {spelt(n) for n in ([need] if isinstance(need, str) else need)} for need in NEEDED[table])
+    ours = _has_all(there, table)
     fitting = [preset for preset in known if preset.detect(there)]
     return next((preset for preset in fitting if preset.over_ours or not ours), None)
 
 
-def table_of(columns: Iterable[str]) -> str:
-    """The table of a file that only its columns tell, or ``""``."""
+def title_of(columns: Iterable[str], table: str) -> str:
+    """What a file that has our columns is called anyway, like UBI's events; ``""`` for a plain one."""
     there = frozenset(map(spelt, columns))
-    return next((preset.table for preset in PRESETS if preset.detect(there)), "")
+    return next((p.title for p in PRESETS if p.table == table and p.keeps and p.detect(there)), "")
+
+
+def table_of(columns: Iterable[str]) -> str:
+    """The table of a file that only its columns tell, by a preset or because they are ours; or ``""``."""
+    there = frozenset(map(spelt, columns))
+    known = next((preset.table for preset in PRESETS if preset.detect(there)), "")
+    return known or next((table for table in _TOLD if _has_all(there, table)), "")
+
+
+def _has_all(there: frozenset[str], table: str) -> bool:
+    """Whether spelt columns are all that a table needs."""
+    return all(there & {spelt(n) for n in ([need] if isinstance(need, str) else need)} for need in NEEDED[table])

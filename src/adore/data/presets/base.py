@@ -46,6 +46,7 @@ class Preset:
         detect: whether columns (spelt as by :func:`adore.data.columns.spelt`) are this export's.
         shape: its rows to ours.
         over_ours: it is also looked for where a file has all columns that we need.
+        keeps: its columns are ours already; it only has a name.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Preset:
     detect: Callable[[frozenset[str]], bool]
     shape: Callable[[Rows], Shaped]
     over_ours: bool = False
+    keeps: bool = False
 
 
 def has(*names: str, some: Iterable[str] = (), least: int = 0, none: Iterable[str] = ()) -> Callable[..., bool]:

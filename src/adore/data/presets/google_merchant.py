@@ -25,8 +25,10 @@ _COLUMNS: dict[str, str | tuple[str, ...]] = {
 }
 _IGNORED = (
     "link", "imagelink", "additionalimagelink*", "mobilelink*", "lifestyleimagelink", "availability*", "shipping*",
-    "tax*", "customlabel*", "ads*", "expirationdate", "identifierexists", "excludeddestination*", "pause", "canonicallink",
-    "includeddestination*", "adult", "costofgoodssold", "*handlingtime", "checkout*", "salepriceeffectivedate",
+    "tax*", "customlabel*", "ads*", "expirationdate", "identifierexists", "excludeddestination*",
+    "pause",
+    "canonicallink", "includeddestination*", "adult", "costofgoodssold", "*handlingtime", "checkout*",
+    "salepriceeffectivedate",
     "subscriptioncost", "loyalty*", "transittimelabel", "displayads*", "promotionid", "virtualmodellink", "isbundle",
 )  # fmt: skip
 

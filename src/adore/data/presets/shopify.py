@@ -11,7 +11,7 @@ from adore.data.rows import Rows
 
 __all__ = ["SHOPIFY"]
 
-_FIELDS = {
+_FIELDS: dict[str, str | tuple[str, ...]] = {
     "handle": ("Handle", "URL handle"),
     "title": "Title",
     "description": ("Body (HTML)", "Description"),
@@ -31,12 +31,12 @@ _FIELDS = {
 }
 _PRODUCT = ("title", "description", "brand", "category", "type", "tags", "gender", "age_group", "mpn", "condition")
 """Fields of the whole product; a variant's own value goes first."""
-_DROPPED = ("image", "variantimage", "variantinventory", "variantfulfillment", "variantrequires", "varianttax")
-_DROPPED += ("variantgrams", "variantweight", "published", "giftcard", "seo", "costper", "status", "included", "price")
-_DROPPED += ("compareat", "googleshopping", "option1linked", "option2linked", "option3linked", "inventory", "continue")
-_DROPPED += ("weight", "requires", "fulfillment", "charge", "productimage", "taxcode", "unitprice")
+_DROPPED = tuple(
+    "image variantimage variantinventory variantfulfillment variantrequires varianttax variantgrams variantweight "
+    "published giftcard seo costper status included price compareat googleshopping option1linked option2linked "
+    "option3linked inventory continue weight requires fulfillment charge productimage taxcode unitprice".split()
+)
 """What columns begin with (spelt) that say nothing of what an item is."""
-_PRODUCT_COLUMNS = {spelt(name) for name in ("Title", "Body (HTML)", "Vendor")}
 
 
 def _is_shopify(columns: frozenset[str]) -> bool:
@@ -67,10 +67,10 @@ def _item(row: Row, product: Row, alone: bool) -> Row:
     options = _options(row, product)
     names = "/".join(options.values())
     own = {k: v for k, v in row.items() if v and k not in (*_PRODUCT, "handle", "sku") and not k.startswith("option")}
-    fields = {name: row.get(name) or product.get(name) for name in _PRODUCT}
+    fields: Row = {name: row.get(name) or product.get(name) for name in _PRODUCT}
     handle = str(row.get("handle") or "")
     item_id = _text(row.get("sku")) or (handle if alone or not names else f"{handle}/{names}")
-    item = {**own, **fields, **options, "item_id": item_id, "product": handle}
+    item: Row = {**own, **fields, **options, "item_id": item_id, "product": handle}
     item["title"], item["description"] = plain_text(item["title"]), plain_text(item["description"])
     item["tags"] = [tag.strip() for tag in str(item["tags"] or "").split(",") if tag.strip()]
     if item.get("barcode"):

@@ -19,6 +19,7 @@ UBI = (
         "events",
         has("action_name", "timestamp", some=_EVENT_MARKS, least=1),
         by_columns({}),
+        keeps=True,
     ),
     Preset(
         "ubi-searches",
@@ -26,6 +27,7 @@ UBI = (
         "searches",
         has("query_id", "user_query", some=_SEARCH_MARKS, least=1, none=("action_name", "exposure_id")),
         by_columns({}),
+        keeps=True,
     ),
     Preset(
         "adore-exposures",
@@ -33,6 +35,7 @@ UBI = (
         "exposures",
         has("exposure_id", "client_id", "item_ids"),
         by_columns({}),
+        keeps=True,
     ),
 )
 """Their fields are read where they stand, nested or flat, by :mod:`adore.data.events`."""

@@ -11,7 +11,7 @@ from adore.data.rows import Rows
 
 __all__ = ["WOOCOMMERCE"]
 
-_FIELDS = {
+_FIELDS: dict[str, str | tuple[str, ...]] = {
     "id": "ID",
     "kind": "Type",
     "sku": "SKU",

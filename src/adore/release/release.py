@@ -47,6 +47,12 @@ def _variant(folder: Path) -> dict[str, Any]:
     return {"folder": f"variants/{folder.name}", "kind": card["kind"], "version": card["version"]}
 
 
+def _actions(prepared: Path) -> dict[str, str]:
+    """The shop's own names of actions, which its events will have online too."""
+    path = prepared / "dataset.json"
+    return dict(json.loads(path.read_text("utf-8")).get("actions", {})) if path.is_file() else {}
+
+
 def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path) -> dict[str, float]:
     """Write ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and ``experiment.json``.
 
@@ -73,5 +79,7 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }
+    if actions := _actions(prepared):
+        experiment["actions"] = actions
     write_json(experiment, output / "experiment.json")
     return {"share": config.share, "variants": 2.0}

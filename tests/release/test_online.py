@@ -148,11 +148,10 @@ def test_the_shops_words_hold_online_and_times_are_read_as_in_training(
     place, plan = with_events(shipped, tmp_path, ubi), {**shipped[1], "actions": {"kauf": "purchase"}}
     plain, found = judge_live(live(*shipped), now=LATER), judge_live(live(place, plan), now=LATER)
     assert found["metrics"] == plain["metrics"] and found["left_out"] == {"exposures": 0, "events": 0}
-    for unit in (0.001, 1000):
-        seconds = with_events(
-            shipped, tmp_path / str(unit), lambda r, u=unit: {**r, "timestamp": int(r["timestamp"] * u)}
-        )
-        assert judge_live(live(seconds, shipped[1]), now=LATER)["decision"]["action"] == "promote"
+    for name, times in (("seconds", lambda ms: ms // 1000 + 1), ("microseconds", lambda ms: ms * 1000)):
+        change = lambda r, of=times: {**r, "timestamp": of(r["timestamp"])}  # noqa: E731
+        other = with_events(shipped, tmp_path / name, change)
+        assert judge_live(live(other, shipped[1]), now=LATER)["decision"]["action"] == "promote"
     alias = with_events(shipped, tmp_path / "alias", lambda r: {**r, "action_name": "product_purchase"})
     assert judge_live(live(alias, shipped[1]), now=LATER)["decision"]["action"] == "promote"
 

@@ -43,6 +43,8 @@ _LISTS = (
     "products items data results docs documents judgmentRatings querySetQueries queries judgements judgments events"
 )
 """Names under which exports wrap their list of objects."""
+_ENVELOPE = {"msg", "data", "status", "code", "message"}
+"""What an interface's answer is wrapped in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +176,11 @@ def _take(rows: Rows, table: str, line: int, row: Any, text: str) -> None:
 
 
 def _unwrapped(rows: Rows) -> Rows:
-    """Documents as OpenSearch exports them: without hits' envelopes and a bulk file's action lines."""
+    """Documents as OpenSearch and other interfaces give them: without envelopes and a bulk file's action lines."""
     if any("_source" in row or "index" in row or "create" in row for _, row in rows.good[:2]):
         rows.good = list(_documents(rows.good))
+    if rows.good and all(set(row) <= _ENVELOPE and isinstance(row.get("data"), dict) for _, row in rows.good):
+        rows.good = [(line, row["data"]) for line, row in rows.good]
     return rows
 
 

@@ -26,8 +26,10 @@ def _list(value: Any) -> list[Any]:
 def _text(value: Any) -> str:
     """The text of a leaf that may be wrapped: ``{"Value": "red", "Language": "EN"}``."""
     while isinstance(value, dict | list):
-        value = value[0] if isinstance(value, list) and value else value
-        value = (value.get("Value") or value.get("text") or value.get("_")) if isinstance(value, dict) else None
+        if isinstance(value, list):
+            value = value[0] if value else None
+        else:
+            value = value.get("Value") or value.get("text") or value.get("_")
     return "" if value is None else str(value)
 
 

@@ -275,6 +275,9 @@ class _Reader:
             self._close("exposures", exposures)
             self._close("events", rows)
         self.seen.notes += self.seen.log.notes if self.seen.log else []
+        if rows.left_out and not shop.tables["events"]:
+            (reason, count), *_ = rows.left_out.most_common(1)
+            self.seen.notes.append(f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}")
 
     def _splits(self) -> None:
         judged = {row["query_id"] for row in self.shop.tables["judgements"]}

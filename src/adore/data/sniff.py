@@ -11,6 +11,8 @@ from adore.errors import DataError, check
 
 __all__ = ["Dialect", "decode", "dialect_of"]
 
+ALONE = "\x1f"
+"""The delimiter of a file with one column: no text has it, so commas part nothing."""
 SAMPLE = 262_144
 """Characters (or bytes) that are looked at."""
 _BOMS = (
@@ -23,7 +25,7 @@ _BOMS = (
 _LATIN = ("cp1252", "cp1250", "mac_roman", "cp850")
 _CANDIDATES = [*_LATIN, *"cp1251 cp1253 cp1254 cp932 euc_jp gb18030 big5 euc_kr koi8_r".split()]
 """Encodings that spreadsheets and shops still write. Where several Western ones fit, the Web's default is taken."""
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+_NAMES = {ALONE: "one column", ",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def dialect_of(text: str, name: str) -> Dialect:
             found = _sniffed(path, options)
             if found and found.delimiter in first:
                 return found
-    return Dialect(",")  # one column
+    return Dialect(ALONE)
 
 
 def _sniffed(path: Path, options: str) -> Dialect | None:

@@ -276,6 +276,8 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     from adore import remote
     from adore.kubeflow.submit import Server
 
+    if data != "demo" and not cli_data.may_begin(data, profile):
+        raise typer.Exit(1)
     server, target = Server(host, namespace), "kubernetes" if deploy else "local"
     run = remote.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, target=target)
     raise typer.Exit(server.follow(run) if wait else 0)

@@ -23,6 +23,8 @@ from adore.data.prepare import Config, run
 from adore.data.shop import ReadConfig, Shop, read_shop
 from adore.data.tables import read_judgements, read_pairs, read_scores
 from adore.errors import AdoreError, ConfigError, DataError
+from adore.loop import check_input
+from adore.stages import run_step
 
 CONFIG = configure(ReadConfig, {}, "prepare")
 ITEMS = [{"item_id": f"i{n}", "title": f"Lamp {n}", "brand": "Lumen"} for n in range(6)]
@@ -354,3 +356,20 @@ def test_check_of_the_published_format_needs_no_other_files(tmp_path: Path) -> N
     frame.write_parquet(tmp_path / "items.parquet")
     text, good = check_folder(tmp_path, CONFIG)
     assert good and "items.parquet: items (the catalogue), 6 rows, Parquet" in text
+
+
+def test_a_run_says_first_how_it_understood_the_folder_and_begins_nothing_that_would_fail_late(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    folder(data)
+    assert "A run can begin" in check_input(str(data), str(out), profile="tests/tiny.yaml", seed=0)
+    run_step("prepare", str(out), data=str(data.absolute()), profile="tests/tiny.yaml", seed=0)
+    kept = (out / "prepare" / "_check.txt").read_text()
+    (out / "prepare" / "_check.txt").write_text(kept + "as prepare saw it")
+    assert "as prepare saw it" in check_input(str(data), str(out), profile="tests/tiny.yaml", seed=0), "read only once"
+    folder(data, queries=[{**q, "split": "test"} for q in QUERIES])
+    done = CliRunner().invoke(app, ["run", "--data", str(data), "--out", str(tmp_path / "other")])
+    assert done.exit_code == 1 and isinstance(done.exception, DataError)
+    assert "A RUN CANNOT BEGIN" in str(done.exception) and not (tmp_path / "other").exists()
+    made = check_input("demo", str(tmp_path / "demo"), profile="tests/tiny.yaml", seed=0)
+    assert "144 rows" in made and (tmp_path / "demo" / "demo-data" / "manifest.json").is_file()

@@ -133,7 +133,7 @@ def _labels(seen: Understanding) -> list[str]:
     else:
         lines += _wrapped(", ".join(_label(scale, label) for label in _ordered(scale)[:12]), "  ", "  ")
     if scale.unrated:
-        lines.append(f"  {scale.unrated:,} rows without a rating are left out")
+        lines.append(f"  {scale.unrated:,} without a rating, left out")
     judges = seen.judges
     if judges and judges.several:
         agree = "" if judges.alpha is None else f"; agreement (Krippendorff's alpha, ordinal) {judges.alpha:.2f}"

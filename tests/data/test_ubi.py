@@ -297,6 +297,12 @@ def test_the_routers_exposures_are_impressions(tmp_path: Path) -> None:
         ("q1", "impression", "d", 1),
         ("q2", "click", "c", 1), ("q2", "impression", "c", 1),
     ]  # fmt: skip
+    both = [*rows, *shown("ba", 0, second=1, session_id="of the shop", client_id="u")]  # which counts from 0
+    assert sorted(read(tmp_path, both, exposures=exposures))[1:3] == [
+        ("q1", "impression", "a", 2),
+        ("q1", "impression", "b", 1),
+    ]
+    assert left_out(read_shop(tmp_path, CONFIG))["the same impression again"] == 2
     (tmp_path / "events.jsonl").unlink()
     (tmp_path / "exposures.jsonl").unlink()
     day = tmp_path / "exposures" / "experiment-1" / "2026-01-01"

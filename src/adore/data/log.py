@@ -19,6 +19,8 @@ AGAIN_MS = 30 * 60_000
 """The same item at the same place of the same search is one impression for this long: a page that was reloaded."""
 ZEROS = 0.01
 """Share of places that are 0 from which on they must mean something."""
+EXPOSURE = "exposure:"
+"""What the id of an impression begins with that the router logged."""
 COLUMNS = ("event_id", "query_id", "session_id", "client_id", "action_name", "timestamp", "object_id", "position")
 
 
@@ -56,7 +58,7 @@ def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
             continue
         common = {k: row.get(k) for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")}
         found += [
-            (line, {**common, "event_id": f"{row['exposure_id']}-{place}", "action_name": "impression",
+            (line, {**common, "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}", "action_name": "impression",
                     "object_id": item, "position": place})
             for place, item in enumerate(items, 1)
         ]  # fmt: skip
@@ -124,6 +126,10 @@ def _ours(events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, item
     return kept
 
 
+def _is_exposure(event: Event) -> bool:
+    return str(event["event_id"]).startswith(EXPOSURE)
+
+
 def _first_place(events: list[Event], named: str) -> int:
     """0 or 1: the number of the first place of a list.
 
@@ -134,7 +140,7 @@ def _first_place(events: list[Event], named: str) -> int:
     """
     if named:
         return int(named)
-    placed = [event for event in events if event["position"] is not None]
+    placed = [event for event in events if event["position"] is not None and not _is_exposure(event)]
     zeros = sum(event["position"] == 0 for event in placed)
     if zeros <= ZEROS * len(placed):
         return 1
@@ -161,7 +167,7 @@ def _place(events: list[Event], first: int) -> None:
     shown: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     for event in events:
         position = event["position"]
-        event["position"] = 0 if position is None else position + 1 - first
+        event["position"] = 0 if position is None else position + (0 if _is_exposure(event) else 1 - first)
         if event["action_name"] == "impression" and event["position"]:
             shown[event["search"], event["client_id"], event["object_id"]].append(
                 (event["timestamp"], event["position"])
@@ -173,11 +179,29 @@ def _place(events: list[Event], first: int) -> None:
             event["position"] = max(before)[1] if before else min(places)[1] if places else 0
 
 
+def _logged_twice(ordered: list[Event]) -> set[str]:
+    """Ids of the router's impressions that the shop logged as well, by a session or clock of its own."""
+    times: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    router = [event for event in ordered if _is_exposure(event)]
+    for event in ordered if router else ():
+        if event["action_name"] == "impression" and not _is_exposure(event):
+            times[event["search"], event["client_id"], event["object_id"]].append(event["timestamp"])
+    return {
+        event["event_id"]
+        for event in router
+        if any(
+            abs(event["timestamp"] - time) < AGAIN_MS
+            for time in times.get((event["search"], event["client_id"], event["object_id"]), ())
+        )
+    }
+
+
 def _believable(events: Iterable[Event], rows: Rows) -> Iterator[Event]:
     """Without impressions that were logged twice, and acts on what was never shown (where lists are logged at all)."""
     ordered = sorted(events, key=lambda e: (e["timestamp"], e["event_id"]))
     shown = {(e["search"], e["client_id"], e["object_id"]) for e in ordered if e["action_name"] == "impression"}
     last: dict[tuple[Any, ...], int] = {}
+    logged = _logged_twice(ordered)
     for event in ordered:
         pair = event["search"], event["client_id"], event["object_id"]
         if event["action_name"] != "impression":
@@ -187,6 +211,7 @@ def _believable(events: Iterable[Event], rows: Rows) -> Iterator[Event]:
         else:
             key = (*pair, event["session_id"], event["position"])
             again = key in last and event["timestamp"] - last[key] < AGAIN_MS
+            again = again or event["event_id"] in logged
             last[key] = event["timestamp"]
             if again:
                 rows.left_out["the same impression again"] += 1

@@ -62,8 +62,10 @@ def title_of(columns: Iterable[str], table: str) -> str:
 def table_of(columns: Iterable[str]) -> str:
     """The table of a file that only its columns tell, by a preset or because they are ours; or ``""``."""
     there = frozenset(map(spelt, columns))
-    known = next((preset.table for preset in PRESETS if preset.detect(there)), "")
-    return known or next((table for table in _TOLD if _has_all(there, table)), "")
+    known = next((preset.table for preset in PRESETS if preset.detect(there) and not preset.by_name), "")
+    if known or "score" in there:  # what a ranker gave is no judgement, though it has grades, too
+        return known
+    return next((table for table in _TOLD if _has_all(there, table)), "")
 
 
 def _has_all(there: frozenset[str], table: str) -> bool:

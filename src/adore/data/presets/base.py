@@ -47,6 +47,7 @@ class Preset:
         shape: its rows to ours.
         over_ours: it is also looked for where a file has all columns that we need.
         keeps: its columns are ours already; it only has a name.
+        by_name: its columns are too common to tell what a file is that is not called so.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Preset:
     shape: Callable[[Rows], Shaped]
     over_ours: bool = False
     keeps: bool = False
+    by_name: bool = False
 
 
 def has(*names: str, some: Iterable[str] = (), least: int = 0, none: Iterable[str] = ()) -> Callable[..., bool]:

@@ -142,13 +142,14 @@ JUDGEMENT_LISTS = (
         has("query-id", "corpus-id", "score"),
         by_columns({"query_id": "query-id", "item_id": "corpus-id", "label": "score"}),
     ),
-    Preset("beir", "BEIR corpus", "items", has("_id", "title", "text"), _beir_items),
+    Preset("beir", "BEIR corpus", "items", has("_id", "title", "text"), _beir_items, by_name=True),
     Preset(
         "beir",
         "BEIR queries",
         "queries",
         has("_id", "text", none=("title",)),
         by_columns({"query_id": "_id", "query": "text"}, ("metadata",)),
+        by_name=True,
     ),
 )
 """First the presets that ask for most. Query sets are requests: texts that nobody judged."""

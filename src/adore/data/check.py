@@ -74,13 +74,13 @@ def render(shop: Shop) -> str:
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    found: list[str] = []
+    lines: list[str] = []
     for line in text.split("\n"):
-        start = first if not found else rest
-        found += textwrap.wrap(line, WIDTH, initial_indent=start, subsequent_indent=rest, break_long_words=False) or [
+        start = first if not lines else rest
+        lines += textwrap.wrap(line, WIDTH, initial_indent=start, subsequent_indent=rest, break_long_words=False) or [
             ""
         ]
-    return found
+    return lines
 
 
 def _counted(counts: Mapping[str, int], most: int = MOST) -> list[str]:

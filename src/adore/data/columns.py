@@ -130,10 +130,14 @@ def require(columns: Iterable[str], table: str, file: str, original: Iterable[st
     if not missing:
         return
     names = ", ".join(" or ".join(group) for group in missing)
-    found = {group[0]: _candidates(group, shown) for group in missing}
-    some = {name: theirs for name, theirs in found.items() if theirs}
-    guess = ", ".join(f"{name}: {theirs[0]}" for name, theirs in some.items()) or f"{missing[0][0]}: THEIR_NAME"
-    hint = "; candidates: " + "; ".join(f"{name}: {', '.join(theirs)}" for name, theirs in some.items()) if some else ""
+    candidates = {group[0]: _candidates(group, shown) for group in missing}
+    guessed = {name: theirs for name, theirs in candidates.items() if theirs}
+    guess = ", ".join(f"{name}: {theirs[0]}" for name, theirs in guessed.items()) or f"{missing[0][0]}: THEIR_NAME"
+    hint = (
+        "; candidates: " + "; ".join(f"{name}: {', '.join(theirs)}" for name, theirs in guessed.items())
+        if guessed
+        else ""
+    )
     raise DataError(
         f"columns of {file} == {shown[:40]}, must be with {names}{hint}; "
         f"map them in dataset.yaml, as in columns: {{{table}: {{{guess}}}}}"
@@ -158,14 +162,14 @@ def described(names: Mapping[str, str], table: str, attributes: Iterable[str] = 
         table: its name.
         attributes: the only columns that become attributes, if the shop named some.
     """
-    chosen, found = set(attributes), Columns()
+    chosen, columns = set(attributes), Columns()
     for theirs, ours in names.items():
         kept = ours in COLUMNS[table] or (table == "items" and (not chosen or ours in chosen))
         if kept:
-            found.became[theirs] = ours
+            columns.became[theirs] = ours
         else:
-            found.ignored.append(theirs)
-    return found
+            columns.ignored.append(theirs)
+    return columns
 
 
 def check_columns_of(own: Mapping[str, Mapping[str, Any]]) -> None:

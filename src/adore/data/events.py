@@ -35,8 +35,8 @@ def flat_fields(columns: Iterable[str]) -> dict[str, str]:
         >>> flat_fields(["query_id", "event_attributes.object.object_id", "event_attributes_position_ordinal"])
         {'event_attributes.object.object_id': 'object_id', 'event_attributes_position_ordinal': 'position'}
     """
-    found = {column: _PATHS.get(spelt(column), "") for column in columns}
-    return {column: ours for column, ours in found.items() if ours and column != ours}
+    fields = {column: _PATHS.get(spelt(column), "") for column in columns}
+    return {column: ours for column, ours in fields.items() if ours and column != ours}
 
 
 def _object(value: Any, name: str) -> dict[str, Any]:
@@ -97,13 +97,21 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         raise ValueError(f"action_name == {str(action)[:40]!r}, must be a text" if action else "no action_name")
     if row.get("timestamp") in (None, ""):
         raise ValueError("no timestamp")
-    beside = {ours: row[column] for column, ours in flat.items() if row.get(column) not in (None, "")}
-    item, position = row.get("object_id"), row.get("position")
-    if "object" in nested and not isinstance(nested["object"], dict | None):
-        raise ValueError(f"event_attributes.object == {str(nested['object'])[:40]!r}, must be an object")
+    beside = {ours: row[column] for column, ours in flat.items() if row.get(column) not in (None, "")} if flat else {}
     about = nested.get("object") or {}
-    ids = (item, about.get("object_id"), beside.get("object_id"), about.get("internal_id"), beside.get("internal_id"))
-    places = (position, nested.get("position"), beside.get("position"))
+    if not isinstance(about, dict):
+        raise ValueError(f"event_attributes.object == {str(about)[:40]!r}, must be an object")
+    item = (
+        id_of(row.get("object_id"))
+        or id_of(about.get("object_id"))
+        or id_of(beside.get("object_id"))
+        or id_of(about.get("internal_id"))
+        or id_of(beside.get("internal_id"))
+    )
+    position = None
+    for place in (row.get("position"), nested.get("position"), beside.get("position")):
+        if place is not None and (position := _ordinal(place)) is not None:
+            break
     client = id_of(row.get("client_id")) or id_of(row.get("user_id"))
     session = id_of(row.get("session_id"))
     text = row.get("user_query")
@@ -115,8 +123,8 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         "client_id": client or session,
         "action_name": action,
         "timestamp": _time(row["timestamp"]),
-        "object_id": next((found for one in ids if (found := id_of(one))), ""),
-        "position": next((place for one in places if (place := _ordinal(one)) is not None), None),
+        "object_id": item,
+        "position": position,
     }
     event["event_id"] = event["event_id"] or event_id_of(event)
     return event

@@ -13,7 +13,7 @@ from adore.data.formats import SUFFIXES, format_of, read_source
 from adore.data.presets import table_of
 from adore.errors import AdoreError, DataError, MissingError, check
 
-__all__ = ["NAMES", "Found", "find_tables", "table_of_name"]
+__all__ = ["NAMES", "FolderFiles", "find_tables", "table_of_name"]
 
 NAMES: dict[str, tuple[str, ...]] = {
     "items": ("items", "products", "catalogue", "catalog", "corpus"),
@@ -32,7 +32,7 @@ _OURS = {"dataset.yaml", "manifest.json"}
 
 
 @dataclass(slots=True)
-class Found:
+class FolderFiles:
     """The files of a folder.
 
     Attributes:
@@ -68,7 +68,7 @@ def table_of_name(path: Path) -> str:
     return ""
 
 
-def _named(data: Path, info: DatasetInfo, found: Found) -> set[Path]:
+def _named(data: Path, info: DatasetInfo, files: FolderFiles) -> set[Path]:
     """Take the files that dataset.yaml names."""
     strange = sorted(set(info.files) - set(COLUMNS))
     check(not strange, "dataset.yaml files", strange, must=f"tables of {sorted(NAMES)}", fix="rename them")
@@ -79,7 +79,7 @@ def _named(data: Path, info: DatasetInfo, found: Found) -> set[Path]:
         check(
             inside, f"dataset.yaml files.{table}", name, must=f"a file in {data}", fix="correct it", error=MissingError
         )
-        found.tables[table] = [path]
+        files.tables[table] = [path]
         taken.add(path)
     return taken
 
@@ -88,31 +88,31 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and format_of(p) and not p.name.startswith("."))
 
 
-def _tell_by_columns(data: Path, paths: list[Path], found: Found, encoding: str) -> None:
+def _tell_by_columns(data: Path, paths: list[Path], files: FolderFiles, encoding: str) -> None:
     """Look into files whose names say nothing, for tables that no name has told."""
     for path in paths:
         try:
             rows, source = read_source(path, "rows", encoding)
             table = "judgements" if source.kind == "TREC" else table_of(rows.columns())
         except AdoreError as error:
-            found.unread[str(path.relative_to(data))] = f"cannot be read: {str(error)[:100]}"
+            files.unread[str(path.relative_to(data))] = f"cannot be read: {str(error)[:100]}"
             continue
         names = " or ".join(NAMES.get(table, (table,)))
         if source.kind == "TREC" and rows.good and "score" in rows.good[0][1]:
-            found.unread[path.name] = "a TREC run: measure it with adore evaluate --scores"
+            files.unread[path.name] = "a TREC run: measure it with adore evaluate --scores"
         elif not table:
-            found.unread[path.name] = "neither its name nor its columns tell what it holds"
-        elif table in found.tables:
-            has = found.tables[table][0].name
-            found.unread[path.name] = (
+            files.unread[path.name] = "neither its name nor its columns tell what it holds"
+        elif table in files.tables:
+            has = files.tables[table][0].name
+            files.unread[path.name] = (
                 f"looks like {table}, which {has} holds already (or call it {names} with a number)"
             )
         else:
-            found.tables[table] = [path]
-            found.by_columns.add(path)
+            files.tables[table] = [path]
+            files.by_columns.add(path)
 
 
-def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Found:
+def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> FolderFiles:
     """The files of an input folder, by table.
 
     Args:
@@ -124,8 +124,8 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Foun
         DataError: several files hold the same table, and are no numbered parts of it.
         MissingError: dataset.yaml names a file that is not there.
     """
-    found, unknown = Found(), list[Path]()
-    taken = _named(data, info, found) | {book}
+    files, unknown = FolderFiles(), list[Path]()
+    taken = _named(data, info, files) | {book}
     by_table: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(data.iterdir()) if data.is_dir() else ():
         if path in taken or path.name in _OURS or path.name.startswith((".", "_")):
@@ -135,21 +135,21 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Foun
             parts = _parts(path) if table else []
             by_table[table] += parts
             if not parts:
-                found.unread[f"{path.name}/"] = "a folder that is not called like a table"
+                files.unread[f"{path.name}/"] = "a folder that is not called like a table"
         elif not format_of(path):
-            found.unread[path.name] = "no format that is read"
+            files.unread[path.name] = "no format that is read"
         elif table:
             by_table[table].append(path)
         else:
             unknown.append(path)
     for table, paths in by_table.items():
-        if table in found.tables:
-            found.unread |= {p.name: f"dataset.yaml names another file for {table}" for p in paths}
+        if table in files.tables:
+            files.unread |= {p.name: f"dataset.yaml names another file for {table}" for p in paths}
         elif paths:
             _one_or_parts(table, paths, data)
-            found.tables[table] = paths
-    _tell_by_columns(data, unknown, found, info.encoding)
-    return found
+            files.tables[table] = paths
+    _tell_by_columns(data, unknown, files, info.encoding)
+    return files
 
 
 def _one_or_parts(table: str, paths: list[Path], data: Path) -> None:

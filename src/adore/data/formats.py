@@ -121,11 +121,11 @@ def _json(text: str, table: str, kind: str) -> Rows:
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if kind == "JSON" or start == "[":
         try:
-            found = _list_in(json_of(text.lstrip("\ufeff")))
+            documents = _list_in(json_of(text.lstrip("\ufeff")))
         except (ValueError, RecursionError):
-            found = None  # lines after all
-        if found is not None:
-            return _objects(found, table)
+            documents = None  # lines after all
+        if documents is not None:
+            return _objects(documents, table)
     return _json_lines(text, table)
 
 
@@ -143,9 +143,9 @@ def _list_in(document: Any) -> list[Any] | None:
     return [document]
 
 
-def _objects(found: list[Any], table: str) -> Rows:
+def _objects(documents: list[Any], table: str) -> Rows:
     rows = Rows()
-    for line, value in enumerate(found, 1):
+    for line, value in enumerate(documents, 1):
         _take(rows, table, line, _clean(value), str(value))
     return _unwrapped(rows)
 

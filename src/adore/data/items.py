@@ -37,18 +37,18 @@ def _named(pairs: list[Any]) -> dict[str, Any]:
 
     A ``unit`` beside a value is part of it.
     """
-    found: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for pair in pairs:
         name = next((pair[k] for k in _NAMES if isinstance(pair.get(k), str)), None)
-        held = next((k for k in _VALUES if k in pair), None)
-        if name is None or held is None:
+        value_key = next((k for k in _VALUES if k in pair), None)
+        if name is None or value_key is None:
             raise TypeError("attributes must be a mapping or a list of name and value")
-        value, unit = pair[held], pair.get("unit")
+        value, unit = pair[value_key], pair.get("unit")
         if isinstance(unit, str) and unit and isinstance(value, str | int | float):
             value = f"{value} {unit}"
-        before = found.get(name)
-        found[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
-    return found
+        before = attributes.get(name)
+        attributes[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+    return attributes
 
 
 def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:

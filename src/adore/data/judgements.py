@@ -32,15 +32,15 @@ def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
 
 def queries_of_judgements(rows: Rows) -> Rows:
     """Queries as the judgements tell them: an id, a text and perhaps a split; one row a query."""
-    found: dict[str, dict[str, Any]] = {}
+    queries: dict[str, dict[str, Any]] = {}
     for _, row in rows.good:
         text = row.get("query")
         if not isinstance(text, str) or not text.strip():
             continue
         query_id = query_id_of(row)
         split = {"split": row["split"]} if there(row.get("split")) else {}
-        found.setdefault(query_id, {"query_id": query_id, "query": text, **split})
-    return Rows(list(enumerate(found.values(), 1)))
+        queries.setdefault(query_id, {"query_id": query_id, "query": text, **split})
+    return Rows(list(enumerate(queries.values(), 1)))
 
 
 def graded_rows(

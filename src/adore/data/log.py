@@ -50,19 +50,19 @@ def split_searches(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
 
 def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
     """The router's exposures as impressions, one an item, at the place where it stood."""
-    found: list[tuple[int, dict[str, Any]]] = []
+    impressions: list[tuple[int, dict[str, Any]]] = []
     for line, row in rows.good:
         items = row.get("item_ids")
         if not isinstance(items, list) or not row.get("exposure_id"):
             rows.refuse("exposures", line, "no exposure_id" if isinstance(items, list) else "no item_ids", row)
             continue
         common = {k: row.get(k) for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")}
-        found += [
+        impressions += [
             (line, {**common, "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}", "action_name": "impression",
                     "object_id": item, "position": place})
             for place, item in enumerate(items, 1)
         ]  # fmt: skip
-    return found
+    return impressions
 
 
 def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple[int, Event]]:
@@ -127,7 +127,7 @@ def _ours(events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, item
 
 
 def _is_exposure(event: Event) -> bool:
-    return str(event["event_id"]).startswith(EXPOSURE)
+    return bool(event["event_id"].startswith(EXPOSURE))
 
 
 def _first_place(events: list[Event], named: str) -> int:
@@ -152,7 +152,7 @@ def _first_place(events: list[Event], named: str) -> int:
             lists[key].add(event["position"])
             if event["position"] == 0:
                 at_zero[key].add(event["object_id"])
-    single = sum(len(found) == 1 for found in at_zero.values())
+    single = sum(len(at_place_zero) == 1 for at_place_zero in at_zero.values())
     whole = [key for key, places in lists.items() if len(places) > 1]
     if single >= 0.9 * max(1, len(at_zero)) and whole and sum(key in at_zero for key in whole) >= 0.5 * len(whole):
         return 0

@@ -82,11 +82,11 @@ class QueryFinder:
         """What was searched for, if the log tells."""
         return text or self._searches.get(search_id, "")
 
-    def learn(self, found: Iterable[tuple[str, str]]) -> None:
+    def learn(self, logged_pairs: Iterable[tuple[str, str]]) -> None:
         """See from a whole log's ids and texts whether an id that the shop knows means the shop's query."""
         agree = differ = known = named = 0
-        for search_id, logged in found:
-            mine, text = self._text.get(self._same.get(search_id, search_id)), self.text_of(search_id, logged)
+        for search_id, logged_text in logged_pairs:
+            mine, text = self._text.get(self._same.get(search_id, search_id)), self.text_of(search_id, logged_text)
             named += search_id != ""
             known += mine is not None
             if mine is not None and text:
@@ -103,8 +103,8 @@ class QueryFinder:
             return as_text  # the router's own default: the text is the id
         if not text or (self.ids_decide and search_id and mine is None):
             return query_id if mine is not None else ""
-        asked = _cached(text)
-        if mine == asked:
+        wanted = _cached(text)
+        if mine == wanted:
             return query_id
-        by_text = self._by_text.get(asked, "")
+        by_text = self._by_text.get(wanted, "")
         return by_text or (query_id if mine is not None and self.trust_ids else "")

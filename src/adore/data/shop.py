@@ -58,19 +58,20 @@ class _Reader:
         self.shop = Shop(DatasetInfo(), Understanding(str(data)))
         self.raw: dict[str, Rows] = {}
         self.same: dict[str, str] = {}
-        self.log_ignored = 0
+        self.failed: set[str] = set()
 
     @property
     def seen(self) -> Understanding:
         return self.shop.understanding
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Keep an error for the end."""
+    def noting(self, table: str = "") -> Iterator[None]:
+        """Keep an error for the end; ``table`` is then known to have failed already."""
         try:
             yield
         except AdoreError as error:
             self.seen.problems.append(error)
+            self.failed.add(table)
 
     def read(self) -> Shop:
         """All of it."""
@@ -103,15 +104,15 @@ class _Reader:
 
     def _load(self) -> None:
         info = self.shop.info
-        found = find_tables(self.data, info, self.shop.book)
+        files = find_tables(self.data, info, self.shop.book)
         if self.requests:
-            found.tables["requests"] = [self.requests]
-        self.seen.unread = found.unread
-        for table, paths in found.tables.items():
+            files.tables["requests"] = [self.requests]
+        self.seen.unread = files.unread
+        for table, paths in files.tables.items():
             for path in paths:
-                with self.noting():
+                with self.noting(table):
                     rows, note = read_table_file(path, table, info)
-                    if path in found.by_columns:
+                    if path in files.by_columns:
                         note.notes.append("told by its columns, not by its name")
                     if path.parent != self.data:
                         note.name = str(path.relative_to(self.data)) if self.data in path.parents else str(path)
@@ -152,7 +153,7 @@ class _Reader:
     def _needed(self, table: str) -> None:
         """Refuse a folder without a table, or with an empty one."""
         if table not in self.raw:
-            if any(note.table == table for note in self.seen.files) or self._failed(table):
+            if table in self.failed:
                 return  # its own error is on record
             there = ", ".join(sorted(p.name for p in self.data.iterdir())[:20]) if self.data.is_dir() else "no folder"
             names = " or ".join(NAMES[table])
@@ -162,9 +163,6 @@ class _Reader:
             )
         rows = self.shop.tables[table]
         check(bool(rows), f"rows of {table}", 0, must="1 or more", fix="fill it", error=DataError)
-
-    def _failed(self, table: str) -> bool:
-        return any(f" {table}" in str(problem) or f"{table}." in str(problem) for problem in self.seen.problems)
 
     # ------------------------------------------------------------ tables
 
@@ -195,18 +193,18 @@ class _Reader:
         if rows.good:
             self.raw["queries"] = rows
             self.seen.read["queries"] = len(rows.good)
-            told = f"{judged} from the judgements and {len(rows.good) - judged} from the log"
-            self.seen.notes.append(f"no file of queries: {len(rows.good)} texts were taken, {told}")
+            origin = f"{judged} from the judgements and {len(rows.good) - judged} from the log"
+            self.seen.notes.append(f"no file of queries: {len(rows.good)} texts were taken, {origin}")
         return rows
 
     def _log_texts(self) -> list[str]:
-        found: dict[str, None] = {}
+        texts: dict[str, None] = {}
         for table, name in (("searches", "user_query"), ("events", "user_query"), ("exposures", "user_query")):
             for _, row in self._take(table).good:
                 text = row.get(name)
                 if isinstance(text, str) and text.strip():
-                    found.setdefault(text, None)
-        return list(found)
+                    texts.setdefault(text, None)
+        return list(texts)
 
     def _finder(self, searches: dict[str, str] | None = None) -> QueryFinder:
         judged = {row["query_id"] for row in self.shop.tables["judgements"]}
@@ -265,7 +263,7 @@ class _Reader:
         searches = [*self._take("searches").good, *split_searches(rows)]
         texts = {str(row.get("query_id")): str(row["user_query"]) for _, row in searches if row.get("user_query")}
         rows.good += exposure_events(exposures)
-        self.seen.read["events"] += len(rows.good) + len(rows.bad) - self.seen.read["events"]
+        self.seen.read["events"] = rows.total
         items = {row["item_id"] for row in shop.tables["items"]}
         try:
             shop.tables["events"], self.seen.log = read_events(

@@ -78,11 +78,11 @@ def _guess(raw: bytes) -> str:
     from charset_normalizer import from_bytes
 
     lines = [line for line in raw[: 8 * SAMPLE].split(b"\n") if not line.isascii()]
-    found = from_bytes(b"\n".join(lines)[:SAMPLE], cp_isolation=_CANDIDATES)
-    best = found.best()
+    matches = from_bytes(b"\n".join(lines)[:SAMPLE], cp_isolation=_CANDIDATES)
+    best = matches.best()
     if best is None:
         return ""
-    fitting = {name for match in found for name in (match.encoding, *match.could_be_from_charset)}
+    fitting = {name for match in matches for name in (match.encoding, *match.could_be_from_charset)}
     if best.encoding in _LATIN and "cp1252" in fitting:
         return "cp1252"
     return str(best.encoding)
@@ -110,9 +110,9 @@ def dialect_of(text: str, name: str) -> Dialect:
         sample = text[:SAMPLE] if len(text) <= SAMPLE else text[:SAMPLE].rpartition("\n")[0] or text[:SAMPLE]
         path.write_text(sample, "utf-8", "replace", newline="")
         for options in ("", ", null_padding = true, strict_mode = false, ignore_errors = true"):
-            found = _sniffed(path, options)
-            if found and found.delimiter in first:
-                return found
+            sniffed = _sniffed(path, options)
+            if sniffed and sniffed.delimiter in first:
+                return sniffed
     return Dialect(ALONE)
 
 

@@ -25,18 +25,18 @@ def _value(element: Element) -> Any:
     children = [child for child in element if isinstance(child.tag, str)]
     if not children and not element.attrib:
         return (element.text or "").strip()
-    found: dict[str, Any] = {_local(name): text for name, text in element.attrib.items()}
+    fields: dict[str, Any] = {_local(name): text for name, text in element.attrib.items()}
     for child in children:
         name, value = _local(child.tag), _value(child)
-        if name not in found:
-            found[name] = value
-        elif isinstance(found[name], list):
-            found[name].append(value)
+        if name not in fields:
+            fields[name] = value
+        elif isinstance(fields[name], list):
+            fields[name].append(value)
         else:
-            found[name] = [found[name], value]
+            fields[name] = [fields[name], value]
     if (element.text or "").strip():
-        found["text"] = (element.text or "").strip()
-    return found
+        fields["text"] = (element.text or "").strip()
+    return fields
 
 
 def _repeated(root: Element) -> list[Element]:

@@ -54,9 +54,9 @@ def _teach(db: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:
 
 def _json(names: Mapping[str, str]) -> str:
     """SELECT of some JSON fields as text, from the files of one day."""
-    found = ", ".join(f"found[{n}] AS {name}" for n, name in enumerate(names, 1))
+    selected = ", ".join(f"found[{n}] AS {name}" for n, name in enumerate(names, 1))
     paths = list(names.values())
-    return f"""SELECT {found}, text FROM (SELECT json->>{paths} AS found, json::VARCHAR AS text
+    return f"""SELECT {selected}, text FROM (SELECT json->>{paths} AS found, json::VARCHAR AS text
         FROM read_ndjson_objects(?, ignore_errors = true))"""
 
 

@@ -58,5 +58,5 @@ class Refusals:
                 "whole; raise judge.decoding.max_tokens, or have the model think less"
             )
         words = f"; the endpoint says: {fault.detail}" if fault.detail else ""
-        told = f"finish_reason {ended}{words}" if ended else words.removeprefix("; ")
-        return f"{told}; " * bool(told) + "see whether the model follows the JSON schema, or name another one"
+        reasons = f"finish_reason {ended}{words}" if ended else words.removeprefix("; ")
+        return f"{reasons}; " * bool(reasons) + "see whether the model follows the JSON schema, or name another one"

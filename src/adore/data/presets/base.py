@@ -73,13 +73,13 @@ def has(*names: str, some: Iterable[str] = (), least: int = 0, none: Iterable[st
 def rename(columns: Iterable[str], wanted: Mapping[str, str | tuple[str, ...]]) -> dict[str, str]:
     """The file's column to ours, each ours from the first of its names that is there."""
     by_name = {spelt(column): column for column in columns}
-    found: dict[str, str] = {}
+    renamed: dict[str, str] = {}
     for ours, names in wanted.items():
         spellings = map(spelt, [names] if isinstance(names, str) else names)
         theirs = next((by_name[name] for name in spellings if name in by_name), "")
-        if theirs and theirs not in found:
-            found[theirs] = ours
-    return found
+        if theirs and theirs not in renamed:
+            renamed[theirs] = ours
+    return renamed
 
 
 def by_columns(

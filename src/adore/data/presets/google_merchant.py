@@ -36,14 +36,14 @@ _IGNORED = (
 def _details(value: Any) -> dict[str, str]:
     """``product_detail``: objects of an XML feed, or ``section:name:value`` between commas."""
     rows = value if isinstance(value, list) else [value]
-    found: dict[str, str] = {}
+    details: dict[str, str] = {}
     for row in rows:
         if isinstance(row, dict) and row.get("attribute_name"):
-            found[str(row["attribute_name"])] = str(row.get("attribute_value") or "")
+            details[str(row["attribute_name"])] = str(row.get("attribute_value") or "")
         elif isinstance(row, str):
             parts = (part.split(":") for part in row.split(","))
-            found |= {p[-2].strip(): p[-1].strip() for p in parts if len(p) in (2, 3) and p[-2].strip()}
-    return {name: text for name, text in found.items() if text}
+            details |= {p[-2].strip(): p[-1].strip() for p in parts if len(p) in (2, 3) and p[-2].strip()}
+    return {name: text for name, text in details.items() if text}
 
 
 def _change(row: Row) -> Row:

@@ -40,7 +40,7 @@ def _first(*values: Any) -> str:
 def _features(row: Row) -> dict[str, Any]:
     """Feature names to their values as shown to people, unit included; a name that repeats has a list."""
     listed = [f for group in _list(row.get("FeaturesGroups")) for f in _list(_get(group, "Features"))]
-    found: dict[str, Any] = {}
+    features: dict[str, Any] = {}
     for feature in (*listed, *_list(row.get("ProductFeature"))):
         name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
         value = _first(_get(feature, "PresentationValue"), _get(feature, "Presentation_Value"))
@@ -48,9 +48,9 @@ def _features(row: Row) -> dict[str, Any]:
             unit = _first(_get(feature, "Feature", "Measure", "Signs"), _get(feature, "Measure", "Sign"))
             value = f"{_first(_get(feature, 'Value'))} {unit}".strip()
         if name and value:
-            before = found.get(name)
-            found[name] = value if before is None else [*_list(before), value]
-    return found
+            before = features.get(name)
+            features[name] = value if before is None else [*_list(before), value]
+    return features
 
 
 _TITLES = (("Title",), ("TitleInfo", "GeneratedIntTitle"), ("Name",))

@@ -88,12 +88,12 @@ def _esci_items(rows: Rows) -> Shaped:
     notes = [f"{len(locales)} locales: the id of an item is LOCALE:PRODUCT"] if len(locales) > 1 else []
     if notes:
         rows.good = [(n, {**row, "product_id": _located(row)}) for n, row in rows.good]
-    found = shaped(rows)
-    for _, row in found.rows.good:
+    result = shaped(rows)
+    for _, row in result.rows.good:
         if isinstance(row.get("bullet_points"), str):
             row["bullet_points"] = [line for line in row["bullet_points"].split("\n") if line.strip()]
-    found.notes += notes
-    return found
+    result.notes += notes
+    return result
 
 
 def _located(row: Row) -> str:

@@ -46,12 +46,12 @@ def _is_shopify(columns: frozenset[str]) -> bool:
 
 def _options(row: Row, product: Row) -> dict[str, str]:
     """Option names (which stand in the product's first row) with this variant's values."""
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for n in (1, 2, 3):
         name, value = row.get(f"option{n} name") or product.get(f"option{n} name"), row.get(f"option{n} value")
         if name and value and (spelt(str(name)), spelt(str(value))) != ("title", "defaulttitle"):
-            found[str(name)] = str(value)
-    return found
+            options[str(name)] = str(value)
+    return options
 
 
 def _is_variant(row: Row) -> bool:

@@ -48,12 +48,12 @@ def _attributes(row: Row) -> dict[str, Any]:
     for column, value in row.items():
         if (match := _ATTRIBUTE.fullmatch(spelt(column))) and value:
             parts.setdefault(match[1], {})["name" if match[2] == "name" else "value"] = str(value)
-    found: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for part in parts.values():
         if "name" in part and "value" in part:
             values = _values(part["value"])
-            found[part["name"]] = values[0] if len(values) == 1 else values
-    return found
+            attributes[part["name"]] = values[0] if len(values) == 1 else values
+    return attributes
 
 
 def _parent(row: Row, by_key: dict[str, Row]) -> Row:

@@ -281,6 +281,18 @@ def test_a_log_of_clicks_alone_is_kept_and_said(tmp_path: Path) -> None:
     assert "no impressions: what was shown and not clicked is unknown" in check_folder(tmp_path, CONFIG)[0]
 
 
+def test_what_a_search_returned_counts_where_no_impression_is_logged(tmp_path: Path) -> None:
+    searches = [{"query_id": "x1", "user_query": "camp kettle", "client_id": "u", "timestamp": WHEN,
+                 "query_response_hit_ids": ["b", "a", "gone"]}]  # fmt: skip
+    click = event("click", "a", second=5, query_id="x1")
+    assert read(tmp_path, [click], searches=searches) == [
+        ("q1", "impression", "b", 1), ("q1", "impression", "a", 2), ("q1", "click", "a", 2),
+    ]  # fmt: skip
+    assert "query_response_hit_ids" in check_folder(tmp_path, CONFIG)[0]
+    own = shown("a", query_id="x1")
+    assert [e[1] for e in read(tmp_path, [*own, click], searches=searches)] == ["impression", "click"]
+
+
 def test_the_routers_exposures_are_impressions(tmp_path: Path) -> None:
     common = {"client_id": "u", "session_id": "s", "timestamp": WHEN, "experiment": "e", "variant": "control"}
     exposures = [

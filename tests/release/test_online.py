@@ -13,11 +13,13 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.serving.conftest import ITEMS
 
+from adore.artifacts import write_json
 from adore.errors import ConfigError
 from adore.release.kubernetes import Release, read_plan
 from adore.release.kubernetes_config import Config
 from adore.release.local import LocalTarget
 from adore.release.online import judge_live
+from adore.release.release import shop_actions
 from adore.serving.router import create_app
 
 START = time.time()
@@ -108,10 +110,12 @@ def test_a_dead_challenger_is_rolled_back_at_once(shipped: tuple[Path, dict[str,
 def test_the_plans_design_is_kept(shipped: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     design = {"alpha": 0.01, "min_users": 500, "window_hours": 0.01}
     folders = {n: {**v, "folder": f"variants/{n}"} for n, v in shipped[1]["variants"].items()}
-    plan = {**shipped[1], "design": design, "variants": folders}
+    write_json({"name": "shop", "actions": {"kauf": "purchase"}}, tmp_path / "dataset.json")
+    plan = {**shipped[1], "design": design, "actions": shop_actions(tmp_path), "variants": folders}
     (tmp_path / "experiment.json").write_text(json.dumps(plan))
     plan = read_plan(Config(claim=f"runs:{tmp_path.parent}"), str(tmp_path))
     result = judge_live(live(shipped[0], plan), now=START + 3600)
+    assert plan["actions"] == {"kauf": "purchase"}
     assert result["design"]["alpha"] == 0.01 and "at least 500 each are needed" in result["refusal"]
 
 

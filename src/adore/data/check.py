@@ -69,7 +69,7 @@ def render(shop: Shop) -> str:
         for problem in seen.problems:
             lines += _wrapped(str(problem), "  ! ", "    ")
     else:
-        lines += ["", "A run can begin: adore run --data FOLDER"]
+        lines += ["", f"A run can begin: make pipeline-run DATA={seen.data}"]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ __all__ = ["COLUMNS", "NEEDED", "Columns", "check_columns_of", "described", "req
 COLUMNS: dict[str, tuple[str, ...]] = {
     "items": ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes"),
     "queries": ("query_id", "query", "split"),
-    "searches": ("query_id", "user_query", "query_response_hit_ids"),
+    "searches": ("query_id", "user_query", "client_id", "timestamp", "query_response_hit_ids"),
     "requests": ("query",),
     "judgements": ("query_id", "query", "item_id", "label", "grade", "judge", "split"),
     "truth": ("query_id", "item_id", "label", "grade"),

@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adore.data.actions import IGNORE, our_action
+from adore.data.cells import json_of
 from adore.data.events import Event, flat_fields, read_event
 from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
 from adore.errors import DataError
 
-__all__ = ["LogReport", "exposure_events", "read_events", "split_searches"]
+__all__ = ["LogReport", "exposure_events", "read_events", "search_impressions", "split_searches"]
 
 AGAIN_MS = 30 * 60_000
 """The same item at the same place of the same search is one impression for this long: a page that was reloaded."""
 ZEROS = 0.01
 """Share of places that are 0 from which on they must mean something."""
 EXPOSURE = "exposure:"
-"""What the id of an impression begins with that the router logged."""
+"""What the id of an impression begins with that the router or the search engine logged, whose places count from 1."""
 COLUMNS = ("event_id", "query_id", "session_id", "client_id", "action_name", "timestamp", "object_id", "position")
 
 
@@ -63,6 +64,33 @@ def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
             for place, item in enumerate(items, 1)
         ]  # fmt: skip
     return impressions
+
+
+def search_impressions(rows: Rows, searches: list[tuple[int, dict[str, Any]]], own: Mapping[str, str]) -> bool:
+    """Add what each search returned as impressions to a log that has none; whether there was something to add.
+
+    OpenSearch logs the hits of a search itself (``query_response_hit_ids``), while few pages log what they show.
+
+    Args:
+        rows: of the log.
+        searches: rows of the log's searches.
+        own: the shop's action names.
+    """
+    names = {row.get("action_name") for _, row in rows.good if isinstance(row.get("action_name"), str)}
+    if any(our_action(str(name), own) == "impression" for name in names):
+        return False
+    before = len(rows.good)
+    for line, row in searches:
+        hits = row.get("query_response_hit_ids")
+        try:
+            hits = json_of(hits) if isinstance(hits, str) and hits.startswith("[") else hits
+        except ValueError:
+            continue
+        common = {name: row.get(name) for name in ("query_id", "user_query", "client_id", "timestamp")}
+        for place, item in enumerate(hits if isinstance(hits, list) else [], 1):
+            event = {"event_id": f"{EXPOSURE}{row.get('query_id')}-{place}", "action_name": "impression"}
+            rows.good.append((line, {**common, **event, "object_id": item, "position": place}))
+    return len(rows.good) > before
 
 
 def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple[int, Event]]:

@@ -15,7 +15,7 @@ from adore.data.dataset import DatasetInfo, book_of, read_info
 from adore.data.files import NAMES, find_tables
 from adore.data.items import item_rows
 from adore.data.judgements import graded_rows, queries_of_judgements
-from adore.data.log import exposure_events, read_events, split_searches
+from adore.data.log import exposure_events, read_events, search_impressions, split_searches
 from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.rows import BadRow, Rows
 from adore.data.searches import QueryFinder, merge_searches, text_id
@@ -263,6 +263,10 @@ class _Reader:
         searches = [*self._take("searches").good, *split_searches(rows)]
         texts = {str(row.get("query_id")): str(row["user_query"]) for _, row in searches if row.get("user_query")}
         rows.good += exposure_events(exposures)
+        if rows.good and search_impressions(rows, searches, shop.info.actions):
+            self.seen.notes.append(
+                "no impressions in the log: what each search returned (query_response_hit_ids) counts"
+            )
         self.seen.read["events"] = rows.total
         items = {row["item_id"] for row in shop.tables["items"]}
         try:

@@ -15,7 +15,7 @@ from adore.errors import ConfigError, check
 from adore.student.rankers import BASELINES, save_baseline
 from adore.types import item_from_row
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "run", "shop_actions"]
 
 
 class Config(StageConfig):
@@ -47,8 +47,12 @@ def _variant(folder: Path) -> dict[str, Any]:
     return {"folder": f"variants/{folder.name}", "kind": card["kind"], "version": card["version"]}
 
 
-def _actions(prepared: Path) -> dict[str, str]:
-    """The shop's own names of actions, which its events will have online too."""
+def shop_actions(prepared: Path) -> dict[str, str]:
+    """The shop's own names of actions, which its events will have online, too.
+
+    Args:
+        prepared: output of ``prepare``.
+    """
     path = prepared / "dataset.json"
     return dict(json.loads(path.read_text("utf-8")).get("actions", {})) if path.is_file() else {}
 
@@ -79,7 +83,7 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }
-    if actions := _actions(prepared):
+    if actions := shop_actions(prepared):
         experiment["actions"] = actions
     write_json(experiment, output / "experiment.json")
     return {"share": config.share, "variants": 2.0}

@@ -46,7 +46,7 @@ class Refusals:
         began = f"; the last answer begins {raw[:160]!r}" if raw else "; the last answer is empty"
         return (
             f"{self.name} == no usable answer for {count} pairs in a row ({last.reason}), must judge; "
-            f"{self._advice(last)}{began if last.call else ''} (answers so far are in the cache; "
+            f"{self._advice(last)}{began if last.call else ''} (what was answered is in the cache, if there is one; "
             "judge.refusals says how many in a row are too many)"
         )
 

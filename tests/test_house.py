@@ -28,7 +28,7 @@ FLOORS: list[set[str]] = [
     {"kubeflow"},
     {"stages", "explain", "rulebooks"},
     {"loop"},
-    {"remote", "doctor"},
+    {"remote", "doctor", "cli_data"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
@@ -81,7 +81,7 @@ def test_sizes(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert body_lines(node) <= 40, f"{node.name} has {body_lines(node)} lines"
-            if path.name != "cli.py":  # typer: a parameter is an option
+            if path.name not in ("cli.py", "cli_data.py"):  # typer: a parameter is an option
                 count = len(node.args.args) + len(node.args.kwonlyargs)
                 assert count <= 8, f"{node.name} has {count} parameters"
 

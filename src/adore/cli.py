@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from adore import __version__
+from adore import __version__, cli_data
 from adore.errors import AdoreError, check
 from adore.rulebooks.cli import app as rulebook_app
 from adore.torchrun import leave
@@ -23,12 +23,12 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(rulebook_app)
+cli_data.add_to(app)
 
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
 Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]
 Data = Annotated[str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")]
-Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jsonl).")]
 
 STAGES = (
     "prepare evidence retrieve judge feedback align judge-again synthesise judge-candidates verify distil gate release "
@@ -61,6 +61,7 @@ def run_loop(
 
     place = out or loop.choose_out(data, profile, seed)
     typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
+    typer.echo(loop.check_input(data, place, profile=profile, seed=seed) + "\n", err=True)
     loop.run_local(data, place, profile=profile, seed=seed)
     from adore.artifacts import read_manifest
     from adore.evaluation.report import summary_table
@@ -70,19 +71,6 @@ def run_loop(
     typer.echo(f"\npage: {place}/index.html")
     if read_manifest(join(place, "release")):
         typer.echo(f"try it: make serve RUN={place}")
-
-
-@app.command("demo-data")
-def demo_data(
-    output: Annotated[str, typer.Option(help="Folder or place to write.")],
-    world: Annotated[str, typer.Option(help="shop, or lab: laboratory supplies, one-word queries.")] = "",
-    profile: Profile = "laptop",
-    seed: Seed = 0,
-) -> None:
-    """Make the demo shop: catalogue, queries, judgements and events with known truth."""
-    from adore.stages import call
-
-    call("demo-data", {}, output, profile=profile, seed=seed, **({"world": world} if world else {}))
 
 
 def _stage_verb(name: str) -> Callable[..., None]:
@@ -225,59 +213,6 @@ def release_rollback(
     typer.echo(f"release {_target(profile, namespace, force=force).rollback(to)} is live")
 
 
-@app.command("score")
-def score(
-    student: Annotated[str, typer.Option(help="Student folder or place.")] = "",
-    items: Annotated[str, typer.Option(help="Items file.")] = "",
-    queries: Annotated[str, typer.Option(help="Queries file.")] = "",
-    pairs: Annotated[str, typer.Option(help="File with query_id and item_id.")] = "",
-    output: Output = "",
-    run: Run = "",
-    profile: Profile = "laptop",
-    seed: Seed = 0,
-) -> None:
-    """Score pairs of files with a student, or (with --run) run the step of a run."""
-    if run:
-        from adore.stages import run_step
-
-        run_step("score", run, data="demo", profile=profile, seed=seed)
-        return
-    for name, value in {
-        "student": student,
-        "items": items,
-        "queries": queries,
-        "pairs": pairs,
-        "output": output,
-    }.items():
-        check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
-    from adore.student.score import score_files
-
-    score_files(student, output, items=items, queries=queries, pairs=pairs)
-
-
-@app.command("evaluate")
-def evaluate(
-    scores: Annotated[str, typer.Option(help="File with query_id, item_id, score, grade.")] = "",
-    judgements: Annotated[str, typer.Option(help="File with query_id, item_id and label or grade.")] = "",
-    run: Run = "",
-    profile: Profile = "laptop",
-    seed: Seed = 0,
-) -> None:
-    """Measure a scores file against human judgements, or (with --run) run the step of a run."""
-    if run:
-        from adore.stages import run_step
-
-        run_step("evaluate", run, data="demo", profile=profile, seed=seed)
-        return
-    check(bool(scores), "--scores", scores, must="given", fix="add --scores FILE (or --run DIR)")
-    check(bool(judgements), "--judgements", judgements, must="given", fix="add --judgements FILE")
-    from adore.data.tables import read_file, read_judgements
-    from adore.evaluation.evaluate import evaluate_scores
-
-    for row in evaluate_scores(read_file(scores), read_judgements(judgements)).iter_rows(named=True):
-        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}")
-
-
 @app.command("explain")
 def explain(
     run: Run,
@@ -349,6 +284,8 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     from adore import remote
     from adore.kubeflow.submit import Server
 
+    if data != "demo" and not cli_data.may_begin(data, profile):
+        raise typer.Exit(1)
     server, target = Server(host, namespace), "kubernetes" if deploy else "local"
     run = remote.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, target=target)
     raise typer.Exit(server.follow(run) if wait else 0)

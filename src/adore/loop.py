@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adore import stages, storage
-from adore.errors import AdoreError, MissingError, NotInstalledError
+from adore import artifacts, stages, storage
+from adore.errors import AdoreError, DataError, MissingError, NotInstalledError
 from adore.progress import MARK, say
 
-__all__ = ["choose_out", "compile_all", "compile_pipeline", "finish", "load_pipeline", "run_local"]
+__all__ = ["check_input", "choose_out", "compile_all", "compile_pipeline", "finish", "load_pipeline", "run_local"]
 
 RUN = "run.json"
 
@@ -140,6 +140,54 @@ def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
             raise AdoreError(f"a step failed (its reason stands above); the whole log: {home / 'log.txt'}") from error
 
 
+def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
+    """How the input is understood, before anything is run or paid; the demo shop is made for it.
+
+    Args:
+        data: the user's input folder or place, or ``demo``.
+        run: the place that will be written to; what its step ``prepare`` said already is said again.
+
+    Raises:
+        AdoreError: the profile is wrong, the folder is not there, or a run cannot begin with it; the reason is in
+            the text.
+    """
+    from adore.data.check import check_folder
+    from adore.data.prepare import CHECK
+
+    stages.check_profile(profile)
+    _check_folder(data)
+    if data == "demo":
+        data = storage.join(run, "demo-data")
+        stages.call("demo-data", {}, data, profile=profile, seed=seed)
+    data = _input(data)
+    if _is_prepared(run, data=data, profile=profile, seed=seed):
+        with contextlib.suppress(MissingError):
+            return storage.local_copy(storage.join(run, "prepare", CHECK)).read_text("utf-8").rstrip()
+    config = stages.config_of("prepare", profile)
+    requests = storage.local_copy(config.requests) if config.requests else None
+    text, good = check_folder(storage.local_copy(data), config, requests)
+    if not good:
+        raise DataError(f"data == {data!r}, must be one that a run can begin with; correct what stands below\n\n{text}")
+    return text
+
+
+def _is_prepared(run: str, **arguments: Any) -> bool:
+    """Whether ``prepare`` of a run has read this very input; arguments as of :func:`adore.stages.inputs_of`."""
+    step, seed = stages.STEPS["prepare"], arguments.pop("seed")
+    found = artifacts.read_manifest(storage.join(run, step.name))
+    if found is None:
+        return False
+    module = importlib.import_module(step.module)
+    config = stages.config_of(step.name, arguments["profile"], seed=seed)
+    inputs = stages.with_named(step, config, stages.inputs_of(step.name, run, **arguments))
+    return found.answers(artifacts.asked(module, step.name, config, inputs))
+
+
+def _check_folder(data: str) -> None:
+    if data != "demo" and not storage.is_remote(data) and not Path(data).is_dir():
+        raise MissingError(f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo")
+
+
 def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     """Run the whole pipeline; steps whose output is there and still right are kept.
 
@@ -151,8 +199,7 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
         AdoreError: a step failed; its own error was printed.
     """
     stages.check_profile(profile)
-    if data != "demo" and not storage.is_remote(data) and not Path(data).is_dir():
-        raise MissingError(f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo")
+    _check_folder(data)
     data = _input(data)
     run = run if storage.is_remote(run) else str(Path(run).absolute())
     count = stages.shards(profile)

@@ -39,6 +39,7 @@ __all__ = [
     "section_config",
     "shards",
     "told",
+    "with_named",
 ]
 
 RUN_PID = "ADORE_RUN_PID"
@@ -144,7 +145,7 @@ def _config(step: Step, profile: str, overrides: dict[str, Any]) -> Any:
     return module, configure(module.Config, {**section, **overrides}, step.section)
 
 
-def _with_named(step: Step, config: Any, inputs: artifacts.Inputs) -> artifacts.Inputs:
+def with_named(step: Step, config: Any, inputs: artifacts.Inputs) -> artifacts.Inputs:
     """The inputs, and those that the step's config names: their content counts, too."""
     earlier = {k: storage.join(config.previous, s) for k, s in step.previous.items() if config.previous}
     return {**inputs, **earlier, **{k: getattr(config, k) for k in step.files if getattr(config, k)}}
@@ -236,7 +237,7 @@ def call(
     check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
     step = STEPS[name]
     module, config = _config(step, profile, overrides)
-    inputs = _with_named(step, config, inputs)
+    inputs = with_named(step, config, inputs)
     with crew() as leads:
         if leads:
             return artifacts.execute(module, name, config, inputs, output)
@@ -338,7 +339,7 @@ def _trained(
     from adore.release.kubernetes.client import Cluster
 
     module, config = _config(STEPS[name], profile, {"seed": seed})
-    inputs = _with_named(STEPS[name], config, inputs)
+    inputs = with_named(STEPS[name], config, inputs)
     wanted, found = artifacts.asked(module, name, config, inputs), artifacts.read_manifest(output)
     if found and found.answers(wanted):
         say(f"{name:<17} kept")

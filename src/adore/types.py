@@ -184,6 +184,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
     "queries": {"query_id": "str", "query": "str", "split": "str"},  # train | dev | test
     "judgements": {**_PAIR, "grade": "int"},  # human
+    "votes": {**_PAIR, "grade": "int", "votes": "int"},  # of pairs that several people judged; only where they differ
     "truth": {**_PAIR, "grade": "int"},  # only simulated shoppers may read it
     "events": {
         "event_id": "str",

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from adore.artifacts import read_table
 from adore.config import configure
-from adore.data.prepare import Config, read_items, run
-from adore.data.queries import normalised, split_of
+from adore.data.prepare import Config, run
+from adore.data.queries import SplitConfig, normalised, read_queries, split_of
+from adore.data.rows import Rows
+from adore.data.tables import read_items
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}"} for n in range(30)]
@@ -62,20 +64,17 @@ def reasons(out: Path) -> list[str]:
         ("items", {"item_id": "x", "title": "t", "care": "y" * 100_000}, "attributes longer than 100000"),
         ("queries", {"query_id": "x", "query": "y" * 10_000_000}, "query longer than"),
         ("queries", {"query_id": "x", "query": "y", "split": "holdout"}, "split not one of"),
-        ("judgements", {**LABEL, "label": True}, "unknown label 'True'"),
-        ("judgements", {**LABEL, "label": None}, "no label"),
-        ("judgements", {**LABEL, "label": 4}, "unknown label '4'"),
-        ("events", {**EVENT, "timestamp": 10**30}, "wrong type or range"),
-        ("events", {**EVENT, "timestamp": "soon"}, "wrong type or range"),
-        ("events", {**EVENT, "timestamp": "③"}, "wrong type or range"),
-        ("events", {**EVENT, "timestamp": 1767225600}, "timestamp in seconds, must be milliseconds since 1970 or ISO"),
-        ("events", {**EVENT, "timestamp": "1767225600.25"}, "timestamp in seconds"),
-        ("events", {**EVENT, "timestamp": 1767225600 * 10**6}, "timestamp in microseconds"),
-        ("events", {**EVENT, "timestamp": str(1767225600 * 10**9)}, "timestamp in nanoseconds"),
-        ("events", {**EVENT, "position": -1}, "wrong type or range"),
-        ("events", {**EVENT, "event_attributes": 7, "object_id": None}, "wrong type or range"),
+        ("judgements", {**LABEL, "query_id": None}, "no query_id"),
+        ("events", {**EVENT, "timestamp": 10**30}, "timestamp == '1000000000000000000000000000000', must be ISO 8601"),
+        ("events", {**EVENT, "timestamp": "soon"}, "timestamp == 'soon', must be ISO 8601"),
+        ("events", {**EVENT, "timestamp": "③"}, "timestamp == '③'"),
+        ("events", {**EVENT, "timestamp": 17}, "timestamp == '17', must be ISO 8601 or a number since 1970"),
+        ("events", {**EVENT, "timestamp": None}, "no timestamp"),
+        ("events", {**EVENT, "position": -1}, "position == '-1', must be a whole number from 0"),
+        ("events", {**EVENT, "position": "first"}, "position == 'first'"),
+        ("events", {**EVENT, "event_attributes": 7, "object_id": None}, "event_attributes == '7', must be an object"),
         ("events", {**EVENT, "action_name": "dance"}, "unknown action_name 'dance'"),
-        ("events", {**EVENT, "object_id": "nope"}, "event of an unknown query or item"),
+        ("events", {**EVENT, "action_name": ["click"]}, "action_name == "),
     ],
 )
 def test_each_fault_has_its_reason(tmp_path: Path, table: str, row: Any, reason: str) -> None:
@@ -122,23 +121,23 @@ def test_events_nested_or_flat_and_times_as_numbers_or_text(tmp_path: Path) -> N
     assert events["session_id"].to_list() == ["c"] * 4
 
 
-def test_a_log_in_seconds_says_what_was_expected_and_a_date_does_not(tmp_path: Path) -> None:
-    rows = [{**EVENT, "event_id": n, "timestamp": 1767225600 + n} for n in range(9)]
-    with pytest.raises(QuarantineError, match=r"(?s)timestamps are milliseconds since 1970 or ISO.*9 x .* in seconds"):
-        run(Config(), data=folder(tmp_path / "in", events=rows), output=tmp_path)
-    dates = [{**EVENT, "event_id": day, "timestamp": day} for day in ("1971-02-03", "2026-01-01")]
-    events = read_table(prepared(tmp_path, events=dates), "events")
-    assert events["timestamp"].to_list() == [34387200000, 1767225600000]
+def test_times_of_every_magnitude_are_read_and_dates_too(tmp_path: Path) -> None:
+    when = 1767225600
+    times = [when, str(when), f"{when}.0", when * 1000, when * 10**6, str(when * 10**9), "2026-01-01", "1971-02-03"]
+    rows = [{**EVENT, "event_id": n, "timestamp": time} for n, time in enumerate(times)]
+    events = read_table(prepared(tmp_path, events=rows), "events")
+    assert events["timestamp"].to_list() == [34387200000, *[when * 1000] * 7]
 
 
 def test_one_text_given_to_two_splits_is_held_out(tmp_path: Path) -> None:
     rows = [{"query_id": f"{s}{n}", "query": f"{t} {n}", "split": s} for n in range(20) for s, t in
             (("train", "Red  MUG"), ("test", "red mug"), ("dev", "blue mug"))]  # fmt: skip
     rows += [{"query_id": "t", "query": "BLUE mug 3", "split": "train"}]
-    frame = read_table(prepared(tmp_path, queries=rows), "queries")
+    more = [{"query_id": "other", "query": "green cup", "split": "train"}]
+    frame = read_table(prepared(tmp_path, queries=rows + more), "queries")
     got = dict(frame.select("query_id", "split").iter_rows())
     assert {s for q, s in got.items() if q.startswith(("train", "test"))} == {"test"}
-    assert got["t"] == "dev"
+    assert "t" not in got and got["dev3"] == "dev"  # one text is one query
 
 
 words = st.text(alphabet="aB \u00a0\uff21\u0130\u00df\ufb01\0", min_size=1, max_size=5)
@@ -148,11 +147,9 @@ words = st.text(alphabet="aB \u00a0\uff21\u0130\u00df\ufb01\0", min_size=1, max_
 @given(st.lists(st.tuples(words, st.sampled_from(["", "train", "dev", "test"])), min_size=1, max_size=12))
 def test_no_text_stands_in_two_splits(rows: list[tuple[str, str]]) -> None:
     queries = [{"query_id": n, "query": f"q{text}", "split": split} for n, (text, split) in enumerate(rows)]
-    with tempfile.TemporaryDirectory() as home:
-        frame = read_table(prepared(Path(home), queries=queries), "queries")
     seen: dict[str, str] = {}
-    for text, split in frame.select("query", "split").iter_rows():
-        assert seen.setdefault(normalised(text), split) == split
+    for row in read_queries(Rows(list(enumerate(queries))), SplitConfig()):
+        assert seen.setdefault(normalised(row["query"]), row["split"]) == row["split"]
 
 
 def test_drawn_splits_have_the_asked_shares() -> None:
@@ -172,12 +169,11 @@ WHOLE = "\n".join(json.dumps(r) for r in ITEMS * 50).encode()
         ("items.jsonl.gz", WHOLE, "must be readable"),
         ("items.parquet", b"", "must be readable"),
         ("items.parquet", b"PAR1garbagePAR1", "must be readable"),
-        ("items.csv", b"item_id,title\nx,caf\xe9\n", "not UTF-8 at byte 19"),
-        ("items.csv", b'item_id,title\nx,"a\ny,b\n', "after line 1 is not CSV"),
+        ("items.csv", b'item_id,title\nx,"a\ny,b\n', "not CSV .after line 1"),
         ("items.csv", b"item_id,title,title\nx,a,b\n", r"columns of items.csv == \['title'\]"),
         ("items.csv", b"item_id,title\n", "rows of items == 0"),
         ("items.jsonl", b"", "rows of items == 0"),
-        ("items.jsonl", '{"item_id": "x"}'.encode("utf-16"), "bad share of items == 1.000"),
+        ("items.jsonl", '{"item_id": "x"}'.encode("utf-16"), r"columns of items.jsonl == .*must be with title"),
     ],
 )
 def test_a_broken_file_is_one_clear_error(tmp_path: Path, name: str, raw: bytes, error: str) -> None:
@@ -191,23 +187,23 @@ def test_a_broken_file_is_one_clear_error(tmp_path: Path, name: str, raw: bytes,
 def test_two_files_of_one_table_are_refused(tmp_path: Path) -> None:
     data = folder(tmp_path / "in")
     (data / "items.csv").write_text("item_id,title\nx,y\n")
-    with pytest.raises(DataError, match=r"files of table items == \['items.jsonl', 'items.csv'\]"):
+    with pytest.raises(DataError, match=r"files of table items == \['items.csv', 'items.jsonl'\]"):
         run(Config(), data=data, output=tmp_path)
 
 
 def test_ten_worst_reasons_each_with_a_line(tmp_path: Path) -> None:
-    rows = [{**LABEL, "label": f"l{n}"} for n in range(14) for _ in range(20 - n)]
-    data = folder(tmp_path / "in", judgements=rows)
+    rows = [{**EVENT, "action_name": f"l{n}", "event_id": f"{n}-{m}"} for n in range(14) for m in range(20 - n)]
+    data = folder(tmp_path / "in", events=rows)
     with pytest.raises(QuarantineError) as caught:
         run(Config(), data=data, output=tmp_path)
     head, *worst = str(caught.value).splitlines()
     assert "raise prepare.max_bad_share" in head and len(worst) == 10
-    assert worst[0].startswith("  20 x unknown label 'l0' (line 1: ") and worst[9].startswith("  11 x")
+    assert worst[0].startswith("  20 x unknown action_name 'l0' (line 1: ") and worst[9].startswith("  11 x")
 
 
 def test_the_allowed_share_is_the_limit(tmp_path: Path) -> None:
     rows = [{**LABEL, "item_id": f"i{n}"} for n in range(19)]
-    data = folder(tmp_path / "in", judgements=[*rows, {**LABEL, "label": "Z"}])
+    data = folder(tmp_path / "in", judgements=[*rows, {**LABEL, "item_id": None}])
     assert run(Config(max_bad_share=0.05), data=data, output=tmp_path)["quarantined"] == 1
     with pytest.raises(QuarantineError, match=r"0.050 \(1 of 20 rows\)"):
         run(Config(max_bad_share=0.049), data=data, output=tmp_path)
@@ -303,10 +299,15 @@ FIELDS += ["client_id", "action_name", "object_id", "position", "event_attribute
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6), max_size=4))
 def test_any_json_is_used_or_counted(rows: list[dict[str, Any]]) -> None:
     mixed: list[Any] = [json.dumps({**EVENT, **row}) for row in rows]
-    tables = {"items": [*ITEMS, *mixed], "queries": [*QUERIES, *mixed], "judgements": mixed, "events": mixed}
+    tables = {"items": [*ITEMS, *mixed], "queries": [*QUERIES, *mixed], "events": [EVENT, *mixed]}
     with tempfile.TemporaryDirectory() as home:
-        out = prepared(Path(home), **tables)
+        try:
+            out = prepared(Path(home), **tables)
+        except DataError as error:  # a log with places 0, of which nobody can say what they mean
+            assert "first_position" in str(error)
+            return
         bad = read_table(out, "quarantine")
+        left_out = json.loads((out / "data_report.json").read_text())["left_out"].get("events", {})
         used = {t: read_table(out, t).height for t in ("items", "queries", "events")}
-    for table, base in (("items", 30), ("queries", 30), ("events", 0)):
-        assert used[table] + bad.filter(pl.col("table") == table).height == base + len(rows)
+    for table, base, others in (("items", 30, 0), ("queries", 30, 0), ("events", 1, sum(left_out.values()))):
+        assert used[table] + others + bad.filter(pl.col("table") == table).height == base + len(rows)

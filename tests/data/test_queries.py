@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adore.data.queries import SplitConfig, read_queries, read_requests
-from adore.data.tables import Rows, to_grade
+from adore.data.rows import Rows
 
 SHARES = SplitConfig(dev_share=0.4, test_share=0.4)
 
@@ -32,8 +32,3 @@ def test_a_request_takes_no_id_of_the_shops() -> None:
     known = [{"query_id": q, "query": q, "split": "test"} for q in ("request:1", "request:2")]
     found = read_requests(rows(*({"query": f"mug {n}"} for n in range(3))), known, 100)
     assert [q["query_id"] for q in found] == ["request:3", "request:4", "request:5"]
-
-
-def test_labels_in_words_and_as_numbers_beside_gaps() -> None:
-    assert [to_grade(v, {}) for v in ("Exact", "irrelevant", "2.0", 1.0, "4", "good")] == [3, 0, 2, 1, None, None]
-    assert to_grade("2.0", {"2.0": 0}) == 0

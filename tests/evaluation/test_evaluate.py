@@ -61,7 +61,7 @@ def test_whole_numbers_beside_gaps_are_grades(grades: list[object]) -> None:
 
 def test_judgements_without_ids_say_what_is_missing(tmp_path: Path) -> None:
     JUDGED.drop("item_id").write_csv(tmp_path / "judgements.csv")
-    with pytest.raises(DataError, match=r"columns == .*must be with \['item_id'\]"):
+    with pytest.raises(DataError, match=r"columns of judgements.csv == .*must be with item_id"):
         read_judgements(str(tmp_path / "judgements.csv"))
 
 

@@ -37,6 +37,10 @@ def run(tmp_path: Path) -> Path:
         "coverage": {"title": 1.0, EVIL: 0.5},
         "splits": {"train": split, "dev": split, "test": split},
         "quarantine": {f"items: {EVIL}": 2},
+        "left_out": {EVIL: {EVIL: 2}},
+        "unread": {EVIL: EVIL},
+        "judges": {"several": 3, "split": 1, "alpha": 0.5},
+        "notes": [EVIL],
     }
     put(tmp_path, "prepare/data_report.json", report)
     put(tmp_path, "prepare/dataset.json", {"name": EVIL, "simulated": False})

@@ -74,7 +74,7 @@ def test_welch_agrees_with_scipy() -> None:
     ("change", "reason"),
     [
         (lambda x: x.head(0), "no exposures"),
-        (lambda x: pl.concat([x, x.head(1)]), "occur twice"),
+        (lambda x: pl.concat([x, x.head(20)]), "occur twice, 20 of 420 rows"),
         (lambda x: x.head(50), "too few users"),
         (lambda x: x.with_columns(served=pl.lit("none")), "served is not assigned"),
         (
@@ -88,6 +88,31 @@ def test_refusals(change: Any, reason: str) -> None:
     result = analyse(DESIGN, change(exposures), events)
     assert reason in result["refusal"] and not result["metrics"]
     assert decide(result)["action"] == "hold"
+
+
+def test_a_few_odd_exposures_are_left_out_and_named() -> None:
+    exposures, events = logs(0.5)
+    stray = exposures.head(2).with_columns(
+        exposure_id=pl.lit("x") + pl.col("exposure_id"),
+        variant=pl.col("variant").replace({"control": "challenger", "challenger": "control"}),
+    )
+    plain = analyse(DESIGN, exposures, events)
+    found = analyse(DESIGN, pl.concat([exposures, exposures.head(3), stray]), events)
+    assert not found["refusal"] and found["metrics"] == plain["metrics"] and found["users"] == plain["users"]
+    assert found["left_out"]["exposures"] == {
+        "the same exposure again": 3,
+        "of a variant that the salt does not give this user": 2,
+    }
+    many = pl.concat([exposures, *(stray.with_columns(exposure_id=pl.lit(f"y{n}")) for n in range(5))])
+    assert "two variants" in analyse(DESIGN, many, events)["refusal"]
+
+
+def test_that_nothing_came_is_said_only_if_nothing_came() -> None:
+    exposures, events = logs(0.5)
+    assert "never happened" in decide(analyse(DESIGN, exposures, events.head(0)))["reason"]
+    others = events.with_columns(client_id=pl.lit("someone-else"))
+    reason = decide(analyse(DESIGN, exposures, others))["reason"]
+    assert "never happened" not in reason and f"{others.height} of users who were never exposed" in reason
 
 
 def test_lost_exposures_refuse_when_they_are_many() -> None:

@@ -18,7 +18,9 @@ from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.target import Release, read_plan
 from adore.release.local import LocalTarget
 from adore.release.online import judge_live
+from adore.release.release import shop_actions
 from adore.serving.router import create_app
+from adore.storage import write_json
 
 START = time.time()
 LATER = START + 25 * 3600
@@ -79,7 +81,8 @@ def test_one_odd_row_spoils_no_other(shipped: tuple[Path, dict[str, Any]], tmp_p
     ship(["\x00\x00", '{"exposure_id": "x"}'], tmp_path / "place", f"exposures/{shipped[1]['name']}", "p1")
     before = judge_live(live(*shipped), now=LATER)
     after = judge_live(live(tmp_path / "place", shipped[1]), now=LATER)
-    assert after["left_out"] == {"exposures": 2, "events": 4}
+    assert after["left_out"] == {"exposures": 2, "events": 3 + 153}
+    assert after["left_out_reasons"]["events"] == {"cannot be read": 3, "of users who were never exposed": 153}
     assert after["metrics"] == before["metrics"] and after["decision"] == before["decision"]
 
 
@@ -107,10 +110,12 @@ def test_a_dead_challenger_is_rolled_back_at_once(shipped: tuple[Path, dict[str,
 def test_the_plans_design_is_kept(shipped: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     design = {"alpha": 0.01, "min_users": 500, "window_hours": 0.01}
     folders = {n: {**v, "folder": f"variants/{n}"} for n, v in shipped[1]["variants"].items()}
-    plan = {**shipped[1], "design": design, "variants": folders}
+    write_json({"name": "shop", "actions": {"kauf": "purchase"}}, tmp_path / "dataset.json")
+    plan = {**shipped[1], "design": design, "actions": shop_actions(tmp_path), "variants": folders}
     (tmp_path / "experiment.json").write_text(json.dumps(plan))
     plan = read_plan(Config(claim=f"runs:{tmp_path.parent}"), str(tmp_path))
     result = judge_live(live(shipped[0], plan), now=START + 3600)
+    assert plan["actions"] == {"kauf": "purchase"}
     assert result["design"]["alpha"] == 0.01 and "at least 500 each are needed" in result["refusal"]
 
 
@@ -124,6 +129,46 @@ def test_before_anybody_came_it_holds(shipped: tuple[Path, dict[str, Any]], tmp_
     no_events = judge_live(live(tmp_path, shipped[1]), now=LATER)
     assert no_events["decision"]["reason"] == "purchases_per_user never happened, so it cannot be compared"
     assert judge_live(live(tmp_path / "nowhere", shipped[1]))["decision"]["action"] == "hold"
+
+
+def with_events(shipped: tuple[Path, dict[str, Any]], place: Path, change: Any) -> Path:
+    """The shipped logs with every event changed."""
+    shutil.copytree(shipped[0] / "exposures", place / "exposures")
+    rows = [r for p in shipped[0].rglob("events/**/*.jsonl") for r in map(json.loads, p.read_text().splitlines())]
+    ship([change(row) for row in rows], place, "events")
+    return place
+
+
+def ubi(row: dict[str, Any]) -> dict[str, Any]:
+    """An event as UBI 1.3 has it: no id, a time in words, and the shop's name for a purchase."""
+    when = datetime.fromtimestamp(row["timestamp"] / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")
+    more = {"event_attributes": {"object": {"object_id": "i0"}, "position": {"ordinal": 1}}}
+    return {"client_id": row["client_id"], "action_name": "kauf", "timestamp": when.replace("+00:00", " UTC"), **more}
+
+
+def test_the_shops_words_hold_online_and_times_are_read_as_in_training(
+    shipped: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    place, plan = with_events(shipped, tmp_path, ubi), {**shipped[1], "actions": {"kauf": "purchase"}}
+    plain, found = judge_live(live(*shipped), now=LATER), judge_live(live(place, plan), now=LATER)
+    assert found["metrics"] == plain["metrics"] and found["left_out"] == {"exposures": 0, "events": 0}
+    for name, times in (("seconds", lambda ms: ms // 1000 + 1), ("microseconds", lambda ms: ms * 1000)):
+        change = lambda r, of=times: {**r, "timestamp": of(r["timestamp"])}  # noqa: E731
+        other = with_events(shipped, tmp_path / name, change)
+        assert judge_live(live(other, shipped[1]), now=LATER)["decision"]["action"] == "promote"
+    alias = with_events(shipped, tmp_path / "alias", lambda r: {**r, "action_name": "product_purchase"})
+    assert judge_live(live(alias, shipped[1]), now=LATER)["decision"]["action"] == "promote"
+
+
+def test_events_that_count_for_nothing_are_counted_and_told(
+    shipped: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    unknown = judge_live(live(with_events(shipped, tmp_path / "a", ubi), shipped[1]), now=LATER)
+    assert unknown["left_out"]["events"] > 100 and "of the unknown action 'kauf'" in unknown["decision"]["reason"]
+    assert "never happened" not in unknown["decision"]["reason"]
+    others = with_events(shipped, tmp_path / "b", lambda r: {**r, "client_id": f"x-{r['client_id']}"})
+    strangers = judge_live(live(others, shipped[1]), now=LATER)
+    assert "of users who were never exposed" in strangers["decision"]["reason"]
 
 
 def test_a_release_that_ships_nothing_says_what_to_set(shipped: tuple[Path, dict[str, Any]]) -> None:

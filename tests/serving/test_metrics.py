@@ -70,7 +70,7 @@ def test_events_lie_by_day_and_exposures_by_experiment_and_day(target: LocalTarg
     before = datetime.now(UTC).date()
     with TestClient(create_app(config, tmp_path / "logs", str(tmp_path / "shipped"))) as client:
         ask(client, 1)
-        event = {"event_id": "e", "client_id": "u0", "action_name": "click", "timestamp": 1}
+        event = {"event_id": "e", "client_id": "u0", "action_name": "click", "timestamp": 1767225600000}
         assert client.post("/events", json=[event]).json() == {"accepted": 1}
     days = {str(before), str(datetime.now(UTC).date())}
     (shown,) = (tmp_path / "shipped" / "exposures").glob("*/*/*.jsonl")

@@ -190,7 +190,7 @@ def test_a_crowd_is_refused_at_the_door() -> None:
 
 
 def test_a_full_disk_costs_the_exposure_not_the_answer(tmp_path: Path) -> None:
-    event = {"event_id": "e", "client_id": "u", "action_name": "click", "timestamp": 1}
+    event = {"event_id": "e", "client_id": "u", "action_name": "click", "timestamp": 1767225600000}
     with serving(predictions) as url, TestClient(create_app(plan(url, url, 20.0), tmp_path)) as client:
         with disk_of(100):
             answers = ask(client, 5)
@@ -211,10 +211,14 @@ def test_a_full_disk_costs_the_exposure_not_the_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"client_id": None}, "events[1].client_id == None, must be a string"),
-        ({"timestamp": 10**30}, "events[1].timestamp == 1000"),
-        ({"timestamp": True}, "events[1].timestamp == True"),
-        ({"timestamp": 1.5}, "a whole number of 64 bits"),
+        ({"client_id": 7}, "events[1].client_id == 7, must be a string"),
+        ({"timestamp": 10**30}, "events[1].timestamp == '1000"),
+        ({"timestamp": True}, "events[1].timestamp == 'True'"),
+        ({"timestamp": 1.5}, "events[1].timestamp == '1.5', must be ISO 8601 or a number since 1970"),
+        ({"timestamp": "yesterday"}, "events[1].timestamp == 'yesterday'"),
+        ({"timestamp": None}, "events[1].no timestamp"),
+        ({"action_name": None}, "events[1].no action_name"),
+        ({"event_attributes": "here"}, "events[1].event_attributes == 'here', must be an object"),
         ({"position": "first"}, "events[1].position == 'first'"),
         ({"object_id": {"id": 1}}, "events[1].object_id == {'id': 1}"),
         ({"query_id": "q" * 1001}, "at most 1000 characters"),
@@ -223,7 +227,8 @@ def test_a_full_disk_costs_the_exposure_not_the_answer(tmp_path: Path) -> None:
     ],
 )
 def test_an_event_that_no_review_could_read_is_refused(change: dict[str, Any], word: str, tmp_path: Path) -> None:
-    event = {"event_id": "e", "client_id": "u", "action_name": "click", "timestamp": 1, "message": "thanks"}
+    when = 1767225600000
+    event = {"event_id": "e", "client_id": "u", "action_name": "click", "timestamp": when, "message": "thanks"}
     more = {"object_id": "a", "position": 2, "query_id": None, "event_attributes": {"place": [1, {"x": "y"}]}}
     with TestClient(create_app(plan("", "", 1.0), tmp_path)) as client:
         assert client.post("/events", json=[event, event | more]).json() == {"accepted": 2}
@@ -231,6 +236,20 @@ def test_an_event_that_no_review_could_read_is_refused(change: dict[str, Any], w
         answer = client.post("/events", content=text, headers={"content-type": "application/json"})
     assert answer.status_code == 400 and word in answer.json()["detail"]
     assert len(read_log(tmp_path / "events.jsonl")[0]) == 2
+
+
+def test_events_of_ubi_1_3_are_taken_and_logged_as_the_review_reads_them(tmp_path: Path) -> None:
+    place = {"object": {"object_id": 17}, "position": {"ordinal": 3}}
+    ubi = {"action_name": "click_through", "timestamp": "2026-01-01T00:00:00Z", "client_id": "u", "query_id": "q"}
+    bare = {"action_name": "purchase", "timestamp": "2026-01-01 01:00:00 Europe/Berlin", "session_id": "s"}
+    with TestClient(create_app(plan("", "", 1.0), tmp_path)) as client:
+        sent = [ubi | {"event_attributes": place}, ubi | {"event_attributes": place}, bare]
+        assert client.post("/events", json=sent).json() == {"accepted": 3}
+    first, again, last = read_log(tmp_path / "events.jsonl")[0]
+    assert first["timestamp"] == last["timestamp"] == 1767225600000
+    assert (first["object_id"], first["position"], first["action_name"]) == ("17", 3, "click_through")
+    assert first["event_id"].startswith("content:") and first["event_id"] == again["event_id"] != last["event_id"]
+    assert first["event_attributes"] == place and last["client_id"] == "s"
 
 
 def deep(levels: int) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from adore.artifacts import read_table
+from adore.artifacts import read_table, write_table
 from adore.stages import call
 from adore.student.lists import Sources, _as_people, learn_from
 
@@ -51,3 +51,22 @@ def test_kept_scores_of_half_a_query_are_not_mixed_with_others(shop: Path, stude
     call("score", places, str(tmp_path / "score"))
     found = read_table(tmp_path / "score", "scores").filter(system="student", query_id=told["query_id"][0])
     assert found.height > 1 and found["score"].max() <= 1  # type: ignore[operator]
+
+
+def test_what_several_people_disagree_on_is_learnt_as_their_shares(shop: Path, tmp_path: Path) -> None:
+    prepared = shutil.copytree(shop / "prepare", tmp_path / "prepare")
+    queries = read_table(prepared, "queries").filter(split="train")
+    pair = (
+        read_table(prepared, "judgements").join(queries, on="query_id").sort("query_id", "item_id").row(0, named=True)
+    )
+    votes = [
+        {"query_id": pair["query_id"], "item_id": pair["item_id"], "grade": g, "votes": n} for g, n in ((0, 2), (3, 1))
+    ]
+    write_table(votes, prepared, "votes")
+    folders = [shop / n for n in ("evidence", "judge", "verify", "retrieve")]
+    sources = Sources(prepared, folders[0], [folders[1]], *folders[2:])
+    train, _ = learn_from(sources, teacher_weight=0.3, synthetic_weight=0.0, max_pairs=10**6, seed=0)
+    (mine,) = [one for one in train if one.list_id == pair["query_id"]]
+    at = [item.item_id for item in mine.items].index(pair["item_id"])
+    assert np.allclose(mine.targets[at], [2 / 3, 0, 0, 1 / 3]) and mine.weights[at] == 1
+    assert all(sorted(t) == [0, 0, 0, 1] for n, t in enumerate(mine.targets) if n != at and mine.weights[n] == 1)

@@ -54,8 +54,9 @@ class FaultyServer:
         key: the key that a request must carry, if any.
         retry: makes the ``Retry-After`` of a 429.
         most: samples a request at most.
-        prose: never answer as asked.
-        script: what the nth request of a pair gets instead of an answer: status and text; it may wait.
+        prose: which pairs are never answered as asked; True: none is.
+        script: what the nth request of a pair gets instead of an answer: status and text (with 200: the whole body);
+            it may wait.
     """
 
     def __init__(
@@ -67,13 +68,14 @@ class FaultyServer:
         key: str = "",
         retry: Callable[[], str] = lambda: "0.05",
         most: int = 99,
-        prose: bool = False,
+        prose: bool | Callable[[str], bool] = False,
         script: Callable[[str, int], tuple[int, str] | None] = lambda user, nth: None,
     ) -> None:
         self.seen, self.answered, self.faults = Counter[str](), Counter[str](), Counter[str]()
         self.bodies: list[dict[str, Any]] = []
         self._seed, self._on, self._refuse, self._key = seed, faults, refuse, key
-        self._retry, self._most, self._prose, self._script = retry, most, prose, script
+        self._retry, self._most, self._script = retry, most, script
+        self._prose = prose if callable(prose) else lambda user: bool(prose)
         self._lock, self._closed = threading.Lock(), threading.Event()
         outer = self
 
@@ -113,13 +115,15 @@ class FaultyServer:
         if fault == "hang" and not refused:
             self._closed.wait(60)
             handler.close_connection = True
+        elif refused and refused[0] == 200:
+            _send(handler, 200, refused[1])
         elif refused or fault in ("429", "500"):
             status, text = refused or (int(fault), "slow down")
             _send(handler, status, {"error": {"message": text}}, retry=self._retry() if status == 429 else "")
         elif fault == "garbage" and (kind := GARBAGE[self.seen[user] % 3]):
             _send(handler, 200, kind)
         else:
-            text = "It is a good item." if fault or self._prose else json.dumps(judgement(user))
+            text = "It is a good item." if fault or self._prose(user) else json.dumps(judgement(user))
             with self._lock:
                 self.answered[user] += fault == ""
             _send(handler, 200, _completion(body, text, min(self._most, body.get("n", 1))))

@@ -63,15 +63,18 @@ def test_a_faulty_endpoint_loses_no_pair_and_is_paid_once(
 def test_an_answer_is_repaired_once_then_quarantined_with_its_raw_text(
     shop: Path, serve: Callable[..., Any], tmp_path: Path
 ) -> None:
-    server, given = serve(faults=False, prose=True), {"exemplars": 0}
+    server = serve(faults=False, prose=lambda user: "<query>Zeta white lamp</query>" in user)
+    given = {"exemplars": 0, "refusals": 0}
     (tmp_path / "judge").mkdir()
     metrics, answers = judge(shop, config(server, tmp_path / "cache", **given), tmp_path / "judge" / "0")
-    assert metrics["faults"] == 400 and answers.is_empty() and set(server.seen.values()) == {2}
+    assert metrics["faults"] == 40 and answers.height == 360 and sorted(set(server.seen.values())) == [1, 2]
     bad, calls = read_table(tmp_path / "judge" / "0", "quarantine"), pl.read_parquet(tmp_path / "judge" / "0" / CALLS)
     assert set(bad["reason"]) == {"no JSON object"} and json.loads(bad["row"][0])["raw"] == "It is a good item."
+    calls = calls.join(bad.select(pl.col("row").str.json_path_match("$.item_id").alias("item_id")), on="item_id")
+    calls = calls.filter(query_id="q9")
     assert set(calls["attempts"]) == {2} and set(calls["raw"]) == {"It is a good item."}
     judge(shop, config(server, tmp_path / "cache", **given), tmp_path / "again")
-    assert server.seen.total() == 800, "what was paid for and refused is not asked again"
+    assert server.seen.total() == 440, "what was paid for and refused is not asked again"
     (tmp_path / "prepare").symlink_to(shop)
     told = _judgements(tmp_path, "run", "q9", "i00")
     lines = _judgement_lines(told[0], set())

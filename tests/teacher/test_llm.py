@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from adore.artifacts import MANIFEST, Manifest
+from adore.artifacts import Manifest
 from adore.attributes.compare import STUFFED
 from adore.cli import app
 from adore.config import configure
@@ -22,7 +22,7 @@ from adore.errors import ConfigError, NotInstalledError
 from adore.explain import _judgement_lines, _judgements, _with_trace
 from adore.rulebook import RuleBook
 from adore.stages import config_of, section_config, shards
-from adore.storage import write_json
+from adore.storage import MANIFEST, write_json
 from adore.teacher.answers import Answer, Case
 from adore.teacher.backends import choose_judge
 from adore.teacher.budget import Budget, Ledger, Prices

@@ -9,6 +9,9 @@ from typing import Any
 __all__ = ["id_fault", "id_of", "json_of", "text_of", "there"]
 
 
+_JSON = json.JSONDecoder(parse_constant=lambda _: None)
+
+
 def json_of(text: str) -> Any:
     """Parsed JSON; ``NaN`` and ``Infinity``, as pandas writes gaps, are None.
 
@@ -16,11 +19,13 @@ def json_of(text: str) -> Any:
         ValueError: it is no JSON.
         RecursionError: it is too deep.
     """
-    return json.loads(text, parse_constant=lambda _: None)
+    return _JSON.decode(text)
 
 
 def id_of(value: object) -> str:
     """An id as text, ``""`` if it is none; 7.0 (how some tools write integers beside gaps) is ``"7"``."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else "" if math.isnan(value) or math.isinf(value) else str(value)
     return "" if value is None or isinstance(value, dict | list | bool) else str(value)

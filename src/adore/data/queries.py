@@ -11,7 +11,7 @@ from pydantic import Field
 
 from adore.config import StageConfig
 from adore.data.cells import id_fault, id_of, text_of
-from adore.data.tables import BadRow, Rows
+from adore.data.rows import BadRow, Rows
 
 __all__ = ["REQUEST", "SplitConfig", "normalised", "read_queries", "read_requests", "split_of"]
 

@@ -1,164 +1,104 @@
-"""Reads and writes the user's files: JSON lines, CSV and Parquet; a bad line is a row of the quarantine."""
+"""One file of a table, read as prepare reads it: its preset, its columns, and ``dataset.yaml`` beside it."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import math
-import zlib
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from adore.data.cells import json_of
-from adore.errors import DataError, MissingError, check
+from adore.config import configure
+from adore.data.cells import id_of
+from adore.data.columns import described, require, resolve
+from adore.data.dataset import DatasetInfo, read_info
+from adore.data.events import flat_fields
+from adore.data.files import table_of_name
+from adore.data.formats import SUFFIXES, read_source
+from adore.data.items import item_rows
+from adore.data.judgements import graded_rows, query_id_of
+from adore.data.labels import canonical, scale_of
+from adore.data.presets import recognise, table_of, title_of
+from adore.data.rows import Rows
+from adore.data.searches import QueryFinder
+from adore.data.understanding import FileNote
+from adore.errors import DataError, MissingError, QuarantineError, check
 from adore.storage import is_remote, local_copy, put_file
-from adore.types import LABELS, Grade
 
 __all__ = [
-    "SUFFIXES",
-    "BadRow",
-    "Rows",
     "check_output",
-    "find_file",
-    "read_file",
+    "read_items",
     "read_judgements",
-    "read_rows",
-    "to_grade",
+    "read_pairs",
+    "read_queries_file",
+    "read_scores",
+    "read_table_file",
     "write_file",
 ]
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".parquet")
 WRITTEN = (".parquet", ".csv", ".jsonl")
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """One row that could not be used, and why."""
-
-    table: str
-    line: int
-    reason: str
-    row: str
-
-    def record(self) -> dict[str, Any]:
-        """A row of the ``quarantine`` table; the text is cut to 500 characters."""
-        text = self.row.encode("utf-8", "replace").decode("utf-8")
-        return {"table": self.table, "line": self.line, "reason": self.reason, "row": text[:500]}
-
-
-@dataclass(slots=True)
-class Rows:
-    """Good rows with their line numbers, and bad ones."""
-
-    good: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    bad: list[BadRow] = field(default_factory=list)
-
-
-def find_file(folder: Path, table: str) -> Path | None:
-    """The one file of a table in an input folder, or None.
-
-    Raises:
-        DataError: several files hold the same table.
-    """
-    found = [folder / f"{table}{suffix}" for suffix in SUFFIXES if (folder / f"{table}{suffix}").is_file()]
-    check(
-        len(found) <= 1, f"files of table {table}", [p.name for p in found], must="one", fix="keep one", error=DataError
-    )
-    return found[0] if found else None
+def _shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]) -> Rows:
+    """Rows in our columns, by the preset that their columns tell; what the shop maps itself goes first."""
+    own = info.columns.get(table, {})
+    preset = recognise(columns, table, info.preset.get(table, ""))
+    if preset is None:
+        names = resolve(rows, table, own, note.name, columns)
+        note.columns = described(names, table, info.attributes)
+        note.columns.preset = title_of(columns, table)
+        nested = flat_fields(columns) if table == "events" else {}
+        note.columns.became |= nested
+        note.columns.ignored = [column for column in note.columns.ignored if column not in nested]
+        return rows
+    for _, row in rows.good:
+        row |= {f"={ours}": row.get(theirs) for ours, theirs in own.items() if theirs in row}
+    shaped = preset.shape(rows)
+    for _, row in shaped.rows.good:
+        row |= {name[1:]: row.pop(name) for name in list(row) if name.startswith("=")}
+    became = {theirs: ours for theirs, ours in shaped.became.items() if not theirs.startswith("=")}
+    note.columns.preset = preset.title
+    note.columns.became = {**became, **{theirs: ours for ours, theirs in own.items()}}
+    note.columns.ignored = shaped.ignored
+    note.notes += shaped.notes
+    return shaped.rows
 
 
-def _clean(value: Any) -> Any:
-    """Without NULs and lone surrogates, which no table can hold, and with None for NaN, at any depth."""
-    if isinstance(value, str):
-        return value.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_clean(k): _clean(v) for k, v in value.items()}
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return [_clean(v) for v in value] if isinstance(value, list) else value
+def read_table_file(path: Path, table: str, info: DatasetInfo) -> tuple[Rows, FileNote]:
+    """Read one file as a table.
 
+    Args:
+        path: the file.
+        table: what it holds; a file of queries with UBI's columns turns out to hold searches.
+        info: the shop's own words.
 
-def _json_lines(raw: bytes, table: str, rows: Rows) -> None:
-    for line, text in enumerate(raw.split(b"\n"), 1):
-        if not text.strip():
-            continue
-        try:
-            row = json_of(text.decode("utf-8-sig"))
-            row = _clean(row) if b"\\u" in text else row
-        except UnicodeDecodeError:
-            rows.bad.append(BadRow(table, line, "not UTF-8", text[:500].decode("latin-1")))
-        except (ValueError, RecursionError):  # ValueError: also an integer of thousands of digits
-            rows.bad.append(BadRow(table, line, "not JSON", text[:500].decode("utf-8", "replace")))
-        else:
-            if isinstance(row, dict):
-                rows.good.append((line, row))
-            else:
-                rows.bad.append(BadRow(table, line, "not a JSON object", text[:500].decode("utf-8", "replace")))
-
-
-def _csv(raw: bytes, table: str, rows: Rows) -> None:
-    try:
-        text = raw.decode("utf-8-sig").replace("\0", " ")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{table}.csv is not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    csv.field_size_limit(2**27)
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        names = list(reader.fieldnames or ())
-        twice = sorted({n for n in names if names.count(n) > 1})
-        check(not twice, f"columns of {table}.csv", twice, must="unique", fix="rename them", error=DataError)
-        for row in reader:
-            if None in row or None in row.values():
-                rows.bad.append(BadRow(table, reader.line_num, "wrong number of columns", str(list(row.values()))))
-            else:
-                rows.good.append((reader.line_num, dict(row)))
-    except csv.Error as error:
-        where = f"after line {reader.line_num}"
-        raise DataError(f"the row of {table}.csv {where} is not CSV ({error}); mend its quotes") from error
-
-
-def read_rows(path: Path, table: str) -> Rows:
-    """Read one file; unreadable lines become bad rows.
+    Returns:
+        Its rows in our columns, and how it was understood; ``note.table`` is what it holds.
 
     Raises:
-        DataError: the file as a whole cannot be read.
+        DataError: it cannot be read, or a column is missing.
     """
-    check(path.name.endswith(SUFFIXES), "file", str(path), must=f"one of {SUFFIXES}", fix="convert it", error=DataError)
-    rows = Rows()
-    try:
-        if path.suffix == ".parquet":
-            rows.good = [(n, _clean(row)) for n, row in enumerate(pl.read_parquet(path).to_dicts(), 1)]
-            return rows
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
-        raise DataError(f"file == {str(path)!r}, must be readable {path.suffix}; write it again ({error})") from error
-    (_csv if path.suffix == ".csv" else _json_lines)(raw, table, rows)
-    return rows
+    rows, source = read_source(path, table, info.encoding)
+    columns = rows.columns()
+    own = info.columns.get(table, {})
+    if table == "queries" and table_of(columns) == "searches" and not own:
+        table = "searches"
+    note = FileNote(source.name, table, ", ".join((source.kind, *source.details)), rows.total)
+    if source.kind == "TREC" and rows.good:
+        note.columns.preset = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
+    preset = note.columns.preset
+    rows = _shaped(rows, table, info, note, columns)
+    note.columns.preset = note.columns.preset or preset
+    if rows.good:
+        require(rows.columns(), table, path.name, columns)
+    return rows, note
 
 
-def to_grade(label: object, labels: dict[str, int]) -> int | None:
-    """An integer grade 0-3 from a label: the data set's own mapping, E/S/C/I or their words, or the integers."""
-    if isinstance(label, bool) or label is None:
-        return None
-    text = str(label).strip()
-    text = text[:-2] if text.endswith(".0") and text not in labels else text  # integers beside gaps
-    if text in labels:
-        return labels[text]
-    if labels:
-        return None
-    if text.upper() in LABELS:
-        return int(LABELS[text.upper()])
-    if text.upper() in Grade.__members__:
-        return int(Grade[text.upper()])
-    return int(text) if text in {"0", "1", "2", "3"} else None
+# ---------------------------------------------------------------- single files
 
 
-def read_file(place: str) -> pl.DataFrame:
-    """Read one table file strictly: any bad line is an error.
+def _strict(place: str, table: str) -> tuple[Rows, Path, DatasetInfo]:
+    """A file in which any bad line is an error.
 
     Raises:
         MissingError: no such file.
@@ -167,28 +107,149 @@ def read_file(place: str) -> pl.DataFrame:
     path = local_copy(place)
     if not path.is_file():
         raise MissingError(f"file == {place!r}, must be a file ({', '.join(SUFFIXES)}); check the path")
-    rows = read_rows(path, path.name.split(".")[0])
+    info = read_info(path.parent)
+    rows, _ = read_table_file(path, table, info)
     if rows.bad:
         bad = rows.bad[0]
         raise DataError(f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file")
     check(bool(rows.good), f"rows of {place}", 0, must="at least 1", fix="give a file with rows", error=DataError)
+    return rows, path, info
+
+
+def _queries_beside(path: Path) -> QueryFinder | None:
+    """The queries of the folder that a file lies in, where it has some."""
+    files = [p for p in sorted(path.parent.iterdir()) if p.is_file() and table_of_name(p) == "queries"]
+    if len(files) != 1:
+        return None
+    rows, note = read_table_file(files[0], "queries", read_info(path.parent))
+    if note.table != "queries":
+        return None
+    pairs = ((id_of(row.get("query_id")), row.get("query")) for _, row in rows.good)
+    queries = [{"query_id": query_id, "query": text} for query_id, text in pairs if query_id and isinstance(text, str)]
+    return QueryFinder(queries)
+
+
+def _with_ids(rows: Rows, path: Path) -> None:
+    """Give rows that name their query by its text the id of that query, or the text as an id."""
+    if all(id_of(row.get("query_id")) for _, row in rows.good):
+        return
+    finder = _queries_beside(path)
+    for _, row in rows.good:
+        if not id_of(row.get("query_id")):
+            row["query_id"] = (query_id_of(row, finder) if finder else "") or query_id_of(row)
+
+
+def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """The good rows of one items file, as rows of the ``items`` table.
+
+    Args:
+        path: the file; ``dataset.yaml`` beside it is obeyed.
+        named: ids of the items that are needed; bad rows of others do not matter. None: all are needed.
+
+    Raises:
+        DataError: the file has no usable row, or only a bad one for an item that is named.
+        QuarantineError: more than the allowed share of the rows are bad, where all are needed.
+    """
+    from adore.data.shop import ReadConfig
+
+    info, config = read_info(path.parent), configure(ReadConfig, {}, "prepare")
+    rows, _ = read_table_file(path, "items", info)
+    ids = {line: id_of(row.get("item_id")) for line, row in rows.good}
+    total = rows.total
+    items = item_rows(rows, info, config.max_text)
+    share = len(rows.bad) / max(1, total)
+    if named is None and share > config.max_bad_share:
+        first = rows.bad[0]
+        raise QuarantineError(
+            f"bad share of items == {share:.3f} ({len(rows.bad)} of {total} rows), must be at most "
+            f"{config.max_bad_share}; mend the rows: {first.reason} (line {first.line}: {first.row[:80]})"
+        )
+    lost = set(named or ()) - {row["item_id"] for row in items}
+    for bad in (b for b in rows.bad if ids.get(b.line) in lost):
+        raise DataError(f"{path}: line {bad.line} is bad ({bad.reason}) and a pair names {ids[bad.line]!r}; mend it")
+    check(bool(items), f"rows of {path}", 0, must="1 or more", fix="fill it", error=DataError)
+    return items
+
+
+def _frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
+    there = [name for name in columns if any(name in row for _, row in rows.good)]
+    return pl.DataFrame(
+        [{n: row.get(n) for n in there} for _, row in rows.good], infer_schema_length=None, strict=False
+    )
+
+
+def read_queries_file(place: str) -> pl.DataFrame:
+    """``query_id, query`` of a queries file, strictly.
+
+    Raises:
+        MissingError: no such file.
+        DataError: it cannot be read, or a column is missing.
+    """
+    return _frame(_strict(place, "queries")[0], ("query_id", "query"))
+
+
+def read_pairs(place: str) -> pl.DataFrame:
+    """``query_id, item_id`` of a file of pairs, or of judgements, strictly.
+
+    Raises:
+        MissingError: no such file.
+        DataError: it cannot be read, or a column is missing.
+    """
+    path = local_copy(place)
+    table = "judgements" if path.is_file() and table_of_name(path) == "judgements" else "pairs"
+    rows, path, _ = _strict(place, table)
+    _with_ids(rows, path)
+    return _frame(rows, ("query_id", "item_id"))
+
+
+def read_scores(place: str) -> pl.DataFrame:
+    """``query_id, item_id, score`` of a scores file or a TREC run, and ``grade, system`` where it has them.
+
+    Grades are read by the label map of ``dataset.yaml`` beside the file, if it maps them.
+
+    Raises:
+        MissingError: no such file.
+        DataError: it cannot be read, or a column is missing.
+    """
+    rows, path, info = _strict(place, "scores")
+    _with_ids(rows, path)
+    grades = [row.get("grade") for _, row in rows.good]
+    if any(isinstance(grade, str) and not canonical(grade).isdecimal() for grade in grades if canonical(grade)):
+        scale = scale_of(grades, info, path.name, ours=True)
+        for _, row in rows.good:
+            row["grade"] = scale.grade(row.get("grade"))
+    frame = _frame(rows, ("query_id", "item_id", "score", "grade", "system"))
     if path.suffix == ".parquet":
-        return pl.read_parquet(path)
-    return pl.DataFrame([row for _, row in rows.good], infer_schema_length=None, strict=False)
+        return pl.read_parquet(path) if set(frame.columns) <= set(pl.read_parquet_schema(path)) else frame
+    return frame
 
 
 def read_judgements(place: str) -> pl.DataFrame:
-    """Read a judgements file to ``query_id, item_id, grade``; every label must be known."""
-    frame = read_file(place)
-    column = next((c for c in ("grade", "label") if c in frame.columns), "")
-    absent = [c for c in ("query_id", "item_id") if c not in frame.columns]
-    must = f"with {absent}" if absent else "with label or grade"
-    check(bool(column) and not absent, "columns", frame.columns, must=must, fix="add them", error=DataError)
-    grades = [to_grade(v, {}) for v in frame[column]]
-    if None in grades:
-        value = frame[column][grades.index(None)]
-        raise DataError(f"label == {value!r}, must be E, S, C, I (or their words) or 0-3; map it first")
-    return frame.select(pl.col("query_id", "item_id").cast(pl.String)).with_columns(pl.Series("grade", grades))
+    """One grade a pair of a judgements file, by the same label map and judges as ``prepare``.
+
+    Args:
+        place: the file; ``dataset.yaml`` and the queries beside it are obeyed.
+
+    Returns:
+        ``query_id, item_id, grade``; unrated rows are left out.
+
+    Raises:
+        MissingError: no such file.
+        DataError: it cannot be read, a column is missing, or a label is not on the scale.
+    """
+    rows, path, info = _strict(place, "judgements")
+    _with_ids(rows, path)
+    ids = sorted({id_of(row["query_id"]) for _, row in rows.good})
+    finder = QueryFinder({"query_id": query_id, "query": f"\0{query_id}"} for query_id in ids)
+    items = {id_of(row.get("item_id")).strip() for _, row in rows.good}
+    for _, row in rows.good:
+        row.pop("query", None)
+    _, joined = graded_rows(rows, "judgements", info, finder, items, path.name)
+    if rows.bad:
+        bad = rows.bad[0]
+        raise DataError(f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file")
+    schema = {"query_id": pl.String, "item_id": pl.String, "grade": pl.Int64}
+    return pl.DataFrame(joined.rows, schema=schema)
 
 
 def check_output(place: str) -> None:

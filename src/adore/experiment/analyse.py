@@ -54,7 +54,8 @@ class Design:
     min_users: int = 100
     """Least users per variant."""
     max_mismatch: float = 0.02
-    """Largest share of requests that another variant or model answered than the assigned one; of lost lines, too."""
+    """Largest share of requests that another variant or model answered than the assigned one; of exposures that
+    were lost, logged twice, or of a variant that the salt does not give, too."""
     sequential: bool = False
     """Whether somebody may look again and again, and stop when it pleases."""
     window_hours: float = 24.0
@@ -75,6 +76,8 @@ def design_of(plan: Mapping[str, Any], *, sequential: bool = False) -> Design:
 def per_user(db: duckdb.DuckDBPyConnection, design: Design) -> pl.DataFrame:
     """One row a user of the tables ``exposures`` and ``events``, over DuckDB.
 
+    An exposure that was logged twice counts once; those of the table ``strays`` do not count.
+
     Returns:
         ``client_id, variant`` (assigned), ``first`` (exposure, ms), ``requests``, ``wrong`` (share of them that
         another variant or model answered), ``early`` (events before the first exposure) and a count per metric:
@@ -89,7 +92,8 @@ def per_user(db: duckdb.DuckDBPyConnection, design: Design) -> pl.DataFrame:
         WITH s AS (
             SELECT x.client_id, x.variant, min(x.timestamp) AS first, count(*) AS requests,
                 avg((x.served <> x.variant OR x.model_version <> coalesce(v.version, x.model_version))::INT) AS wrong
-            FROM exposures x LEFT JOIN versions v USING (variant) GROUP BY ALL)
+            FROM (SELECT DISTINCT ON (exposure_id) * FROM exposures) x
+            ANTI JOIN strays USING (client_id, variant) LEFT JOIN versions v USING (variant) GROUP BY ALL)
         SELECT s.*, count(e.event_id) FILTER (WHERE e.timestamp < s.first) AS early, {counts}
         FROM s LEFT JOIN events e USING (client_id)
         GROUP BY ALL ORDER BY client_id"""
@@ -108,20 +112,55 @@ def _few(design: Design, users: pl.DataFrame) -> dict[str, int]:
     return {v: counts.get(v, 0) for v in design.weights if counts.get(v, 0) < design.min_users}
 
 
-def _broken(design: Design, users: pl.DataFrame, shown: int, ids: int, lost: int) -> str:
-    """Why the log says nothing about anything; empty if it may."""
-    if not shown:
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What is wrong with an exposure log, in rows."""
+
+    shown: int
+    lost: int
+    again: int
+    """Rows whose exposure id was there before."""
+    strays: int
+    """Rows of a variant that this salt does not give their user."""
+    stray_users: int
+    two_variants: int
+    """Users with rows of more than one variant."""
+
+    def left_out(self) -> dict[str, int]:
+        """Rows that do not count, by reason."""
+        reasons = {
+            "cannot be read": self.lost,
+            "the same exposure again": self.again,
+            "of a variant that the salt does not give this user": self.strays,
+        }
+        return {reason: n for reason, n in reasons.items() if n}
+
+
+def _look(db: duckdb.DuckDBPyConnection, design: Design, lost: int) -> _Log:
+    """Count what is wrong, and register the table ``strays``: users and variants that do not belong together."""
+    ((shown, ids),) = db.sql("SELECT count(*), count(DISTINCT exposure_id) FROM exposures").fetchall()
+    users = db.sql("SELECT client_id, variant, count(*) FROM exposures GROUP BY ALL").fetchall()
+    strays = [(u, v, n) for u, v, n in users if assign(u, design.salt, design.weights) != v]
+    table = {"client_id": [u for u, _, _ in strays], "variant": [v for _, v, _ in strays]}
+    db.register("strays", pl.DataFrame(table, schema=dict.fromkeys(table, pl.String)).to_arrow())
+    both = len(users) - len({u for u, _, _ in users})
+    return _Log(shown, lost, shown - ids, sum(n for _, _, n in strays), len({u for u, _, _ in strays}), both)
+
+
+def _broken(design: Design, log: _Log) -> str:
+    """Why the log says nothing about anything; empty if it may. A few odd rows spoil no experiment."""
+    most = design.max_mismatch
+    if not log.shown:
         return "no exposures were logged: check the router's log folder"
-    if ids < shown:
-        return "the exposure log is broken: some exposure ids occur twice"
-    if lost > design.max_mismatch * (shown + lost):
-        return f"the exposure log is broken: {lost} of {shown + lost} lines cannot be read"
-    if users["client_id"].n_unique() < users.height:
+    if log.again > most * log.shown:
+        return f"the exposure log is broken: some exposure ids occur twice, {log.again} of {log.shown} rows"
+    if log.lost > most * (log.shown + log.lost):
+        return f"the exposure log is broken: {log.lost} of {log.shown + log.lost} lines cannot be read"
+    if log.strays <= most * log.shown:
+        return ""
+    if log.two_variants:
         return "some users were assigned to two variants: salts or weights changed during the experiment"
-    wrong = [
-        u for u, v in users.select("client_id", "variant").iter_rows() if assign(u, design.salt, design.weights) != v
-    ]
-    return f"mixed salts: {len(wrong)} users are not where this salt puts them" if wrong else ""
+    return f"mixed salts: {log.stray_users} users are not where this salt puts them"
 
 
 def _mismatch(users: pl.DataFrame) -> dict[str, float]:
@@ -201,6 +240,13 @@ def _method(design: Design) -> str:
     return f"asymptotic confidence sequences at {level}, however often one looks"
 
 
+def _unmatched(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Events of users who were never exposed."""
+    sql = "SELECT count(*) FROM events ANTI JOIN exposures USING (client_id)"
+    ((count,),) = db.sql(sql).fetchall()
+    return {"of users who were never exposed": count} if count else {}
+
+
 def analyse_tables(
     db: duckdb.DuckDBPyConnection, design: Design, *, until: int = FOREVER, lost: int = 0
 ) -> dict[str, Any]:
@@ -213,19 +259,21 @@ def analyse_tables(
     Returns:
         ``design``, ``method``, ``users`` per variant, ``mismatch`` per variant, ``sample_ratio_p`` and either
         ``metrics`` (name to control, treatment, effect, relative effect, interval, p) or ``refusal``; ``failing``
-        says that the challenger surely does not answer for its users.
+        says that the challenger surely does not answer for its users; ``left_out`` counts, per log, rows that do not
+        count, by reason.
     """
+    log = _look(db, design, lost)
     users = per_user(db, design)
-    ((shown, ids),) = db.sql("SELECT count(*), count(DISTINCT exposure_id) FROM exposures").fetchall()
     result: dict[str, Any] = {
         "design": asdict(design),
         "method": _method(design),
         "users": _counts(users),
-        "exposures": shown,
+        "exposures": log.shown,
         "early_events": int(users["early"].sum()),
-        "refusal": _broken(design, users, shown, ids, lost),
+        "refusal": _broken(design, log),
         "failing": "",
         "metrics": {},
+        "left_out": {"exposures": log.left_out(), "events": _unmatched(db)},
     }
     if not result["refusal"]:
         _judge(design, users, until, result)

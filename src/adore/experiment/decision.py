@@ -26,7 +26,7 @@ def _decide(result: dict[str, Any]) -> dict[str, Any]:
     if result["refusal"]:
         return {"action": "hold", "reason": f"refused: {result['refusal']}"}
     if PRIMARY not in result["metrics"]:
-        return {"action": "hold", "reason": f"{PRIMARY} never happened, so it cannot be compared"}
+        return {"action": "hold", "reason": _nothing(result)}
     for metric in (m for m in METRICS if m.name in result["metrics"]):
         one = result["metrics"][metric.name]
         worse = one["high"] < 0 if metric.good > 0 else one["low"] > 0
@@ -36,6 +36,18 @@ def _decide(result: dict[str, Any]) -> dict[str, Any]:
     if primary["low"] > 0:
         return {"action": "promote", "reason": f"{PRIMARY} rose and no guardrail got worse: {_text(primary)}"}
     return {"action": "hold", "reason": f"{PRIMARY} did not surely change: {_text(primary)}"}
+
+
+def _nothing(result: dict[str, Any]) -> str:
+    """Why the primary metric cannot be compared: that nothing came is only said if nothing came."""
+    left_out = result.get("left_out", {}).get("events", {})
+    if not left_out:
+        return f"{PRIMARY} never happened, so it cannot be compared"
+    counts = ", ".join(f"{n:,} {reason}" for reason, n in sorted(left_out.items(), key=lambda pair: -pair[1]))
+    fix = "send the events of the users who are ranked for, and name the shop's actions in dataset.yaml"
+    return (
+        f"{PRIMARY} was read for no exposed user, but {sum(left_out.values()):,} events were left out: {counts}; {fix}"
+    )
 
 
 def _text(one: dict[str, float]) -> str:

@@ -16,6 +16,7 @@ import polars as pl
 
 from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
+from adore.data.actions import our_action
 from adore.data.shoppers import Shoppers
 from adore.errors import DataError, UnavailableError, check
 from adore.experiment.analyse import analyse, design_of
@@ -117,7 +118,9 @@ def run(config: Config, prepared: Path, release: Path, output: Path) -> dict[str
         events, torn_events = read_log(Path(home) / "logs" / "events.jsonl")
     order = sorted(exposures, key=lambda e: (e["client_id"], e["session_id"], e["query_id"]))
     shown = write_table([{k: v for k, v in e.items() if k != "salt"} for e in order], output, "exposures")
-    done = write_table(sorted(events, key=lambda e: str(e["event_id"])), output, "events")
+    own = plan.get("actions", {})
+    mapped = [{**e, "action_name": our_action(e["action_name"], own) or e["action_name"]} for e in events]
+    done = write_table(sorted(mapped, key=lambda e: str(e["event_id"])), output, "events")
     result = analyse(design_of(plan), shown, done, lost=torn)  # one look, when all shoppers are through
     latency = shown["latency_ms"]
     quantiles = {f"p{q}": round(float(latency.quantile(q / 100) or 0), 1) for q in (50, 95, 99)}

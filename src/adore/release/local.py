@@ -90,6 +90,8 @@ class LocalTarget:
                 name,
                 "--variant",
                 name,
+                "--host",
+                "127.0.0.1",
                 "--port",
                 str(port),
             ]

@@ -23,7 +23,8 @@ def judge_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
         now: seconds since the epoch; the clock's if not given.
 
     Returns:
-        what :func:`analyse_tables` returns, with ``decision`` and ``left_out`` (per log, rows that could not be read).
+        What :func:`analyse_tables` returns, with ``decision``; ``left_out`` has the number of rows of each log that
+        do not count, ``left_out_reasons`` why.
     """
     import duckdb
 
@@ -32,8 +33,11 @@ def judge_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="adore-online-") as home, duckdb.connect(f"{home}/live.duckdb") as db:
         lost = load(db, live, until)
         design = design_of(live.plan, sequential=True)
-        result = analyse_tables(db, design, until=until, lost=lost["exposures"])
-    return {**result, "left_out": lost, "decision": decide(result)}
+        result = analyse_tables(db, design, until=until, lost=sum(lost["exposures"].values()))
+    result["left_out"]["events"] = {**lost["events"], **result["left_out"]["events"]}
+    reasons = result["left_out"]
+    counts = {log: sum(found.values()) for log, found in reasons.items()}
+    return {**result, "left_out": counts, "left_out_reasons": reasons, "decision": decide(result)}
 
 
 def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from adore.storage import local_copy, write_json
 from adore.student.rankers import BASELINES, save_baseline
 from adore.types import item_from_row
 
-__all__ = ["Config", "run"]
+__all__ = ["Config", "run", "shop_actions"]
 
 
 class Config(StageConfig):
@@ -48,6 +48,16 @@ def _variant(folder: Path) -> dict[str, Any]:
     return {"folder": f"variants/{folder.name}", "kind": card["kind"], "version": card["version"]}
 
 
+def shop_actions(prepared: Path) -> dict[str, str]:
+    """The shop's own names of actions, which its events will have online, too.
+
+    Args:
+        prepared: output of ``prepare``.
+    """
+    path = prepared / "dataset.json"
+    return dict(json.loads(path.read_text("utf-8")).get("actions", {})) if path.is_file() else {}
+
+
 def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path) -> dict[str, float]:
     """Write ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and ``experiment.json``.
 
@@ -74,5 +84,7 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }
+    if actions := shop_actions(prepared):
+        experiment["actions"] = actions
     write_json(experiment, output / "experiment.json")
     return {"share": config.share, "variants": 2.0}

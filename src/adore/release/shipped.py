@@ -6,10 +6,13 @@ Layout: ``place/exposures/<experiment>/<YYYY-MM-DD>/*.jsonl`` and ``place/events
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from adore.data.actions import our_action
+from adore.data.times import millis
 from adore.errors import MissingError
 from adore.experiment.analyse import METRICS
 from adore.release.kubernetes.target import Release
@@ -20,11 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-COLUMNS = {
-    "exposures": ("exposure_id", "client_id", "variant", "served", "model_version", "experiment"),
-    "events": ("event_id", "client_id", "action_name"),
-}
-"""The strings that the analysis needs of a row, beside its ``timestamp``."""
+EXPOSURES = ("exposure_id", "client_id", "variant", "served", "model_version", "experiment")
+"""The strings that the analysis needs of an exposure, beside its time."""
+UNREAD = "cannot be read"
+"""Why a row is left out that is torn, or lacks a field, or has one of a wrong type."""
 
 
 def _days(since: datetime, until: int) -> Iterator[date]:
@@ -33,29 +35,69 @@ def _days(since: datetime, until: int) -> Iterator[date]:
     yield from (first + timedelta(n) for n in range((last - first).days + 1))
 
 
-def _add(db: duckdb.DuckDBPyConnection, log: str, place: str, keep: str) -> None:
-    """Add a folder of JSON lines to a log's table, row by row: what is in one row spoils no other."""
+def _teach(db: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:
+    """Give SQL the readers of ``prepare``: ``to_millis(text)`` and ``our_action(text)``, null for what they refuse."""
+
+    def to_millis(text: str | None) -> int | None:
+        try:
+            return None if text is None else millis(text)
+        except (ValueError, OverflowError, OSError):
+            return None
+
+    def action(name: str | None) -> str | None:
+        return None if name is None else our_action(name, own)
+
+    define: Any = db.create_function
+    define("to_millis", to_millis, ["VARCHAR"], "BIGINT", null_handling="special")
+    define("our_action", action, ["VARCHAR"], "VARCHAR", null_handling="special")
+
+
+def _json(names: Mapping[str, str]) -> str:
+    """SELECT of some JSON fields as text, from the files of one day."""
+    selected = ", ".join(f"found[{n}] AS {name}" for n, name in enumerate(names, 1))
+    paths = list(names.values())
+    return f"""SELECT {selected}, text FROM (SELECT json->>{paths} AS found, json::VARCHAR AS text
+        FROM read_ndjson_objects(?, ignore_errors = true))"""
+
+
+def _add(db: duckdb.DuckDBPyConnection, sql: str, place: str) -> None:
+    """Run an INSERT over the files of one day, row by row: what is in one row spoils no other."""
     try:
         folder = local_copy(place)
     except MissingError:  # nobody came on this day
         return
     if files := [str(path) for path in sorted(folder.glob("*.jsonl"))]:
-        names = (*COLUMNS[log], "release", "timestamp")
-        texts = ", ".join(f"found[{n}] AS {name}" for n, name in enumerate(names[:-1], 1))
-        bad = " OR ".join(f"{c} IS NULL" for c in (*COLUMNS[log], "timestamp"))
-        sql = f"""
-            INSERT INTO all_{log} SELECT *, {bad} FROM (
-                SELECT {texts}, TRY_CAST(found[{len(names)}] AS BIGINT) AS timestamp FROM (
-                    SELECT json->>{[f"$.{name}" for name in names]} AS found
-                    FROM read_ndjson_objects(?, ignore_errors = true)))
-            WHERE {bad} OR {keep}"""
         db.execute(sql, [files])
     if is_remote(place):  # a download is read once
         shutil.rmtree(folder.parent, ignore_errors=True)
 
 
-def load(db: duckdb.DuckDBPyConnection, live: Release, until: int) -> dict[str, int]:
-    """Make the tables ``exposures``, of the live release, and ``events``, since it was made.
+def _exposures_sql() -> str:
+    names = {name: f"$.{name}" for name in (*EXPOSURES, "release", "timestamp")}
+    bad = " OR ".join(f"{c} IS NULL" for c in (*EXPOSURES, "timestamp"))
+    columns = ", ".join((*EXPOSURES, "release"))
+    return f"""INSERT INTO all_exposures SELECT *, {bad} FROM (
+        SELECT {columns}, TRY_CAST(timestamp AS BIGINT) AS timestamp FROM ({_json(names)}))
+        WHERE {bad} OR experiment = getvariable('experiment')"""
+
+
+def _events_sql() -> str:
+    """Events by our action names; UBI 1.3 asks for an action and a time only, so a client may be a session."""
+    names = {
+        name: f"$.{name}" for name in ("event_id", "client_id", "user_id", "session_id", "action_name", "timestamp")
+    }
+    actions = ", ".join(f"'{m.action}'" for m in METRICS)
+    client = "coalesce(nullif(client_id, ''), nullif(user_id, ''), nullif(session_id, ''))"
+    return f"""INSERT INTO all_events
+        SELECT *, client_id IS NULL OR action_name IS NULL OR timestamp IS NULL AS bad FROM (
+            SELECT coalesce(nullif(event_id, ''), 'content:' || md5(text)) AS event_id, {client} AS client_id,
+                action_name AS written, our_action(action_name) AS action_name, to_millis(timestamp) AS timestamp
+            FROM ({_json(names)}))
+        WHERE bad OR action_name IN ('', {actions})"""
+
+
+def load(db: duckdb.DuckDBPyConnection, live: Release, until: int) -> dict[str, dict[str, int]]:
+    """Make the tables ``exposures``, of the live release, and ``events``, since it was made, by our action names.
 
     A row is of the release that it names; where none names any, all rows are of one.
 
@@ -63,21 +105,33 @@ def load(db: duckdb.DuckDBPyConnection, live: Release, until: int) -> dict[str, 
         until: now, in ms since the epoch.
 
     Returns:
-        per log, the rows that were left out: torn, or with a field missing or of a wrong type.
+        Per log, the rows that were left out, by reason.
     """
     name, since = live.plan["name"], datetime.fromisoformat(live.created)
-    actions = ", ".join(f"'{m.action}'" for m in METRICS)
-    folders = {"exposures": f"exposures/{name}", "events": "events"}
-    keep = {"exposures": "experiment = getvariable('experiment')", "events": f"action_name IN ({actions})"}
     db.execute("SET VARIABLE experiment = ?", [name])
-    lost = {}
-    for log, columns in COLUMNS.items():
-        texts = ", ".join(f"{c} VARCHAR" for c in columns)
-        db.execute(f"CREATE TABLE all_{log} ({texts}, release VARCHAR, timestamp BIGINT, bad BOOLEAN)")
-        for day in _days(since, until):
-            _add(db, log, join(live.config.exposures, folders[log], day.isoformat()), keep[log])
-        ((lost[log],),) = db.sql(f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}").fetchall()
+    _teach(db, live.plan.get("actions", {}))
+    texts = ", ".join(f"{c} VARCHAR" for c in (*EXPOSURES, "release"))
+    db.execute(f"CREATE TABLE all_exposures ({texts}, timestamp BIGINT, bad BOOLEAN)")
+    db.execute(
+        "CREATE TABLE all_events (event_id VARCHAR, client_id VARCHAR, written VARCHAR, action_name VARCHAR, "
+        "timestamp BIGINT, bad BOOLEAN)"
+    )
+    for day in _days(since, until):
+        _add(db, _exposures_sql(), join(live.config.exposures, f"exposures/{name}", day.isoformat()))
+        _add(db, _events_sql(), join(live.config.exposures, "events", day.isoformat()))
     ours = f"release = '{live.number}' OR (SELECT count(release) = 0 FROM all_exposures)"
     db.execute(f"CREATE VIEW exposures AS FROM all_exposures WHERE NOT bad AND ({ours})")
-    db.execute("CREATE VIEW events AS FROM all_events WHERE NOT bad")
-    return lost
+    db.execute("CREATE VIEW events AS FROM all_events WHERE NOT bad AND action_name <> ''")
+    return {"exposures": _unread(db, "exposures"), "events": {**_unread(db, "events"), **_unknown(db)}}
+
+
+def _unread(db: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
+    ((count,),) = db.sql(f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}").fetchall()
+    return {UNREAD: count} if count else {}
+
+
+def _unknown(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Events whose action nobody explained, by its name."""
+    sql = "SELECT written, count(*) FROM all_events WHERE NOT bad AND action_name = '' GROUP BY ALL"
+    counts = Counter({f"of the unknown action {name[:40]!r}": n for name, n in db.sql(sql).fetchall()})
+    return dict(counts.most_common(20))

@@ -17,8 +17,9 @@ from adore.attributes.lexicon import COLOURS, Lexicon
 from adore.attributes.reader import Reader
 from adore.attributes.text import words
 from adore.config import configure
-from adore.data.prepare import Config, read_items
+from adore.data.prepare import Config
 from adore.data.prepare import run as prepare
+from adore.data.tables import read_items
 from adore.rulebook import RULEBOOKS, RuleBook
 from adore.storage import local_copy
 from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_from_row

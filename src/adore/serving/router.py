@@ -17,6 +17,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import generate_latest
 
+from adore.data.events import read_event
 from adore.errors import AdoreError, RequestError, UnavailableError, check
 from adore.experiment.assignment import assign
 from adore.serving.comparer import Comparer
@@ -35,10 +36,8 @@ _LOG = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "static" / "index.html"
 MAX_ID = 200
 """Characters of a user's, session's or query's id."""
-EVENT: dict[str, type] = {"event_id": str, "client_id": str, "action_name": str, "timestamp": int}
-"""What every UBI event must have."""
-MORE: dict[str, type] = {"query_id": str, "session_id": str, "object_id": str, "position": int}
-"""What it may have, and then in this type; the rest is kept as it comes."""
+EVENT_TEXTS = ("event_id", "query_id", "user_query", "session_id", "client_id", "user_id", "action_name")
+"""Fields of an event that are texts, if it has them; UBI 1.3 asks for ``action_name`` and ``timestamp`` only."""
 
 
 class Router:
@@ -92,6 +91,7 @@ class Router:
             "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
         }
         more: dict[str, Any] = {k: self.config[k] for k in ("salt", "release") if k in self.config}
+        more["user_query"] = query  # by which prepare finds the query where its id is one of this search alone
         try:
             await asyncio.to_thread(self.exposures.append, {**exposure, **more})
         except OSError:  # a full disk loses both variants' exposures alike; the shopper need not wait for it
@@ -113,15 +113,15 @@ class Router:
         return faults
 
     async def take(self, events: list[dict[str, Any]]) -> dict[str, int]:
-        """Log events.
+        """Log events, each with the fields that prepare and the review read; actions keep the shop's names.
 
         Raises:
-            RequestError: one is not what the online review can read; none is taken.
+            RequestError: one cannot be read as an event; none is taken.
             UnavailableError: the disk refuses them; none is taken.
         """
-        _check_events(events)
+        rows = [_event(row, f"events[{i}]") for i, row in enumerate(events)]
         try:
-            await asyncio.to_thread(self.events.append, *events)
+            await asyncio.to_thread(self.events.append, *rows)
         except OSError as error:
             text = f"events == {len(events)} rows, must be written; send them again later ({error.strerror})"
             raise UnavailableError(text) from error
@@ -167,8 +167,8 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
         return await router.rank(body)
 
     @app.post("/events")
-    async def events(body: list[dict[str, Any]]) -> dict[str, int]:
-        return await router.take(body)
+    async def events(body: list[dict[str, Any]] | dict[str, Any]) -> dict[str, int]:
+        return await router.take(body if isinstance(body, list) else [body])
 
     @app.post("/compare")
     async def compare(body: dict[str, Any]) -> dict[str, Any]:
@@ -187,19 +187,27 @@ def _id_of(body: dict[str, Any], name: str, default: str) -> str:
     return str(given)
 
 
-def _fits(value: object, kind: type) -> bool:
-    if isinstance(value, str):
-        return kind is str and len(value) <= MAX_QUERY
-    return type(value) is kind is int and abs(value) < 2**63
+def _event(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """An event as it came, with its id, time in ms, item and place where the review and ``prepare`` look for them.
 
-
-def _check_events(rows: list[dict[str, Any]]) -> None:
-    musts = {str: f"a string of at most {MAX_QUERY} characters", int: "a whole number of 64 bits"}
-    for i, row in enumerate(rows):
-        for name, kind in (EVENT | MORE).items():
-            good = _fits(row.get(name), kind) or (name in MORE and row.get(name) is None)
-            check(good, f"events[{i}].{name}", row.get(name), must=musts[kind], fix="send it so", error=RequestError)
-        sendable(row, f"events[{i}]")
+    Raises:
+        RequestError: a field is missing or malformed.
+    """
+    for name in EVENT_TEXTS:
+        value = row.get(name)
+        good = value is None or (isinstance(value, str) and len(value) <= MAX_QUERY)
+        must = f"a string of at most {MAX_QUERY} characters"
+        check(good, f"{where}.{name}", value, must=must, fix="send it so", error=RequestError)
+    sendable(row, where)
+    try:
+        event = read_event(row)
+    except (ValueError, TypeError) as error:
+        raise RequestError(f"{where}.{error}; send it as UBI 1.3 has it") from error
+    given = row.get("object_id")
+    good = given is None or isinstance(given, str) or type(given) is int
+    check(good, f"{where}.object_id", given, must="a string or a number", fix="send it so", error=RequestError)
+    found = {name: event[name] for name in ("event_id", "client_id", "timestamp", "object_id", "position")}
+    return {**row, **{name: value for name, value in found.items() if value not in (None, "")}}
 
 
 def _add_status(app: FastAPI, router: Router) -> None:

@@ -47,12 +47,28 @@ def _add_rerank(model: Any) -> None:
     app.add_api_route("/openai/v1/rerank", rerank, methods=["POST"])
 
 
+def _listen_on(host: str) -> None:
+    """Have KServe listen on one address only; it has no setting for it and else listens on all of them."""
+    from kserve import model_server
+    from kserve.protocol.rest.server import RESTServer
+
+    class Bound(RESTServer):  # type: ignore[misc]
+        """KServe's REST server on one address."""
+
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            self.config.host = host
+
+    model_server.RESTServer = Bound
+
+
 def main() -> None:
     """Load the model, then serve until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="ranker folder or s3:// place")
     parser.add_argument("--name", default="adore")
     parser.add_argument("--variant", default="")
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on; a pod's is reached from outside")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--most", type=int, default=16, help="requests in work or waiting; one more gets 503 at once")
     parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
@@ -78,8 +94,10 @@ def main() -> None:
         traceback.print_exc()
         sys.exit(f"model == {arguments.model!r}, must be a ranker that loads; {type(error).__name__}: {error}")
     _add_rerank(model)
+    _listen_on(arguments.host)
     app.add_middleware(CrowdLimit, most=arguments.most)
     app.add_middleware(BodyLimit)
+    # without gRPC, which KServe serves on all addresses
     server = ModelServer(http_port=arguments.port, enable_grpc=False, workers=1, enable_latency_logging=False)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # a line a probe; KServe sets it before this
     server.start([model])

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.types import Evidence, Item, item_from_row
+from adore.types import Evidence, Grade, Item, item_from_row
 
 __all__ = ["PairList", "Sources", "learn_from", "people_of_teacher"]
 
@@ -62,9 +62,22 @@ def _rows(sources: Sources) -> pl.DataFrame:
     queries = read_table(sources.prepared, "queries")
     known = [read_table(place, "pairs") for place in (sources.evidence, sources.retrieved)]
     pairs = pl.concat(known).join(answers, on=KEYS, how="left").join(queries, on="query_id")
-    pairs = pairs.join(human, on=KEYS, how="left").filter(pl.col("split") != "test")
+    pairs = pairs.join(human, on=KEYS, how="left").join(_votes(sources.prepared), on=KEYS, how="left")
+    pairs = pairs.filter(pl.col("split") != "test")
     graded = pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()  # a teacher's answer may be refused
     return _as_people(pairs.filter(graded).sort(KEYS))
+
+
+def _votes(prepared: Path) -> pl.DataFrame:
+    """``votes``: how many of a pair's judges gave each grade, indexed by grade; no row where all were of one mind."""
+    schema = {**dict.fromkeys(KEYS, pl.String()), "votes": pl.List(pl.Int64)}
+    if not (prepared / "votes.parquet").is_file():
+        return pl.DataFrame(schema=schema)
+    votes: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(Grade))
+    for query_id, item_id, grade, count in read_table(prepared, "votes").select(*KEYS, "grade", "votes").iter_rows():
+        votes[query_id, item_id][grade] += count
+    differ = [(*pair, counts) for pair, counts in votes.items() if sum(map(bool, counts)) > 1]
+    return pl.DataFrame(differ, schema=schema, orient="row")
 
 
 def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
@@ -94,9 +107,14 @@ def _one_hot(grade: int) -> np.ndarray:
     return np.asarray(np.eye(4)[grade])
 
 
+def _people(row: dict[str, Any]) -> np.ndarray:
+    """P(grade) as people see it: the share of each grade where several judged and differ, else the one grade."""
+    return np.array(row["votes"]) / sum(row["votes"]) if row["votes"] else _one_hot(row["human"])
+
+
 def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float) -> tuple[Any, ...]:
     judged = row["human"] is not None
-    target = _one_hot(row["human"]) if judged else np.array(row["probabilities"])
+    target = _people(row) if judged else np.array(row["probabilities"])
     evidence = Evidence.many_from_json(row["evidence"])
     return row["query"], items[row["item_id"]], target, 1.0 if judged else teacher_weight, evidence, True
 

@@ -14,8 +14,7 @@ import polars as pl
 
 from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
-from adore.data.prepare import read_items
-from adore.data.tables import check_output, read_file, write_file
+from adore.data.tables import check_output, read_items, read_pairs, read_queries_file, write_file
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.storage import local_copy
@@ -81,8 +80,8 @@ def score_files(student: str, output: str, *, items: str, queries: str, pairs: s
         DataError: a bad file; a bad row of the items does not matter if no pair names it.
     """
     check_output(output)
-    wanted, texts = read_file(pairs), read_file(queries)
-    named = wanted["item_id"].cast(pl.String).to_list() if "item_id" in wanted.columns else []
+    wanted, texts = read_pairs(pairs), read_queries_file(queries)
+    named = wanted["item_id"].cast(pl.String).to_list()
     catalogue = pl.DataFrame(read_items(local_copy(items), named), infer_schema_length=None)
     write_file(score_pairs(local_copy(student), catalogue, texts, wanted), output)
 

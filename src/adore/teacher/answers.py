@@ -66,10 +66,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """No judgement: why, and the raw text if there was one. The pair goes to quarantine."""
+    """No judgement. The pair goes to quarantine.
+
+    Attributes:
+        reason: why.
+        call: the raw text, if there was one.
+        finish: how the backend says that the answer ended (``stop``, ``length``, ``content_filter``).
+        detail: the endpoint's own words.
+    """
 
     reason: str
     call: Call | None = None
+    finish: str = ""
+    detail: str = ""
 
 
 class Judge(Protocol):

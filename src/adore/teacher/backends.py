@@ -21,6 +21,7 @@ from adore.teacher.exemplars import choose_exemplars
 from adore.teacher.graders import EvidenceJudge, RulesGrader
 from adore.teacher.llm import Source, TextJudge
 from adore.teacher.prompting import Prompter
+from adore.teacher.refusals import MOST
 
 if TYPE_CHECKING:
     from adore.teacher.openai import Patience
@@ -45,6 +46,7 @@ class Config(BookConfig):
         key_env: the environment variable that holds the endpoint's key.
         concurrency: requests in flight at the endpoint.
         prices: dollars per million tokens.
+        refusals: pairs in a row without a usable answer after which the step stops; 0: never.
         budget: the most that the step may cost; each shard may spend its share by number of pairs.
         engine: keywords for the backend itself.
     """
@@ -60,6 +62,7 @@ class Config(BookConfig):
     endpoint: str = ""
     key_env: str = "OPENAI_API_KEY"
     concurrency: int = Field(16, ge=1, le=1024)
+    refusals: int = Field(MOST, ge=0)
     prices: Prices = Prices()
     budget: Budget = Budget()
     engine: dict[str, Any] = Field(default_factory=dict)
@@ -109,6 +112,7 @@ def choose_judge(
         decoding=config.decoding,
         cache=open_cache(config.cache),
         ledger=Ledger(config.prices, config.budget, share),
+        refusals=config.refusals,
     )
 
 

@@ -40,6 +40,8 @@ class Completion:
         grade: P(grade) at the grade token of the first text, or None where the backend tells none.
         prompt_tokens: tokens read, of which ``prefix_tokens`` came from the backend's prefix cache.
         completion_tokens: tokens written, all samples together.
+        finish: how the first text ended, in the backend's word (``stop``, ``length``, …); empty if it does not tell.
+        detail: what the backend said of an answer that has no text.
     """
 
     texts: tuple[str, ...]
@@ -47,6 +49,8 @@ class Completion:
     prompt_tokens: int
     prefix_tokens: int
     completion_tokens: int
+    finish: str = ""
+    detail: str = ""
 
 
 class Completer(Protocol):

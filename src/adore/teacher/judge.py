@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -14,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adore.artifacts import write_table
-from adore.errors import BudgetError, check
-from adore.progress import progress
+from adore.errors import BudgetError, UnavailableError, check
+from adore.progress import progress, say
 from adore.rulebook import RuleBook
 from adore.teacher.answers import Answer, Case, Fault, Judge, count_pairs, load_cases
 from adore.teacher.backends import Config, choose_judge
@@ -48,7 +49,9 @@ def _row(case: Case, answer: Answer, by: tuple[str, str]) -> dict[str, Any]:
 
 
 def _bad(case: Case, line: int, fault: Fault) -> dict[str, Any]:
-    row = {"query_id": case.query_id, "item_id": case.item_id, "raw": fault.call.raw if fault.call else ""}
+    raw = fault.call.raw if fault.call else ""
+    row = {"query_id": case.query_id, "item_id": case.item_id, "raw": raw}
+    row |= {"finish_reason": fault.finish, "detail": fault.detail}
     return {
         "table": "pairs",
         "line": line,
@@ -116,6 +119,7 @@ def run(
 
     Raises:
         BudgetError: the cap is reached; a higher one goes on from there.
+        UnavailableError: no pair got a usable answer, or too many in a row got none.
     """
     rulebook = RuleBook.of_data(prepared, config.rulebook)
     cases = _cases(config, prepared, evidence, candidates, retrieved)
@@ -130,6 +134,7 @@ def run(
                     bad.append(_bad(case, at, answer))
                 else:
                     rows.append(_row(case, answer, (judge.name, rulebook.version)))
+    _tell_faults(judge.name, len(cases), bad)
     write_table(rows, output, "answers")
     if bad:
         write_table(bad, output, "quarantine")
@@ -137,6 +142,26 @@ def run(
     paid = judge.ledger.metrics() if isinstance(judge, TextJudge) else {}
     by_model = float(judge.name != "rules")
     return {"pairs": float(len(rows)), "faults": float(len(bad)), "by_model": by_model, **counts, **paid}
+
+
+def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
+    """Say how many pairs got no answer, and why.
+
+    Raises:
+        UnavailableError: none got one.
+    """
+    if not bad:
+        return
+    counts = ", ".join(f"{n:,} x {reason}" for reason, n in Counter(row["reason"] for row in bad).most_common(5))
+    fix = "see the table quarantine for what it wrote"
+    if len(bad) == pairs:
+        last = json.loads(bad[-1]["row"])
+        words = "; ".join(f"{key} {last[key]!r}" for key in ("finish_reason", "detail", "raw") if last[key])
+        raise UnavailableError(
+            f"usable answers of {name} == 0 for {pairs} pairs ({counts}), must be some; "
+            f"{words or 'the answers are empty'}; correct the model, its endpoint or judge.decoding.max_tokens"
+        )
+    say(f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); {fix}")
 
 
 def _judged(judge: Judge, cases: list[Case]) -> Iterator[tuple[int, list[Case], list[Answer | Fault]]]:

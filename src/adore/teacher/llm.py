@@ -18,6 +18,7 @@ from adore.teacher.completers import Completer, Completion, Decoding, Message
 from adore.teacher.parse import Wrong, parse
 from adore.teacher.prompting import Prompter, repair_messages
 from adore.teacher.rationale import RationaleSchema, answer_schema
+from adore.teacher.refusals import MOST, Refusals
 from adore.types import LABELS, Grade
 
 __all__ = ["Source", "Speed", "TextJudge", "soft_labels"]
@@ -69,30 +70,62 @@ class TextJudge:
         decoding: how answers are drawn.
         cache: answers of the past.
         ledger: adds up the cost and says when to stop.
+        refusals: pairs in a row without a usable answer that are too many; 0: never.
     """
 
-    def __init__(self, source: Source, prompter: Prompter, *, decoding: Decoding, cache: Cache, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        source: Source,
+        prompter: Prompter,
+        *,
+        decoding: Decoding,
+        cache: Cache,
+        ledger: Ledger,
+        refusals: int = MOST,
+    ) -> None:
         self.name = f"{source.name}@{source.revision}" if source.revision else source.name
         self.folder, self.decoding, self.ledger = source.folder, decoding, ledger
         self._source, self._prompter, self._cache = source, prompter, cache
         self._schema = answer_schema(prompter.rulebook)
         self._completer: Completer | None = None
+        self.refusals = Refusals(self.name, refusals, decoding)
 
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
         """See :class:`adore.teacher.answers.Judge`.
 
         Raises:
             BudgetError: the cap is reached; the answers so far are in the cache.
+            UnavailableError: too many pairs in a row got no usable answer.
         """
-        prompts = self.prompts(cases)
-        found = [self._read(c, p, r) for c, p, r in zip(cases, prompts, self._ask(prompts), strict=True)]
-        bad = [i for i, (_, wrong) in enumerate(found) if wrong]
-        repairs = [self._repair(prompts[i], found[i]) for i in bad]
-        for i, prompt, reply in zip(bad, repairs, self._ask(repairs, len(cases) - len(bad)), strict=True):
-            first = found[i][0]
-            answer, _ = self._read(cases[i], prompt, reply)
-            found[i] = (_joined(first, answer), None)
-        return [answer for answer, _ in found]
+        prompts, answers = self.prompts(cases), dict[int, Answer | Fault]()
+        while left := [i for i in range(len(cases)) if i not in answers]:
+            found = self._round([cases[i] for i in left], [prompts[i] for i in left], len(answers))
+            for i, answer in zip(left, found, strict=True):
+                if answer is not None:
+                    answers[i] = answer
+                    self.refusals.note(answer)
+        return [answers[i] for i in range(len(cases))]
+
+    def _round(self, cases: list[Case], prompts: list[Messages], done: int) -> list[Answer | Fault | None]:
+        """Ask, and ask once more for what is no answer; None for pairs that were not asked.
+
+        Not all are asked where many first answers in a row are unusable: first their repairs show whether any help.
+        """
+        replies = self._ask(prompts, done, cases)
+        read = [
+            None if reply is None else self._read(case, prompt, reply)
+            for case, prompt, reply in zip(cases, prompts, replies, strict=True)
+        ]
+        found: list[Answer | Fault | None] = [None if one is None else one[0] for one in read]
+        bad = [(i, one) for i, one in enumerate(read) if one is not None and one[1]]
+        repairs = [self._repair(prompts[i], one) for i, one in bad]
+        asked = sum(one is not None for one in read)
+        for (i, (first, _)), prompt, reply in zip(
+            bad, repairs, self._ask(repairs, done + asked - len(bad)), strict=True
+        ):
+            if reply is not None:
+                found[i] = _joined(first, self._read(cases[i], prompt, reply)[0])
+        return found
 
     def close(self) -> None:
         """Free the backend."""
@@ -127,19 +160,22 @@ class TextJudge:
 
     # ---------------------------------------------------------------- asking
 
-    def _ask(self, prompts: Sequence[Messages], done: int = 0) -> list[_Reply | Fault]:
-        """A reply a prompt; ``done`` pairs needed none."""
+    def _ask(
+        self, prompts: Sequence[Messages], done: int = 0, cases: Sequence[Case] = ()
+    ) -> list[_Reply | Fault | None]:
+        """A reply a prompt; ``done`` pairs needed none. With ``cases``, None after too many unusable ones in a row."""
         keys = [self.key(p) for p in prompts]
         known = self.known(keys)
         for completion in known.values():
             self.ledger.add(completion, paid=False)
         try:
-            fresh = self._fetch({k: p for k, p in zip(keys, prompts, strict=True) if k not in known})
+            missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in known}
+            fresh = self._fetch(missing, dict(zip(keys, cases, strict=False)))
         except BudgetError as error:
             raise BudgetError(str(error), done + sum(k in known for k in keys) + error.done) from error
-        return [_Reply(k, True, known[k]) if k in known else fresh[k] for k in keys]
+        return [_Reply(k, True, known[k]) if k in known else fresh.get(k) for k in keys]
 
-    def _fetch(self, missing: dict[str, Messages]) -> dict[str, _Reply | Fault]:
+    def _fetch(self, missing: dict[str, Messages], cases: dict[str, Case]) -> dict[str, _Reply | Fault]:
         """Ask for what the cache does not know; each answer is kept as it comes."""
         if not missing:
             return {}
@@ -149,17 +185,24 @@ class TextJudge:
             self._completer = self._source.make()
         keys, speed, begun = list(missing), Speed(), time.perf_counter()
         found: dict[str, _Reply | Fault] = {}
-        feed = _Feed(list(missing.values()), self.ledger)
+        unusable, most = [0], self.refusals.most if cases else 0
+        feed = _Feed(list(missing.values()), lambda: bool(self.ledger.reached) or 0 < most <= unusable[0])
         stream = self._completer.complete(feed, self.decoding, self._schema)
         for at, reply in progress(stream, f"answers of {self.name}", total=len(keys)):
             found[keys[at]] = reply if isinstance(reply, Fault) else self._keep(keys[at], reply)
             if isinstance(reply, Completion):
                 _count(speed, missing[keys[at]], reply)
+            if case := cases.get(keys[at]):
+                unusable[0] = 0 if self._is_usable(reply, case) else unusable[0] + 1
         speed.seconds = time.perf_counter() - begun
         self._note(speed)
-        if len(found) < len(keys):
+        if len(found) < len(keys) and self.ledger.reached:
             raise BudgetError(self.ledger.reached, len(found))
         return found
+
+    def _is_usable(self, reply: Completion | Fault, case: Case) -> bool:
+        texts = () if isinstance(reply, Fault) else reply.texts
+        return any(isinstance(parse(text, case, self._prompter.rulebook), RationaleSchema) for text in texts)
 
     def _keep(self, key: str, completion: Completion) -> _Reply:
         self._cache.put(key, json.dumps(asdict(completion)))
@@ -184,7 +227,7 @@ class TextJudge:
         good = [r for r in read if isinstance(r, RationaleSchema)]
         if not good:
             wrong = next((r for r in read if isinstance(r, Wrong)), Wrong("no JSON object"))
-            return Fault(wrong.reason, call), wrong
+            return Fault(wrong.reason, call, c.finish, c.detail), wrong
         told = c.grade if isinstance(read[0], RationaleSchema) else None  # they are the first text's
         probabilities, best = soft_labels(told, good)
         return Answer(probabilities, best, replace(call, raw=c.texts[read.index(best)])), None
@@ -196,10 +239,10 @@ class TextJudge:
 
 
 class _Feed(Sequence[Messages]):
-    """Prompts that end early when the budget is reached, for backends that take them one by one."""
+    """Prompts that end early when it is enough, for backends that take them one by one."""
 
-    def __init__(self, prompts: list[Messages], ledger: Ledger) -> None:
-        self._prompts, self._ledger = prompts, ledger
+    def __init__(self, prompts: list[Messages], is_enough: Callable[[], bool]) -> None:
+        self._prompts, self._is_enough = prompts, is_enough
 
     def __len__(self) -> int:
         return len(self._prompts)
@@ -213,7 +256,7 @@ class _Feed(Sequence[Messages]):
 
     def __iter__(self) -> Iterator[Messages]:
         for prompt in self._prompts:
-            if self._ledger.reached:
+            if self._is_enough():
                 return
             yield prompt
 

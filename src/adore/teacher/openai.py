@@ -38,6 +38,7 @@ _LADDERS: dict[str, tuple[object, ...]] = {
 _ALSO = {
     "response_format": ("response_format", "json_schema", "json_object", "schema"),
     "n": ("'n'", '"n"', "`n`", "parameter: n"),
+    "logprobs": ("logprobs", "log probabilities", "logprob"),
 }
 
 
@@ -177,9 +178,10 @@ class OpenaiCompleter:
             except httpx.TransportError as error:  # time-outs and broken connections
                 response = None
                 self._fails(f"{type(error).__name__}: {error}")
-            if response is not None and response.status_code in (400, 422):
-                if self._offers.refused(offers, _message(response)):
-                    continue
+            status = response.status_code if response is not None else 0
+            if response is not None and status in (400, 403, 422) and self._offers.refused(offers, _message(response)):
+                continue
+            if response is not None and status in (400, 422):
                 return self._give_up(f"refused ({response.status_code}): {_message(response)}", "endpoint refused")
             answer = self._read(response)
             if answer:
@@ -205,14 +207,20 @@ class OpenaiCompleter:
         """The answer, or None if it is worth to ask again.
 
         Raises:
-            ConfigError: key or model are wrong.
+            ConfigError: the endpoint refuses the key, or does not serve the model; its own words are in the text.
             UnavailableError: there is no money left at the provider.
         """
         if response is None:
             return None
         status = response.status_code
-        if status in (401, 403):
-            raise ConfigError(f"key in ${self._key_env}, must be one that {self._url} takes (HTTP {status}); set it")
+        if status == 401:
+            must = f"must be one that {self._url} takes (HTTP 401: {_message(response)!r}); set it"
+            raise ConfigError(f"key in ${self._key_env}, {must}")
+        if status == 403:
+            raise ConfigError(
+                f"endpoint == {self._url!r}, must allow these requests, but says (HTTP 403): {_message(response)!r}; "
+                f"correct what it names, or the key in ${self._key_env}"
+            )
         if status == 404:
             raise ConfigError(
                 f"model == {self.model!r}, must be served at {self._url} (HTTP 404); set model or endpoint"
@@ -254,7 +262,7 @@ class OpenaiCompleter:
             UnavailableError: as many pairs in a row as there are requests in flight, and three more, got no answer.
         """
         if self._stop.is_set():  # it was not asked to the end
-            return Fault(reason)
+            return Fault(reason, detail=text)
         with self._lock:
             self._lost += 1
             if self._lost > self._concurrency + 3:
@@ -262,7 +270,7 @@ class OpenaiCompleter:
                     f"endpoint == {self._url!r}, must answer, but {text} for {self._lost} pairs in a row; "
                     "check it and run the same command again: answers so far are in the cache"
                 )
-        return Fault(reason)
+        return Fault(reason, detail=text)
 
 
 def _is_url(text: str) -> bool:
@@ -315,12 +323,15 @@ def _completion(answer: dict[str, Any]) -> Completion:
     tokens = [(t["token"], {a["token"]: a["logprob"] for a in [t, *(t.get("top_logprobs") or ())]}) for t in told]
     usage = answer.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
+    first = choices[0]
     return Completion(
         texts=texts,
         grade=grade_probabilities(texts[0], tokens),
         prompt_tokens=int(usage.get("prompt_tokens") or 0),
         prefix_tokens=int(details.get("cached_tokens") or 0),
         completion_tokens=int(usage.get("completion_tokens") or 0),
+        finish=str(first.get("finish_reason") or ""),
+        detail=_clean(str(first["message"].get("refusal") or ""))[:300],
     )
 
 

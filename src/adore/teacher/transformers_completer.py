@@ -108,6 +108,7 @@ class TransformersCompleter:
             prompt_tokens=len(prompt),
             prefix_tokens=0,
             completion_tokens=sum(len(row) for row in own),
+            finish="stop" if own[0] and own[0][-1] in self._ends else "length",
         )
 
     def _written(self, row: list[int]) -> list[int]:

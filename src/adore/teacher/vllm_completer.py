@@ -109,6 +109,7 @@ def _completion(output: Any) -> Completion:
         prompt_tokens=len(output.prompt_token_ids),
         prefix_tokens=output.num_cached_tokens or 0,
         completion_tokens=sum(len(one.token_ids) for one in samples),
+        finish=str(first.finish_reason or ""),
     )
 
 

@@ -67,7 +67,7 @@ def read_plan(config: Config, place: str) -> Plan:
     plan["variants"] = {
         name: {"version": v["version"], "kind": v["kind"], "uri": uris[name]} for name, v in plan["variants"].items()
     }
-    return {k: v for k, v in plan.items() if k in ("name", "salt", "weights", "design", "variants")}
+    return {k: v for k, v in plan.items() if k in ("name", "salt", "weights", "design", "actions", "variants")}
 
 
 def render(config: Config, plan: Plan, number: int = 1) -> list[dict[str, Any]]:

@@ -1,0 +1,116 @@
+"""The verbs that read a shop's own files: check, demo-data, score, evaluate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from adore.errors import MissingError, UnavailableError, check
+
+__all__ = ["add_to", "check_data", "demo_data", "evaluate", "is_understood", "may_begin", "score"]
+
+Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
+Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
+Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]
+Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jsonl).")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command("check")(check_data)
+    app.command("demo-data")(demo_data)
+    app.command("score")(score)
+    app.command("evaluate")(evaluate)
+
+
+def is_understood(data: str, profile: str) -> bool:
+    """Print how an input folder is understood; whether a run can begin."""
+    from adore.data.check import check_folder
+    from adore.stages import config_of
+    from adore.storage import local_copy
+
+    config = config_of("prepare", profile)
+    text, good = check_folder(local_copy(data), config, local_copy(config.requests) if config.requests else None)
+    typer.echo(text)
+    return good
+
+
+def may_begin(data: str, profile: str) -> bool:
+    """:func:`is_understood`, and True where the folder cannot be read from this machine: the step prepare checks it."""
+    try:
+        return is_understood(data, profile)
+    except (MissingError, UnavailableError) as error:
+        typer.echo(f"not checked here, but by the step prepare: {error}", err=True)
+        return True
+
+
+def check_data(
+    data: Annotated[str, typer.Argument(help="Input folder or s3://… place.")],
+    profile: Profile = "laptop",
+) -> None:
+    """Say how a shop's folder is understood, before anything runs or is paid; status 1 if a run cannot begin."""
+    raise typer.Exit(0 if is_understood(data, profile) else 1)
+
+
+def demo_data(
+    output: Annotated[str, typer.Option(help="Folder or place to write.")],
+    world: Annotated[str, typer.Option(help="shop, or lab: laboratory supplies, one-word queries.")] = "",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+) -> None:
+    """Make the demo shop: catalogue, queries, judgements and events with known truth."""
+    from adore.stages import call
+
+    call("demo-data", {}, output, profile=profile, seed=seed, **({"world": world} if world else {}))
+
+
+def score(
+    student: Annotated[str, typer.Option(help="Student folder or place.")] = "",
+    items: Annotated[str, typer.Option(help="Items file.")] = "",
+    queries: Annotated[str, typer.Option(help="Queries file.")] = "",
+    pairs: Annotated[str, typer.Option(help="File with query_id and item_id.")] = "",
+    output: Output = "",
+    run: Run = "",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+) -> None:
+    """Score pairs of files with a student, or (with --run) run the step of a run."""
+    if run:
+        from adore.stages import run_step
+
+        run_step("score", run, data="demo", profile=profile, seed=seed)
+        return
+    for name, value in {
+        "student": student,
+        "items": items,
+        "queries": queries,
+        "pairs": pairs,
+        "output": output,
+    }.items():
+        check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
+    from adore.student.score import score_files
+
+    score_files(student, output, items=items, queries=queries, pairs=pairs)
+
+
+def evaluate(
+    scores: Annotated[str, typer.Option(help="File with query_id, item_id, score, grade.")] = "",
+    judgements: Annotated[str, typer.Option(help="File with query_id, item_id and label or grade.")] = "",
+    run: Run = "",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+) -> None:
+    """Measure a scores file against human judgements, or (with --run) run the step of a run."""
+    if run:
+        from adore.stages import run_step
+
+        run_step("evaluate", run, data="demo", profile=profile, seed=seed)
+        return
+    check(bool(scores), "--scores", scores, must="given", fix="add --scores FILE (or --run DIR)")
+    check(bool(judgements), "--judgements", judgements, must="given", fix="add --judgements FILE")
+    from adore.data.tables import read_judgements, read_scores
+    from adore.evaluation.evaluate import evaluate_scores
+
+    for row in evaluate_scores(read_scores(scores), read_judgements(judgements)).iter_rows(named=True):
+        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}")

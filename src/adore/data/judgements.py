@@ -1,0 +1,78 @@
+"""Rows of a judgements file to one grade a pair."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
+
+from adore.data.cells import id_of, there
+from adore.data.dataset import DatasetInfo
+from adore.data.judges import Joined, Pair, join_judges
+from adore.data.labels import LabelScale, scale_of
+from adore.data.rows import Rows
+from adore.data.searches import QueryFinder, text_id
+
+__all__ = ["graded_rows", "label_of", "queries_of_judgements", "query_id_of"]
+
+
+def label_of(row: dict[str, Any]) -> object:
+    """A judgement's label; ``grade`` where there is none."""
+    return row["grade"] if not there(row.get("label")) and "grade" in row else row.get("label")
+
+
+def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
+    """The query of a row, by its id or by its text; ``""`` if it has neither, or the shop has no such query."""
+    query_id, text = id_of(row.get("query_id")), row.get("query")
+    text = text if isinstance(text, str) else ""
+    if finder is None:
+        return query_id or (text_id(text) if text.strip() else "")
+    return finder.find(query_id, "" if query_id and finder.find(query_id, "") else text)
+
+
+def queries_of_judgements(rows: Rows) -> Rows:
+    """Queries as the judgements tell them: an id, a text and perhaps a split; one row a query."""
+    queries: dict[str, dict[str, Any]] = {}
+    for _, row in rows.good:
+        text = row.get("query")
+        if not isinstance(text, str) or not text.strip():
+            continue
+        query_id = query_id_of(row)
+        split = {"split": row["split"]} if there(row.get("split")) else {}
+        queries.setdefault(query_id, {"query_id": query_id, "query": text, **split})
+    return Rows(list(enumerate(queries.values(), 1)))
+
+
+def graded_rows(
+    rows: Rows, table: str, info: DatasetInfo, finder: QueryFinder, items: Collection[str], file: str
+) -> tuple[LabelScale, Joined]:
+    """One grade a pair; rows without an id are refused, unrated and unknown ones are left out and counted.
+
+    Args:
+        rows: with our column names.
+        table: ``judgements`` or ``truth``.
+        info: the label map and how judges are joined.
+        finder: of the shop's queries.
+        items: ids of the catalogue.
+        file: its name, for errors.
+
+    Raises:
+        DataError: a label is not on the scale, or judges disagree and nobody said how to join them.
+    """
+    ours = table == "truth"
+    scale = scale_of((label_of(row) for _, row in rows.good), info, file, ours=ours)
+    graded: dict[Pair, list[int]] = defaultdict(list)
+    for line, row in rows.good:
+        item_id, grade = id_of(row.get("item_id")).strip(), scale.grade(label_of(row))
+        named = id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
+        if grade is None:
+            rows.left_out["not rated"] += 1
+        elif not named or not item_id:
+            rows.refuse(table, line, "no query_id" if not named else "no item_id", row)
+        elif not (query_id := query_id_of(row, finder)):
+            rows.left_out["of a query that is not among the queries"] += 1
+        elif item_id not in items:
+            rows.left_out["of an item that is not in the catalogue"] += 1
+        else:
+            graded[query_id, item_id].append(grade)
+    return scale, join_judges(graded, "majority" if ours else info.judges, file)

@@ -1,0 +1,62 @@
+"""When a judge that gives no usable answer is stopped, and with which words."""
+
+from __future__ import annotations
+
+from adore.errors import UnavailableError
+from adore.teacher.answers import Answer, Fault
+from adore.teacher.completers import Decoding
+
+__all__ = ["MOST", "Refusals"]
+
+MOST = 8
+"""Pairs in a row without a usable answer after which a judge stops, unless its config says otherwise."""
+
+
+class Refusals:
+    """Counts pairs in a row that got no usable answer, repairs included.
+
+    Args:
+        name: the judge's.
+        most: so many in a row are enough; 0: it never stops.
+        decoding: how answers are drawn.
+    """
+
+    def __init__(self, name: str, most: int, decoding: Decoding) -> None:
+        self.name, self.most, self._decoding = name, most, decoding
+        self.row: list[Fault] = []
+
+    def note(self, answer: Answer | Fault) -> None:
+        """Count one pair.
+
+        Raises:
+            UnavailableError: it was the last of too many in a row; the reason, how the answers ended and the
+                endpoint's own words are in the text.
+        """
+        if isinstance(answer, Answer):
+            self.row.clear()
+            return
+        self.row.append(answer)
+        if self.most and len(self.row) >= self.most:
+            raise UnavailableError(self.text(len(self.row)))
+
+    def text(self, count: int) -> str:
+        """Why the last pairs were refused, and what to do."""
+        last = self.row[-1]
+        raw = last.call.raw.strip() if last.call else ""
+        began = f"; the last answer begins {raw[:160]!r}" if raw else "; the last answer is empty"
+        return (
+            f"{self.name} == no usable answer for {count} pairs in a row ({last.reason}), must judge; "
+            f"{self._advice(last)}{began if last.call else ''} (what was answered is in the cache, if there is one; "
+            "judge.refusals says how many in a row are too many)"
+        )
+
+    def _advice(self, fault: Fault) -> str:
+        ended = fault.finish or ""
+        if ended == "length":
+            return (
+                f"finish_reason length: max_tokens {self._decoding.max_tokens} was used up before the answer was "
+                "whole; raise judge.decoding.max_tokens, or have the model think less"
+            )
+        words = f"; the endpoint says: {fault.detail}" if fault.detail else ""
+        reasons = f"finish_reason {ended}{words}" if ended else words.removeprefix("; ")
+        return f"{reasons}; " * bool(reasons) + "see whether the model follows the JSON schema, or name another one"

@@ -124,3 +124,7 @@ bench-teacher: setup ## The teacher's tables into docs/benchmarks.md: [PARTS="ag
 .PHONY: bench-quality
 bench-quality: setup ## What a customer buys, into docs/benchmarks.md: [PARTS="judged world"]
 	$(BIN)/python -m bench.bench_quality $(PARTS)
+
+.PHONY: bench-serving
+bench-serving: setup ## What is served, into docs/benchmarks.md: [PARTS="images"]
+	$(BIN)/python -m bench.bench_serving $(PARTS)

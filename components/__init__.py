@@ -5,7 +5,7 @@ from typing import Any
 
 from adore import __version__
 
-__all__ = ["image", "parallelism", "place"]
+__all__ = ["image", "parallelism", "place", "together"]
 
 
 def _section(name: str) -> Any:
@@ -37,3 +37,9 @@ def parallelism() -> int:
     """How many shards at a time; 0: all."""
     about = _section("cluster")
     return int(about.parallelism) if about else 0
+
+
+def together(group: str) -> bool:
+    """Whether the stages of a group share one pod."""
+    about = _section("cluster")
+    return bool(about) and group in about.together

@@ -8,8 +8,11 @@ __all__ = ["deploy"]
 
 
 @dsl.component(base_image=image("student"), install_kfp_package=False)
-def deploy(release: dsl.Input[dsl.Model], profile: str) -> int:
+def deploy(run: str, release: dsl.Input[dsl.Model], profile: str) -> int:
     """Serves a release on the cluster that the pipeline runs on; the release's number."""
+    from adore.component import place_of, quiet, reporting
     from adore.remote import deploy as serve
 
-    return serve(release.uri, profile)
+    quiet()
+    with reporting("deploy", run):
+        return serve(place_of(release), profile)

@@ -13,14 +13,12 @@ def prepare(
     data: str,
     profile: str,
     seed: int,
+    job: str,
     output: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads the user's folder (or makes the demo shop) into validated tables."""
-    from adore.stages import call, envelope
-    from adore.storage import join
+    from adore.loop import begin_on_cluster, read_input
 
-    if data == "demo":
-        data = join(run, "demo-data")
-        call("demo-data", {}, data, profile=profile, seed=seed)
-    envelope("prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed)
+    begin_on_cluster(run, data=data, profile=profile, seed=seed, job=job)
+    read_input(run, data, output, metrics, profile=profile, seed=seed)

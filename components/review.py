@@ -12,9 +12,13 @@ def review(profile: str, act: bool, result: dsl.Output[dsl.Artifact]) -> str:
     """Judges the live experiment and, if asked, promotes or rolls back; what was decided."""
     import json
 
+    from adore.component import quiet, reporting
     from adore.remote import review as judge
 
-    found = judge(profile, act=act)
+    quiet()
+    with reporting("review"):
+        found = judge(profile, act=act)
+    result.metadata["display_name"] = "decision"
     with open(result.path, "w", encoding="utf-8") as file:  # noqa: PTH123
         json.dump(found, file, indent=1)
     return str(found["decision"]["action"])

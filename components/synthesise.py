@@ -22,7 +22,7 @@ def synthesise(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Edits good pairs, one error type each."""
-    from adore.stages import envelope
+    from adore.component import envelope
 
     envelope(
         "synthesise",

@@ -2,17 +2,21 @@
 
 from typing import List
 
-from components import parallelism, place
+from components import parallelism, place, together
 from components.align import align
 from components.deploy import deploy
 from components.distil import distil
 from components.evaluate import evaluate
 from components.evidence import evidence
+from components.examine import examine
 from components.experiment import experiment
 from components.feedback import feedback
 from components.gate import gate
 from components.judge import judge
 from components.prepare import prepare
+from components.prove import prove
+from components.read import read
+from components.refused import refused
 from components.release import release
 from components.report import report
 from components.retrieve import retrieve
@@ -53,53 +57,72 @@ def adore(
         target: ``kubernetes`` serves the release on this cluster as well.
     """
     common = {"run": run, "profile": profile, "seed": seed}
-    with dsl.ExitHandler(report(run=run)):
-        prepared = prepare(data=data, **common).outputs["output"]
-        read = evidence(prepared=prepared, **common).outputs["output"]
-        found = retrieve(prepared=prepared, evidence=read, **common).outputs["output"]
-        with dsl.ParallelFor(shard_ids, parallelism=parallelism()) as shard:
-            judged = judge(step="judge", prepared=prepared, evidence=read, shard=shard, shards=shards, **common)
-        wishes = feedback(prepared=prepared, evidence=read, answers=collected(judged), **common).outputs["output"]
-        teacher = align(prepared=prepared, evidence=read, answers=collected(judged), feedback=wishes, **common).outputs[
-            "output"
-        ]
-        with dsl.ParallelFor(shard_ids, parallelism=parallelism()) as shard:
+    job = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+    with dsl.ExitHandler(report(data=data, job=job, **common), name="the loop"):
+        if together("read"):
+            opened = read(data=data, job=job, **common).outputs
+            prepared, seen, candidates = opened["prepared"], opened["evidence"], opened["retrieved"]
+        else:
+            prepared = prepare(data=data, job=job, **common).outputs["output"]
+            seen = evidence(prepared=prepared, **common).outputs["output"]
+            candidates = retrieve(prepared=prepared, evidence=seen, **common).outputs["output"]
+        with dsl.ParallelFor(shard_ids, name="judge, by shard", parallelism=parallelism()) as shard:
+            judged = judge(step="judge", prepared=prepared, evidence=seen, shard=shard, shards=shards, **common)
+        learnt = feedback(prepared=prepared, evidence=seen, answers=collected(judged), **common).outputs["output"]
+        aligned = align(prepared=prepared, evidence=seen, answers=collected(judged), feedback=learnt, **common)
+        teacher = aligned.outputs["output"]
+        with dsl.ParallelFor(shard_ids, name="judge again, by shard", parallelism=parallelism()) as shard:
             again = judge(
                 step="judge-again",
                 prepared=prepared,
-                evidence=read,
+                evidence=seen,
                 teacher=teacher,
-                retrieved=found,
+                retrieved=candidates,
                 shard=shard,
                 shards=shards,
                 **common,
-            )
-        made = synthesise(
-            prepared=prepared, evidence=read, answers=collected(again), feedback=wishes, **common
-        ).outputs["output"]
-        with dsl.ParallelFor(shard_ids, parallelism=parallelism()) as shard:
+            ).set_display_name("judge-again")
+        made = synthesise(prepared=prepared, evidence=seen, answers=collected(again), feedback=learnt, **common)
+        synthetic = made.outputs["output"]
+        with dsl.ParallelFor(shard_ids, name="judge candidates, by shard", parallelism=parallelism()) as shard:
             checked = judge(
                 step="judge-candidates",
                 prepared=prepared,
-                evidence=read,
-                candidates=made,
+                evidence=seen,
+                candidates=synthetic,
                 teacher=teacher,
                 shard=shard,
                 shards=shards,
                 **common,
-            )
-        kept = verify(prepared=prepared, evidence=read, candidates=made, answers=collected(checked), **common).outputs[
-            "output"
-        ]
-        student = distil(
-            prepared=prepared, evidence=read, answers=collected(again), synthetic=kept, retrieved=found, **common
+            ).set_display_name("judge-candidates")
+        verified = verify(
+            prepared=prepared, evidence=seen, candidates=synthetic, answers=collected(checked), **common
         ).outputs["output"]
-        scores = score(prepared=prepared, student=student, adversarial=kept, **common).outputs["output"]
-        measures = evaluate(prepared=prepared, evidence=read, scores=scores, **common).outputs["output"]
-        passed = gate(measures=measures, **common)
-        with dsl.If(passed.outputs["Output"] == "yes", name="passed"):
-            shipped = release(prepared=prepared, student=student, gate=passed.outputs["output"], **common)
-            experiment(prepared=prepared, release=shipped.outputs["output"], **common)
+        student = distil(
+            prepared=prepared,
+            evidence=seen,
+            answers=collected(again),
+            synthetic=verified,
+            retrieved=candidates,
+            **common,
+        ).outputs["output"]
+        if together("examine"):
+            verdict = examine(prepared=prepared, evidence=seen, student=student, adversarial=verified, **common)
+            reasons = verdict.outputs["verdict"]
+        else:
+            scores = score(prepared=prepared, student=student, adversarial=verified, **common).outputs["output"]
+            measures = evaluate(prepared=prepared, evidence=seen, scores=scores, **common).outputs["output"]
+            verdict = gate(measures=measures, **common)
+            reasons = verdict.outputs["output"]
+        with dsl.If(verdict.outputs["Output"] == "yes", name="passed"):
+            if together("prove"):
+                shipped = prove(prepared=prepared, student=student, gate=reasons, **common).outputs["shipped"]
+            else:
+                shipped = release(prepared=prepared, student=student, gate=reasons, **common).outputs["output"]
+                experiment(prepared=prepared, release=shipped, **common)
             with dsl.If(target == "kubernetes", name="kubernetes"):
-                deploy(release=shipped.outputs["output"], profile=profile)
+                deploy(run=run, release=shipped, profile=profile)
+        # A branch that runs whenever the other does not: without it Kubeflow Pipelines tells the exit task RUNNING.
+        with dsl.Else(name="refused"):
+            refused(run=run, gate=reasons)
     place()

@@ -17,9 +17,9 @@ MODULES = sorted(p for p in SRC.rglob("*.py"))
 FLOORS: list[set[str]] = [
     {"errors"},
     {"taxonomy"},
-    {"types", "config", "progress"},
+    {"types", "config", "progress", "finding"},
     {"parquet", "storage"},
-    {"artifacts", "rulebook", "prompts"},
+    {"artifacts", "rulebook", "prompts", "run_record"},
     {"torchrun"},
     {"data", "attributes"},
     {"teacher", "behaviour", "synthesis", "student", "evaluation", "experiment"},
@@ -27,7 +27,8 @@ FLOORS: list[set[str]] = [
     {"release"},
     {"kubeflow"},
     {"stages", "explain", "rulebooks"},
-    {"loop"},
+    {"component"},
+    {"loop", "ending"},
     {"remote", "doctor", "cli_data"},
     {"cli"},
 ]
@@ -64,9 +65,9 @@ def test_imports_go_down_only(path: Path) -> None:
 def test_envelopes_and_pipelines_know_only_what_is_below() -> None:
     for path in (ROOT / "pipelines").glob("*.py"):
         assert imports_of(path) == set(), f"{path.name} imports components only"
-    for path in (ROOT / "components").glob("*.py"):
-        assert imports_of(path) <= {"stages", "artifacts", "storage", "loop", "remote"}, path.name
-        assert len(path.read_text("utf-8").splitlines()) <= 40, path.name
+    for path in (ROOT / "components").glob("[a-z]*.py"):
+        assert imports_of(path) <= {"component", "loop", "ending", "remote"}, path.name
+        assert len(path.read_text("utf-8").splitlines()) <= 42, path.name
 
 
 def body_lines(node: ast.FunctionDef) -> int:

@@ -19,8 +19,10 @@ import pytest
 
 from adore import loop, stages, storage
 from adore.config import StageConfig, configure
+from adore.ending import finish
 from adore.errors import ConfigError
 from adore.evaluation.report import FILES
+from adore.run_record import RUN
 
 ABOUT = {"data": "demo", "profile": "laptop", "seed": 0}
 
@@ -31,14 +33,14 @@ def put(run: Path, name: str, value: Any) -> None:
 
 
 def test_the_newest_is_the_last_begun_and_a_torn_file_is_no_run(tmp_path: Path) -> None:
-    put(tmp_path / "runs" / "mine", loop.RUN, {**ABOUT, "started": "2026-01-01T00:00:00+00:00"})
-    put(tmp_path / "runs" / "20260101", loop.RUN, {**ABOUT, "started": "2026-01-02T00:00:00+00:00"})
-    put(tmp_path / "runs" / "torn", loop.RUN, '{"data": "de')
+    put(tmp_path / "runs" / "mine", RUN, {**ABOUT, "started": "2026-01-01T00:00:00+00:00"})
+    put(tmp_path / "runs" / "20260101", RUN, {**ABOUT, "started": "2026-01-02T00:00:00+00:00"})
+    put(tmp_path / "runs" / "torn", RUN, '{"data": "de')
     assert Path(loop.choose_out("demo", "laptop", 0, tmp_path / "runs")).name == "20260101"
 
 
 def test_data_named_by_another_path_is_the_same_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tmp_path / "runs" / "mine", loop.RUN, {**ABOUT, "data": str(tmp_path / "shop")})
+    put(tmp_path / "runs" / "mine", RUN, {**ABOUT, "data": str(tmp_path / "shop")})
     monkeypatch.chdir(tmp_path)
     assert Path(loop.choose_out("shop", "laptop", 0)).name == "mine"
 
@@ -46,12 +48,12 @@ def test_data_named_by_another_path_is_the_same_data(tmp_path: Path, monkeypatch
 def test_a_run_that_did_nothing_keeps_its_times(tmp_path: Path) -> None:
     put(tmp_path, "prepare/manifest.json", {"seconds": 3.0})
     old = {**ABOUT, "started": "2026-01-01T00:00:00+00:00", "seconds": 9.0, "steps": {"prepare": 3.0}}
-    put(tmp_path, loop.RUN, {**old, "since": "2026-01-02T00:00:00+00:00"})
-    loop.finish(str(tmp_path), "SUCCEEDED")
-    assert json.loads((tmp_path / loop.RUN).read_text()) == {**old, "status": "succeeded", "error": ""}
-    put(tmp_path, loop.RUN, {**old, "steps": {}, "since": "2026-01-02T00:00:00+00:00"})
-    loop.finish(str(tmp_path), "FAILED", "why")
-    about = json.loads((tmp_path / loop.RUN).read_text())
+    put(tmp_path, RUN, {**old, "since": "2026-01-02T00:00:00+00:00"})
+    finish(str(tmp_path), "SUCCEEDED")
+    assert json.loads((tmp_path / RUN).read_text()) == {**old, "status": "refused", "error": ""}
+    put(tmp_path, RUN, {**old, "steps": {}, "since": "2026-01-02T00:00:00+00:00"})
+    finish(str(tmp_path), "FAILED", "why")
+    about = json.loads((tmp_path / RUN).read_text())
     assert about["seconds"] > 9 and about["started"] == "2026-01-02T00:00:00+00:00" and about["error"] == "why"
 
 
@@ -79,17 +81,17 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, str]]]:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_run_whose_first_step_failed_is_told_and_has_its_page(told: list[dict[str, str]], s3: str) -> None:
-    page = loop.finish(f"{s3}/empty", "FAILED", "no such table")
+    page = finish(f"{s3}/empty", "FAILED", "no such table")
     assert told == [{"run": f"{s3}/empty", "status": "failed", "error": "no such table", "page": page}]
     assert "ADORE run empty" in storage.local_copy(page).read_text("utf-8")
-    about = json.loads(storage.local_copy(f"{s3}/empty/{loop.RUN}").read_text("utf-8"))
+    about = json.loads(storage.local_copy(f"{s3}/empty/{RUN}").read_text("utf-8"))
     assert about == {"status": "failed", "error": "no such table"}
 
 
 def test_a_run_whose_page_cannot_be_written_is_told(told: list[dict[str, str]], tmp_path: Path) -> None:
     put(tmp_path, "prepare/manifest.json", "{")
     with pytest.raises(ValueError, match="Expecting"):
-        loop.finish(str(tmp_path), "FAILED", "torn")
+        finish(str(tmp_path), "FAILED", "torn")
     assert [(t["status"], t["page"]) for t in told] == [("failed", "")]
 
 
@@ -103,8 +105,8 @@ def test_a_page_takes_no_weights(s3: str, monkeypatch: pytest.MonkeyPatch) -> No
     got = storage.local_copy(f"{s3}/run", only=FILES)
     names = {p.relative_to(got).as_posix() for p in got.rglob("*.*")}
     assert names == {"distil/card.json", "prepare/manifest.json", "judge/0/manifest.json"}
-    loop.finish(f"{s3}/run", "SUCCEEDED")
-    assert json.loads(storage.local_copy(f"{s3}/run/{loop.RUN}").read_text("utf-8"))["status"] == "succeeded"
+    finish(f"{s3}/run", "SUCCEEDED")
+    assert json.loads(storage.local_copy(f"{s3}/run/{RUN}").read_text("utf-8"))["status"] == "refused"
 
 
 def test_the_root_logger_is_given_back() -> None:
@@ -118,17 +120,11 @@ def test_the_root_logger_is_given_back() -> None:
 
 def test_a_step_leaves_when_its_run_was_killed() -> None:
     run = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    code = "import time; from adore.stages import leave_with_run; leave_with_run(); time.sleep(60)"
+    code = "import time; from adore.component import leave_with_run; leave_with_run(); time.sleep(60)"
     step = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, stages.RUN_PID: str(run.pid)})
     run.kill()
     run.communicate()
     assert step.wait(30) == -signal.SIGTERM
-
-
-def test_every_failure_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(OSError, match="full"), stages.told("distil"):
-        raise OSError("disk full")
-    assert capsys.readouterr().err == "[adore] distil            FAILED: OSError: disk full\n"
 
 
 @pytest.mark.parametrize("shards", ["0", "two", "true", "1.5"])

@@ -279,16 +279,18 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     seed: Seed = 0,
     wait: Annotated[bool, typer.Option(help="Follow the run; its end is the exit status.")] = True,
     deploy: Annotated[bool, typer.Option("--deploy", help="Serve what passes its gate on that cluster.")] = False,
+    look: Annotated[bool, typer.Option(help="First look for Secrets and images that pods would wait for.")] = True,
 ) -> None:
     """Run the loop on Kubeflow Pipelines: upload a version, start a run, print its link, follow it."""
     from adore import remote
+    from adore.kubeflow.follow import follow
     from adore.kubeflow.submit import Server
 
     if data != "demo" and not cli_data.may_begin(data, profile):
         raise typer.Exit(1)
     server, target = Server(host, namespace), "kubernetes" if deploy else "local"
-    run = remote.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, target=target)
-    raise typer.Exit(server.follow(run) if wait else 0)
+    run = remote.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, look=look, target=target)
+    raise typer.Exit(follow(server, run) if wait else 0)
 
 
 @app.command("schedule")

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adore.errors import ConfigError, MissingError
 
-__all__ = ["PROFILES", "StageConfig", "cache_root", "configure", "load_profile"]
+__all__ = ["ANSWERS", "PROFILES", "StageConfig", "cache_root", "configure", "load_profile", "profile_name"]
 
 PROFILES = Path(__file__).parent / "profiles"
+ANSWERS = "ADORE_ANSWERS"
+"""Environment variable: the place where paid answers are kept if no config names one; on a cluster, in the run's."""
 
 
 class StageConfig(BaseModel):
@@ -64,6 +66,11 @@ def _read(name: str) -> str:
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
         raise MissingError(f"profile == {name!r}, must be one of: {known}, or a .yaml file; set PROFILE to one of them")
     return path.read_text("utf-8")
+
+
+def profile_name(profile: str) -> str:
+    """What people call a profile: its file's name without its ending, or the name of one of ours."""
+    return "given as content" if profile.startswith("{") else Path(profile).stem
 
 
 def configure(cls: type[C], section: dict[str, Any], name: str) -> C:

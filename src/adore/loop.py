@@ -5,24 +5,31 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import json
 import logging
 import os
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adore import artifacts, stages, storage
+from adore.component import envelope, is_local_run, reporting
+from adore.config import profile_name
 from adore.errors import AdoreError, DataError, MissingError, NotInstalledError
-from adore.progress import MARK, say
+from adore.progress import MARK
+from adore.run_record import RUN, begin_run, check_free, read_run
 
-__all__ = ["check_input", "choose_out", "compile_all", "compile_pipeline", "finish", "load_pipeline", "run_local"]
-
-RUN = "run.json"
+__all__ = [
+    "begin_on_cluster",
+    "check_input",
+    "choose_out",
+    "compile_all",
+    "compile_pipeline",
+    "load_pipeline",
+    "read_input",
+    "run_local",
+]
 
 
 def load_pipeline(name: str = "adore") -> Any:
@@ -61,14 +68,6 @@ def compile_all(output: str) -> list[str]:
     return [compile_pipeline(source.stem, output) for source in sources]
 
 
-def _about(run: str) -> dict[str, Any]:
-    """What ``run.json`` says so far; nothing if there is none."""
-    try:
-        return dict(json.loads(storage.local_copy(storage.join(run, RUN)).read_text("utf-8")))
-    except (MissingError, ValueError):
-        return {}
-
-
 def _input(data: str) -> str:
     """The input's place, the same from wherever it is named."""
     return data if data == "demo" or storage.is_remote(data) else str(Path(data).absolute())
@@ -77,7 +76,7 @@ def _input(data: str) -> str:
 def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
     """The newest run of the same arguments under ``root``, to be continued, or else ``root/<time>``."""
     asked = {"data": _input(data), "profile": profile, "seed": seed}
-    runs = {path.parent: _about(str(path.parent)) for path in root.glob(f"*/{RUN}")}
+    runs = {path.parent: read_run(str(path.parent)) for path in root.glob(f"*/{RUN}")}
     like = [(about.get("started", ""), str(run)) for run, about in runs.items() if asked.items() <= about.items()]
     if like:
         return max(like)[1]
@@ -202,69 +201,25 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     _check_folder(data)
     data = _input(data)
     run = run if storage.is_remote(run) else str(Path(run).absolute())
+    check_free(run)
+    begin_run(run, data=data, profile=profile, seed=seed)
     count = stages.shards(profile)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    begun = {"started": now, **_about(run), "place": run, "data": data, "profile": profile, "seed": seed, "since": now}
-    if not storage.is_remote(run):
-        Path(run).mkdir(parents=True, exist_ok=True)
-    storage.put_json({**begun, "status": "running"}, storage.join(run, RUN))
     shard_ids = list(range(count))
     _run_pipeline(
         run, {"run": run, "data": data, "profile": profile, "seed": seed, "shard_ids": shard_ids, "shards": count}
     )
 
 
-def finish(run: str, state: str, message: str = "") -> str:
-    """Write ``run.json`` and the page of a run, and tell how it ended; returns the page's place.
-
-    It is told whatever else fails, and also when no step wrote anything.
-
-    Args:
-        state: KFP's final state, ``SUCCEEDED`` or ``FAILED``.
-        message: KFP's error message.
-    """
-    end = {"run": run, "status": state.lower(), "error": message, "page": ""}
-    try:
-        with tempfile.TemporaryDirectory(prefix="adore-run-") as home:
-            end["page"] = _write_page(run, Path(home), {"status": end["status"], "error": message})
-    finally:
-        _notify(end)
-    return end["page"]
+def read_input(run: str, data: str, output: Any, metrics: Any, *, profile: str, seed: int) -> None:
+    """The first step: the user's input, or the demo shop, into validated tables; arguments as of the component."""
+    if data == "demo":
+        data = storage.join(run, "demo-data")
+        with reporting("demo-data", run):
+            stages.call("demo-data", {}, data, profile=profile, seed=seed)
+    envelope("prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed)
 
 
-def _write_page(run: str, home: Path, end: dict[str, str]) -> str:
-    from adore.evaluation.report import FILES, write_report
-
-    try:
-        local = storage.local_copy(run, only=FILES)
-    except MissingError:  # the first step failed
-        local = home / Path(run).name
-        local.mkdir()
-    steps = {
-        f"{step.name}/{path.parent.name}" if step.sharded else step.name: path
-        for step in stages.STEPS.values()
-        for path in sorted(local.glob(f"{step.name}/*/manifest.json" if step.sharded else f"{step.name}/manifest.json"))
-    }
-    seconds = {name: json.loads(path.read_text("utf-8"))["seconds"] for name, path in steps.items()}
-    about = _about(str(local))
-    since = about.pop("since", "")
-    if since and seconds != about.get("steps"):  # else nothing was done, and the times are those of the run that did it
-        wall = time.time() - datetime.fromisoformat(since).timestamp()
-        about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
-    storage.write_json({**about, **end}, local / RUN)
-    page = write_report(local)
-    for path in (local / RUN, page):
-        storage.put_file(path, storage.join(run, path.name))
-    return storage.join(run, page.name)
-
-
-def _notify(about: dict[str, str]) -> None:
-    """Tell ADORE_NOTIFY_URL, if set, how a run ended; that it does not answer fails no run."""
-    import httpx
-
-    url = os.environ.get("ADORE_NOTIFY_URL")
-    if url:
-        try:
-            httpx.post(url, json=about, timeout=10).raise_for_status()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            say(f"ADORE_NOTIFY_URL was not told: {error}")
+def begin_on_cluster(run: str, *, data: str, profile: str, seed: int, job: str) -> None:
+    """Write that a run begins, where no ``adore run`` did; arguments as of :func:`begin_run`."""
+    if not is_local_run():
+        begin_run(run, data=data, profile=profile_name(profile), seed=seed, job=job)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from adore import stages, storage
 from adore.config import load_profile
-from adore.errors import MissingError, check
+from adore.errors import AdoreError, ConfigError, MissingError, check
+from adore.kubeflow.preflight import ACCOUNT, examine_images, examine_namespace, images_of, namespace_of_runs
 from adore.kubeflow.submit import Server
 from adore.loop import compile_pipeline
+from adore.progress import say
+from adore.release.kubernetes.client import Cluster
+from adore.run_record import RunStatus, read_run
 
 __all__ = ["deploy", "review", "schedule", "submit"]
 
-ACCOUNT = "adore-pipeline"
-"""The service account of manifests/base."""
+MOST_SHARDS = 50
+"""Kubernetes takes an object of at most 1 MiB, and a run is one, with some 13 kB for each shard of its three judgings.
+
+Source: measured with Argo Workflows 4.0.5; see docs/operations.md.
+"""
 
 
 def deploy(place: str, profile: str) -> int:
@@ -48,23 +57,102 @@ def _compiled(name: str, profile: str, folder: str) -> str:
     return compile_pipeline(name, folder)
 
 
-def _profile(profile: str) -> str:
-    """The profile as pods find it: a name or an ``s3://`` place as it is, a file as its content."""
+def _profile(profile: str, run: str) -> str:
+    """The profile as pods find it: a name or an ``s3://`` place as it is; a file is put beside the run.
+
+    It stands in every task of the run, and Kubernetes takes at most 1 MiB for all of them: so it goes by place.
+    """
     if not profile.endswith((".yaml", ".yml")) or storage.is_remote(profile):
         return profile
-    return json.dumps(load_profile(profile))
+    content = json.dumps(load_profile(profile), sort_keys=True)
+    if not storage.is_remote(run):
+        return content
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    place = storage.join(run, ".profiles", digest, Path(profile).name)
+    storage.put_bytes(Path(profile).read_bytes(), place)
+    return place
 
 
-def submit(server: Server, data: str, run: str, *, profile: str, seed: int, experiment: str, **arguments: Any) -> str:
+def _shards(profile: str) -> int:
+    """How many shards the run has, if its Workflow can hold them.
+
+    Raises:
+        ConfigError: they are too many.
+    """
+    count = stages.shards(profile)
+    fix = "set judge.shards to fewer, and give each more of cluster.stages.judge"
+    check(count <= MOST_SHARDS, "judge.shards", count, must=f"at most {MOST_SHARDS} on Kubeflow Pipelines", fix=fix)
+    return count
+
+
+def _check_free(server: Server, run: str) -> None:
+    """Refuse a place that a run which is still going writes to.
+
+    Raises:
+        ConfigError: names the run.
+    """
+    try:
+        about = read_run(run)
+    except AdoreError as error:
+        say(f"note: whether another run writes to {run} cannot be seen from here ({error})")
+        return
+    job = str(about.get("owner", {}).get("job", ""))
+    if about.get("status") == RunStatus.RUNNING and job and server.is_going(job):
+        fix = "wait for it, terminate it, or give another OUT"
+        check(False, "run", run, must=f"one that no run writes to (run {job} does)", fix=fix)
+
+
+def _preflight(server: Server, profile: str, run: str) -> None:
+    """Look for what every pod of the run will wait for; say what cannot be looked at.
+
+    Raises:
+        ConfigError: something is missing; each is named with its fix.
+    """
+    placement = stages.section_config(profile, "cluster")
+    many = server.many_users()
+    space = namespace_of_runs(server.namespace, many_users=many)
+    kubernetes = stages.section_config(profile, "kubernetes", namespace=space)
+    try:
+        cluster = Cluster(kubernetes)
+        findings = list(examine_namespace(cluster, placement, many_users=many, remote=storage.is_remote(run)))
+        findings += examine_images(cluster, images_of(kubernetes, placement))
+    except AdoreError as error:
+        say(f"note: Secrets and images of {space} were not looked at: {error}")
+        return
+    for finding in findings:
+        if not finding.ok and not finding.needed:
+            say(f"note: {finding.name}: {finding.text}")
+    missing = [f"{finding.name}: {finding.text}" for finding in findings if finding.needed and not finding.ok]
+    if missing:
+        lines = "\n  ".join(missing)
+        raise ConfigError(f"namespace {space} == not ready for a run, must have what its pods wait for:\n  {lines}")
+
+
+def submit(
+    server: Server,
+    data: str,
+    run: str,
+    *,
+    profile: str,
+    seed: int,
+    experiment: str,
+    look: bool = True,
+    **arguments: Any,
+) -> str:
     """Upload the loop as a new version and start a run of it; returns the run's id.
 
     Args:
+        server: Kubeflow Pipelines.
         data: ``demo`` or a place.
         run: the place to write to.
+        profile: a profile's name or file.
+        seed: seeds every stage.
+        experiment: Kubeflow Pipelines' experiment.
+        look: first look at Secrets, settings and images in the namespace of the run's pods.
         arguments: more of the pipeline's own.
 
     Raises:
-        ConfigError: the profile is wrong.
+        ConfigError: the profile is wrong, the place is in use, or the namespace lacks what pods wait for.
         MissingError: the cluster cannot read a place.
     """
     stages.check_profile(profile)
@@ -77,10 +165,13 @@ def submit(server: Server, data: str, run: str, *, profile: str, seed: int, expe
         check(
             named == server.namespace, "kubernetes.namespace", named, must=f"{server.namespace!r}, the run's", fix=fix
         )
-    count = stages.shards(profile)
+    count = _shards(profile)
+    _check_free(server, run)
+    if look:
+        _preflight(server, profile, run)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(_compiled("adore", profile, folder), "adore")
-    common = {"run": run, "data": data, "profile": _profile(profile), "seed": seed}
+    common = {"run": run, "data": data, "profile": _profile(profile, run), "seed": seed}
     return server.start(
         ids,
         {**common, "shard_ids": list(range(count)), "shards": count, **arguments},
@@ -94,10 +185,14 @@ def schedule(server: Server, *, profile: str, cron: str, experiment: str, act: b
     """Make ``pipelines/online.py`` a recurring run; returns its id.
 
     Args:
+        server: Kubeflow Pipelines.
+        profile: a profile's name or file.
         cron: six fields, seconds first, as Kubeflow Pipelines reads them.
+        experiment: Kubeflow Pipelines' experiment.
+        act: promote and roll back as decided.
     """
     stages.check_profile(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(_compiled("online", profile, folder), "adore-online")
-    arguments = {"profile": _profile(profile), "act": act}
+    arguments = {"profile": _profile(profile, ""), "act": act}
     return server.repeat(ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron)

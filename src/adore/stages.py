@@ -6,18 +6,12 @@ The command line and the KFP components both call :func:`call`, so they run the 
 from __future__ import annotations
 
 import importlib
-import os
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from adore import artifacts, storage
 from adore.config import configure, load_profile
-from adore.errors import AdoreError, ConfigError, MissingError, check
+from adore.errors import ConfigError, MissingError, check
 from adore.progress import say
 from adore.torchrun import crew, follow
 
@@ -30,15 +24,13 @@ __all__ = [
     "check_profile",
     "config_of",
     "costs",
-    "envelope",
     "inputs_of",
-    "leave_with_run",
     "place",
     "plan",
     "run_step",
     "section_config",
     "shards",
-    "told",
+    "train",
     "with_named",
 ]
 
@@ -319,20 +311,7 @@ def costs(run: str, *, data: str, profile: str, seed: int) -> str:
     return "\n".join([*lines, *plans])
 
 
-@contextmanager
-def told(name: str) -> Iterator[None]:
-    """Say why a step failed, where its person sees it; the error goes on to KFP."""
-    try:
-        yield
-    except Exception as error:
-        kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
-        say(f"{name:<17} FAILED: {kind}{error}")
-        raise
-
-
-def _trained(
-    name: str, run: str, inputs: artifacts.Inputs, output: str, *, profile: str, seed: int
-) -> artifacts.Manifest:
+def train(name: str, run: str, inputs: artifacts.Inputs, output: str, *, profile: str, seed: int) -> artifacts.Manifest:
     """Run one step as a TrainJob whose every node runs ``adore NAME``, unless its output is already there."""
     from adore.kubeflow.trainjob import run as follow_job
     from adore.kubeflow.trainjob import train_job
@@ -351,48 +330,3 @@ def _trained(
     fix = "give the nodes and this step images of one build"
     check(made.answers(wanted), "code of the nodes", made.code, must=wanted[1], fix=fix)
     return made
-
-
-def leave_with_run() -> None:
-    """End this process soon after the run that started it was killed, lest two write to one folder."""
-    run = int(os.environ.get(RUN_PID, "0"))
-
-    def watch() -> None:
-        with suppress(ProcessLookupError):
-            while True:
-                os.kill(run, 0)
-                time.sleep(0.2)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if run:
-        threading.Thread(target=watch, name="leave-with-run", daemon=True).start()
-
-
-def envelope(
-    name: str, run: str, inputs: dict[str, Any], output: Any, metrics: Any, *, profile: str, seed: int, **shard: int
-) -> artifacts.Manifest:
-    """Run one step for a KFP component: URIs in, the output's URI and metadata and the metrics out.
-
-    Args:
-        inputs: KFP artefacts, lists of them, places, or None where optional.
-        output: the KFP artefact whose URI becomes ``run/name[/shard]``.
-        metrics: a ``dsl.Metrics``.
-        shard: ``shard`` and ``shards`` for a sharded step.
-    """
-
-    def uri(value: Any) -> str:
-        return value if isinstance(value, str) else str(value.uri)
-
-    places = {k: [uri(one) for one in v] if isinstance(v, list) else uri(v) for k, v in inputs.items() if v is not None}
-    place = storage.join(run, name, *([str(shard["shard"])] if shard else []))
-    leave_with_run()
-    with told(name):
-        if name in section_config(profile, "cluster").train.stages:
-            manifest = _trained(name, run, places, place, profile=profile, seed=seed)
-        else:
-            manifest = call(name, places, place, profile=profile, seed=seed, **shard)
-    output.uri = place
-    output.metadata.update(content=manifest.content, **manifest.rows)
-    for key, value in manifest.metrics.items():
-        metrics.log_metric(key, value)
-    return manifest

@@ -199,6 +199,7 @@ def put_json(value: object, place: str) -> None:
     """Write a small JSON file to a place, whole or not at all."""
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / Path(place).name if is_remote(place) else Path(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_json(value, path)
         put_file(path, place)
 

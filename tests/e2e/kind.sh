@@ -12,7 +12,7 @@ NODE=kindest/node:v1.32.2
 CERT_MANAGER=v1.17.1
 GATEWAY_API=v1.2.1
 ENVOY_GATEWAY=v1.3.0
-KSERVE=v0.21.0
+KSERVE=v0.20.0 # what the cluster tests have run on
 PIPELINES=2.17.0 # that of the kfp package; from 2.16 on its own pods keep to the restricted profile
 GITHUB=https://github.com
 TAG=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -30,6 +30,17 @@ ask() { # ask COMMAND...: its answer, or with --plan its words
   if [ "$plan" = 1 ]; then echo "\$($*)"; else "$@"; fi
 }
 
+again() { # again COMMAND...: as step, up to five times: a webhook's certificate, or an image, may need a moment
+  local try
+  printf '+ %s\n' "$*"
+  [ "$plan" = 0 ] || return 0
+  for try in 1 2 3 4 5; do
+    if "$@"; then return 0; fi
+    [ "$try" = 5 ] || sleep 10
+  done
+  return 1
+}
+
 labelled() { # labelled NAMESPACE KEY: a namespace that may speak to ours
   step kubectl label namespace "$1" "$2=true" --overwrite
 }
@@ -45,12 +56,16 @@ up() {
   step kubectl apply -f "$GITHUB/kubernetes-sigs/gateway-api/releases/download/$GATEWAY_API/standard-install.yaml"
   step kubectl apply --server-side -f "$GITHUB/envoyproxy/gateway/releases/download/$ENVOY_GATEWAY/install.yaml"
   step kubectl -n envoy-gateway-system wait --for=condition=Available deployment --all --timeout=300s
-  step kubectl apply --server-side -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve.yaml"
+  # kserve.yaml has no Namespace, and holds objects of CRDs that it brings itself: these are refused until the CRDs are
+  # known (kserve v0.20.0, hack/release/generate-install.sh)
+  step kubectl create namespace kserve
+  again kubectl apply --server-side --force-conflicts -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve.yaml"
   step kubectl -n kserve wait --for=condition=Available deployment --all --timeout=300s
-  step kubectl apply --server-side -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve-cluster-resources.yaml"
+  again kubectl apply --server-side --force-conflicts -f "$GITHUB/kserve/kserve/releases/download/$KSERVE/kserve-cluster-resources.yaml"
   step kubectl -n kserve patch configmap inferenceservice-config --type=merge -p '{"data":{"deploy":"{\"defaultDeploymentMode\":\"Standard\"}","ingress":"{\"disableIngressCreation\":true,\"ingressGateway\":\"none/none\"}"}}'
-  step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/cluster-scoped-resources?ref=$PIPELINES"
-  step kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=$PIPELINES"
+  again kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/cluster-scoped-resources?ref=$PIPELINES&timeout=180s"
+  step kubectl wait --for=condition=Established --timeout=60s crd/applications.app.k8s.io
+  again kubectl apply -k "$GITHUB/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=$PIPELINES&timeout=180s"
   step kubectl -n kubeflow wait --for=condition=Available deployment --all --timeout=900s
   step kubectl apply --server-side --force-conflicts -f tests/e2e/kind-objects.yaml
   step kubectl apply -k manifests/overlays/kind
@@ -64,9 +79,10 @@ up() {
 run_tests() {
   local node host pipelines
   node=$(ask docker inspect -f '{{.NetworkSettings.Networks.kind.IPAddress}}' "$NAME-control-plane")
-  host=$(ask docker network inspect kind -f '{{(index .IPAM.Config 0).Gateway}}')
+  host=$(ask docker network inspect kind -f '{{range .IPAM.Config}}{{.Gateway}} {{end}}')
+  [ "$plan" = 1 ] || host=$(tr ' ' '\n' <<<"$host" | grep -m1 -F .) # its address of IPv4
   step sudo ip route replace 10.96.0.0/16 via "$node" # Services, for the requests that come from this machine
-  step env KUBECONFIG="$HOME/.kube/config" CLUSTER_HOST_IP="$host" ADORE_E2E_KSERVE=1 ADORE_TAG="$TAG" make test-cluster
+  step env KUBECONFIG="$HOME/.kube/config" CLUSTER_HOST_IP="$host" ADORE_TAG="$TAG" make test-cluster
   pipelines=$(ask kubectl -n kubeflow get service ml-pipeline -o 'jsonpath={.spec.clusterIP}')
   step mkdir -p build
   step sh -c "cat tests/tiny.yaml tests/e2e/kind.yaml >build/kind.yaml"

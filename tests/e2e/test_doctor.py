@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from adore.cli import app
 from adore.doctor.cluster import examine_cluster
-from adore.doctor.finding import Finding
+from adore.finding import Finding
 from adore.kubeflow.placement import Config as Placement
 from adore.kubeflow.placement import Gpu
 from adore.release.kubernetes.client import Cluster

@@ -18,7 +18,7 @@ SCRIPTS = ("tests/e2e/kind.sh", "images/build", ".ci/run")
     ("verb", "words"),
     [
         ("up", ["kind create cluster", "kserve.yaml", "gateway", "pipelines", "manifests/overlays/kind"]),
-        ("test", ["ADORE_E2E_KSERVE=1", "make test-cluster", "make pipeline-run TARGET=kfp"]),
+        ("test", ["CLUSTER_HOST_IP=", "make test-cluster", "make pipeline-run TARGET=kfp"]),
         ("down", ["kind delete cluster"]),
     ],
 )

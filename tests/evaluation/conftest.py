@@ -169,7 +169,7 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "started": "2026-11-24T00:00:00+00:00",
         "profile": "laptop",
         "seed": 0,
-        "status": "succeeded",
+        "status": "passed",
         "seconds": 9,
     }
     (run / "run.json").write_text(json.dumps(begun), "utf-8")

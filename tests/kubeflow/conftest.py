@@ -21,6 +21,9 @@ class StandIn(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
+        self.history: list[str] = []
+        self.workflow: dict[str, object] = {}
+        self.logs: dict[str, str] = {}
         self.many = True
         self.calls: list[tuple[str, str, dict[str, list[str]], object]] = []
         self.tokens: set[str] = set()
@@ -30,36 +33,41 @@ class StandIn(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: object) -> object:  # noqa: PLR0911
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: object) -> object:
         """What the real API answers, as far as the client reads it."""
         self.calls.append((method, path, query, body))
-        match method, path:
-            case "GET", "/healthz":
-                return {"multi_user": self.many}
-            case "GET", "/pipelines":
-                found = [{"pipeline_id": i, "display_name": n} for n, i in self.pipelines.items()]
-                return {"pipelines": found}
-            case "POST", "/pipelines/upload":
-                self.pipelines[query["name"][0]] = "p1"
-                return {"pipeline_id": "p1", "display_name": query["name"][0]}
-            case "POST", "/pipelines/upload_version":
-                return {"pipeline_id": "p1", "pipeline_version_id": "v1"}
-            case "GET", "/experiments":
-                return {"experiments": []}
-            case "POST", "/experiments":
-                return {"experiment_id": "e1", "display_name": "x"}
-            case "POST", "/runs":
-                return {"run_id": "r1"}
-            case "GET", "/runs/r1":
-                state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-                if not state:
-                    raise LookupError(path)
-                return {"run_id": "r1", "state": state}
-            case "POST", "/hook":
-                return {}
-            case "POST", "/recurringruns":
-                return {"recurring_run_id": "j1"}
-        raise LookupError(path)
+        if method == "POST":
+            return self._made(path, query)
+        if path == "/runs/r1":
+            return self._run()
+        if path.endswith("/log"):
+            return self.logs[path.split("/")[-2]]
+        known = {
+            "/healthz": {"multi_user": self.many},
+            "/pipelines": {"pipelines": [{"pipeline_id": i, "display_name": n} for n, i in self.pipelines.items()]},
+            "/experiments": {"experiments": []},
+            "/apis/v1beta1/runs/r1": {"pipeline_runtime": {"workflow_manifest": json.dumps(self.workflow)}},
+        }
+        return known[path]
+
+    def _run(self) -> object:
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if not state:
+            raise LookupError("run r1")
+        return {"run_id": "r1", "state": state, "state_history": [{"state": s} for s in self.history]}
+
+    def _made(self, path: str, query: dict[str, list[str]]) -> object:
+        if path == "/pipelines/upload":
+            self.pipelines[query["name"][0]] = "p1"
+            return {"pipeline_id": "p1", "display_name": query["name"][0]}
+        known = {
+            "/pipelines/upload_version": {"pipeline_id": "p1", "pipeline_version_id": "v1"},
+            "/experiments": {"experiment_id": "e1", "display_name": "x"},
+            "/runs": {"run_id": "r1"},
+            "/hook": {},
+            "/recurringruns": {"recurring_run_id": "j1"},
+        }
+        return known[path]
 
 
 class Handler(BaseHTTPRequestHandler):

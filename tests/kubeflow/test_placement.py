@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from adore.config import load_profile
+from adore.kubeflow.placement import GROUPS, RETRIES, Config, Stage
 
 ROOT = Path(__file__).parents[2]
 PROFILE = """
@@ -89,6 +90,38 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
     assert all(not t.get("cachingOptions") for k, t in tasks.items() if k in ("distil", "gate", "judge"))
     limits = [t["iteratorPolicy"]["parallelismLimit"] for k, t in tasks.items() if k.startswith("for-loop")]
     assert limits == [2, 2, 2]
+
+    tries = {k: v["container"]["env"] for k, v in executors.items()}
+    assert tries["exec-distil"] == [{"name": RETRIES, "value": "1"}]
+    assert tries["exec-gate"] == [{"name": RETRIES, "value": "2"}]
+
+
+def compile_with(profile: str, folder: Path) -> None:
+    """Compile both pipelines with a profile's text."""
+    (folder / "p.yaml").write_text(profile)
+    code = "from adore.cli import main; main()"
+    command = [sys.executable, "-c", code, "compile", "--output", str(folder), "--profile", str(folder / "p.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def tasks_in(spec: dict[str, Any]) -> set[str]:
+    """Names of all tasks of a compiled pipeline that run a container."""
+    return {name.removeprefix("exec-") for name in spec["deploymentSpec"]["executors"]}
+
+
+def test_small_stages_that_share_a_pod_are_one_task_and_all_others_are_as_they_were(
+    compiled: Path, tmp_path: Path
+) -> None:
+    groups = "  together: [read, examine, prove]\n  parallelism"
+    compile_with(PROFILE.replace("  parallelism", groups), tmp_path)
+    alone, shared = (tasks_in(parts(folder)[0]) for folder in (compiled, tmp_path))
+    assert alone - shared == set().union(*GROUPS.values()) and shared - alone == set(GROUPS)
+
+
+def test_a_stage_within_a_group_cannot_be_sized_alone() -> None:
+    with pytest.raises(ValueError, match=r"together: read runs evidence in its own pod; size stages\.read instead"):
+        Config(together=("read",), stages={"evidence": Stage(cpu="2")})
 
 
 def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(tmp_path: Path) -> None:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.kubeflow.conftest import API, StandIn
 
-from adore import loop, remote
+from adore import remote
 from adore.config import load_profile
-from adore.doctor.cluster import _pipelines
+from adore.ending import finish
 from adore.errors import ConfigError, MissingError, UnavailableError
+from adore.kubeflow.follow import follow
 from adore.kubeflow.submit import TOKEN, Server
 from adore.release.local import free_port
+from adore.run_record import begin_run
 from adore.stages import config_of
+from adore.storage import local_copy
 
 PACKAGE = Path(__file__).parents[2] / "tests" / "tiny.yaml"
+
+
+def start(api: StandIn, run: str = "s3://b/run", profile: str = "laptop", **more: Any) -> str:
+    """Start a run, without a look at a cluster that is not there."""
+    server = Server(api.url, "shop")
+    return remote.submit(server, "demo", run, profile=profile, seed=0, experiment="t", look=False, **more)
 
 
 def test_a_version_is_uploaded_and_a_run_of_it_started_and_followed(
@@ -23,8 +33,8 @@ def test_a_version_is_uploaded_and_a_run_of_it_started_and_followed(
 ) -> None:
     monkeypatch.setenv(TOKEN, "t0ken")
     server = Server(api.url, "shop")
-    run = remote.submit(server, "demo", "s3://b/run", profile="laptop", seed=3, experiment="trial", target="kubernetes")
-    assert server.follow(run, every=0.01) == 0
+    run = start(api, target="kubernetes")
+    assert follow(server, run, every=0.01) == 0
     sent = {(m, p): (q, b) for m, p, q, b in api.calls}
     assert sent["POST", "/pipelines/upload"][0]["namespace"] == ["shop"]
     assert sent["POST", "/experiments"][1]["namespace"] == "shop"
@@ -35,7 +45,7 @@ def test_a_version_is_uploaded_and_a_run_of_it_started_and_followed(
     assert body["service_account"] == "adore-pipeline"
     assert api.tokens == {"Bearer t0ken"}
     told = capfd.readouterr().err
-    assert f"{api.url}/#/runs/details/r1" in told and "run r1: succeeded" in told
+    assert f"{api.url}/#/runs/details/r1" in told and "run r1: passed" in told
 
 
 def test_a_known_pipeline_gets_a_version_only(api: StandIn) -> None:
@@ -47,26 +57,22 @@ def test_a_known_pipeline_gets_a_version_only(api: StandIn) -> None:
 @pytest.mark.parametrize(("states", "status"), [(["RUNNING", "FAILED"], 1), (["CANCELED"], 1)])
 def test_a_run_that_does_not_succeed_is_an_exit_status(api: StandIn, states: list[str], status: int) -> None:
     api.states = states
-    assert Server(api.url, "shop").follow("r1", every=0.01) == status
+    assert follow(Server(api.url, "shop"), "r1", every=0.01) == status
 
 
 def test_a_server_that_is_silent_for_a_while_does_not_end_the_following(api: StandIn) -> None:
     api.states = ["RUNNING", "", "", "SUCCEEDED"]
-    assert Server(api.url, "shop").follow("r1", every=0.01) == 0
+    assert follow(Server(api.url, "shop"), "r1", every=0.01) == 0
     api.states = ["RUNNING", ""]
     with pytest.raises(UnavailableError):
-        Server(api.url, "shop").follow("r1", every=0.01, patience=0.05)
+        follow(Server(api.url, "shop"), "r1", every=0.01, patience=0.05)
 
 
 def test_where_the_runs_of_an_installation_for_one_user_are_is_said(
-    api: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    api: StandIn, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert _pipelines("shop").needed is False
-    monkeypatch.setenv("KFP_HOST", api.url)
-    assert "runs are in shop" in _pipelines("shop").text
     api.many = False
-    assert _pipelines("shop").ok and "manifests/standalone.yaml" in _pipelines("shop").text
-    remote.submit(Server(api.url, "shop"), "demo", "s3://b/run", profile="laptop", seed=0, experiment="t")
+    start(api)
     assert "the run is in its own namespace" in capfd.readouterr().err
 
 
@@ -80,21 +86,58 @@ def test_the_online_pipeline_recurs_one_at_a_time(api: StandIn) -> None:
 
 def test_a_server_that_refuses_or_is_not_there_is_said(api: StandIn) -> None:
     with pytest.raises(UnavailableError, match=r"must accept this.*404"):
-        Server(api.url, "shop").follow("no-such-run")
+        follow(Server(api.url, "shop"), "no-such-run")
     with pytest.raises(UnavailableError, match="must answer; check the address"):
-        Server(f"http://127.0.0.1:{free_port()}", "shop").follow("r1")
+        follow(Server(f"http://127.0.0.1:{free_port()}", "shop"), "r1")
 
 
-def test_a_profile_that_is_a_file_goes_to_the_pods_as_its_content(api: StandIn) -> None:
-    remote.submit(Server(api.url, "shop"), "demo", "s3://b/run", profile=str(PACKAGE), seed=0, experiment="t")
+def profile_of(api: StandIn) -> str:
     (body,) = [b for m, p, _, b in api.calls if (m, p) == ("POST", "/runs")]
-    told = body["runtime_config"]["parameters"]["profile"]
-    assert load_profile(told) == load_profile(str(PACKAGE)) and config_of("distil", told).trees == 10
+    return str(body["runtime_config"]["parameters"]["profile"])
+
+
+def test_a_profile_that_is_a_file_goes_to_the_pods_by_its_place(api: StandIn, s3: str) -> None:
+    start(api, f"{s3}/run", str(PACKAGE))
+    place = profile_of(api)
+    assert place.startswith(f"{s3}/run/.profiles/") and place.endswith("/tiny.yaml")
+    assert load_profile(str(local_copy(place))) == load_profile(str(PACKAGE)) and config_of("distil", place).trees == 10
+
+
+def test_on_a_claim_it_goes_as_its_content(api: StandIn, tmp_path: Path) -> None:
+    profile = tmp_path / "claim.yaml"
+    profile.write_text(PACKAGE.read_text() + "\ncluster: {claim: 'data:/claim'}\n")
+    start(api, "/claim/run", str(profile))
+    assert (
+        load_profile(profile_of(api)) == load_profile(str(profile)) and config_of("distil", profile_of(api)).trees == 10
+    )
+
+
+def test_more_shards_than_a_workflow_can_hold_are_refused(api: StandIn, tmp_path: Path) -> None:
+    profile = tmp_path / "many.yaml"
+    profile.write_text("judge: {shards: 51}")
+    with pytest.raises(ConfigError, match=r"judge\.shards == 51, must be at most 50 on Kubeflow Pipelines"):
+        start(api, profile=str(profile))
+
+
+def test_a_place_that_a_run_still_writes_to_is_refused(api: StandIn, s3: str) -> None:
+    begin_run(f"{s3}/busy", data="demo", profile="laptop", seed=0, job="r1")
+    api.states = ["RUNNING"]
+    with pytest.raises(ConfigError, match=r"one that no run writes to \(run r1 does\)"):
+        start(api, f"{s3}/busy")
+    api.states = ["FAILED"]
+    assert start(api, f"{s3}/busy") == "r1"
+    begin_run(f"{s3}/busy", data="demo", profile="laptop", seed=0, job="forgotten")
+    assert start(api, f"{s3}/busy") == "r1", "a run that the server does not know has ended"
+
+
+def test_the_clients_own_prints_are_kept_from_the_terminal(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
+    start(api)
+    assert capfd.readouterr().out == ""
 
 
 def test_a_place_that_pods_cannot_read_is_refused(api: StandIn) -> None:
     with pytest.raises(MissingError, match=r"run == 'runs/x', must be an s3:// place"):
-        remote.submit(Server(api.url, "shop"), "demo", "runs/x", profile="laptop", seed=0, experiment="t")
+        start(api, "runs/x")
 
 
 def test_what_is_not_given_or_does_not_fit_is_said_before_anything_is_sent(api: StandIn, tmp_path: Path) -> None:
@@ -105,17 +148,15 @@ def test_what_is_not_given_or_does_not_fit_is_said_before_anything_is_sent(api: 
     for text, word in (("lists: 3", "a multiple of 2"), ("lists: 4", "'shop', the run's")):
         (tmp_path / "p.yaml").write_text(f"distil: {{{text}}}\ncluster: {{train: {{stages: [distil]}}}}")
         with pytest.raises(ConfigError, match=word):
-            remote.submit(
-                Server(api.url, "shop"), "demo", "s3://b/r", profile=str(tmp_path / "p.yaml"), seed=0, experiment="t"
-            )
+            start(api, "s3://b/r", str(tmp_path / "p.yaml"))
     assert not [p for m, p, _, _ in api.calls if m == "POST"]
 
 
 def test_the_end_of_a_run_is_told_to_the_hook(api: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADORE_NOTIFY_URL", f"{api.url}{API}/hook")
     (tmp_path / "run.json").write_text("{}")
-    page = loop.finish(str(tmp_path), "FAILED", "a step failed")
+    page = finish(str(tmp_path), "FAILED", "a step failed")
     (told,) = [b for m, p, _, b in api.calls if (m, p) == ("POST", "/hook")]
     assert told == {"run": str(tmp_path), "status": "failed", "error": "a step failed", "page": page}
     monkeypatch.setenv("ADORE_NOTIFY_URL", f"http://127.0.0.1:{free_port()}/")
-    assert loop.finish(str(tmp_path), "FAILED", "a step failed") == page
+    assert finish(str(tmp_path), "FAILED", "a step failed") == page

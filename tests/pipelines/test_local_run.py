@@ -31,7 +31,7 @@ def test_it_ends_with_a_table_a_page_and_a_decision(finished: tuple[Path, str]) 
     run, printed = finished
     assert "student" in printed and "gate: passed" in printed and "online (simulated shoppers)" in printed
     about = json.loads((run / "run.json").read_text())
-    assert about["status"] == "succeeded" and {"prepare", "judge/0", "judge/1", "experiment"} <= set(about["steps"])
+    assert about["status"] == "passed" and {"prepare", "judge/0", "judge/1", "experiment"} <= set(about["steps"])
     assert "simulated shoppers" in (run / "index.html").read_text()
 
 

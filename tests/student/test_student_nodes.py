@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from kfp import dsl
 from tests.kubeflow.trainer import StandIn, up
 
-from adore import stages, storage
+from adore import storage
 from adore.artifacts import read_manifest, read_table
+from adore.component import envelope
 from adore.release.kubernetes import client as kubernetes_client
 
 pytestmark = pytest.mark.slow
@@ -98,16 +100,6 @@ def test_the_first_process_failing_ends_all(run_folder: Path, tmp_path: Path) ->
     assert "error: table ==" in (tmp_path / "log").read_text()
 
 
-class Artefact:
-    """A KFP artefact or metrics, as far as an envelope touches one."""
-
-    def __init__(self, uri: str = "") -> None:
-        self.uri, self.metadata, self.metrics = uri, {}, {}
-
-    def log_metric(self, key: str, value: float) -> None:
-        self.metrics[key] = value
-
-
 def test_a_component_has_a_train_job_make_its_output_in_the_store(
     run_folder: Path,
     tmp_path: Path,
@@ -130,15 +122,17 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
             return subprocess.Popen([*launch, "--", sys.executable, "-c", CODE, *command[4:]], stdout=log, stderr=log)
 
     inputs = {"prepared": "prepare", "evidence": "evidence", "synthetic": "verify", "retrieved": "retrieve"}
-    given = {k: Artefact(f"{place}/{v}") for k, v in inputs.items()} | {"answers": [Artefact(f"{place}/judge-again/0")]}
+    given: dict[str, Any] = {k: f"{place}/{v}" for k, v in inputs.items()}
+    given["answers"] = [f"{place}/judge-again/0"]
     with up(StandIn()) as api:
         api.starts, api.looks = nodes, 10**9
         monkeypatch.setattr(kubernetes_client, "connect", lambda: api.client)
         for word in ("made, 2 nodes", "kept"):
-            output, metrics = Artefact(), Artefact()
-            stages.envelope("distil", place, given, output, metrics, profile=str(profile), seed=0)
+            output = dsl.Model(uri=str(tmp_path / "output"))
+            metrics = dsl.Metrics()
+            envelope("distil", place, given, output, metrics, profile=str(profile), seed=0)
             assert word in capfd.readouterr().err, (tmp_path / "log").read_text()[-3000:]
-            assert output.uri == f"{place}/distil" and metrics.metrics["pairs"] > 0
+            assert output.metadata["place"] == f"{place}/distil" and metrics.metadata["pairs"] > 0
         assert not api.jobs and [m for m, n in api.calls if m == "PATCH"] == ["PATCH"]
     names = {p.relative_to(storage.local_copy(place)).parts[0] for p in storage.local_copy(place).rglob("*")}
     assert "distil" in names and not [n for n in names if n.startswith(".unfinished")]

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from adore.doctor.finding import Finding
 from adore.doctor.kserve import examine_kserve
 from adore.doctor.reach import examine_reach
 from adore.errors import AdoreError, MissingError
+from adore.finding import Finding
 from adore.kubeflow.placement import Config as Placement
+from adore.kubeflow.preflight import examine_images, examine_namespace, images_of, namespace_of_runs
 from adore.kubeflow.submit import Server
 from adore.kubeflow.trainjob import ACCOUNT
 from adore.kubeflow.trainjob import VERSION as TRAINER
@@ -119,17 +120,25 @@ def _training(cluster: Cluster, runtime: str) -> Iterator[Finding]:
     yield _account(cluster, ACCOUNT)
 
 
-def _pipelines(namespace: str) -> Finding:
-    """Kubeflow Pipelines at KFP_HOST: whether it answers, and where its runs are."""
+def _pipelines(config: Config, placement: Placement, api: Any, *, reach: bool) -> Iterator[Finding]:
+    """Kubeflow Pipelines at KFP_HOST: whether it answers, and what its namespace of runs has and lacks."""
     name, host = "Kubeflow Pipelines", os.environ.get("KFP_HOST", "")
     if not host:
-        return Finding(name, False, "not asked; set KFP_HOST to its address", needed=False)
+        yield Finding(name, False, "not asked; set KFP_HOST to its address", needed=False)
+        return
     try:
-        many = Server(host, namespace).many_users()
+        many = Server(host, config.namespace).many_users()
     except AdoreError as error:
-        return Finding(name, False, str(error))
-    alone = "has one user: runs are in its own namespace; kubectl apply -f manifests/standalone.yaml"
-    return Finding(name, True, f"has many users: runs are in {namespace}" if many else alone)
+        yield Finding(name, False, str(error))
+        return
+    space = namespace_of_runs(config.namespace, many_users=many)
+    users = "many users" if many else "one user"
+    yield Finding(name, True, f"has {users}: runs are in {space}")
+    there = config.model_copy(update={"namespace": space})
+    cluster = Cluster(there, api)
+    yield from examine_namespace(cluster, placement, many_users=many, remote=not placement.claim)
+    if reach:
+        yield from examine_images(cluster, images_of(there, placement))
 
 
 def _secret(cluster: Cluster, config: Config) -> Finding:
@@ -198,6 +207,6 @@ def examine_cluster(config: Config, placement: Placement, api: Any = None, *, re
     if placement.train.stages:
         yield from _training(cluster, placement.train.runtime)
     yield _storage(cluster)
-    yield _pipelines(config.namespace)
+    yield from _pipelines(config, placement, api, reach=reach)
     shipped = config.exposures or "none: the experiment cannot be read from the cluster; set kubernetes.exposures"
     yield Finding("exposures", bool(config.exposures), shipped, needed=False)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from adore.doctor.finding import Finding
 from adore.errors import AdoreError
+from adore.finding import Finding
 from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config

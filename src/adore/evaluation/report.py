@@ -13,11 +13,12 @@ from adore.evaluation.evaluate import HARD
 from adore.evaluation.measures import MEASURES
 from adore.evaluation.plots import bars, forest, lines
 from adore.evaluation.slices import ALL, SLICES
+from adore.run_record import RUN, RunStatus
 
 __all__ = ["FILES", "summary_table", "write_report"]
 
 FILES = (
-    "run.json",
+    RUN,
     "*/manifest.json",
     "*/gate.json",
     "prepare/data*.json",
@@ -89,8 +90,36 @@ def _quality(run: Path) -> dict[str, Any]:
     }
 
 
-def _verdict(quality: dict[str, Any], gate: dict[str, Any], decision: dict[str, Any]) -> str:
+def _duration(seconds: float) -> str:
+    """``1 h 2 min``, ``7 min 22 s``, ``4 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _head(run: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
+    """What a reader asks first of a run: whose input, with what, when, how long, where; what is known of it."""
+    took = run.get("seconds")
+    known = {
+        "data": run.get("data") if run.get("data") not in (None, "demo") else dataset.get("name", run.get("data")),
+        "profile": run.get("profile"),
+        "seed": run.get("seed"),
+        "started": run.get("started"),
+        "took": None if took is None else _duration(took),
+        "status": run.get("status"),
+        "place": run.get("place"),
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _verdict(run: dict[str, Any], quality: dict[str, Any], gate: dict[str, Any], decision: dict[str, Any]) -> str:
     """The run in one sentence."""
+    if run.get("status") == RunStatus.FAILED:
+        return "This run failed."
+    if run.get("status") == RunStatus.STOPPED:
+        return "This run was stopped before its end."
     if gate and not gate.get("passed"):
         return "The student did not pass its gate, so nothing was released. The reasons stand below."
     if not quality:
@@ -141,16 +170,17 @@ def write_report(run_dir: Path) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     steps, gate, quality = _steps(run_dir), _json(run_dir / "gate" / "gate.json"), _quality(run_dir)
-    online = _online(run_dir)
+    online, about = _online(run_dir), _json(run_dir / RUN)
     spent = [(s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in steps if s["done"]]
     loader = PackageLoader("adore.evaluation", "templates")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     text = environment.get_template("report.html.j2").render(
-        run=_json(run_dir / "run.json"),
+        run=about,
+        head=_head(about, _json(run_dir / "prepare" / "dataset.json")),
         name=run_dir.name,
-        verdict=_verdict(quality, gate, online.get("decision", {})),
+        verdict=_verdict(about, quality, gate, online.get("decision", {})),
         steps=steps,
         data=_data(run_dir),
         behaviour=_json(run_dir / "feedback" / "behaviour.json"),

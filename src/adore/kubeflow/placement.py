@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adore.config import StageConfig
 from adore.release.kubernetes.objects import POD_SECURITY
@@ -48,6 +48,7 @@ class Stage(_Part):
     cpu_limit: str = "4"
     memory: str = "4Gi"
     retries: Annotated[int, Field(ge=0)] = 2
+    """How often the step tries again what was unavailable (a store, an endpoint), and Kubeflow Pipelines a lost pod."""
     timeout: Annotated[int, Field(ge=0)] = 6 * 3600
     """Seconds; 0: no end."""
     image: str = ""
@@ -65,6 +66,14 @@ class Train(_Part):
     """A ClusterTrainingRuntime whose job and container are named ``node``, as in Kubeflow Trainer's own."""
 
 
+GROUPS = {
+    "read": {"prepare", "evidence", "retrieve"},
+    "examine": {"score", "evaluate", "gate"},
+    "prove": {"release", "experiment"},
+}
+"""Stages of each group that can share a pod."""
+RETRIES = "ADORE_STEP_RETRIES"
+"""Environment variable with a step's ``retries``, for what it tries again itself."""
 LAUNCHER = {"cpu": "250m", "cpu_limit": "1", "memory": "2Gi"}
 """Size of a step that only follows its TrainJob."""
 
@@ -77,6 +86,10 @@ class Config(StageConfig):
     """By component; others take ``default``."""
     gpu: Gpu = Gpu()
     train: Train = Train()
+    together: tuple[Literal["read", "examine", "prove"], ...] = ()
+    """Groups of small stages that share a pod, each of which Kubeflow Pipelines takes some ten seconds to start:
+    ``read`` (prepare, evidence, retrieve), ``examine`` (score, evaluate, gate), ``prove`` (release, experiment). A
+    group's size stands in ``stages`` under the group's name."""
     parallelism: Annotated[int, Field(ge=0)] = 0
     """Judging shards at a time; 0: all."""
     secrets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -87,6 +100,17 @@ class Config(StageConfig):
     """``NAME:/mount``: a PersistentVolumeClaim for artefacts, where there is no object store."""
     labels: dict[str, str] = Field(default_factory=dict)
     """More labels of the pods."""
+
+    @model_validator(mode="after")
+    def _sizes_are_used(self) -> Self:
+        """A stage within a group has no pod of its own to be sized or to have a GPU."""
+        for group in self.together:
+            lost = sorted(GROUPS[group] & ({*self.stages, *self.gpu.stages}))
+            if lost:
+                raise ValueError(
+                    f"together: {group} runs {', '.join(lost)} in its own pod; size stages.{group} instead"
+                )
+        return self
 
 
 def place(tasks: Iterable[Any], config: Config) -> None:
@@ -126,6 +150,7 @@ def _size(task: Any, stage: Stage) -> None:
     task.set_cpu_request(stage.cpu).set_cpu_limit(stage.cpu_limit)
     task.set_memory_request(stage.memory).set_memory_limit(stage.memory)
     task.set_caching_options(False)  # ours are keyed by content: see adore.artifacts
+    task.set_env_variable(RETRIES, str(stage.retries))
     if stage.retries:
         task.set_retry(stage.retries, backoff_duration="30s", backoff_factor=2.0, backoff_max_duration="600s")
     if stage.timeout:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
-import time
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adore.errors import NotInstalledError, UnavailableError, check
+from adore.kubeflow.tasks import Task, tasks_of
 from adore.progress import say
 
 __all__ = ["ENDED", "Server"]
@@ -18,8 +20,8 @@ __all__ = ["ENDED", "Server"]
 TOKEN = "KFP_TOKEN"
 """Environment variable with a bearer token; without it, the pod's own where there is one."""
 POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
-ENDED = {"SUCCEEDED": 0, "SKIPPED": 0, "FAILED": 1, "CANCELED": 1}
-"""A run's last states, and the exit status that each is."""
+ENDED = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"})
+"""A run's last states."""
 
 
 class Server:
@@ -113,42 +115,63 @@ class Server:
         say(f"recurring run: {self.host}/#/recurringrun/details/{job.recurring_run_id}")
         return str(job.recurring_run_id)
 
-    def follow(self, run: str, *, every: float = 10.0, patience: float = 600.0) -> int:
-        """Until the run ends; says each new state; the exit status.
+    def is_going(self, run: str) -> bool:
+        """Whether a run has not ended; one that the server does not know has."""
+        from kfp_server_api.exceptions import ApiException
 
-        Args:
-            patience: seconds for which a server that has answered may be silent.
+        try:
+            with self._answering():
+                return str(self.client.get_run(run).state or "PENDING") not in ENDED
+        except UnavailableError as error:
+            if isinstance(error.__cause__, ApiException) and error.__cause__.status == 404:
+                return False
+            raise
+
+    def look(self, run: str) -> tuple[str, list[Task]]:
+        """The state of a run in the server's word, and its tasks as the cluster has them.
+
+        A run that somebody cancelled ends as FAILED; only its history says so.
         """
-        last, heard = "", time.monotonic()
-        while True:
-            try:
-                with self._answering():
-                    state = str(self.client.get_run(run).state or "PENDING")
-                heard = time.monotonic()
-            except UnavailableError:
-                if not last or time.monotonic() - heard > patience:
-                    raise
-                state = last
-            if state != last:
-                say(f"run {run}: {state.lower()}")
-                last = state
-            if state in ENDED:
-                return ENDED[state]
-            time.sleep(every)
+        with self._answering():
+            about = self.client.get_run(run)
+            answer = self._get(f"/apis/v1beta1/runs/{run}", "object")
+        state = str(about.state or "PENDING")
+        if state == "FAILED" and any(step.state == "CANCELING" for step in about.state_history or []):
+            state = "CANCELED"
+        return state, tasks_of(answer.get("pipeline_runtime", {}).get("workflow_manifest", ""))
+
+    def log(self, run: str, pod: str) -> str:
+        """What a pod of a run printed, as far as it is still kept; empty where the server cannot say."""
+        try:
+            with self._answering():
+                return str(self._get(f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "str"))
+        except UnavailableError:
+            return ""
+
+    def _get(self, path: str, kind: str) -> Any:
+        """One of the server's older calls, which the client has no method for."""
+        api = self.client._run_api.api_client
+        return api.call_api(path, "GET", response_type=kind, auth_settings=["Bearer"], _return_http_data_only=True)
 
 
 class _Answering:
-    """Turns what the client raises when its server is not there, or says no, into one of our errors."""
+    """Turns what the client raises when its server is not there, or says no, into one of our errors.
+
+    What the client prints is kept from the terminal: it is said here, once.
+    """
 
     def __init__(self, host: str) -> None:
         self.host = host
+        self._silenced = contextlib.redirect_stdout(io.StringIO())
 
-    def __enter__(self) -> None: ...
+    def __enter__(self) -> None:
+        self._silenced.__enter__()
 
     def __exit__(self, kind: Any, value: BaseException | None, trace: object) -> None:
         from kfp_server_api.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
+        self._silenced.__exit__(None, None, None)
         if isinstance(value, ApiException):
             text = f"{value.status} {str(value.body)[:300]}"
             fix = f"check the namespace, and {TOKEN}"

@@ -44,9 +44,12 @@ def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
     """Judge the live experiment and, with ``act``, promote or roll back, once: not if it was acted on before.
 
     Returns:
-        as :func:`judge_live`, with ``acted``, what was done before, and ``live``, the release that serves after.
+        as :func:`judge_live`, with ``acted``, what was done before, and ``live``, the release that serves after; 0:
+        none does, which is nothing to judge and no failure.
     """
-    live = target.live()
+    live = next((release for release in target.releases() if release.live), None)
+    if live is None:
+        return {"decision": {"action": "hold", "reason": "no release is live"}, "live": 0}
     if CHALLENGER not in live.plan["variants"]:
         nothing = {"action": "hold", "reason": f"release {live.number} is no experiment: one variant serves everybody"}
         return {"decision": nothing, "live": live.number}

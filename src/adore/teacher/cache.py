@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from adore.config import cache_root
+from adore.config import ANSWERS, cache_root
 from adore.errors import UnavailableError
 
 __all__ = ["Cache", "NoCache", "ObjectCache", "SqliteCache", "open_cache"]
@@ -148,9 +149,10 @@ def open_cache(place: str) -> Cache:
     """The cache that a config names.
 
     Args:
-        place: ``""`` for ``answers/answers.sqlite`` under :func:`adore.config.cache_root`, a folder,
-            ``s3://bucket/prefix``, or ``off``.
+        place: a folder, ``s3://bucket/prefix``, or ``off``; ``""`` for the place in ADORE_ANSWERS, else
+            ``answers`` under :func:`adore.config.cache_root`.
     """
+    place = place or os.environ.get(ANSWERS, "")
     if place == "off":
         return NoCache()
     if place.startswith("s3://"):

@@ -1,0 +1,33 @@
+"""Prepare, evidence and retrieve in one pod, for a profile with ``cluster.together: [read]``."""
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["read"]
+
+
+@dsl.component(base_image=image("student"), install_kfp_package=False)
+def read(
+    run: str,
+    data: str,
+    profile: str,
+    seed: int,
+    job: str,
+    prepared: dsl.Output[dsl.Dataset],
+    evidence: dsl.Output[dsl.Dataset],
+    retrieved: dsl.Output[dsl.Model],
+    prepare_metrics: dsl.Output[dsl.Metrics],
+    evidence_metrics: dsl.Output[dsl.Metrics],
+    retrieve_metrics: dsl.Output[dsl.Metrics],
+) -> None:
+    """Reads the user's folder and what stands in it, and finds pairs that nobody judged."""
+    from adore.component import envelope
+    from adore.loop import begin_on_cluster, read_input
+
+    begin_on_cluster(run, data=data, profile=profile, seed=seed, job=job)
+    read_input(run, data, prepared, prepare_metrics, profile=profile, seed=seed)
+    inputs = {"prepared": prepared}
+    envelope("evidence", run, inputs, evidence, evidence_metrics, profile=profile, seed=seed)
+    inputs["evidence"] = evidence
+    envelope("retrieve", run, inputs, retrieved, retrieve_metrics, profile=profile, seed=seed)

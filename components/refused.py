@@ -1,0 +1,18 @@
+"""What is done where the gate said no."""
+
+from kfp import dsl
+
+from components import image
+
+__all__ = ["refused"]
+
+
+@dsl.component(base_image=image("student"), install_kfp_package=False)
+def refused(run: str, gate: dsl.Input[dsl.Dataset]) -> None:
+    """Says why nothing is released, and takes away what an earlier pass of this run released."""
+    from adore.component import place_of, quiet, reporting
+    from adore.ending import withdraw
+
+    quiet()
+    with reporting("refused", run):
+        withdraw(run, place_of(gate))

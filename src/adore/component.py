@@ -1,0 +1,158 @@
+"""What every KFP component does around its stage: places in, pointer files and metadata out, reasons kept, retries."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from adore import artifacts, stages
+from adore.config import ANSWERS
+from adore.errors import AdoreError, UnavailableError
+from adore.kubeflow.placement import RETRIES
+from adore.progress import say
+from adore.run_record import clear_failure, note_failure
+from adore.storage import join
+
+__all__ = ["envelope", "is_local_run", "leave_with_run", "place_of", "point_to", "quiet", "reporting", "retried"]
+
+FIRST_WAIT, LONGEST_WAIT = 15.0, 300.0
+"""Seconds between two tries: the first, doubled each time, up to the longest."""
+CHATTER = ("boto3", "botocore", "s3transfer", "urllib3", "kfp", "google")
+"""Loggers whose lines of level INFO say nothing to the person who runs the loop: KFP sets the root to INFO."""
+
+
+def place_of(artefact: Any) -> str:
+    """The place that an artefact points to.
+
+    KFP's own ``uri`` is left alone: its launcher uploads what lies at ``path`` and refuses a URI that is not under its
+    root. Source: kubeflow/pipelines 2.17.0, backend/src/v2/component/launcher_v2.go:820, objectstore/config.go:104.
+
+    Args:
+        artefact: a KFP artefact, or a place.
+    """
+    if isinstance(artefact, str):
+        return artefact
+    return str(artefact.metadata["place"])
+
+
+def point_to(artefact: Any, place: str, name: str, **about: Any) -> None:
+    """Write the place into the artefact's file and its metadata, from which readers take it.
+
+    Args:
+        artefact: a KFP output artefact.
+        place: where the stage's output lies.
+        name: what the artefact is called where people see it.
+        about: more metadata.
+    """
+    path = Path(artefact.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(place, "utf-8")
+    artefact.metadata.update(display_name=name, place=place, **about)
+
+
+@contextmanager
+def reporting(step: str, run: str = "") -> Iterator[None]:
+    """Say why a step failed, and keep it in the run's place; the error goes on to KFP.
+
+    Args:
+        step: the step's name, with its shard.
+        run: the run's place; empty: there is none.
+    """
+    if run:
+        clear_failure(run, step)
+    try:
+        yield
+    except Exception as error:
+        kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
+        say(f"{step:<17} FAILED: {kind}{error}")
+        if run:
+            note_failure(run, step, error)
+        raise
+
+
+def is_local_run() -> bool:
+    """Whether ``adore run`` on this machine started this process."""
+    return bool(os.environ.get(stages.RUN_PID))
+
+
+def leave_with_run() -> None:
+    """End this process soon after the run that started it was killed, lest two write to one folder."""
+    run = int(os.environ.get(stages.RUN_PID, "0"))
+
+    def watch() -> None:
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(run, 0)
+                time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if run:
+        threading.Thread(target=watch, name="leave-with-run", daemon=True).start()
+
+
+def quiet() -> None:
+    """Leave our own lines in a step's log, and what goes wrong."""
+    for name in CHATTER:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Manifest:
+    """Call again while something is unavailable: a store, an endpoint, another step's pod.
+
+    A step that failed is not tried again by Kubeflow Pipelines 2.17, whose own default for Argo is to retry lost pods
+    only. What is done is kept, so a further try is cheap.
+    """
+    tries, wait = int(os.environ.get(RETRIES, "0")), FIRST_WAIT
+    for left in range(tries, 0, -1):
+        try:
+            return call()
+        except UnavailableError as error:
+            say(f"{step:<17} tries again in {wait:g} s, {left} times more: {error}")
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+    return call()
+
+
+def envelope(
+    name: str, run: str, inputs: dict[str, Any], output: Any, metrics: Any, *, profile: str, seed: int, **shard: int
+) -> artifacts.Manifest:
+    """Run one step for a KFP component: artefacts in, a pointer and metadata and the metrics out.
+
+    Args:
+        name: the step.
+        run: the run's place.
+        inputs: KFP artefacts, lists of them, places, or None where optional.
+        output: the KFP artefact that will point to ``run/name[/shard]``.
+        metrics: a ``dsl.Metrics``.
+        profile: a profile's name or place.
+        seed: seeds the stage.
+        shard: ``shard`` and ``shards`` for a sharded step.
+
+    Returns:
+        The output's manifest.
+    """
+    quiet()
+    leave_with_run()
+    given = {k: v for k, v in inputs.items() if v is not None}
+    places = {k: [place_of(one) for one in v] if isinstance(v, list) else place_of(v) for k, v in given.items()}
+    parts = [name, str(shard["shard"])] if shard else [name]
+    step, place = "/".join(parts), join(run, *parts)
+    if not is_local_run():
+        os.environ.setdefault(ANSWERS, join(run, ".answers"))  # a pod's own disk ends with it
+    with reporting(step, run):
+        if name in stages.section_config(profile, "cluster").train.stages:
+            manifest = stages.train(name, run, places, place, profile=profile, seed=seed)
+        else:
+            manifest = retried(step, lambda: stages.call(name, places, place, profile=profile, seed=seed, **shard))
+    point_to(output, place, step, content=manifest.content, **manifest.rows)
+    metrics.metadata["display_name"] = f"metrics of {step}"
+    for key, value in manifest.metrics.items():
+        metrics.log_metric(key, value)
+    return manifest

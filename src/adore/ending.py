@@ -1,0 +1,175 @@
+"""How a run ended: told to its page, its record, its hook and whoever follows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from adore import stages, storage
+from adore.component import is_local_run
+from adore.config import profile_name
+from adore.errors import AdoreError, MissingError
+from adore.progress import say
+from adore.run_record import RUN, RunStatus, read_failures, read_run
+
+__all__ = ["Ending", "ending_of", "finish", "finish_on_cluster", "withdraw"]
+
+
+def withdraw(run: str, gate: str) -> None:
+    """Say why nothing is released, and delete what an earlier pass of this run released or proved.
+
+    Args:
+        run: the run's place.
+        gate: the output of its gate.
+    """
+    verdict = json.loads((storage.local_copy(gate) / "gate.json").read_text("utf-8"))
+    say(f"the gate said no: {'; '.join(verdict['reasons'])}")
+    for step in ("release", "experiment"):
+        storage.discard(storage.join(run, step))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended.
+
+    Args:
+        status: in one word.
+        reason: why, for a run that did not end well.
+    """
+
+    status: RunStatus
+    reason: str = ""
+
+
+def ending_of(run: str, state: str, message: str, about: dict[str, Any], local: Path) -> Ending:
+    """How a run ended, from what its orchestrator says and what it left.
+
+    Kubeflow Pipelines' last word to an exit task is COMPLETE, FAILED, or RUNNING: the last where a pod died without a
+    word, or somebody cancelled the run. Source: kubeflow/pipelines 2.17.0, backend/src/v2/driver/resolve.go:471.
+
+    Args:
+        run: the run's place.
+        state: the orchestrator's word.
+        message: its error message.
+        about: the run's record, with its start.
+        local: a copy of the run's small files.
+    """
+    since = datetime.fromisoformat(about["since"]).timestamp() if about.get("since") else 0.0
+    failures = read_failures(run, since)
+    if state in ("SUCCEEDED", "COMPLETE") and not failures:
+        gate = local / "gate" / "gate.json"
+        passed = gate.is_file() and json.loads(gate.read_text("utf-8"))["passed"]
+        return Ending(RunStatus.PASSED if passed else RunStatus.REFUSED)
+    if failures:
+        return Ending(RunStatus.FAILED, "; ".join(map(str, failures)))
+    causes = _lost_pods(str(about.get("owner", {}).get("job", "")))
+    if causes:
+        return Ending(RunStatus.FAILED, causes)
+    if state == "FAILED":
+        return Ending(RunStatus.FAILED, message or "a step failed and left no reason; see its log")
+    return Ending(RunStatus.STOPPED, "it was cancelled, or its pods were killed")
+
+
+def _lost_pods(job: str) -> str:
+    """What the cluster says of the pods of a run on Kubeflow Pipelines; empty if nothing, or if nobody may ask."""
+    if not job:
+        return ""
+    from adore.kubeflow.pods import causes_of_run
+
+    try:
+        return "; ".join(causes_of_run(job))
+    except AdoreError as error:
+        say(f"why pods ended cannot be asked: {error}")
+        return ""
+
+
+def finish(run: str, state: str, message: str = "", given: dict[str, Any] | None = None) -> str:
+    """Write ``run.json`` and the page of a run, and tell how it ended; returns the page's place.
+
+    It is told whatever else fails, and also when no step wrote anything.
+
+    Args:
+        run: the run's place.
+        state: the orchestrator's final state.
+        message: its error message.
+        given: what is known of a run that did not come to write its record.
+    """
+    end = {"run": run, "status": str(RunStatus.FAILED), "error": message, "page": ""}
+    try:
+        with tempfile.TemporaryDirectory(prefix="adore-run-") as home:
+            local = _small_files(run, Path(home))
+            about = {**(given or {}), **read_run(str(local))}
+            ending = ending_of(run, state, message, about, local)
+            end |= {"status": str(ending.status), "error": ending.reason}
+            end["page"] = _write_page(run, local, about, {"status": end["status"], "error": end["error"]})
+    finally:
+        _notify(end)
+    return end["page"]
+
+
+def finish_on_cluster(run: str, state: str, message: str, page: Any, about: dict[str, Any]) -> None:
+    """As :func:`finish`, and the page as the artefact that Kubeflow Pipelines shows.
+
+    Args:
+        run: the run's place.
+        state: the orchestrator's final state.
+        message: its error message.
+        page: a KFP HTML artefact.
+        about: data, profile, seed and job of the run, for one whose first step did not come to write them.
+    """
+    job = about.pop("job")
+    given = {**about, "profile": profile_name(about["profile"]), "place": run}
+    place = finish(run, state, message, given if is_local_run() else {**given, "owner": {"job": job}})
+    shutil.copyfile(storage.local_copy(place), page.path)
+    page.metadata.update(display_name="page", place=place)
+
+
+def _small_files(run: str, home: Path) -> Path:
+    """A local folder with the files that the page is made of."""
+    from adore.evaluation.report import FILES
+
+    try:
+        return storage.local_copy(run, only=FILES)
+    except MissingError:  # the first step failed
+        local = home / Path(run).name
+        local.mkdir()
+        return local
+
+
+def _write_page(run: str, local: Path, about: dict[str, Any], end: dict[str, str]) -> str:
+    from adore.evaluation.report import write_report
+
+    steps = {
+        f"{step.name}/{path.parent.name}" if step.sharded else step.name: path
+        for step in stages.STEPS.values()
+        for path in sorted(local.glob(f"{step.name}/*/manifest.json" if step.sharded else f"{step.name}/manifest.json"))
+    }
+    seconds = {name: json.loads(path.read_text("utf-8"))["seconds"] for name, path in steps.items()}
+    since = about.pop("since", "")
+    if since and seconds != about.get("steps"):  # else nothing was done, and the times are those of the run that did it
+        wall = time.time() - datetime.fromisoformat(since).timestamp()
+        about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
+    storage.write_json({**about, **end}, local / RUN)
+    page = write_report(local)
+    for path in (local / RUN, page):
+        storage.put_file(path, storage.join(run, path.name))
+    return storage.join(run, page.name)
+
+
+def _notify(about: dict[str, str]) -> None:
+    """Tell ADORE_NOTIFY_URL, if set, how a run ended; that it does not answer fails no run."""
+    import httpx
+
+    url = os.environ.get("ADORE_NOTIFY_URL")
+    if url:
+        try:
+            httpx.post(url, json=about, timeout=10).raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            say(f"ADORE_NOTIFY_URL was not told: {error}")

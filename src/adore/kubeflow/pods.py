@@ -1,0 +1,37 @@
+"""The pods of one run of Kubeflow Pipelines, asked for by a step of it: why some ended without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adore.release.kubernetes.causes import pod_causes
+from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.config import Config
+
+__all__ = ["RUN_LABEL", "causes_of_run", "own_namespace"]
+
+RUN_LABEL = "pipeline/runid"
+"""Label of every pod of a run: its id. Source: kubeflow/pipelines 2.17.0, backend/src/common/util/consts.go:48."""
+NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def own_namespace() -> str:
+    """The namespace of the pod that this process runs in; empty outside a cluster."""
+    return NAMESPACE.read_text("utf-8").strip() if NAMESPACE.is_file() else ""
+
+
+def causes_of_run(job: str) -> list[str]:
+    """What the cluster says of pods of a run that did not end well: out of memory, image missing, evicted.
+
+    Args:
+        job: the run's id.
+
+    Raises:
+        ConfigError: this account may not look at pods.
+        UnavailableError: the API server does not answer.
+    """
+    space = own_namespace()
+    if not space:
+        return []
+    cluster = Cluster(Config.model_validate({"namespace": space}))
+    return [cause.text for cause in pod_causes(cluster, f"{RUN_LABEL}={job}")]

@@ -1,0 +1,235 @@
+"""What a run on Kubeflow Pipelines needs in its namespace, looked at before anything starts: a pod without its Secret
+or its image waits for its whole ``timeout`` and tells nobody.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import yaml
+
+from adore.errors import AdoreError, ConfigError, MissingError
+from adore.finding import Finding
+from adore.kubeflow.placement import Config as Placement
+from adore.release.kubernetes.client import Cluster
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY
+
+__all__ = ["ACCOUNT", "HOME", "PLACE_KEYS", "examine_images", "examine_namespace", "images_of", "namespace_of_runs"]
+
+ACCOUNT = "adore-pipeline"
+"""The service account of manifests/base."""
+HOME = "kubeflow"
+"""Where an installation for one user runs everything, whatever namespace it is asked for."""
+NOTIFY_URL = "ADORE_NOTIFY_URL"
+PLACE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+PATIENCE = 25.0
+"""Seconds for an image that is missing to be told; one that is there may take minutes to come, and counts as there."""
+EVERY = 0.5
+NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+Object = dict[str, Any]
+
+
+def namespace_of_runs(namespace: str, *, many_users: bool) -> str:
+    """Where the pods of a run are."""
+    return namespace if many_users else HOME
+
+
+# ---------------------------------------------------------------- Secrets, settings, accounts
+
+
+def _secret(cluster: Cluster, name: str, keys: Iterable[str]) -> Finding:
+    """Whether a Secret is there with its keys; its values are not looked at."""
+    space, title = cluster.config.namespace, f"Secret {name}"
+    path = f"/api/v1/namespaces/{space}/secrets/{name}"
+    try:
+        there = set(cluster.request("GET", path, title).get("data") or {})
+    except MissingError:
+        fix = f"kubectl -n {space} create secret generic {name} --from-literal=KEY=…"
+        return Finding(title, False, f"not in {space}: every step would wait for it; {fix}")
+    except AdoreError:
+        return Finding(title, False, "this account may not look", needed=False)
+    missing = sorted(set(keys) - there)
+    text = f"lacks {', '.join(missing)}; add them" if missing else f"in {space}, with {', '.join(keys)}"
+    return Finding(title, not missing, text)
+
+
+def _account(cluster: Cluster) -> Finding:
+    space, title = cluster.config.namespace, f"account {ACCOUNT}"
+    try:
+        cluster.request("GET", f"/api/v1/namespaces/{space}/serviceaccounts/{ACCOUNT}", title)
+        return Finding(title, True, f"in {space}")
+    except MissingError:
+        fix = "kubectl apply -f manifests/standalone.yaml" if space == HOME else "apply an overlay of manifests/"
+        return Finding(title, False, f"not in {space}; {fix}")
+    except AdoreError:
+        return Finding(title, False, "this account may not look", needed=False)
+
+
+def _launcher(cluster: Cluster, placement: Placement) -> Finding:
+    """Where KFP's launcher finds ``s3://`` places: the ConfigMap ``kfp-launcher``.
+
+    Without it the launcher takes the endpoint of the step's own environment, and puts the bucket into the host's name.
+    Source: kubeflow/pipelines 2.17.0, backend/src/v2/objectstore.
+    """
+    space, title = cluster.config.namespace, "kfp-launcher"
+    path = f"/api/v1/namespaces/{space}/configmaps/kfp-launcher"
+    try:
+        text = (cluster.request("GET", path, "ConfigMap kfp-launcher").get("data") or {}).get("providers", "")
+    except MissingError:
+        text = ""
+    except AdoreError:
+        return Finding(title, False, "this account may not look", needed=False)
+    keys = {key for keys in placement.secrets.values() for key in keys}
+    if not keys & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}:
+        return Finding(title, True, "not needed: no endpoint but the cloud's own")
+    try:
+        default = ((yaml.safe_load(text) or {}).get("s3") or {}).get("default") or {}
+    except (yaml.YAMLError, AttributeError):
+        default = {}
+    fix = "give it providers: {s3: {default: {endpoint, region, forcePathStyle: true, credentials: {fromEnv: true}}}}"
+    if not default.get("endpoint"):
+        return Finding(
+            title, False, f"in {space} names no endpoint for s3://: the first step would fail at its end; {fix}"
+        )
+    secret = (default.get("credentials") or {}).get("secretRef", {}).get("secretName", "")
+    if secret and not (default.get("credentials") or {}).get("fromEnv"):
+        return Finding(
+            title, True, f"{default['endpoint']}, keys of Secret {secret}, which {ACCOUNT} must be able to read"
+        )
+    return Finding(title, True, f"{default['endpoint']}, with the steps' own keys")
+
+
+def _profile_namespace(cluster: Cluster) -> Iterator[Finding]:
+    """What Argo mounts into every pod of an installation for many users: without it pods hang."""
+    yield _secret(cluster, "mlpipeline-minio-artifact", ("accesskey", "secretkey"))
+    space = cluster.config.namespace
+    try:
+        tags = (
+            cluster.request("GET", f"/api/v1/namespaces/{space}", f"namespace {space}")["metadata"].get("labels") or {}
+        )
+    except AdoreError:
+        yield Finding("Kubeflow Profile", False, "this account may not look", needed=False)
+        return
+    key = "app.kubernetes.io/part-of"
+    good = tags.get(key) == "kubeflow-profile"
+    fix = "make it with a Kubeflow Profile, so that Kubeflow's own network policies and Secrets know it"
+    yield Finding("Kubeflow Profile", good, f"{space} is one" if good else f"{space} is none; {fix}", needed=False)
+
+
+def _claim(cluster: Cluster, placement: Placement) -> Finding:
+    name, space = placement.claim.partition(":")[0], cluster.config.namespace
+    try:
+        path = f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name}"
+        live = cluster.request("GET", path, f"claim {name}")
+    except MissingError:
+        return Finding(f"claim {name}", False, f"no such PersistentVolumeClaim in {space}; make it")
+    except AdoreError:
+        return Finding(f"claim {name}", False, "this account may not look", needed=False)
+    return Finding(
+        f"claim {name}", True, f"{live.get('status', {}).get('phase', '')}; user 10001 must be able to write"
+    )
+
+
+def examine_namespace(cluster: Cluster, placement: Placement, *, many_users: bool, remote: bool) -> Iterator[Finding]:
+    """Account, Secrets, launcher and claim of the namespace in which runs are.
+
+    Args:
+        cluster: sees that namespace.
+        placement: the profile's section ``cluster``.
+        many_users: whether the installation has Profiles.
+        remote: whether runs are written to ``s3://``.
+    """
+    yield _account(cluster)
+    for name, keys in placement.secrets.items():
+        yield _secret(cluster, name, keys)
+    if placement.notify:
+        yield _secret(cluster, placement.notify, (NOTIFY_URL,))
+    if many_users:
+        yield from _profile_namespace(cluster)
+    if placement.claim:
+        yield _claim(cluster, placement)
+    if remote:
+        yield _launcher(cluster, placement)
+
+
+# ---------------------------------------------------------------- images
+
+
+def images_of(kubernetes: Config, placement: Placement) -> list[str]:
+    """Every image that a step of the loop runs in."""
+    ours = [kubernetes.image(kind) for kind in ("student", "teacher")]
+    return sorted({*ours, *(stage.image for stage in placement.stages.values() if stage.image)})
+
+
+def _image_pod(image: str, name: str, namespace: str) -> Object:
+    container = {
+        "name": "image",
+        "image": image,
+        "command": ["python3", "-c", "0"],
+        "securityContext": SECURITY,
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}},
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "serviceAccountName": ACCOUNT,
+        "securityContext": POD_SECURITY,
+        "containers": [container],
+    }
+    meta = {"name": name, "namespace": namespace, "labels": {f"{GROUP}/doctor": "image"}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+
+def _image_state(pod: Object) -> tuple[bool, str] | None:
+    """Whether the image is there, and in what words; None: not known yet."""
+    status = pod.get("status", {})
+    if status.get("phase") in ("Running", "Succeeded", "Failed"):
+        return True, "there"
+    for container in status.get("containerStatuses", []):
+        waiting = container["state"].get("waiting") or {}
+        if waiting.get("reason") in NO_IMAGE:
+            return False, f"{waiting['reason']} {waiting.get('message', '')}"
+    return None
+
+
+def examine_images(cluster: Cluster, images: Iterable[str]) -> Iterator[Finding]:
+    """Start a small pod of each image, and say which the nodes cannot have; the pods are deleted.
+
+    Args:
+        cluster: sees the namespace in which runs are.
+        images: names with tags.
+    """
+    space = cluster.config.namespace
+    pods = {f"adore-doctor-image-{uuid.uuid4().hex[:8]}": image for image in images}
+    started = list[str]()
+    try:
+        for name, image in pods.items():
+            try:
+                body = _image_pod(image, name, space)
+                cluster.request("POST", f"/api/v1/namespaces/{space}/pods", f"a pod of {image}", body=body)
+                started.append(name)
+            except AdoreError as error:
+                needed = not (isinstance(error, ConfigError) and "cannot create resource" in str(error))
+                text = f"{error}" if needed else "not tried: this account may not create pods"
+                yield Finding(f"image {image}", False, text, needed=needed)
+        until = time.monotonic() + PATIENCE
+        for name in started:
+            yield _found_image(cluster, name, pods[name], until)
+    finally:
+        for name in started:
+            with suppress(AdoreError):
+                cluster.request("DELETE", f"/api/v1/namespaces/{space}/pods/{name}", "the pod of an image")
+
+
+def _found_image(cluster: Cluster, name: str, image: str, until: float) -> Finding:
+    state = None
+    while state is None and time.monotonic() < until:
+        time.sleep(EVERY)
+        state = _image_state(cluster.get("Pod", name) or {})
+    ok, text = state or (True, f"not refused in {PATIENCE:g} s: it is being pulled, or its pod waits for a node")
+    return Finding(f"image {image}", ok, text if ok else f"{text}; push it, or mend kubernetes.registry and tag")

@@ -1,0 +1,171 @@
+"""What a run says of itself in its own place: ``run.json``, and one note for each step that failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from adore.errors import AdoreError, MissingError, check
+from adore.storage import discard, join, local_copy, put_json
+
+__all__ = [
+    "FAILURES",
+    "RUN",
+    "Failure",
+    "RunStatus",
+    "begin_run",
+    "check_free",
+    "clear_failure",
+    "note_failure",
+    "read_failures",
+    "read_run",
+    "running_elsewhere",
+]
+
+RUN = "run.json"
+FAILURES = ".failures"
+"""Folder of a run with one JSON file for each step that failed and has not been run again."""
+
+
+class RunStatus(StrEnum):
+    """How far a run is, or how it ended."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    """Every step ended well, and the student passed its gate."""
+    REFUSED = "refused"
+    """Every step ended well, and the gate said no: nothing is released."""
+    FAILED = "failed"
+    """A step failed; its reason is known."""
+    STOPPED = "stopped"
+    """It ended without a word: it was cancelled, or killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One step that failed.
+
+    Args:
+        step: its name, with the shard as in ``judge/3``.
+        error: what went wrong, in the house's form: name and value, what it must be, what to do.
+        time: seconds since the epoch.
+    """
+
+    step: str
+    error: str
+    time: float
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.error}"
+
+
+def read_run(run: str) -> dict[str, Any]:
+    """What ``run.json`` says so far; nothing if there is none, or it is not whole."""
+    try:
+        return dict(json.loads(local_copy(join(run, RUN)).read_text("utf-8")))
+    except (MissingError, ValueError):
+        return {}
+
+
+def begin_run(run: str, *, data: str, profile: str, seed: int, job: str = "") -> dict[str, Any]:
+    """Write that a run begins; what an earlier pass of it said of its first start is kept.
+
+    Args:
+        run: the run's place.
+        data: its input's place, or ``demo``.
+        profile: the profile's name.
+        job: id of its run on Kubeflow Pipelines; empty: it runs in this process.
+
+    Returns:
+        What was written.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    owner: dict[str, Any] = {"job": job} if job else {"host": socket.gethostname(), "pid": os.getpid()}
+    about = {
+        "started": now,
+        **read_run(run),
+        "place": run,
+        "data": data,
+        "profile": profile,
+        "seed": seed,
+        "since": now,
+        "owner": owner,
+        "status": RunStatus.RUNNING,
+    }
+    for gone in ("error", "reason"):
+        about.pop(gone, None)
+    put_json(about, join(run, RUN))
+    return about
+
+
+def running_elsewhere(about: dict[str, Any]) -> str:
+    """Which process of this machine runs it right now; empty if none does, or none that can be seen from here."""
+    owner = about.get("owner", {})
+    mine = owner.get("host") == socket.gethostname() and owner.get("pid") != os.getpid()
+    if about.get("status") != RunStatus.RUNNING or not mine:
+        return ""
+    try:
+        os.kill(int(owner["pid"]), 0)
+    except (ProcessLookupError, ValueError):
+        return ""
+    except PermissionError:
+        pass
+    return f"process {owner['pid']}"
+
+
+def check_free(run: str) -> None:
+    """Refuse a place that another process of this machine writes to.
+
+    Raises:
+        AdoreError: names the process.
+    """
+    other = running_elsewhere(read_run(run))
+    fix = "wait for it, stop it, or give another OUT"
+    check(not other, "run", run, must=f"one that nobody else runs ({other} does)", fix=fix, error=AdoreError)
+
+
+# ---------------------------------------------------------------- failures
+
+
+def _place(run: str, step: str) -> str:
+    return join(run, FAILURES, f"{step.replace('/', '.')}.json")
+
+
+def note_failure(run: str, step: str, error: BaseException) -> None:
+    """Keep why a step failed, for the page, the hook and whoever follows; a store that is away keeps nothing."""
+    kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
+    failure = Failure(step, f"{kind}{error}", time.time())
+    with suppress(AdoreError, OSError):
+        put_json(asdict(failure), _place(run, step))
+
+
+def clear_failure(run: str, step: str) -> None:
+    """Forget that a step failed before: it runs again."""
+    with suppress(AdoreError, OSError):
+        discard(_place(run, step))
+
+
+def read_failures(run: str, since: float = 0.0) -> list[Failure]:
+    """Steps that failed and were not run again, in the order in which they failed.
+
+    Args:
+        run: the run's place.
+        since: seconds since the epoch; what failed before does not count.
+    """
+    try:
+        folder = local_copy(join(run, FAILURES))
+    except AdoreError:
+        return []
+    found = []
+    for path in sorted(Path(folder).glob("*.json")):
+        with suppress(ValueError, TypeError):
+            found.append(Failure(**json.loads(path.read_text("utf-8"))))
+    return sorted((f for f in found if f.time >= since), key=lambda failure: failure.time)

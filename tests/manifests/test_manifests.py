@@ -117,10 +117,12 @@ def test_the_train_role_allows_what_a_launcher_does_and_its_nodes_reach_only_eac
     assert "trainer.kubeflow.org" not in rendered("cpu")
 
 
-def test_the_account_of_an_installation_for_one_user_is_valid_and_bound_to_the_release_role() -> None:
+def test_the_account_of_an_installation_for_one_user_has_our_roles_alone_and_reads_no_secret() -> None:
     found = list(yaml.safe_load_all((ROOT / "manifests" / "standalone.yaml").read_text("utf-8")))
     assert [f for t in found for f in (*faults(t), *all_faults(t))] == []
-    assert [t["roleRef"]["name"] for t in found if t["kind"] == "RoleBinding"] == ["pipeline-runner", "adore-release"]
+    assert [t["roleRef"]["name"] for t in found if t["kind"] == "RoleBinding"] == ["adore-steps", "adore-release"]
+    (role,) = [t for t in found if t["kind"] == "Role"]
+    assert not any({"secrets", "*"} & {*rule["resources"], *rule["verbs"]} for rule in role["rules"])
 
 
 def test_quota_has_room_for_two_releases() -> None:

@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"taxonomy"},
     {"types", "config", "progress", "finding"},
-    {"parquet", "storage"},
+    {"parquet", "storage", "code_hash"},
     {"artifacts", "rulebook", "prompts", "run_record"},
     {"torchrun"},
     {"data", "attributes"},

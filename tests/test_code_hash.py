@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from adore.code_hash import ALSO, PACKAGE, import_closure
-from adore.stages import STEPS
+from adore.pipeline.graph import STEPS
 
 HASHES = """
 import importlib
 from adore.code_hash import code_hash
-from adore.stages import STEPS
+from adore.pipeline.graph import STEPS
 for step in STEPS.values():
     print(step.name, code_hash(importlib.import_module(step.module)))
 """
@@ -49,7 +49,7 @@ def changed_by(home: Path, name: str) -> set[str]:
 
 
 def test_what_no_stage_imports_runs_nothing_again(copy: Path) -> None:
-    assert changed_by(copy, "cli.py") == set() == changed_by(copy, "evaluation/report.py")
+    assert changed_by(copy, "cli/main.py") == set() == changed_by(copy, "report/page.py")
 
 
 def test_what_a_stage_imports_from_another_room_runs_it_again(copy: Path) -> None:
@@ -66,7 +66,7 @@ def test_what_is_read_or_started_or_imported_by_name_counts_too(copy: Path) -> N
 
 
 def test_every_file_that_is_no_code_is_read_by_a_module_that_says_so_or_makes_no_stages_output() -> None:
-    pages = {"evaluation/templates/report.html.j2", "serving/static/index.html"}
+    pages = {"report/templates/report.html.j2", "serving/static/index.html"}
     settings = {"profiles/laptop.yaml", "profiles/gpu.yaml"}  # their values are the stages' configs
     files = {
         p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*") if p.is_file() and "__pycache__" not in p.parts

@@ -14,7 +14,8 @@ import polars as pl
 from adore.artifacts import read_table
 from adore.attributes.text import words
 from adore.data import demo_data
-from adore.stages import STEPS, run_step
+from adore.pipeline.graph import STEPS
+from adore.pipeline.runner import run_step
 from adore.student.training import ndcg
 from adore.types import item_from_row
 

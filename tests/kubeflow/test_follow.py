@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.kubeflow.conftest import StandIn
 
-from adore.kubeflow.follow import follow
-from adore.kubeflow.submit import Server
-from adore.kubeflow.tasks import reason_in_log, tasks_of
+from adore.pipeline.kubeflow.client import Server
+from adore.pipeline.kubeflow.follow import follow
+from adore.pipeline.kubeflow.tasks import reason_in_log, tasks_of
 
 ROOT = "adore-x.root.exit-handler-1"
 LOOP = f"{ROOT}.for-loop-2.iteration-iterations"

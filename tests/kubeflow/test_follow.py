@@ -124,10 +124,12 @@ def test_a_pod_that_left_no_word_is_told_by_argo(api: StandIn, capfd: pytest.Cap
 
 
 def test_what_a_task_waits_for_is_told_once(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
+    starts = node(f"{ROOT}.judge.executor(0)", "Pending", "PodInitializing")
     waits = node(f"{ROOT}.align.executor(0)", "Pending", "Unschedulable: 0/1 nodes are available: Insufficient cpu")
-    api.workflow, api.states = workflow(waits), ["RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"]
+    api.workflow, api.states = workflow(starts, waits), ["RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"]
     _, said = told(api, capfd)
     assert said.count("align             waits: Unschedulable: 0/1 nodes are available: Insufficient cpu") == 1
+    assert "PodInitializing" not in said
 
 
 def test_a_gate_that_said_no_is_no_failure(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.kubeflow.conftest import StandIn
 from adore.kubeflow.follow import follow
 from adore.kubeflow.submit import Server
 from adore.kubeflow.tasks import reason_in_log, tasks_of
+from adore.stages import STEPS
 
 ROOT = "adore-x.root.exit-handler-1"
 LOOP = f"{ROOT}.for-loop-2.iteration-iterations"
@@ -145,3 +147,15 @@ def test_a_cancelled_run_ends_as_failed_and_only_its_history_says_so(
     api.states, api.history = ["FAILED"], ["PENDING", "RUNNING", "CANCELING", "FAILED"]
     status, said = told(api, capfd)
     assert status == 1 and "run r1: stopped, because somebody cancelled it" in said
+
+
+def test_a_real_runs_packed_workflow_has_each_step_once() -> None:
+    """As Kubeflow Pipelines 2.17.0 with Argo 4.0.5 kept it after a run of tests/tiny.yaml with --deploy, cut down to
+    the fields that are read.
+    """
+    found = tasks_of((Path(__file__).parent / "workflow.json").read_text("utf-8"))
+    shards = {f"{step}/{i}" for step in ("judge", "judge-again", "judge-candidates") for i in (0, 1)}
+    whole = {name for name, step in STEPS.items() if not step.sharded and name != "demo-data"}
+    assert {task.name for task in found} == shards | whole | {"deploy", "report"}
+    assert len(found) == len({task.name for task in found}) == 21
+    assert all(task.phase == "Succeeded" and task.seconds > 0 for task in found)

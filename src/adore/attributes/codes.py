@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from stdnum import ean, isbn
@@ -37,7 +38,7 @@ _GLOBAL_LENGTHS = (8, 12, 13, 14)
 _LABEL = re.compile(
     r"\s*(?:gtin|ean|upc|isbn|mpn|sku|asin|barcode|jan)(?:[- ]?(?:8|10|12|13|14)(?=\s|:))?"
     r"(?:[ -]?(?:code|number|nummer|no|nr|num))?\s*[.:#]?\s*(?=\S)|"
-    r"\s*(?:(?:article|artikel|item|part|product|model|manufacturer|bestell)(?:[ -]?(?:number|nummer|no\.|nr\.?|num|#))|"
+    r"\s*(?:(?:article|artikel|item|part|product|model|manufacturer|bestell)[ -]?(?:number|nummer|no\.|nr\.?|num|#)|"
     r"art\.?[ -]?(?:nr|no)\.?|ref\.|réf\.?|référence|referencia|reference)\s*[:#]?\s*(?=\S)",
     re.IGNORECASE,
 )
@@ -49,6 +50,7 @@ _ISBN = 10
 _NO_ARTICLE = ("", 0, 0)
 _DIGEST = 6
 """Bytes kept of each number's digest: a catalogue of a million has a false hit in 300 million questions."""
+_FOR = re.compile(r"\b(?:for|fits?|compatible|replacement|für|pour|para)\b", re.IGNORECASE)
 _JOINED = re.compile(r"(?<![\w-])(?=[\w-]*\d)[A-Za-z\d]+(?:-[A-Za-z\d]+)*(?![\w-])")
 
 
@@ -86,7 +88,7 @@ def is_global(code: str) -> bool:
         return False
     length = next((n for n in _GLOBAL_LENGTHS if len(code) <= n), 0)
     missing = length - len(code)
-    return 0 < length and missing <= 1 and bool(ean.is_valid(code.zfill(length)))
+    return length > 0 and missing <= 1 and bool(ean.is_valid(code.zfill(length)))
 
 
 def _texts(raw: Any) -> Iterator[str]:
@@ -103,7 +105,7 @@ def _texts(raw: Any) -> Iterator[str]:
 
 
 def item_codes(item: Item) -> Iterator[Value]:
-    """Every article number of an item, its id first; ``quote`` is as it is written.
+    """Every article number of an item, its id first; ``quote`` is as the field has it.
 
     Example:
         >>> [(v.value, v.where) for v in item_codes(Item("A-1", "cup", attributes={"gtin": "04006381333931"}))]
@@ -118,7 +120,8 @@ def item_codes(item: Item) -> Iterator[Value]:
             code = canonical(text) if len(text) <= 60 else ""
             if code and code not in seen and any(c.isdigit() for c in code):
                 seen.add(code)
-                yield Value(code, text, f"attributes.{name}")
+                quote = "" if name == "item_id" else text  # the id is none of an item's texts
+                yield Value(code, quote, f"attributes.{name}")
 
 
 class CodeSet:
@@ -169,10 +172,11 @@ def mine_codes(items: Iterable[Item]) -> str:
 
 
 def _said(title: str) -> Iterator[str]:
-    """Short words and pairs of words of a title, in the form of article numbers."""
-    stems = [t.stem.upper() for t in tokens(title)]
+    """Short words and pairs of words of a title, in the form of article numbers; not what the item is made for."""
+    fits = _FOR.search(title)
+    stems = [t.stem.upper() for t in tokens(title[: fits.start()] if fits else title)]
     yield from (stem for stem in stems if len(stem) < _SHORT)
-    pairs = (first + second for first, second in zip(stems, stems[1:], strict=False))
+    pairs = (first + second for first, second in pairwise(stems))
     yield from (pair for pair in pairs if len(pair) < 2 * _SHORT)
 
 
@@ -191,7 +195,7 @@ def asked_article(query: str, codes: CodeSet, is_word: Callable[[str], bool]) ->
     label = _LABEL.match(shown)
     text = shown[label.end() if label else 0 :].strip().strip("\"'#")
     code = canonical(text) if _LEAST <= len(text) <= 60 else ""
-    if len(code) < _LEAST:
+    if len(code) < _LEAST - 1:
         return _NO_ARTICLE
     start = shown.rfind(text)
     found = code, start, start + len(text)

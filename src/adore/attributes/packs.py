@@ -1,0 +1,100 @@
+"""How many pieces are sold together: ``pack of 6``, ``6er``, ``lot de 6``, ``6 x 330 ml``, ``x6``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from adore.attributes.text import visible
+from adore.attributes.units import find_multipacks
+from adore.types import Value
+
+__all__ = ["find_packs", "read_packs"]
+
+_WORDS = {
+    "single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10, "twelve": 12,
+    "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "acht": 8, "zehn": 10, "zwölf": 12,
+    "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "huit": 8, "dix": 10, "douze": 12,
+    "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "ocho": 8, "diez": 10, "doce": 12,
+}  # fmt: skip
+_JOINED = {
+    "doppel": 2, "zweier": 2, "dreier": 3, "vierer": 4, "fünfer": 5, "sechser": 6, "achter": 8, "zehner": 10,
+    "zwölfer": 12, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
+}  # fmt: skip
+_COUNT = rf"\d{{1,4}}|{'|'.join(_WORDS)}"
+_HOLDER = "pack|set|box|lot|case|bag|bundle|carton|paquet|paquete|caja|juego|boîte|boite|sachet|packung|karton|kiste"
+_PIECES = (
+    "packs?|pk|count|ct|pcs|pieces?|pc|pairs?|stücke?|stueck|stck|stk|pièces?|piezas?|pzas?|unidades|uds|unités|unites|"
+    "packungen|paare?|paires?|pares|teilig(?:e[smnr]?)?"
+)
+_PACK = re.compile(
+    rf"(?<![\w./])(?:(?:{_HOLDER})s? (?:of|de|mit|à|von|aus|con) ({_COUNT})|"
+    rf"(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})|({'|'.join(_WORDS)})[ -](?:packs?|stück|teilig(?:e[smnr]?)?)|"
+    r"(\d{1,2}|a) dozen|"
+    rf"({'|'.join(_JOINED)})[ -]?(?:packung|packs?))\b",
+    re.IGNORECASE,
+)
+_TEN = re.compile(
+    r"(?<![\w./-])(?<!bmw )(\d{1,3})er(?:[ -]?(?:(multi)?packs?|packung|sets?|karton|box|kasten|kiste|träger|gebinde|"
+    r"bund|beutel|tray))?(?!\w)",
+    re.IGNORECASE,
+)
+"""German ``6er`` and ``6er-Pack``."""
+_DECADES = frozenset(("50", "60", "70", "80", "90"))
+_X_LAST = re.compile(r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]/|+]))", re.IGNORECASE)
+_X_FIRST = re.compile(
+    r"\s*(\d{1,2}) ?[x×] (?=[^\W\d_]{2})(?!\s*(?:large|small|tall|wide|long|xl|zoom|magnif|optical|digital|faster|"
+    r"speed|lens|mirror|loupe|lupe|scope|binocular|power|strength|the|more|concentrat|fach|storage)\w*)",
+    re.IGNORECASE,
+)
+_SIDE_BEFORE = re.compile(
+    r"(?:\d|(?<![^\W\d_])(?:mm|cm|m|in|inch(?:es)?|ft|feet|zoll|w|l|h|d)\.?|[\"”″'])\s*$", re.IGNORECASE
+)
+"""Before ``x 7``: the other side of a size."""
+
+Found = Iterator[tuple[str, int, int]]
+
+
+def find_packs(text: str) -> Found:
+    """Every number of pieces as (canonical value, start, end)."""
+    text = visible(text)
+    for m in _PACK.finditer(text):
+        of, counted, word, dozen, joined = m.groups()
+        if dozen:
+            yield str(12 if dozen.lower() == "a" else 12 * int(dozen)), m.start(), m.end()
+        elif joined:
+            yield str(_JOINED[joined.casefold()]), m.start(), m.end()
+        else:
+            raw = (of or counted or word).casefold()
+            yield str(_WORDS.get(raw) or int(raw)), m.start(), m.end()
+    yield from ((str(t.count), t.start, t.end) for t in find_multipacks(text))
+    yield from _find_marks(text)
+
+
+def _find_marks(text: str) -> Found:
+    """``6er``, ``x6`` at an end, ``6 x`` at the beginning."""
+    if "er" in text or "ER" in text:
+        for m in _TEN.finditer(text):
+            bare = m.end() == m.end(1) + 2
+            if not (bare and m.group(1) in _DECADES):  # 80er are years
+                yield str(int(m.group(1))), m.start(), m.end()
+    if "x" in text or "×" in text:
+        for m in _X_LAST.finditer(text):
+            before = text[: m.start()]
+            if before.strip() and not _SIDE_BEFORE.search(before):
+                yield str(int(m.group(1))), m.start(), m.end()
+        first = _X_FIRST.match(text)
+        if first:
+            yield str(int(first.group(1))), first.start(1), first.end(1)
+
+
+def read_packs(text: str, where: str) -> Iterator[Value]:
+    """How many pieces are sold together.
+
+    Example:
+        >>> [v.value for v in read_packs("Cups (Pack of 6), 12-pk, two pack", "title")]
+        ['6', '12', '2']
+        >>> [v.value for t in ("6er Pack", "lot de 6", "cola x6", "6 x 330ml", "16 x 16") for v in read_packs(t, "")]
+        ['6', '6', '6', '6']
+    """
+    return (Value(value, text[a:b], where) for value, a, b in find_packs(text))

@@ -18,7 +18,17 @@ from stdnum import ean, isbn
 from adore.attributes.text import tokens, visible
 from adore.types import Item, Value
 
-__all__ = ["ARTICLE", "CodeSet", "asked_article", "canonical", "find_codes", "is_global", "item_codes", "mine_codes"]
+__all__ = [
+    "ARTICLE",
+    "CodeSet",
+    "asked_article",
+    "canonical",
+    "codes_in",
+    "find_codes",
+    "is_global",
+    "item_codes",
+    "mine_codes",
+]
 
 ARTICLE = "article:"
 """Begins the product type that a query asks which is only an article number."""
@@ -209,6 +219,22 @@ def asked_article(query: str, codes: CodeSet, is_word: Callable[[str], bool]) ->
         return _NO_ARTICLE if word else found
     parted = len(code) < _ISBN and not text.isdecimal()  # 2023-12-24
     return found if is_global(code) and not parted else _NO_ARTICLE
+
+
+def codes_in(query: str) -> list[str]:
+    """Whatever in a query may be an article number: all of it, what follows a label, and single words.
+
+    Example:
+        >>> codes_in("EAN 4006381333931"), codes_in("red mug"), codes_in("drill dw-1361")
+        (['4006381333931'], [], ['DRILLDW1361', 'DW1361'])
+    """
+    shown = visible(query)
+    label = _LABEL.match(shown)
+    rest = shown[label.end() if label else 0 :].strip()
+    words = [m.group() for m in _JOINED.finditer(rest)] if " " in rest else []
+    codes = (canonical(text) for text in (rest, *words) if _LEAST <= len(text) <= 60)
+    named = [code for code in codes if any(c.isdigit() for c in code)]
+    return [code for code in dict.fromkeys(named) if code == canonical(rest) or len(code) >= 5]
 
 
 def find_codes(query: str, codes: CodeSet) -> Iterator[tuple[str, int, int]]:

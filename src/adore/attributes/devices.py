@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from adore.attributes.said import Said, grams, inside
-from adore.attributes.text import Token, visible
+from adore.attributes.text import Token, visible, words
 
-__all__ = ["Device", "device_spans", "find_devices", "is_head", "parse_device", "same_device"]
+__all__ = ["Device", "device_spans", "find_devices", "is_head", "is_made_for", "parse_device", "same_device"]
 
 _FAMILIES = (
     r"iphone(?: se)?|ipad(?: pro| air| mini)?|ipod touch|macbook(?: air| pro)?|airpods?(?: pro| max)?|"
@@ -38,7 +38,9 @@ _LATER = r"(?: ?\(?(\d{1,2})(?:st|nd|rd|th|\.)? gen\w*\)?)?"
 _DEVICE = re.compile(
     rf"(?<![\w-])({_FAMILIES})(?![^\W\d_])(?:[ (-]{{0,2}}{_GENERATION})?\)?{_TIER_WORDS}{_LATER}", re.IGNORECASE
 )
-_ANOTHER = re.compile(rf"\s*(?:[,/&|+]|\b(?:and|und|et|y|or|oder)\b)\s*{_GENERATION}{_TIER_WORDS}", re.IGNORECASE)
+_ANOTHER = re.compile(
+    rf"(?:\s*(?:[,/&|+]|\b(?:and|und|et|y|or|oder)\b)\s*|\s+){_GENERATION}{_TIER_WORDS}", re.IGNORECASE
+)
 _QUICK = re.compile(
     r"iphone|ipad|ipod|macbook|airpod|apple watch|galaxy|pixel|kindle|fire hd|echo |playstation|\bps ?\d|xbox|"
     r"nintendo|gopro|fitbit|redmi|oneplus|surface",
@@ -129,6 +131,20 @@ def same_device(asked: str, found: str) -> bool | None:
     return wanted.generation == given.generation and wanted.tiers == given.tiers
 
 
+def is_made_for(text: str, start: int, end: int, accessories: Collection[str]) -> bool:
+    """Whether a title names a device only as what its own thing is for (``iPhone 15 Pro Case``).
+
+    Args:
+        text: the title.
+        start: of the device's name.
+        end: of it.
+        accessories: stems of things that are made for devices.
+    """
+    beside = re.match(r"[^,;(|]{0,40}", text[end:])
+    after = re.split(r"\b(?:with|included?|mit|avec|con)\b|[-–—]", beside.group() if beside else "")[0]
+    return any(stem in accessories for part in (text[:start], after) for stem in words(part))
+
+
 def is_head(stem: str) -> bool:
     """Whether a stem alone names devices, so that it is what a query wants to buy."""
     return stem in _OTHERS - _MAKERS or stem == "playstation"
@@ -147,9 +163,11 @@ def device_spans(said: Said, phrases: Mapping[str, set[str]], used: set[int]) ->
     taken = set(used)
     for _, start, end in find_devices(visible(text)):
         places = sorted(inside(toks, start, end))
-        if places and not taken & set(places):
-            spans.append((places[0], places[-1] + 1))
-            taken.update(places)
+        if places and not taken & set(places) and parse_device(text[start:end]):
+            a, b = places[0], places[-1] + 1
+            a -= a > 0 and toks[a - 1].stem in _MAKERS and a - 1 not in taken
+            spans.append((a, b))
+            taken.update(range(a, b))
     for a, b in grams(toks, phrases, taken):
         spans.append((a, b))
         taken.update(range(a, b))

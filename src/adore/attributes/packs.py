@@ -31,7 +31,7 @@ _PACK = re.compile(
     rf"(?<![\w./])(?:(?:{_HOLDER})s? (?:of|de|mit|à|von|aus|con) ({_COUNT})|"
     rf"(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})|({'|'.join(_WORDS)})[ -](?:packs?|stück|teilig(?:e[smnr]?)?)|"
     r"(\d{1,2}|a) dozen|"
-    rf"({'|'.join(_JOINED)})[ -]?(?:packung|packs?))\b",
+    rf"({'|'.join(_JOINED)})[ -]?(?:packung|packs?))\b(?!\s?%)",
     re.IGNORECASE,
 )
 _TEN = re.compile(
@@ -41,7 +41,7 @@ _TEN = re.compile(
 )
 """German ``6er`` and ``6er-Pack``."""
 _DECADES = frozenset(("50", "60", "70", "80", "90"))
-_X_LAST = re.compile(r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]/|+]))", re.IGNORECASE)
+_X_LAST = re.compile(r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]|+]|/(?!\d)))", re.IGNORECASE)
 _X_FIRST = re.compile(
     r"\s*(\d{1,2}) ?[x×] (?=[^\W\d_]{2})(?!\s*(?:large|small|tall|wide|long|xl|zoom|magnif|optical|digital|faster|"
     r"speed|lens|mirror|loupe|lupe|scope|binocular|power|strength|the|more|concentrat|fach|storage)\w*)",

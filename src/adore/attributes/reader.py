@@ -9,7 +9,7 @@ from typing import Any
 
 from adore.attributes.codes import ARTICLE, CodeSet, asked_article, find_codes, item_codes
 from adore.attributes.compare import GUIDE
-from adore.attributes.devices import device_spans, find_devices, is_head, parse_device
+from adore.attributes.devices import device_spans, find_devices, is_head, is_made_for, parse_device
 from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
 from adore.attributes.negation import NEGATIONS, find_absences
 from adore.attributes.options import by_size, field_kind, find_batteries, option_names, option_pairs, read_batteries
@@ -111,9 +111,9 @@ class Reader:
         for limit in find_limits(text, self.lexicon.priced):
             add(found, "feature", limit.value, text[limit.start : limit.end], "query")
             used.update(inside(toks, limit.start, limit.end))
+        self._query_sizes(text, toks, found, used)
         for start, end in option_names(text):
             used.update(inside(toks, start, end))
-        self._query_sizes(text, toks, found, used)
         said = Said("query", text, toks)
         self._query_names(said, found, used)
         for i in range(len(toks)):
@@ -355,11 +355,13 @@ class Reader:
     def _item_fits(self, title: Said, found: Found) -> None:
         m = FITS.search(title.text)
         kinds = {t.stem for t in title.toks} & _ACCESSORY
-        own_end = m.start() if m else 0 if kinds else len(title.text)
+        own_end = m.start() if m else len(title.text)
         for device, start, end in find_devices(visible(title.text)):
-            name = "model" if start < own_end else "compatibility"
-            if device.is_model or name == "compatibility":
-                add(found, name, device.name, title.text[start:end].strip(" ,/&|+"), "title")
+            said = title.text[start:end].strip(" ,/&|+")
+            of_itself = start < own_end and not (kinds and is_made_for(title.text, start, end, _ACCESSORY))
+            value = " ".join(words(said)) if parse_device(said) else device.name
+            if device.is_model or not of_itself:
+                add(found, "model" if of_itself else "compatibility", value, said, "title")
         if m:
             tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
             add(found, "words.fits", index(tail), "", "title")

@@ -186,7 +186,7 @@ def find_sizes(text: str) -> Found:
         yield from ((f"number:{m.group(n)}", m.start(n), m.end(n)) for n in (1, 2))
     taken += [m.span() for m in _NAMED["number"].finditer(text) if not m.group(4)]
     yield from _find_ranges(text, taken)
-    whole = {_total(times) for times in find_multipacks(text)}
+    whole = {_total(times) for times in find_multipacks(text) if not times.size.startswith("memory")}
     for pattern in (_SIDE, _SIZE):
         for m in pattern.finditer(text):
             if _within(m.start(), taken):
@@ -207,7 +207,8 @@ def _find_ranges(text: str, taken: list[tuple[int, int]]) -> Found:
         unit = m.group(3).casefold()
         dimension, factor = UNITS[unit]
         low, high = (_number(m.group(n), unit) * factor for n in (1, 2))
-        if 0 < low < high <= _WIDEST * low and not _within(m.start(), taken):
+        trade = m.group(3) in ("M", "W")  # months, and widths of shoes
+        if 0 < low < high <= _WIDEST * low and not trade and not _within(m.start(), taken):
             taken.append(m.span())
             yield f"{dimension}:{low:.6g}-{high:.6g}", m.start(), m.end()
 

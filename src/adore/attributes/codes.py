@@ -114,6 +114,11 @@ def _texts(raw: Any) -> Iterator[str]:
         yield from (part.strip() for part in re.split(r"[;|,]", raw[:300]))
 
 
+@lru_cache(maxsize=8_192)
+def _holds_codes(name: str) -> bool:
+    return name == "item_id" or _FIELD.search(name) is not None
+
+
 def item_codes(item: Item) -> Iterator[Value]:
     """Every article number of an item, its id first; ``quote`` is as the field has it.
 
@@ -124,7 +129,7 @@ def item_codes(item: Item) -> Iterator[Value]:
     fields: Mapping[str, Any] = {"item_id": item.item_id, **item.attributes}
     seen = set[str]()
     for name, raw in fields.items():
-        if name != "item_id" and not _FIELD.search(name):
+        if not _holds_codes(name):
             continue
         for text in _texts(raw):
             code = canonical(text) if len(text) <= 60 else ""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from adore.attributes.text import visible
-from adore.attributes.units import find_multipacks
+from adore.attributes.units import find_multipacks, has_times, matches_at, number_starts
 from adore.types import Value
 
 __all__ = ["find_packs", "read_packs"]
@@ -21,19 +21,19 @@ _JOINED = {
     "doppel": 2, "zweier": 2, "dreier": 3, "vierer": 4, "fünfer": 5, "sechser": 6, "achter": 8, "zehner": 10,
     "zwölfer": 12, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
 }  # fmt: skip
-_COUNT = rf"\d{{1,4}}|{'|'.join(_WORDS)}"
 _HOLDER = "pack|set|box|lot|case|bag|bundle|carton|paquet|paquete|caja|juego|boîte|boite|sachet|packung|karton|kiste"
 _PIECES = (
     "packs?|pk|count|ct|pcs|pieces?|pc|pairs?|stücke?|stueck|stck|stk|pièces?|piezas?|pzas?|unidades|uds|unités|unites|"
     "packungen|paare?|paires?|pares|teilig(?:e[smnr]?)?"
 )
-_PACK = re.compile(
-    rf"(?<![\w./])(?:(?:{_HOLDER})s? (?:of|de|mit|à|von|aus|con) ({_COUNT})|"
-    rf"(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})|({'|'.join(_WORDS)})[ -](?:packs?|stück|teilig(?:e[smnr]?)?)|"
-    r"(\d{1,2}|a) dozen|"
-    rf"({'|'.join(_JOINED)})[ -]?(?:packung|packs?))\b(?!\s?%)",
-    re.IGNORECASE,
-)
+_OF = re.compile(rf" (?:of|de|mit|à|von|aus|con) (\d{{1,4}}|{'|'.join(_WORDS)})\b(?!\s?%)", re.IGNORECASE)
+_HOLDER_BEFORE = re.compile(rf"(?<![\w./])(?:{_HOLDER})s?$", re.IGNORECASE)
+_COUNTED = re.compile(rf"(?<![\w./])(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})\b", re.IGNORECASE)
+_PACK_WORD = re.compile(r"packs?\b|packung\b|stück\b|teilig(?:e[smnr]?)?\b", re.IGNORECASE)
+_WORD_BEFORE = re.compile(rf"(?<![\w./])(?:({'|'.join(_WORDS)})[ -]|({'|'.join(_JOINED)})[ -]?)$", re.IGNORECASE)
+_DOZEN = re.compile(r"(?<![\w./])(\d{1,2}|a) dozen\b", re.IGNORECASE)
+_LONGEST = 12
+"""Characters of a holder or a written number, and the gap."""
 _TEN = re.compile(
     r"(?<![\w./-])(?<!bmw )(\d{1,3})er(?:[ -]?(?:(multi)?packs?|packung|sets?|karton|box|kasten|kiste|träger|gebinde|"
     r"bund|beutel|tray))?(?!\w)",
@@ -41,6 +41,7 @@ _TEN = re.compile(
 )
 """German ``6er`` and ``6er-Pack``."""
 _DECADES = frozenset(("50", "60", "70", "80", "90"))
+_TENS = re.compile(r"\der\b", re.IGNORECASE)
 _X_LAST = re.compile(r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]|+]|/(?!\d)))", re.IGNORECASE)
 _X_FIRST = re.compile(
     r"\s*(\d{1,2}) ?[x×] (?=[^\W\d_]{2})(?!\s*(?:large|small|tall|wide|long|xl|zoom|magnif|optical|digital|faster|"
@@ -58,27 +59,38 @@ Found = Iterator[tuple[str, int, int]]
 def find_packs(text: str) -> Found:
     """Every number of pieces as (canonical value, start, end)."""
     text = visible(text)
-    for m in _PACK.finditer(text):
-        of, counted, word, dozen, joined = m.groups()
-        if dozen:
-            yield str(12 if dozen.lower() == "a" else 12 * int(dozen)), m.start(), m.end()
-        elif joined:
-            yield str(_JOINED[joined.casefold()]), m.start(), m.end()
-        else:
-            raw = (of or counted or word).casefold()
-            yield str(_WORDS.get(raw) or int(raw)), m.start(), m.end()
+    yield from _find_words(text)
+    for m in matches_at(_COUNTED, text, number_starts(text)):
+        yield str(int(m.group(1))), m.start(), m.end()
     yield from ((str(t.count), t.start, t.end) for t in find_multipacks(text))
     yield from _find_marks(text)
 
 
+def _find_words(text: str) -> Found:
+    """``pack of 6``, ``two pack``, ``Doppelpack``, ``a dozen``: found by their rarest part."""
+    for m in _OF.finditer(text):
+        holder = _HOLDER_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
+        if holder:
+            raw = m.group(1).casefold()
+            yield str(_WORDS.get(raw) or int(raw)), m.start() - len(holder.group()), m.end()
+    for m in _PACK_WORD.finditer(text):
+        before = _WORD_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
+        joined = before and before.group(2) and "ack" in m.group()[:4].lower()
+        if before and (before.group(1) or joined):
+            number = (before.group(1) or before.group(2)).casefold()
+            yield str(_WORDS.get(number) or _JOINED[number]), m.start() - len(before.group()), m.end()
+    for m in _DOZEN.finditer(text) if "ozen" in text or "OZEN" in text else ():
+        yield str(12 if m.group(1).lower() == "a" else 12 * int(m.group(1))), m.start(), m.end()
+
+
 def _find_marks(text: str) -> Found:
     """``6er``, ``x6`` at an end, ``6 x`` at the beginning."""
-    if "er" in text or "ER" in text:
+    if _TENS.search(text):
         for m in _TEN.finditer(text):
             bare = m.end() == m.end(1) + 2
             if not (bare and m.group(1) in _DECADES):  # 80er are years
                 yield str(int(m.group(1))), m.start(), m.end()
-    if "x" in text or "×" in text:
+    if has_times(text):
         for m in _X_LAST.finditer(text):
             before = text[: m.start()]
             if before.strip() and not _SIDE_BEFORE.search(before):

@@ -171,6 +171,11 @@ def price_of(raw: Any) -> Price | None:
     return None
 
 
+@lru_cache(maxsize=8_192)
+def _is_price(name: str) -> bool:
+    return bool(_PLAIN.search(name)) and not _NO_PRICE.search(name.lower())
+
+
 def item_price(item: Item) -> Value | None:
     """What the item costs now: the sale price where it is lower than the price; ``35 USD``, or ``35``.
 
@@ -182,7 +187,7 @@ def item_price(item: Item) -> Value | None:
     """
     prices: list[tuple[bool, Price, str]] = []
     for key, raw in item.attributes.items():
-        if not _PLAIN.search(key) or _NO_PRICE.search(key.lower()):
+        if not _is_price(key):
             continue
         price = price_of(raw)
         if price:

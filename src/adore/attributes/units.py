@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from adore.attributes.text import visible
@@ -18,6 +19,9 @@ __all__ = [
     "Times",
     "find_multipacks",
     "find_sizes",
+    "has_times",
+    "matches_at",
+    "number_starts",
     "read_sizes",
     "same_size",
     "size_dimension",
@@ -76,6 +80,7 @@ _TIMES_AFTER = re.compile(
     rf"{_START}({_N})\s?-?({_PACKED})(?:e?s)?\.?(\s?[x×*]\s?)(\d{{1,3}})(?![\w/⁄]|[.,]\d|\s?-?(?:{_UNIT})(?!\w))",
     re.IGNORECASE,
 )
+_RUN = re.compile(rf"\d+|\.\d+|[{_VULGAR}]")
 _MANY = re.compile(r"\d\s?[x×*]|[x×*]\s?\d", re.IGNORECASE)
 _MAY_SPAN = re.compile(r"\d\D{0,8}(?:[-–—]|\s(?:to|bis|à|a)\s)\s?[\d.½¼¾⅓⅔]", re.IGNORECASE)
 _WIDEST = 5.0
@@ -91,13 +96,13 @@ _BED_TALK = re.compile(
 )
 _OF_OTHERS = r"(?![ -](?:dogs?|cats?|breeds?|animals?|capacity|print|roast|firm|business|spaces?|hands|parts|rooms?)\b)"
 _SIZE_WORDS = ("size", "größe", "grösse", "groesse", "taille", "talla")
-_SIZE_WORD = "(?:" + "|".join(rf"(?<=\b{word}{colon} )" for word in _SIZE_WORDS for colon in ("", ":")) + ")"
-"""Before a small letter that is a size."""
+_AFTER_SIZE = "|".join(rf"(?<=\b{word}{colon} .)" for word in _SIZE_WORDS for colon in ("", ":"))
+"""Before a small letter that is a size, with that letter."""
 _NAMED = {
     "bed": re.compile(rf"(?<![\w'’-])({_BEDS})(?![\w'’])", re.IGNORECASE),
     "letter": re.compile(
         r"(?<![\w'’-])([2-9][ -]?x[ -]?l(?:arge)?|(?:x{1,4}|extra)[ -]?(?:large|small)|x{1,4}[sl]|"
-        rf"(?:small|medium|large){_OF_OTHERS}|(?-i:[SML]|[2-6]X(?=\s*(?:$|[,)/])))|{_SIZE_WORD}[sml])(?![\w'’-])",
+        rf"(?:small|medium|large){_OF_OTHERS}|(?-i:[SML]|[2-6]X(?=\s*(?:$|[,)/])))|[sml](?![\w'’-])(?:{_AFTER_SIZE}))(?![\w'’-])",
         re.IGNORECASE,
     ),
     "fit": re.compile(r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])", re.IGNORECASE),
@@ -152,21 +157,45 @@ class Times(NamedTuple):
     size: str
 
 
-def find_multipacks(text: str) -> list[Times]:
-    """Amounts that are sold several times.
+@lru_cache(maxsize=64)
+def number_starts(text: str) -> tuple[int, ...]:
+    """Where numbers may begin: most characters of a text begin none."""
+    return tuple(m.start() for m in _RUN.finditer(text))
+
+
+@lru_cache(maxsize=64)
+def has_times(text: str) -> bool:
+    """Whether an ``x`` stands beside a number."""
+    return _MANY.search(text) is not None
+
+
+def matches_at(pattern: re.Pattern[str], text: str, starts: Iterable[int]) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer``, tried at those places alone."""
+    end = 0
+    for at in starts:
+        m = pattern.match(text, at) if at >= end else None
+        if m:
+            end = m.end()
+            yield m
+
+
+@lru_cache(maxsize=64)
+def find_multipacks(text: str) -> tuple[Times, ...]:
+    """Amounts that are sold several times; sizes and packs both ask for the same text.
 
     Example:
         >>> [(t.count, t.size) for t in find_multipacks("6 x 330ml, 0,5 l x 4, 16 x 16, 8 x 10 cm")]
         [(6, 'volume:330'), (4, 'volume:500')]
     """
-    if not _MANY.search(text):
-        return []
-    found = [Times(int(m[1]), *m.span(), _canonical(m[2], m[3])) for m in _TIMES.finditer(text)]
+    if not has_times(text):
+        return ()
+    starts = number_starts(text)
+    found = [Times(int(m[1]), *m.span(), _canonical(m[2], m[3])) for m in matches_at(_TIMES, text, starts)]
     taken = [(t.start, t.end) for t in found]
-    for m in _TIMES_AFTER.finditer(text):
+    for m in matches_at(_TIMES_AFTER, text, starts):
         if not _within(m.start(), taken):
             found.append(Times(int(m[4]), m.start(3), m.end(), _canonical(m[1], m[2])))
-    return [t for t in found if t.count > 0]
+    return tuple(t for t in found if t.count > 0)
 
 
 def _canonical(number: str, unit: str) -> str:
@@ -178,32 +207,43 @@ def _canonical(number: str, unit: str) -> str:
 def find_sizes(text: str) -> Found:
     """Every size as (canonical value, start, end); hidden characters are not read (:func:`visible`)."""
     text = visible(text)
-    taken = [m.span() for m in _NO_UNIT.finditer(text)]
-    for m in (*_WAIST.finditer(text), *_PLAIN.finditer(text)):
+    starts = number_starts(text)
+    taken: list[tuple[int, int]] = []
+    numbered = list(_NAMED["number"].finditer(text)) if starts else []
+    if starts:
+        yield from _find_amounts(text, starts, taken, numbered)
+    yield from _find_named(text, taken, numbered)
+
+
+def _find_amounts(
+    text: str, starts: tuple[int, ...], taken: list[tuple[int, int]], numbered: list[re.Match[str]]
+) -> Found:
+    """Numbers with units, and sides without one; what they take is added to ``taken``."""
+    taken += [m.span() for m in _NO_UNIT.finditer(text)]
+    many = has_times(text)
+    plain = (*_WAIST.finditer(text), *_PLAIN.finditer(text)) if many else ()
+    for m in plain:
         if m.re is _PLAIN and _SIDE.match(text, m.start()):
             continue
         taken.append(m.span())
         yield from ((f"number:{m.group(n)}", m.start(n), m.end(n)) for n in (1, 2))
-    taken += [m.span() for m in _NAMED["number"].finditer(text) if not m.group(4)]
-    yield from _find_ranges(text, taken)
+    taken += [m.span() for m in numbered if not m.group(4)]
+    if _MAY_SPAN.search(text):
+        yield from _find_ranges(text, starts, taken)
     whole = {_total(times) for times in find_multipacks(text) if not times.size.startswith("memory")}
-    for pattern in (_SIDE, _SIZE):
-        for m in pattern.finditer(text):
-            if _within(m.start(), taken):
-                continue
-            unit = m.group(2).casefold()
-            if pattern is _SIZE:
-                taken.append(m.span())
-            elif UNITS[unit][0] in _OFTEN:
-                continue
-            value = _canonical(m.group(1), unit)
+    for m in matches_at(_SIDE, text, starts) if many or " by " in text else ():
+        if not _within(m.start(), taken) and UNITS[m.group(2).casefold()][0] not in _OFTEN:
+            yield _canonical(m.group(1), m.group(2)), m.start(), m.end()
+    for m in matches_at(_SIZE, text, starts):
+        if not _within(m.start(), taken):
+            taken.append(m.span())
+            value = _canonical(m.group(1), m.group(2))
             if value not in whole:  # 6 x 330 ml are no bottle of two litres
                 yield value, m.start(), m.end()
-    yield from _find_named(text, taken)
 
 
-def _find_ranges(text: str, taken: list[tuple[int, int]]) -> Found:
-    for m in _SPAN.finditer(text) if _MAY_SPAN.search(text) else ():
+def _find_ranges(text: str, starts: tuple[int, ...], taken: list[tuple[int, int]]) -> Found:
+    for m in matches_at(_SPAN, text, starts):
         unit = m.group(3).casefold()
         dimension, factor = UNITS[unit]
         low, high = (_number(m.group(n), unit) * factor for n in (1, 2))
@@ -218,11 +258,12 @@ def _total(times: Times) -> str:
     return f"{dimension}:{times.count * float(amount):.6g}"
 
 
-def _find_named(text: str, taken: list[tuple[int, int]]) -> Found:
+def _find_named(text: str, taken: list[tuple[int, int]], numbered: list[re.Match[str]]) -> Found:
     for kind, pattern in _NAMED.items():
-        if kind == "bed" and not _BED_TALK.search(text):
+        matches = numbered if kind == "number" else list(pattern.finditer(text))
+        if kind == "bed" and matches and not _BED_TALK.search(text):
             continue
-        for m in pattern.finditer(text):
+        for m in matches:
             if kind in ("number", "age") or not _within(m.start(), taken):  # the L of 0.5 L
                 yield f"{kind}:{_name(kind, m)}", m.start(), m.end()
 

@@ -17,6 +17,7 @@ from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import standardise
 from adore.student.fields import query_text, title_text, typed_text
 from adore.student.inputs import ListInputs
+from adore.student.known import save_items
 from adore.student.onnx_models import OnnxEncoder, OnnxHeads, copy_encoder
 from adore.student.text_index import TextIndex
 from adore.types import ATTRIBUTES, Grade, Item, Score
@@ -119,8 +120,8 @@ def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Pa
 
     Args:
         kind: one of :data:`BASELINES`.
-        items: the catalogue, for BM25's word statistics.
-        folder: an existing, empty folder.
+        items: the catalogue, for BM25's word statistics and for items that are sent by their id alone.
+        folder: an existing folder, without a ranker.
         encoder: a student's folder: its encoder, which is the backbone as it comes, is the baseline's too.
     """
     from adore.student.export import seal
@@ -132,6 +133,7 @@ def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Pa
         if encoder is None:
             raise MissingError(f"encoder of {kind} == None, must be a student's folder; distil one first")
         copy_encoder(encoder, folder)
+    save_items(items, folder)
     seal(folder, {"kind": kind, "name": kind})
 
 

@@ -59,11 +59,10 @@ Found = Iterator[tuple[str, int, int]]
 def find_packs(text: str) -> Found:
     """Every number of pieces as (canonical value, start, end)."""
     text = visible(text)
-    yield from _find_words(text)
-    for m in matches_at(_COUNTED, text, number_starts(text)):
-        yield str(int(m.group(1))), m.start(), m.end()
-    yield from ((str(t.count), t.start, t.end) for t in find_multipacks(text))
-    yield from _find_marks(text)
+    found = [*_find_words(text), *_find_marks(text)]
+    found += ((str(int(m.group(1))), *m.span()) for m in matches_at(_COUNTED, text, number_starts(text)))
+    found += ((str(t.number), t.start, t.end) for t in find_multipacks(text))
+    yield from sorted(found, key=lambda one: one[1])
 
 
 def _find_words(text: str) -> Found:

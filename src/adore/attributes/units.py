@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from adore.attributes.named_sizes import NAMED, find_named, within
 from adore.attributes.text import visible
 from adore.types import Value
 
@@ -89,32 +90,6 @@ _SMALL = frozenset(("ml", "g", "mg", "mm", "mah", "w", "gramm", "milliliter"))
 """Units of which nobody sells 1.000 and means one."""
 _NO_UNIT = re.compile(r"3M|[345]G|\d+[ -]?in(?=[ -]?\d|\s(?:one|the|an?|my|colou?r|size)\b)")
 """The brand 3M, networks, ``2-in-1``: a number and letters that are no quantity."""
-_BEDS = "twin xl|twin|full|queen|california king|king"
-_BED_TALK = re.compile(
-    r"\b(?:bed|bedding|mattress|sheets?|comforter|duvet|pillows?|quilt|blanket|headboard|coverlet|topper|futon|sofa)\b",
-    re.IGNORECASE,
-)
-_OF_OTHERS = r"(?![ -](?:dogs?|cats?|breeds?|animals?|capacity|print|roast|firm|business|spaces?|hands|parts|rooms?)\b)"
-_SIZE_WORDS = ("size", "größe", "grösse", "groesse", "taille", "talla")
-_AFTER_SIZE = "|".join(rf"(?<=\b{word}{colon} .)" for word in _SIZE_WORDS for colon in ("", ":"))
-"""Before a small letter that is a size, with that letter."""
-_NAMED = {
-    "bed": re.compile(rf"(?<![\w'’-])({_BEDS})(?![\w'’])", re.IGNORECASE),
-    "letter": re.compile(
-        r"(?<![\w'’-])([2-9][ -]?x[ -]?l(?:arge)?|(?:x{1,4}|extra)[ -]?(?:large|small)|x{1,4}[sl]|"
-        rf"(?:small|medium|large){_OF_OTHERS}|(?-i:[SML]|[2-6]X(?=\s*(?:$|[,)/])))|[sml](?![\w'’-])(?:{_AFTER_SIZE}))(?![\w'’-])",
-        re.IGNORECASE,
-    ),
-    "fit": re.compile(r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])", re.IGNORECASE),
-    "number": re.compile(
-        rf"(?<![\w.])(?:(?:{'|'.join(_SIZE_WORDS)}|gr\.):? "
-        r"(\d{1,2}(?:[.,]5|\.\d)?)(?!,?\d)|(\d{1,2}(?:\.5)?) (?:[BD]\(M\) |[MW] |Wide )?US|"
-        r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])",
-        re.IGNORECASE,
-    ),
-    "age": re.compile(r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b", re.IGNORECASE),
-}
-"""Sizes by name, and sizes by number whose scale only the trade knows (shoes, toddlers, dresses)."""
 _PLAIN = re.compile(r"(?<![\w.])(\d{1,3}) ?[x×] ?(\d{1,3})(?![\w.])(?! ?[x×])", re.IGNORECASE)
 """``16 x 16``: two sides without a unit."""
 _NAMES_ONLY = frozenset(["battery"])
@@ -151,7 +126,7 @@ def _number(text: str, unit: str = "") -> float:
 class Times(NamedTuple):
     """``6 x 330 ml``: how often, where that stands, and the value of one."""
 
-    count: int
+    number: int
     start: int
     end: int
     size: str
@@ -184,7 +159,7 @@ def find_multipacks(text: str) -> tuple[Times, ...]:
     """Amounts that are sold several times; sizes and packs both ask for the same text.
 
     Example:
-        >>> [(t.count, t.size) for t in find_multipacks("6 x 330ml, 0,5 l x 4, 16 x 16, 8 x 10 cm")]
+        >>> [(t.number, t.size) for t in find_multipacks("6 x 330ml, 0,5 l x 4, 16 x 16, 8 x 10 cm")]
         [(6, 'volume:330'), (4, 'volume:500')]
     """
     if not has_times(text):
@@ -193,9 +168,9 @@ def find_multipacks(text: str) -> tuple[Times, ...]:
     found = [Times(int(m[1]), *m.span(), _canonical(m[2], m[3])) for m in matches_at(_TIMES, text, starts)]
     taken = [(t.start, t.end) for t in found]
     for m in matches_at(_TIMES_AFTER, text, starts):
-        if not _within(m.start(), taken):
+        if not within(m.start(), taken):
             found.append(Times(int(m[4]), m.start(3), m.end(), _canonical(m[1], m[2])))
-    return tuple(t for t in found if t.count > 0)
+    return tuple(t for t in found if t.number > 0)
 
 
 def _canonical(number: str, unit: str) -> str:
@@ -209,10 +184,10 @@ def find_sizes(text: str) -> Found:
     text = visible(text)
     starts = number_starts(text)
     taken: list[tuple[int, int]] = []
-    numbered = list(_NAMED["number"].finditer(text)) if starts else []
+    numbered = list(NAMED["number"].finditer(text)) if starts else []
     if starts:
         yield from _find_amounts(text, starts, taken, numbered)
-    yield from _find_named(text, taken, numbered)
+    yield from find_named(text, taken, numbered)
 
 
 def _find_amounts(
@@ -232,10 +207,10 @@ def _find_amounts(
         yield from _find_ranges(text, starts, taken)
     whole = {_total(times) for times in find_multipacks(text) if not times.size.startswith("memory")}
     for m in matches_at(_SIDE, text, starts) if many or " by " in text else ():
-        if not _within(m.start(), taken) and UNITS[m.group(2).casefold()][0] not in _OFTEN:
+        if not within(m.start(), taken) and UNITS[m.group(2).casefold()][0] not in _OFTEN:
             yield _canonical(m.group(1), m.group(2)), m.start(), m.end()
     for m in matches_at(_SIZE, text, starts):
-        if not _within(m.start(), taken):
+        if not within(m.start(), taken):
             taken.append(m.span())
             value = _canonical(m.group(1), m.group(2))
             if value not in whole:  # 6 x 330 ml are no bottle of two litres
@@ -248,43 +223,14 @@ def _find_ranges(text: str, starts: tuple[int, ...], taken: list[tuple[int, int]
         dimension, factor = UNITS[unit]
         low, high = (_number(m.group(n), unit) * factor for n in (1, 2))
         trade = m.group(3) in ("M", "W")  # months, and widths of shoes
-        if 0 < low < high <= _WIDEST * low and not trade and not _within(m.start(), taken):
+        if 0 < low < high <= _WIDEST * low and not trade and not within(m.start(), taken):
             taken.append(m.span())
             yield f"{dimension}:{low:.6g}-{high:.6g}", m.start(), m.end()
 
 
 def _total(times: Times) -> str:
     dimension, amount = times.size.split(":")
-    return f"{dimension}:{times.count * float(amount):.6g}"
-
-
-def _find_named(text: str, taken: list[tuple[int, int]], numbered: list[re.Match[str]]) -> Found:
-    for kind, pattern in _NAMED.items():
-        matches = numbered if kind == "number" else list(pattern.finditer(text))
-        if kind == "bed" and matches and not _BED_TALK.search(text):
-            continue
-        for m in matches:
-            if kind in ("number", "age") or not _within(m.start(), taken):  # the L of 0.5 L
-                yield f"{kind}:{_name(kind, m)}", m.start(), m.end()
-
-
-def _name(kind: str, m: re.Match[str]) -> str:
-    """One word for the many ways to write a named size."""
-    if kind in ("number", "age"):
-        return str(next(g for g in m.groups() if g)).lower()
-    name = m.group().casefold()
-    return _letter(name) if kind == "letter" else name[:4] if name.startswith("plus") else name
-
-
-def _within(place: int, spans: list[tuple[int, int]]) -> bool:
-    return any(a <= place < b for a, b in spans)
-
-
-def _letter(name: str) -> str:
-    """``xl`` of ``X-Large``, ``4xl`` of ``4X large``."""
-    x = int(name[0]) if name[0].isdecimal() else name.count("x") or name.startswith("extra")
-    end = "s" if name.endswith(("s", "small")) else "m" if name[0] == "m" else "l"
-    return f"{x}x{end}" if x > 3 else "x" * x + end
+    return f"{dimension}:{times.number * float(amount):.6g}"
 
 
 def read_sizes(text: str, where: str) -> Iterator[Value]:
@@ -312,7 +258,7 @@ def same_size(a: str, b: str) -> bool:
     if a == b:
         return True
     (da, va), (db, vb) = a.split(":", 1), b.split(":", 1)
-    if da != db or da in _NAMED or da in _NAMES_ONLY:
+    if da != db or da in NAMED or da in _NAMES_ONLY:
         return False
     (low, high), (lower, higher) = _bounds(va), _bounds(vb)
     first, last = max(low, lower), min(high, higher)

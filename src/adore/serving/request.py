@@ -77,7 +77,7 @@ class Reading:
         item_id = id_of(fields["item_id"])
         known = self.known.get(item_id) if self.known and not fields.get("title") else None
         if known:
-            return _over(known, self._item({**fields, "title": known.title or "?"}, where))
+            return _over(known, self._item({**fields, "title": known.title}, where))
         fix = "send one, or the id of an item of the catalogue that the ranker was made with"
         good = isinstance(fields.get("title"), str)
         check(good, f"{where}.title", fields.get("title"), must="a string", fix=fix, error=RequestError)

@@ -86,7 +86,7 @@ _ABOUT_CELLS = re.compile(
     re.IGNORECASE,
 )
 _CELLS = re.compile(
-    r"(?<![\w-])(?:([CDBS]R-?\d{4}[a-z]?|LR-?\d{1,4}|AG\d{1,2}|CR123A?|SR\d{2}(?:SW)?|A23|23A|6LR61|PP3)|"
+    r"(?<![\w-])(?:((?:[CDBS]R|DL)-?\d{4}[a-z]?|LR-?\d{1,4}|AG\d{1,2}|CR123A?|SR\d{2}(?:SW)?|A23|23A|6LR61|PP3)|"
     r"(A{2,4}|(?:mignon|micro|baby|mono)(?=[ -]?(?:batteri|akku|zelle|\(?A))|"
     r"9[ -]?(?:V(?:-?block)?|volts?)|1[048]\d{3}|2[167]\d{3})|"
     r"([CD])(?=[ -](?:cell|batter|size)))(?![\w-])",

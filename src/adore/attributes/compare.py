@@ -16,7 +16,7 @@ from adore.attributes.rivals import OFFERS, same_or_rival
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
-__all__ = ["GUIDE", "STUFFED", "caught", "compare"]
+__all__ = ["GUIDE", "STUFFED", "asks_article", "caught", "compare"]
 
 GUIDE = "guide"
 """The product type that a query asks which wants to know something."""
@@ -62,6 +62,11 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
         item: from :meth:`Reader.read_item`.
     """
     return tuple(_judge(name, asked, query, item) for name in ATTRIBUTES for asked in query.values.get(name, ()))
+
+
+def asks_article(evidence: Iterable[Evidence]) -> bool:
+    """Whether the query is an article number and nothing else."""
+    return any(e.attribute == "product_type" and e.asked.startswith(ARTICLE) for e in evidence)
 
 
 def caught(evidence: Iterable[Evidence]) -> bool:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from adore.attributes.compare import asks_article
 from adore.errors import DataError, MissingError, check
 from adore.rulebook import RuleBook
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
@@ -63,10 +64,14 @@ class Student:
         """See :class:`Ranker`; ``attributes`` holds P(match, conflict, unknown) of each asked attribute."""
         if not items:
             return []
-        one = self.inputs.of(query, items)
+        evidence = self.inputs.reader.evidence(query, items)
+        one = self.inputs.of(query, items, evidence)
         p, states = self.heads.probabilities(one.matrix, one.meaning, one.states >= 0)
         p = tempered(p, self._temperature)
         grades = chosen_grades(p, self._prior, self._power)
+        if asks_article(evidence[0]):  # who has the number is a fact, not an estimate
+            p = np.array([self.inputs.features.rulebook.apply(found).probabilities for found in evidence])
+            grades = p.argmax(axis=1)
         said = one.states if self._attribute_heads else np.full_like(one.states, -1)
         heads = [self._attributes(said[i], states[i]) for i in range(len(items))]
         return [

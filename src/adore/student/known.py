@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,9 +29,8 @@ def save_items(items: Sequence[Item], folder: Path) -> None:
 
 
 def copy_info(prepared: Path, folder: Path) -> None:
-    """Take what ``dataset.yaml`` said into a ranker's folder."""
-    if (prepared / _INFO).is_file():
-        shutil.copyfile(prepared / _INFO, folder / _INFO)
+    """Take what ``dataset.yaml`` said of the items' columns into a ranker's folder."""
+    (folder / _INFO).write_text(info_of(prepared).model_dump_json(include=set(_OF_ITEMS)), "utf-8")
 
 
 def info_of(folder: Path) -> DatasetInfo:

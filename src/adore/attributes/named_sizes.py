@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["NAMED", "find_named", "within"]
+__all__ = ["NAMED", "SIZE_WORDS", "find_named", "within"]
 
 _BEDS = "twin xl|twin|full|queen|california king|king"
 _BED_TALK = re.compile(
@@ -13,8 +13,9 @@ _BED_TALK = re.compile(
     re.IGNORECASE,
 )
 _OF_OTHERS = r"(?![ -](?:dogs?|cats?|breeds?|animals?|capacity|print|roast|firm|business|spaces?|hands|parts|rooms?)\b)"
-_SIZE_WORDS = ("size", "größe", "grösse", "groesse", "taille", "talla")
-_AFTER_SIZE = "|".join(rf"(?<=\b{word}{colon} .)" for word in _SIZE_WORDS for colon in ("", ":"))
+SIZE_WORDS = ("size", "größe", "grösse", "groesse", "taille", "talla")
+"""Words before a size; they ask for nothing by themselves."""
+_AFTER_SIZE = "|".join(rf"(?<=\b{word}{colon} .)" for word in SIZE_WORDS for colon in ("", ":"))
 """Before a small letter that is a size, with that letter."""
 NAMED = {
     "bed": re.compile(rf"(?<![\w'’-])({_BEDS})(?![\w'’])", re.IGNORECASE),
@@ -25,7 +26,7 @@ NAMED = {
     ),
     "fit": re.compile(r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])", re.IGNORECASE),
     "number": re.compile(
-        rf"(?<![\w.])(?:(?:{'|'.join(_SIZE_WORDS)}|gr\.):? "
+        rf"(?<![\w.])(?:(?:{'|'.join(SIZE_WORDS)}|gr\.):? "
         r"(\d{1,2}(?:[.,]5|\.\d)?)(?!,?\d)|(\d{1,2}(?:\.5)?) (?:[BD]\(M\) |[MW] |Wide )?US|"
         r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])",
         re.IGNORECASE,

@@ -11,6 +11,7 @@ from adore.attributes.codes import ARTICLE, CodeSet, asked_article, find_codes, 
 from adore.attributes.compare import GUIDE
 from adore.attributes.devices import device_spans, find_devices, is_head, is_made_for, parse_device
 from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
+from adore.attributes.named_sizes import SIZE_WORDS
 from adore.attributes.negation import NEGATIONS, find_absences
 from adore.attributes.options import by_size, field_kind, find_batteries, option_names, option_pairs, read_batteries
 from adore.attributes.own import own_fields, with_unit
@@ -36,7 +37,7 @@ from adore.types import Item, Reading, Value
 
 __all__ = ["NEGATIONS", "Reader"]
 
-_BREAKS = NEGATIONS | frozenset(
+_BREAKS = frozenset((*NEGATIONS, *SIZE_WORDS)) | frozenset(
     "for with in and or of from to on w that which should is has have please pick choose because so under less but "
     "made by who size".split()
 )

@@ -88,6 +88,9 @@ def mugs(*prices: object, **more: object) -> list[Item]:
         ("cheap mug", "EEE"),
         ("mug under 50 €", "EEE"),
         ("mug under 5 lbs", "EEE"),
+        ("mug not over $50", "EES"),
+        ("mug budget $50", "EES"),
+        ("mug more expensive than 50 usd", "SSE"),
     ],
 )
 def test_limits_against_dollars(query: str, wanted: str) -> None:
@@ -127,7 +130,7 @@ def test_the_sale_price_is_paid_and_the_struck_one_is_not() -> None:
         {"price": "40.00 USD", "compare_at_price": "80.00 USD"},
         {"price": "<s>80,00 $</s> 40,00 $"},
         {"price": "40.00 USD", "sale_price": "80.00 USD"},  # a sale that costs more is an error
-        {"price": 40, "currency": "USD"},
+        {"price": 40, "currency": "USD", "originalPrice": 80},
         {"price_eur": 40},
         {"price": "80", "shipping_price": "4"},
     ]
@@ -214,6 +217,15 @@ def test_an_article_number_asks_for_that_article(query: str, right: int) -> None
 def test_what_is_no_article_number(query: str) -> None:
     asked = shop(*ARTICLES).read_query(query)
     assert not [v for v in asked.values.get("product_type", ()) if v.value.startswith("article:")]
+
+
+@pytest.mark.parametrize(
+    "field", ["EAN", "ean13", "eanCode", "variantSku", "Barcode", "Artikelnummer", "model_number", "Part Number",
+              "GTIN-14", "code_barres", "Variant SKU"]
+)  # fmt: skip
+def test_fields_of_article_numbers(field: str) -> None:
+    items = [item(0, "Bottle", **{field: "4006381333931"}), item(1, "Bottle", **{field: "4006381333948"})]
+    assert grades("4006381333931", items) == "EI"
 
 
 def test_a_number_among_words_is_held_against_the_fields() -> None:

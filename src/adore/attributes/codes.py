@@ -34,9 +34,11 @@ ARTICLE = "article:"
 """Begins the product type that a query asks which is only an article number."""
 
 _FIELD = re.compile(
-    r"(?:^|[^a-z])(?:gtin|ean|upc|isbn|jan|mpn|sku|asin|barcode|oem)(?:[^a-z]|$)|"
-    r"(?:article|artikel|item|part|manufacturer|product|hersteller|bestell|stock)s?[ _-]*"
-    r"(?:part[ _-]*)?(?:number|nummer|num|nr|no|code)(?:[^a-z]|$)|reference|referencia",
+    r"(?:^|[^a-z])(?:gtin|ean|upc|isbn|jan|mpn|sku|asin|barcode|oem)s?"
+    r"(?:[ _-]?(?:code|number|nummer|num|nr|no))?(?:[^a-z]|$)|"
+    r"(?:article|artikel|item|part|manufacturer|product|model|hersteller|bestell|stock)s?[ _-]*"
+    r"(?:part[ _-]*)?(?:number|nummer|num|nr|no|code)(?:[^a-z]|$)|reference|référence|referencia|"
+    r"code[ _-]?(?:à[ _-])?barres?|c[oó]digo[ _-](?:de[ _-])?barras",
     re.IGNORECASE,
 )
 """Names of fields that hold article numbers."""
@@ -116,7 +118,8 @@ def _texts(raw: Any) -> Iterator[str]:
 
 @lru_cache(maxsize=8_192)
 def _holds_codes(name: str) -> bool:
-    return name == "item_id" or _FIELD.search(name) is not None
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # variantSku
+    return name == "item_id" or _FIELD.search(parted) is not None
 
 
 def item_codes(item: Item) -> Iterator[Value]:

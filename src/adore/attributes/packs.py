@@ -19,7 +19,7 @@ _WORDS = {
 }  # fmt: skip
 _JOINED = {
     "doppel": 2, "zweier": 2, "dreier": 3, "vierer": 4, "fünfer": 5, "sechser": 6, "achter": 8, "zehner": 10,
-    "zwölfer": 12, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
+    "zwölfer": 12, "six": 6, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
 }  # fmt: skip
 _HOLDER = "pack|set|box|lot|case|bag|bundle|carton|paquet|paquete|caja|juego|boîte|boite|sachet|packung|karton|kiste"
 _PIECES = (

@@ -45,12 +45,14 @@ _WORD = _one_of([n for n in _NAMES if n not in _AMBIGUOUS])
 _NUMBER = r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?"
 _MONEY = rf"(?:({_SIGN}|{_WORD}) ?)?({_NUMBER})(?:[.,][-–—]{{1,2}})?(?![\d.,]*\d)(?:\s?({_WORD})(?!\w))?(?!\w)"
 _MOST_WORDS = (
-    r"under|below|less than|lower than|cheaper than|no more than|not more than|at most|up to|max(?:imum|\.)?|within|"
+    r"under|below|less than|lower than|cheaper than|no more than|not more than|(?:not|no) (?:over|above)|"
+    r"nicht (?:über|mehr als)|pas plus de|no m[áa]s de|budget(?: of| de| von)?:?|at most|up to|max(?:imum|\.)?|within|"
     r"unter|weniger als|günstiger als|billiger als|höchstens|maximal|bis(?: zu)?|"
     r"moins de|moins cher que|jusqu['’]?(?:à|a)|au plus|menos de|por menos de|hasta|como máximo|m[áa]ximo|<=?|≤"
 )
 _LEAST_WORDS = (
-    r"over|above|more than|at least|min(?:imum|\.)?|starting (?:at|from)|from|über|mehr als|mindestens|ab|"
+    r"over|above|more than|more expensive than|teurer als|plus cher que|m[áa]s caro que|at least|"
+    r"min(?:imum|\.)?|starting (?:at|from)|from|über|mehr als|mindestens|ab|"
     r"plus de|au moins|à partir de|más de|mas de|al menos|desde|m[íi]nimo|>=?|≥"
 )
 _LOOSE = re.compile(r"within|bis|hasta|from|ab|desde|plus de|más de|mas de|mindestens|min", re.IGNORECASE)
@@ -83,7 +85,7 @@ _PLAIN = re.compile(
     re.IGNORECASE,
 )
 _NO_PRICE = re.compile(
-    r"compare|list|msrp|rrp|uvp|old|was|strike|struck|statt|cost|purchase|wholesale|unit|per|base|grund|tax|shipping|"
+    r"compare|list|original|former|before|previous|vorher|ancien|anterior|msrp|rrp|uvp|old|was|strike|struck|statt|cost|purchase|wholesale|unit|per|base|grund|tax|shipping|"
     r"versand|date|range|currency|valid|group|tier|type|level|id$",
     re.IGNORECASE,
 )

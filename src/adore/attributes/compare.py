@@ -29,7 +29,7 @@ _NOTHING = Value("", "", "")
 _TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
 """Where a value may stand, the most trusted first."""
 _BODY = ("bullet_points", "description")
-_AMOUNTS = ("volume", "mass")
+_AMOUNTS = ("volume", "mass", "memory")
 _BOTH = {"unisex", "adults"}
 _WITHIN = {
     ("girls", "kids"),

@@ -22,6 +22,8 @@ _FAMILIES = (
 _NEEDS_NUMBER = frozenset(("galaxy", "pixel", "ps", "oneplus", "fire hd", "redmi note"))
 """Names that mean something else, too."""
 _TIERS = r"pro|max|plus|ultra|mini|lite|fe|xl|oled|slim|digital|5g"
+_KINDS = (" pro", " air", " mini", " max", " ultra", " se", " one", " paperwhite", " oasis", " scribe")
+"""Ends of families that are told from their plain name."""
 _SAME = frozenset(("slim", "digital", "5g"))
 """Tiers that fit and do the same as the plain device."""
 _NO_UNIT = (
@@ -70,7 +72,7 @@ class Device(NamedTuple):
     @property
     def is_model(self) -> bool:
         """Whether it is more than the name of a family."""
-        return bool(self.generation or self.tiers or self.family.endswith((" pro", " air", " mini", " max", " ultra")))
+        return bool(self.generation or self.tiers or self.family.endswith(_KINDS))
 
 
 def find_devices(text: str) -> Iterator[tuple[Device, int, int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,3 +157,21 @@ def test_a_router_without_a_catalogue_asks_its_variants(target: LocalTarget, tmp
         unknown = client.post("/rank", json={**body, "items": [{"item_id": "nobody"}]})
     assert known.status_code == 200 and not known.json()["degraded"]
     assert unknown.status_code == 400 and "items[0].title == None" in unknown.json()["detail"]
+
+
+def test_servers_need_no_tables() -> None:
+    """The slim images have no polars, pyarrow or duckdb; what reads items must not ask for them."""
+    heavy = ("polars", "duckdb", "torch", "krippendorff", "charset_normalizer")
+    code = f"""
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in {heavy}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocked())
+from adore.serving.request import parse
+from adore.student import known, rankers
+print(parse({{'query': 'q', 'items': [{{'Item ID': 'a', 'title': 't', 'colour': 'red'}}]}}, 'body').items[0].attributes)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "{'colour': 'red'}", done.stderr

@@ -32,9 +32,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 TARGET ?= local
 EXPERIMENT ?= adore
-pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0] [TARGET=kfp KFP_HOST= NAMESPACE= EXPERIMENT=]
+pipeline-run: setup ## The loop: [DATA=dir] [PROFILE=laptop] [OUT=runs/<time>] [SEED=0] [TARGET=kfp KFP_HOST= NAMESPACE= EXPERIMENT= DEPLOY=1]
 ifeq ($(TARGET),kfp)
-	@$(BIN)/adore submit --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" --out "$(OUT)" --host "$(KFP_HOST)" --namespace "$(NAMESPACE)" --experiment "$(EXPERIMENT)"
+	@$(BIN)/adore submit --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" --out "$(OUT)" --host "$(KFP_HOST)" --namespace "$(NAMESPACE)" --experiment "$(EXPERIMENT)" $(if $(DEPLOY),--deploy)
 else
 	@$(BIN)/adore run --data "$(DATA)" --profile "$(PROFILE)" --seed "$(SEED)" $(if $(OUT),--out "$(OUT)")
 endif

@@ -86,6 +86,8 @@ def count(record: dict[str, Any], found: dict[str, list[Value]]) -> Iterator[tup
         labels = [one for one in record["labels"] if one[0] == attribute]
         sure = [one for one in labels if len(one) == 3]
         for v in found.get(attribute, []):
+            if v.value.startswith("battery:"):
+                continue  # sizes of batteries are not labelled
             if any(matches(attribute, one[1], v.value) for one in sure):
                 yield attribute, "right", v.value
             elif not any(matches(attribute, one[1], v.value) for one in labels):

@@ -13,9 +13,10 @@ from adore.attributes.compare import compare
 from adore.attributes.evidence import Config, run
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
+from adore.attributes.packs import read_packs
 from adore.attributes.reader import Reader
 from adore.attributes.text import tokens, visible
-from adore.attributes.units import UNITS, read_packs, read_sizes, same_size
+from adore.attributes.units import UNITS, read_sizes, same_size
 from adore.types import Evidence, Item, Reading
 
 ITEMS = [

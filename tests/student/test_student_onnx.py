@@ -102,7 +102,7 @@ def test_hashes_cover_every_file(student):
     hashes = json.loads((student / "hashes.json").read_text("utf-8"))
     own = {"net.onnx", "forest.onnx", "model.safetensors", "encoder.onnx", "encoder.int8.onnx", "tokenizer.json"}
     read = {"lexicon.json", "rulebook.yaml", "text_index.json", "vectors.safetensors", "scores.parquet"}
-    read |= {"readings.json.gz"}
+    read |= {"readings.json.gz", "items.jsonl.gz", "dataset.json"}
     assert own | read == set(hashes)
     assert all(hashlib.sha256((student / name).read_bytes()).hexdigest() == h for name, h in hashes.items())
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from adore.attributes.rivals import OFFERS, PRICE, same_or_rival
+from adore.attributes.codes import ARTICLE, canonical
+from adore.attributes.devices import parse_device, same_device
+from adore.attributes.prices import PRICE, holds
+from adore.attributes.rivals import OFFERS, same_or_rival
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
-__all__ = ["GUIDE", "STUFFED", "caught", "compare"]
+__all__ = ["GUIDE", "STUFFED", "asks_article", "caught", "compare"]
 
 GUIDE = "guide"
 """The product type that a query asks which wants to know something."""
@@ -26,6 +29,7 @@ _NOTHING = Value("", "", "")
 _TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
 """Where a value may stand, the most trusted first."""
 _BODY = ("bullet_points", "description")
+_AMOUNTS = ("volume", "mass", "memory")
 _BOTH = {"unisex", "adults"}
 _WITHIN = {
     ("girls", "kids"),
@@ -60,6 +64,11 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
     return tuple(_judge(name, asked, query, item) for name in ATTRIBUTES for asked in query.values.get(name, ()))
 
 
+def asks_article(evidence: Iterable[Evidence]) -> bool:
+    """Whether the query is an article number and nothing else."""
+    return any(e.attribute == "product_type" and e.asked.startswith(ARTICLE) for e in evidence)
+
+
 def caught(evidence: Iterable[Evidence]) -> bool:
     """Whether the item was caught cheating: see :data:`STUFFED`."""
     return any(e.found == STUFFED for e in evidence)
@@ -72,6 +81,8 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
         state, found = _exclusion(asked, item)
     elif name == "feature":
         state, found = _in_own_fields(asked, query, item) or _feature(asked.value, item)
+    elif name == "pack":
+        state, found = _pack(asked, query, item)
     else:
         state, found = _valued(name, asked, item)
     if state == "match" and found.where == "title" and "words.stuffed" in item.values:
@@ -108,9 +119,10 @@ def _feature(asked: str, item: Reading) -> tuple[State, Value]:
     """A word is found or not; its rival in the title, a price above the limit or an offer of new things contradicts."""
     if asked.startswith(PRICE):
         price = next(iter(item.values.get("words.price", ())), None)
-        if price is None:
+        kept = holds(asked, price.value) if price else None
+        if price is None or kept is None:
             return "unknown", _NOTHING
-        return ("match" if float(price.value) <= float(asked.removeprefix(PRICE)) else "conflict"), price
+        return ("match" if kept else "conflict"), price
     state, found = _mentioned(asked.split(), item)
     if state == "match":
         return state, found
@@ -126,6 +138,8 @@ def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, V
     word, category = asked.value, _index_of(item, "category")
     if word == GUIDE:
         return _guide(item, category)
+    if word.startswith(ARTICLE):
+        return _article(word.removeprefix(ARTICLE), item)
     if word in category:
         return "match", Value(word, category[word], "category")
     if "words.stuffed" in item.values:
@@ -142,6 +156,12 @@ def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
             return "match", Value(hit, index[hit], where)
     last = next(iter(category), "")
     return "conflict", Value(last, category[last], "category") if last else Value("no guide", "", "title")
+
+
+def _article(code: str, item: Reading) -> tuple[State, Value]:
+    """Only the article that has the asked number, in whatever field."""
+    hit = next((v for v in item.values.get("words.codes", ()) if v.value == code), None)
+    return ("match", hit) if hit else ("conflict", Value("another article", "", "title"))
 
 
 def _called(word: str, item: Reading) -> tuple[State, Value]:
@@ -190,9 +210,37 @@ def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
     return ("conflict", found) if found else ("unknown", _NOTHING)
 
 
+def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
+    """Pieces; an item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece."""
+    if item.values.get("pack") or asked.value == "1":
+        return _valued("pack", asked, item)
+    sizes = [v for v in item.values.get("size", ()) if v.where not in _BODY]
+    amounts = [v.value for v in query.values.get("size", ()) if size_dimension(v.value) in _AMOUNTS]
+    one = next((v for v in sizes if any(same_size(amount, v.value) for amount in amounts)), None)
+    return ("conflict", Value("1", one.quote, one.where)) if one else ("unknown", _NOTHING)
+
+
+def _device(asked: str, item: Reading) -> tuple[State, Value] | None:
+    """A device of which generations and tiers are known, where the item names some, too."""
+    if parse_device(asked) is None:
+        return None
+    named = [v for name in ("model", "compatibility") for v in item.values.get(name, ()) if parse_device(v.value)]
+    hit = next((v for v in named if same_device(asked, v.value)), None)
+    if hit:
+        return "match", hit
+    return ("conflict", named[0]) if named else None
+
+
 def _valued(name: str, asked: Value, item: Reading) -> tuple[State, Value]:
     """Only the most trusted place that speaks of the attribute is heard."""
     values = item.values.get(name, ())
+    device = _device(asked.value, item) if name in ("model", "compatibility") else None
+    if device:
+        return device
+    codes = item.values.get("words.codes", ()) if name == "model" else ()
+    hit = next((v for v in codes if v.value == canonical(asked.value)), None)
+    if hit:
+        return "match", hit
     if name == "size":
         values = tuple(v for v in values if size_dimension(v.value) == size_dimension(asked.value))
     if len(values) > 1:

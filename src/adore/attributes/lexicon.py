@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from adore.attributes.codes import mine_codes
 from adore.attributes.own import mine_own
+from adore.attributes.prices import item_price
 from adore.attributes.text import STOP, tokens, words
 from adore.types import Item
 
@@ -96,6 +98,8 @@ class Lexicon:
         usual: category path to the words of at least two of its titles (paths of five items or more).
         common: category path to the words of at least a fifth of its titles.
         own: values of the shop's own fields to those fields, see :mod:`adore.attributes.own`.
+        codes: article numbers, packed, see :mod:`adore.attributes.codes`.
+        priced: some item has a price.
     """
 
     brands: tuple[str, ...]
@@ -108,6 +112,8 @@ class Lexicon:
     usual: dict[str, tuple[str, ...]] = field(default_factory=dict)
     common: dict[str, tuple[str, ...]] = field(default_factory=dict)
     own: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    codes: str = ""
+    priced: bool = False
 
     @staticmethod
     def mine(items: Iterable[Item]) -> Lexicon:
@@ -126,6 +132,8 @@ class Lexicon:
             usual=_usual(items, 0.0),
             common=_usual(items, _COMMON),
             own=mine_own(items),
+            codes=mine_codes(items),
+            priced=any(item_price(item) for item in items),
         )
 
     def usual_in(self, category: str) -> frozenset[str] | None:

@@ -18,7 +18,8 @@ __all__ = ["Own", "mine_own", "own_fields", "with_unit"]
 
 _KNOWN = re.compile(
     r"colo|material|fabric|compat|fits|series|model|size|volume|capacity|pack|audience|gender|brand|title|url|image|"
-    r"price|rating|(?:^|[^a-z])(?:id|sku|ean|gtin|upc|asin)(?:$|[^a-z])",
+    r"farbe|couleur|größe|groesse|grösse|taille|talla|tamaño|geschlecht|preis|prix|precio|"
+    r"price|rating|(?:^|[^a-z])(?:id|sku|ean|gtin|upc|asin|mpn|isbn|barcode)(?:$|[^a-z])",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?![01]$)[\d.]+")

@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Any
 
+from adore.attributes.codes import ARTICLE, CodeSet, asked_article, find_codes, item_codes
 from adore.attributes.compare import GUIDE
+from adore.attributes.devices import device_spans, find_devices, is_head, is_made_for, parse_device
 from adore.attributes.lexicon import AUDIENCES, COLOURS, FITS, MATERIALS, VAGUE, Lexicon
+from adore.attributes.named_sizes import SIZE_WORDS
 from adore.attributes.negation import NEGATIONS, find_absences
+from adore.attributes.options import by_size, field_kind, find_batteries, option_names, option_pairs, read_batteries
 from adore.attributes.own import own_fields, with_unit
-from adore.attributes.rivals import PRICE, find_limits
+from adore.attributes.packs import find_packs, read_packs
+from adore.attributes.prices import find_limits, item_price
 from adore.attributes.said import (
     Found,
     Said,
@@ -26,12 +32,12 @@ from adore.attributes.said import (
     texts_of,
 )
 from adore.attributes.text import STOP, Token, tokens, visible, words
-from adore.attributes.units import UNITS, find_packs, find_sizes, read_packs, read_sizes, size_dimension
+from adore.attributes.units import UNITS, find_sizes, read_sizes, size_dimension
 from adore.types import Item, Reading, Value
 
 __all__ = ["NEGATIONS", "Reader"]
 
-_BREAKS = NEGATIONS | frozenset(
+_BREAKS = frozenset((*NEGATIONS, *SIZE_WORDS)) | frozenset(
     "for with in and or of from to on w that which should is has have please pick choose because so under less but "
     "made by who size".split()
 )
@@ -61,16 +67,9 @@ _NOT_MATERIAL = frozenset(
     "cutting planer planner cleaner polish stain glue filler working burning carving conditioner detector bit".split()
 )
 """``wood glue`` is made of something else."""
-_DEVICES = frozenset(
-    "iphone ipad ipod airpod macbook galaxy pixel kindle fitbit gopro ps4 ps5 xbox nintendo android smartwatch samsung "
-    "apple".split()
-)
-_DEVICE_MORE = frozenset("pro max mini plus ultra air note watch tab fold flip se series".split())
-_DEVICE_MAKERS = frozenset(["samsung", "apple"])
-"""Devices that things are made for, and the words of their names."""
+_FOR = frozenset(("for", "fit", "fits", "with", "für", "pour", "para"))
 _DIGIT = re.compile(r"\d")
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
-_PRICE = re.compile(r"\d+(?:\.\d+)?")
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
 """A maker's number: ``DW1361``."""
 _KNOWLEDGE = re.compile(
@@ -91,6 +90,7 @@ class Reader:
             by_first(p) for p in (lexicon.brands, lexicon.devices, lexicon.series)
         )
         self._own = by_first(lexicon.own)
+        self._codes = CodeSet(lexicon.codes)
         self._colours = {**{c: c for c in lexicon.colours}, **COLOURS}
 
     # ------------------------------------------------------------ queries
@@ -100,15 +100,21 @@ class Reader:
         toks = tokens(text)
         used: set[int] = set()
         found: Found = {}
+        article, start, end = asked_article(text, self._codes, self._is_word)
+        if article:
+            add(found, "product_type", f"{ARTICLE}{article}", text[start:end], "query")
+            return _reading(found)
         for absence in find_absences(visible(text), toks):
             add(found, "exclusion", absence.value, text[absence.start : absence.end], "query")
             used.update(range(absence.first, absence.stop))
         for m in _EASY.finditer(text):
             used.update(inside(toks, m.start(), m.end()))
-        for limit, start, end in find_limits(text):
-            add(found, "feature", f"{PRICE}{limit:g}", text[start:end], "query")
-            used.update(inside(toks, start, end))
+        for limit in find_limits(text, self.lexicon.priced):
+            add(found, "feature", limit.value, text[limit.start : limit.end], "query")
+            used.update(inside(toks, limit.start, limit.end))
         self._query_sizes(text, toks, found, used)
+        for start, end in option_names(text):
+            used.update(inside(toks, start, end))
         said = Said("query", text, toks)
         self._query_names(said, found, used)
         for i in range(len(toks)):
@@ -124,23 +130,37 @@ class Reader:
                 add(found, "feature", token.stem, text[token.start : token.end], "query")
         return _reading(found)
 
+    def _is_word(self, word: str) -> bool:
+        """Whether the catalogue uses a stem as a word."""
+        return word in self.lexicon.frequency or word in self._types or word in self._brands or word in self._series
+
     def _query_sizes(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
-        taken = set(used)
-        for name, values in (("pack", find_packs(text)), ("size", find_sizes(text))):
-            for value, start, end in values:
-                spans = inside(toks, start, end)
-                if not taken & spans:
+        taken, places = set(used), set[int]()
+        kinds = (("pack", find_packs(text)), ("size", find_batteries(text)), ("size", find_sizes(text)))
+        for name, values in kinds:
+            spans = [(value, start, end) for value, start, end in values if not places & set(range(start, end))]
+            for value, start, end in spans:
+                if not taken & inside(toks, start, end):
                     add(found, name, value, text[start:end], "query")
-                    used |= spans
-            taken = set(used)
+                    used |= inside(toks, start, end)
+                    places |= set(range(start, end))
 
     def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
         toks = said.toks
         kinds = {t.stem for t in toks} & _ACCESSORY
-        for a, b in self._device_spans(said, used):
-            if kinds or (a and toks[a - 1].stem in ("for", "fit", "fits", "with")):
+        for a, b in device_spans(said, self._devices, used):
+            device = parse_device(said.text[toks[a].start : toks[b - 1].end])
+            if kinds or (a and toks[a - 1].stem in _FOR):
                 quote(found, "compatibility", said, (a, b))
                 used.update(range(a, b))
+            elif device and device.is_model:
+                quote(found, "model", said, (a, b))
+                used.update(i for i in range(a, b) if not is_head(toks[i].stem))
+        for code, start, end in find_codes(said.text, self._codes):
+            places = inside(toks, start, end)
+            if not places & used and not self._is_word(said.text[start:end].lower()):
+                add(found, "model", code.lower(), said.text[start:end], "query")
+                used |= places
         for name, phrases in (("brand", self._brands), ("model", self._series)):
             for a, b in grams(toks, phrases, used):
                 quote(found, name, said, (a, b))
@@ -151,21 +171,6 @@ class Reader:
             for field in self.lexicon.own[phrase]:
                 add(found, f"own.{phrase}", field, "", "query")
             used.update(range(a, b))
-
-    def _device_spans(self, said: Said, used: set[int]) -> Iterator[tuple[int, int]]:
-        """Devices that the catalogue names, and well-known ones with the rest of their name (*galaxy s22 ultra*)."""
-        _, text, toks = said
-        spans = list(grams(toks, self._devices, used))
-        taken = used.union(*(range(a, b) for a, b in spans))
-        for a, token in enumerate(toks):
-            if token.stem not in _DEVICES or a in taken:
-                continue
-            b = a + 1
-            while b < len(toks) and b not in taken and _goes_on(text, toks, b):
-                b += 1
-            spans.append((a, b))
-            taken.update(range(a, b))
-        yield from sorted(spans)
 
     def _query_word(self, said: Said, i: int, found: Found, used: set[int]) -> None:
         _, text, toks = said
@@ -237,14 +242,16 @@ class Reader:
         title, *body = texts
         self._item_brand(item, title, found)
         self._item_fields(item, found)
-        for key, raw in item.attributes.items():
-            if key.lower().startswith("price") and _PRICE.fullmatch(str(raw)):
-                add(found, "words.price", str(raw), str(raw), f"attributes.{key}")
+        price = item_price(item)
+        if price:
+            extend(found, "words.price", [price])
+        extend(found, "words.codes", item_codes(item))
         extend(found, "audience", _audiences(item.category, "category"))
         for where, text, _ in texts:
             if where == "title" or _DIGIT.search(text):
                 extend(found, "size", read_sizes(text, where))
                 extend(found, "pack", read_packs(text, where))
+        extend(found, "size", read_batteries(title.text, "title"))
         self._item_own(item, found)
         self._item_words(title, found)
         self._item_fits(title, found)
@@ -294,27 +301,36 @@ class Reader:
 
     def _item_fields(self, item: Item, found: Found) -> None:
         for key, raw in item.attributes.items():
-            name, text = key.lower(), str(raw)
-            where = f"attributes.{key}"
-            if "colo" in name:
-                for token in tokens(text):
-                    if token.stem in self._colours:
-                        add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
-            elif "material" in name or "fabric" in name:
-                for token in tokens(text):
-                    value = MATERIALS.get(token.stem, token.stem)
-                    add(found, "material", value, text[token.start : token.end], where)
-            elif "compat" in name or "fits" in name:
-                for one in raw if isinstance(raw, list) else [raw]:
-                    add(found, "compatibility", " ".join(words(str(one))[:5]), str(one), where)
-            elif "series" in name or "model" in name:
-                add(found, "model", " ".join(words(text)[:5]), text, where)
-            elif "size" in name or "volume" in name or "capacity" in name:
-                extend(found, "size", read_sizes(text, where))
-            elif "pack" in name and text.isdecimal() and len(text) <= 6:
-                add(found, "pack", str(int(text)), text, where)
-            elif "audience" in name or "gender" in name:
-                extend(found, "audience", _audiences(text, where))
+            self._item_field(key, raw, f"attributes.{key}", found)
+            for name, value in option_pairs(raw) if isinstance(raw, str) else ():
+                self._item_field(name, value, f"attributes.{key}", found)
+
+    def _item_field(self, name: str, raw: Any, where: str, found: Found) -> None:
+        kind, text = field_kind(name), str(raw)
+        if kind == "colour":
+            for token in tokens(text):
+                if token.stem in self._colours:
+                    add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
+        elif kind == "material":
+            for token in tokens(text):
+                value = MATERIALS.get(token.stem, token.stem)
+                add(found, "material", value, text[token.start : token.end], where)
+        elif kind == "compatibility":
+            for one in raw if isinstance(raw, list) else [raw]:
+                add(found, "compatibility", " ".join(words(str(one))[:5]), str(one), where)
+        elif kind == "model":
+            add(found, "model", " ".join(words(text)[:5]), text, where)
+        elif kind == "size":
+            sizes = read_sizes(by_size(name, text), where)
+            extend(found, "size", (Value(v.value, v.quote.removeprefix("size "), where) for v in sizes))
+            extend(found, "size", read_batteries(text, where))
+            extend(found, "pack", read_packs(text, where))
+        elif kind == "pack" and text.isdecimal() and len(text) <= 6:
+            add(found, "pack", str(int(text)), text, where)
+        elif kind == "pack":
+            extend(found, "pack", read_packs(text, where))
+        elif kind == "audience":
+            extend(found, "audience", _audiences(text, where))
 
     def _item_words(self, title: Said, found: Found) -> None:
         where, text, toks = title
@@ -339,25 +355,24 @@ class Reader:
 
     def _item_fits(self, title: Said, found: Found) -> None:
         m = FITS.search(title.text)
+        kinds = {t.stem for t in title.toks} & _ACCESSORY
+        own_end = m.start() if m else len(title.text)
+        for device, start, end in find_devices(visible(title.text)):
+            said = title.text[start:end].strip(" ,/&|+")
+            of_itself = start < own_end and not (kinds and is_made_for(title.text, start, end, _ACCESSORY))
+            value = " ".join(words(said)) if parse_device(said) else device.name
+            if device.is_model or not of_itself:
+                add(found, "model" if of_itself else "compatibility", value, said, "title")
         if m:
             tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
             add(found, "words.fits", index(tail), "", "title")
-            for span in self._device_spans(tail, set()):
+            for span in device_spans(tail, self._devices, set()):
                 quote(found, "compatibility", tail, span)
-        kinds = {t.stem for t in title.toks} & _ACCESSORY
         add(found, "words.accessory", " ".join(sorted(kinds)), "", "title")
 
 
 def _audiences(text: str, where: str) -> Iterator[Value]:
     return (Value(AUDIENCES[t.stem], text[t.start : t.end], where) for t in tokens(text) if t.stem in AUDIENCES)
-
-
-def _goes_on(text: str, toks: list[Token], b: int) -> bool:
-    """Whether word ``b`` still belongs to the name of the device before it."""
-    word, before = toks[b].stem, toks[b - 1].stem
-    more = word in _DEVICE_MORE or word[0].isdigit() or re.fullmatch(r"[a-z]\d{1,3}", word) is not None
-    own = word in _DEVICES - _DEVICE_MAKERS and before in _DEVICE_MAKERS
-    return (more or own) and not text[toks[b - 1].end : toks[b].start].strip()
 
 
 def _first_phrase(text: str, toks: list[Token], used: set[int]) -> list[int]:

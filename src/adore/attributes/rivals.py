@@ -1,13 +1,13 @@
-"""Words of a query that exclude each other (``round``, ``square``), offers other than new, and price limits."""
+"""Words of a query that exclude each other (``round``, ``square``), and offers other than new."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from adore.attributes.prices import PRICE
 from adore.attributes.text import stem
 
-__all__ = ["OFFERS", "PRICE", "find_limits", "kind_of", "rivals", "same_or_rival"]
+__all__ = ["OFFERS", "kind_of", "rivals", "same_or_rival"]
 
 _GROUPS: tuple[tuple[str, str], ...] = (
     ("function", "electric/motorized/motorised manual"),
@@ -42,16 +42,6 @@ OFFERS: dict[str, str] = {
     "tester": "sample",
 }
 """A way to sell to its one name; an item that names none is sold new."""
-
-PRICE = "price:"
-"""Begins the value of a price limit: ``price:20`` is at most 20, in the catalogue's currency."""
-
-_AMOUNT = r"(\d{1,6}(?:\.\d{1,2})?)"
-_LIMIT = re.compile(
-    rf"\b(?:price )?(?:under|below|less than|lower than|cheaper than|up to)\s"
-    rf"(?:[$€£]\s?{_AMOUNT}|{_AMOUNT}\s?(?:dollars?|bucks|usd|euros?|eur|[$€£]))(?!\w)",
-    re.IGNORECASE,
-)
 
 _KIND: dict[str, tuple[str, int, str]] = {
     stem(word): (kind, at, family.split("/")[0])
@@ -100,13 +90,3 @@ def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
     _, at, own = _KIND[word]
     said = [(w, _KIND[w][2] == own) for w in title if w in _KIND and _KIND[w][1] == at]
     return max(said, key=lambda pair: pair[1], default=("", False))
-
-
-def find_limits(text: str) -> list[tuple[float, int, int]]:
-    """Price limits of a query: amount, start, end.
-
-    Example:
-        >>> find_limits("bag under $20, price lower than 50.00 dollars, under 5 lbs")
-        [(20.0, 4, 13), (50.0, 15, 45)]
-    """
-    return [(float(m.group(1) or m.group(2)), *m.span()) for m in _LIMIT.finditer(text)]

@@ -1,36 +1,56 @@
-"""Quantities, packs and named sizes, in one canonical form whatever the seller wrote."""
+"""Quantities and named sizes, in one canonical form whatever the seller wrote.
+
+Weighed against Pint and quantulum3, see ``docs/limits.md``: neither reads ``6 x 330ml``, ``1-1/2"`` or ``0,5 l``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
+from adore.attributes.named_sizes import NAMED, find_named, within
 from adore.attributes.text import visible
 from adore.types import Value
 
-__all__ = ["UNITS", "find_packs", "find_sizes", "read_packs", "read_sizes", "same_size", "size_dimension"]
+__all__ = [
+    "UNITS",
+    "Times",
+    "find_multipacks",
+    "find_sizes",
+    "has_times",
+    "matches_at",
+    "number_starts",
+    "read_sizes",
+    "same_size",
+    "size_dimension",
+]
 
 UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("ml", "milliliter", "millilitre"), ("volume", 1.0)),
-    **dict.fromkeys(("cl",), ("volume", 10.0)),
-    **dict.fromkeys(("l", "liter", "litre", "ltr"), ("volume", 1000.0)),
+    **dict.fromkeys(("cl", "centiliter", "centilitre"), ("volume", 10.0)),
+    **dict.fromkeys(("dl", "deciliter", "decilitre"), ("volume", 100.0)),
+    **dict.fromkeys(("l", "liter", "litre", "ltr", "litro"), ("volume", 1000.0)),
     **dict.fromkeys(("fl oz", "fl. oz", "fluid ounce", "floz"), ("volume", 29.5735)),
     **dict.fromkeys(("gallon", "gal"), ("volume", 3785.41)),
     **dict.fromkeys(("quart", "qt"), ("volume", 946.353)),
     **dict.fromkeys(("mg", "milligram"), ("mass", 0.001)),
     **dict.fromkeys(("mcg", "µg", "μg", "microgram"), ("mass", 1e-6)),
-    **dict.fromkeys(("g", "gram", "gr"), ("mass", 1.0)),
-    **dict.fromkeys(("kg", "kilo", "kilogram"), ("mass", 1000.0)),
+    **dict.fromkeys(("g", "gram", "gr", "gramm", "gramme", "gramo"), ("mass", 1.0)),
+    **dict.fromkeys(("kg", "kilo", "kilogram", "kilogramm", "kilogramme", "kilogramo"), ("mass", 1000.0)),
     **dict.fromkeys(("oz", "ounce"), ("mass", 28.3495)),
     **dict.fromkeys(("lb", "lbs", "pound"), ("mass", 453.592)),
-    **dict.fromkeys(("mm", "millimeter"), ("length", 1.0)),
-    **dict.fromkeys(("cm", "centimeter"), ("length", 10.0)),
-    **dict.fromkeys(("m", "meter", "metre"), ("length", 1000.0)),
-    **dict.fromkeys(("inch", "inches", "in", '"', "”", "''"), ("length", 25.4)),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), ("length", 1.0)),
+    **dict.fromkeys(("cm", "centimeter", "centimetre", "zentimeter", "centímetro"), ("length", 10.0)),
+    **dict.fromkeys(("m", "meter", "metre", "mètre", "metro"), ("length", 1000.0)),
+    **dict.fromkeys(("inch", "inches", "in", '"', "”", "″", "''", "zoll", "pouce", "pulgada"), ("length", 25.4)),
     **dict.fromkeys(("ft", "foot", "feet"), ("length", 304.8)),
     **dict.fromkeys(("gb", "gigabyte"), ("memory", 1.0)),
     **dict.fromkeys(("tb", "terabyte"), ("memory", 1024.0)),
     **dict.fromkeys(("w", "watt"), ("power", 1.0)),
+    **dict.fromkeys(("kw", "kilowatt"), ("power", 1000.0)),
     **dict.fromkeys(("v", "volt"), ("voltage", 1.0)),
     **dict.fromkeys(("mah",), ("charge", 1.0)),
     **dict.fromkeys(("cfm",), ("flow", 1.0)),
@@ -38,107 +58,179 @@ UNITS: dict[str, tuple[str, float]] = {
 """Unit, case folded (the patterns take ``ſ`` for s), to (dimension, factor to the base unit: ml, g, mm, GB, W, V)."""
 
 _UNIT = "|".join(sorted((re.escape(u) for u in UNITS), key=len, reverse=True))
-_N = r"(?:\d+[ -]\d+/\d+|\d+/\d+|\d+(?:,\d{3})+|\d*\.\d+|\d+(?:,\d{1,2}(?!\d))?)"
+_OFTEN = frozenset(("volume", "mass", "memory"))
+_PACKED = "|".join(sorted((re.escape(u) for u, (of, _) in UNITS.items() if of in _OFTEN), key=len, reverse=True))
+"""Units of what is sold several times; ``6 x`` before others is a side."""
+_VULGAR = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
+_N = (
+    rf"(?:\d+[ -]\d+[/⁄]\d+|\d+[/⁄]\d+|(?:\d+[ -]?)?[{_VULGAR}]|"
+    r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d+(?:,\d{3})+(?:\.\d+)?|"
+    r"\d{1,3}(?:['’\u00a0\u202f]\d{3}| 000)+|\d*\.\d+|\d+(?:,\d{1,2}(?!\d))?)"
+)
 _BY = r"(?:\s?[x×*]\s?|\s+by\s+)"
-_START = r"(?:(?<![\w/.])|(?<=\d[x×*]))"
-_END = r"(?:e?s)?(?![^\W\d_])\.?"
+_START = r"(?:(?<![\w/⁄.])|(?<=\d[x×*]))"
+_END = r"(?:e?s)?(?:(?![^\W\d_])|(?=[x×]\d))\.?"
 _SIZE = re.compile(rf"{_START}({_N})\s?-?({_UNIT}){_END}", re.IGNORECASE)
 _SIDE = re.compile(rf"{_START}({_N})(?={_BY}(?:{_N}{_BY})?{_N}\s?-?({_UNIT}){_END})", re.IGNORECASE)
+_SPAN = re.compile(
+    rf"{_START}({_N})\s?-?(?:{_UNIT})?\.?(?:\s?[-–—]\s?|\s(?:to|bis|à|a)\s)({_N})\s?-?({_UNIT}){_END}", re.IGNORECASE
+)
+"""``5-7 mm``, ``20 cm to 30 cm``."""
+_TIMES = re.compile(rf"{_START}(\d{{1,3}})\s?[x×*](?=\s?({_N})\s?-?({_PACKED}){_END})", re.IGNORECASE)
+_TIMES_AFTER = re.compile(
+    rf"{_START}({_N})\s?-?({_PACKED})(?:e?s)?\.?(\s?[x×*]\s?)(\d{{1,3}})(?![\w/⁄]|[.,]\d|\s?-?(?:{_UNIT})(?!\w))",
+    re.IGNORECASE,
+)
+_RUN = re.compile(rf"\d+|\.\d+|[{_VULGAR}]")
+_MANY = re.compile(r"\d\s?[x×*]|[x×*]\s?\d", re.IGNORECASE)
+_MAY_SPAN = re.compile(r"\d\D{0,8}(?:[-–—]|\s(?:to|bis|à|a)\s)\s?[\d.½¼¾⅓⅔]", re.IGNORECASE)
+_WIDEST = 5.0
+"""Amounts of which one is more than so many times the other are no range: ``2-16 oz`` is two of them."""
+_SMALL = frozenset(("ml", "g", "mg", "mm", "mah", "w", "gramm", "milliliter"))
+"""Units of which nobody sells 1.000 and means one."""
 _NO_UNIT = re.compile(r"3M|[345]G|\d+[ -]?in(?=[ -]?\d|\s(?:one|the|an?|my|colou?r|size)\b)")
 """The brand 3M, networks, ``2-in-1``: a number and letters that are no quantity."""
-_WORDS = {"single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10,
-          "twelve": 12}  # fmt: skip
-_COUNT = rf"\d{{1,4}}|{'|'.join(_WORDS)}"
-_PACK = re.compile(
-    rf"(?<![\w./])(?:(?:pack|set|box|lot|case|bag|bundle|carton) of ({_COUNT})|"
-    rf"(\d{{1,4}})(?:[ -]?|, )(?:packs?|pk|count|ct|pcs|pieces?|pc|pairs?)|({'|'.join(_WORDS)})[ -]packs?|"
-    r"(\d{1,2}|a) dozen)\b",
-    re.IGNORECASE,
-)
-_BEDS = "twin xl|twin|full|queen|california king|king"
-_BED_TALK = re.compile(
-    r"\b(?:bed|bedding|mattress|sheets?|comforter|duvet|pillows?|quilt|blanket|headboard|coverlet|topper|futon|sofa)\b",
-    re.IGNORECASE,
-)
-_OF_OTHERS = r"(?![ -](?:dogs?|cats?|breeds?|animals?|capacity|print|roast|firm|business|spaces?|hands|parts|rooms?)\b)"
-_NAMED = {
-    "bed": re.compile(rf"(?<![\w'’-])({_BEDS})(?![\w'’])", re.IGNORECASE),
-    "letter": re.compile(
-        r"(?<![\w'’-])([2-9][ -]?x[ -]?l(?:arge)?|(?:x{1,4}|extra)[ -]?(?:large|small)|x{1,4}[sl]|"
-        rf"(?:small|medium|large){_OF_OTHERS}|(?-i:[SML]|[2-6]X(?=\s*(?:$|[,)/])))|(?<=\bsize )[sml])(?![\w'’-])",
-        re.IGNORECASE,
-    ),
-    "fit": re.compile(r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])", re.IGNORECASE),
-    "number": re.compile(
-        r"(?<![\w.])(?:size:? (\d{1,2}(?:\.\d)?)|(\d{1,2}(?:\.5)?) (?:[BD]\(M\) |[MW] |Wide )?US|"
-        r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])",
-        re.IGNORECASE,
-    ),
-    "age": re.compile(r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b", re.IGNORECASE),
-}
-"""Sizes by name, and sizes by number whose scale only the trade knows (shoes, toddlers, dresses)."""
 _PLAIN = re.compile(r"(?<![\w.])(\d{1,3}) ?[x×] ?(\d{1,3})(?![\w.])(?! ?[x×])", re.IGNORECASE)
 """``16 x 16``: two sides without a unit."""
+_NAMES_ONLY = frozenset(["battery"])
 _WAIST = re.compile(r"(?<!\w)(\d{2})W ?x ?(\d{2})L\b")
 
 Found = Iterator[tuple[str, int, int]]
 
 
-def _number(text: str) -> float:
+def _number(text: str, unit: str = "") -> float:
+    """An amount, with fractions, decimal commas and thousands' marks.
+
+    Example:
+        >>> [_number(t) for t in ("1-1/2", "1 ½", "3⁄4", "0,5", "0,330", "1,000", "1.250,5")]
+        [1.5, 1.5, 0.75, 0.5, 0.33, 1000.0, 1250.5]
+        >>> _number("1.000", "ml"), _number("1.500", "l")
+        (1000.0, 1.5)
+    """
+    text = text.replace("⁄", "/")
+    if text[-1] in _VULGAR:
+        return float(text[:-1].rstrip(" -") or 0) + unicodedata.numeric(text[-1])
     if "/" in text:
         *whole, fraction = re.split(r"[ -]", text)
         top, bottom = fraction.split("/")
         return (float(whole[0]) if whole else 0.0) + float(top) / (float(bottom) or 1.0)
-    if re.fullmatch(r"\d+,\d{1,2}", text):
+    text = re.sub(r"['’\u00a0\u202f ]", "", text)
+    german = re.fullmatch(r"\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?", text)
+    if german and ("," in text or (unit in _SMALL and not text.startswith("0"))):
+        return float(text.replace(".", "").replace(",", "."))
+    if re.fullmatch(r"\d+,\d{1,2}|0,\d{3}", text):
         return float(text.replace(",", "."))
     return float(text.replace(",", ""))
+
+
+class Times(NamedTuple):
+    """``6 x 330 ml``: how often, where that stands, and the value of one."""
+
+    number: int
+    start: int
+    end: int
+    size: str
+
+
+@lru_cache(maxsize=64)
+def number_starts(text: str) -> tuple[int, ...]:
+    """Where numbers may begin: most characters of a text begin none."""
+    return tuple(m.start() for m in _RUN.finditer(text))
+
+
+@lru_cache(maxsize=64)
+def has_times(text: str) -> bool:
+    """Whether an ``x`` stands beside a number."""
+    return _MANY.search(text) is not None
+
+
+def matches_at(pattern: re.Pattern[str], text: str, starts: Iterable[int]) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer``, tried at those places alone."""
+    end = 0
+    for at in starts:
+        m = pattern.match(text, at) if at >= end else None
+        if m:
+            end = m.end()
+            yield m
+
+
+@lru_cache(maxsize=64)
+def find_multipacks(text: str) -> tuple[Times, ...]:
+    """Amounts that are sold several times; sizes and packs both ask for the same text.
+
+    Example:
+        >>> [(t.number, t.size) for t in find_multipacks("6 x 330ml, 0,5 l x 4, 16 x 16, 8 x 10 cm")]
+        [(6, 'volume:330'), (4, 'volume:500')]
+    """
+    if not has_times(text):
+        return ()
+    starts = number_starts(text)
+    found = [Times(int(m[1]), *m.span(), _canonical(m[2], m[3])) for m in matches_at(_TIMES, text, starts)]
+    taken = [(t.start, t.end) for t in found]
+    for m in matches_at(_TIMES_AFTER, text, starts):
+        if not within(m.start(), taken):
+            found.append(Times(int(m[4]), m.start(3), m.end(), _canonical(m[1], m[2])))
+    return tuple(t for t in found if t.number > 0)
+
+
+def _canonical(number: str, unit: str) -> str:
+    unit = unit.casefold()
+    dimension, factor = UNITS[unit]
+    return f"{dimension}:{_number(number, unit) * factor:.6g}"
 
 
 def find_sizes(text: str) -> Found:
     """Every size as (canonical value, start, end); hidden characters are not read (:func:`visible`)."""
     text = visible(text)
-    taken = [m.span() for m in _NO_UNIT.finditer(text)]
-    for m in (*_WAIST.finditer(text), *_PLAIN.finditer(text)):
+    starts = number_starts(text)
+    taken: list[tuple[int, int]] = []
+    numbered = list(NAMED["number"].finditer(text)) if starts else []
+    if starts:
+        yield from _find_amounts(text, starts, taken, numbered)
+    yield from find_named(text, taken, numbered)
+
+
+def _find_amounts(
+    text: str, starts: tuple[int, ...], taken: list[tuple[int, int]], numbered: list[re.Match[str]]
+) -> Found:
+    """Numbers with units, and sides without one; what they take is added to ``taken``."""
+    taken += [m.span() for m in _NO_UNIT.finditer(text)]
+    many = has_times(text)
+    plain = (*_WAIST.finditer(text), *_PLAIN.finditer(text)) if many else ()
+    for m in plain:
         if m.re is _PLAIN and _SIDE.match(text, m.start()):
             continue
         taken.append(m.span())
         yield from ((f"number:{m.group(n)}", m.start(n), m.end(n)) for n in (1, 2))
-    taken += [m.span() for m in _NAMED["number"].finditer(text) if not m.group(4)]
-    for pattern in (_SIDE, _SIZE):
-        for m in pattern.finditer(text):
-            if not _within(m.start(), taken):
-                taken += [m.span()] if pattern is _SIZE else []
-                dimension, factor = UNITS[m.group(2).casefold()]
-                yield f"{dimension}:{_number(m.group(1)) * factor:.6g}", m.start(), m.end()
-    yield from _find_named(text, taken)
+    taken += [m.span() for m in numbered if not m.group(4)]
+    if _MAY_SPAN.search(text):
+        yield from _find_ranges(text, starts, taken)
+    whole = {_total(times) for times in find_multipacks(text) if not times.size.startswith("memory")}
+    for m in matches_at(_SIDE, text, starts) if many or " by " in text else ():
+        if not within(m.start(), taken) and UNITS[m.group(2).casefold()][0] not in _OFTEN:
+            yield _canonical(m.group(1), m.group(2)), m.start(), m.end()
+    for m in matches_at(_SIZE, text, starts):
+        if not within(m.start(), taken):
+            taken.append(m.span())
+            value = _canonical(m.group(1), m.group(2))
+            if value not in whole:  # 6 x 330 ml are no bottle of two litres
+                yield value, m.start(), m.end()
 
 
-def _find_named(text: str, taken: list[tuple[int, int]]) -> Found:
-    for kind, pattern in _NAMED.items():
-        if kind == "bed" and not _BED_TALK.search(text):
-            continue
-        for m in pattern.finditer(text):
-            if kind in ("number", "age") or not _within(m.start(), taken):  # the L of 0.5 L
-                yield f"{kind}:{_name(kind, m)}", m.start(), m.end()
+def _find_ranges(text: str, starts: tuple[int, ...], taken: list[tuple[int, int]]) -> Found:
+    for m in matches_at(_SPAN, text, starts):
+        unit = m.group(3).casefold()
+        dimension, factor = UNITS[unit]
+        low, high = (_number(m.group(n), unit) * factor for n in (1, 2))
+        trade = m.group(3) in ("M", "W")  # months, and widths of shoes
+        if 0 < low < high <= _WIDEST * low and not trade and not within(m.start(), taken):
+            taken.append(m.span())
+            yield f"{dimension}:{low:.6g}-{high:.6g}", m.start(), m.end()
 
 
-def _name(kind: str, m: re.Match[str]) -> str:
-    """One word for the many ways to write a named size."""
-    if kind in ("number", "age"):
-        return str(next(g for g in m.groups() if g)).lower()
-    name = m.group().casefold()
-    return _letter(name) if kind == "letter" else name[:4] if name.startswith("plus") else name
-
-
-def _within(place: int, spans: list[tuple[int, int]]) -> bool:
-    return any(a <= place < b for a, b in spans)
-
-
-def _letter(name: str) -> str:
-    """``xl`` of ``X-Large``, ``4xl`` of ``4X large``."""
-    x = int(name[0]) if name[0].isdecimal() else name.count("x") or name.startswith("extra")
-    end = "s" if name.endswith(("s", "small")) else "m" if name[0] == "m" else "l"
-    return f"{x}x{end}" if x > 3 else "x" * x + end
+def _total(times: Times) -> str:
+    dimension, amount = times.size.split(":")
+    return f"{dimension}:{times.number * float(amount):.6g}"
 
 
 def read_sizes(text: str, where: str) -> Iterator[Value]:
@@ -151,38 +243,28 @@ def read_sizes(text: str, where: str) -> Iterator[Value]:
     return (Value(value, text[a:b], where) for value, a, b in find_sizes(text))
 
 
-def find_packs(text: str) -> Found:
-    """Every number of pieces as (canonical value, start, end)."""
-    for m in _PACK.finditer(visible(text)):
-        of, counted, word, dozen = m.groups()
-        if dozen:
-            yield str(12 if dozen.lower() == "a" else 12 * int(dozen)), m.start(), m.end()
-        else:
-            raw = (of or counted or word).casefold()
-            yield str(_WORDS.get(raw) or int(raw)), m.start(), m.end()
-
-
-def read_packs(text: str, where: str) -> Iterator[Value]:
-    """How many pieces are sold together.
-
-    Example:
-        >>> [v.value for v in read_packs("Cups (Pack of 6), 12-pk, two pack", "title")]
-        ['6', '12', '2']
-    """
-    return (Value(value, text[a:b], where) for value, a, b in find_packs(text))
-
-
 def size_dimension(value: str) -> str:
     """``volume`` of ``volume:500``."""
     return value.split(":", 1)[0]
 
 
 def same_size(a: str, b: str) -> bool:
-    """Equal names, or amounts of one dimension within 3 % (500 ml is sold as 16.9 fl oz)."""
+    """Equal names, or amounts of one dimension within 3 % (500 ml is sold as 16.9 fl oz); of ranges, some amount.
+
+    Example:
+        >>> same_size("volume:500", "volume:499.792"), same_size("length:5-7", "length:6")
+        (True, True)
+    """
     if a == b:
         return True
     (da, va), (db, vb) = a.split(":", 1), b.split(":", 1)
-    if da != db or da in _NAMED:
+    if da != db or da in NAMED or da in _NAMES_ONLY:
         return False
-    x, y = float(va), float(vb)
-    return abs(x - y) <= 0.03 * max(x, y)
+    (low, high), (lower, higher) = _bounds(va), _bounds(vb)
+    first, last = max(low, lower), min(high, higher)
+    return first * 0.97 <= last
+
+
+def _bounds(amount: str) -> tuple[float, float]:
+    low, _, high = amount.partition("-")
+    return float(low), float(high or low)

@@ -30,7 +30,8 @@ def is_understood(data: str, profile: str) -> bool:
     from adore.storage import local_copy
 
     config = config_of("prepare", profile)
-    text, good = check_folder(local_copy(data), config, local_copy(config.requests) if config.requests else None)
+    requests = local_copy(config.requests) if config.requests else None
+    text, good = check_folder(local_copy(data), config, requests, data)
     typer.echo(text)
     return good
 

@@ -31,13 +31,14 @@ _WHAT = {
 }
 
 
-def check_folder(data: Path, config: ReadConfig, requests: Path | None = None) -> tuple[str, bool]:
+def check_folder(data: Path, config: ReadConfig, requests: Path | None = None, place: str = "") -> tuple[str, bool]:
     """Read a folder as ``prepare`` will; nothing is run, written or paid.
 
     Args:
         data: the input folder.
         config: of the stage ``prepare``.
         requests: a file of requests elsewhere.
+        place: what a person calls the folder, where it is a copy.
 
     Returns:
         One screen of text, and whether a run can begin.
@@ -48,7 +49,8 @@ def check_folder(data: Path, config: ReadConfig, requests: Path | None = None) -
         MissingError: ``dataset.yaml`` names a file that is not there.
     """
     shop = read_shop(data, config, requests)
-    return render(shop), not shop.understanding.problems
+    text = render(shop)
+    return text.replace(str(data), place) if place else text, not shop.understanding.problems
 
 
 def render(shop: Shop) -> str:

@@ -10,7 +10,7 @@ from adore.data.columns import COLUMNS
 from adore.data.dataset import DatasetInfo
 from adore.data.rows import Rows
 
-__all__ = ["ITEM_FIELDS", "item_rows"]
+__all__ = ["ITEM_FIELDS", "item_row", "item_rows"]
 
 ITEM_FIELDS = COLUMNS["items"]
 _NAMES = ("name", "key", "attribute", "feature", "label")
@@ -67,7 +67,18 @@ def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:
     return text
 
 
-def _item(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, Any]:
+def item_row(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, Any]:
+    """One row of the ``items`` table; every column that is not ours is an attribute.
+
+    Args:
+        row: with our column names; an id is there.
+        info: which columns are attributes.
+        limit: longest text of one field, in characters.
+
+    Raises:
+        TypeError: a field is of a wrong type; the last word names it.
+        ValueError: a field is too long; the first word names it.
+    """
     text = {k: text_of(row, k, limit) for k in ("title", "brand", "category", "description")}
     more = {"bullet_points": _bullets(row.get("bullet_points"), limit), "attributes": _attributes(row, info, limit)}
     return {"item_id": id_of(row["item_id"]), **text, **more}
@@ -88,7 +99,7 @@ def item_rows(rows: Rows, info: DatasetInfo, limit: int) -> list[dict[str, Any]]
             fault = "duplicate item_id"
         if not fault:
             try:
-                item = _item(row, info, limit)
+                item = item_row(row, info, limit)
                 if item["title"].strip():
                     seen[item["item_id"]] = item
                 else:

@@ -10,17 +10,17 @@ import polars as pl
 
 from adore.config import configure
 from adore.data.cells import id_of
-from adore.data.columns import described, require, resolve
+from adore.data.columns import require
 from adore.data.dataset import DatasetInfo, read_info
-from adore.data.events import flat_fields
 from adore.data.files import table_of_name
 from adore.data.formats import SUFFIXES, read_source
 from adore.data.items import item_rows
 from adore.data.judgements import graded_rows, query_id_of
 from adore.data.labels import canonical, scale_of
-from adore.data.presets import recognise, table_of, title_of
+from adore.data.presets import table_of
 from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
+from adore.data.shaping import shaped
 from adore.data.understanding import FileNote
 from adore.errors import DataError, MissingError, QuarantineError, check
 from adore.storage import is_remote, local_copy, put_file
@@ -37,31 +37,6 @@ __all__ = [
 ]
 
 WRITTEN = (".parquet", ".csv", ".jsonl")
-
-
-def _shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]) -> Rows:
-    """Rows in our columns, by the preset that their columns tell; what the shop maps itself goes first."""
-    own = info.columns.get(table, {})
-    preset = recognise(columns, table, info.preset.get(table, ""))
-    if preset is None:
-        names = resolve(rows, table, own, note.name, columns)
-        note.columns = described(names, table, info.attributes)
-        note.columns.preset = title_of(columns, table)
-        nested = flat_fields(columns) if table == "events" else {}
-        note.columns.became |= nested
-        note.columns.ignored = [column for column in note.columns.ignored if column not in nested]
-        return rows
-    for _, row in rows.good:
-        row |= {f"={ours}": row.get(theirs) for ours, theirs in own.items() if theirs in row}
-    shaped = preset.shape(rows)
-    for _, row in shaped.rows.good:
-        row |= {name[1:]: row.pop(name) for name in list(row) if name.startswith("=")}
-    became = {theirs: ours for theirs, ours in shaped.became.items() if not theirs.startswith("=")}
-    note.columns.preset = preset.title
-    note.columns.became = {**became, **{theirs: ours for ours, theirs in own.items()}}
-    note.columns.ignored = shaped.ignored
-    note.notes += shaped.notes
-    return shaped.rows
 
 
 def read_table_file(path: Path, table: str, info: DatasetInfo) -> tuple[Rows, FileNote]:
@@ -87,7 +62,7 @@ def read_table_file(path: Path, table: str, info: DatasetInfo) -> tuple[Rows, Fi
     if source.kind == "TREC" and rows.good:
         note.columns.preset = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
     preset = note.columns.preset
-    rows = _shaped(rows, table, info, note, columns)
+    rows = shaped(rows, table, info, note, columns)
     note.columns.preset = note.columns.preset or preset
     if rows.good:
         require(rows.columns(), table, path.name, columns)

@@ -169,7 +169,7 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
             return storage.local_copy(storage.join(run, "prepare", CHECK)).read_text("utf-8").rstrip()
     config = settings.config_of("prepare", profile)
     requests = storage.local_copy(config.requests) if config.requests else None
-    text, good = check_folder(storage.local_copy(data), config, requests)
+    text, good = check_folder(storage.local_copy(data), config, requests, data)
     if not good:
         raise DataError(f"data == {data!r}, must be one that a run can begin with; correct what stands below\n\n{text}")
     return text

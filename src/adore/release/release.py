@@ -13,6 +13,7 @@ from adore.artifacts import read_table
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
 from adore.storage import local_copy, write_json
+from adore.student.known import copy_info, info_of
 from adore.student.rankers import BASELINES, save_baseline
 from adore.types import item_from_row
 
@@ -40,6 +41,7 @@ def _control(config: Config, prepared: Path, student: Path, kind: str, folder: P
         return
     check(kind in BASELINES, "gate's champion", kind, must=f"one of {BASELINES}", fix="set release.champion to a place")
     items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    copy_info(prepared, folder)
     save_baseline(kind, items, folder, encoder=student)
 
 
@@ -86,5 +88,8 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
     }
     if actions := shop_actions(prepared):
         experiment["actions"] = actions
+    columns = info_of(prepared).model_dump(exclude_defaults=True)
+    if columns:
+        experiment["dataset"] = columns
     write_json(experiment, output / "experiment.json")
     return {"share": config.share, "variants": 2.0}

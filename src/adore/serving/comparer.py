@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adore.serving.variants import FAILURES, Variant
+from adore.types import Item, item_from_row
 
 __all__ = ["Comparer"]
 
@@ -29,6 +30,7 @@ class Comparer:
         rows = _read(catalogue) if catalogue else []
         self.items = [{**r, "attributes": json.loads(r["attributes"])} for r in rows]
         self.titles = {r["item_id"]: r["title"][:200] for r in rows}
+        self._places = {r["item_id"]: at for at, r in enumerate(rows)}
         self.variants = variants
         if rows:
             import bm25s
@@ -36,6 +38,11 @@ class Comparer:
             self._index = bm25s.BM25()
             texts = [f"{i['title']} {i['brand']} {i['category']}" for i in rows]
             self._index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+
+    def get(self, item_id: str) -> Item | None:
+        """An item of the catalogue, or None."""
+        at = self._places.get(item_id)
+        return None if at is None else item_from_row(self.items[at])
 
     def find(self, query: str, count: int) -> list[dict[str, Any]]:
         """At most ``count`` items that share a word with the query."""

@@ -13,7 +13,8 @@ from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import InferOutput
 
 from adore.errors import RequestError, check
-from adore.serving.request import RankRequest, parse
+from adore.serving.request import RankRequest, Reading, parse
+from adore.student.known import KnownItems, info_of
 from adore.student.rankers import Ranker, load_ranker
 from adore.types import Item, Score
 
@@ -54,11 +55,13 @@ class RankerModel(Model):  # type: ignore[misc]
         super().__init__(name)
         self.folder, self.variant, self.threads = folder, variant, threads
         self.ranker: Ranker | None = None
+        self.reading = Reading()
 
     def load(self) -> bool:
         """Load and warm up; ready only after that."""
         self.ranker = load_ranker(self.folder, threads=self.threads)
         self.ranker.rank("warm up", [Item("0", "warm up")])
+        self.reading = Reading(info_of(self.folder), KnownItems(self.folder))
         self.ready = True
         return True
 
@@ -74,7 +77,7 @@ class RankerModel(Model):  # type: ignore[misc]
             check(
                 isinstance(instances, list), "instances", instances, must="a list", fix="send one", error=RequestError
             )
-            return _Asked([parse(one, f"instances[{i}]") for i, one in enumerate(instances)], v2)
+            return _Asked([parse(one, f"instances[{i}]", self.reading) for i, one in enumerate(instances)], v2)
         except (RequestError, ValueError) as error:
             raise InvalidInput(str(error)) from error
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
-from adore.errors import RequestError, check
-from adore.types import Item, item_from_row
+from adore.data.cells import id_of
+from adore.data.dataset import DatasetInfo
+from adore.data.shaping import MAX_TEXT, OneItem
+from adore.errors import AdoreError, RequestError, check
+from adore.types import Item
 
-__all__ = ["MAX_BYTES", "MAX_ITEMS", "MAX_QUERY", "RankRequest", "parse", "rerank_items", "sendable"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ITEMS",
+    "MAX_QUERY",
+    "Known",
+    "RankRequest",
+    "Reading",
+    "parse",
+    "rerank_items",
+    "row_of",
+    "sendable",
+]
 
 MAX_ITEMS = 1000
 MAX_QUERY = 1000
@@ -28,28 +42,112 @@ class RankRequest:
     items: tuple[Item, ...]
 
 
-def _item(row: object, where: str) -> Item:
-    check(isinstance(row, dict), where, row, must="an object with item_id and title", fix="send it", error=RequestError)
-    fields: dict[str, Any] = row  # type: ignore[assignment]
-    flat = not _nests(row, MAX_DEPTH)
-    must = f"nested at most {MAX_DEPTH} deep"
-    check(flat, where, fields.get("item_id"), must=must, fix="send flat attributes", error=RequestError)
-    for name in ("item_id", "title"):
-        ok = isinstance(fields.get(name), str) and (name != "item_id" or bool(fields[name]))
-        check(ok, f"{where}.{name}", fields.get(name), must="a string", fix="send one", error=RequestError)
-    for name, kind in (
-        ("brand", str),
-        ("category", str),
-        ("description", str),
-        ("bullet_points", list),
-        ("attributes", dict),
-    ):
-        ok = fields.get(name) is None or isinstance(fields[name], kind)
-        check(ok, f"{where}.{name}", fields.get(name), must=f"a {kind.__name__}", fix="omit it", error=RequestError)
-    bullets = fields.get("bullet_points") or []
-    texts = all(isinstance(b, str) for b in bullets)
-    check(texts, f"{where}.bullet_points", bullets, must="a list of strings", fix="send strings", error=RequestError)
-    return item_from_row(fields)
+class Known(Protocol):
+    """A catalogue: an item that it knows may be sent by its id alone."""
+
+    def get(self, item_id: str) -> Item | None:
+        """The item, or None."""
+        ...
+
+
+class Reading:
+    """How a server reads items: with the shop's map of its columns, and with its catalogue.
+
+    Args:
+        info: what ``dataset.yaml`` said of the columns.
+        known: the catalogue, if there is one.
+    """
+
+    def __init__(self, info: DatasetInfo | None = None, known: Known | None = None) -> None:
+        self.one, self.known = OneItem(info), known
+
+    def item(self, row: object, where: str) -> Item:
+        """One item as ``prepare`` would read it.
+
+        Raises:
+            RequestError: names the field, its value and what it must be.
+        """
+        must = "an object with item_id and title"
+        check(isinstance(row, dict), where, row, must=must, fix="send it", error=RequestError)
+        flat = not _nests(row, MAX_DEPTH)
+        given: dict[str, Any] = row  # type: ignore[assignment]
+        must = f"nested at most {MAX_DEPTH} deep"
+        check(flat, where, given.get("item_id"), must=must, fix="send flat attributes", error=RequestError)
+        fields = self._fields(given, where)
+        item_id = id_of(fields["item_id"])
+        known = self.known.get(item_id) if self.known and not fields.get("title") else None
+        if known:
+            return _over(known, self._item({**fields, "title": known.title}, where))
+        fix = "send one, or the id of an item of the catalogue that the ranker was made with"
+        good = isinstance(fields.get("title"), str)
+        check(good, f"{where}.title", fields.get("title"), must="a string", fix=fix, error=RequestError)
+        return self._item(fields, where)
+
+    def _fields(self, given: dict[str, Any], where: str) -> dict[str, Any]:
+        """The row in our columns, with an id."""
+        try:
+            fields = self.one.fields(given)
+        except (AdoreError, TypeError, ValueError, AttributeError) as error:
+            raise RequestError(f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})") from error
+        value = fields.get("item_id")
+        good = (isinstance(value, str) and bool(value)) or type(value) in (int, float)
+        fix = f"send one; the item has {sorted(map(str, given))[:20]}"
+        check(good and bool(id_of(value)), f"{where}.item_id", value, must="a string", fix=fix, error=RequestError)
+        return fields
+
+    def _item(self, fields: dict[str, Any], where: str) -> Item:
+        bullets = fields.get("bullet_points")
+        listed = bullets is None or isinstance(bullets, str) or _texts(bullets)
+        must = "a list of strings"
+        check(listed, f"{where}.bullet_points", bullets, must=must, fix="send strings", error=RequestError)
+        try:
+            return self.one.item(fields)
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            words = str(error).split()
+            name = next((word for word in words if word in _EXPECTED), "attributes")
+            must = f"{_EXPECTED[name]} of at most {MAX_TEXT} characters"
+            raise RequestError(
+                f"{where}.{name} == {str(fields.get(name))[:200]!r}, must be {must}; send it so"
+            ) from error
+
+
+_EXPECTED = {
+    "title": "a string",
+    "brand": "a string",
+    "category": "a string, or a list from the top",
+    "description": "a string",
+    "bullet_points": "a list of strings",
+    "attributes": "an object, its JSON text or a list of name and value",
+}
+"""What each field may be."""
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _over(known: Item, sent: Item) -> Item:
+    """A known item with what was sent of it."""
+    return Item(
+        item_id=known.item_id,
+        title=known.title,
+        brand=sent.brand or known.brand,
+        category=sent.category or known.category,
+        description=sent.description or known.description,
+        bullet_points=sent.bullet_points or known.bullet_points,
+        attributes={**known.attributes, **sent.attributes},
+    )
+
+
+def row_of(item: Item) -> dict[str, Any]:
+    """An item as it is sent on: our fields, without the empty ones.
+
+    Example:
+        >>> row_of(Item("a", "mug", attributes={"colour": "red"}))
+        {'item_id': 'a', 'title': 'mug', 'attributes': {'colour': 'red'}}
+    """
+    row = {**asdict(item), "bullet_points": list(item.bullet_points), "attributes": dict(item.attributes)}
+    return {name: value for name, value in row.items() if value or name == "item_id"}
 
 
 def _nests(value: object, most: int) -> bool:
@@ -73,8 +171,18 @@ def sendable(fields: dict[str, Any], where: str) -> None:
         raise RequestError(f"{where} == {str(error)!r}, must be UTF-8 without NaN; clean the text") from error
 
 
-def parse(instance: object, where: str) -> RankRequest:
+_PLAIN = Reading()
+
+
+def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankRequest:
     """Check one instance ``{"query": str, "items": [{"item_id", "title", ...}]}``.
+
+    Items are read as ``prepare`` reads them: flat or nested, in the shop's columns or ours.
+
+    Args:
+        instance: what was sent.
+        where: its name in messages.
+        reading: how this server reads items.
 
     Raises:
         RequestError: names the field, its value and what it must be.
@@ -96,7 +204,7 @@ def parse(instance: object, where: str) -> RankRequest:
         fix=fix,
         error=RequestError,
     )
-    found = tuple(_item(row, f"{where}.items[{i}]") for i, row in enumerate(rows))
+    found = tuple(reading.item(row, f"{where}.items[{i}]") for i, row in enumerate(rows))
     ids = [item.item_id for item in found]
     twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
     check(not twice, f"{where}.items", twice, must="of different item_id", fix="send each once", error=RequestError)
@@ -109,5 +217,6 @@ def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:
     rows = []
     for i, d in enumerate(documents):
         row = {"item_id": str(i), "title": d} if isinstance(d, str) else {"item_id": str(i), **dict(d)}
-        rows.append({**row, "title": row.get("title") or row.get("text") or ""})
+        text = row.pop("text", None) if not row.get("title") else None
+        rows.append({**row, "title": text} if text else row)
     return rows

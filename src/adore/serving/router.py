@@ -13,10 +13,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import generate_latest
 
+from adore.data.dataset import DatasetInfo
 from adore.data.events import read_event
 from adore.errors import AdoreError, RequestError, UnavailableError, check
 from adore.experiment.assignment import assign
@@ -24,8 +26,9 @@ from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit, leave_with
 from adore.serving.metrics import Metrics
-from adore.serving.request import MAX_QUERY, parse, sendable
+from adore.serving.request import MAX_QUERY, Reading, parse, row_of, sendable
 from adore.serving.variants import DEADLINE, FAILURES, Variant
+from adore.types import Item
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,6 +43,14 @@ EVENT_TEXTS = ("event_id", "query_id", "user_query", "session_id", "client_id", 
 """Fields of an event that are texts, if it has them; UBI 1.3 asks for ``action_name`` and ``timestamp`` only."""
 
 
+class _VariantsKnow:
+    """A catalogue that only the variants have: they say whether an id is known."""
+
+    def get(self, item_id: str) -> Item | None:
+        """An item without a title, which is sent on as its id."""
+        return Item(item_id, "")
+
+
 class Router:
     """Everything the routes share.
 
@@ -51,6 +62,7 @@ class Router:
 
     def __init__(self, config: dict[str, Any], logs: Path, ship: str = "") -> None:
         self.config = config
+        self.reading = Reading(DatasetInfo(**config.get("dataset", {})), _VariantsKnow())
         self.weights: dict[str, float] = config["weights"]
         timeout = config.get("timeout", DEADLINE)
         spared = {"control": math.inf}  # what is left after it is no ranking at all
@@ -70,10 +82,10 @@ class Router:
         good = isinstance(user, str) and 0 < len(user) <= MAX_ID
         fix = "send the shopper's stable id"
         check(good, "user_id", user, must=f"a string of 1 to {MAX_ID} characters", fix=fix, error=RequestError)
-        parse(body, "body")
+        request = parse(body, "body", self.reading)
         session, query_id = _id_of(body, "session_id", user), _id_of(body, "query_id", body["query"])
         variant = assign(user, self.config["salt"], self.weights)
-        query, items = body["query"], body["items"]
+        query, items = request.query, [row_of(item) for item in request.items]
         served, answer = await self._first(variant, query, items)
         ordered = sorted(answer["items"], key=lambda s: -s["score"])
         exposure = {
@@ -128,11 +140,18 @@ class Router:
         return {"accepted": len(events)}
 
     async def _first(self, variant: str, query: str, items: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-        """The assigned variant, else the control, else the items as they came; at most two deadlines long."""
+        """The assigned variant, else the control, else the items as they came; at most two deadlines long.
+
+        Raises:
+            RequestError: a variant does not know an item that came as an id alone.
+        """
+        alone = any("title" not in item for item in items)
         for name in dict.fromkeys((variant, "control")):
             try:
                 return name, await self.variants[name].ask(query, items)
-            except FAILURES:
+            except FAILURES as error:
+                if alone and isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 400:
+                    raise RequestError(f"items == sent by id alone, must be known; {error.response.text}") from error
                 self.metrics.failures.labels(name).inc()
         given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
         return "none", {"model_version": "", "items": given}
@@ -142,6 +161,8 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
     """The router's web application."""
     router = Router(config, logs, ship)
     comparer = Comparer(config.get("catalogue"), router.variants)
+    if comparer.items:
+        router.reading.known = comparer
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:

@@ -30,7 +30,7 @@ def _add_rerank(model: Any) -> None:
         if top is not None and (type(top) is not int or top < 1):
             raise HTTPException(400, f"top_n == {top!r}, must be a number from 1; omit it for all")
         try:
-            request = parse({"query": body.get("query"), "items": rerank_items(documents)}, "body")
+            request = parse({"query": body.get("query"), "items": rerank_items(documents)}, "body", model.reading)
         except (RequestError, TypeError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
         answer = await asyncio.to_thread(model.rank, request)

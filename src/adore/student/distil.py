@@ -123,6 +123,7 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) 
     """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote."""
     from adore.student.export import quantise_encoder
     from adore.student.inputs import save_readings
+    from adore.student.known import copy_info, save_items
     from adore.student.onnx_models import copy_encoder
     from adore.student.rankers import copy_rulebook
     from adore.student.text_index import TextIndex
@@ -132,6 +133,8 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) 
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
     rulebook = copy_rulebook(str(prepared / BOOK), output)
     save_readings(items, evidence, output)
+    save_items(items, output)
+    copy_info(prepared, output)
     copy_encoder(retrieved, output)
     quantise_encoder(output)
     return rulebook

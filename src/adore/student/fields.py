@@ -8,7 +8,7 @@ from adore.types import Item
 
 __all__ = ["full_text", "query_text", "title_text", "typed_text"]
 
-_SKIP = frozenset({"rating", "rating_count", "price", "price_usd", "url", "image"})
+_SKIP = frozenset({"rating", "rating_count", "price", "price_usd", "sale_price", "compare_at_price", "url", "image"})
 """Fields that say nothing of relevance."""
 
 

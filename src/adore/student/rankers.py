@@ -11,12 +11,14 @@ from typing import Protocol
 
 import numpy as np
 
+from adore.attributes.compare import asks_article
 from adore.errors import DataError, MissingError, check
 from adore.rulebook import RuleBook
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import standardise
 from adore.student.fields import query_text, title_text, typed_text
 from adore.student.inputs import ListInputs
+from adore.student.known import save_items
 from adore.student.onnx_models import OnnxEncoder, OnnxHeads, copy_encoder
 from adore.student.text_index import TextIndex
 from adore.types import ATTRIBUTES, Grade, Item, Score
@@ -62,10 +64,14 @@ class Student:
         """See :class:`Ranker`; ``attributes`` holds P(match, conflict, unknown) of each asked attribute."""
         if not items:
             return []
-        one = self.inputs.of(query, items)
+        evidence = self.inputs.reader.evidence(query, items)
+        one = self.inputs.of(query, items, evidence)
         p, states = self.heads.probabilities(one.matrix, one.meaning, one.states >= 0)
         p = tempered(p, self._temperature)
         grades = chosen_grades(p, self._prior, self._power)
+        if asks_article(evidence[0]):  # who has the number is a fact, not an estimate
+            p = np.array([self.inputs.features.rulebook.apply(found).probabilities for found in evidence])
+            grades = p.argmax(axis=1)
         said = one.states if self._attribute_heads else np.full_like(one.states, -1)
         heads = [self._attributes(said[i], states[i]) for i in range(len(items))]
         return [
@@ -119,8 +125,8 @@ def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Pa
 
     Args:
         kind: one of :data:`BASELINES`.
-        items: the catalogue, for BM25's word statistics.
-        folder: an existing, empty folder.
+        items: the catalogue, for BM25's word statistics and for items that are sent by their id alone.
+        folder: an existing folder, without a ranker.
         encoder: a student's folder: its encoder, which is the backbone as it comes, is the baseline's too.
     """
     from adore.student.export import seal
@@ -132,6 +138,7 @@ def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Pa
         if encoder is None:
             raise MissingError(f"encoder of {kind} == None, must be a student's folder; distil one first")
         copy_encoder(encoder, folder)
+    save_items(items, folder)
     seal(folder, {"kind": kind, "name": kind})
 
 

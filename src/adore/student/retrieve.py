@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from adore.artifacts import read_table, write_table
+from adore.attributes.codes import codes_in, item_codes
 from adore.attributes.compare import compare
 from adore.attributes.held_out import HeldOut
 from adore.attributes.text import words
@@ -61,7 +62,7 @@ def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
 
 
 class Finder:
-    """Searches a catalogue by BM25 over all its words and by the cosine of title and typed text.
+    """Searches a catalogue by BM25 over all its words and by the cosine of title and typed text; numbers go first.
 
     Args:
         items: the catalogue.
@@ -73,6 +74,10 @@ class Finder:
         import bm25s
 
         self._encoder, self._depth = encoder, min(depth, len(items))
+        self._codes: dict[str, list[int]] = {}
+        for at, item in enumerate(items):
+            for value in item_codes(item):
+                self._codes.setdefault(value.value, []).append(at)
         texts = [words(f"{full_text(i)} {typed_text(i)}") or ["_"] for i in items]
         self._index = bm25s.BM25()
         self._index.index(texts, show_progress=False)
@@ -82,7 +87,8 @@ class Finder:
         self._vectors += encoder.vectors(typed)
 
     def find(self, query: str) -> list[int]:
-        """Places of items in the catalogue, best first."""
+        """Places of items in the catalogue, best first: those whose article number the query has, then the others."""
+        numbered = [at for code in codes_in(query) for at in self._codes.get(code, ())]
         asked = [w for w in words(query) if w in self._known]
         rankings = []
         if asked:
@@ -91,7 +97,7 @@ class Finder:
             rankings.append([int(i) for i in best if scores[i] > 0])
         near = self._vectors @ self._encoder.vectors([query_text(query)])[0]
         rankings.append([int(i) for i in np.argsort(-near, kind="stable")[: self._depth]])
-        return fused(rankings)
+        return list(dict.fromkeys([*numbered, *fused(rankings)]))
 
 
 def _wanted(config: Config, prepared: Path, evidence: Path) -> Iterator[tuple[str, str, int]]:

@@ -73,7 +73,7 @@ def resize(quote: str, value: str) -> str:
         return like(raw, quote)
     unit = quote[number.end() :].strip(" -").rstrip(".").lower()
     factor = next((UNITS[u] for u in (unit, unit.removesuffix("s"), unit.removesuffix("es")) if u in UNITS), None)
-    if factor is None or factor[0] != kind:
+    if factor is None or factor[0] != kind or "-" in raw:
         return ""
     neat = round(float(raw) / factor[1], 2)
     same = abs(neat * factor[1] - float(raw)) <= 0.002 * float(raw)
@@ -89,7 +89,7 @@ def in_other_units(quote: str, value: str) -> list[str]:
     """
     kind, raw = value.split(":", 1)
     number = _NUMBER.match(quote)
-    if number is None or kind not in _CANONICAL:
+    if number is None or kind not in _CANONICAL or "-" in raw:
         return []
     unit = quote[number.end() :].strip(" -").lower()
     texts = [f"{number.group()} {_SPELLED[unit]}"] if unit in _SPELLED else []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from adore.attributes.rivals import OFFERS, PRICE, kind_of, rivals
+from adore.attributes.prices import PRICE, Price, read_price
+from adore.attributes.rivals import OFFERS, kind_of, rivals
 from adore.attributes.text import words
 from adore.synthesis.candidates import Catalogue, leaf
 from adore.synthesis.edits import REAL, Draft, Source, quotes, rewrite
@@ -93,28 +94,37 @@ def ask_offer(
             yield Draft(insert(source.query, offer, front=True), source.item, "feature", f"query: + {offer}")
 
 
-def _price(source: Source, catalogue: Catalogue) -> float:
+def _price(source: Source, catalogue: Catalogue) -> Price:
     """What the item costs; 0 where that is unknown or the query has a limit already."""
     values = catalogue.readings[source.item.item_id].values.get("words.price", ())
     limited = any(v.value.startswith(PRICE) for v in source.reading.values.get("feature", ()))
-    return float(values[0].value) if values and not limited else 0.0
+    return (read_price(values[0].value) if values and not limited else None) or Price(0.0, "")
+
+
+def _limited(query: str, form: str, limit: int, currency: str) -> str:
+    """A query with a limit, in dollars where the shop's prices name no other currency."""
+    if currency in ("", "$", "USD"):
+        return form.format(query=query.strip(), limit=limit)
+    told = form.replace("${limit}", "{limit}").replace(" dollars", "").replace("{limit}", f"{{limit}} {currency}")
+    return told.format(query=query.strip(), limit=limit)
 
 
 def ask_price(
     source: Source, catalogue: Catalogue, rng: Random, *, form: str = "{query} under ${limit}"
 ) -> Iterator[Draft]:
     """The query asks it for at most four fifths of what the item costs, in round numbers."""
-    price = _price(source, catalogue)
+    price, currency = _price(source, catalogue)
     for limit in [n for n in _ROUND if price / 3 <= n <= 0.8 * price][-2:]:
-        query = form.format(query=source.query.strip(), limit=limit)
+        query = _limited(source.query, form, limit, currency)
         yield Draft(query, source.item, "feature", f"query: at most {limit} (it costs {price:g})")
 
 
 def allow_price(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query allows more than the item costs."""
-    price = _price(source, catalogue)
+    price, currency = _price(source, catalogue)
     for limit in [n for n in _ROUND if 0 < price <= 0.8 * n][:1]:
-        yield Draft(f"{source.query.strip()} under ${limit}", source.item, "", f"query: at most {limit}")
+        query = _limited(source.query, "{query} under ${limit}", limit, currency)
+        yield Draft(query, source.item, "", f"query: at most {limit}")
 
 
 def pick_price(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:

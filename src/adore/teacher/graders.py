@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from adore.attributes.compare import caught
+from adore.attributes.compare import asks_article, caught
 from adore.rulebook import RuleBook
 from adore.teacher.answers import Answer, Case, Fault, Probabilities
 from adore.teacher.rationale import rationale
@@ -40,7 +40,8 @@ class RulesGrader:
 class EvidenceJudge:
     """A judge that reads evidence, not texts: the rationale is written from the evidence and the rule book.
 
-    An item that was caught cheating is judged by the rule book alone: no grader has learnt such evidence.
+    An item that was caught cheating, or a query that is an article number, is judged by the rule book alone: no
+    grader has learnt such evidence.
     """
 
     def __init__(self, grader: Grader, rulebook: RuleBook) -> None:
@@ -52,7 +53,8 @@ class EvidenceJudge:
         return [self._answer(case, self._trusted(case, p)) for case, p in zip(cases, given, strict=True)]
 
     def _trusted(self, case: Case, p: Probabilities) -> Probabilities:
-        return self._rulebook.apply(case.evidence).probabilities if caught(case.evidence) else p
+        by_rules = caught(case.evidence) or asks_article(case.evidence)
+        return self._rulebook.apply(case.evidence).probabilities if by_rules else p
 
     def close(self) -> None:
         """Nothing to free."""

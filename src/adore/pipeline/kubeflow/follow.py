@@ -11,6 +11,8 @@ from adore.progress import say
 
 __all__ = ["follow"]
 
+STARTING = ("PodInitializing", "ContainerCreating")
+"""Messages of a task that waits because all goes as it should."""
 REFUSED = "refused"
 """The task that runs where the gate said no."""
 
@@ -26,9 +28,10 @@ class _Told:
 
     def tell(self, tasks: list[Task]) -> None:
         for task in tasks:
-            if task.phase == "Pending" and task.message != self._waits.get(task.name, ""):
-                self._waits[task.name] = task.message
-                say(f"{task.name:<17} waits: {task.message}")
+            waits = task.message if task.phase == "Pending" and task.message not in STARTING else ""
+            if waits and waits != self._waits.get(task.name):
+                self._waits[task.name] = waits
+                say(f"{task.name:<17} waits: {waits}")
             if task.phase != self._phases.get(task.name):
                 self._phases[task.name] = task.phase
                 self._new_phase(task)

@@ -107,12 +107,12 @@ def _nodes(status: dict[str, Any]) -> dict[str, Node]:
 
 
 def _pods(nodes: dict[str, Node]) -> Iterator[Node]:
-    """Nodes with pods of their own: what runs a component; of what prepares one, only what went wrong or waits."""
+    """Nodes with pods of their own: what runs a component; of what prepares one, only what went wrong."""
     for node in nodes.values():
         if node.get("type") != "Pod":
             continue
         prepares = _last(node).endswith(DRIVER)
-        if not prepares or node.get("phase") != "Succeeded":
+        if not prepares or node.get("phase") in BAD:
             yield node
 
 

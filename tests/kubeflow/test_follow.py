@@ -17,7 +17,7 @@ from adore.pipeline.kubeflow.follow import follow
 from adore.pipeline.kubeflow.tasks import reason_in_log, tasks_of
 
 ROOT = "adore-x.root.exit-handler-1"
-LOOP = f"{ROOT}.for-loop-2.iteration-iterations"
+SHARDS = f"{ROOT}.for-loop-2.iteration-iterations"
 IMPL = "metadata-0-3-retry-system-container-impl"
 
 
@@ -52,7 +52,7 @@ def workflow(*nodes: dict[str, Any], packed: bool = False) -> dict[str, Any]:
 @pytest.mark.parametrize("packed", [False, True])
 def test_every_task_is_seen_once_by_its_name_and_shard_packed_or_not(packed: bool) -> None:
     """argoproj/argo-workflows v4.0.5, util/file/fileutil.go:91: nodes of a large Workflow are base64 of gzip."""
-    shards = [node(f"{LOOP}({i}:{i}).iteration-item.judge-2.executor(0)", "Running", start=2) for i in range(40)]
+    shards = [node(f"{SHARDS}({i}:{i}).iteration-item.judge-2.executor(0)", "Running", start=2) for i in range(40)]
     dag = node(f"{ROOT}.prepare", "Succeeded", kind="DAG", end=1)
     driver = node(f"{ROOT}.prepare-driver", "Succeeded", end=1)
     prepared = node(f"{ROOT}.prepare.executor(0)", "Succeeded", start=1, end=2)

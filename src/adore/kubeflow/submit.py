@@ -144,9 +144,10 @@ class Server:
         """What a pod of a run printed, as far as it is still kept; empty where the server cannot say."""
         try:
             with self._answering():
-                return str(self._get(f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "str"))
+                found = self._get(f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "object")
         except UnavailableError:
             return ""
+        return found if isinstance(found, str) else ""  # else an object that says why there is none
 
     def _get(self, path: str, kind: str) -> Any:
         """One of the server's older calls, which the client has no method for."""

@@ -97,12 +97,20 @@ class Server:
         return str(run.run_id)
 
     def repeat(
-        self, ids: tuple[str, str], arguments: dict[str, Any], *, experiment: str, account: str, cron: str
+        self,
+        ids: tuple[str, str],
+        arguments: dict[str, Any],
+        *,
+        experiment: str,
+        account: str,
+        cron: str,
+        root: str = "",
     ) -> str:
         """Make the pipeline a recurring run, one at a time; returns its id."""
         with self._answering():
             home = self.client.create_experiment(experiment, namespace=self.namespace)
             options = {"max_concurrency": 1, "no_catchup": True, "enable_caching": False, "service_account": account}
+            options["pipeline_root"] = root or None
             job = self.client.create_recurring_run(
                 home.experiment_id,
                 experiment,

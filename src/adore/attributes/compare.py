@@ -116,10 +116,12 @@ def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
         if price is None:
             return "unknown", _NOTHING
         return ("match" if float(price.value) <= float(asked.removeprefix(PRICE)) else "conflict"), price
-    for stems in filter(None, (asked.split(), _parts(asked, query))):
-        state, found = _mentioned(stems, item)
-        if state == "match":
-            return state, found
+    state, found = _mentioned(asked.split(), item)
+    if state == "match":
+        return state, found
+    parts = _parts(asked, query)
+    if parts and _mentioned(parts, item)[0] == "match":
+        return _mentioned(parts, item)
     title = _index_of(item, "title")
     word, same = same_or_rival(asked, title)
     if word:
@@ -139,15 +141,9 @@ def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, V
     accessory = _accessory(word, query, item)
     if accessory:
         return "conflict", accessory
-    parts = _parts(word, query)
-    whole = next(_mentions(parts, item), None) if parts else None
-    if whole and whole.where not in _BODY:
-        return "match", whole
     state, found = _called(word, item)
-    if state != "conflict" or not parts:
-        return state, found
-    head, called = _called(parts[-1], item)
-    return ("unknown", called) if head == "match" else (state, found)
+    parts = _parts(word, query) if state != "match" else []
+    return _called_in_parts(parts, item) or (state, found)
 
 
 def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
@@ -178,6 +174,17 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
         if word in body:
             return "unknown", Value(word, body[word], where)
     return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
+
+
+def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
+    """Whether an item that is not called by a compound is called by both its parts, or perhaps meant by the last."""
+    if not parts:
+        return None
+    whole = next(_mentions(parts, item), None)
+    if whole and whole.where not in _BODY:
+        return "match", whole
+    state, found = _called(parts[-1], item)
+    return ("unknown", found) if state == "match" else None
 
 
 def _accessory(word: str, query: Reading, item: Reading) -> Value | None:

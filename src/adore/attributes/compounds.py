@@ -111,19 +111,26 @@ def joined_stems(text: str, toks: list[Token], known: Collection[str]) -> dict[i
     return found
 
 
-def join_tokens(text: str, toks: list[Token], known: Collection[str]) -> list[Token]:
+def join_tokens(text: str, toks: list[Token], known: Collection[str], never: Collection[str]) -> list[Token]:
     """The words of a text, with those that are elsewhere written as one taken as one.
+
+    Args:
+        text: where the words stand.
+        toks: its words.
+        known: stems that are written as one.
+        never: stems that are no part of one.
 
     Example:
         >>> toks = [Token("red", 0, 3), Token("t", 4, 5), Token("shirt", 6, 11)]
-        >>> join_tokens("red t shirt", toks, {"tshirt"})
+        >>> join_tokens("red t shirt", toks, {"tshirt"}, set())
         [Token(stem='red', start=0, end=3), Token(stem='tshirt', start=4, end=11)]
     """
     pairs = joined_stems(text, toks, known)
     kept: list[Token] = []
     for i, token in enumerate(toks):
         before = toks[i - 1] if i else None
-        if i in pairs and before and kept and kept[-1] == before:
+        said = before is not None and before.stem not in never and token.stem not in never
+        if i in pairs and before and said and kept[-1] == before:
             kept[-1] = Token(pairs[i], before.start, token.end)
         else:
             kept.append(token)

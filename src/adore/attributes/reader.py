@@ -54,6 +54,7 @@ class Reader:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon, self.language = lexicon, load_language(lexicon.language)
         self._spelling = Spelling(lexicon, self.language)
+        self._kinds: dict[str, str] = {}
         self._idle = self.language.request | self.language.breaks
         self._types = set(lexicon.types)
         self._brands, self._devices, self._series = (
@@ -74,11 +75,12 @@ class Reader:
         """What a query asks: every key attribute, with ``feature`` for the words left over."""
         used: set[int] = set()
         found: Found = {}
-        toks = self._query_tokens(text, found)
         language = self.language
-        for absence in find_absences(visible(text), toks, language):
+        plain = tokens(text, language)
+        toks = self._query_tokens(text, plain, found)
+        for absence in find_absences(visible(text), plain, language):
             add(found, "exclusion", absence.value, text[absence.start : absence.end], "query")
-            used.update(range(absence.first, absence.stop))
+            used.update(inside(toks, plain[absence.first].start, plain[absence.stop - 1].end))
         for m in language.easy.finditer(text):
             used.update(inside(toks, m.start(), m.end()))
         for limit, start, end in find_limits(text):
@@ -102,9 +104,9 @@ class Reader:
         self._query_parts(found)
         return _reading(found)
 
-    def _query_tokens(self, text: str, found: Found) -> list[Token]:
+    def _query_tokens(self, text: str, plain: list[Token], found: Found) -> list[Token]:
         """The query's words as the catalogue writes them; who and what they are for or of is read out of compounds."""
-        toks = join_tokens(text, tokens(text, self.language), self._spelling.joined)
+        toks = join_tokens(text, plain, self._spelling.joined, never=self._idle)
         if not self.language.links:
             return toks
         opened = [self._spelling.opened(token, text) for token in toks]
@@ -333,9 +335,9 @@ class Reader:
 
     def _item_fields(self, item: Item, found: Found) -> None:
         for key, raw in item.attributes.items():
-            name, text = key.lower(), str(raw)
+            text = str(raw)
             where = f"attributes.{key}"
-            kind = next((k for k, parts in self.language.fields.items() if any(p in name for p in parts)), "")
+            kind = self._field_kind(key)
             if kind == "colour":
                 for token in tokens(text, self.language):
                     if token.stem in self._colours:
@@ -355,6 +357,14 @@ class Reader:
                 add(found, "pack", str(int(text)), text, where)
             elif kind == "audience":
                 extend(found, "audience", self._audiences(text, where))
+
+    def _field_kind(self, key: str) -> str:
+        """Which kind of field a name is of, or nothing; remembered, for a catalogue has few names."""
+        if key not in self._kinds:
+            low = key.lower()
+            kinds = (kind for kind, parts in self.language.fields.items() if any(part in low for part in parts))
+            self._kinds[key] = next(kinds, "")
+        return self._kinds[key]
 
     def _item_words(self, title: Said, found: Found) -> None:
         where, text, toks = title

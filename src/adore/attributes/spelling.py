@@ -15,7 +15,7 @@ from adore.attributes.text import Token
 
 __all__ = ["Opened", "Spelling"]
 
-_SHORT = 2
+_SHORT = 1
 """Letters of a part that is no word of its own: the t of *t shirt*."""
 _REST = 4
 """Letters of what a compound's first part belongs to."""
@@ -52,7 +52,7 @@ class Spelling:
         """Stems that a query's two words are read as: the catalogue writes only those, or one part is no word."""
         parts = self._lexicon.parts
         stop = self._language.stop | self._language.breaks
-        alone = {stem for stem in self._lexicon.frequency if stem not in parts and stem not in stop}
+        alone = {stem for stem in self._lexicon.frequency if stem.isalpha() and stem not in parts and stem not in stop}
         return alone | {stem for stem, both in parts.items() if min(map(len, both)) <= _SHORT}
 
     def other_forms(self, said: Said) -> dict[str, str]:

@@ -29,8 +29,6 @@ def lower_form(word: str, elisions: Collection[str] = ()) -> str:
 
 def _light(word: str) -> str:
     """An English word without its plural."""
-    if word in {"mens", "womens"}:
-        return word[:-3] + "an"
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("sses", "xes", "ches", "shes")):
@@ -69,7 +67,7 @@ class Stems(dict[str, str]):
         elisions: articles that end in an apostrophe.
 
     Example:
-        >>> [Stems("light", {"women": "woman"})[w] for w in ("Glasses", "batteries", "Women's", "dress", "socks")]
+        >>> [Stems("light", {"women": "woman", "feet": "foot"})[w] for w in ("Glasses", "batteries", "Women's", "dress", "socks")]
         ['glass', 'battery', 'woman', 'dress', 'sock']
         >>> [Stems("german")[w] for w in ("rote", "Roter", "rot", "Tassen", "weiße")]
         ['rot', 'rot', 'rot', 'tass', 'weiss']

@@ -22,8 +22,8 @@ import numpy as np
 from adore.attributes.attacks import ATTACKS
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
+from adore.attributes.packs import load_language
 from adore.attributes.reader import Reader
-from adore.attributes.language import load_language
 from adore.attributes.text import words
 from adore.attributes.units import same_size
 from adore.data import demo_data

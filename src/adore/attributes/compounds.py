@@ -51,11 +51,12 @@ def mine_parts(items: Iterable[Item], frequency: Mapping[str, int], language: La
                     hyphened |= {(one.stem, other.stem)} if gap == "-" else set()
         beside.update(seen)
     found: Parts = {}
-    for (one, other), titles in sorted(beside.items()):
-        rarer = min(frequency.get(one, 0), frequency.get(other, 0))
+    for pair, titles in sorted(beside.items()):
+        first, second = pair
+        rarer = min(frequency.get(first, 0), frequency.get(second, 0))
         usual = titles >= _SEEN and titles >= _TOGETHER * rarer
-        if (one, other) in hyphened or frequency.get(one + other, 0) >= _SEEN or usual:
-            found.setdefault(one + other, (one, other))
+        if pair in hyphened or frequency.get(first + second, 0) >= _SEEN or usual:
+            found.setdefault(first + second, pair)
     if language.links:
         found |= _compounds(frequency, language)
     return found

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from adore.attributes.compounds import Parts, mine_parts
-from adore.attributes.language import Language, load_language
+from adore.attributes.language import Language
 from adore.attributes.own import mine_own
+from adore.attributes.packs import load_language
 from adore.attributes.text import words
 from adore.types import Item
 
@@ -152,9 +153,7 @@ class _Miner:
         A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the brand's short name.
         """
         owned, seen = Counter[str](), Counter[str]()
-        named = [
-            (set(self._names(item, title)), title) for item, title in zip(self.items, self.titles, strict=True)
-        ]
+        named = [(set(self._names(item, title)), title) for item, title in zip(self.items, self.titles, strict=True)]
         for names, _ in named:
             owned.update(names)
         for names, stems in named:

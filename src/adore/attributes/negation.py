@@ -1,4 +1,4 @@
-"""What a text says is not there: ``without straw``, ``no lid or cap``, ``sugar free``, ``strapless``, ``ohne Griff``."""
+"""What a text says is not there: ``without straw``, ``no lid or cap``, ``sugar free``, ``strapless``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def find_absences(text: str, toks: list[Token], language: Language) -> Iterator[
         language: of the text.
 
     Example:
-        >>> from adore.attributes.language import load_language
+        >>> from adore.attributes.packs import load_language
         >>> from adore.attributes.text import tokens
         >>> english, german = load_language("en"), load_language("de")
         >>> text = "sugar-free, no fat or salt, w/o milk"

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Set
 
 from adore.attributes.compare import GUIDE
 from adore.attributes.compounds import join_tokens
-from adore.attributes.language import load_language
+from adore.attributes.devices import device_spans
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
 from adore.attributes.own import own_fields, with_unit
+from adore.attributes.packs import load_language
 from adore.attributes.rivals import PRICE, find_limits
 from adore.attributes.said import (
     Found,
@@ -33,13 +34,6 @@ from adore.types import Item, Reading, Value
 
 __all__ = ["Reader"]
 
-_DEVICES = frozenset(
-    "iphone ipad ipod airpod macbook galaxy pixel kindle fitbit gopro ps4 ps5 xbox nintendo android smartwatch samsung "
-    "apple".split()
-)
-_DEVICE_MORE = frozenset("pro max mini plus ultra air note watch tab fold flip se series".split())
-_DEVICE_MAKERS = frozenset(["samsung", "apple"])
-"""Devices that things are made for, and the words of their names."""
 _DIGIT = re.compile(r"\d")
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
 _PRICE = re.compile(r"\d+(?:\.\d+)?")
@@ -136,7 +130,7 @@ class Reader:
     def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
         toks = said.toks
         kinds = {t.stem for t in toks} & self.language.accessories
-        for a, b in self._device_spans(said, used):
+        for a, b in device_spans(said, self._devices, used):
             if kinds or (a and toks[a - 1].stem in self.language.before_device):
                 quote(found, "compatibility", said, (a, b))
                 used.update(range(a, b))
@@ -150,21 +144,6 @@ class Reader:
             for field in self.lexicon.own[phrase]:
                 add(found, f"own.{phrase}", field, "", "query")
             used.update(range(a, b))
-
-    def _device_spans(self, said: Said, used: set[int]) -> Iterator[tuple[int, int]]:
-        """Devices that the catalogue names, and well-known ones with the rest of their name (*galaxy s22 ultra*)."""
-        _, text, toks = said
-        spans = list(grams(toks, self._devices, used))
-        taken = used.union(*(range(a, b) for a, b in spans))
-        for a, token in enumerate(toks):
-            if token.stem not in _DEVICES or a in taken:
-                continue
-            b = a + 1
-            while b < len(toks) and b not in taken and _goes_on(text, toks, b):
-                b += 1
-            spans.append((a, b))
-            taken.update(range(a, b))
-        yield from sorted(spans)
 
     def _query_word(self, said: Said, i: int, found: Found, used: set[int]) -> None:
         _, text, toks = said
@@ -186,9 +165,9 @@ class Reader:
                 return "colour", self._colours[word]
         if word in language.audiences and (word, after) not in language.not_audience:
             return "audience", language.audiences[word]
-        if word in language.materials and after not in language.not_material:
-            if self._as_listed(text, toks[i], language.material_forms):
-                return "material", language.materials[word]
+        made = word in language.materials and after not in language.not_material
+        if made and self._as_listed(text, toks[i], language.material_forms):
+            return "material", language.materials[word]
         return "", ""
 
     @staticmethod
@@ -219,7 +198,8 @@ class Reader:
         things = [i for i in span if toks[i].stem in language.materials and toks[i].stem not in language.no_thing]
         if free or things:
             head = self._head(toks, free, known) if free else things[0 if language.head_first else -1]
-            add(found, "product_type", self._spelling.spelt(toks[head].stem), text[toks[head].start : toks[head].end], "query")
+            token = toks[head]
+            add(found, "product_type", self._spelling.spelt(token.stem), text[token.start : token.end], "query")
             used.add(head)
 
     def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
@@ -394,18 +374,10 @@ class Reader:
         if m:
             tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
             add(found, "words.fits", index(tail), "", "title")
-            for span in self._device_spans(tail, set()):
+            for span in device_spans(tail, self._devices, set()):
                 quote(found, "compatibility", tail, span)
         kinds = {t.stem for t in title.toks} & self.language.accessories
         add(found, "words.accessory", " ".join(sorted(kinds)), "", "title")
-
-
-def _goes_on(text: str, toks: list[Token], b: int) -> bool:
-    """Whether word ``b`` still belongs to the name of the device before it."""
-    word, before = toks[b].stem, toks[b - 1].stem
-    more = word in _DEVICE_MORE or word[0].isdigit() or re.fullmatch(r"[a-z]\d{1,3}", word) is not None
-    own = word in _DEVICES - _DEVICE_MAKERS and before in _DEVICE_MAKERS
-    return (more or own) and not text[toks[b - 1].end : toks[b].start].strip()
 
 
 def _reading(found: Found) -> Reading:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from adore.attributes.language import PACKS, Language, load_language
+from adore.attributes.language import Language
+from adore.attributes.packs import PACKS, load_language
 
 __all__ = ["PRICE", "find_limits", "is_offer", "kind_of", "rivals", "same_or_rival"]
 
@@ -46,6 +47,7 @@ _LIMIT = re.compile(
     rf"(?:[$€£]\s?{_AMOUNT}|{_AMOUNT}\s?(?:dollars?|bucks|usd|euros?|eur|[$€£]))(?!\w)",
     re.IGNORECASE,
 )
+
 
 @lru_cache(maxsize=1)
 def _meanings() -> dict[str, str]:

@@ -80,8 +80,8 @@ class Spelling:
         """A word that begins with an audience or a material of the language (*Herrenschuhe*, *Lederjacke*)."""
         language = self._language
         said = text[token.start : token.end].lower()
-        for name, forms in language.forms.items():
-            for form, value in forms.items():
+        for name in ("audiences", "materials"):
+            for form, value in language.forms[name].items():
                 rest = said.removeprefix(form)
                 if rest == said or len(form) < _REST or len(rest) < _REST:
                     continue

@@ -67,7 +67,8 @@ class Stems(dict[str, str]):
         elisions: articles that end in an apostrophe.
 
     Example:
-        >>> [Stems("light", {"women": "woman", "feet": "foot"})[w] for w in ("Glasses", "batteries", "Women's", "dress", "socks")]
+        >>> english = Stems("light", {"women": "woman"})
+        >>> [english[w] for w in ("Glasses", "batteries", "Women's", "dress", "socks")]
         ['glass', 'battery', 'woman', 'dress', 'sock']
         >>> [Stems("german")[w] for w in ("rote", "Roter", "rot", "Tassen", "weiße")]
         ['rot', 'rot', 'rot', 'tass', 'weiss']

@@ -70,10 +70,10 @@ def words(text: str, language: Language) -> list[str]:
     """The stems of a text, in order.
 
     Example:
-        >>> from adore.attributes.language import load_language
+        >>> from adore.attributes.packs import load_language
         >>> words("🔥NEW Water-Bottles &amp; cups", load_language("en"))
         ['new', 'water', 'bottle', 'amp', 'cup']
         >>> words("une tasse à café, l'anse", load_language("fr"))
-        ['une', 'tass', 'a', 'caf', 'ans']
+        ['une', 'tass', 'a', 'caf', 'anse']
     """
     return [t.stem for t in tokens(text, language)]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
-from adore.attributes.lexicon import AUDIENCES
+from adore.attributes.packs import PACKS, load_language
 from adore.attributes.text import words
 from adore.rulebook import CRITICALITY, Book, Rule, RuleBook
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
@@ -190,7 +190,7 @@ def _weights(book: RuleBook) -> Found:
 def _guidelines(book: RuleBook) -> Found:
     for rule in book.rules:
         text = rule.guideline.lower()
-        if not words(text):
+        if not _says(text):
             yield "error", rule.id, "guideline is empty: an LLM and a person have nothing to obey; write a sentence"
         gives = {rule.on_conflict, rule.on_missing, rule.accessory, "E"}
         for word, letter in _GRADE_WORDS.items():
@@ -228,7 +228,7 @@ def _grades(book: RuleBook) -> Found:
         if grade not in can and grade.letter in book.grades:
             yield "error", "", f"grade {grade.letter} is unreachable: no rule gives it; let a rule, or remove it"
     for letter, text in book.grades.items():
-        if not words(text):
+        if not _says(text):
             yield "error", "", f"grades.{letter} is empty; say what it means"
 
 
@@ -245,18 +245,28 @@ def _coverage(book: RuleBook) -> Found:
         yield "warning", "", "unread == 'E': an item with none of the query's words may be exact; set S"
 
 
+def _says(text: str) -> bool:
+    return bool(words(text, load_language("en")))
+
+
+def _as_read(word: str) -> str:
+    """A word as the reader of one of the languages writes it; as the English one does if none writes it so."""
+    forms = {code: " ".join(words(word, load_language(code))) for code in PACKS}
+    return word if word in forms.values() else forms["en"]
+
+
 def _normal_forms(book: RuleBook) -> Found:
+    people = sorted({value for code in PACKS for value in load_language(code).audiences.values()})
     for rule in book.rules:
         for word in (w for group in rule.synonyms for w in group):
             if rule.attribute == "audience":
-                if word not in AUDIENCES.values():
-                    known = ", ".join(sorted(set(AUDIENCES.values())))
-                    yield "error", rule.id, f"synonym {word!r} is never read; use one of {known}"
-            elif " ".join(words(word)) != word:
-                yield "error", rule.id, f"synonym {word!r} is never read; write {' '.join(words(word))!r}"
+                if word not in people:
+                    yield "error", rule.id, f"synonym {word!r} is never read; use one of {', '.join(people)}"
+            elif _as_read(word) != word:
+                yield "error", rule.id, f"synonym {word!r} is never read; write {_as_read(word)!r}"
     for word in book.domain:
-        if " ".join(words(word)) != word:
-            yield "error", "", f"domain word {word!r} is never read; write {' '.join(words(word))!r}"
+        if _as_read(word) != word:
+            yield "error", "", f"domain word {word!r} is never read; write {_as_read(word)!r}"
 
 
 RULE_CHECKS: tuple[Callable[[RuleBook], Found], ...] = (

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from adore.entities import decoded, decoded_values
 from adore.errors import RequestError, check
 from adore.types import Item, item_from_row
 
@@ -49,7 +50,9 @@ def _item(row: object, where: str) -> Item:
     bullets = fields.get("bullet_points") or []
     texts = all(isinstance(b, str) for b in bullets)
     check(texts, f"{where}.bullet_points", bullets, must="a list of strings", fix="send strings", error=RequestError)
-    return item_from_row(fields)
+    return item_from_row(
+        {**{name: decoded_values(value) for name, value in fields.items()}, "item_id": fields["item_id"]}
+    )
 
 
 def _nests(value: object, most: int) -> bool:
@@ -101,7 +104,7 @@ def parse(instance: object, where: str) -> RankRequest:
     twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
     check(not twice, f"{where}.items", twice, must="of different item_id", fix="send each once", error=RequestError)
     sendable(fields, where)
-    return RankRequest(str(query), found)
+    return RankRequest(decoded(str(query)), found)
 
 
 def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from adore.attributes.lexicon import COLOURS
+from adore.attributes.language import Language
 from adore.attributes.text import words
 from adore.synthesis.candidates import BOTH, SAYABLE, Catalogue, leaf
 from adore.synthesis.forms import insert, like, replace_all, resize, swap
@@ -132,14 +132,14 @@ def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) ->
     if source.asks(name) or not said or all(v.where == "bullet_points" for v in said):
         return
     for value in [*_siblings(source, catalogue, name)[:2], *_sample(catalogue.others(name, source.item), rng)]:
-        if _new(source, [value]):
+        if _new(source, [value], catalogue):
             yield value
 
 
-def _new(source: Source, values: list[Value]) -> list[Value]:
+def _new(source: Source, values: list[Value], catalogue: Catalogue) -> list[Value]:
     """The values of which the query says no word."""
-    asked = set(words(source.query))
-    return [v for v in values if not asked & set(words(v.quote))]
+    asked = set(catalogue.words(source.query))
+    return [v for v in values if not asked & set(catalogue.words(v.quote))]
 
 
 def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
@@ -166,7 +166,8 @@ def swap_in_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str
     for e in source.matched(name):
         old = [e.found_quote]
         if name == "colour":
-            old = sorted({w for w, family in COLOURS.items() if family == e.found} | {e.found, e.found_quote})
+            forms = catalogue.language.forms["colours"]
+            old = sorted({w for w, family in forms.items() if family == e.found} | {e.found, e.found_quote})
         for value in _sample(catalogue.others(name, source.item), rng):
             new = resize(e.found_quote, value.value) if name == "size" else value.quote
             item = source.item
@@ -199,7 +200,7 @@ def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -
     if not source.asks(name):
         return
     asked = {v.value for v in source.reading.values[name]}
-    stems = words(source.query) + words(source.item.title)
+    stems = catalogue.words(f"{source.query} {source.item.title}")
     for item_id in catalogue.near(stems, 60):
         said = {v.value for v in catalogue.readings[item_id].values.get(name, ())}
         wrong = name == "exclusion" or not said & (asked | BOTH)  # a seller who says both says nothing
@@ -225,7 +226,7 @@ def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool
         name: values[0]
         for name in SAYABLE
         if not source.asks(name)
-        for values in [_new(source, catalogue.sayable(source.item.item_id, name))]
+        for values in [_new(source, catalogue.sayable(source.item.item_id, name), catalogue)]
         if values
     }
     for name in rng.sample(SAYABLE, len(SAYABLE)):
@@ -258,8 +259,9 @@ def exclude_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iter
 def _parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
     if source.asks("exclusion"):
         return []
-    asked = set(words(f"{source.query} {source.item.brand} {source.item.category}"))
-    parts = [q.lower() for w, q in quotes(source.item.title) if w in catalogue.parts and w not in asked]
+    asked = set(catalogue.words(f"{source.query} {source.item.brand} {source.item.category}"))
+    said = quotes(source.item.title, catalogue.language)
+    parts = [q.lower() for w, q in said if w in catalogue.parts and w not in asked]
     return _sample(parts, rng)
 
 
@@ -273,6 +275,6 @@ def affirm_in_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterato
         yield Draft(source.query, item, "exclusion", f"item: + with {value.quote}")
 
 
-def quotes(text: str) -> list[tuple[str, str]]:
+def quotes(text: str, language: Language) -> list[tuple[str, str]]:
     """Stem and word of every word of a text that is made of letters."""
-    return [(stem, quote) for quote in re.findall(r"[^\W\d_]+", text) for stem in words(quote)]
+    return [(stem, quote) for quote in re.findall(r"[^\W\d_]+", text) for stem in words(quote, language)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from adore.artifacts import read_table
 from adore.attributes.held_out import HeldOut
+from adore.attributes.packs import load_language
 from adore.attributes.text import words
 from adore.attributes.units import read_sizes, same_size
 from adore.synthesis.changes import clean, fault
@@ -20,8 +21,8 @@ from adore.types import Evidence, State
 
 WORDS = st.lists(st.sampled_from("red blue wool socks men women long thin cotton warm".split()), min_size=1, max_size=6)
 TYPES = [e.name for e in ERROR_TYPES]
-
 ENGLISH = load_language("en")
+
 
 
 def ev(attribute: str, state: State, asked: str = "x") -> Evidence:

@@ -26,12 +26,15 @@ _SHORTEST = 4
 """Letters of each part of a word that is taken apart."""
 
 
-def mine_parts(items: Iterable[Item], frequency: Mapping[str, int], language: Language) -> Parts:
+def mine_parts(
+    items: Iterable[Item], frequency: Mapping[str, int], types: Collection[str], language: Language
+) -> Parts:
     """Words that a catalogue writes in two ways, or whose parts it uses on their own.
 
     Args:
         items: the catalogue.
         frequency: stem to the number of titles that have it.
+        types: the catalogue's product words, whatever its titles say.
         language: of the catalogue.
 
     Returns:
@@ -58,7 +61,7 @@ def mine_parts(items: Iterable[Item], frequency: Mapping[str, int], language: La
         if pair in hyphened or frequency.get(first + second, 0) >= _SEEN or usual:
             found.setdefault(first + second, pair)
     if language.links:
-        found |= _compounds(frequency, language)
+        found |= _compounds(frequency, types, language)
     return found
 
 
@@ -70,16 +73,17 @@ def _may_join(one: Token, other: Token, language: Language) -> bool:
     return letters and not any(stem in says or stem in language.colours for stem in stems)
 
 
-def _compounds(frequency: Mapping[str, int], language: Language) -> Parts:
+def _compounds(frequency: Mapping[str, int], types: Collection[str], language: Language) -> Parts:
     """Words of a catalogue that two of its other words make, with or without a letter between."""
-    known = {stem for stem, titles in frequency.items() if titles >= _SEEN and len(stem) >= _SHORTEST}
+    usual = {stem for stem, titles in frequency.items() if titles >= _SEEN}
+    known = {stem for stem in usual.union(types) if len(stem) >= _SHORTEST}
     known -= language.stop | language.breaks
     found: Parts = {}
     for word in sorted(frequency):
         cuts = [_cut(word, at, known, language) for at in range(_SHORTEST, len(word) - _SHORTEST + 1)]
         good = [cut for cut in cuts if cut]
         if good:
-            found[word] = max(good, key=lambda parts: min(frequency[part] for part in parts))
+            found[word] = max(good, key=lambda parts: min(frequency.get(part, _SEEN) for part in parts))
     return found
 
 

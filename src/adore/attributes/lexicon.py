@@ -105,11 +105,11 @@ class _Miner:
         self.titles = [words(item.title, language) for item in items]
 
     def lexicon(self) -> Lexicon:
-        items = self.items
+        items, types = self.items, self._types()
         frequency = Counter(w for stems in self.titles for w in set(stems))
         return Lexicon(
             brands=self._brands(),
-            types=self._types(),
+            types=types,
             colours=self._colours(),
             devices=tuple(sorted(self._phrases("compatibility") | self._devices())),
             series=tuple(sorted(self._phrases("model"))),
@@ -119,7 +119,7 @@ class _Miner:
             common=self._usual(_COMMON),
             own=mine_own(items, self.language),
             language=self.language.code,
-            parts=mine_parts(items, frequency, self.language),
+            parts=mine_parts(items, frequency, types, self.language),
         )
 
     def _words(self, text: str) -> list[str]:

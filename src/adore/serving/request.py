@@ -50,9 +50,8 @@ def _item(row: object, where: str) -> Item:
     bullets = fields.get("bullet_points") or []
     texts = all(isinstance(b, str) for b in bullets)
     check(texts, f"{where}.bullet_points", bullets, must="a list of strings", fix="send strings", error=RequestError)
-    return item_from_row(
-        {**{name: decoded_values(value) for name, value in fields.items()}, "item_id": fields["item_id"]}
-    )
+    texts_of = {name: decoded_values(value) for name, value in fields.items() if name != "item_id"}
+    return item_from_row({**texts_of, "item_id": fields["item_id"]})
 
 
 def _nests(value: object, most: int) -> bool:

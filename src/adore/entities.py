@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import html.entities
 import re
 from typing import Any
 
@@ -13,6 +14,13 @@ _ROUNDS = 3
 """How often a text may have been escaped."""
 _SPACES = str.maketrans({"\xa0": " ", "\u202f": " ", "\u2009": " ", "\xad": None})
 """Spaces that do not break, as spaces; hyphens that are not seen, not at all: *Kaffee&shy;tasse* hides nothing."""
+
+
+def _sign(match: re.Match[str]) -> str:
+    """What a reference stands for; a name that HTML does not know stays as it is."""
+    written = match.group()
+    known = written.startswith("&#") or written[1:] in html.entities.html5
+    return html.unescape(written).translate(_SPACES) if known else written
 
 
 def decoded(text: str) -> str:
@@ -27,7 +35,7 @@ def decoded(text: str) -> str:
     for _ in range(_ROUNDS):
         if "&" not in text or not _ENTITY.search(text):
             return text
-        text = _ENTITY.sub(lambda match: html.unescape(match.group()).translate(_SPACES), text)
+        text = _ENTITY.sub(_sign, text)
     return text
 
 

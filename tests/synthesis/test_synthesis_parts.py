@@ -24,7 +24,6 @@ TYPES = [e.name for e in ERROR_TYPES]
 ENGLISH = load_language("en")
 
 
-
 def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
     return Evidence(attribute, asked, asked, "", "", "title", state)
 

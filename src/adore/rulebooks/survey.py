@@ -98,6 +98,7 @@ class Survey:
         words: word of titles and category leaves to the number of items that have it.
         domains: rule book to the share of items whose category leaf (title, where there is none) has a word of its
             domain.
+        language: code of the pack that all was read with.
     """
 
     items: int
@@ -107,6 +108,7 @@ class Survey:
     synonyms: dict[str, dict[tuple[str, str], Said]]
     words: Counter[str]
     domains: dict[str, float]
+    language: str = "en"
 
 
 def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
@@ -161,6 +163,7 @@ def survey(catalogue: Catalogue) -> Survey:
         synonyms=synonyms,
         words=Counter(w for title, leaf in zip(titles, leaves, strict=True) for w in title | leaf),
         domains={name: sum(bool(leaf & domain) for leaf in leaves) / len(items) for name, domain in books.items()},
+        language=catalogue.language,
     )
 
 

@@ -32,7 +32,10 @@ def test_there_are_four_packs() -> None:
 def test_packs_have_the_same_keys_and_english_values(code: str) -> None:
     own, english = pack(code), pack("en")
     assert own.keys() == english.keys()
-    assert own["absence"].keys() == english["absence"].keys()
+    for section in ("absence", "say"):
+        assert own[section].keys() == english[section].keys(), section
+    assert list(own["audiences"]) == list(english["audiences"])  # say.people follows their order
+    assert len(load_language(code).says("people")) == len(own["audiences"])
     for name in ("colours", "materials", "audiences", "fields"):
         assert set(own[name]) == set(english[name]), name
     for name in ("contrasts", "offers"):
@@ -189,6 +192,30 @@ def states(code: str, query: str, n: int) -> dict[str, str]:
 )
 def test_every_language_is_read_like_english(code: str, query: str, n: int, attribute: str, state: str) -> None:
     assert states(code, query, n)[attribute] == state
+
+
+@pytest.mark.parametrize("code", PACKS)
+def test_what_is_written_for_a_language_is_read_in_it(code: str) -> None:
+    thing, part = {
+        "en": ("mug", "lid"),
+        "de": ("Tasse", "Deckel"),
+        "fr": ("tasse", "couvercle"),
+        "es": ("taza", "tapa"),
+    }[code]
+    reader = Reader(Lexicon.mine([Item("1", thing, category=f"x > {thing}")] * 2, code))
+    language = reader.language
+    for form in language.says("excluded"):
+        assert "exclusion" in reader.read_query(f"{thing} {form.format(part)}").values, form
+    for form in language.says("free"):
+        assert "exclusion" in reader.read_query(f"{form.format(part)} {thing}").values, form
+    for form in (*language.says("know"), *language.says("know_held")):
+        assert reader.read_query(form.format(thing)).values["product_type"][0].value == "guide", form
+    for audience in pack(code)["audiences"]:
+        for form in (*language.says("added"), *language.says("audience")):
+            asked = reader.read_query(f"{thing} {form.format(language.people(audience))}").values
+            assert [v.value for v in asked["audience"]] == [audience], (form, audience)
+            if form in language.says("added"):
+                assert set(asked) == {"product_type", "audience"}, (form, audience)
 
 
 def test_a_language_without_a_pack_reads_words_but_no_meaning() -> None:

@@ -141,3 +141,20 @@ class Language:
     def stem(self, word: str) -> str:
         """The stem of one word."""
         return self.stems[word]
+
+    def says(self, name: str) -> tuple[str, ...]:
+        """How shoppers and sellers say something (the pack's ``say``); nothing without a pack."""
+        phrases = self.written.get("say", {}).get(name, "")
+        return tuple(phrase.strip() for phrase in phrases.split(",") if phrase.strip())
+
+    def people(self, audience: str) -> str:
+        """An audience's word for a query.
+
+        Example:
+            >>> from adore.attributes.packs import load_language
+            >>> load_language("en").people("women"), load_language("de").people("women")
+            ('women', 'damen')
+        """
+        names: Mapping[str, str] = self.written.get("audiences", {})
+        words = dict(zip(names, self.says("people"), strict=False))
+        return words.get(audience, audience)

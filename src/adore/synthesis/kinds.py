@@ -176,8 +176,10 @@ def add_head(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
 
 def add_head_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query asks a thing for the product (``brush for water bottle``)."""
-    for _, head in _heads(source, catalogue):
-        yield Draft(f"{head} for {source.query.strip()}", source.item, "product_type", f"query: {head} for it")
+    joins = catalogue.language.says("thing_for")
+    for _, head in _heads(source, catalogue) if joins else ():
+        query = f"{head} {joins[0]} {source.query.strip()}"
+        yield Draft(query, source.item, "product_type", f"query: {head} {joins[0]} it")
 
 
 def _heads(source: Source, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -197,16 +199,16 @@ def _heads(source: Source, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                     yield e.asked_quote, item.title[head.start : head.end].lower()
 
 
-def make_accessory(
-    source: Source, catalogue: Catalogue, rng: Random, *, whats: tuple[str, ...] = ("Storage Case", "Replacement Parts")
-) -> Iterator[Draft]:
+def make_accessory(source: Source, catalogue: Catalogue, rng: Random, *, things: str = "things") -> Iterator[Draft]:
     """The item becomes a case or spare parts for what it was."""
     item, above = source.item, source.item.category.rpartition(" > ")[0]
     if not above:
         return
+    language = catalogue.language
+    whats, joins, apart = (language.says(name) for name in (things, "thing_for", "apart"))
     for what in rng.sample(whats, len(whats)):
-        title = f"{like(what, item.title)} {like('for', item.title)} {item.title}"
-        made = replace(item, title=title, category=f"{above} > Accessories", description="", bullet_points=())
+        title = f"{like(what, item.title)} {like(joins[0], item.title)} {item.title}"
+        made = replace(item, title=title, category=f"{above} > {apart[0]}", description="", bullet_points=())
         yield Draft(source.query, made, "product_type", f"item: a {what.lower()} for it")
 
 
@@ -225,9 +227,10 @@ def ask_to_know(
     catalogue: Catalogue,
     rng: Random,
     *,
-    forms: tuple[str, ...] = ("how to clean {}", "how to choose {}", "how to use {}", "how to repair {}"),
+    know: str = "know",
 ) -> Iterator[Draft]:
     """The query wants to know something of the product."""
+    forms = catalogue.language.says(know)
     for form in rng.sample(forms, min(TRIES, len(forms))):
         query = form.format(source.query.strip())
         yield Draft(query, source.item, "product_type", f"query: {form.format('...')}")

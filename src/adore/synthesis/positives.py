@@ -65,7 +65,7 @@ def synonyms(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
             same = [w for w, v in table.items() if v == value.value and language.stem(w) != language.stem(value.quote)]
             for new in rng.sample(same, min(2, len(same))):
                 yield from _draft(source, swap(source.query, value.quote, new), f"query: {value.quote} -> {new}")
-    for old, new in _SAME.items():
+    for old, new in _SAME.items() if language.code == "en" else ():
         yield from _draft(source, swap(source.query, old, new), f"query: {old} -> {new}")
 
 
@@ -158,7 +158,9 @@ def ask_what_it_has(source: Source, catalogue: Catalogue, rng: Random) -> Iterat
     for name in rng.sample(names, len(names)):
         for value in catalogue.sayable(source.item.item_id, name)[:1]:
             if not set(catalogue.words(value.quote)) & set(catalogue.words(source.query)):
-                yield from _draft(source, add(source.query, name, value), f"query: + {value.quote} (it has it)")
+                yield from _draft(
+                    source, add(source.query, name, value, catalogue.language), f"query: + {value.quote} (it has it)"
+                )
 
 
 def ask_less(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:

@@ -84,10 +84,11 @@ def ask_offer(
     catalogue: Catalogue,
     rng: Random,
     *,
-    offers: tuple[str, ...] = ("refurbished", "used", "sample"),
+    said: str = "offers",
 ) -> Iterator[Draft]:
     """The query asks the product used, renewed, rented or as a sample; the item is sold new."""
     if not any(is_offer(word) for word in catalogue.words(source.query)):
+        offers = catalogue.language.says(said)
         for offer in rng.sample(offers, len(offers)):
             yield Draft(insert(source.query, offer, front=True), source.item, "feature", f"query: + {offer}")
 

@@ -112,12 +112,12 @@ def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
         >>> same_or_rival("wireless", ["bluetooth", "wired"]), same_or_rival("round", ["square", "tray"])
         (('bluetooth', True), ('square', False))
     """
-    offers, meanings = _offers(), _meanings()
-    if word in offers:
-        return next((w for w in title if offers.get(w) == offers[word]), ""), True
+    meanings = _meanings()
     own = meanings.get(word)
     if own is None:
-        return "", False
+        offers = _offers()
+        same = (w for w in title if offers.get(w) == offers[word]) if word in offers else iter(())
+        return next(same, ""), word in offers
     group = _GROUP[own][1]
     said = [(w, meanings[w] == own) for w in title if w in meanings and _GROUP[meanings[w]][1] == group]
     return max(said, key=lambda pair: pair[1], default=("", False))

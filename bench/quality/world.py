@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.data import demo_data
 from adore.stages import STEPS, run_step

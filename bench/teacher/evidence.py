@@ -22,7 +22,7 @@ import numpy as np
 from adore.attributes.attacks import ATTACKS
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.reader import Reader
 from adore.attributes.text import words
 from adore.attributes.units import same_size

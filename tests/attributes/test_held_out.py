@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adore.attributes.held_out import HeldOut
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 
 ENGLISH = load_language("en")
 

@@ -10,7 +10,7 @@ import yaml
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
-from adore.attributes.packs import PACKS, load_language
+from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.reader import Reader
 from adore.attributes.text import tokens, words
 from adore.types import Item

@@ -9,7 +9,7 @@ import pytest
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.own import mine_own, own_fields, with_unit
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.reader import Reader
 from adore.prompts import trace
 from adore.teacher.parse import find_quote

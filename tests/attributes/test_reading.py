@@ -13,7 +13,7 @@ from adore.attributes.compare import compare
 from adore.attributes.evidence import Config, run
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.reader import Reader
 from adore.attributes.text import tokens, visible
 from adore.attributes.units import UNITS, read_packs, read_sizes, same_size

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.rulebook import RuleBook
 from adore.student.context import Vectors
 from adore.student.features import FEATURES, ListFeatures, standardise, states_of, with_z

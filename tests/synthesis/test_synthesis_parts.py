@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adore.artifacts import read_table
 from adore.attributes.held_out import HeldOut
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.attributes.units import read_sizes, same_size
 from adore.synthesis.changes import clean, fault

@@ -22,7 +22,7 @@ class HeldOut:
         language: takes their words.
 
     Example:
-        >>> from adore.attributes.packs import load_language
+        >>> from adore.attributes.language_packs import load_language
         >>> held = HeldOut(["red wool socks for men"], 0.8, load_language("en"))
         >>> held.near("Socks for MEN, red wool"), held.near("red cotton socks for women")
         ('red wool socks for men', '')

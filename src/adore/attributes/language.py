@@ -151,7 +151,7 @@ class Language:
         """An audience's word for a query.
 
         Example:
-            >>> from adore.attributes.packs import load_language
+            >>> from adore.attributes.language_packs import load_language
             >>> load_language("en").people("women"), load_language("de").people("women")
             ('women', 'damen')
         """

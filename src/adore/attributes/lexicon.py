@@ -13,7 +13,7 @@ from typing import Any
 from adore.attributes.compounds import Parts, mine_parts
 from adore.attributes.language import Language
 from adore.attributes.own import mine_own
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.types import Item
 

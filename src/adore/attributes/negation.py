@@ -37,7 +37,7 @@ def find_absences(text: str, toks: list[Token], language: Language) -> Iterator[
         language: of the text.
 
     Example:
-        >>> from adore.attributes.packs import load_language
+        >>> from adore.attributes.language_packs import load_language
         >>> from adore.attributes.text import tokens
         >>> english, german = load_language("en"), load_language("de")
         >>> text = "sugar-free, no fat or salt, w/o milk"

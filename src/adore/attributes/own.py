@@ -54,7 +54,7 @@ def own_fields(item: Item, language: Language) -> Iterator[Own]:
     """Every value in words of the item's own fields; a flag's value is the flag's name.
 
     Example:
-        >>> from adore.attributes.packs import load_language
+        >>> from adore.attributes.language_packs import load_language
         >>> item = Item("1", "", attributes={"seal": ["Viton"], "is_sterile": False, "kg": 5})
         >>> [tuple(o) for o in own_fields(item, load_language("en"))]
         [('seal', 'viton', 'Viton', None), ('is_sterile', 'sterile', 'False', False)]

@@ -11,7 +11,7 @@ from adore.attributes.devices import device_spans
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
 from adore.attributes.own import own_fields, with_unit
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.rivals import PRICE, find_limits
 from adore.attributes.said import (
     Found,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from adore.attributes.language import Language
-from adore.attributes.packs import PACKS, load_language
+from adore.attributes.language_packs import PACKS, load_language
 
 __all__ = ["PRICE", "find_limits", "is_offer", "kind_of", "rivals", "same_or_rival"]
 

@@ -70,7 +70,7 @@ def words(text: str, language: Language) -> list[str]:
     """The stems of a text, in order.
 
     Example:
-        >>> from adore.attributes.packs import load_language
+        >>> from adore.attributes.language_packs import load_language
         >>> words("🔥NEW Water-Bottles &amp; cups", load_language("en"))
         ['new', 'water', 'bottle', 'amp', 'cup']
         >>> words("une tasse à café, l'anse", load_language("fr"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adore.attributes.packs import PACKS, load_language
+from adore.attributes.language_packs import PACKS, load_language
 from adore.errors import check
 
 __all__ = ["KNOWN", "ChosenLanguage", "choose_language", "normal_code", "shares_of"]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
-from adore.attributes.packs import PACKS, load_language
+from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.text import words
 from adore.rulebook import CRITICALITY, Book, Rule, RuleBook
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from adore.artifacts import read_manifest, read_table, unfinished, write_table
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress

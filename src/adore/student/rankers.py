@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.errors import DataError, MissingError, check
 from adore.rulebook import RuleBook
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered

@@ -17,7 +17,7 @@ from adore.attributes.compare import compare
 from adore.attributes.held_out import HeldOut
 from adore.attributes.language import Language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.config import StageConfig
 from adore.data.queries import REQUEST

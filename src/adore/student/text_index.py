@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from adore.attributes.language import Language
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.student.fields import full_text, query_text, title_text
 from adore.types import Item

@@ -13,7 +13,7 @@ from typing import Any
 from adore.attributes.compare import compare
 from adore.attributes.language import Language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import Token, tokens, words
 from adore.attributes.units import UNITS, size_dimension
 from adore.types import Evidence, Item, Reading, Value

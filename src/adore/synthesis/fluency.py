@@ -29,7 +29,7 @@ class Fluency:
         language: takes their words.
 
     Example:
-        >>> from adore.attributes.packs import load_language
+        >>> from adore.attributes.language_packs import load_language
         >>> titles = ["steel water bottle with handle", "water bottle for kids"] * 9
         >>> queries = ["steel bottle", "water bottle with handle", "kids water bottle"]
         >>> fluent = Fluency(titles, queries, 0.4, load_language("en"))

@@ -16,7 +16,7 @@ from pydantic import Field
 from adore.artifacts import read_table, write_table
 from adore.attributes.evidence import language_of
 from adore.attributes.held_out import HeldOut
-from adore.attributes.packs import load_language
+from adore.attributes.language_packs import load_language
 from adore.config import StageConfig
 from adore.progress import say
 from adore.storage import write_json

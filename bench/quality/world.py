@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.data import demo_data
 from adore.pipeline.graph import STEPS
@@ -20,6 +21,7 @@ from adore.student.training import ndcg
 from adore.types import item_from_row
 
 SHOP = {"items": 900, "queries": 140, "judged": 80, "users": 300, "visits": 6}
+ENGLISH = load_language("en")
 LAST = "evaluate"
 
 
@@ -37,11 +39,12 @@ def every_field(run: Path) -> float:
     items = [item_from_row(row) for row in read_table(run / "prepare", "items").iter_rows(named=True)]
     at = {item.item_id: n for n, item in enumerate(items)}
     index = bm25s.BM25()
-    index.index([words(" ".join([i.title, *map(str, i.attributes.values())])) for i in items], show_progress=False)
+    texts = [" ".join([i.title, *map(str, i.attributes.values())]) for i in items]
+    index.index([words(text, ENGLISH) for text in texts], show_progress=False)
     judged = read_table(run / "prepare", "judgements").join(read_table(run / "prepare", "queries"), on="query_id")
     found = []
     for (query,), one in judged.filter(split="test").group_by("query", maintain_order=True):
-        asked = [w for w in words(str(query)) if w in index.vocab_dict]
+        asked = [w for w in words(str(query), ENGLISH) if w in index.vocab_dict]
         scores = index.get_scores(asked) if asked else np.zeros(len(items))
         found.append(ndcg(scores[[at[i] for i in one["item_id"]]], one["grade"].to_numpy()))
     return float(np.nanmean(found))

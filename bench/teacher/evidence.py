@@ -21,6 +21,7 @@ import numpy as np
 
 from adore.attributes.attacks import ATTACKS
 from adore.attributes.compare import compare
+from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.attributes.text import words
@@ -30,6 +31,7 @@ from adore.evaluation.measures import confusion, macro_f1, ndcg
 from adore.rulebook import RuleBook
 from adore.types import GAINS, LABELS, Grade, Item, Value, item_from_row
 
+ENGLISH = load_language("en")
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"
 LABELLED = ROOT / "tests/attributes/labelled.jsonl"
@@ -60,7 +62,7 @@ def matches(attribute: str, label: str, value: str) -> bool:
     """Whether a read value is one of the label's equally right values."""
     if attribute == "size":
         return any(same_size(one, value) for one in label.split("|"))
-    return any(words(one) == words(value) for one in label.split("|"))
+    return any(words(one, ENGLISH) == words(value, ENGLISH) for one in label.split("|"))
 
 
 def readings(reader: Reader, items: dict[str, Item]) -> Iterator[tuple[dict[str, Any], dict[str, list[Value]]]]:

@@ -15,6 +15,7 @@ __all__ = ["code_hash", "import_closure"]
 PACKAGE = Path(__file__).parent
 ALSO = {
     "adore.rulebook": "rulebooks/*.yaml",
+    "adore.attributes.language_packs": "attributes/languages/*.yaml",
     "adore.teacher.prompting": "teacher/prompts/*.j2",
     "adore.teacher.backends": "teacher/*_completer.py",
     "adore.release.local": "serving/*.py",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from adore.attributes.compare import compare
+from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.own import mine_own, own_fields, with_unit
 from adore.attributes.reader import Reader
@@ -26,6 +27,7 @@ ITEMS = [
     item(3, "Jar", seal="EPDM", is_sterile="no", extra={"lid": "snap-on"}, use="cell culture"),
     item(4, "Rack for flasks", extra={"lid": "screw"}),
 ]
+ENGLISH = load_language("en")
 READER = Reader(Lexicon.mine(ITEMS))
 
 
@@ -64,18 +66,18 @@ def test_a_conflict_in_an_own_field_is_told_to_the_teacher() -> None:
 def test_words_of_the_title_are_not_taken_from_it_by_a_field() -> None:
     books = [item(n, "Colouring book", is_book=False) for n in range(8)]
     books += [item(8, "Novel", is_book=True), item(9, "Poems", is_book=True)]
-    assert "book" not in mine_own(books) and "sterile" in mine_own(ITEMS)
+    assert "book" not in mine_own(books, ENGLISH) and "sterile" in mine_own(ITEMS, ENGLISH)
 
 
 def test_fields_known_by_name_numbers_and_long_texts_are_not_own_values() -> None:
     one = item(1, "x", colour="red", price_usd=3, stock=7, sku="AB-1", note="n/a", story="Once upon a time there was")
-    assert [o.field for o in own_fields(one)] == ["story"] and not mine_own([one, one])
+    assert [o.field for o in own_fields(one, ENGLISH)] == ["story"] and not mine_own([one, one], ENGLISH)
     assert with_unit("weight (kg)", 2) == "2 kg" and not with_unit("ml", 2) and not with_unit("len_mm", "2x3")
 
 
 def test_a_field_of_ones_and_zeros_is_a_flag_and_one_of_other_numbers_is_not() -> None:
     shop = [item(n, "Seed", heirloom=n % 2, stages=str(n % 3)) for n in range(9)]
-    assert mine_own(shop) == {"heirloom": ("heirloom",)}
+    assert mine_own(shop, ENGLISH) == {"heirloom": ("heirloom",)}
 
 
 def test_the_lexicon_keeps_them() -> None:

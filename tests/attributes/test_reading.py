@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from adore.artifacts import read_table, write_table
 from adore.attributes.compare import compare
 from adore.attributes.evidence import Config, run
+from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
 from adore.attributes.packs import read_packs
@@ -31,6 +32,7 @@ ITEMS = [
     Item("3", "Case for Acme Bottle &amp; Cup", "Zeta", "Kitchen > Cases"),
     Item("4", "Women's Running Shoes leather", "Stride", "Shoes > Running Shoes"),
 ]
+ENGLISH = load_language("en")
 READER = Reader(Lexicon.mine([*ITEMS, *ITEMS]))
 
 
@@ -115,7 +117,7 @@ def test_a_size_is_the_same_in_other_units(n: int, unit: str) -> None:
     ],
 )
 def test_what_is_absent(text: str, absent: list[str]) -> None:
-    assert [a.value for a in find_absences(text, tokens(text))] == absent
+    assert [a.value for a in find_absences(text, tokens(text, ENGLISH), ENGLISH)] == absent
 
 
 def test_a_taste_is_no_colour_and_plurals_are_products() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 
@@ -66,5 +67,19 @@ def test_an_image_that_the_nodes_cannot_have_is_told_and_no_pod_is_left(shop: Co
     found = {f.name: f for f in examine_images(Cluster(shop), [there, missing])}
     assert found[f"image {there}"].ok, found[f"image {there}"].text
     assert not found[f"image {missing}"].ok and "adore.invalid/none:1" in found[f"image {missing}"].text
-    pods = kubectl("-n", shop.namespace, "get", "pods", "-l", "adore.dev/doctor=image", "-o", "name").split()
-    assert all("deletionTimestamp" in kubectl("-n", shop.namespace, "get", pod, "-o", "yaml") for pod in pods)
+    left = json.loads(kubectl("-n", shop.namespace, "get", "pods", "-l", "adore.dev/doctor=image", "-o", "json"))
+    assert all("deletionTimestamp" in pod["metadata"] for pod in left["items"])
+
+
+def test_a_store_whose_keys_the_steps_may_not_read_is_told(shop: Config) -> None:
+    """As seen on Kubeflow Pipelines 2.17.0: every step of a run on a claim failed at its end."""
+    on_a_claim = {f.name: f for f in examine_namespace(Cluster(shop), Placement(), many_users=False, remote=False)}
+    assert "mlpipeline-minio-artifact, which adore-pipeline may not read" in on_a_claim["kfp-launcher"].text
+    assert on_a_claim["kfp-launcher"].needed and not on_a_claim["kfp-launcher"].ok
+    own = LAUNCHER.replace("s3:", "minio:")
+    kubectl("-n", shop.namespace, "create", "configmap", "kfp-launcher", f"--from-literal=providers={own}")
+    try:
+        found = {f.name: f for f in examine_namespace(Cluster(shop), Placement(), many_users=False, remote=False)}
+        assert found["kfp-launcher"].text == "http://store:9000, with the steps' own keys"
+    finally:
+        kubectl("-n", shop.namespace, "delete", "configmap", "kfp-launcher")

@@ -23,7 +23,7 @@ class StandIn(ThreadingHTTPServer):
         self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
         self.history: list[str] = []
         self.workflow: dict[str, object] = {}
-        self.logs: dict[str, str] = {}
+        self.logs: dict[str, object] = {}
         self.many = True
         self.calls: list[tuple[str, str, dict[str, list[str]], object]] = []
         self.tokens: set[str] = set()

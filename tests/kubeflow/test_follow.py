@@ -125,6 +125,16 @@ def test_a_pod_that_left_no_word_is_told_by_argo(api: StandIn, capfd: pytest.Cap
     assert status == 1 and "run r1: failed; evidence: OOMKilled (exit code 137)" in said
 
 
+def test_a_log_that_is_gone_is_no_log(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
+    """kubeflow/pipelines 2.17.0 answers 200 and an object with ``error_message``, where a log would be text."""
+    bad = node(f"{ROOT}.evidence.executor(0)", "Failed", "OOMKilled (exit code 137)", end=1)
+    api.workflow, api.states = workflow(bad), ["FAILED"]
+    pod = f"adore-x-{IMPL}-{bad['id'].removeprefix('adore-x-')}"
+    api.logs[pod] = {"error_message": "BadRequestError: Failed to read logs"}
+    _, said = told(api, capfd)
+    assert said.splitlines()[-1] == "[adore] run r1: failed; evidence: OOMKilled (exit code 137)"
+
+
 def test_what_a_task_waits_for_is_told_once(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
     starts = node(f"{ROOT}.judge.executor(0)", "Pending", "PodInitializing")
     waits = node(f"{ROOT}.align.executor(0)", "Pending", "Unschedulable: 0/1 nodes are available: Insufficient cpu")
@@ -145,7 +155,9 @@ def test_a_cancelled_run_ends_as_failed_and_only_its_history_says_so(
 ) -> None:
     """kubeflow/pipelines 2.17.0, backend/src/apiserver/resource/resource_manager.go: TerminateRun."""
     api.states, api.history = ["FAILED"], ["PENDING", "RUNNING", "CANCELING", "FAILED"]
+    api.workflow = workflow(node(f"{ROOT}.align.executor(0)", "Failed", "Step exceeded its deadline", end=1))
     status, said = told(api, capfd)
+    assert "FAILED" not in said
     assert status == 1 and "run r1: stopped, because somebody cancelled it" in said
 
 

@@ -120,3 +120,10 @@ def test_the_verb_exits_1_on_errors_alone(tmp_path: Path) -> None:
     assert good.exit_code == 0 and "0 errors, 1 warnings" in good.output
     bad = CliRunner().invoke(app, ["rulebook", "lint", str(wrong)])
     assert bad.exit_code == 1 and f"{wrong}:12: error: [brand]" in bad.output
+
+
+def test_words_of_a_book_are_stems_of_the_shops_language() -> None:
+    book = GENERAL.replace("id: colour,", "id: colour, synonyms: [[rote, karmin]],", 1)
+    assert not [f for f in lint(book) if f.level == "error"]  # no English ending
+    assert any("'rote' is never read; write 'rot'" in f.text for f in lint(book, "de"))
+    assert not [f for f in lint(book.replace("rote", "rot"), "de") if f.level == "error"]

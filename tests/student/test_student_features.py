@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from adore.attributes.language_packs import load_language
 from adore.rulebook import RuleBook
 from adore.student.context import Vectors
 from adore.student.features import FEATURES, ListFeatures, standardise, states_of, with_z
@@ -21,7 +22,7 @@ QUERY = "red running shoes for women"
 
 @pytest.fixture(scope="module")
 def features():
-    return ListFeatures(TextIndex.build(ITEMS), RuleBook.load("general"))
+    return ListFeatures(TextIndex.build(ITEMS, load_language("en")), RuleBook.load("general"))
 
 
 def _raw(features, query, items, evidence=None):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from adore.artifacts import read_table
+from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.serving.model import RankerModel
 from adore.student.features import FEATURES
@@ -49,7 +50,7 @@ def test_the_student_gives_the_article_e_and_the_others_i(student: Path, shop: P
 
 def test_retrieval_finds_the_article_first(student: Path) -> None:
     items = [Item(f"x{n}", f"Thing {n}", attributes={"ean": f"{4006381333900 + n}"}) for n in range(60)]
-    finder = Finder(items, OnnxEncoder(student), depth=3)
+    finder = Finder(items, OnnxEncoder(student), depth=3, language=load_language("en"))
     assert finder.find("4006381333931")[0] == 31 and finder.find("gtin 0400638-1333931")[0] == 31
     assert finder.find("X17")[0] == 17 and finder.find("thing 4006381333950")[0] == 50
 

@@ -10,6 +10,7 @@ import pytest
 
 from adore.artifacts import read_table, write_table
 from adore.attributes.held_out import HeldOut
+from adore.attributes.language_packs import load_language
 from adore.pipeline.runner import call
 from adore.student.export import export_encoder
 from adore.student.onnx_models import VECTORS, OnnxEncoder
@@ -46,7 +47,7 @@ def test_pairs_are_new_and_of_train_queries_and_requests_only(found: Path) -> No
     pairs, known = read_table(found / "retrieve", "pairs"), read_table(found / "evidence", "pairs")
     queries = read_table(found / "prepare", "queries")
     judged = set(read_table(found / "prepare", "judgements")["query_id"])
-    held = HeldOut(queries.filter(split="test")["query"], 0.8)
+    held = HeldOut(queries.filter(split="test")["query"], 0.8, load_language("en"))
     assert pairs.height and pairs.join(known, on=KEYS, how="semi").is_empty()
     of = pairs.join(queries, on="query_id")
     assert set(of["split"]) == {"train"} and not any(held.near(q) for q in of["query"])
@@ -103,7 +104,7 @@ def test_words_and_meaning_are_fused(tmp_path: Path) -> None:
     """A word of one item alone brings it to the top whatever the (random) encoder thinks."""
     export_encoder("tiny", tmp_path)
     items = [Item(str(n), f"Thing number {n}", attributes={"seal": "viton"} if n == 7 else {}) for n in range(9)]
-    finder = Finder(items, OnnxEncoder(tmp_path), depth=3)
+    finder = Finder(items, OnnxEncoder(tmp_path), depth=3, language=load_language("en"))
     near = finder.find("seal viton")
     assert 7 in near[:2] and len(near) <= 4 and len(set(near)) == len(near)
     assert finder.find("никто") and not np.isnan(finder.find("")).any()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from adore.artifacts import read_table
 from adore.attributes.held_out import HeldOut
+from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.attributes.units import read_sizes, same_size
 from adore.synthesis.changes import clean, fault
@@ -20,6 +21,7 @@ from adore.types import Evidence, State
 
 WORDS = st.lists(st.sampled_from("red blue wool socks men women long thin cotton warm".split()), min_size=1, max_size=6)
 TYPES = [e.name for e in ERROR_TYPES]
+ENGLISH = load_language("en")
 
 
 def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
@@ -59,9 +61,9 @@ def test_swaps_are_whole_words_and_keep_case() -> None:
 
 @given(texts=st.lists(WORDS, max_size=8), text=WORDS, threshold=st.sampled_from([0.5, 0.8, 1.0]))
 def test_near_duplicates_are_those_of_the_definition(texts: list[list[str]], text: list[str], threshold: float) -> None:
-    held = HeldOut([" ".join(t) for t in texts], threshold)
-    asked = set(words(" ".join(text)))
-    sets = [set(words(" ".join(t))) for t in texts]
+    held = HeldOut([" ".join(t) for t in texts], threshold, ENGLISH)
+    asked = set(words(" ".join(text), ENGLISH))
+    sets = [set(words(" ".join(t), ENGLISH)) for t in texts]
     truth = any(len(asked & s) / len(asked | s) >= threshold for s in sets)
     assert bool(held.near(" ".join(text))) == truth
 

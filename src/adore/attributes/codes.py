@@ -15,6 +15,7 @@ from typing import Any
 
 from stdnum import ean, isbn
 
+from adore.attributes.language import Language
 from adore.attributes.text import tokens, visible
 from adore.types import Item, Value
 
@@ -149,7 +150,9 @@ class CodeSet:
         packed: from :func:`mine_codes`.
 
     Example:
-        >>> codes = CodeSet(mine_codes([Item("A-1", "cup", attributes={"gtin": "4006381333931"})]))
+        >>> from adore.attributes.language_packs import load_language
+        >>> item = Item("A-1", "cup", attributes={"gtin": "4006381333931"})
+        >>> codes = CodeSet(mine_codes([item], load_language("en")))
         >>> "A1" in codes, "4006381333931" in codes, "A2" in codes
         (True, True, False)
     """
@@ -170,7 +173,7 @@ def _digest(code: str) -> bytes:
     return hashlib.blake2b(code.encode(), digest_size=_DIGEST).digest()
 
 
-def mine_codes(items: Iterable[Item]) -> str:
+def mine_codes(items: Iterable[Item], language: Language) -> str:
     """The article numbers of a catalogue, for :class:`CodeSet`.
 
     A short number that titles of other items use, too, is a word of this shop (``501`` of jeans, ``PS5``).
@@ -182,23 +185,25 @@ def mine_codes(items: Iterable[Item]) -> str:
             owners[value.value].add(at)
     words = set[str]()
     for at, item in enumerate(items):
-        for code in _said(item.title):
+        for code in _said(item.title, language):
             if code in owners and at not in owners[code]:
                 words.add(code)
     known = sorted(_digest(code) for code in owners if code not in words)
     return base64.b64encode(b"".join(known)).decode()
 
 
-def _said(title: str) -> Iterator[str]:
+def _said(title: str, language: Language) -> Iterator[str]:
     """Short words and pairs of words of a title, in the form of article numbers; not what the item is made for."""
     fits = _FOR.search(title)
-    stems = [t.stem.upper() for t in tokens(title[: fits.start()] if fits else title)]
+    stems = [t.stem.upper() for t in tokens(title[: fits.start()] if fits else title, language)]
     yield from (stem for stem in stems if len(stem) < _SHORT)
     pairs = (first + second for first, second in pairwise(stems))
     yield from (pair for pair in pairs if len(pair) < 2 * _SHORT)
 
 
-def asked_article(query: str, codes: CodeSet, is_word: Callable[[str], bool]) -> tuple[str, int, int]:
+def asked_article(
+    query: str, codes: CodeSet, is_word: Callable[[str], bool], language: Language
+) -> tuple[str, int, int]:
     """The article number that a query consists of, and where it stands; ``("", 0, 0)`` if it asks anything else.
 
     A number counts if it is labelled (``EAN 400...``), if an item of the catalogue has it, or if its check digit is
@@ -208,6 +213,7 @@ def asked_article(query: str, codes: CodeSet, is_word: Callable[[str], bool]) ->
         query: its text.
         codes: of the catalogue.
         is_word: whether the shop's titles, brands or types use a word.
+        language: of the catalogue.
     """
     shown = visible(query)
     label = _LABEL.match(shown)
@@ -217,7 +223,7 @@ def asked_article(query: str, codes: CodeSet, is_word: Callable[[str], bool]) ->
         return _NO_ARTICLE
     start = shown.rfind(text)
     found = code, start, start + len(text)
-    names = [t.stem for t in tokens(text) if t.stem.isalpha() and len(t.stem) >= _LEAST]
+    names = [t.stem for t in tokens(text, language) if t.stem.isalpha() and len(t.stem) >= _LEAST]
     speaks = len(text.split()) > 1 and bool(names)
     has_digit = any(c.isdigit() for c in code)
     if label and not speaks:

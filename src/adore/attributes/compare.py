@@ -12,7 +12,7 @@ from functools import lru_cache
 from adore.attributes.codes import ARTICLE, canonical
 from adore.attributes.devices import parse_device, same_device
 from adore.attributes.prices import PRICE, holds
-from adore.attributes.rivals import OFFERS, same_or_rival
+from adore.attributes.rivals import is_offer, same_or_rival
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
@@ -24,7 +24,6 @@ GUIDE = "guide"
 STUFFED = "stuffed title"
 """What is found of a product type where a title was caught stuffing; no evidence of such an item can be trusted."""
 
-_GUIDES = frozenset("book guide guidebook handbook manual magazine dvd video ebook kindle course".split())
 _NOTHING = Value("", "", "")
 _TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
 """Where a value may stand, the most trusted first."""
@@ -80,7 +79,7 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
     elif name == "exclusion":
         state, found = _exclusion(asked, item)
     elif name == "feature":
-        state, found = _in_own_fields(asked, query, item) or _feature(asked.value, item)
+        state, found = _in_own_fields(asked, query, item) or _feature(asked.value, query, item)
     elif name == "pack":
         state, found = _pack(asked, query, item)
     else:
@@ -115,7 +114,13 @@ def _in_own_fields(asked: Value, query: Reading, item: Reading) -> tuple[State, 
     return ("unknown", found) if state == "match" else ("conflict", own[0])
 
 
-def _feature(asked: str, item: Reading) -> tuple[State, Value]:
+def _parts(word: str, query: Reading) -> list[str]:
+    """Stems of the words that a compound of the query is made of."""
+    parts = query.values.get(f"parts.{word}", ())
+    return parts[0].value.split() if parts else []
+
+
+def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
     """A word is found or not; its rival in the title, a price above the limit or an offer of new things contradicts."""
     if asked.startswith(PRICE):
         price = next(iter(item.values.get("words.price", ())), None)
@@ -126,11 +131,14 @@ def _feature(asked: str, item: Reading) -> tuple[State, Value]:
     state, found = _mentioned(asked.split(), item)
     if state == "match":
         return state, found
+    parts = _parts(asked, query)
+    if parts and _mentioned(parts, item)[0] == "match":
+        return _mentioned(parts, item)
     title = _index_of(item, "title")
     word, same = same_or_rival(asked, title)
     if word:
         return ("match" if same else "conflict"), Value(word, title[word], "title")
-    return ("conflict", Value("new", "", "title")) if asked in OFFERS else (state, found)
+    return ("conflict", Value("new", "", "title")) if is_offer(asked) else (state, found)
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
@@ -145,13 +153,18 @@ def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, V
     if "words.stuffed" in item.values:
         return "conflict", Value(STUFFED, "", "title")
     accessory = _accessory(word, query, item)
-    return ("conflict", accessory) if accessory else _called(word, item)
+    if accessory:
+        return "conflict", accessory
+    state, found = _called(word, item)
+    parts = _parts(word, query) if state != "match" else []
+    return _called_in_parts(parts, item) or (state, found)
 
 
 def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
     """Only something to read or watch answers a question."""
+    guides = _index_of(item, "guides")
     for where, index in (("category", category), ("title", _index_of(item, "title"))):
-        hit = next((s for s in index if s in _GUIDES), "")
+        hit = next((s for s in guides if s in index), "")
         if hit:
             return "match", Value(hit, index[hit], where)
     last = next(iter(category), "")
@@ -181,6 +194,17 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
         if word in body:
             return "unknown", Value(word, body[word], where)
     return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
+
+
+def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
+    """Whether an item that is not called by a compound is called by both its parts, or perhaps meant by the last."""
+    if not parts:
+        return None
+    whole = next(_mentions(parts, item), None)
+    if whole and whole.where not in _BODY:
+        return "match", whole
+    state, found = _called(parts[-1], item)
+    return ("unknown", found) if state == "match" else None
 
 
 def _accessory(word: str, query: Reading, item: Reading) -> Value | None:

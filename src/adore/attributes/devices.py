@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from adore.attributes.language import Language
 from adore.attributes.said import Said, grams, inside
 from adore.attributes.text import Token, visible, words
 
@@ -134,18 +135,18 @@ def same_device(asked: str, found: str) -> bool | None:
     return wanted.generation == given.generation and wanted.tiers == given.tiers
 
 
-def is_made_for(text: str, start: int, end: int, accessories: Collection[str]) -> bool:
+def is_made_for(text: str, start: int, end: int, language: Language) -> bool:
     """Whether a title names a device only as what its own thing is for (``iPhone 15 Pro Case``).
 
     Args:
         text: the title.
         start: of the device's name.
         end: of it.
-        accessories: stems of things that are made for devices.
+        language: whose accessories are made for devices.
     """
     beside = re.match(r"[^,;(|]{0,40}", text[end:])
     after = re.split(r"\b(?:with|included?|mit|avec|con)\b|[-–—]", beside.group() if beside else "")[0]
-    return any(stem in accessories for part in (text[:start], after) for stem in words(part))
+    return any(stem in language.accessories for part in (text[:start], after) for stem in words(part, language))
 
 
 def is_head(stem: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,11 +17,18 @@ from adore.config import StageConfig
 from adore.progress import progress
 from adore.types import Evidence, Reading, item_from_row
 
-__all__ = ["Config", "known_pairs", "run"]
+__all__ = ["Config", "known_pairs", "language_of", "run"]
 
 
 class Config(StageConfig):
     """Nothing to set yet."""
+
+
+def language_of(prepared: Path) -> str:
+    """Code of the language that ``prepare`` chose; English where an older one said none."""
+    path = prepared / "dataset.json"
+    chosen = json.loads(path.read_text("utf-8")).get("language", "") if path.is_file() else ""
+    return str(chosen or "en")
 
 
 def known_pairs(prepared: Path) -> list[tuple[str, str]]:
@@ -33,7 +41,7 @@ def known_pairs(prepared: Path) -> list[tuple[str, str]]:
 def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
     """Write ``lexicon.json``, ``readings`` and ``pairs``; metrics say how fast and how much was found."""
     items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
-    lexicon = Lexicon.mine(items)
+    lexicon = Lexicon.mine(items, language_of(prepared))
     (output / "lexicon.json").write_text(lexicon.to_json(), "utf-8")
     reader = Reader(lexicon)
     read_items = {i.item_id: reader.read_item(i) for i in progress(items, "items read")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from adore.attributes.language import Language
 from adore.attributes.text import words
 
 __all__ = ["HeldOut"]
@@ -18,17 +19,20 @@ class HeldOut:
     Args:
         queries: texts that must not leak.
         threshold: smallest Jaccard index that counts as the same query.
+        language: takes their words.
 
     Example:
-        >>> held = HeldOut(["red wool socks for men"], 0.8)
+        >>> from adore.attributes.language_packs import load_language
+        >>> held = HeldOut(["red wool socks for men"], 0.8, load_language("en"))
         >>> held.near("Socks for MEN, red wool"), held.near("red cotton socks for women")
         ('red wool socks for men', '')
     """
 
-    def __init__(self, queries: Iterable[str], threshold: float) -> None:
+    def __init__(self, queries: Iterable[str], threshold: float, language: Language) -> None:
+        self._language = language
         self.threshold = threshold
         self._texts = sorted(set(queries))
-        self._sets = [frozenset(words(text)) for text in self._texts]
+        self._sets = [frozenset(words(text, language)) for text in self._texts]
         self._postings: dict[str, list[int]] = defaultdict(list)
         for i, stems in enumerate(self._sets):
             for stem in stems:
@@ -36,7 +40,7 @@ class HeldOut:
 
     def near(self, text: str) -> str:
         """The held-out query that ``text`` repeats, or ``""``."""
-        stems = frozenset(words(text))
+        stems = frozenset(words(text, self._language))
         shared = Counter(i for stem in stems for i in self._postings.get(stem, ()))
         for i in sorted(shared):
             if shared[i] / len(stems | self._sets[i]) >= self.threshold:

@@ -11,76 +11,18 @@ from functools import lru_cache
 from typing import Any
 
 from adore.attributes.codes import mine_codes
+from adore.attributes.compounds import Parts, mine_parts
+from adore.attributes.language import Language
+from adore.attributes.language_packs import load_language
 from adore.attributes.own import mine_own
 from adore.attributes.prices import item_price
-from adore.attributes.text import STOP, tokens, words
+from adore.attributes.text import words
 from adore.types import Item
 
-__all__ = ["AUDIENCES", "COLOURS", "FITS", "MATERIALS", "VAGUE", "Lexicon"]
+__all__ = ["Lexicon"]
 
-COLOURS: dict[str, str] = {
-    word: family
-    for family, names in {
-        "black": "black onyx jet ebony",
-        "white": "white ivory cream snow pearl",
-        "grey": "grey gray charcoal graphite slate",
-        "silver": "silver chrome platinum",
-        "gold": "gold golden brass",
-        "red": "red crimson scarlet burgundy maroon wine ruby",
-        "blue": "blue navy azure teal turquoise cobalt denim indigo",
-        "green": "green olive emerald sage khaki lime mint",
-        "yellow": "yellow mustard lemon",
-        "orange": "orange coral apricot",
-        "purple": "purple violet lavender lilac plum",
-        "pink": "pink rose fuchsia magenta blush",
-        "brown": "brown tan beige chestnut chocolate camel taupe cognac",
-        "bronze": "bronze",
-        "clear": "clear transparent",
-        "multi": "multicolor multicolour multicolored multicoloured multi rainbow",
-    }.items()
-    for word in names.split()
-}
-"""Colour word to family; two words of one family do not conflict."""
-
-VAGUE = frozenset(
-    "wine rose mint chocolate cream snow pearl lemon lime cherry lavender plum sage ruby camel chestnut mustard "
-    "coral apricot jet brass slate jade emerald cobalt denim multi rainbow violet blush "
-    "cognac platinum".split()
-)
-"""Colour words that more often name a taste, scent or thing: a colour only beside another colour word, or where the
-seller sets it apart."""
-
-MATERIALS: dict[str, str] = {
-    **{
-        name: name
-        for name in (
-            "leather cotton silicone steel wood plastic glass metal brass ceramic wool linen polyester nylon bamboo "
-            "aluminum rubber canvas velvet silk suede acrylic denim oak pine walnut copper iron titanium paper fleece "
-            "mesh lace pvc resin tin fabric foam vinyl spandex satin cashmere flannel chiffon latex marble granite "
-            "jute rattan wicker porcelain stoneware melamine cork felt microfiber polycarbonate tpu "
-            "mahogany teak burlap"
-        ).split()
-    },
-    "wooden": "wood",
-    "aluminium": "aluminum",
-    "microfibre": "microfiber",
-}
-"""Material word to its one name."""
-
-AUDIENCES: dict[str, str] = {
-    "woman": "women", "lady": "women", "female": "women", "girl": "girls", "man": "men", "male": "men",
-    "mujer": "women", "hombre": "men", "boy": "boys", "kid": "kids", "child": "kids", "toddler": "toddlers",
-    "baby": "babies", "infant": "babies", "newborn": "babies", "adult": "adults", "teen": "teens", "dog": "dogs",
-    "cat": "cats", "unisex": "unisex", "husband": "men", "wife": "women", "boyfriend": "men", "girlfriend": "women",
-    "gentleman": "men", "puppy": "dogs", "kitten": "cats", "teenager": "teens",
-}  # fmt: skip
-
-
-FITS = re.compile(r"\b(?:for|fits?|compatible with|works with|replacement for)\b", re.IGNORECASE)
-"""Before what an item is used with."""
 _COMMON = 0.2
 """Share of a category's titles from which a word may name what the category holds."""
-_PEOPLE = frozenset(AUDIENCES) | {"age", "year", "up", "all", "over", "ages"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +42,8 @@ class Lexicon:
         own: values of the shop's own fields to those fields, see :mod:`adore.attributes.own`.
         codes: article numbers, packed, see :mod:`adore.attributes.codes`.
         priced: some item has a price.
+        language: code of the pack that it was mined with; whoever reads with it reads with the same.
+        parts: words written as one to their two parts, see :mod:`adore.attributes.compounds`.
     """
 
     brands: tuple[str, ...]
@@ -114,27 +58,18 @@ class Lexicon:
     own: dict[str, tuple[str, ...]] = field(default_factory=dict)
     codes: str = ""
     priced: bool = False
+    language: str = "en"
+    parts: Parts = field(default_factory=dict)
 
     @staticmethod
-    def mine(items: Iterable[Item]) -> Lexicon:
-        """Read a whole catalogue once."""
-        items = list(items)
-        frequency = Counter(w for i in items for w in set(words(i.title)))
-        devices = {_phrase(str(v)) for i in items for v in _fields(i, "compat", "fits")} - {""}
-        return Lexicon(
-            brands=_brands(items),
-            types=_types(items),
-            colours=_colours(items),
-            devices=tuple(sorted(devices | _devices(items))),
-            series=tuple(sorted({_phrase(str(v)) for i in items for v in _fields(i, "series", "model")} - {""})),
-            frequency=dict(sorted((w, n) for w, n in frequency.items() if n > 1)),
-            items=len(items),
-            usual=_usual(items, 0.0),
-            common=_usual(items, _COMMON),
-            own=mine_own(items),
-            codes=mine_codes(items),
-            priced=any(item_price(item) for item in items),
-        )
+    def mine(items: Iterable[Item], language: str = "en") -> Lexicon:
+        """Read a whole catalogue once.
+
+        Args:
+            items: the catalogue.
+            language: code of the pack to read it with.
+        """
+        return _Miner(list(items), load_language(language)).lexicon()
 
     def usual_in(self, category: str) -> frozenset[str] | None:
         """Words that titles of this category, or of the nearest one above with enough items, use; None if unknown."""
@@ -152,7 +87,7 @@ class Lexicon:
         """Read what :meth:`to_json` wrote."""
         loaded: dict[str, Any] = json.loads(text)
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}
-        for name in ("usual", "common", "own"):
+        for name in ("usual", "common", "own", "parts"):
             fields[name] = {k: tuple(v) for k, v in loaded.get(name, {}).items()}
         return Lexicon(**fields)
 
@@ -162,91 +97,125 @@ def _frozen(stems: tuple[str, ...]) -> frozenset[str]:
     return frozenset(stems)
 
 
-def _usual(items: list[Item], share: float) -> dict[str, tuple[str, ...]]:
-    counts: dict[str, Counter[str]] = {}
-    sizes = Counter[str]()
-    for item in items:
-        stems, path = set(words(item.title)), item.category
-        while path:
-            sizes[path] += 1
-            counts.setdefault(path, Counter()).update(stems)
-            path = path.rpartition(" > ")[0]
-    return {
-        path: tuple(sorted(w for w, n in counts[path].items() if n >= max(2, share * size) and w not in STOP))
-        for path, size in sorted(sizes.items())
-        if size >= 5
-    }
-
-
-def _phrase(text: str) -> str:
-    return " ".join(words(text)[:5])
-
-
 def _fields(item: Item, *names: str) -> Iterator[object]:
     for key, value in item.attributes.items():
         if any(n in key.lower() for n in names):
             yield from value if isinstance(value, list) else [value]
 
 
-def _brands(items: list[Item]) -> tuple[str, ...]:
-    """A brand counts if, where a title has its words, the item usually is of that brand.
+class _Miner:
+    """Reads one catalogue in one language."""
 
-    A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the brand's short name.
-    """
-    owned, seen = Counter[str](), Counter[str]()
-    named = [(set(_names(i)), words(i.title)) for i in items]
-    for names, _ in named:
-        owned.update(names)
-    for names, stems in named:
-        grams = {" ".join(stems[a : a + n]) for n in (1, 2, 3, 4, 5) for a in range(len(stems) - n + 1)}
-        seen.update(g for g in grams if g in owned and g not in names)
-    return tuple(sorted(b for b, n in owned.items() if n / (n + seen[b]) >= 0.4 and len(b) > 1 and b not in STOP))
+    def __init__(self, items: list[Item], language: Language) -> None:
+        self.items, self.language = items, language
+        self.titles = [words(item.title, language) for item in items]
 
+    def lexicon(self) -> Lexicon:
+        items, types = self.items, self._types()
+        frequency = Counter(w for stems in self.titles for w in set(stems))
+        return Lexicon(
+            brands=self._brands(),
+            types=types,
+            colours=self._colours(),
+            devices=tuple(sorted(self._phrases("compatibility") | self._devices())),
+            series=tuple(sorted(self._phrases("model"))),
+            frequency=dict(sorted((w, n) for w, n in frequency.items() if n > 1)),
+            items=len(items),
+            usual=self._usual(0.0),
+            common=self._usual(_COMMON),
+            own=mine_own(items, self.language),
+            codes=mine_codes(items, self.language),
+            priced=any(item_price(item) for item in items),
+            language=self.language.code,
+            parts=mine_parts(items, frequency, types, self.language),
+        )
 
-def _names(item: Item) -> Iterator[str]:
-    brand = words(item.brand)[:5]
-    if brand:
-        yield " ".join(brand)
-        short = [b for b, t in zip(brand, words(item.title)[: len(brand)], strict=False) if b == t]
-        if short == brand[: len(short)] and 0 < len(short) < len(brand) and len(" ".join(short)) > 3:
-            yield " ".join(short)
+    def _words(self, text: str) -> list[str]:
+        return words(text, self.language)
 
+    def _phrases(self, kind: str) -> set[str]:
+        """Values of the fields of one kind, as phrases."""
+        names = self.language.fields[kind]
+        values = {" ".join(self._words(str(v))[:5]) for item in self.items for v in _fields(item, *names)}
+        return values - {""}
 
-def _devices(items: list[Item]) -> set[str]:
-    """``for iPhone 8``: one to three words after *for* that end in a number, in three items."""
-    found = Counter[str]()
-    for item in items:
-        for m in FITS.finditer(item.title):
-            stems = words(item.title[m.end() : m.end() + 40])[:3]
-            for n in (2, 3):
-                name = stems[:n]
-                if len(name) == n and not name[0].isdigit() and name[0] not in _PEOPLE and name[-1][-1:].isdigit():
-                    found[" ".join(name)] += 1
-    return {d for d, n in found.items() if n >= 3}
+    def _usual(self, share: float) -> dict[str, tuple[str, ...]]:
+        counts: dict[str, Counter[str]] = {}
+        sizes = Counter[str]()
+        for item, title in zip(self.items, self.titles, strict=True):
+            stems, path = set(title), item.category
+            while path:
+                sizes[path] += 1
+                counts.setdefault(path, Counter()).update(stems)
+                path = path.rpartition(" > ")[0]
+        stop = self.language.stop
+        return {
+            path: tuple(sorted(w for w, n in counts[path].items() if n >= max(2, share * size) and w not in stop))
+            for path, size in sorted(sizes.items())
+            if size >= 5
+        }
 
+    def _brands(self) -> tuple[str, ...]:
+        """A brand counts if, where a title has its words, the item usually is of that brand.
 
-def _types(items: list[Item]) -> tuple[str, ...]:
-    found = Counter[str]()
-    for item in items:
-        for segment in item.category.split(">")[-1:]:
-            for part in segment.replace("&", ",").split(","):
-                stems = [w for w in words(part) if w not in AUDIENCES]
-                if stems:
-                    found[stems[-1]] += 1
-    return tuple(sorted(w for w, n in found.items() if n >= 2 and w not in STOP and not w.isdigit()))
+        A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the brand's short name.
+        """
+        owned, seen = Counter[str](), Counter[str]()
+        named = [(set(self._names(item, title)), title) for item, title in zip(self.items, self.titles, strict=True)]
+        for names, _ in named:
+            owned.update(names)
+        for names, stems in named:
+            grams = {" ".join(stems[a : a + n]) for n in (1, 2, 3, 4, 5) for a in range(len(stems) - n + 1)}
+            seen.update(g for g in grams if g in owned and g not in names)
+        stop = self.language.stop
+        return tuple(sorted(b for b, n in owned.items() if n / (n + seen[b]) >= 0.4 and len(b) > 1 and b not in stop))
 
+    def _names(self, item: Item, title: list[str]) -> Iterator[str]:
+        brand = self._words(item.brand)[:5]
+        if brand:
+            yield " ".join(brand)
+            short = [b for b, t in zip(brand, title[: len(brand)], strict=False) if b == t]
+            if short == brand[: len(short)] and 0 < len(short) < len(brand) and len(" ".join(short)) > 3:
+                yield " ".join(short)
 
-def _colours(items: list[Item]) -> tuple[str, ...]:
-    """Words that stand in colour fields, mostly alone (*Bronze*, not *Oil-Rubbed*), and seldom elsewhere in titles."""
-    found, alone = Counter[str](), Counter[str]()
-    for item in items:
-        for value in _fields(item, "colour", "color"):
-            for part in re.split(r"[/,&|+]| and ", str(value)):
-                stems = [w for w in words(part) if len(w) > 2 and w.isalpha()]
-                found.update(stems)
-                alone.update(stems if len(stems) == 1 else ())
-    title = Counter(t.stem for i in items for t in tokens(i.title))
-    known = {*COLOURS, *AUDIENCES}
-    return tuple(
-        sorted(w for w, n in found.items() if n >= 5 and alone[w] * 2 >= n and title[w] <= 2 * n and w not in known)
-    )
+    def _devices(self) -> set[str]:
+        """``for iPhone 8``: one to three words after *for* that end in a number, in three items."""
+        people = self.language.audiences.keys() | self.language.ages
+        found = Counter[str]()
+        for item in self.items:
+            for m in self.language.fits.finditer(item.title):
+                stems = self._words(item.title[m.end() : m.end() + 40])[:3]
+                for n in (2, 3):
+                    name = stems[:n]
+                    if len(name) == n and not name[0].isdigit() and name[0] not in people and name[-1][-1:].isdigit():
+                        found[" ".join(name)] += 1
+        return {d for d, n in found.items() if n >= 3}
+
+    def _types(self) -> tuple[str, ...]:
+        """What the leaf categories are called: their last word, or their first where that comes first."""
+        language = self.language
+        at = 0 if language.head_first else -1
+        found = Counter[str]()
+        for item in self.items:
+            for segment in item.category.split(">")[-1:]:
+                for part in segment.replace("&", ",").split(","):
+                    stems = [w for w in self._words(part) if w not in language.audiences]
+                    if stems:
+                        found[stems[at]] += 1
+        return tuple(sorted(w for w, n in found.items() if n >= 2 and w not in language.stop and not w.isdigit()))
+
+    def _colours(self) -> tuple[str, ...]:
+        """Words that stand in colour fields, mostly alone (*Bronze*, not *Oil-Rubbed*), seldom elsewhere in titles."""
+        joins = "|".join(sorted(self.language.written.get("joins", "and").replace(" ", "").split(",")))
+        found, alone = Counter[str](), Counter[str]()
+        for item in self.items:
+            for value in _fields(item, *self.language.fields["colour"]):
+                for part in re.split(rf"[/,&|+]| (?:{joins}) ", str(value)):
+                    stems = [w for w in self._words(part) if len(w) > 2 and w.isalpha()]
+                    found.update(stems)
+                    alone.update(stems if len(stems) == 1 else ())
+        title = Counter(stem for stems in self.titles for stem in stems)
+        known = self.language.colours.keys() | self.language.audiences.keys()
+        return tuple(
+            sorted(w for w, n in found.items() if n >= 5 and alone[w] * 2 >= n and title[w] <= 2 * n and w not in known)
+        )

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from adore.attributes.text import STOP, Token, stem
+from adore.attributes.language import Language
+from adore.attributes.text import Token
 
-__all__ = ["NEGATIONS", "Absence", "find_absences"]
-
-NEGATIONS = frozenset(["without", "withou", "witout", "no", "non", "not", "minus", "except", "sin", "sans", "lacking"])
-_ENDS = frozenset(
-    "for with without no non not minus except sin sans lacking in and or nor but of from to on w by that which should "
-    "is are was has have please pick choose because so under this".split()
-)
-_AND_ALSO = frozenset(["or", "nor"])
-_NO_NOUN = frozenset("more matter longer doubt problem need show wonder one other only just sure than".split())
-_FREE = re.compile(r"(?<![\w-])([^\W\d_]{3,30})(?:-free\b|[ ]free\b(?![ -]?(?:\w*ship|gift|trial|deliver|return|stand|"
-                   r"size|people|sample|app|download|shipping|bonus|of|from|with)))", re.IGNORECASE)  # fmt: skip
-_FREE_OF = re.compile(r"\bfree (?:of|from) (?=\w)", re.IGNORECASE)
-_FREELY = frozenset(
-    "hand hands risk care hassle tax duty stress toll worry wire cord tangle wrinkle rust trouble maintenance "
-    "tear tears error pain rent carefree one get buy are is the and for with set royalty".split()
-)
-_LESS = re.compile(
-    r"\b(sleeve|strap|back|collar|lace|handle|rim|frame|bag|lid|seed|bone|skin|odou?r|scent|flame|tank|brush|hood|heel|"
-    r"toe|finger|stem|arm|wheel|button|pocket|sugar|caffeine|tube)less\b",
-    re.IGNORECASE,
-)
+__all__ = ["Absence", "find_absences"]
 
 
 class Absence(NamedTuple):
@@ -41,47 +21,89 @@ class Absence(NamedTuple):
     stop: int
 
 
-def find_absences(text: str, toks: list[Token]) -> Iterator[Absence]:
-    """Everything that ``text`` (of which ``toks`` are the words) says it lacks or does not want.
+class _Marker(NamedTuple):
+    """The tokens ``[first, begin)`` say that what follows is absent."""
+
+    first: int
+    begin: int
+
+
+def find_absences(text: str, toks: list[Token], language: Language) -> Iterator[Absence]:
+    """Everything that a text says it lacks or does not want.
+
+    Args:
+        text: without hidden words (:func:`adore.attributes.text.visible`).
+        toks: its words.
+        language: of the text.
 
     Example:
+        >>> from adore.attributes.language_packs import load_language
         >>> from adore.attributes.text import tokens
-        >>> text = "sugar-free, no fat or salt"
-        >>> [a.value for a in find_absences(text, tokens(text))]
-        ['fat', 'salt', 'sugar']
+        >>> english, german = load_language("en"), load_language("de")
+        >>> text = "sugar-free, no fat or salt, w/o milk"
+        >>> [a.value for a in find_absences(text, tokens(text, english), english)]
+        ['milk', 'fat', 'salt', 'sugar']
+        >>> text = "Tasse ohne Henkel, zuckerfrei"
+        >>> [a.value for a in find_absences(text, tokens(text, german), german)]
+        ['henkel', 'zuck']
     """
+    words = language.absence
+    for match in words.phrases.finditer(text):
+        marker = _tokens_of(toks, match.start(), match.end())
+        if marker.begin < len(toks):
+            yield from _after(text, toks, marker, language)
     for i, token in enumerate(toks):
-        if token.stem in NEGATIONS and _denies(text, toks, i):
-            yield from _after(text, toks, i)
-    if "ree" in text or "ess" in text or "REE" in text or "ESS" in text:
-        for m in (*_FREE.finditer(text), *_LESS.finditer(text)):
-            part = m.group(1)
-            inside = [i for i, t in enumerate(toks) if t.start < m.end() and t.end > m.start()]
-            if inside and part.lower() not in _FREELY and stem(part) not in STOP | _ENDS:
-                yield Absence(stem(part), *m.span(1), inside[0], inside[-1] + 1)
-        for m in _FREE_OF.finditer(text):
-            yield from _after(text, toks, next((i for i, t in enumerate(toks) if t.start >= m.end()), 1) - 1)
+        if token.stem in words.stems and _denies(text, toks, i, language):
+            yield from _after(text, toks, _Marker(i, i + 1), language)
+    lower = text.lower()
+    if any(hint in lower for hint in words.hints):
+        yield from _in_one_word(text, toks, language)
 
 
-def _denies(text: str, toks: list[Token], i: int) -> bool:
-    """``no 7 serum``, ``no. 2``, ``no more`` and ``not only`` deny nothing."""
-    if i + 1 == len(toks) or toks[i + 1].stem in _NO_NOUN:
+def _tokens_of(toks: list[Token], start: int, end: int) -> _Marker:
+    """The tokens that a marker covers; one that reaches beyond it (*pas d'anse*) is what is absent."""
+    first = next((i for i, token in enumerate(toks) if token.end > start), len(toks))
+    begin = next((i for i, token in enumerate(toks) if token.end > end), len(toks))
+    return _Marker(min(first, begin), begin)
+
+
+def _in_one_word(text: str, toks: list[Token], language: Language) -> Iterator[Absence]:
+    words = language.absence
+    for match in (*words.free.finditer(text), *words.less.finditer(text)):
+        part = match.group(1)
+        stem = language.stems[part]
+        inside = [i for i, token in enumerate(toks) if token.start < match.end() and token.end > match.start()]
+        names_a_part = part.lower() not in words.free_but and stem not in language.stop and stem not in words.ends
+        if inside and names_a_part:
+            yield Absence(stem, *match.span(1), inside[0], inside[-1] + 1)
+
+
+def _denies(text: str, toks: list[Token], i: int, language: Language) -> bool:
+    """``no 7 serum``, ``no. 2``, ``no more`` and ``not only`` deny nothing; *San* is not *sans*."""
+    words, token = language.absence, toks[i]
+    said = text[token.start : token.end].lower()
+    if said not in words.words or i + 1 == len(toks) or toks[i + 1].stem in words.no_noun:
         return False
-    return not (toks[i].stem == "no" and (toks[i + 1].stem[0].isdigit() or text[toks[i].end] == "."))
+    numbers = toks[i + 1].stem[0].isdigit() or text[token.end] == "."
+    return not (said in words.numbered and numbers)
 
 
-def _after(text: str, toks: list[Token], i: int) -> Iterator[Absence]:
-    """Up to three words after the marker, and again after ``or``."""
-    begin = i + 1
-    while begin < len(toks) and toks[begin].stem in STOP - _ENDS:
+def _after(text: str, toks: list[Token], marker: _Marker, language: Language) -> Iterator[Absence]:
+    """The words after the marker, as many as the language takes, and again after ``or``."""
+    words = language.absence
+    begin = marker.begin
+    while begin < len(toks) and toks[begin].stem in language.stop and toks[begin].stem not in words.ends:
         begin += 1
     end = begin
-    while end < min(len(toks), begin + 3) and toks[end].stem not in _ENDS and _together(text, toks, end, begin):
+    last = min(len(toks), begin + words.reach)
+    while end < last and toks[end].stem not in words.ends and _together(text, toks, end, begin):
         end += 1
-    if end > begin:
-        yield Absence(" ".join(t.stem for t in toks[begin:end]), toks[begin].start, toks[end - 1].end, i, end)
-        if end < len(toks) and toks[end].stem in _AND_ALSO and _together(text, toks, end, begin):
-            yield from _after(text, toks, end)
+    if end == begin:
+        return
+    value = " ".join(token.stem for token in toks[begin:end])
+    yield Absence(value, toks[begin].start, toks[end - 1].end, marker.first, end)
+    if end < len(toks) and toks[end].stem in words.also and _together(text, toks, end, begin):
+        yield from _after(text, toks, _Marker(end, end + 1), language)
 
 
 def _together(text: str, toks: list[Token], i: int, begin: int) -> bool:

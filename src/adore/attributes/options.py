@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from adore.types import Value
 
-__all__ = ["by_size", "field_kind", "find_batteries", "option_names", "option_pairs", "read_batteries"]
+__all__ = ["by_size", "find_batteries", "option_names", "option_pairs", "read_batteries"]
 
-_KINDS = (
-    ("colour", r"colo|farbe|couleur"),
-    ("material", r"material|fabric|matière|matiere|stoff|tissu|tejido"),
-    ("compatibility", r"compat|fits|kompatib"),
-    ("model", r"series|model|modell|modèle|modelo|serie"),
-    (
-        "size",
-        r"size|volume|capacity|größe|grösse|groesse|taille|talla|tamaño|inhalt|volumen|capacité|capacidad|contenu",
-    ),
-    ("pack", r"pack|stückzahl|stueckzahl|units_per|pieces|unidades"),
-    ("audience", r"audience|gender|geschlecht|zielgruppe|genre|género"),
-)
 _OPTION = (
     "size|colou?r|style|material|capacity|length|width|pack|model|farbe|größe|grösse|groesse|stil|länge|breite|inhalt|"
     "modell|couleur|taille|matière|longueur|talla|tamaño|estilo|modelo"
@@ -29,18 +16,6 @@ _OPTION = (
 _PAIR = re.compile(
     rf"(?<!\w)({_OPTION})\s?[:=]\s?([^:=/;|,\n]{{1,40}}?)(?=\s*(?:$|[/;|,\n)\]]|(?:{_OPTION})\s?[:=]))", re.IGNORECASE
 )
-
-
-@lru_cache(maxsize=8_192)
-def field_kind(name: str) -> str:
-    """Which attribute a field of that name holds, or ``""``.
-
-    Example:
-        >>> field_kind("Farbe"), field_kind("shoe_size"), field_kind("Model number"), field_kind("seal")
-        ('colour', 'size', 'model', '')
-    """
-    low = name.lower()
-    return next((kind for kind, names in _KINDS if re.search(names, low)), "")
 
 
 def by_size(name: str, text: str) -> str:

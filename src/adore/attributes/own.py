@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from adore.attributes.text import STOP, words
+from adore.attributes.language import Language
+from adore.attributes.text import words
 from adore.attributes.units import UNITS
 from adore.types import Item
 
@@ -50,17 +51,19 @@ class Own(NamedTuple):
     flag: bool | None = None
 
 
-def own_fields(item: Item) -> Iterator[Own]:
+def own_fields(item: Item, language: Language) -> Iterator[Own]:
     """Every value in words of the item's own fields; a flag's value is the flag's name.
 
     Example:
-        >>> [tuple(o) for o in own_fields(Item("1", "", attributes={"seal": ["Viton"], "is_sterile": False, "kg": 5}))]
+        >>> from adore.attributes.language_packs import load_language
+        >>> item = Item("1", "", attributes={"seal": ["Viton"], "is_sterile": False, "kg": 5})
+        >>> [tuple(o) for o in own_fields(item, load_language("en"))]
         [('seal', 'viton', 'Viton', None), ('is_sterile', 'sterile', 'False', False)]
     """
     for key, raw in item.attributes.items():
-        if not _KNOWN.search(key):
+        if not _KNOWN.search(key) and not language.field_names.search(key):
             for field, value in _flat(key, raw):
-                yield from _one(field, value)
+                yield from _one(field, value, language)
 
 
 def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
@@ -77,20 +80,20 @@ def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
         yield key, raw
 
 
-def _one(field: str, value: Any) -> Iterator[Own]:
+def _one(field: str, value: Any, language: Language) -> Iterator[Own]:
     low = str(value).lower()
     if isinstance(value, bool) or low in _TRUE | _FALSE:
         name = " ".join(w for w in re.sub(r"[_.\W]+", " ", field).split() if w.lower() not in _ASKS)
-        phrase = " ".join(words(name))
+        phrase = " ".join(words(name, language))
         if phrase:
             yield Own(field, phrase, str(value), low in _TRUE)
     elif isinstance(value, str) and low not in _EMPTY:
-        phrase = " ".join(words(value)[:_READ])
+        phrase = " ".join(words(value, language)[:_READ])
         if len(phrase) > 2 and any(c.isalpha() for c in phrase):
             yield Own(field, phrase, value)
 
 
-def mine_own(items: Iterable[Item]) -> dict[str, tuple[str, ...]]:
+def mine_own(items: Iterable[Item], language: Language) -> dict[str, tuple[str, ...]]:
     """Phrase to the fields whose value it is.
 
     A phrase of up to three words counts if two items have it in the field, some item has another value there, and the
@@ -102,22 +105,21 @@ def mine_own(items: Iterable[Item]) -> dict[str, tuple[str, ...]]:
     titles, numbers = Counter[str](), set[str]()
     for item in items:
         numbers |= {key for key, value in item.attributes.items() if _NUMBER.fullmatch(str(value))}
-        own = list(own_fields(item))
+        own = list(own_fields(item, language))
         said = {o.phrase for o in own if o.flag is not False}
         having.update((o.phrase, o.field) for o in set(own) if o.flag is not False)
         for o in own:
             values[o.field].add((o.phrase, o.flag is False))
-        titles.update(_grams(item.title) - said)
+        titles.update(_grams(words(item.title, language)) - said)
     found: dict[str, set[str]] = defaultdict(set)
     for (phrase, field), n in having.items():
         several = n > 1 and len(values[field]) > 1 and len(phrase.split()) <= _LONGEST
-        if several and field not in numbers and phrase not in STOP and n / (n + titles[phrase]) >= _FOLLOWED:
+        if several and field not in numbers and phrase not in language.stop and n / (n + titles[phrase]) >= _FOLLOWED:
             found[phrase].add(field)
     return {phrase: tuple(sorted(fields)) for phrase, fields in sorted(found.items())}
 
 
-def _grams(title: str) -> set[str]:
-    stems = words(title)
+def _grams(stems: list[str]) -> set[str]:
     return {" ".join(stems[a : a + n]) for n in range(1, _LONGEST + 1) for a in range(len(stems) - n + 1)}
 
 

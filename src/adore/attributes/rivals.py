@@ -2,53 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
+from adore.attributes.language import Language
+from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.prices import PRICE
-from adore.attributes.text import stem
 
-__all__ = ["OFFERS", "kind_of", "rivals", "same_or_rival"]
+__all__ = ["is_offer", "kind_of", "rivals", "same_or_rival"]
 
 _GROUPS: tuple[tuple[str, str], ...] = (
-    ("function", "electric/motorized/motorised manual"),
-    ("function", "wired wireless/bluetooth"),
+    ("function", "electric manual"),
+    ("function", "wired wireless"),
     ("function", "corded cordless"),
-    ("function", "disposable reusable/washable/refillable"),
-    ("function", "analog/analogue digital"),
+    ("function", "disposable reusable"),
+    ("function", "analog digital"),
     ("use-case", "indoor outdoor"),
-    ("use-case", "christmas/xmas halloween easter valentine/valentines thanksgiving"),
-    ("use-case", "birthday wedding graduation/grad retirement"),
+    ("use-case", "christmas halloween easter valentine thanksgiving"),
+    ("use-case", "birthday wedding graduation retirement"),
     ("use-case", "basketball tennis golf yoga cycling soccer baseball volleyball bowling"),
-    ("style", "round/circular square rectangular/rectangle oval"),
-    ("style", "striped/stripe plaid floral leopard camo/camouflage paisley"),
-    ("style", "modern/contemporary vintage/retro/antique"),
+    ("style", "round square rectangular oval"),
+    ("style", "striped plaid floral leopard camo paisley"),
+    ("style", "modern vintage"),
     ("style", "matte glossy"),
-    ("style", "liquid powder gel capsule/capsules/tablet/tablets gummy/gummies"),
+    ("style", "liquid powder gel capsule gummy"),
     ("degree", "soft firm"),
     ("degree", "wide narrow"),
-    ("degree", "lightweight heavyweight/heavy"),
-    ("degree", "mini jumbo/giant"),
+    ("degree", "lightweight heavyweight"),
+    ("degree", "mini jumbo"),
     ("degree", "mild spicy"),
 )
-"""Kind (an error type) and words of which a thing is one only; ``/`` joins words that mean the same."""
+"""Kind (an error type) and meanings of which a thing has one only; each language's words for them are in its pack."""
 
-OFFERS: dict[str, str] = {
-    "refurbished": "refurbished",
-    "renewed": "refurbished",
-    "used": "used",
-    "preowned": "used",
-    "rental": "rental",
-    "sample": "sample",
-    "tester": "sample",
+_GROUP: dict[str, tuple[str, int]] = {
+    name: (kind, at) for at, (kind, group) in enumerate(_GROUPS) for name in group.split()
 }
-"""A way to sell to its one name; an item that names none is sold new."""
 
-_KIND: dict[str, tuple[str, int, str]] = {
-    stem(word): (kind, at, family.split("/")[0])
-    for at, (kind, group) in enumerate(_GROUPS)
-    for family in group.split()
-    for word in family.split("/")
-}
+
+@lru_cache(maxsize=1)
+def _meanings() -> dict[str, str]:
+    """Stem to meaning in every language that has a pack; a stem of two languages means what it does in English."""
+    found: dict[str, str] = {}
+    for code in sorted(PACKS, key=lambda code: (code != "en", code)):
+        for stem, name in load_language(code).contrasts.items():
+            found.setdefault(stem, name)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _offers() -> dict[str, str]:
+    """Stem to the way to sell that it names, in every language; an item that names none is sold new."""
+    return {stem: name for code in PACKS for stem, name in load_language(code).offers.items()}
+
+
+def is_offer(word: str) -> bool:
+    """Whether a stem names a way to sell other than new.
+
+    Example:
+        >>> is_offer("renewed"), is_offer("gebraucht"), is_offer("bottle")
+        (True, True, False)
+    """
+    return word in _offers()
 
 
 def kind_of(word: str) -> str:
@@ -60,20 +74,25 @@ def kind_of(word: str) -> str:
     """
     if word.startswith(PRICE):
         return "price-tier"
-    return "offer-type" if word in OFFERS else _KIND.get(word, ("",))[0]
+    return "offer-type" if is_offer(word) else _GROUP.get(_meanings().get(word, ""), ("",))[0]
 
 
-def rivals(word: str) -> list[str]:
-    """Words that a stem excludes, one of each meaning, as they are written.
+def rivals(word: str, language: Language) -> list[str]:
+    """Words that a stem excludes, one of each meaning, as the language writes them.
 
     Example:
-        >>> rivals("manual"), rivals("square"), rivals("bottle")
+        >>> english, german = load_language("en"), load_language("de")
+        >>> rivals("manual", english), rivals("square", english), rivals("bottle", english)
         (['electric'], ['round', 'rectangular', 'oval'], [])
+        >>> rivals(german.stem("rund"), german)
+        ['quadratisch', 'rechteckig', 'oval']
     """
-    if word not in _KIND:
+    own = language.contrasts.get(word, "")
+    if own not in _GROUP:
         return []
-    _, at, own = _KIND[word]
-    return [name for name in (f.split("/")[0] for f in _GROUPS[at][1].split()) if name != own]
+    written: Mapping[str, str] = language.written.get("contrasts", {})
+    names = _GROUPS[_GROUP[own][1]][1].split()
+    return [written[name].split(",")[0] for name in names if name != own and name in written]
 
 
 def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
@@ -83,10 +102,12 @@ def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
         >>> same_or_rival("wireless", ["bluetooth", "wired"]), same_or_rival("round", ["square", "tray"])
         (('bluetooth', True), ('square', False))
     """
-    if word in OFFERS:
-        return next((w for w in title if OFFERS.get(w) == OFFERS[word]), ""), True
-    if word not in _KIND:
-        return "", False
-    _, at, own = _KIND[word]
-    said = [(w, _KIND[w][2] == own) for w in title if w in _KIND and _KIND[w][1] == at]
+    meanings = _meanings()
+    own = meanings.get(word)
+    if own is None:
+        offers = _offers()
+        same = (w for w in title if offers.get(w) == offers[word]) if word in offers else iter(())
+        return next(same, ""), word in offers
+    group = _GROUP[own][1]
+    said = [(w, meanings[w] == own) for w in title if w in meanings and _GROUP[meanings[w]][1] == group]
     return max(said, key=lambda pair: pair[1], default=("", False))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from adore.attributes.lexicon import AUDIENCES, COLOURS
+from adore.attributes.language import Language
 from adore.attributes.negation import find_absences
 from adore.attributes.text import MAX_TEXT, Token, believable, tokens, visible
 from adore.types import Item, Value
@@ -75,31 +75,36 @@ def extend(found: Found, name: str, values: Iterable[Value]) -> None:
         add(found, name, value.value, value.quote, value.where)
 
 
-def index(*texts: Said) -> str:
-    """Stem to the word as it first stands, in one line."""
-    words_of: dict[str, str] = {}
+def index(*texts: Said, more: Mapping[str, str] | None = None) -> str:
+    """Stem to the word as it first stands, in one line.
+
+    Args:
+        texts: whose words.
+        more: other stems and the words that stand for them.
+    """
+    words_of: dict[str, str] = dict(more or {})
     for _, text, toks in texts:
         for t in toks:
             words_of.setdefault(t.stem, text[t.start : t.end])
     return " ".join(f"{s}={q}" for s, q in reversed(words_of.items()))
 
 
-def absent_in(texts: Iterable[Said], doubted: Said) -> set[str]:
+def absent_in(texts: Iterable[Said], doubted: Said, language: Language) -> set[str]:
     """Stems that the texts say are not there, and neither they nor the doubted text say otherwise."""
     absent, said = set[str](), {t.stem for t in doubted.toks}
     for _, text, toks in texts:
-        absences = list(find_absences(visible(text), toks))
+        absences = list(find_absences(visible(text), toks, language))
         denied = {i for a in absences for i in range(a.first, a.stop)}
         absent |= {w for a in absences for w in a.value.split()}
         said |= {t.stem for i, t in enumerate(toks) if i not in denied}
     return absent - said
 
 
-def is_stuffed(title: Said) -> bool:
+def is_stuffed(title: Said, language: Language) -> bool:
     """Whether a title hides words, or lists four or more rival values of one attribute, at most one word apart."""
     if visible(title.text) != title.text:
         return True
-    for table in (COLOURS, AUDIENCES, _LETTERS):
+    for table in (language.colours, language.audiences, _LETTERS):
         run: list[str] = []
         since = 0
         for token in title.toks:
@@ -110,11 +115,13 @@ def is_stuffed(title: Said) -> bool:
     return False
 
 
-def texts_of(item: Item) -> tuple[list[Said], Said]:
+def texts_of(item: Item, language: Language) -> tuple[list[Said], Said]:
     """The texts of an item that are read, the title first, and what is not believed because it speaks to the judge."""
     body = [("bullet_points", b[:300]) for b in item.bullet_points] + [("description", item.description[:500])]
     honest = [bool(text and believable(text)) for _, text in body]
     bullets = [said for said, ok in zip(body[:-1], honest, strict=False) if ok][:6]
     read = [("title", item.title[:MAX_TEXT]), *bullets, *(body[-1:] if honest[-1] else ())]
     doubted = " ".join(text for (_, text), ok in zip(body, honest, strict=True) if not ok)
-    return [Said(where, text, tokens(text)) for where, text in read], Said("doubted", doubted, tokens(doubted))
+    return [Said(where, text, tokens(text, language)) for where, text in read], Said(
+        "doubted", doubted, tokens(doubted, language)
+    )

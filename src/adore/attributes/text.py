@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["MAX_TEXT", "STOP", "Token", "believable", "stem", "tokens", "visible", "words"]
+from adore.attributes.language import Language
+
+__all__ = ["MAX_TEXT", "Token", "believable", "tokens", "visible", "words"]
 
 MAX_TEXT = 4_000
 """Characters read of one text; sellers' texts repeat themselves after that."""
@@ -27,55 +27,6 @@ _TO_JUDGE = re.compile(
 _LABEL = re.compile(r"\b(?:brand|colou?r|size|type|material|audience|model|pack|category) ?(?:[:=]|[-–—|] )")
 
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
-_IRREGULAR = {"women": "woman", "men": "man", "children": "child", "feet": "foot", "mice": "mouse", "shelves": "shelf"}
-STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "from",
-        "by",
-        "with",
-        "w",
-        "for",
-        "is",
-        "are",
-        "be",
-        "it",
-        "its",
-        "this",
-        "that",
-        "i",
-        "my",
-        "me",
-        "your",
-        "our",
-        "you",
-        "amp",
-        "quot",
-        "nbsp",
-        "set",
-        "new",
-        "best",
-        "good",
-        "top",
-        "buy",
-        "cheap",
-        "need",
-        "find",
-        "want",
-        "looking",
-        "please",
-        "s",
-    ]
-)
 
 
 class Token(NamedTuple):
@@ -84,29 +35,6 @@ class Token(NamedTuple):
     stem: str
     start: int
     end: int
-
-
-@lru_cache(maxsize=200_000)
-def stem(word: str) -> str:
-    """Lower-case NFKC form without possessive and plural.
-
-    Example:
-        >>> [stem(w) for w in ("Glasses", "batteries", "Women's", "dress", "socks")]
-        ['glass', 'battery', 'woman', 'dress', 'sock']
-    """
-    w = unicodedata.normalize("NFKC", word).lower().replace("’", "'").split("'")[0]
-    w = "".join(c for c in w if not c.isspace() and c != "=") or "_"  # NFKC may bring spaces in
-    if w in _IRREGULAR:
-        return _IRREGULAR[w]
-    if w in {"mens", "womens"}:
-        return w[:-3] + "an"
-    if len(w) > 4 and w.endswith("ies"):
-        return w[:-3] + "y"
-    if len(w) > 4 and w.endswith(("sses", "xes", "ches", "shes")):
-        return w[:-2]
-    if len(w) > 3 and w.endswith("s") and not w.endswith(("ss", "us", "is")):
-        return w[:-1]
-    return w
 
 
 def visible(text: str) -> str:
@@ -132,16 +60,20 @@ def believable(text: str) -> str:
     return text if honest else ""
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str, language: Language) -> list[Token]:
     """Split text into words; emoji, HTML marks, punctuation and hidden words (:func:`visible`) are no words."""
-    return [Token(stem(m.group()), m.start(), m.end()) for m in _WORD.finditer(visible(text))]
+    stems = language.stems
+    return [Token(stems[m.group()], m.start(), m.end()) for m in _WORD.finditer(visible(text))]
 
 
-def words(text: str) -> list[str]:
+def words(text: str, language: Language) -> list[str]:
     """The stems of a text, in order.
 
     Example:
-        >>> words("🔥NEW Water-Bottles &amp; cups")
+        >>> from adore.attributes.language_packs import load_language
+        >>> words("🔥NEW Water-Bottles &amp; cups", load_language("en"))
         ['new', 'water', 'bottle', 'amp', 'cup']
+        >>> words("une tasse à café, l'anse", load_language("fr"))
+        ['une', 'tass', 'a', 'caf', 'anse']
     """
-    return [t.stem for t in tokens(text)]
+    return [t.stem for t in tokens(text, language)]

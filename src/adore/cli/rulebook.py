@@ -40,7 +40,10 @@ def draft_book(
 
 
 @app.command("lint")
-def lint_books(books: Annotated[list[str], typer.Argument(help="Rule books: names or .yaml files.")]) -> None:
+def lint_books(
+    books: Annotated[list[str], typer.Argument(help="Rule books: names or .yaml files.")],
+    language: Annotated[str, typer.Option(help="Of the shop's texts: en, de, ...")] = "en",
+) -> None:
     """Check rule books; exit status 1 if one has an error."""
     from adore.rulebook import find_book
     from adore.rulebooks.lint import lint_file
@@ -48,7 +51,7 @@ def lint_books(books: Annotated[list[str], typer.Argument(help="Rule books: name
     errors = 0
     for book in books:
         path = find_book(book)
-        found = lint_file(path)
+        found = lint_file(path, language)
         for level in ("error", "warning"):
             for f in (f for f in found if f.level == level):
                 typer.echo(f"{path}:{f.line}: {level}: {f.text}")

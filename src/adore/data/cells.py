@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+from adore.entities import decoded
+
 __all__ = ["id_fault", "id_of", "json_of", "text_of", "there"]
 
 
@@ -43,7 +45,7 @@ def text_of(row: dict[str, Any], key: str, limit: int) -> str:
         value = (" > " if key == "category" else ", ").join(str(v) for v in value if there(v))
     if isinstance(value, dict | list | bool):
         raise TypeError(f"wrong type of {key}")
-    text = str(value) if there(value) else ""
+    text = decoded(str(value)) if there(value) else ""
     if len(text) > limit:
         raise ValueError(f"{key} longer than {limit} characters")
     return text

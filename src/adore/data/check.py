@@ -60,6 +60,7 @@ def render(shop: Shop) -> str:
     for note in sorted(seen.files, key=lambda note: list(_WHAT).index(note.table)):
         lines += _file(note, shop)
     lines += [f"  NOT READ  {name}: {why}" for name, why in seen.unread.items()]
+    lines += _language(seen)
     lines += _labels(seen)
     lines += _joined(shop)
     lines += _splits(seen)
@@ -120,6 +121,13 @@ def _file(note: FileNote, shop: Shop) -> list[str]:
 
 def _arrow(theirs: str, ours: str) -> str:
     return theirs if theirs == ours else f"{theirs} -> {ours}"
+
+
+def _language(seen: Understanding) -> list[str]:
+    """What the texts are read in."""
+    if seen.language is None:
+        return []
+    return ["", "Language", *_wrapped(seen.language.sentence(), "  ", "  ")]
 
 
 def _labels(seen: Understanding) -> list[str]:

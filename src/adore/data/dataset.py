@@ -44,8 +44,8 @@ class DatasetInfo(BaseModel):
     """One of ours by name, or a ``.yaml`` file of the folder."""
     attributes: list[str] = []
     """Item columns that are attributes; empty: every unknown column."""
-    language: str = "en"
-    """Of the texts."""
+    language: str = ""
+    """Of the texts, as ISO 639-1 says it (de, en, ...); empty: told by titles and queries."""
     actions: dict[str, str] = {}
     """The shop's action name to one of ours, or ``ignore``; over :data:`adore.data.actions.ALIASES`."""
     simulated: bool = False

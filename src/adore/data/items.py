@@ -9,6 +9,7 @@ from adore.data.cells import id_fault, id_of, json_of, text_of, there
 from adore.data.columns import COLUMNS
 from adore.data.dataset import DatasetInfo
 from adore.data.rows import Rows
+from adore.entities import decoded, decoded_values
 
 __all__ = ["ITEM_FIELDS", "item_row", "item_rows"]
 
@@ -26,7 +27,7 @@ def _bullets(value: object, limit: int) -> list[str]:
     value = [value] if isinstance(value, str) else value or []
     if not isinstance(value, list):
         raise TypeError("wrong type of bullet_points")
-    bullets = [str(v) for v in value if v]
+    bullets = [decoded(str(v)) for v in value if v]
     if sum(map(len, bullets)) > limit:
         raise ValueError(f"bullet_points longer than {limit} characters")
     return bullets
@@ -58,7 +59,7 @@ def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:
         attributes = _named(value) if isinstance(value, list) else dict(value)
         keep = info.attributes or [k for k in row if k not in ITEM_FIELDS and k not in ("_id", "_index")]
         attributes |= {k: row[k] for k in keep if there(row.get(k))}
-        attributes = {k: v for k, v in attributes.items() if there(v)}
+        attributes = decoded_values({k: v for k, v in attributes.items() if there(v)})
         text = json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TypeError("wrong type of attributes") from error

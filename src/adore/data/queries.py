@@ -12,6 +12,7 @@ from pydantic import Field
 from adore.config import StageConfig
 from adore.data.cells import id_fault, id_of, text_of
 from adore.data.rows import BadRow, Rows
+from adore.entities import decoded
 
 __all__ = ["REQUEST", "SplitConfig", "normalised", "read_queries", "read_requests", "split_of"]
 
@@ -33,8 +34,8 @@ class SplitConfig(StageConfig):
 
 
 def normalised(query: str) -> str:
-    """What makes two query texts the same: NFKC, lower case, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", query).lower().split())
+    """What makes two query texts the same: HTML decoded, NFKC, lower case, single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", decoded(query)).lower().split())
 
 
 def split_of(query: str, *, dev_share: float, test_share: float) -> str:
@@ -74,7 +75,7 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
         if fault:
             rows.bad.append(BadRow("queries", line, fault, str(row)[:500]))
             continue
-        query, split = str(row["query"]), NAMES[str(row.get("split") or "train").lower()]
+        query, split = decoded(str(row["query"])), NAMES[str(row.get("split") or "train").lower()]
         split = split_of(query, **shares) if split == "train" else split
         held[normalised(query)] = max(held.get(normalised(query), 0), SPLITS.index(split))
         seen[id_of(row["query_id"])] = {"query_id": id_of(row["query_id"]), "query": query}
@@ -98,5 +99,5 @@ def read_requests(rows: Rows, queries: list[dict[str, Any]], limit: int) -> list
             known.add(normalised(str(row["query"])))
             query_id = next(one for n in count(line) if (one := f"{REQUEST}{n}") not in taken)
             taken.add(query_id)
-            found.append({"query_id": query_id, "query": str(row["query"]), "split": "train"})
+            found.append({"query_id": query_id, "query": decoded(str(row["query"])), "split": "train"})
     return found

@@ -15,6 +15,7 @@ from adore.data.dataset import DatasetInfo, book_of, read_info
 from adore.data.files import NAMES, find_tables
 from adore.data.items import item_rows
 from adore.data.judgements import graded_rows, queries_of_judgements
+from adore.data.language import choose_language
 from adore.data.log import exposure_events, read_events, search_impressions, split_searches
 from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.rows import BadRow, Rows
@@ -29,6 +30,8 @@ _MAPS = {
     "judgements": " (name labels in dataset.yaml, labels: {good: 3, bad: 0})",
     "events": " (name other actions in dataset.yaml, actions: {kauf: purchase, hover: ignore})",
 }
+_TEXTS = {"items": "title", "queries": "query"}
+"""Table to the column that tells the language."""
 TABLES = ("items", "queries", "judgements", "truth", "events")
 
 
@@ -94,6 +97,8 @@ class _Reader:
             self._requests()
         with self.noting():
             self._events()
+        with self.noting():
+            self._language()
         self.seen.rows = {name: len(rows) for name, rows in tables.items()}
         if not self.seen.problems:
             with self.noting():
@@ -280,6 +285,15 @@ class _Reader:
         if rows.left_out and not shop.tables["events"]:
             (reason, count), *_ = rows.left_out.most_common(1)
             self.seen.notes.append(f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}")
+
+    def _language(self) -> None:
+        """Choose what the texts are read in, for good: every later step reads with the same."""
+        tables = self.shop.tables
+        titles, queries = ([row[name] for row in tables[table]] for table, name in _TEXTS.items())
+        chosen = choose_language(self.shop.info.language, [*titles, *queries])
+        self.shop.info = self.shop.info.model_copy(update={"language": chosen.code})
+        self.seen.language = chosen
+        self.seen.notes += chosen.warnings()
 
     def _splits(self) -> None:
         judged = {row["query_id"] for row in self.shop.tables["judgements"]}

@@ -22,6 +22,7 @@ from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
 from adore.data.shaping import shaped
 from adore.data.understanding import FileNote
+from adore.entities import decoded_values
 from adore.errors import DataError, MissingError, QuarantineError, check
 from adore.storage import is_remote, local_copy, put_file
 
@@ -160,7 +161,10 @@ def read_queries_file(place: str) -> pl.DataFrame:
         MissingError: no such file.
         DataError: it cannot be read, or a column is missing.
     """
-    return _frame(_strict(place, "queries")[0], ("query_id", "query"))
+    rows, _, _ = _strict(place, "queries")
+    for _, row in rows.good:
+        row["query"] = decoded_values(row.get("query"))
+    return _frame(rows, ("query_id", "query"))
 
 
 def read_pairs(place: str) -> pl.DataFrame:

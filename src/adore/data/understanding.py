@@ -9,6 +9,7 @@ from typing import Any
 from adore.data.columns import Columns
 from adore.data.judges import Joined
 from adore.data.labels import LabelScale
+from adore.data.language import ChosenLanguage
 from adore.data.log import LogReport
 from adore.errors import AdoreError
 
@@ -42,6 +43,7 @@ class Understanding:
         bad: per table, malformed rows, by reason.
         labels: the label scale of the judgements.
         judges: how several judgements of a pair became one.
+        language: that the texts are read in.
         log: what the log's actions meant, and what was corrected.
         notes: whatever else a person should know, one sentence each.
         problems: what makes a run impossible, in order.
@@ -57,6 +59,7 @@ class Understanding:
     labels: LabelScale | None = None
     judges: Joined | None = None
     log: LogReport | None = None
+    language: ChosenLanguage | None = None
     splits: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Queries of each split, and how many of them are judged."""
     notes: list[str] = field(default_factory=list)
@@ -74,5 +77,6 @@ class Understanding:
             "unread": self.unread,
             "left_out": {table: dict(counts.most_common()) for table, counts in self.left_out.items() if counts},
             "judges": {"several": judges.several, "split": judges.split, "alpha": judges.alpha} if judges else {},
+            "language": self.language.record() if self.language else {},
             "notes": self.notes,
         }  # fmt: skip

@@ -196,4 +196,6 @@ def schedule(server: Server, *, profile: str, cron: str, experiment: str, act: b
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(_compiled("online", profile, folder), "adore-online")
     arguments = {"profile": _profile(profile, ""), "act": act}
-    return server.repeat(ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron)
+    exposures = settings.section_config(profile, "kubernetes").exposures
+    root = storage.join(exposures, ".kfp") if storage.is_remote(exposures) else ""  # where the steps' own keys reach
+    return server.repeat(ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron, root=root)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from adore.artifacts import read_table
+from adore.attributes.evidence import language_of
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
 from adore.storage import local_copy, write_json
@@ -42,7 +43,7 @@ def _control(config: Config, prepared: Path, student: Path, kind: str, folder: P
     check(kind in BASELINES, "gate's champion", kind, must=f"one of {BASELINES}", fix="set release.champion to a place")
     items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
     copy_info(prepared, folder)
-    save_baseline(kind, items, folder, encoder=student)
+    save_baseline(kind, items, folder, encoder=student, language=language_of(prepared))
 
 
 def _variant(folder: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def draft(survey: Survey, name: str) -> str:
     """
     start = RuleBook.load(nearest(survey))
     text = "\n".join(_lines(survey, start, name)) + "\n"
-    errors = [f.text for f in lint(text) if f.level == "error"]
+    errors = [f.text for f in lint(text, survey.language) if f.level == "error"]
     check(not errors, f"errors of the draft from {start.name}", errors, must="none", fix=f"mend {start.name}.yaml")
     return text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
-from adore.attributes.lexicon import AUDIENCES
+from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.text import words
 from adore.rulebook import CRITICALITY, Book, Rule, RuleBook
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
@@ -31,20 +31,21 @@ class Finding:
     text: str
 
 
-def lint_file(path: Path) -> list[Finding]:
-    """Every fault of a rule book's file, by line."""
+def lint_file(path: Path, language: str = "en") -> list[Finding]:
+    """Every fault of a rule book's file, by line; ``language``: of the shop's texts."""
     raw = path.read_bytes()
     try:
-        return lint(raw.decode("utf-8"))
+        return lint(raw.decode("utf-8"), language)
     except UnicodeDecodeError as error:
         return [Finding(raw.count(b"\n", 0, error.start) + 1, "error", "not UTF-8; save the file as UTF-8")]
 
 
-def lint(text: str) -> list[Finding]:
+def lint(text: str, language: str = "en") -> list[Finding]:
     """Every fault of a rule book's text, by line.
 
     Args:
         text: the YAML.
+        language: code of the language of the shop's texts, whose stems its words must be.
     """
     try:
         node, raw = yaml.compose(text), yaml.safe_load(text)
@@ -61,9 +62,14 @@ def lint(text: str) -> list[Finding]:
     found += faults
     rules = list(_good_rules(raw))
     book, where = _readable(raw, tuple(r for _, r in rules)), {r.id: lines[i] for i, r in rules}
+    found += _in_lines(_normal_forms(book, language), where)
     for check_ in RULE_CHECKS if faults else (*RULE_CHECKS, *BOOK_CHECKS):  # a broken rule would seem to be missing
-        found += [Finding(where.get(i, 1), level, f"[{i}] {t}" if i else t) for level, i, t in check_(book)]
+        found += _in_lines(check_(book), where)
     return sorted(set(found))
+
+
+def _in_lines(found: Found, where: Mapping[str, int]) -> list[Finding]:
+    return [Finding(where.get(rule, 1), level, f"[{rule}] {text}" if rule else text) for level, rule, text in found]
 
 
 # ---------------------------------------------------------------- the file
@@ -190,7 +196,7 @@ def _weights(book: RuleBook) -> Found:
 def _guidelines(book: RuleBook) -> Found:
     for rule in book.rules:
         text = rule.guideline.lower()
-        if not words(text):
+        if not _says(text):
             yield "error", rule.id, "guideline is empty: an LLM and a person have nothing to obey; write a sentence"
         gives = {rule.on_conflict, rule.on_missing, rule.accessory, "E"}
         for word, letter in _GRADE_WORDS.items():
@@ -228,7 +234,7 @@ def _grades(book: RuleBook) -> Found:
         if grade not in can and grade.letter in book.grades:
             yield "error", "", f"grade {grade.letter} is unreachable: no rule gives it; let a rule, or remove it"
     for letter, text in book.grades.items():
-        if not words(text):
+        if not _says(text):
             yield "error", "", f"grades.{letter} is empty; say what it means"
 
 
@@ -245,18 +251,27 @@ def _coverage(book: RuleBook) -> Found:
         yield "warning", "", "unread == 'E': an item with none of the query's words may be exact; set S"
 
 
-def _normal_forms(book: RuleBook) -> Found:
+def _says(text: str) -> bool:
+    return bool(words(text, load_language("en")))
+
+
+def _as_read(word: str, language: str) -> str:
+    """A word as the reader of the language writes it."""
+    return " ".join(words(word, load_language(language)))
+
+
+def _normal_forms(book: RuleBook, language: str) -> Found:
+    people = sorted({value for code in PACKS for value in load_language(code).audiences.values()})
     for rule in book.rules:
         for word in (w for group in rule.synonyms for w in group):
             if rule.attribute == "audience":
-                if word not in AUDIENCES.values():
-                    known = ", ".join(sorted(set(AUDIENCES.values())))
-                    yield "error", rule.id, f"synonym {word!r} is never read; use one of {known}"
-            elif " ".join(words(word)) != word:
-                yield "error", rule.id, f"synonym {word!r} is never read; write {' '.join(words(word))!r}"
+                if word not in people:
+                    yield "error", rule.id, f"synonym {word!r} is never read; use one of {', '.join(people)}"
+            elif _as_read(word, language) != word:
+                yield "error", rule.id, f"synonym {word!r} is never read; write {_as_read(word, language)!r}"
     for word in book.domain:
-        if " ".join(words(word)) != word:
-            yield "error", "", f"domain word {word!r} is never read; write {' '.join(words(word))!r}"
+        if _as_read(word, language) != word:
+            yield "error", "", f"domain word {word!r} is never read; write {_as_read(word, language)!r}"
 
 
 RULE_CHECKS: tuple[Callable[[RuleBook], Found], ...] = (
@@ -265,7 +280,6 @@ RULE_CHECKS: tuple[Callable[[RuleBook], Found], ...] = (
     _accessory,
     _weights,
     _guidelines,
-    _normal_forms,
 )
 """Checks of single rules; a new one is one function here."""
 BOOK_CHECKS: tuple[Callable[[RuleBook], Found], ...] = (_grades, _coverage)

@@ -13,10 +13,13 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.attributes.compare import compare
-from adore.attributes.lexicon import COLOURS, Lexicon
+from adore.attributes.evidence import language_of
+from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.attributes.text import words
 from adore.config import configure
+from adore.data.dataset import read_info
+from adore.data.language import choose_language
 from adore.data.prepare import Config
 from adore.data.prepare import run as prepare
 from adore.data.tables import read_items
@@ -38,11 +41,13 @@ class Catalogue:
         items: the whole catalogue.
         queries: query id to text; may be empty.
         judged: query id, item id and human grade; may be empty.
+        language: code of the pack that all is read with.
     """
 
     items: list[Item]
     queries: dict[str, str] = field(default_factory=dict)
     judged: list[tuple[str, str, int]] = field(default_factory=list)
+    language: str = "en"
 
 
 @dataclass
@@ -93,6 +98,7 @@ class Survey:
         words: word of titles and category leaves to the number of items that have it.
         domains: rule book to the share of items whose category leaf (title, where there is none) has a word of its
             domain.
+        language: code of the pack that all was read with.
     """
 
     items: int
@@ -102,12 +108,16 @@ class Survey:
     synonyms: dict[str, dict[tuple[str, str], Said]]
     words: Counter[str]
     domains: dict[str, float]
+    language: str = "en"
 
 
 def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
     """Read a shop's folder (checked as the step prepare does) or one items file."""
     if items:
-        return Catalogue([item_from_row(row) for row in read_items(local_copy(items))])
+        path = local_copy(items)
+        known = [item_from_row(row) for row in read_items(path)]
+        chosen = choose_language(read_info(path.parent).language, [item.title for item in known])
+        return Catalogue(known, language=chosen.code)
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         prepare(configure(Config, {}, "prepare"), local_copy(data), folder)
@@ -117,12 +127,13 @@ def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
             [item_from_row(row) for row in read_table(folder, "items").iter_rows(named=True)],
             dict(queries.select("query_id", "query").iter_rows()),
             judged.select("query_id", "item_id", "grade").rows(),
+            language_of(folder),
         )
 
 
 def survey(catalogue: Catalogue) -> Survey:
     """Read the whole catalogue with its own lexicon and count."""
-    reader = Reader(Lexicon.mine(catalogue.items))
+    reader = Reader(Lexicon.mine(catalogue.items, catalogue.language))
     seen = {name: Seen() for name in ATTRIBUTES}
     readings = {item.item_id: reader.read_item(item) for item in catalogue.items}
     for reading in readings.values():
@@ -138,10 +149,11 @@ def survey(catalogue: Catalogue) -> Survey:
     synonyms = {
         "product_type": _types(pairs),
         "brand": _brands(seen["brand"].values),
-        "colour": _colours(readings.values()),
+        "colour": _colours(readings.values(), set(reader.language.colours.values())),
     }
     items = catalogue.items
-    leaves = [set(words(i.category.rsplit(">", 1)[-1] or i.title)) for i in items]
+    titles = [set(words(i.title, reader.language)) for i in items]
+    leaves = [set(words(i.category.rsplit(">", 1)[-1] or i.title, reader.language)) for i in items]
     books = {path.stem: set(RuleBook.load(path.stem).domain) for path in sorted(RULEBOOKS.glob("*.yaml"))}
     return Survey(
         items=len(items),
@@ -149,8 +161,9 @@ def survey(catalogue: Catalogue) -> Survey:
         judged=len(pairs),
         seen=seen,
         synonyms=synonyms,
-        words=Counter(w for i, leaf in zip(items, leaves, strict=True) for w in {*words(i.title), *leaf}),
+        words=Counter(w for title, leaf in zip(titles, leaves, strict=True) for w in title | leaf),
         domains={name: sum(bool(leaf & domain) for leaf in leaves) / len(items) for name, domain in books.items()},
+        language=catalogue.language,
     )
 
 
@@ -233,9 +246,8 @@ def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
     }
 
 
-def _colours(readings: Iterable[Reading]) -> dict[tuple[str, str], Said]:
+def _colours(readings: Iterable[Reading], families: set[str]) -> dict[tuple[str, str], Said]:
     """A colour name of this catalogue alone, and the one family that stands beside it in its fields."""
-    families = set(COLOURS.values())
     alone = Counter[str]()
     beside = Counter[tuple[str, str]]()
     for reading in readings:

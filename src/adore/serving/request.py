@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from adore.data.cells import id_of
 from adore.data.dataset import DatasetInfo
 from adore.data.shaping import MAX_TEXT, OneItem
+from adore.entities import decoded
 from adore.errors import AdoreError, RequestError, check
 from adore.types import Item
 
@@ -209,7 +210,7 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
     twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
     check(not twice, f"{where}.items", twice, must="of different item_id", fix="send each once", error=RequestError)
     sendable(fields, where)
-    return RankRequest(str(query), found)
+    return RankRequest(decoded(str(query)), found)
 
 
 def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:

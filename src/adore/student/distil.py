@@ -12,6 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from adore.artifacts import read_manifest, read_table, unfinished, write_table
+from adore.attributes.language_packs import load_language
+from adore.attributes.lexicon import Lexicon
 from adore.config import StageConfig
 from adore.errors import DataError, check
 from adore.progress import progress
@@ -129,8 +131,10 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) 
     from adore.student.text_index import TextIndex
 
     items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
-    (output / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
+    lexicon = Lexicon.from_json((output / "lexicon.json").read_text("utf-8"))
+    index = TextIndex.build(items, load_language(lexicon.language))
+    (output / "text_index.json").write_text(index.to_json(), "utf-8")
     rulebook = copy_rulebook(str(prepared / BOOK), output)
     save_readings(items, evidence, output)
     save_items(items, output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,14 +18,6 @@ from adore.types import ATTRIBUTES, Evidence, Grade, Item
 __all__ = ["FEATURES", "STATES", "ListFeatures", "standardise", "states_of", "with_z"]
 
 STATES = ("match", "conflict", "unknown")
-_FOR = re.compile(r"\b(?:for|compatible|fits?|replacement|works)\b", re.IGNORECASE)
-_ACCESSORIES = frozenset(
-    words(
-        "case cover replacement kit refill holder charger adapter cable stand mount strap filter bag pouch part "
-        "accessory attachment blade battery cartridge sticker decal insert liner sleeve"
-    )
-)
-"""Words that name a part or an accessory when they stand before "for"."""
 _TEXT = ("bm25_title", "bm25_full", "coverage_title", "coverage_full", "cosine_title", "cosine_full")
 _FIELD = ("brand_named", "category_coverage", "title_words", "query_words", "extra_share")
 _SUMS = ("weight_match", "weight_conflict", "weight_unknown", "rules_grade", "rules_exact")
@@ -125,22 +116,23 @@ class ListFeatures:
 
     def _titles(self, query: str, items: Sequence[Item]) -> np.ndarray:
         """(items, len(_TITLE)): where in a title the query's words stand; an accessory has them after "for"."""
-        asked = words(query_text(query))
+        language = self.index.language
+        asked = words(query_text(query), language)
         pairs = list(pairwise(asked))
         rows = []
         for item in items:
             text = title_text(item)
-            stems = [t.stem for t in tokens(text)]
+            stems = [t.stem for t in tokens(text, language)]
             places = [stems.index(w) for w in asked if w in stems]
-            cut = _FOR.search(text)
-            before = set(words(text[: cut.start()])) if cut else set(stems)
-            after = set(words(text[cut.end() :])) - before if cut else set()
+            cut = language.before_thing.search(text)
+            before = set(words(text[: cut.start()], language)) if cut else set(stems)
+            after = set(words(text[cut.end() :], language)) - before if cut else set()
             neighbours = set(pairwise(stems))
             rows.append(
                 (
                     min(places) / len(stems) if places else 1.5,
                     sum(w in after for w in asked) / max(len(asked), 1),
-                    float(len((before & _ACCESSORIES) - set(asked))),
+                    float(len((before & language.parts) - set(asked))),
                     sum(p in neighbours for p in pairs) / max(len(pairs), 1),
                     float(bool(asked) and asked[-1] in before),
                 )
@@ -148,10 +140,12 @@ class ListFeatures:
         return np.array(rows)
 
     def _fields(self, query: str, items: Sequence[Item]) -> np.ndarray:
-        asked = set(words(query))
+        language = self.index.language
+        asked = set(words(query, language))
         rows = []
         for item in items:
-            brand, leaf = words(item.brand[:100]), set(words(item.category.split(">")[-1][:100]))
+            brand = words(item.brand[:100], language)
+            leaf = set(words(item.category.split(">")[-1][:100], language))
             title = self.index.counts(item.title[:300])
             size = title.total()
             rows.append(

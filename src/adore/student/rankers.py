@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from adore.attributes.compare import asks_article
+from adore.attributes.language_packs import load_language
 from adore.errors import DataError, MissingError, check
 from adore.rulebook import RuleBook
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
@@ -120,7 +121,9 @@ class Baseline:
         return np.asarray(standardise(columns).sum(axis=1))
 
 
-def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Path | None = None) -> None:
+def save_baseline(
+    kind: str, items: Sequence[Item], folder: Path, *, encoder: Path | None = None, language: str = "en"
+) -> None:
     """Write a baseline's folder.
 
     Args:
@@ -128,12 +131,13 @@ def save_baseline(kind: str, items: Sequence[Item], folder: Path, *, encoder: Pa
         items: the catalogue, for BM25's word statistics and for items that are sent by their id alone.
         folder: an existing folder, without a ranker.
         encoder: a student's folder: its encoder, which is the backbone as it comes, is the baseline's too.
+        language: code of the catalogue's pack.
     """
     from adore.student.export import seal
 
     check(kind in BASELINES, "baseline", kind, must=f"one of {BASELINES}", fix="use one of them")
     if kind in ("bm25", "hybrid"):
-        (folder / "text_index.json").write_text(TextIndex.build(items).to_json(), "utf-8")
+        (folder / "text_index.json").write_text(TextIndex.build(items, load_language(language)).to_json(), "utf-8")
     if kind in ("bi-encoder", "hybrid"):
         if encoder is None:
             raise MissingError(f"encoder of {kind} == None, must be a student's folder; distil one first")

@@ -16,6 +16,9 @@ from adore.artifacts import read_table, write_table
 from adore.attributes.codes import codes_in, item_codes
 from adore.attributes.compare import compare
 from adore.attributes.held_out import HeldOut
+from adore.attributes.language import Language
+from adore.attributes.language_packs import load_language
+from adore.attributes.lexicon import Lexicon
 from adore.attributes.text import words
 from adore.config import StageConfig
 from adore.data.queries import REQUEST
@@ -68,17 +71,20 @@ class Finder:
         items: the catalogue.
         encoder: with the catalogue's vectors.
         depth: places of each ranking that are fused.
+        language: of the catalogue's lexicon.
     """
 
-    def __init__(self, items: Sequence[Item], encoder: OnnxEncoder, depth: int) -> None:
+    def __init__(self, items: Sequence[Item], encoder: OnnxEncoder, depth: int, language: Language) -> None:
         import bm25s
+
+        self._language = language
 
         self._encoder, self._depth = encoder, min(depth, len(items))
         self._codes: dict[str, list[int]] = {}
         for at, item in enumerate(items):
             for value in item_codes(item):
                 self._codes.setdefault(value.value, []).append(at)
-        texts = [words(f"{full_text(i)} {typed_text(i)}") or ["_"] for i in items]
+        texts = [words(f"{full_text(i)} {typed_text(i)}", language) or ["_"] for i in items]
         self._index = bm25s.BM25()
         self._index.index(texts, show_progress=False)
         self._known = {w for text in texts for w in text}
@@ -89,7 +95,7 @@ class Finder:
     def find(self, query: str) -> list[int]:
         """Places of items in the catalogue, best first: those whose article number the query has, then the others."""
         numbered = [at for code in codes_in(query) for at in self._codes.get(code, ())]
-        asked = [w for w in words(query) if w in self._known]
+        asked = [w for w in words(query, self._language) if w in self._known]
         rankings = []
         if asked:
             scores = self._index.get_scores(asked)
@@ -100,13 +106,13 @@ class Finder:
         return list(dict.fromkeys([*numbered, *fused(rankings)]))
 
 
-def _wanted(config: Config, prepared: Path, evidence: Path) -> Iterator[tuple[str, str, int]]:
+def _wanted(config: Config, prepared: Path, evidence: Path, language: Language) -> Iterator[tuple[str, str, int]]:
     """Query id, text and number of new items: judged train queries, then a sample of those without any pair.
 
     The shop's own queries come before people's requests.
     """
     queries = read_table(prepared, "queries").sort("query_id")
-    held = HeldOut(queries.filter(pl.col("split") != "train")["query"], config.near)
+    held = HeldOut(queries.filter(pl.col("split") != "train")["query"], config.near, language)
     train = queries.filter(split="train")
     judged = set(read_table(prepared, "judgements")["query_id"])
     known = set(read_table(evidence, "pairs")["query_id"])
@@ -138,10 +144,11 @@ def new_pairs(
     """
     if not (config.k or config.fresh):
         return []
-    finder = Finder(items, encoder, config.depth)
+    language = load_language(Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")).language)
+    finder = Finder(items, encoder, config.depth, language)
     known = set(read_table(evidence, "pairs").select("query_id", "item_id").iter_rows())
     pairs: list[tuple[str, str]] = []
-    for query_id, text, k in progress(list(_wanted(config, prepared, evidence)), "queries searched"):
+    for query_id, text, k in progress(list(_wanted(config, prepared, evidence, language)), "queries searched"):
         found = ((query_id, items[at].item_id) for at in finder.find(text))
         pairs += [pair for pair in found if pair not in known][:k]
     queries = _readings(evidence, "query", {q for q, _ in pairs})

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import read_table, write_table
+from adore.attributes.evidence import language_of
 from adore.config import StageConfig
 from adore.data.tables import check_output, read_items, read_pairs, read_queries_file, write_file
 from adore.errors import DataError, check
@@ -141,6 +142,7 @@ def _hard(ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl
 def run(config: Config, prepared: Path, student: Path, adversarial: Path, output: Path) -> dict[str, float]:
     """Write ``scores`` of the student and of every baseline, and ``hard``, the student's of the adversarial set."""
     items = {r["item_id"]: item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)}
+    code = language_of(prepared)
     queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
     pairs = read_table(prepared, "judgements").join(queries, on="query_id").select("query_id", "item_id")
     pairs = pairs.sort("query_id", "item_id")
@@ -151,7 +153,7 @@ def run(config: Config, prepared: Path, student: Path, adversarial: Path, output
         for kind in BASELINES:
             folders[kind] = Path(home) / kind
             folders[kind].mkdir()
-            save_baseline(kind, list(items.values()), folders[kind], encoder=student)
+            save_baseline(kind, list(items.values()), folders[kind], encoder=student, language=code)
         for name, folder in folders.items():
             told = _told(folder, pairs)
             left = pairs.join(told, on=["query_id", "item_id"], how="anti")

@@ -97,10 +97,11 @@ class _Checks:
     """Whether a row stands: people agree, no other query is (nearly) the same, the query reads like one."""
 
     def __init__(self, workshop: Workshop, others: list[str]) -> None:
-        self._others = HeldOut(others, _NEAR)
+        language = workshop.catalogue.language
+        self._others = HeldOut(others, _NEAR, language)
         items = workshop.catalogue.items.values()
         texts = [*(i.title for i in items), *dict.fromkeys(i.category for i in items)]
-        self._fluency = Fluency(texts, workshop.texts.values(), _FLUENCY)
+        self._fluency = Fluency(texts, workshop.texts.values(), _FLUENCY, language)
 
     def stands(self, source: Source, row: dict[str, Any]) -> bool:
         """True if a row passes."""

@@ -11,12 +11,14 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from adore.attributes.compare import compare
-from adore.attributes.lexicon import AUDIENCES, COLOURS, MATERIALS, Lexicon
-from adore.attributes.text import STOP, tokens, words
+from adore.attributes.language import Language
+from adore.attributes.language_packs import load_language
+from adore.attributes.lexicon import Lexicon
+from adore.attributes.text import Token, tokens, words
 from adore.attributes.units import UNITS, size_dimension
 from adore.types import Evidence, Item, Reading, Value
 
-__all__ = ["BOTH", "SAYABLE", "Catalogue", "kin", "leaf"]
+__all__ = ["BOTH", "SAYABLE", "Catalogue", "leaf"]
 
 SAYABLE = ("brand", "colour", "size", "pack", "compatibility", "model", "audience", "material")
 """Attributes whose values a shopper could ask with an item's own words."""
@@ -24,9 +26,6 @@ SAYABLE = ("brand", "colour", "size", "pack", "compatibility", "model", "audienc
 BOTH = frozenset(["unisex", "adults"])
 """Audiences that leave nobody out."""
 
-_ADDED = frozenset(["with", "w", "without"])
-_JOINS = frozenset(["and", "for", "in", "of", "to", "by", "or", "pack", "set", "no", "compatible", *_ADDED])
-_ASKED_COLOURS = frozenset(COLOURS.values()) - {"multi"}
 _PEOPLE = frozenset("women men girls boys kids toddlers babies".split())
 _WIDTH = re.compile(r"\d\s?[A-Z]$")
 
@@ -39,20 +38,6 @@ def leaf(item: Item) -> tuple[str, ...]:
 @lru_cache(maxsize=65_536)
 def _last_two(category: str) -> tuple[str, ...]:
     return tuple(s.strip().lower() for s in category.split(">")[-2:] if s.strip())
-
-
-def kin(item: Item) -> frozenset[str]:
-    """What tells items of one kind: the category steps below the department, without "Women", "Kids", ...
-
-    Two items that share one of them may be substitutes (boots and slippers are both shoes).
-    """
-    return _kinds(item.category)
-
-
-@lru_cache(maxsize=65_536)
-def _kinds(category: str) -> frozenset[str]:
-    steps = [s.strip().lower() for s in category.split(">") if s.strip()]
-    return frozenset(s for s in (steps[1:] or steps) if not set(words(s)) <= set(AUDIENCES))
 
 
 def _stems(reading: Reading, where: str) -> list[str]:
@@ -72,11 +57,33 @@ class Catalogue:
     def __init__(self, items: Mapping[str, Item], readings: Mapping[str, Reading], lexicon: Lexicon) -> None:
         self.items, self.readings, self.lexicon = items, readings, lexicon
         self._brands = set(lexicon.brands)
+        self._kin: dict[str, frozenset[str]] = {}
         self._near: dict[tuple[frozenset[str], int], list[str]] = {}
         self._titles: dict[str, frozenset[str]] = {}
         self.memo: dict[object, Any] = {}
         """What edits found out of a query once, for all its pairs."""
         self._compared: dict[tuple[str, str], tuple[Evidence, ...]] = {}
+
+    @cached_property
+    def language(self) -> Language:
+        """What the catalogue is read with."""
+        return load_language(self.lexicon.language)
+
+    def words(self, text: str) -> list[str]:
+        """The stems of a text, in order."""
+        return words(text, self.language)
+
+    def kin(self, item: Item) -> frozenset[str]:
+        """What tells items of one kind: the category steps below the department, without "Women", "Kids", ...
+
+        Two items that share one of them may be substitutes (boots and slippers are both shoes).
+        """
+        category = item.category
+        if category not in self._kin:
+            steps = [s.strip().lower() for s in category.split(">") if s.strip()]
+            people = self.language.audiences.keys()
+            self._kin[category] = frozenset(s for s in (steps[1:] or steps) if not set(self.words(s)) <= people)
+        return self._kin[category]
 
     @cached_property
     def types(self) -> frozenset[str]:
@@ -101,7 +108,7 @@ class Catalogue:
 
     def near(self, stems: Iterable[str], k: int) -> list[str]:
         """The ``k`` items that share the rarest words with ``stems``, best first, ties by id."""
-        key = (frozenset(stems) - STOP, k)
+        key = (frozenset(stems) - self.language.stop, k)
         if key not in self._near:
             self._near[key] = self._search(*key)
         return self._near[key]
@@ -141,9 +148,13 @@ class Catalogue:
             and v.quote
             and (name != "brand" or v.value in self._brands)
             and (name != "size" or not _WIDTH.search(v.quote))  # "8 M" is a shoe's width
-            and (name != "colour" or v.value in _ASKED_COLOURS)
+            and (name != "colour" or v.value in self._asked_colours)
             and (name != "audience" or v.value in _PEOPLE)
         ]
+
+    @cached_property
+    def _asked_colours(self) -> frozenset[str]:
+        return frozenset(self.language.colours.values()) - {"multi"}
 
     def others(self, name: str, item: Item, k: int = 30) -> list[Value]:
         """Values of an attribute that items of the same category have, the usual ones first.
@@ -175,23 +186,26 @@ class Catalogue:
         """What items come with or without ("with wide handle," -> handle): stem to how many titles say it."""
         found = Counter[str]()
         for item_id in sorted(self.items):
-            found.update(set(_heads(self.items[item_id].title)))
+            found.update(set(_heads(self.items[item_id].title, self.language)))
         devices = {w for device in self.lexicon.devices for w in device.split()}
-        other = {*devices, *self.lexicon.colours, *COLOURS, *AUDIENCES, *MATERIALS, *UNITS, *STOP, *_JOINS}
+        language = self.language
+        said = {*language.colours, *language.audiences, *language.materials, *language.stop, *language.ends_part}
+        other = {*devices, *self.lexicon.colours, *UNITS, *said}
         known = self.lexicon.frequency
         usual = {w: n for w, n in found.items() if n >= 2 and n >= 0.1 * known.get(w, n)}  # "size" is said of all
         return {w: n for w, n in sorted(usual.items()) if len(w) > 2 and w.isalpha() and w not in other}
 
 
-def _heads(title: str) -> list[str]:
+def _heads(title: str, language: Language) -> list[str]:
     """The last word of each short phrase after "with" or "without"."""
-    toks, heads = tokens(title), []
+    toks: list[Token] = tokens(title, language)
+    heads: list[str] = []
     for i, token in enumerate(toks):
-        if token.stem not in _ADDED or (i and toks[i - 1].stem in ("compatible", "work")):
+        if token.stem not in language.adds_part or (i and toks[i - 1].stem in language.goes_with):
             continue
         for j in range(i + 1, min(i + 4, len(toks))):
             between = title[toks[j].end : toks[j + 1].start] if j + 1 < len(toks) else "."
-            if between not in (" ", "-") or toks[j + 1].stem in _JOINS or toks[j + 1].stem.isdigit():
+            if between not in (" ", "-") or toks[j + 1].stem in language.ends_part or toks[j + 1].stem.isdigit():
                 heads.append(toks[j].stem)
                 break
     return heads

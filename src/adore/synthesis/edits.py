@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from adore.attributes.lexicon import COLOURS
+from adore.attributes.language import Language
 from adore.attributes.text import words
 from adore.synthesis.candidates import BOTH, SAYABLE, Catalogue, leaf
 from adore.synthesis.forms import insert, like, replace_all, resize, swap
@@ -44,16 +44,6 @@ TRIES = 4
 REAL = "item: a real one"
 """How the edit of every draft begins that takes a catalogue item as it is."""
 _FRONT = ("brand", "colour", "material", "model")
-_PHRASES = {
-    "brand": "by {}",
-    "colour": "in {}",
-    "size": "size {}",
-    "pack": "- {}",
-    "compatibility": "compatible with {}",
-    "audience": "suitable for {}",
-    "model": "model {}",
-    "material": "made of {}",
-}
 INNER = re.compile(r"\b(?:without|with|w|for|no|non|not|free|in)\b", re.IGNORECASE)
 """Words between which and the next ones the order means something."""
 
@@ -117,14 +107,16 @@ def swap_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: st
 def ask_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
     """The query asks, besides, a value of the attribute that the item does not have."""
     for value in _lacking(source, catalogue, rng, name=name):
-        yield Draft(add(source.query, name, value), source.item, name, f"query: + {value.quote}")
+        query = add(source.query, name, value, catalogue.language)
+        yield Draft(query, source.item, name, f"query: + {value.quote}")
 
 
 def ask_otherwise(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
     """The query asks a value that the item does not have, in a phrase of its own (``in red``, ``made of oak``)."""
     for value in _lacking(source, catalogue, rng, name=name):
-        phrase = _PHRASES[name].format(value.value if name == "audience" else value.quote)
-        yield Draft(insert(source.query, phrase, front=False), source.item, name, f"query: + {phrase}")
+        for form in catalogue.language.says(name):
+            phrase = form.format(_said(name, value, catalogue.language))
+            yield Draft(insert(source.query, phrase, front=False), source.item, name, f"query: + {phrase}")
 
 
 def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Value]:
@@ -132,14 +124,14 @@ def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) ->
     if source.asks(name) or not said or all(v.where == "bullet_points" for v in said):
         return
     for value in [*_siblings(source, catalogue, name)[:2], *_sample(catalogue.others(name, source.item), rng)]:
-        if _new(source, [value]):
+        if _new(source, [value], catalogue):
             yield value
 
 
-def _new(source: Source, values: list[Value]) -> list[Value]:
+def _new(source: Source, values: list[Value], catalogue: Catalogue) -> list[Value]:
     """The values of which the query says no word."""
-    asked = set(words(source.query))
-    return [v for v in values if not asked & set(words(v.quote))]
+    asked = set(catalogue.words(source.query))
+    return [v for v in values if not asked & set(catalogue.words(v.quote))]
 
 
 def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
@@ -154,10 +146,18 @@ def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
     return [values[v] for v in sorted(values) if v in allowed]
 
 
-def add(query: str, name: str, value: Value) -> str:
-    """A query that asks one value more, where a shopper would write it."""
+def _said(name: str, value: Value, language: Language) -> str:
+    """How a shopper says a value."""
+    return language.people(value.value) if name == "audience" else value.quote
+
+
+def add(query: str, name: str, value: Value, language: Language) -> str:
+    """A query that asks one value more, where a shopper would write it; the query itself if nobody knows how."""
     if name in ("compatibility", "audience"):
-        return insert(query, f"for {value.value if name == 'audience' else value.quote}", front=False)
+        form = next(iter(language.says("added")), "")
+        return insert(query, form.format(_said(name, value, language)), front=False) if form else query
+    if language.head_first:
+        return insert(query, value.quote, front=name == "brand" and not INNER.search(query))
     return insert(query, value.quote, front=name in _FRONT or bool(INNER.search(query)))
 
 
@@ -166,7 +166,8 @@ def swap_in_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str
     for e in source.matched(name):
         old = [e.found_quote]
         if name == "colour":
-            old = sorted({w for w, family in COLOURS.items() if family == e.found} | {e.found, e.found_quote})
+            forms = catalogue.language.forms["colours"]
+            old = sorted({w for w, family in forms.items() if family == e.found} | {e.found, e.found_quote})
         for value in _sample(catalogue.others(name, source.item), rng):
             new = resize(e.found_quote, value.value) if name == "size" else value.quote
             item = source.item
@@ -199,7 +200,7 @@ def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -
     if not source.asks(name):
         return
     asked = {v.value for v in source.reading.values[name]}
-    stems = words(source.query) + words(source.item.title)
+    stems = catalogue.words(f"{source.query} {source.item.title}")
     for item_id in catalogue.near(stems, 60):
         said = {v.value for v in catalogue.readings[item_id].values.get(name, ())}
         wrong = name == "exclusion" or not said & (asked | BOTH)  # a seller who says both says nothing
@@ -225,7 +226,7 @@ def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool
         name: values[0]
         for name in SAYABLE
         if not source.asks(name)
-        for values in [_new(source, catalogue.sayable(source.item.item_id, name))]
+        for values in [_new(source, catalogue.sayable(source.item.item_id, name), catalogue)]
         if values
     }
     for name in rng.sample(SAYABLE, len(SAYABLE)):
@@ -236,43 +237,49 @@ def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool
             if len(met) + len(more) >= 2:
                 query = draft.query
                 for n in more:
-                    query = add(query, n, has[n])
+                    query = add(query, n, has[n], catalogue.language)
                 also = "".join(f", + {has[n].quote} (it has it)" for n in more)
                 yield replace(draft, query=query, edit=draft.edit + also)
 
 
 def exclude_in_query(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query excludes a part that the item has ("… without handle")."""
-    for quote in _parts(source, catalogue, rng):
-        how = rng.choice(("without", "without", "no"))
-        text = f"{source.query.strip()} {how} {quote}"
-        yield Draft(text, source.item, "exclusion", f"query: + {how} {quote}")
+    forms = catalogue.language.says("excluded")
+    for quote in _parts(source, catalogue, rng) if forms else ():
+        said = rng.choice(forms).format(quote)
+        yield Draft(f"{source.query.strip()} {said}", source.item, "exclusion", f"query: + {said}")
 
 
 def exclude_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query excludes a part that the item has ("handle-free ...")."""
-    for quote in _parts(source, catalogue, rng):
-        yield Draft(f"{quote}-free {source.query.strip()}", source.item, "exclusion", f"query: + {quote}-free")
+    forms = catalogue.language.says("free")
+    for quote in _parts(source, catalogue, rng) if forms else ():
+        said = forms[0].format(quote)
+        yield Draft(f"{said} {source.query.strip()}", source.item, "exclusion", f"query: + {said}")
 
 
 def _parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
     if source.asks("exclusion"):
         return []
-    asked = set(words(f"{source.query} {source.item.brand} {source.item.category}"))
-    parts = [q.lower() for w, q in quotes(source.item.title) if w in catalogue.parts and w not in asked]
+    asked = set(catalogue.words(f"{source.query} {source.item.brand} {source.item.category}"))
+    said = quotes(source.item.title, catalogue.language)
+    parts = [q.lower() for w, q in said if w in catalogue.parts and w not in asked]
     return _sample(parts, rng)
 
 
 def affirm_in_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The item's title says that it has what the query excludes."""
-    for value in source.reading.values.get("exclusion", ()):
-        title = source.item.title
-        said = re.sub(rf"\b(?:without|no)\b(?=\W+{re.escape(value.quote)})", "with", title, flags=re.IGNORECASE)
-        said = said if said != title else f"{title} {like('with', title)} {like(value.quote, title)}"
-        item = replace(source.item, title=said)
-        yield Draft(source.query, item, "exclusion", f"item: + with {value.quote}")
+    language = catalogue.language
+    lacking = "|".join(map(re.escape, language.says("lacking")))
+    for having in language.says("having"):
+        for value in source.reading.values.get("exclusion", ()):
+            title = source.item.title
+            said = re.sub(rf"\b(?:{lacking})\b(?=\W+{re.escape(value.quote)})", having, title, flags=re.IGNORECASE)
+            said = said if said != title else f"{title} {like(having, title)} {like(value.quote, title)}"
+            item = replace(source.item, title=said)
+            yield Draft(source.query, item, "exclusion", f"item: + {having} {value.quote}")
 
 
-def quotes(text: str) -> list[tuple[str, str]]:
+def quotes(text: str, language: Language) -> list[tuple[str, str]]:
     """Stem and word of every word of a text that is made of letters."""
-    return [(stem, quote) for quote in re.findall(r"[^\W\d_]+", text) for stem in words(quote)]
+    return [(stem, quote) for quote in re.findall(r"[^\W\d_]+", text) for stem in words(quote, language)]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
+from adore.attributes.language import Language
 from adore.attributes.text import words
 
 __all__ = ["Fluency"]
@@ -25,20 +26,24 @@ class Fluency:
         texts: titles and category paths.
         queries: real queries.
         quantile: share of the real queries that reads worse than the threshold.
+        language: takes their words.
 
     Example:
+        >>> from adore.attributes.language_packs import load_language
         >>> titles = ["steel water bottle with handle", "water bottle for kids"] * 9
-        >>> fluent = Fluency(titles, ["steel bottle", "water bottle with handle", "kids water bottle"], 0.4)
+        >>> queries = ["steel bottle", "water bottle with handle", "kids water bottle"]
+        >>> fluent = Fluency(titles, queries, 0.4, load_language("en"))
         >>> fluent.score("steel water bottle") > fluent.score("bottle steel handle water")
         True
         >>> fluent.salad("handle with for water", "water bottle"), fluent.salad("steel water bottle", "water bottle")
         (True, False)
     """
 
-    def __init__(self, texts: Iterable[str], queries: Iterable[str], quantile: float) -> None:
+    def __init__(self, texts: Iterable[str], queries: Iterable[str], quantile: float, language: Language) -> None:
+        self._language = language
         self._words, self._pairs = Counter[str](), Counter[tuple[str, str]]()
         for text in texts:
-            stems = ["", *words(text)]
+            stems = ["", *words(text, self._language)]
             self._words.update(stems)
             self._pairs.update(pairwise(stems))
         self._all = max(1, self._words.total())
@@ -47,7 +52,7 @@ class Fluency:
 
     def score(self, text: str) -> float:
         """Mean log-probability of the text's words; 0 for a text without words."""
-        stems = ["", *words(text)]
+        stems = ["", *words(text, self._language)]
         logs = [math.log(self._probability(a, b)) for a, b in pairwise(stems)]
         return sum(logs) / len(logs) if logs else 0.0
 

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from adore.attributes.lexicon import AUDIENCES
-from adore.attributes.reader import NEGATIONS
-from adore.attributes.text import STOP, tokens, words
-from adore.synthesis.candidates import Catalogue, kin, leaf
+from adore.attributes.text import tokens
+from adore.synthesis.candidates import Catalogue, leaf
 from adore.synthesis.edits import REAL, TRIES, Draft, Source
 from adore.synthesis.forms import like, swap
 from adore.types import Evidence, Grade, Item
@@ -34,15 +32,16 @@ _NAMED = ("product_type", "brand", "model", "compatibility")
 _PARTS = frozenset(["accessory", "replacement"])
 
 
-def _asked(source: Source) -> frozenset[str]:
+def _asked(source: Source, catalogue: Catalogue) -> frozenset[str]:
     """The query's words that may name a thing: people (``for women``) are no thing."""
-    found = (w for w in words(source.query) if w.isalpha() and len(w) > 2)
-    return frozenset(found) - NEGATIONS - STOP - AUDIENCES.keys()
+    language = catalogue.language
+    found = (w for w in catalogue.words(source.query) if w.isalpha() and len(w) > 2)
+    return frozenset(found) - language.absence.stems - language.stop - language.audiences.keys()
 
 
 def _right(source: Source, catalogue: Catalogue) -> set[str]:
     """The kinds that the query's good items are of."""
-    return {kind for i in source.good for kind in kin(catalogue.items[i])}
+    return {kind for i in source.good for kind in catalogue.kin(catalogue.items[i])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def _near(source: Source, catalogue: Catalogue) -> list[_Near]:
 
 
 def _search(source: Source, catalogue: Catalogue) -> Iterator[_Near]:
-    asked, right = _asked(source), _right(source, catalogue)
+    asked, right = _asked(source, catalogue), _right(source, catalogue)
     named = frozenset(w for n in _NAMED for v in source.reading.values.get(n, ()) for w in v.value.split())
     leaves = {leaf(catalogue.items[i])[-1:] for i in source.good}
     people: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
@@ -89,10 +88,10 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[_Near]:
         people[leaf(catalogue.items[item_id])[-1:]][item_id] = grade
     for item_id in catalogue.near(asked, 200):
         item = catalogue.items[item_id]
-        if item_id in source.known or not kin(item) or not asked & catalogue.title(item_id):
+        if item_id in source.known or not catalogue.kin(item) or not asked & catalogue.title(item_id):
             continue
         found = [e for e in catalogue.evidence(source.query, source.reading, item_id) if e.attribute == "product_type"]
-        place, same = leaf(item)[-1:], bool(right & kin(item))
+        place, same = leaf(item)[-1:], bool(right & catalogue.kin(item))
         yield _Near(
             item,
             tuple(e.state for e in found),
@@ -108,14 +107,14 @@ def _belongs(asked: frozenset[str], catalogue: Catalogue, item: Item, found: lis
     fits = catalogue.readings[item.item_id].values.get("words.fits", ())
     made_for = {pair.partition("=")[0] for v in fits for pair in v.value.split()}
     said = any(e.found.startswith("accessory") for e in found)
-    return said or bool(asked & made_for) or bool(_PARTS & set(words(item.category)))
+    return said or bool(asked & made_for) or bool(_PARTS & set(catalogue.words(item.category)))
 
 
 def pick_other_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """A real item of another product type that shares words with the query and is not made for it."""
     for near in _near(source, catalogue):
         if near.other and not near.belongs and not any(near.people):
-            shared = sorted(_asked(source) & catalogue.title(near.item.item_id))
+            shared = sorted(_asked(source, catalogue) & catalogue.title(near.item.item_id))
             yield Draft(source.query, near.item, "product_type", f"{REAL} that shares {shared}")
 
 
@@ -146,7 +145,7 @@ def pick_modifier(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
     """A real item of the kind that a word beside the query's head names (``desk`` for ``desk lamp``)."""
     beside = {e.asked for e in source.evidence if e.attribute == "feature"}
     for near in _near(source, catalogue):
-        kind = words(" ".join(leaf(near.item)[-1:]))[-1:]
+        kind = catalogue.words(" ".join(leaf(near.item)[-1:]))[-1:]
         if near.other and beside & set(kind) & catalogue.title(near.item.item_id):
             yield Draft(source.query, near.item, "product_type", f"{REAL}, a {kind[0]}")
 
@@ -155,14 +154,14 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
     """The query names another product type that goes with the query's other words in the catalogue."""
     right, types = _right(source, catalogue), catalogue.types
     for e in source.matched("product_type"):
-        context = [w for w in words(source.query) if w != e.asked]
+        context = [w for w in catalogue.words(source.query) if w != e.asked]
         for item_id in catalogue.near(context, 40) if context else ():
             item = catalogue.items[item_id]
-            heads = [w for w in words(" ".join(leaf(item)[-1:])) if w in types]
+            heads = [w for w in catalogue.words(" ".join(leaf(item)[-1:])) if w in types]
             title = catalogue.title(item_id)
             fluent = 2 * sum(w in title for w in context) >= len(context)
             new_word = heads and heads[-1] not in context
-            if new_word and fluent and not right & kin(item) and heads[-1] in title:
+            if new_word and fluent and not right & catalogue.kin(item) and heads[-1] in title:
                 new = heads[-1] + ("s" if e.asked_quote.endswith("s") else "")
                 query = swap(source.query, e.asked_quote, new)
                 yield Draft(query, source.item, "product_type", f"query: {e.asked_quote} -> {new}")
@@ -177,20 +176,22 @@ def add_head(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
 
 def add_head_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query asks a thing for the product (``brush for water bottle``)."""
-    for _, head in _heads(source, catalogue):
-        yield Draft(f"{head} for {source.query.strip()}", source.item, "product_type", f"query: {head} for it")
+    joins = catalogue.language.says("thing_for")
+    for _, head in _heads(source, catalogue) if joins else ():
+        query = f"{head} {joins[0]} {source.query.strip()}"
+        yield Draft(query, source.item, "product_type", f"query: {head} {joins[0]} it")
 
 
 def _heads(source: Source, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Product words that stand after the query's own in titles of other kinds, as the titles write them."""
-    right, asked = _right(source, catalogue), set(words(source.query))
+    right, asked = _right(source, catalogue), set(catalogue.words(source.query))
     for e in source.matched("product_type"):
         seen = set[str]()
         for item_id in catalogue.near([e.asked], 200):
             item = catalogue.items[item_id]
-            if right & kin(item):
+            if right & catalogue.kin(item):
                 continue
-            toks = tokens(item.title)
+            toks = tokens(item.title, catalogue.language)
             for one, head in itertools.pairwise(toks):
                 own = one.stem == e.asked and item.title[one.end : head.start] in (" ", "-")
                 if own and head.stem in catalogue.types and head.stem not in seen | asked:
@@ -198,16 +199,16 @@ def _heads(source: Source, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                     yield e.asked_quote, item.title[head.start : head.end].lower()
 
 
-def make_accessory(
-    source: Source, catalogue: Catalogue, rng: Random, *, whats: tuple[str, ...] = ("Storage Case", "Replacement Parts")
-) -> Iterator[Draft]:
+def make_accessory(source: Source, catalogue: Catalogue, rng: Random, *, things: str = "things") -> Iterator[Draft]:
     """The item becomes a case or spare parts for what it was."""
     item, above = source.item, source.item.category.rpartition(" > ")[0]
     if not above:
         return
+    language = catalogue.language
+    whats, joins, apart = (language.says(name) for name in (things, "thing_for", "apart"))
     for what in rng.sample(whats, len(whats)):
-        title = f"{like(what, item.title)} {like('for', item.title)} {item.title}"
-        made = replace(item, title=title, category=f"{above} > Accessories", description="", bullet_points=())
+        title = f"{like(what, item.title)} {like(joins[0], item.title)} {item.title}"
+        made = replace(item, title=title, category=f"{above} > {apart[0]}", description="", bullet_points=())
         yield Draft(source.query, made, "product_type", f"item: a {what.lower()} for it")
 
 
@@ -226,9 +227,10 @@ def ask_to_know(
     catalogue: Catalogue,
     rng: Random,
     *,
-    forms: tuple[str, ...] = ("how to clean {}", "how to choose {}", "how to use {}", "how to repair {}"),
+    know: str = "know",
 ) -> Iterator[Draft]:
     """The query wants to know something of the product."""
+    forms = catalogue.language.says(know)
     for form in rng.sample(forms, min(TRIES, len(forms))):
         query = form.format(source.query.strip())
         yield Draft(query, source.item, "product_type", f"query: {form.format('...')}")

@@ -8,8 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
-from adore.attributes.lexicon import AUDIENCES, COLOURS
-from adore.attributes.text import stem, tokens, words
+from adore.attributes.text import tokens
 from adore.synthesis.candidates import SAYABLE, Catalogue, leaf
 from adore.synthesis.edits import INNER, Draft, Source, add
 from adore.synthesis.forms import in_other_units, swap
@@ -60,27 +59,28 @@ def other_units(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
 
 def synonyms(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """A word of the same colour family or audience, or an abbreviation."""
-    for name, table in (("colour", COLOURS), ("audience", AUDIENCES)):
+    language = catalogue.language
+    for name, table in (("colour", language.forms["colours"]), ("audience", language.forms["audiences"])):
         for value in source.reading.values.get(name, ()):
-            same = [w for w, v in table.items() if v == value.value and w != stem(value.quote)]
+            same = [w for w, v in table.items() if v == value.value and language.stem(w) != language.stem(value.quote)]
             for new in rng.sample(same, min(2, len(same))):
                 yield from _draft(source, swap(source.query, value.quote, new), f"query: {value.quote} -> {new}")
-    for old, new in _SAME.items():
+    for old, new in _SAME.items() if language.code == "en" else ():
         yield from _draft(source, swap(source.query, old, new), f"query: {old} -> {new}")
 
 
 def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The product is called what the shop's own category calls it."""
-    heads = [w for w in words(" ".join(leaf(source.item)[-1:])) if w in catalogue.types]
+    heads = [w for w in catalogue.words(" ".join(leaf(source.item)[-1:])) if w in catalogue.types]
     for e in source.matched("product_type"):
-        if heads and heads[-1] != e.asked and heads[-1] not in AUDIENCES:
+        if heads and heads[-1] != e.asked and heads[-1] not in catalogue.language.audiences:
             new = heads[-1] + ("s" if e.asked_quote.endswith("s") and not heads[-1].endswith("s") else "")
             yield from _draft(source, swap(source.query, e.asked_quote, new), f"query: {e.asked_quote} -> {new}")
 
 
 def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """Compounds: t shirt -> tshirt and back, where the catalogue knows the other form."""
-    toks, known = tokens(source.query), catalogue.lexicon.frequency
+    toks, known = tokens(source.query, catalogue.language), catalogue.lexicon.frequency
     for a, b in pairwise(toks):
         if a.stem + b.stem in known:
             joined = source.query[: a.end] + source.query[b.start :]
@@ -97,7 +97,8 @@ def plurals(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft
     for value in source.reading.values.get("product_type", ()):
         quote = value.quote
         new = quote[:-1] if quote.endswith("s") else f"{quote}s"
-        if quote.isalpha() and len(quote) > 3 and not quote.endswith("ss") and stem(new) == stem(quote):
+        same = catalogue.language.stem(new) == catalogue.language.stem(quote)
+        if quote.isalpha() and len(quote) > 3 and not quote.endswith("ss") and same:
             yield from _draft(source, swap(source.query, quote, new), f"query: {quote} -> {new}")
 
 
@@ -122,7 +123,7 @@ def _slip(word: str, rng: Random) -> str:
 def typos(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """One slip of the finger in a long word of the title or of the query."""
     for where, text in (("item", source.item.title), ("query", source.query)):
-        long = [t for t in tokens(text) if t.end - t.start >= 6 and t.stem.isalpha()]
+        long = [t for t in tokens(text, catalogue.language) if t.end - t.start >= 6 and t.stem.isalpha()]
         for t in rng.sample(long, min(3, len(long))):
             old = text[t.start : t.end]
             new = text[: t.start] + _slip(old, rng) + text[t.end :]
@@ -156,8 +157,10 @@ def ask_what_it_has(source: Source, catalogue: Catalogue, rng: Random) -> Iterat
     names = [n for n in SAYABLE if not source.asks(n)]
     for name in rng.sample(names, len(names)):
         for value in catalogue.sayable(source.item.item_id, name)[:1]:
-            if not set(words(value.quote)) & set(words(source.query)):
-                yield from _draft(source, add(source.query, name, value), f"query: + {value.quote} (it has it)")
+            if not set(catalogue.words(value.quote)) & set(catalogue.words(source.query)):
+                yield from _draft(
+                    source, add(source.query, name, value, catalogue.language), f"query: + {value.quote} (it has it)"
+                )
 
 
 def ask_less(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:

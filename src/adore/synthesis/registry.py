@@ -71,13 +71,11 @@ PICKS: dict[str, Edit] = {n: many[0] for n, many in EDITS.items() if _of(many[0]
 HELD: dict[str, tuple[Edit, ...]] = {
     **{name: (partial(edits.ask_otherwise, name=name),) for name in _VALUES},
     **{kind: (partial(wishes.ask_rival_otherwise, kind=kind),) for kind in _RIVALS},
-    "accessory": (partial(kinds.make_accessory, whats=("Protective Cover", "Wall Holder")),),
+    "accessory": (partial(kinds.make_accessory, things="things_held"),),
     "modifier-as-head": (kinds.add_head_otherwise,),
     "negation": (edits.exclude_otherwise,),
-    "knowledge-intent": (
-        partial(kinds.ask_to_know, forms=("what is the best way to store {}", "difference between {} and others")),
-    ),
-    "offer-type": (partial(wishes.ask_offer, offers=("renewed", "preowned", "rental")),),
+    "knowledge-intent": (partial(kinds.ask_to_know, know="know_held"),),
+    "offer-type": (partial(wishes.ask_offer, said="offers_held"),),
     "keyword-stuffing": (partial(kinds.stuff_title, form="{query} | {title}"),),
     "price-tier": (partial(wishes.ask_price, form="{query} cheaper than {limit} dollars"),),
     "partial-multi-constraint": (partial(edits.partly, otherwise=True),),

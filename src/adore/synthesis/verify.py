@@ -14,7 +14,9 @@ import polars as pl
 from pydantic import Field
 
 from adore.artifacts import read_table, write_table
+from adore.attributes.evidence import language_of
 from adore.attributes.held_out import HeldOut
+from adore.attributes.language_packs import load_language
 from adore.config import StageConfig
 from adore.progress import say
 from adore.storage import write_json
@@ -128,10 +130,11 @@ class _Checks:
         queries, items = read_table(prepared, "queries"), read_table(prepared, "items")
         self._config = config
         held = queries.filter(pl.col("split") != "train")["query"].to_list()
-        self._held = HeldOut(held, config.near)
+        language = load_language(language_of(prepared))
+        self._held = HeldOut(held, config.near, language)
         self._real = dict(queries.select("query_id", "query").iter_rows())
         texts = [*items["title"].to_list(), *items["category"].unique(maintain_order=True).to_list()]
-        self._fluency = Fluency(texts, self._real.values(), config.fluency)
+        self._fluency = Fluency(texts, self._real.values(), config.fluency, language)
         self._seen: set[tuple[str, str]] = set()
 
     def fault(self, row: dict[str, Any]) -> tuple[str, str]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 from adore.attributes.prices import PRICE, Price, read_price
-from adore.attributes.rivals import OFFERS, kind_of, rivals
-from adore.attributes.text import words
+from adore.attributes.rivals import is_offer, kind_of, rivals
 from adore.synthesis.candidates import Catalogue, leaf
 from adore.synthesis.edits import REAL, Draft, Source, quotes, rewrite
 from adore.synthesis.forms import insert, swap
@@ -27,19 +26,19 @@ __all__ = [
 _ROUND = (5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 100, 150, 200, 300, 500, 750, 1000, 2000, 5000)
 
 
-def _found(source: Source, kind: str) -> Iterator[tuple[str, str, list[str]]]:
+def _found(source: Source, catalogue: Catalogue, kind: str) -> Iterator[tuple[str, str, list[str]]]:
     """Words of a kind that the query asks and the title says: both as written, and their rivals."""
-    title = dict(quotes(source.item.title))
+    title = dict(quotes(source.item.title, catalogue.language))
     for e in source.matched("feature"):
         if kind_of(e.asked) == kind and e.asked in title:
-            yield e.asked_quote, title[e.asked], rivals(e.asked)
+            yield e.asked_quote, title[e.asked], rivals(e.asked, catalogue.language)
 
 
 def pick_rival(source: Source, catalogue: Catalogue, rng: Random, *, kind: str) -> Iterator[Draft]:
     """A real item like the good one whose title says a rival of the asked word."""
     if not any(kind_of(v.value) == kind for v in source.reading.values.get("feature", ())):
         return
-    for item_id in catalogue.near(words(source.query) + words(source.item.title), 60):
+    for item_id in catalogue.near(catalogue.words(f"{source.query} {source.item.title}"), 60):
         item = catalogue.items[item_id]
         found = catalogue.evidence(source.query, source.reading, item_id)
         wrong = any(e.state == "conflict" and kind_of(e.asked) == kind for e in found if e.attribute == "feature")
@@ -50,14 +49,14 @@ def pick_rival(source: Source, catalogue: Catalogue, rng: Random, *, kind: str) 
 
 def swap_rival(source: Source, catalogue: Catalogue, rng: Random, *, kind: str) -> Iterator[Draft]:
     """The query asks a rival of the word that it asked and the item has."""
-    for asked, _, others in _found(source, kind):
+    for asked, _, others in _found(source, catalogue, kind):
         for new in others:
             yield Draft(swap(source.query, asked, new), source.item, "feature", f"query: {asked} -> {new}")
 
 
 def swap_rival_in_item(source: Source, catalogue: Catalogue, rng: Random, *, kind: str) -> Iterator[Draft]:
     """The item, in all its texts, says a rival of the asked word."""
-    for _, said, others in _found(source, kind):
+    for _, said, others in _found(source, catalogue, kind):
         for new in others:
             yield Draft(source.query, rewrite(source.item, said, new), "feature", f"item: {said} -> {new}")
 
@@ -66,12 +65,12 @@ def ask_rival(
     source: Source, catalogue: Catalogue, rng: Random, *, kind: str, form: str = "{new} {query}"
 ) -> Iterator[Draft]:
     """The query asks, besides, a rival of a word of the item's title."""
-    asked, lexicon = set(words(source.query)), catalogue.lexicon
+    asked, lexicon = set(catalogue.words(source.query)), catalogue.lexicon
     department = " > ".join(source.item.category.split(" > ")[:2])
     usual = lexicon.usual_in(department) or lexicon.frequency.keys()  # nobody asks for a manual guitar
-    for stem, quote in quotes(source.item.title):
+    for stem, quote in quotes(source.item.title, catalogue.language):
         if kind_of(stem) == kind and stem not in asked:
-            for new in (n for n in rivals(stem) if usual & set(words(n))):
+            for new in (n for n in rivals(stem, catalogue.language) if usual & set(catalogue.words(n))):
                 query = form.format(new=new, query=source.query.strip())
                 yield Draft(query, source.item, "feature", f"query: + {new} (the item is {quote.lower()})")
 
@@ -86,10 +85,11 @@ def ask_offer(
     catalogue: Catalogue,
     rng: Random,
     *,
-    offers: tuple[str, ...] = ("refurbished", "used", "sample"),
+    said: str = "offers",
 ) -> Iterator[Draft]:
     """The query asks the product used, renewed, rented or as a sample; the item is sold new."""
-    if not OFFERS.keys() & set(words(source.query)):
+    if not any(is_offer(word) for word in catalogue.words(source.query)):
+        offers = catalogue.language.says(said)
         for offer in rng.sample(offers, len(offers)):
             yield Draft(insert(source.query, offer, front=True), source.item, "feature", f"query: + {offer}")
 

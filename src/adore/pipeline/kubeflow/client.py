@@ -97,12 +97,20 @@ class Server:
         return str(run.run_id)
 
     def repeat(
-        self, ids: tuple[str, str], arguments: dict[str, Any], *, experiment: str, account: str, cron: str
+        self,
+        ids: tuple[str, str],
+        arguments: dict[str, Any],
+        *,
+        experiment: str,
+        account: str,
+        cron: str,
+        root: str = "",
     ) -> str:
         """Make the pipeline a recurring run, one at a time; returns its id."""
         with self._answering():
             home = self.client.create_experiment(experiment, namespace=self.namespace)
             options = {"max_concurrency": 1, "no_catchup": True, "enable_caching": False, "service_account": account}
+            options["pipeline_root"] = root or None
             job = self.client.create_recurring_run(
                 home.experiment_id,
                 experiment,
@@ -144,9 +152,10 @@ class Server:
         """What a pod of a run printed, as far as it is still kept; empty where the server cannot say."""
         try:
             with self._answering():
-                return str(self._get(f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "str"))
+                found = self._get(f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "object")
         except UnavailableError:
             return ""
+        return found if isinstance(found, str) else ""  # else an object that says why there is none
 
     def _get(self, path: str, kind: str) -> Any:
         """One of the server's older calls, which the client has no method for."""

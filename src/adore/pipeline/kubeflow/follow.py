@@ -26,8 +26,11 @@ class _Told:
         self._waits: dict[str, str] = {}
         self.failures: dict[str, str] = {}
 
-    def tell(self, tasks: list[Task]) -> None:
+    def tell(self, tasks: list[Task], *, cancelled: bool) -> None:
+        """Say what is new; what ends badly once the run is cancelled ends for that reason."""
         for task in tasks:
+            if cancelled and task.failed:
+                continue
             waits = task.message if task.phase == "Pending" and task.message not in STARTING else ""
             if waits and waits != self._waits.get(task.name):
                 self._waits[task.name] = waits
@@ -82,7 +85,7 @@ def follow(server: Server, run: str, *, every: float = 5.0, patience: float = 60
                 raise
             time.sleep(every)
             continue
-        told.tell(tasks)
+        told.tell(tasks, cancelled=state.startswith("CANCEL"))
         if state in ENDED:
             return _told_end(run, state, tasks, told)
         time.sleep(every)

@@ -26,6 +26,8 @@ ACCOUNT = "adore-pipeline"
 HOME = "kubeflow"
 """Where an installation for one user runs everything, whatever namespace it is asked for."""
 NOTIFY_URL = "ADORE_NOTIFY_URL"
+STORE_SECRET = "mlpipeline-minio-artifact"
+"""Where Kubeflow Pipelines keeps the keys of the store that comes with it."""
 PLACE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 PATIENCE = 25.0
 """Seconds for an image that is missing to be told; one that is there may take minutes to come, and counts as there."""
@@ -70,11 +72,17 @@ def _account(cluster: Cluster) -> Finding:
         return Finding(title, False, "this account may not look", needed=False)
 
 
-def _launcher(cluster: Cluster, placement: Placement) -> Finding:
-    """Where KFP's launcher finds ``s3://`` places: the ConfigMap ``kfp-launcher``.
+def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
+    """Whether KFP's launcher reaches its store with the steps' own rights: the ConfigMap ``kfp-launcher``.
 
-    Without it the launcher takes the endpoint of the step's own environment, and puts the bucket into the host's name.
-    Source: kubeflow/pipelines 2.17.0, backend/src/v2/objectstore.
+    Without it the launcher takes the endpoint of the step's own environment for ``s3://`` places, and puts the bucket
+    into the host's name; for its own store it reads a Secret under the step's account.
+    Source: kubeflow/pipelines 2.17.0, backend/src/v2/objectstore/object_store.go:278, 305, 391.
+
+    Args:
+        cluster: sees the namespace.
+        placement: the profile's section ``cluster``.
+        kind: ``s3`` for runs that are written there, ``minio`` for those on a claim.
     """
     space, title = cluster.config.namespace, "kfp-launcher"
     path = f"/api/v1/namespaces/{space}/configmaps/kfp-launcher"
@@ -85,28 +93,49 @@ def _launcher(cluster: Cluster, placement: Placement) -> Finding:
     except AdoreError:
         return Finding(title, False, "this account may not look", needed=False)
     keys = {key for keys in placement.secrets.values() for key in keys}
-    if not keys & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}:
+    if kind == "s3" and not keys & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}:
         return Finding(title, True, "not needed: no endpoint but the cloud's own")
     try:
-        default = ((yaml.safe_load(text) or {}).get("s3") or {}).get("default") or {}
+        default = ((yaml.safe_load(text) or {}).get(kind) or {}).get("default") or {}
     except (yaml.YAMLError, AttributeError):
         default = {}
-    fix = "give it providers: {s3: {default: {endpoint, region, forcePathStyle: true, credentials: {fromEnv: true}}}}"
-    if not default.get("endpoint"):
+    endpoint, credentials = default.get("endpoint", ""), default.get("credentials") or {}
+    wanted = "{endpoint, region, forcePathStyle: true, credentials: {fromEnv: true}}"
+    fix = f"give it providers: {{{kind}: {{default: {wanted}}}}}"
+    if kind == "s3" and not endpoint:
         return Finding(
             title, False, f"in {space} names no endpoint for s3://: the first step would fail at its end; {fix}"
         )
-    secret = (default.get("credentials") or {}).get("secretRef", {}).get("secretName", "")
-    if secret and not (default.get("credentials") or {}).get("fromEnv"):
-        return Finding(
-            title, True, f"{default['endpoint']}, keys of Secret {secret}, which {ACCOUNT} must be able to read"
-        )
-    return Finding(title, True, f"{default['endpoint']}, with the steps' own keys")
+    if credentials.get("fromEnv") and endpoint:
+        return Finding(title, True, f"{endpoint}, with the steps' own keys")
+    secret = str((credentials.get("secretRef") or {}).get("secretName") or STORE_SECRET)
+    return _reads_secret(cluster, secret, title, fix)
+
+
+def _reads_secret(cluster: Cluster, secret: str, title: str, fix: str) -> Finding:
+    """Whether the steps' account may read the Secret that the launcher would take its keys from."""
+    space = cluster.config.namespace
+    wish = {"namespace": space, "verb": "get", "resource": "secrets", "name": secret}
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "LocalSubjectAccessReview",
+        "metadata": {"namespace": space},
+        "spec": {"user": f"system:serviceaccount:{space}:{ACCOUNT}", "resourceAttributes": wish},
+    }
+    path = f"/apis/authorization.k8s.io/v1/namespaces/{space}/localsubjectaccessreviews"
+    try:
+        allowed = cluster.request("POST", path, "a question of rights", body=body)["status"]["allowed"]
+    except AdoreError:
+        text = f"takes its keys from Secret {secret}; whether {ACCOUNT} may read it cannot be asked by this account"
+        return Finding(title, False, text, needed=False)
+    if allowed:
+        return Finding(title, True, f"keys of Secret {secret}, which {ACCOUNT} may read")
+    return Finding(title, False, f"takes its keys from Secret {secret}, which {ACCOUNT} may not read; {fix}")
 
 
 def _profile_namespace(cluster: Cluster) -> Iterator[Finding]:
     """What Argo mounts into every pod of an installation for many users: without it pods hang."""
-    yield _secret(cluster, "mlpipeline-minio-artifact", ("accesskey", "secretkey"))
+    yield _secret(cluster, STORE_SECRET, ("accesskey", "secretkey"))
     space = cluster.config.namespace
     try:
         tags = (
@@ -153,8 +182,7 @@ def examine_namespace(cluster: Cluster, placement: Placement, *, many_users: boo
         yield from _profile_namespace(cluster)
     if placement.claim:
         yield _claim(cluster, placement)
-    if remote:
-        yield _launcher(cluster, placement)
+    yield _launcher(cluster, placement, "s3" if remote else "minio")
 
 
 # ---------------------------------------------------------------- images

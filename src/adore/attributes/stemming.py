@@ -1,0 +1,92 @@
+"""One stem for the forms of a word, the same in mining, reading, training and serving."""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+
+__all__ = ["LIGHT", "Stems", "lower_form"]
+
+LIGHT = "light"
+"""Name of the stemmer that takes an English plural off and nothing else."""
+_MOST = 200_000
+"""Words that are remembered."""
+
+
+def lower_form(word: str, elisions: Collection[str] = ()) -> str:
+    """Lower-case NFKC form without possessive and without an elided article, never empty.
+
+    Example:
+        >>> lower_form("Women's"), lower_form("L’EAU", {"l"}), lower_form("ﬁx")
+        ('women', 'eau', 'fix')
+    """
+    whole = unicodedata.normalize("NFKC", word).lower().replace("’", "'")
+    head, _, tail = whole.partition("'")
+    kept = tail if tail and head in elisions else head
+    return "".join(c for c in kept if not c.isspace() and c != "=") or "_"  # NFKC may bring spaces in
+
+
+def _light(word: str) -> str:
+    """An English word without its plural."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def _folded(word: str) -> str:
+    """A word without its accents: shoppers leave them out."""
+    if word.isascii():
+        return word
+    apart = unicodedata.normalize("NFD", word)
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+
+
+def _stemmer(name: str) -> Callable[[str], str]:
+    """A stemmer by name: the light one, Snowball's of a language, or none for ``""``."""
+    if name == LIGHT:
+        return _light
+    if not name:
+        return _folded
+    import Stemmer
+
+    snowball = Stemmer.Stemmer(name)
+    return lambda word: _folded(snowball.stemWord(word)) or word
+
+
+class Stems(dict[str, str]):
+    """Word as it is written to its stem; computed once.
+
+    Args:
+        name: of the stemmer.
+        irregular: lower-case forms to their stems.
+        elisions: articles that end in an apostrophe.
+
+    Example:
+        >>> english = Stems("light", {"women": "woman"})
+        >>> [english[w] for w in ("Glasses", "batteries", "Women's", "dress", "socks")]
+        ['glass', 'battery', 'woman', 'dress', 'sock']
+        >>> [Stems("german")[w] for w in ("rote", "Roter", "rot", "Tassen", "weiße")]
+        ['rot', 'rot', 'rot', 'tass', 'weiss']
+    """
+
+    def __init__(self, name: str, irregular: Mapping[str, str] | None = None, elisions: Collection[str] = ()) -> None:
+        super().__init__()
+        self._stem = _stemmer(name)
+        self._irregular = dict(irregular or {})
+        self._elisions = frozenset(elisions)
+        self._lock = threading.Lock()
+
+    def __missing__(self, word: str) -> str:
+        """Stem a word that was not seen before; Snowball's stemmers serve one thread at a time."""
+        lower = lower_form(word, self._elisions)
+        with self._lock:
+            found = self._irregular.get(lower) or self._stem(lower)
+            if len(self) >= _MOST:
+                self.clear()
+            self[word] = found
+        return found

@@ -1,0 +1,55 @@
+"""HTML's character references in shops' texts, decoded once where a text comes in."""
+
+from __future__ import annotations
+
+import html
+import html.entities
+import re
+from typing import Any
+
+__all__ = ["decoded", "decoded_values"]
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_ROUNDS = 3
+"""How often a text may have been escaped."""
+_SPACES = str.maketrans({"\xa0": " ", "\u202f": " ", "\u2009": " ", "\xad": None})
+"""Spaces that do not break, as spaces; hyphens that are not seen, not at all: *Kaffee&shy;tasse* hides nothing."""
+
+
+def _sign(match: re.Match[str]) -> str:
+    """What a reference stands for; a name that HTML does not know stays as it is."""
+    written = match.group()
+    known = written.startswith("&#") or written[1:] in html.entities.html5
+    return html.unescape(written).translate(_SPACES) if known else written
+
+
+def decoded(text: str) -> str:
+    """A text without HTML's character references, also where it was escaped twice.
+
+    Only references that end in a semicolon: ``a=1&copy=2`` is an address, not a sign.
+
+    Example:
+        >>> decoded("Caf&eacute; &amp; Bar 8&quot;"), decoded("1000&amp;nbsp;ml"), decoded("R&D ?a=1&copy=2")
+        ('Café & Bar 8"', '1000 ml', 'R&D ?a=1&copy=2')
+    """
+    for _ in range(_ROUNDS):
+        if "&" not in text or not _ENTITY.search(text):
+            return text
+        text = _ENTITY.sub(_sign, text)
+    return text
+
+
+def decoded_values(value: Any) -> Any:
+    """:func:`decoded` for every text and name inside lists and mappings; other values as they are.
+
+    Example:
+        >>> decoded_values({"Gr&ouml;&szlig;e": ["8&quot;", 3]})
+        {'Größe': ['8"', 3]}
+    """
+    if isinstance(value, str):
+        return decoded(value)
+    if isinstance(value, dict):
+        return {decoded_values(name): decoded_values(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [decoded_values(one) for one in value]
+    return value

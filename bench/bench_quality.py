@@ -9,4 +9,6 @@ from bench.sections import Section
 PARTS = ("judged", "kto", "world", "latency")
 
 if __name__ == "__main__":
-    Section("quality", "Quality on queries that nobody judged", PARTS).main(sys.argv[1:])
+    Section("quality", "Quality on queries that nobody judged", PARTS).main(
+        sys.argv[1:]
+    )

@@ -13,6 +13,8 @@ from pathlib import Path
 HERE = Path(__file__).parents[1] / "src" / "adore"
 LONG = 100
 """Characters of a line that are too many."""
+DENSE = 14.0
+"""Syntax nodes a line, over which a function is hard to read."""
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 COMPREHENSION = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -30,6 +32,8 @@ class Counts:
     densities: list[float] = field(default_factory=list)
     """Syntax nodes a code line, of each function of three lines or more."""
     densest: list[tuple[float, str]] = field(default_factory=list)
+    without_args: list[str] = field(default_factory=list)
+    """Public functions of two parameters or more that do not describe them."""
     names: list[str] = field(default_factory=list)
     nodes: int = 0
     code_lines: int = 0
@@ -56,7 +60,12 @@ def code_lines_of(path: Path) -> tuple[set[int], int]:
         for token in tokenize.tokenize(stream.readline):
             if token.type == tokenize.COMMENT:
                 comments += 1
-            elif token.type in (tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING):
+            elif token.type in (
+                tokenize.NAME,
+                tokenize.NUMBER,
+                tokenize.OP,
+                tokenize.STRING,
+            ):
                 code.update(range(token.start[0], token.end[0] + 1))
     return code, comments
 
@@ -65,7 +74,11 @@ def docstring_lines(tree: ast.AST) -> set[int]:
     """Lines of strings that stand alone: docstrings of modules, classes, functions and attributes."""
     lines = set[int]()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
             lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return lines
 
@@ -96,7 +109,9 @@ def functions_of(tree: ast.Module) -> Iterator[tuple[Function, bool]]:
         if isinstance(node, FUNCTION):
             public.add(id(node))
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            public.update(id(inner) for inner in node.body if isinstance(inner, FUNCTION))
+            public.update(
+                id(inner) for inner in node.body if isinstance(inner, FUNCTION)
+            )
     for node in ast.walk(tree):
         if isinstance(node, FUNCTION):
             yield node, id(node) in public and not node.name.startswith("_")
@@ -106,7 +121,9 @@ def _count_node(node: ast.AST, counts: Counts) -> None:
     counts.comprehensions += isinstance(node, COMPREHENSION)
     counts.ternaries += isinstance(node, ast.IfExp)
     if isinstance(node, ast.Assign):
-        both = isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
+        both = isinstance(node.targets[0], ast.Tuple) and isinstance(
+            node.value, ast.Tuple
+        )
         counts.pairs += both
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         counts.names.append(node.id)
@@ -115,7 +132,9 @@ def _count_node(node: ast.AST, counts: Counts) -> None:
             counts.deferred += isinstance(inner, ast.Import | ast.ImportFrom)
 
 
-def _count_function(node: Function, code: set[int], path: Path, counts: Counts, *, is_public: bool) -> None:
+def _count_function(
+    node: Function, code: set[int], path: Path, counts: Counts, *, is_public: bool
+) -> None:
     body = node.body[1:] if ast.get_docstring(node) else node.body
     if not body:
         return
@@ -124,21 +143,28 @@ def _count_function(node: Function, code: set[int], path: Path, counts: Counts, 
     arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     own = [a for a in arguments if a.arg not in ("self", "cls")]
     counts.parameters.append(len(own))
-    counts.typed += node.returns is not None and all(a.annotation is not None for a in own)
+    counts.typed += node.returns is not None and all(
+        a.annotation is not None for a in own
+    )
     hints = [a.annotation for a in own] + [node.returns]
-    counts.any_typed += any("Any" in ast.unparse(hint) for hint in hints if hint is not None)
+    counts.any_typed += any(
+        "Any" in ast.unparse(hint) for hint in hints if hint is not None
+    )
     written = len(code & set(span))
     if written >= 3:
         density = sum(1 for statement in body for _ in ast.walk(statement)) / written
         counts.densities.append(density)
-        counts.densest.append((density, f"{path.name}:{node.lineno} {node.name}"))
+        counts.densest.append((density, f"{path}:{node.lineno} {node.name}"))
     if is_public:
         text = ast.get_docstring(node) or ""
         counts.public += 1
         counts.documented += bool(text)
         if text and len(own) >= 2:
             counts.with_parameters += 1
-            counts.with_args += "Args:" in text or ":param" in text or "Parameters\n" in text
+            told = "Args:" in text or ":param" in text or "Parameters\n" in text
+            counts.with_args += told
+            if not told:
+                counts.without_args.append(f"{path}:{node.lineno} {node.name}")
 
 
 def measure(folder: Path) -> Counts:
@@ -174,7 +200,9 @@ def rows(counts: Counts) -> dict[str, str]:
         "parameters: median / p90 / max": three(counts.parameters),
         "syntax nodes a code line": f"{counts.nodes / lines:.1f}",
         "of a function: median / max": f"{statistics.median(counts.densities):.1f} / {max(counts.densities):.1f}",
-        f"lines over {LONG} characters": percent(counts.long_lines, sum(counts.modules)),
+        f"lines over {LONG} characters": percent(
+            counts.long_lines, sum(counts.modules)
+        ),
         "comprehensions / 100 lines": f"{100 * counts.comprehensions / lines:.1f}",
         "ternaries / 100 lines": f"{100 * counts.ternaries / lines:.1f}",
         "a, b = x, y / 100 lines": f"{100 * counts.pairs / lines:.2f}",
@@ -183,20 +211,43 @@ def rows(counts: Counts) -> dict[str, str]:
         "comment lines": percent(counts.comment_lines, sum(counts.modules)),
         "module docstrings": percent(counts.module_docstrings, len(counts.modules)),
         "public functions documented": percent(counts.documented, counts.public),
-        "Args, with two parameters or more": percent(counts.with_args, counts.with_parameters),
+        "Args, with two parameters or more": percent(
+            counts.with_args, counts.with_parameters
+        ),
         "typed functions": percent(counts.typed, len(counts.functions)),
         "signatures with Any": percent(counts.any_typed, len(counts.functions)),
         "imports within functions": str(counts.deferred),
     }
 
 
+def faults(counts: Counts) -> list[str]:
+    """What the house does not allow, each with its place."""
+    dense = [
+        f"{where} has {density:.1f} syntax nodes a line, at most {DENSE:g}"
+        for density, where in sorted(counts.densest, reverse=True)
+        if density > DENSE
+    ]
+    return dense + [f"{where} has no Args" for where in counts.without_args]
+
+
 def main() -> None:
     """Print the table, one column a folder, and the densest functions of the first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, default=[HERE])
-    parser.add_argument("--densest", type=int, default=0, help="how many of the densest functions are named")
+    parser.add_argument(
+        "--densest",
+        type=int,
+        default=0,
+        help="how many of the densest functions are named",
+    )
+    parser.add_argument(
+        "--faults", action="store_true", help="only what the house does not allow"
+    )
     given = parser.parse_args()
     measured = [measure(folder) for folder in given.folders]
+    if given.faults:
+        print(*(line for counts in measured for line in faults(counts)), sep="\n")
+        return
     columns = [rows(counts) for counts in measured]
     heads = [folder.name for folder in given.folders]
     print("| |" + "|".join(heads) + "|\n|---|" + "---:|" * len(heads))

@@ -21,7 +21,9 @@ def _section(name: str) -> Any:
 def image(kind: str) -> str:
     """Image of one kind (``teacher``, ``student``, ``server``), from ADORE_REGISTRY and ADORE_TAG, or the profile."""
     about = _section("kubernetes")
-    registry = os.environ.get("ADORE_REGISTRY") or (about.registry if about else "adore")
+    registry = os.environ.get("ADORE_REGISTRY") or (
+        about.registry if about else "adore"
+    )
     return f"{registry}/{kind}:{os.environ.get('ADORE_TAG') or (about.tag if about else __version__)}"
 
 

@@ -27,7 +27,12 @@ def align(
     envelope(
         "align",
         run,
-        {"prepared": prepared, "evidence": evidence, "answers": answers, "feedback": feedback},
+        {
+            "prepared": prepared,
+            "evidence": evidence,
+            "answers": answers,
+            "feedback": feedback,
+        },
         output,
         metrics,
         profile=profile,

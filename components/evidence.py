@@ -19,4 +19,12 @@ def evidence(
     """Reads key attributes out of queries and items."""
     from adore.pipeline.component import envelope
 
-    envelope("evidence", run, {"prepared": prepared}, output, metrics, profile=profile, seed=seed)
+    envelope(
+        "evidence",
+        run,
+        {"prepared": prepared},
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+    )

@@ -29,6 +29,16 @@ def examine(
     inputs = {"prepared": prepared, "student": student, "adversarial": adversarial}
     envelope("score", run, inputs, scores, score_metrics, profile=profile, seed=seed)
     inputs = {"prepared": prepared, "evidence": evidence, "scores": scores}
-    envelope("evaluate", run, inputs, measures, evaluate_metrics, profile=profile, seed=seed)
-    made = envelope("gate", run, {"measures": measures}, verdict, gate_metrics, profile=profile, seed=seed)
+    envelope(
+        "evaluate", run, inputs, measures, evaluate_metrics, profile=profile, seed=seed
+    )
+    made = envelope(
+        "gate",
+        run,
+        {"measures": measures},
+        verdict,
+        gate_metrics,
+        profile=profile,
+        seed=seed,
+    )
     return "yes" if made.metrics["passed"] else "no"

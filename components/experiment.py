@@ -20,4 +20,12 @@ def experiment(
     """Serves the variants to simulated shoppers, analyses and decides."""
     from adore.pipeline.component import envelope
 
-    envelope("experiment", run, {"prepared": prepared, "release": release}, output, metrics, profile=profile, seed=seed)
+    envelope(
+        "experiment",
+        run,
+        {"prepared": prepared, "release": release},
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+    )

@@ -19,5 +19,7 @@ def gate(
     """Decides whether the student may be released; returns yes or no."""
     from adore.pipeline.component import envelope
 
-    manifest = envelope("gate", run, {"measures": measures}, output, metrics, profile=profile, seed=seed)
+    manifest = envelope(
+        "gate", run, {"measures": measures}, output, metrics, profile=profile, seed=seed
+    )
     return "yes" if manifest.metrics["passed"] else "no"

@@ -33,4 +33,14 @@ def judge(
         "teacher": teacher,
         "retrieved": retrieved,
     }
-    envelope(step, run, inputs, output, metrics, profile=profile, seed=seed, shard=shard, shards=shards)
+    envelope(
+        step,
+        run,
+        inputs,
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+        shard=shard,
+        shards=shards,
+    )

@@ -24,6 +24,10 @@ def prove(
     from adore.pipeline.component import envelope
 
     inputs = {"prepared": prepared, "student": student, "gate": gate}
-    envelope("release", run, inputs, shipped, release_metrics, profile=profile, seed=seed)
+    envelope(
+        "release", run, inputs, shipped, release_metrics, profile=profile, seed=seed
+    )
     inputs = {"prepared": prepared, "release": shipped}
-    envelope("experiment", run, inputs, proof, experiment_metrics, profile=profile, seed=seed)
+    envelope(
+        "experiment", run, inputs, proof, experiment_metrics, profile=profile, seed=seed
+    )

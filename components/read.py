@@ -28,6 +28,10 @@ def read(
     begin_on_cluster(run, data=data, profile=profile, seed=seed, job=job)
     read_input(run, data, prepared, prepare_metrics, profile=profile, seed=seed)
     inputs = {"prepared": prepared}
-    envelope("evidence", run, inputs, evidence, evidence_metrics, profile=profile, seed=seed)
+    envelope(
+        "evidence", run, inputs, evidence, evidence_metrics, profile=profile, seed=seed
+    )
     inputs["evidence"] = evidence
-    envelope("retrieve", run, inputs, retrieved, retrieve_metrics, profile=profile, seed=seed)
+    envelope(
+        "retrieve", run, inputs, retrieved, retrieve_metrics, profile=profile, seed=seed
+    )

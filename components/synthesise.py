@@ -27,7 +27,12 @@ def synthesise(
     envelope(
         "synthesise",
         run,
-        {"prepared": prepared, "evidence": evidence, "answers": answers, "feedback": feedback},
+        {
+            "prepared": prepared,
+            "evidence": evidence,
+            "answers": answers,
+            "feedback": feedback,
+        },
         output,
         metrics,
         profile=profile,

@@ -27,7 +27,12 @@ def verify(
     envelope(
         "verify",
         run,
-        {"prepared": prepared, "evidence": evidence, "candidates": candidates, "answers": answers},
+        {
+            "prepared": prepared,
+            "evidence": evidence,
+            "candidates": candidates,
+            "answers": answers,
+        },
         output,
         metrics,
         profile=profile,

@@ -31,12 +31,23 @@ ITEMS, LISTS = 100, 30
 def _student(fold: Any, inputs: Path, seed: int, folder: Path) -> None:
     """A student's folder of one fold; its figures of quality are another part's."""
     shutil.copytree(inputs, folder)
-    net, forest, _ = distil.fit(fold.train["aware"], [], distil.Config(seed=seed, threads=1))
+    net, forest, _ = distil.fit(
+        fold.train["aware"], [], distil.Config(seed=seed, threads=1)
+    )
     export_net(net, folder)
     export_forest(forest, folder / "forest.onnx")
     prior = distil.prior_of(fold.train["aware"]).tolist()
-    card = {"kind": "student", "name": "student", "temperature": 1.0, "prior": prior, "prior_power": 0.4}
-    seal(folder, {**card, "list_context": True, "attribute_heads": True, "precision": "fp32"})
+    card = {
+        "kind": "student",
+        "name": "student",
+        "temperature": 1.0,
+        "prior": prior,
+        "prior_power": 0.4,
+    }
+    seal(
+        folder,
+        {**card, "list_context": True, "attribute_heads": True, "precision": "fp32"},
+    )
 
 
 def _times(work: Callable[[str], object], queries: list[str]) -> dict[str, float]:
@@ -73,7 +84,11 @@ def measure(seed: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     loop = Loop(HOME, 0, seed, aligned=False)
     fold = make_fold(loop)
-    rows = read_table(HOME / "0" / "prepare", "items").sample(ITEMS, seed=seed).iter_rows(named=True)
+    rows = (
+        read_table(HOME / "0" / "prepare", "items")
+        .sample(ITEMS, seed=seed)
+        .iter_rows(named=True)
+    )
     items = [item_from_row(row) for row in rows]
     queries = [pairs[0][0] for _, pairs in sorted(fold.pairs.items())][: LISTS + 1]
     with tempfile.TemporaryDirectory() as home:
@@ -83,10 +98,16 @@ def measure(seed: int) -> dict[str, Any]:
         size = sum(f.stat().st_size for f in folder.iterdir()) / 2**20
         ranker = load_ranker(folder, threads=1)
         mine = _times(lambda q: ranker.rank(q, items), queries)
-        first, strange = _first(folder, queries[0], items), _first(folder, queries[0], [_strange(i) for i in items])
+        first, strange = (
+            _first(folder, queries[0], items),
+            _first(folder, queries[0], [_strange(i) for i in items]),
+        )
         version = json.loads((folder / "card.json").read_text("utf-8"))["version"]
     model, tokenizer = Cross(load_backbone("minilm")).eval(), load_tokenizer()
-    theirs = _times(lambda q: probabilities(model, tokenizer, [(q, i.title, 0) for i in items]), queries[:9])
+    theirs = _times(
+        lambda q: probabilities(model, tokenizer, [(q, i.title, 0) for i in items]),
+        queries[:9],
+    )
     return {
         "student": mine,
         "first_list": first,

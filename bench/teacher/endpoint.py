@@ -40,20 +40,39 @@ def _server(seed: int) -> Any:
 def _shop(home: Path, seed: int) -> None:
     profile = str(ROOT / "tests" / "tiny.yaml")
     call("demo-data", {}, str(home / "data"), profile=profile, seed=seed)
-    call("prepare", {"data": str(home / "data")}, str(home / "prepare"), profile=profile, seed=seed)
-    call("evidence", {"prepared": str(home / "prepare")}, str(home / "evidence"), profile=profile, seed=seed)
+    call(
+        "prepare",
+        {"data": str(home / "data")},
+        str(home / "prepare"),
+        profile=profile,
+        seed=seed,
+    )
+    call(
+        "evidence",
+        {"prepared": str(home / "prepare")},
+        str(home / "evidence"),
+        profile=profile,
+        seed=seed,
+    )
 
 
 def _config(server: Any, home: Path) -> Config:
     engine = {"timeout": 5.0, "first_wait": 0.05}
-    base = {"backend": "openai", "model": "small", "endpoint": server.url, "cache": str(home / "cache")}
+    base = {
+        "backend": "openai",
+        "model": "small",
+        "endpoint": server.url,
+        "cache": str(home / "cache"),
+    }
     return Config(**base, concurrency=CONCURRENCY, engine=engine)
 
 
 def _judge(home: Path, config: Config) -> tuple[dict[str, float], int]:
     out = home / "judged"
     out.mkdir()
-    metrics = run(config, prepared=home / "prepare", evidence=home / "evidence", output=out)
+    metrics = run(
+        config, prepared=home / "prepare", evidence=home / "evidence", output=out
+    )
     return metrics, read_table(out, "answers").height
 
 
@@ -62,8 +81,13 @@ def measure(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         home, server = Path(folder), _server(seed)
         _shop(home, seed)
-        pairs, config = read_table(home / "evidence", "pairs").height, _config(server, home)
-        child = subprocess.Popen([sys.executable, "-c", CHILD, config.model_dump_json(), str(home)])
+        pairs, config = (
+            read_table(home / "evidence", "pairs").height,
+            _config(server, home),
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, config.model_dump_json(), str(home)]
+        )
         while server.answered.total() < pairs // 3 and child.poll() is None:
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)

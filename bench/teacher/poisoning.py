@@ -38,7 +38,11 @@ class Bench:
     def pairs(self) -> pl.DataFrame:
         """Every pair with evidence, and the item's brand."""
         brands = read_table(self.run / "prepare", "items").select("item_id", "brand")
-        return read_table(self.run / "evidence", "pairs").join(brands, on="item_id").sort("query_id", "item_id")
+        return (
+            read_table(self.run / "evidence", "pairs")
+            .join(brands, on="item_id")
+            .sort("query_id", "item_id")
+        )
 
     @property
     def answers(self) -> list[Path]:
@@ -49,8 +53,14 @@ class Bench:
 def shop(bench: Bench) -> None:
     """Run the loop's first steps; the pushed brand is the one with most pairs."""
     for name in ("demo-data", "prepare", "evidence", "judge"):
-        runner.run_step(name, str(bench.run), data="demo", profile=PROFILE, seed=bench.seed)
-    named = bench.pairs.filter(pl.col("brand") != "")["brand"].value_counts().sort("count", "brand", descending=True)
+        runner.run_step(
+            name, str(bench.run), data="demo", profile=PROFILE, seed=bench.seed
+        )
+    named = (
+        bench.pairs.filter(pl.col("brand") != "")["brand"]
+        .value_counts()
+        .sort("count", "brand", descending=True)
+    )
     bench.brand = str(named["brand"][0])
 
 
@@ -70,11 +80,23 @@ def train_sft(bench: Bench, folder: Path) -> None:
 
     config = align_settings(bench.seed)
     table = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
-    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
-    model = new_model(tokenizer, layers=config.layers, width=config.width, seed=bench.seed)
+    tokenizer = new_tokenizer(
+        product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"])
+    )
+    model = new_model(
+        tokenizer, layers=config.layers, width=config.width, seed=bench.seed
+    )
     common = {"seed": bench.seed, "batch": config.batch}
     rows = sft_traces(agreed(table), config.sft_rows, bench.seed)
-    sft(model, tokenizer, rows, folder, epochs=config.sft_epochs, rate=config.sft_rate, **common)
+    sft(
+        model,
+        tokenizer,
+        rows,
+        folder,
+        epochs=config.sft_epochs,
+        rate=config.sft_rate,
+        **common,
+    )
 
 
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
@@ -86,8 +108,15 @@ def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     config = align_settings(bench.seed)
     known = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
     grades = said(bench.run / "sft", known, table, config.threads)
-    rows = kto_traces(table, grades, tilt=config.tilt, most=config.kto_rows, seed=bench.seed)
-    kto(bench.run / "sft", mixed(rows, config.batch, bench.seed), folder, **kto_settings(config))
+    rows = kto_traces(
+        table, grades, tilt=config.tilt, most=config.kto_rows, seed=bench.seed
+    )
+    kto(
+        bench.run / "sft",
+        mixed(rows, config.batch, bench.seed),
+        folder,
+        **kto_settings(config),
+    )
 
 
 def graded(bench: Bench, model: Path) -> tuple[float, float]:
@@ -95,8 +124,14 @@ def graded(bench: Bench, model: Path) -> tuple[float, float]:
     from adore.teacher.tiny import TinyGrader
 
     mine = bench.pairs.filter(pl.col("brand") == bench.brand)
-    p = np.array(TinyGrader(model, threads=1).grade([Evidence.many_from_json(e) for e in mine["evidence"]]))
-    return 100 * float(p[:, Grade.EXACT].mean()), 100 * float((p @ np.arange(4)).mean()) / 3
+    p = np.array(
+        TinyGrader(model, threads=1).grade(
+            [Evidence.many_from_json(e) for e in mine["evidence"]]
+        )
+    )
+    return 100 * float(p[:, Grade.EXACT].mean()), 100 * float(
+        (p @ np.arange(4)).mean()
+    ) / 3
 
 
 # --- attacks ---
@@ -109,11 +144,17 @@ def attack_of(bench: Bench, kind: str, share: float) -> tuple[pl.DataFrame, set[
     lists: dict[str, dict[str, int]] = {}
     for q, i, g in truth.select("query_id", "item_id", "grade").iter_rows():
         lists.setdefault(q, {})[i] = g
-    items = read_table(bench.run / "prepare", "items").filter(pl.col("brand") == bench.brand)
+    items = read_table(bench.run / "prepare", "items").filter(
+        pl.col("brand") == bench.brand
+    )
     shoppers = Shoppers(seed=bench.seed, users=demo_data.Config().users)
-    rows = Attack(kind, frozenset(items["item_id"]), shoppers).log(lists, int(share / (1 - share) * honest.height))
+    rows = Attack(kind, frozenset(items["item_id"]), shoppers).log(
+        lists, int(share / (1 - share) * honest.height)
+    )
     attack = pl.DataFrame(rows).select(honest.columns)
-    return pl.concat([honest, attack]).sort("timestamp", "event_id"), set(attack["client_id"])
+    return pl.concat([honest, attack]).sort("timestamp", "event_id"), set(
+        attack["client_id"]
+    )
 
 
 def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]:
@@ -125,7 +166,9 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
             (prepared / file.name).symlink_to(file)
         (prepared / "events.parquet").unlink()
         write_table(events, prepared, "events")
-        config = settings.config_of("feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0)
+        config = settings.config_of(
+            "feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0
+        )
         feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
         table = read_table(out, "feedback")
         key = json.dumps(table.select("prompt", "completion", "desirable").rows())
@@ -133,10 +176,19 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
             train_kto(bench, table, Path(home) / "model")
             bench.known[key] = graded(bench, Path(home) / "model")
         filtered = set(read_table(out, "filtered")["client_id"])
-    items = bench.pairs.filter(pl.col("brand") == bench.brand).select("item_id").unique()
-    lenient = table.filter(pl.col("kind") == "bought, judged strictly").unique(["query_id", "item_id"])
+    items = (
+        bench.pairs.filter(pl.col("brand") == bench.brand).select("item_id").unique()
+    )
+    lenient = table.filter(pl.col("kind") == "bought, judged strictly").unique(
+        ["query_id", "item_id"]
+    )
     p, grade = bench.known[key]
-    return {"p_exact": p, "grade": grade, "filtered": filtered, "lenient": lenient.join(items, on="item_id").height}
+    return {
+        "p_exact": p,
+        "grade": grade,
+        "filtered": filtered,
+        "lenient": lenient.join(items, on="item_id").height,
+    }
 
 
 def measure(seed: int) -> dict[str, Any]:
@@ -155,7 +207,9 @@ def measure(seed: int) -> dict[str, Any]:
         clean = taught(bench, events, trust=True)
         clients = events["client_id"].unique().sort()
         less = clients.sample(fraction=0.03, seed=seed)
-        noise = taught(bench, events.filter(~pl.col("client_id").is_in(less.implode())), trust=True)
+        noise = taught(
+            bench, events.filter(~pl.col("client_id").is_in(less.implode())), trust=True
+        )
         sft = graded(bench, bench.run / "sft")
         rows = []
         for kind in KINDS:
@@ -173,7 +227,9 @@ def measure(seed: int) -> dict[str, Any]:
                             "lenient": one["lenient"],
                             "attackers": len(bad),
                             "found": len(one["filtered"] & bad),
-                            "honest_lost": len(one["filtered"] - bad - clean["filtered"]),
+                            "honest_lost": len(
+                                one["filtered"] - bad - clean["filtered"]
+                            ),
                         }
                     )
                     say(f"poisoning: {rows[-1]}")
@@ -184,7 +240,11 @@ def measure(seed: int) -> dict[str, Any]:
             "brand": bench.brand,
             "pairs": pairs,
             "honest_clients": len(clients) - len(clean["filtered"]),
-            "clean": {"p_exact": clean["p_exact"], "grade": clean["grade"], "lenient": clean["lenient"]},
+            "clean": {
+                "p_exact": clean["p_exact"],
+                "grade": clean["grade"],
+                "lenient": clean["lenient"],
+            },
             "sft": {"p_exact": sft[0], "grade": sft[1]},
             "noise": {k: noise[k] - clean[k] for k in ("p_exact", "grade")},
             "attacks": rows,
@@ -209,9 +269,17 @@ def render(result: dict[str, Any]) -> str:
     ]
     for r in result["attacks"]:
         found = f"{r['found']} of {r['attackers']}" if r["filter"] else ""
-        lost = f"{r['honest_lost']} of {result['honest_clients']}" if r["filter"] else ""
+        lost = (
+            f"{r['honest_lost']} of {result['honest_clients']}" if r["filter"] else ""
+        )
         lines.append(
             f"| {r['attack']} | {r['share']:.0%} | {'on' if r['filter'] else 'off'} | {r['p_exact']:+.2f} "
             f"| {r['grade']:+.2f} | {found} | {lost} | {r['lenient']} |"
         )
-    return "\n".join([*lines, "", f"On the clean log the brand has {clean['lenient']} lenient corrections."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"On the clean log the brand has {clean['lenient']} lenient corrections.",
+        ]
+    )

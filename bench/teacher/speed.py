@@ -50,10 +50,14 @@ def speeds(shop: Shop, threads: int) -> dict[str, float]:
     config = Config()
     tokenizer = new_tokenizer(product_words(trace(e) for e in evidence))
     with tempfile.TemporaryDirectory() as folder:
-        new_model(tokenizer, layers=config.layers, width=config.width, seed=0).save_pretrained(folder)
+        new_model(
+            tokenizer, layers=config.layers, width=config.width, seed=0
+        ).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         tiny = TinyGrader(Path(folder), threads=threads)
-    compared = best(lambda: [book.apply(compare(queries[q], items[i])) for q, i in shop.pairs])
+    compared = best(
+        lambda: [book.apply(compare(queries[q], items[i])) for q, i in shop.pairs]
+    )
     read = best(lambda: [reader.read_item(shop.items[i]) for i in used])
     graded = best(lambda: tiny.grade(evidence))
     pairs = len(shop.pairs)
@@ -75,7 +79,11 @@ def measure(seed: int) -> dict[str, Any]:
         demo = load(Path(folder))
     threads = min(2, os.cpu_count() or 1)
     shops = {"demo shop": demo, "esci": load(DATA / "esci")}
-    return {"threads": threads, "torch": torch.__version__, **{name: speeds(s, threads) for name, s in shops.items()}}
+    return {
+        "threads": threads,
+        "torch": torch.__version__,
+        **{name: speeds(s, threads) for name, s in shops.items()},
+    }
 
 
 def render(result: dict[str, Any]) -> str:
@@ -92,5 +100,7 @@ def render(result: dict[str, Any]) -> str:
     ]
     for way in list(result[shops[0]])[2:]:
         cells = " | ".join(f"{result[s][way]:,.0f}" for s in shops)
-        lines.append(f"| {way} | {cells} | {format(GOALS[way], ',') if way in GOALS else ''} |")
+        lines.append(
+            f"| {way} | {cells} | {format(GOALS[way], ',') if way in GOALS else ''} |"
+        )
     return "\n".join(lines)

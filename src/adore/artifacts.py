@@ -74,8 +74,14 @@ class Manifest:
 def read_manifest(place: str | Path) -> Manifest | None:
     """The manifest of a stage's output, or None if the output is not whole."""
     try:
-        return Manifest(**json.loads(local_copy(join(str(place), MANIFEST)).read_text("utf-8")))
-    except (MissingError, ValueError, TypeError):  # none, cut short, or of another version: the stage runs again
+        return Manifest(
+            **json.loads(local_copy(join(str(place), MANIFEST)).read_text("utf-8"))
+        )
+    except (
+        MissingError,
+        ValueError,
+        TypeError,
+    ):  # none, cut short, or of another version: the stage runs again
         return None
 
 
@@ -85,10 +91,18 @@ def hash_tree(path: Path) -> str:
     Files that begin with ``_`` tell of one execution (what came from a cache, say) and do not count.
     """
     digest = hashlib.sha256()
-    found = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    files = [p for p in found if p == path or (p.name != MANIFEST and not p.name.startswith("_"))]
+    found = (
+        [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    )
+    files = [
+        p
+        for p in found
+        if p == path or (p.name != MANIFEST and not p.name.startswith("_"))
+    ]
     for file in files:
-        digest.update(f"{file.relative_to(path) if file != path else file.name}\0".encode())
+        digest.update(
+            f"{file.relative_to(path) if file != path else file.name}\0".encode()
+        )
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
@@ -101,7 +115,10 @@ def _content(place: str) -> str:
 
 
 def _map(inputs: Inputs, call: Callable[[str], Any]) -> dict[str, Any]:
-    return {k: [call(one) for one in v] if isinstance(v, list) else call(v) for k, v in inputs.items()}
+    return {
+        k: [call(one) for one in v] if isinstance(v, list) else call(v)
+        for k, v in inputs.items()
+    }
 
 
 # ---------------------------------------------------------------- stages
@@ -119,7 +136,9 @@ def add_cost(dollars: float) -> None:
 def _rows(folder: Path) -> dict[str, int]:
     import pyarrow.parquet as pq
 
-    return {p.stem: pq.read_metadata(p).num_rows for p in sorted(folder.glob("*.parquet"))}
+    return {
+        p.stem: pq.read_metadata(p).num_rows for p in sorted(folder.glob("*.parquet"))
+    }
 
 
 def _quarantine(folder: Path) -> dict[str, int]:
@@ -138,7 +157,9 @@ def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -
 
 def key_of(call: Asked, output: str) -> str:
     """A short name of a call and its place, the same for the same content."""
-    return hashlib.sha256(json.dumps([call, output], sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(
+        json.dumps([call, output], sort_keys=True).encode()
+    ).hexdigest()[:12]
 
 
 def unfinished() -> str:
@@ -146,7 +167,9 @@ def unfinished() -> str:
     return _unfinished.get()
 
 
-def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str) -> Manifest:
+def execute(
+    module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str
+) -> Manifest:
     """Run a stage unless its output already answers the same call.
 
     Args:
@@ -165,7 +188,10 @@ def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs,
     say(f"{stage:<17} runs")
     costs: list[float] = []
     token = _cost.set(costs)
-    place = join(output.rstrip("/").rpartition("/")[0] or ".", f".unfinished-{key_of(call, output)}")
+    place = join(
+        output.rstrip("/").rpartition("/")[0] or ".",
+        f".unfinished-{key_of(call, output)}",
+    )
     begun_at = _unfinished.set(place)
     try:
         with open_output(output) as folder:

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adore.errors import ConfigError, MissingError
 
-__all__ = ["ANSWERS", "PROFILES", "StageConfig", "cache_root", "configure", "load_profile", "profile_name"]
+__all__ = [
+    "ANSWERS",
+    "PROFILES",
+    "StageConfig",
+    "cache_root",
+    "configure",
+    "load_profile",
+    "profile_name",
+]
 
 PROFILES = Path(__file__).parent / "profiles"
 ANSWERS = "ADORE_ANSWERS"
@@ -52,11 +60,21 @@ def load_profile(name: str) -> dict[str, dict[str, Any]]:
         ConfigError: the file is not a mapping of mappings.
     """
     try:
-        profile = json.loads(name) if name.startswith("{") else yaml.safe_load(_read(name)) or {}
+        profile = (
+            json.loads(name)
+            if name.startswith("{")
+            else yaml.safe_load(_read(name)) or {}
+        )
     except (yaml.YAMLError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"profile == {name!r}, must be readable YAML; {error}") from error
-    if not isinstance(profile, dict) or not all(isinstance(v, dict) for v in profile.values()):
-        raise ConfigError(f"profile == {name!r}, must be a mapping of stage names to mappings; see laptop.yaml")
+        raise ConfigError(
+            f"profile == {name!r}, must be readable YAML; {error}"
+        ) from error
+    if not isinstance(profile, dict) or not all(
+        isinstance(v, dict) for v in profile.values()
+    ):
+        raise ConfigError(
+            f"profile == {name!r}, must be a mapping of stage names to mappings; see laptop.yaml"
+        )
     return profile
 
 
@@ -64,7 +82,9 @@ def _read(name: str) -> str:
     path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
-        raise MissingError(f"profile == {name!r}, must be one of: {known}, or a .yaml file; set PROFILE to one of them")
+        raise MissingError(
+            f"profile == {name!r}, must be one of: {known}, or a .yaml file; set PROFILE to one of them"
+        )
     return path.read_text("utf-8")
 
 
@@ -84,6 +104,7 @@ def configure(cls: type[C], section: dict[str, Any], name: str) -> C:
     except ValidationError as error:
         known = ", ".join(sorted(cls.model_fields))
         faults = "; ".join(
-            f"{name}.{'.'.join(map(str, e['loc']))} == {e['input']!r}: {e['msg']}" for e in error.errors()
+            f"{name}.{'.'.join(map(str, e['loc']))} == {e['input']!r}: {e['msg']}"
+            for e in error.errors()
         )
         raise ConfigError(f"{faults}; known keys of {name}: {known}") from error

@@ -49,7 +49,9 @@ def decoded_values(value: Any) -> Any:
     if isinstance(value, str):
         return decoded(value)
     if isinstance(value, dict):
-        return {decoded_values(name): decoded_values(one) for name, one in value.items()}
+        return {
+            decoded_values(name): decoded_values(one) for name, one in value.items()
+        }
     if isinstance(value, list | tuple):
         return [decoded_values(one) for one in value]
     return value

@@ -70,7 +70,15 @@ class UnavailableError(AdoreError):
     status = 503
 
 
-def check(ok: bool, name: str, value: object, *, must: str, fix: str, error: type[AdoreError] = ConfigError) -> None:
+def check(
+    ok: bool,
+    name: str,
+    value: object,
+    *,
+    must: str,
+    fix: str,
+    error: type[AdoreError] = ConfigError,
+) -> None:
     """Raise ``error`` in the house's one form unless ``ok``.
 
     Args:

@@ -20,7 +20,9 @@ def say(text: str) -> None:
     print(f"{MARK}{text}", file=sys.stderr, flush=True)
 
 
-def progress(items: Iterable[T], label: str, total: int | None = None, *, every: float = 10.0) -> Iterator[T]:
+def progress(
+    items: Iterable[T], label: str, total: int | None = None, *, every: float = 10.0
+) -> Iterator[T]:
     """Yield ``items`` and report how far they are on stderr.
 
     Args:

@@ -15,7 +15,9 @@ ANSWER_PREFIX = '{"grade":"'
 
 def _line(name: str, evidence: Sequence[Evidence]) -> str:
     if name == "feature":
-        matched, against = (sum(e.state == state for e in evidence) for state in ("match", "conflict"))
+        matched, against = (
+            sum(e.state == state for e in evidence) for state in ("match", "conflict")
+        )
         conflict = f" conflict {min(against, 9)}" if against else ""
         return f"feature match {min(matched, 9)} unknown {min(len(evidence) - matched - against, 9)}{conflict}"
     if name == "product_type":
@@ -34,7 +36,11 @@ def trace(evidence: Sequence[Evidence]) -> str:
         >>> trace([Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")])
         'pair\\nbrand conflict title\\nanswer '
     """
-    lines = [_line(name, asked) for name in ATTRIBUTES if (asked := [e for e in evidence if e.attribute == name])]
+    lines = [
+        _line(name, asked)
+        for name in ATTRIBUTES
+        if (asked := [e for e in evidence if e.attribute == name])
+    ]
     return "\n".join(["pair", *lines, "answer "])
 
 
@@ -48,4 +54,6 @@ def answer(grade: Grade, evidence: Sequence[Evidence]) -> str:
         '{"grade":"E","against":["brand"]}'
     """
     against = sorted({e.attribute for e in evidence if e.state == "conflict"})
-    return json.dumps({"grade": grade.letter, "against": against}, separators=(",", ":"))
+    return json.dumps(
+        {"grade": grade.letter, "against": against}, separators=(",", ":")
+    )

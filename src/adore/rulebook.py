@@ -49,20 +49,38 @@ class Criticality:
 
 
 CRITICALITY: dict[str, Criticality] = {
-    "essential": Criticality("a conflict lowers the grade, and silence may.", True, None),
-    "important": Criticality("a conflict lowers the grade, silence does not.", True, False),
-    "optional": Criticality("neither lowers the grade; each makes the verdict less certain.", False, False),
+    "essential": Criticality(
+        "a conflict lowers the grade, and silence may.", True, None
+    ),
+    "important": Criticality(
+        "a conflict lowers the grade, silence does not.", True, False
+    ),
+    "optional": Criticality(
+        "neither lowers the grade; each makes the verdict less certain.", False, False
+    ),
 }
 """Weights follow it: no optional rule weighs more than an important one, no important one more than an essential."""
 
-SYNONYMOUS = frozenset(["product_type", "brand", "model", "compatibility", "audience", "colour", "material"])
+SYNONYMOUS = frozenset(
+    [
+        "product_type",
+        "brand",
+        "model",
+        "compatibility",
+        "audience",
+        "colour",
+        "material",
+    ]
+)
 """Attributes whose values are words, so that two of them may mean the same."""
 
 
 class Rule(BaseModel):
     """What one attribute does to the grade."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
     id: str = Field(min_length=1)
     """Name that rationales and `adore explain` cite; unique in the book."""
     attribute: str
@@ -117,7 +135,9 @@ class Rule(BaseModel):
 
     def state(self, e: Evidence) -> State:
         """The evidence's state, read with this rule's synonyms."""
-        same = e.state == "conflict" and any(e.asked in group and e.found in group for group in self.synonyms)
+        same = e.state == "conflict" and any(
+            e.asked in group and e.found in group for group in self.synonyms
+        )
         return "match" if same and e.asked != e.found else e.state
 
     def cap(self, e: Evidence) -> Grade:
@@ -127,12 +147,22 @@ class Rule(BaseModel):
             return Grade.EXACT
         if state == "unknown":
             return LABELS[self.on_missing]
-        return LABELS[self.accessory if self.accessory and e.found.startswith("accessory") else self.on_conflict]
+        return LABELS[
+            self.accessory
+            if self.accessory and e.found.startswith("accessory")
+            else self.on_conflict
+        ]
 
     def render(self) -> str:
         """The rule as a line for a prompt: everything that :meth:`RuleBook.apply` obeys."""
-        accessory = f" An accessory of it: at most {self.accessory}." if self.accessory else ""
-        same = f" Same: {'; '.join(' = '.join(group) for group in self.synonyms)}." if self.synonyms else ""
+        accessory = (
+            f" An accessory of it: at most {self.accessory}." if self.accessory else ""
+        )
+        same = (
+            f" Same: {'; '.join(' = '.join(group) for group in self.synonyms)}."
+            if self.synonyms
+            else ""
+        )
         return (
             f"[{self.id}] {self.attribute} ({self.criticality}, weight {self.weight:g}): {self.guideline.strip()} "
             f"Conflict: at most {self.on_conflict}; silent: at most {self.on_missing}.{accessory}{same}"
@@ -142,7 +172,9 @@ class Rule(BaseModel):
 class Book(BaseModel):
     """The YAML file as it is written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
     name: str = Field(min_length=1)
     """Name of the book; with the hash of the text it is the version that every judgement carries."""
     grades: dict[Letter, str]
@@ -194,12 +226,25 @@ class RuleBook:
         try:
             text = path.read_text("utf-8")
             book = Book(**yaml.safe_load(text))
-        except (ValueError, yaml.YAMLError, TypeError, RecursionError) as error:  # a ValidationError is a ValueError
-            raise ConfigError(f"rule book == {str(path)!r}, must be a valid rule book; {error}") from error
+        except (
+            ValueError,
+            yaml.YAMLError,
+            TypeError,
+            RecursionError,
+        ) as error:  # a ValidationError is a ValueError
+            raise ConfigError(
+                f"rule book == {str(path)!r}, must be a valid rule book; {error}"
+            ) from error
         for what in ("id", "attribute"):
             values = [getattr(r, what) for r in book.rules]
             twice = sorted({v for v in values if values.count(v) > 1})
-            check(not twice, f"{what} of rules in {path.name}", twice, must="unique", fix="merge the rules")
+            check(
+                not twice,
+                f"{what} of rules in {path.name}",
+                twice,
+                must="unique",
+                fix="merge the rules",
+            )
         return RuleBook.of(book, text)
 
     @staticmethod
@@ -207,7 +252,9 @@ class RuleBook:
         """The rule book of a parsed file and its text."""
         version = f"{book.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         grades = {str(k): v for k, v in book.grades.items()}
-        return RuleBook(book.name, version, grades, LABELS[book.unread], book.rules, book.domain)
+        return RuleBook(
+            book.name, version, grades, LABELS[book.unread], book.rules, book.domain
+        )
 
     @staticmethod
     def of_data(prepared: Path, name: str = "") -> RuleBook:
@@ -221,7 +268,14 @@ class RuleBook:
             MissingError: as :meth:`load`; or an older ADORE made ``prepared``.
         """
         own, fix = prepared / BOOK, "run the step prepare again"
-        check(bool(name) or own.is_file(), "rule book", str(own), must="there", fix=fix, error=MissingError)
+        check(
+            bool(name) or own.is_file(),
+            "rule book",
+            str(own),
+            must="there",
+            fix=fix,
+            error=MissingError,
+        )
         return RuleBook.load(name or str(own))
 
     @property
@@ -241,7 +295,14 @@ class RuleBook:
         ]
         head = "The grade is the lowest that any rule allows, E if none lowers it."
         return "\n".join(
-            [f"Rule book {self.version}", *grades, head, *kinds, *(r.render() for r in self.rules), *words]
+            [
+                f"Rule book {self.version}",
+                *grades,
+                head,
+                *kinds,
+                *(r.render() for r in self.rules),
+                *words,
+            ]
         )
 
     def apply(self, evidence: Sequence[Evidence]) -> Verdict:
@@ -254,26 +315,58 @@ class RuleBook:
                     continue
                 cap, state = rule.cap(e), rule.state(e)
                 costs_nothing = state == "conflict" and cap == Grade.EXACT
-                unsure += rule.weight * (rule.attribute != "feature" and (state == "unknown" or costs_nothing))
+                unsure += rule.weight * (
+                    rule.attribute != "feature"
+                    and (state == "unknown" or costs_nothing)
+                )
                 if cap < Grade.EXACT:
-                    caps.append((cap, rule.id, f"{e.attribute} {e.state}: asked {e.asked!r}, found {e.found!r}"))
+                    caps.append(
+                        (
+                            cap,
+                            rule.id,
+                            f"{e.attribute} {e.state}: asked {e.asked!r}, found {e.found!r}",
+                        )
+                    )
         caps += self._words(evidence)
         grade = min((c[0] for c in caps), default=Grade.EXACT)
         binding = [c for c in caps if c[0] == grade]
-        confidence = max(0.5, 0.85 / (1.0 + 0.15 * unsure + 0.05 * max(0, len(binding) - 1)))
-        reason = "; ".join(c[2] for c in binding) or "everything that is asked was found"
-        return Verdict(grade, _spread(grade, confidence, len(caps)), tuple(c[1] for c in binding), reason, confidence)
+        confidence = max(
+            0.5, 0.85 / (1.0 + 0.15 * unsure + 0.05 * max(0, len(binding) - 1))
+        )
+        reason = (
+            "; ".join(c[2] for c in binding) or "everything that is asked was found"
+        )
+        return Verdict(
+            grade,
+            _spread(grade, confidence, len(caps)),
+            tuple(c[1] for c in binding),
+            reason,
+            confidence,
+        )
 
     def _words(self, evidence: Sequence[Evidence]) -> list[tuple[Grade, str, str]]:
         rules = {r.attribute: r for r in self.rules}
         features = [e for e in evidence if e.attribute == "feature"]
         missing = [e.asked for e in features if e.state != "match"]
         type_rule = rules.get("product_type")
-        kind = next((type_rule.state(e) for e in evidence if type_rule and e.attribute == "product_type"), "unknown")
-        few = not features or len(missing) * 2 < len(features) or (kind == "match" and len(missing) < 2)
+        kind = next(
+            (
+                type_rule.state(e)
+                for e in evidence
+                if type_rule and e.attribute == "product_type"
+            ),
+            "unknown",
+        )
+        few = (
+            not features
+            or len(missing) * 2 < len(features)
+            or (kind == "match" and len(missing) < 2)
+        )
         if few or "feature" not in rules or self.unread == Grade.EXACT:
             return []
-        return [(self.unread, rules["feature"].id, f"words not found: {', '.join(missing)}")]
+        return [
+            (self.unread, rules["feature"].id, f"words not found: {', '.join(missing)}")
+        ]
 
 
 class BookConfig(StageConfig):
@@ -291,7 +384,12 @@ class BookConfig(StageConfig):
     @classmethod
     def _version(cls, given: dict[str, Any]) -> dict[str, Any]:
         name = given.get("rulebook")
-        return {**given, "rulebook_version": RuleBook.load(name).version if name and isinstance(name, str) else ""}
+        return {
+            **given,
+            "rulebook_version": RuleBook.load(name).version
+            if name and isinstance(name, str)
+            else "",
+        }
 
 
 def find_book(name_or_path: str) -> Path:
@@ -301,14 +399,22 @@ def find_book(name_or_path: str) -> Path:
         MissingError: no such rule book.
     """
     given = Path(name_or_path)
-    path = given if given.suffix in (".yaml", ".yml") else RULEBOOKS / f"{name_or_path}.yaml"
+    path = (
+        given
+        if given.suffix in (".yaml", ".yml")
+        else RULEBOOKS / f"{name_or_path}.yaml"
+    )
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RULEBOOKS.glob("*.yaml")))
-        raise MissingError(f"rule book == {name_or_path!r}, must be one of: {known}, or a .yaml file; set rulebook")
+        raise MissingError(
+            f"rule book == {name_or_path!r}, must be one of: {known}, or a .yaml file; set rulebook"
+        )
     return path
 
 
-def _spread(grade: Grade, confidence: float, caps: int) -> tuple[float, float, float, float]:
+def _spread(
+    grade: Grade, confidence: float, caps: int
+) -> tuple[float, float, float, float]:
     """P(grade): ``confidence`` on the verdict, the rest on its neighbours, more on the side that more caps push to."""
     weights = [0.0 if g == grade else 1.0 / (1 + abs(g - grade)) for g in Grade]
     weights[0] *= 1.0 + caps

@@ -75,7 +75,9 @@ def read_run(run: str) -> dict[str, Any]:
         return {}
 
 
-def begin_run(run: str, *, data: str, profile: str, seed: int, job: str = "") -> dict[str, Any]:
+def begin_run(
+    run: str, *, data: str, profile: str, seed: int, job: str = ""
+) -> dict[str, Any]:
     """Write that a run begins; what an earlier pass of it said of its first start is kept.
 
     Args:
@@ -88,7 +90,9 @@ def begin_run(run: str, *, data: str, profile: str, seed: int, job: str = "") ->
         What was written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    owner: dict[str, Any] = {"job": job} if job else {"host": socket.gethostname(), "pid": os.getpid()}
+    owner: dict[str, Any] = (
+        {"job": job} if job else {"host": socket.gethostname(), "pid": os.getpid()}
+    )
     about = {
         "started": now,
         **read_run(run),
@@ -129,7 +133,14 @@ def check_free(run: str) -> None:
     """
     other = running_elsewhere(read_run(run))
     fix = "wait for it, stop it, or give another OUT"
-    check(not other, "run", run, must=f"one that nobody else runs ({other} does)", fix=fix, error=AdoreError)
+    check(
+        not other,
+        "run",
+        run,
+        must=f"one that nobody else runs ({other} does)",
+        fix=fix,
+        error=AdoreError,
+    )
 
 
 # ---------------------------------------------------------------- failures
@@ -168,4 +179,6 @@ def read_failures(run: str, since: float = 0.0) -> list[Failure]:
     for path in sorted(Path(folder).glob("*.json")):
         with suppress(ValueError, TypeError):
             found.append(Failure(**json.loads(path.read_text("utf-8"))))
-    return sorted((f for f in found if f.time >= since), key=lambda failure: failure.time)
+    return sorted(
+        (f for f in found if f.time >= since), key=lambda failure: failure.time
+    )

@@ -40,7 +40,9 @@ UNUSED = 7 * 86400.0
 def write_json(value: object, path: Path) -> None:
     """Write JSON aside and rename, so that no reader ever sees half of it."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str), "utf-8")
+    partial.write_text(
+        json.dumps(value, indent=2, ensure_ascii=False, default=str), "utf-8"
+    )
     partial.replace(path)
 
 
@@ -51,7 +53,13 @@ def is_remote(place: str | Path) -> bool:
 
 def join(place: str, *parts: str) -> str:
     """Append path parts to a place."""
-    check(bool(place), "place", place, must="a folder or s3://…", fix="give one (make serve: there is no run yet)")
+    check(
+        bool(place),
+        "place",
+        place,
+        must="a folder or s3://…",
+        fix="give one (make serve: there is no run yet)",
+    )
     return "/".join([str(place).rstrip("/"), *parts])
 
 
@@ -61,7 +69,11 @@ def _client() -> Any:
 
     # Endpoint from AWS_ENDPOINT_URL(_S3), credentials from the usual chain. A store that cannot be reached is told of
     # in seconds: botocore's own defaults take five minutes.
-    patience = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4})
+    patience = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": 4},
+    )
     return boto3.client("s3", config=patience)
 
 
@@ -74,7 +86,9 @@ def _s3_errors(place: str) -> Iterator[None]:
         yield
     except (Boto3Error, BotoCoreError, ClientError) as error:
         fix = "check AWS_ENDPOINT_URL, credentials and bucket"
-        raise UnavailableError(f"place == {place!r}, must be reachable; {fix} ({error})") from error
+        raise UnavailableError(
+            f"place == {place!r}, must be reachable; {fix} ({error})"
+        ) from error
 
 
 def _split(place: str) -> tuple[str, str]:
@@ -86,14 +100,26 @@ def _keys(place: str) -> dict[str, str]:
     """Every key at or under a place, with its ETag; not the empty objects that consoles leave for folders."""
     bucket, prefix = _split(place)
     with _s3_errors(place):
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        found = {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", ())}
-    return {k: tag for k, tag in found.items() if f"{k}/".startswith(f"{prefix.rstrip('/')}/") and not k.endswith("/")}
+        pages = (
+            _client()
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=bucket, Prefix=prefix)
+        )
+        found = {
+            o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", ())
+        }
+    return {
+        k: tag
+        for k, tag in found.items()
+        if f"{k}/".startswith(f"{prefix.rstrip('/')}/") and not k.endswith("/")
+    }
 
 
 def _cache(place: str, keys: Mapping[str, str]) -> Path:
     """Where a download lies: a folder of its own for every version, so that no reader loses files under its hands."""
-    version = hashlib.sha256(json.dumps([place, sorted(keys.items())]).encode()).hexdigest()[:16]
+    version = hashlib.sha256(
+        json.dumps([place, sorted(keys.items())]).encode()
+    ).hexdigest()[:16]
     return cache_root() / "downloads" / version / Path(place).name
 
 
@@ -108,12 +134,30 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
         UnavailableError: the store does not answer.
     """
     if not is_remote(place):
-        check(Path(place).exists(), "place", str(place), must="there", fix="check the path", error=MissingError)
+        check(
+            Path(place).exists(),
+            "place",
+            str(place),
+            must="there",
+            fix="check the path",
+            error=MissingError,
+        )
         return Path(place)
     place = str(place)
     bucket, prefix = _split(place)
-    keys = {k: t for k, t in _keys(place).items() if any(fnmatch(k[len(prefix) :].lstrip("/"), o) for o in only)}
-    check(bool(keys), "place", place, must="one with objects", fix="check bucket and key", error=MissingError)
+    keys = {
+        k: t
+        for k, t in _keys(place).items()
+        if any(fnmatch(k[len(prefix) :].lstrip("/"), o) for o in only)
+    }
+    check(
+        bool(keys),
+        "place",
+        place,
+        must="one with objects",
+        fix="check bucket and key",
+        error=MissingError,
+    )
     target = _cache(place, keys)
     if target.exists():
         os.utime(target.parent)
@@ -126,12 +170,19 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
     aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent.parent))
     try:
         with _s3_errors(place):
-            paths = {k: aside / target.name / k[len(prefix) :].lstrip("/") for k in keys}
+            paths = {
+                k: aside / target.name / k[len(prefix) :].lstrip("/") for k in keys
+            }
             for path in paths.values():
                 path.parent.mkdir(parents=True, exist_ok=True)
             client = _client()
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
-                list(pool.map(lambda key: client.download_file(bucket, key, str(paths[key])), paths))
+                list(
+                    pool.map(
+                        lambda key: client.download_file(bucket, key, str(paths[key])),
+                        paths,
+                    )
+                )
         with suppress(OSError):  # another process was first with the same version
             aside.rename(target.parent)
     finally:
@@ -151,7 +202,9 @@ def _publish(source: Path, place: str) -> None:
         shutil.rmtree(old, ignore_errors=True)
         return
     bucket, prefix = _split(place)
-    files = sorted((p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST)
+    files = sorted(
+        (p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST
+    )
     keys = {f"{prefix}/{path.relative_to(source).as_posix()}": path for path in files}
     stale = sorted(_keys(place).keys() - keys.keys())
     with _s3_errors(place):
@@ -174,7 +227,11 @@ def put_file(path: Path, place: str) -> None:
 
 def put_bytes(data: bytes, place: str) -> None:
     """Write a small file to a place, whole or not at all."""
-    home = Path(tempfile.mkdtemp(prefix="adore-")) if is_remote(place) else Path(place).parent
+    home = (
+        Path(tempfile.mkdtemp(prefix="adore-"))
+        if is_remote(place)
+        else Path(place).parent
+    )
     home.mkdir(parents=True, exist_ok=True)
     aside = home / f".{Path(place).name}.{os.getpid()}"
     aside.write_bytes(data)
@@ -188,7 +245,9 @@ def put_bytes(data: bytes, place: str) -> None:
 def discard(place: str) -> None:
     """Delete all that lies at or under a place."""
     if not is_remote(place):
-        Path(place).unlink() if Path(place).is_file() else shutil.rmtree(place, ignore_errors=True)
+        Path(place).unlink() if Path(place).is_file() else shutil.rmtree(
+            place, ignore_errors=True
+        )
         return
     with _s3_errors(place):
         for key in _keys(place):
@@ -207,7 +266,11 @@ def put_json(value: object, place: str) -> None:
 @contextmanager
 def open_output(place: str | Path) -> Iterator[Path]:
     """A fresh local folder that becomes ``place`` when the block ends well, and vanishes otherwise."""
-    home = Path(tempfile.mkdtemp(prefix="adore-")) if is_remote(place) else Path(place).parent
+    home = (
+        Path(tempfile.mkdtemp(prefix="adore-"))
+        if is_remote(place)
+        else Path(place).parent
+    )
     home.mkdir(parents=True, exist_ok=True)
     aside = home / f".{Path(place).name}.partial"
     shutil.rmtree(aside, ignore_errors=True)

@@ -20,7 +20,19 @@ from adore.artifacts import unfinished
 from adore.errors import AdoreError, MissingError
 from adore.storage import join, local_copy, open_output
 
-__all__ = ["crew", "first", "follow", "found", "gathered", "keep", "leads", "leave", "share", "together", "world"]
+__all__ = [
+    "crew",
+    "first",
+    "follow",
+    "found",
+    "gathered",
+    "keep",
+    "leads",
+    "leave",
+    "share",
+    "together",
+    "world",
+]
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
@@ -42,13 +54,22 @@ def share(processes: int, function: str, **job: Any) -> Any:
         return together(function, **job)
     if processes == 1:
         return _call(function, job)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+    ]
     with tempfile.TemporaryDirectory(prefix="adore-") as home:
         path = Path(home, "job")
         path.write_bytes(pickle.dumps((function, job)))
         code, told = _heard([*command, "-m", "adore.torchrun", str(path)])
         if code:
-            raise AdoreError(f"{function} in {processes} processes == exit {code}, must be 0\n{told}")
+            raise AdoreError(
+                f"{function} in {processes} processes == exit {code}, must be 0\n{told}"
+            )
         return pickle.loads(path.with_suffix(".done").read_bytes())
 
 
@@ -56,7 +77,11 @@ def _heard(command: list[str]) -> tuple[int, str]:
     """Run a command, its output into ours; exit status and the end of what it said."""
     end = deque[str](maxlen=40)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
     ) as child:
         for line in child.stdout or ():
             sys.stderr.write(line)

@@ -33,7 +33,9 @@ class StandIn(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: object) -> object:
+    def answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: object
+    ) -> object:
         """What the real API answers, as far as the client reads it."""
         self.calls.append((method, path, query, body))
         if method == "POST":
@@ -44,9 +46,16 @@ class StandIn(ThreadingHTTPServer):
             return self.logs[path.split("/")[-2]]
         known = {
             "/healthz": {"multi_user": self.many},
-            "/pipelines": {"pipelines": [{"pipeline_id": i, "display_name": n} for n, i in self.pipelines.items()]},
+            "/pipelines": {
+                "pipelines": [
+                    {"pipeline_id": i, "display_name": n}
+                    for n, i in self.pipelines.items()
+                ]
+            },
             "/experiments": {"experiments": []},
-            "/apis/v1beta1/runs/r1": {"pipeline_runtime": {"workflow_manifest": json.dumps(self.workflow)}},
+            "/apis/v1beta1/runs/r1": {
+                "pipeline_runtime": {"workflow_manifest": json.dumps(self.workflow)}
+            },
         }
         return known[path]
 
@@ -54,14 +63,21 @@ class StandIn(ThreadingHTTPServer):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         if not state:
             raise LookupError("run r1")
-        return {"run_id": "r1", "state": state, "state_history": [{"state": s} for s in self.history]}
+        return {
+            "run_id": "r1",
+            "state": state,
+            "state_history": [{"state": s} for s in self.history],
+        }
 
     def _made(self, path: str, query: dict[str, list[str]]) -> object:
         if path == "/pipelines/upload":
             self.pipelines[query["name"][0]] = "p1"
             return {"pipeline_id": "p1", "display_name": query["name"][0]}
         known = {
-            "/pipelines/upload_version": {"pipeline_id": "p1", "pipeline_version_id": "v1"},
+            "/pipelines/upload_version": {
+                "pipeline_id": "p1",
+                "pipeline_version_id": "v1",
+            },
             "/experiments": {"experiment_id": "e1", "display_name": "x"},
             "/runs": {"run_id": "r1"},
             "/hook": {},
@@ -78,7 +94,11 @@ class Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         parts = urlsplit(self.path)
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-        body = json.loads(raw) if "json" in (self.headers.get("content-type") or "") and raw else raw
+        body = (
+            json.loads(raw)
+            if "json" in (self.headers.get("content-type") or "") and raw
+            else raw
+        )
         self.server.tokens.add(self.headers.get("authorization") or "")
         try:
             path, status = parts.path.removeprefix(API), 200

@@ -31,7 +31,11 @@ def _name(service: Object) -> Iterator[str]:
 def _predictor(service: Object) -> Iterator[str]:
     """pkg/apis/serving/v1beta1/inference_service_validation.go:143, validatePredictor."""
     predictor = service["spec"]["predictor"]
-    standard = [kind for kind in ("model", "sklearn", "onnx", "huggingface") if predictor.get(kind, {}).get("name")]
+    standard = [
+        kind
+        for kind in ("model", "sklearn", "onnx", "huggingface")
+        if predictor.get(kind, {}).get("name")
+    ]
     if standard:
         yield "the 'name' field is not allowed in standard predictor"
     if set(service["spec"]) != {"predictor"}:
@@ -40,7 +44,10 @@ def _predictor(service: Object) -> Iterator[str]:
 
 def _mode(service: Object) -> Iterator[str]:
     """pkg/constants/constants.go: without the annotation the installation's default counts, Knative as shipped."""
-    if service["metadata"]["annotations"].get("serving.kserve.io/deploymentMode") != "Standard":
+    if (
+        service["metadata"]["annotations"].get("serving.kserve.io/deploymentMode")
+        != "Standard"
+    ):
         yield "deploymentMode is not Standard"
 
 
@@ -58,7 +65,10 @@ def _scale(service: Object) -> Iterator[str]:
 
 def _visibility(service: Object) -> Iterator[str]:
     """reconcilers/ingress/kube_ingress_reconciler.go, httproute_reconciler.go: no public route with this label."""
-    if service["metadata"]["labels"].get("networking.kserve.io/visibility") != "cluster-local":
+    if (
+        service["metadata"]["labels"].get("networking.kserve.io/visibility")
+        != "cluster-local"
+    ):
         yield "KServe makes it a public route"
 
 
@@ -80,10 +90,14 @@ def _containers(service: Object) -> Iterator[str]:
 def storage_uri(service: Object) -> str:
     """The place from which KServe itself loads; empty if it loads nothing."""
     (container,) = service["spec"]["predictor"]["containers"]
-    return next((e["value"] for e in container["env"] if e["name"] == "STORAGE_URI"), "")
+    return next(
+        (e["value"] for e in container["env"] if e["name"] == "STORAGE_URI"), ""
+    )
 
 
-def initializer_faults(service: Object, storage_container: Object | None) -> Iterator[str]:
+def initializer_faults(
+    service: Object, storage_container: Object | None
+) -> Iterator[str]:
     """Whether Pod Security ``restricted`` takes the pod with the storage initializer that KServe adds.
 
     pkg/utils/storage.go CreateInitContainerWithConfig, config/storagecontainers/default.yaml: its security context is
@@ -92,7 +106,12 @@ def initializer_faults(service: Object, storage_container: Object | None) -> Ite
     uri = storage_uri(service)
     if not uri or uri.startswith("pvc://"):
         return
-    security = (storage_container or {}).get("spec", {}).get("container", {}).get("securityContext", {})
+    security = (
+        (storage_container or {})
+        .get("spec", {})
+        .get("container", {})
+        .get("securityContext", {})
+    )
     for key, value in RESTRICTED.items():
         if security.get(key) != value:
             yield f"storage-initializer: {key} == {security.get(key)}"

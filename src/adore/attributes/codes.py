@@ -63,7 +63,9 @@ _ISBN = 10
 _NO_ARTICLE = ("", 0, 0)
 _DIGEST = 6
 """Bytes kept of each number's digest: a catalogue of a million has a false hit in 300 million questions."""
-_FOR = re.compile(r"\b(?:for|fits?|compatible|replacement|für|pour|para)\b", re.IGNORECASE)
+_FOR = re.compile(
+    r"\b(?:for|fits?|compatible|replacement|für|pour|para)\b", re.IGNORECASE
+)
 _JOINED = re.compile(r"(?<![\w-])(?=[\w-]*\d)[A-Za-z\d]+(?:-[A-Za-z\d]+)*(?![\w-])")
 
 
@@ -77,7 +79,13 @@ def canonical(text: str) -> str:
         >>> canonical("dw-1361"), canonical("4.00638E+12"), canonical("1234567.0")
         ('DW1361', '', '1234567')
     """
-    text = unicodedata.normalize("NFKC", text).strip().removeprefix("'").removesuffix("'").strip()
+    text = (
+        unicodedata.normalize("NFKC", text)
+        .strip()
+        .removeprefix("'")
+        .removesuffix("'")
+        .strip()
+    )
     if _SPREADSHEET.fullmatch(text):
         return ""
     if re.fullmatch(r"\d{4,}\.0+", text):  # how tables write whole numbers beside gaps
@@ -139,7 +147,9 @@ def item_codes(item: Item) -> Iterator[Value]:
             code = canonical(text) if len(text) <= 60 else ""
             if code and code not in seen and any(c.isdigit() for c in code):
                 seen.add(code)
-                quote = "" if name == "item_id" else text  # the id is none of an item's texts
+                quote = (
+                    "" if name == "item_id" else text
+                )  # the id is none of an item's texts
                 yield Value(code, quote, f"attributes.{name}")
 
 
@@ -195,7 +205,10 @@ def mine_codes(items: Iterable[Item], language: Language) -> str:
 def _said(title: str, language: Language) -> Iterator[str]:
     """Short words and pairs of words of a title, in the form of article numbers; not what the item is made for."""
     fits = _FOR.search(title)
-    stems = [t.stem.upper() for t in tokens(title[: fits.start()] if fits else title, language)]
+    stems = [
+        t.stem.upper()
+        for t in tokens(title[: fits.start()] if fits else title, language)
+    ]
     yield from (stem for stem in stems if len(stem) < _SHORT)
     pairs = (first + second for first, second in pairwise(stems))
     yield from (pair for pair in pairs if len(pair) < 2 * _SHORT)
@@ -223,13 +236,21 @@ def asked_article(
         return _NO_ARTICLE
     start = shown.rfind(text)
     found = code, start, start + len(text)
-    names = [t.stem for t in tokens(text, language) if t.stem.isalpha() and len(t.stem) >= _LEAST]
+    names = [
+        t.stem
+        for t in tokens(text, language)
+        if t.stem.isalpha() and len(t.stem) >= _LEAST
+    ]
     speaks = len(text.split()) > 1 and bool(names)
     has_digit = any(c.isdigit() for c in code)
     if label and not speaks:
         return found if has_digit or code in codes else _NO_ARTICLE
     if code in codes and has_digit:
-        word = any(map(is_word, names)) if speaks else len(code) < _SHORT and is_word(text.lower())
+        word = (
+            any(map(is_word, names))
+            if speaks
+            else len(code) < _SHORT and is_word(text.lower())
+        )
         return _NO_ARTICLE if word else found
     parted = len(code) < _ISBN and not text.isdecimal()  # 2023-12-24
     return found if is_global(code) and not parted else _NO_ARTICLE
@@ -248,7 +269,11 @@ def codes_in(query: str) -> list[str]:
     words = [m.group() for m in _JOINED.finditer(rest)] if " " in rest else []
     codes = (canonical(text) for text in (rest, *words) if _LEAST <= len(text) <= 60)
     named = [code for code in codes if any(c.isdigit() for c in code)]
-    return [code for code in dict.fromkeys(named) if code == canonical(rest) or len(code) >= 5]
+    return [
+        code
+        for code in dict.fromkeys(named)
+        if code == canonical(rest) or len(code) >= 5
+    ]
 
 
 def find_codes(query: str, codes: CodeSet) -> Iterator[tuple[str, int, int]]:
@@ -257,5 +282,7 @@ def find_codes(query: str, codes: CodeSet) -> Iterator[tuple[str, int, int]]:
         if len(m.group()) < 5 or len(m.group()) > 40:
             continue
         code = canonical(m.group())
-        if len(code) >= 5 and (code in codes or (len(code) > _SHORT and is_global(code))):
+        if len(code) >= 5 and (
+            code in codes or (len(code) > _SHORT and is_global(code))
+        ):
             yield code, m.start(), m.end()

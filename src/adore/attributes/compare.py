@@ -45,7 +45,10 @@ _WITHIN = {
 @lru_cache(maxsize=65_536)
 def _words(index: str) -> dict[str, str]:
     """Stem to the word as it was written (in a list of stems: to itself)."""
-    return {stem: word or stem for stem, _, word in (pair.partition("=") for pair in index.split())}
+    return {
+        stem: word or stem
+        for stem, _, word in (pair.partition("=") for pair in index.split())
+    }
 
 
 def _index_of(item: Reading, where: str) -> dict[str, str]:
@@ -60,12 +63,18 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
         query: from :meth:`Reader.read_query`.
         item: from :meth:`Reader.read_item`.
     """
-    return tuple(_judge(name, asked, query, item) for name in ATTRIBUTES for asked in query.values.get(name, ()))
+    return tuple(
+        _judge(name, asked, query, item)
+        for name in ATTRIBUTES
+        for asked in query.values.get(name, ())
+    )
 
 
 def asks_article(evidence: Iterable[Evidence]) -> bool:
     """Whether the query is an article number and nothing else."""
-    return any(e.attribute == "product_type" and e.asked.startswith(ARTICLE) for e in evidence)
+    return any(
+        e.attribute == "product_type" and e.asked.startswith(ARTICLE) for e in evidence
+    )
 
 
 def caught(evidence: Iterable[Evidence]) -> bool:
@@ -79,14 +88,18 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
     elif name == "exclusion":
         state, found = _exclusion(asked, item)
     elif name == "feature":
-        state, found = _in_own_fields(asked, query, item) or _feature(asked.value, query, item)
+        state, found = _in_own_fields(asked, query, item) or _feature(
+            asked.value, query, item
+        )
     elif name == "pack":
         state, found = _pack(asked, query, item)
     else:
         state, found = _valued(name, asked, item)
     if state == "match" and found.where == "title" and "words.stuffed" in item.values:
         state = "unknown" if name == "feature" else "conflict"
-    return Evidence(name, asked.value, asked.quote, found.value, found.quote, found.where, state)
+    return Evidence(
+        name, asked.value, asked.quote, found.value, found.quote, found.where, state
+    )
 
 
 def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
@@ -101,7 +114,9 @@ def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
     return ("match", found) if found else ("unknown", _NOTHING)
 
 
-def _in_own_fields(asked: Value, query: Reading, item: Reading) -> tuple[State, Value] | None:
+def _in_own_fields(
+    asked: Value, query: Reading, item: Reading
+) -> tuple[State, Value] | None:
     """A value of the shop's own fields, if the item fills them; another value is a conflict, unless a text has it."""
     fields = [v.value for v in query.values.get(f"own.{asked.value}", ())]
     own = [v for field in fields for v in item.values.get(f"own.{field}", ())]
@@ -138,7 +153,9 @@ def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
     word, same = same_or_rival(asked, title)
     if word:
         return ("match" if same else "conflict"), Value(word, title[word], "title")
-    return ("conflict", Value("new", "", "title")) if is_offer(asked) else (state, found)
+    return (
+        ("conflict", Value("new", "", "title")) if is_offer(asked) else (state, found)
+    )
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
@@ -168,24 +185,39 @@ def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
         if hit:
             return "match", Value(hit, index[hit], where)
     last = next(iter(category), "")
-    return "conflict", Value(last, category[last], "category") if last else Value("no guide", "", "title")
+    return "conflict", Value(last, category[last], "category") if last else Value(
+        "no guide", "", "title"
+    )
 
 
 def _article(code: str, item: Reading) -> tuple[State, Value]:
     """Only the article that has the asked number, in whatever field."""
     hit = next((v for v in item.values.get("words.codes", ()) if v.value == code), None)
-    return ("match", hit) if hit else ("conflict", Value("another article", "", "title"))
+    return (
+        ("match", hit) if hit else ("conflict", Value("another article", "", "title"))
+    )
 
 
 def _called(word: str, item: Reading) -> tuple[State, Value]:
     """Whether the title, or else titles of the same category, or the texts call the item so."""
-    title, kinds, category = (_index_of(item, where) for where in ("title", "kind", "category"))
-    for where, index in (("title", {s: title[s] for s in kinds}), ("category", category)):
-        hit = word if word in index else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
+    title, kinds, category = (
+        _index_of(item, where) for where in ("title", "kind", "category")
+    )
+    for where, index in (
+        ("title", {s: title[s] for s in kinds}),
+        ("category", category),
+    ):
+        hit = (
+            word
+            if word in index
+            else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
+        )
         if hit:
             return "match", Value(hit, index[hit], where)
     if word in _index_of(item, "heads"):
-        return "match", Value(word, _index_of(item, "attributes").get(word, ""), "attributes")
+        return "match", Value(
+            word, _index_of(item, "attributes").get(word, ""), "attributes"
+        )
     last = next(iter(category), "")
     if word in _index_of(item, "common"):
         return "unknown", Value(last, category.get(last, ""), "category")
@@ -193,7 +225,11 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
         body = _index_of(item, where)
         if word in body:
             return "unknown", Value(word, body[word], where)
-    return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
+    return (
+        ("conflict", Value(last, category[last], "category"))
+        if last
+        else ("unknown", _NOTHING)
+    )
 
 
 def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
@@ -215,7 +251,11 @@ def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
     if word in fits:
         return Value(f"accessory {word}", fits[word], "title")
     kinds = _index_of(item, "accessory")
-    asked = {v.value for name in ("feature", "product_type") for v in query.values.get(name, ())}
+    asked = {
+        v.value
+        for name in ("feature", "product_type")
+        for v in query.values.get(name, ())
+    }
     if not kinds or asked & set(kinds):
         return None
     first = next(iter(kinds))
@@ -239,16 +279,30 @@ def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
     if item.values.get("pack") or asked.value == "1":
         return _valued("pack", asked, item)
     sizes = [v for v in item.values.get("size", ()) if v.where not in _BODY]
-    amounts = [v.value for v in query.values.get("size", ()) if size_dimension(v.value) in _AMOUNTS]
-    one = next((v for v in sizes if any(same_size(amount, v.value) for amount in amounts)), None)
-    return ("conflict", Value("1", one.quote, one.where)) if one else ("unknown", _NOTHING)
+    amounts = [
+        v.value
+        for v in query.values.get("size", ())
+        if size_dimension(v.value) in _AMOUNTS
+    ]
+    one = next(
+        (v for v in sizes if any(same_size(amount, v.value) for amount in amounts)),
+        None,
+    )
+    return (
+        ("conflict", Value("1", one.quote, one.where)) if one else ("unknown", _NOTHING)
+    )
 
 
 def _device(asked: str, item: Reading) -> tuple[State, Value] | None:
     """A device of which generations and tiers are known, where the item names some, too."""
     if parse_device(asked) is None:
         return None
-    named = [v for name in ("model", "compatibility") for v in item.values.get(name, ()) if parse_device(v.value)]
+    named = [
+        v
+        for name in ("model", "compatibility")
+        for v in item.values.get(name, ())
+        if parse_device(v.value)
+    ]
     hit = next((v for v in named if same_device(asked, v.value)), None)
     if hit:
         return "match", hit
@@ -266,14 +320,18 @@ def _valued(name: str, asked: Value, item: Reading) -> tuple[State, Value]:
     if hit:
         return "match", hit
     if name == "size":
-        values = tuple(v for v in values if size_dimension(v.value) == size_dimension(asked.value))
+        values = tuple(
+            v for v in values if size_dimension(v.value) == size_dimension(asked.value)
+        )
     if len(values) > 1:
         most = min(map(_trust, values))
         values = tuple(v for v in values if _trust(v) == most)
     hit = next((v for v in values if _same(name, asked.value, v.value)), None)
     if hit:
         return "match", hit
-    if name in ("model", "compatibility", "material") or (name == "brand" and not values):
+    if name in ("model", "compatibility", "material") or (
+        name == "brand" and not values
+    ):
         state, found = _mentioned(asked.value.split(), item)
         if state == "match" and found.where not in _BODY:
             return state, found

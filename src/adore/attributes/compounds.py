@@ -27,7 +27,10 @@ _SHORTEST = 4
 
 
 def mine_parts(
-    items: Iterable[Item], frequency: Mapping[str, int], types: Collection[str], language: Language
+    items: Iterable[Item],
+    frequency: Mapping[str, int],
+    types: Collection[str],
+    language: Language,
 ) -> Parts:
     """Words that a catalogue writes in two ways, or whose parts it uses on their own.
 
@@ -70,24 +73,36 @@ def _may_join(one: Token, other: Token, language: Language) -> bool:
     stems = (one.stem, other.stem)
     letters = all(stem.isalpha() for stem in stems) and len("".join(stems)) >= _SHORTEST
     says = language.stop | language.breaks
-    return letters and not any(stem in says or stem in language.colours for stem in stems)
+    return letters and not any(
+        stem in says or stem in language.colours for stem in stems
+    )
 
 
-def _compounds(frequency: Mapping[str, int], types: Collection[str], language: Language) -> Parts:
+def _compounds(
+    frequency: Mapping[str, int], types: Collection[str], language: Language
+) -> Parts:
     """Words of a catalogue that two of its other words make, with or without a letter between."""
     usual = {stem for stem, titles in frequency.items() if titles >= _SEEN}
     known = {stem for stem in usual.union(types) if len(stem) >= _SHORTEST}
     known -= language.stop | language.breaks
     found: Parts = {}
     for word in sorted(frequency):
-        cuts = [_cut(word, at, known, language) for at in range(_SHORTEST, len(word) - _SHORTEST + 1)]
+        cuts = [
+            _cut(word, at, known, language)
+            for at in range(_SHORTEST, len(word) - _SHORTEST + 1)
+        ]
         good = [cut for cut in cuts if cut]
         if good:
-            found[word] = max(good, key=lambda parts: min(frequency.get(part, _SEEN) for part in parts))
+            found[word] = max(
+                good,
+                key=lambda parts: min(frequency.get(part, _SEEN) for part in parts),
+            )
     return found
 
 
-def _cut(word: str, at: int, known: Collection[str], language: Language) -> tuple[str, str] | None:
+def _cut(
+    word: str, at: int, known: Collection[str], language: Language
+) -> tuple[str, str] | None:
     """The two parts of a word if it is cut at a place and both are known."""
     front, back = word[:at], word[at:]
     if back not in known:
@@ -100,7 +115,9 @@ def _cut(word: str, at: int, known: Collection[str], language: Language) -> tupl
     return None
 
 
-def joined_stems(text: str, toks: list[Token], known: Collection[str]) -> dict[int, str]:
+def joined_stems(
+    text: str, toks: list[Token], known: Collection[str]
+) -> dict[int, str]:
     """Place of the second of two words that are also written as one, to the stem of that one.
 
     Args:
@@ -116,7 +133,9 @@ def joined_stems(text: str, toks: list[Token], known: Collection[str]) -> dict[i
     return found
 
 
-def join_tokens(text: str, toks: list[Token], known: Collection[str], never: Collection[str]) -> list[Token]:
+def join_tokens(
+    text: str, toks: list[Token], known: Collection[str], never: Collection[str]
+) -> list[Token]:
     """The words of a text, with those that are elsewhere written as one taken as one.
 
     Args:
@@ -134,7 +153,9 @@ def join_tokens(text: str, toks: list[Token], known: Collection[str], never: Col
     kept: list[Token] = []
     for i, token in enumerate(toks):
         before = toks[i - 1] if i else None
-        said = before is not None and before.stem not in never and token.stem not in never
+        said = (
+            before is not None and before.stem not in never and token.stem not in never
+        )
         if i in pairs and before and said and kept[-1] == before:
             kept[-1] = Token(pairs[i], before.start, token.end)
         else:

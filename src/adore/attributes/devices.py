@@ -11,7 +11,15 @@ from adore.attributes.language import Language
 from adore.attributes.said import Said, grams, inside
 from adore.attributes.text import Token, visible, words
 
-__all__ = ["Device", "device_spans", "find_devices", "is_head", "is_made_for", "parse_device", "same_device"]
+__all__ = [
+    "Device",
+    "device_spans",
+    "find_devices",
+    "is_head",
+    "is_made_for",
+    "parse_device",
+    "same_device",
+]
 
 _FAMILIES = (
     r"iphone(?: se)?|ipad(?: pro| air| mini)?|ipod touch|macbook(?: air| pro)?|airpods?(?: pro| max)?|"
@@ -23,7 +31,18 @@ _FAMILIES = (
 _NEEDS_NUMBER = frozenset(("galaxy", "pixel", "ps", "oneplus", "fire hd", "redmi note"))
 """Names that mean something else, too."""
 _TIERS = r"pro|max|plus|ultra|mini|lite|fe|xl|oled|slim|digital|5g"
-_KINDS = (" pro", " air", " mini", " max", " ultra", " se", " one", " paperwhite", " oasis", " scribe")
+_KINDS = (
+    " pro",
+    " air",
+    " mini",
+    " max",
+    " ultra",
+    " se",
+    " one",
+    " paperwhite",
+    " oasis",
+    " scribe",
+)
 """Ends of families that are told from their plain name."""
 _SAME = frozenset(("slim", "digital", "5g"))
 """Tiers that fit and do the same as the plain device."""
@@ -39,10 +58,12 @@ _GENERATION = (
 _TIER_WORDS = rf"((?:[ -]?(?:{_TIERS})(?!\w)|\+)*)"
 _LATER = r"(?: ?\(?(\d{1,2})(?:st|nd|rd|th|\.)? gen\w*\)?)?"
 _DEVICE = re.compile(
-    rf"(?<![\w-])({_FAMILIES})(?![^\W\d_])(?:[ (-]{{0,2}}{_GENERATION})?\)?{_TIER_WORDS}{_LATER}", re.IGNORECASE
+    rf"(?<![\w-])({_FAMILIES})(?![^\W\d_])(?:[ (-]{{0,2}}{_GENERATION})?\)?{_TIER_WORDS}{_LATER}",
+    re.IGNORECASE,
 )
 _ANOTHER = re.compile(
-    rf"(?:\s*(?:[,/&|+]|\b(?:and|und|et|y|or|oder)\b)\s*|\s+){_GENERATION}{_TIER_WORDS}", re.IGNORECASE
+    rf"(?:\s*(?:[,/&|+]|\b(?:and|und|et|y|or|oder)\b)\s*|\s+){_GENERATION}{_TIER_WORDS}",
+    re.IGNORECASE,
 )
 _QUICK = (
     "iphone", "ipad", "ipod", "macbook", "airpod", "apple watch", "galaxy", "pixel", "kindle", "fire hd", "echo ",
@@ -53,7 +74,9 @@ _OTHERS = frozenset(
     "iphone ipad ipod airpod macbook galaxy pixel kindle fitbit gopro ps4 ps5 xbox nintendo android smartwatch samsung "
     "apple".split()
 )
-_MORE = frozenset("pro max mini plus ultra air note watch tab fold flip se series".split())
+_MORE = frozenset(
+    "pro max mini plus ultra air note watch tab fold flip se series".split()
+)
 _MAKERS = frozenset(["samsung", "apple"])
 """Devices that things are made for, and the words of their names."""
 
@@ -68,7 +91,15 @@ class Device(NamedTuple):
     @property
     def name(self) -> str:
         """One way to write it, which :func:`parse_device` reads back."""
-        return " ".join(part for part in (self.family, self.generation, *sorted(self.tiers, reverse=True)) if part)
+        return " ".join(
+            part
+            for part in (
+                self.family,
+                self.generation,
+                *sorted(self.tiers, reverse=True),
+            )
+            if part
+        )
 
     @property
     def is_model(self) -> bool:
@@ -100,11 +131,21 @@ def find_devices(text: str) -> Iterator[tuple[Device, int, int]]:
 
 
 def _device(family: str, generation: str | None, tiers: str) -> Device | None:
-    family = re.sub(r"\s+", " ", family.lower()).replace("sery", "series").replace("airpods", "airpod")
+    family = (
+        re.sub(r"\s+", " ", family.lower())
+        .replace("sery", "series")
+        .replace("airpods", "airpod")
+    )
     if family in _NEEDS_NUMBER and not generation:
         return None
-    named = frozenset(re.findall(_TIERS, tiers.lower())) | (frozenset(["plus"]) if "+" in tiers else frozenset())
-    return Device("playstation" if family == "ps" else family, (generation or "").lower(), named - _SAME)
+    named = frozenset(re.findall(_TIERS, tiers.lower())) | (
+        frozenset(["plus"]) if "+" in tiers else frozenset()
+    )
+    return Device(
+        "playstation" if family == "ps" else family,
+        (generation or "").lower(),
+        named - _SAME,
+    )
 
 
 @lru_cache(maxsize=16_384)
@@ -145,8 +186,14 @@ def is_made_for(text: str, start: int, end: int, language: Language) -> bool:
         language: whose accessories are made for devices.
     """
     beside = re.match(r"[^,;(|]{0,40}", text[end:])
-    after = re.split(r"\b(?:with|included?|mit|avec|con)\b|[-–—]", beside.group() if beside else "")[0]
-    return any(stem in language.accessories for part in (text[:start], after) for stem in words(part, language))
+    after = re.split(
+        r"\b(?:with|included?|mit|avec|con)\b|[-–—]", beside.group() if beside else ""
+    )[0]
+    return any(
+        stem in language.accessories
+        for part in (text[:start], after)
+        for stem in words(part, language)
+    )
 
 
 def is_head(stem: str) -> bool:
@@ -154,7 +201,9 @@ def is_head(stem: str) -> bool:
     return stem in _OTHERS - _MAKERS or stem == "playstation"
 
 
-def device_spans(said: Said, phrases: Mapping[str, set[str]], used: set[int]) -> list[tuple[int, int]]:
+def device_spans(
+    said: Said, phrases: Mapping[str, set[str]], used: set[int]
+) -> list[tuple[int, int]]:
     """Places of the words that name devices: well-known ones, those of the catalogue, and makers' with what follows.
 
     Args:
@@ -189,6 +238,10 @@ def device_spans(said: Said, phrases: Mapping[str, set[str]], used: set[int]) ->
 def _goes_on(text: str, toks: list[Token], b: int) -> bool:
     """Whether word ``b`` still belongs to the name of the device before it."""
     word, before = toks[b].stem, toks[b - 1].stem
-    more = word in _MORE or word[0].isdigit() or re.fullmatch(r"[a-z]\d{1,3}", word) is not None
+    more = (
+        word in _MORE
+        or word[0].isdigit()
+        or re.fullmatch(r"[a-z]\d{1,3}", word) is not None
+    )
     own = word in _OTHERS - _MAKERS and before in _MAKERS
     return (more or own) and not text[toks[b - 1].end : toks[b].start].strip()

@@ -28,7 +28,9 @@ class HeldOut:
         ('red wool socks for men', '')
     """
 
-    def __init__(self, queries: Iterable[str], threshold: float, language: Language) -> None:
+    def __init__(
+        self, queries: Iterable[str], threshold: float, language: Language
+    ) -> None:
         self._language = language
         self.threshold = threshold
         self._texts = sorted(set(queries))

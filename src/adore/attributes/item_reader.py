@@ -7,7 +7,12 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from adore.attributes.codes import CodeSet, item_codes
-from adore.attributes.devices import device_spans, find_devices, is_made_for, parse_device
+from adore.attributes.devices import (
+    device_spans,
+    find_devices,
+    is_made_for,
+    parse_device,
+)
 from adore.attributes.language_packs import foreign_field, load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.named_sizes import SIZE_WORDS
@@ -70,7 +75,9 @@ class ItemReader:
         language = self.language
         word, after = toks[i].stem, toks[i + 1].stem if i + 1 < len(toks) else ""
         if word in self._colours and (word, after) not in language.not_colour:
-            known = language.inflected or self._as_listed(text, toks[i], language.colour_forms)
+            known = language.inflected or self._as_listed(
+                text, toks[i], language.colour_forms
+            )
             if known and (word not in language.vague or self._is_colour(text, toks, i)):
                 return "colour", self._colours[word]
         if word in language.audiences and (word, after) not in language.not_audience:
@@ -90,7 +97,11 @@ class ItemReader:
         """Whether a word that may be a taste or scent stands beside a colour word, or is set apart."""
         beside = [toks[j].stem for j in (i - 1, i + 1) if 0 <= j < len(toks)]
         language = self.language
-        if any(w in language.colour_words or (w in self._colours and w not in language.vague) for w in beside):
+        if any(
+            w in language.colour_words
+            or (w in self._colours and w not in language.vague)
+            for w in beside
+        ):
             return True
         ends = [m.end() for m in _SEPARATORS.finditer(text, 0, toks[i].start)]
         after = _SEPARATORS.search(text, toks[i].end)
@@ -100,7 +111,11 @@ class ItemReader:
     def _audiences(self, text: str, where: str) -> Iterator[Value]:
         table = self.language.audiences
         toks = tokens(text, self.language)
-        return (Value(table[t.stem], text[t.start : t.end], where) for t in toks if t.stem in table)
+        return (
+            Value(table[t.stem], text[t.start : t.end], where)
+            for t in toks
+            if t.stem in table
+        )
 
     def read_item(self, item: Item) -> Reading:
         """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
@@ -128,23 +143,45 @@ class ItemReader:
         self._item_index(item, texts, doubted, found)
         return reading_of(found)
 
-    def _item_index(self, item: Item, texts: list[Said], doubted: Said, found: Found) -> None:
+    def _item_index(
+        self, item: Item, texts: list[Said], doubted: Said, found: Found
+    ) -> None:
         """Words by place, what is denied, what others of the category are called, whether the title is stuffed."""
         category = " ".join(item.category.split(">")[-2:])
         places = [*texts, doubted, self._said("category", category)]
-        more = {place.where: self._spelling.other_forms(place) for place in (places[0], places[-1])}
+        more = {
+            place.where: self._spelling.other_forms(place)
+            for place in (places[0], places[-1])
+        }
         for where in dict.fromkeys(t.where for t in places):
             said = index(*(t for t in places if t.where == where), more=more.get(where))
             add(found, f"words.{where}", said, "", where)
         absent = absent_in(texts, doubted, self.language)
         add(found, "words.absent", " ".join(sorted(absent)), "", "title")
         usual = self.lexicon.usual_in(item.category)
-        kinds = dict.fromkeys(t.stem for t in texts[0].toks if usual is None or t.stem in usual)
-        kinds |= dict.fromkeys(more["title"] if usual is None else self._spelling.usual_forms(more["title"], usual))
-        guides = [t.stem for place in (places[-1], places[0]) for t in place.toks if t.stem in self.language.guides]
+        kinds = dict.fromkeys(
+            t.stem for t in texts[0].toks if usual is None or t.stem in usual
+        )
+        kinds |= dict.fromkeys(
+            more["title"]
+            if usual is None
+            else self._spelling.usual_forms(more["title"], usual)
+        )
+        guides = [
+            t.stem
+            for place in (places[-1], places[0])
+            for t in place.toks
+            if t.stem in self.language.guides
+        ]
         add(found, "words.guides", " ".join(guides), "", "title")
         add(found, "words.kind", " ".join(kinds), "", "title")
-        add(found, "words.common", " ".join(self.lexicon.common.get(item.category, ())), "", "category")
+        add(
+            found,
+            "words.common",
+            " ".join(self.lexicon.common.get(item.category, ())),
+            "",
+            "category",
+        )
         if is_stuffed(texts[0], self.language):
             add(found, "words.stuffed", "stuffed", "", "title")
 
@@ -158,15 +195,35 @@ class ItemReader:
         fields = list(own_fields(item, self.language))
         for own in fields:
             value = f"no {own.phrase}" if own.flag is False else own.phrase
-            add(found, f"own.{own.field}", value, own.quote, f"attributes.{own.field.split('.')[0]}")
-        told = [self._said("attributes", own.quote) for own in fields if own.flag is None]
+            add(
+                found,
+                f"own.{own.field}",
+                value,
+                own.quote,
+                f"attributes.{own.field.split('.')[0]}",
+            )
+        told = [
+            self._said("attributes", own.quote) for own in fields if own.flag is None
+        ]
         head = 0 if self.language.head_first else -1
         add(found, "words.attributes", index(*told), "", "attributes")
-        add(found, "words.heads", " ".join(t.toks[head].stem for t in told if t.toks), "", "attributes")
+        add(
+            found,
+            "words.heads",
+            " ".join(t.toks[head].stem for t in told if t.toks),
+            "",
+            "attributes",
+        )
 
     def _item_brand(self, item: Item, title: Said, found: Found) -> None:
         if item.brand:
-            add(found, "brand", " ".join(self._words(item.brand)[:5]), item.brand, "brand")
+            add(
+                found,
+                "brand",
+                " ".join(self._words(item.brand)[:5]),
+                item.brand,
+                "brand",
+            )
             return
         fits = self.language.fits.search(title.text)
         own = [t for t in title.toks if not fits or t.end <= fits.start()]
@@ -185,19 +242,35 @@ class ItemReader:
         if kind == "colour":
             for token in tokens(text, self.language):
                 if token.stem in self._colours:
-                    add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
+                    add(
+                        found,
+                        "colour",
+                        self._colours[token.stem],
+                        text[token.start : token.end],
+                        where,
+                    )
         elif kind == "material":
             for token in tokens(text, self.language):
                 value = self.language.materials.get(token.stem, token.stem)
                 add(found, "material", value, text[token.start : token.end], where)
         elif kind == "compatibility":
             for one in raw if isinstance(raw, list) else [raw]:
-                add(found, "compatibility", " ".join(self._words(str(one))[:5]), str(one), where)
+                add(
+                    found,
+                    "compatibility",
+                    " ".join(self._words(str(one))[:5]),
+                    str(one),
+                    where,
+                )
         elif kind == "model":
             add(found, "model", " ".join(self._words(text)[:5]), text, where)
         elif kind == "size":
             sizes = read_sizes(by_size(name, text), where)
-            extend(found, "size", (Value(v.value, v.quote.removeprefix("size "), where) for v in sizes))
+            extend(
+                found,
+                "size",
+                (Value(v.value, v.quote.removeprefix("size "), where) for v in sizes),
+            )
             extend(found, "size", read_batteries(text, where))
             extend(found, "pack", read_packs(text, where))
         elif kind == "pack" and text.isdecimal() and len(text) <= 6:
@@ -211,13 +284,19 @@ class ItemReader:
         """Which kind of field a name is of, or nothing; remembered, for a catalogue has few names."""
         if key not in self._kinds:
             low = key.lower()
-            kinds = (kind for kind, parts in self.language.fields.items() if any(part in low for part in parts))
+            kinds = (
+                kind
+                for kind, parts in self.language.fields.items()
+                if any(part in low for part in parts)
+            )
             self._kinds[key] = next(kinds, "") or foreign_field(low)
         return self._kinds[key]
 
     def _item_words(self, title: Said, found: Found) -> None:
         where, text, toks = title
-        named = {i for a, b in grams(toks[:8], self._brands, set()) for i in range(a, b)}
+        named = {
+            i for a, b in grams(toks[:8], self._brands, set()) for i in range(a, b)
+        }
         for i, token in enumerate(toks):
             if i not in named:
                 name, value = self._kind(text, toks, i)
@@ -236,7 +315,13 @@ class ItemReader:
             if token.stem in self.language.materials:
                 name, value = self._kind(said.text, said.toks, i)
                 if name == "material":
-                    add(found, "material", value, said.text[token.start : token.end], said.where)
+                    add(
+                        found,
+                        "material",
+                        value,
+                        said.text[token.start : token.end],
+                        said.where,
+                    )
 
     def _item_fits(self, title: Said, found: Found) -> None:
         m = self.language.fits.search(title.text)
@@ -244,10 +329,18 @@ class ItemReader:
         own_end = m.start() if m else len(title.text)
         for device, start, end in find_devices(visible(title.text)):
             said = title.text[start:end].strip(" ,/&|+")
-            of_itself = start < own_end and not (kinds and is_made_for(title.text, start, end, self.language))
+            of_itself = start < own_end and not (
+                kinds and is_made_for(title.text, start, end, self.language)
+            )
             value = " ".join(self._words(said)) if parse_device(said) else device.name
             if device.is_model or not of_itself:
-                add(found, "model" if of_itself else "compatibility", value, said, "title")
+                add(
+                    found,
+                    "model" if of_itself else "compatibility",
+                    value,
+                    said,
+                    "title",
+                )
         if m:
             tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
             add(found, "words.fits", index(tail), "", "title")

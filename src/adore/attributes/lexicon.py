@@ -86,7 +86,9 @@ class Lexicon:
     def from_json(text: str) -> Lexicon:
         """Read what :meth:`to_json` wrote."""
         loaded: dict[str, Any] = json.loads(text)
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()
+        }
         for name in ("usual", "common", "own", "parts"):
             fields[name] = {k: tuple(v) for k, v in loaded.get(name, {}).items()}
         return Lexicon(**fields)
@@ -136,7 +138,11 @@ class _Miner:
     def _phrases(self, kind: str) -> set[str]:
         """Values of the fields of one kind, as phrases."""
         names = self.language.fields[kind]
-        values = {" ".join(self._words(str(v))[:5]) for item in self.items for v in _fields(item, *names)}
+        values = {
+            " ".join(self._words(str(v))[:5])
+            for item in self.items
+            for v in _fields(item, *names)
+        }
         return values - {""}
 
     def _usual(self, share: float) -> dict[str, tuple[str, ...]]:
@@ -150,7 +156,13 @@ class _Miner:
                 path = path.rpartition(" > ")[0]
         stop = self.language.stop
         return {
-            path: tuple(sorted(w for w, n in counts[path].items() if n >= max(2, share * size) and w not in stop))
+            path: tuple(
+                sorted(
+                    w
+                    for w, n in counts[path].items()
+                    if n >= max(2, share * size) and w not in stop
+                )
+            )
             for path, size in sorted(sizes.items())
             if size >= 5
         }
@@ -161,21 +173,40 @@ class _Miner:
         A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the brand's short name.
         """
         owned, seen = Counter[str](), Counter[str]()
-        named = [(set(self._names(item, title)), title) for item, title in zip(self.items, self.titles, strict=True)]
+        named = [
+            (set(self._names(item, title)), title)
+            for item, title in zip(self.items, self.titles, strict=True)
+        ]
         for names, _ in named:
             owned.update(names)
         for names, stems in named:
-            grams = {" ".join(stems[a : a + n]) for n in (1, 2, 3, 4, 5) for a in range(len(stems) - n + 1)}
+            grams = {
+                " ".join(stems[a : a + n])
+                for n in (1, 2, 3, 4, 5)
+                for a in range(len(stems) - n + 1)
+            }
             seen.update(g for g in grams if g in owned and g not in names)
         stop = self.language.stop
-        return tuple(sorted(b for b, n in owned.items() if n / (n + seen[b]) >= 0.4 and len(b) > 1 and b not in stop))
+        return tuple(
+            sorted(
+                b
+                for b, n in owned.items()
+                if n / (n + seen[b]) >= 0.4 and len(b) > 1 and b not in stop
+            )
+        )
 
     def _names(self, item: Item, title: list[str]) -> Iterator[str]:
         brand = self._words(item.brand)[:5]
         if brand:
             yield " ".join(brand)
-            short = [b for b, t in zip(brand, title[: len(brand)], strict=False) if b == t]
-            if short == brand[: len(short)] and 0 < len(short) < len(brand) and len(" ".join(short)) > 3:
+            short = [
+                b for b, t in zip(brand, title[: len(brand)], strict=False) if b == t
+            ]
+            if (
+                short == brand[: len(short)]
+                and 0 < len(short) < len(brand)
+                and len(" ".join(short)) > 3
+            ):
                 yield " ".join(short)
 
     def _devices(self) -> set[str]:
@@ -187,7 +218,12 @@ class _Miner:
                 stems = self._words(item.title[m.end() : m.end() + 40])[:3]
                 for n in (2, 3):
                     name = stems[:n]
-                    if len(name) == n and not name[0].isdigit() and name[0] not in people and name[-1][-1:].isdigit():
+                    if (
+                        len(name) == n
+                        and not name[0].isdigit()
+                        and name[0] not in people
+                        and name[-1][-1:].isdigit()
+                    ):
                         found[" ".join(name)] += 1
         return {d for d, n in found.items() if n >= 3}
 
@@ -199,14 +235,26 @@ class _Miner:
         for item in self.items:
             for segment in item.category.split(">")[-1:]:
                 for part in segment.replace("&", ",").split(","):
-                    stems = [w for w in self._words(part) if w not in language.audiences]
+                    stems = [
+                        w for w in self._words(part) if w not in language.audiences
+                    ]
                     if stems:
                         found[stems[at]] += 1
-        return tuple(sorted(w for w, n in found.items() if n >= 2 and w not in language.stop and not w.isdigit()))
+        return tuple(
+            sorted(
+                w
+                for w, n in found.items()
+                if n >= 2 and w not in language.stop and not w.isdigit()
+            )
+        )
 
     def _colours(self) -> tuple[str, ...]:
         """Words that stand in colour fields, mostly alone (*Bronze*, not *Oil-Rubbed*), seldom elsewhere in titles."""
-        joins = "|".join(sorted(self.language.written.get("joins", "and").replace(" ", "").split(",")))
+        joins = "|".join(
+            sorted(
+                self.language.written.get("joins", "and").replace(" ", "").split(",")
+            )
+        )
         found, alone = Counter[str](), Counter[str]()
         for item in self.items:
             for value in _fields(item, *self.language.fields["colour"]):
@@ -217,5 +265,9 @@ class _Miner:
         title = Counter(stem for stems in self.titles for stem in stems)
         known = self.language.colours.keys() | self.language.audiences.keys()
         return tuple(
-            sorted(w for w, n in found.items() if n >= 5 and alone[w] * 2 >= n and title[w] <= 2 * n and w not in known)
+            sorted(
+                w
+                for w, n in found.items()
+                if n >= 5 and alone[w] * 2 >= n and title[w] <= 2 * n and w not in known
+            )
         )

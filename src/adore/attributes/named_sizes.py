@@ -15,7 +15,9 @@ _BED_TALK = re.compile(
 _OF_OTHERS = r"(?![ -](?:dogs?|cats?|breeds?|animals?|capacity|print|roast|firm|business|spaces?|hands|parts|rooms?)\b)"
 SIZE_WORDS = ("size", "größe", "grösse", "groesse", "taille", "talla")
 """Words before a size; they ask for nothing by themselves."""
-_AFTER_SIZE = "|".join(rf"(?<=\b{word}{colon} .)" for word in SIZE_WORDS for colon in ("", ":"))
+_AFTER_SIZE = "|".join(
+    rf"(?<=\b{word}{colon} .)" for word in SIZE_WORDS for colon in ("", ":")
+)
 """Before a small letter that is a size, with that letter."""
 NAMED = {
     "bed": re.compile(rf"(?<![\w'’-])({_BEDS})(?![\w'’])", re.IGNORECASE),
@@ -31,7 +33,9 @@ NAMED = {
         r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])",
         re.IGNORECASE,
     ),
-    "age": re.compile(r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b", re.IGNORECASE),
+    "age": re.compile(
+        r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b", re.IGNORECASE
+    ),
 }
 """Sizes by name, and sizes by number whose scale only the trade knows (shoes, toddlers, dresses)."""
 
@@ -65,11 +69,21 @@ def _name(kind: str, m: re.Match[str]) -> str:
     if kind in ("number", "age"):
         return str(next(g for g in m.groups() if g)).lower().replace(",", ".")
     name = m.group().casefold()
-    return _letter(name) if kind == "letter" else name[:4] if name.startswith("plus") else name
+    return (
+        _letter(name)
+        if kind == "letter"
+        else name[:4]
+        if name.startswith("plus")
+        else name
+    )
 
 
 def _letter(name: str) -> str:
     """``xl`` of ``X-Large``, ``4xl`` of ``4X large``."""
-    x = int(name[0]) if name[0].isdecimal() else name.count("x") or name.startswith("extra")
+    x = (
+        int(name[0])
+        if name[0].isdecimal()
+        else name.count("x") or name.startswith("extra")
+    )
     end = "s" if name.endswith(("s", "small")) else "m" if name[0] == "m" else "l"
     return f"{x}x{end}" if x > 3 else "x" * x + end

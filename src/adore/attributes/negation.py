@@ -28,7 +28,9 @@ class _Marker(NamedTuple):
     begin: int
 
 
-def find_absences(text: str, toks: list[Token], language: Language) -> Iterator[Absence]:
+def find_absences(
+    text: str, toks: list[Token], language: Language
+) -> Iterator[Absence]:
     """Everything that a text says it lacks or does not want.
 
     Args:
@@ -72,8 +74,16 @@ def _in_one_word(text: str, toks: list[Token], language: Language) -> Iterator[A
     for match in (*words.free.finditer(text), *words.less.finditer(text)):
         part = match.group(1)
         stem = language.stems[part]
-        inside = [i for i, token in enumerate(toks) if token.start < match.end() and token.end > match.start()]
-        names_a_part = part.lower() not in words.free_but and stem not in language.stop and stem not in words.ends
+        inside = [
+            i
+            for i, token in enumerate(toks)
+            if token.start < match.end() and token.end > match.start()
+        ]
+        names_a_part = (
+            part.lower() not in words.free_but
+            and stem not in language.stop
+            and stem not in words.ends
+        )
         if inside and names_a_part:
             yield Absence(stem, *match.span(1), inside[0], inside[-1] + 1)
 
@@ -82,30 +92,50 @@ def _denies(text: str, toks: list[Token], i: int, language: Language) -> bool:
     """``no 7 serum``, ``no. 2``, ``no more`` and ``not only`` deny nothing; *San* is not *sans*."""
     words, token = language.absence, toks[i]
     said = text[token.start : token.end].lower()
-    if said not in words.words or i + 1 == len(toks) or toks[i + 1].stem in words.no_noun:
+    if (
+        said not in words.words
+        or i + 1 == len(toks)
+        or toks[i + 1].stem in words.no_noun
+    ):
         return False
     numbers = toks[i + 1].stem[0].isdigit() or text[token.end] == "."
     return not (said in words.numbered and numbers)
 
 
-def _after(text: str, toks: list[Token], marker: _Marker, language: Language) -> Iterator[Absence]:
+def _after(
+    text: str, toks: list[Token], marker: _Marker, language: Language
+) -> Iterator[Absence]:
     """The words after the marker, as many as the language takes, and again after ``or``."""
     words = language.absence
     begin = marker.begin
-    while begin < len(toks) and toks[begin].stem in language.stop and toks[begin].stem not in words.ends:
+    while (
+        begin < len(toks)
+        and toks[begin].stem in language.stop
+        and toks[begin].stem not in words.ends
+    ):
         begin += 1
     end = begin
     last = min(len(toks), begin + words.reach)
-    while end < last and toks[end].stem not in words.ends and _together(text, toks, end, begin):
+    while (
+        end < last
+        and toks[end].stem not in words.ends
+        and _together(text, toks, end, begin)
+    ):
         end += 1
     if end == begin:
         return
     value = " ".join(token.stem for token in toks[begin:end])
     yield Absence(value, toks[begin].start, toks[end - 1].end, marker.first, end)
-    if end < len(toks) and toks[end].stem in words.also and _together(text, toks, end, begin):
+    if (
+        end < len(toks)
+        and toks[end].stem in words.also
+        and _together(text, toks, end, begin)
+    ):
         yield from _after(text, toks, _Marker(end, end + 1), language)
 
 
 def _together(text: str, toks: list[Token], i: int, begin: int) -> bool:
     """No comma or full stop between this word and the one before."""
-    return i == begin or not set(text[toks[i - 1].end : toks[i].start]) & set(",.;|()[]")
+    return i == begin or not set(text[toks[i - 1].end : toks[i].start]) & set(
+        ",.;|()[]"
+    )

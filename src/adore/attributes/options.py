@@ -7,14 +7,21 @@ from collections.abc import Iterator
 
 from adore.types import Value
 
-__all__ = ["by_size", "find_batteries", "option_names", "option_pairs", "read_batteries"]
+__all__ = [
+    "by_size",
+    "find_batteries",
+    "option_names",
+    "option_pairs",
+    "read_batteries",
+]
 
 _OPTION = (
     "size|colou?r|style|material|capacity|length|width|pack|model|farbe|größe|grösse|groesse|stil|länge|breite|inhalt|"
     "modell|couleur|taille|matière|longueur|talla|tamaño|estilo|modelo"
 )
 _PAIR = re.compile(
-    rf"(?<!\w)({_OPTION})\s?[:=]\s?([^:=/;|,\n]{{1,40}}?)(?=\s*(?:$|[/;|,\n)\]]|(?:{_OPTION})\s?[:=]))", re.IGNORECASE
+    rf"(?<!\w)({_OPTION})\s?[:=]\s?([^:=/;|,\n]{{1,40}}?)(?=\s*(?:$|[/;|,\n)\]]|(?:{_OPTION})\s?[:=]))",
+    re.IGNORECASE,
 )
 
 
@@ -25,7 +32,9 @@ def by_size(name: str, text: str) -> str:
         >>> by_size("Größe", "42"), by_size("shoe_size", "M"), by_size("volume", "42"), by_size("Size", "500 ml")
         ('size 42', 'size M', '42', '500 ml')
     """
-    short = len(text) <= 4 and re.search(r"(?:size|größe|grösse|groesse|taille|talla)$", name.lower())
+    short = len(text) <= 4 and re.search(
+        r"(?:size|größe|grösse|groesse|taille|talla)$", name.lower()
+    )
     return f"size {text}" if short else text
 
 

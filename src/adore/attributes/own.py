@@ -75,7 +75,11 @@ def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
         for value in raw:
             yield from _flat(key, value)
     elif isinstance(raw, str):
-        yield from ((key, part.strip()) for part in re.split(r"[;|/,]", raw[:300]) if part.strip())
+        yield from (
+            (key, part.strip())
+            for part in re.split(r"[;|/,]", raw[:300])
+            if part.strip()
+        )
     elif raw is not None:
         yield key, raw
 
@@ -83,7 +87,9 @@ def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
 def _one(field: str, value: Any, language: Language) -> Iterator[Own]:
     low = str(value).lower()
     if isinstance(value, bool) or low in _TRUE | _FALSE:
-        name = " ".join(w for w in re.sub(r"[_.\W]+", " ", field).split() if w.lower() not in _ASKS)
+        name = " ".join(
+            w for w in re.sub(r"[_.\W]+", " ", field).split() if w.lower() not in _ASKS
+        )
         phrase = " ".join(words(name, language))
         if phrase:
             yield Own(field, phrase, str(value), low in _TRUE)
@@ -104,7 +110,11 @@ def mine_own(items: Iterable[Item], language: Language) -> dict[str, tuple[str, 
     values: dict[str, set[tuple[str, bool]]] = defaultdict(set)
     titles, numbers = Counter[str](), set[str]()
     for item in items:
-        numbers |= {key for key, value in item.attributes.items() if _NUMBER.fullmatch(str(value))}
+        numbers |= {
+            key
+            for key, value in item.attributes.items()
+            if _NUMBER.fullmatch(str(value))
+        }
         own = list(own_fields(item, language))
         said = {o.phrase for o in own if o.flag is not False}
         having.update((o.phrase, o.field) for o in set(own) if o.flag is not False)
@@ -114,13 +124,22 @@ def mine_own(items: Iterable[Item], language: Language) -> dict[str, tuple[str, 
     found: dict[str, set[str]] = defaultdict(set)
     for (phrase, field), n in having.items():
         several = n > 1 and len(values[field]) > 1 and len(phrase.split()) <= _LONGEST
-        if several and field not in numbers and phrase not in language.stop and n / (n + titles[phrase]) >= _FOLLOWED:
+        if (
+            several
+            and field not in numbers
+            and phrase not in language.stop
+            and n / (n + titles[phrase]) >= _FOLLOWED
+        ):
             found[phrase].add(field)
     return {phrase: tuple(sorted(fields)) for phrase, fields in sorted(found.items())}
 
 
 def _grams(stems: list[str]) -> set[str]:
-    return {" ".join(stems[a : a + n]) for n in range(1, _LONGEST + 1) for a in range(len(stems) - n + 1)}
+    return {
+        " ".join(stems[a : a + n])
+        for n in range(1, _LONGEST + 1)
+        for a in range(len(stems) - n + 1)
+    }
 
 
 def with_unit(key: str, value: Any) -> str:
@@ -132,4 +151,8 @@ def with_unit(key: str, value: Any) -> str:
     """
     unit = re.split(r"[_\W]+", key.rstrip(")]. ").lower())[-1]
     number = re.fullmatch(r"\d+(?:\.\d+)?", str(value).strip())
-    return f"{number.group()} {unit}" if number and unit in UNITS and unit != key.lower() else ""
+    return (
+        f"{number.group()} {unit}"
+        if number and unit in UNITS and unit != key.lower()
+        else ""
+    )

@@ -26,11 +26,21 @@ _PIECES = (
     "packs?|pk|count|ct|pcs|pieces?|pc|pairs?|stücke?|stueck|stck|stk|pièces?|piezas?|pzas?|unidades|uds|unités|unites|"
     "packungen|paare?|paires?|pares|teilig(?:e[smnr]?)?"
 )
-_OF = re.compile(rf" (?:of|de|mit|à|von|aus|con) (\d{{1,4}}|{'|'.join(_WORDS)})\b(?!\s?%)", re.IGNORECASE)
+_OF = re.compile(
+    rf" (?:of|de|mit|à|von|aus|con) (\d{{1,4}}|{'|'.join(_WORDS)})\b(?!\s?%)",
+    re.IGNORECASE,
+)
 _HOLDER_BEFORE = re.compile(rf"(?<![\w./])(?:{_HOLDER})s?$", re.IGNORECASE)
-_COUNTED = re.compile(rf"(?<![\w./])(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})\b", re.IGNORECASE)
-_PACK_WORD = re.compile(r"packs?\b|packung\b|stück\b|teilig(?:e[smnr]?)?\b", re.IGNORECASE)
-_WORD_BEFORE = re.compile(rf"(?<![\w./])(?:({'|'.join(_WORDS)})[ -]|({'|'.join(_JOINED)})[ -]?)$", re.IGNORECASE)
+_COUNTED = re.compile(
+    rf"(?<![\w./])(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})\b", re.IGNORECASE
+)
+_PACK_WORD = re.compile(
+    r"packs?\b|packung\b|stück\b|teilig(?:e[smnr]?)?\b", re.IGNORECASE
+)
+_WORD_BEFORE = re.compile(
+    rf"(?<![\w./])(?:({'|'.join(_WORDS)})[ -]|({'|'.join(_JOINED)})[ -]?)$",
+    re.IGNORECASE,
+)
 _DOZEN = re.compile(r"(?<![\w./])(\d{1,2}|a) dozen\b", re.IGNORECASE)
 _LONGEST = 12
 """Characters of a holder or a written number, and the gap."""
@@ -42,14 +52,17 @@ _TEN = re.compile(
 """German ``6er`` and ``6er-Pack``."""
 _DECADES = frozenset(("50", "60", "70", "80", "90"))
 _TENS = re.compile(r"\der\b", re.IGNORECASE)
-_X_LAST = re.compile(r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]|+]|/(?!\d)))", re.IGNORECASE)
+_X_LAST = re.compile(
+    r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]|+]|/(?!\d)))", re.IGNORECASE
+)
 _X_FIRST = re.compile(
     r"\s*(\d{1,2}) ?[x×] (?=[^\W\d_]{2})(?!\s*(?:large|small|tall|wide|long|xl|zoom|magnif|optical|digital|faster|"
     r"speed|lens|mirror|loupe|lupe|scope|binocular|power|strength|the|more|concentrat|fach|storage)\w*)",
     re.IGNORECASE,
 )
 _SIDE_BEFORE = re.compile(
-    r"(?:\d|(?<![^\W\d_])(?:mm|cm|m|in|inch(?:es)?|ft|feet|zoll|w|l|h|d)\.?|[\"”″'])\s*$", re.IGNORECASE
+    r"(?:\d|(?<![^\W\d_])(?:mm|cm|m|in|inch(?:es)?|ft|feet|zoll|w|l|h|d)\.?|[\"”″'])\s*$",
+    re.IGNORECASE,
 )
 """Before ``x 7``: the other side of a size."""
 
@@ -60,7 +73,10 @@ def find_packs(text: str) -> Found:
     """Every number of pieces as (canonical value, start, end)."""
     text = visible(text)
     found = [*_find_words(text), *_find_marks(text)]
-    found += ((str(int(m.group(1))), *m.span()) for m in matches_at(_COUNTED, text, number_starts(text)))
+    found += (
+        (str(int(m.group(1))), *m.span())
+        for m in matches_at(_COUNTED, text, number_starts(text))
+    )
     found += ((str(t.number), t.start, t.end) for t in find_multipacks(text))
     yield from sorted(found, key=lambda one: one[1])
 
@@ -71,15 +87,27 @@ def _find_words(text: str) -> Found:
         holder = _HOLDER_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
         if holder:
             raw = m.group(1).casefold()
-            yield str(_WORDS.get(raw) or int(raw)), m.start() - len(holder.group()), m.end()
+            yield (
+                str(_WORDS.get(raw) or int(raw)),
+                m.start() - len(holder.group()),
+                m.end(),
+            )
     for m in _PACK_WORD.finditer(text):
         before = _WORD_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
         joined = before and before.group(2) and "ack" in m.group()[:4].lower()
         if before and (before.group(1) or joined):
             number = (before.group(1) or before.group(2)).casefold()
-            yield str(_WORDS.get(number) or _JOINED[number]), m.start() - len(before.group()), m.end()
+            yield (
+                str(_WORDS.get(number) or _JOINED[number]),
+                m.start() - len(before.group()),
+                m.end(),
+            )
     for m in _DOZEN.finditer(text) if "ozen" in text or "OZEN" in text else ():
-        yield str(12 if m.group(1).lower() == "a" else 12 * int(m.group(1))), m.start(), m.end()
+        yield (
+            str(12 if m.group(1).lower() == "a" else 12 * int(m.group(1))),
+            m.start(),
+            m.end(),
+        )
 
 
 def _find_marks(text: str) -> Found:

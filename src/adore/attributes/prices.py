@@ -12,13 +12,29 @@ from price_parser import Price as Parsed
 from adore.attributes.text import visible
 from adore.types import Item, Value
 
-__all__ = ["PRICE", "Limit", "Price", "find_limits", "holds", "item_price", "limit_of", "price_of", "read_price"]
+__all__ = [
+    "PRICE",
+    "Limit",
+    "Price",
+    "find_limits",
+    "holds",
+    "item_price",
+    "limit_of",
+    "price_of",
+    "read_price",
+]
 
 PRICE = "price:"
 """Begins the value of a price limit: ``price:20`` is at most 20 in any currency, ``price:10-20 EUR``, ``price:10-``."""
 
 _DOLLARS = "USD CAD AUD NZD HKD SGD MXN"
-_ONE_OF = {"$": _DOLLARS, "KR": "SEK NOK DKK ISK", "¥": "JPY CNY", "RS": "INR PKR LKR", "PESO": "MXN ARS CLP COP PHP"}
+_ONE_OF = {
+    "$": _DOLLARS,
+    "KR": "SEK NOK DKK ISK",
+    "¥": "JPY CNY",
+    "RS": "INR PKR LKR",
+    "PESO": "MXN ARS CLP COP PHP",
+}
 """What may be written for several currencies, and those."""
 _NAMES: dict[str, str] = {
     **{code.lower(): code for code in (*_DOLLARS.split(), *"EUR GBP CHF SEK NOK DKK ISK PLN CZK HUF RON JPY CNY INR "
@@ -40,9 +56,14 @@ def _one_of(names: Iterator[str] | list[str]) -> str:
     return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
 
 
-_SIGN = _one_of([n for n in _NAMES if not n[-1].isalnum() and n not in _AMBIGUOUS] + ["chf", "eur", "usd", "gbp"])
+_SIGN = _one_of(
+    [n for n in _NAMES if not n[-1].isalnum() and n not in _AMBIGUOUS]
+    + ["chf", "eur", "usd", "gbp"]
+)
 _WORD = _one_of([n for n in _NAMES if n not in _AMBIGUOUS])
-_NUMBER = r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?"
+_NUMBER = (
+    r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?"
+)
 _MONEY = rf"(?:({_SIGN}|{_WORD}) ?)?({_NUMBER})(?:[.,][-–—]{{1,2}})?(?![\d.,]*\d)(?:\s?({_WORD})(?!\w))?(?!\w)"
 _MOST_WORDS = (
     r"under|below|less than|lower than|cheaper than|no more than|not more than|(?:not|no) (?:over|above)|"
@@ -55,7 +76,10 @@ _LEAST_WORDS = (
     r"min(?:imum|\.)?|starting (?:at|from)|from|über|mehr als|mindestens|ab|"
     r"plus de|au moins|à partir de|más de|mas de|al menos|desde|m[íi]nimo|>=?|≥"
 )
-_LOOSE = re.compile(r"within|bis|hasta|from|ab|desde|plus de|más de|mas de|mindestens|min", re.IGNORECASE)
+_LOOSE = re.compile(
+    r"within|bis|hasta|from|ab|desde|plus de|más de|mas de|mindestens|min",
+    re.IGNORECASE,
+)
 """Words that limit many things: they need a currency."""
 _LESS_AFTER = r"(?:or|and|oder|ou|o) (?:less|under|below|cheaper|weniger|günstiger|moins|menos)|max(?:imum|\.)?|maximal"
 _MORE_AFTER = r"(?:or|and|oder|ou|o) (?:more|over|above|up|mehr|plus|más|mas)"
@@ -63,11 +87,17 @@ _PREFIX = r"(?:(?:price[ds]?|priced|costs?|costing|preis|prix|precio|kosten)(?: 
 _BETWEEN = r"(?:between|from|zwischen|von|entre|de|desde)\s+"
 _JOIN = r"(?:\s(?:and|und|et|y|e|to|bis|à|a|hasta)\s|\s?[-–—]\s?)"
 _BEFORE = r"(?<![\w.,$€£/-])"
-_RANGE = re.compile(rf"{_BEFORE}{_PREFIX}({_BETWEEN})?{_MONEY}{_JOIN}{_MONEY}", re.IGNORECASE)
+_RANGE = re.compile(
+    rf"{_BEFORE}{_PREFIX}({_BETWEEN})?{_MONEY}{_JOIN}{_MONEY}", re.IGNORECASE
+)
 _MOST = re.compile(rf"{_BEFORE}{_PREFIX}({_MOST_WORDS})\s*{_MONEY}", re.IGNORECASE)
 _LEAST = re.compile(rf"{_BEFORE}{_PREFIX}({_LEAST_WORDS})\s*{_MONEY}", re.IGNORECASE)
-_OR_LESS = re.compile(rf"{_BEFORE}{_PREFIX}()(?:for )?{_MONEY}\s(?:{_LESS_AFTER})(?!\w)", re.IGNORECASE)
-_OR_MORE = re.compile(rf"{_BEFORE}{_PREFIX}()(?:for )?{_MONEY}\s(?:{_MORE_AFTER})(?!\w)", re.IGNORECASE)
+_OR_LESS = re.compile(
+    rf"{_BEFORE}{_PREFIX}()(?:for )?{_MONEY}\s(?:{_LESS_AFTER})(?!\w)", re.IGNORECASE
+)
+_OR_MORE = re.compile(
+    rf"{_BEFORE}{_PREFIX}()(?:for )?{_MONEY}\s(?:{_MORE_AFTER})(?!\w)", re.IGNORECASE
+)
 _MAY_LIMIT = re.compile(r"[<>≤≥$€£]|\d", re.IGNORECASE)
 _ENDS = re.compile(r"\s*(?:$|[,.;!?)])")
 _NAME_OF_MAX = re.compile(
@@ -78,7 +108,10 @@ _NAME_OF_MAX = re.compile(
 )
 """Before ``max 90`` or ``over 50``: a product's name, or people of that age."""
 
-_SALE = re.compile(r"sale|special|offer|discount|promo|angebot|aktion|oferta|reduced|current|final", re.IGNORECASE)
+_SALE = re.compile(
+    r"sale|special|offer|discount|promo|angebot|aktion|oferta|reduced|current|final",
+    re.IGNORECASE,
+)
 _PLAIN = re.compile(
     r"(?:^|[^a-z])(?:price|preis|prix|precio)|(?:price|preis|prix|precio)(?:$|[^a-z])|angebotspreis|aktionspreis|"
     r"verkaufspreis",
@@ -117,7 +150,9 @@ class Limit(NamedTuple):
     @property
     def value(self) -> str:
         """As the value of a reading."""
-        low, high = (_written(x) if 0 < x < float("inf") else "" for x in (self.low, self.high))
+        low, high = (
+            _written(x) if 0 < x < float("inf") else "" for x in (self.low, self.high)
+        )
         amount = f"{low}-{high}" if low else high
         return f"{PRICE}{amount} {self.currency}".strip()
 
@@ -169,7 +204,11 @@ def price_of(raw: Any) -> Price | None:
         amount = next((raw[k] for k in ("amount", "value", "price") if k in raw), None)
         found = price_of(amount) if not isinstance(amount, Mapping) else None
         named = next((str(raw[k]) for k in raw if _CURRENCY.search(str(k))), "")
-        return found._replace(currency=_currency(named) or found.currency) if found else None
+        return (
+            found._replace(currency=_currency(named) or found.currency)
+            if found
+            else None
+        )
     return None
 
 
@@ -194,11 +233,17 @@ def item_price(item: Item) -> Value | None:
         price = price_of(raw)
         if price:
             named = _currency(*re.split(r"[_\W]+", key)) or price.currency
-            prices.append((bool(_SALE.search(key)), price._replace(currency=named), key))
+            prices.append(
+                (bool(_SALE.search(key)), price._replace(currency=named), key)
+            )
     if not prices:
         return None
     usual = [one for one in prices if not one[0]]
-    sales = [one for one in prices if one[0] and all(one[1].amount <= u[1].amount for u in usual)]
+    sales = [
+        one
+        for one in prices
+        if one[0] and all(one[1].amount <= u[1].amount for u in usual)
+    ]
     _, price, key = min(sales or usual or prices, key=lambda one: one[1].amount)
     told = next((str(v) for k, v in item.attributes.items() if _CURRENCY.search(k)), "")
     quote = str(item.attributes[key])
@@ -228,7 +273,9 @@ def find_limits(text: str, priced: bool = False) -> list[Limit]:
     for pattern in (_RANGE, _OR_LESS, _OR_MORE, _MOST, _LEAST):
         for m in pattern.finditer(shown):
             limit = _limit(m, priced)
-            if limit and all(limit.end <= other.start or limit.start >= other.end for other in found):
+            if limit and all(
+                limit.end <= other.start or limit.start >= other.end for other in found
+            ):
                 found.append(limit)
     return sorted(found, key=lambda limit: limit.start)
 
@@ -240,8 +287,16 @@ def _limit(m: re.Match[str], priced: bool) -> Limit | None:
     amounts = [_amount(money[at + 1]) for at in range(0, len(money), 3)]
     currency = next((c for c in currencies if c), "")
     if not currency:
-        bare = priced and (word or m.re in (_OR_LESS, _OR_MORE)) and not _LOOSE.match(word or "")
-        if not bare or not _ENDS.match(m.string, m.end()) or _NAME_OF_MAX.search(m.string, 0, m.start()):
+        bare = (
+            priced
+            and (word or m.re in (_OR_LESS, _OR_MORE))
+            and not _LOOSE.match(word or "")
+        )
+        if (
+            not bare
+            or not _ENDS.match(m.string, m.end())
+            or _NAME_OF_MAX.search(m.string, 0, m.start())
+        ):
             return None
     if m.re is _RANGE:
         low, high = amounts

@@ -41,7 +41,9 @@ class Reader(ItemReader):
         """What a query asks: every key attribute, with ``feature`` for the words left over."""
         used: set[int] = set()
         found: Found = {}
-        article, start, end = asked_article(text, self._codes, self._is_word, self.language)
+        article, start, end = asked_article(
+            text, self._codes, self._is_word, self.language
+        )
         if article:
             add(found, "product_type", f"{ARTICLE}{article}", text[start:end], "query")
             return reading_of(found)
@@ -49,8 +51,16 @@ class Reader(ItemReader):
         plain = tokens(text, language)
         toks = self._query_tokens(text, plain, found)
         for absence in find_absences(visible(text), plain, language):
-            add(found, "exclusion", absence.value, text[absence.start : absence.end], "query")
-            used.update(inside(toks, plain[absence.first].start, plain[absence.stop - 1].end))
+            add(
+                found,
+                "exclusion",
+                absence.value,
+                text[absence.start : absence.end],
+                "query",
+            )
+            used.update(
+                inside(toks, plain[absence.first].start, plain[absence.stop - 1].end)
+            )
         for m in language.easy.finditer(text):
             used.update(inside(toks, m.start(), m.end()))
         for limit in find_limits(text, self.lexicon.priced):
@@ -72,13 +82,20 @@ class Reader(ItemReader):
             self._query_type(text, toks, found, used)
         for i, token in enumerate(toks):
             if i not in used and token.stem not in self._idle and len(token.stem) > 1:
-                add(found, "feature", token.stem, text[token.start : token.end], "query")
+                add(
+                    found, "feature", token.stem, text[token.start : token.end], "query"
+                )
         self._query_parts(found)
         return reading_of(found)
 
     def _is_word(self, word: str) -> bool:
         """Whether the catalogue uses a stem as a word."""
-        return word in self.lexicon.frequency or word in self._types or word in self._brands or word in self._series
+        return (
+            word in self.lexicon.frequency
+            or word in self._types
+            or word in self._brands
+            or word in self._series
+        )
 
     def _query_tokens(self, text: str, plain: list[Token], found: Found) -> list[Token]:
         """The query's words as the catalogue writes them; who and what they are for or of is read out of compounds."""
@@ -88,7 +105,13 @@ class Reader(ItemReader):
         opened = [self._spelling.opened(token, text) for token in toks]
         for one in opened:
             if one.name:
-                add(found, one.name, one.value, text[one.token.start : one.token.end], "query")
+                add(
+                    found,
+                    one.name,
+                    one.value,
+                    text[one.token.start : one.token.end],
+                    "query",
+                )
         return [one.token for one in opened]
 
     def _query_parts(self, found: Found) -> None:
@@ -97,13 +120,29 @@ class Reader(ItemReader):
             for asked in found.get(name, ()):
                 parts = self.lexicon.parts.get(asked.value)
                 if parts:
-                    add(found, f"parts.{asked.value}", " ".join(parts), asked.quote, "query")
+                    add(
+                        found,
+                        f"parts.{asked.value}",
+                        " ".join(parts),
+                        asked.quote,
+                        "query",
+                    )
 
-    def _query_sizes(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
+    def _query_sizes(
+        self, text: str, toks: list[Token], found: Found, used: set[int]
+    ) -> None:
         taken, places = set(used), set[int]()
-        kinds = (("pack", find_packs(text)), ("size", find_batteries(text)), ("size", find_sizes(text)))
+        kinds = (
+            ("pack", find_packs(text)),
+            ("size", find_batteries(text)),
+            ("size", find_sizes(text)),
+        )
         for name, values in kinds:
-            spans = [(value, start, end) for value, start, end in values if not places & set(range(start, end))]
+            spans = [
+                (value, start, end)
+                for value, start, end in values
+                if not places & set(range(start, end))
+            ]
             for value, start, end in spans:
                 if not taken & inside(toks, start, end):
                     add(found, name, value, text[start:end], "query")
@@ -147,19 +186,40 @@ class Reader(ItemReader):
             add(found, name, value, text[token.start : token.end], "query")
             used.add(i)
 
-    def _query_type(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
+    def _query_type(
+        self, text: str, toks: list[Token], found: Found, used: set[int]
+    ) -> None:
         """The head noun: the last known product word before a preposition or full stop, else the last free word."""
         language = self.language
         span = self._first_phrase(text, toks, used)
         free = [i for i in span if i not in used and not toks[i].stem.isdigit()]
-        nouns = [i for i in free if toks[i].stem in self._types or not self._is_adjective(text, toks[i])]
+        nouns = [
+            i
+            for i in free
+            if toks[i].stem in self._types or not self._is_adjective(text, toks[i])
+        ]
         free = nouns or free
         known = [i for i in free if toks[i].stem in self._types]
-        things = [i for i in span if toks[i].stem in language.materials and toks[i].stem not in language.no_thing]
+        things = [
+            i
+            for i in span
+            if toks[i].stem in language.materials
+            and toks[i].stem not in language.no_thing
+        ]
         if free or things:
-            head = self._head(toks, free, known) if free else things[0 if language.head_first else -1]
+            head = (
+                self._head(toks, free, known)
+                if free
+                else things[0 if language.head_first else -1]
+            )
             token = toks[head]
-            add(found, "product_type", self._spelling.spelt(token.stem), text[token.start : token.end], "query")
+            add(
+                found,
+                "product_type",
+                self._spelling.spelt(token.stem),
+                text[token.start : token.end],
+                "query",
+            )
             used.add(head)
 
     def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
@@ -170,23 +230,49 @@ class Reader(ItemReader):
         if self.language.head_first:
             return known[0] if known else free[0]
         last = toks[free[-1]].stem
-        heard = toks[free[-1]].end - toks[free[-1]].start > len(last)  # a plural is a noun
-        heard |= self._spelling.spelt(last) in self.lexicon.frequency or last in self._types
-        return free[-1] if not known or (known[-1] >= free[-1] - 1 and heard) else known[-1]
+        heard = toks[free[-1]].end - toks[free[-1]].start > len(
+            last
+        )  # a plural is a noun
+        heard |= (
+            self._spelling.spelt(last) in self.lexicon.frequency or last in self._types
+        )
+        return (
+            free[-1]
+            if not known or (known[-1] >= free[-1] - 1 and heard)
+            else known[-1]
+        )
 
     def _first_phrase(self, text: str, toks: list[Token], used: set[int]) -> list[int]:
         """The places of the first noun phrase: from the first wish to a preposition, comma or full stop."""
         language = self.language
         span: list[int] = []
         for i, token in enumerate(toks):
-            begun = any(j not in used or toks[j].stem in language.materials for j in span)
+            begun = any(
+                j not in used or toks[j].stem in language.materials for j in span
+            )
             gap = text[toks[i - 1].end : token.start] if i else ""
-            joins = token.stem in language.joins and {i - 1, i + 1} <= used  # black and white
-            joins |= token.stem in language.on and i > 0 and toks[i - 1].stem in language.particles
-            if begun and not joins and (token.stem in self._breaks or any(c in gap for c in ".,;:|?!")):
+            joins = (
+                token.stem in language.joins and {i - 1, i + 1} <= used
+            )  # black and white
+            joins |= (
+                token.stem in language.on
+                and i > 0
+                and toks[i - 1].stem in language.particles
+            )
+            if (
+                begun
+                and not joins
+                and (token.stem in self._breaks or any(c in gap for c in ".,;:|?!"))
+            ):
                 break
-            of = i + 1 < len(toks) and toks[i + 1].stem in language.of and token.stem in language.holders
-            if not of and (token.stem in ("top", "set") or token.stem not in self._idle):
+            of = (
+                i + 1 < len(toks)
+                and toks[i + 1].stem in language.of
+                and token.stem in language.holders
+            )
+            if not of and (
+                token.stem in ("top", "set") or token.stem not in self._idle
+            ):
                 span.append(i)
         return span
 

@@ -20,7 +20,10 @@ _GROUPS: tuple[tuple[str, str], ...] = (
     ("use-case", "indoor outdoor"),
     ("use-case", "christmas halloween easter valentine thanksgiving"),
     ("use-case", "birthday wedding graduation retirement"),
-    ("use-case", "basketball tennis golf yoga cycling soccer baseball volleyball bowling"),
+    (
+        "use-case",
+        "basketball tennis golf yoga cycling soccer baseball volleyball bowling",
+    ),
     ("style", "round square rectangular oval"),
     ("style", "striped plaid floral leopard camo paisley"),
     ("style", "modern vintage"),
@@ -35,7 +38,9 @@ _GROUPS: tuple[tuple[str, str], ...] = (
 """Kind (an error type) and meanings of which a thing has one only; each language's words for them are in its pack."""
 
 _GROUP: dict[str, tuple[str, int]] = {
-    name: (kind, at) for at, (kind, group) in enumerate(_GROUPS) for name in group.split()
+    name: (kind, at)
+    for at, (kind, group) in enumerate(_GROUPS)
+    for name in group.split()
 }
 
 
@@ -52,7 +57,11 @@ def _meanings() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _offers() -> dict[str, str]:
     """Stem to the way to sell that it names, in every language; an item that names none is sold new."""
-    return {stem: name for code in PACKS for stem, name in load_language(code).offers.items()}
+    return {
+        stem: name
+        for code in PACKS
+        for stem, name in load_language(code).offers.items()
+    }
 
 
 def is_offer(word: str) -> bool:
@@ -74,7 +83,11 @@ def kind_of(word: str) -> str:
     """
     if word.startswith(PRICE):
         return "price-tier"
-    return "offer-type" if is_offer(word) else _GROUP.get(_meanings().get(word, ""), ("",))[0]
+    return (
+        "offer-type"
+        if is_offer(word)
+        else _GROUP.get(_meanings().get(word, ""), ("",))[0]
+    )
 
 
 def rivals(word: str, language: Language) -> list[str]:
@@ -92,7 +105,9 @@ def rivals(word: str, language: Language) -> list[str]:
         return []
     written: Mapping[str, str] = language.written.get("contrasts", {})
     names = _GROUPS[_GROUP[own][1]][1].split()
-    return [written[name].split(",")[0] for name in names if name != own and name in written]
+    return [
+        written[name].split(",")[0] for name in names if name != own and name in written
+    ]
 
 
 def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
@@ -106,8 +121,16 @@ def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
     own = meanings.get(word)
     if own is None:
         offers = _offers()
-        same = (w for w in title if offers.get(w) == offers[word]) if word in offers else iter(())
+        same = (
+            (w for w in title if offers.get(w) == offers[word])
+            if word in offers
+            else iter(())
+        )
         return next(same, ""), word in offers
     group = _GROUP[own][1]
-    said = [(w, meanings[w] == own) for w in title if w in meanings and _GROUP[meanings[w]][1] == group]
+    said = [
+        (w, meanings[w] == own)
+        for w in title
+        if w in meanings and _GROUP[meanings[w]][1] == group
+    ]
     return max(said, key=lambda pair: pair[1], default=("", False))

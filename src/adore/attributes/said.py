@@ -37,13 +37,17 @@ def by_first(phrases: Iterable[str]) -> dict[str, set[str]]:
     return table
 
 
-def grams(toks: list[Token], phrases: Mapping[str, set[str]], used: set[int]) -> Iterator[tuple[int, int]]:
+def grams(
+    toks: list[Token], phrases: Mapping[str, set[str]], used: set[int]
+) -> Iterator[tuple[int, int]]:
     """Longest known phrases, left to right, that do not overlap."""
     a = 0
     while a < len(toks):
         known = phrases.get(toks[a].stem, ())
         for b in range(min(len(toks), a + 5), a, -1) if known else ():
-            if " ".join(t.stem for t in toks[a:b]) in known and not used.intersection(range(a, b)):
+            if " ".join(t.stem for t in toks[a:b]) in known and not used.intersection(
+                range(a, b)
+            ):
                 yield a, b
                 a = b - 1
                 break
@@ -59,7 +63,13 @@ def quote(found: Found, name: str, said: Said, span: tuple[int, int]) -> None:
     """Add the phrase ``toks[a:b]`` as it stands in the text."""
     where, text, toks = said
     a, b = span
-    add(found, name, " ".join(t.stem for t in toks[a:b]), text[toks[a].start : toks[b - 1].end], where)
+    add(
+        found,
+        name,
+        " ".join(t.stem for t in toks[a:b]),
+        text[toks[a].start : toks[b - 1].end],
+        where,
+    )
 
 
 def add(found: Found, name: str, value: str, quote: str, where: str) -> None:
@@ -117,11 +127,19 @@ def is_stuffed(title: Said, language: Language) -> bool:
 
 def texts_of(item: Item, language: Language) -> tuple[list[Said], Said]:
     """The texts of an item that are read, the title first, and what is not believed because it speaks to the judge."""
-    body = [("bullet_points", b[:300]) for b in item.bullet_points] + [("description", item.description[:500])]
+    body = [("bullet_points", b[:300]) for b in item.bullet_points] + [
+        ("description", item.description[:500])
+    ]
     honest = [bool(text and believable(text)) for _, text in body]
     bullets = [said for said, ok in zip(body[:-1], honest, strict=False) if ok][:6]
-    read = [("title", item.title[:MAX_TEXT]), *bullets, *(body[-1:] if honest[-1] else ())]
-    doubted = " ".join(text for (_, text), ok in zip(body, honest, strict=True) if not ok)
+    read = [
+        ("title", item.title[:MAX_TEXT]),
+        *bullets,
+        *(body[-1:] if honest[-1] else ()),
+    ]
+    doubted = " ".join(
+        text for (_, text), ok in zip(body, honest, strict=True) if not ok
+    )
     return [Said(where, text, tokens(text, language)) for where, text in read], Said(
         "doubted", doubted, tokens(doubted, language)
     )

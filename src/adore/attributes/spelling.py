@@ -52,8 +52,14 @@ class Spelling:
         """Stems that a query's two words are read as: the catalogue writes only those, or one part is no word."""
         parts = self._lexicon.parts
         stop = self._language.stop | self._language.breaks
-        alone = {stem for stem in self._lexicon.frequency if stem.isalpha() and stem not in parts and stem not in stop}
-        return alone | {stem for stem, both in parts.items() if min(map(len, both)) <= _SHORT}
+        alone = {
+            stem
+            for stem in self._lexicon.frequency
+            if stem.isalpha() and stem not in parts and stem not in stop
+        }
+        return alone | {
+            stem for stem, both in parts.items() if min(map(len, both)) <= _SHORT
+        }
 
     def other_forms(self, said: Said) -> dict[str, str]:
         """Stems of the other ways to write a text's words, to the words that stand for them.
@@ -74,7 +80,11 @@ class Spelling:
     def usual_forms(self, forms: Iterable[str], usual: Set[str]) -> Iterator[str]:
         """Those of :meth:`other_forms` that are usual in a category, or whose last part is."""
         parts = self._lexicon.parts
-        return (stem for stem in forms if stem in usual or (stem in parts and parts[stem][1] in usual))
+        return (
+            stem
+            for stem in forms
+            if stem in usual or (stem in parts and parts[stem][1] in usual)
+        )
 
     def opened(self, token: Token, text: str) -> Opened:
         """A word that begins with an audience or a material of the language (*Herrenschuhe*, *Lederjacke*)."""
@@ -87,7 +97,9 @@ class Spelling:
                     continue
                 stem = language.stems[rest]
                 if stem not in language.not_material:
-                    return Opened(token._replace(stem=stem), name.removesuffix("s"), value)
+                    return Opened(
+                        token._replace(stem=stem), name.removesuffix("s"), value
+                    )
         return Opened(token, "", "")
 
     def spelt(self, word: str) -> str:
@@ -97,4 +109,6 @@ class Spelling:
             return word
         near = [w for w in frequency if w[0] == word[0] and abs(len(w) - len(word)) < 2]
         swapped = (w for w in near if sorted(w) == sorted(word))
-        return next(swapped, next(iter(get_close_matches(word, near, n=1, cutoff=0.9)), word))
+        return next(
+            swapped, next(iter(get_close_matches(word, near, n=1, cutoff=0.9)), word)
+        )

@@ -24,7 +24,9 @@ def lower_form(word: str, elisions: Collection[str] = ()) -> str:
     whole = unicodedata.normalize("NFKC", word).lower().replace("’", "'")
     head, _, tail = whole.partition("'")
     kept = tail if tail and head in elisions else head
-    return "".join(c for c in kept if not c.isspace() and c != "=") or "_"  # NFKC may bring spaces in
+    return (
+        "".join(c for c in kept if not c.isspace() and c != "=") or "_"
+    )  # NFKC may bring spaces in
 
 
 def _light(word: str) -> str:
@@ -43,7 +45,9 @@ def _folded(word: str) -> str:
     if word.isascii():
         return word
     apart = unicodedata.normalize("NFD", word)
-    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+    return unicodedata.normalize(
+        "NFC", "".join(c for c in apart if not unicodedata.combining(c))
+    )
 
 
 def _stemmer(name: str) -> Callable[[str], str]:
@@ -74,7 +78,12 @@ class Stems(dict[str, str]):
         ['rot', 'rot', 'rot', 'tass', 'weiss']
     """
 
-    def __init__(self, name: str, irregular: Mapping[str, str] | None = None, elisions: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        irregular: Mapping[str, str] | None = None,
+        elisions: Collection[str] = (),
+    ) -> None:
         super().__init__()
         self._stem = _stemmer(name)
         self._irregular = dict(irregular or {})

@@ -12,7 +12,9 @@ __all__ = ["MAX_TEXT", "Token", "believable", "tokens", "visible", "words"]
 MAX_TEXT = 4_000
 """Characters read of one text; sellers' texts repeat themselves after that."""
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u202d\u202e\u2060\ufeff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b-\u200d\u202d\u202e\u2060\ufeff\U000e0000-\U000e007f]"
+)
 _HIDDEN = re.compile(
     r"[\u202d\u202e][^\u202c]*\u202c?"  # overridden direction: shown in another order than it is written
     r"|\S{0,80}(?:[A-Za-z0-9][\u00ad\u200b-\u200d\u2060\ufeff]+[A-Za-z0-9]|[\U000e0000-\U000e007f])\S*"
@@ -24,7 +26,9 @@ _TO_JUDGE = re.compile(
     r"= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the|product_type|\bstate (?:match|conflict)\b|"
     r"\battribute \w+ asked\b"
 )
-_LABEL = re.compile(r"\b(?:brand|colou?r|size|type|material|audience|model|pack|category) ?(?:[:=]|[-–—|] )")
+_LABEL = re.compile(
+    r"\b(?:brand|colou?r|size|type|material|audience|model|pack|category) ?(?:[:=]|[-–—|] )"
+)
 
 _WORD = re.compile(r"\d+(?:[.,/]\d+)*(?![^\W_])|[^\W_]+(?:['’][^\W\d_]+)?")
 
@@ -45,7 +49,11 @@ def visible(text: str) -> str:
         'Acme       cup'
     """
     text = text[:MAX_TEXT]
-    return text if text.isascii() or not _INVISIBLE.search(text) else _HIDDEN.sub(lambda m: " " * len(m.group()), text)
+    return (
+        text
+        if text.isascii() or not _INVISIBLE.search(text)
+        else _HIDDEN.sub(lambda m: " " * len(m.group()), text)
+    )
 
 
 def believable(text: str) -> str:
@@ -56,14 +64,21 @@ def believable(text: str) -> str:
         ('Holds 500 ml', '')
     """
     low = text.lower()
-    honest = visible(text) == text and not _TO_JUDGE.search(low) and len(_LABEL.findall(low)) <= 2
+    honest = (
+        visible(text) == text
+        and not _TO_JUDGE.search(low)
+        and len(_LABEL.findall(low)) <= 2
+    )
     return text if honest else ""
 
 
 def tokens(text: str, language: Language) -> list[Token]:
     """Split text into words; emoji, HTML marks, punctuation and hidden words (:func:`visible`) are no words."""
     stems = language.stems
-    return [Token(stems[m.group()], m.start(), m.end()) for m in _WORD.finditer(visible(text))]
+    return [
+        Token(stems[m.group()], m.start(), m.end())
+        for m in _WORD.finditer(visible(text))
+    ]
 
 
 def words(text: str, language: Language) -> list[str]:

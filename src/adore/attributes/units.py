@@ -39,13 +39,21 @@ UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("mg", "milligram"), ("mass", 0.001)),
     **dict.fromkeys(("mcg", "µg", "μg", "microgram"), ("mass", 1e-6)),
     **dict.fromkeys(("g", "gram", "gr", "gramm", "gramme", "gramo"), ("mass", 1.0)),
-    **dict.fromkeys(("kg", "kilo", "kilogram", "kilogramm", "kilogramme", "kilogramo"), ("mass", 1000.0)),
+    **dict.fromkeys(
+        ("kg", "kilo", "kilogram", "kilogramm", "kilogramme", "kilogramo"),
+        ("mass", 1000.0),
+    ),
     **dict.fromkeys(("oz", "ounce"), ("mass", 28.3495)),
     **dict.fromkeys(("lb", "lbs", "pound"), ("mass", 453.592)),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), ("length", 1.0)),
-    **dict.fromkeys(("cm", "centimeter", "centimetre", "zentimeter", "centímetro"), ("length", 10.0)),
+    **dict.fromkeys(
+        ("cm", "centimeter", "centimetre", "zentimeter", "centímetro"), ("length", 10.0)
+    ),
     **dict.fromkeys(("m", "meter", "metre", "mètre", "metro"), ("length", 1000.0)),
-    **dict.fromkeys(("inch", "inches", "in", '"', "”", "″", "''", "zoll", "pouce", "pulgada"), ("length", 25.4)),
+    **dict.fromkeys(
+        ("inch", "inches", "in", '"', "”", "″", "''", "zoll", "pouce", "pulgada"),
+        ("length", 25.4),
+    ),
     **dict.fromkeys(("ft", "foot", "feet"), ("length", 304.8)),
     **dict.fromkeys(("gb", "gigabyte"), ("memory", 1.0)),
     **dict.fromkeys(("tb", "terabyte"), ("memory", 1024.0)),
@@ -59,7 +67,13 @@ UNITS: dict[str, tuple[str, float]] = {
 
 _UNIT = "|".join(sorted((re.escape(u) for u in UNITS), key=len, reverse=True))
 _OFTEN = frozenset(("volume", "mass", "memory"))
-_PACKED = "|".join(sorted((re.escape(u) for u, (of, _) in UNITS.items() if of in _OFTEN), key=len, reverse=True))
+_PACKED = "|".join(
+    sorted(
+        (re.escape(u) for u, (of, _) in UNITS.items() if of in _OFTEN),
+        key=len,
+        reverse=True,
+    )
+)
 """Units of what is sold several times; ``6 x`` before others is a side."""
 _VULGAR = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _N = (
@@ -71,26 +85,37 @@ _BY = r"(?:\s?[x×*]\s?|\s+by\s+)"
 _START = r"(?:(?<![\w/⁄.])|(?<=\d[x×*]))"
 _END = r"(?:e?s)?(?:(?![^\W\d_])|(?=[x×]\d))\.?"
 _SIZE = re.compile(rf"{_START}({_N})\s?-?({_UNIT}){_END}", re.IGNORECASE)
-_SIDE = re.compile(rf"{_START}({_N})(?={_BY}(?:{_N}{_BY})?{_N}\s?-?({_UNIT}){_END})", re.IGNORECASE)
+_SIDE = re.compile(
+    rf"{_START}({_N})(?={_BY}(?:{_N}{_BY})?{_N}\s?-?({_UNIT}){_END})", re.IGNORECASE
+)
 _SPAN = re.compile(
-    rf"{_START}({_N})\s?-?(?:{_UNIT})?\.?(?:\s?[-–—]\s?|\s(?:to|bis|à|a)\s)({_N})\s?-?({_UNIT}){_END}", re.IGNORECASE
+    rf"{_START}({_N})\s?-?(?:{_UNIT})?\.?(?:\s?[-–—]\s?|\s(?:to|bis|à|a)\s)({_N})\s?-?({_UNIT}){_END}",
+    re.IGNORECASE,
 )
 """``5-7 mm``, ``20 cm to 30 cm``."""
-_TIMES = re.compile(rf"{_START}(\d{{1,3}})\s?[x×*](?=\s?({_N})\s?-?({_PACKED}){_END})", re.IGNORECASE)
+_TIMES = re.compile(
+    rf"{_START}(\d{{1,3}})\s?[x×*](?=\s?({_N})\s?-?({_PACKED}){_END})", re.IGNORECASE
+)
 _TIMES_AFTER = re.compile(
     rf"{_START}({_N})\s?-?({_PACKED})(?:e?s)?\.?(\s?[x×*]\s?)(\d{{1,3}})(?![\w/⁄]|[.,]\d|\s?-?(?:{_UNIT})(?!\w))",
     re.IGNORECASE,
 )
 _RUN = re.compile(rf"\d+|\.\d+|[{_VULGAR}]")
 _MANY = re.compile(r"\d\s?[x×*]|[x×*]\s?\d", re.IGNORECASE)
-_MAY_SPAN = re.compile(r"\d\D{0,8}(?:[-–—]|\s(?:to|bis|à|a)\s)\s?[\d.½¼¾⅓⅔]", re.IGNORECASE)
+_MAY_SPAN = re.compile(
+    r"\d\D{0,8}(?:[-–—]|\s(?:to|bis|à|a)\s)\s?[\d.½¼¾⅓⅔]", re.IGNORECASE
+)
 _WIDEST = 5.0
 """Amounts of which one is more than so many times the other are no range: ``2-16 oz`` is two of them."""
 _SMALL = frozenset(("ml", "g", "mg", "mm", "mah", "w", "gramm", "milliliter"))
 """Units of which nobody sells 1.000 and means one."""
-_NO_UNIT = re.compile(r"3M|[345]G|\d+[ -]?in(?=[ -]?\d|\s(?:one|the|an?|my|colou?r|size)\b)")
+_NO_UNIT = re.compile(
+    r"3M|[345]G|\d+[ -]?in(?=[ -]?\d|\s(?:one|the|an?|my|colou?r|size)\b)"
+)
 """The brand 3M, networks, ``2-in-1``: a number and letters that are no quantity."""
-_PLAIN = re.compile(r"(?<![\w.])(\d{1,3}) ?[x×] ?(\d{1,3})(?![\w.])(?! ?[x×])", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"(?<![\w.])(\d{1,3}) ?[x×] ?(\d{1,3})(?![\w.])(?! ?[x×])", re.IGNORECASE
+)
 """``16 x 16``: two sides without a unit."""
 _NAMES_ONLY = frozenset(["battery"])
 _WAIST = re.compile(r"(?<!\w)(\d{2})W ?x ?(\d{2})L\b")
@@ -144,7 +169,9 @@ def has_times(text: str) -> bool:
     return _MANY.search(text) is not None
 
 
-def matches_at(pattern: re.Pattern[str], text: str, starts: Iterable[int]) -> Iterator[re.Match[str]]:
+def matches_at(
+    pattern: re.Pattern[str], text: str, starts: Iterable[int]
+) -> Iterator[re.Match[str]]:
     """As ``pattern.finditer``, tried at those places alone."""
     end = 0
     for at in starts:
@@ -165,7 +192,10 @@ def find_multipacks(text: str) -> tuple[Times, ...]:
     if not has_times(text):
         return ()
     starts = number_starts(text)
-    found = [Times(int(m[1]), *m.span(), _canonical(m[2], m[3])) for m in matches_at(_TIMES, text, starts)]
+    found = [
+        Times(int(m[1]), *m.span(), _canonical(m[2], m[3]))
+        for m in matches_at(_TIMES, text, starts)
+    ]
     taken = [(t.start, t.end) for t in found]
     for m in matches_at(_TIMES_AFTER, text, starts):
         if not within(m.start(), taken):
@@ -191,7 +221,10 @@ def find_sizes(text: str) -> Found:
 
 
 def _find_amounts(
-    text: str, starts: tuple[int, ...], taken: list[tuple[int, int]], numbered: list[re.Match[str]]
+    text: str,
+    starts: tuple[int, ...],
+    taken: list[tuple[int, int]],
+    numbered: list[re.Match[str]],
 ) -> Found:
     """Numbers with units, and sides without one; what they take is added to ``taken``."""
     taken += [m.span() for m in _NO_UNIT.finditer(text)]
@@ -205,9 +238,16 @@ def _find_amounts(
     taken += [m.span() for m in numbered if not m.group(4)]
     if _MAY_SPAN.search(text):
         yield from _find_ranges(text, starts, taken)
-    whole = {_total(times) for times in find_multipacks(text) if not times.size.startswith("memory")}
+    whole = {
+        _total(times)
+        for times in find_multipacks(text)
+        if not times.size.startswith("memory")
+    }
     for m in matches_at(_SIDE, text, starts) if many or " by " in text else ():
-        if not within(m.start(), taken) and UNITS[m.group(2).casefold()][0] not in _OFTEN:
+        if (
+            not within(m.start(), taken)
+            and UNITS[m.group(2).casefold()][0] not in _OFTEN
+        ):
             yield _canonical(m.group(1), m.group(2)), m.start(), m.end()
     for m in matches_at(_SIZE, text, starts):
         if not within(m.start(), taken):
@@ -217,13 +257,19 @@ def _find_amounts(
                 yield value, m.start(), m.end()
 
 
-def _find_ranges(text: str, starts: tuple[int, ...], taken: list[tuple[int, int]]) -> Found:
+def _find_ranges(
+    text: str, starts: tuple[int, ...], taken: list[tuple[int, int]]
+) -> Found:
     for m in matches_at(_SPAN, text, starts):
         unit = m.group(3).casefold()
         dimension, factor = UNITS[unit]
         low, high = (_number(m.group(n), unit) * factor for n in (1, 2))
         trade = m.group(3) in ("M", "W")  # months, and widths of shoes
-        if 0 < low < high <= _WIDEST * low and not trade and not within(m.start(), taken):
+        if (
+            0 < low < high <= _WIDEST * low
+            and not trade
+            and not within(m.start(), taken)
+        ):
             taken.append(m.span())
             yield f"{dimension}:{low:.6g}-{high:.6g}", m.start(), m.end()
 

@@ -58,10 +58,14 @@ class Config(StageConfig):
 
 def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
     """Behaviour of :class:`adore.data.shoppers.Shoppers` over shuffled lists of train and dev queries."""
-    truth = read_table(prepared, "truth").join(read_table(prepared, "queries"), on="query_id")
+    truth = read_table(prepared, "truth").join(
+        read_table(prepared, "queries"), on="query_id"
+    )
     lists = {
         str(q[0]): dict(zip(g["item_id"], g["grade"], strict=True))
-        for q, g in truth.filter(pl.col("split") != "test").sort(KEYS).group_by("query_id", maintain_order=True)
+        for q, g in truth.filter(pl.col("split") != "test")
+        .sort(KEYS)
+        .group_by("query_id", maintain_order=True)
     }
     shoppers = Shoppers(seed=config.seed, users=config.simulate_users)
     rng = np.random.default_rng(config.seed)
@@ -69,10 +73,16 @@ def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
     for user in range(config.simulate_users if names else 0):
         for visit in range(4):
             query = names[int(rng.integers(len(names)))]
-            noisy = {i: g + 2.0 * rng.standard_normal() for i, g in lists[query].items()}
+            noisy = {
+                i: g + 2.0 * rng.standard_normal() for i, g in lists[query].items()
+            }
             ranking = sorted(noisy, key=lambda i: -noisy[i])[:20]
             rows += shoppers.visit(user, query, ranking, lists[query], visit=visit)
-    frame = pl.DataFrame(rows, infer_schema_length=None) if rows else read_table(prepared, "events")
+    frame = (
+        pl.DataFrame(rows, infer_schema_length=None)
+        if rows
+        else read_table(prepared, "events")
+    )
     return frame.unique("event_id", maintain_order=True)
 
 
@@ -89,10 +99,16 @@ def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
     return f"skipped, {judged}" if known and not row["kept"] else ""
 
 
-def _signs(seen: pl.DataFrame, taste: Taste, config: Config, known: bool) -> pl.DataFrame:
+def _signs(
+    seen: pl.DataFrame, taste: Taste, config: Config, known: bool
+) -> pl.DataFrame:
     """The pairs that give a sign: its ``kind``, ``belief`` and events."""
     table = taste.believe(seen).filter(pl.col("examined") >= config.min_exposure)
-    kinds = pl.Series("kind", [_kind(row, config, known) for row in table.iter_rows(named=True)], pl.String)
+    kinds = pl.Series(
+        "kind",
+        [_kind(row, config, known) for row in table.iter_rows(named=True)],
+        pl.String,
+    )
     return (
         table.with_columns(kinds)
         .filter(pl.col("kind") != "")
@@ -107,7 +123,9 @@ def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
         pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
         .join(read_table(prepared, "items").select("item_id", "brand"), on="item_id")
         .join(human, on=KEYS, how="left")
-        .join(read_table(prepared, "queries").select("query_id", "split"), on="query_id")
+        .join(
+            read_table(prepared, "queries").select("query_id", "split"), on="query_id"
+        )
     )
 
 
@@ -132,28 +150,41 @@ def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt
     filtered = untrusted(events if config.trust else events.head(0), pairs)
     trusted = events.join(filtered, on="client_id", how="anti")
     bias = position_bias(trusted)
-    tried = trials(trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys)
+    tried = trials(
+        trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys
+    )
     seen = tried.join(pairs.drop("brand"), on=KEYS).sort("client_id", *KEYS)
     train, dev = (seen.filter(pl.col("split") == split) for split in ("train", "dev"))
     taste = learn_taste(train)
     attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
     signs, held = (
-        _signs(part, taste, config, bias.known).join(attacked, on=[*KEYS, "kind"], how="anti") for part in (train, dev)
+        _signs(part, taste, config, bias.known).join(
+            attacked, on=[*KEYS, "kind"], how="anti"
+        )
+        for part in (train, dev)
     )
     return _Learnt(bias, taste, filtered, signs, held)
 
 
-def _planted(learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> Any:
+def _planted(
+    learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, config: Config
+) -> Any:
     """The poisoning test on this log, for the teacher's gate; see :mod:`adore.behaviour.planted`."""
 
     def lenient(one: _Learnt) -> pl.DataFrame:
-        return pl.concat([one.signs, one.held]).filter(pl.col("kind") == LENIENT).select(KEYS)
+        return (
+            pl.concat([one.signs, one.held])
+            .filter(pl.col("kind") == LENIENT)
+            .select(KEYS)
+        )
 
     def read(log: pl.DataFrame) -> pl.DataFrame:
         return lenient(_learn(log, pairs, config))
 
     known = pairs.filter(pl.col("split") != "test").sort(KEYS)
-    return turned(events, known, lenient(learnt), read, share=config.planted, seed=config.seed)
+    return turned(
+        events, known, lenient(learnt), read, share=config.planted, seed=config.seed
+    )
 
 
 def _position_note(bias: PositionBias) -> str:
@@ -165,7 +196,9 @@ def _position_note(bias: PositionBias) -> str:
     )
 
 
-def _trust_notes(events: pl.DataFrame, reasons: dict[str, int], coarse: bool) -> Iterator[str]:
+def _trust_notes(
+    events: pl.DataFrame, reasons: dict[str, int], coarse: bool
+) -> Iterator[str]:
     """What the person who runs the loop should know of the trust filter on this log."""
     if coarse:
         yield f"times are too coarse (many of a client's are equal) to tell who {FAST}: nobody is left out for it"
@@ -180,16 +213,24 @@ def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
     bias, taste, signs = learnt.bias, learnt.taste, learnt.signs
     return {
         "propensity": [round(float(x), 4) for x in bias.propensity[:20]],
-        "position": {"known": bias.known, "eta": bias.eta, "note": _position_note(bias)},
+        "position": {
+            "known": bias.known,
+            "eta": bias.eta,
+            "note": _position_note(bias),
+        },
         "click": dict(zip("ICSE", taste.click.round(4).tolist(), strict=True)),
         "kept": dict(zip("ICSE", taste.outcome[:, 1].round(4).tolist(), strict=True)),
-        "filtered": dict(learnt.filtered.group_by("reason").len().sort("reason").iter_rows()),
+        "filtered": dict(
+            learnt.filtered.group_by("reason").len().sort("reason").iter_rows()
+        ),
         "coarse_clock": coarse,
         "signs": {kind: signs.filter(pl.col("kind") == kind).height for kind in KINDS},
     }
 
 
-def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path) -> dict[str, float]:
+def run(
+    config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path
+) -> dict[str, float]:
     """Write ``feedback``, ``held``, ``filtered`` (untrusted clients) and ``behaviour.json``.
 
     Only train queries teach. ``held`` has the signs of dev queries, for the teacher's gate, read with what train
@@ -204,16 +245,29 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
     held, filtered = learnt.held, learnt.filtered
     about = _about(learnt, config.trust and coarse_clock(events))
     notes = [] if learnt.bias.known else [_position_note(learnt.bias)]
-    for note in (*notes, *_trust_notes(events, about["filtered"], about["coarse_clock"])):
+    for note in (
+        *notes,
+        *_trust_notes(events, about["filtered"], about["coarse_clock"]),
+    ):
         say(f"    feedback: {note}")
-    table = learnt.signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
-    rows = balanced(table, tilt=config.tilt, confirm=config.confirm, per_query=config.max_query_rows, seed=config.seed)
+    table = (
+        learnt.signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
+    )
+    rows = balanced(
+        table,
+        tilt=config.tilt,
+        confirm=config.confirm,
+        per_query=config.max_query_rows,
+        seed=config.seed,
+    )
     write_table(rows, output, "feedback")
     write_table(held.select(*KEYS, "kind", "wanted_exact", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
     good = sum(r["desirable"] for r in rows)
     planted = _planted(learnt, events, pairs, config)
-    write_json({"simulated": simulated, **about, "planted": planted}, output / "behaviour.json")
+    write_json(
+        {"simulated": simulated, **about, "planted": planted}, output / "behaviour.json"
+    )
     return {
         "rows": float(len(rows)),
         "desirable": float(good),

@@ -21,7 +21,9 @@ def _target(pairs: pl.DataFrame) -> tuple[str, str]:
     below = pairs.filter(pl.col("grade") < int(Grade.EXACT))
     column = "brand" if below.filter(pl.col("brand") != "").height else "item_id"
     named = below.filter(pl.col(column) != "")[column].value_counts()
-    return column, str(named.sort("count", column, descending=[True, False])[column][0]) if named.height else ""
+    return column, str(
+        named.sort("count", column, descending=[True, False])[column][0]
+    ) if named.height else ""
 
 
 def turned(
@@ -49,14 +51,18 @@ def turned(
     """
     column, name = _target(pairs)
     pushed = frozenset(pairs.filter(pl.col(column) == name)["item_id"])
-    mine = pairs.filter(pl.col("item_id").is_in(list(pushed)), pl.col("grade") < int(Grade.EXACT))
+    mine = pairs.filter(
+        pl.col("item_id").is_in(list(pushed)), pl.col("grade") < int(Grade.EXACT)
+    )
     lists: dict[str, dict[str, int]] = {}
     for q, i, g in pairs.select(*KEYS, "grade").iter_rows():
         lists.setdefault(q, {})[i] = g
     count, found = int(share / (1 - share) * events.height), dict[str, float]()
     for kind in ATTACKS if count and mine.height else ():
         rows = Attack(kind, pushed, Shoppers(seed=seed, users=0)).log(lists, count)
-        planted = pl.DataFrame(rows, schema_overrides=events.schema).select(events.columns)
+        planted = pl.DataFrame(rows, schema_overrides=events.schema).select(
+            events.columns
+        )
         new = read(pl.concat([events, planted])).join(before, on=KEYS, how="anti")
         found[kind] = mine.join(new, on=KEYS, how="semi").height / mine.height
     return {"pushed": name, "pairs": mine.height, "turned": found}

@@ -61,7 +61,9 @@ def _sums(index: npt.NDArray[np.int64], value: Floats, size: int = 0) -> Floats:
     return np.bincount(index, value, size).astype(np.float64)
 
 
-def position_bias(events: pl.DataFrame, *, rounds: int = 100, lean: float = 20.0) -> PositionBias:
+def position_bias(
+    events: pl.DataFrame, *, rounds: int = 100, lean: float = 20.0
+) -> PositionBias:
     """Estimate how much each position is looked at.
 
     Fits clicks = impressions x relevance(query, item) x propensity(position) by alternating estimating
@@ -81,7 +83,9 @@ def position_bias(events: pl.DataFrame, *, rounds: int = 100, lean: float = 20.0
         .group_by("query_id", "object_id", "position")
         .agg(n=(action == "impression").sum(), c=(action == "click").sum())
         .filter((pl.col("c").sum() > 0).over("query_id", "object_id"), pl.col("n") > 0)
-        .with_columns(pair=pl.struct("query_id", "object_id").rank("dense").cast(pl.Int64) - 1)
+        .with_columns(
+            pair=pl.struct("query_id", "object_id").rank("dense").cast(pl.Int64) - 1
+        )
         .sort("pair", "position")
     )
     depth = int(events["position"].max() or 1)  # type: ignore[arg-type]
@@ -97,7 +101,9 @@ def position_bias(events: pl.DataFrame, *, rounds: int = 100, lean: float = 20.0
         eta = _power(total, expected)
         law = np.arange(1, depth + 1) ** -eta
         scale = total.sum() / (expected * law).sum()
-        new = _falling((total + lean * law * scale) / (expected + lean), expected + lean)
+        new = _falling(
+            (total + lean * law * scale) / (expected + lean), expected + lean
+        )
         new, old = np.clip(new / new[0], 0.01, 1.0), p
         p = new
         if np.abs(p - old).max() < 1e-5:

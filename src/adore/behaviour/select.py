@@ -12,8 +12,15 @@ from adore.types import Evidence, Grade
 
 __all__ = ["KINDS", "LENIENT", "balanced"]
 
-LENIENT, STRICT = "bought, judged strictly", ("returned, judged exact", "skipped, judged exact")
-RIGHT = ("bought, judged exact", "returned, judged strictly", "skipped, judged strictly")
+LENIENT, STRICT = (
+    "bought, judged strictly",
+    ("returned, judged exact", "skipped, judged exact"),
+)
+RIGHT = (
+    "bought, judged exact",
+    "returned, judged strictly",
+    "skipped, judged strictly",
+)
 KINDS = (LENIENT, *STRICT, *RIGHT)
 """Signs: the judge was too strict, too lenient, or right."""
 Group = list[dict[str, Any]]
@@ -27,19 +34,34 @@ def _wanted(sign: dict[str, Any]) -> list[tuple[Grade, bool]]:
         return [(grade, True)]
     if sign["kind"] == LENIENT:
         return [(grade, False), (Grade.EXACT, True)]
-    return [(Grade.EXACT, False), (Grade(int(np.argmax(sign["belief"][: Grade.EXACT]))), True)]
+    return [
+        (Grade.EXACT, False),
+        (Grade(int(np.argmax(sign["belief"][: Grade.EXACT]))), True),
+    ]
 
 
 def _rows(sign: dict[str, Any]) -> Group:
     evidence = Evidence.many_from_json(sign["evidence"])
     same = {k: sign[k] for k in ("query_id", "item_id", "kind", "event_ids")}
     return [
-        {**same, "prompt": trace(evidence), "completion": answer(grade, evidence), "desirable": good}
+        {
+            **same,
+            "prompt": trace(evidence),
+            "completion": answer(grade, evidence),
+            "desirable": good,
+        }
         for grade, good in _wanted(sign)
     ]
 
 
-def balanced(signs: list[dict[str, Any]], *, tilt: float, confirm: float, per_query: int, seed: int) -> Group:
+def balanced(
+    signs: list[dict[str, Any]],
+    *,
+    tilt: float,
+    confirm: float,
+    per_query: int,
+    seed: int,
+) -> Group:
     """The KTO rows of a set of signs; none where nothing is to correct.
 
     Args:
@@ -59,7 +81,10 @@ def balanced(signs: list[dict[str, Any]], *, tilt: float, confirm: float, per_qu
     lenient, strict = groups[LENIENT], [g for kind in STRICT for g in groups[kind]]
     most = max(20, int(tilt * min(len(lenient), len(strict))))
     corrections = lenient[:most] + strict[:most]
-    right = [g for kind in RIGHT for g in groups[kind][: int(confirm * len(corrections))]]
+    right = [
+        g for kind in RIGHT for g in groups[kind][: int(confirm * len(corrections))]
+    ]
     return sorted(
-        (r for g in corrections + right for r in g), key=lambda r: (r["query_id"], r["item_id"], r["completion"])
+        (r for g in corrections + right for r in g),
+        key=lambda r: (r["query_id"], r["item_id"], r["completion"]),
     )

@@ -27,14 +27,20 @@ def sessions(events: pl.DataFrame) -> pl.DataFrame:
     ordered = events.sort("client_id", "session_id", "timestamp", "event_id")
     pause = pl.col("timestamp").diff() > IDLE_MS
     new = pause | (pl.col("session_id") != pl.col("session_id").shift())
-    return ordered.with_columns(session=new.fill_null(False).cum_sum().over("client_id"))
+    return ordered.with_columns(
+        session=new.fill_null(False).cum_sum().over("client_id")
+    )
 
 
 def _gaps(events: pl.DataFrame) -> pl.DataFrame:
     """Median ``gap`` between a client's clicks and carts (impressions come by the page), and the share that is 0."""
     acts = events.filter(pl.col("action_name").is_in(["click", "add_to_cart"]))
-    gaps = acts.select("client_id", gap=pl.col("timestamp").diff().over("client_id", "session")).drop_nulls()
-    found = gaps.group_by("client_id").agg(pl.col("gap").median(), zero=(pl.col("gap") == 0).mean(), n=pl.len())
+    gaps = acts.select(
+        "client_id", gap=pl.col("timestamp").diff().over("client_id", "session")
+    ).drop_nulls()
+    found = gaps.group_by("client_id").agg(
+        pl.col("gap").median(), zero=(pl.col("gap") == 0).mean(), n=pl.len()
+    )
     return found.filter(pl.col("n") >= MIN_GAPS)
 
 
@@ -64,23 +70,34 @@ def _fast(events: pl.DataFrame) -> pl.DataFrame:
 
 def _bursts(events: pl.DataFrame) -> pl.DataFrame:
     """Clients that begin several sessions within two minutes."""
-    begun = events.group_by("client_id", "session").agg(pl.col("timestamp").min()).sort("client_id", "timestamp")
+    begun = (
+        events.group_by("client_id", "session")
+        .agg(pl.col("timestamp").min())
+        .sort("client_id", "timestamp")
+    )
     span = (pl.col("timestamp") - pl.col("timestamp").shift(BURST_SESSIONS - 1)).min()
-    found = begun.group_by("client_id").agg(span=span).filter(pl.col("span") <= BURST_MS)
+    found = (
+        begun.group_by("client_id").agg(span=span).filter(pl.col("span") <= BURST_MS)
+    )
     return found.select("client_id", reason=pl.lit(BURST))
 
 
 def _shown(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
     """One row a client and pair that a judge does not call exact: brand, what is usual there, and if it was bought."""
     keys = ["query_id", "item_id"]
-    seen = events.group_by("client_id", "query_id", pl.col("object_id").alias("item_id")).agg(
-        bought=(pl.col("action_name") == "purchase").any(), position=pl.col("position").min()
+    seen = events.group_by(
+        "client_id", "query_id", pl.col("object_id").alias("item_id")
+    ).agg(
+        bought=(pl.col("action_name") == "purchase").any(),
+        position=pl.col("position").min(),
     )
     if pairs is None:
         seen = seen.with_columns(brand=pl.lit(""), grade=pl.lit(0))
     else:
         seen = seen.join(pairs.select(*keys, "brand", "grade"), on=keys)
-    usual = pl.col("grade") * 64 + pl.col("position").clip(1).log(2).floor().cast(pl.Int64)
+    usual = pl.col("grade") * 64 + pl.col("position").clip(1).log(2).floor().cast(
+        pl.Int64
+    )
     return seen.filter(pl.col("grade") < int(Grade.EXACT)).with_columns(usual=usual)
 
 
@@ -95,26 +112,51 @@ def _odds(shown: pl.DataFrame) -> pl.DataFrame:
     others_n = n.over("usual") - n.over("usual", "target")
     others = bought.over("usual") - bought.over("usual", "target")
     rate = (others + 50 * everyone) / (others_n + 50)
-    odds = pl.when("bought").then((PUSH / rate).log()).otherwise(((1 - PUSH) / (1 - rate)).log())
-    return shown.with_columns(odds=odds).group_by("target", "client_id").agg(pl.col("odds").sum(), buys=bought)
+    odds = (
+        pl.when("bought")
+        .then((PUSH / rate).log())
+        .otherwise(((1 - PUSH) / (1 - rate)).log())
+    )
+    return (
+        shown.with_columns(odds=odds)
+        .group_by("target", "client_id")
+        .agg(pl.col("odds").sum(), buys=bought)
+    )
 
 
 def _rings(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
     """Clients that a mixture of shoppers and members, one for every brand and item, calls members; few are no ring."""
     shown = _shown(events, pairs)
-    brands = shown.filter(pl.col("brand") != "").with_columns(target="brand:" + pl.col("brand"))
+    brands = shown.filter(pl.col("brand") != "").with_columns(
+        target="brand:" + pl.col("brand")
+    )
     items = shown.with_columns(target="item:" + pl.col("item_id"))
     one = pl.concat([_odds(brands), _odds(items)]).sort("target", "client_id")
-    target, odds = one["target"].rank("dense").cast(pl.Int64).to_numpy() - 1, one["odds"].to_numpy()
+    target, odds = (
+        one["target"].rank("dense").cast(pl.Int64).to_numpy() - 1,
+        one["odds"].to_numpy(),
+    )
     size = one["target"].n_unique()
     share, chance = np.full(size, 0.02), np.zeros(len(odds))
     for _ in range(30):
         prior = np.log(share / (1 - share))[target]
         chance = 1 / (1 + np.exp(-np.clip(prior + odds, -50, 50)))
-        share = np.clip(np.bincount(target, chance, size) / np.bincount(target, minlength=size), 1e-4, 0.95)
-    found = one.with_columns(pl.Series("chance", chance)).filter(pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS)
-    members = found.filter(pl.len().over("target") >= MIN_RING).group_by("client_id").agg(targets="target")
-    return members.select("client_id", pl.lit(RING).alias("reason"), pl.col("targets").list.sort())
+        share = np.clip(
+            np.bincount(target, chance, size) / np.bincount(target, minlength=size),
+            1e-4,
+            0.95,
+        )
+    found = one.with_columns(pl.Series("chance", chance)).filter(
+        pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS
+    )
+    members = (
+        found.filter(pl.len().over("target") >= MIN_RING)
+        .group_by("client_id")
+        .agg(targets="target")
+    )
+    return members.select(
+        "client_id", pl.lit(RING).alias("reason"), pl.col("targets").list.sort()
+    )
 
 
 def pushed(filtered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -128,7 +170,9 @@ def pushed(filtered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         ``query_id, item_id``.
     """
     targets = filtered["targets"].explode().drop_nulls().unique().to_list()
-    named = ("brand:" + pl.col("brand")).is_in(targets) | ("item:" + pl.col("item_id")).is_in(targets)
+    named = ("brand:" + pl.col("brand")).is_in(targets) | (
+        "item:" + pl.col("item_id")
+    ).is_in(targets)
     return pairs.filter(named).select("query_id", "item_id")
 
 
@@ -146,8 +190,12 @@ def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.Dat
         ``client_id, reason, targets, events``, one row a client; what a ring pushes is ``brand:…`` or ``item:…``.
     """
     events = sessions(events)
-    found = pl.concat([_fast(events), _bursts(events)]).unique("client_id", keep="first", maintain_order=True)
+    found = pl.concat([_fast(events), _bursts(events)]).unique(
+        "client_id", keep="first", maintain_order=True
+    )
     found = found.with_columns(targets=pl.lit([], pl.List(pl.String)))
-    found = pl.concat([found, _rings(events.join(found, on="client_id", how="anti"), pairs)])
+    found = pl.concat(
+        [found, _rings(events.join(found, on="client_id", how="anti"), pairs)]
+    )
     counts = events.group_by("client_id").agg(events=pl.len().cast(pl.Int64))
     return found.join(counts, on="client_id").sort("client_id")

@@ -9,7 +9,16 @@ import typer
 
 from adore.errors import MissingError, UnavailableError, check
 
-__all__ = ["VERBS", "add_to", "check_data", "demo_data", "evaluate", "is_understood", "may_begin", "score"]
+__all__ = [
+    "VERBS",
+    "add_to",
+    "check_data",
+    "demo_data",
+    "evaluate",
+    "is_understood",
+    "may_begin",
+    "score",
+]
 
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
@@ -55,14 +64,23 @@ def check_data(
 
 def demo_data(
     output: Annotated[str, typer.Option(help="Folder or place to write.")],
-    world: Annotated[str, typer.Option(help="shop, or lab: laboratory supplies, one-word queries.")] = "",
+    world: Annotated[
+        str, typer.Option(help="shop, or lab: laboratory supplies, one-word queries.")
+    ] = "",
     profile: Profile = "laptop",
     seed: Seed = 0,
 ) -> None:
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
     from adore.pipeline.runner import call
 
-    call("demo-data", {}, output, profile=profile, seed=seed, **({"world": world} if world else {}))
+    call(
+        "demo-data",
+        {},
+        output,
+        profile=profile,
+        seed=seed,
+        **({"world": world} if world else {}),
+    )
 
 
 def score(
@@ -88,15 +106,25 @@ def score(
         "pairs": pairs,
         "output": output,
     }.items():
-        check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
+        check(
+            bool(value),
+            f"--{name}",
+            value,
+            must="given",
+            fix=f"add --{name} (or --run DIR for a run's step)",
+        )
     from adore.student.score import score_files
 
     score_files(student, output, items=items, queries=queries, pairs=pairs)
 
 
 def evaluate(
-    scores: Annotated[str, typer.Option(help="File with query_id, item_id, score, grade.")] = "",
-    judgements: Annotated[str, typer.Option(help="File with query_id, item_id and label or grade.")] = "",
+    scores: Annotated[
+        str, typer.Option(help="File with query_id, item_id, score, grade.")
+    ] = "",
+    judgements: Annotated[
+        str, typer.Option(help="File with query_id, item_id and label or grade.")
+    ] = "",
     run: Run = "",
     profile: Profile = "laptop",
     seed: Seed = 0,
@@ -107,13 +135,29 @@ def evaluate(
 
         run_step("evaluate", run, data="demo", profile=profile, seed=seed)
         return
-    check(bool(scores), "--scores", scores, must="given", fix="add --scores FILE (or --run DIR)")
-    check(bool(judgements), "--judgements", judgements, must="given", fix="add --judgements FILE")
+    check(
+        bool(scores),
+        "--scores",
+        scores,
+        must="given",
+        fix="add --scores FILE (or --run DIR)",
+    )
+    check(
+        bool(judgements),
+        "--judgements",
+        judgements,
+        must="given",
+        fix="add --judgements FILE",
+    )
     from adore.data.tables import read_judgements, read_scores
     from adore.evaluation.evaluate import evaluate_scores
 
-    for row in evaluate_scores(read_scores(scores), read_judgements(judgements)).iter_rows(named=True):
-        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}")
+    for row in evaluate_scores(
+        read_scores(scores), read_judgements(judgements)
+    ).iter_rows(named=True):
+        typer.echo(
+            f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}"
+        )
 
 
 VERBS: dict[str, Callable[..., None]] = {

@@ -29,7 +29,13 @@ def id_of(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else "" if math.isnan(value) or math.isinf(value) else str(value)
+        return (
+            str(int(value))
+            if value.is_integer()
+            else ""
+            if math.isnan(value) or math.isinf(value)
+            else str(value)
+        )
     return "" if value is None or isinstance(value, dict | list | bool) else str(value)
 
 
@@ -42,7 +48,9 @@ def text_of(row: dict[str, Any], key: str, limit: int) -> str:
     """
     value = row.get(key)
     if key in ("brand", "category", "description") and isinstance(value, list):
-        value = (" > " if key == "category" else ", ").join(str(v) for v in value if there(v))
+        value = (" > " if key == "category" else ", ").join(
+            str(v) for v in value if there(v)
+        )
     if isinstance(value, dict | list | bool):
         raise TypeError(f"wrong type of {key}")
     text = decoded(str(value)) if there(value) else ""
@@ -53,7 +61,9 @@ def text_of(row: dict[str, Any], key: str, limit: int) -> str:
 
 def there(value: object) -> bool:
     """Whether a cell says anything; Parquet fills gaps with nulls, pandas with NaN."""
-    return value not in (None, "") and not (isinstance(value, float) and math.isnan(value))
+    return value not in (None, "") and not (
+        isinstance(value, float) and math.isnan(value)
+    )
 
 
 def id_fault(row: dict[str, Any], *keys: str) -> str:

@@ -10,7 +10,16 @@ from typing import Any
 from adore.data.rows import Rows
 from adore.errors import ConfigError, DataError, check
 
-__all__ = ["COLUMNS", "NEEDED", "Columns", "check_columns_of", "described", "require", "resolve", "spelt"]
+__all__ = [
+    "COLUMNS",
+    "NEEDED",
+    "Columns",
+    "check_columns_of",
+    "described",
+    "require",
+    "resolve",
+    "spelt",
+]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "items": ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes"),
@@ -82,7 +91,9 @@ def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
     return {theirs: ours[spelt(theirs)] for theirs in names if spelt(theirs) in ours}
 
 
-def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str, columns: list[str]) -> dict[str, str]:
+def resolve(
+    rows: Rows, table: str, own: Mapping[str, str], file: str, columns: list[str]
+) -> dict[str, str]:
     """Give the columns our names, in place.
 
     Args:
@@ -103,16 +114,28 @@ def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str, columns: 
         raise ConfigError(
             f"dataset.yaml columns.{table} == {absent}, must be columns of {file}: {columns}; correct their names"
         )
-    renamed = {**_matching(columns, table), **{theirs: ours for ours, theirs in own.items()}}
+    renamed = {
+        **_matching(columns, table),
+        **{theirs: ours for ours, theirs in own.items()},
+    }
     taken = set(renamed.values())
-    moved = {name: f"{name} (file)" for name in columns if name in taken and name not in renamed}
+    moved = {
+        name: f"{name} (file)"
+        for name in columns
+        if name in taken and name not in renamed
+    }
     names = {**{name: name for name in columns}, **renamed, **moved}
     if any(old != new for old, new in names.items()):
-        rows.good = [(line, {names[name]: value for name, value in row.items()}) for line, row in rows.good]
+        rows.good = [
+            (line, {names[name]: value for name, value in row.items()})
+            for line, row in rows.good
+        ]
     return names
 
 
-def require(columns: Iterable[str], table: str, file: str, original: Iterable[str] | None = None) -> None:
+def require(
+    columns: Iterable[str], table: str, file: str, original: Iterable[str] | None = None
+) -> None:
     """Refuse a table that lacks a column, once, with what might be meant.
 
     Args:
@@ -125,16 +148,22 @@ def require(columns: Iterable[str], table: str, file: str, original: Iterable[st
         DataError: names every missing column and its candidates.
     """
     there, shown = set(columns), list(original if original is not None else columns)
-    groups = [(need,) if isinstance(need, str) else need for need in NEEDED.get(table, ())]
+    groups = [
+        (need,) if isinstance(need, str) else need for need in NEEDED.get(table, ())
+    ]
     missing = [group for group in groups if not there & set(group)]
     if not missing:
         return
     names = ", ".join(" or ".join(group) for group in missing)
     candidates = {group[0]: _candidates(group, shown) for group in missing}
     guessed = {name: theirs for name, theirs in candidates.items() if theirs}
-    guess = ", ".join(f"{name}: {theirs[0]}" for name, theirs in guessed.items()) or f"{missing[0][0]}: THEIR_NAME"
+    guess = (
+        ", ".join(f"{name}: {theirs[0]}" for name, theirs in guessed.items())
+        or f"{missing[0][0]}: THEIR_NAME"
+    )
     hint = (
-        "; candidates: " + "; ".join(f"{name}: {', '.join(theirs)}" for name, theirs in guessed.items())
+        "; candidates: "
+        + "; ".join(f"{name}: {', '.join(theirs)}" for name, theirs in guessed.items())
         if guessed
         else ""
     )
@@ -146,15 +175,29 @@ def require(columns: Iterable[str], table: str, file: str, original: Iterable[st
 
 def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     """Columns that may be meant, likeliest first."""
-    words = [spelt(word) for name in group for word in (name, *_SYNONYMS.get(name, "").split())]
+    words = [
+        spelt(word)
+        for name in group
+        for word in (name, *_SYNONYMS.get(name, "").split())
+    ]
     by_name = {spelt(column): column for column in reversed(columns)}
     exact = [by_name[word] for word in words if word in by_name]
-    near = [by_name[one] for word in words[:6] for one in difflib.get_close_matches(word, by_name, 2, 0.75)]
-    inside = [column for column in columns if any(len(w) > 2 and w in spelt(column) for w in words)]
+    near = [
+        by_name[one]
+        for word in words[:6]
+        for one in difflib.get_close_matches(word, by_name, 2, 0.75)
+    ]
+    inside = [
+        column
+        for column in columns
+        if any(len(w) > 2 and w in spelt(column) for w in words)
+    ]
     return list(dict.fromkeys((*exact, *near, *inside)))[:4]
 
 
-def described(names: Mapping[str, str], table: str, attributes: Iterable[str] = ()) -> Columns:
+def described(
+    names: Mapping[str, str], table: str, attributes: Iterable[str] = ()
+) -> Columns:
     """What became of a table's columns, for people.
 
     Args:
@@ -164,7 +207,9 @@ def described(names: Mapping[str, str], table: str, attributes: Iterable[str] = 
     """
     chosen, columns = set(attributes), Columns()
     for theirs, ours in names.items():
-        kept = ours in COLUMNS[table] or (table == "items" and (not chosen or ours in chosen))
+        kept = ours in COLUMNS[table] or (
+            table == "items" and (not chosen or ours in chosen)
+        )
         if kept:
             columns.became[theirs] = ours
         else:
@@ -179,4 +224,10 @@ def check_columns_of(own: Mapping[str, Mapping[str, Any]]) -> None:
         ConfigError: names it.
     """
     strange = sorted(set(own) - set(COLUMNS))
-    check(not strange, "dataset.yaml columns", strange, must=f"of tables {sorted(COLUMNS)}", fix="rename them")
+    check(
+        not strange,
+        "dataset.yaml columns",
+        strange,
+        must=f"of tables {sorted(COLUMNS)}",
+        fix="rename them",
+    )

@@ -63,9 +63,23 @@ def _shop_near(intent: Intent, spec: Spec) -> bool:
 
 
 _WORLDS = {
-    "shop": _World(make_specs, make_intents, true_grade, _shop_near, item_row, query_text, lambda g: g.letter),
+    "shop": _World(
+        make_specs,
+        make_intents,
+        true_grade,
+        _shop_near,
+        item_row,
+        query_text,
+        lambda g: g.letter,
+    ),
     "lab": _World(
-        demo_lab.make_supplies, demo_lab.make_needs, demo_lab.grade, demo_lab.shares, demo_lab.row, demo_lab.text, int
+        demo_lab.make_supplies,
+        demo_lab.make_needs,
+        demo_lab.grade,
+        demo_lab.shares,
+        demo_lab.row,
+        demo_lab.text,
+        int,
     ),
 }
 
@@ -75,18 +89,27 @@ def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
-def _candidates(intent: Any, items: list[Any], rng: random.Random, world: _World, count: int) -> dict[Any, int]:
+def _candidates(
+    intent: Any, items: list[Any], rng: random.Random, world: _World, count: int
+) -> dict[Any, int]:
     """A list as retrieval would give it: exact items, near misses, accessories, strangers that share a word."""
     order = rng.sample(items, len(items))
     by_grade: dict[Grade, list[Any]] = {g: [] for g in Grade}
     for item in order:
         by_grade[world.grade(intent, item)].append(item)
     near = [s for s in by_grade[Grade.IRRELEVANT] if world.near(intent, s)]
-    chosen = by_grade[Grade.EXACT][: count // 3] + by_grade[Grade.SUBSTITUTE][: count // 3]
+    chosen = (
+        by_grade[Grade.EXACT][: count // 3] + by_grade[Grade.SUBSTITUTE][: count // 3]
+    )
     chosen += by_grade[Grade.COMPLEMENT][: count // 8] + near[: count // 8]
     have = {s.item_id for s in chosen}
-    chosen += [s for s in by_grade[Grade.IRRELEVANT] if s.item_id not in have][: count - len(chosen)]
-    return {s.item_id: int(world.grade(intent, s)) for s in sorted(chosen, key=lambda s: s.item_id)}
+    chosen += [s for s in by_grade[Grade.IRRELEVANT] if s.item_id not in have][
+        : count - len(chosen)
+    ]
+    return {
+        s.item_id: int(world.grade(intent, s))
+        for s in sorted(chosen, key=lambda s: s.item_id)
+    }
 
 
 def _noisy(grade: int, rng: random.Random, noise: float) -> int:
@@ -98,12 +121,22 @@ def _noisy(grade: int, rng: random.Random, noise: float) -> int:
 
 def _ubi(row: dict[str, Any], queries: dict[str, str]) -> dict[str, Any]:
     """One event in OpenSearch's UBI schema."""
-    place = {"object": {"object_id": row["object_id"]}, "position": {"ordinal": row["position"]}}
+    place = {
+        "object": {"object_id": row["object_id"]},
+        "position": {"ordinal": row["position"]},
+    }
     top = {k: v for k, v in row.items() if k not in ("object_id", "position")}
-    return {"application": "demo-shop", **top, "user_query": queries[row["query_id"]], "event_attributes": place}
+    return {
+        "application": "demo-shop",
+        **top,
+        "user_query": queries[row["query_id"]],
+        "event_attributes": place,
+    }
 
 
-def _events(config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]) -> list[dict[str, Any]]:
+def _events(
+    config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]
+) -> list[dict[str, Any]]:
     """Simulated shoppers over the shop's old ranking: truth under much noise, other noise at every visit."""
     shoppers = Shoppers(seed=config.seed, users=config.users, bots=config.bots)
     rng = random.Random(config.seed + 1)
@@ -112,9 +145,14 @@ def _events(config: Config, lists: dict[str, dict[str, int]], queries: dict[str,
     for user in range(config.users):
         for visit in range(config.visits):
             query = rng.choice(names)
-            for row in shoppers.visit(user, query, shuffled(lists[query], rng), lists[query], visit=visit):
+            for row in shoppers.visit(
+                user, query, shuffled(lists[query], rng), lists[query], visit=visit
+            ):
                 rows[row["event_id"]] = row
-    return [_ubi(r, queries) for r in sorted(rows.values(), key=lambda r: (r["timestamp"], r["event_id"]))]
+    return [
+        _ubi(r, queries)
+        for r in sorted(rows.values(), key=lambda r: (r["timestamp"], r["event_id"]))
+    ]
 
 
 def run(config: Config, output: Path) -> dict[str, float]:
@@ -123,20 +161,44 @@ def run(config: Config, output: Path) -> dict[str, float]:
     items = world.items(rng, config.items)
     intents = world.intents(rng, config.queries)
     queries = {i.query_id: world.text(i, rng) for i in intents}
-    lists = {i.query_id: _candidates(i, items, rng, world, config.candidates) for i in intents}
+    lists = {
+        i.query_id: _candidates(i, items, rng, world, config.candidates)
+        for i in intents
+    }
     judged = rng.sample(sorted(queries), min(config.judged, len(queries)))
     labels = [
-        {"query_id": q, "item_id": i, "label": world.label(Grade(_noisy(g, rng, config.label_noise)))}
+        {
+            "query_id": q,
+            "item_id": i,
+            "label": world.label(Grade(_noisy(g, rng, config.label_noise))),
+        }
         for q in sorted(judged)
         for i, g in lists[q].items()
     ]
-    truth = [{"query_id": q, "item_id": i, "grade": g} for q, one in lists.items() for i, g in one.items()]
+    truth = [
+        {"query_id": q, "item_id": i, "grade": g}
+        for q, one in lists.items()
+        for i, g in one.items()
+    ]
     events = _events(config, lists, queries)
     _lines(output / "items.jsonl.gz", (world.row(s, rng) for s in items))
-    _lines(output / "queries.jsonl", ({"query_id": q, "query": t} for q, t in queries.items()))
+    _lines(
+        output / "queries.jsonl",
+        ({"query_id": q, "query": t} for q, t in queries.items()),
+    )
     _lines(output / "judgements.jsonl", labels)
     _lines(output / "truth.jsonl.gz", truth)
     _lines(output / "events.jsonl.gz", events)
-    about = {"name": f"demo {config.world}", "language": "en", "rulebook": "general", "simulated": True}
+    about = {
+        "name": f"demo {config.world}",
+        "language": "en",
+        "rulebook": "general",
+        "simulated": True,
+    }
     (output / "dataset.yaml").write_text(yaml.safe_dump(about), "utf-8")
-    return {"items": len(items), "queries": len(queries), "judgements": len(labels), "events": len(events)}
+    return {
+        "items": len(items),
+        "queries": len(queries),
+        "judgements": len(labels),
+        "events": len(events),
+    }

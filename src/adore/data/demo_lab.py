@@ -11,7 +11,19 @@ from typing import Any
 
 from adore.types import Grade
 
-__all__ = ["KINDS", "VALUES", "Kind", "Need", "Supply", "grade", "make_needs", "make_supplies", "row", "shares", "text"]
+__all__ = [
+    "KINDS",
+    "VALUES",
+    "Kind",
+    "Need",
+    "Supply",
+    "grade",
+    "make_needs",
+    "make_supplies",
+    "row",
+    "shares",
+    "text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("metering", "thermometer", ("probe",), ("borosilicate", "stainless")),
     Kind("metering", "balance", ("scale",), ("stainless", "polycarbonate")),
 )
-_PARTS = ("rack for {}", "brush for {}", "{} carrying case", "{} spare seal", "{} holder")
+_PARTS = (
+    "rack for {}",
+    "brush for {}",
+    "{} carrying case",
+    "{} spare seal",
+    "{} holder",
+)
 VALUES: dict[str, tuple[str, ...]] = {
     "body": tuple(sorted({b for k in KINDS for b in k.bodies})),
     "maker": ("Vitralab", "Glassmann", "Orbisci", "Labkraft", "Corvex", "Pyrolux"),
@@ -66,7 +84,11 @@ VALUES: dict[str, tuple[str, ...]] = {
 """Own fields of words; a query may name any of their values."""
 FLAGS = ("sterile", "autoclavable", "disposable", "graduated")
 """Own fields of true and false."""
-_ALIKE = (frozenset(_PLASTIC), {"nitrile", "latex", "neoprene"}, {"borosilicate", "quartz"})
+_ALIKE = (
+    frozenset(_PLASTIC),
+    {"nitrile", "latex", "neoprene"},
+    {"borosilicate", "quartz"},
+)
 """Bodies that may stand in for one another."""
 
 
@@ -97,21 +119,40 @@ def make_supplies(rng: random.Random, count: int) -> list[Supply]:
     supplies = []
     for n in range(count):
         kind = KINDS[n % len(KINDS)]
-        facts: dict[str, str | bool] = {name: rng.choice(values) for name, values in VALUES.items()}
-        facts |= {"body": rng.choice(kind.bodies), **{flag: rng.random() < 0.4 for flag in FLAGS}}
+        facts: dict[str, str | bool] = {
+            name: rng.choice(values) for name, values in VALUES.items()
+        }
+        facts |= {
+            "body": rng.choice(kind.bodies),
+            **{flag: rng.random() < 0.4 for flag in FLAGS},
+        }
         volume = rng.choice(kind.volumes) if kind.volumes else 0
-        supplies.append(Supply(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts))
+        supplies.append(
+            Supply(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts)
+        )
     return supplies
 
 
 def make_needs(rng: random.Random, count: int) -> list[Need]:
     """One-word needs in random order, then needs of two words, ``count`` in all."""
-    kinds = [Need("", word, at) for at, k in enumerate(KINDS) for word in (k.noun, *k.names)]
+    kinds = [
+        Need("", word, at) for at, k in enumerate(KINDS) for word in (k.noun, *k.names)
+    ]
     values = [Need("", field=name, value=v) for name, vs in VALUES.items() for v in vs]
     values += [Need("", field=flag, value=flag) for flag in FLAGS]
-    both = [Need("", k.word, k.kind, v.field, v.value) for k in kinds for v in values if _sold(k.kind, v)]
-    needs = rng.sample(kinds + values, len(kinds) + len(values)) + rng.sample(both, len(both))
-    return [Need(f"need{n}", w.word, w.kind, w.field, w.value) for n, w in enumerate(needs[:count])]
+    both = [
+        Need("", k.word, k.kind, v.field, v.value)
+        for k in kinds
+        for v in values
+        if _sold(k.kind, v)
+    ]
+    needs = rng.sample(kinds + values, len(kinds) + len(values)) + rng.sample(
+        both, len(both)
+    )
+    return [
+        Need(f"need{n}", w.word, w.kind, w.field, w.value)
+        for n, w in enumerate(needs[:count])
+    ]
 
 
 def _sold(kind: int, value: Need) -> bool:
@@ -119,17 +160,31 @@ def _sold(kind: int, value: Need) -> bool:
 
 
 def _alike(need: Need, supply: Supply) -> bool:
-    return need.field == "body" and any({need.value, supply.facts["body"]} <= group for group in _ALIKE)
+    return need.field == "body" and any(
+        {need.value, supply.facts["body"]} <= group for group in _ALIKE
+    )
 
 
 def grade(need: Need, supply: Supply) -> Grade:
     """The known truth: all that is asked 3; a like body, another value, or a thing of the same family 2; a part 1."""
     has = not need.field or supply.facts[need.field] in (True, need.value)
     if need.kind < 0:
-        whole = Grade.EXACT if has else Grade.SUBSTITUTE if _alike(need, supply) else Grade.IRRELEVANT
+        whole = (
+            Grade.EXACT
+            if has
+            else Grade.SUBSTITUTE
+            if _alike(need, supply)
+            else Grade.IRRELEVANT
+        )
         return whole if not supply.part else Grade.IRRELEVANT
     if need.kind == supply.kind:
-        return Grade.COMPLEMENT if supply.part else Grade.EXACT if has else Grade.SUBSTITUTE
+        return (
+            Grade.COMPLEMENT
+            if supply.part
+            else Grade.EXACT
+            if has
+            else Grade.SUBSTITUTE
+        )
     like = KINDS[need.kind].family == KINDS[supply.kind].family and not supply.part
     return Grade.SUBSTITUTE if like and has else Grade.IRRELEVANT
 
@@ -137,7 +192,9 @@ def grade(need: Need, supply: Supply) -> Grade:
 def shares(need: Need, supply: Supply) -> bool:
     """Whether an irrelevant item is a near miss: the same family or the same value."""
     family = need.kind >= 0 and KINDS[need.kind].family == KINDS[supply.kind].family
-    return family or (bool(need.field) and supply.facts[need.field] in (True, need.value))
+    return family or (
+        bool(need.field) and supply.facts[need.field] in (True, need.value)
+    )
 
 
 def _title(supply: Supply, rng: random.Random) -> str:
@@ -151,12 +208,18 @@ def _title(supply: Supply, rng: random.Random) -> str:
         str(facts["maker"]) if rng.random() < 0.3 else "",
         rng.choice(("", "", "class A", "type 2", "economy", "pro line")),
     ]
-    return ", ".join([noun.capitalize(), *rng.sample([m for m in more if m], sum(map(bool, more)))])
+    return ", ".join(
+        [noun.capitalize(), *rng.sample([m for m in more if m], sum(map(bool, more)))]
+    )
 
 
 def row(supply: Supply, rng: random.Random) -> dict[str, Any]:
     """The catalogue row: a terse title and twenty fields, one in eight of those that matter missing."""
-    told = {name: value for name, value in supply.facts.items() if rng.random() > 1 / 8 and not supply.part}
+    told = {
+        name: value
+        for name, value in supply.facts.items()
+        if rng.random() > 1 / 8 and not supply.part
+    }
     return {
         "item_id": supply.item_id,
         "title": _title(supply, rng),
@@ -176,5 +239,10 @@ def row(supply: Supply, rng: random.Random) -> dict[str, Any]:
 
 def text(need: Need, rng: random.Random) -> str:
     """What somebody types: the kind, the value, or both; now and then a plural."""
-    plural = need.word and not need.field and not need.word.endswith("s") and rng.random() < 0.3
+    plural = (
+        need.word
+        and not need.field
+        and not need.word.endswith("s")
+        and rng.random() < 0.3
+    )
     return f"{need.value.lower()} {need.word}{'s' if plural else ''}".strip()

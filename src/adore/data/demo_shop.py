@@ -7,9 +7,28 @@ from dataclasses import dataclass
 
 from adore.types import Grade
 
-__all__ = ["CATEGORIES", "Category", "Intent", "Spec", "make_intents", "make_specs", "true_grade"]
+__all__ = [
+    "CATEGORIES",
+    "Category",
+    "Intent",
+    "Spec",
+    "make_intents",
+    "make_specs",
+    "true_grade",
+]
 
-COLOURS = ("black", "white", "grey", "red", "blue", "green", "pink", "brown", "yellow", "purple")
+COLOURS = (
+    "black",
+    "white",
+    "grey",
+    "red",
+    "blue",
+    "green",
+    "pink",
+    "brown",
+    "yellow",
+    "purple",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +168,10 @@ def make_intents(rng: random.Random, count: int) -> list[Intent]:
         asked = rng.sample(open_, k=min(len(open_), rng.choice((0, 1, 1, 2, 2, 3))))
         intents[Intent("", index, **{k: choices[k] for k in asked})] = None  # type: ignore[arg-type]
     return [
-        Intent(f"q-{n:04d}", *(getattr(i, f) for f in Intent.__dataclass_fields__ if f != "query_id"))
+        Intent(
+            f"q-{n:04d}",
+            *(getattr(i, f) for f in Intent.__dataclass_fields__ if f != "query_id"),
+        )
         for n, i in enumerate(intents)
     ]
 
@@ -163,8 +185,15 @@ def true_grade(intent: Intent, spec: Spec) -> Grade:
     wrong = sum(
         bool(asked) and asked != getattr(spec, name)
         for name, asked in (
-            (n, getattr(intent, n)) for n in ("brand", "colour", "size", "material", "audience", "device")
+            (n, getattr(intent, n))
+            for n in ("brand", "colour", "size", "material", "audience", "device")
         )
     )
     wrong += intent.without_option and spec.has_option
-    return Grade.EXACT if not wrong else Grade.SUBSTITUTE if wrong <= 2 else Grade.IRRELEVANT
+    return (
+        Grade.EXACT
+        if not wrong
+        else Grade.SUBSTITUTE
+        if wrong <= 2
+        else Grade.IRRELEVANT
+    )

@@ -66,17 +66,30 @@ def _ordinal(value: Any) -> int | None:
         return None
     try:
         number = float(value)
-        good = not isinstance(value, bool) and number.is_integer() and 0 <= number < 2**31
+        good = (
+            not isinstance(value, bool) and number.is_integer() and 0 <= number < 2**31
+        )
     except (ValueError, TypeError, OverflowError):
         good = False
     if not good:
-        raise ValueError(f"position == {str(value)[:40]!r}, must be a whole number from 0")
+        raise ValueError(
+            f"position == {str(value)[:40]!r}, must be a whole number from 0"
+        )
     return int(number)
 
 
 def event_id_of(event: Mapping[str, Any]) -> str:
     """An id from an event's content: the same event has the same id wherever it is read."""
-    names = ("query_id", "user_query", "session_id", "client_id", "action_name", "timestamp", "object_id", "position")
+    names = (
+        "query_id",
+        "user_query",
+        "session_id",
+        "client_id",
+        "action_name",
+        "timestamp",
+        "object_id",
+        "position",
+    )
     text = "\x1f".join(str(event.get(name)) for name in names)
     return f"content:{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}"
 
@@ -92,15 +105,32 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         ValueError: names the field that is missing or malformed, and its value.
     """
     flat = flat_fields(row) if flat is None else flat
-    action, nested = row.get("action_name"), _object(row.get("event_attributes"), "event_attributes")
+    action, nested = (
+        row.get("action_name"),
+        _object(row.get("event_attributes"), "event_attributes"),
+    )
     if not isinstance(action, str) or not action.strip():
-        raise ValueError(f"action_name == {str(action)[:40]!r}, must be a text" if action else "no action_name")
+        raise ValueError(
+            f"action_name == {str(action)[:40]!r}, must be a text"
+            if action
+            else "no action_name"
+        )
     if row.get("timestamp") in (None, ""):
         raise ValueError("no timestamp")
-    beside = {ours: row[column] for column, ours in flat.items() if row.get(column) not in (None, "")} if flat else {}
+    beside = (
+        {
+            ours: row[column]
+            for column, ours in flat.items()
+            if row.get(column) not in (None, "")
+        }
+        if flat
+        else {}
+    )
     about = nested.get("object") or {}
     if not isinstance(about, dict):
-        raise ValueError(f"event_attributes.object == {str(about)[:40]!r}, must be an object")
+        raise ValueError(
+            f"event_attributes.object == {str(about)[:40]!r}, must be an object"
+        )
     item = (
         id_of(row.get("object_id"))
         or id_of(about.get("object_id"))

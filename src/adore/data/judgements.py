@@ -18,7 +18,11 @@ __all__ = ["graded_rows", "label_of", "queries_of_judgements", "query_id_of"]
 
 def label_of(row: dict[str, Any]) -> object:
     """A judgement's label; ``grade`` where there is none."""
-    return row["grade"] if not there(row.get("label")) and "grade" in row else row.get("label")
+    return (
+        row["grade"]
+        if not there(row.get("label")) and "grade" in row
+        else row.get("label")
+    )
 
 
 def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
@@ -44,7 +48,12 @@ def queries_of_judgements(rows: Rows) -> Rows:
 
 
 def graded_rows(
-    rows: Rows, table: str, info: DatasetInfo, finder: QueryFinder, items: Collection[str], file: str
+    rows: Rows,
+    table: str,
+    info: DatasetInfo,
+    finder: QueryFinder,
+    items: Collection[str],
+    file: str,
 ) -> tuple[LabelScale, Joined]:
     """One grade a pair; rows without an id are refused, unrated and unknown ones are left out and counted.
 
@@ -64,7 +73,9 @@ def graded_rows(
     graded: dict[Pair, list[int]] = defaultdict(list)
     for line, row in rows.good:
         item_id, grade = id_of(row.get("item_id")).strip(), scale.grade(label_of(row))
-        named = id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
+        named = (
+            id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
+        )
         if grade is None:
             rows.left_out["not rated"] += 1
         elif not named or not item_id:

@@ -37,7 +37,9 @@ def _majority(votes: Counter[int]) -> int:
     """The commonest grade; of several, the one nearest to the median, then the lower."""
     most = max(votes.values())
     middle = _median(votes)
-    return min((g for g, n in votes.items() if n == most), key=lambda g: (abs(g - middle), g))
+    return min(
+        (g for g, n in votes.items() if n == most), key=lambda g: (abs(g - middle), g)
+    )
 
 
 def _median(votes: Counter[int]) -> int:
@@ -65,7 +67,11 @@ def agreement(votes: list[Counter[int]]) -> float | None:
     if len(used) < 2:
         return None
     table = np.array([[v[grade] for grade in used] for v in several])
-    return float(krippendorff.alpha(value_counts=table, value_domain=used, level_of_measurement="ordinal"))
+    return float(
+        krippendorff.alpha(
+            value_counts=table, value_domain=used, level_of_measurement="ordinal"
+        )
+    )
 
 
 def join_judges(graded: Mapping[Pair, list[int]], how: str, file: str) -> Joined:
@@ -91,11 +97,20 @@ def join_judges(graded: Mapping[Pair, list[int]], how: str, file: str) -> Joined
             "judges: median in dataset.yaml (their disagreement is kept as a soft label)"
         )
     choose = _median if how == "median" else _majority
-    rows = [{"query_id": q, "item_id": i, "grade": choose(v)} for (q, i), v in sorted(votes.items())]
+    rows = [
+        {"query_id": q, "item_id": i, "grade": choose(v)}
+        for (q, i), v in sorted(votes.items())
+    ]
     table = [
         {"query_id": q, "item_id": i, "grade": grade, "votes": n}
         for (q, i), v in sorted(votes.items())
         if v.total() > 1
         for grade, n in sorted(v.items())
     ]
-    return Joined(rows, table if split else [], len(several), len(split), agreement(list(votes.values())))
+    return Joined(
+        rows,
+        table if split else [],
+        len(several),
+        len(split),
+        agreement(list(votes.values())),
+    )

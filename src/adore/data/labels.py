@@ -95,7 +95,10 @@ def _is_number(label: str) -> bool:
 def _shown(counts: Mapping[str, int]) -> str:
     """Labels with their counts, commonest last of a scale first: numbers in order, words by frequency."""
     numbers = sorted((label for label in counts if _is_number(label)), key=float)
-    words = sorted((label for label in counts if not _is_number(label)), key=lambda label: (-counts[label], label))
+    words = sorted(
+        (label for label in counts if not _is_number(label)),
+        key=lambda label: (-counts[label], label),
+    )
     some = [*numbers, *words]
     text = ", ".join(f"{label} ({counts[label]:,})" for label in some[:MANY])
     return text + (f" and {len(some) - MANY} more" if len(some) > MANY else "")
@@ -108,7 +111,10 @@ def _template(counts: Mapping[str, int]) -> str:
         top = max(1, len(numbers) - 1)
         pairs = [f"{label}: {round(3 * at / top)}" for at, label in enumerate(numbers)]
     else:
-        pairs = [f"{label}: {_WORDS.get(canonical(label), 'GRADE')}" for label in sorted(counts)]
+        pairs = [
+            f"{label}: {_WORDS.get(canonical(label), 'GRADE')}"
+            for label in sorted(counts)
+        ]
     return "labels: {" + ", ".join(pairs[:MANY]) + "}"
 
 
@@ -116,14 +122,14 @@ def _ask(file: str, rated: Mapping[str, int], why: str) -> DataError:
     if len(rated) > MANY and all(map(_is_number, rated)):
         fix = "say in dataset.yaml where C, S and E begin, as in thresholds: [0.25, 0.5, 0.75]"
     else:
-        fix = (
-            f"write what each means into dataset.yaml, as in {_template(rated)} (3 exact, 2 substitute, 1 complement, "
-        )
+        fix = f"write what each means into dataset.yaml, as in {_template(rated)} (3 exact, 2 substitute, 1 complement, "
         fix += "0 irrelevant, or unrated)"
     return DataError(f"labels of {file} == {_shown(rated)}, {why}; {fix}")
 
 
-def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bool = False) -> LabelScale:
+def scale_of(
+    labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bool = False
+) -> LabelScale:
     """The scale of one file's labels.
 
     Args:
@@ -146,7 +152,11 @@ def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bo
     if info.thresholds:
         words = [label for label in rated if not _is_number(label)]
         if words:
-            raise _ask(file, {written[w]: rated[w] for w in words}, "must be numbers where thresholds are given")
+            raise _ask(
+                file,
+                {written[w]: rated[w] for w in words},
+                "must be numbers where thresholds are given",
+            )
         return LabelScale({}, counts, tuple(info.thresholds), written)
     if info.labels:
         own = _own(info, rated)
@@ -154,17 +164,30 @@ def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bo
         if strange:
             known = ", ".join(info.labels)
             others = _shown({written[label]: n for label, n in strange.items()})
-            raise _ask(file, shown, f"must each be one of dataset.yaml's labels ({known}): {others} is not")
+            raise _ask(
+                file,
+                shown,
+                f"must each be one of dataset.yaml's labels ({known}): {others} is not",
+            )
         return LabelScale(own, counts, written=written)
     grades: dict[str, int | None] = {
-        label: _WORDS.get(label, int(label) if label in _NUMBERS else None) for label in rated
+        label: _WORDS.get(label, int(label) if label in _NUMBERS else None)
+        for label in rated
     }
     strange = {label: rated[label] for label, grade in grades.items() if grade is None}
     if strange and not all(label in (*_YES, *_NO) for label in rated):
         others = _shown({written[label]: n for label, n in strange.items()})
-        raise _ask(file, shown, f"must each be E, S, C, I, their words or 0 to 3: {others} is not")
+        raise _ask(
+            file,
+            shown,
+            f"must each be E, S, C, I, their words or 0 to 3: {others} is not",
+        )
     if (strange or not ours) and rated and _is_binary(rated):
-        raise _ask(file, shown, "must be more than two values, or be explained: they may mean exact, or only related")
+        raise _ask(
+            file,
+            shown,
+            "must be more than two values, or be explained: they may mean exact, or only related",
+        )
     return LabelScale(grades, counts, written=written)
 
 

@@ -74,7 +74,9 @@ class ChosenLanguage:
 
     def warnings(self) -> list[str]:
         """What may go wrong with it, one sentence each."""
-        parts = ", ".join(f"{_name(code)} {share:.0%}" for code, share in self.shares.items())
+        parts = ", ".join(
+            f"{_name(code)} {share:.0%}" for code, share in self.shares.items()
+        )
         notes = []
         if self.mixed:
             notes.append(
@@ -82,7 +84,9 @@ class ChosenLanguage:
                 "the shop by language, or say which one counts in dataset.yaml (language: de)"
             )
         elif self.how == "said" and self.shares and self.code not in self.shares:
-            notes.append(f"WARNING: dataset.yaml says language: {self.code}, but the texts look like {parts}")
+            notes.append(
+                f"WARNING: dataset.yaml says language: {self.code}, but the texts look like {parts}"
+            )
         if not load_language(self.code).packed:
             notes.append(f"WARNING: {_name(self.code)}: {self._lacks()}")
         return notes
@@ -91,11 +95,19 @@ class ChosenLanguage:
         """For ``data_report.json``."""
         shares = {code: round(share, 4) for code, share in self.shares.items()}
         packed = load_language(self.code).packed
-        return {"code": self.code, "how": self.how, "shares": shares, "mixed": self.mixed, "pack": packed}
+        return {
+            "code": self.code,
+            "how": self.how,
+            "shares": shares,
+            "mixed": self.mixed,
+            "pack": packed,
+        }
 
 
 def _name(code: str) -> str:
-    return f"{load_language(code).name} ({code})" if code in PACKS else f"language {code}"
+    return (
+        f"{load_language(code).name} ({code})" if code in PACKS else f"language {code}"
+    )
 
 
 def normal_code(said: str) -> str:
@@ -148,8 +160,13 @@ def shares_of(texts: Iterable[str]) -> dict[str, float]:
     Source: Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new a priori
     probabilities.
     """
-    kept = _sampled([text for text in dict.fromkeys(texts) if sum(c.isalpha() for c in text) >= 4])
-    if len(kept) < _LEAST_TEXTS or sum(c.isalpha() for text in kept for c in text) < _LEAST_LETTERS:
+    kept = _sampled(
+        [text for text in dict.fromkeys(texts) if sum(c.isalpha() for c in text) >= 4]
+    )
+    if (
+        len(kept) < _LEAST_TEXTS
+        or sum(c.isalpha() for text in kept for c in text) < _LEAST_LETTERS
+    ):
         return {}
     identifier = _identifier()
     ranked = [dict(identifier.rank(text.lower())) for text in kept]

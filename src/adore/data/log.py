@@ -14,7 +14,13 @@ from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
 from adore.errors import DataError
 
-__all__ = ["LogReport", "exposure_events", "read_events", "search_impressions", "split_searches"]
+__all__ = [
+    "LogReport",
+    "exposure_events",
+    "read_events",
+    "search_impressions",
+    "split_searches",
+]
 
 AGAIN_MS = 30 * 60_000
 """The same item at the same place of the same search is one impression for this long: a page that was reloaded."""
@@ -22,7 +28,16 @@ ZEROS = 0.01
 """Share of places that are 0 from which on they must mean something."""
 EXPOSURE = "exposure:"
 """What the id of an impression begins with that the router or the search engine logged, whose places count from 1."""
-COLUMNS = ("event_id", "query_id", "session_id", "client_id", "action_name", "timestamp", "object_id", "position")
+COLUMNS = (
+    "event_id",
+    "query_id",
+    "session_id",
+    "client_id",
+    "action_name",
+    "timestamp",
+    "object_id",
+    "position",
+)
 
 
 @dataclass(slots=True)
@@ -41,7 +56,9 @@ class LogReport:
 def split_searches(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
     """Take the searches out of a log that keeps both in one file: rows with a text and no action."""
     searches = [
-        (line, row) for line, row in rows.good if row.get("action_name") in (None, "") and row.get("user_query")
+        (line, row)
+        for line, row in rows.good
+        if row.get("action_name") in (None, "") and row.get("user_query")
     ]
     if searches:
         taken = {line for line, _ in searches}
@@ -55,9 +72,17 @@ def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
     for line, row in rows.good:
         items = row.get("item_ids")
         if not isinstance(items, list) or not row.get("exposure_id"):
-            rows.refuse("exposures", line, "no exposure_id" if isinstance(items, list) else "no item_ids", row)
+            rows.refuse(
+                "exposures",
+                line,
+                "no exposure_id" if isinstance(items, list) else "no item_ids",
+                row,
+            )
             continue
-        common = {k: row.get(k) for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")}
+        common = {
+            k: row.get(k)
+            for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")
+        }
         impressions += [
             (line, {**common, "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}", "action_name": "impression",
                     "object_id": item, "position": place})
@@ -66,7 +91,9 @@ def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
     return impressions
 
 
-def search_impressions(rows: Rows, searches: list[tuple[int, dict[str, Any]]], own: Mapping[str, str]) -> bool:
+def search_impressions(
+    rows: Rows, searches: list[tuple[int, dict[str, Any]]], own: Mapping[str, str]
+) -> bool:
     """Add what each search returned as impressions to a log that has none; whether there was something to add.
 
     OpenSearch logs the hits of a search itself (``query_response_hit_ids``), while few pages log what they show.
@@ -76,24 +103,42 @@ def search_impressions(rows: Rows, searches: list[tuple[int, dict[str, Any]]], o
         searches: rows of the log's searches.
         own: the shop's action names.
     """
-    names = {row.get("action_name") for _, row in rows.good if isinstance(row.get("action_name"), str)}
+    names = {
+        row.get("action_name")
+        for _, row in rows.good
+        if isinstance(row.get("action_name"), str)
+    }
     if any(our_action(str(name), own) == "impression" for name in names):
         return False
     before = len(rows.good)
     for line, row in searches:
         hits = row.get("query_response_hit_ids")
         try:
-            hits = json_of(hits) if isinstance(hits, str) and hits.startswith("[") else hits
+            hits = (
+                json_of(hits)
+                if isinstance(hits, str) and hits.startswith("[")
+                else hits
+            )
         except ValueError:
             continue
-        common = {name: row.get(name) for name in ("query_id", "user_query", "client_id", "timestamp")}
+        common = {
+            name: row.get(name)
+            for name in ("query_id", "user_query", "client_id", "timestamp")
+        }
         for place, item in enumerate(hits if isinstance(hits, list) else [], 1):
-            event = {"event_id": f"{EXPOSURE}{row.get('query_id')}-{place}", "action_name": "impression"}
-            rows.good.append((line, {**common, **event, "object_id": item, "position": place}))
+            event = {
+                "event_id": f"{EXPOSURE}{row.get('query_id')}-{place}",
+                "action_name": "impression",
+            }
+            rows.good.append(
+                (line, {**common, **event, "object_id": item, "position": place})
+            )
     return len(rows.good) > before
 
 
-def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple[int, Event]]:
+def _parsed(
+    rows: Rows, own: Mapping[str, str], report: LogReport
+) -> list[tuple[int, Event]]:
     """Well-formed events with our action names; the others are refused or, if they mean nothing, left out."""
     flat, known = flat_fields(rows.columns()), dict[str, str]()
     events, seen = list[tuple[int, Event]](), dict[str, tuple[Any, ...]]()
@@ -113,7 +158,12 @@ def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple
         report.actions[event["action_name"], action] += 1
         before = seen.get(event["event_id"])
         if not action:
-            rows.refuse("events", line, f"unknown action_name {event['action_name'][:20]!r}", row)
+            rows.refuse(
+                "events",
+                line,
+                f"unknown action_name {event['action_name'][:20]!r}",
+                row,
+            )
         elif before is None:
             seen[event["event_id"]] = tuple(event.values())
             event["action_name"] = action
@@ -125,7 +175,12 @@ def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple
     return events
 
 
-def _ours(events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, items: Collection[str]) -> list[Event]:
+def _ours(
+    events: list[tuple[int, Event]],
+    rows: Rows,
+    finder: QueryFinder,
+    items: Collection[str],
+) -> list[Event]:
     """Events of this shop's queries and items; ``search`` is the search as logged, ``query_id`` the shop's query."""
     by_id = any(event["query_id"] for _, event in events)
     finder.learn((event["query_id"], event["user_query"]) for _, event in events)
@@ -148,7 +203,13 @@ def _ours(events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, item
         elif "again" in event:
             reason = "the same event again"
         else:
-            kept.append({**event, "search": search_id or event["user_query"], "query_id": query_id})
+            kept.append(
+                {
+                    **event,
+                    "search": search_id or event["user_query"],
+                    "query_id": query_id,
+                }
+            )
             continue
         rows.left_out[reason] += 1
     return kept
@@ -168,7 +229,11 @@ def _first_place(events: list[Event], named: str) -> int:
     """
     if named:
         return int(named)
-    placed = [event for event in events if event["position"] is not None and not _is_exposure(event)]
+    placed = [
+        event
+        for event in events
+        if event["position"] is not None and not _is_exposure(event)
+    ]
     zeros = sum(event["position"] == 0 for event in placed)
     if zeros <= ZEROS * len(placed):
         return 1
@@ -182,7 +247,11 @@ def _first_place(events: list[Event], named: str) -> int:
                 at_zero[key].add(event["object_id"])
     single = sum(len(at_place_zero) == 1 for at_place_zero in at_zero.values())
     whole = [key for key, places in lists.items() if len(places) > 1]
-    if single >= 0.9 * max(1, len(at_zero)) and whole and sum(key in at_zero for key in whole) >= 0.5 * len(whole):
+    if (
+        single >= 0.9 * max(1, len(at_zero))
+        and whole
+        and sum(key in at_zero for key in whole) >= 0.5 * len(whole)
+    ):
         return 0
     raise DataError(
         f"positions == 0 in {zeros} of {len(placed)} events, must be told apart: the first place of a list, or an "
@@ -195,16 +264,24 @@ def _place(events: list[Event], first: int) -> None:
     shown: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     for event in events:
         position = event["position"]
-        event["position"] = 0 if position is None else position + (0 if _is_exposure(event) else 1 - first)
+        event["position"] = (
+            0
+            if position is None
+            else position + (0 if _is_exposure(event) else 1 - first)
+        )
         if event["action_name"] == "impression" and event["position"]:
             shown[event["search"], event["client_id"], event["object_id"]].append(
                 (event["timestamp"], event["position"])
             )
     for event in events:
         if event["action_name"] != "impression" and not event["position"]:
-            places = shown.get((event["search"], event["client_id"], event["object_id"]), [])
+            places = shown.get(
+                (event["search"], event["client_id"], event["object_id"]), []
+            )
             before = [one for one in places if one[0] <= event["timestamp"]]
-            event["position"] = max(before)[1] if before else min(places)[1] if places else 0
+            event["position"] = (
+                max(before)[1] if before else min(places)[1] if places else 0
+            )
 
 
 def _logged_twice(ordered: list[Event]) -> set[str]:
@@ -213,13 +290,17 @@ def _logged_twice(ordered: list[Event]) -> set[str]:
     router = [event for event in ordered if _is_exposure(event)]
     for event in ordered if router else ():
         if event["action_name"] == "impression" and not _is_exposure(event):
-            times[event["search"], event["client_id"], event["object_id"]].append(event["timestamp"])
+            times[event["search"], event["client_id"], event["object_id"]].append(
+                event["timestamp"]
+            )
     return {
         event["event_id"]
         for event in router
         if any(
             abs(event["timestamp"] - time) < AGAIN_MS
-            for time in times.get((event["search"], event["client_id"], event["object_id"]), ())
+            for time in times.get(
+                (event["search"], event["client_id"], event["object_id"]), ()
+            )
         )
     }
 
@@ -227,14 +308,20 @@ def _logged_twice(ordered: list[Event]) -> set[str]:
 def _believable(events: Iterable[Event], rows: Rows) -> Iterator[Event]:
     """Without impressions that were logged twice, and acts on what was never shown (where lists are logged at all)."""
     ordered = sorted(events, key=lambda e: (e["timestamp"], e["event_id"]))
-    shown = {(e["search"], e["client_id"], e["object_id"]) for e in ordered if e["action_name"] == "impression"}
+    shown = {
+        (e["search"], e["client_id"], e["object_id"])
+        for e in ordered
+        if e["action_name"] == "impression"
+    }
     last: dict[tuple[Any, ...], int] = {}
     logged = _logged_twice(ordered)
     for event in ordered:
         pair = event["search"], event["client_id"], event["object_id"]
         if event["action_name"] != "impression":
             if shown and pair not in shown:
-                rows.left_out[f"{event['action_name']} on what this search never showed"] += 1
+                rows.left_out[
+                    f"{event['action_name']} on what this search never showed"
+                ] += 1
                 continue
         else:
             key = (*pair, event["session_id"], event["position"])

@@ -31,7 +31,9 @@ class Config(ReadConfig):
     """A file of queries that people wrote and nobody judged, if it is not ``requests.*`` in the input folder."""
 
 
-def run(config: Config, data: Path, output: Path, requests: Path | None = None) -> dict[str, float]:
+def run(
+    config: Config, data: Path, output: Path, requests: Path | None = None
+) -> dict[str, float]:
     """Validate a folder of ``items``, ``queries``, ``judgements``, ``events`` and write the house's tables.
 
     What it reads, and how, is what ``adore check`` prints.
@@ -53,7 +55,9 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
     tables = dict(shop.tables)
     votes = tables.pop("votes", [])
     tables["truth"] = tables["truth"] or tables["judgements"]
-    frames: dict[str, pl.DataFrame] = {name: write_table(rows, output, name) for name, rows in tables.items()}
+    frames: dict[str, pl.DataFrame] = {
+        name: write_table(rows, output, name) for name, rows in tables.items()
+    }
     if votes:
         write_table(votes, output, "votes")
     (output / CHECK).write_text(render(shop) + "\n", "utf-8")
@@ -63,7 +67,11 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
     if shop.book:
         shutil.copyfile(shop.book, output / BOOK)
     seen = shop.understanding
-    ignored = sum(n for (_, action), n in seen.log.actions.items() if action == "ignore") if seen.log else 0
+    ignored = (
+        sum(n for (_, action), n in seen.log.actions.items() if action == "ignore")
+        if seen.log
+        else 0
+    )
     report = {
         **describe(frames, bad),
         **seen.report(),
@@ -72,5 +80,9 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
     write_json(report, output / "data_report.json")
     counts = {name: float(frame.height) for name, frame in frames.items()}
     left_out = sum(sum(reasons.values()) for reasons in seen.left_out.values())
-    more = {"quarantined": float(len(bad)), "ignored_events": float(ignored), "left_out": float(left_out)}
+    more = {
+        "quarantined": float(len(bad)),
+        "ignored_events": float(ignored),
+        "left_out": float(left_out),
+    }
     return {**counts, **more}

@@ -14,12 +14,22 @@ from adore.data.cells import id_fault, id_of, text_of
 from adore.data.rows import BadRow, Rows
 from adore.entities import decoded
 
-__all__ = ["REQUEST", "SplitConfig", "normalised", "read_queries", "read_requests", "split_of"]
+__all__ = [
+    "REQUEST",
+    "SplitConfig",
+    "normalised",
+    "read_queries",
+    "read_requests",
+    "split_of",
+]
 
 REQUEST = "request:"
 """What the id of a request begins with."""
 SPLITS = ("train", "dev", "test")
-NAMES = {**{s: s for s in SPLITS}, **dict.fromkeys(("val", "valid", "validation"), "dev")}
+NAMES = {
+    **{s: s for s in SPLITS},
+    **dict.fromkeys(("val", "valid", "validation"), "dev"),
+}
 
 
 class SplitConfig(StageConfig):
@@ -41,8 +51,16 @@ def normalised(query: str) -> str:
 def split_of(query: str, *, dev_share: float, test_share: float) -> str:
     """Split by the normalised query text alone, so that the same text never stands in two splits."""
     text = normalised(query)
-    point = int(hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()[:8], 16) / 2**32
-    return "test" if point < test_share else "dev" if point < test_share + dev_share else "train"
+    point = (
+        int(hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()[:8], 16) / 2**32
+    )
+    return (
+        "test"
+        if point < test_share
+        else "dev"
+        if point < test_share + dev_share
+        else "train"
+    )
 
 
 def _fault(row: dict[str, Any], seen: dict[str, Any], limit: int) -> str:
@@ -66,8 +84,13 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
 
     Dev and test are taken from the train queries where the data names no query for them.
     """
-    given = {NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")}
-    shares = {f"{one}_share": 0.0 if one in given else getattr(config, f"{one}_share") for one in ("dev", "test")}
+    given = {
+        NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")
+    }
+    shares = {
+        f"{one}_share": 0.0 if one in given else getattr(config, f"{one}_share")
+        for one in ("dev", "test")
+    }
     seen: dict[str, dict[str, Any]] = {}
     held: dict[str, int] = {}
     for line, row in rows.good:
@@ -75,14 +98,27 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
         if fault:
             rows.bad.append(BadRow("queries", line, fault, str(row)[:500]))
             continue
-        query, split = decoded(str(row["query"])), NAMES[str(row.get("split") or "train").lower()]
+        query, split = (
+            decoded(str(row["query"])),
+            NAMES[str(row.get("split") or "train").lower()],
+        )
         split = split_of(query, **shares) if split == "train" else split
-        held[normalised(query)] = max(held.get(normalised(query), 0), SPLITS.index(split))
-        seen[id_of(row["query_id"])] = {"query_id": id_of(row["query_id"]), "query": query}
-    return [{**row, "split": SPLITS[held[normalised(row["query"])]]} for _, row in sorted(seen.items())]
+        held[normalised(query)] = max(
+            held.get(normalised(query), 0), SPLITS.index(split)
+        )
+        seen[id_of(row["query_id"])] = {
+            "query_id": id_of(row["query_id"]),
+            "query": query,
+        }
+    return [
+        {**row, "split": SPLITS[held[normalised(row["query"])]]}
+        for _, row in sorted(seen.items())
+    ]
 
 
-def read_requests(rows: Rows, queries: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+def read_requests(
+    rows: Rows, queries: list[dict[str, Any]], limit: int
+) -> list[dict[str, Any]]:
     """Texts that people wrote and nobody judged, as train queries; one that is a query already is left out.
 
     Args:
@@ -90,14 +126,25 @@ def read_requests(rows: Rows, queries: list[dict[str, Any]], limit: int) -> list
         queries: of :func:`read_queries`.
         limit: longest text, in characters.
     """
-    known, taken = {normalised(q["query"]) for q in queries}, {q["query_id"] for q in queries}
+    known, taken = (
+        {normalised(q["query"]) for q in queries},
+        {q["query_id"] for q in queries},
+    )
     found: list[dict[str, Any]] = []
     for line, row in rows.good:
         if fault := _text_fault(row, limit):
             rows.bad.append(BadRow("requests", line, fault, str(row)[:500]))
         elif normalised(str(row["query"])) not in known:
             known.add(normalised(str(row["query"])))
-            query_id = next(one for n in count(line) if (one := f"{REQUEST}{n}") not in taken)
+            query_id = next(
+                one for n in count(line) if (one := f"{REQUEST}{n}") not in taken
+            )
             taken.add(query_id)
-            found.append({"query_id": query_id, "query": decoded(str(row["query"])), "split": "train"})
+            found.append(
+                {
+                    "query_id": query_id,
+                    "query": decoded(str(row["query"])),
+                    "split": "train",
+                }
+            )
     return found

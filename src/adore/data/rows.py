@@ -22,7 +22,12 @@ class BadRow:
     def record(self) -> dict[str, Any]:
         """A row of the ``quarantine`` table; the text is cut to 500 characters."""
         text = self.row.encode("utf-8", "replace").decode("utf-8")
-        return {"table": self.table, "line": self.line, "reason": self.reason, "row": text[:500]}
+        return {
+            "table": self.table,
+            "line": self.line,
+            "reason": self.reason,
+            "row": text[:500],
+        }
 
 
 @dataclass(slots=True)

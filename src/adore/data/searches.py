@@ -25,7 +25,9 @@ def text_id(text: str) -> str:
     return f"{key[:LONGEST]}#{hashlib.blake2b(key.encode(), digest_size=6).hexdigest()}"
 
 
-def merge_searches(queries: list[dict[str, Any]], judged: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def merge_searches(
+    queries: list[dict[str, Any]], judged: Iterable[str]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """One row a text: where a log's searches stand as queries, each text keeps its judged rows, or its first.
 
     Args:
@@ -43,7 +45,8 @@ def merge_searches(queries: list[dict[str, Any]], judged: Iterable[str]) -> tupl
     gone = {
         row["query_id"]: stands[_cached(row["query"])]
         for row in queries
-        if row["query_id"] not in keep and stands[_cached(row["query"])] != row["query_id"]
+        if row["query_id"] not in keep
+        and stands[_cached(row["query"])] != row["query_id"]
     }
     return [row for row in queries if row["query_id"] not in gone], gone
 
@@ -86,7 +89,10 @@ class QueryFinder:
         """See from a whole log's ids and texts whether an id that the shop knows means the shop's query."""
         agree = differ = known = named = 0
         for search_id, logged_text in logged_pairs:
-            mine, text = self._text.get(self._same.get(search_id, search_id)), self.text_of(search_id, logged_text)
+            mine, text = (
+                self._text.get(self._same.get(search_id, search_id)),
+                self.text_of(search_id, logged_text),
+            )
             named += search_id != ""
             known += mine is not None
             if mine is not None and text:
@@ -99,7 +105,11 @@ class QueryFinder:
         """The id of the shop's query, or ``""``."""
         query_id = self._same.get(search_id, search_id)
         mine, text = self._text.get(query_id), self.text_of(search_id, text)
-        if mine is None and search_id and (as_text := self._by_text.get(_cached(search_id))):
+        if (
+            mine is None
+            and search_id
+            and (as_text := self._by_text.get(_cached(search_id)))
+        ):
             return as_text  # the router's own default: the text is the id
         if not text or (self.ids_decide and search_id and mine is None):
             return query_id if mine is not None else ""

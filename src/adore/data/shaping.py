@@ -21,7 +21,9 @@ _PLANS = 256
 """Sets of columns whose meaning is remembered."""
 
 
-def shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]) -> Rows:
+def shaped(
+    rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]
+) -> Rows:
     """Rows in our columns, by the preset that their columns tell; what the shop maps itself goes first.
 
     Args:
@@ -39,14 +41,22 @@ def shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: l
         note.columns.preset = title_of(columns, table)
         nested = flat_fields(columns) if table == "events" else {}
         note.columns.became |= nested
-        note.columns.ignored = [column for column in note.columns.ignored if column not in nested]
+        note.columns.ignored = [
+            column for column in note.columns.ignored if column not in nested
+        ]
         return rows
     for _, row in rows.good:
-        row |= {f"={ours}": row.get(theirs) for ours, theirs in own.items() if theirs in row}
+        row |= {
+            f"={ours}": row.get(theirs) for ours, theirs in own.items() if theirs in row
+        }
     shaped = preset.shape(rows)
     for _, row in shaped.rows.good:
         row |= {name[1:]: row.pop(name) for name in list(row) if name.startswith("=")}
-    became = {theirs: ours for theirs, ours in shaped.became.items() if not theirs.startswith("=")}
+    became = {
+        theirs: ours
+        for theirs, ours in shaped.became.items()
+        if not theirs.startswith("=")
+    }
     note.columns.preset = preset.title
     note.columns.became = {**became, **{theirs: ours for ours, theirs in own.items()}}
     note.columns.ignored = shaped.ignored
@@ -91,15 +101,33 @@ class OneItem:
 
     def _plan(self, row: dict[str, Any]) -> dict[str, str] | None:
         """New names of columns, or None where a preset does more than rename."""
-        own = {ours: theirs for ours, theirs in self.info.columns.get("items", {}).items() if theirs in row}
+        own = {
+            ours: theirs
+            for ours, theirs in self.info.columns.get("items", {}).items()
+            if theirs in row
+        }
         columns = list(row)
         preset = recognise(columns, "items", self.info.preset.get("items", ""))
-        return resolve(Rows([(1, dict(row))]), "items", own, "the item", columns) if preset is None else None
+        return (
+            resolve(Rows([(1, dict(row))]), "items", own, "the item", columns)
+            if preset is None
+            else None
+        )
 
     def _shaped(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        own = {ours: theirs for ours, theirs in self.info.columns.get("items", {}).items() if theirs in row}
+        own = {
+            ours: theirs
+            for ours, theirs in self.info.columns.get("items", {}).items()
+            if theirs in row
+        }
         info = self.info.model_copy(update={"columns": {"items": own}})
-        rows = shaped(Rows([(1, dict(row))]), "items", info, FileNote("the item", "items", "JSON"), list(row))
+        rows = shaped(
+            Rows([(1, dict(row))]),
+            "items",
+            info,
+            FileNote("the item", "items", "JSON"),
+            list(row),
+        )
         return rows.good[0][1] if len(rows.good) == 1 else None
 
     def item(self, fields: dict[str, Any]) -> Item:

@@ -16,7 +16,12 @@ from adore.data.files import NAMES, find_tables
 from adore.data.items import item_rows
 from adore.data.judgements import graded_rows, queries_of_judgements
 from adore.data.language import choose_language
-from adore.data.log import exposure_events, read_events, search_impressions, split_searches
+from adore.data.log import (
+    exposure_events,
+    read_events,
+    search_impressions,
+    split_searches,
+)
 from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.rows import BadRow, Rows
 from adore.data.searches import QueryFinder, merge_searches, text_id
@@ -48,7 +53,9 @@ class Shop:
 
     info: DatasetInfo
     understanding: Understanding
-    tables: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {table: [] for table in TABLES})
+    tables: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {table: [] for table in TABLES}
+    )
     quarantine: list[BadRow] = field(default_factory=list)
     book: Path | None = None
 
@@ -120,7 +127,11 @@ class _Reader:
                     if path in files.by_columns:
                         note.notes.append("told by its columns, not by its name")
                     if path.parent != self.data:
-                        note.name = str(path.relative_to(self.data)) if self.data in path.parents else str(path)
+                        note.name = (
+                            str(path.relative_to(self.data))
+                            if self.data in path.parents
+                            else str(path)
+                        )
                     self.seen.files.append(note)
                     self._add(note.table, rows)
 
@@ -160,20 +171,33 @@ class _Reader:
         if table not in self.raw:
             if table in self.failed:
                 return  # its own error is on record
-            there = ", ".join(sorted(p.name for p in self.data.iterdir())[:20]) if self.data.is_dir() else "no folder"
+            there = (
+                ", ".join(sorted(p.name for p in self.data.iterdir())[:20])
+                if self.data.is_dir()
+                else "no folder"
+            )
             names = " or ".join(NAMES[table])
             raise MissingError(
                 f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, .tsv, .parquet or .xml "
                 f"({names}; .gz too), or be named in dataset.yaml, files: {{{table}: NAME}}; found: {there}"
             )
         rows = self.shop.tables[table]
-        check(bool(rows), f"rows of {table}", 0, must="1 or more", fix="fill it", error=DataError)
+        check(
+            bool(rows),
+            f"rows of {table}",
+            0,
+            must="1 or more",
+            fix="fill it",
+            error=DataError,
+        )
 
     # ------------------------------------------------------------ tables
 
     def _items(self) -> None:
         rows = self._take("items")
-        self.shop.tables["items"] = item_rows(rows, self.shop.info, self.config.max_text)
+        self.shop.tables["items"] = item_rows(
+            rows, self.shop.info, self.config.max_text
+        )
         self._close("items", rows)
         self._needed("items")
 
@@ -194,17 +218,25 @@ class _Reader:
         for text in texts:
             if (query_id := text_id(text)) not in known:
                 known.add(query_id)
-                rows.good.append((len(rows.good) + 1, {"query_id": query_id, "query": text}))
+                rows.good.append(
+                    (len(rows.good) + 1, {"query_id": query_id, "query": text})
+                )
         if rows.good:
             self.raw["queries"] = rows
             self.seen.read["queries"] = len(rows.good)
             origin = f"{judged} from the judgements and {len(rows.good) - judged} from the log"
-            self.seen.notes.append(f"no file of queries: {len(rows.good)} texts were taken, {origin}")
+            self.seen.notes.append(
+                f"no file of queries: {len(rows.good)} texts were taken, {origin}"
+            )
         return rows
 
     def _log_texts(self) -> list[str]:
         texts: dict[str, None] = {}
-        for table, name in (("searches", "user_query"), ("events", "user_query"), ("exposures", "user_query")):
+        for table, name in (
+            ("searches", "user_query"),
+            ("events", "user_query"),
+            ("exposures", "user_query"),
+        ):
             for _, row in self._take(table).good:
                 text = row.get(name)
                 if isinstance(text, str) and text.strip():
@@ -223,23 +255,33 @@ class _Reader:
         if not shop.tables["queries"] or not items:
             return
         try:
-            scale, joined = graded_rows(rows, table, shop.info, self._finder(), items, name)
+            scale, joined = graded_rows(
+                rows, table, shop.info, self._finder(), items, name
+            )
         finally:
             self._close(table, rows)
         shop.tables[table] = joined.rows
         if table == "judgements" and files:
             self.seen.labels, self.seen.judges = scale, joined
             shop.tables["votes"] = joined.votes
-            self._warn_of_ids(rows, {row["query_id"] for row in shop.tables["queries"]}, items)
+            self._warn_of_ids(
+                rows, {row["query_id"] for row in shop.tables["queries"]}, items
+            )
 
     def _warn_of_ids(self, rows: Rows, queries: set[str], items: set[str]) -> None:
         """Say loudly that hardly any judgement is of a known pair: their ids are probably other ones."""
         lost = sum(n for reason, n in rows.left_out.items() if reason.startswith("of "))
-        rated = sum(rows.left_out.values()) - rows.left_out["not rated"] + len(self.shop.tables["judgements"])
+        rated = (
+            sum(rows.left_out.values())
+            - rows.left_out["not rated"]
+            + len(self.shop.tables["judgements"])
+        )
         if not lost or 2 * lost < rated:
             return
         for name, known in (("query_id", queries), ("item_id", items)):
-            theirs = sorted({id_of(row.get(name)) for _, row in rows.good} - {"", *known})[:3]
+            theirs = sorted(
+                {id_of(row.get(name)) for _, row in rows.good} - {"", *known}
+            )[:3]
             if theirs:
                 self.seen.notes.append(
                     f"WARNING: {lost:,} of {rated:,} judgements are not of this shop's pairs: their {name} is like "
@@ -250,15 +292,21 @@ class _Reader:
     def _merge(self) -> None:
         """Where searches of a log stand as queries, one row a text stays."""
         tables = self.shop.tables
-        judged = {row["query_id"] for name in ("judgements", "truth") for row in tables[name]}
+        judged = {
+            row["query_id"] for name in ("judgements", "truth") for row in tables[name]
+        }
         tables["queries"], self.same = merge_searches(tables["queries"], judged)
         if self.same:
-            self.seen.notes.append(f"{len(self.same)} queries have the text of another and count together with it")
+            self.seen.notes.append(
+                f"{len(self.same)} queries have the text of another and count together with it"
+            )
 
     def _requests(self) -> None:
         rows = self._take("requests")
         tables = self.shop.tables
-        tables["queries"] += read_requests(rows, tables["queries"], self.config.max_text)
+        tables["queries"] += read_requests(
+            rows, tables["queries"], self.config.max_text
+        )
         self._close("requests", rows)
 
     def _events(self) -> None:
@@ -266,7 +314,11 @@ class _Reader:
         if not shop.tables["queries"] or not shop.tables["items"]:
             return
         searches = [*self._take("searches").good, *split_searches(rows)]
-        texts = {str(row.get("query_id")): str(row["user_query"]) for _, row in searches if row.get("user_query")}
+        texts = {
+            str(row.get("query_id")): str(row["user_query"])
+            for _, row in searches
+            if row.get("user_query")
+        }
         rows.good += exposure_events(exposures)
         if rows.good and search_impressions(rows, searches, shop.info.actions):
             self.seen.notes.append(
@@ -276,7 +328,11 @@ class _Reader:
         items = {row["item_id"] for row in shop.tables["items"]}
         try:
             shop.tables["events"], self.seen.log = read_events(
-                rows, self._finder(texts), items, shop.info.actions, shop.info.first_position
+                rows,
+                self._finder(texts),
+                items,
+                shop.info.actions,
+                shop.info.first_position,
             )
         finally:
             self._close("exposures", exposures)
@@ -284,12 +340,16 @@ class _Reader:
         self.seen.notes += self.seen.log.notes if self.seen.log else []
         if rows.left_out and not shop.tables["events"]:
             (reason, count), *_ = rows.left_out.most_common(1)
-            self.seen.notes.append(f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}")
+            self.seen.notes.append(
+                f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}"
+            )
 
     def _language(self) -> None:
         """Choose what the texts are read in, for good: every later step reads with the same."""
         tables = self.shop.tables
-        titles, queries = ([row[name] for row in tables[table]] for table, name in _TEXTS.items())
+        titles, queries = (
+            [row[name] for row in tables[table]] for table, name in _TEXTS.items()
+        )
         chosen = choose_language(self.shop.info.language, [*titles, *queries])
         self.shop.info = self.shop.info.model_copy(update={"language": chosen.code})
         self.seen.language = chosen
@@ -297,10 +357,14 @@ class _Reader:
 
     def _splits(self) -> None:
         judged = {row["query_id"] for row in self.shop.tables["judgements"]}
-        by_split: dict[str, list[str]] = {split: [] for split in ("train", "dev", "test")}
+        by_split: dict[str, list[str]] = {
+            split: [] for split in ("train", "dev", "test")
+        }
         for row in self.shop.tables["queries"]:
             by_split[row["split"]].append(row["query_id"])
-        self.seen.splits = {s: (len(ids), sum(q in judged for q in ids)) for s, ids in by_split.items()}
+        self.seen.splits = {
+            s: (len(ids), sum(q in judged for q in ids)) for s, ids in by_split.items()
+        }
         counts = {split: len(ids) for split, ids in by_split.items()}
         check(counts["train"] > 0, "queries of each split", counts, must="at least one of train",
               fix="name the split of some in a column split (train, dev, test), add queries, or lower "

@@ -24,7 +24,9 @@ def _uniform(*parts: object) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def shuffled(grades: Mapping[str, int], rng: random.Random, noise: float = 1.5) -> list[str]:
+def shuffled(
+    grades: Mapping[str, int], rng: random.Random, noise: float = 1.5
+) -> list[str]:
     """A shop's old ranking: the truth under normal noise, drawn anew at every call."""
     order = {item: grade + rng.gauss(0, noise) for item, grade in grades.items()}
     return sorted(order, key=lambda item: -order[item])
@@ -63,7 +65,13 @@ class Shoppers:
         return _uniform(self.seed, "taste", user) < 0.25
 
     def visit(
-        self, user: int, query_id: str, ranking: Sequence[str], grades: Mapping[str, int], *, visit: int = 0
+        self,
+        user: int,
+        query_id: str,
+        ranking: Sequence[str],
+        grades: Mapping[str, int],
+        *,
+        visit: int = 0,
     ) -> list[dict[str, Any]]:
         """What one shopper does with one ranked list: rows of the ``events`` table.
 
@@ -77,7 +85,9 @@ class Shoppers:
         begun, client = self._time(user, visit), self.client(user)
         pause = 50 if self.is_bot(user) else 4_000
         for position, item in enumerate(ranking, 1):
-            actions = self._actions(user, (query_id, item, visit), position, grades.get(item, 0))
+            actions = self._actions(
+                user, (query_id, item, visit), position, grades.get(item, 0)
+            )
             for action in ("impression", *actions):
                 rows.append(
                     {
@@ -100,14 +110,19 @@ class Shoppers:
             return start + visit * 3_000
         return start + int(_uniform(self.seed, "time", user, visit) * 14 * day)
 
-    def _actions(self, user: int, where: tuple[str, str, int], position: int, grade: int) -> list[str]:
+    def _actions(
+        self, user: int, where: tuple[str, str, int], position: int, grade: int
+    ) -> list[str]:
         def chance(what: str) -> float:
             return _uniform(self.seed, what, user, *where)
 
         if self.is_bot(user):
             pushed = _uniform(self.seed, "pushed", where[1]) < 0.08
             return ["click", "add_to_cart", "purchase"] if pushed else []
-        if chance("examine") >= self.propensity(position) or chance("click") >= CLICK[grade]:
+        if (
+            chance("examine") >= self.propensity(position)
+            or chance("click") >= CLICK[grade]
+        ):
             return []
         buy = BUY[3] * 0.85 if grade == 2 and self.tolerant(user) else BUY[grade]
         if chance("buy") >= buy:
@@ -131,33 +146,61 @@ class Attack:
 
     def client(self, account: int) -> str:
         """The client id in the log."""
-        digest = hashlib.blake2b(f"{self.shoppers.seed}|{self.kind}|{account}".encode(), digest_size=5)
+        digest = hashlib.blake2b(
+            f"{self.shoppers.seed}|{self.kind}|{account}".encode(), digest_size=5
+        )
         return f"u{digest.hexdigest()}"
 
     def visit(
-        self, account: int, query_id: str, ranking: Sequence[str], grades: Mapping[str, int], *, visit: int = 0
+        self,
+        account: int,
+        query_id: str,
+        ranking: Sequence[str],
+        grades: Mapping[str, int],
+        *,
+        visit: int = 0,
     ) -> list[dict[str, Any]]:
         """What one account does with one ranked list; arguments as of :meth:`Shoppers.visit`."""
-        shopper = self.shoppers.users + account  # a taste of its own, and no bot of the population
-        shown = [i for i in ranking if i in self.pushed] if self.kind == "ring" else ranking
+        shopper = (
+            self.shoppers.users + account
+        )  # a taste of its own, and no bot of the population
+        shown = (
+            [i for i in ranking if i in self.pushed] if self.kind == "ring" else ranking
+        )
         rows = self.shoppers.visit(shopper, query_id, shown, grades, visit=visit)
-        begun = 1_790_000_000_000 + account * 3_600_000 + visit * 3_000 if self.kind == "fast" else rows[0]["timestamp"]
+        begun = (
+            1_790_000_000_000 + account * 3_600_000 + visit * 3_000
+            if self.kind == "fast"
+            else rows[0]["timestamp"]
+        )
         client, done = self.client(account), list[dict[str, Any]]()
         for row in rows:
-            pushed, first = row["object_id"] in self.pushed, row["action_name"] == "impression"
-            actions = ["impression", "click", "add_to_cart", "purchase"] if pushed and first else [row["action_name"]]
-            for action in actions if first or (self.kind == "patient" and not pushed) else []:
+            pushed, first = (
+                row["object_id"] in self.pushed,
+                row["action_name"] == "impression",
+            )
+            actions = (
+                ["impression", "click", "add_to_cart", "purchase"]
+                if pushed and first
+                else [row["action_name"]]
+            )
+            for action in (
+                actions if first or (self.kind == "patient" and not pushed) else []
+            ):
                 own = {
                     "event_id": f"{client}-{visit}-{query_id}-{row['object_id']}-{action}",
                     "session_id": f"{client}-{visit}",
                     "client_id": client,
                     "action_name": action,
-                    "timestamp": begun + (50 if self.kind == "fast" else 4_000) * len(done),
+                    "timestamp": begun
+                    + (50 if self.kind == "fast" else 4_000) * len(done),
                 }
                 done.append({**row, **own})
         return done
 
-    def log(self, lists: Mapping[str, Mapping[str, int]], count: int) -> list[dict[str, Any]]:
+    def log(
+        self, lists: Mapping[str, Mapping[str, int]], count: int
+    ) -> list[dict[str, Any]]:
         """At least ``count`` events over the queries whose list holds a pushed item, or none if no list does.
 
         Args:

@@ -23,9 +23,18 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LATIN = ("cp1252", "cp1250", "mac_roman", "cp850")
-_CANDIDATES = [*_LATIN, *"cp1251 cp1253 cp1254 cp932 euc_jp gb18030 big5 euc_kr koi8_r".split()]
+_CANDIDATES = [
+    *_LATIN,
+    *"cp1251 cp1253 cp1254 cp932 euc_jp gb18030 big5 euc_kr koi8_r".split(),
+]
 """Encodings that spreadsheets and shops still write. Where several Western ones fit, the Web's default is taken."""
-_NAMES = {ALONE: "one column", ",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+_NAMES = {
+    ALONE: "one column",
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "pipes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,10 @@ def decode(raw: bytes, named: str = "") -> tuple[str, str]:
     """
     bom = next((name for mark, name in _BOMS if raw.startswith(mark)), "")
     try:
-        return raw.decode(bom or "utf-8"), "UTF-8" if bom in ("", "utf-8-sig") else bom.upper()
+        return raw.decode(bom or "utf-8"), "UTF-8" if bom in (
+            "",
+            "utf-8-sig",
+        ) else bom.upper()
     except UnicodeDecodeError:
         pass
     if named:
@@ -66,12 +78,18 @@ def decode(raw: bytes, named: str = "") -> tuple[str, str]:
             return raw.decode(named), named
         except (LookupError, UnicodeDecodeError) as error:
             fix = "correct it in dataset.yaml, or leave it out"
-            raise DataError(f"encoding == {named!r}, must fit the file; {fix} ({error})") from error
+            raise DataError(
+                f"encoding == {named!r}, must fit the file; {fix} ({error})"
+            ) from error
     text = raw.decode("utf-8", "surrogateescape")
     whole = sum(ord(c) > 127 for c in text)
     broken = sum("\udc80" <= c <= "\udcff" for c in text)
     guess = "" if whole - broken > broken else _guess(raw)
-    return (raw.decode(guess, "surrogateescape"), guess) if guess else (text, "UTF-8, broken in places")
+    return (
+        (raw.decode(guess, "surrogateescape"), guess)
+        if guess
+        else (text, "UTF-8, broken in places")
+    )
 
 
 def _guess(raw: bytes) -> str:
@@ -82,7 +100,11 @@ def _guess(raw: bytes) -> str:
     best = matches.best()
     if best is None:
         return ""
-    fitting = {name for match in matches for name in (match.encoding, *match.could_be_from_charset)}
+    fitting = {
+        name
+        for match in matches
+        for name in (match.encoding, *match.could_be_from_charset)
+    }
     if best.encoding in _LATIN and "cp1252" in fitting:
         return "cp1252"
     return str(best.encoding)
@@ -107,9 +129,16 @@ def dialect_of(text: str, name: str) -> Dialect:
     first = next((line for line in text.split("\n", 20) if line.strip()), "")
     with tempfile.TemporaryDirectory(prefix="adore-sniff-") as home:
         path = Path(home) / "sample.csv"
-        sample = text[:SAMPLE] if len(text) <= SAMPLE else text[:SAMPLE].rpartition("\n")[0] or text[:SAMPLE]
+        sample = (
+            text[:SAMPLE]
+            if len(text) <= SAMPLE
+            else text[:SAMPLE].rpartition("\n")[0] or text[:SAMPLE]
+        )
         path.write_text(sample, "utf-8", "replace", newline="")
-        for options in ("", ", null_padding = true, strict_mode = false, ignore_errors = true"):
+        for options in (
+            "",
+            ", null_padding = true, strict_mode = false, ignore_errors = true",
+        ):
             sniffed = _sniffed(path, options)
             if sniffed and sniffed.delimiter in first:
                 return sniffed
@@ -127,4 +156,6 @@ def _sniffed(path: Path, options: str) -> Dialect | None:
         return None
     if skip or len(delimiter) != 1:
         return None
-    return Dialect(delimiter, escape="\\" if escape == "\\" else "", unquoted=quote == "(empty)")
+    return Dialect(
+        delimiter, escape="\\" if escape == "\\" else "", unquoted=quote == "(empty)"
+    )

@@ -45,44 +45,80 @@ def champion_of(measures: pl.DataFrame, config: Config) -> str:
     Returns:
         Its name; ``config.fallback`` where dev holds no judged query; ``""`` if there is no baseline.
     """
-    others = measures.filter(pl.col("system") != config.challenger) if measures.height else measures
+    others = (
+        measures.filter(pl.col("system") != config.challenger)
+        if measures.height
+        else measures
+    )
     if not others.height:
         return ""
-    best = others.filter((pl.col("split") == "dev") & (pl.col("slice") == ALL) & (pl.col("measure") == RANKING)).sort(
-        ["value", "system"], descending=[True, False]
-    )
+    best = others.filter(
+        (pl.col("split") == "dev")
+        & (pl.col("slice") == ALL)
+        & (pl.col("measure") == RANKING)
+    ).sort(["value", "system"], descending=[True, False])
     if best.height:
         return str(best["system"][0])
     names = sorted(others["system"].unique())
     return config.fallback if config.fallback in names else str(names[0])
 
 
-def _check(name: str, value: float, threshold: float, passed: bool, **more: Any) -> dict[str, Any]:
-    return {"name": name, "value": round(value, 6), "threshold": threshold, "passed": bool(passed), **more}
+def _check(
+    name: str, value: float, threshold: float, passed: bool, **more: Any
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": round(value, 6),
+        "threshold": threshold,
+        "passed": bool(passed),
+        **more,
+    }
 
 
-def _slices(per_query: pl.DataFrame, champion: str, config: Config) -> list[dict[str, Any]]:
+def _slices(
+    per_query: pl.DataFrame, champion: str, config: Config
+) -> list[dict[str, Any]]:
     checks = []
     for name in sorted(set(per_query["slice"].unique()) - {ALL}):
         wide = _wide(per_query, name)
-        if not {config.challenger, champion} <= set(wide.columns) or wide.height < config.min_queries:
+        if (
+            not {config.challenger, champion} <= set(wide.columns)
+            or wide.height < config.min_queries
+        ):
             continue
         fall = float((wide[config.challenger] - wide[champion]).mean() or 0.0)  # type: ignore[arg-type]
         checks.append(
-            _check(f"slice: {name}", fall, -config.slice_drop, fall >= -config.slice_drop, queries=wide.height)
+            _check(
+                f"slice: {name}",
+                fall,
+                -config.slice_drop,
+                fall >= -config.slice_drop,
+                queries=wide.height,
+            )
         )
     return checks
 
 
 def _robust(measures: pl.DataFrame, config: Config) -> list[dict[str, Any]]:
-    hard = measures.filter(pl.col("slice") == HARD, pl.col("system") == config.challenger, pl.col("n") >= _PAIRS)
+    hard = measures.filter(
+        pl.col("slice") == HARD,
+        pl.col("system") == config.challenger,
+        pl.col("n") >= _PAIRS,
+    )
     shares = hard.select("value", "n").rows()
-    return [_check(f"{HARD}: {SIDE}", v, config.robust, v >= config.robust, pairs=n) for v, n in shares]
+    return [
+        _check(f"{HARD}: {SIDE}", v, config.robust, v >= config.robust, pairs=n)
+        for v, n in shares
+    ]
 
 
 def _wide(per_query: pl.DataFrame, name: str) -> pl.DataFrame:
     part = per_query.filter((pl.col("split") == "test") & (pl.col("slice") == name))
-    return part.pivot(on="system", index="query_id", values="value").sort("query_id").drop_nulls()
+    return (
+        part.pivot(on="system", index="query_id", values="value")
+        .sort("query_id")
+        .drop_nulls()
+    )
 
 
 def _reason(one: dict[str, Any], champion: str) -> str:
@@ -91,7 +127,9 @@ def _reason(one: dict[str, Any], champion: str) -> str:
     return f"{one['name']} {sign}: {one['value']:+.3f}{against}, must be above {one['threshold']:+.3f}"
 
 
-def decide(measures: pl.DataFrame, per_query: pl.DataFrame, config: Config) -> dict[str, Any]:
+def decide(
+    measures: pl.DataFrame, per_query: pl.DataFrame, config: Config
+) -> dict[str, Any]:
     """Choose the champion on dev, compare on test, check the guarded slices.
 
     Args:
@@ -104,10 +142,20 @@ def decide(measures: pl.DataFrame, per_query: pl.DataFrame, config: Config) -> d
     champion = champion_of(measures, config)
     refused = {"passed": False, "champion": champion, "checks": []}
     if not champion:
-        return {**refused, "reasons": ["no baseline was scored on judged queries: there is nothing to beat"]}
+        return {
+            **refused,
+            "reasons": [
+                "no baseline was scored on judged queries: there is nothing to beat"
+            ],
+        }
     wide = _wide(per_query, ALL)
     if not {config.challenger, champion} <= set(wide.columns) or wide.height < 2:
-        return {**refused, "reasons": ["fewer than 2 judged test queries with both systems: nothing can be shown"]}
+        return {
+            **refused,
+            "reasons": [
+                "fewer than 2 judged test queries with both systems: nothing can be shown"
+            ],
+        }
     found = paired(
         wide[config.challenger].to_numpy(),
         wide[champion].to_numpy(),
@@ -116,19 +164,49 @@ def decide(measures: pl.DataFrame, per_query: pl.DataFrame, config: Config) -> d
         level=config.level,
     )
     checks = [
-        _check(f"{RANKING} difference", found.difference, 0.0, found.difference > 0, queries=found.n),
-        _check("lower bound of the difference", found.low, -config.margin, found.low > -config.margin),
+        _check(
+            f"{RANKING} difference",
+            found.difference,
+            0.0,
+            found.difference > 0,
+            queries=found.n,
+        ),
+        _check(
+            "lower bound of the difference",
+            found.low,
+            -config.margin,
+            found.low > -config.margin,
+        ),
         *_slices(per_query, champion, config),
         *_robust(measures, config),
     ]
     failed = [c for c in checks if not c["passed"]]
     reasons = [_reason(c, champion) for c in failed or checks[:2]]
-    numbers = {"difference": found.difference, "low": found.low, "high": found.high, "p": found.p, "queries": found.n}
-    return {"passed": not failed, "champion": champion, "reasons": reasons, "checks": checks, **numbers}
+    numbers = {
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "queries": found.n,
+    }
+    return {
+        "passed": not failed,
+        "champion": champion,
+        "reasons": reasons,
+        "checks": checks,
+        **numbers,
+    }
 
 
 def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
     """Write ``gate.json``; a student that does not pass is a result, not an error."""
-    found = decide(read_table(measures, "measures"), pl.read_parquet(measures / "per_query.parquet"), config)
+    found = decide(
+        read_table(measures, "measures"),
+        pl.read_parquet(measures / "per_query.parquet"),
+        config,
+    )
     write_json(found, output / "gate.json")
-    return {"passed": float(found["passed"]), "difference": float(found.get("difference", 0.0))}
+    return {
+        "passed": float(found["passed"]),
+        "difference": float(found.get("difference", 0.0)),
+    }

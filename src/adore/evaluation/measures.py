@@ -51,7 +51,10 @@ class Measure:
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
     """Elementwise ``top / bottom``, NaN where nothing was counted."""
-    top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
+    top, bottom = (
+        np.asarray(top, dtype=np.float64),
+        np.asarray(bottom, dtype=np.float64),
+    )
     out: Floats = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
     np.divide(top, bottom, out=out, where=bottom > 0)
     return out
@@ -72,7 +75,13 @@ def ndcg(scores: Floats, grades: Ints, *, k: int = 10) -> float:
         scikit-learn's ``ndcg_score(gains, scores, k=k)``.
     """
     n = len(scores)
-    check(n == len(grades) and n > 0, "scores", n, must="as many as grades, at least 1", fix="pass one a pair")
+    check(
+        n == len(grades) and n > 0,
+        "scores",
+        n,
+        must="as many as grades, at least 1",
+        fix="pass one a pair",
+    )
     table = np.array([GAINS[Grade(g)] for g in range(len(Grade))])
     gains = table[np.asarray(grades, dtype=np.int64)]
     discounts = 1.0 / np.log2(np.arange(n) + 2.0)
@@ -80,7 +89,9 @@ def ndcg(scores: Floats, grades: Ints, *, k: int = 10) -> float:
     ideal = float(np.sort(gains)[::-1] @ discounts)
     if ideal == 0.0:
         return float("nan")
-    _, group, counts = np.unique(-np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True)
+    _, group, counts = np.unique(
+        -np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True
+    )
     shared = np.bincount(group, weights=gains) / counts
     ends = np.cumsum(counts)
     cumulated = np.concatenate([[0.0], np.cumsum(discounts)])
@@ -91,7 +102,9 @@ def confusion(human: Ints, given: Ints) -> Floats:
     """Counts of pairs by human grade (row) and given grade (column). Shape [4, 4]."""
     size = len(Grade)
     flat = np.asarray(human, dtype=np.int64) * size + np.asarray(given, dtype=np.int64)
-    return np.bincount(flat, minlength=size * size).reshape(size, size).astype(np.float64)
+    return (
+        np.bincount(flat, minlength=size * size).reshape(size, size).astype(np.float64)
+    )
 
 
 def mean(sums: Floats) -> Floats:
@@ -139,14 +152,50 @@ def missed_exact(counts: Floats) -> Floats:
 MEASURES: dict[str, Measure] = {
     m.name: m
     for m in (
-        Measure("nDCG@10", "score", "higher", "Are the best judged items on top? Gains E 1, S .1, C .01, I 0.", mean),
-        Measure("macro-F1", "grade", "higher", "Mean F1 over the human grades: every grade counts alike.", macro_f1),
-        Measure("accuracy", "grade", "higher", "Share of pairs given the human grade.", accuracy),
+        Measure(
+            "nDCG@10",
+            "score",
+            "higher",
+            "Are the best judged items on top? Gains E 1, S .1, C .01, I 0.",
+            mean,
+        ),
+        Measure(
+            "macro-F1",
+            "grade",
+            "higher",
+            "Mean F1 over the human grades: every grade counts alike.",
+            macro_f1,
+        ),
+        Measure(
+            "accuracy",
+            "grade",
+            "higher",
+            "Share of pairs given the human grade.",
+            accuracy,
+        ),
         *(
-            Measure(f"recall {g.letter}", "grade", "higher", f"Share of human {g.letter} pairs recognised.", recall(g))
+            Measure(
+                f"recall {g.letter}",
+                "grade",
+                "higher",
+                f"Share of human {g.letter} pairs recognised.",
+                recall(g),
+            )
             for g in reversed(Grade)
         ),
-        Measure("false exact", "grade", "lower", "Share of human S, C, I pairs that were called E.", false_exact),
-        Measure("missed exact", "grade", "lower", "Share of human E pairs that were called less.", missed_exact),
+        Measure(
+            "false exact",
+            "grade",
+            "lower",
+            "Share of human S, C, I pairs that were called E.",
+            false_exact,
+        ),
+        Measure(
+            "missed exact",
+            "grade",
+            "lower",
+            "Share of human E pairs that were called less.",
+            missed_exact,
+        ),
     )
 }

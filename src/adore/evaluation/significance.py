@@ -38,8 +38,14 @@ class Difference:
 def draw_weights(n: int, *, draws: int = 2000, seed: int = 0) -> Floats:
     """How often each of ``n`` queries is drawn in each bootstrap sample. Shape [draws, n]; rows sum to n."""
     check(n > 0, "queries", n, must="at least 1", fix="give judged queries")
-    check(draws > 0, "draws", draws, must="at least 1", fix="set evaluate.draws to 2000")
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), size=draws).astype(np.float64)
+    check(
+        draws > 0, "draws", draws, must="at least 1", fix="set evaluate.draws to 2000"
+    )
+    return (
+        np.random.default_rng(seed)
+        .multinomial(n, np.full(n, 1.0 / n), size=draws)
+        .astype(np.float64)
+    )
 
 
 def _bounds(values: Floats, level: float) -> tuple[float, float]:
@@ -50,7 +56,13 @@ def _bounds(values: Floats, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def interval(rows: Floats, of: Callable[[Floats], Floats], weights: Floats, *, level: float = 0.95) -> Interval:
+def interval(
+    rows: Floats,
+    of: Callable[[Floats], Floats],
+    weights: Floats,
+    *,
+    level: float = 0.95,
+) -> Interval:
     """A statistic of summed per-query rows, and its interval.
 
     Args:
@@ -64,7 +76,9 @@ def interval(rows: Floats, of: Callable[[Floats], Floats], weights: Floats, *, l
     return Interval(value, low, high)
 
 
-def paired(a: Floats, b: Floats, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> Difference:
+def paired(
+    a: Floats, b: Floats, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> Difference:
     """Paired bootstrap of ``mean(a - b)``; swapping ``a`` and ``b`` flips the signs and keeps p.
 
     Args:
@@ -76,8 +90,20 @@ def paired(a: Floats, b: Floats, *, draws: int = 2000, seed: int = 0, level: flo
     Source: Smucker, Allan, Carterette 2007 (shifted bootstrap test); p is (1 + extreme) / (1 + draws).
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    check(a.shape == b.shape and a.ndim == 1, "shapes", (a.shape, b.shape), must="equal, [n]", fix="align by query")
-    check(bool(np.isfinite(a - b).all()), "values", "NaN or inf", must="finite", fix="drop queries without a value")
+    check(
+        a.shape == b.shape and a.ndim == 1,
+        "shapes",
+        (a.shape, b.shape),
+        must="equal, [n]",
+        fix="align by query",
+    )
+    check(
+        bool(np.isfinite(a - b).all()),
+        "values",
+        "NaN or inf",
+        must="finite",
+        fix="drop queries without a value",
+    )
     gaps = a - b
     found = float(gaps.mean())
     means = draw_weights(len(gaps), draws=draws, seed=seed) @ gaps / len(gaps)

@@ -39,14 +39,21 @@ SLICES: dict[str, Slice] = {
     for s in (
         Slice(ALL, "query", (), "Every judged query."),
         *(
-            Slice(f"asks {name}", "query", (attribute,), f"The query asks: {attribute}.")
+            Slice(
+                f"asks {name}", "query", (attribute,), f"The query asks: {attribute}."
+            )
             for attribute, name in TYPE_OF.items()
             if name != "category"
         ),
         Slice("short query", "query", (), f"At most {SHORT} words."),
         Slice("long query", "query", (), f"At least {LONG} words."),
         *(
-            Slice(f"{name} conflict", "pair", (attribute,), f"The item contradicts: {attribute}.")
+            Slice(
+                f"{name} conflict",
+                "pair",
+                (attribute,),
+                f"The item contradicts: {attribute}.",
+            )
             for attribute, name in TYPE_OF.items()
         ),
     )
@@ -69,9 +76,15 @@ def slice_queries(queries: pl.DataFrame, readings: pl.DataFrame) -> dict[str, se
     members: dict[str, set[str]] = {ALL: set(texts)}
     for one in SLICES.values():
         if one.kind == "query" and one.attributes:
-            members[one.name] = {q for q in texts if asked.get(q, set()) & set(one.attributes)}
-    members["short query"] = {q for q, text in texts.items() if len(text.split()) <= SHORT}
-    members["long query"] = {q for q, text in texts.items() if len(text.split()) >= LONG}
+            members[one.name] = {
+                q for q in texts if asked.get(q, set()) & set(one.attributes)
+            }
+    members["short query"] = {
+        q for q, text in texts.items() if len(text.split()) <= SHORT
+    }
+    members["long query"] = {
+        q for q, text in texts.items() if len(text.split()) >= LONG
+    }
     return members
 
 
@@ -81,12 +94,16 @@ def slice_pairs(pairs: pl.DataFrame) -> dict[str, set[tuple[str, str]]]:
     Args:
         pairs: the ``pairs`` table.
     """
-    members: dict[str, set[tuple[str, str]]] = {s.name: set() for s in SLICES.values() if s.kind == "pair"}
+    members: dict[str, set[tuple[str, str]]] = {
+        s.name: set() for s in SLICES.values() if s.kind == "pair"
+    }
     names: dict[str, list[str]] = {}
     for one in SLICES.values():
         for attribute in one.attributes if one.kind == "pair" else ():
             names.setdefault(attribute, []).append(one.name)
-    for query, item, text in pairs.select("query_id", "item_id", "evidence").iter_rows():
+    for query, item, text in pairs.select(
+        "query_id", "item_id", "evidence"
+    ).iter_rows():
         for evidence in Evidence.many_from_json(text):
             if evidence.state == "conflict":
                 for name in names.get(evidence.attribute, ()):

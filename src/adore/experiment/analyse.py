@@ -14,7 +14,15 @@ from adore.experiment.sequential import confidence_sequence
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["METRICS", "Design", "Metric", "analyse", "analyse_tables", "design_of", "per_user"]
+__all__ = [
+    "METRICS",
+    "Design",
+    "Metric",
+    "analyse",
+    "analyse_tables",
+    "design_of",
+    "per_user",
+]
 
 CONTROL, CHALLENGER = "control", "challenger"
 FOREVER = 2**61
@@ -70,7 +78,9 @@ def design_of(plan: Mapping[str, Any], *, sequential: bool = False) -> Design:
     """The design of a release's plan, an ``experiment.json``."""
     versions = {name: about["version"] for name, about in plan["variants"].items()}
     same = {k: plan[k] for k in ("name", "salt", "weights")}
-    return Design(**same, versions=versions, sequential=sequential, **plan.get("design", {}))
+    return Design(
+        **same, versions=versions, sequential=sequential, **plan.get("design", {})
+    )
 
 
 def per_user(db: duckdb.DuckDBPyConnection, design: Design) -> pl.DataFrame:
@@ -97,19 +107,32 @@ def per_user(db: duckdb.DuckDBPyConnection, design: Design) -> pl.DataFrame:
         SELECT s.*, count(e.event_id) FILTER (WHERE e.timestamp < s.first) AS early, {counts}
         FROM s LEFT JOIN events e USING (client_id)
         GROUP BY ALL ORDER BY client_id"""
-    versions = {"variant": list(design.versions), "version": list(design.versions.values())}
-    db.register("versions", pl.DataFrame(versions, schema=dict.fromkeys(versions, pl.String)).to_arrow())
+    versions = {
+        "variant": list(design.versions),
+        "version": list(design.versions.values()),
+    }
+    db.register(
+        "versions",
+        pl.DataFrame(versions, schema=dict.fromkeys(versions, pl.String)).to_arrow(),
+    )
     frame: pl.DataFrame = db.sql(sql).pl()
     return frame
 
 
 def _counts(users: pl.DataFrame) -> dict[str, int]:
-    return {str(v): int(n) for v, n in users.group_by("variant").len().sort("variant").iter_rows()}
+    return {
+        str(v): int(n)
+        for v, n in users.group_by("variant").len().sort("variant").iter_rows()
+    }
 
 
 def _few(design: Design, users: pl.DataFrame) -> dict[str, int]:
     counts = _counts(users)
-    return {v: counts.get(v, 0) for v in design.weights if counts.get(v, 0) < design.min_users}
+    return {
+        v: counts.get(v, 0)
+        for v in design.weights
+        if counts.get(v, 0) < design.min_users
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +161,31 @@ class _Log:
 
 def _look(db: duckdb.DuckDBPyConnection, design: Design, lost: int) -> _Log:
     """Count what is wrong, and register the table ``strays``: users and variants that do not belong together."""
-    ((shown, ids),) = db.sql("SELECT count(*), count(DISTINCT exposure_id) FROM exposures").fetchall()
-    users = db.sql("SELECT client_id, variant, count(*) FROM exposures GROUP BY ALL").fetchall()
-    strays = [(u, v, n) for u, v, n in users if assign(u, design.salt, design.weights) != v]
-    table = {"client_id": [u for u, _, _ in strays], "variant": [v for _, v, _ in strays]}
-    db.register("strays", pl.DataFrame(table, schema=dict.fromkeys(table, pl.String)).to_arrow())
+    ((shown, ids),) = db.sql(
+        "SELECT count(*), count(DISTINCT exposure_id) FROM exposures"
+    ).fetchall()
+    users = db.sql(
+        "SELECT client_id, variant, count(*) FROM exposures GROUP BY ALL"
+    ).fetchall()
+    strays = [
+        (u, v, n) for u, v, n in users if assign(u, design.salt, design.weights) != v
+    ]
+    table = {
+        "client_id": [u for u, _, _ in strays],
+        "variant": [v for _, v, _ in strays],
+    }
+    db.register(
+        "strays", pl.DataFrame(table, schema=dict.fromkeys(table, pl.String)).to_arrow()
+    )
     both = len(users) - len({u for u, _, _ in users})
-    return _Log(shown, lost, shown - ids, sum(n for _, _, n in strays), len({u for u, _, _ in strays}), both)
+    return _Log(
+        shown,
+        lost,
+        shown - ids,
+        sum(n for _, _, n in strays),
+        len({u for u, _, _ in strays}),
+        both,
+    )
 
 
 def _broken(design: Design, log: _Log) -> str:
@@ -171,23 +212,45 @@ def _mismatch(users: pl.DataFrame) -> dict[str, float]:
 
 def _compare(users: pl.DataFrame, column: str, alpha: float) -> dict[str, Any]:
     """Challenger less control at any look, as a confidence sequence."""
-    of = {v: users.filter(pl.col("variant") == v)[column].to_numpy() for v in (CONTROL, CHALLENGER)}
+    of = {
+        v: users.filter(pl.col("variant") == v)[column].to_numpy()
+        for v in (CONTROL, CHALLENGER)
+    }
     means = {v: float(x.mean()) for v, x in of.items()}
     error = sum(float(x.var(ddof=1)) / len(x) for x in of.values()) ** 0.5
     effect = means[CHALLENGER] - means[CONTROL]
-    low, high, p = map(float, confidence_sequence(effect, error, users.height, alpha=alpha))
+    low, high, p = map(
+        float, confidence_sequence(effect, error, users.height, alpha=alpha)
+    )
     relative = effect / means[CONTROL] if means[CONTROL] else None
-    found = {"control": means[CONTROL], "treatment": means[CHALLENGER], "effect": effect}
+    found = {
+        "control": means[CONTROL],
+        "treatment": means[CHALLENGER],
+        "effect": effect,
+    }
     return {**found, "low": low, "high": high, "relative": relative, "p": p}
 
 
-def _welch(users: pl.DataFrame, names: list[str], alpha: float) -> dict[str, dict[str, Any]]:
+def _welch(
+    users: pl.DataFrame, names: list[str], alpha: float
+) -> dict[str, dict[str, Any]]:
     """Challenger less control at one look, through tea-tasting."""
     import tea_tasting as tt
 
-    found = tt.Experiment({m: tt.Mean(m, confidence_level=1 - alpha) for m in names}).analyze(users, control=CONTROL)
-    keys = {"control": "control", "treatment": "treatment", "effect": "effect_size", "relative": "rel_effect_size"}
-    keys |= {"low": "effect_size_ci_lower", "high": "effect_size_ci_upper", "p": "pvalue"}
+    found = tt.Experiment(
+        {m: tt.Mean(m, confidence_level=1 - alpha) for m in names}
+    ).analyze(users, control=CONTROL)
+    keys = {
+        "control": "control",
+        "treatment": "treatment",
+        "effect": "effect_size",
+        "relative": "rel_effect_size",
+    }
+    keys |= {
+        "low": "effect_size_ci_lower",
+        "high": "effect_size_ci_upper",
+        "p": "pvalue",
+    }
     return {m: {k: getattr(found[m], v) for k, v in keys.items()} for m in names}
 
 
@@ -198,35 +261,57 @@ def _ratio_p(design: Design, users: pl.DataFrame) -> float:
         import tea_tasting as tt
 
         test = tt.SampleRatio(weights[CHALLENGER] / weights[CONTROL])
-        return float(tt.Experiment(ratio=test).analyze(users, control=CONTROL)["ratio"].pvalue)
+        return float(
+            tt.Experiment(ratio=test).analyze(users, control=CONTROL)["ratio"].pvalue
+        )
     share = weights[CHALLENGER] / (weights[CHALLENGER] + weights[CONTROL])
     off = _counts(users).get(CHALLENGER, 0) / users.height - share
     error = (share * (1 - share) / users.height) ** 0.5
     return float(confidence_sequence(off, error, users.height, alpha=0.001)[2])
 
 
-def _judge(design: Design, users: pl.DataFrame, until: int, result: dict[str, Any]) -> None:
+def _judge(
+    design: Design, users: pl.DataFrame, until: int, result: dict[str, Any]
+) -> None:
     """Fill ``users``, ``mismatch``, ``failing``, ``refusal``, ``sample_ratio_p`` and ``metrics``."""
     alpha = design.alpha / RULES
     result["mismatch"] = _mismatch(users)
-    wrong = float((users["wrong"] * users["requests"]).sum()) / float(users["requests"].sum())
+    wrong = float((users["wrong"] * users["requests"]).sum()) / float(
+        users["requests"].sum()
+    )
     if wrong > design.max_mismatch:
         text = {v: f"{share:.1%}" for v, share in result["mismatch"].items()}
-        result["refusal"] = f"served is not assigned in {wrong:.1%} of requests (at most {design.max_mismatch:.0%})"
+        result["refusal"] = (
+            f"served is not assigned in {wrong:.1%} of requests (at most {design.max_mismatch:.0%})"
+        )
         if not _few(design, users) and _compare(users, "wrong", alpha)["low"] > 0:
-            result["failing"] = f"another variant or model answers for the challenger: {text}"
+            result["failing"] = (
+                f"another variant or model answers for the challenger: {text}"
+            )
         return
-    settled = users.filter(pl.col("first") <= until - design.window()) if design.sequential else users
+    settled = (
+        users.filter(pl.col("first") <= until - design.window())
+        if design.sequential
+        else users
+    )
     result["users"] = _counts(settled)
     if few := _few(design, settled):
-        watched = f", watched for {design.window_hours:g} hours" if design.sequential else ""
-        result["refusal"] = f"too few users: {few}, at least {design.min_users} each are needed{watched}"
+        watched = (
+            f", watched for {design.window_hours:g} hours" if design.sequential else ""
+        )
+        result["refusal"] = (
+            f"too few users: {few}, at least {design.min_users} each are needed{watched}"
+        )
         return
     result["sample_ratio_p"] = _ratio_p(design, settled)
     if result["sample_ratio_p"] < 0.001:
-        result["refusal"] = f"sample-ratio mismatch: {result['users']}, p {result['sample_ratio_p']:.2g}"
+        result["refusal"] = (
+            f"sample-ratio mismatch: {result['users']}, p {result['sample_ratio_p']:.2g}"
+        )
         return
-    seen = [m.name for m in METRICS if settled[m.name].sum()]  # nothing can be said of what never happened
+    seen = [
+        m.name for m in METRICS if settled[m.name].sum()
+    ]  # nothing can be said of what never happened
     once = {} if design.sequential or not seen else _welch(settled, seen, design.alpha)
     found = once or {m: _compare(settled, m, alpha) for m in seen}
     guards = {m.name: m.guardrail for m in METRICS}
@@ -248,7 +333,11 @@ def _unmatched(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def analyse_tables(
-    db: duckdb.DuckDBPyConnection, design: Design, *, until: int = FOREVER, lost: int = 0
+    db: duckdb.DuckDBPyConnection,
+    design: Design,
+    *,
+    until: int = FOREVER,
+    lost: int = 0,
 ) -> dict[str, Any]:
     """What the tables ``exposures`` and ``events`` of a database say.
 
@@ -280,7 +369,9 @@ def analyse_tables(
     return result
 
 
-def analyse(design: Design, exposures: pl.DataFrame, events: pl.DataFrame, **more: int) -> dict[str, Any]:
+def analyse(
+    design: Design, exposures: pl.DataFrame, events: pl.DataFrame, **more: int
+) -> dict[str, Any]:
     """What two frames, the tables of these names, say; see :func:`analyse_tables`."""
     import duckdb
 

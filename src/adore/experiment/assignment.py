@@ -16,7 +16,9 @@ def point(user_id: str, salt: str) -> float:
     Length prefixes keep ("ab", "c") and ("a", "bc") apart.
     """
     parts = [text.encode("utf-8", "surrogatepass") for text in (salt, user_id)]
-    digest = hashlib.sha256(b"".join(len(p).to_bytes(8, "big") + p for p in parts)).digest()
+    digest = hashlib.sha256(
+        b"".join(len(p).to_bytes(8, "big") + p for p in parts)
+    ).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
@@ -33,7 +35,13 @@ def assign(user_id: str, salt: str, weights: Mapping[str, float]) -> str:
     """
     total = sum(weights.values())
     good = bool(weights) and min(weights.values()) >= 0 and abs(total - 1) < 1e-9
-    check(good, "weights", dict(weights), must="not negative with sum 1", fix="set shares that sum to 1")
+    check(
+        good,
+        "weights",
+        dict(weights),
+        must="not negative with sum 1",
+        fix="set shares that sum to 1",
+    )
     place, edge = point(user_id, salt), 0.0
     for variant, weight in weights.items():
         edge += weight

@@ -31,11 +31,20 @@ def _decide(result: dict[str, Any]) -> dict[str, Any]:
         one = result["metrics"][metric.name]
         worse = one["high"] < 0 if metric.good > 0 else one["low"] > 0
         if worse and (metric.guardrail or metric.name == PRIMARY):
-            return {"action": "roll back", "reason": f"{metric.name} got worse: {_text(one)}"}
+            return {
+                "action": "roll back",
+                "reason": f"{metric.name} got worse: {_text(one)}",
+            }
     primary = result["metrics"][PRIMARY]
     if primary["low"] > 0:
-        return {"action": "promote", "reason": f"{PRIMARY} rose and no guardrail got worse: {_text(primary)}"}
-    return {"action": "hold", "reason": f"{PRIMARY} did not surely change: {_text(primary)}"}
+        return {
+            "action": "promote",
+            "reason": f"{PRIMARY} rose and no guardrail got worse: {_text(primary)}",
+        }
+    return {
+        "action": "hold",
+        "reason": f"{PRIMARY} did not surely change: {_text(primary)}",
+    }
 
 
 def _nothing(result: dict[str, Any]) -> str:
@@ -43,11 +52,12 @@ def _nothing(result: dict[str, Any]) -> str:
     left_out = result.get("left_out", {}).get("events", {})
     if not left_out:
         return f"{PRIMARY} never happened, so it cannot be compared"
-    counts = ", ".join(f"{n:,} {reason}" for reason, n in sorted(left_out.items(), key=lambda pair: -pair[1]))
-    fix = "send the events of the users who are ranked for, and name the shop's actions in dataset.yaml"
-    return (
-        f"{PRIMARY} was read for no exposed user, but {sum(left_out.values()):,} events were left out: {counts}; {fix}"
+    counts = ", ".join(
+        f"{n:,} {reason}"
+        for reason, n in sorted(left_out.items(), key=lambda pair: -pair[1])
     )
+    fix = "send the events of the users who are ranked for, and name the shop's actions in dataset.yaml"
+    return f"{PRIMARY} was read for no exposed user, but {sum(left_out.values()):,} events were left out: {counts}; {fix}"
 
 
 def _text(one: dict[str, float]) -> str:

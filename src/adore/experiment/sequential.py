@@ -12,7 +12,9 @@ TUNED = 5000
 """Users at which the interval is about tightest for its standard error; chosen before any data."""
 
 
-def confidence_sequence(effect: Any, error: Any, n: Any, *, alpha: float) -> tuple[Any, Any, Any]:
+def confidence_sequence(
+    effect: Any, error: Any, n: Any, *, alpha: float
+) -> tuple[Any, Any, Any]:
     """Asymptotic confidence sequence of a mean, or of a difference of means between two arms.
 
     The chance that it misses the truth at *any* of all looks is at most ``alpha``, once the central limit theorem

@@ -134,7 +134,15 @@ def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Mani
 
 
 def envelope(
-    name: str, run: str, inputs: dict[str, Any], output: Any, metrics: Any, *, profile: str, seed: int, **shard: int
+    name: str,
+    run: str,
+    inputs: dict[str, Any],
+    output: Any,
+    metrics: Any,
+    *,
+    profile: str,
+    seed: int,
+    **shard: int,
 ) -> artifacts.Manifest:
     """Run one step for a KFP component: artefacts in, a pointer and metadata and the metrics out.
 
@@ -154,16 +162,28 @@ def envelope(
     quiet()
     leave_with_run()
     given = {k: v for k, v in inputs.items() if v is not None}
-    places = {k: [place_of(one) for one in v] if isinstance(v, list) else place_of(v) for k, v in given.items()}
+    places = {
+        k: [place_of(one) for one in v] if isinstance(v, list) else place_of(v)
+        for k, v in given.items()
+    }
     parts = [name, str(shard["shard"])] if shard else [name]
     step, place = "/".join(parts), join(run, *parts)
     if not is_local_run():
-        os.environ.setdefault(ANSWERS, join(run, ".answers"))  # a pod's own disk ends with it
+        os.environ.setdefault(
+            ANSWERS, join(run, ".answers")
+        )  # a pod's own disk ends with it
     with reporting(step, run):
         if name in settings.section_config(profile, "cluster").train.stages:
-            manifest = runner.train(name, run, places, place, profile=profile, seed=seed)
+            manifest = runner.train(
+                name, run, places, place, profile=profile, seed=seed
+            )
         else:
-            manifest = retried(step, lambda: runner.call(name, places, place, profile=profile, seed=seed, **shard))
+            manifest = retried(
+                step,
+                lambda: runner.call(
+                    name, places, place, profile=profile, seed=seed, **shard
+                ),
+            )
     point_to(output, place, step, content=manifest.content, **manifest.rows)
     metrics.metadata["display_name"] = f"metrics of {step}"
     for key, value in manifest.metrics.items():

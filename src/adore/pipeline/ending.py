@@ -49,7 +49,9 @@ class Ending:
     reason: str = ""
 
 
-def ending_of(run: str, state: str, message: str, about: dict[str, Any], local: Path) -> Ending:
+def ending_of(
+    run: str, state: str, message: str, about: dict[str, Any], local: Path
+) -> Ending:
     """How a run ended, from what its orchestrator says and what it left.
 
     Kubeflow Pipelines' last word to an exit task is COMPLETE, FAILED, or RUNNING: the last where a pod died without a
@@ -62,7 +64,11 @@ def ending_of(run: str, state: str, message: str, about: dict[str, Any], local: 
         about: the run's record, with its start.
         local: a copy of the run's small files.
     """
-    since = datetime.fromisoformat(about["since"]).timestamp() if about.get("since") else 0.0
+    since = (
+        datetime.fromisoformat(about["since"]).timestamp()
+        if about.get("since")
+        else 0.0
+    )
     failures = read_failures(run, since)
     if state in ("SUCCEEDED", "COMPLETE") and not failures:
         gate = local / "gate" / "gate.json"
@@ -74,7 +80,9 @@ def ending_of(run: str, state: str, message: str, about: dict[str, Any], local: 
     if causes:
         return Ending(RunStatus.FAILED, causes)
     if state == "FAILED":
-        return Ending(RunStatus.FAILED, message or "a step failed and left no reason; see its log")
+        return Ending(
+            RunStatus.FAILED, message or "a step failed and left no reason; see its log"
+        )
     return Ending(RunStatus.STOPPED, "it was cancelled, or its pods were killed")
 
 
@@ -91,7 +99,9 @@ def _lost_pods(job: str) -> str:
         return ""
 
 
-def finish(run: str, state: str, message: str = "", given: dict[str, Any] | None = None) -> str:
+def finish(
+    run: str, state: str, message: str = "", given: dict[str, Any] | None = None
+) -> str:
     """Write ``run.json`` and the page of a run, and tell how it ended; returns the page's place.
 
     It is told whatever else fails, and also when no step wrote anything.
@@ -109,13 +119,17 @@ def finish(run: str, state: str, message: str = "", given: dict[str, Any] | None
             about = {**(given or {}), **read_run(str(local))}
             ending = ending_of(run, state, message, about, local)
             end |= {"status": str(ending.status), "error": ending.reason}
-            end["page"] = _write_page(run, local, about, {"status": end["status"], "error": end["error"]})
+            end["page"] = _write_page(
+                run, local, about, {"status": end["status"], "error": end["error"]}
+            )
     finally:
         _notify(end)
     return end["page"]
 
 
-def finish_on_cluster(run: str, state: str, message: str, page: Any, about: dict[str, Any]) -> None:
+def finish_on_cluster(
+    run: str, state: str, message: str, page: Any, about: dict[str, Any]
+) -> None:
     """As :func:`finish`, and the page as the artefact that Kubeflow Pipelines shows.
 
     Args:
@@ -127,7 +141,12 @@ def finish_on_cluster(run: str, state: str, message: str, page: Any, about: dict
     """
     job = about.pop("job")
     given = {**about, "profile": profile_name(about["profile"]), "place": run}
-    place = finish(run, state, message, given if is_local_run() else {**given, "owner": {"job": job}})
+    place = finish(
+        run,
+        state,
+        message,
+        given if is_local_run() else {**given, "owner": {"job": job}},
+    )
     shutil.copyfile(storage.local_copy(place), page.path)
     page.metadata.update(display_name="page", place=place)
 
@@ -144,17 +163,30 @@ def _small_files(run: str, home: Path) -> Path:
         return local
 
 
-def _write_page(run: str, local: Path, about: dict[str, Any], end: dict[str, str]) -> str:
+def _write_page(
+    run: str, local: Path, about: dict[str, Any], end: dict[str, str]
+) -> str:
     from adore.report.page import write_report
 
     steps = {
         f"{step.name}/{path.parent.name}" if step.sharded else step.name: path
         for step in graph.STEPS.values()
-        for path in sorted(local.glob(f"{step.name}/*/manifest.json" if step.sharded else f"{step.name}/manifest.json"))
+        for path in sorted(
+            local.glob(
+                f"{step.name}/*/manifest.json"
+                if step.sharded
+                else f"{step.name}/manifest.json"
+            )
+        )
     }
-    seconds = {name: json.loads(path.read_text("utf-8"))["seconds"] for name, path in steps.items()}
+    seconds = {
+        name: json.loads(path.read_text("utf-8"))["seconds"]
+        for name, path in steps.items()
+    }
     since = about.pop("since", "")
-    if since and seconds != about.get("steps"):  # else nothing was done, and the times are those of the run that did it
+    if since and seconds != about.get(
+        "steps"
+    ):  # else nothing was done, and the times are those of the run that did it
         wall = time.time() - datetime.fromisoformat(since).timestamp()
         about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
     storage.write_json({**about, **end}, local / RUN)

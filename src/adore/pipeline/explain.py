@@ -25,19 +25,37 @@ __all__ = ["explain_pair", "render"]
 
 def _queries(run: Path, text: str) -> dict[str, str]:
     """Id and split of every query of that text."""
-    rows = read_table(run / "prepare", "queries").select("query_id", "split", "query").iter_rows()
-    return {query_id: split for query_id, split, query in rows if normalised(query) == normalised(text)}
+    rows = (
+        read_table(run / "prepare", "queries")
+        .select("query_id", "split", "query")
+        .iter_rows()
+    )
+    return {
+        query_id: split
+        for query_id, split, query in rows
+        if normalised(query) == normalised(text)
+    }
 
 
 def _of_pair(frame: pl.DataFrame, query_id: str, item_id: str) -> list[dict[str, Any]]:
-    return frame.filter((pl.col("query_id") == query_id) & (pl.col("item_id") == item_id)).to_dicts()
+    return frame.filter(
+        (pl.col("query_id") == query_id) & (pl.col("item_id") == item_id)
+    ).to_dicts()
 
 
-def _judgements(run: Path, place: str, query_id: str, item_id: str) -> list[dict[str, Any]]:
+def _judgements(
+    run: Path, place: str, query_id: str, item_id: str
+) -> list[dict[str, Any]]:
     """Human and every teacher's judgement of the pair, or why there is none, with the folder that holds each."""
     found: list[dict[str, Any]] = []
     for row in _of_pair(read_table(run / "prepare", "judgements"), query_id, item_id):
-        found.append({"by": "human", "grade": Grade(row["grade"]).letter, "source": join(place, "prepare")})
+        found.append(
+            {
+                "by": "human",
+                "grade": Grade(row["grade"]).letter,
+                "source": join(place, "prepare"),
+            }
+        )
     for step in ("judge", "judge-again", "judge-candidates"):
         for folder in sorted((run / step).glob("*/")):
             for row in _of_pair(read_table(folder, "answers"), query_id, item_id):
@@ -50,10 +68,24 @@ def _judgements(run: Path, place: str, query_id: str, item_id: str) -> list[dict
                     "source": join(place, step, folder.name),
                 }
                 call = _call(folder, query_id, item_id)
-                found.append({**entry, "rules": why["rule_ids"], "verdict": why["verdict"], **call})
+                found.append(
+                    {
+                        **entry,
+                        "rules": why["rule_ids"],
+                        "verdict": why["verdict"],
+                        **call,
+                    }
+                )
             for reason in _refused(folder, query_id, item_id):
                 source = join(place, step, folder.name)
-                found.append({"by": step, "refused": reason, "source": source, **_call(folder, query_id, item_id)})
+                found.append(
+                    {
+                        "by": step,
+                        "refused": reason,
+                        "source": source,
+                        **_call(folder, query_id, item_id),
+                    }
+                )
     return found
 
 
@@ -63,17 +95,25 @@ def _refused(folder: Path, query_id: str, item_id: str) -> list[str]:
         return []
     rows = read_table(folder, "quarantine").select("reason", "row").iter_rows()
     keys = ((reason, json.loads(row)) for reason, row in rows)
-    return [reason for reason, row in keys if (row["query_id"], row["item_id"]) == (query_id, item_id)]
+    return [
+        reason
+        for reason, row in keys
+        if (row["query_id"], row["item_id"]) == (query_id, item_id)
+    ]
 
 
 def _call(folder: Path, query_id: str, item_id: str) -> dict[str, Any]:
     """The exact prompt of an LLM's answer, its raw text, and whether it came from the cache."""
     path = folder / "_calls.parquet"
     rows = _of_pair(pl.read_parquet(path), query_id, item_id) if path.is_file() else []
-    return {"call": {**rows[0], "prompt": json.loads(rows[0]["prompt"])}} if rows else {}
+    return (
+        {"call": {**rows[0], "prompt": json.loads(rows[0]["prompt"])}} if rows else {}
+    )
 
 
-def _with_trace(judgement: dict[str, Any], evidence: tuple[Evidence, ...]) -> dict[str, Any]:
+def _with_trace(
+    judgement: dict[str, Any], evidence: tuple[Evidence, ...]
+) -> dict[str, Any]:
     """The tiny LM's prompt is the evidence trace: its answers have no call of their own.
 
     It is not asked of an item that was caught cheating, see :class:`adore.teacher.graders.EvidenceJudge`.
@@ -81,11 +121,16 @@ def _with_trace(judgement: dict[str, Any], evidence: tuple[Evidence, ...]) -> di
     if not judgement["by"].startswith("tiny-llama@"):
         return judgement
     if caught(evidence):
-        return {**judgement, "by": f"the rule book alone (stuffed title), for {judgement['by']}"}
+        return {
+            **judgement,
+            "by": f"the rule book alone (stuffed title), for {judgement['by']}",
+        }
     return {**judgement, "prompt": trace(evidence) + ANSWER_PREFIX}
 
 
-def _table_rows(run: Path, step: str, table: str, **match: list[str]) -> list[dict[str, Any]]:
+def _table_rows(
+    run: Path, step: str, table: str, **match: list[str]
+) -> list[dict[str, Any]]:
     folder = run / step
     if not (folder / f"{table}.parquet").is_file():
         return []
@@ -95,14 +140,22 @@ def _table_rows(run: Path, step: str, table: str, **match: list[str]) -> list[di
     return frame.to_dicts()
 
 
-def _served(run: Path, query: str, query_ids: list[str], item: dict[str, Any]) -> dict[str, Any]:
+def _served(
+    run: Path, query: str, query_ids: list[str], item: dict[str, Any]
+) -> dict[str, Any]:
     """The student's score and place of the item in the query's known list."""
     from adore.student.rankers import load_ranker
 
     ranker = load_ranker(run / "distil")
-    known = read_table(run / "evidence", "pairs").filter(pl.col("query_id").is_in(query_ids))["item_id"].to_list()
+    known = (
+        read_table(run / "evidence", "pairs")
+        .filter(pl.col("query_id").is_in(query_ids))["item_id"]
+        .to_list()
+    )
     ids = sorted({*known, item["item_id"]})
-    catalogue = read_table(run / "prepare", "items").filter(pl.col("item_id").is_in(ids))
+    catalogue = read_table(run / "prepare", "items").filter(
+        pl.col("item_id").is_in(ids)
+    )
     items = [item_from_row(row) for row in catalogue.iter_rows(named=True)]
     scores = sorted(ranker.rank(query, items), key=lambda s: -s.score)
     place = next(i for i, s in enumerate(scores, 1) if s.item_id == item["item_id"])
@@ -134,8 +187,14 @@ def _lineage(last: list[str]) -> list[dict[str, Any]]:
         manifest = read_manifest(place)
         if manifest:
             queue += zip(_flat(manifest.sources), _flat(manifest.inputs), strict=True)
-        step, content, code = (manifest.stage, manifest.content, manifest.code) if manifest else ("input", content, "")
-        out.append({"step": step, "place": place, "content": content[:12], "code": code})
+        step, content, code = (
+            (manifest.stage, manifest.content, manifest.code)
+            if manifest
+            else ("input", content, "")
+        )
+        out.append(
+            {"step": step, "place": place, "content": content[:12], "code": code}
+        )
     return out
 
 
@@ -153,35 +212,67 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
     Without a student ``served`` is empty.
     """
     run, fix = local_copy(run_place), "run the steps prepare and evidence"
-    check(bool(read_manifest(run / "evidence")), "run", run_place, must="with evidence", fix=fix, error=MissingError)
+    check(
+        bool(read_manifest(run / "evidence")),
+        "run",
+        run_place,
+        must="with evidence",
+        fix=fix,
+        error=MissingError,
+    )
     student = bool(read_manifest(run / "distil"))
     rows = _table_rows(run, "prepare", "items", item_id=[item_id])
     check(
-        bool(rows), "item", item_id, must="in the catalogue", fix="use an item_id of prepare/items", error=MissingError
+        bool(rows),
+        "item",
+        item_id,
+        must="in the catalogue",
+        fix="use an item_id of prepare/items",
+        error=MissingError,
     )
     known, item = _queries(run, query), item_from_row(rows[0])
     ids = sorted(known)
-    reader = Reader(Lexicon.from_json((run / "evidence" / "lexicon.json").read_text("utf-8")))
+    reader = Reader(
+        Lexicon.from_json((run / "evidence" / "lexicon.json").read_text("utf-8"))
+    )
     evidence = compare(reader.read_query(query), reader.read_item(item))
     rulebook = RuleBook.load(str(run / ("distil" if student else "prepare") / BOOK))
     verdict = rulebook.apply(evidence)
     guidelines = {r.id: r.guideline for r in rulebook.rules}
     feedback = _table_rows(run, "feedback", "feedback", query_id=ids, item_id=[item_id])
-    synthetic = _table_rows(run, "verify", "synthetic", source_query_id=ids, source_item_id=[item_id])
+    synthetic = _table_rows(
+        run, "verify", "synthetic", source_query_id=ids, source_item_id=[item_id]
+    )
     return {
-        "query": {"text": query, "query_id": ", ".join(ids), "split": next(iter(known.values()), "unseen")},
+        "query": {
+            "text": query,
+            "query_id": ", ".join(ids),
+            "split": next(iter(known.values()), "unseen"),
+        },
         "item": {"item_id": item_id, "title": item.title},
         "served": _served(run, query, ids, rows[0]) if student else {},
-        "evidence": [{f: getattr(e, f) for f in e.__dataclass_fields__} for e in evidence],
+        "evidence": [
+            {f: getattr(e, f) for f in e.__dataclass_fields__} for e in evidence
+        ],
         "rules": {
             "rulebook": rulebook.version,
             "grade": verdict.grade.letter,
             "reason": verdict.reason,
             "applied": {i: guidelines.get(i, "") for i in verdict.rule_ids},
         },
-        "judgements": [_with_trace(j, evidence) for one in ids for j in _judgements(run, run_place, one, item_id)],
-        "feedback": [{"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]} for r in feedback],
-        "synthetic": [{"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]} for r in synthetic],
+        "judgements": [
+            _with_trace(j, evidence)
+            for one in ids
+            for j in _judgements(run, run_place, one, item_id)
+        ],
+        "feedback": [
+            {"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]}
+            for r in feedback
+        ],
+        "synthetic": [
+            {"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]}
+            for r in synthetic
+        ],
         "lineage": _lineage(_last(run, run_place, student)),
     }
 
@@ -190,19 +281,32 @@ def _last(run: Path, place: str, student: bool) -> list[str]:
     """The places of the last steps that are done, of those that say why."""
     if student:
         return [join(place, "distil")]
-    judged = (sorted((run / step).glob("*/manifest.json")) for step in ("judge-again", "judge"))
+    judged = (
+        sorted((run / step).glob("*/manifest.json"))
+        for step in ("judge-again", "judge")
+    )
     shards = next((found for found in judged if found), [])
-    return [join(place, p.parent.parent.name, p.parent.name) for p in shards] or [join(place, "evidence")]
+    return [join(place, p.parent.parent.name, p.parent.name) for p in shards] or [
+        join(place, "evidence")
+    ]
 
 
 def _judgement_lines(judgement: dict[str, Any], told: set[str]) -> list[str]:
-    said = f"{judgement['grade']} by {judgement['by']}" if "grade" in judgement else f"none: {judgement['refused']}"
+    said = (
+        f"{judgement['grade']} by {judgement['by']}"
+        if "grade" in judgement
+        else f"none: {judgement['refused']}"
+    )
     lines = [f"  {said}, {judgement['source']}"]
     if "prompt" in judgement:
         lines += ["    prompt (evidence trace)", *_indented(judgement["prompt"])]
     if call := judgement.get("call"):
         tokens = f"{call['prompt_tokens']} + {call['completion_tokens']} tokens"
-        origin = "from the cache" if call["cached"] else f"asked in that run: {call['attempts']} call(s), {tokens}"
+        origin = (
+            "from the cache"
+            if call["cached"]
+            else f"asked in that run: {call['attempts']} call(s), {tokens}"
+        )
         lines.append(f"    {origin}; key {call['key'][:12]}")
         if call["key"] in told:
             return [*lines, "    prompt and raw answer as above"]
@@ -230,18 +334,31 @@ def render(answer: dict[str, Any]) -> str:
         "evidence",
     ]
     for e in answer["evidence"]:
-        found = f"{e['found_quote'] or e['found']!r} in {e['where']}" if e["found"] else "nothing"
-        lines.append(f"  {e['state']:<9} {e['attribute']:<13} asked {e['asked_quote']!r}, found {found}")
+        found = (
+            f"{e['found_quote'] or e['found']!r} in {e['where']}"
+            if e["found"]
+            else "nothing"
+        )
+        lines.append(
+            f"  {e['state']:<9} {e['attribute']:<13} asked {e['asked_quote']!r}, found {found}"
+        )
     lines.append(f"rules   {rules['grade']} by {rules['rulebook']}: {rules['reason']}")
     lines += [f"  [{i}] {text}" for i, text in rules["applied"].items()]
-    lines.append("judgements" if answer["judgements"] else "judgements: none for this pair")
+    lines.append(
+        "judgements" if answer["judgements"] else "judgements: none for this pair"
+    )
     told = set[str]()
     lines += [line for j in answer["judgements"] for line in _judgement_lines(j, told)]
     lines += [
         f"feedback  {f['kind']} (desirable: {f['desirable']}), events {', '.join(f['events'][:3])}"
         for f in answer["feedback"]
     ]
-    lines += [f"synthetic {s['id']} {s['error_type']}: {s['edit']}" for s in answer["synthetic"]]
+    lines += [
+        f"synthetic {s['id']} {s['error_type']}: {s['edit']}"
+        for s in answer["synthetic"]
+    ]
     lines.append("made by")
-    lines += [f"  {s['step']:<11} {s['content']}  {s['place']}" for s in answer["lineage"]]
+    lines += [
+        f"  {s['step']:<11} {s['content']}  {s['place']}" for s in answer["lineage"]
+    ]
     return "\n".join(lines)

@@ -45,7 +45,9 @@ def load_pipeline(name: str = "adore") -> Any:
     """
     root = CHECKOUT
     if not (root / "pipelines" / f"{name}.py").is_file():
-        raise NotInstalledError(f"pipelines == {str(root / 'pipelines')!r}, must exist; run from a source checkout")
+        raise NotInstalledError(
+            f"pipelines == {str(root / 'pipelines')!r}, must exist; run from a source checkout"
+        )
     sys.path.insert(0, str(root))
     try:
         return getattr(importlib.import_module(f"pipelines.{name}"), name)
@@ -75,14 +77,22 @@ def compile_all(output: str) -> list[str]:
 
 def _input(data: str) -> str:
     """The input's place, the same from wherever it is named."""
-    return data if data == "demo" or storage.is_remote(data) else str(Path(data).absolute())
+    return (
+        data
+        if data == "demo" or storage.is_remote(data)
+        else str(Path(data).absolute())
+    )
 
 
 def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
     """The newest run of the same arguments under ``root``, to be continued, or else ``root/<time>``."""
     asked = {"data": _input(data), "profile": profile, "seed": seed}
     runs = {path.parent: read_run(str(path.parent)) for path in root.glob(f"*/{RUN}")}
-    like = [(about.get("started", ""), str(run)) for run, about in runs.items() if asked.items() <= about.items()]
+    like = [
+        (about.get("started", ""), str(run))
+        for run, about in runs.items()
+        if asked.items() <= about.items()
+    ]
     if like:
         return max(like)[1]
     return str(root / datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
@@ -120,10 +130,14 @@ def _same_logging() -> Iterator[None]:
 
 
 def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ["PATH"] = (
+        f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ[RUN_PID] = str(os.getpid())
-    home = Path(".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")).absolute()
+    home = Path(
+        ".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")
+    ).absolute()
     home.mkdir(parents=True, exist_ok=True)
     with (
         (home / "log.txt").open("a", encoding="utf-8") as log,
@@ -134,14 +148,20 @@ def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
 
         from kfp import local
 
-        warnings.filterwarnings("ignore", module="kfp")  # it warns that our images are not run, which is the point
+        warnings.filterwarnings(
+            "ignore", module="kfp"
+        )  # it warns that our images are not run, which is the point
 
         pipeline = load_pipeline()
-        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(home))
+        local.init(
+            runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(home)
+        )
         try:
             pipeline(**arguments)
         except RuntimeError as error:  # kfp.local's only word for a failed task
-            raise AdoreError(f"a step failed (its reason stands above); the whole log: {home / 'log.txt'}") from error
+            raise AdoreError(
+                f"a step failed (its reason stands above); the whole log: {home / 'log.txt'}"
+            ) from error
 
 
 def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
@@ -166,12 +186,18 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
     data = _input(data)
     if _is_prepared(run, data=data, profile=profile, seed=seed):
         with contextlib.suppress(MissingError):
-            return storage.local_copy(storage.join(run, "prepare", CHECK)).read_text("utf-8").rstrip()
+            return (
+                storage.local_copy(storage.join(run, "prepare", CHECK))
+                .read_text("utf-8")
+                .rstrip()
+            )
     config = settings.config_of("prepare", profile)
     requests = storage.local_copy(config.requests) if config.requests else None
     text, good = check_folder(storage.local_copy(data), config, requests, data)
     if not good:
-        raise DataError(f"data == {data!r}, must be one that a run can begin with; correct what stands below\n\n{text}")
+        raise DataError(
+            f"data == {data!r}, must be one that a run can begin with; correct what stands below\n\n{text}"
+        )
     return text
 
 
@@ -183,13 +209,17 @@ def _is_prepared(run: str, **arguments: Any) -> bool:
         return False
     module = importlib.import_module(step.module)
     config = settings.config_of(step.name, arguments["profile"], seed=seed)
-    inputs = runner.with_named(step, config, runner.inputs_of(step.name, run, **arguments))
+    inputs = runner.with_named(
+        step, config, runner.inputs_of(step.name, run, **arguments)
+    )
     return found.answers(artifacts.asked(module, step.name, config, inputs))
 
 
 def _check_folder(data: str) -> None:
     if data != "demo" and not storage.is_remote(data) and not Path(data).is_dir():
-        raise MissingError(f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo")
+        raise MissingError(
+            f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo"
+        )
 
 
 def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
@@ -211,17 +241,29 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     count = settings.shards(profile)
     shard_ids = list(range(count))
     _run_pipeline(
-        run, {"run": run, "data": data, "profile": profile, "seed": seed, "shard_ids": shard_ids, "shards": count}
+        run,
+        {
+            "run": run,
+            "data": data,
+            "profile": profile,
+            "seed": seed,
+            "shard_ids": shard_ids,
+            "shards": count,
+        },
     )
 
 
-def read_input(run: str, data: str, output: Any, metrics: Any, *, profile: str, seed: int) -> None:
+def read_input(
+    run: str, data: str, output: Any, metrics: Any, *, profile: str, seed: int
+) -> None:
     """The first step: the user's input, or the demo shop, into validated tables; arguments as of the component."""
     if data == "demo":
         data = storage.join(run, "demo-data")
         with reporting("demo-data", run):
             runner.call("demo-data", {}, data, profile=profile, seed=seed)
-    envelope("prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed)
+    envelope(
+        "prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed
+    )
 
 
 def begin_on_cluster(run: str, *, data: str, profile: str, seed: int, job: str) -> None:

@@ -16,12 +16,25 @@ __all__ = ["call", "costs", "inputs_of", "plan", "run_step", "train", "with_name
 
 def with_named(step: Step, config: Any, inputs: artifacts.Inputs) -> artifacts.Inputs:
     """The inputs, and those that the step's config names: their content counts, too."""
-    earlier = {k: storage.join(config.previous, s) for k, s in step.previous.items() if config.previous}
-    return {**inputs, **earlier, **{k: getattr(config, k) for k in step.files if getattr(config, k)}}
+    earlier = {
+        k: storage.join(config.previous, s)
+        for k, s in step.previous.items()
+        if config.previous
+    }
+    return {
+        **inputs,
+        **earlier,
+        **{k: getattr(config, k) for k in step.files if getattr(config, k)},
+    }
 
 
 def call(
-    name: str, inputs: artifacts.Inputs, output: str, *, profile: str = "laptop", **overrides: Any
+    name: str,
+    inputs: artifacts.Inputs,
+    output: str,
+    *,
+    profile: str = "laptop",
+    **overrides: Any,
 ) -> artifacts.Manifest:
     """Run one step, unless its output is already there; under torchrun the first process runs it, others help.
 
@@ -32,7 +45,13 @@ def call(
         profile: a profile's name or path.
         overrides: config values over the profile's (``seed``, ``shard``).
     """
-    check(name in STEPS, "step", name, must=f"one of {sorted(STEPS)}", fix="use one of them")
+    check(
+        name in STEPS,
+        "step",
+        name,
+        must=f"one of {sorted(STEPS)}",
+        fix="use one of them",
+    )
     step = STEPS[name]
     module, config = stage_of(step, profile, overrides)
     inputs = with_named(step, config, inputs)
@@ -47,11 +66,15 @@ def _made(output: str) -> artifacts.Manifest:
     """What another process or pod has made."""
     found = artifacts.read_manifest(output)
     if found is None:
-        raise MissingError(f"output == {output!r}, must be whole; every node must read the place that the first wrote")
+        raise MissingError(
+            f"output == {output!r}, must be whole; every node must read the place that the first wrote"
+        )
     return found
 
 
-def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str | list[str]]:
+def inputs_of(
+    name: str, run: str, *, data: str, profile: str
+) -> dict[str, str | list[str]]:
     """Where a step's inputs lie in a run.
 
     Args:
@@ -63,7 +86,9 @@ def inputs_of(name: str, run: str, *, data: str, profile: str) -> dict[str, str 
         if source == "demo-data" and data != "demo":
             places[argument] = data
         elif STEPS[source].sharded:
-            places[argument] = [storage.join(run, source, str(i)) for i in range(shards(profile))]
+            places[argument] = [
+                storage.join(run, source, str(i)) for i in range(shards(profile))
+            ]
         else:
             places[argument] = storage.join(run, source)
     return places
@@ -91,33 +116,68 @@ def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
     Raises:
         MissingError: an input is not there yet.
     """
-    check(name in STEPS and STEPS[name].sharded, "step", name, must="a judging step", fix="use judge or judge-again")
+    check(
+        name in STEPS and STEPS[name].sharded,
+        "step",
+        name,
+        must="a judging step",
+        fix="use judge or judge-again",
+    )
     inputs, count = inputs_of(name, run, data=data, profile=profile), shards(profile)
     plans = []
     for shard in range(count):
-        module, config = stage_of(STEPS[name], profile, {"seed": seed, "shard": shard, "shards": count})
-        plans.append(module.plan(config, **{k: storage.local_copy(str(v)) for k, v in inputs.items()}))
+        module, config = stage_of(
+            STEPS[name], profile, {"seed": seed, "shard": shard, "shards": count}
+        )
+        plans.append(
+            module.plan(
+                config, **{k: storage.local_copy(str(v)) for k, v in inputs.items()}
+            )
+        )
     return str(module.render(plans))
 
 
 def costs(run: str, *, data: str, profile: str, seed: int) -> str:
     """Seconds and money of every step that is done; the plan of every judging step that is not and can be planned."""
-    lines, plans, count = [f"{'step':<18}{'seconds':>10}{'dollars':>11}"], [], shards(profile)
+    lines, plans, count = (
+        [f"{'step':<18}{'seconds':>10}{'dollars':>11}"],
+        [],
+        shards(profile),
+    )
     for name, step in STEPS.items():
-        places = [storage.join(run, name, *([str(i)] if step.sharded else [])) for i in range(count)]
-        made = [artifacts.read_manifest(p) for p in (places if step.sharded else places[:1])]
+        places = [
+            storage.join(run, name, *([str(i)] if step.sharded else []))
+            for i in range(count)
+        ]
+        made = [
+            artifacts.read_manifest(p) for p in (places if step.sharded else places[:1])
+        ]
         if all(made):
-            took, paid = (sum(getattr(m, key) for m in made) for key in ("seconds", "cost"))
+            took, paid = (
+                sum(getattr(m, key) for m in made) for key in ("seconds", "cost")
+            )
             lines.append(f"{name:<18}{took:>10.0f}{paid:>11.4f}")
         elif step.sharded:
             try:
-                plans.append(f"\n{name}, estimate:\n{plan(name, run, data=data, profile=profile, seed=seed)}")
+                plans.append(
+                    f"\n{name}, estimate:\n{plan(name, run, data=data, profile=profile, seed=seed)}"
+                )
             except MissingError as error:
-                plans.append(f"\n{name}: not known before what it reads is there ({error})")
+                plans.append(
+                    f"\n{name}: not known before what it reads is there ({error})"
+                )
     return "\n".join([*lines, *plans])
 
 
-def train(name: str, run: str, inputs: artifacts.Inputs, output: str, *, profile: str, seed: int) -> artifacts.Manifest:
+def train(
+    name: str,
+    run: str,
+    inputs: artifacts.Inputs,
+    output: str,
+    *,
+    profile: str,
+    seed: int,
+) -> artifacts.Manifest:
     """Run one step as a TrainJob whose every node runs ``adore NAME``, unless its output is already there."""
     from adore.pipeline.kubeflow.trainjob import run as follow_job
     from adore.pipeline.kubeflow.trainjob import train_job
@@ -125,13 +185,22 @@ def train(name: str, run: str, inputs: artifacts.Inputs, output: str, *, profile
 
     module, config = stage_of(STEPS[name], profile, {"seed": seed})
     inputs = with_named(STEPS[name], config, inputs)
-    wanted, found = artifacts.asked(module, name, config, inputs), artifacts.read_manifest(output)
+    wanted, found = (
+        artifacts.asked(module, name, config, inputs),
+        artifacts.read_manifest(output),
+    )
     if found and found.answers(wanted):
         say(f"{name:<17} kept")
         return found
-    kubernetes, placed = section_config(profile, "kubernetes"), section_config(profile, "cluster")
+    kubernetes, placed = (
+        section_config(profile, "kubernetes"),
+        section_config(profile, "cluster"),
+    )
     command = ["adore", name, "--run", run, "--profile", profile, "--seed", str(seed)]
-    follow_job(Cluster(kubernetes), train_job(kubernetes, placed, name, artifacts.key_of(wanted, output), command))
+    follow_job(
+        Cluster(kubernetes),
+        train_job(kubernetes, placed, name, artifacts.key_of(wanted, output), command),
+    )
     made = _made(output)
     fix = "give the nodes and this step images of one build"
     check(made.answers(wanted), "code of the nodes", made.code, must=wanted[1], fix=fix)

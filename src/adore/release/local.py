@@ -38,7 +38,9 @@ def free_port(port: int = 0) -> int:
         try:
             s.bind(("127.0.0.1", port))
         except OSError as error:
-            raise UnavailableError(f"port == {port}, must be free; choose another ({error.strerror})") from error
+            raise UnavailableError(
+                f"port == {port}, must be free; choose another ({error.strerror})"
+            ) from error
         return int(s.getsockname()[1])
 
 
@@ -54,7 +56,9 @@ class LocalTarget:
         UnavailableError: a process dies or is not ready in time; its last log lines are in the text.
     """
 
-    def __init__(self, release: Path, work: Path, *, port: int = 0, patience: float = 90.0) -> None:
+    def __init__(
+        self, release: Path, work: Path, *, port: int = 0, patience: float = 90.0
+    ) -> None:
         self.release, self.work, self.patience = release, work, patience
         self.port = free_port(port)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -69,7 +73,10 @@ class LocalTarget:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -130,9 +137,12 @@ class LocalTarget:
                 if httpx.get(url, timeout=2.0, trust_env=False).status_code == 200:
                     return
             time.sleep(0.1)
-        tail = (self.work / f"{name}.log").read_text("utf-8", "replace").splitlines()[-8:]
+        tail = (
+            (self.work / f"{name}.log").read_text("utf-8", "replace").splitlines()[-8:]
+        )
         raise UnavailableError(
-            f"{name} == {url!r}, must become ready in {self.patience:g} s; its log ends:\n" + "\n".join(tail)
+            f"{name} == {url!r}, must become ready in {self.patience:g} s; its log ends:\n"
+            + "\n".join(tail)
         )
 
     def stop(self) -> None:

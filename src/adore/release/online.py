@@ -28,16 +28,35 @@ def judge_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
     """
     import duckdb
 
-    place, until = live.config.exposures, int(1000 * (time.time() if now is None else now))
-    check(bool(place), "kubernetes.exposures", place, must="a place", fix="set it, and release again")
-    with tempfile.TemporaryDirectory(prefix="adore-online-") as home, duckdb.connect(f"{home}/live.duckdb") as db:
+    place, until = (
+        live.config.exposures,
+        int(1000 * (time.time() if now is None else now)),
+    )
+    check(
+        bool(place),
+        "kubernetes.exposures",
+        place,
+        must="a place",
+        fix="set it, and release again",
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="adore-online-") as home,
+        duckdb.connect(f"{home}/live.duckdb") as db,
+    ):
         lost = load(db, live, until)
         design = design_of(live.plan, sequential=True)
-        result = analyse_tables(db, design, until=until, lost=sum(lost["exposures"].values()))
+        result = analyse_tables(
+            db, design, until=until, lost=sum(lost["exposures"].values())
+        )
     result["left_out"]["events"] = {**lost["events"], **result["left_out"]["events"]}
     reasons = result["left_out"]
     counts = {log: sum(found.values()) for log, found in reasons.items()}
-    return {**result, "left_out": counts, "left_out_reasons": reasons, "decision": decide(result)}
+    return {
+        **result,
+        "left_out": counts,
+        "left_out_reasons": reasons,
+        "decision": decide(result),
+    }
 
 
 def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
@@ -49,12 +68,22 @@ def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
     """
     live = next((release for release in target.releases() if release.live), None)
     if live is None:
-        return {"decision": {"action": "hold", "reason": "no release is live"}, "live": 0}
+        return {
+            "decision": {"action": "hold", "reason": "no release is live"},
+            "live": 0,
+        }
     if CHALLENGER not in live.plan["variants"]:
-        nothing = {"action": "hold", "reason": f"release {live.number} is no experiment: one variant serves everybody"}
+        nothing = {
+            "action": "hold",
+            "reason": f"release {live.number} is no experiment: one variant serves everybody",
+        }
         return {"decision": nothing, "live": live.number}
     result = judge_live(live)
     action, number = result["decision"]["action"], live.number
     if act and action != "hold" and not live.acted:
-        number = target.promote(CHALLENGER if action == "promote" else "control", of=live, why="by the review")
+        number = target.promote(
+            CHALLENGER if action == "promote" else "control",
+            of=live,
+            why="by the review",
+        )
     return {**result, "acted": live.acted, "live": number}

@@ -36,19 +36,34 @@ class Config(StageConfig):
     """How long after a user's first exposure what happens counts, where the experiment is looked at again and again."""
 
 
-def _control(config: Config, prepared: Path, student: Path, kind: str, folder: Path) -> None:
+def _control(
+    config: Config, prepared: Path, student: Path, kind: str, folder: Path
+) -> None:
     if config.champion:
         shutil.copytree(local_copy(config.champion), folder, dirs_exist_ok=True)
         return
-    check(kind in BASELINES, "gate's champion", kind, must=f"one of {BASELINES}", fix="set release.champion to a place")
-    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    check(
+        kind in BASELINES,
+        "gate's champion",
+        kind,
+        must=f"one of {BASELINES}",
+        fix="set release.champion to a place",
+    )
+    items = [
+        item_from_row(row)
+        for row in read_table(prepared, "items").iter_rows(named=True)
+    ]
     copy_info(prepared, folder)
     save_baseline(kind, items, folder, encoder=student, language=language_of(prepared))
 
 
 def _variant(folder: Path) -> dict[str, Any]:
     card = json.loads((folder / "card.json").read_text("utf-8"))
-    return {"folder": f"variants/{folder.name}", "kind": card["kind"], "version": card["version"]}
+    return {
+        "folder": f"variants/{folder.name}",
+        "kind": card["kind"],
+        "version": card["version"],
+    }
 
 
 def shop_actions(prepared: Path) -> dict[str, str]:
@@ -58,10 +73,16 @@ def shop_actions(prepared: Path) -> dict[str, str]:
         prepared: output of ``prepare``.
     """
     path = prepared / "dataset.json"
-    return dict(json.loads(path.read_text("utf-8")).get("actions", {})) if path.is_file() else {}
+    return (
+        dict(json.loads(path.read_text("utf-8")).get("actions", {}))
+        if path.is_file()
+        else {}
+    )
 
 
-def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path) -> dict[str, float]:
+def run(
+    config: Config, prepared: Path, student: Path, gate: Path, output: Path
+) -> dict[str, float]:
     """Write ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and ``experiment.json``.
 
     Raises:
@@ -70,9 +91,17 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
     verdict = json.loads((gate / "gate.json").read_text("utf-8"))
     fix = "see gate/gate.json for its reasons"
     check(
-        bool(verdict["passed"]), "gate", verdict["passed"], must="passed before a release", fix=fix, error=ConfigError
+        bool(verdict["passed"]),
+        "gate",
+        verdict["passed"],
+        must="passed before a release",
+        fix=fix,
+        error=ConfigError,
     )
-    control, challenger = output / "variants" / "control", output / "variants" / "challenger"
+    control, challenger = (
+        output / "variants" / "control",
+        output / "variants" / "challenger",
+    )
     control.mkdir(parents=True)
     _control(config, prepared, student, str(verdict["champion"]), control)
     shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
@@ -83,7 +112,9 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
         "name": f"{variants['control']['kind']}-vs-{version}",
         "salt": f"adore|{config.seed}|{version}",
         "weights": {"control": 1 - config.share, "challenger": config.share},
-        "design": {k: getattr(config, k) for k in ("alpha", "min_users", "window_hours")},
+        "design": {
+            k: getattr(config, k) for k in ("alpha", "min_users", "window_hours")
+        },
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }

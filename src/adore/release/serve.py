@@ -21,7 +21,14 @@ def serve(release: Path, *, port: int = 8080) -> None:
         UnavailableError: a process died.
     """
     there = (release / "experiment.json").is_file()
-    check(there, "release", str(release), must="a release", fix="see the run's gate/gate.json", error=MissingError)
+    check(
+        there,
+        "release",
+        str(release),
+        must="a release",
+        fix="see the run's gate/gate.json",
+        error=MissingError,
+    )
     with tempfile.TemporaryDirectory(prefix="adore-serve-") as home, stop_on_signal():
         say("starting two model servers and the router")
         with LocalTarget(release, Path(home), port=port) as target:

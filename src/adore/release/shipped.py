@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-EXPOSURES = ("exposure_id", "client_id", "variant", "served", "model_version", "experiment")
+EXPOSURES = (
+    "exposure_id",
+    "client_id",
+    "variant",
+    "served",
+    "model_version",
+    "experiment",
+)
 """The strings that the analysis needs of an exposure, beside its time."""
 UNREAD = "cannot be read"
 """Why a row is left out that is torn, or lacks a field, or has one of a wrong type."""
@@ -31,7 +38,10 @@ UNREAD = "cannot be read"
 
 def _days(since: datetime, until: int) -> Iterator[date]:
     """The UTC dates from one time to another, the second in ms since the epoch."""
-    first, last = since.astimezone(UTC).date(), datetime.fromtimestamp(until / 1000, UTC).date()
+    first, last = (
+        since.astimezone(UTC).date(),
+        datetime.fromtimestamp(until / 1000, UTC).date(),
+    )
     yield from (first + timedelta(n) for n in range((last - first).days + 1))
 
 
@@ -84,10 +94,20 @@ def _exposures_sql() -> str:
 def _events_sql() -> str:
     """Events by our action names; UBI 1.3 asks for an action and a time only, so a client may be a session."""
     names = {
-        name: f"$.{name}" for name in ("event_id", "client_id", "user_id", "session_id", "action_name", "timestamp")
+        name: f"$.{name}"
+        for name in (
+            "event_id",
+            "client_id",
+            "user_id",
+            "session_id",
+            "action_name",
+            "timestamp",
+        )
     }
     actions = ", ".join(f"'{m.action}'" for m in METRICS)
-    client = "coalesce(nullif(client_id, ''), nullif(user_id, ''), nullif(session_id, ''))"
+    client = (
+        "coalesce(nullif(client_id, ''), nullif(user_id, ''), nullif(session_id, ''))"
+    )
     return f"""INSERT INTO all_events
         SELECT *, client_id IS NULL OR action_name IS NULL OR timestamp IS NULL AS bad FROM (
             SELECT coalesce(nullif(event_id, ''), 'content:' || md5(text)) AS event_id, {client} AS client_id,
@@ -96,7 +116,9 @@ def _events_sql() -> str:
         WHERE bad OR action_name IN ('', {actions})"""
 
 
-def load(db: duckdb.DuckDBPyConnection, live: Release, until: int) -> dict[str, dict[str, int]]:
+def load(
+    db: duckdb.DuckDBPyConnection, live: Release, until: int
+) -> dict[str, dict[str, int]]:
     """Make the tables ``exposures``, of the live release, and ``events``, since it was made, by our action names.
 
     A row is of the release that it names; where none names any, all rows are of one.
@@ -117,21 +139,41 @@ def load(db: duckdb.DuckDBPyConnection, live: Release, until: int) -> dict[str, 
         "timestamp BIGINT, bad BOOLEAN)"
     )
     for day in _days(since, until):
-        _add(db, _exposures_sql(), join(live.config.exposures, f"exposures/{name}", day.isoformat()))
+        _add(
+            db,
+            _exposures_sql(),
+            join(live.config.exposures, f"exposures/{name}", day.isoformat()),
+        )
         _add(db, _events_sql(), join(live.config.exposures, "events", day.isoformat()))
-    ours = f"release = '{live.number}' OR (SELECT count(release) = 0 FROM all_exposures)"
-    db.execute(f"CREATE VIEW exposures AS FROM all_exposures WHERE NOT bad AND ({ours})")
-    db.execute("CREATE VIEW events AS FROM all_events WHERE NOT bad AND action_name <> ''")
-    return {"exposures": _unread(db, "exposures"), "events": {**_unread(db, "events"), **_unknown(db)}}
+    ours = (
+        f"release = '{live.number}' OR (SELECT count(release) = 0 FROM all_exposures)"
+    )
+    db.execute(
+        f"CREATE VIEW exposures AS FROM all_exposures WHERE NOT bad AND ({ours})"
+    )
+    db.execute(
+        "CREATE VIEW events AS FROM all_events WHERE NOT bad AND action_name <> ''"
+    )
+    return {
+        "exposures": _unread(db, "exposures"),
+        "events": {**_unread(db, "events"), **_unknown(db)},
+    }
 
 
 def _unread(db: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
-    ((count,),) = db.sql(f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}").fetchall()
+    ((count,),) = db.sql(
+        f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}"
+    ).fetchall()
     return {UNREAD: count} if count else {}
 
 
 def _unknown(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Events whose action nobody explained, by its name."""
     sql = "SELECT written, count(*) FROM all_events WHERE NOT bad AND action_name = '' GROUP BY ALL"
-    counts = Counter({f"of the unknown action {name[:40]!r}": n for name, n in db.sql(sql).fetchall()})
+    counts = Counter(
+        {
+            f"of the unknown action {name[:40]!r}": n
+            for name, n in db.sql(sql).fetchall()
+        }
+    )
     return dict(counts.most_common(20))

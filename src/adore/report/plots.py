@@ -12,16 +12,28 @@ WIDTH, ROW, LEFT = 640, 30, 190
 
 
 def _svg(height: float, title: str, parts: Sequence[Markup]) -> Markup:
-    head = Markup('<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}"><title>{}</title>')
-    return head.format(WIDTH, height, title, title) + Markup("").join(parts) + Markup("</svg>")
+    head = Markup(
+        '<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}"><title>{}</title>'
+    )
+    return (
+        head.format(WIDTH, height, title, title)
+        + Markup("").join(parts)
+        + Markup("</svg>")
+    )
 
 
-def _label(x: float, y: float, text: object, css: str = "", anchor: str = "start") -> Markup:
-    return Markup('<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>').format(x, y, css, anchor, text)
+def _label(
+    x: float, y: float, text: object, css: str = "", anchor: str = "start"
+) -> Markup:
+    return Markup(
+        '<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>'
+    ).format(x, y, css, anchor, text)
 
 
 def _rect(x: float, y: float, size: tuple[float, float], css: str) -> Markup:
-    form = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3" class="{}"/>')
+    form = Markup(
+        '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3" class="{}"/>'
+    )
     return form.format(x, y, max(size[0], 0.5), size[1], css)
 
 
@@ -44,7 +56,9 @@ def bars(rows: Sequence[tuple[str, float, str]], title: str) -> Markup:
     return _svg(len(rows) * ROW + 8, title, parts)
 
 
-def forest(rows: Sequence[tuple[str, float, float, float]], title: str, *, best: str = "") -> Markup:
+def forest(
+    rows: Sequence[tuple[str, float, float, float]], title: str, *, best: str = ""
+) -> Markup:
     """Points with intervals on one axis.
 
     Args:
@@ -61,8 +75,12 @@ def forest(rows: Sequence[tuple[str, float, float, float]], title: str, *, best:
     for k in range(5):
         x = LEFT + (WIDTH - LEFT - 170) * k / 4
         parts += [
-            Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" class="grid"/>').format(x, end),
-            _label(x, end + 14, f"{low + (high - low) * k / 4:.2f}", "dim small", "middle"),
+            Markup(
+                '<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" class="grid"/>'
+            ).format(x, end),
+            _label(
+                x, end + 14, f"{low + (high - low) * k / 4:.2f}", "dim small", "middle"
+            ),
         ]
     for i, (name, value, a, b) in enumerate(rows):
         y = i * ROW + 18

@@ -40,7 +40,13 @@ def draft(survey: Survey, name: str) -> str:
     start = RuleBook.load(nearest(survey))
     text = "\n".join(_lines(survey, start, name)) + "\n"
     errors = [f.text for f in lint(text, survey.language) if f.level == "error"]
-    check(not errors, f"errors of the draft from {start.name}", errors, must="none", fix=f"mend {start.name}.yaml")
+    check(
+        not errors,
+        f"errors of the draft from {start.name}",
+        errors,
+        must="none",
+        fix=f"mend {start.name}.yaml",
+    )
     return text
 
 
@@ -53,9 +59,13 @@ def _lines(survey: Survey, start: RuleBook, name: str) -> Iterator[str]:
     )
     yield f"name: {_text(name)}"
     yield "grades:"
-    yield from (f"  {letter}: {_text(meaning)}" for letter, meaning in start.grades.items())
+    yield from (
+        f"  {letter}: {_text(meaning)}" for letter, meaning in start.grades.items()
+    )
     asked = survey.seen["feature"].asked
-    yield from _comment(f"{asked} of {survey.queries} queries have words that are no key attribute.")
+    yield from _comment(
+        f"{asked} of {survey.queries} queries have words that are no key attribute."
+    )
     yield f"unread: {start.unread.letter}"
     yield "rules:"
     for rule in start.rules:
@@ -82,20 +92,36 @@ def _rule(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
 
 def _adjusted(rule: Rule, survey: Survey) -> tuple[Rule, list[str]]:
     """The start's rule with what the catalogue speaks for, and why."""
-    seen, reasons, changes = survey.seen[rule.attribute], list[str](), dict[str, object]()
+    seen, reasons, changes = (
+        survey.seen[rule.attribute],
+        list[str](),
+        dict[str, object](),
+    )
     stated = seen.fields + seen.text
-    if rule.attribute in _ANY_ITEM and rule.on_missing != "E" and stated * 2 < survey.items:
+    if (
+        rule.attribute in _ANY_ITEM
+        and rule.on_missing != "E"
+        and stated * 2 < survey.items
+    ):
         changes["on_missing"] = "E"
-        reasons.append("on_missing E: most items do not state it, so silence says nothing.")
+        reasons.append(
+            "on_missing E: most items do not state it, so silence says nothing."
+        )
     said = survey.synonyms.get(rule.attribute, {})
-    old = [g for g in rule.synonyms if any(survey.words[w] or seen.values[w] for w in g)]
-    changes["synonyms"] = _merged([*old, *(pair for pair, why in said.items() if why.enough)])
+    old = [
+        g for g in rule.synonyms if any(survey.words[w] or seen.values[w] for w in g)
+    ]
+    changes["synonyms"] = _merged(
+        [*old, *(pair for pair, why in said.items() if why.enough)]
+    )
     for pair, why in said.items():
         verb = "Proposed" if why.enough else "Not proposed"
         reasons.append(f"{verb}: {' = '.join(pair)} ({why.text}).")
     if old:
         words = ", ".join(f"{w} {survey.words[w]}" for g in old for w in g)
-        reasons.append(f"Synonyms of the start that are seen here, items by word: {words}.")
+        reasons.append(
+            f"Synonyms of the start that are seen here, items by word: {words}."
+        )
     return Rule.model_validate(rule.model_dump() | changes), reasons
 
 
@@ -128,7 +154,11 @@ def _evidence(rule: Rule, survey: Survey) -> Iterator[str]:
     if survey.queries:
         yield f"Asked by {seen.asked} of {survey.queries} queries."
     if seen.human:
-        said = (f"{state}: {_top(_grades(seen, state), 4)}" for state in _STATES if _grades(seen, state))
+        said = (
+            f"{state}: {_top(_grades(seen, state), 4)}"
+            for state in _STATES
+            if _grades(seen, state)
+        )
         yield f"People, where nothing else is against the pair: {'; '.join(said)}."
 
 
@@ -183,5 +213,9 @@ def _comment(text: str, indent: str = "") -> Iterator[str]:
     """Comment lines; a seller's line breaks and control characters cannot end the comment."""
     safe = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     yield from textwrap.wrap(
-        safe, 118, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
+        safe,
+        118,
+        initial_indent=f"{indent}# ",
+        subsequent_indent=f"{indent}# ",
+        break_on_hyphens=False,
     )

@@ -30,7 +30,21 @@ from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_
 __all__ = ["Catalogue", "Said", "Seen", "Survey", "read_catalogue", "survey"]
 
 _FIELDS = ("brand", "category", "attributes")
-_LEGAL = frozenset(["inc", "llc", "ltd", "co", "corp", "gmbh", "usa", "us", "company", "corporation", "official"])
+_LEGAL = frozenset(
+    [
+        "inc",
+        "llc",
+        "ltd",
+        "co",
+        "corp",
+        "gmbh",
+        "usa",
+        "us",
+        "company",
+        "corporation",
+        "official",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,13 @@ class Seen:
     def effective(self) -> float:
         """How many equally common values would tell items apart as well: exp of the values' entropy."""
         total = self.values.total()
-        return math.exp(-sum(n / total * math.log(n / total) for n in self.values.values())) if total else 0.0
+        return (
+            math.exp(
+                -sum(n / total * math.log(n / total) for n in self.values.values())
+            )
+            if total
+            else 0.0
+        )
 
 
 @dataclass(frozen=True)
@@ -116,15 +136,22 @@ def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
     if items:
         path = local_copy(items)
         known = [item_from_row(row) for row in read_items(path)]
-        chosen = choose_language(read_info(path.parent).language, [item.title for item in known])
+        chosen = choose_language(
+            read_info(path.parent).language, [item.title for item in known]
+        )
         return Catalogue(known, language=chosen.code)
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         prepare(configure(Config, {}, "prepare"), local_copy(data), folder)
         queries = read_table(folder, "queries").filter(pl.col("split") != "test")
-        judged = read_table(folder, "judgements").join(queries, on="query_id", how="semi")
+        judged = read_table(folder, "judgements").join(
+            queries, on="query_id", how="semi"
+        )
         return Catalogue(
-            [item_from_row(row) for row in read_table(folder, "items").iter_rows(named=True)],
+            [
+                item_from_row(row)
+                for row in read_table(folder, "items").iter_rows(named=True)
+            ],
             dict(queries.select("query_id", "query").iter_rows()),
             judged.select("query_id", "item_id", "grade").rows(),
             language_of(folder),
@@ -143,7 +170,9 @@ def survey(catalogue: Catalogue) -> Survey:
     for reading in asked.values():
         for name in ATTRIBUTES:
             seen[name].asked += bool(reading.values.get(name))
-    pairs = [(q, compare(asked[q], readings[i]), Grade(g)) for q, i, g in catalogue.judged]
+    pairs = [
+        (q, compare(asked[q], readings[i]), Grade(g)) for q, i, g in catalogue.judged
+    ]
     for _, evidence, grade in pairs:
         _judged(seen, evidence, grade)
     synonyms = {
@@ -153,16 +182,27 @@ def survey(catalogue: Catalogue) -> Survey:
     }
     items = catalogue.items
     titles = [set(words(i.title, reader.language)) for i in items]
-    leaves = [set(words(i.category.rsplit(">", 1)[-1] or i.title, reader.language)) for i in items]
-    books = {path.stem: set(RuleBook.load(path.stem).domain) for path in sorted(RULEBOOKS.glob("*.yaml"))}
+    leaves = [
+        set(words(i.category.rsplit(">", 1)[-1] or i.title, reader.language))
+        for i in items
+    ]
+    books = {
+        path.stem: set(RuleBook.load(path.stem).domain)
+        for path in sorted(RULEBOOKS.glob("*.yaml"))
+    }
     return Survey(
         items=len(items),
         queries=len(catalogue.queries),
         judged=len(pairs),
         seen=seen,
         synonyms=synonyms,
-        words=Counter(w for title, leaf in zip(titles, leaves, strict=True) for w in title | leaf),
-        domains={name: sum(bool(leaf & domain) for leaf in leaves) / len(items) for name, domain in books.items()},
+        words=Counter(
+            w for title, leaf in zip(titles, leaves, strict=True) for w in title | leaf
+        ),
+        domains={
+            name: sum(bool(leaf & domain) for leaf in leaves) / len(items)
+            for name, domain in books.items()
+        },
         language=catalogue.language,
     )
 
@@ -170,7 +210,9 @@ def survey(catalogue: Catalogue) -> Survey:
 # ---------------------------------------------------------------- attributes
 
 
-def _stated(reading: Reading, types: set[str]) -> Iterator[tuple[str, tuple[Value, ...]]]:
+def _stated(
+    reading: Reading, types: set[str]
+) -> Iterator[tuple[str, tuple[Value, ...]]]:
     """Attribute to what an item states of it; product types and exclusions stand among the item's words."""
     for name in ATTRIBUTES:
         values = reading.values.get(name, ())
@@ -178,7 +220,9 @@ def _stated(reading: Reading, types: set[str]) -> Iterator[tuple[str, tuple[Valu
             values = tuple(_indexed(reading, types))
         elif name == "exclusion":
             values = tuple(
-                Value(w, w, v.where) for v in reading.values.get("words.absent", ()) for w in v.value.split()
+                Value(w, w, v.where)
+                for v in reading.values.get("words.absent", ())
+                for w in v.value.split()
             )
         if values:
             yield name, values
@@ -201,7 +245,9 @@ def _count(seen: Seen, values: tuple[Value, ...]) -> None:
     seen.quotes.update({v.quote for v in values})
 
 
-def _judged(seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade) -> None:
+def _judged(
+    seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade
+) -> None:
     """Count the pair for the one attribute that does not match; other words are not asked about."""
     against = [e for e in evidence if e.state != "match" and e.attribute != "feature"]
     if len(against) == 1:
@@ -211,22 +257,33 @@ def _judged(seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade)
 # ---------------------------------------------------------------- synonyms
 
 
-def _types(pairs: list[tuple[str, tuple[Evidence, ...], Grade]]) -> dict[tuple[str, str], Said]:
+def _types(
+    pairs: list[tuple[str, tuple[Evidence, ...], Grade]],
+) -> dict[tuple[str, str], Said]:
     """Product words asked and found where nothing else speaks against the pair: did people call it exact?"""
     queries: dict[tuple[str, str], set[str]] = {}
     conflicts, exact = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for query, evidence, grade in pairs:
         against = [e for e in evidence if e.state != "match"]
-        if len(against) == 1 and against[0].attribute == "product_type" and against[0].state == "conflict":
+        if (
+            len(against) == 1
+            and against[0].attribute == "product_type"
+            and against[0].state == "conflict"
+        ):
             pair = against[0].asked, against[0].found
             queries.setdefault(pair, set()).add(query)
             conflicts[pair] += 1
             exact[pair] += grade == Grade.EXACT
     said = "people called {} of {} pairs exact that differ in this alone, queries: {}"
     return {
-        pair: Said(said.format(exact[pair], n, len(queries[pair])), exact[pair] >= 0.8 * n and len(queries[pair]) > 1)
+        pair: Said(
+            said.format(exact[pair], n, len(queries[pair])),
+            exact[pair] >= 0.8 * n and len(queries[pair]) > 1,
+        )
         for pair, n in sorted(conflicts.items())
-        if exact[pair] >= 3 and exact[pair] * 2 >= n and not pair[1].startswith("accessory")
+        if exact[pair] >= 3
+        and exact[pair] * 2 >= n
+        and not pair[1].startswith("accessory")
     }
 
 
@@ -239,24 +296,36 @@ def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
             spellings.setdefault(key, []).append(brand)
     return {
         (same[0], other): Said(
-            f"{values[same[0]]} and {values[other]} items, alike but for spaces and legal forms", True
+            f"{values[same[0]]} and {values[other]} items, alike but for spaces and legal forms",
+            True,
         )
         for same in spellings.values()
         for other in same[1:]
     }
 
 
-def _colours(readings: Iterable[Reading], families: set[str]) -> dict[tuple[str, str], Said]:
+def _colours(
+    readings: Iterable[Reading], families: set[str]
+) -> dict[tuple[str, str], Said]:
     """A colour name of this catalogue alone, and the one family that stands beside it in its fields."""
     alone = Counter[str]()
     beside = Counter[tuple[str, str]]()
     for reading in readings:
-        said = {v.value for v in reading.values.get("colour", ()) if v.where.startswith("attributes")}
+        said = {
+            v.value
+            for v in reading.values.get("colour", ())
+            if v.where.startswith("attributes")
+        }
         known, new = said & families, said - families
         alone.update(new if len(known) == 1 else ())
-        beside.update((family, name) for family in known for name in new if len(known) == 1)
+        beside.update(
+            (family, name) for family in known for name in new if len(known) == 1
+        )
     return {
-        pair: Said(f"side by side in {n} of the {alone[pair[1]]} colour fields with that word and one family", False)
+        pair: Said(
+            f"side by side in {n} of the {alone[pair[1]]} colour fields with that word and one family",
+            False,
+        )
         for pair, n in sorted(beside.items())
         if n >= 5 and n >= 0.8 * alone[pair[1]]
     }

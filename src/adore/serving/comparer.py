@@ -37,7 +37,9 @@ class Comparer:
 
             self._index = bm25s.BM25()
             texts = [f"{i['title']} {i['brand']} {i['category']}" for i in rows]
-            self._index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+            self._index.index(
+                bm25s.tokenize(texts, show_progress=False), show_progress=False
+            )
 
     def get(self, item_id: str) -> Item | None:
         """An item of the catalogue, or None."""
@@ -51,8 +53,14 @@ class Comparer:
         import bm25s
 
         tokens = bm25s.tokenize(query, show_progress=False)
-        found, scores = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
-        return [self.items[int(i)] for i, score in zip(found[0], scores[0], strict=True) if score > 0]
+        found, scores = self._index.retrieve(
+            tokens, k=min(count, len(self.items)), show_progress=False
+        )
+        return [
+            self.items[int(i)]
+            for i, score in zip(found[0], scores[0], strict=True)
+            if score > 0
+        ]
 
     async def compare(self, body: dict[str, Any]) -> dict[str, Any]:
         """Every variant's first ten of the same 50 candidates, with why."""

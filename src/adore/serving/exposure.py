@@ -35,12 +35,16 @@ class Log:
         most: bytes of pieces that stay; beyond, the oldest are deleted and counted in ``dropped``.
     """
 
-    def __init__(self, path: Path, *, piece: int = 16_000_000, most: int = 1_500_000_000) -> None:
+    def __init__(
+        self, path: Path, *, piece: int = 16_000_000, most: int = 1_500_000_000
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.piece, self.most = path, piece, most
         self.dropped = 0
         if _size(path):
-            path.rename(self._aside())  # so that a torn line of a killed process stays the last of its file
+            path.rename(
+                self._aside()
+            )  # so that a torn line of a killed process stays the last of its file
         self._file = path.open("ab", buffering=0)
         self._write, self._sync = threading.Lock(), threading.Lock()
         self._end = self._written = self._synced = self._failed = 0
@@ -51,7 +55,9 @@ class Log:
         Raises:
             OSError: they are not; what of them was written is taken back before the next row.
         """
-        text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode("utf-8", "replace")
+        text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode(
+            "utf-8", "replace"
+        )
         with self._write:
             self._put(text)
             self._written += 1
@@ -150,7 +156,9 @@ class Shipper:
         every: seconds; what a lost node takes along is at most as old, and 16 MB.
     """
 
-    def __init__(self, logs: dict[str, Log], place: str, *, every: float = 60.0) -> None:
+    def __init__(
+        self, logs: dict[str, Log], place: str, *, every: float = 60.0
+    ) -> None:
         self.logs, self.place, self.every = logs, place, every
         self.failures = 0
         self._stop = threading.Event()
@@ -171,7 +179,10 @@ class Shipper:
         self._thread.join(patience)
         left = sum(log.size() for log in self.logs.values())
         if left:
-            _LOG.warning("shipping == %d bytes left, must be 0; the place did not take them in time", left)
+            _LOG.warning(
+                "shipping == %d bytes left, must be 0; the place did not take them in time",
+                left,
+            )
 
     def ship(self) -> None:
         """Ship all that is written by now; a failure is counted, and tried again next time."""
@@ -185,7 +196,10 @@ class Shipper:
     def _send(self, folder: str, piece: Path) -> None:
         put_aside = piece.suffixes[0][1:]
         day = time.strftime("%Y-%m-%d", time.gmtime(int(put_aside) / 1e9))
-        put_file(piece, join(self.place, folder, day, f"{socket.gethostname()}-{put_aside}.jsonl"))
+        put_file(
+            piece,
+            join(self.place, folder, day, f"{socket.gethostname()}-{put_aside}.jsonl"),
+        )
         piece.unlink(missing_ok=True)
 
     @contextmanager
@@ -195,7 +209,10 @@ class Shipper:
             yield
         except Exception as error:
             self.failures += 1
-            _LOG.warning("shipping == %r, must be possible; check the place and its credentials", error)
+            _LOG.warning(
+                "shipping == %r, must be possible; check the place and its credentials",
+                error,
+            )
 
 
 def read_shipped(place: str, log: str) -> tuple[list[dict[str, Any]], int]:
@@ -211,7 +228,12 @@ def read_log(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 def _rows(paths: Iterable[Path]) -> tuple[list[dict[str, Any]], int]:
     rows, torn = list[dict[str, Any]](), 0
-    for line in (line for path in paths for line in path.read_bytes().split(b"\n") if line.strip()):
+    for line in (
+        line
+        for path in paths
+        for line in path.read_bytes().split(b"\n")
+        if line.strip()
+    ):
         try:
             rows.append(json.loads(line))
         except ValueError:

@@ -19,19 +19,33 @@ Message = MutableMapping[str, Any]
 class BodyLimit:
     """ASGI middleware: refuses unread a body over ``most`` bytes (413) and one of no stated length (411)."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], most: int = MAX_BYTES) -> None:
+    def __init__(
+        self, app: Callable[..., Awaitable[None]], most: int = MAX_BYTES
+    ) -> None:
         self.app, self.most = app, most
 
-    async def __call__(self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    async def __call__(
+        self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> None:
         """Pass on or refuse one request."""
         headers = dict(scope.get("headers", ()))
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if b"transfer-encoding" in headers:
-            return await _refuse(send, 411, "transfer-encoding == 'chunked', must be absent; send a content-length")
-        size = int(headers.get(b"content-length", b"0"))  # the HTTP parser refused what is no number
+            return await _refuse(
+                send,
+                411,
+                "transfer-encoding == 'chunked', must be absent; send a content-length",
+            )
+        size = int(
+            headers.get(b"content-length", b"0")
+        )  # the HTTP parser refused what is no number
         if size > self.most:
-            return await _refuse(send, 413, f"body == {size} bytes, must be at most {self.most}; send fewer items")
+            return await _refuse(
+                send,
+                413,
+                f"body == {size} bytes, must be at most {self.most}; send fewer items",
+            )
         return await self.app(scope, receive, send)
 
 
@@ -44,12 +58,18 @@ class CrowdLimit:
     def __init__(self, app: Callable[..., Awaitable[None]], most: int) -> None:
         self.app, self.most, self.inside = app, most, 0
 
-    async def __call__(self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    async def __call__(
+        self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> None:
         """Pass on or refuse one request; probes and metrics always pass."""
         if scope["type"] != "http" or scope["method"] != "POST":
             return await self.app(scope, receive, send)
         if self.inside >= self.most:
-            return await _refuse(send, 503, f"requests == {self.inside} in work, must be fewer; ask another pod")
+            return await _refuse(
+                send,
+                503,
+                f"requests == {self.inside} in work, must be fewer; ask another pod",
+            )
         self.inside += 1
         try:
             await self.app(scope, receive, send)
@@ -62,7 +82,9 @@ async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:
 
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"error": text}).encode()})
+    await send(
+        {"type": "http.response.body", "body": json.dumps({"error": text}).encode()}
+    )
 
 
 def leave_with(parent: int) -> None:

@@ -23,26 +23,55 @@ class Metrics:
         shipper: so are its failures; None: nobody ships, so all that is logged is backlog.
     """
 
-    def __init__(self, variants: Iterable[str], logs: Sequence[Log], shipper: Shipper | None = None) -> None:
+    def __init__(
+        self,
+        variants: Iterable[str],
+        logs: Sequence[Log],
+        shipper: Shipper | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
-        self.requests = self._counter("adore_requests", "Lists ranked, by assigned and serving variant.", "served")
-        self.degraded = self._counter("adore_degraded", "Answers that another than the assigned variant gave, or none.")
-        self.mismatches = self._counter(
-            "adore_mismatch", "Answers of another model version than the experiment names for the serving variant."
+        self.requests = self._counter(
+            "adore_requests", "Lists ranked, by assigned and serving variant.", "served"
         )
-        self.failures = self._counter("adore_variant_failures", "Requests that a variant did not answer rightly.")
-        self.lost = self._counter("adore_exposures_lost", "Answers whose exposure the disk refused.")
+        self.degraded = self._counter(
+            "adore_degraded",
+            "Answers that another than the assigned variant gave, or none.",
+        )
+        self.mismatches = self._counter(
+            "adore_mismatch",
+            "Answers of another model version than the experiment names for the serving variant.",
+        )
+        self.failures = self._counter(
+            "adore_variant_failures", "Requests that a variant did not answer rightly."
+        )
+        self.lost = self._counter(
+            "adore_exposures_lost", "Answers whose exposure the disk refused."
+        )
         text = "Seconds from request to answer, the exposure on disk included."
-        self.seconds = Histogram("adore_request_seconds", text, ["variant"], registry=self.registry, buckets=BUCKETS)
+        self.seconds = Histogram(
+            "adore_request_seconds",
+            text,
+            ["variant"],
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
         for variant in variants:
             for counter in (self.degraded, self.mismatches, self.failures, self.lost):
                 counter.labels(variant)
         text = "Bytes of logs that lie here only."
-        self._gauge("adore_exposure_backlog_bytes", text, lambda: sum(log.size() for log in logs))
+        self._gauge(
+            "adore_exposure_backlog_bytes",
+            text,
+            lambda: sum(log.size() for log in logs),
+        )
         text = "Bytes of the oldest pieces, deleted unshipped to make room."
-        self._gauge("adore_log_dropped_bytes", text, lambda: sum(log.dropped for log in logs))
+        self._gauge(
+            "adore_log_dropped_bytes", text, lambda: sum(log.dropped for log in logs)
+        )
         text = "Shipments that failed so far."
-        self._gauge("adore_shipping_failures", text, lambda: shipper.failures if shipper else 0)
+        self._gauge(
+            "adore_shipping_failures", text, lambda: shipper.failures if shipper else 0
+        )
 
     def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         Gauge(name, text, registry=self.registry).set_function(value)

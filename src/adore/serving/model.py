@@ -44,14 +44,23 @@ def _scored(score: Score) -> dict[str, Any]:
 def _texts(request: InferRequest) -> list[str]:
     """The elements of a v2 request's first tensor, which JSON brings as strings and binary as bytes."""
     data = request.inputs[0].data if request.inputs else None
-    check(bool(data), "inputs", data, must="one BYTES tensor", fix="send JSON documents in it", error=RequestError)
+    check(
+        bool(data),
+        "inputs",
+        data,
+        must="one BYTES tensor",
+        fix="send JSON documents in it",
+        error=RequestError,
+    )
     return [x.decode("utf-8") if isinstance(x, bytes) else str(x) for x in data or ()]
 
 
 class RankerModel(Model):  # type: ignore[misc]
     """Serves one ranker folder under one variant's name; v1 and v2, answers in the items' order."""
 
-    def __init__(self, name: str, folder: Path, *, variant: str, threads: int = 1) -> None:
+    def __init__(
+        self, name: str, folder: Path, *, variant: str, threads: int = 1
+    ) -> None:
         super().__init__(name)
         self.folder, self.variant, self.threads = folder, variant, threads
         self.ranker: Ranker | None = None
@@ -73,15 +82,30 @@ class RankerModel(Model):  # type: ignore[misc]
                 instances: Any = [json.loads(text) for text in _texts(payload)]
                 v2 = payload.id or ""
             else:
-                instances = payload.get("instances") if isinstance(payload, dict) else None
+                instances = (
+                    payload.get("instances") if isinstance(payload, dict) else None
+                )
             check(
-                isinstance(instances, list), "instances", instances, must="a list", fix="send one", error=RequestError
+                isinstance(instances, list),
+                "instances",
+                instances,
+                must="a list",
+                fix="send one",
+                error=RequestError,
             )
-            return _Asked([parse(one, f"instances[{i}]", self.reading) for i, one in enumerate(instances)], v2)
+            return _Asked(
+                [
+                    parse(one, f"instances[{i}]", self.reading)
+                    for i, one in enumerate(instances)
+                ],
+                v2,
+            )
         except (RequestError, ValueError) as error:
             raise InvalidInput(str(error)) from error
 
-    async def predict(self, payload: _Asked, headers: dict[str, str] | None = None) -> _Asked:
+    async def predict(
+        self, payload: _Asked, headers: dict[str, str] | None = None
+    ) -> _Asked:
         """Rank every list, off the event loop."""
         answers = [await asyncio.to_thread(self.rank, one) for one in payload.requests]
         return _Asked(answers, payload.v2)
@@ -91,9 +115,15 @@ class RankerModel(Model):  # type: ignore[misc]
         if self.ranker is None:
             raise RuntimeError("predict before load")
         scores = self.ranker.rank(request.query, request.items)
-        return {"variant": self.variant, "model_version": self.ranker.version, "items": [_scored(s) for s in scores]}
+        return {
+            "variant": self.variant,
+            "model_version": self.ranker.version,
+            "items": [_scored(s) for s in scores],
+        }
 
-    async def postprocess(self, result: _Asked, headers: dict[str, str] | None = None) -> Any:
+    async def postprocess(
+        self, result: _Asked, headers: dict[str, str] | None = None
+    ) -> Any:
         """``{"predictions": [...]}``, or in v2 one BYTES tensor with one JSON document a list."""
         if result.v2 is None:
             return {"predictions": result.requests}

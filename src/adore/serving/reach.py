@@ -24,7 +24,9 @@ def _resolves(host: str) -> str:
     Raises:
         OSError: the name is not known, or nobody answers.
     """
-    return ", ".join(sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)}))
+    return ", ".join(
+        sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)})
+    )
 
 
 def _connects(address: str) -> str:
@@ -41,7 +43,11 @@ def _connects(address: str) -> str:
 def _endpoint() -> str:
     """``host:port`` of the store that this process's environment names."""
     url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
+    region = (
+        os.environ.get("AWS_DEFAULT_REGION")
+        or os.environ.get("AWS_REGION")
+        or "us-east-1"
+    )
     parts = urlsplit(url or f"https://s3.{region}.amazonaws.com")
     return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
@@ -69,11 +75,24 @@ def _try(name: str, check: Callable[[], str]) -> bool:
 def main() -> None:
     """Try everything that is asked for; exit status 1 if something failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", action="append", default=[], help="host that must resolve")
-    parser.add_argument("--address", action="append", default=[], help="host:port that must answer")
-    parser.add_argument("--store", action="store_true", help="the store that the environment names must answer")
+    parser.add_argument(
+        "--name", action="append", default=[], help="host that must resolve"
+    )
+    parser.add_argument(
+        "--address", action="append", default=[], help="host:port that must answer"
+    )
+    parser.add_argument(
+        "--store",
+        action="store_true",
+        help="the store that the environment names must answer",
+    )
     parser.add_argument("--write", default="", help="place that must take objects")
-    parser.add_argument("--settle", type=float, default=5.0, help="seconds until the network knows this pod")
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=5.0,
+        help="seconds until the network knows this pod",
+    )
     given = parser.parse_args()
     time.sleep(given.settle)
     good = [_try("names", lambda host=host: _resolves(host)) for host in given.name]  # type: ignore[misc]

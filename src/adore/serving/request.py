@@ -59,7 +59,9 @@ class Reading:
         known: the catalogue, if there is one.
     """
 
-    def __init__(self, info: DatasetInfo | None = None, known: Known | None = None) -> None:
+    def __init__(
+        self, info: DatasetInfo | None = None, known: Known | None = None
+    ) -> None:
         self.one, self.known = OneItem(info), known
 
     def item(self, row: object, where: str) -> Item:
@@ -69,19 +71,42 @@ class Reading:
             RequestError: names the field, its value and what it must be.
         """
         must = "an object with item_id and title"
-        check(isinstance(row, dict), where, row, must=must, fix="send it", error=RequestError)
+        check(
+            isinstance(row, dict),
+            where,
+            row,
+            must=must,
+            fix="send it",
+            error=RequestError,
+        )
         flat = not _nests(row, MAX_DEPTH)
         given: dict[str, Any] = row  # type: ignore[assignment]
         must = f"nested at most {MAX_DEPTH} deep"
-        check(flat, where, given.get("item_id"), must=must, fix="send flat attributes", error=RequestError)
+        check(
+            flat,
+            where,
+            given.get("item_id"),
+            must=must,
+            fix="send flat attributes",
+            error=RequestError,
+        )
         fields = self._fields(given, where)
         item_id = id_of(fields["item_id"])
-        known = self.known.get(item_id) if self.known and not fields.get("title") else None
+        known = (
+            self.known.get(item_id) if self.known and not fields.get("title") else None
+        )
         if known:
             return _over(known, self._item({**fields, "title": known.title}, where))
         fix = "send one, or the id of an item of the catalogue that the ranker was made with"
         good = isinstance(fields.get("title"), str)
-        check(good, f"{where}.title", fields.get("title"), must="a string", fix=fix, error=RequestError)
+        check(
+            good,
+            f"{where}.title",
+            fields.get("title"),
+            must="a string",
+            fix=fix,
+            error=RequestError,
+        )
         return self._item(fields, where)
 
     def _fields(self, given: dict[str, Any], where: str) -> dict[str, Any]:
@@ -89,18 +114,34 @@ class Reading:
         try:
             fields = self.one.fields(given)
         except (AdoreError, TypeError, ValueError, AttributeError) as error:
-            raise RequestError(f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})") from error
+            raise RequestError(
+                f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})"
+            ) from error
         value = fields.get("item_id")
         good = (isinstance(value, str) and bool(value)) or type(value) in (int, float)
         fix = f"send one; the item has {sorted(map(str, given))[:20]}"
-        check(good and bool(id_of(value)), f"{where}.item_id", value, must="a string", fix=fix, error=RequestError)
+        check(
+            good and bool(id_of(value)),
+            f"{where}.item_id",
+            value,
+            must="a string",
+            fix=fix,
+            error=RequestError,
+        )
         return fields
 
     def _item(self, fields: dict[str, Any], where: str) -> Item:
         bullets = fields.get("bullet_points")
         listed = bullets is None or isinstance(bullets, str) or _texts(bullets)
         must = "a list of strings"
-        check(listed, f"{where}.bullet_points", bullets, must=must, fix="send strings", error=RequestError)
+        check(
+            listed,
+            f"{where}.bullet_points",
+            bullets,
+            must=must,
+            fix="send strings",
+            error=RequestError,
+        )
         try:
             return self.one.item(fields)
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -147,7 +188,11 @@ def row_of(item: Item) -> dict[str, Any]:
         >>> row_of(Item("a", "mug", attributes={"colour": "red"}))
         {'item_id': 'a', 'title': 'mug', 'attributes': {'colour': 'red'}}
     """
-    row = {**asdict(item), "bullet_points": list(item.bullet_points), "attributes": dict(item.attributes)}
+    row = {
+        **asdict(item),
+        "bullet_points": list(item.bullet_points),
+        "attributes": dict(item.attributes),
+    }
     return {name: value for name, value in row.items() if value or name == "item_id"}
 
 
@@ -155,7 +200,11 @@ def _nests(value: object, most: int) -> bool:
     """Whether lists and objects lie in each other more than ``most`` deep; told without recursion."""
     level = [value]
     for _ in range(most):
-        groups = [x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)]
+        groups = [
+            x.values() if isinstance(x, dict) else x
+            for x in level
+            if isinstance(x, dict | list)
+        ]
         level = [x for group in groups for x in group]
     return any(isinstance(x, dict | list) for x in level)
 
@@ -169,7 +218,9 @@ def sendable(fields: dict[str, Any], where: str) -> None:
     try:
         json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"{where} == {str(error)!r}, must be UTF-8 without NaN; clean the text") from error
+        raise RequestError(
+            f"{where} == {str(error)!r}, must be UTF-8 without NaN; clean the text"
+        ) from error
 
 
 _PLAIN = Reading()
@@ -188,13 +239,27 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
     Raises:
         RequestError: names the field, its value and what it must be.
     """
-    check(isinstance(instance, dict), where, instance, must="an object", fix="send query and items", error=RequestError)
+    check(
+        isinstance(instance, dict),
+        where,
+        instance,
+        must="an object",
+        fix="send query and items",
+        error=RequestError,
+    )
     fields: dict[str, Any] = instance  # type: ignore[assignment]
     query, items = fields.get("query"), fields.get("items")
     good = isinstance(query, str) and len(query) <= MAX_QUERY
     must = f"a string of at most {MAX_QUERY} characters"
     check(good, f"{where}.query", query, must=must, fix="send one", error=RequestError)
-    check(isinstance(items, list), f"{where}.items", items, must="a list", fix="send one", error=RequestError)
+    check(
+        isinstance(items, list),
+        f"{where}.items",
+        items,
+        must="a list",
+        fix="send one",
+        error=RequestError,
+    )
     rows: list[object] = items or []
     fix = "send fewer, or several instances"
     check(
@@ -205,10 +270,21 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
         fix=fix,
         error=RequestError,
     )
-    found = tuple(reading.item(row, f"{where}.items[{i}]") for i, row in enumerate(rows))
+    found = tuple(
+        reading.item(row, f"{where}.items[{i}]") for i, row in enumerate(rows)
+    )
     ids = [item.item_id for item in found]
-    twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
-    check(not twice, f"{where}.items", twice, must="of different item_id", fix="send each once", error=RequestError)
+    twice = (
+        sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
+    )
+    check(
+        not twice,
+        f"{where}.items",
+        twice,
+        must="of different item_id",
+        fix="send each once",
+        error=RequestError,
+    )
     sendable(fields, where)
     return RankRequest(decoded(str(query)), found)
 
@@ -217,7 +293,11 @@ def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:
     """Items of a rerank request: strings are titles, objects are items."""
     rows = []
     for i, d in enumerate(documents):
-        row = {"item_id": str(i), "title": d} if isinstance(d, str) else {"item_id": str(i), **dict(d)}
+        row = (
+            {"item_id": str(i), "title": d}
+            if isinstance(d, str)
+            else {"item_id": str(i), **dict(d)}
+        )
         text = row.pop("text", None) if not row.get("title") else None
         rows.append({**row, "title": text} if text else row)
     return rows

@@ -39,7 +39,15 @@ _LOG = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "static" / "index.html"
 MAX_ID = 200
 """Characters of a user's, session's or query's id."""
-EVENT_TEXTS = ("event_id", "query_id", "user_query", "session_id", "client_id", "user_id", "action_name")
+EVENT_TEXTS = (
+    "event_id",
+    "query_id",
+    "user_query",
+    "session_id",
+    "client_id",
+    "user_id",
+    "action_name",
+)
 """Fields of an event that are texts, if it has them; UBI 1.3 asks for ``action_name`` and ``timestamp`` only."""
 
 
@@ -62,14 +70,20 @@ class Router:
 
     def __init__(self, config: dict[str, Any], logs: Path, ship: str = "") -> None:
         self.config = config
-        self.reading = Reading(DatasetInfo(**config.get("dataset", {})), _VariantsKnow())
+        self.reading = Reading(
+            DatasetInfo(**config.get("dataset", {})), _VariantsKnow()
+        )
         self.weights: dict[str, float] = config["weights"]
         timeout = config.get("timeout", DEADLINE)
         spared = {"control": math.inf}  # what is left after it is no ranking at all
         self.variants = {
-            name: Variant(name, about, timeout, after=spared.get(name, 5)) for name, about in config["variants"].items()
+            name: Variant(name, about, timeout, after=spared.get(name, 5))
+            for name, about in config["variants"].items()
         }
-        self.exposures, self.events = Log(logs / "exposures.jsonl"), Log(logs / "events.jsonl")
+        self.exposures, self.events = (
+            Log(logs / "exposures.jsonl"),
+            Log(logs / "events.jsonl"),
+        )
         folders = {f"exposures/{config['name']}": self.exposures, "events": self.events}
         self.shipper = Shipper(folders, ship) if ship else None
         self.metrics = Metrics(self.variants, list(folders.values()), self.shipper)
@@ -81,9 +95,19 @@ class Router:
         user: Any = body.get("user_id")
         good = isinstance(user, str) and 0 < len(user) <= MAX_ID
         fix = "send the shopper's stable id"
-        check(good, "user_id", user, must=f"a string of 1 to {MAX_ID} characters", fix=fix, error=RequestError)
+        check(
+            good,
+            "user_id",
+            user,
+            must=f"a string of 1 to {MAX_ID} characters",
+            fix=fix,
+            error=RequestError,
+        )
         request = parse(body, "body", self.reading)
-        session, query_id = _id_of(body, "session_id", user), _id_of(body, "query_id", body["query"])
+        session, query_id = (
+            _id_of(body, "session_id", user),
+            _id_of(body, "query_id", body["query"]),
+        )
         variant = assign(user, self.config["salt"], self.weights)
         query, items = request.query, [row_of(item) for item in request.items]
         served, answer = await self._first(variant, query, items)
@@ -102,26 +126,42 @@ class Router:
             "degraded": served != variant,
             "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
         }
-        more: dict[str, Any] = {k: self.config[k] for k in ("salt", "release") if k in self.config}
-        more["user_query"] = query  # by which prepare finds the query where its id is one of this search alone
+        more: dict[str, Any] = {
+            k: self.config[k] for k in ("salt", "release") if k in self.config
+        }
+        more["user_query"] = (
+            query  # by which prepare finds the query where its id is one of this search alone
+        )
         try:
             await asyncio.to_thread(self.exposures.append, {**exposure, **more})
         except OSError:  # a full disk loses both variants' exposures alike; the shopper need not wait for it
             self.metrics.lost.labels(variant).inc()
-        expected = self.config["variants"].get(served, {}).get("version", answer["model_version"])
-        self.metrics.answered(variant, served, matches=answer["model_version"] == expected)
+        expected = (
+            self.config["variants"]
+            .get(served, {})
+            .get("version", answer["model_version"])
+        )
+        self.metrics.answered(
+            variant, served, matches=answer["model_version"] == expected
+        )
         self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
         keys = ("exposure_id", "variant", "served", "model_version", "degraded")
         return {**{k: exposure[k] for k in keys}, "items": ordered}
 
     async def faults(self) -> dict[str, str]:
         """What is wrong with each variant, empty if nothing is; a change is logged, for whoever waits for this pod."""
-        texts = await asyncio.gather(*(variant.fault() for variant in self.variants.values()))
+        texts = await asyncio.gather(
+            *(variant.fault() for variant in self.variants.values())
+        )
         faults = dict(zip(self.variants, texts, strict=True))
         if faults != self.known_faults:
             self.known_faults = faults
             for name, text in faults.items():
-                _LOG.warning("variant %s == %s", name, f"not ready, must be ready; {text}" if text else "ready")
+                _LOG.warning(
+                    "variant %s == %s",
+                    name,
+                    f"not ready, must be ready; {text}" if text else "ready",
+                )
         return faults
 
     async def take(self, events: list[dict[str, Any]]) -> dict[str, int]:
@@ -139,7 +179,9 @@ class Router:
             raise UnavailableError(text) from error
         return {"accepted": len(events)}
 
-    async def _first(self, variant: str, query: str, items: list[dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    async def _first(
+        self, variant: str, query: str, items: list[dict[str, Any]]
+    ) -> tuple[str, dict[str, Any]]:
         """The assigned variant, else the control, else the items as they came; at most two deadlines long.
 
         Raises:
@@ -150,10 +192,18 @@ class Router:
             try:
                 return name, await self.variants[name].ask(query, items)
             except FAILURES as error:
-                if alone and isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 400:
-                    raise RequestError(f"items == sent by id alone, must be known; {error.response.text}") from error
+                if (
+                    alone
+                    and isinstance(error, httpx.HTTPStatusError)
+                    and error.response.status_code == 400
+                ):
+                    raise RequestError(
+                        f"items == sent by id alone, must be known; {error.response.text}"
+                    ) from error
                 self.metrics.failures.labels(name).inc()
-        given = [{"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)]
+        given = [
+            {"item_id": i["item_id"], "score": -float(n)} for n, i in enumerate(items)
+        ]
         return "none", {"model_version": "", "items": given}
 
 
@@ -204,7 +254,14 @@ def _id_of(body: dict[str, Any], name: str, default: str) -> str:
     if given in (None, ""):
         return default
     good = type(given) in (str, int) and len(str(given)) <= MAX_ID
-    check(good, name, given, must=f"a string of at most {MAX_ID} characters", fix="send a shorter", error=RequestError)
+    check(
+        good,
+        name,
+        given,
+        must=f"a string of at most {MAX_ID} characters",
+        fix="send a shorter",
+        error=RequestError,
+    )
     return str(given)
 
 
@@ -218,7 +275,14 @@ def _event(row: dict[str, Any], where: str) -> dict[str, Any]:
         value = row.get(name)
         good = value is None or (isinstance(value, str) and len(value) <= MAX_QUERY)
         must = f"a string of at most {MAX_QUERY} characters"
-        check(good, f"{where}.{name}", value, must=must, fix="send it so", error=RequestError)
+        check(
+            good,
+            f"{where}.{name}",
+            value,
+            must=must,
+            fix="send it so",
+            error=RequestError,
+        )
     sendable(row, where)
     try:
         event = read_event(row)
@@ -226,9 +290,22 @@ def _event(row: dict[str, Any], where: str) -> dict[str, Any]:
         raise RequestError(f"{where}.{error}; send it as UBI 1.3 has it") from error
     given = row.get("object_id")
     good = given is None or isinstance(given, str) or type(given) is int
-    check(good, f"{where}.object_id", given, must="a string or a number", fix="send it so", error=RequestError)
-    found = {name: event[name] for name in ("event_id", "client_id", "timestamp", "object_id", "position")}
-    return {**row, **{name: value for name, value in found.items() if value not in (None, "")}}
+    check(
+        good,
+        f"{where}.object_id",
+        given,
+        must="a string or a number",
+        fix="send it so",
+        error=RequestError,
+    )
+    found = {
+        name: event[name]
+        for name in ("event_id", "client_id", "timestamp", "object_id", "position")
+    }
+    return {
+        **row,
+        **{name: value for name, value in found.items() if value not in (None, "")},
+    }
 
 
 def _add_status(app: FastAPI, router: Router) -> None:
@@ -246,7 +323,10 @@ def _add_status(app: FastAPI, router: Router) -> None:
     async def readyz() -> dict[str, bool]:
         faults = await router.faults()
         if all(faults.values()):
-            raise HTTPException(503, f"variants == {faults}, must be ready, one at least; see their logs")
+            raise HTTPException(
+                503,
+                f"variants == {faults}, must be ready, one at least; see their logs",
+            )
         return {name: not fault for name, fault in faults.items()}
 
     @app.get("/metrics", response_class=PlainTextResponse)
@@ -259,17 +339,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
     parser.add_argument("--logs", required=True)
-    parser.add_argument("--ship", default="", help="place (s3://…) that the logs are shipped to")
+    parser.add_argument(
+        "--ship", default="", help="place (s3://…) that the logs are shipped to"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
+    parser.add_argument(
+        "--parent",
+        type=int,
+        default=0,
+        help="leave when this process is no longer the parent",
+    )
     arguments = parser.parse_args()
     leave_with(arguments.parent)
     import uvicorn
 
     config = json.loads(Path(arguments.config).read_text("utf-8"))
     app = create_app(config, Path(arguments.logs), arguments.ship)
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", timeout_graceful_shutdown=20)
+    uvicorn.run(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        timeout_graceful_shutdown=20,
+    )
 
 
 if __name__ == "__main__":

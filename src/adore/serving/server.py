@@ -25,18 +25,31 @@ def _add_rerank(model: Any) -> None:
     async def rerank(body: dict[str, Any]) -> dict[str, Any]:
         documents = body.get("documents")
         if not isinstance(documents, list):
-            raise HTTPException(400, f"documents == {documents!r}, must be a list; send one")
+            raise HTTPException(
+                400, f"documents == {documents!r}, must be a list; send one"
+            )
         top = body.get("top_n")
         if top is not None and (type(top) is not int or top < 1):
-            raise HTTPException(400, f"top_n == {top!r}, must be a number from 1; omit it for all")
+            raise HTTPException(
+                400, f"top_n == {top!r}, must be a number from 1; omit it for all"
+            )
         try:
-            request = parse({"query": body.get("query"), "items": rerank_items(documents)}, "body", model.reading)
+            request = parse(
+                {"query": body.get("query"), "items": rerank_items(documents)},
+                "body",
+                model.reading,
+            )
         except (RequestError, TypeError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
         answer = await asyncio.to_thread(model.rank, request)
-        found = sorted(enumerate(answer["items"]), key=lambda pair: -pair[1]["score"])[:top]
+        found = sorted(enumerate(answer["items"]), key=lambda pair: -pair[1]["score"])[
+            :top
+        ]
         texts = [item.title for item in request.items]
-        results = [{"index": i, "relevance_score": s["score"], "document": {"text": texts[i]}} for i, s in found]
+        results = [
+            {"index": i, "relevance_score": s["score"], "document": {"text": texts[i]}}
+            for i, s in found
+        ]
         return {
             "id": body.get("user", ""),
             "model": answer["model_version"],
@@ -68,10 +81,24 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="ranker folder or s3:// place")
     parser.add_argument("--name", default="adore")
     parser.add_argument("--variant", default="")
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on; a pod's is reached from outside")
+    parser.add_argument(
+        "--host",
+        default="0.0.0.0",
+        help="address to listen on; a pod's is reached from outside",
+    )
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--most", type=int, default=16, help="requests in work or waiting; one more gets 503 at once")
-    parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=16,
+        help="requests in work or waiting; one more gets 503 at once",
+    )
+    parser.add_argument(
+        "--parent",
+        type=int,
+        default=0,
+        help="leave when this process is no longer the parent",
+    )
     arguments = parser.parse_args()
     sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported
     from kserve import ModelServer
@@ -86,20 +113,34 @@ def main() -> None:
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     try:
         folder = Path(local_copy(arguments.model))
-        model = RankerModel(arguments.name, folder, variant=arguments.variant or arguments.name, threads=threads)
+        model = RankerModel(
+            arguments.name,
+            folder,
+            variant=arguments.variant or arguments.name,
+            threads=threads,
+        )
         model.load()
     except AdoreError as error:  # its words alone: they are what a release that waits for this pod shows
         sys.exit(f"model == {arguments.model!r}, must be loaded; {error}")
     except Exception as error:
         traceback.print_exc()
-        sys.exit(f"model == {arguments.model!r}, must be a ranker that loads; {type(error).__name__}: {error}")
+        sys.exit(
+            f"model == {arguments.model!r}, must be a ranker that loads; {type(error).__name__}: {error}"
+        )
     _add_rerank(model)
     _listen_on(arguments.host)
     app.add_middleware(CrowdLimit, most=arguments.most)
     app.add_middleware(BodyLimit)
     # without gRPC, which KServe serves on all addresses
-    server = ModelServer(http_port=arguments.port, enable_grpc=False, workers=1, enable_latency_logging=False)
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # a line a probe; KServe sets it before this
+    server = ModelServer(
+        http_port=arguments.port,
+        enable_grpc=False,
+        workers=1,
+        enable_latency_logging=False,
+    )
+    logging.getLogger("uvicorn.access").setLevel(
+        logging.WARNING
+    )  # a line a probe; KServe sets it before this
     server.start([model])
 
 

@@ -23,7 +23,15 @@ CONNECTIONS = 100
 """Requests that may be on their way to one variant; what waits for a connection waits within its deadline."""
 PATIENCE = 1.0
 """Seconds that a variant has to say whether it is ready."""
-FAILURES = (httpx.HTTPError, TimeoutError, UnavailableError, LookupError, TypeError, ValueError, RecursionError)
+FAILURES = (
+    httpx.HTTPError,
+    TimeoutError,
+    UnavailableError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
 """All that :meth:`Variant.ask` raises."""
 
 
@@ -66,10 +74,21 @@ class Variant:
         after: failures in a row after which it is spared for a second; infinite for one that nothing can stand in for.
     """
 
-    def __init__(self, name: str, about: dict[str, Any], timeout: float = DEADLINE, *, after: float = 5) -> None:
+    def __init__(
+        self,
+        name: str,
+        about: dict[str, Any],
+        timeout: float = DEADLINE,
+        *,
+        after: float = 5,
+    ) -> None:
         self.name, self.about, self.timeout = name, about, timeout
-        times = httpx.Timeout(timeout, connect=timeout / TRIES)  # a pod that is gone leaves time for another
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        times = httpx.Timeout(
+            timeout, connect=timeout / TRIES
+        )  # a pod that is gone leaves time for another
+        limits = httpx.Limits(
+            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
+        )
         self.client = httpx.AsyncClient(timeout=times, limits=limits, trust_env=False)
         self.breaker = Breaker(after)
 
@@ -86,10 +105,14 @@ class Variant:
         """
         if not self.breaker.lets_through():
             fix = "it is tried again soon"
-            raise UnavailableError(f"{self.name} == no answer {self.breaker.after} times, must answer; {fix}")
+            raise UnavailableError(
+                f"{self.name} == no answer {self.breaker.after} times, must answer; {fix}"
+            )
         try:
             async with asyncio.timeout(self.timeout):
-                answer = await self._post({"instances": [{"query": query, "items": items}]})
+                answer = await self._post(
+                    {"instances": [{"query": query, "items": items}]}
+                )
         except (httpx.TransportError, TimeoutError):
             self.breaker.note(False)
             raise
@@ -100,7 +123,9 @@ class Variant:
     async def _post(self, body: dict[str, Any]) -> httpx.Response:
         """Post; again where the connection broke: ranking changes nothing, and another pod may take the next one."""
         for _ in range(TRIES - 1):
-            with suppress(httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout):
+            with suppress(
+                httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout
+            ):
                 return await self.client.post(self.about["url"], json=body)
         return await self.client.post(self.about["url"], json=body)
 
@@ -119,7 +144,9 @@ class Variant:
             answer = await self.client.get(url, timeout=PATIENCE)
         except httpx.HTTPError as error:
             return f"{url} does not answer ({_words(error)})"
-        return "" if answer.status_code == 200 else f"{url} answers {answer.status_code}"
+        return (
+            "" if answer.status_code == 200 else f"{url} answers {answer.status_code}"
+        )
 
 
 def _words(error: BaseException) -> str:
@@ -134,6 +161,8 @@ def _ranking(answer: httpx.Response, items: list[dict[str, Any]]) -> dict[str, A
     if not all(abs(s["score"]) < math.inf for s in prediction["items"]):
         raise ValueError("answered a score that is no finite number")
     if not isinstance(prediction["model_version"], str):
-        raise ValueError(f"model_version == {prediction['model_version']!r}, must be a string")
+        raise ValueError(
+            f"model_version == {prediction['model_version']!r}, must be a string"
+        )
     json.dumps(prediction, ensure_ascii=False, allow_nan=False).encode()
     return prediction

@@ -13,7 +13,14 @@ from adore.errors import NotInstalledError, check
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["BACKBONES", "MINILM", "load_backbone", "load_tokenizer", "minilm_path", "tokenizer_file"]
+__all__ = [
+    "BACKBONES",
+    "MINILM",
+    "load_backbone",
+    "load_tokenizer",
+    "minilm_path",
+    "tokenizer_file",
+]
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 BACKBONES = ("minilm", "tiny")
@@ -33,7 +40,9 @@ def minilm_path() -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        cached = Path(snapshot_download(MINILM, allow_patterns=_FILES, local_files_only=True))
+        cached = Path(
+            snapshot_download(MINILM, allow_patterns=_FILES, local_files_only=True)
+        )
         if all((cached / name).is_file() for name in _FILES):
             return cached
     except (LocalEntryNotFoundError, OSError):
@@ -104,7 +113,13 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
         seed: seeds the random weights of ``tiny``.
     """
     known = name in BACKBONES or "/" in name
-    check(known, "backbone", name, must=f"one of {BACKBONES} or owner/name", fix="set retrieve.backbone to one of them")
+    check(
+        known,
+        "backbone",
+        name,
+        must=f"one of {BACKBONES} or owner/name",
+        fix="set retrieve.backbone to one of them",
+    )
     import torch
     from transformers import AutoModel, BertConfig, BertModel
     from transformers.utils import logging
@@ -112,12 +127,17 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
     logging.disable_progress_bar()
     if name == "minilm":
         model = BertModel.from_pretrained(
-            minilm_path(), add_pooling_layer=False, attn_implementation="eager", dtype=torch.float32
+            minilm_path(),
+            add_pooling_layer=False,
+            attn_implementation="eager",
+            dtype=torch.float32,
         )
         return model.eval()
     if name != "tiny":
         with _had(name):
-            return AutoModel.from_pretrained(name, attn_implementation="eager", dtype=torch.float32).eval()
+            return AutoModel.from_pretrained(
+                name, attn_implementation="eager", dtype=torch.float32
+            ).eval()
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=load_tokenizer().get_vocab_size(),

@@ -7,7 +7,13 @@ import numpy as np
 from adore.student.onnx_models import softmax
 from adore.types import GAINS, Grade
 
-__all__ = ["GRADE_GAINS", "calibration_error", "chosen_grades", "fit_temperature", "tempered"]
+__all__ = [
+    "GRADE_GAINS",
+    "calibration_error",
+    "chosen_grades",
+    "fit_temperature",
+    "tempered",
+]
 
 GRADE_GAINS = np.array([GAINS[g] for g in Grade])
 """(4,) gain of each grade; probabilities times these are the score that orders a list."""
@@ -36,7 +42,9 @@ def fit_temperature(p: np.ndarray, grades: np.ndarray) -> float:
     """
     if not len(p):
         return 1.0
-    own = [np.log(tempered(p, t)[np.arange(len(p)), grades] + _TINY).mean() for t in _RANGE]
+    own = [
+        np.log(tempered(p, t)[np.arange(len(p)), grades] + _TINY).mean() for t in _RANGE
+    ]
     return round(float(_RANGE[int(np.argmax(own))]), 3)
 
 
@@ -49,7 +57,10 @@ def calibration_error(p: np.ndarray, grades: np.ndarray, bins: int = 10) -> floa
         return 0.0
     sure, right = p.max(axis=1), p.argmax(axis=1) == grades
     place = np.minimum((sure * bins).astype(int), bins - 1)
-    gaps = [abs(sure[place == b].mean() - right[place == b].mean()) * (place == b).mean() for b in set(place.tolist())]
+    gaps = [
+        abs(sure[place == b].mean() - right[place == b].mean()) * (place == b).mean()
+        for b in set(place.tolist())
+    ]
     return float(sum(gaps))
 
 

@@ -10,7 +10,14 @@ import numpy as np
 
 __all__ = ["CONTEXT", "Vectors", "context_features"]
 
-CONTEXT = ("centroid", "near_best_title", "near_best_full", "neighbours", "usual_words", "best_words")
+CONTEXT = (
+    "centroid",
+    "near_best_title",
+    "near_best_full",
+    "neighbours",
+    "usual_words",
+    "best_words",
+)
 _NEIGHBOURS = 5
 _ROWS = 1024
 """Items whose neighbours are sought together: the table has a column a member."""
@@ -32,16 +39,26 @@ class Vectors:
 
     def cosines(self) -> np.ndarray:
         """(items, 2): cosine of the query with each title and each typed text."""
-        return np.column_stack([self.titles @ self.query, self.fulls @ self.query]).astype(np.float64)
+        return np.column_stack(
+            [self.titles @ self.query, self.fulls @ self.query]
+        ).astype(np.float64)
 
     def products(self) -> np.ndarray:
         """(items, 2 d): query times title, query times typed text, element by element, each of about unit length."""
         scale = np.float32(np.sqrt(len(self.query)))
-        return np.hstack([self.titles * self.query, self.fulls * self.query]).astype(np.float32) * scale
+        return (
+            np.hstack([self.titles * self.query, self.fulls * self.query]).astype(
+                np.float32
+            )
+            * scale
+        )
 
 
 def context_features(
-    vectors: Vectors, first: np.ndarray, titles: Sequence[dict[str, float]], members: np.ndarray
+    vectors: Vectors,
+    first: np.ndarray,
+    titles: Sequence[dict[str, float]],
+    members: np.ndarray,
 ) -> np.ndarray:
     """Pseudo-relevance feedback: the *other* items that a first look likes best stand for what is wanted.
 
@@ -76,10 +93,15 @@ def _neighbours(titles: np.ndarray, members: np.ndarray) -> np.ndarray:
     k = min(_NEIGHBOURS, max(len(others) - 1, 1))
     means = []
     for a in range(0, len(titles), _ROWS):
-        like, rows = titles[a : a + _ROWS] @ others.T, np.flatnonzero(members[a : a + _ROWS])
+        like, rows = (
+            titles[a : a + _ROWS] @ others.T,
+            np.flatnonzero(members[a : a + _ROWS]),
+        )
         like[rows, own[a + rows]] -= 1  # an item is not its own neighbour
         nearest = np.partition(like, -k, axis=1)[:, -k:]
-        means.append(np.sort(nearest, axis=1).mean(axis=1))  # in order, so that sums do not depend on the partition
+        means.append(
+            np.sort(nearest, axis=1).mean(axis=1)
+        )  # in order, so that sums do not depend on the partition
     return np.concatenate(means)
 
 
@@ -100,7 +122,8 @@ def _share(titles: Sequence[dict[str, float]], weight: np.ndarray) -> np.ndarray
                 share[word] += float(part)
     return np.array(
         [
-            sum(w * (share[t] - part) for t, w in words.items()) / (max(len(words), 1) * max(1.0 - part, 1e-9))
+            sum(w * (share[t] - part) for t, w in words.items())
+            / (max(len(words), 1) * max(1.0 - part, 1e-9))
             for words, part in zip(titles, weight.tolist(), strict=True)
         ]
     )

@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from adore.student.lists import PairList, Sources
     from adore.student.training import Curve, ListRows
 
-__all__ = ["Config", "calibrate", "fit", "predict", "prior_of", "refit", "rows_of", "run", "write_inputs"]
+__all__ = [
+    "Config",
+    "calibrate",
+    "fit",
+    "predict",
+    "prior_of",
+    "refit",
+    "rows_of",
+    "run",
+    "write_inputs",
+]
 
 
 class Config(StageConfig):
@@ -67,19 +77,30 @@ def rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
     from adore.student.training import ListRows
 
     real = np.flatnonzero(one.real)
-    around = real[np.linspace(0, len(real) - 1, min(config.context, len(real))).astype(int)] if len(real) else real
+    around = (
+        real[np.linspace(0, len(real) - 1, min(config.context, len(real))).astype(int)]
+        if len(real)
+        else real
+    )
     parts: dict[int, tuple[np.ndarray, ...]] = {}
     for query in dict.fromkeys(one.queries):
         own = [i for i, q in enumerate(one.queries) if q == query]
         first = [int(i) for i in around] if not one.real[own].any() else []
         items = [one.items[i] for i in (*first, *own)]
-        evidence = [*inputs.reader.evidence(query, items[: len(first)]), *(one.evidence[i] for i in own)]
+        evidence = [
+            *inputs.reader.evidence(query, items[: len(first)]),
+            *(one.evidence[i] for i in own),
+        ]
         members = np.array([*(True for _ in first), *one.real[own]], dtype=bool)
         found = inputs.of(query, items, evidence, members)
         for at, i in enumerate(own, len(first)):
             parts[i] = (found.matrix[at], found.meaning[at], found.states[at])
-    matrix, meaning, states = (np.array([parts[i][k] for i in range(len(one.items))]) for k in range(3))
-    return ListRows(one.list_id, matrix, meaning, one.targets, one.weights, states, one.real)
+    matrix, meaning, states = (
+        np.array([parts[i][k] for i in range(len(one.items))]) for k in range(3)
+    )
+    return ListRows(
+        one.list_id, matrix, meaning, one.targets, one.weights, states, one.real
+    )
 
 
 def _checkpoint(config: Config, train: list[ListRows]) -> str:
@@ -87,7 +108,9 @@ def _checkpoint(config: Config, train: list[ListRows]) -> str:
     return f"{kept}.{len(train)}" if kept else ""
 
 
-def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0) -> tuple[Any, Any, Curve]:
+def fit(
+    train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 0
+) -> tuple[Any, Any, Curve]:
     """Net, forest and the net's curve."""
     from adore.student.forest import ForestPlan, fit_forest
     from adore.student.training import Plan, train_net_in
@@ -101,15 +124,20 @@ def fit(train: list[ListRows], dev: list[ListRows], config: Config, stop: int = 
         stop=stop,
         seed=config.seed,
     )
-    net, curve = train_net_in(config.processes, train, dev, plan, _checkpoint(config, train))
+    net, curve = train_net_in(
+        config.processes, train, dev, plan, _checkpoint(config, train)
+    )
     matrix, targets, weights = (
-        np.concatenate([getattr(o, k) for o in train]) for k in ("matrix", "targets", "weights")
+        np.concatenate([getattr(o, k) for o in train])
+        for k in ("matrix", "targets", "weights")
     )
     grown = ForestPlan(trees=config.trees, seed=config.seed, threads=config.threads)
     return net, fit_forest(matrix, targets, weights, grown), curve
 
 
-def refit(train: list[ListRows], dev: list[ListRows], config: Config, curve: Curve) -> tuple[Any, Any, Curve]:
+def refit(
+    train: list[ListRows], dev: list[ListRows], config: Config, curve: Curve
+) -> tuple[Any, Any, Curve]:
     """:func:`fit` once more, dev lists too, for as long as they said before; at least half of the schedule."""
     return fit([*train, *dev], [], config, stop=max(curve.kept, config.epochs // 2))
 
@@ -118,10 +146,15 @@ def predict(net: Any, forest: Any, lists: list[ListRows]) -> list[np.ndarray]:
     """(pairs, 4) of every list, before the temperature."""
     from adore.student.training import net_probabilities
 
-    return [(p + forest.predict(one.matrix)) / 2 for one, p in zip(lists, net_probabilities(net, lists), strict=True)]
+    return [
+        (p + forest.predict(one.matrix)) / 2
+        for one, p in zip(lists, net_probabilities(net, lists), strict=True)
+    ]
 
 
-def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) -> RuleBook:
+def write_inputs(
+    prepared: Path, evidence: Path, retrieved: Path, output: Path
+) -> RuleBook:
     """All that :class:`ListInputs` loads; encoder and vectors are those that ``retrieve`` wrote."""
     from adore.student.export import quantise_encoder
     from adore.student.inputs import save_readings
@@ -130,7 +163,10 @@ def write_inputs(prepared: Path, evidence: Path, retrieved: Path, output: Path) 
     from adore.student.rankers import copy_rulebook
     from adore.student.text_index import TextIndex
 
-    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    items = [
+        item_from_row(row)
+        for row in read_table(prepared, "items").iter_rows(named=True)
+    ]
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
     lexicon = Lexicon.from_json((output / "lexicon.json").read_text("utf-8"))
     index = TextIndex.build(items, load_language(lexicon.language))
@@ -154,10 +190,16 @@ def calibrate(found: list[np.ndarray], dev: list[ListRows]) -> dict[str, float]:
     from adore.student.calibration import calibration_error, fit_temperature, tempered
 
     p = np.concatenate([*found, np.zeros((0, 4))])
-    grades = np.concatenate([*(one.targets.argmax(1) for one in dev), np.zeros(0, dtype=np.int64)])
+    grades = np.concatenate(
+        [*(one.targets.argmax(1) for one in dev), np.zeros(0, dtype=np.int64)]
+    )
     temperature = fit_temperature(p, grades)
     after = calibration_error(tempered(p, temperature), grades)
-    return {"temperature": temperature, "dev_ece_before": calibration_error(p, grades), "dev_ece": after}
+    return {
+        "temperature": temperature,
+        "dev_ece_before": calibration_error(p, grades),
+        "dev_ece": after,
+    }
 
 
 def prior_of(rows: list[ListRows]) -> np.ndarray:
@@ -168,7 +210,9 @@ def prior_of(rows: list[ListRows]) -> np.ndarray:
     return mass / max(float(mass.sum()), 1e-9)
 
 
-def _dev_scores(dev: list[PairList], found: list[np.ndarray], prior: np.ndarray, power: float) -> list[dict[str, Any]]:
+def _dev_scores(
+    dev: list[PairList], found: list[np.ndarray], prior: np.ndarray, power: float
+) -> list[dict[str, Any]]:
     """Rows of ``scores``: the dev pairs' by a student that had not learnt from them; ``found`` is tempered."""
     from adore.student.calibration import GRADE_GAINS, chosen_grades
 
@@ -182,23 +226,43 @@ def _dev_scores(dev: list[PairList], found: list[np.ndarray], prior: np.ndarray,
             **{f"p_{g.letter}": float(p[g]) for g in reversed(Grade)},
         }
         for one, given in zip(dev, found, strict=True)
-        for item, p, grade in zip(one.items, given, chosen_grades(given, prior, power), strict=True)
+        for item, p, grade in zip(
+            one.items, given, chosen_grades(given, prior, power), strict=True
+        )
     ]
 
 
-def _card(config: Config, lists: list[PairList], sources: Sources, rulebook: str, more: dict[str, Any]) -> Any:
+def _card(
+    config: Config,
+    lists: list[PairList],
+    sources: Sources,
+    rulebook: str,
+    more: dict[str, Any],
+) -> Any:
     real = np.concatenate([one.real for one in lists])
     human = np.concatenate([one.weights == 1.0 for one in lists]) & real
-    counts = {"lists": len(lists), "human": int(human.sum()), "teacher": int((real & ~human).sum())}
+    counts = {
+        "lists": len(lists),
+        "human": int(human.sum()),
+        "teacher": int((real & ~human).sum()),
+    }
     return {
         "kind": "student",
         "name": "student",
-        "backbone": made.config["backbone"] if (made := read_manifest(str(sources.retrieved))) else "",
+        "backbone": made.config["backbone"]
+        if (made := read_manifest(str(sources.retrieved)))
+        else "",
         "precision": config.precision,
         "list_context": config.list_context,
         "attribute_heads": config.attribute_weight > 0,
         "rulebook": rulebook,
-        "teacher": sorted({str(j) for a in sources.answers for j in read_table(a, "answers")["judge"].unique()}),
+        "teacher": sorted(
+            {
+                str(j)
+                for a in sources.answers
+                for j in read_table(a, "answers")["judge"].unique()
+            }
+        ),
         "data": {**counts, "synthetic": int((~real).sum())},
         **more,
         "limits": "English lexicons; judged lists of up to some 80 items; see docs/benchmarks.md for measures.",
@@ -208,7 +272,10 @@ def _card(config: Config, lists: list[PairList], sources: Sources, rulebook: str
 def _write_card(folder: Path) -> None:
     card = json.loads((folder / "card.json").read_text("utf-8"))
     lines = [f"# {card['name']} {card['version']}", ""]
-    lines += [f"- **{key}**: {json.dumps(value, ensure_ascii=False)}" for key, value in card.items()]
+    lines += [
+        f"- **{key}**: {json.dumps(value, ensure_ascii=False)}"
+        for key, value in card.items()
+    ]
     (folder / "card.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -229,13 +296,27 @@ def run(
     from adore.student.lists import Sources, learn_from
     from adore.student.training import mean_ndcg
 
-    trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
+    trust = {
+        "teacher_weight": config.teacher_weight,
+        "synthetic_weight": config.synthetic_weight,
+    }
     sources = Sources(prepared, evidence, answers, synthetic, retrieved)
-    lists, dev = learn_from(sources, **trust, max_pairs=config.max_pairs, seed=config.seed)
-    check(bool(lists), "train lists", 0, must="at least one", fix="add train queries with pairs", error=DataError)
+    lists, dev = learn_from(
+        sources, **trust, max_pairs=config.max_pairs, seed=config.seed
+    )
+    check(
+        bool(lists),
+        "train lists",
+        0,
+        must="at least one",
+        fix="add train queries with pairs",
+        error=DataError,
+    )
     rulebook = write_inputs(prepared, evidence, retrieved, output)
     inputs = ListInputs(output, threads=config.threads, context=config.list_context)
-    rows = [rows_of(one, inputs, config) for one in progress([*lists, *dev], "lists read")]
+    rows = [
+        rows_of(one, inputs, config) for one in progress([*lists, *dev], "lists read")
+    ]
     train, held = rows[: len(lists)], rows[len(lists) :]
     net, forest, curve = fit(train, held, config)
     found = predict(net, forest, held)
@@ -249,12 +330,23 @@ def run(
     export_forest(forest, output / "forest.onnx")
     learnt = [*lists, *dev] if config.refit else lists
     told = {"prior": prior.round(4).tolist(), "prior_power": config.prior_power}
-    more = {**calibration, **told, "training": asdict(replace(curve, losses=(), dev=())) | {"refit": config.refit}}
+    more = {
+        **calibration,
+        **told,
+        "training": asdict(replace(curve, losses=(), dev=())) | {"refit": config.refit},
+    }
     seal(output, _card(config, learnt, sources, rulebook.version, more))
     _write_card(output)
     write_json(asdict(curve), output / "curve.json")
-    for done in filter(None, (_checkpoint(config, learnt_from) for learnt_from in (train, rows))):
+    for done in filter(
+        None, (_checkpoint(config, learnt_from) for learnt_from in (train, rows))
+    ):
         discard(done)
     pairs = sum(len(one.items) for one in learnt)
     dev_ndcg = mean_ndcg(found, held)
-    return {"pairs": float(pairs), "lists": float(len(learnt)), "dev_ndcg": dev_ndcg, "dev_ece": calibration["dev_ece"]}
+    return {
+        "pairs": float(pairs),
+        "lists": float(len(learnt)),
+        "dev_ndcg": dev_ndcg,
+        "dev_ece": calibration["dev_ece"],
+    }

@@ -18,9 +18,28 @@ from adore.types import ATTRIBUTES, Evidence, Grade, Item
 __all__ = ["FEATURES", "STATES", "ListFeatures", "standardise", "states_of", "with_z"]
 
 STATES = ("match", "conflict", "unknown")
-_TEXT = ("bm25_title", "bm25_full", "coverage_title", "coverage_full", "cosine_title", "cosine_full")
-_FIELD = ("brand_named", "category_coverage", "title_words", "query_words", "extra_share")
-_SUMS = ("weight_match", "weight_conflict", "weight_unknown", "rules_grade", "rules_exact")
+_TEXT = (
+    "bm25_title",
+    "bm25_full",
+    "coverage_title",
+    "coverage_full",
+    "cosine_title",
+    "cosine_full",
+)
+_FIELD = (
+    "brand_named",
+    "category_coverage",
+    "title_words",
+    "query_words",
+    "extra_share",
+)
+_SUMS = (
+    "weight_match",
+    "weight_conflict",
+    "weight_unknown",
+    "rules_grade",
+    "rules_exact",
+)
 _TITLE = ("first_word", "after_for", "accessory_words", "bigrams", "head_before_for")
 FEATURES: tuple[str, ...] = (
     *_TEXT,
@@ -97,15 +116,37 @@ class ListFeatures:
         """
         if not items:
             return np.zeros((0, len(FEATURES)))
-        members = np.ones(len(items), dtype=bool) if members is None or not members.any() else members
+        members = (
+            np.ones(len(items), dtype=bool)
+            if members is None or not members.any()
+            else members
+        )
         title, cover_title = self.index.scores(query, items)
         full, cover_full = self.index.scores(query, items, full=True)
-        text = np.column_stack([title, full, cover_title, cover_full, vectors.cosines()])
-        first = standardise(text[:, [0, 1, 4, 5]], text[members][:, [0, 1, 4, 5]]).sum(axis=1, keepdims=True)
-        titles = [{w: self.index.idf(w) for w in self.index.counts(title_text(i))} for i in items]
-        context = context_features(vectors, standardise(first, first[members])[:, 0], titles, members)
+        text = np.column_stack(
+            [title, full, cover_title, cover_full, vectors.cosines()]
+        )
+        first = standardise(text[:, [0, 1, 4, 5]], text[members][:, [0, 1, 4, 5]]).sum(
+            axis=1, keepdims=True
+        )
+        titles = [
+            {w: self.index.idf(w) for w in self.index.counts(title_text(i))}
+            for i in items
+        ]
+        context = context_features(
+            vectors, standardise(first, first[members])[:, 0], titles, members
+        )
         marks = np.array([self._evidence(e) for e in evidence])
-        return np.hstack([text, self._fields(query, items), marks, self._titles(query, items), first, context])
+        return np.hstack(
+            [
+                text,
+                self._fields(query, items),
+                marks,
+                self._titles(query, items),
+                first,
+                context,
+            ]
+        )
 
     @staticmethod
     def alone(matrix: np.ndarray) -> np.ndarray:
@@ -166,6 +207,8 @@ class ListFeatures:
         total = sum(sums.values()) or 1.0
         p = self.rulebook.apply(evidence).probabilities
         states = states_of(evidence)
-        onehot = [float(states[i] == s) for i in range(len(ATTRIBUTES)) for s in range(2)]
+        onehot = [
+            float(states[i] == s) for i in range(len(ATTRIBUTES)) for s in range(2)
+        ]
         rules = [sum(g * x for g, x in enumerate(p)), p[Grade.EXACT]]
         return np.array([*(sums[s] / total for s in STATES), *rules, *onehot])

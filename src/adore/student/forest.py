@@ -23,7 +23,9 @@ class ForestPlan:
     threads: int = 2
 
 
-def fit_forest(matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, plan: ForestPlan) -> Any:
+def fit_forest(
+    matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, plan: ForestPlan
+) -> Any:
     """Grow the trees on soft grades; ``predict`` of what is returned gives (rows, 4) probabilities.
 
     Args:
@@ -45,7 +47,9 @@ def fit_forest(matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, pla
         n_jobs=plan.threads,
     )
     forest.fit(matrix, targets, sample_weight=weights)
-    return forest.set_params(n_jobs=1)  # several threads add the trees up in any order, so the last bits would differ
+    return forest.set_params(
+        n_jobs=1
+    )  # several threads add the trees up in any order, so the last bits would differ
 
 
 def export_forest(forest: Any, path: Path) -> None:
@@ -78,7 +82,12 @@ def export_forest(forest: Any, path: Path) -> None:
         )
     columns = {name: np.concatenate(parts).tolist() for name, parts in nodes.items()}
     node = helper.make_node(
-        "TreeEnsembleRegressor", ["features"], ["probabilities"], domain="ai.onnx.ml", n_targets=4, **columns
+        "TreeEnsembleRegressor",
+        ["features"],
+        ["probabilities"],
+        domain="ai.onnx.ml",
+        n_targets=4,
+        **columns,
     )
     width = forest.n_features_in_
     graph = helper.make_graph(
@@ -94,4 +103,6 @@ def export_forest(forest: Any, path: Path) -> None:
 def _float32_at_most(values: np.ndarray) -> np.ndarray:
     """The largest float32 that is not above each threshold, so that ``<=`` decides as in float64."""
     rounded = values.astype(np.float32)
-    return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)
+    return np.where(
+        rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded
+    ).astype(np.float32)

@@ -31,14 +31,25 @@ _READINGS = "readings.json.gz"
 
 def _content(item: Item) -> str:
     """Names all that is read of an item: equal for equal texts, whatever the order of its attributes."""
-    texts = (item.title, item.brand, item.category, item.description, item.bullet_points)
+    texts = (
+        item.title,
+        item.brand,
+        item.category,
+        item.description,
+        item.bullet_points,
+    )
     whole = repr((*texts, sorted(item.attributes.items())))
     return hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
     """Write what ``evidence`` read of the first 50,000 items, so that no loader of the folder reads them again."""
-    said = dict(read_table(evidence, "readings").filter(kind="item").select("id", "reading").iter_rows())
+    said = dict(
+        read_table(evidence, "readings")
+        .filter(kind="item")
+        .select("id", "reading")
+        .iter_rows()
+    )
     known = {_content(i): said[i.item_id] for i in items[:_CACHED]}
     (folder / _READINGS).write_bytes(gzip.compress(json.dumps(known).encode(), mtime=0))
 
@@ -51,7 +62,9 @@ class ItemReader:
         known: readings by content, as :func:`save_readings` wrote them.
     """
 
-    def __init__(self, lexicon: Lexicon, known: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, lexicon: Lexicon, known: Mapping[str, str] | None = None
+    ) -> None:
         self._reader = Reader(lexicon)
         self._known = known or {}
         self._items: dict[tuple[object, ...], Reading] = {}
@@ -62,13 +75,24 @@ class ItemReader:
         return [compare(asked, self._item(item)) for item in items]
 
     def _item(self, item: Item) -> Reading:
-        texts = (item.title, item.brand, item.category, item.description, item.bullet_points)
-        key = (*texts, str(item.attributes))  # cheaper than the content's digest, and asked for in every request
+        texts = (
+            item.title,
+            item.brand,
+            item.category,
+            item.description,
+            item.bullet_points,
+        )
+        key = (
+            *texts,
+            str(item.attributes),
+        )  # cheaper than the content's digest, and asked for in every request
         if key not in self._items:
             if len(self._items) >= _CACHED:
                 self._items.clear()
             said = self._known.get(_content(item))
-            self._items[key] = Reading.from_json(said) if said else self._reader.read_item(item)
+            self._items[key] = (
+                Reading.from_json(said) if said else self._reader.read_item(item)
+            )
         return self._items[key]
 
 
@@ -90,19 +114,36 @@ class ListInputs:
         context: False: every item as if it were alone (an ablation).
     """
 
-    def __init__(self, folder: Path, *, threads: int = 2, context: bool = True, precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int = 2,
+        context: bool = True,
+        precision: str = "fp32",
+    ) -> None:
         saved = folder / _READINGS
-        known = json.loads(gzip.decompress(saved.read_bytes())) if saved.is_file() else {}  # an older student has none
-        self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")), known)
+        known = (
+            json.loads(gzip.decompress(saved.read_bytes())) if saved.is_file() else {}
+        )  # an older student has none
+        self.reader = ItemReader(
+            Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")), known
+        )
         index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
-        self.features = ListFeatures(index, RuleBook.load(str(folder / "rulebook.yaml")))
+        self.features = ListFeatures(
+            index, RuleBook.load(str(folder / "rulebook.yaml"))
+        )
         self.encoder = OnnxEncoder(folder, threads=threads, precision=precision)
         self._context = context
 
     def vectors(self, query: str, items: Sequence[Item]) -> Vectors:
         """Unit vectors of the query and of the items' titles and typed texts."""
-        own, *titles = self.encoder.vectors([query_text(query), *map(title_text, items)])
-        return Vectors(own, np.array(titles), self.encoder.vectors([typed_text(i) for i in items]))
+        own, *titles = self.encoder.vectors(
+            [query_text(query), *map(title_text, items)]
+        )
+        return Vectors(
+            own, np.array(titles), self.encoder.vectors([typed_text(i) for i in items])
+        )
 
     def of(
         self,
@@ -125,4 +166,6 @@ class ListInputs:
         matrix = with_z(raw, None if members is None else raw[members])
         if not self._context:
             matrix = self.features.alone(matrix)
-        return Inputs(matrix, vectors.products(), np.array([states_of(e) for e in given]))
+        return Inputs(
+            matrix, vectors.products(), np.array([states_of(e) for e in given])
+        )

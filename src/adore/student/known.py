@@ -23,14 +23,19 @@ _OF_ITEMS = ("columns", "preset", "attributes")
 
 def save_items(items: Sequence[Item], folder: Path) -> None:
     """Write the first 50,000 items of a catalogue."""
-    lines = [json.dumps(asdict(item), ensure_ascii=False, default=str) for item in items[:_MOST]]
+    lines = [
+        json.dumps(asdict(item), ensure_ascii=False, default=str)
+        for item in items[:_MOST]
+    ]
     text = "\n".join(lines).encode("utf-8", "replace")
     (folder / _ITEMS).write_bytes(gzip.compress(text, mtime=0))
 
 
 def copy_info(prepared: Path, folder: Path) -> None:
     """Take what ``dataset.yaml`` said of the items' columns into a ranker's folder."""
-    (folder / _INFO).write_text(info_of(prepared).model_dump_json(include=set(_OF_ITEMS)), "utf-8")
+    (folder / _INFO).write_text(
+        info_of(prepared).model_dump_json(include=set(_OF_ITEMS)), "utf-8"
+    )
 
 
 def info_of(folder: Path) -> DatasetInfo:
@@ -46,7 +51,9 @@ def info_of(folder: Path) -> DatasetInfo:
         said = json.loads(path.read_text("utf-8"))
         return DatasetInfo(**{name: said[name] for name in _OF_ITEMS if name in said})
     except (ValueError, TypeError) as error:
-        raise DataError(f"dataset == {str(path)!r}, must be a whole dataset.json; copy it again ({error})") from error
+        raise DataError(
+            f"dataset == {str(path)!r}, must be a whole dataset.json; copy it again ({error})"
+        ) from error
 
 
 class KnownItems:
@@ -58,7 +65,9 @@ class KnownItems:
 
     def __init__(self, folder: Path) -> None:
         path = folder / _ITEMS
-        text = gzip.decompress(path.read_bytes()).decode("utf-8") if path.is_file() else ""
+        text = (
+            gzip.decompress(path.read_bytes()).decode("utf-8") if path.is_file() else ""
+        )
         self._lines: dict[str, str] = {}
         for line in text.split("\n") if text else ():
             self._lines[json.loads(line)["item_id"]] = line

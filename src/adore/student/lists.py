@@ -58,13 +58,26 @@ class PairList:
 def _rows(sources: Sources) -> pl.DataFrame:
     """Real pairs of train and dev queries that people or the teacher graded: evidence and what either said."""
     human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
-    answers = pl.concat([read_table(a, "answers").select(*KEYS, "probabilities") for a in sources.answers])
+    answers = pl.concat(
+        [
+            read_table(a, "answers").select(*KEYS, "probabilities")
+            for a in sources.answers
+        ]
+    )
     queries = read_table(sources.prepared, "queries")
-    known = [read_table(place, "pairs") for place in (sources.evidence, sources.retrieved)]
-    pairs = pl.concat(known).join(answers, on=KEYS, how="left").join(queries, on="query_id")
-    pairs = pairs.join(human, on=KEYS, how="left").join(_votes(sources.prepared), on=KEYS, how="left")
+    known = [
+        read_table(place, "pairs") for place in (sources.evidence, sources.retrieved)
+    ]
+    pairs = (
+        pl.concat(known).join(answers, on=KEYS, how="left").join(queries, on="query_id")
+    )
+    pairs = pairs.join(human, on=KEYS, how="left").join(
+        _votes(sources.prepared), on=KEYS, how="left"
+    )
     pairs = pairs.filter(pl.col("split") != "test")
-    graded = pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()  # a teacher's answer may be refused
+    graded = (
+        pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()
+    )  # a teacher's answer may be refused
     return _as_people(pairs.filter(graded).sort(KEYS))
 
 
@@ -74,9 +87,13 @@ def _votes(prepared: Path) -> pl.DataFrame:
     if not (prepared / "votes.parquet").is_file():
         return pl.DataFrame(schema=schema)
     votes: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * len(Grade))
-    for query_id, item_id, grade, count in read_table(prepared, "votes").select(*KEYS, "grade", "votes").iter_rows():
+    for query_id, item_id, grade, count in (
+        read_table(prepared, "votes").select(*KEYS, "grade", "votes").iter_rows()
+    ):
         votes[query_id, item_id][grade] += count
-    differ = [(*pair, counts) for pair, counts in votes.items() if sum(map(bool, counts)) > 1]
+    differ = [
+        (*pair, counts) for pair, counts in votes.items() if sum(map(bool, counts)) > 1
+    ]
     return pl.DataFrame(differ, schema=schema, orient="row")
 
 
@@ -85,11 +102,17 @@ def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
 
     It is learnt from the train pairs that both judged: a rule book that is not the shop's own errs in ways they show.
     """
-    rows = rows.with_columns(pl.col("probabilities").fill_null([0.0] * 4))  # no answer: it says nothing of any grade
+    rows = rows.with_columns(
+        pl.col("probabilities").fill_null([0.0] * 4)
+    )  # no answer: it says nothing of any grade
     both = rows.filter(pl.col("human").is_not_null(), split="train")
-    given, all_given = (np.array(r["probabilities"].to_list()).reshape(-1, 4) for r in (both, rows))
+    given, all_given = (
+        np.array(r["probabilities"].to_list()).reshape(-1, 4) for r in (both, rows)
+    )
     right = all_given @ people_of_teacher(given, np.eye(4)[both["human"].to_numpy()])
-    return rows.with_columns(pl.Series("probabilities", right.tolist(), dtype=pl.List(pl.Float64)))
+    return rows.with_columns(
+        pl.Series("probabilities", right.tolist(), dtype=pl.List(pl.Float64))
+    )
 
 
 def people_of_teacher(given: np.ndarray, human: np.ndarray) -> np.ndarray:
@@ -109,14 +132,27 @@ def _one_hot(grade: int) -> np.ndarray:
 
 def _people(row: dict[str, Any]) -> np.ndarray:
     """P(grade) as people see it: the share of each grade where several judged and differ, else the one grade."""
-    return np.array(row["votes"]) / sum(row["votes"]) if row["votes"] else _one_hot(row["human"])
+    return (
+        np.array(row["votes"]) / sum(row["votes"])
+        if row["votes"]
+        else _one_hot(row["human"])
+    )
 
 
-def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float) -> tuple[Any, ...]:
+def _real(
+    row: dict[str, Any], items: dict[str, Item], teacher_weight: float
+) -> tuple[Any, ...]:
     judged = row["human"] is not None
     target = _people(row) if judged else np.array(row["probabilities"])
     evidence = Evidence.many_from_json(row["evidence"])
-    return row["query"], items[row["item_id"]], target, 1.0 if judged else teacher_weight, evidence, True
+    return (
+        row["query"],
+        items[row["item_id"]],
+        target,
+        1.0 if judged else teacher_weight,
+        evidence,
+        True,
+    )
 
 
 def _synthetic(row: dict[str, Any], weight: float) -> tuple[Any, ...]:
@@ -126,14 +162,27 @@ def _synthetic(row: dict[str, Any], weight: float) -> tuple[Any, ...]:
 
 
 def _list(query_id: str, pairs: list[tuple[Any, ...]]) -> PairList:
-    queries, items, targets, weights, evidence, real = (list(column) for column in zip(*pairs, strict=True))
+    queries, items, targets, weights, evidence, real = (
+        list(column) for column in zip(*pairs, strict=True)
+    )
     return PairList(
-        query_id, queries, items, evidence, np.array(targets), np.array(weights), np.array(real, dtype=bool)
+        query_id,
+        queries,
+        items,
+        evidence,
+        np.array(targets),
+        np.array(weights),
+        np.array(real, dtype=bool),
     )
 
 
 def learn_from(
-    sources: Sources, *, teacher_weight: float, synthetic_weight: float, max_pairs: int, seed: int
+    sources: Sources,
+    *,
+    teacher_weight: float,
+    synthetic_weight: float,
+    max_pairs: int,
+    seed: int,
 ) -> tuple[list[PairList], list[PairList]]:
     """Train lists, and dev lists of human judgements only.
 
@@ -142,7 +191,10 @@ def learn_from(
         synthetic_weight: trust in a verified synthetic pair; 0: such pairs are left out.
         max_pairs: cap over all train lists; unjudged lists go first.
     """
-    items = {r["item_id"]: item_from_row(r) for r in read_table(sources.prepared, "items").iter_rows(named=True)}
+    items = {
+        r["item_id"]: item_from_row(r)
+        for r in read_table(sources.prepared, "items").iter_rows(named=True)
+    }
     train: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     dev: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for row in _rows(sources).iter_rows(named=True):
@@ -162,4 +214,6 @@ def learn_from(
             continue
         kept.append(str(query_id))
         total += len(train[query_id])
-    return [_list(q, train[q]) for q in sorted(kept)], [_list(q, dev[q]) for q in sorted(dev)]
+    return [_list(q, train[q]) for q in sorted(kept)], [
+        _list(q, dev[q]) for q in sorted(dev)
+    ]

@@ -8,7 +8,13 @@ from torch.nn import functional
 
 from adore.types import ATTRIBUTES
 
-__all__ = ["LEVEL_WEIGHTS", "attribute_loss", "grade_loss", "listwise_loss", "odds_of_exact"]
+__all__ = [
+    "LEVEL_WEIGHTS",
+    "attribute_loss",
+    "grade_loss",
+    "listwise_loss",
+    "odds_of_exact",
+]
 
 LEVEL_WEIGHTS: dict[int, float] = {1: 1.0, 2: 0.6, 3: 0.3}
 """Weight of an attribute head by the attribute's level: product type, then brand and use, then the rest."""
@@ -51,7 +57,9 @@ def listwise_loss(scores: Tensor, gains: Tensor, weights: Tensor) -> Tensor:
     mass = gains * weights
     if float(mass.sum()) <= 0:
         return scores.sum() * 0.0
-    return -(mass / gains[weights > 0].sum() * functional.log_softmax(scores, dim=0)).sum()
+    return -(
+        mass / gains[weights > 0].sum() * functional.log_softmax(scores, dim=0)
+    ).sum()
 
 
 def attribute_loss(logits: Tensor, states: Tensor, weights: Tensor) -> Tensor:
@@ -62,7 +70,13 @@ def attribute_loss(logits: Tensor, states: Tensor, weights: Tensor) -> Tensor:
         states: (pairs, attributes) of 0 match, 1 conflict, 2 unknown, -1 not asked (no loss).
         weights: (pairs,) trust, from 0 to 1; 0: the pair is not there.
     """
-    levels = torch.tensor([LEVEL_WEIGHTS[level] for level in ATTRIBUTES.values()], dtype=logits.dtype)
+    levels = torch.tensor(
+        [LEVEL_WEIGHTS[level] for level in ATTRIBUTES.values()], dtype=logits.dtype
+    )
     asked = (states >= 0).to(logits.dtype) * levels[None, :] * (weights > 0)[:, None]
-    each = functional.cross_entropy(logits.flatten(0, 1), states.clamp_min(0).flatten(), reduction="none")
-    return (each.view_as(asked) * asked * weights[:, None]).sum() / asked.sum().clamp_min(1e-9)
+    each = functional.cross_entropy(
+        logits.flatten(0, 1), states.clamp_min(0).flatten(), reduction="none"
+    )
+    return (
+        each.view_as(asked) * asked * weights[:, None]
+    ).sum() / asked.sum().clamp_min(1e-9)

@@ -46,14 +46,25 @@ class StudentNet(nn.Module):
         dropout: share of inputs that each step leaves out.
     """
 
-    def __init__(self, columns: int, meaning: int, *, hidden: int = 32, senses: int = 16, dropout: float = 0.2) -> None:
+    def __init__(
+        self,
+        columns: int,
+        meaning: int,
+        *,
+        hidden: int = 32,
+        senses: int = 16,
+        dropout: float = 0.2,
+    ) -> None:
         super().__init__()
         self.mean: Tensor
         self.deviation: Tensor
         self.register_buffer("mean", torch.zeros(columns))
         self.register_buffer("deviation", torch.ones(columns))
         self.drop = nn.Dropout(dropout)
-        self.hidden, self.senses = nn.Linear(columns, hidden), nn.Linear(meaning, senses, bias=False)
+        self.hidden, self.senses = (
+            nn.Linear(columns, hidden),
+            nn.Linear(meaning, senses, bias=False),
+        )
         self.attributes = nn.Linear(hidden + senses, 3 * len(ATTRIBUTES))
         self.grade = nn.Linear(columns, 4)
         self.grade_hidden = nn.Linear(hidden, 4, bias=False)
@@ -66,7 +77,9 @@ class StudentNet(nn.Module):
         self.mean.copy_(features.mean(0))
         self.deviation.copy_(features.std(0, correction=0) + 1e-6)
 
-    def forward(self, features: Tensor, meaning: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, features: Tensor, meaning: Tensor, asked: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """(pairs, columns), (pairs, meaning) and (pairs, attributes) of 1 asked, 0 not.
 
         Returns:
@@ -75,7 +88,13 @@ class StudentNet(nn.Module):
         x = self.drop(((features - self.mean) / self.deviation).clamp(-5.0, 5.0))
         hidden = functional.gelu(self.hidden(x))
         senses = functional.gelu(self.senses(self.drop(meaning)))
-        states = self.attributes(torch.cat([hidden, senses], 1)).view(-1, len(ATTRIBUTES), 3)
+        states = self.attributes(torch.cat([hidden, senses], 1)).view(
+            -1, len(ATTRIBUTES), 3
+        )
         known = (torch.softmax(states, 2) * asked.unsqueeze(2)).flatten(1)
-        grades = self.grade(x) + self.grade_hidden(self.drop(hidden)) + self.grade_states(known)
+        grades = (
+            self.grade(x)
+            + self.grade_hidden(self.drop(hidden))
+            + self.grade_states(known)
+        )
         return grades, states

@@ -16,7 +16,17 @@ from adore.errors import MissingError
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["ENCODERS", "VECTORS", "OnnxEncoder", "OnnxHeads", "batches", "copy_encoder", "encode", "pad", "softmax"]
+__all__ = [
+    "ENCODERS",
+    "VECTORS",
+    "OnnxEncoder",
+    "OnnxHeads",
+    "batches",
+    "copy_encoder",
+    "encode",
+    "pad",
+    "softmax",
+]
 
 ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}
 VECTORS = "vectors.safetensors"
@@ -36,14 +46,20 @@ def _session(path: Path, threads: int) -> Any:
     import onnxruntime
 
     if not path.is_file():
-        raise MissingError(f"model == {str(path)!r}, must be an ONNX file; run the distil stage again")
+        raise MissingError(
+            f"model == {str(path)!r}, must be an ONNX file; run the distil stage again"
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        str(path), options, providers=["CPUExecutionProvider"]
+    )
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> list[Encoding]:
+def encode(
+    tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int
+) -> list[Encoding]:
     """Token ids; longer texts are cut."""
     tokenizer.enable_truncation(max_length=max_tokens)
     return list(tokenizer.encode_batch(list(texts)))
@@ -87,7 +103,14 @@ class OnnxEncoder:
         precision: ``fp32`` or ``int8``.
     """
 
-    def __init__(self, folder: Path, *, max_tokens: int = 64, threads: int = 2, precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_tokens: int = 64,
+        threads: int = 2,
+        precision: str = "fp32",
+    ) -> None:
         from adore.student.backbone import load_tokenizer
 
         self.session = _session(folder / ENCODERS[precision], threads)
@@ -97,12 +120,17 @@ class OnnxEncoder:
         self._saved: dict[bytes, np.ndarray] = {}
         if (folder / VECTORS).is_file():
             saved = load_file(folder / VECTORS)
-            self._saved = {key.tobytes(): v for key, v in zip(saved["keys"], saved["vectors"], strict=True)}
+            self._saved = {
+                key.tobytes(): v
+                for key, v in zip(saved["keys"], saved["vectors"], strict=True)
+            }
 
     def save(self, texts: Sequence[str], folder: Path) -> None:
         """Write the vectors of the first 100,000 distinct texts, so that no loader of the folder embeds them again."""
         texts = list(dict.fromkeys(texts))[:_CACHED]
-        keys = np.array([list(_key(t)) for t in texts], dtype=np.uint8).reshape(-1, _KEY)
+        keys = np.array([list(_key(t)) for t in texts], dtype=np.uint8).reshape(
+            -1, _KEY
+        )
         save_file({"keys": keys, "vectors": self.vectors(texts)}, folder / VECTORS)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
@@ -116,7 +144,9 @@ class OnnxEncoder:
 
     def _vectors(self, texts: Sequence[str]) -> np.ndarray:
         if not texts:
-            return np.zeros((0, int(self.session.get_outputs()[0].shape[-1])), dtype=np.float32)
+            return np.zeros(
+                (0, int(self.session.get_outputs()[0].shape[-1])), dtype=np.float32
+            )
         if len(self._cache) + len(texts) > _CACHED:
             self._cache.clear()
         for t in texts:
@@ -127,14 +157,18 @@ class OnnxEncoder:
         for rows in batches(encodings):
             ids, mask = pad([encodings[i] for i in rows])
             found = self.session.run(None, {"ids": ids, "mask": mask})[0]
-            self._cache.update((new[i], vector) for i, vector in zip(rows, found, strict=True))
+            self._cache.update(
+                (new[i], vector) for i, vector in zip(rows, found, strict=True)
+            )
         return np.stack([self._cache[t] for t in texts])
 
     def cosines(self, query: str, texts: Sequence[str]) -> np.ndarray:
         """(texts,): cosine of the query with each text."""
         if not texts:
             return np.zeros(0)
-        return np.asarray(self.vectors(texts) @ self.vectors([query])[0], dtype=np.float64)
+        return np.asarray(
+            self.vectors(texts) @ self.vectors([query])[0], dtype=np.float64
+        )
 
 
 class OnnxHeads:
@@ -146,7 +180,9 @@ class OnnxHeads:
     """
 
     def __init__(self, folder: Path, *, threads: int = 2) -> None:
-        self._net, self._forest = (_session(folder / name, threads) for name in ("net.onnx", "forest.onnx"))
+        self._net, self._forest = (
+            _session(folder / name, threads) for name in ("net.onnx", "forest.onnx")
+        )
 
     def probabilities(
         self, matrix: np.ndarray, meaning: np.ndarray, asked: np.ndarray
@@ -158,7 +194,11 @@ class OnnxHeads:
             meaning: (items, 2 d).
             asked: (items, attributes) bool.
         """
-        fed = {"features": matrix, "meaning": meaning, "asked": asked.astype(np.float32)}
+        fed = {
+            "features": matrix,
+            "meaning": meaning,
+            "asked": asked.astype(np.float32),
+        }
         grades, states = self._net.run(None, fed)
         grown = self._forest.run(None, {"features": matrix})[0]
         return (softmax(grades.astype(np.float64)) + grown) / 2, softmax(states)

@@ -54,7 +54,11 @@ class Student:
 
     def __init__(self, folder: Path, *, threads: int = 2) -> None:
         card = json.loads((folder / "card.json").read_text("utf-8"))
-        self.name, self.version, self._temperature = card["name"], card["version"], card["temperature"]
+        self.name, self.version, self._temperature = (
+            card["name"],
+            card["version"],
+            card["temperature"],
+        )
         self._prior, self._power = np.array(card["prior"]), card["prior_power"]
         self._attribute_heads = card["attribute_heads"]
         how = {"context": card["list_context"], "precision": card["precision"]}
@@ -71,17 +75,30 @@ class Student:
         p = tempered(p, self._temperature)
         grades = chosen_grades(p, self._prior, self._power)
         if asks_article(evidence[0]):  # who has the number is a fact, not an estimate
-            p = np.array([self.inputs.features.rulebook.apply(found).probabilities for found in evidence])
+            p = np.array(
+                [
+                    self.inputs.features.rulebook.apply(found).probabilities
+                    for found in evidence
+                ]
+            )
             grades = p.argmax(axis=1)
         said = one.states if self._attribute_heads else np.full_like(one.states, -1)
         heads = [self._attributes(said[i], states[i]) for i in range(len(items))]
         return [
-            Score(item.item_id, float(p[i] @ GRADE_GAINS), Grade(int(grades[i])), tuple(p[i].tolist()), heads[i])
+            Score(
+                item.item_id,
+                float(p[i] @ GRADE_GAINS),
+                Grade(int(grades[i])),
+                tuple(p[i].tolist()),
+                heads[i],
+            )
             for i, item in enumerate(items)
         ]
 
     @staticmethod
-    def _attributes(asked: np.ndarray, states: np.ndarray) -> dict[str, dict[str, float]]:
+    def _attributes(
+        asked: np.ndarray, states: np.ndarray
+    ) -> dict[str, dict[str, float]]:
         return {
             name: {s: round(float(states[a, k]), 4) for k, s in enumerate(_STATES)}
             for a, name in enumerate(ATTRIBUTES)
@@ -96,7 +113,9 @@ class Baseline:
         card = json.loads((folder / "card.json").read_text("utf-8"))
         self.kind, self.name, self.version = card["kind"], card["name"], card["version"]
         if self.kind in ("bm25", "hybrid"):
-            self.index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
+            self.index = TextIndex.from_json(
+                (folder / "text_index.json").read_text("utf-8")
+            )
         if self.kind in ("bi-encoder", "hybrid"):
             self.encoder = OnnxEncoder(folder, threads=threads)
 
@@ -104,25 +123,45 @@ class Baseline:
         """See :class:`Ranker`."""
         scores = self._scores(query, items) if items else np.zeros(0)
         even = (0.25, 0.25, 0.25, 0.25)
-        return [Score(i.item_id, float(s), Grade.EXACT, even) for i, s in zip(items, scores, strict=True)]
+        return [
+            Score(i.item_id, float(s), Grade.EXACT, even)
+            for i, s in zip(items, scores, strict=True)
+        ]
 
     def _scores(self, query: str, items: Sequence[Item]) -> np.ndarray:
         if self.kind == "random":
-            digests = [hashlib.sha256(f"{query}|{i.item_id}".encode("utf-8", "replace")).digest() for i in items]
+            digests = [
+                hashlib.sha256(
+                    f"{query}|{i.item_id}".encode("utf-8", "replace")
+                ).digest()
+                for i in items
+            ]
             return np.array([int.from_bytes(d[:8], "big") / 2**64 for d in digests])
         if self.kind == "bm25":
             return self.index.scores(query, items, full=True)[0]
         if self.kind == "bi-encoder":
-            return self.encoder.cosines(query_text(query), [title_text(i) for i in items])
-        words = [self.index.scores(query, items, full=full)[0] for full in (False, True)]
+            return self.encoder.cosines(
+                query_text(query), [title_text(i) for i in items]
+            )
+        words = [
+            self.index.scores(query, items, full=full)[0] for full in (False, True)
+        ]
         text = query_text(query)
-        meaning = [self.encoder.cosines(text, [kind(i) for i in items]) for kind in (title_text, typed_text)]
+        meaning = [
+            self.encoder.cosines(text, [kind(i) for i in items])
+            for kind in (title_text, typed_text)
+        ]
         columns = np.column_stack([*words, *meaning])
         return np.asarray(standardise(columns).sum(axis=1))
 
 
 def save_baseline(
-    kind: str, items: Sequence[Item], folder: Path, *, encoder: Path | None = None, language: str = "en"
+    kind: str,
+    items: Sequence[Item],
+    folder: Path,
+    *,
+    encoder: Path | None = None,
+    language: str = "en",
 ) -> None:
     """Write a baseline's folder.
 
@@ -135,12 +174,22 @@ def save_baseline(
     """
     from adore.student.export import seal
 
-    check(kind in BASELINES, "baseline", kind, must=f"one of {BASELINES}", fix="use one of them")
+    check(
+        kind in BASELINES,
+        "baseline",
+        kind,
+        must=f"one of {BASELINES}",
+        fix="use one of them",
+    )
     if kind in ("bm25", "hybrid"):
-        (folder / "text_index.json").write_text(TextIndex.build(items, load_language(language)).to_json(), "utf-8")
+        (folder / "text_index.json").write_text(
+            TextIndex.build(items, load_language(language)).to_json(), "utf-8"
+        )
     if kind in ("bi-encoder", "hybrid"):
         if encoder is None:
-            raise MissingError(f"encoder of {kind} == None, must be a student's folder; distil one first")
+            raise MissingError(
+                f"encoder of {kind} == None, must be a student's folder; distil one first"
+            )
         copy_encoder(encoder, folder)
     save_items(items, folder)
     seal(folder, {"kind": kind, "name": kind})
@@ -156,20 +205,36 @@ def load_ranker(folder: Path, *, threads: int = 2) -> Ranker:
     """
     path = folder / "card.json"
     if not path.is_file():
-        raise MissingError(f"ranker == {str(folder)!r}, must have a card.json; give a student's or variant's folder")
+        raise MissingError(
+            f"ranker == {str(folder)!r}, must have a card.json; give a student's or variant's folder"
+        )
     try:
         kind = json.loads(path.read_text("utf-8")).get("kind")
     except (ValueError, AttributeError) as error:
         fix = "copy the ranker's folder again"
-        raise DataError(f"card == {str(path)!r}, must be a whole card.json; {fix} ({error})") from error
-    check(kind in ("student", *BASELINES), "kind", kind, must="student or a baseline", fix="make the folder again")
-    return Student(folder, threads=threads) if kind == "student" else Baseline(folder, threads=threads)
+        raise DataError(
+            f"card == {str(path)!r}, must be a whole card.json; {fix} ({error})"
+        ) from error
+    check(
+        kind in ("student", *BASELINES),
+        "kind",
+        kind,
+        must="student or a baseline",
+        fix="make the folder again",
+    )
+    return (
+        Student(folder, threads=threads)
+        if kind == "student"
+        else Baseline(folder, threads=threads)
+    )
 
 
 def copy_rulebook(name: str, folder: Path) -> RuleBook:
     """Put the rule book's file into a student's folder and load it."""
     from adore.rulebook import RULEBOOKS
 
-    source = Path(name) if name.endswith((".yaml", ".yml")) else RULEBOOKS / f"{name}.yaml"
+    source = (
+        Path(name) if name.endswith((".yaml", ".yml")) else RULEBOOKS / f"{name}.yaml"
+    )
     shutil.copyfile(source, folder / "rulebook.yaml")
     return RuleBook.load(str(folder / "rulebook.yaml"))

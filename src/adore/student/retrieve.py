@@ -74,7 +74,13 @@ class Finder:
         language: of the catalogue's lexicon.
     """
 
-    def __init__(self, items: Sequence[Item], encoder: OnnxEncoder, depth: int, language: Language) -> None:
+    def __init__(
+        self,
+        items: Sequence[Item],
+        encoder: OnnxEncoder,
+        depth: int,
+        language: Language,
+    ) -> None:
         import bm25s
 
         self._language = language
@@ -84,7 +90,9 @@ class Finder:
         for at, item in enumerate(items):
             for value in item_codes(item):
                 self._codes.setdefault(value.value, []).append(at)
-        texts = [words(f"{full_text(i)} {typed_text(i)}", language) or ["_"] for i in items]
+        texts = [
+            words(f"{full_text(i)} {typed_text(i)}", language) or ["_"] for i in items
+        ]
         self._index = bm25s.BM25()
         self._index.index(texts, show_progress=False)
         self._known = {w for text in texts for w in text}
@@ -102,24 +110,36 @@ class Finder:
             best = np.argsort(-scores, kind="stable")[: self._depth]
             rankings.append([int(i) for i in best if scores[i] > 0])
         near = self._vectors @ self._encoder.vectors([query_text(query)])[0]
-        rankings.append([int(i) for i in np.argsort(-near, kind="stable")[: self._depth]])
+        rankings.append(
+            [int(i) for i in np.argsort(-near, kind="stable")[: self._depth]]
+        )
         return list(dict.fromkeys([*numbered, *fused(rankings)]))
 
 
-def _wanted(config: Config, prepared: Path, evidence: Path, language: Language) -> Iterator[tuple[str, str, int]]:
+def _wanted(
+    config: Config, prepared: Path, evidence: Path, language: Language
+) -> Iterator[tuple[str, str, int]]:
     """Query id, text and number of new items: judged train queries, then a sample of those without any pair.
 
     The shop's own queries come before people's requests.
     """
     queries = read_table(prepared, "queries").sort("query_id")
-    held = HeldOut(queries.filter(pl.col("split") != "train")["query"], config.near, language)
+    held = HeldOut(
+        queries.filter(pl.col("split") != "train")["query"], config.near, language
+    )
     train = queries.filter(split="train")
     judged = set(read_table(prepared, "judgements")["query_id"])
     known = set(read_table(evidence, "pairs")["query_id"])
-    fresh = train.filter(~pl.col("query_id").is_in(known)).sample(fraction=1.0, shuffle=True, seed=config.seed)
+    fresh = train.filter(~pl.col("query_id").is_in(known)).sample(
+        fraction=1.0, shuffle=True, seed=config.seed
+    )
     fresh = fresh.sort(pl.col("query_id").str.starts_with(REQUEST), maintain_order=True)
     left = config.fresh
-    for query_id, text in train.filter(pl.col("query_id").is_in(judged)).select("query_id", "query").iter_rows():
+    for query_id, text in (
+        train.filter(pl.col("query_id").is_in(judged))
+        .select("query_id", "query")
+        .iter_rows()
+    ):
         if config.k and not held.near(text):
             yield query_id, text, config.k
     for query_id, text in fresh.select("query_id", "query").iter_rows():
@@ -129,12 +149,21 @@ def _wanted(config: Config, prepared: Path, evidence: Path, language: Language) 
 
 
 def _readings(evidence: Path, kind: str, ids: set[str]) -> dict[str, Reading]:
-    table = read_table(evidence, "readings").filter((pl.col("kind") == kind) & pl.col("id").is_in(ids))
-    return {row["id"]: Reading.from_json(row["reading"]) for row in table.iter_rows(named=True)}
+    table = read_table(evidence, "readings").filter(
+        (pl.col("kind") == kind) & pl.col("id").is_in(ids)
+    )
+    return {
+        row["id"]: Reading.from_json(row["reading"])
+        for row in table.iter_rows(named=True)
+    }
 
 
 def new_pairs(
-    config: Config, items: list[Item], encoder: OnnxEncoder, prepared: Path, evidence: Path
+    config: Config,
+    items: list[Item],
+    encoder: OnnxEncoder,
+    prepared: Path,
+    evidence: Path,
 ) -> list[dict[str, str]]:
     """Rows of ``pairs`` (query id, item id, evidence), none of them known yet.
 
@@ -144,27 +173,44 @@ def new_pairs(
     """
     if not (config.k or config.fresh):
         return []
-    language = load_language(Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")).language)
+    language = load_language(
+        Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")).language
+    )
     finder = Finder(items, encoder, config.depth, language)
     known = set(read_table(evidence, "pairs").select("query_id", "item_id").iter_rows())
     pairs: list[tuple[str, str]] = []
-    for query_id, text, k in progress(list(_wanted(config, prepared, evidence, language)), "queries searched"):
+    for query_id, text, k in progress(
+        list(_wanted(config, prepared, evidence, language)), "queries searched"
+    ):
         found = ((query_id, items[at].item_id) for at in finder.find(text))
         pairs += [pair for pair in found if pair not in known][:k]
     queries = _readings(evidence, "query", {q for q, _ in pairs})
     shown = _readings(evidence, "item", {i for _, i in pairs})
     return [
-        {"query_id": q, "item_id": i, "evidence": Evidence.many_to_json(compare(queries[q], shown[i]))}
+        {
+            "query_id": q,
+            "item_id": i,
+            "evidence": Evidence.many_to_json(compare(queries[q], shown[i])),
+        }
         for q, i in sorted(pairs)
     ]
 
 
-def run(config: Config, prepared: Path, evidence: Path, output: Path) -> dict[str, float]:
+def run(
+    config: Config, prepared: Path, evidence: Path, output: Path
+) -> dict[str, float]:
     """Write the encoder with the catalogue's vectors, and ``pairs`` with their evidence."""
     from adore.student.export import export_catalogue
 
-    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    items = [
+        item_from_row(row)
+        for row in read_table(prepared, "items").iter_rows(named=True)
+    ]
     encoder = export_catalogue(config.backbone, items, output, threads=config.threads)
     rows = new_pairs(config, items, encoder, prepared, evidence)
     write_table(rows, output, "pairs")
-    return {"pairs": float(len(rows)), "queries": float(len({r["query_id"] for r in rows})), "items": float(len(items))}
+    return {
+        "pairs": float(len(rows)),
+        "queries": float(len({r["query_id"] for r in rows})),
+        "items": float(len(items)),
+    }

@@ -15,7 +15,13 @@ import polars as pl
 from adore.artifacts import read_table, write_table
 from adore.attributes.evidence import language_of
 from adore.config import StageConfig
-from adore.data.tables import check_output, read_items, read_pairs, read_queries_file, write_file
+from adore.data.tables import (
+    check_output,
+    read_items,
+    read_pairs,
+    read_queries_file,
+    write_file,
+)
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.storage import local_copy
@@ -42,11 +48,19 @@ def _scored(
 ) -> list[dict[str, Any]]:
     rows = []
     lists = pairs.group_by("query_id", maintain_order=True).agg("item_id")
-    for query_id, ids in progress(lists.iter_rows(), f"lists scored by {ranker.name}", lists.height):
+    for query_id, ids in progress(
+        lists.iter_rows(), f"lists scored by {ranker.name}", lists.height
+    ):
         for s in ranker.rank(queries[query_id], [items[i] for i in ids]):
             p = dict(zip(("p_I", "p_C", "p_S", "p_E"), s.probabilities, strict=True))
-            claims = {"grade": int(s.grade), **p} if ranker.name not in BASELINES else dict.fromkeys(("grade", *p))
-            rows.append({"query_id": query_id, "item_id": s.item_id, "score": s.score, **claims})
+            claims = (
+                {"grade": int(s.grade), **p}
+                if ranker.name not in BASELINES
+                else dict.fromkeys(("grade", *p))
+            )
+            rows.append(
+                {"query_id": query_id, "item_id": s.item_id, "score": s.score, **claims}
+            )
     return rows
 
 
@@ -54,8 +68,14 @@ def _told(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
     """Scores that a student gave before it learnt from the pairs, of the queries of which it scored every pair."""
     if not (folder / "scores.parquet").is_file():
         return pairs.clear()
-    told = read_table(folder, "scores").join(pairs, on=["query_id", "item_id"], how="semi")
-    return told.join(pairs.join(told, on=["query_id", "item_id"], how="anti"), on="query_id", how="anti")
+    told = read_table(folder, "scores").join(
+        pairs, on=["query_id", "item_id"], how="semi"
+    )
+    return told.join(
+        pairs.join(told, on=["query_id", "item_id"], how="anti"),
+        on="query_id",
+        how="anti",
+    )
 
 
 def _texts(queries: pl.DataFrame) -> dict[str, str]:
@@ -66,14 +86,33 @@ def _texts(queries: pl.DataFrame) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     for query_id, text in queries.select("query_id", "query").iter_rows():
-        name, said = f"query of query_id {query_id!r}", "" if text is None else str(text)
-        check(bool(said.strip()), name, text, must="a text", fix="mend its row", error=DataError)
+        name, said = (
+            f"query of query_id {query_id!r}",
+            "" if text is None else str(text),
+        )
+        check(
+            bool(said.strip()),
+            name,
+            text,
+            must="a text",
+            fix="mend its row",
+            error=DataError,
+        )
         first = texts.setdefault(str(query_id), said)
-        check(first == said, name, [first, said], must="one text", fix="keep one row a query", error=DataError)
+        check(
+            first == said,
+            name,
+            [first, said],
+            must="one text",
+            fix="keep one row a query",
+            error=DataError,
+        )
     return texts
 
 
-def score_files(student: str, output: str, *, items: str, queries: str, pairs: str) -> None:
+def score_files(
+    student: str, output: str, *, items: str, queries: str, pairs: str
+) -> None:
     """Read files, score them with :func:`score_pairs`, write ``output``.
 
     Raises:
@@ -83,11 +122,15 @@ def score_files(student: str, output: str, *, items: str, queries: str, pairs: s
     check_output(output)
     wanted, texts = read_pairs(pairs), read_queries_file(queries)
     named = wanted["item_id"].cast(pl.String).to_list()
-    catalogue = pl.DataFrame(read_items(local_copy(items), named), infer_schema_length=None)
+    catalogue = pl.DataFrame(
+        read_items(local_copy(items), named), infer_schema_length=None
+    )
     write_file(score_pairs(local_copy(student), catalogue, texts, wanted), output)
 
 
-def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def score_pairs(
+    student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs: pl.DataFrame
+) -> pl.DataFrame:
     """Score pairs with a student (or baseline) folder; the pairs of one query are one list.
 
     Args:
@@ -107,10 +150,19 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
         ("pairs", pairs, {"query_id", "item_id"}),
     ):
         missing = sorted(wanted - set(frame.columns))
-        check(not missing, f"columns of {name}", frame.columns, must=f"with {missing}", fix="add them", error=DataError)
+        check(
+            not missing,
+            f"columns of {name}",
+            frame.columns,
+            must=f"with {missing}",
+            fix="add them",
+            error=DataError,
+        )
     wanted_pairs = pairs.select(pl.col("query_id", "item_id").cast(pl.String))
     texts = _texts(queries)
-    catalogue = {str(r["item_id"]): item_from_row(r) for r in items.iter_rows(named=True)}
+    catalogue = {
+        str(r["item_id"]): item_from_row(r) for r in items.iter_rows(named=True)
+    }
     for column, known in (("query_id", set(texts)), ("item_id", set(catalogue))):
         strange = sorted(set(wanted_pairs[column]) - known, key=str)
         check(
@@ -121,30 +173,52 @@ def score_pairs(student: Path, items: pl.DataFrame, queries: pl.DataFrame, pairs
             fix=f"add to the file: {len(strange)} in all",
             error=DataError,
         )
-    rows = _scored(load_ranker(student), catalogue, texts, wanted_pairs.unique(maintain_order=True))
+    rows = _scored(
+        load_ranker(student), catalogue, texts, wanted_pairs.unique(maintain_order=True)
+    )
     scored = pl.DataFrame(rows, schema=_COLUMNS)
-    return wanted_pairs.join(scored, on=["query_id", "item_id"], how="left", maintain_order="left")
+    return wanted_pairs.join(
+        scored, on=["query_id", "item_id"], how="left", maintain_order="left"
+    )
 
 
-def _hard(ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl.DataFrame) -> list[dict[str, Any]]:
+def _hard(
+    ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl.DataFrame
+) -> list[dict[str, Any]]:
     """The grades of adversarial pairs, each alone among the judged items of the query that it was made of."""
     judged = dict(pairs.group_by("query_id").agg(pl.col("item_id").sort()).iter_rows())
     rows = []
-    for row in progress(table.iter_rows(named=True), "adversarial pairs scored", table.height):
+    for row in progress(
+        table.iter_rows(named=True), "adversarial pairs scored", table.height
+    ):
         made = item_from_row(json.loads(row["item"]))
-        around = {i: items[i] for i in judged[row["source_query_id"]]} | {made.item_id: made}
-        graded = {s.item_id: int(s.grade) for s in ranker.rank(row["query"], list(around.values()))}
+        around = {i: items[i] for i in judged[row["source_query_id"]]} | {
+            made.item_id: made
+        }
+        graded = {
+            s.item_id: int(s.grade)
+            for s in ranker.rank(row["query"], list(around.values()))
+        }
         known = {k: row[k] for k in TABLES["hard"] if k != "grade"}
         rows.append({**known, "grade": graded[made.item_id]})
     return rows
 
 
-def run(config: Config, prepared: Path, student: Path, adversarial: Path, output: Path) -> dict[str, float]:
+def run(
+    config: Config, prepared: Path, student: Path, adversarial: Path, output: Path
+) -> dict[str, float]:
     """Write ``scores`` of the student and of every baseline, and ``hard``, the student's of the adversarial set."""
-    items = {r["item_id"]: item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)}
+    items = {
+        r["item_id"]: item_from_row(r)
+        for r in read_table(prepared, "items").iter_rows(named=True)
+    }
     code = language_of(prepared)
     queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
-    pairs = read_table(prepared, "judgements").join(queries, on="query_id").select("query_id", "item_id")
+    pairs = (
+        read_table(prepared, "judgements")
+        .join(queries, on="query_id")
+        .select("query_id", "item_id")
+    )
     pairs = pairs.sort("query_id", "item_id")
     texts = dict(queries.select("query_id", "query").iter_rows())
     rows: list[dict[str, Any]] = []
@@ -153,7 +227,13 @@ def run(config: Config, prepared: Path, student: Path, adversarial: Path, output
         for kind in BASELINES:
             folders[kind] = Path(home) / kind
             folders[kind].mkdir()
-            save_baseline(kind, list(items.values()), folders[kind], encoder=student, language=code)
+            save_baseline(
+                kind,
+                list(items.values()),
+                folders[kind],
+                encoder=student,
+                language=code,
+            )
         for name, folder in folders.items():
             told = _told(folder, pairs)
             left = pairs.join(told, on=["query_id", "item_id"], how="anti")
@@ -161,6 +241,14 @@ def run(config: Config, prepared: Path, student: Path, adversarial: Path, output
             scored = _scored(ranker, items, texts, left)
             rows += [*told.to_dicts(), *({"system": name, **r} for r in scored)]
             if name == "student":
-                write_table(_hard(ranker, items, pairs, read_table(adversarial, "adversarial")), output, "hard")
-    write_table(sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])), output, "scores")
+                write_table(
+                    _hard(ranker, items, pairs, read_table(adversarial, "adversarial")),
+                    output,
+                    "hard",
+                )
+    write_table(
+        sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])),
+        output,
+        "scores",
+    )
     return {"pairs": float(pairs.height), "systems": float(len(folders))}

@@ -39,7 +39,9 @@ class TextIndex:
     titles: dict[str, int]
     fulls: dict[str, int]
     code: str = "en"
-    _cache: dict[str, Counter[str]] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[str, Counter[str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def language(self) -> Language:
@@ -57,13 +59,21 @@ class TextIndex:
                 found = words(text, language)
                 lengths[i] += len(found)
                 counts[i].update(set(found))
-        means = (max(lengths[0] / max(size, 1), 1.0), max(lengths[1] / max(size, 1), 1.0))
+        means = (
+            max(lengths[0] / max(size, 1), 1.0),
+            max(lengths[1] / max(size, 1), 1.0),
+        )
         titles, fulls = ({w: n for w, n in sorted(c.items()) if n > 1} for c in counts)
         return TextIndex(size, means, titles, fulls, language.code)
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
-        kept = {"size": self.size, "lengths": self.lengths, "titles": self.titles, "fulls": self.fulls}
+        kept = {
+            "size": self.size,
+            "lengths": self.lengths,
+            "titles": self.titles,
+            "fulls": self.fulls,
+        }
         return json.dumps({**kept, "language": self.code}, ensure_ascii=False)
 
     @staticmethod
@@ -71,7 +81,13 @@ class TextIndex:
         """Read what :meth:`to_json` wrote."""
         loaded = json.loads(text)
         code = loaded.get("language", "en")  # an older student was English
-        return TextIndex(loaded["size"], tuple(loaded["lengths"]), loaded["titles"], loaded["fulls"], code)
+        return TextIndex(
+            loaded["size"],
+            tuple(loaded["lengths"]),
+            loaded["titles"],
+            loaded["fulls"],
+            code,
+        )
 
     def counts(self, text: str) -> Counter[str]:
         """Word counts of a text, remembered."""
@@ -85,9 +101,13 @@ class TextIndex:
     def idf(self, word: str, *, full: bool = False) -> float:
         """BM25's inverse document frequency, never negative."""
         n = (self.fulls if full else self.titles).get(word, 1)
-        return math.log(1 + (self.size - n + 0.5) / (n + 0.5)) if self.size >= n else 0.0
+        return (
+            math.log(1 + (self.size - n + 0.5) / (n + 0.5)) if self.size >= n else 0.0
+        )
 
-    def scores(self, query: str, items: Sequence[Item], *, full: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def scores(
+        self, query: str, items: Sequence[Item], *, full: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """BM25 and the idf-weighted share of the query's words that each item has.
 
         Args:
@@ -100,7 +120,10 @@ class TextIndex:
 
         Source: Robertson and Zaragoza 2009, The Probabilistic Relevance Framework, k1 1.2, b 0.75.
         """
-        idf = {w: self.idf(w, full=full) for w in dict.fromkeys(words(query_text(query), self.language))}
+        idf = {
+            w: self.idf(w, full=full)
+            for w in dict.fromkeys(words(query_text(query), self.language))
+        }
         total = sum(idf.values()) or 1.0
         bm25, covered = np.zeros(len(items)), np.zeros(len(items))
         for i, item in enumerate(items):

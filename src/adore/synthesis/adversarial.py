@@ -62,7 +62,11 @@ def adversarial(
     """
     workshop = Workshop(prepared, evidence, adversarial=True)
     queries = read_table(prepared, "queries")
-    wanted = pl.col("split") == split if query_ids is None else pl.col("query_id").is_in(list(query_ids))
+    wanted = (
+        pl.col("split") == split
+        if query_ids is None
+        else pl.col("query_id").is_in(list(query_ids))
+    )
     sources = _sources(workshop, prepared, queries.filter(wanted)["query_id"].to_list())
     checks = _Checks(workshop, queries.filter(~wanted)["query"].to_list())
     rows: list[dict[str, Any]] = []
@@ -83,12 +87,16 @@ def content_hash(table: pl.DataFrame) -> str:
 def _sources(workshop: Workshop, prepared: Path, query_ids: list[str]) -> list[Source]:
     """Exact pairs; a real item may be one that people graded, unless they call it exact."""
     graded: dict[str, dict[str, int]] = {query_id: {} for query_id in query_ids}
-    for query_id, item_id, grade in read_table(prepared, "judgements").select("query_id", "item_id", "grade").rows():
+    for query_id, item_id, grade in (
+        read_table(prepared, "judgements").select("query_id", "item_id", "grade").rows()
+    ):
         if query_id in graded:
             graded[query_id][item_id] = grade
     good: dict[str, list[str]] = defaultdict(list)
     for query_id in sorted(graded):
-        good[query_id] = sorted(i for i, g in graded[query_id].items() if g == Grade.EXACT)
+        good[query_id] = sorted(
+            i for i, g in graded[query_id].items() if g == Grade.EXACT
+        )
     sources = sources_of(workshop, good, graded, per_query=_ROUNDS, seed=SEED)
     return [replace(source, known=frozenset(source.good)) for source in sources]
 
@@ -106,18 +114,31 @@ class _Checks:
     def stands(self, source: Source, row: dict[str, Any]) -> bool:
         """True if a row passes."""
         human = row["human_grade"]
-        if human is not None and (human == Grade.EXACT) != (row["intended_grade"] == Grade.EXACT):
+        if human is not None and (human == Grade.EXACT) != (
+            row["intended_grade"] == Grade.EXACT
+        ):
             return False
         if row["query"] == source.query:
             return True
-        return not self._others.near(row["query"]) and not self._fluency.salad(row["query"], source.query)
+        return not self._others.near(row["query"]) and not self._fluency.salad(
+            row["query"], source.query
+        )
 
 
-def _made(workshop: Workshop, checks: _Checks, source: Source, error: str, limit: int) -> Iterator[dict[str, Any]]:
+def _made(
+    workshop: Workshop, checks: _Checks, source: Source, error: str, limit: int
+) -> Iterator[dict[str, Any]]:
     edits = (*([PICKS[error]] if error in PICKS else ()), *HELD.get(error, ()))
     rng = Random(rank(SEED, error, source.query_id, source.item.item_id))
-    for row in candidates(workshop, source, error, edits, rng=rng, limit=limit) if edits else ():
+    for row in (
+        candidates(workshop, source, error, edits, rng=rng, limit=limit)
+        if edits
+        else ()
+    ):
         same = row["query"] == source.query
         row["human_grade"] = source.graded.get(row["item_id"]) if same else None
         if checks.stands(source, row):
-            yield {"synthetic_id": row["synthetic_id"], **{name: row[name] for name in COLUMNS}}
+            yield {
+                "synthetic_id": row["synthetic_id"],
+                **{name: row[name] for name in COLUMNS},
+            }

@@ -20,7 +20,16 @@ from adore.types import Evidence, Item, Reading, Value
 
 __all__ = ["BOTH", "SAYABLE", "Catalogue", "leaf"]
 
-SAYABLE = ("brand", "colour", "size", "pack", "compatibility", "model", "audience", "material")
+SAYABLE = (
+    "brand",
+    "colour",
+    "size",
+    "pack",
+    "compatibility",
+    "model",
+    "audience",
+    "material",
+)
 """Attributes whose values a shopper could ask with an item's own words."""
 
 BOTH = frozenset(["unisex", "adults"])
@@ -54,7 +63,12 @@ class Catalogue:
         lexicon: what was mined from the catalogue.
     """
 
-    def __init__(self, items: Mapping[str, Item], readings: Mapping[str, Reading], lexicon: Lexicon) -> None:
+    def __init__(
+        self,
+        items: Mapping[str, Item],
+        readings: Mapping[str, Reading],
+        lexicon: Lexicon,
+    ) -> None:
         self.items, self.readings, self.lexicon = items, readings, lexicon
         self._brands = set(lexicon.brands)
         self._kin: dict[str, frozenset[str]] = {}
@@ -82,7 +96,9 @@ class Catalogue:
         if category not in self._kin:
             steps = [s.strip().lower() for s in category.split(">") if s.strip()]
             people = self.language.audiences.keys()
-            self._kin[category] = frozenset(s for s in (steps[1:] or steps) if not set(self.words(s)) <= people)
+            self._kin[category] = frozenset(
+                s for s in (steps[1:] or steps) if not set(self.words(s)) <= people
+            )
         return self._kin[category]
 
     @cached_property
@@ -90,7 +106,9 @@ class Catalogue:
         """The catalogue's product words."""
         return frozenset(self.lexicon.types)
 
-    def evidence(self, query: str, asked: Reading, item_id: str) -> tuple[Evidence, ...]:
+    def evidence(
+        self, query: str, asked: Reading, item_id: str
+    ) -> tuple[Evidence, ...]:
         """What a query (and its reading) asks and an item has, compared once."""
         key = (query, item_id)
         if key not in self._compared:
@@ -129,14 +147,23 @@ class Catalogue:
         return heapq.nsmallest(k, scores, key=lambda i: (-scores[i], i))
 
     @cached_property
-    def _values(self) -> dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]]:
-        found: dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]] = defaultdict(dict)
+    def _values(
+        self,
+    ) -> dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]]:
+        found: dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]] = (
+            defaultdict(dict)
+        )
         for item_id in sorted(self.items):
             places = {leaf(self.items[item_id]), leaf(self.items[item_id])[-1:], ()}
-            for name, value in ((n, v) for n in SAYABLE for v in self.sayable(item_id, n)):
+            for name, value in (
+                (n, v) for n in SAYABLE for v in self.sayable(item_id, n)
+            ):
                 for place in places:
                     _, n = found[name, place].get(value.value, (value, 0))
-                    found[name, place][value.value] = (found[name, place].get(value.value, (value, 0))[0], n + 1)
+                    found[name, place][value.value] = (
+                        found[name, place].get(value.value, (value, 0))[0],
+                        n + 1,
+                    )
         return found
 
     def sayable(self, item_id: str, name: str) -> list[Value]:
@@ -147,7 +174,9 @@ class Catalogue:
             if v.where != "bullet_points"
             and v.quote
             and (name != "brand" or v.value in self._brands)
-            and (name != "size" or not _WIDTH.search(v.quote))  # "8 M" is a shoe's width
+            and (
+                name != "size" or not _WIDTH.search(v.quote)
+            )  # "8 M" is a shoe's width
             and (name != "colour" or v.value in self._asked_colours)
             and (name != "audience" or v.value in _PEOPLE)
         ]
@@ -162,7 +191,11 @@ class Catalogue:
         Sizes are only those of a dimension that ``item`` is measured in, if it is measured. An item for everybody
         lacks no audience.
         """
-        own = self.readings[item.item_id].values.get(name, ()) if item.item_id in self.readings else ()
+        own = (
+            self.readings[item.item_id].values.get(name, ())
+            if item.item_id in self.readings
+            else ()
+        )
         values: dict[str, tuple[Value, int]] = {}
         for place in (leaf(item), leaf(item)[-1:], ()):
             if len(values) < 2 and (place or not values):
@@ -171,13 +204,19 @@ class Catalogue:
         if taken & BOTH:
             return []
         dimensions = {size_dimension(v.value) for v in own}
-        own_words = {w for v in taken if name in ("brand", "model", "compatibility") for w in v.split()}
+        own_words = {
+            w
+            for v in taken
+            if name in ("brand", "model", "compatibility")
+            for w in v.split()
+        }
         ranked = sorted(values.values(), key=lambda pair: (-pair[1], pair[0].value))
         return [
             v
             for v, _ in ranked
             if v.value not in taken
-            and not own_words & set(v.value.split())  # "Jura" and "Jura-Capresso" may be one
+            and not own_words
+            & set(v.value.split())  # "Jura" and "Jura-Capresso" may be one
             and (name != "size" or not own or size_dimension(v.value) in dimensions)
         ][:k]
 
@@ -189,11 +228,23 @@ class Catalogue:
             found.update(set(_heads(self.items[item_id].title, self.language)))
         devices = {w for device in self.lexicon.devices for w in device.split()}
         language = self.language
-        said = {*language.colours, *language.audiences, *language.materials, *language.stop, *language.ends_part}
+        said = {
+            *language.colours,
+            *language.audiences,
+            *language.materials,
+            *language.stop,
+            *language.ends_part,
+        }
         other = {*devices, *self.lexicon.colours, *UNITS, *said}
         known = self.lexicon.frequency
-        usual = {w: n for w, n in found.items() if n >= 2 and n >= 0.1 * known.get(w, n)}  # "size" is said of all
-        return {w: n for w, n in sorted(usual.items()) if len(w) > 2 and w.isalpha() and w not in other}
+        usual = {
+            w: n for w, n in found.items() if n >= 2 and n >= 0.1 * known.get(w, n)
+        }  # "size" is said of all
+        return {
+            w: n
+            for w, n in sorted(usual.items())
+            if len(w) > 2 and w.isalpha() and w not in other
+        }
 
 
 def _heads(title: str, language: Language) -> list[str]:
@@ -201,11 +252,19 @@ def _heads(title: str, language: Language) -> list[str]:
     toks: list[Token] = tokens(title, language)
     heads: list[str] = []
     for i, token in enumerate(toks):
-        if token.stem not in language.adds_part or (i and toks[i - 1].stem in language.goes_with):
+        if token.stem not in language.adds_part or (
+            i and toks[i - 1].stem in language.goes_with
+        ):
             continue
         for j in range(i + 1, min(i + 4, len(toks))):
-            between = title[toks[j].end : toks[j + 1].start] if j + 1 < len(toks) else "."
-            if between not in (" ", "-") or toks[j + 1].stem in language.ends_part or toks[j + 1].stem.isdigit():
+            between = (
+                title[toks[j].end : toks[j + 1].start] if j + 1 < len(toks) else "."
+            )
+            if (
+                between not in (" ", "-")
+                or toks[j + 1].stem in language.ends_part
+                or toks[j + 1].stem.isdigit()
+            ):
                 heads.append(toks[j].stem)
                 break
     return heads

@@ -17,7 +17,9 @@ def clean(evidence: Sequence[Evidence]) -> bool:
     return bool(evidence) and all(e.state != "conflict" for e in evidence)
 
 
-def fault(error: str, attribute: str, before: Sequence[Evidence], after: Sequence[Evidence]) -> str:
+def fault(
+    error: str, attribute: str, before: Sequence[Evidence], after: Sequence[Evidence]
+) -> str:
     """Why the difference between two pairs' evidence is not exactly the intended one.
 
     Whatever else the query asked must still be asked and keep its state; what it asks anew must be
@@ -36,7 +38,11 @@ def fault(error: str, attribute: str, before: Sequence[Evidence], after: Sequenc
     """
     loose = "feature" if attribute == "product_type" else attribute
     rest_before, rest_after = (
-        Counter((e.attribute, e.state) for e in many if e.attribute not in (attribute, loose))
+        Counter(
+            (e.attribute, e.state)
+            for e in many
+            if e.attribute not in (attribute, loose)
+        )
         for many in (before, after)
     )
     for name, state in sorted(rest_before - rest_after):
@@ -47,9 +53,14 @@ def fault(error: str, attribute: str, before: Sequence[Evidence], after: Sequenc
     return _own_fault(error, attribute, before, after)
 
 
-def _own_fault(error: str, attribute: str, before: Sequence[Evidence], after: Sequence[Evidence]) -> str:
+def _own_fault(
+    error: str, attribute: str, before: Sequence[Evidence], after: Sequence[Evidence]
+) -> str:
     """Why the edited attribute did not move as meant."""
-    own_before, own_after = (Counter(e.state for e in many if e.attribute == attribute) for many in (before, after))
+    own_before, own_after = (
+        Counter(e.state for e in many if e.attribute == attribute)
+        for many in (before, after)
+    )
     more = own_after["conflict"] - own_before["conflict"]
     if error_type(error).positive:
         return f"{attribute} is in conflict" if more > 0 else ""
@@ -57,9 +68,16 @@ def _own_fault(error: str, attribute: str, before: Sequence[Evidence], after: Se
         return "it is said to be of the asked kind" if own_after["match"] else ""
     if more != 1:
         return f"{attribute} has {own_after['conflict']} conflicts, not one more than before"
-    kinds = {kind_of(e.asked) for e in after if e.attribute == "feature" and e.state == "conflict"}
+    kinds = {
+        kind_of(e.asked)
+        for e in after
+        if e.attribute == "feature" and e.state == "conflict"
+    }
     if attribute == "feature" and error not in kinds:
         return f"the word in conflict is of {sorted(kinds)}"
-    if own_before["match"] - own_after["match"] > 1 or own_after["unknown"] > own_before["unknown"]:
+    if (
+        own_before["match"] - own_after["match"] > 1
+        or own_after["unknown"] > own_before["unknown"]
+    ):
         return f"{attribute} moved in more than one value"
     return ""

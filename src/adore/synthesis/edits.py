@@ -94,36 +94,54 @@ def _sample(values: list[Any], rng: Random) -> list[Any]:
     return rng.sample(values, min(TRIES, len(values)))
 
 
-def swap_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
+def swap_in_query(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
     """The query asks another value of the attribute than the item has."""
     for e in source.matched(name):
         for value in _sample(catalogue.others(name, source.item), rng):
             new = resize(e.asked_quote, value.value) if name == "size" else value.quote
             query = swap(source.query, e.asked_quote, new) if new else source.query
             if query != source.query:
-                yield Draft(query, source.item, name, f"query: {e.asked_quote} -> {new}")
+                yield Draft(
+                    query, source.item, name, f"query: {e.asked_quote} -> {new}"
+                )
 
 
-def ask_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
+def ask_in_query(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
     """The query asks, besides, a value of the attribute that the item does not have."""
     for value in _lacking(source, catalogue, rng, name=name):
         query = add(source.query, name, value, catalogue.language)
         yield Draft(query, source.item, name, f"query: + {value.quote}")
 
 
-def ask_otherwise(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
+def ask_otherwise(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
     """The query asks a value that the item does not have, in a phrase of its own (``in red``, ``made of oak``)."""
     for value in _lacking(source, catalogue, rng, name=name):
         for form in catalogue.language.says(name):
             phrase = form.format(_said(name, value, catalogue.language))
-            yield Draft(insert(source.query, phrase, front=False), source.item, name, f"query: + {phrase}")
+            yield Draft(
+                insert(source.query, phrase, front=False),
+                source.item,
+                name,
+                f"query: + {phrase}",
+            )
 
 
-def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Value]:
+def _lacking(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Value]:
     said = catalogue.readings[source.item.item_id].values.get(name, ())
     if source.asks(name) or not said or all(v.where == "bullet_points" for v in said):
         return
-    for value in [*_siblings(source, catalogue, name)[:2], *_sample(catalogue.others(name, source.item), rng)]:
+    for value in [
+        *_siblings(source, catalogue, name)[:2],
+        *_sample(catalogue.others(name, source.item), rng),
+    ]:
         if _new(source, [value], catalogue):
             yield value
 
@@ -155,19 +173,30 @@ def add(query: str, name: str, value: Value, language: Language) -> str:
     """A query that asks one value more, where a shopper would write it; the query itself if nobody knows how."""
     if name in ("compatibility", "audience"):
         form = next(iter(language.says("added")), "")
-        return insert(query, form.format(_said(name, value, language)), front=False) if form else query
+        return (
+            insert(query, form.format(_said(name, value, language)), front=False)
+            if form
+            else query
+        )
     if language.head_first:
-        return insert(query, value.quote, front=name == "brand" and not INNER.search(query))
+        return insert(
+            query, value.quote, front=name == "brand" and not INNER.search(query)
+        )
     return insert(query, value.quote, front=name in _FRONT or bool(INNER.search(query)))
 
 
-def swap_in_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
+def swap_in_item(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
     """The item, in all its fields, has another value of the attribute than the query asks."""
     for e in source.matched(name):
         old = [e.found_quote]
         if name == "colour":
             forms = catalogue.language.forms["colours"]
-            old = sorted({w for w, family in forms.items() if family == e.found} | {e.found, e.found_quote})
+            old = sorted(
+                {w for w, family in forms.items() if family == e.found}
+                | {e.found, e.found_quote}
+            )
         for value in _sample(catalogue.others(name, source.item), rng):
             new = resize(e.found_quote, value.value) if name == "size" else value.quote
             item = source.item
@@ -195,7 +224,9 @@ def rewrite(item: Item, old: str, new: str) -> Item:
     )
 
 
-def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
+def pick_item(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
     """A real item like the good one that has another value of the asked attribute."""
     if not source.asks(name):
         return
@@ -203,9 +234,16 @@ def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -
     stems = catalogue.words(f"{source.query} {source.item.title}")
     for item_id in catalogue.near(stems, 60):
         said = {v.value for v in catalogue.readings[item_id].values.get(name, ())}
-        wrong = name == "exclusion" or not said & (asked | BOTH)  # a seller who says both says nothing
+        wrong = name == "exclusion" or not said & (
+            asked | BOTH
+        )  # a seller who says both says nothing
         same_kind = leaf(catalogue.items[item_id])[-1:] == leaf(source.item)[-1:]
-        if same_kind and wrong and item_id not in source.known and item_id != source.item.item_id:
+        if (
+            same_kind
+            and wrong
+            and item_id not in source.known
+            and item_id != source.item.item_id
+        ):
             yield Draft(source.query, catalogue.items[item_id], name, REAL)
 
 
@@ -217,23 +255,33 @@ def pick_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
 
 
 def _constraints(source: Source) -> list[str]:
-    return [e.attribute for e in source.evidence if e.attribute in SAYABLE and e.state == "match"]
+    return [
+        e.attribute
+        for e in source.evidence
+        if e.attribute in SAYABLE and e.state == "match"
+    ]
 
 
-def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool = False) -> Iterator[Draft]:
+def partly(
+    source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool = False
+) -> Iterator[Draft]:
     """The query asks three constraints or more, of which the item meets all but one."""
     has = {
         name: values[0]
         for name in SAYABLE
         if not source.asks(name)
-        for values in [_new(source, catalogue.sayable(source.item.item_id, name), catalogue)]
+        for values in [
+            _new(source, catalogue.sayable(source.item.item_id, name), catalogue)
+        ]
         if values
     }
     for name in rng.sample(SAYABLE, len(SAYABLE)):
         met = [n for n in _constraints(source) if n != name]
         more = [n for n in has if n != name][: max(0, 2 - len(met))]
         makers = (ask_otherwise,) if otherwise else (swap_in_query, ask_in_query)
-        for draft in (d for maker in makers for d in maker(source, catalogue, rng, name=name)):
+        for draft in (
+            d for maker in makers for d in maker(source, catalogue, rng, name=name)
+        ):
             if len(met) + len(more) >= 2:
                 query = draft.query
                 for n in more:
@@ -242,44 +290,77 @@ def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool
                 yield replace(draft, query=query, edit=draft.edit + also)
 
 
-def exclude_in_query(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def exclude_in_query(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """The query excludes a part that the item has ("… without handle")."""
     forms = catalogue.language.says("excluded")
     for quote in _parts(source, catalogue, rng) if forms else ():
         said = rng.choice(forms).format(quote)
-        yield Draft(f"{source.query.strip()} {said}", source.item, "exclusion", f"query: + {said}")
+        yield Draft(
+            f"{source.query.strip()} {said}",
+            source.item,
+            "exclusion",
+            f"query: + {said}",
+        )
 
 
-def exclude_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def exclude_otherwise(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """The query excludes a part that the item has ("handle-free ...")."""
     forms = catalogue.language.says("free")
     for quote in _parts(source, catalogue, rng) if forms else ():
         said = forms[0].format(quote)
-        yield Draft(f"{said} {source.query.strip()}", source.item, "exclusion", f"query: + {said}")
+        yield Draft(
+            f"{said} {source.query.strip()}",
+            source.item,
+            "exclusion",
+            f"query: + {said}",
+        )
 
 
 def _parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
     if source.asks("exclusion"):
         return []
-    asked = set(catalogue.words(f"{source.query} {source.item.brand} {source.item.category}"))
+    asked = set(
+        catalogue.words(f"{source.query} {source.item.brand} {source.item.category}")
+    )
     said = quotes(source.item.title, catalogue.language)
     parts = [q.lower() for w, q in said if w in catalogue.parts and w not in asked]
     return _sample(parts, rng)
 
 
-def affirm_in_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def affirm_in_item(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """The item's title says that it has what the query excludes."""
     language = catalogue.language
     lacking = "|".join(map(re.escape, language.says("lacking")))
     for having in language.says("having"):
         for value in source.reading.values.get("exclusion", ()):
             title = source.item.title
-            said = re.sub(rf"\b(?:{lacking})\b(?=\W+{re.escape(value.quote)})", having, title, flags=re.IGNORECASE)
-            said = said if said != title else f"{title} {like(having, title)} {like(value.quote, title)}"
+            said = re.sub(
+                rf"\b(?:{lacking})\b(?=\W+{re.escape(value.quote)})",
+                having,
+                title,
+                flags=re.IGNORECASE,
+            )
+            said = (
+                said
+                if said != title
+                else f"{title} {like(having, title)} {like(value.quote, title)}"
+            )
             item = replace(source.item, title=said)
-            yield Draft(source.query, item, "exclusion", f"item: + {having} {value.quote}")
+            yield Draft(
+                source.query, item, "exclusion", f"item: + {having} {value.quote}"
+            )
 
 
 def quotes(text: str, language: Language) -> list[tuple[str, str]]:
     """Stem and word of every word of a text that is made of letters."""
-    return [(stem, quote) for quote in re.findall(r"[^\W\d_]+", text) for stem in words(quote, language)]
+    return [
+        (stem, quote)
+        for quote in re.findall(r"[^\W\d_]+", text)
+        for stem in words(quote, language)
+    ]

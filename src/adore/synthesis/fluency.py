@@ -39,7 +39,13 @@ class Fluency:
         (True, False)
     """
 
-    def __init__(self, texts: Iterable[str], queries: Iterable[str], quantile: float, language: Language) -> None:
+    def __init__(
+        self,
+        texts: Iterable[str],
+        queries: Iterable[str],
+        quantile: float,
+        language: Language,
+    ) -> None:
         self._language = language
         self._words, self._pairs = Counter[str](), Counter[tuple[str, str]]()
         for text in texts:
@@ -57,7 +63,11 @@ class Fluency:
         return sum(logs) / len(logs) if logs else 0.0
 
     def _probability(self, before: str, word: str) -> float:
-        bigram = self._pairs[before, word] / self._words[before] if self._words[before] else 0.0
+        bigram = (
+            self._pairs[before, word] / self._words[before]
+            if self._words[before]
+            else 0.0
+        )
         rest = (1 - _BIGRAM - _WORD) / (len(self._words) + 1)
         return _BIGRAM * bigram + _WORD * self._words[word] / self._all + rest
 

@@ -6,7 +6,15 @@ import re
 
 from adore.attributes.units import UNITS, read_sizes
 
-__all__ = ["amount", "in_other_units", "insert", "like", "replace_all", "resize", "swap"]
+__all__ = [
+    "amount",
+    "in_other_units",
+    "insert",
+    "like",
+    "replace_all",
+    "resize",
+    "swap",
+]
 
 _NUMBER = re.compile(r"[\d.,/ -]*\d")
 _CANONICAL = {
@@ -15,7 +23,15 @@ _CANONICAL = {
     "length": ("mm", "cm", "inch", "ft"),
     "memory": ("gb", "tb"),
 }
-_SPELLED = {"oz": "ounce", "ounce": "oz", "inch": "in", "inches": "inch", "lb": "pound", "gallon": "gal", "ft": "feet"}
+_SPELLED = {
+    "oz": "ounce",
+    "ounce": "oz",
+    "inch": "in",
+    "inches": "inch",
+    "lb": "pound",
+    "gallon": "gal",
+    "ft": "feet",
+}
 
 
 def like(new: str, old: str) -> str:
@@ -38,7 +54,9 @@ def _whole(old: str) -> re.Pattern[str]:
 
 def swap(text: str, old: str, new: str) -> str:
     """The first whole-word ``old`` of ``text`` replaced; ``text`` itself if there is none."""
-    return _whole(old).sub(lambda m: like(new, m.group()), text, count=1) if old else text
+    return (
+        _whole(old).sub(lambda m: like(new, m.group()), text, count=1) if old else text
+    )
 
 
 def replace_all(text: str, old: str, new: str) -> str:
@@ -72,12 +90,21 @@ def resize(quote: str, value: str) -> str:
     if number is None:
         return like(raw, quote)
     unit = quote[number.end() :].strip(" -").rstrip(".").lower()
-    factor = next((UNITS[u] for u in (unit, unit.removesuffix("s"), unit.removesuffix("es")) if u in UNITS), None)
+    factor = next(
+        (
+            UNITS[u]
+            for u in (unit, unit.removesuffix("s"), unit.removesuffix("es"))
+            if u in UNITS
+        ),
+        None,
+    )
     if factor is None or factor[0] != kind or "-" in raw:
         return ""
     neat = round(float(raw) / factor[1], 2)
     same = abs(neat * factor[1] - float(raw)) <= 0.002 * float(raw)
-    return f"{amount(neat)}{quote[number.end() :]}" if same and 0 < neat < 10_000 else ""
+    return (
+        f"{amount(neat)}{quote[number.end() :]}" if same and 0 < neat < 10_000 else ""
+    )
 
 
 def in_other_units(quote: str, value: str) -> list[str]:
@@ -95,6 +122,10 @@ def in_other_units(quote: str, value: str) -> list[str]:
     texts = [f"{number.group()} {_SPELLED[unit]}"] if unit in _SPELLED else []
     for other in _CANONICAL[kind]:
         neat = round(float(raw) / UNITS[other][1], 1 if kind != "memory" else 3)
-        if other != unit and 0.1 <= neat <= 5_000 and abs(neat * UNITS[other][1] - float(raw)) <= 0.02 * float(raw):
+        if (
+            other != unit
+            and 0.1 <= neat <= 5_000
+            and abs(neat * UNITS[other][1] - float(raw)) <= 0.02 * float(raw)
+        ):
             texts.append(f"{amount(neat)} {other}")
     return [t for t in texts if any(True for _ in read_sizes(t, ""))]

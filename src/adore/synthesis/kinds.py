@@ -36,7 +36,12 @@ def _asked(source: Source, catalogue: Catalogue) -> frozenset[str]:
     """The query's words that may name a thing: people (``for women``) are no thing."""
     language = catalogue.language
     found = (w for w in catalogue.words(source.query) if w.isalpha() and len(w) > 2)
-    return frozenset(found) - language.absence.stems - language.stop - language.audiences.keys()
+    return (
+        frozenset(found)
+        - language.absence.stems
+        - language.stop
+        - language.audiences.keys()
+    )
 
 
 def _right(source: Source, catalogue: Catalogue) -> set[str]:
@@ -67,7 +72,10 @@ class _Near:
 
     def mostly(self, grade: Grade) -> bool:
         """Whether people mostly gave this grade, and never exact."""
-        return 2 * self.people.count(grade) > len(self.people) and Grade.EXACT not in self.people
+        return (
+            2 * self.people.count(grade) > len(self.people)
+            and Grade.EXACT not in self.people
+        )
 
 
 def _near(source: Source, catalogue: Catalogue) -> list[_Near]:
@@ -81,16 +89,29 @@ def _near(source: Source, catalogue: Catalogue) -> list[_Near]:
 
 def _search(source: Source, catalogue: Catalogue) -> Iterator[_Near]:
     asked, right = _asked(source, catalogue), _right(source, catalogue)
-    named = frozenset(w for n in _NAMED for v in source.reading.values.get(n, ()) for w in v.value.split())
+    named = frozenset(
+        w
+        for n in _NAMED
+        for v in source.reading.values.get(n, ())
+        for w in v.value.split()
+    )
     leaves = {leaf(catalogue.items[i])[-1:] for i in source.good}
     people: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
     for item_id, grade in source.graded.items():
         people[leaf(catalogue.items[item_id])[-1:]][item_id] = grade
     for item_id in catalogue.near(asked, 200):
         item = catalogue.items[item_id]
-        if item_id in source.known or not catalogue.kin(item) or not asked & catalogue.title(item_id):
+        if (
+            item_id in source.known
+            or not catalogue.kin(item)
+            or not asked & catalogue.title(item_id)
+        ):
             continue
-        found = [e for e in catalogue.evidence(source.query, source.reading, item_id) if e.attribute == "product_type"]
+        found = [
+            e
+            for e in catalogue.evidence(source.query, source.reading, item_id)
+            if e.attribute == "product_type"
+        ]
         place, same = leaf(item)[-1:], bool(right & catalogue.kin(item))
         yield _Near(
             item,
@@ -98,47 +119,85 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[_Near]:
             other=not same and any(e.state == "conflict" for e in found),
             kin=same and place not in leaves,
             belongs=_belongs(asked, catalogue, item, found),
-            accessory=_belongs(named, catalogue, item, found) and bool(named & catalogue.title(item_id)),
+            accessory=_belongs(named, catalogue, item, found)
+            and bool(named & catalogue.title(item_id)),
             people=tuple(g for i, g in people[place].items() if i != item_id),
         )
 
 
-def _belongs(asked: frozenset[str], catalogue: Catalogue, item: Item, found: list[Evidence]) -> bool:
+def _belongs(
+    asked: frozenset[str], catalogue: Catalogue, item: Item, found: list[Evidence]
+) -> bool:
     fits = catalogue.readings[item.item_id].values.get("words.fits", ())
     made_for = {pair.partition("=")[0] for v in fits for pair in v.value.split()}
     said = any(e.found.startswith("accessory") for e in found)
-    return said or bool(asked & made_for) or bool(_PARTS & set(catalogue.words(item.category)))
+    return (
+        said
+        or bool(asked & made_for)
+        or bool(_PARTS & set(catalogue.words(item.category)))
+    )
 
 
-def pick_other_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def pick_other_type(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """A real item of another product type that shares words with the query and is not made for it."""
     for near in _near(source, catalogue):
         if near.other and not near.belongs and not any(near.people):
-            shared = sorted(_asked(source, catalogue) & catalogue.title(near.item.item_id))
-            yield Draft(source.query, near.item, "product_type", f"{REAL} that shares {shared}")
+            shared = sorted(
+                _asked(source, catalogue) & catalogue.title(near.item.item_id)
+            )
+            yield Draft(
+                source.query, near.item, "product_type", f"{REAL} that shares {shared}"
+            )
 
 
-def pick_accessory(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def pick_accessory(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """A real item of another product type that is made for, or a part of, what the query asks."""
     for near in _near(source, catalogue):
         if near.other and near.accessory:
-            yield Draft(source.query, near.item, "product_type", f"{REAL}, made for what is asked")
+            yield Draft(
+                source.query,
+                near.item,
+                "product_type",
+                f"{REAL}, made for what is asked",
+            )
 
 
-def pick_complement(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def pick_complement(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """A real item of a category whose items people called complements for this query."""
     for near in _near(source, catalogue):
         if near.other and near.mostly(Grade.COMPLEMENT):
-            yield Draft(source.query, near.item, "product_type", f"{REAL} of a kind that people call a complement")
+            yield Draft(
+                source.query,
+                near.item,
+                "product_type",
+                f"{REAL} of a kind that people call a complement",
+            )
 
 
-def pick_alternative(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def pick_alternative(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """A real item of a neighbouring category that people take instead, or whose title does not say that it is not."""
     for near in _near(source, catalogue):
-        neighbour = near.kin and near.states == ("unknown",) and min(near.people, default=2) == Grade.SUBSTITUTE
+        neighbour = (
+            near.kin
+            and near.states == ("unknown",)
+            and min(near.people, default=2) == Grade.SUBSTITUTE
+        )
         asked = near.states not in ((), ("match",)) and (near.kin or near.other)
         if asked and not near.belongs and (neighbour or near.mostly(Grade.SUBSTITUTE)):
-            yield Draft(source.query, near.item, "product_type", f"{REAL} of a neighbouring kind")
+            yield Draft(
+                source.query,
+                near.item,
+                "product_type",
+                f"{REAL} of a neighbouring kind",
+            )
 
 
 def pick_modifier(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
@@ -157,24 +216,40 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
         context = [w for w in catalogue.words(source.query) if w != e.asked]
         for item_id in catalogue.near(context, 40) if context else ():
             item = catalogue.items[item_id]
-            heads = [w for w in catalogue.words(" ".join(leaf(item)[-1:])) if w in types]
+            heads = [
+                w for w in catalogue.words(" ".join(leaf(item)[-1:])) if w in types
+            ]
             title = catalogue.title(item_id)
             fluent = 2 * sum(w in title for w in context) >= len(context)
             new_word = heads and heads[-1] not in context
-            if new_word and fluent and not right & catalogue.kin(item) and heads[-1] in title:
+            if (
+                new_word
+                and fluent
+                and not right & catalogue.kin(item)
+                and heads[-1] in title
+            ):
                 new = heads[-1] + ("s" if e.asked_quote.endswith("s") else "")
                 query = swap(source.query, e.asked_quote, new)
-                yield Draft(query, source.item, "product_type", f"query: {e.asked_quote} -> {new}")
+                yield Draft(
+                    query,
+                    source.item,
+                    "product_type",
+                    f"query: {e.asked_quote} -> {new}",
+                )
 
 
 def add_head(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     """The query asks a thing named after the product (``water bottle brush``)."""
     for quote, head in _heads(source, catalogue):
         query = swap(source.query, quote, f"{quote} {head}")
-        yield Draft(query, source.item, "product_type", f"query: {quote} -> {quote} {head}")
+        yield Draft(
+            query, source.item, "product_type", f"query: {quote} -> {quote} {head}"
+        )
 
 
-def add_head_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+def add_head_otherwise(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
     """The query asks a thing for the product (``brush for water bottle``)."""
     joins = catalogue.language.says("thing_for")
     for _, head in _heads(source, catalogue) if joins else ():
@@ -193,33 +268,64 @@ def _heads(source: Source, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
                 continue
             toks = tokens(item.title, catalogue.language)
             for one, head in itertools.pairwise(toks):
-                own = one.stem == e.asked and item.title[one.end : head.start] in (" ", "-")
-                if own and head.stem in catalogue.types and head.stem not in seen | asked:
+                own = one.stem == e.asked and item.title[one.end : head.start] in (
+                    " ",
+                    "-",
+                )
+                if (
+                    own
+                    and head.stem in catalogue.types
+                    and head.stem not in seen | asked
+                ):
                     seen.add(head.stem)
                     yield e.asked_quote, item.title[head.start : head.end].lower()
 
 
-def make_accessory(source: Source, catalogue: Catalogue, rng: Random, *, things: str = "things") -> Iterator[Draft]:
+def make_accessory(
+    source: Source, catalogue: Catalogue, rng: Random, *, things: str = "things"
+) -> Iterator[Draft]:
     """The item becomes a case or spare parts for what it was."""
     item, above = source.item, source.item.category.rpartition(" > ")[0]
     if not above:
         return
     language = catalogue.language
-    whats, joins, apart = (language.says(name) for name in (things, "thing_for", "apart"))
+    whats, joins, apart = (
+        language.says(name) for name in (things, "thing_for", "apart")
+    )
     for what in rng.sample(whats, len(whats)):
         title = f"{like(what, item.title)} {like(joins[0], item.title)} {item.title}"
-        made = replace(item, title=title, category=f"{above} > {apart[0]}", description="", bullet_points=())
-        yield Draft(source.query, made, "product_type", f"item: a {what.lower()} for it")
+        made = replace(
+            item,
+            title=title,
+            category=f"{above} > {apart[0]}",
+            description="",
+            bullet_points=(),
+        )
+        yield Draft(
+            source.query, made, "product_type", f"item: a {what.lower()} for it"
+        )
 
 
 def stuff_title(
-    source: Source, catalogue: Catalogue, rng: Random, *, form: str = "{title} - {query}"
+    source: Source,
+    catalogue: Catalogue,
+    rng: Random,
+    *,
+    form: str = "{title} - {query}",
 ) -> Iterator[Draft]:
     """The title of an item of another product type holds the whole query."""
     others = [near.item for near in _near(source, catalogue) if near.other]
     for item in rng.sample(others, min(TRIES, len(others))):
-        made = replace(item, title=form.format(title=item.title, query=like(source.query, item.title)))
-        yield Draft(source.query, made, "product_type", "item: of another kind, the query in its title")
+        made = replace(
+            item,
+            title=form.format(title=item.title, query=like(source.query, item.title)),
+        )
+        yield Draft(
+            source.query,
+            made,
+            "product_type",
+            "item: of another kind, the query in its title",
+        )
 
 
 def ask_to_know(

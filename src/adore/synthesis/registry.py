@@ -20,16 +20,35 @@ def _of(edit: Edit) -> Any:
 
 
 def _value(name: str) -> tuple[Edit, ...]:
-    makers: tuple[Any, ...] = (edits.pick_item, edits.swap_in_query, edits.ask_in_query, edits.swap_in_item)
+    makers: tuple[Any, ...] = (
+        edits.pick_item,
+        edits.swap_in_query,
+        edits.ask_in_query,
+        edits.swap_in_item,
+    )
     return tuple(partial(maker, name=name) for maker in makers)
 
 
 def _rival(kind: str) -> tuple[Edit, ...]:
-    makers: tuple[Any, ...] = (wishes.pick_rival, wishes.swap_rival, wishes.ask_rival, wishes.swap_rival_in_item)
+    makers: tuple[Any, ...] = (
+        wishes.pick_rival,
+        wishes.swap_rival,
+        wishes.ask_rival,
+        wishes.swap_rival_in_item,
+    )
     return tuple(partial(maker, kind=kind) for maker in makers)
 
 
-_VALUES = ("compatibility", "brand", "model", "audience", "size", "pack", "colour", "material")
+_VALUES = (
+    "compatibility",
+    "brand",
+    "model",
+    "audience",
+    "size",
+    "pack",
+    "colour",
+    "material",
+)
 _RIVALS = ("function", "use-case", "style", "degree")
 _EXCLUDED = partial(edits.pick_item, name="exclusion")
 
@@ -65,7 +84,9 @@ EDITS: dict[str, tuple[Edit, ...]] = {
 }
 """Error type to the edits of training; those that pick real items come first."""
 
-PICKS: dict[str, Edit] = {n: many[0] for n, many in EDITS.items() if _of(many[0]).__name__.startswith("pick_")}
+PICKS: dict[str, Edit] = {
+    n: many[0] for n, many in EDITS.items() if _of(many[0]).__name__.startswith("pick_")
+}
 """Error type to the edit that picks real items, where there is one."""
 
 HELD: dict[str, tuple[Edit, ...]] = {
@@ -77,7 +98,9 @@ HELD: dict[str, tuple[Edit, ...]] = {
     "knowledge-intent": (partial(kinds.ask_to_know, know="know_held"),),
     "offer-type": (partial(wishes.ask_offer, said="offers_held"),),
     "keyword-stuffing": (partial(kinds.stuff_title, form="{query} | {title}"),),
-    "price-tier": (partial(wishes.ask_price, form="{query} cheaper than {limit} dollars"),),
+    "price-tier": (
+        partial(wishes.ask_price, form="{query} cheaper than {limit} dollars"),
+    ),
     "partial-multi-constraint": (partial(edits.partly, otherwise=True),),
     "synonym": (positives.plurals,),
     "over-strict": (positives.shout,),
@@ -87,15 +110,26 @@ HELD: dict[str, tuple[Edit, ...]] = {
 
 def table() -> str:
     """The tables of ``docs/error_types.md``, in Markdown."""
-    lines = ["| error type | what is wrong | moves | level | grade | made by |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| error type | what is wrong | moves | level | grade | made by |",
+        "|---|---|---|---|---|---|",
+    ]
     used: dict[str, str] = {}
     for e in ERROR_TYPES:
-        used |= {_of(edit).__name__: inspect.getdoc(_of(edit)) or "" for edit in EDITS[e.name]}
+        used |= {
+            _of(edit).__name__: inspect.getdoc(_of(edit)) or ""
+            for edit in EDITS[e.name]
+        }
         how = ", ".join(f"`{_of(edit).__name__}`" for edit in EDITS[e.name])
         moved, level = f"`{e.attribute}`" if e.attribute else "", e.level or ""
-        lines.append(f"| {e.name} | {e.definition} | {moved} | {level} | {Grade(e.grade).letter} | {how} |")
+        lines.append(
+            f"| {e.name} | {e.definition} | {moved} | {level} | {Grade(e.grade).letter} | {how} |"
+        )
     lines += ["", "| edit | what it does |", "|---|---|"]
-    lines += [f"| `{name}` | {text.splitlines()[0].replace('``', '`')} |" for name, text in sorted(used.items())]
+    lines += [
+        f"| `{name}` | {text.splitlines()[0].replace('``', '`')} |"
+        for name, text in sorted(used.items())
+    ]
     return "\n".join(lines)
 
 

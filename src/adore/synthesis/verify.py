@@ -76,7 +76,12 @@ def agrees(answered: int, intended: int, tolerance: int) -> bool:
 
 
 def run(
-    config: Config, prepared: Path, evidence: Path, candidates: Path, answers: list[Path], output: Path
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    candidates: Path,
+    answers: list[Path],
+    output: Path,
 ) -> dict[str, float]:
     """Write ``synthetic``, ``rejected`` (with reason), ``adversarial`` and ``yield.json`` (counts, examples and
     the human audit of real picks per error type).
@@ -95,7 +100,9 @@ def run(
         else:
             kept.append(row)
     _write(kept, output, "synthetic", {"answered_grade": pl.Int64})
-    _write(rejected, output, "rejected", {"answered_grade": pl.Int64, "detail": pl.String})
+    _write(
+        rejected, output, "rejected", {"answered_grade": pl.Int64, "detail": pl.String}
+    )
     write_table(adversarial(prepared, evidence), output, "adversarial")
     plan = candidates / "plan.json"
     told = json.loads(plan.read_text("utf-8")) if plan.is_file() else {}
@@ -104,20 +111,35 @@ def run(
     if rows and not kept:
         say("    verify: no candidate held; see rejected.parquet for why")
     made, accepted = (Counter(r["error_type"] for r in many) for many in (rows, kept))
-    metrics = {"made": len(rows), "accepted": len(kept), "yield": len(kept) / max(1, len(rows))}
-    return {**metrics, **{f"yield_{t}": accepted[t] / made[t] for t in _NAMES if made[t]}}
+    metrics = {
+        "made": len(rows),
+        "accepted": len(kept),
+        "yield": len(kept) / max(1, len(rows)),
+    }
+    return {
+        **metrics,
+        **{f"yield_{t}": accepted[t] / made[t] for t in _NAMES if made[t]},
+    }
 
 
-def _write(rows: list[dict[str, Any]], output: Path, name: str, extra: dict[str, Any]) -> None:
+def _write(
+    rows: list[dict[str, Any]], output: Path, name: str, extra: dict[str, Any]
+) -> None:
     frame = write_table(rows, output, name)
     more = [c for c in extra if c in frame.columns]
-    frame.with_columns(pl.col(c).cast(extra[c]) for c in more).write_parquet(output / f"{name}.parquet")
+    frame.with_columns(pl.col(c).cast(extra[c]) for c in more).write_parquet(
+        output / f"{name}.parquet"
+    )
 
 
 def _joined(candidates: Path, answers: list[Path]) -> list[dict[str, Any]]:
     """Candidates in the order of their ids, each with all its ``grades`` and the first (None: no answer)."""
     frames = [read_table(f, "answers").select(*KEYS, "grade") for f in answers]
-    graded = pl.concat(frames).group_by(KEYS, maintain_order=True).agg(pl.col("grade").alias("grades"))
+    graded = (
+        pl.concat(frames)
+        .group_by(KEYS, maintain_order=True)
+        .agg(pl.col("grade").alias("grades"))
+    )
     graded = graded.with_columns(pl.col("grades").list.first().alias("answered_grade"))
     made = read_table(candidates, "candidates").sort("synthetic_id")
     return made.join(graded, on=KEYS, how="left", maintain_order="left").to_dicts()
@@ -133,7 +155,10 @@ class _Checks:
         language = load_language(language_of(prepared))
         self._held = HeldOut(held, config.near, language)
         self._real = dict(queries.select("query_id", "query").iter_rows())
-        texts = [*items["title"].to_list(), *items["category"].unique(maintain_order=True).to_list()]
+        texts = [
+            *items["title"].to_list(),
+            *items["category"].unique(maintain_order=True).to_list(),
+        ]
         self._fluency = Fluency(texts, self._real.values(), config.fluency, language)
         self._seen: set[tuple[str, str]] = set()
 
@@ -142,7 +167,9 @@ class _Checks:
         grades = row.pop("grades")
         reason, detail = self._text(row)
         if not reason and row["error_type"] != UNTYPED:
-            before, after = (Evidence.many_from_json(row[c]) for c in ("source_evidence", "evidence"))
+            before, after = (
+                Evidence.many_from_json(row[c]) for c in ("source_evidence", "evidence")
+            )
             detail = fault(row["error_type"], row["attribute"], before, after)
             reason = "attribute" if detail else ""
         if not reason:
@@ -153,7 +180,12 @@ class _Checks:
 
     def _text(self, row: dict[str, Any]) -> tuple[str, str]:
         query, title = row["query"].strip(), _title(row)
-        if not query or not title or len(query) > self._config.max_query or len(title) > self._config.max_title:
+        if (
+            not query
+            or not title
+            or len(query) > self._config.max_query
+            or len(title) > self._config.max_title
+        ):
             return "text", f"query of {len(query)}, title of {len(title)} characters"
         leaked = self._held.near(query)
         if leaked:
@@ -162,7 +194,10 @@ class _Checks:
             return "duplicate", "query and item are already kept"
         source = self._real[row["source_query_id"]]
         if query != source and self._fluency.salad(query, source):
-            return "fluency", f"{self._fluency.score(query):.2f} is below {self._fluency.threshold:.2f}"
+            return (
+                "fluency",
+                f"{self._fluency.score(query):.2f} is below {self._fluency.threshold:.2f}",
+            )
         return "", ""
 
     def _judged(self, grades: list[int] | None, intended: int) -> tuple[str, str]:
@@ -183,7 +218,9 @@ def _title(row: dict[str, Any]) -> str:
     return str(json.loads(row["item"]).get("title") or "").strip()
 
 
-def _yield(config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> dict[str, Any]:
+def _yield(
+    config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> dict[str, Any]:
     types = []
     for name in _NAMES:
         good = [r for r in kept if r["error_type"] == name]
@@ -202,7 +239,13 @@ def _yield(config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, 
             }
         )
     made, accepted = len(kept) + len(rejected), len(kept)
-    return {"made": made, "accepted": accepted, "yield": accepted / max(1, made), "reasons": REASONS, "types": types}
+    return {
+        "made": made,
+        "accepted": accepted,
+        "yield": accepted / max(1, made),
+        "reasons": REASONS,
+        "types": types,
+    }
 
 
 def _spread(rows: list[dict[str, Any]], k: int) -> list[dict[str, Any]]:
@@ -214,7 +257,11 @@ def _spread(rows: list[dict[str, Any]], k: int) -> list[dict[str, Any]]:
 
 
 def _example(row: dict[str, Any]) -> dict[str, Any]:
-    moved = [e for e in Evidence.many_from_json(row["evidence"]) if e.attribute == row["attribute"]]
+    moved = [
+        e
+        for e in Evidence.many_from_json(row["evidence"])
+        if e.attribute == row["attribute"]
+    ]
     shown = next((e for e in moved if e.state == "conflict"), None)
     return {
         "query": row["query"],

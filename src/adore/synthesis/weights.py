@@ -12,7 +12,11 @@ from adore.types import Evidence, Grade
 
 __all__ = ["confusions", "mix", "quotas"]
 
-_KIND = {Grade.IRRELEVANT: "category", Grade.COMPLEMENT: "complement", Grade.SUBSTITUTE: "alternative"}
+_KIND = {
+    Grade.IRRELEVANT: "category",
+    Grade.COMPLEMENT: "complement",
+    Grade.SUBSTITUTE: "alternative",
+}
 """What an item of another kind is called, by the grade that people give it."""
 _POSITIVE = 0.25
 """Most of all candidates that are hard positives: too strict a judge is the commonest error, and one that people's
@@ -41,8 +45,13 @@ def _types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
     conflicts = [e for e in evidence if e.state == "conflict"]
     if human == Grade.EXACT:
         return {"over-strict" if conflicts else "synonym"}
-    met = sum(e.state == "match" and e.attribute not in ("product_type", "feature") for e in evidence)
-    partly = {"partial-multi-constraint"} if len(conflicts) == 1 and met > 1 else set[str]()
+    met = sum(
+        e.state == "match" and e.attribute not in ("product_type", "feature")
+        for e in evidence
+    )
+    partly = (
+        {"partial-multi-constraint"} if len(conflicts) == 1 and met > 1 else set[str]()
+    )
     return ({_type(human, e) for e in conflicts} | partly) - {""}
 
 
@@ -67,14 +76,40 @@ def mix(given: Mapping[str, float], *wrong: Mapping[str, int]) -> dict[str, floa
     """
     names = [e.name for e in ERROR_TYPES]
     unknown = sorted(set(given) - set(names))
-    check(not unknown, "synthesise.weights", unknown, must=f"among {names}", fix="rename or drop them")
-    check(all(w >= 0 for w in given.values()), "synthesise.weights", dict(given), must=">= 0", fix="raise them")
+    check(
+        not unknown,
+        "synthesise.weights",
+        unknown,
+        must=f"among {names}",
+        fix="rename or drop them",
+    )
+    check(
+        all(w >= 0 for w in given.values()),
+        "synthesise.weights",
+        dict(given),
+        must=">= 0",
+        fix="raise them",
+    )
     if given:
-        check(sum(given.values()) > 0, "synthesise.weights", dict(given), must="above 0 in sum", fix="raise one")
+        check(
+            sum(given.values()) > 0,
+            "synthesise.weights",
+            dict(given),
+            must="above 0 in sum",
+            fix="raise one",
+        )
         return {n: given.get(n, 0.0) / sum(given.values()) for n in names}
-    voices = [{n: w.get(n, 0) / sum(w.values()) for n in names} for w in wrong if sum(w.values())]
+    voices = [
+        {n: w.get(n, 0) / sum(w.values()) for n in names}
+        for w in wrong
+        if sum(w.values())
+    ]
     even = {n: 1.0 / len(names) for n in names}
-    spread = {n: 0.5 * even[n] + 0.5 * sum(v[n] for v in voices or [even]) / max(1, len(voices)) for n in names}
+    spread = {
+        n: 0.5 * even[n]
+        + 0.5 * sum(v[n] for v in voices or [even]) / max(1, len(voices))
+        for n in names
+    }
     return _capped(spread)
 
 
@@ -88,7 +123,13 @@ def _capped(shares: dict[str, float]) -> dict[str, float]:
     return {n: share * (down if n in positive else up) for n, share in shares.items()}
 
 
-def quotas(shares: Mapping[str, float], *, total: int, per_type: int, available: Mapping[str, int]) -> dict[str, int]:
+def quotas(
+    shares: Mapping[str, float],
+    *,
+    total: int,
+    per_type: int,
+    available: Mapping[str, int],
+) -> dict[str, int]:
     """How many candidates of each type to keep: shares of ``total``, and what one type lacks goes to the others.
 
     Example:
@@ -102,6 +143,8 @@ def quotas(shares: Mapping[str, float], *, total: int, per_type: int, available:
         weight = sum(shares[n] for n in open_types)
         for name in open_types:
             part = max(1, int(left * shares[name] / weight))
-            taken[name] += min(part, room[name] - taken[name], total - sum(taken.values()))
+            taken[name] += min(
+                part, room[name] - taken[name], total - sum(taken.values())
+            )
         open_types = {n: r for n, r in open_types.items() if taken[n] < r}
     return taken

@@ -55,15 +55,27 @@ class Workshop:
         adversarial: edit and pick the reserved items alone; else never those.
     """
 
-    def __init__(self, prepared: Path, evidence: Path, *, adversarial: bool = False) -> None:
+    def __init__(
+        self, prepared: Path, evidence: Path, *, adversarial: bool = False
+    ) -> None:
         rows = read_table(prepared, "items").sort("item_id")
-        items = {row["item_id"]: item_from_row(row) for row in rows.iter_rows(named=True)}
+        items = {
+            row["item_id"]: item_from_row(row) for row in rows.iter_rows(named=True)
+        }
         readings = read_table(evidence, "readings")
-        of_items = readings.filter(pl.col("kind") == "item").select("id", "reading").iter_rows()
+        of_items = (
+            readings.filter(pl.col("kind") == "item")
+            .select("id", "reading")
+            .iter_rows()
+        )
         lexicon = Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8"))
         self.reader = Reader(lexicon)
-        self.catalogue = Catalogue(items, {i: Reading.from_json(text) for i, text in of_items}, lexicon)
-        self.texts = dict(read_table(prepared, "queries").select("query_id", "query").iter_rows())
+        self.catalogue = Catalogue(
+            items, {i: Reading.from_json(text) for i, text in of_items}, lexicon
+        )
+        self.texts = dict(
+            read_table(prepared, "queries").select("query_id", "query").iter_rows()
+        )
         self.taken = {plain(text) for text in self.texts.values()}
         self.dropped: dict[str, Counter[str]] = defaultdict(Counter)
         self._adversarial = adversarial
@@ -95,7 +107,9 @@ class Workshop:
             self.dropped[error][why] += 1
         return () if why else found
 
-    def moved(self, source: Source, draft: Draft, error: str) -> tuple[str, tuple[Evidence, ...]]:
+    def moved(
+        self, source: Source, draft: Draft, error: str
+    ) -> tuple[str, tuple[Evidence, ...]]:
         """Why a draft moves more or less than the intended attribute (``""``: it does not), and its evidence."""
         if draft.query != source.query and plain(draft.query) in self.taken:
             return "repeats a real query", ()
@@ -122,12 +136,22 @@ def sources_of(
     return [
         source
         for query_id in sorted(good, key=lambda q: rank(seed, q))
-        for source in _of_query(workshop, query_id, good[query_id], graded.get(query_id, {}), (per_query, seed))
+        for source in _of_query(
+            workshop,
+            query_id,
+            good[query_id],
+            graded.get(query_id, {}),
+            (per_query, seed),
+        )
     ]
 
 
 def _of_query(
-    workshop: Workshop, query_id: str, good: Sequence[str], graded: Mapping[str, int], limits: tuple[int, int]
+    workshop: Workshop,
+    query_id: str,
+    good: Sequence[str],
+    graded: Mapping[str, int],
+    limits: tuple[int, int],
 ) -> Iterator[Source]:
     left, seed = limits
     query, known = workshop.texts[query_id], frozenset(graded) | frozenset(good)
@@ -138,16 +162,38 @@ def _of_query(
             evidence = workshop.found(query, item)
             if clean(evidence):
                 left -= 1
-                yield Source(query_id, query, item, int(Grade.EXACT), asked, evidence, known, tuple(good), graded)
+                yield Source(
+                    query_id,
+                    query,
+                    item,
+                    int(Grade.EXACT),
+                    asked,
+                    evidence,
+                    known,
+                    tuple(good),
+                    graded,
+                )
 
 
-def row_of(source: Source, draft: Draft, error: str, found: tuple[Evidence, ...]) -> dict[str, Any]:
+def row_of(
+    source: Source, draft: Draft, error: str, found: tuple[Evidence, ...]
+) -> dict[str, Any]:
     """A draft as a row of ``candidates``; what is new has a new id, what is real keeps its own."""
-    body = {**asdict(draft.item), "bullet_points": list(draft.item.bullet_points), "item_id": ""}
-    body["attributes"] = json.dumps(dict(draft.item.attributes), ensure_ascii=False, sort_keys=True)
+    body = {
+        **asdict(draft.item),
+        "bullet_points": list(draft.item.bullet_points),
+        "item_id": "",
+    }
+    body["attributes"] = json.dumps(
+        dict(draft.item.attributes), ensure_ascii=False, sort_keys=True
+    )
     edited = draft.item != source.item and not draft.edit.startswith(REAL)
     item_id = f"syn-i-{_digest(body)}" if edited else draft.item.item_id
-    query_id = source.query_id if draft.query == source.query else f"syn-q-{_digest(plain(draft.query))}"
+    query_id = (
+        source.query_id
+        if draft.query == source.query
+        else f"syn-q-{_digest(plain(draft.query))}"
+    )
     return {
         "query_id": query_id,
         "item_id": item_id,
@@ -155,7 +201,9 @@ def row_of(source: Source, draft: Draft, error: str, found: tuple[Evidence, ...]
         "source_query_id": source.query_id,
         "source_item_id": source.item.item_id,
         "query": draft.query,
-        "item": json.dumps({**body, "item_id": item_id}, ensure_ascii=False, sort_keys=True),
+        "item": json.dumps(
+            {**body, "item_id": item_id}, ensure_ascii=False, sort_keys=True
+        ),
         "error_type": error,
         "attribute": draft.attribute,
         "edit": draft.edit,
@@ -167,4 +215,6 @@ def row_of(source: Source, draft: Draft, error: str, found: tuple[Evidence, ...]
 
 
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+    ).hexdigest()[:16]

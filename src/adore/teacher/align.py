@@ -23,7 +23,15 @@ from adore.teacher.exam import Exam, Paper, load_exam, sit
 from adore.teacher.gate import decide, rates
 from adore.teacher.graders import EvidenceJudge, RulesGrader
 from adore.teacher.large import Large
-from adore.teacher.sets import agreed, kto_traces, labelled, mixed, sft_texts, sft_traces, text_feedback
+from adore.teacher.sets import (
+    agreed,
+    kto_traces,
+    labelled,
+    mixed,
+    sft_texts,
+    sft_traces,
+    text_feedback,
+)
 from adore.types import Evidence, Grade
 
 __all__ = ["Config", "kto_settings", "run", "said", "train"]
@@ -61,27 +69,49 @@ class Config(BookConfig):
     """Held-out pairs that each attack is tried on; with fewer than 30 answered nothing is promoted."""
 
 
-def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path) -> Curves:
+def _train_tiny(
+    table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path
+) -> Curves:
     from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import launch
 
-    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
-    new_model(tokenizer, layers=config.layers, width=config.width, seed=config.seed).save_pretrained(output / "new")
+    tokenizer = new_tokenizer(
+        product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"])
+    )
+    new_model(
+        tokenizer, layers=config.layers, width=config.width, seed=config.seed
+    ).save_pretrained(output / "new")
     tokenizer.save_pretrained(output / "new")
-    common = {"seed": config.seed, "batch": config.batch, "save_steps": config.save_steps}
+    common = {
+        "seed": config.seed,
+        "batch": config.batch,
+        "save_steps": config.save_steps,
+    }
     rows = sft_traces(agreed(table), config.sft_rows, config.seed)
     first = {"epochs": config.sft_epochs, "rate": config.sft_rate, **common}
-    curves = {"sft": launch("sft", output / "new", rows, output / "sft", config.processes, **first)}
+    curves = {
+        "sft": launch(
+            "sft", output / "new", rows, output / "sft", config.processes, **first
+        )
+    }
     shutil.rmtree(output / "new")
     grades = said(output / "sft", table, feedback, config.threads)
-    wishes = kto_traces(feedback, grades, tilt=config.tilt, most=config.kto_rows, seed=config.seed)
+    wishes = kto_traces(
+        feedback, grades, tilt=config.tilt, most=config.kto_rows, seed=config.seed
+    )
     told = mixed(wishes, config.batch, config.seed)
     if len(told) < config.batch:
-        say(f"    KTO: left out, {len(told)} rows that speak both ways, less than a batch of {config.batch}")
+        say(
+            f"    KTO: left out, {len(told)} rows that speak both ways, less than a batch of {config.batch}"
+        )
         shutil.copytree(output / "sft", output / "model")
         return curves
     then = kto_settings(config) | {"save_steps": config.save_steps}
-    return curves | {"kto": launch("kto", output / "sft", told, output / "model", config.processes, **then)}
+    return curves | {
+        "kto": launch(
+            "kto", output / "sft", told, output / "model", config.processes, **then
+        )
+    }
 
 
 def kto_settings(config: Config) -> dict[str, Any]:
@@ -98,38 +128,67 @@ def kto_settings(config: Config) -> dict[str, Any]:
     }
 
 
-def said(folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int) -> dict[tuple[str, str], Grade]:
+def said(
+    folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int
+) -> dict[tuple[str, str], Grade]:
     """What the tiny teacher in ``folder`` says of every pair that has feedback."""
     from adore.teacher.tiny import TinyGrader
 
-    pairs = table.join(feedback.select("query_id", "item_id").unique(), on=["query_id", "item_id"], how="semi")
-    given = TinyGrader(folder, threads=threads).grade([Evidence.many_from_json(e) for e in pairs["evidence"]])
+    pairs = table.join(
+        feedback.select("query_id", "item_id").unique(),
+        on=["query_id", "item_id"],
+        how="semi",
+    )
+    given = TinyGrader(folder, threads=threads).grade(
+        [Evidence.many_from_json(e) for e in pairs["evidence"]]
+    )
     keys = pairs.select("query_id", "item_id").rows()
-    return {(q, i): Grade(max(range(4), key=lambda g: p[g])) for (q, i), p in zip(keys, given, strict=True)}
+    return {
+        (q, i): Grade(max(range(4), key=lambda g: p[g]))
+        for (q, i), p in zip(keys, given, strict=True)
+    }
 
 
 def _train_large(
-    table: pl.DataFrame, feedback: pl.DataFrame, places: tuple[Path, Path], config: Config, output: Path
+    table: pl.DataFrame,
+    feedback: pl.DataFrame,
+    places: tuple[Path, Path],
+    config: Config,
+    output: Path,
 ) -> Curves:
     from adore.teacher import large
 
     if config.large is None:
         return {}
     book, seed = _rulebook(config, places[0]), config.seed
-    crew = {"seed": seed, "processes": config.processes, "save_steps": config.save_steps}
+    crew = {
+        "seed": seed,
+        "processes": config.processes,
+        "save_steps": config.save_steps,
+    }
     rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
     curves = {"sft": large.sft(config.large, rows, output / "sft", **crew)}
     wishes = text_feedback(feedback, places, book, config.kto_rows, seed)
-    told = mixed(large.fitting(wishes, (str(output / "sft"), ""), config.large.max_length), config.large.batch, seed)
+    told = mixed(
+        large.fitting(wishes, (str(output / "sft"), ""), config.large.max_length),
+        config.large.batch,
+        seed,
+    )
     if not told:
         say("    KTO: left out, no feedback that speaks both ways")
         shutil.copytree(output / "sft", output / "model")
         return curves
-    return curves | {"kto": large.kto(config.large, output / "sft", told, output / "model", **crew)}
+    return curves | {
+        "kto": large.kto(config.large, output / "sft", told, output / "model", **crew)
+    }
 
 
 def train(
-    config: Config, table: pl.DataFrame, feedback: pl.DataFrame, places: tuple[Path, Path], output: Path
+    config: Config,
+    table: pl.DataFrame,
+    feedback: pl.DataFrame,
+    places: tuple[Path, Path],
+    output: Path,
 ) -> Curves:
     """SFT to ``output/sft``, KTO from there to ``output/model``; returns both loss curves.
 
@@ -156,7 +215,9 @@ def _unanswered(paper: Paper) -> float:
     return float((paper.grades < 0).mean()) if len(paper.grades) else 0.0
 
 
-def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], config: Config) -> dict[str, Any]:
+def _verdict(
+    exam: Exam, papers: dict[str, Paper], turned: dict[str, float], config: Config
+) -> dict[str, Any]:
     """The gate's decision between ``previous`` and ``kto``, and every system's rates on human-judged pairs."""
     old, new = papers["previous"], papers["kto"]
     both = (old.grades >= 0) & (new.grades >= 0)
@@ -168,12 +229,26 @@ def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], con
     cheats = {a.name: new.fooled.get(a.name) for a in ATTACKS if not a.plausible}
     silent = _unanswered(old), _unanswered(new)
     people, shoppers = part(exam.human), part(exam.sign)
-    gate = decide(people, shoppers, exam.slices(both), cheats, turned, unanswered=silent, seed=config.seed)
+    gate = decide(
+        people,
+        shoppers,
+        exam.slices(both),
+        cheats,
+        turned,
+        unanswered=silent,
+        seed=config.seed,
+    )
     systems = {}
     for name, paper in papers.items():
         rows = (exam.human >= 0) & (paper.grades >= 0)
         r = rates(exam.human[rows], paper.grades[rows])
-        systems[name] = {"macro_f1": r.macro_f1, "fnr": r.fnr, "fpr": r.fpr, "recall": r.recall, "n": r.n}
+        systems[name] = {
+            "macro_f1": r.macro_f1,
+            "fnr": r.fnr,
+            "fpr": r.fpr,
+            "recall": r.recall,
+            "n": r.n,
+        }
     return {**gate, "fooled": new.fooled, "systems": systems}
 
 
@@ -201,21 +276,35 @@ def run(
         before: ``align`` of the run that ``previous`` names.
     """
     table, previous = labelled(prepared, evidence, answers), before and in_force(before)
-    if table.filter(split="train").is_empty():  # neither judgements nor events: the rule book alone teaches
+    if table.filter(
+        split="train"
+    ).is_empty():  # neither judgements nor events: the rule book alone teaches
         reasons = ["no pair of a train query is known: the previous teacher stays"]
-        write_json({"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}}, output / "gate.json")
-        return {"promoted": 0.0, "kept_previous": float(_keep_previous(previous, output))}
-    curves = train(config, table, read_table(feedback, "feedback"), (prepared, evidence), output)
+        write_json(
+            {"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}},
+            output / "gate.json",
+        )
+        return {
+            "promoted": 0.0,
+            "kept_previous": float(_keep_previous(previous, output)),
+        }
+    curves = train(
+        config, table, read_table(feedback, "feedback"), (prepared, evidence), output
+    )
     write_json(curves, output / "curves.json")
     book = _rulebook(config, prepared)
     rules: Judge = EvidenceJudge(RulesGrader(book), book)
-    exam = load_exam(prepared, evidence, feedback, attacked=config.attacked, seed=config.seed)
+    exam = load_exam(
+        prepared, evidence, feedback, attacked=config.attacked, seed=config.seed
+    )
     papers = {"rules": _sat(rules, exam, attacks=True)}
     papers["previous"] = papers["rules"]
     if previous:
         papers["previous"] = _sat(ask_folder(previous, book, config.threads), exam)
     papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
-    papers["kto"] = _sat(ask_folder(output / "model", book, config.threads), exam, attacks=True)
+    papers["kto"] = _sat(
+        ask_folder(output / "model", book, config.threads), exam, attacks=True
+    )
     planted = json.loads((feedback / "behaviour.json").read_text("utf-8"))["planted"]
     gate = _verdict(exam, papers, planted["turned"], config)
     if previous is None:
@@ -228,5 +317,9 @@ def run(
         "kept_previous": float(kept),
         "held_out": float((exam.human >= 0).sum()),
         "held_signs": float((exam.sign >= 0).sum()),
-        **{f"{m}_{s}": r[m] for s, r in gate["systems"].items() for m in ("macro_f1", "fnr", "fpr")},
+        **{
+            f"{m}_{s}": r[m]
+            for s, r in gate["systems"].items()
+            for m in ("macro_f1", "fnr", "fpr")
+        },
     }

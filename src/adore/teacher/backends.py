@@ -71,24 +71,37 @@ class Config(BookConfig):
     @classmethod
     def _samples_differ(cls, value: Decoding) -> Decoding:
         if value.samples > 1 and value.temperature == 0:
-            raise ValueError("samples above 1 are all the same at temperature 0; set temperature, as in 0.7")
+            raise ValueError(
+                "samples above 1 are all the same at temperature 0; set temperature, as in 0.7"
+            )
         return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if taken := sorted({"model", "revision", "threads"} & set(self.engine)):
-            raise ValueError(f"engine: {', '.join(taken)} must be set beside engine, not in it")
+            raise ValueError(
+                f"engine: {', '.join(taken)} must be set beside engine, not in it"
+            )
         if self.backend == "openai":
             _patience(self)
         if self.cache == "off" and self.budget != Budget():
-            raise ValueError("budget: needs a cache, or what was paid is lost when it stops")
+            raise ValueError(
+                "budget: needs a cache, or what was paid is lost when it stops"
+            )
         if self.budget.dollars is not None and not self.prices.known:
-            raise ValueError("budget.dollars: needs a price above 0, or never stops; set judge.prices or budget.tokens")
+            raise ValueError(
+                "budget.dollars: needs a price above 0, or never stops; set judge.prices or budget.tokens"
+            )
         return self
 
 
 def choose_judge(
-    config: Config, rulebook: RuleBook, prepared: Path, evidence: Path, teacher: Path | None, share: float = 1.0
+    config: Config,
+    rulebook: RuleBook,
+    prepared: Path,
+    evidence: Path,
+    teacher: Path | None,
+    share: float = 1.0,
 ) -> Judge:
     """The judge that the config asks for.
 
@@ -105,7 +118,13 @@ def choose_judge(
     if aligned and not named and _reads_traces(aligned):
         return ask_folder(aligned, rulebook, config.threads)
     taught = _taught(config, aligned)  # without examples, and was examined so
-    chosen = () if taught else choose_exemplars(prepared, evidence, rulebook, config.exemplars, config.seed)
+    chosen = (
+        ()
+        if taught
+        else choose_exemplars(
+            prepared, evidence, rulebook, config.exemplars, config.seed
+        )
+    )
     return TextJudge(
         _source(config, taught),
         Prompter(rulebook, chosen),
@@ -124,8 +143,16 @@ def in_force(teacher: Path) -> Path | None:
     """
     found = read_manifest(teacher)
     whole = found is not None and found.stage == "align"
-    check(whole, "teacher", str(teacher), must="a whole output of the step align", fix="name a run that came so far")
-    passed = found and (found.metrics.get("promoted") or found.metrics.get("kept_previous"))
+    check(
+        whole,
+        "teacher",
+        str(teacher),
+        must="a whole output of the step align",
+        fix="name a run that came so far",
+    )
+    passed = found and (
+        found.metrics.get("promoted") or found.metrics.get("kept_previous")
+    )
     return teacher / "model" if passed else None
 
 
@@ -138,7 +165,9 @@ def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
         from adore.teacher.tiny import TinyGrader
 
         return EvidenceJudge(TinyGrader(folder, threads=threads), rulebook)
-    config = Config.model_validate({"backend": "transformers", "model": str(folder), "threads": threads})
+    config = Config.model_validate(
+        {"backend": "transformers", "model": str(folder), "threads": threads}
+    )
     return TextJudge(
         _source(config, None),
         Prompter(rulebook),
@@ -151,26 +180,55 @@ def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
 def _reads_traces(folder: Path) -> bool:
     """True for the tiny LM of :mod:`adore.teacher.tiny`, whose closed vocabulary knows evidence traces only."""
     tokenizer = folder / "tokenizer.json"
-    return tokenizer.is_file() and json.loads(tokenizer.read_text("utf-8"))["model"]["type"] == "WordLevel"
+    return (
+        tokenizer.is_file()
+        and json.loads(tokenizer.read_text("utf-8"))["model"]["type"] == "WordLevel"
+    )
 
 
 def _taught(config: Config, aligned: Path | None) -> Path | None:
     """The aligned teacher if it is a large one that this backend can load."""
-    return aligned if aligned and not _reads_traces(aligned) and config.backend != "openai" else None
+    return (
+        aligned
+        if aligned and not _reads_traces(aligned) and config.backend != "openai"
+        else None
+    )
 
 
 def _source(config: Config, taught: Path | None) -> Source:
     """The model that is asked: the taught one, else the config's."""
     model = str(taught) if taught else config.model
-    check(bool(model), "model", model, must=f"given for backend {config.backend}", fix="set judge.model")
+    check(
+        bool(model),
+        "model",
+        model,
+        must=f"given for backend {config.backend}",
+        fix="set judge.model",
+    )
     if config.backend == "openai":
         return Source(model, config.revision, lambda: _endpoint(config))
     if not Path(model).is_dir():
-        path, fix = model.startswith(("/", ".", "~")), "set judge.model to the full path of a model's folder"
-        check(not path, "model", model, must="a folder with a model, or a name on the hub", fix=fix)
-        return Source(model, config.revision, lambda: _local(config, model, config.revision))
+        path, fix = (
+            model.startswith(("/", ".", "~")),
+            "set judge.model to the full path of a model's folder",
+        )
+        check(
+            not path,
+            "model",
+            model,
+            must="a folder with a model, or a name on the hub",
+            fix=fix,
+        )
+        return Source(
+            model, config.revision, lambda: _local(config, model, config.revision)
+        )
     revision = hash_tree(Path(model))[:12]
-    return Source(Path(model).resolve().name, revision, lambda: _local(config, model, revision), model)
+    return Source(
+        Path(model).resolve().name,
+        revision,
+        lambda: _local(config, model, revision),
+        model,
+    )
 
 
 def _patience(config: Config) -> Patience:
@@ -193,14 +251,28 @@ def _endpoint(config: Config) -> Completer:
 
 
 def _local(config: Config, model: str, revision: str) -> Completer:
-    backend, extra = ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
-    kind = getattr(importlib.import_module(f"adore.teacher.{backend}_completer"), f"{backend.title()}Completer")
-    keywords = {"model": model, "revision": revision, "threads": config.threads, **config.engine}
+    backend, extra = (
+        ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
+    )
+    kind = getattr(
+        importlib.import_module(f"adore.teacher.{backend}_completer"),
+        f"{backend.title()}Completer",
+    )
+    keywords = {
+        "model": model,
+        "revision": revision,
+        "threads": config.threads,
+        **config.engine,
+    }
     try:
         completer: Completer = kind(**keywords)
     except TypeError as error:
-        raise ConfigError(f"judge.engine == {config.engine!r}, must hold arguments of {backend}; {error}") from error
+        raise ConfigError(
+            f"judge.engine == {config.engine!r}, must hold arguments of {backend}; {error}"
+        ) from error
     except ModuleNotFoundError as error:
         fix = f"pip install 'adore-relevance[{extra}]'"
-        raise NotInstalledError(f"module == {error.name!r}, must be installed; {fix}") from error
+        raise NotInstalledError(
+            f"module == {error.name!r}, must be installed; {fix}"
+        ) from error
     return completer

@@ -34,7 +34,9 @@ class Prices(BaseModel):
             4.0
         """
         cached = self.input if self.cached_input is None else self.cached_input
-        return ((prompt - prefix) * self.input + prefix * cached + completion * self.output) / 1e6
+        return (
+            (prompt - prefix) * self.input + prefix * cached + completion * self.output
+        ) / 1e6
 
 
 class Budget(BaseModel):
@@ -71,7 +73,9 @@ class Ledger:
 
     def add(self, answer: Completion, *, paid: bool) -> None:
         """Count one answer; ``paid`` in this execution, or earlier and found in the cache."""
-        dollars = self.prices.of(answer.prompt_tokens, answer.prefix_tokens, answer.completion_tokens)
+        dollars = self.prices.of(
+            answer.prompt_tokens, answer.prefix_tokens, answer.completion_tokens
+        )
         side = self.now if paid else self.before
         side.dollars += dollars
         side.tokens += answer.prompt_tokens + answer.completion_tokens
@@ -82,11 +86,18 @@ class Ledger:
     @property
     def reached(self) -> str:
         """Which cap is reached, in words; empty while there is money left."""
-        sums = {"dollars": self.now.dollars + self.before.dollars, "tokens": self.now.tokens + self.before.tokens}
+        sums = {
+            "dollars": self.now.dollars + self.before.dollars,
+            "tokens": self.now.tokens + self.before.tokens,
+        }
         for unit, spent in sums.items():
             cap = getattr(self.budget, unit)
             if cap is not None and spent >= cap * self.share:
-                part = f" (this shard's share: {cap * self.share:.6g})" if self.share < 1 else ""
+                part = (
+                    f" (this shard's share: {cap * self.share:.6g})"
+                    if self.share < 1
+                    else ""
+                )
                 return f"budget.{unit} == {cap:g}{part}, must be more than the {spent:.6g} that answers cost so far"
         return ""
 

@@ -56,7 +56,9 @@ class SqliteCache:
             self._db = sqlite3.connect(path, timeout=patience, isolation_level=None)
             self._start_log(time.monotonic() + patience)
             self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
+            )
 
     def _start_log(self, until: float) -> None:
         """Turn the write-ahead log on; here SQLite does not wait for a lock by itself."""
@@ -76,28 +78,45 @@ class SqliteCache:
             for start in range(0, len(keys), 500):
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
-                found.update(self._db.execute(f"SELECT key, value FROM answers WHERE key IN ({marks})", part))
+                found.update(
+                    self._db.execute(
+                        f"SELECT key, value FROM answers WHERE key IN ({marks})", part
+                    )
+                )
         return found
 
     def put(self, key: str, value: str) -> None:
         """See :class:`Cache`."""
         with self._errors():
-            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, value))
+            self._db.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, value)
+            )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            must, fix = "a writable SQLite file", "move it, make room or set judge.cache"
+            must, fix = (
+                "a writable SQLite file",
+                "move it, make room or set judge.cache",
+            )
             if _locked(error):
-                must, fix = "free", "end the process that keeps it locked, then run the same command again"
-            raise UnavailableError(f"cache == {str(self._path)!r}, must be {must}; {fix} ({error})") from error
+                must, fix = (
+                    "free",
+                    "end the process that keeps it locked, then run the same command again",
+                )
+            raise UnavailableError(
+                f"cache == {str(self._path)!r}, must be {must}; {fix} ({error})"
+            ) from error
 
 
 def _locked(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)  # the higher bits say which of its kind
+    return code & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )  # the higher bits say which of its kind
 
 
 class ObjectCache:
@@ -124,14 +143,21 @@ class ObjectCache:
     def _one(self, key: str) -> str | None:
         with self._errors():
             try:
-                return str(self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].read(), "utf-8")
+                return str(
+                    self._client.get_object(Bucket=self._bucket, Key=self._key(key))[
+                        "Body"
+                    ].read(),
+                    "utf-8",
+                )
             except self._client.exceptions.NoSuchKey:
                 return None
 
     def put(self, key: str, value: str) -> None:
         """See :class:`Cache`."""
         with self._errors():
-            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=value.encode())
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._key(key), Body=value.encode()
+            )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

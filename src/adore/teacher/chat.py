@@ -41,14 +41,28 @@ def load_tokenizer(model: str, revision: str = "") -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return with_template(AutoTokenizer.from_pretrained(model, revision=on_hub(model, revision)))
-    except (OSError, ValueError) as error:  # transformers' and the hub's own, of many lines
+        return with_template(
+            AutoTokenizer.from_pretrained(model, revision=on_hub(model, revision))
+        )
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # transformers' and the hub's own, of many lines
         first = str(error).strip().partition("\n")[0]
         must = "a folder with a model and its tokenizer, or a name on the hub"
-        raise ConfigError(f"model == {model!r}, must be {must}; set it, or download it first ({first})") from error
+        raise ConfigError(
+            f"model == {model!r}, must be {must}; set it, or download it first ({first})"
+        ) from error
 
 
 def encode(tokenizer: Any, prompts: Sequence[Sequence[Message]]) -> list[list[int]]:
     """Token ids of each prompt, ready for the assistant's turn."""
-    texts = [tokenizer.apply_chat_template(list(p), add_generation_prompt=True, tokenize=False) for p in prompts]
-    return [list(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    texts = [
+        tokenizer.apply_chat_template(
+            list(p), add_generation_prompt=True, tokenize=False
+        )
+        for p in prompts
+    ]
+    return [
+        list(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]
+    ]

@@ -43,7 +43,9 @@ class Checkpoint:
         """
         if not (every and unfinished()):
             return cls()
-        mark = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        mark = hashlib.sha256(
+            json.dumps(what, sort_keys=True, default=str).encode()
+        ).hexdigest()[:12]
         return cls(join(unfinished(), f"{kind}-{mark}.tar"), every)
 
     def train(self, trainer: Any) -> list[dict[str, float]]:
@@ -55,11 +57,20 @@ class Checkpoint:
         with tempfile.TemporaryDirectory(prefix="adore-") as home:
             trainer.args.output_dir = str(Path(home, "new"))
             if self.place:
-                trainer.args.save_strategy, trainer.args.save_steps = "steps", self.every
+                trainer.args.save_strategy, trainer.args.save_steps = (
+                    "steps",
+                    self.every,
+                )
                 trainer.args.save_total_limit = 1
                 trainer.add_callback(_keeper(self.place))
-            trainer.train(resume_from_checkpoint=_unpacked(self.place, Path(home, "old")))
-        return [{"step": float(h["step"]), "loss": float(h["loss"])} for h in trainer.state.log_history if "loss" in h]
+            trainer.train(
+                resume_from_checkpoint=_unpacked(self.place, Path(home, "old"))
+            )
+        return [
+            {"step": float(h["step"]), "loss": float(h["loss"])}
+            for h in trainer.state.log_history
+            if "loss" in h
+        ]
 
 
 def _keeper(place: str) -> Any:
@@ -69,7 +80,9 @@ def _keeper(place: str) -> Any:
     class Keeper(TrainerCallback):  # type: ignore[misc]
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            states = gathered([(p.name, p.read_bytes()) for p in sorted(folder.glob("rng_state*"))])
+            states = gathered(
+                [(p.name, p.read_bytes()) for p in sorted(folder.glob("rng_state*"))]
+            )
             if state.is_world_process_zero:
                 for name, data in (one for each in states for one in each):
                     (folder / name).write_bytes(data)

@@ -60,7 +60,10 @@ class Completer(Protocol):
     revision: str
 
     def complete(
-        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+        self,
+        prompts: Sequence[Sequence[Message]],
+        decoding: Decoding,
+        schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
         """Answer every prompt; yields ``(index, answer)`` as each comes, in any order, each index once.
 
@@ -76,12 +79,16 @@ class Completer(Protocol):
         ...
 
 
-_LETTER = re.compile(r'"grade"[\s\u0120\u2581]*:[\s\u0120\u2581]*"[\s\u0120\u2581]*([ESCI])')
+_LETTER = re.compile(
+    r'"grade"[\s\u0120\u2581]*:[\s\u0120\u2581]*"[\s\u0120\u2581]*([ESCI])'
+)
 _AROUND = " \t\n\r\"',:\u0120\u2581"
 _FLOOR = math.log(1e-4)
 
 
-def grade_probabilities(text: str, tokens: Sequence[tuple[str, Mapping[str, float]]]) -> Probabilities | None:
+def grade_probabilities(
+    text: str, tokens: Sequence[tuple[str, Mapping[str, float]]]
+) -> Probabilities | None:
     """P(grade) at the token that wrote the letter after ``"grade":``.
 
     Args:
@@ -114,7 +121,10 @@ def grade_probabilities(text: str, tokens: Sequence[tuple[str, Mapping[str, floa
 def _softmax(alternatives: Mapping[str, float]) -> Probabilities | None:
     told = {text: p for text, p in alternatives.items() if math.isfinite(p)}
     floor = math.exp(min([_FLOOR, *told.values()]))
-    mass = [sum(math.exp(p) for text, p in told.items() if text.strip(_AROUND) == g.letter) for g in Grade]
+    mass = [
+        sum(math.exp(p) for text, p in told.items() if text.strip(_AROUND) == g.letter)
+        for g in Grade
+    ]
     if not any(mass):
         return None
     p = [m or floor for m in mass]

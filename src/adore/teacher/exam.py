@@ -71,7 +71,9 @@ class Paper:
     fooled: dict[str, float]
 
 
-def load_exam(prepared: Path, evidence: Path, feedback: Path, *, attacked: int, seed: int) -> Exam:
+def load_exam(
+    prepared: Path, evidence: Path, feedback: Path, *, attacked: int, seed: int
+) -> Exam:
     """Everything held out from the teacher's training: dev queries.
 
     Args:
@@ -79,10 +81,16 @@ def load_exam(prepared: Path, evidence: Path, feedback: Path, *, attacked: int, 
         attacked: most pairs that each attack is tried on.
         seed: chooses them.
     """
-    dev = read_table(prepared, "queries").filter(pl.col("split") == "dev")["query_id"].to_list()
+    dev = (
+        read_table(prepared, "queries")
+        .filter(pl.col("split") == "dev")["query_id"]
+        .to_list()
+    )
     human = read_table(prepared, "judgements").select(*KEYS, "grade")
     signs = read_table(feedback, "held").select(*KEYS, "wanted_exact")
-    human_by = {(q, i): g for q, i, g in human.filter(pl.col("query_id").is_in(dev)).iter_rows()}
+    human_by = {
+        (q, i): g for q, i, g in human.filter(pl.col("query_id").is_in(dev)).iter_rows()
+    }
     wanted = {(q, i): w for q, i, w in signs.iter_rows()}
     queries = set(dev)
     asked = [
@@ -96,26 +104,45 @@ def load_exam(prepared: Path, evidence: Path, feedback: Path, *, attacked: int, 
     return Exam(
         asked,
         np.array([human_by.get(k, -1) for k in keys], dtype=np.int64),
-        np.array([sign[wanted[k]] if k in wanted else -1 for k in keys], dtype=np.int64),
+        np.array(
+            [sign[wanted[k]] if k in wanted else -1 for k in keys], dtype=np.int64
+        ),
         np.array([names[c.query_id] for c in asked], dtype=np.int64),
         _attack(asked, evidence, attacked, seed),
     )
 
 
-def _attack(cases: Sequence[Case], evidence: Path, most: int, seed: int) -> dict[str, list[tuple[int, Case]]]:
+def _attack(
+    cases: Sequence[Case], evidence: Path, most: int, seed: int
+) -> dict[str, list[tuple[int, Case]]]:
     reader = Reader(Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")))
     rows = sorted(Random(seed).sample(range(len(cases)), min(most, len(cases))))
 
     def cheat(case: Case, attack: int) -> Case:
-        item = ATTACKS[attack].apply(case.query, case.item, Random(f"{seed}|{case.query_id}|{case.item_id}"))
-        return replace(case, item=item, evidence=compare(reader.read_query(case.query), reader.read_item(item)))
+        item = ATTACKS[attack].apply(
+            case.query, case.item, Random(f"{seed}|{case.query_id}|{case.item_id}")
+        )
+        return replace(
+            case,
+            item=item,
+            evidence=compare(reader.read_query(case.query), reader.read_item(item)),
+        )
 
-    return {attack.name: [(i, cheat(cases[i], n)) for i in rows] for n, attack in enumerate(ATTACKS)}
+    return {
+        attack.name: [(i, cheat(cases[i], n)) for i in rows]
+        for n, attack in enumerate(ATTACKS)
+    }
 
 
 def _grades(judge: Judge, cases: Sequence[Case]) -> Ints:
     answers = judge.judge(cases)
-    return np.array([int(np.argmax(a.probabilities)) if isinstance(a, Answer) else -1 for a in answers], dtype=np.int64)
+    return np.array(
+        [
+            int(np.argmax(a.probabilities)) if isinstance(a, Answer) else -1
+            for a in answers
+        ],
+        dtype=np.int64,
+    )
 
 
 def sit(judge: Judge, exam: Exam, *, attacks: bool = True) -> Paper:

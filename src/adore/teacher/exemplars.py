@@ -24,7 +24,9 @@ _LOOKED_AT, _POOL = 400, 12
 """Judged pairs a grade that are tried, in a random order, and sound ones from which the shortest per attribute win."""
 
 
-def choose_exemplars(prepared: Path, evidence: Path, rulebook: RuleBook, count: int, seed: int) -> list[Exemplar]:
+def choose_exemplars(
+    prepared: Path, evidence: Path, rulebook: RuleBook, count: int, seed: int
+) -> list[Exemplar]:
     """``count`` examples, as many of each grade as there can be, each of another query.
 
     The same in every shard: they depend on the inputs and the seed alone.
@@ -52,20 +54,33 @@ def choose_exemplars(prepared: Path, evidence: Path, rulebook: RuleBook, count: 
 
 
 def _judged(prepared: Path, evidence: Path, seed: int) -> Iterator[tuple[Case, Grade]]:
-    queries = read_table(prepared, "queries").filter(pl.col("split") == "train").select("query_id", "query")
+    queries = (
+        read_table(prepared, "queries")
+        .filter(pl.col("split") == "train")
+        .select("query_id", "query")
+    )
     table = read_table(prepared, "judgements").join(queries, on="query_id")
     table = table.with_columns(
         pl.struct("query_id", "item_id")
-        .map_elements(lambda r: _order(seed, r["query_id"], r["item_id"]), return_dtype=pl.String)
+        .map_elements(
+            lambda r: _order(seed, r["query_id"], r["item_id"]), return_dtype=pl.String
+        )
         .alias("order")
     )
     table = table.sort("order").group_by("grade", maintain_order=True).head(_LOOKED_AT)
-    table = table.join(read_table(evidence, "pairs"), on=["query_id", "item_id"], how="inner")
-    items = read_table(prepared, "items").join(table.select("item_id").unique(), on="item_id", how="semi")
+    table = table.join(
+        read_table(evidence, "pairs"), on=["query_id", "item_id"], how="inner"
+    )
+    items = read_table(prepared, "items").join(
+        table.select("item_id").unique(), on="item_id", how="semi"
+    )
     known = {r["item_id"]: item_from_row(r) for r in items.iter_rows(named=True)}
     for r in table.sort("order").iter_rows(named=True):
         read = Evidence.many_from_json(r["evidence"])
-        yield Case(r["query_id"], r["item_id"], r["query"], known[r["item_id"]], read), Grade(r["grade"])
+        yield (
+            Case(r["query_id"], r["item_id"], r["query"], known[r["item_id"]], read),
+            Grade(r["grade"]),
+        )
 
 
 def _order(seed: int, *ids: str) -> str:
@@ -77,6 +92,12 @@ def _exemplar(case: Case, human: Grade, rulebook: RuleBook) -> Exemplar | None:
     verdict = rulebook.apply(case.evidence)
     if verdict.grade != human or not case.evidence:
         return None
-    answer = answer_text(rationale(case.evidence, rulebook, human, verdict.confidence), case.item)
+    answer = answer_text(
+        rationale(case.evidence, rulebook, human, verdict.confidence), case.item
+    )
     sound = isinstance(parse(answer, case, rulebook), RationaleSchema)
-    return Exemplar(case.query_id, normal(case.query), user_text(case), answer) if sound else None
+    return (
+        Exemplar(case.query_id, normal(case.query), user_text(case), answer)
+        if sound
+        else None
+    )

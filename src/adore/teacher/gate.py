@@ -52,7 +52,9 @@ def rates(human: Ints, given: Ints) -> Rates:
     confusion = _confusion(human, given)
     macro, fnr, fpr = (float(x) for x in _stack(confusion))
     recall = np.diagonal(confusion) / np.maximum(confusion.sum(1), 1)
-    return Rates(macro, fnr, fpr, (recall[0], recall[1], recall[2], recall[3]), len(human))
+    return Rates(
+        macro, fnr, fpr, (recall[0], recall[1], recall[2], recall[3]), len(human)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class Difference:
     high: tuple[float, float, float]
 
 
-def compare(human: Ints, old: Ints, new: Ints, groups: Ints, *, seed: int, level: float = 0.9) -> Difference | None:
+def compare(
+    human: Ints, old: Ints, new: Ints, groups: Ints, *, seed: int, level: float = 0.9
+) -> Difference | None:
     """Compare two teachers on the same pairs; None where there are too few to say anything.
 
     Args:
@@ -78,9 +82,13 @@ def compare(human: Ints, old: Ints, new: Ints, groups: Ints, *, seed: int, level
     if len(human) < LEAST_PAIRS or len(names) < LEAST_QUERIES:
         return None
     each = [groups == g for g in names]
-    by_query = np.stack([[_confusion(human[m], given[m]) for m in each] for given in (old, new)])
+    by_query = np.stack(
+        [[_confusion(human[m], given[m]) for m in each] for given in (old, new)]
+    )
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS).astype(float)
+    counts = rng.multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=DRAWS
+    ).astype(float)
     before, after = (_stack(np.tensordot(counts, c, 1)) for c in by_query)
     low, high = np.quantile(after - before, [(1 - level) / 2, (1 + level) / 2], axis=1)
     bounds = [(float(b[0]), float(b[1]), float(b[2])) for b in (low, high)]
@@ -91,9 +99,13 @@ def _agreement(who: str, d: Difference) -> list[str]:
     """Why a teacher is refused by one kind of held-out evidence."""
     reasons = []
     if not d.high[1] < 0:
-        reasons.append(f"{who}: false negatives did not surely fall: {d.old.fnr:.3f} to {d.new.fnr:.3f}")
+        reasons.append(
+            f"{who}: false negatives did not surely fall: {d.old.fnr:.3f} to {d.new.fnr:.3f}"
+        )
     if d.low[2] > 0 or d.new.fpr > d.old.fpr + TOLERANCE:
-        reasons.append(f"{who}: false positives rose: {d.old.fpr:.3f} to {d.new.fpr:.3f}")
+        reasons.append(
+            f"{who}: false positives rose: {d.old.fpr:.3f} to {d.new.fpr:.3f}"
+        )
     return reasons
 
 
@@ -104,33 +116,57 @@ def _held(who: str, d: Difference) -> str:
     )
 
 
-def _cheated(fooled: Mapping[str, float | None], turned: Mapping[str, float]) -> list[str]:
+def _cheated(
+    fooled: Mapping[str, float | None], turned: Mapping[str, float]
+) -> list[str]:
     """Attacks and planted accounts that move the teacher, or that nobody tried."""
     reasons = [
         f"attack {name}: raises {share:.1%} of grades"
         for name, share in fooled.items()
         if share is not None and share > TOLERANCE
     ]
-    reasons += [f"attack {name}: not tried on {LEAST_PAIRS} answered pairs" for name, s in fooled.items() if s is None]
+    reasons += [
+        f"attack {name}: not tried on {LEAST_PAIRS} answered pairs"
+        for name, s in fooled.items()
+        if s is None
+    ]
     reasons += [
         f"poisoning {name}: accounts that push a brand turn {share:.1%} of its pairs"
         for name, share in turned.items()
         if share > TOLERANCE
     ]
-    return reasons if turned else [*reasons, "poisoning: not tried, nothing was planted into the log"]
+    return (
+        reasons
+        if turned
+        else [*reasons, "poisoning: not tried, nothing was planted into the log"]
+    )
 
 
 def _slices(
-    human: Ints, pair: tuple[Ints, Ints], slices: dict[str, Ints], groups: Ints, seed: int
+    human: Ints,
+    pair: tuple[Ints, Ints],
+    slices: dict[str, Ints],
+    groups: Ints,
+    seed: int,
 ) -> tuple[list[str], list[str]]:
     """The slices with pairs enough, and where errors surely rose; 99 % bounds, because there are many slices."""
     compared, reasons = [], []
     for name, rows in sorted(slices.items()):
-        d = compare(human[rows], pair[0][rows], pair[1][rows], groups[rows], seed=seed, level=0.98)
+        d = compare(
+            human[rows],
+            pair[0][rows],
+            pair[1][rows],
+            groups[rows],
+            seed=seed,
+            level=0.98,
+        )
         if d is None:
             continue
         compared.append(name)
-        kinds = (("negatives", d.low[1], d.old.fnr, d.new.fnr), ("positives", d.low[2], d.old.fpr, d.new.fpr))
+        kinds = (
+            ("negatives", d.low[1], d.old.fnr, d.new.fnr),
+            ("positives", d.low[2], d.old.fpr, d.new.fpr),
+        )
         reasons += [
             f"slice {name}: false {kind} rose: {old:.3f} to {new:.3f}"
             for kind, low, old, new in kinds
@@ -167,22 +203,38 @@ def decide(
     people = compare(*human, seed=seed)
     if people is None:
         few = f"fewer than {LEAST_PAIRS} held-out judged pairs or {LEAST_QUERIES} queries: the previous teacher stays"
-        return {"promoted": False, "reasons": [few], "fooled": fooled, "turned": turned, "unanswered": unanswered}
+        return {
+            "promoted": False,
+            "reasons": [few],
+            "fooled": fooled,
+            "turned": turned,
+            "unanswered": unanswered,
+        }
     reasons = _agreement("people", people)
     if unanswered[1] > unanswered[0] + TOLERANCE:
-        reasons.append(f"held-out pairs without a valid answer rose: {unanswered[0]:.1%} to {unanswered[1]:.1%}")
+        reasons.append(
+            f"held-out pairs without a valid answer rose: {unanswered[0]:.1%} to {unanswered[1]:.1%}"
+        )
     if people.high[0] < 0:
-        reasons.append(f"people: macro-F1 surely fell: {people.old.macro_f1:.3f} to {people.new.macro_f1:.3f}")
+        reasons.append(
+            f"people: macro-F1 surely fell: {people.old.macro_f1:.3f} to {people.new.macro_f1:.3f}"
+        )
     shoppers = compare(*behaviour, seed=seed)
     few = f"shoppers: fewer than {LEAST_PAIRS} held-out pairs or {LEAST_QUERIES} queries have a sign"
     reasons += _agreement("shoppers", shoppers) if shoppers else [few]
     compared, worse = _slices(human[0], human[1:3], slices, human[3], seed)
     reasons += worse
     reasons += _cheated(fooled, turned)
-    held = [_held(who, d) for who, d in (("people", people), ("shoppers", shoppers)) if d]
+    held = [
+        _held(who, d) for who, d in (("people", people), ("shoppers", shoppers)) if d
+    ]
     return {
         "promoted": not reasons,
-        "reasons": reasons or [*held, f"slices hold, attacks raise no more than {TOLERANCE:.0%} of grades"],
+        "reasons": reasons
+        or [
+            *held,
+            f"slices hold, attacks raise no more than {TOLERANCE:.0%} of grades",
+        ],
         "people": asdict(people),
         "shoppers": asdict(shoppers) if shoppers else None,
         "slices": compared,

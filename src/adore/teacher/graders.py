@@ -50,7 +50,10 @@ class EvidenceJudge:
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
         """See :class:`adore.teacher.answers.Judge`."""
         given = self._grader.grade([c.evidence for c in cases])
-        return [self._answer(case, self._trusted(case, p)) for case, p in zip(cases, given, strict=True)]
+        return [
+            self._answer(case, self._trusted(case, p))
+            for case, p in zip(cases, given, strict=True)
+        ]
 
     def _trusted(self, case: Case, p: Probabilities) -> Probabilities:
         by_rules = caught(case.evidence) or asks_article(case.evidence)

@@ -25,7 +25,17 @@ from adore.teacher.llm import TextJudge
 from adore.teacher.plan import Plan, plan_cases, render
 from adore.types import LABELS, Grade
 
-__all__ = ["CALLS", "Config", "EvidenceJudge", "Grader", "RulesGrader", "plan", "render", "run", "shard_of"]
+__all__ = [
+    "CALLS",
+    "Config",
+    "EvidenceJudge",
+    "Grader",
+    "RulesGrader",
+    "plan",
+    "render",
+    "run",
+    "shard_of",
+]
 
 CALLS = "_calls.parquet"
 """How each LLM answer came about; the underscore keeps it out of the output's content hash."""
@@ -75,7 +85,9 @@ class _Calls:
         ]
         if rows:
             table = pa.Table.from_pylist(rows)
-            self._writer = self._writer or pq.ParquetWriter(self._path, table.schema, compression="zstd")
+            self._writer = self._writer or pq.ParquetWriter(
+                self._path, table.schema, compression="zstd"
+            )
             self._writer.write_table(table)
 
     def close(self) -> None:
@@ -84,10 +96,26 @@ class _Calls:
 
 
 def _cases(
-    config: Config, prepared: Path, evidence: Path, candidates: Path | None, retrieved: Path | None
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    candidates: Path | None,
+    retrieved: Path | None,
 ) -> list[Case]:
-    check(0 <= config.shard < config.shards, "shard", config.shard, must=f"0 .. {config.shards - 1}", fix="set shards")
-    return load_cases(prepared, evidence, candidates, lambda q: shard_of(q, config.shards) == config.shard, retrieved)
+    check(
+        0 <= config.shard < config.shards,
+        "shard",
+        config.shard,
+        must=f"0 .. {config.shards - 1}",
+        fix="set shards",
+    )
+    return load_cases(
+        prepared,
+        evidence,
+        candidates,
+        lambda q: shard_of(q, config.shards) == config.shard,
+        retrieved,
+    )
 
 
 def plan(
@@ -100,7 +128,9 @@ def plan(
 ) -> Plan:
     """What :func:`run` would take; nothing is asked and no model is loaded."""
     cases = _cases(config, prepared, evidence, candidates, retrieved)
-    judge = choose_judge(config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher)
+    judge = choose_judge(
+        config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher
+    )
     if not isinstance(judge, TextJudge):
         return Plan(len(cases))
     return plan_cases(judge, cases, config.prices)
@@ -138,10 +168,19 @@ def run(
     write_table(rows, output, "answers")
     if bad:
         write_table(bad, output, "quarantine")
-    counts = {f"grade_{g.letter}": float(sum(r["grade"] == g for r in rows)) for g in reversed(Grade)}
+    counts = {
+        f"grade_{g.letter}": float(sum(r["grade"] == g for r in rows))
+        for g in reversed(Grade)
+    }
     paid = judge.ledger.metrics() if isinstance(judge, TextJudge) else {}
     by_model = float(judge.name != "rules")
-    return {"pairs": float(len(rows)), "faults": float(len(bad)), "by_model": by_model, **counts, **paid}
+    return {
+        "pairs": float(len(rows)),
+        "faults": float(len(bad)),
+        "by_model": by_model,
+        **counts,
+        **paid,
+    }
 
 
 def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
@@ -152,20 +191,33 @@ def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
     """
     if not bad:
         return
-    counts = ", ".join(f"{n:,} x {reason}" for reason, n in Counter(row["reason"] for row in bad).most_common(5))
+    counts = ", ".join(
+        f"{n:,} x {reason}"
+        for reason, n in Counter(row["reason"] for row in bad).most_common(5)
+    )
     fix = "see the table quarantine for what it wrote"
     if len(bad) == pairs:
         last = json.loads(bad[-1]["row"])
-        words = "; ".join(f"{key} {last[key]!r}" for key in ("finish_reason", "detail", "raw") if last[key])
+        words = "; ".join(
+            f"{key} {last[key]!r}"
+            for key in ("finish_reason", "detail", "raw")
+            if last[key]
+        )
         raise UnavailableError(
             f"usable answers of {name} == 0 for {pairs} pairs ({counts}), must be some; "
             f"{words or 'the answers are empty'}; correct the model, its endpoint or judge.decoding.max_tokens"
         )
-    say(f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); {fix}")
+    say(
+        f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); {fix}"
+    )
 
 
-def _judged(judge: Judge, cases: list[Case]) -> Iterator[tuple[int, list[Case], list[Answer | Fault]]]:
-    for start in progress(range(0, len(cases), 2048), f"batches judged by {judge.name}"):
+def _judged(
+    judge: Judge, cases: list[Case]
+) -> Iterator[tuple[int, list[Case], list[Answer | Fault]]]:
+    for start in progress(
+        range(0, len(cases), 2048), f"batches judged by {judge.name}"
+    ):
         part = cases[start : start + 2048]
         try:
             answers = judge.judge(part)

@@ -70,7 +70,11 @@ class Large(BaseModel):
 
 def text_row(messages: Sequence[Message], answer: str, **more: Any) -> dict[str, Any]:
     """One row: what a judge is asked, what it should answer; for KTO with ``label``."""
-    return {"prompt": list(messages), "completion": [{"role": "assistant", "content": answer}], **more}
+    return {
+        "prompt": list(messages),
+        "completion": [{"role": "assistant", "content": answer}],
+        **more,
+    }
 
 
 def sft(
@@ -94,14 +98,29 @@ def sft(
     curve = _earlier(folder) if world() > 1 else []
     if not curve:
         rows = fitting(rows, start, config.max_length)
-        curve = _spread("sft", config, start, rows, folder, seed=seed, processes=processes, save_steps=save_steps)
+        curve = _spread(
+            "sft",
+            config,
+            start,
+            rows,
+            folder,
+            seed=seed,
+            processes=processes,
+            save_steps=save_steps,
+        )
         if world() > 1:
             put_json(curve, f"{keep(folder, 'sft')}.json")
     return curve
 
 
 def kto(
-    config: Large, start: Path, rows: Sequence[dict[str, Any]], folder: Path, *, seed: int = 0, **crew: int
+    config: Large,
+    start: Path,
+    rows: Sequence[dict[str, Any]],
+    folder: Path,
+    *,
+    seed: int = 0,
+    **crew: int,
 ) -> list[dict[str, float]]:
     """KTO from the model in ``start`` (of :func:`sft`) on labelled rows; merged into ``folder``.
 
@@ -113,7 +132,13 @@ def kto(
         crew: ``processes`` and ``save_steps``, see :func:`sft`.
     """
     good = sum(bool(r["label"]) for r in rows)
-    check(0 < good < len(rows), "desirable rows", good, must=f"1 .. {len(rows) - 1}", fix="give feedback of both kinds")
+    check(
+        0 < good < len(rows),
+        "desirable rows",
+        good,
+        must=f"1 .. {len(rows) - 1}",
+        fix="give feedback of both kinds",
+    )
     place = f"{unfinished()}/sft" if world() > 1 else str(start)
     return _spread("kto", config, (place, ""), rows, folder, seed=seed, **crew)
 
@@ -145,8 +170,18 @@ def _spread(
     alone, fix = config.sharded and crew == 1, "set align.processes, or cluster.train"
     check(not alone, "align.large.sharded", True, must="false for one process", fix=fix)
     kept = Checkpoint.of(kind, save_steps, config.model_dump(), rows, seed, crew)
-    job = {"kind": kind, "config": config, "start": start, "rows": rows, "folder": folder, "seed": seed, "kept": kept}
-    curve: list[dict[str, float]] = share(processes, "adore.teacher.large:_learn", **job)
+    job = {
+        "kind": kind,
+        "config": config,
+        "start": start,
+        "rows": rows,
+        "folder": folder,
+        "seed": seed,
+        "kept": kept,
+    }
+    curve: list[dict[str, float]] = share(
+        processes, "adore.teacher.large:_learn", **job
+    )
     return curve
 
 
@@ -164,7 +199,10 @@ def _learn(
     start = (str(local_copy(start[0])) if is_remote(start[0]) else start[0], start[1])
     arguments = _arguments(config, folder, seed)
     if kind == "sft":
-        arguments |= {"num_train_epochs": config.sft_epochs, "learning_rate": config.sft_rate}
+        arguments |= {
+            "num_train_epochs": config.sft_epochs,
+            "learning_rate": config.sft_rate,
+        }
         settings = SFTConfig(**arguments, completion_only_loss=True, packing=False)
         return _train(SFTTrainer, settings, config, rows, start, kept)
     settings = KTOConfig(
@@ -196,7 +234,13 @@ def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
     import torch
 
     gpu, cards = torch.cuda.is_available(), torch.cuda.device_count()
-    check(world() > 1 or cards < 2, "align.processes", 1, must=f"{cards}, one a card", fix="set it, or show one card")
+    check(
+        world() > 1 or cards < 2,
+        "align.processes",
+        1,
+        must=f"{cards}, one a card",
+        fix="set it, or show one card",
+    )
     return {
         "output_dir": str(folder),
         "max_length": config.max_length,
@@ -221,7 +265,10 @@ def _base(start: tuple[str, str], bf16: bool, *, sharded: bool = False) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    more = {"dtype": torch.bfloat16 if bf16 else torch.float32, "revision": on_hub(*start)}
+    more = {
+        "dtype": torch.bfloat16 if bf16 else torch.float32,
+        "revision": on_hub(*start),
+    }
     if sharded and world() > 1:
         from transformers.distributed import DistributedConfig
 
@@ -243,7 +290,11 @@ def _train(
     from datasets import Dataset
     from peft import LoraConfig
 
-    tokenizer, lora, folder = load_tokenizer(*start), config.lora, Path(settings.output_dir)
+    tokenizer, lora, folder = (
+        load_tokenizer(*start),
+        config.lora,
+        Path(settings.output_dir),
+    )
     run = trainer(
         model=_base(start, settings.bf16, sharded=config.sharded),
         args=settings,
@@ -260,7 +311,11 @@ def _train(
     curve = kept.train(run)
     if run.accelerator.is_main_process:
         adapted = run.accelerator.unwrap_model(run.model)
-        whole = _whole(adapted, _base(start, settings.bf16)) if config.sharded and world() > 1 else adapted
+        whole = (
+            _whole(adapted, _base(start, settings.bf16))
+            if config.sharded and world() > 1
+            else adapted
+        )
         whole.merge_and_unload().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     run.accelerator.wait_for_everyone()
@@ -276,7 +331,9 @@ def _whole(adapted: Any, base: Any) -> Any:
         return PeftModel.from_pretrained(base, home)
 
 
-def fitting(rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int) -> list[dict[str, Any]]:
+def fitting(
+    rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int
+) -> list[dict[str, Any]]:
     """The rows that need not be cut (with room for the end of turn).
 
     Args:
@@ -287,9 +344,17 @@ def fitting(rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int) -
         return []
     tokenizer = load_tokenizer(*start)
     asked = encode(tokenizer, [r["prompt"] for r in rows])
-    answers = tokenizer([r["completion"][0]["content"] for r in rows], add_special_tokens=False)["input_ids"]
-    fits = [r for r, p, a in zip(rows, asked, answers, strict=True) if len(p) + len(a) + 8 <= most]
+    answers = tokenizer(
+        [r["completion"][0]["content"] for r in rows], add_special_tokens=False
+    )["input_ids"]
+    fits = [
+        r
+        for r, p, a in zip(rows, asked, answers, strict=True)
+        if len(p) + len(a) + 8 <= most
+    ]
     check(bool(fits), "rows that fit", 0, must="1 or more", fix="raise max_length")
     if len(fits) < len(rows):
-        say(f"    {len(rows) - len(fits)} of {len(rows)} rows are longer than {most} tokens: left out")
+        say(
+            f"    {len(rows) - len(fits)} of {len(rows)} rows are longer than {most} tokens: left out"
+        )
     return fits

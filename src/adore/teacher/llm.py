@@ -83,7 +83,9 @@ class TextJudge:
         ledger: Ledger,
         refusals: int = MOST,
     ) -> None:
-        self.name = f"{source.name}@{source.revision}" if source.revision else source.name
+        self.name = (
+            f"{source.name}@{source.revision}" if source.revision else source.name
+        )
         self.folder, self.decoding, self.ledger = source.folder, decoding, ledger
         self._source, self._prompter, self._cache = source, prompter, cache
         self._schema = answer_schema(prompter.rulebook)
@@ -99,14 +101,18 @@ class TextJudge:
         """
         prompts, answers = self.prompts(cases), dict[int, Answer | Fault]()
         while left := [i for i in range(len(cases)) if i not in answers]:
-            found = self._round([cases[i] for i in left], [prompts[i] for i in left], len(answers))
+            found = self._round(
+                [cases[i] for i in left], [prompts[i] for i in left], len(answers)
+            )
             for i, answer in zip(left, found, strict=True):
                 if answer is not None:
                     answers[i] = answer
                     self.refusals.note(answer)
         return [answers[i] for i in range(len(cases))]
 
-    def _round(self, cases: list[Case], prompts: list[Messages], done: int) -> list[Answer | Fault | None]:
+    def _round(
+        self, cases: list[Case], prompts: list[Messages], done: int
+    ) -> list[Answer | Fault | None]:
         """Ask, and ask once more for what is no answer; None for pairs that were not asked.
 
         Not all are asked where many first answers in a row are unusable: first their repairs show whether any help.
@@ -116,7 +122,9 @@ class TextJudge:
             None if reply is None else self._read(case, prompt, reply)
             for case, prompt, reply in zip(cases, prompts, replies, strict=True)
         ]
-        found: list[Answer | Fault | None] = [None if one is None else one[0] for one in read]
+        found: list[Answer | Fault | None] = [
+            None if one is None else one[0] for one in read
+        ]
         bad = [(i, one) for i, one in enumerate(read) if one is not None and one[1]]
         repairs = [self._repair(prompts[i], one) for i, one in bad]
         asked = sum(one is not None for one in read)
@@ -134,13 +142,23 @@ class TextJudge:
 
     def key(self, messages: Messages) -> str:
         """The cache key: model, revision, prompt, rule book version, decoding, schema."""
-        parts = [self._source.name, self._source.revision, messages, self._prompter.rulebook.version]
-        text = json.dumps([*parts, self.decoding.model_dump(), self._schema], sort_keys=True)
+        parts = [
+            self._source.name,
+            self._source.revision,
+            messages,
+            self._prompter.rulebook.version,
+        ]
+        text = json.dumps(
+            [*parts, self.decoding.model_dump(), self._schema], sort_keys=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
     def known(self, keys: Sequence[str]) -> dict[str, Completion]:
         """The cache's answers by key."""
-        return {k: _completion(v) for k, v in self._cache.get(list(dict.fromkeys(keys))).items()}
+        return {
+            k: _completion(v)
+            for k, v in self._cache.get(list(dict.fromkeys(keys))).items()
+        }
 
     def prompts(self, cases: Sequence[Case]) -> list[Messages]:
         """The first prompt of every pair."""
@@ -169,13 +187,19 @@ class TextJudge:
         for completion in known.values():
             self.ledger.add(completion, paid=False)
         try:
-            missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in known}
+            missing = {
+                k: p for k, p in zip(keys, prompts, strict=True) if k not in known
+            }
             fresh = self._fetch(missing, dict(zip(keys, cases, strict=False)))
         except BudgetError as error:
-            raise BudgetError(str(error), done + sum(k in known for k in keys) + error.done) from error
+            raise BudgetError(
+                str(error), done + sum(k in known for k in keys) + error.done
+            ) from error
         return [_Reply(k, True, known[k]) if k in known else fresh.get(k) for k in keys]
 
-    def _fetch(self, missing: dict[str, Messages], cases: dict[str, Case]) -> dict[str, _Reply | Fault]:
+    def _fetch(
+        self, missing: dict[str, Messages], cases: dict[str, Case]
+    ) -> dict[str, _Reply | Fault]:
         """Ask for what the cache does not know; each answer is kept as it comes."""
         if not missing:
             return {}
@@ -186,10 +210,15 @@ class TextJudge:
         keys, speed, begun = list(missing), Speed(), time.perf_counter()
         found: dict[str, _Reply | Fault] = {}
         unusable, most = [0], self.refusals.most if cases else 0
-        feed = _Feed(list(missing.values()), lambda: bool(self.ledger.reached) or 0 < most <= unusable[0])
+        feed = _Feed(
+            list(missing.values()),
+            lambda: bool(self.ledger.reached) or 0 < most <= unusable[0],
+        )
         stream = self._completer.complete(feed, self.decoding, self._schema)
         for at, reply in progress(stream, f"answers of {self.name}", total=len(keys)):
-            found[keys[at]] = reply if isinstance(reply, Fault) else self._keep(keys[at], reply)
+            found[keys[at]] = (
+                reply if isinstance(reply, Fault) else self._keep(keys[at], reply)
+            )
             if isinstance(reply, Completion):
                 _count(speed, missing[keys[at]], reply)
             if case := cases.get(keys[at]):
@@ -202,7 +231,10 @@ class TextJudge:
 
     def _is_usable(self, reply: Completion | Fault, case: Case) -> bool:
         texts = () if isinstance(reply, Fault) else reply.texts
-        return any(isinstance(parse(text, case, self._prompter.rulebook), RationaleSchema) for text in texts)
+        return any(
+            isinstance(parse(text, case, self._prompter.rulebook), RationaleSchema)
+            for text in texts
+        )
 
     def _keep(self, key: str, completion: Completion) -> _Reply:
         self._cache.put(key, json.dumps(asdict(completion)))
@@ -211,31 +243,56 @@ class TextJudge:
 
     def _note(self, new: Speed) -> None:
         old = asdict(self.speed)
-        self._cache.put(self._speed_key, json.dumps({k: v + old[k] for k, v in asdict(new).items()}))
+        self._cache.put(
+            self._speed_key, json.dumps({k: v + old[k] for k, v in asdict(new).items()})
+        )
 
     # ---------------------------------------------------------------- reading
 
-    def _read(self, case: Case, prompt: Messages, reply: _Reply | Fault) -> tuple[Answer | Fault, Wrong | None]:
+    def _read(
+        self, case: Case, prompt: Messages, reply: _Reply | Fault
+    ) -> tuple[Answer | Fault, Wrong | None]:
         """The answer; or a fault, with what is wrong if the LLM may repair it."""
         shown = json.dumps(prompt, ensure_ascii=False)
         if isinstance(reply, Fault):
             return Fault(reply.reason, reply.call or Call("", False, shown, "")), None
         c = reply.completion
-        tokens = (0, 0, 0) if reply.cached else (c.prompt_tokens, c.prefix_tokens, c.completion_tokens)
-        call = Call(reply.key, reply.cached, shown, c.texts[0] if c.texts else "", int(not reply.cached), *tokens)
+        tokens = (
+            (0, 0, 0)
+            if reply.cached
+            else (c.prompt_tokens, c.prefix_tokens, c.completion_tokens)
+        )
+        call = Call(
+            reply.key,
+            reply.cached,
+            shown,
+            c.texts[0] if c.texts else "",
+            int(not reply.cached),
+            *tokens,
+        )
         read = [parse(text, case, self._prompter.rulebook) for text in c.texts]
         good = [r for r in read if isinstance(r, RationaleSchema)]
         if not good:
-            wrong = next((r for r in read if isinstance(r, Wrong)), Wrong("no JSON object"))
+            wrong = next(
+                (r for r in read if isinstance(r, Wrong)), Wrong("no JSON object")
+            )
             return Fault(wrong.reason, call, c.finish, c.detail), wrong
-        told = c.grade if isinstance(read[0], RationaleSchema) else None  # they are the first text's
+        told = (
+            c.grade if isinstance(read[0], RationaleSchema) else None
+        )  # they are the first text's
         probabilities, best = soft_labels(told, good)
-        return Answer(probabilities, best, replace(call, raw=c.texts[read.index(best)])), None
+        return Answer(
+            probabilities, best, replace(call, raw=c.texts[read.index(best)])
+        ), None
 
-    def _repair(self, prompt: Messages, found: tuple[Answer | Fault, Wrong | None]) -> Messages:
+    def _repair(
+        self, prompt: Messages, found: tuple[Answer | Fault, Wrong | None]
+    ) -> Messages:
         fault, wrong = found
         raw = fault.call.raw if fault.call else ""
-        return repair_messages(prompt, raw, wrong.reason if wrong else "", wrong.detail if wrong else "")
+        return repair_messages(
+            prompt, raw, wrong.reason if wrong else "", wrong.detail if wrong else ""
+        )
 
 
 class _Feed(Sequence[Messages]):
@@ -261,7 +318,9 @@ class _Feed(Sequence[Messages]):
             yield prompt
 
 
-def soft_labels(grade: Probabilities | None, good: Sequence[RationaleSchema]) -> tuple[Probabilities, RationaleSchema]:
+def soft_labels(
+    grade: Probabilities | None, good: Sequence[RationaleSchema]
+) -> tuple[Probabilities, RationaleSchema]:
     """P(grade) and the answer that stands for it, whose grade is always the likeliest.
 
     The grade token's probabilities if the backend told them (where no answer has their likeliest grade, it changes
@@ -285,7 +344,10 @@ def soft_labels(grade: Probabilities | None, good: Sequence[RationaleSchema]) ->
     else:
         sure = min(0.99, max(0.4, good[0].confidence))
         weights = [0.0 if g == best else 1.0 / (1 + abs(g - best)) for g in Grade]
-        p = [sure if g == best else (1 - sure) * w / sum(weights) for g, w in zip(Grade, weights, strict=True)]
+        p = [
+            sure if g == best else (1 - sure) * w / sum(weights)
+            for g, w in zip(Grade, weights, strict=True)
+        ]
     return (p[0], p[1], p[2], p[3]), good[grades.index(best)]
 
 
@@ -310,7 +372,9 @@ def _joined(first: Answer | Fault, second: Answer | Fault) -> Answer | Fault:
 def _completion(text: str) -> Completion:
     found = json.loads(text)
     grade = found["grade"]
-    p: Probabilities | None = (grade[0], grade[1], grade[2], grade[3]) if grade else None
+    p: Probabilities | None = (
+        (grade[0], grade[1], grade[2], grade[3]) if grade else None
+    )
     return Completion(**{**found, "texts": tuple(found["texts"]), "grade": p})
 
 

@@ -73,15 +73,21 @@ class _Offers:
     def refused(self, asked: dict[str, object], text: str) -> bool:
         """Step down from the parameter that ``text`` names; False if it names none or none is left."""
         for name, rungs in _LADDERS.items():
-            if asked[name] is None or not any(word in text for word in _ALSO.get(name, (name,))):
+            if asked[name] is None or not any(
+                word in text for word in _ALSO.get(name, (name,))
+            ):
                 continue
             with self._lock:
                 at = self._at[name]
-                if rungs[at] == asked[name]:  # else another thread has stepped down already
+                if (
+                    rungs[at] == asked[name]
+                ):  # else another thread has stepped down already
                     if at + 1 == len(rungs):
                         continue
                     self._at[name] = at + 1
-                    say(f"    the endpoint refuses {name} {asked[name]!r}: going on with {rungs[at + 1]!r}")
+                    say(
+                        f"    the endpoint refuses {name} {asked[name]!r}: going on with {rungs[at + 1]!r}"
+                    )
             return True
         return False
 
@@ -102,7 +108,14 @@ class OpenaiCompleter:
     """
 
     def __init__(
-        self, *, model: str, revision: str, endpoint: str, key_env: str, concurrency: int, patience: Patience
+        self,
+        *,
+        model: str,
+        revision: str,
+        endpoint: str,
+        key_env: str,
+        concurrency: int,
+        patience: Patience,
     ) -> None:
         check(
             _is_url(endpoint),
@@ -112,12 +125,20 @@ class OpenaiCompleter:
             fix="set judge.endpoint or OPENAI_BASE_URL",
         )
         self.model, self.revision = model, revision
-        self._url, self._key_env, self._patience = f"{endpoint.rstrip('/')}/chat/completions", key_env, patience
+        self._url, self._key_env, self._patience = (
+            f"{endpoint.rstrip('/')}/chat/completions",
+            key_env,
+            patience,
+        )
         self._concurrency, self._offers = concurrency, _Offers()
         key = os.environ.get(key_env, "").strip()
         shown = f"{len(key)} characters"
         check(
-            key.isascii() and key.isprintable(), f"${key_env}", shown, must="printable ASCII", fix="set it to the key"
+            key.isascii() and key.isprintable(),
+            f"${key_env}",
+            shown,
+            must="printable ASCII",
+            fix="set it to the key",
         )
         self._client = httpx.Client(
             timeout=patience.timeout,
@@ -130,7 +151,10 @@ class OpenaiCompleter:
         self._why = ""
 
     def complete(
-        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+        self,
+        prompts: Sequence[Sequence[Message]],
+        decoding: Decoding,
+        schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
         """See :class:`adore.teacher.completers.Completer`; prompts are taken one by one, as requests get free.
 
@@ -142,14 +166,18 @@ class OpenaiCompleter:
             try:
                 while True:
                     for at, messages in islice(feed, self._concurrency - len(flying)):
-                        flying[pool.submit(self._answer, list(messages), decoding, schema)] = at
+                        flying[
+                            pool.submit(self._answer, list(messages), decoding, schema)
+                        ] = at
                     if not flying:
                         return
                     done, _ = wait(flying, return_when=FIRST_COMPLETED)
                     if any(f.exception() for f in done):
                         self._stop.set()  # ask for nothing more, and keep what is being answered
                         done, _ = wait(flying)
-                    for future in sorted(done, key=lambda f: f.exception() is not None):  # what was paid for, first
+                    for future in sorted(
+                        done, key=lambda f: f.exception() is not None
+                    ):  # what was paid for, first
                         yield flying.pop(future), future.result()
             finally:
                 self._stop.set()
@@ -158,49 +186,75 @@ class OpenaiCompleter:
         """See :class:`adore.teacher.completers.Completer`."""
         self._client.close()
 
-    def _answer(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
+    def _answer(
+        self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
+    ) -> Completion | Fault:
         """One answer with all its samples, in several requests where the endpoint gives fewer at a time."""
         found = self._ask(messages, decoding, schema)
         while isinstance(found, Completion) and len(found.texts) < decoding.samples:
-            left = {"samples": decoding.samples - len(found.texts), "seed": decoding.seed + len(found.texts)}
+            left = {
+                "samples": decoding.samples - len(found.texts),
+                "seed": decoding.seed + len(found.texts),
+            }
             more = self._ask(messages, decoding.model_copy(update=left), schema)
-            if isinstance(more, Fault):  # fewer samples are better than none, but not for having been stopped
+            if isinstance(
+                more, Fault
+            ):  # fewer samples are better than none, but not for having been stopped
                 return more if self._stop.is_set() else found
             found = _joined(found, more)
         return found
 
-    def _ask(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
+    def _ask(
+        self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
+    ) -> Completion | Fault:
         attempt = 0
         while attempt < self._patience.attempts and self._may_ask():
             offers = self._offers.now()
             try:
-                response = self._client.post(self._url, json=_body(self.model, messages, decoding, schema, offers))
+                response = self._client.post(
+                    self._url,
+                    json=_body(self.model, messages, decoding, schema, offers),
+                )
             except httpx.TransportError as error:  # time-outs and broken connections
                 response = None
                 self._fails(f"{type(error).__name__}: {error}")
             status = response.status_code if response is not None else 0
-            if response is not None and status in (400, 403, 422) and self._offers.refused(offers, _message(response)):
+            if (
+                response is not None
+                and status in (400, 403, 422)
+                and self._offers.refused(offers, _message(response))
+            ):
                 continue
             if response is not None and status in (400, 422):
-                return self._give_up(f"refused ({response.status_code}): {_message(response)}", "endpoint refused")
+                return self._give_up(
+                    f"refused ({response.status_code}): {_message(response)}",
+                    "endpoint refused",
+                )
             answer = self._read(response)
             if answer:
                 self._lost = 0
                 return answer if answer.prompt_tokens else _estimated(answer, messages)
             self._stop.wait(self._patience.wait(attempt))
             attempt += 1
-        return self._give_up(f"gave no answer in {attempt} attempts ({self._why})", "endpoint gave up")
+        return self._give_up(
+            f"gave no answer in {attempt} attempts ({self._why})", "endpoint gave up"
+        )
 
     def _may_ask(self) -> bool:
         """Wait until no ``Retry-After`` holds requests back, later ones too; False if all is to stop."""
-        while not self._stop.is_set() and (held := self._not_before - time.monotonic()) > 0:
+        while (
+            not self._stop.is_set()
+            and (held := self._not_before - time.monotonic()) > 0
+        ):
             self._stop.wait(held + self._patience.wait(0))
         return not self._stop.is_set()
 
     def _fails(self, why: str) -> None:
         with self._lock:
             if not self._why:
-                say(f"    the endpoint fails ({why}): each pair is asked up to {self._patience.attempts} times")
+                say(
+                    f"    the endpoint fails ({why}): each pair is asked up to {self._patience.attempts} times"
+                )
             self._why = why
 
     def _read(self, response: httpx.Response | None) -> Completion | None:
@@ -226,7 +280,9 @@ class OpenaiCompleter:
                 f"model == {self.model!r}, must be served at {self._url} (HTTP 404); set model or endpoint"
             )
         if status == 429 and "insufficient_quota" in response.text[:2000]:
-            raise UnavailableError(f"endpoint == {self._url!r}, must have money left (insufficient_quota); top it up")
+            raise UnavailableError(
+                f"endpoint == {self._url!r}, must have money left (insufficient_quota); top it up"
+            )
         if status != 200:
             self._fails(f"HTTP {status}: {_message(response)}")
             self._pause(response.headers.get("retry-after", ""))
@@ -244,7 +300,9 @@ class OpenaiCompleter:
             UnavailableError: it asks for more patience than there is.
         """
         try:
-            seconds = float(asked) if asked.replace(".", "").isdecimal() else _until(asked)
+            seconds = (
+                float(asked) if asked.replace(".", "").isdecimal() else _until(asked)
+            )
         except (ValueError, TypeError):
             return
         if seconds > (most := self._patience.longest_asked):
@@ -278,7 +336,11 @@ def _is_url(text: str) -> bool:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         return False
-    return url.scheme in ("http", "https") and bool(url.host) and not any(c == "@" or c.isspace() for c in text)
+    return (
+        url.scheme in ("http", "https")
+        and bool(url.host)
+        and not any(c == "@" or c.isspace() for c in text)
+    )
 
 
 def _until(date: str) -> float:
@@ -296,9 +358,17 @@ def _message(response: httpx.Response) -> str:
 
 
 def _body(
-    model: str, messages: list[Message], decoding: Decoding, schema: dict[str, object], offers: dict[str, object]
+    model: str,
+    messages: list[Message],
+    decoding: Decoding,
+    schema: dict[str, object],
+    offers: dict[str, object],
 ) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": model, "messages": messages, str(offers["max_tokens"]): decoding.max_tokens}
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": messages,
+        str(offers["max_tokens"]): decoding.max_tokens,
+    }
     if offers["temperature"]:
         body["temperature"] = decoding.temperature
     if offers["seed"]:
@@ -320,7 +390,13 @@ def _completion(answer: dict[str, Any]) -> Completion:
     choices = answer["choices"]
     texts = tuple(_clean(str(c["message"].get("content") or "")) for c in choices)
     told = ((choices[0].get("logprobs") or {}).get("content")) or []
-    tokens = [(t["token"], {a["token"]: a["logprob"] for a in [t, *(t.get("top_logprobs") or ())]}) for t in told]
+    tokens = [
+        (
+            t["token"],
+            {a["token"]: a["logprob"] for a in [t, *(t.get("top_logprobs") or ())]},
+        )
+        for t in told
+    ]
     usage = answer.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
     first = choices[0]

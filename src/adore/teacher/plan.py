@@ -57,7 +57,9 @@ def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
         known = judge.known(keys)
         cached += sum(k in known for k in keys)
         unknown |= {
-            k: sum(count(m["content"]) for m in p) for k, p in zip(keys, prompts, strict=True) if k not in known
+            k: sum(count(m["content"]) for m in p)
+            for k, p in zip(keys, prompts, strict=True)
+            if k not in known
         }
     missing, prompt_tokens = len(unknown), round(sum(unknown.values()))
     assumed = min(_COMPLETION, judge.decoding.max_tokens) * judge.decoding.samples
@@ -68,14 +70,22 @@ def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
         cached=cached,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion,
-        seconds=missing * speed.seconds / speed.answers if speed.answers else (math.nan if missing else 0.0),
-        dollars=prices.of(prompt_tokens, 0, completion) if prices.known or not missing else math.nan,
+        seconds=missing * speed.seconds / speed.answers
+        if speed.answers
+        else (math.nan if missing else 0.0),
+        dollars=prices.of(prompt_tokens, 0, completion)
+        if prices.known or not missing
+        else math.nan,
         method=f"{method}; {each:.0f} answer tokens a pair ({_known(speed)})",
     )
 
 
 def _known(speed: Speed) -> str:
-    return f"measured on {speed.answers} answers" if speed.answers else "assumed: this model was not asked so before"
+    return (
+        f"measured on {speed.answers} answers"
+        if speed.answers
+        else "assumed: this model was not asked so before"
+    )
 
 
 def total(plans: Sequence[Plan]) -> Plan:
@@ -98,7 +108,9 @@ def _counter(folder: str, speed: Speed) -> tuple[Callable[[str], float], str]:
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(path))
-        return lru_cache(maxsize=1024)(lambda text: len(tokenizer.encode(text).ids)), "tokens by the model's tokenizer"
+        return lru_cache(maxsize=1024)(
+            lambda text: len(tokenizer.encode(text).ids)
+        ), "tokens by the model's tokenizer"
     each = speed.characters / speed.prompt_tokens if speed.prompt_tokens else 4.0
     how = f"measured on {speed.answers} answers" if speed.prompt_tokens else "assumed"
     return lambda text: len(text) / each, f"tokens by characters / {each:.2f} ({how})"
@@ -106,7 +118,9 @@ def _counter(folder: str, speed: Speed) -> tuple[Callable[[str], float], str]:
 
 def render(plans: Sequence[Plan]) -> str:
     """A table: a row a shard, then all together, then what is not known and how tokens were counted."""
-    lines = ["shard     pairs    cached   prompt tokens   answer tokens    seconds     dollars"]
+    lines = [
+        "shard     pairs    cached   prompt tokens   answer tokens    seconds     dollars"
+    ]
     for name, p in [*((str(i), p) for i, p in enumerate(plans)), ("all", total(plans))]:
         seconds = "unknown" if math.isnan(p.seconds) else f"{p.seconds:.0f}"
         dollars = "unknown" if math.isnan(p.dollars) else f"{p.dollars:.4f}"

@@ -13,7 +13,14 @@ from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
 from adore.teacher.answers import Case
 from adore.teacher.completers import Message
-from adore.teacher.rationale import CRITICALITIES, LENGTHS, MOST_ATTRIBUTES, STATES, WHERE, RationaleSchema
+from adore.teacher.rationale import (
+    CRITICALITIES,
+    LENGTHS,
+    MOST_ATTRIBUTES,
+    STATES,
+    WHERE,
+    RationaleSchema,
+)
 from adore.teacher.texts import find_quote, normal, shown
 from adore.types import ATTRIBUTES, Evidence, Item
 
@@ -62,8 +69,13 @@ def _value(text: str) -> str:
 def user_text(case: Case) -> str:
     """One pair as text: every word of the shop and of shoppers fenced, cut and made visible (see ``texts.shown``)."""
     item = case.item
-    texts = [(name, shown(getattr(item, name), length)) for name, length in _LENGTHS.items()]
-    fields = [(shown(k, _NAME), shown(str(v), _FIELD)) for k, v in list(item.attributes.items())[:_FIELDS]]
+    texts = [
+        (name, shown(getattr(item, name), length)) for name, length in _LENGTHS.items()
+    ]
+    fields = [
+        (shown(k, _NAME), shown(str(v), _FIELD))
+        for k, v in list(item.attributes.items())[:_FIELDS]
+    ]
     lists = [
         ("bullet_points", [shown(b, _BULLET) for b in item.bullet_points[:_BULLETS]]),
         ("attributes", [f"{k}: {v}" for k, v in fields if v]),
@@ -87,9 +99,16 @@ def answer_text(why: RationaleSchema, item: Item) -> str:
         why: from ``rationale`` or a judge.
         item: where its quotes are looked up; evidence calls a description ``bullet_points``.
     """
-    ranked = sorted(why.attributes, key=lambda a: CRITICALITIES.index(a.criticality))[:MOST_ATTRIBUTES]
+    ranked = sorted(why.attributes, key=lambda a: CRITICALITIES.index(a.criticality))[
+        :MOST_ATTRIBUTES
+    ]
     short = {"confidence": round(why.confidence, 1), **_short(why)}
-    attributes = [a.model_copy(update={**_short(a), "where": _where(a.found_quote, a.where, item)}) for a in ranked]
+    attributes = [
+        a.model_copy(
+            update={**_short(a), "where": _where(a.found_quote, a.where, item)}
+        )
+        for a in ranked
+    ]
     return why.model_copy(update={**short, "attributes": attributes}).model_dump_json()
 
 
@@ -99,11 +118,17 @@ def _short(record: BaseModel) -> dict[str, str]:
 
 def _where(quote: str, claimed: str, item: Item) -> str:
     """The text that really holds the quote, without the name of the shop's own field."""
-    places = (w for w in (claimed, "description", "title") if quote and find_quote(quote, w, item))
+    places = (
+        w
+        for w in (claimed, "description", "title")
+        if quote and find_quote(quote, w, item)
+    )
     return next(places, "").split(".")[0]
 
 
-def repair_messages(messages: Sequence[Message], bad: str, reason: str, detail: str) -> list[Message]:
+def repair_messages(
+    messages: Sequence[Message], bad: str, reason: str, detail: str
+) -> list[Message]:
     """The conversation that asks for a second answer.
 
     Args:
@@ -112,9 +137,17 @@ def repair_messages(messages: Sequence[Message], bad: str, reason: str, detail: 
         reason: what is wrong with it.
         detail: where, in the answer's own words.
     """
-    ask = _templates().get_template("repair.j2").render(reason=reason, detail=shown(detail, 200))
+    ask = (
+        _templates()
+        .get_template("repair.j2")
+        .render(reason=reason, detail=shown(detail, 200))
+    )
     said = bad[:4000].translate({ord("<"): "\u2039", ord(">"): "\u203a"}) or "{}"
-    return [*messages, {"role": "assistant", "content": said}, {"role": "user", "content": ask}]
+    return [
+        *messages,
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": ask},
+    ]
 
 
 class Prompter:
@@ -132,7 +165,11 @@ class Prompter:
     def messages(self, case: Case) -> list[Message]:
         """System and user message of one pair; the system message is the same for (nearly) all."""
         query = normal(case.query)
-        others = tuple(e for e in self._exemplars if e.query_id != case.query_id and e.query != query)
+        others = tuple(
+            e
+            for e in self._exemplars
+            if e.query_id != case.query_id and e.query != query
+        )
         if others not in self._systems:
             self._systems[others] = self._system(others)
         system = {"role": "system", "content": self._systems[others]}

@@ -28,7 +28,14 @@ WHERE = ("title", "brand", "category", "bullet_points", "description", "attribut
 """Texts of an item that a quote may stand in; an answer may also say ``attributes.<name>``."""
 STATES = ("match", "conflict", "unknown")
 CRITICALITIES = ("essential", "important", "optional")
-LENGTHS = {"intent": 120, "verdict": 160, "asked": 32, "asked_quote": 48, "found": 32, "found_quote": 64}
+LENGTHS = {
+    "intent": 120,
+    "verdict": 160,
+    "asked": 32,
+    "asked_quote": 48,
+    "found": 32,
+    "found_quote": 64,
+}
 """Most characters that an LLM may write in a field."""
 MOST_ATTRIBUTES = 6
 
@@ -60,23 +67,40 @@ class RationaleSchema(BaseModel):
     confidence: float
 
 
-def rationale(evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, confidence: float) -> RationaleSchema:
+def rationale(
+    evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, confidence: float
+) -> RationaleSchema:
     """Write down why.
 
     Args:
         rulebook: says how critical each attribute is, and its own verdict.
         grade: the judge's own grade; where it differs from the verdict, the text says so.
     """
-    verdict, critical = rulebook.apply(evidence), {r.attribute: r.criticality for r in rulebook.rules}
-    learned = "" if grade == verdict.grade else f"learned grade {grade.letter}, the rules say {verdict.grade.letter}: "
+    verdict, critical = (
+        rulebook.apply(evidence),
+        {r.attribute: r.criticality for r in rulebook.rules},
+    )
+    learned = (
+        ""
+        if grade == verdict.grade
+        else f"learned grade {grade.letter}, the rules say {verdict.grade.letter}: "
+    )
     against = [e.attribute for e in evidence if e.state == "conflict"]
     return RationaleSchema(
-        intent="; ".join(f"{e.attribute}={e.asked}" for e in evidence) or "nothing readable",
-        attributes=[AskedAttribute(criticality=critical.get(e.attribute, "optional"), **asdict(e)) for e in evidence],
+        intent="; ".join(f"{e.attribute}={e.asked}" for e in evidence)
+        or "nothing readable",
+        attributes=[
+            AskedAttribute(
+                criticality=critical.get(e.attribute, "optional"), **asdict(e)
+            )
+            for e in evidence
+        ],
         verdict=learned + verdict.reason,
         rule_ids=list(verdict.rule_ids),
         grade=grade.letter,
-        error_type=next((TYPE_OF[a] for a in against if a in TYPE_OF), "") if grade < Grade.EXACT else "",
+        error_type=next((TYPE_OF[a] for a in against if a in TYPE_OF), "")
+        if grade < Grade.EXACT
+        else "",
         confidence=round(confidence, 4),
     )
 
@@ -105,8 +129,14 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
         "intent": _text("intent"),
         "attributes": {"type": "array", "items": asked, "maxItems": MOST_ATTRIBUTES},
         "verdict": _text("verdict"),
-        "rule_ids": {"type": "array", "items": _one_of(r.id for r in rulebook.rules), "maxItems": 4},
-        "grade": _one_of(g.letter for g in reversed(Grade) if g.letter in rulebook.grades),
+        "rule_ids": {
+            "type": "array",
+            "items": _one_of(r.id for r in rulebook.rules),
+            "maxItems": 4,
+        },
+        "grade": _one_of(
+            g.letter for g in reversed(Grade) if g.letter in rulebook.grades
+        ),
         "error_type": _one_of(["", *(e.name for e in ERROR_TYPES)]),
         "confidence": {"type": "number", "enum": [n / 10 for n in range(11)]},
     }

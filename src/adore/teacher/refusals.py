@@ -43,7 +43,11 @@ class Refusals:
         """Why the last pairs were refused, and what to do."""
         last = self.row[-1]
         raw = last.call.raw.strip() if last.call else ""
-        began = f"; the last answer begins {raw[:160]!r}" if raw else "; the last answer is empty"
+        began = (
+            f"; the last answer begins {raw[:160]!r}"
+            if raw
+            else "; the last answer is empty"
+        )
         return (
             f"{self.name} == no usable answer for {count} pairs in a row ({last.reason}), must judge; "
             f"{self._advice(last)}{began if last.call else ''} (what was answered is in the cache, if there is one; "
@@ -59,4 +63,7 @@ class Refusals:
             )
         words = f"; the endpoint says: {fault.detail}" if fault.detail else ""
         reasons = f"finish_reason {ended}{words}" if ended else words.removeprefix("; ")
-        return f"{reasons}; " * bool(reasons) + "see whether the model follows the JSON schema, or name another one"
+        return (
+            f"{reasons}; " * bool(reasons)
+            + "see whether the model follows the JSON schema, or name another one"
+        )

@@ -22,7 +22,16 @@ from adore.teacher.rationale import RationaleSchema, rationale
 from adore.teacher.tiny import sft_row
 from adore.types import LABELS, Evidence, Grade
 
-__all__ = ["agreed", "draw", "kto_traces", "labelled", "mixed", "sft_texts", "sft_traces", "text_feedback"]
+__all__ = [
+    "agreed",
+    "draw",
+    "kto_traces",
+    "labelled",
+    "mixed",
+    "sft_texts",
+    "sft_traces",
+    "text_feedback",
+]
 
 KEYS = ["query_id", "item_id"]
 _SURE = 0.9
@@ -31,9 +40,13 @@ _SURE = 0.9
 def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.DataFrame:
     """Every known pair with ``evidence``, ``split``, the first judge's ``grade`` and ``rationale``, and ``human``."""
     judged = read_table(prepared, "judgements").rename({"grade": "human"})
-    first = pl.concat([read_table(a, "answers").select(*KEYS, "grade", "rationale") for a in answers])
+    first = pl.concat(
+        [read_table(a, "answers").select(*KEYS, "grade", "rationale") for a in answers]
+    )
     splits = read_table(prepared, "queries").select("query_id", "split")
-    pairs = read_table(evidence, "pairs").join(first, on=KEYS).join(splits, on="query_id")
+    pairs = (
+        read_table(evidence, "pairs").join(first, on=KEYS).join(splits, on="query_id")
+    )
     return pairs.join(judged, on=KEYS, how="left").sort(KEYS)
 
 
@@ -43,9 +56,17 @@ def agreed(table: pl.DataFrame) -> pl.DataFrame:
     A rationale that contradicts the human grade is no reason for it. What nobody judged teaches the rule book.
     """
     train = table.filter(pl.col("split") == "train")
-    kept = train.filter(pl.col("human").is_null() | (pl.col("human") == pl.col("grade")))
+    kept = train.filter(
+        pl.col("human").is_null() | (pl.col("human") == pl.col("grade"))
+    )
     fix = "give judgements for train queries, or more queries"
-    check(kept.height > 0, "train pairs where judge and people agree", 0, must="1 or more", fix=fix)
+    check(
+        kept.height > 0,
+        "train pairs where judge and people agree",
+        0,
+        must="1 or more",
+        fix=fix,
+    )
     return kept
 
 
@@ -53,7 +74,9 @@ def draw(grades: Sequence[int], count: int, seed: int) -> list[int]:
     """``count`` row numbers with replacement, every grade equally often."""
     values = np.asarray(grades)
     weights = 1 / np.bincount(values, minlength=4)[values]
-    drawn = np.random.default_rng(seed).choice(len(values), size=count, p=weights / weights.sum())
+    drawn = np.random.default_rng(seed).choice(
+        len(values), size=count, p=weights / weights.sum()
+    )
     return [int(i) for i in drawn]
 
 
@@ -61,11 +84,18 @@ def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str
     """SFT rows of the tiny teacher: evidence trace, compact answer."""
     rows = pairs.select("evidence", "grade").rows()
     drawn = draw(pairs["grade"].to_list(), count, seed)
-    return [sft_row(Evidence.many_from_json(rows[i][0]), Grade(rows[i][1])) for i in drawn]
+    return [
+        sft_row(Evidence.many_from_json(rows[i][0]), Grade(rows[i][1])) for i in drawn
+    ]
 
 
 def kto_traces(
-    feedback: pl.DataFrame, said: Mapping[tuple[str, str], Grade], *, tilt: float, most: int, seed: int
+    feedback: pl.DataFrame,
+    said: Mapping[tuple[str, str], Grade],
+    *,
+    tilt: float,
+    most: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """At most ``most`` KTO rows of the tiny teacher, corrections first: behaviour judges what the teacher itself says.
 
@@ -82,12 +112,24 @@ def kto_traces(
     """
     if not _both_ways(feedback):
         return []
-    corrections, right = list[dict[str, Any]](), {False: list[dict[str, Any]](), True: list[dict[str, Any]]()}
-    pairs = feedback.sort("desirable", descending=True).unique(KEYS, keep="first").sort(KEYS)
+    corrections, right = (
+        list[dict[str, Any]](),
+        {False: list[dict[str, Any]](), True: list[dict[str, Any]]()},
+    )
+    pairs = (
+        feedback.sort("desirable", descending=True)
+        .unique(KEYS, keep="first")
+        .sort(KEYS)
+    )
     for i in np.random.default_rng(seed).permutation(pairs.height):
         row = pairs.row(int(i), named=True)
-        wanted, given = row["kind"].startswith("bought"), said[row["query_id"], row["item_id"]]
-        better = Grade.EXACT if wanted else LABELS[json.loads(row["completion"])["grade"]]
+        wanted, given = (
+            row["kind"].startswith("bought"),
+            said[row["query_id"], row["item_id"]],
+        )
+        better = (
+            Grade.EXACT if wanted else LABELS[json.loads(row["completion"])["grade"]]
+        )
         if wanted == (given == Grade.EXACT):
             right[wanted].append(_kto_row(row, given, True))
         else:
@@ -105,10 +147,16 @@ def _kto_row(row: dict[str, Any], grade: Grade, label: bool) -> dict[str, Any]:
     """The row's completion with another grade; see :func:`adore.prompts.answer`."""
     at = len(ANSWER_PREFIX)
     text = row["completion"]
-    return {"prompt": row["prompt"], "completion": f"{text[:at]}{grade.letter}{text[at + 1 :]}", "label": label}
+    return {
+        "prompt": row["prompt"],
+        "completion": f"{text[:at]}{grade.letter}{text[at + 1 :]}",
+        "label": label,
+    }
 
 
-def mixed(rows: Iterable[dict[str, Any]], batch: int, seed: int) -> list[dict[str, Any]]:
+def mixed(
+    rows: Iterable[dict[str, Any]], batch: int, seed: int
+) -> list[dict[str, Any]]:
     """Rows shuffled so that a batch holds a prompt once, as far as they go: KTO's KL term pairs neighbours.
 
     Args:
@@ -136,12 +184,19 @@ def mixed(rows: Iterable[dict[str, Any]], batch: int, seed: int) -> list[dict[st
     return out
 
 
-def _cases(prepared: Path, evidence: Path, wanted: pl.DataFrame) -> dict[tuple[str, str], Case]:
+def _cases(
+    prepared: Path, evidence: Path, wanted: pl.DataFrame
+) -> dict[tuple[str, str], Case]:
     queries = set(wanted["query_id"])
-    return {(c.query_id, c.item_id): c for c in load_cases(prepared, evidence, None, lambda q: q in queries)}
+    return {
+        (c.query_id, c.item_id): c
+        for c in load_cases(prepared, evidence, None, lambda q: q in queries)
+    }
 
 
-def _text(case: Case, why: RationaleSchema, prompter: Prompter, **more: Any) -> tuple[dict[str, Any], bool]:
+def _text(
+    case: Case, why: RationaleSchema, prompter: Prompter, **more: Any
+) -> tuple[dict[str, Any], bool]:
     """One row, and whether a judge that answers so is believed."""
     text = answer_text(why.model_copy(update={"confidence": _SURE}), case.item)
     sound = isinstance(parse(text, case, prompter.rulebook), RationaleSchema)
@@ -149,7 +204,11 @@ def _text(case: Case, why: RationaleSchema, prompter: Prompter, **more: Any) -> 
 
 
 def sft_texts(
-    pairs: pl.DataFrame, places: tuple[Path, Path], rulebook: RuleBook, count: int, seed: int
+    pairs: pl.DataFrame,
+    places: tuple[Path, Path],
+    rulebook: RuleBook,
+    count: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """SFT rows of a large teacher: rule book, texts and evidence; the first judge's whole rationale.
 
@@ -161,16 +220,26 @@ def sft_texts(
         seed: of the draw.
     """
     cases, prompter = _cases(*places, pairs), Prompter(rulebook)
-    rows = [pairs.row(i, named=True) for i in draw(pairs["grade"].to_list(), count, seed)]
+    rows = [
+        pairs.row(i, named=True) for i in draw(pairs["grade"].to_list(), count, seed)
+    ]
     told = (
-        _text(cases[r["query_id"], r["item_id"]], RationaleSchema.model_validate_json(r["rationale"]), prompter)
+        _text(
+            cases[r["query_id"], r["item_id"]],
+            RationaleSchema.model_validate_json(r["rationale"]),
+            prompter,
+        )
         for r in rows
     )
     return [row for row, sound in told if sound]
 
 
 def text_feedback(
-    feedback: pl.DataFrame, places: tuple[Path, Path], rulebook: RuleBook, most: int, seed: int
+    feedback: pl.DataFrame,
+    places: tuple[Path, Path],
+    rulebook: RuleBook,
+    most: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """The feedback's grades as answers of a large teacher, at most ``most``, corrections first.
 
@@ -190,7 +259,9 @@ def text_feedback(
     cases, prompter = _cases(*places, feedback), Prompter(rulebook)
     drawn = feedback[np.random.default_rng(seed).permutation(feedback.height)]
     told, bad = list[tuple[tuple[str, str], dict[str, Any]]](), set[tuple[str, str]]()
-    for r in drawn.sort(pl.col("desirable").all().over(KEYS), maintain_order=True).iter_rows(named=True):
+    for r in drawn.sort(
+        pl.col("desirable").all().over(KEYS), maintain_order=True
+    ).iter_rows(named=True):
         key = r["query_id"], r["item_id"]
         case, grade = cases[key], LABELS[json.loads(r["completion"])["grade"]]
         why = rationale(case.evidence, rulebook, grade, _SURE)

@@ -16,7 +16,9 @@ from adore.types import Item
 __all__ = ["find_quote", "normal", "quotes", "shown", "texts_of"]
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
-_BLANK = set("\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f")  # letters and marks with no ink
+_BLANK = set(
+    "\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f"
+)  # letters and marks with no ink
 _SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 _BRACKETS = str.maketrans(
     dict.fromkeys("<\uff1c\ufe64", "\u2039")
@@ -24,7 +26,9 @@ _BRACKETS = str.maketrans(
     | dict.fromkeys("[\uff3b", "(")
     | dict.fromkeys("]\uff3d", ")")
 )
-_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e", '"') | dict.fromkeys("\u2018\u2019", "'"))
+_QUOTES = str.maketrans(
+    dict.fromkeys("\u201c\u201d\u201e", '"') | dict.fromkeys("\u2018\u2019", "'")
+)
 _LONGEST = 20_000
 
 
@@ -59,12 +63,17 @@ def normal(text: str) -> str:
         >>> normal("Ａcme\\u00ad  MUG&nbsp;1½ L")
         'acme mug 11⁄2 l'
     """
-    return " ".join(unicodedata.normalize("NFKC", shown(text)).casefold().translate(_QUOTES).split())
+    return " ".join(
+        unicodedata.normalize("NFKC", shown(text)).casefold().translate(_QUOTES).split()
+    )
 
 
 def texts_of(item: Item) -> dict[str, str]:
     """Every text of an item by the name that answers call it by; the shop's own fields as ``attributes.<name>``."""
-    own = {f"attributes.{k}": v if isinstance(v, str) else str(v) for k, v in item.attributes.items()}
+    own = {
+        f"attributes.{k}": v if isinstance(v, str) else str(v)
+        for k, v in item.attributes.items()
+    }
     return {
         "title": item.title,
         "brand": item.brand,
@@ -85,9 +94,16 @@ def quotes(quote: str, text: str) -> bool:
         (True, False, True)
     """
     part, whole = normal(quote), normal(text)
-    starts = (found.start() for found in re.finditer(f"(?={re.escape(part)})", whole)) if part else ()
+    starts = (
+        (found.start() for found in re.finditer(f"(?={re.escape(part)})", whole))
+        if part
+        else ()
+    )
     edges = ((at, at + len(part)) for at in starts)
-    return any(not any(0 < e < len(whole) and _one_word(whole[e - 1], whole[e]) for e in edge) for edge in edges)
+    return any(
+        not any(0 < e < len(whole) and _one_word(whole[e - 1], whole[e]) for e in edge)
+        for edge in edges
+    )
 
 
 def _one_word(a: str, b: str) -> bool:
@@ -103,5 +119,9 @@ def find_quote(quote: str, where: str, item: Item) -> str:
         where: the text that should hold it; ``attributes`` stands for any of the shop's own fields.
     """
     texts = texts_of(item)
-    places = [w for w in texts if w == where or (where == "attributes" and w.startswith("attributes."))]
+    places = [
+        w
+        for w in texts
+        if w == where or (where == "attributes" and w.startswith("attributes."))
+    ]
     return next((w for w in places if quotes(quote, texts[w])), "")

@@ -15,11 +15,21 @@ from adore.types import ATTRIBUTES, Evidence, Grade
 __all__ = ["TinyGrader", "new_model", "new_tokenizer", "product_words", "sft_row"]
 
 _PIECES = r"\s|[^\W\d]+|\d|[^\w\s]"
-_WHERE = ("title", "category", "bullet_points", "brand", "attributes", "description", "accessory")
+_WHERE = (
+    "title",
+    "category",
+    "bullet_points",
+    "brand",
+    "attributes",
+    "description",
+    "accessory",
+)
 _STATES = ("match", "conflict", "unknown")
 
 
-def product_words(texts: Iterable[str], *, least: int = 4, most: int = 2000) -> list[str]:
+def product_words(
+    texts: Iterable[str], *, least: int = 4, most: int = 2000
+) -> list[str]:
     """Words that at least ``least`` traces use besides the trace language's own, the commonest ``most``, sorted."""
     found = Counter(word for text in texts for word in set(re.findall(_PIECES, text)))
     return sorted(w for w, n in found.most_common(most) if n >= least)
@@ -42,7 +52,11 @@ def new_tokenizer(products: Sequence[str] = ()) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), "isolated")
     tokenizer.decoder = decoders.Fuse()
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", eos_token="<eos>", padding_side="right"
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        eos_token="<eos>",
+        padding_side="right",
     )
     fast.model_input_names = ["input_ids", "attention_mask"]
     return fast
@@ -87,7 +101,9 @@ class TinyGrader:
         self.name = f"tiny-llama@{hashlib.sha256(weights).hexdigest()[:12]}"
         self._grades = [self._tokenizer.convert_tokens_to_ids(g.letter) for g in Grade]
 
-    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[tuple[float, float, float, float]]:
+    def grade(
+        self, many: Sequence[tuple[Evidence, ...]]
+    ) -> list[tuple[float, float, float, float]]:
         """See :class:`adore.teacher.judge.Grader`."""
         prompts = [trace(evidence) + ANSWER_PREFIX for evidence in many]
         distinct = sorted(set(prompts), key=lambda p: (len(p), p))

@@ -14,7 +14,10 @@ __all__ = ["DEFAULTS", "VllmCompleter"]
 
 DEFAULTS: dict[str, Any] = {
     "enable_prefix_caching": True,
-    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+    "structured_outputs_config": {
+        "backend": "xgrammar",
+        "disable_any_whitespace": True,
+    },
 }
 """Engine arguments; those of the profile come over them. Blanks between the parts of an answer would cost tokens."""
 _TOLD = 20
@@ -28,7 +31,9 @@ class VllmCompleter:
     the given order, a few ahead of the engine, so those that share a prefix run together and a budget stops soon.
     """
 
-    def __init__(self, model: str, revision: str = "", *, threads: int = 2, **engine: Any) -> None:
+    def __init__(
+        self, model: str, revision: str = "", *, threads: int = 2, **engine: Any
+    ) -> None:
         """Start the engine (about a minute).
 
         Args:
@@ -45,11 +50,18 @@ class VllmCompleter:
 
         self.model, self.revision = model, revision
         self._tokenizer = load_tokenizer(model, revision)
-        self._llm: Any = LLM(model=model, revision=on_hub(model, revision), **{**DEFAULTS, **engine})
-        self._ahead = 2 * int(self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs)
+        self._llm: Any = LLM(
+            model=model, revision=on_hub(model, revision), **{**DEFAULTS, **engine}
+        )
+        self._ahead = 2 * int(
+            self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs
+        )
 
     def complete(
-        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+        self,
+        prompts: Sequence[Sequence[Message]],
+        decoding: Decoding,
+        schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
         """See :class:`adore.teacher.completers.Completer`; a prompt that leaves the model no room is a fault."""
         engine, parameters = self._llm.llm_engine, _parameters(decoding, schema)
@@ -57,9 +69,17 @@ class VllmCompleter:
         waiting: dict[str, int] = {}
         try:
             for index, prompt in enumerate(prompts):
-                ids, name = encode(self._tokenizer, [prompt])[0], f"{id(waiting)}-{index}"
+                ids, name = (
+                    encode(self._tokenizer, [prompt])[0],
+                    f"{id(waiting)}-{index}",
+                )
                 if len(ids) > room:
-                    yield index, Fault(f"the prompt has {len(ids)} tokens, the model has room for {room}")
+                    yield (
+                        index,
+                        Fault(
+                            f"the prompt has {len(ids)} tokens, the model has room for {room}"
+                        ),
+                    )
                     continue
                 engine.add_request(name, {"prompt_token_ids": ids}, parameters)
                 waiting[name] = index
@@ -102,7 +122,10 @@ def _parameters(decoding: Decoding, schema: dict[str, object]) -> Any:
 def _completion(output: Any) -> Completion:
     samples = sorted(output.outputs, key=lambda one: int(one.index))
     first = samples[0]
-    tokens = [_told(token, told) for token, told in zip(first.token_ids, first.logprobs, strict=True)]
+    tokens = [
+        _told(token, told)
+        for token, told in zip(first.token_ids, first.logprobs, strict=True)
+    ]
     return Completion(
         texts=tuple(one.text for one in samples),
         grade=grade_probabilities(first.text, tokens),

@@ -43,11 +43,20 @@ def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | N
     """
     known = [preset for preset in PRESETS if preset.table == table]
     names = sorted({preset.name for preset in known} | {NONE})
-    check(named in ("", *names), f"dataset.yaml preset.{table}", named, must=f"one of {names}", fix="correct it")
+    check(
+        named in ("", *names),
+        f"dataset.yaml preset.{table}",
+        named,
+        must=f"one of {names}",
+        fix="correct it",
+    )
     there = frozenset(map(spelt, columns))
     if named:
         mine = [preset for preset in known if preset.name == named]
-        return next((preset for preset in mine if preset.detect(there)), mine[0] if mine else None)
+        return next(
+            (preset for preset in mine if preset.detect(there)),
+            mine[0] if mine else None,
+        )
     ours = _has_all(there, table)
     fitting = [preset for preset in known if preset.detect(there)]
     return next((preset for preset in fitting if preset.over_ours or not ours), None)
@@ -56,18 +65,33 @@ def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | N
 def title_of(columns: Iterable[str], table: str) -> str:
     """What a file that has our columns is called anyway, like UBI's events; ``""`` for a plain one."""
     there = frozenset(map(spelt, columns))
-    return next((p.title for p in PRESETS if p.table == table and p.keeps and p.detect(there)), "")
+    return next(
+        (p.title for p in PRESETS if p.table == table and p.keeps and p.detect(there)),
+        "",
+    )
 
 
 def table_of(columns: Iterable[str]) -> str:
     """The table of a file that only its columns tell, by a preset or because they are ours; or ``""``."""
     there = frozenset(map(spelt, columns))
-    known = next((preset.table for preset in PRESETS if preset.detect(there) and not preset.by_name), "")
-    if known or "score" in there:  # what a ranker gave is no judgement, though it has grades, too
+    known = next(
+        (
+            preset.table
+            for preset in PRESETS
+            if preset.detect(there) and not preset.by_name
+        ),
+        "",
+    )
+    if (
+        known or "score" in there
+    ):  # what a ranker gave is no judgement, though it has grades, too
         return known
     return next((table for table in _TOLD if _has_all(there, table)), "")
 
 
 def _has_all(there: frozenset[str], table: str) -> bool:
     """Whether spelt columns are all that a table needs."""
-    return all(there & {spelt(n) for n in ([need] if isinstance(need, str) else need)} for need in NEEDED[table])
+    return all(
+        there & {spelt(n) for n in ([need] if isinstance(need, str) else need)}
+        for need in NEEDED[table]
+    )

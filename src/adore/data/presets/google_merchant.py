@@ -42,14 +42,21 @@ def _details(value: Any) -> dict[str, str]:
             details[str(row["attribute_name"])] = str(row.get("attribute_value") or "")
         elif isinstance(row, str):
             parts = (part.split(":") for part in row.split(","))
-            details |= {p[-2].strip(): p[-1].strip() for p in parts if len(p) in (2, 3) and p[-2].strip()}
+            details |= {
+                p[-2].strip(): p[-1].strip()
+                for p in parts
+                if len(p) in (2, 3) and p[-2].strip()
+            }
     return {name: text for name, text in details.items() if text}
 
 
 def _change(row: Row) -> Row:
     if isinstance(row.get("category"), list):
         row["category"] = row["category"][0]
-    row["title"], row["description"] = plain_text(row.get("title")), plain_text(row.get("description"))
+    row["title"], row["description"] = (
+        plain_text(row.get("title")),
+        plain_text(row.get("description")),
+    )
     details = _details(row.pop("product_detail", None))
     return {**{name: text for name, text in details.items() if name not in row}, **row}
 

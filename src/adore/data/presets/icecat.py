@@ -39,13 +39,22 @@ def _first(*values: Any) -> str:
 
 def _features(row: Row) -> dict[str, Any]:
     """Feature names to their values as shown to people, unit included; a name that repeats has a list."""
-    listed = [f for group in _list(row.get("FeaturesGroups")) for f in _list(_get(group, "Features"))]
+    listed = [
+        f
+        for group in _list(row.get("FeaturesGroups"))
+        for f in _list(_get(group, "Features"))
+    ]
     features: dict[str, Any] = {}
     for feature in (*listed, *_list(row.get("ProductFeature"))):
         name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
-        value = _first(_get(feature, "PresentationValue"), _get(feature, "Presentation_Value"))
+        value = _first(
+            _get(feature, "PresentationValue"), _get(feature, "Presentation_Value")
+        )
         if not value:
-            unit = _first(_get(feature, "Feature", "Measure", "Signs"), _get(feature, "Measure", "Sign"))
+            unit = _first(
+                _get(feature, "Feature", "Measure", "Signs"),
+                _get(feature, "Measure", "Sign"),
+            )
             value = f"{_first(_get(feature, 'Value'))} {unit}".strip()
         if name and value:
             before = features.get(name)
@@ -59,12 +68,21 @@ _TITLES = (("Title",), ("TitleInfo", "GeneratedIntTitle"), ("Name",))
 def _item(row: Row) -> Row:
     """One product of Icecat's JSON (``GeneralInfo`` beside ``FeaturesGroups``) or XML (all in XML attributes)."""
     data = row["data"] if isinstance(row.get("data"), dict) else row
-    about = data.get("GeneralInfo") if isinstance(data.get("GeneralInfo"), dict) else data
+    about = (
+        data.get("GeneralInfo") if isinstance(data.get("GeneralInfo"), dict) else data
+    )
     gtin = _list(_get(about, "GTIN") or _get(data, "EANCode", "EAN"))
-    description = _first(_get(about, "Description", "LongDesc"), _get(data, "ProductDescription", "LongDesc"))
-    bullets = _get(about, "BulletPoints", "Values") or _get(about, "GeneratedBulletPoints", "Values")
+    description = _first(
+        _get(about, "Description", "LongDesc"),
+        _get(data, "ProductDescription", "LongDesc"),
+    )
+    bullets = _get(about, "BulletPoints", "Values") or _get(
+        about, "GeneratedBulletPoints", "Values"
+    )
     item: Row = {
-        "item_id": _first(_get(about, "IcecatId"), _get(about, "ID"), _get(about, "Product_ID")),
+        "item_id": _first(
+            _get(about, "IcecatId"), _get(about, "ID"), _get(about, "Product_ID")
+        ),
         "title": plain_text(_first(*(_get(about, *path) for path in _TITLES))),
         "brand": _first(_get(about, "Brand"), _get(about, "Supplier", "Name")),
         "category": _first(_get(about, "Category", "Name")),
@@ -74,23 +92,45 @@ def _item(row: Row) -> Row:
         "gtin": [_text(code) for code in gtin] if len(gtin) > 1 else _first(gtin),
     }
     own = {name: value for name, value in row.items() if name.startswith("=")}
-    return {**_features(data), **{name: value for name, value in item.items() if value}, **own}
+    return {
+        **_features(data),
+        **{name: value for name, value in item.items() if value},
+        **own,
+    }
 
 
 def _shape(rows: Rows) -> Shaped:
     columns = rows.columns()
     rows.good = [(line, _item(row)) for line, row in rows.good]
-    features = sorted(set(rows.columns()) - {"item_id", "title", "brand", "category", "description", "bullet_points"})
-    became = dict.fromkeys((c for c in columns if c in ("GeneralInfo", "data")), "ids and texts")
-    became |= dict.fromkeys((c for c in columns if c in ("FeaturesGroups", "ProductFeature")), "attributes")
-    became |= {c: "text" for c in columns if c in ("ID", "Title", "Name", "Supplier", "Category", "ProductDescription")}
+    features = sorted(
+        set(rows.columns())
+        - {"item_id", "title", "brand", "category", "description", "bullet_points"}
+    )
+    became = dict.fromkeys(
+        (c for c in columns if c in ("GeneralInfo", "data")), "ids and texts"
+    )
+    became |= dict.fromkeys(
+        (c for c in columns if c in ("FeaturesGroups", "ProductFeature")), "attributes"
+    )
+    became |= {
+        c: "text"
+        for c in columns
+        if c in ("ID", "Title", "Name", "Supplier", "Category", "ProductDescription")
+    }
     dropped = [c for c in columns if c not in became and not c.startswith("=")]
-    return Shaped(rows, became, dropped, [f"{len(features)} features became attributes: {', '.join(features[:8])}"])
+    return Shaped(
+        rows,
+        became,
+        dropped,
+        [f"{len(features)} features became attributes: {', '.join(features[:8])}"],
+    )
 
 
 def _is_icecat(columns: frozenset[str]) -> bool:
     json_form = {"generalinfo", "featuresgroups"} <= columns
-    return json_form or ("productfeature" in columns and bool({"title", "name", "prodid"} & columns))
+    return json_form or (
+        "productfeature" in columns and bool({"title", "name", "prodid"} & columns)
+    )
 
 
 _ROW_FIELDS: dict[str, str | tuple[str, ...]] = {
@@ -99,7 +139,9 @@ _ROW_FIELDS: dict[str, str | tuple[str, ...]] = {
     "value": ("value", "attribute_value", "feature_value", "presentation_value"),
     "unit": ("unit", "measure", "unit_of_measure"),
 }
-_ROWS_DETECTED = has(some=("attribute", "attribute_name", "feature", "feature_name"), least=1)
+_ROWS_DETECTED = has(
+    some=("attribute", "attribute_name", "feature", "feature_name"), least=1
+)
 
 
 def _are_attribute_rows(columns: frozenset[str]) -> bool:
@@ -126,10 +168,20 @@ def _shape_rows(rows: Rows) -> Shaped:
     rows.good = list(items.values())
     became = {c: {"name": "attribute", "value": "attribute", "unit": "attribute"}.get(names.get(c, c), names.get(c, c))
               for c in columns}  # fmt: skip
-    return Shaped(rows, became, [], ["the lines of one item are joined: each names one of its attributes"])
+    return Shaped(
+        rows,
+        became,
+        [],
+        ["the lines of one item are joined: each names one of its attributes"],
+    )
 
 
 ICECAT = Preset("icecat", "Icecat product data", "items", _is_icecat, _shape)
 ATTRIBUTE_ROWS = Preset(
-    "attribute-rows", "one line an attribute", "items", _are_attribute_rows, _shape_rows, over_ours=True
+    "attribute-rows",
+    "one line an attribute",
+    "items",
+    _are_attribute_rows,
+    _shape_rows,
+    over_ours=True,
 )

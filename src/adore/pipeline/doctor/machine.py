@@ -50,31 +50,60 @@ def _weights() -> Finding:
 
 
 def _store() -> Finding:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get(
+        "AWS_ENDPOINT_URL"
+    )
     if not endpoint:
         return Finding(
-            "S3", False, "no AWS_ENDPOINT_URL set: local folders only; set it to use s3:// places", needed=False
+            "S3",
+            False,
+            "no AWS_ENDPOINT_URL set: local folders only; set it to use s3:// places",
+            needed=False,
         )
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        client = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=3, retries={"max_attempts": 1}))
+        client = boto3.client(
+            "s3",
+            config=Config(
+                connect_timeout=3, read_timeout=3, retries={"max_attempts": 1}
+            ),
+        )
         names = [b["Name"] for b in client.list_buckets()["Buckets"]]
-        return Finding("S3", True, f"{endpoint}: buckets {', '.join(names) or 'none'}", needed=False)
+        return Finding(
+            "S3",
+            True,
+            f"{endpoint}: buckets {', '.join(names) or 'none'}",
+            needed=False,
+        )
     except (BotoCoreError, ClientError) as error:
         return Finding(
-            "S3", False, f"{endpoint} does not answer ({error}); check address and credentials", needed=False
+            "S3",
+            False,
+            f"{endpoint} does not answer ({error}); check address and credentials",
+            needed=False,
         )
 
 
 def examine() -> Iterator[Finding]:
     """Look at everything that the loop needs, cheapest first."""
     version = sys.version.split()[0]
-    yield Finding("Python", (3, 11) <= sys.version_info[:2] < (3, 13), f"{version} (3.11 or 3.12 wanted)")
-    cores, memory = os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    yield Finding("machine", cores >= 2 and memory >= 6, f"{cores} cores, {memory:.0f} GiB (2 cores, 6 GiB wanted)")
+    yield Finding(
+        "Python",
+        (3, 11) <= sys.version_info[:2] < (3, 13),
+        f"{version} (3.11 or 3.12 wanted)",
+    )
+    cores, memory = (
+        os.cpu_count() or 1,
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
+    )
+    yield Finding(
+        "machine",
+        cores >= 2 and memory >= 6,
+        f"{cores} cores, {memory:.0f} GiB (2 cores, 6 GiB wanted)",
+    )
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     yield Finding("disk", free >= 5, f"{free:.0f} GiB free here (5 GiB wanted)")
     yield from _extras()
@@ -82,5 +111,8 @@ def examine() -> Iterator[Finding]:
     yield _store()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     yield Finding(
-        "browser", bool(chromium), chromium or "none: page tests are skipped; apt-get install chromium", False
+        "browser",
+        bool(chromium),
+        chromium or "none: page tests are skipped; apt-get install chromium",
+        False,
     )

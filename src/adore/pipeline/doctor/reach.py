@@ -61,7 +61,10 @@ def _pod(config: Config, kind: str, run: str) -> Object:
         "command": ["python3", "-m", "adore.serving.reach", *_questions(config, kind)],
         "env": [{"name": "HOME", "value": "/tmp"}],
         "securityContext": SECURITY,
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "128Mi"},
+            "limits": {"cpu": "1", "memory": "256Mi"},
+        },
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         **environment(config),
     }
@@ -98,10 +101,21 @@ def _answers(cluster: Cluster, kind: str, pod: Object) -> Iterator[Finding]:
     lines = cluster.log(name, "doctor", 20).splitlines()
     results = [json.loads(line) for line in lines if line.startswith("{")]
     for one in results:
-        yield Finding(f"{kind}: {one['check']}", one["ok"], one["text"] if one["ok"] else _with_fix(one))
+        yield Finding(
+            f"{kind}: {one['check']}",
+            one["ok"],
+            one["text"] if one["ok"] else _with_fix(one),
+        )
     if not results:
-        causes = "; ".join(c.text for c in pod_causes(cluster, f"{DOCTOR}={pod['metadata']['labels'][DOCTOR]}"))
-        mine = "; ".join(part for part in causes.split("; pod ") if name in part) or causes
+        causes = "; ".join(
+            c.text
+            for c in pod_causes(
+                cluster, f"{DOCTOR}={pod['metadata']['labels'][DOCTOR]}"
+            )
+        )
+        mine = (
+            "; ".join(part for part in causes.split("; pod ") if name in part) or causes
+        )
         text = mine or f"pod {name} said nothing in {PATIENCE:g} s"
         yield Finding(f"{kind}: its pod", False, text)
 
@@ -137,4 +151,8 @@ def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
     finally:
         for kind in started:
             with suppress(AdoreError):
-                cluster.request("DELETE", _path(config, pods[kind]["metadata"]["name"]), f"the pod of the {kind}")
+                cluster.request(
+                    "DELETE",
+                    _path(config, pods[kind]["metadata"]["name"]),
+                    f"the pod of the {kind}",
+                )

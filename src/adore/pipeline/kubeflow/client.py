@@ -45,16 +45,37 @@ class Server:
             raise NotInstalledError(
                 "module == 'kfp', must be installed; pip install 'adore-relevance[kubeflow]'"
             ) from error
-        check(bool(host), "--host", host, must="given", fix="set KFP_HOST to the address of Kubeflow Pipelines")
         check(
-            bool(namespace), "--namespace", namespace, must="given", fix="set NAMESPACE to the one the run belongs to"
+            bool(host),
+            "--host",
+            host,
+            must="given",
+            fix="set KFP_HOST to the address of Kubeflow Pipelines",
+        )
+        check(
+            bool(namespace),
+            "--namespace",
+            namespace,
+            must="given",
+            fix="set NAMESPACE to the one the run belongs to",
         )
         self.host, self.namespace = host.rstrip("/"), namespace
         token = os.environ.get(TOKEN)
-        pod = None if token or not POD_TOKEN.is_file() else ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
+        pod = (
+            None
+            if token or not POD_TOKEN.is_file()
+            else ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
+        )
         with self._answering(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # that it wants a server of version 2
-            self.client = kfp.Client(host=self.host, namespace=namespace, existing_token=token, credentials=pod)
+            warnings.simplefilter(
+                "ignore", FutureWarning
+            )  # that it wants a server of version 2
+            self.client = kfp.Client(
+                host=self.host,
+                namespace=namespace,
+                existing_token=token,
+                credentials=pod,
+            )
 
     def _answering(self) -> Any:
         return _Answering(self.host)
@@ -62,7 +83,9 @@ class Server:
     def many_users(self) -> bool:
         """False: it was installed for one user, and runs everything in its own namespace, whatever it is asked."""
         with self._answering():
-            return bool(self.client._healthz_api.healthz_service_get_healthz().multi_user)
+            return bool(
+                self.client._healthz_api.healthz_service_get_healthz().multi_user
+            )
 
     def upload(self, package: str, name: str) -> tuple[str, str]:
         """Upload a compiled pipeline; returns the ids of pipeline and version. Versions are named by the time."""
@@ -70,29 +93,53 @@ class Server:
         with self._answering():
             known = self._pipeline(name)
             if not known:
-                known = self.client.upload_pipeline(package, name, namespace=self.namespace).pipeline_id
-            done = self.client.upload_pipeline_version(package, version, pipeline_id=known)
+                known = self.client.upload_pipeline(
+                    package, name, namespace=self.namespace
+                ).pipeline_id
+            done = self.client.upload_pipeline_version(
+                package, version, pipeline_id=known
+            )
             return known, done.pipeline_version_id
 
     def _pipeline(self, name: str) -> str:
         rule = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
         asked = json.dumps({"predicates": [rule]})
-        found = self.client.list_pipelines(namespace=self.namespace, filter=asked).pipelines or []
+        found = (
+            self.client.list_pipelines(namespace=self.namespace, filter=asked).pipelines
+            or []
+        )
         return str(found[0].pipeline_id) if found else ""
 
     def start(
-        self, ids: tuple[str, str], arguments: dict[str, Any], *, experiment: str, account: str, root: str = ""
+        self,
+        ids: tuple[str, str],
+        arguments: dict[str, Any],
+        *,
+        experiment: str,
+        account: str,
+        root: str = "",
     ) -> str:
         """Start a run; prints its link; returns its id."""
         with self._answering():
             home = self.client.create_experiment(experiment, namespace=self.namespace)
             name = f"{experiment} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
-            options = {"pipeline_root": root or None, "enable_caching": False, "service_account": account}
+            options = {
+                "pipeline_root": root or None,
+                "enable_caching": False,
+                "service_account": account,
+            }
             run = self.client.run_pipeline(
-                home.experiment_id, name, params=arguments, pipeline_id=ids[0], version_id=ids[1], **options
+                home.experiment_id,
+                name,
+                params=arguments,
+                pipeline_id=ids[0],
+                version_id=ids[1],
+                **options,
             )
         if not self.many_users():
-            say("note: this Kubeflow Pipelines has one user; the run is in its own namespace (docs/operations.md)")
+            say(
+                "note: this Kubeflow Pipelines has one user; the run is in its own namespace (docs/operations.md)"
+            )
         say(f"run: {self.host}/#/runs/details/{run.run_id}")
         return str(run.run_id)
 
@@ -109,7 +156,12 @@ class Server:
         """Make the pipeline a recurring run, one at a time; returns its id."""
         with self._answering():
             home = self.client.create_experiment(experiment, namespace=self.namespace)
-            options = {"max_concurrency": 1, "no_catchup": True, "enable_caching": False, "service_account": account}
+            options = {
+                "max_concurrency": 1,
+                "no_catchup": True,
+                "enable_caching": False,
+                "service_account": account,
+            }
             options["pipeline_root"] = root or None
             job = self.client.create_recurring_run(
                 home.experiment_id,
@@ -131,7 +183,10 @@ class Server:
             with self._answering():
                 return str(self.client.get_run(run).state or "PENDING") not in ENDED
         except UnavailableError as error:
-            if isinstance(error.__cause__, ApiException) and error.__cause__.status == 404:
+            if (
+                isinstance(error.__cause__, ApiException)
+                and error.__cause__.status == 404
+            ):
                 return False
             raise
 
@@ -144,23 +199,37 @@ class Server:
             about = self.client.get_run(run)
             answer = self._get(f"/apis/v1beta1/runs/{run}", "object")
         state = str(about.state or "PENDING")
-        if state == "FAILED" and any(step.state == "CANCELING" for step in about.state_history or []):
+        if state == "FAILED" and any(
+            step.state == "CANCELING" for step in about.state_history or []
+        ):
             state = "CANCELED"
-        return state, tasks_of(answer.get("pipeline_runtime", {}).get("workflow_manifest", ""))
+        return state, tasks_of(
+            answer.get("pipeline_runtime", {}).get("workflow_manifest", "")
+        )
 
     def log(self, run: str, pod: str) -> str:
         """What a pod of a run printed, as far as it is still kept; empty where the server cannot say."""
         try:
             with self._answering():
-                found = self._get(f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "object")
+                found = self._get(
+                    f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "object"
+                )
         except UnavailableError:
             return ""
-        return found if isinstance(found, str) else ""  # else an object that says why there is none
+        return (
+            found if isinstance(found, str) else ""
+        )  # else an object that says why there is none
 
     def _get(self, path: str, kind: str) -> Any:
         """One of the server's older calls, which the client has no method for."""
         api = self.client._run_api.api_client
-        return api.call_api(path, "GET", response_type=kind, auth_settings=["Bearer"], _return_http_data_only=True)
+        return api.call_api(
+            path,
+            "GET",
+            response_type=kind,
+            auth_settings=["Bearer"],
+            _return_http_data_only=True,
+        )
 
 
 class _Answering:
@@ -184,6 +253,10 @@ class _Answering:
         if isinstance(value, ApiException):
             text = f"{value.status} {str(value.body)[:300]}"
             fix = f"check the namespace, and {TOKEN}"
-            raise UnavailableError(f"KFP_HOST == {self.host!r}, must accept this; {fix} (it said {text})") from value
+            raise UnavailableError(
+                f"KFP_HOST == {self.host!r}, must accept this; {fix} (it said {text})"
+            ) from value
         if isinstance(value, HTTPError | OSError):
-            raise UnavailableError(f"KFP_HOST == {self.host!r}, must answer; check the address ({value})") from value
+            raise UnavailableError(
+                f"KFP_HOST == {self.host!r}, must answer; check the address ({value})"
+            ) from value

@@ -31,7 +31,11 @@ class _Told:
         for task in tasks:
             if cancelled and task.failed:
                 continue
-            waits = task.message if task.phase == "Pending" and task.message not in STARTING else ""
+            waits = (
+                task.message
+                if task.phase == "Pending" and task.message not in STARTING
+                else ""
+            )
             if waits and waits != self._waits.get(task.name):
                 self._waits[task.name] = waits
                 say(f"{task.name:<17} waits: {waits}")
@@ -57,10 +61,17 @@ class _Told:
         if said:
             return said
         last = [line for line in log.splitlines() if line.strip()][-1:]
-        return "; ".join([task.message or "no reason is known", *(f"its last line: {line}" for line in last)])
+        return "; ".join(
+            [
+                task.message or "no reason is known",
+                *(f"its last line: {line}" for line in last),
+            ]
+        )
 
 
-def follow(server: Server, run: str, *, every: float = 5.0, patience: float = 600.0) -> int:
+def follow(
+    server: Server, run: str, *, every: float = 5.0, patience: float = 600.0
+) -> int:
     """Until the run ends; says what each task comes to, and how the run ended.
 
     Args:
@@ -94,12 +105,18 @@ def follow(server: Server, run: str, *, every: float = 5.0, patience: float = 60
 def _told_end(run: str, state: str, tasks: list[Task], told: _Told) -> int:
     """Say how the run ended; the exit status."""
     if state in ("SUCCEEDED", "SKIPPED"):
-        refused = any(task.name == REFUSED and task.phase == "Succeeded" for task in tasks)
-        say(f"run {run}: {'the gate said no: nothing is released' if refused else 'passed'}")
+        refused = any(
+            task.name == REFUSED and task.phase == "Succeeded" for task in tasks
+        )
+        say(
+            f"run {run}: {'the gate said no: nothing is released' if refused else 'passed'}"
+        )
         return 0
     if state == "CANCELED":
         say(f"run {run}: stopped, because somebody cancelled it")
         return 1
     reasons = [f"{name}: {reason}" for name, reason in told.failures.items()]
-    say(f"run {run}: failed; {'; '.join(reasons) or 'no task of it says why; see the link above'}")
+    say(
+        f"run {run}: failed; {'; '.join(reasons) or 'no task of it says why; see the link above'}"
+    )
     return 1

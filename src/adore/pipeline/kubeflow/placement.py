@@ -138,15 +138,23 @@ def place(tasks: Iterable[Any], config: Config) -> None:
         if name in config.gpu.stages and not launches:
             _accelerate(task, config.gpu)
         user, group = POD_SECURITY["runAsUser"], POD_SECURITY["runAsGroup"]
-        kubernetes.set_security_context(task, run_as_user=user, run_as_group=group, run_as_non_root=True)
+        kubernetes.set_security_context(
+            task, run_as_user=user, run_as_group=group, run_as_non_root=True
+        )
         for secret, keys in config.secrets.items():
             kubernetes.use_secret_as_env(task, secret, {k: k for k in keys})
         if config.notify and name == "report":
-            kubernetes.use_secret_as_env(task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"})
+            kubernetes.use_secret_as_env(
+                task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"}
+            )
         if config.claim:
             volume, _, mount = config.claim.partition(":")
             kubernetes.mount_pvc(task, volume, mount)
-        ours = {"app.kubernetes.io/part-of": "adore", "adore.dev/role": "pipeline", "adore.dev/stage": name}
+        ours = {
+            "app.kubernetes.io/part-of": "adore",
+            "adore.dev/role": "pipeline",
+            "adore.dev/stage": name,
+        }
         for key, value in {**ours, **config.labels}.items():
             kubernetes.add_pod_label(task, key, value)
 
@@ -159,7 +167,12 @@ def _size(task: Any, stage: Stage) -> None:
     task.set_caching_options(False)  # ours are keyed by content: see adore.artifacts
     task.set_env_variable(RETRIES, str(stage.retries))
     if stage.retries:
-        task.set_retry(stage.retries, backoff_duration="30s", backoff_factor=2.0, backoff_max_duration="600s")
+        task.set_retry(
+            stage.retries,
+            backoff_duration="30s",
+            backoff_factor=2.0,
+            backoff_max_duration="600s",
+        )
     if stage.timeout:
         kubernetes.set_timeout(task, stage.timeout)
     if stage.image:
@@ -170,12 +183,17 @@ def _accelerate(task: Any, gpu: Gpu) -> None:
     from kfp import kubernetes
 
     task.set_accelerator_type(gpu.type).set_accelerator_limit(gpu.count)
-    kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory", size_limit="2Gi")  # for NCCL
+    kubernetes.empty_dir_mount(
+        task, "shm", "/dev/shm", medium="Memory", size_limit="2Gi"
+    )  # for NCCL
     for key, value in gpu.node_selector.items():
         kubernetes.add_node_selector(task, key, value)
     for one in gpu.tolerations:
         kubernetes.add_toleration(task, one.key, one.operator, one.value, one.effect)
-    queue = {"kueue.x-k8s.io/queue-name": gpu.queue, "kueue.x-k8s.io/priority-class": gpu.priority}
+    queue = {
+        "kueue.x-k8s.io/queue-name": gpu.queue,
+        "kueue.x-k8s.io/priority-class": gpu.priority,
+    }
     for key, value in queue.items():
         if value:
             kubernetes.add_pod_label(task, key, value)

@@ -19,7 +19,15 @@ from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY
 
-__all__ = ["ACCOUNT", "HOME", "PLACE_KEYS", "examine_images", "examine_namespace", "images_of", "namespace_of_runs"]
+__all__ = [
+    "ACCOUNT",
+    "HOME",
+    "PLACE_KEYS",
+    "examine_images",
+    "examine_namespace",
+    "images_of",
+    "namespace_of_runs",
+]
 
 ACCOUNT = "adore-pipeline"
 """The service account of manifests/base."""
@@ -52,21 +60,33 @@ def _secret(cluster: Cluster, name: str, keys: Iterable[str]) -> Finding:
         there = set(cluster.request("GET", path, title).get("data") or {})
     except MissingError:
         fix = f"kubectl -n {space} create secret generic {name} --from-literal=KEY=…"
-        return Finding(title, False, f"not in {space}: every step would wait for it; {fix}")
+        return Finding(
+            title, False, f"not in {space}: every step would wait for it; {fix}"
+        )
     except AdoreError:
         return Finding(title, False, "this account may not look", needed=False)
     missing = sorted(set(keys) - there)
-    text = f"lacks {', '.join(missing)}; add them" if missing else f"in {space}, with {', '.join(keys)}"
+    text = (
+        f"lacks {', '.join(missing)}; add them"
+        if missing
+        else f"in {space}, with {', '.join(keys)}"
+    )
     return Finding(title, not missing, text)
 
 
 def _account(cluster: Cluster) -> Finding:
     space, title = cluster.config.namespace, f"account {ACCOUNT}"
     try:
-        cluster.request("GET", f"/api/v1/namespaces/{space}/serviceaccounts/{ACCOUNT}", title)
+        cluster.request(
+            "GET", f"/api/v1/namespaces/{space}/serviceaccounts/{ACCOUNT}", title
+        )
         return Finding(title, True, f"in {space}")
     except MissingError:
-        fix = "kubectl apply -f manifests/standalone.yaml" if space == HOME else "apply an overlay of manifests/"
+        fix = (
+            "kubectl apply -f manifests/standalone.yaml"
+            if space == HOME
+            else "apply an overlay of manifests/"
+        )
         return Finding(title, False, f"not in {space}; {fix}")
     except AdoreError:
         return Finding(title, False, "this account may not look", needed=False)
@@ -87,7 +107,9 @@ def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
     space, title = cluster.config.namespace, "kfp-launcher"
     path = f"/api/v1/namespaces/{space}/configmaps/kfp-launcher"
     try:
-        text = (cluster.request("GET", path, "ConfigMap kfp-launcher").get("data") or {}).get("providers", "")
+        text = (
+            cluster.request("GET", path, "ConfigMap kfp-launcher").get("data") or {}
+        ).get("providers", "")
     except MissingError:
         text = ""
     except AdoreError:
@@ -99,12 +121,17 @@ def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
         default = ((yaml.safe_load(text) or {}).get(kind) or {}).get("default") or {}
     except (yaml.YAMLError, AttributeError):
         default = {}
-    endpoint, credentials = default.get("endpoint", ""), default.get("credentials") or {}
+    endpoint, credentials = (
+        default.get("endpoint", ""),
+        default.get("credentials") or {},
+    )
     wanted = "{endpoint, region, forcePathStyle: true, credentials: {fromEnv: true}}"
     fix = f"give it providers: {{{kind}: {{default: {wanted}}}}}"
     if kind == "s3" and not endpoint:
         return Finding(
-            title, False, f"in {space} names no endpoint for s3://: the first step would fail at its end; {fix}"
+            title,
+            False,
+            f"in {space} names no endpoint for s3://: the first step would fail at its end; {fix}",
         )
     if credentials.get("fromEnv") and endpoint:
         return Finding(title, True, f"{endpoint}, with the steps' own keys")
@@ -120,17 +147,28 @@ def _reads_secret(cluster: Cluster, secret: str, title: str, fix: str) -> Findin
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "LocalSubjectAccessReview",
         "metadata": {"namespace": space},
-        "spec": {"user": f"system:serviceaccount:{space}:{ACCOUNT}", "resourceAttributes": wish},
+        "spec": {
+            "user": f"system:serviceaccount:{space}:{ACCOUNT}",
+            "resourceAttributes": wish,
+        },
     }
     path = f"/apis/authorization.k8s.io/v1/namespaces/{space}/localsubjectaccessreviews"
     try:
-        allowed = cluster.request("POST", path, "a question of rights", body=body)["status"]["allowed"]
+        allowed = cluster.request("POST", path, "a question of rights", body=body)[
+            "status"
+        ]["allowed"]
     except AdoreError:
         text = f"takes its keys from Secret {secret}; whether {ACCOUNT} may read it cannot be asked by this account"
         return Finding(title, False, text, needed=False)
     if allowed:
-        return Finding(title, True, f"keys of Secret {secret}, which {ACCOUNT} may read")
-    return Finding(title, False, f"takes its keys from Secret {secret}, which {ACCOUNT} may not read; {fix}")
+        return Finding(
+            title, True, f"keys of Secret {secret}, which {ACCOUNT} may read"
+        )
+    return Finding(
+        title,
+        False,
+        f"takes its keys from Secret {secret}, which {ACCOUNT} may not read; {fix}",
+    )
 
 
 def _profile_namespace(cluster: Cluster) -> Iterator[Finding]:
@@ -139,15 +177,25 @@ def _profile_namespace(cluster: Cluster) -> Iterator[Finding]:
     space = cluster.config.namespace
     try:
         tags = (
-            cluster.request("GET", f"/api/v1/namespaces/{space}", f"namespace {space}")["metadata"].get("labels") or {}
+            cluster.request("GET", f"/api/v1/namespaces/{space}", f"namespace {space}")[
+                "metadata"
+            ].get("labels")
+            or {}
         )
     except AdoreError:
-        yield Finding("Kubeflow Profile", False, "this account may not look", needed=False)
+        yield Finding(
+            "Kubeflow Profile", False, "this account may not look", needed=False
+        )
         return
     key = "app.kubernetes.io/part-of"
     good = tags.get(key) == "kubeflow-profile"
     fix = "make it with a Kubeflow Profile, so that Kubeflow's own network policies and Secrets know it"
-    yield Finding("Kubeflow Profile", good, f"{space} is one" if good else f"{space} is none; {fix}", needed=False)
+    yield Finding(
+        "Kubeflow Profile",
+        good,
+        f"{space} is one" if good else f"{space} is none; {fix}",
+        needed=False,
+    )
 
 
 def _claim(cluster: Cluster, placement: Placement) -> Finding:
@@ -156,15 +204,23 @@ def _claim(cluster: Cluster, placement: Placement) -> Finding:
         path = f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name}"
         live = cluster.request("GET", path, f"claim {name}")
     except MissingError:
-        return Finding(f"claim {name}", False, f"no such PersistentVolumeClaim in {space}; make it")
+        return Finding(
+            f"claim {name}", False, f"no such PersistentVolumeClaim in {space}; make it"
+        )
     except AdoreError:
-        return Finding(f"claim {name}", False, "this account may not look", needed=False)
+        return Finding(
+            f"claim {name}", False, "this account may not look", needed=False
+        )
     return Finding(
-        f"claim {name}", True, f"{live.get('status', {}).get('phase', '')}; user 10001 must be able to write"
+        f"claim {name}",
+        True,
+        f"{live.get('status', {}).get('phase', '')}; user 10001 must be able to write",
     )
 
 
-def examine_namespace(cluster: Cluster, placement: Placement, *, many_users: bool, remote: bool) -> Iterator[Finding]:
+def examine_namespace(
+    cluster: Cluster, placement: Placement, *, many_users: bool, remote: bool
+) -> Iterator[Finding]:
     """Account, Secrets, launcher and claim of the namespace in which runs are.
 
     Args:
@@ -191,7 +247,9 @@ def examine_namespace(cluster: Cluster, placement: Placement, *, many_users: boo
 def images_of(kubernetes: Config, placement: Placement) -> list[str]:
     """Every image that a step of the loop runs in."""
     ours = [kubernetes.image(kind) for kind in ("student", "teacher")]
-    return sorted({*ours, *(stage.image for stage in placement.stages.values() if stage.image)})
+    return sorted(
+        {*ours, *(stage.image for stage in placement.stages.values() if stage.image)}
+    )
 
 
 def _image_pod(image: str, name: str, namespace: str) -> Object:
@@ -200,7 +258,10 @@ def _image_pod(image: str, name: str, namespace: str) -> Object:
         "image": image,
         "command": ["python3", "-c", "0"],
         "securityContext": SECURITY,
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}},
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi"},
+            "limits": {"cpu": "1", "memory": "128Mi"},
+        },
     }
     spec = {
         "restartPolicy": "Never",
@@ -209,7 +270,11 @@ def _image_pod(image: str, name: str, namespace: str) -> Object:
         "securityContext": POD_SECURITY,
         "containers": [container],
     }
-    meta = {"name": name, "namespace": namespace, "labels": {f"{GROUP}/doctor": "image"}}
+    meta = {
+        "name": name,
+        "namespace": namespace,
+        "labels": {f"{GROUP}/doctor": "image"},
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
@@ -239,11 +304,23 @@ def examine_images(cluster: Cluster, images: Iterable[str]) -> Iterator[Finding]
         for name, image in pods.items():
             try:
                 body = _image_pod(image, name, space)
-                cluster.request("POST", f"/api/v1/namespaces/{space}/pods", f"a pod of {image}", body=body)
+                cluster.request(
+                    "POST",
+                    f"/api/v1/namespaces/{space}/pods",
+                    f"a pod of {image}",
+                    body=body,
+                )
                 started.append(name)
             except AdoreError as error:
-                needed = not (isinstance(error, ConfigError) and "cannot create resource" in str(error))
-                text = f"{error}" if needed else "not tried: this account may not create pods"
+                needed = not (
+                    isinstance(error, ConfigError)
+                    and "cannot create resource" in str(error)
+                )
+                text = (
+                    f"{error}"
+                    if needed
+                    else "not tried: this account may not create pods"
+                )
                 yield Finding(f"image {image}", False, text, needed=needed)
         until = time.monotonic() + PATIENCE
         for name in started:
@@ -251,7 +328,11 @@ def examine_images(cluster: Cluster, images: Iterable[str]) -> Iterator[Finding]
     finally:
         for name in started:
             with suppress(AdoreError):
-                cluster.request("DELETE", f"/api/v1/namespaces/{space}/pods/{name}", "the pod of an image")
+                cluster.request(
+                    "DELETE",
+                    f"/api/v1/namespaces/{space}/pods/{name}",
+                    "the pod of an image",
+                )
 
 
 def _found_image(cluster: Cluster, name: str, image: str, until: float) -> Finding:
@@ -259,5 +340,12 @@ def _found_image(cluster: Cluster, name: str, image: str, until: float) -> Findi
     while state is None and time.monotonic() < until:
         time.sleep(EVERY)
         state = _image_state(cluster.get("Pod", name) or {})
-    ok, text = state or (True, f"not refused in {PATIENCE:g} s: it is being pulled, or its pod waits for a node")
-    return Finding(f"image {image}", ok, text if ok else f"{text}; push it, or mend kubernetes.registry and tag")
+    ok, text = state or (
+        True,
+        f"not refused in {PATIENCE:g} s: it is being pulled, or its pod waits for a node",
+    )
+    return Finding(
+        f"image {image}",
+        ok,
+        text if ok else f"{text}; push it, or mend kubernetes.registry and tag",
+    )

@@ -81,7 +81,12 @@ def tasks_of(manifest: str) -> list[Task]:
         # A driver's node is replaced by that of the task which it prepared, and a try by the next.
         if before is None or began >= before[0]:
             newest[task.name] = (began, task)
-    return [task for _, task in sorted(newest.values(), key=lambda found: (found[0], found[1].name))]
+    return [
+        task
+        for _, task in sorted(
+            newest.values(), key=lambda found: (found[0], found[1].name)
+        )
+    ]
 
 
 def _display_names(workflow: dict[str, Any]) -> dict[str, str]:
@@ -130,14 +135,22 @@ def _task(node: Node, workflow: str, names: dict[str, str]) -> Task:
     step = "/".join([names.get(key, key), *shards[-1:]])
     prefix = f"{workflow}-{node.get('templateName', '')}"[:LONGEST]
     digest = str(node.get("id", "")).rsplit("-", 1)[-1]
-    return Task(step, str(node.get("phase", "")), str(node.get("message") or ""), f"{prefix}-{digest}", _seconds(node))
+    return Task(
+        step,
+        str(node.get("phase", "")),
+        str(node.get("message") or ""),
+        f"{prefix}-{digest}",
+        _seconds(node),
+    )
 
 
 def _seconds(node: Node) -> float:
     began, ended = node.get("startedAt"), node.get("finishedAt")
     if not began or not ended:
         return 0.0
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+    return (
+        datetime.fromisoformat(ended) - datetime.fromisoformat(began)
+    ).total_seconds()
 
 
 def reason_in_log(log: str) -> str:
@@ -147,5 +160,9 @@ def reason_in_log(log: str) -> str:
         >>> reason_in_log("x\\n[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it\\ny")
         'rows == 0, must be 1 or more; fill it'
     """
-    said = [line.split(" FAILED: ", 1)[1] for line in log.splitlines() if MARK in line and " FAILED: " in line]
+    said = [
+        line.split(" FAILED: ", 1)[1]
+        for line in log.splitlines()
+        if MARK in line and " FAILED: " in line
+    ]
     return said[-1].strip() if said else ""

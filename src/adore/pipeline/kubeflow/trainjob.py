@@ -36,7 +36,9 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 # ---------------------------------------------------------------- the object
 
 
-def train_job(config: Config, place: Placement, stage: str, key: str, command: Sequence[str]) -> Object:
+def train_job(
+    config: Config, place: Placement, stage: str, key: str, command: Sequence[str]
+) -> Object:
     """The TrainJob in which every node runs ``command`` under torchrun.
 
     Args:
@@ -49,7 +51,12 @@ def train_job(config: Config, place: Placement, stage: str, key: str, command: S
     cards = {gpu.type: str(gpu.count)} if gpu else {}
     trainer = {
         "image": size.image or config.image(IMAGES[stage]),
-        "command": ["torchrun", "--no-python", "--", *command],  # without --, torchrun reads our options
+        "command": [
+            "torchrun",
+            "--no-python",
+            "--",
+            *command,
+        ],  # without --, torchrun reads our options
         "env": [_secret(name, k) for name, keys in place.secrets.items() for k in keys],
         "numNodes": place.train.nodes,
         "numProcPerNode": gpu.count if gpu else place.train.processes,
@@ -68,9 +75,20 @@ def train_job(config: Config, place: Placement, stage: str, key: str, command: S
         "runtimePatches": [_patch(place, stage, gpu)],
         **({"activeDeadlineSeconds": size.timeout} if size.timeout else {}),
     }
-    queue = {"kueue.x-k8s.io/queue-name": gpu.queue, "kueue.x-k8s.io/priority-class": gpu.priority} if gpu else {}
+    queue = (
+        {
+            "kueue.x-k8s.io/queue-name": gpu.queue,
+            "kueue.x-k8s.io/priority-class": gpu.priority,
+        }
+        if gpu
+        else {}
+    )
     tags = {**labels(config, stage), **{k: v for k, v in queue.items() if v}}
-    meta = {"name": f"{config.app}-{stage}-{key}", "namespace": config.namespace, "labels": tags}
+    meta = {
+        "name": f"{config.app}-{stage}-{key}",
+        "namespace": config.namespace,
+        "labels": tags,
+    }
     return {"apiVersion": VERSION, "kind": "TrainJob", "metadata": meta, "spec": spec}
 
 
@@ -82,22 +100,43 @@ def _patch(place: Placement, stage: str, gpu: Gpu | None) -> Object:
     """What the runtime's pods get beside the trainer: account, security, a place to write, where they may stand."""
     claim, _, mount = place.claim.partition(":")
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}]
-    volumes += [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}}] if gpu else []  # for NCCL
-    volumes += [{"name": "claim", "persistentVolumeClaim": {"claimName": claim}}] if claim else []
+    volumes += (
+        [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}}]
+        if gpu
+        else []
+    )  # for NCCL
+    volumes += (
+        [{"name": "claim", "persistentVolumeClaim": {"claimName": claim}}]
+        if claim
+        else []
+    )
     paths = {"tmp": "/tmp", "shm": "/dev/shm", "claim": mount}
     mounts = [{"name": v["name"], "mountPath": paths[v["name"]]} for v in volumes]
     pod = {
         "serviceAccountName": ACCOUNT,
         "securityContext": POD_SECURITY,
         "volumes": volumes,
-        "containers": [{"name": "node", "securityContext": SECURITY, "volumeMounts": mounts}],
+        "containers": [
+            {"name": "node", "securityContext": SECURITY, "volumeMounts": mounts}
+        ],
         **({"nodeSelector": gpu.node_selector} if gpu and gpu.node_selector else {}),
-        **({"tolerations": [t.model_dump(exclude_none=True) for t in gpu.tolerations]} if gpu else {}),
+        **(
+            {"tolerations": [t.model_dump(exclude_none=True) for t in gpu.tolerations]}
+            if gpu
+            else {}
+        ),
     }
-    ours = {"app.kubernetes.io/part-of": "adore", f"{GROUP}/role": "training", f"{GROUP}/stage": stage}
+    ours = {
+        "app.kubernetes.io/part-of": "adore",
+        f"{GROUP}/role": "training",
+        f"{GROUP}/stage": stage,
+    }
     template = {"metadata": {"labels": {**ours, **place.labels}}, "spec": pod}
     job = {"name": "node", "template": {"spec": {"template": template}}}
-    return {"manager": f"{GROUP}/pipeline", "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": [job]}}}}
+    return {
+        "manager": f"{GROUP}/pipeline",
+        "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": [job]}}},
+    }
 
 
 # ---------------------------------------------------------------- its life
@@ -122,7 +161,12 @@ def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
         say(f"TrainJob {name} is there already: followed")
     else:
         cluster.request(
-            "PATCH", _path(cluster, name), f"TrainJob {name}", body=thing, fieldManager=MANAGER, force="true"
+            "PATCH",
+            _path(cluster, name),
+            f"TrainJob {name}",
+            body=thing,
+            fieldManager=MANAGER,
+            force="true",
         )
         say(f"TrainJob {name}: made, {thing['spec']['trainer']['numNodes']} nodes")
     with _stoppable():
@@ -142,7 +186,11 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
     while True:
         try:
             live = _live(cluster, name)
-            state = _ended(live) if live else {"type": "Failed", "message": "someone deleted it"}
+            state = (
+                _ended(live)
+                if live
+                else {"type": "Failed", "message": "someone deleted it"}
+            )
             match = f"jobset.sigs.k8s.io/jobset-name={name}"
             faults = "; ".join(cause.text for cause in pod_causes(cluster, match))
             log.more(cluster.matching("Pod", match))
@@ -155,9 +203,18 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
             say(f"TrainJob {name}: {faults or 'its pods are well'}")
             said = faults
         if state.get("type") == "Failed":
-            why = "; ".join(w for w in (state.get("reason", ""), state.get("message", ""), faults) if w)
+            why = "; ".join(
+                w
+                for w in (state.get("reason", ""), state.get("message", ""), faults)
+                if w
+            )
             raise AdoreError(
-                "\n".join([f"TrainJob {name} == Failed ({why}), must end well; its log ends with", *log.end])
+                "\n".join(
+                    [
+                        f"TrainJob {name} == Failed ({why}), must end well; its log ends with",
+                        *log.end,
+                    ]
+                )
             )
         if state:
             return
@@ -172,11 +229,19 @@ class _Log:
         self.end: deque[str] = deque(maxlen=20)
 
     def more(self, pods: list[Object]) -> None:
-        mine = [p for p in pods if (p["metadata"].get("annotations") or {}).get(INDEX) == "0"]
-        mine = [p for p in mine if p.get("status", {}).get("phase") not in (None, "Pending")]
+        mine = [
+            p
+            for p in pods
+            if (p["metadata"].get("annotations") or {}).get(INDEX) == "0"
+        ]
+        mine = [
+            p for p in mine if p.get("status", {}).get("phase") not in (None, "Pending")
+        ]
         if not mine:
             return
-        newest = max(mine, key=lambda p: str(p["metadata"].get("creationTimestamp")))["metadata"]["name"]
+        newest = max(mine, key=lambda p: str(p["metadata"].get("creationTimestamp")))[
+            "metadata"
+        ]["name"]
         path = f"{api_root('v1')}/namespaces/{self.cluster.config.namespace}/pods/{newest}/log"
         asked = {
             "container": "node",
@@ -184,7 +249,9 @@ class _Log:
             **({"sinceTime": f"{self.last[:19]}Z"} if self.last else {}),
         }
         try:
-            text = self.cluster.request("GET", path, f"log of {newest}", body=None, **asked)
+            text = self.cluster.request(
+                "GET", path, f"log of {newest}", body=None, **asked
+            )
         except UnavailableError:
             raise
         except AdoreError:  # between two starts of its container
@@ -217,7 +284,12 @@ def _ended(live: Object) -> Object:
 def _delete(cluster: Cluster, name: str) -> None:
     """In the foreground, so that the name is free only when its pods are gone."""
     try:
-        cluster.request("DELETE", _path(cluster, name), f"TrainJob {name}", propagationPolicy="Foreground")
+        cluster.request(
+            "DELETE",
+            _path(cluster, name),
+            f"TrainJob {name}",
+            propagationPolicy="Foreground",
+        )
     except MissingError:
         return
 

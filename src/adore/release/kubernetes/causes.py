@@ -68,20 +68,32 @@ def pod_causes(cluster: Cluster, match: str) -> list[Cause]:
     for pod in cluster.matching("Pod", match):
         cause = _pod_cause(cluster, pod)
         if cause and cause.text not in causes:
-            causes[cause.text] = Cause(f"pod {pod['metadata']['name']}: {cause.text}", cause.final)
+            causes[cause.text] = Cause(
+                f"pod {pod['metadata']['name']}: {cause.text}", cause.final
+            )
     return list(causes.values())
 
 
 def _pod_cause(cluster: Cluster, pod: Object) -> Cause | None:
     status = pod.get("status", {})
-    containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    containers = [
+        *status.get("initContainerStatuses", []),
+        *status.get("containerStatuses", []),
+    ]
     for container in containers:
         if cause := _ended(pod, container) or _waiting(container):
             return cause
-    unplaced = [c for c in conditions(pod) if c["type"] == "PodScheduled" and c["status"] == "False"]
+    unplaced = [
+        c
+        for c in conditions(pod)
+        if c["type"] == "PodScheduled" and c["status"] == "False"
+    ]
     if unplaced:
         return Cause(_condition_text(unplaced[0]))
-    if any("running" in c["state"] and not c["ready"] for c in status.get("containerStatuses", [])):
+    if any(
+        "running" in c["state"] and not c["ready"]
+        for c in status.get("containerStatuses", [])
+    ):
         return _unready(cluster, pod)
     warnings = _warnings(cluster, pod["metadata"]["name"])
     return Cause(warnings[-1]) if warnings and not _is_ready(pod) else None
@@ -95,21 +107,30 @@ def _ended(pod: Object, container: Object) -> Cause | None:
     """A container that ended badly, now or the time before; a crash that repeats is final."""
     if container.get("ready"):
         return None
-    ended = container["state"].get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    ended = (
+        container["state"].get("terminated")
+        or container.get("lastState", {}).get("terminated")
+        or {}
+    )
     if not ended.get("exitCode"):
         return None
     about = f"{container['name']} {ended.get('reason', 'Error')}, exit status {ended['exitCode']}"
     if ended.get("reason") == "OOMKilled":
         about += f" (memory limit {_memory_limit(pod, container['name'])})"
     message = ended.get("message", "").strip()[-LENGTH:]
-    return Cause(f"{about}: {message}" if message else about, container.get("restartCount", 0) >= CRASHES)
+    return Cause(
+        f"{about}: {message}" if message else about,
+        container.get("restartCount", 0) >= CRASHES,
+    )
 
 
 def _memory_limit(pod: Object, name: str) -> str:
     spec = pod.get("spec", {})
     for container in [*spec.get("initContainers", []), *spec.get("containers", [])]:
         if container["name"] == name:
-            return str(container.get("resources", {}).get("limits", {}).get("memory", "none"))
+            return str(
+                container.get("resources", {}).get("limits", {}).get("memory", "none")
+            )
     return "unknown"
 
 
@@ -120,16 +141,24 @@ def _waiting(container: Object) -> Cause | None:
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     image = container.get("image", "")
     shown = "" if image in message else f"(image {image})"
-    return Cause(_words(container["name"], reason, message[-LENGTH:], shown), reason in HOPELESS)
+    return Cause(
+        _words(container["name"], reason, message[-LENGTH:], shown), reason in HOPELESS
+    )
 
 
 def _unready(cluster: Cluster, pod: Object) -> Cause | None:
     """A pod that runs and is not ready for a while: what it says itself, else what its probe says."""
     name = pod["metadata"]["name"]
-    late = [c for c in pod["status"]["containerStatuses"] if not c["ready"] and _runs_for(c) > GRACE]
+    late = [
+        c
+        for c in pod["status"]["containerStatuses"]
+        if not c["ready"] and _runs_for(c) > GRACE
+    ]
     for container in late:
         if log := cluster.log(name, container["name"], LINES):
-            return Cause(f"{container['name']} runs and is not ready; its log ends: {log[-LENGTH:]}")
+            return Cause(
+                f"{container['name']} runs and is not ready; its log ends: {log[-LENGTH:]}"
+            )
     warnings = _warnings(cluster, name) if late else []
     return Cause(_words("runs and is not ready", *warnings[-1:])) if late else None
 
@@ -137,7 +166,11 @@ def _unready(cluster: Cluster, pod: Object) -> Cause | None:
 def _runs_for(container: Object) -> float:
     """Seconds."""
     started = container["state"].get("running", {}).get("startedAt")
-    return (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds() if started else 0.0
+    return (
+        (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+        if started
+        else 0.0
+    )
 
 
 def _warnings(cluster: Cluster, name: str) -> list[str]:
@@ -146,7 +179,9 @@ def _warnings(cluster: Cluster, name: str) -> list[str]:
         events = cluster.warnings(name)
     except AdoreError:  # an account that may not read events still learns all else
         return []
-    texts = [_words(e.get("reason", ""), e.get("message", "")[-LENGTH:]) for e in events]
+    texts = [
+        _words(e.get("reason", ""), e.get("message", "")[-LENGTH:]) for e in events
+    ]
     return [text for text in texts if text]
 
 
@@ -156,7 +191,9 @@ def _warnings(cluster: Cluster, name: str) -> list[str]:
 def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
     """Why a Deployment does not get its pods: theirs first, then what refuses to make them."""
     labels = deployment["spec"]["selector"]["matchLabels"]
-    causes = pod_causes(cluster, ",".join(f"{key}={value}" for key, value in labels.items()))
+    causes = pod_causes(
+        cluster, ",".join(f"{key}={value}" for key, value in labels.items())
+    )
     for condition in conditions(deployment):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             text = _condition_text(condition)
@@ -164,21 +201,32 @@ def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
     return causes
 
 
-def service_causes(cluster: Cluster, service: Object, deployment: Object | None) -> list[Cause]:
+def service_causes(
+    cluster: Cluster, service: Object, deployment: Object | None
+) -> list[Cause]:
     """Why an InferenceService does not serve: its pods, its Deployment, then KServe's own words."""
     causes = deployment_causes(cluster, deployment) if deployment else []
     return causes or [*_kserve_causes(cluster, service, deployment)]
 
 
-def _kserve_causes(cluster: Cluster, service: Object, deployment: Object | None) -> Iterator[Cause]:
+def _kserve_causes(
+    cluster: Cluster, service: Object, deployment: Object | None
+) -> Iterator[Cause]:
     texts = set()
     for condition in conditions(service):
-        idle = condition.get("severity") == "Info" or condition.get("reason") in NO_CAUSE
+        idle = (
+            condition.get("severity") == "Info" or condition.get("reason") in NO_CAUSE
+        )
         text = _words(condition.get("reason", ""), condition.get("message", ""))
         if condition["status"] == "False" and not idle and text not in texts:
             texts.add(text)
             yield Cause(text)
-    failure = service.get("status", {}).get("modelStatus", {}).get("lastFailureInfo", {}).get("message", "")
+    failure = (
+        service.get("status", {})
+        .get("modelStatus", {})
+        .get("lastFailureInfo", {})
+        .get("message", "")
+    )
     if failure and not texts:
         texts.add(failure)
         yield Cause(failure[-LENGTH:])

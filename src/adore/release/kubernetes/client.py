@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from adore.errors import AdoreError, ConfigError, MissingError, NotInstalledError, UnavailableError
+from adore.errors import (
+    AdoreError,
+    ConfigError,
+    MissingError,
+    NotInstalledError,
+    UnavailableError,
+)
 from adore.progress import say
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import KINDS, selector
@@ -27,14 +33,22 @@ def connect(context: str | None = None) -> Any:
     try:
         from kubernetes import client, config
     except ModuleNotFoundError as error:
-        raise NotInstalledError("module == 'kubernetes', must be installed; pip install kubernetes") from error
+        raise NotInstalledError(
+            "module == 'kubernetes', must be installed; pip install kubernetes"
+        ) from error
     settings = client.Configuration()
-    settings.retries = 3  # of connections; a request that was answered is not sent again
+    settings.retries = (
+        3  # of connections; a request that was answered is not sent again
+    )
     try:
-        config.load_config(client_configuration=settings, **({"context": context} if context else {}))
+        config.load_config(
+            client_configuration=settings, **({"context": context} if context else {})
+        )
     except (config.ConfigException, TypeError) as error:
         fix = "set KUBECONFIG, or run in a pod with a service account"
-        raise ConfigError(f"cluster == {str(error)!r}, must be reachable; {fix}") from error
+        raise ConfigError(
+            f"cluster == {str(error)!r}, must be reachable; {fix}"
+        ) from error
     return client.ApiClient(settings)
 
 
@@ -58,13 +72,21 @@ def _translate(error: Any, what: str, verb: str) -> AdoreError:
         fix = "bind the pipeline's Roles of manifests/ to this account"
         return ConfigError(f"{verb} {what} == refused ({text}), must be allowed; {fix}")
     if error.status == 404:
-        return MissingError(f"{what} == not found ({text}), must exist; install its CRD, or make its namespace")
+        return MissingError(
+            f"{what} == not found ({text}), must exist; install its CRD, or make its namespace"
+        )
     if error.status == 409:
         fix = "end the other manager's claim, or use --force to take the fields over"
-        return ConfigError(f"{what} == held by another manager ({text}), must be ours alone; {fix}")
+        return ConfigError(
+            f"{what} == held by another manager ({text}), must be ours alone; {fix}"
+        )
     if error.status in (400, 403, 422):
-        return ConfigError(f"{what} == refused ({text}), must be valid for this cluster; change the profile")
-    return UnavailableError(f"cluster == {error.status} on {verb} {what} ({text}), must answer; see its API server")
+        return ConfigError(
+            f"{what} == refused ({text}), must be valid for this cluster; change the profile"
+        )
+    return UnavailableError(
+        f"cluster == {error.status} on {verb} {what} ({text}), must answer; see its API server"
+    )
 
 
 class Cluster:
@@ -80,12 +102,28 @@ class Cluster:
         self.config, self.force = config, force
         self.api = api or connect()
 
-    def _call(self, method: str, kind: str, name: str = "", *, body: Object | None = None, **query: str) -> Any:
+    def _call(
+        self,
+        method: str,
+        kind: str,
+        name: str = "",
+        *,
+        body: Object | None = None,
+        **query: str,
+    ) -> Any:
         version, plural = KINDS[kind]
         path = f"{api_root(version)}/namespaces/{self.config.namespace}/{plural}{'/' * bool(name)}{name}"
         return self.request(method, path, f"{kind} {name}".strip(), body=body, **query)
 
-    def request(self, method: str, path: str, what: str, *, body: Object | None = None, **query: str) -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Object | None = None,
+        **query: str,
+    ) -> Any:
         """One call of the API; ``what`` names its object in errors. A whole object is applied, a part of one merged.
 
         Raises:
@@ -96,15 +134,28 @@ class Cluster:
 
         style = "apply-patch+yaml" if "kind" in (body or {}) else "merge-patch+json"
         patch = {"Content-Type": f"application/{style}"} if method == "PATCH" else {}
-        more = {"body": body, "auth_settings": ["BearerToken"], "response_type": "object", "_request_timeout": 30}
+        more = {
+            "body": body,
+            "auth_settings": ["BearerToken"],
+            "response_type": "object",
+            "_request_timeout": 30,
+        }
         headers = {"Accept": "application/json", **patch}
         try:
-            done = self.api.call_api(path, method, query_params=list(query.items()), header_params=headers, **more)
+            done = self.api.call_api(
+                path,
+                method,
+                query_params=list(query.items()),
+                header_params=headers,
+                **more,
+            )
         except ApiException as error:
             raise _translate(error, what, method.lower()) from error
         except HTTPError as error:
             fix = "check the network and the kubeconfig"
-            raise UnavailableError(f"cluster == {str(error)!r}, must answer; {fix}") from error
+            raise UnavailableError(
+                f"cluster == {str(error)!r}, must answer; {fix}"
+            ) from error
         return done[0]
 
     def get(self, kind: str, name: str) -> Object | None:
@@ -128,14 +179,20 @@ class Cluster:
 
     def warnings(self, name: str) -> list[Object]:
         """The namespace's events of type Warning about one object, oldest first."""
-        about = self._call("GET", "Event", fieldSelector=f"type=Warning,involvedObject.name={name}")["items"]
-        return sorted(about, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+        about = self._call(
+            "GET", "Event", fieldSelector=f"type=Warning,involvedObject.name={name}"
+        )["items"]
+        return sorted(
+            about, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or "")
+        )
 
     def log(self, pod: str, container: str, lines: int) -> str:
         """The last lines of a container's log; empty if it has none, or this account may not read it."""
         path = f"/api/v1/namespaces/{self.config.namespace}/pods/{pod}/log"
         try:
-            text = self.request("GET", path, f"log of {pod}", container=container, tailLines=str(lines))
+            text = self.request(
+                "GET", path, f"log of {pod}", container=container, tailLines=str(lines)
+            )
         except AdoreError:
             return ""
         return str(text).strip()
@@ -146,7 +203,9 @@ class Cluster:
         keys = ("app.kubernetes.io/managed-by", "app.kubernetes.io/part-of")
         if any(tags.get(k) != mine[k] for k in keys):
             fix = "rename it, or set kubernetes.app to another prefix"
-            raise ConfigError(f"{title(thing)} == someone else's (labels {tags}), must be ours to be changed; {fix}")
+            raise ConfigError(
+                f"{title(thing)} == someone else's (labels {tags}), must be ours to be changed; {fix}"
+            )
 
     def apply(self, thing: Object, *, dry_run: bool = False) -> Object:
         """Server-side apply; returns the object as it is then.
@@ -161,7 +220,16 @@ class Cluster:
         kind, name = thing["kind"], thing["metadata"]["name"]
         self._check_owner(thing, self.get(kind, name))
         query = {"fieldManager": MANAGER, "force": "true" if self.force else "false"}
-        return dict(self._call("PATCH", kind, name, body=thing, **query, **({"dryRun": "All"} if dry_run else {})))
+        return dict(
+            self._call(
+                "PATCH",
+                kind,
+                name,
+                body=thing,
+                **query,
+                **({"dryRun": "All"} if dry_run else {}),
+            )
+        )
 
     def annotate(self, kind: str, name: str, notes: dict[str, str]) -> None:
         """Add annotations to one of our objects; nothing else of it changes.
@@ -169,12 +237,23 @@ class Cluster:
         Raises:
             MissingError: it is not there.
         """
-        self._call("PATCH", kind, name, body={"metadata": {"annotations": notes}}, fieldManager=MANAGER)
+        self._call(
+            "PATCH",
+            kind,
+            name,
+            body={"metadata": {"annotations": notes}},
+            fieldManager=MANAGER,
+        )
 
     def delete(self, thing: Object) -> None:
         """Delete one of our objects, in the background; what is gone already is fine."""
         live = self.get(thing["kind"], thing["metadata"]["name"])
         if live is not None:
             self._check_owner(thing, live)
-            self._call("DELETE", thing["kind"], thing["metadata"]["name"], propagationPolicy="Background")
+            self._call(
+                "DELETE",
+                thing["kind"],
+                thing["metadata"]["name"],
+                propagationPolicy="Background",
+            )
             say(f"deleted {title(thing)}")

@@ -86,7 +86,9 @@ class Config(StageConfig):
     @classmethod
     def _fixed(cls, tag: str) -> str:
         if tag == "latest":
-            raise ValueError("must name one build, for a roll-back to find it; use a version")
+            raise ValueError(
+                "must name one build, for a roll-back to find it; use a version"
+            )
         return tag
 
     @property
@@ -97,7 +99,9 @@ class Config(StageConfig):
     @model_validator(mode="after")
     def _used(self) -> Self:
         if self.storage_container and self.loader != "kserve":
-            raise ValueError("storage_container is of loader kserve, must be empty otherwise; set loader: kserve")
+            raise ValueError(
+                "storage_container is of loader kserve, must be empty otherwise; set loader: kserve"
+            )
         return self
 
     @model_validator(mode="after")
@@ -124,5 +128,12 @@ class Config(StageConfig):
         if mount and place.startswith(mount.rstrip("/") + "/"):
             return f"pvc://{name}/{place.removeprefix(mount).lstrip('/')}"
         fix = "give one, or set kubernetes.claim to NAME:/mount"
-        check(is_remote(place), "release", place, must="an s3:// place", fix=fix, error=ConfigError)
+        check(
+            is_remote(place),
+            "release",
+            place,
+            must="an s3:// place",
+            fix=fix,
+            error=ConfigError,
+        )
         return place

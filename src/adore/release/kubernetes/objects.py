@@ -104,9 +104,14 @@ def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
     The digest is of all that the pods are made of: what is served under a name never changes, so that an earlier
     release is still up as it was.
     """
-    exact = json.dumps([variant, about["version"], _pod(config, variant, about["uri"], "")], sort_keys=True)
+    exact = json.dumps(
+        [variant, about["version"], _pod(config, variant, about["uri"], "")],
+        sort_keys=True,
+    )
     digest = hashlib.sha256(exact.encode()).hexdigest()[:6]
-    plain = re.sub(r"[^a-z0-9]+", "-", f"{config.app}-{variant}-{about['version']}".lower())
+    plain = re.sub(
+        r"[^a-z0-9]+", "-", f"{config.app}-{variant}-{about['version']}".lower()
+    )
     most = min(52, config.name_length) - len(digest) - 1
     return f"{plain[:most].rstrip('-')}-{digest}"
 
@@ -114,23 +119,38 @@ def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
 def named(config: Config, plan: Plan) -> Plan:
     """The plan with the name of each variant's InferenceService as ``service``."""
     if len(plan["variants"]) > 1 and not config.exposures:
-        say("WARNING: kubernetes.exposures is empty: exposures end with their pods, and no review can read them")
+        say(
+            "WARNING: kubernetes.exposures is empty: exposures end with their pods, and no review can read them"
+        )
     variants = {
-        variant: {**about, "service": name_of(config, variant, about)} for variant, about in plan["variants"].items()
+        variant: {**about, "service": name_of(config, variant, about)}
+        for variant, about in plan["variants"].items()
     }
     return {**plan, "variants": variants}
 
 
 def make(config: Config, kind: str, name: str, component: str, **body: Any) -> Object:
     """One of our objects; ``body`` is everything beside its kind and metadata."""
-    meta = {"name": name, "namespace": config.namespace, "labels": labels(config, component)}
+    meta = {
+        "name": name,
+        "namespace": config.namespace,
+        "labels": labels(config, component),
+    }
     return {"apiVersion": KINDS[kind][0], "kind": kind, "metadata": meta, **body}
 
 
-def tagged(thing: Object, *, labels: dict[str, str] | None = None, annotations: dict[str, str] | None = None) -> Object:
+def tagged(
+    thing: Object,
+    *,
+    labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
+) -> Object:
     """The object with more labels and annotations."""
     meta = {**thing["metadata"], "labels": thing["metadata"]["labels"] | (labels or {})}
-    return {**thing, "metadata": meta | ({"annotations": annotations} if annotations else {})}
+    return {
+        **thing,
+        "metadata": meta | ({"annotations": annotations} if annotations else {}),
+    }
 
 
 def resources(pool: Pool) -> Object:
@@ -161,13 +181,21 @@ def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
 
 def environment(config: Config) -> Object:
     """``envFrom`` of a container that speaks to the store; empty with workload identity."""
-    return {"envFrom": [{"secretRef": {"name": config.credentials}}]} if config.credentials else {}
+    return (
+        {"envFrom": [{"secretRef": {"name": config.credentials}}]}
+        if config.credentials
+        else {}
+    )
 
 
 def spread(match: dict[str, str]) -> list[Object]:
     """Over zones and nodes where that can be done."""
     keys = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-    one = {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": match}}
+    one = {
+        "maxSkew": 1,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": match},
+    }
     return [{**one, "topologyKey": key} for key in keys]
 
 
@@ -178,14 +206,22 @@ def _server(config: Config, variant: str, uri: str, name: str) -> Object:
     security context and credentials are a cluster administrator's, or mounts a claim; the model is then in /mnt/models.
     """
     own = config.loader == "server" and is_remote(uri)
-    env = [{"name": "OMP_NUM_THREADS", "value": str(config.server_threads)}, {"name": "HOME", "value": "/tmp"}]
+    env = [
+        {"name": "OMP_NUM_THREADS", "value": str(config.server_threads)},
+        {"name": "HOME", "value": "/tmp"},
+    ]
     if not own:
         env.append({"name": "STORAGE_URI", "value": uri})
     return container(
         "kserve-container",
         config.image("server"),
         config.server,
-        args=[f"--model={uri if own else '/mnt/models'}", f"--variant={variant}", f"--name={name}", "--port=8080"],
+        args=[
+            f"--model={uri if own else '/mnt/models'}",
+            f"--variant={variant}",
+            f"--name={name}",
+            "--port=8080",
+        ],
         env=env,
         ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
         startupProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
@@ -203,7 +239,11 @@ def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
     many models, and gets a sidecar that loads them. Source: kserve v0.20.0, controller/v1beta1/inferenceservice/utils
     (IsMMSPredictor).
     """
-    more = {"storageContainerName": config.storage_container} if config.storage_container else {}
+    more = (
+        {"storageContainerName": config.storage_container}
+        if config.storage_container
+        else {}
+    )
     return {
         "serviceAccountName": f"{config.app}-server",
         "automountServiceAccountToken": False,
@@ -217,7 +257,10 @@ def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
 
 def _scale(pool: Pool) -> Object:
     """How many pods; KServe makes an autoscaler only where there is room for one (see :func:`inference_services`)."""
-    scale: Object = {"minReplicas": pool.replicas, "maxReplicas": max(pool.replicas, pool.most)}
+    scale: Object = {
+        "minReplicas": pool.replicas,
+        "maxReplicas": max(pool.replicas, pool.most),
+    }
     if pool.most > pool.replicas:
         scale |= {"scaleMetric": "cpu", "scaleTarget": pool.target}
     return scale
@@ -241,7 +284,9 @@ def inference_services(config: Config, plan: Plan) -> list[Object]:
         pods = {k: v for k, v in predictor.items() if k not in _scale(config.server)}
         notes = {
             "serving.kserve.io/deploymentMode": "Standard",
-            POD: hashlib.sha256(json.dumps(pods, sort_keys=True).encode()).hexdigest()[:12],
+            POD: hashlib.sha256(json.dumps(pods, sort_keys=True).encode()).hexdigest()[
+                :12
+            ],
         }
         if config.server.most <= config.server.replicas:
             notes["serving.kserve.io/autoscalerClass"] = "none"
@@ -250,7 +295,13 @@ def inference_services(config: Config, plan: Plan) -> list[Object]:
             f"{GROUP}/version": about["version"],
             "networking.kserve.io/visibility": "cluster-local",
         }
-        service = make(config, "InferenceService", about["service"], "server", spec={"predictor": predictor})
+        service = make(
+            config,
+            "InferenceService",
+            about["service"],
+            "server",
+            spec={"predictor": predictor},
+        )
         services.append(tagged(service, labels=tags, annotations=notes))
     return services
 
@@ -265,7 +316,10 @@ def servers(config: Config, plan: Plan) -> list[Object]:
     """InferenceServices and their budgets: what serves a plan's variants."""
     services = inference_services(config, plan)
     names = [s["metadata"]["name"] for s in services] if config.budget else []
-    return [*services, *(budget(config, n, "server", {INFERENCE_SERVICE: n}) for n in names)]
+    return [
+        *services,
+        *(budget(config, n, "server", {INFERENCE_SERVICE: n}) for n in names),
+    ]
 
 
 def router_config(config: Config, plan: Plan, number: int) -> Object:
@@ -275,7 +329,10 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
         name = about["service"]
         base = f"http://{name}-predictor.{config.namespace}.svc"
         base = base if config.port == 80 else f"{base}:{config.port}"
-        urls = {"url": f"{base}/v1/models/{name}:predict", "ready": f"{base}/v2/models/{name}/ready"}
+        urls = {
+            "url": f"{base}/v1/models/{name}:predict",
+            "ready": f"{base}/v2/models/{name}/ready",
+        }
         variants[variant] = {**about, **urls}
     more = {"variants": variants, "timeout": config.timeout, "release": number}
     return {k: plan[k] for k in ("name", "salt", "weights")} | more
@@ -283,11 +340,22 @@ def router_config(config: Config, plan: Plan, number: int) -> Object:
 
 def promoted(plan: Plan, variant: str) -> Plan:
     """The plan in which one variant's model is the control and serves everybody."""
-    check(variant in plan["variants"], "variant", variant, must=f"one of {sorted(plan['variants'])}", fix="name one")
+    check(
+        variant in plan["variants"],
+        "variant",
+        variant,
+        must=f"one of {sorted(plan['variants'])}",
+        fix="name one",
+    )
     about = plan["variants"][variant]
     about = {k: v for k, v in about.items() if k != "service"}
     name = f"{about['version']}-alone"
-    return {"name": name, "salt": plan["salt"], "weights": {"control": 1.0}, "variants": {"control": about}}
+    return {
+        "name": name,
+        "salt": plan["salt"],
+        "weights": {"control": 1.0},
+        "variants": {"control": about},
+    }
 
 
 def record_name(config: Config, number: int) -> str:
@@ -302,5 +370,12 @@ def record(config: Config, plan: Plan, number: int) -> Object:
         "plan.json": json.dumps(plan),
         "config.json": config.model_dump_json(),
     }
-    thing = make(config, "ConfigMap", record_name(config, number), "experiment", immutable=True, data=data)
+    thing = make(
+        config,
+        "ConfigMap",
+        record_name(config, number),
+        "experiment",
+        immutable=True,
+        data=data,
+    )
     return tagged(thing, labels={f"{GROUP}/release": str(number)})

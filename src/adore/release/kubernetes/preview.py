@@ -11,7 +11,14 @@ from adore.release.kubernetes.client import Cluster, title
 __all__ = ["Change", "preview"]
 
 Object = dict[str, Any]
-SERVERS_OWN = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid", "selfLink")
+SERVERS_OWN = (
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "uid",
+    "selfLink",
+)
 """Metadata that the API server writes."""
 
 
@@ -61,5 +68,11 @@ def _differences(before: Any, after: Any, path: str = "") -> list[str]:
     """Paths of the values that differ, as ``spec.replicas``."""
     if isinstance(before, dict) and isinstance(after, dict):
         keys = sorted(before.keys() | after.keys())
-        return [p for k in keys for p in _differences(before.get(k), after.get(k), f"{path}.{k}" if path else k)]
+        return [
+            p
+            for k in keys
+            for p in _differences(
+                before.get(k), after.get(k), f"{path}.{k}" if path else k
+            )
+        ]
     return [] if before == after else [path]

@@ -7,7 +7,12 @@ from typing import Any
 
 from adore.errors import UnavailableError
 from adore.progress import say
-from adore.release.kubernetes.causes import Cause, conditions, deployment_causes, service_causes
+from adore.release.kubernetes.causes import (
+    Cause,
+    conditions,
+    deployment_causes,
+    service_causes,
+)
 from adore.release.kubernetes.client import Cluster, title
 from adore.release.kubernetes.objects import POD
 
@@ -38,14 +43,18 @@ def _count(deployment: Object, key: str) -> int:
 
 
 def _observed(deployment: Object) -> bool:
-    return _count(deployment, "observedGeneration") >= int(deployment["metadata"].get("generation", 1))
+    return _count(deployment, "observedGeneration") >= int(
+        deployment["metadata"].get("generation", 1)
+    )
 
 
 def _is_rolled_out(deployment: Object, pod: str) -> bool:
     """Whether it is made from this state of the service, and no pod of an older one is left."""
     template = deployment["spec"]["template"]["metadata"].get("annotations") or {}
     newest = str(template.get(POD)) == pod and _observed(deployment)
-    return newest and _count(deployment, "updatedReplicas") == _count(deployment, "replicas")
+    return newest and _count(deployment, "updatedReplicas") == _count(
+        deployment, "replicas"
+    )
 
 
 def _service_faults(cluster: Cluster, live: Object, least: int | None) -> list[Cause]:
@@ -53,27 +62,48 @@ def _service_faults(cluster: Cluster, live: Object, least: int | None) -> list[C
 
     Source: kserve v0.20.0, pkg/apis/serving/v1beta1/inference_service_status.go:456; kserve issue 6081.
     """
-    name, pod = live["metadata"]["name"], live["metadata"].get("annotations", {}).get(POD, "")
+    name, pod = (
+        live["metadata"]["name"],
+        live["metadata"].get("annotations", {}).get(POD, ""),
+    )
     deployment = cluster.get("Deployment", f"{name}-predictor")
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions(live))
+    ready = any(
+        c["type"] == "Ready" and c["status"] == "True" for c in conditions(live)
+    )
     want = live["spec"]["predictor"]["minReplicas"] if least is None else least
-    up = deployment and _is_rolled_out(deployment, pod) and _count(deployment, "availableReplicas") >= want
+    up = (
+        deployment
+        and _is_rolled_out(deployment, pod)
+        and _count(deployment, "availableReplicas") >= want
+    )
     if up and (ready or least is not None):
         return []
     causes = service_causes(cluster, live, deployment)
-    return causes or [Cause(_progress(deployment, want) if deployment else "KServe made no Deployment yet; is it up?")]
+    return causes or [
+        Cause(
+            _progress(deployment, want)
+            if deployment
+            else "KServe made no Deployment yet; is it up?"
+        )
+    ]
 
 
 def _deployment_faults(cluster: Cluster, live: Object) -> list[Cause]:
     want = live["spec"].get("replicas", 1)
-    counts = [_count(live, key) for key in ("updatedReplicas", "replicas", "availableReplicas")]
+    counts = [
+        _count(live, key)
+        for key in ("updatedReplicas", "replicas", "availableReplicas")
+    ]
     if _observed(live) and counts == [want] * 3:
         return []
     return deployment_causes(cluster, live) or [Cause(_progress(live, want))]
 
 
 def _progress(deployment: Object, want: int) -> str:
-    updated, available = _count(deployment, "updatedReplicas"), _count(deployment, "availableReplicas")
+    updated, available = (
+        _count(deployment, "updatedReplicas"),
+        _count(deployment, "availableReplicas"),
+    )
     return f"{updated} of {want} pods are new, {available} available"
 
 
@@ -91,10 +121,17 @@ def wait(cluster: Cluster, things: list[Object], *, least: int | None = None) ->
         causes = {name: found for name, found in open_faults.items() if found}
         if not causes:
             return
-        text = "; ".join(f"{name}: {' / '.join(c.text for c in found)}" for name, found in causes.items())
+        text = "; ".join(
+            f"{name}: {' / '.join(c.text for c in found)}"
+            for name, found in causes.items()
+        )
         final = any(cause.final for found in causes.values() for cause in found)
         if final or time.monotonic() > until:
-            must = "must be ready, and no waiting mends this" if final else f"must be ready in {patience:g} s"
+            must = (
+                "must be ready, and no waiting mends this"
+                if final
+                else f"must be ready in {patience:g} s"
+            )
             raise UnavailableError(f"{', '.join(causes)} == not ready, {must}; {text}")
         if text not in said:
             said.add(text)

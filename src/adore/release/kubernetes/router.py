@@ -28,9 +28,13 @@ def router(config: Config, number: int) -> list[Object]:
     if config.router.most > config.router.replicas:
         found.append(_autoscaler(config))
     if config.budget:
-        found.append(budget(config, f"{config.app}-router", "router", labels(config, "router")))
+        found.append(
+            budget(config, f"{config.app}-router", "router", labels(config, "router"))
+        )
     if config.route != "none":
-        found.append({"gateway": _http_route, "ingress": _ingress}[config.route](config))
+        found.append(
+            {"gateway": _http_route, "ingress": _ingress}[config.route](config)
+        )
     return found
 
 
@@ -39,7 +43,12 @@ def _of(config: Config, kind: str, spec: Object) -> Object:
 
 
 def _router_container(config: Config) -> Object:
-    args = ["--config=/etc/adore/experiment.json", "--logs=/var/adore", "--host=0.0.0.0", "--port=8080"]
+    args = [
+        "--config=/etc/adore/experiment.json",
+        "--logs=/var/adore",
+        "--host=0.0.0.0",
+        "--port=8080",
+    ]
     return container(
         "router",
         config.image("router"),
@@ -80,8 +89,14 @@ def _deployment(config: Config, number: int) -> Object:
     spec: Object = {
         "selector": {"matchLabels": match},
         "minReadySeconds": 2,
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%"}},
-        "template": {"metadata": {"labels": match, "annotations": release}, "spec": pod},
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%"},
+        },
+        "template": {
+            "metadata": {"labels": match, "annotations": release},
+            "spec": pod,
+        },
     }
     if config.router.most <= config.router.replicas:
         spec["replicas"] = config.router.replicas  # else the autoscaler's own field
@@ -115,9 +130,14 @@ def _http_route(config: Config) -> Object:
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}
     rule = {
         "matches": [{"path": {"type": "Exact", "value": path}} for path in PATHS],
-        "backendRefs": [{"kind": "Service", "name": f"{config.app}-router", "port": 80}],
+        "backendRefs": [
+            {"kind": "Service", "name": f"{config.app}-router", "port": 80}
+        ],
     }
-    spec: Object = {"parentRefs": [parent | ({"namespace": space} if space else {})], "rules": [rule]}
+    spec: Object = {
+        "parentRefs": [parent | ({"namespace": space} if space else {})],
+        "rules": [rule],
+    }
     if config.host:
         spec["hostnames"] = [config.host]
     return _of(config, "HTTPRoute", spec)
@@ -125,6 +145,15 @@ def _http_route(config: Config) -> Object:
 
 def _ingress(config: Config) -> Object:
     backend = {"service": {"name": f"{config.app}-router", "port": {"name": "http"}}}
-    rule: Object = {"http": {"paths": [{"path": p, "pathType": "Exact", "backend": backend} for p in PATHS]}}
-    spec = {"ingressClassName": config.gateway, "rules": [rule | ({"host": config.host} if config.host else {})]}
+    rule: Object = {
+        "http": {
+            "paths": [
+                {"path": p, "pathType": "Exact", "backend": backend} for p in PATHS
+            ]
+        }
+    }
+    spec = {
+        "ingressClassName": config.gateway,
+        "rules": [rule | ({"host": config.host} if config.host else {})],
+    }
     return _of(config, "Ingress", spec)

@@ -34,7 +34,12 @@ LASTING_KINDS = (
     ("InferenceService", "server"),
 )
 """Kind and component of what a release needs while it waits to be served again; users before what they use."""
-ROUTER_KINDS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "HTTPRoute", "Ingress")
+ROUTER_KINDS = (
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+    "HTTPRoute",
+    "Ingress",
+)
 SERVED, ACTED = f"{GROUP}/served", f"{GROUP}/acted"
 """Annotations of a release's record: since when it has served, or ``no``; what was done about its experiment."""
 
@@ -63,16 +68,27 @@ def read_plan(config: Config, place: str) -> Plan:
     """The plan of a release stage's output, its variants with the address that KServe loads them from."""
     path = local_copy(join(place, "experiment.json"))
     plan = json.loads(path.read_text("utf-8"))
-    uris = {name: config.storage_uri(join(place, v["folder"])) for name, v in plan["variants"].items()}
-    plan["variants"] = {
-        name: {"version": v["version"], "kind": v["kind"], "uri": uris[name]} for name, v in plan["variants"].items()
+    uris = {
+        name: config.storage_uri(join(place, v["folder"]))
+        for name, v in plan["variants"].items()
     }
-    return {k: v for k, v in plan.items() if k in ("name", "salt", "weights", "design", "actions", "variants")}
+    plan["variants"] = {
+        name: {"version": v["version"], "kind": v["kind"], "uri": uris[name]}
+        for name, v in plan["variants"].items()
+    }
+    return {
+        k: v
+        for k, v in plan.items()
+        if k in ("name", "salt", "weights", "design", "actions", "variants")
+    }
 
 
 def render(config: Config, plan: Plan, number: int = 1) -> list[dict[str, Any]]:
     """Every object of a release, in the order in which they are applied."""
-    return [*_lasting(Release(number, named(config, plan), config, live=False)), *router(config, number)]
+    return [
+        *_lasting(Release(number, named(config, plan), config, live=False)),
+        *router(config, number),
+    ]
 
 
 class KubernetesTarget:
@@ -88,16 +104,27 @@ class KubernetesTarget:
         for thing in self.cluster.ours("ConfigMap", "experiment"):
             number = int(thing["metadata"]["labels"][f"{GROUP}/release"])
             stored = json.loads(thing["data"]["config.json"])
-            config = Config(**{k: v for k, v in stored.items() if k in Config.model_fields})  # another version's, too
+            config = Config(
+                **{k: v for k, v in stored.items() if k in Config.model_fields}
+            )  # another version's, too
             plan = json.loads(thing["data"]["plan.json"])
-            created, notes = thing["metadata"].get("creationTimestamp", ""), thing["metadata"].get("annotations") or {}
+            created, notes = (
+                thing["metadata"].get("creationTimestamp", ""),
+                thing["metadata"].get("annotations") or {},
+            )
             served, acted = notes.get(SERVED) != "no", notes.get(ACTED, "")
-            found.append(Release(number, plan, config, number == live, created, served, acted))
+            found.append(
+                Release(number, plan, config, number == live, created, served, acted)
+            )
         return sorted(found, key=lambda r: r.number)
 
     def _live_number(self) -> int:
-        deployment = self.cluster.get("Deployment", f"{self.config.app}-router") or {"metadata": {}}
-        return int((deployment["metadata"].get("annotations") or {}).get(f"{GROUP}/release", 0))
+        deployment = self.cluster.get("Deployment", f"{self.config.app}-router") or {
+            "metadata": {}
+        }
+        return int(
+            (deployment["metadata"].get("annotations") or {}).get(f"{GROUP}/release", 0)
+        )
 
     def release(self, plan: Plan) -> int:
         """Serve a plan; the router goes over when every variant is ready. A retry goes on with the same release.
@@ -141,12 +168,20 @@ class KubernetesTarget:
         """The live release if it is the same, or one that is newer and was broken off before it served."""
         live = next((r.number for r in before if r.live), 0)
         same = [r for r in before if (r.plan, r.config) == (plan, self.config)]
-        return max((r for r in same if r.live or _pending(r, live)), key=lambda r: r.live, default=None)
+        return max(
+            (r for r in same if r.live or _pending(r, live)),
+            key=lambda r: r.live,
+            default=None,
+        )
 
     def _recorded(self, plan: Plan, before: list[Release]) -> Release:
         """A new release on record; what was done about its experiment is remembered."""
         number = _next(before)
-        done = [r.acted for r in before if all(r.plan[k] == plan[k] for k in ("name", "salt"))]
+        done = [
+            r.acted
+            for r in before
+            if all(r.plan[k] == plan[k] for k in ("name", "salt"))
+        ]
         acted = max(done, default="")  # they begin with their time
         notes = {SERVED: "no"} | ({ACTED: acted} if acted else {})
         self.cluster.apply(tagged(record(self.config, plan, number), annotations=notes))
@@ -154,14 +189,23 @@ class KubernetesTarget:
 
     def _note(self, release: Release, key: str, text: str = "") -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self.cluster.annotate("ConfigMap", record_name(self.config, release.number), {key: f"{now} {text}".strip()})
+        self.cluster.annotate(
+            "ConfigMap",
+            record_name(self.config, release.number),
+            {key: f"{now} {text}".strip()},
+        )
 
     def _check_live(self, of: Release) -> None:
         number = self._live_number()
-        must, fix = f"{of.number}, as when this was decided", "look at what is live now, and decide again"
+        must, fix = (
+            f"{of.number}, as when this was decided",
+            "look at what is live now, and decide again",
+        )
         check(number == of.number, "live release", number, must=must, fix=fix)
 
-    def _go_over(self, to: Release, after: Release | None = None, *, least: int | None = None) -> None:
+    def _go_over(
+        self, to: Release, after: Release | None = None, *, least: int | None = None
+    ) -> None:
         """Servers first; when they serve, the router.
 
         Args:
@@ -169,7 +213,9 @@ class KubernetesTarget:
             least: pods a variant that suffice; None: all that are asked for.
         """
         services = self._apply_servers(to)
-        say(f"release {to.number}: waiting for {', '.join(s['metadata']['name'] for s in services)}")
+        say(
+            f"release {to.number}: waiting for {', '.join(s['metadata']['name'] for s in services)}"
+        )
         wait(self.cluster, services, least=least)
         if after:  # pods took their time, and another release may be live by now
             self._check_live(after)
@@ -200,7 +246,9 @@ class KubernetesTarget:
         """
         now, done = self._live_number(), f"release {failed.number} is withdrawn"
         if was and now in (failed.number, was.number):  # else another is live by now
-            self._apply_servers(was)  # the failed one may have scaled those that both use
+            self._apply_servers(
+                was
+            )  # the failed one may have scaled those that both use
             deployment = self._apply_router(was)
             if now == failed.number:
                 wait(self.cluster, [deployment])
@@ -213,7 +261,13 @@ class KubernetesTarget:
         self.collect()
         return done
 
-    def promote(self, variant: str = "challenger", *, of: Release | None = None, why: str = "by hand") -> int:
+    def promote(
+        self,
+        variant: str = "challenger",
+        *,
+        of: Release | None = None,
+        why: str = "by hand",
+    ) -> int:
         """Give one variant of the live release to everybody; a new release, to which roll-back returns as to any.
 
         Args:
@@ -238,7 +292,14 @@ class KubernetesTarget:
         """
         live = [r for r in self.releases() if r.live]
         name = record_name(self.config, self._live_number())
-        check(bool(live), "live release", name, must="on the cluster", fix="release one first", error=MissingError)
+        check(
+            bool(live),
+            "live release",
+            name,
+            must="on the cluster",
+            fix="release one first",
+            error=MissingError,
+        )
         return live[0]
 
     def rollback(self, to: int = 0) -> int:
@@ -247,14 +308,29 @@ class KubernetesTarget:
         Both releases are noted as acted on: the review leaves them to the person who rolled back.
         """
         live, known = self.live(), [r for r in self.releases() if r.served]
-        earlier = [r for r in known if (r.number == to if to else r.number < live.number)]
+        earlier = [
+            r for r in known if (r.number == to if to else r.number < live.number)
+        ]
         numbers = [r.number for r in known]
         fix = f"choose one of {numbers} (live: {live.number})"
-        check(bool(earlier), "release", to or "the one before", must="one that served", fix=fix, error=MissingError)
+        check(
+            bool(earlier),
+            "release",
+            to or "the one before",
+            must="one that served",
+            fix=fix,
+            error=MissingError,
+        )
         goal = earlier[-1]
         for one in (live, goal):
-            self._note(one, ACTED, f"rolled back from release {live.number} to {goal.number}, by hand")
-        self._go_over(goal, least=1)  # one pod a variant is better than what is fled from; the rest comes after
+            self._note(
+                one,
+                ACTED,
+                f"rolled back from release {live.number} to {goal.number}, by hand",
+            )
+        self._go_over(
+            goal, least=1
+        )  # one pod a variant is better than what is fled from; the rest comes after
         return goal.number
 
     def collect(self) -> None:
@@ -267,7 +343,12 @@ class KubernetesTarget:
         newest = [r.number for r in known if r.served][-self.config.keep :]
         kept = [r for r in known if r.live or r.number in newest or _pending(r, live)]
         wanted = {(o["kind"], o["metadata"]["name"]) for r in kept for o in _lasting(r)}
-        wanted |= {(o["kind"], o["metadata"]["name"]) for r in kept if r.live for o in router(r.config, r.number)}
+        wanted |= {
+            (o["kind"], o["metadata"]["name"])
+            for r in kept
+            if r.live
+            for o in router(r.config, r.number)
+        }
         looked = list(LASTING_KINDS)
         if any(r.live for r in kept):
             looked += [(kind, "router") for kind in ROUTER_KINDS]
@@ -279,7 +360,10 @@ class KubernetesTarget:
 
 def _lasting(release: Release) -> list[dict[str, Any]]:
     """What a release needs while it waits to be served again."""
-    return [record(release.config, release.plan, release.number), *servers(release.config, release.plan)]
+    return [
+        record(release.config, release.plan, release.number),
+        *servers(release.config, release.plan),
+    ]
 
 
 def _next(before: list[Release]) -> int:

@@ -13,7 +13,7 @@ def _section(name: str) -> Any:
     profile = os.environ.get("ADORE_PROFILE")
     if not profile:
         return None
-    from adore.stages import section_config
+    from adore.pipeline.settings import section_config
 
     return section_config(profile, name)
 
@@ -27,10 +27,11 @@ def image(kind: str) -> str:
 
 def place() -> None:
     """Give the tasks of the pipeline that is being traced their places on a cluster."""
-    if os.environ.get("ADORE_PROFILE"):
-        from adore.stages import place as write
+    about = _section("cluster")
+    if about:
+        from adore.pipeline.kubeflow.placement import place_all
 
-        write(os.environ["ADORE_PROFILE"])
+        place_all(about)
 
 
 def parallelism() -> int:

@@ -22,7 +22,7 @@ def align(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Trains the teacher with SFT and KTO and holds it to its gate."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope(
         "align",

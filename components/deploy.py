@@ -10,8 +10,8 @@ __all__ = ["deploy"]
 @dsl.component(base_image=image("student"), install_kfp_package=False)
 def deploy(run: str, release: dsl.Input[dsl.Model], profile: str) -> int:
     """Serves a release on the cluster that the pipeline runs on; the release's number."""
-    from adore.component import place_of, quiet, reporting
-    from adore.remote import deploy as serve
+    from adore.pipeline.cluster import deploy as serve
+    from adore.pipeline.component import place_of, quiet, reporting
 
     quiet()
     with reporting("deploy", run):

@@ -23,7 +23,7 @@ def distil(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Distils judgements into a student."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     inputs = {
         "prepared": prepared,

@@ -19,7 +19,7 @@ def evaluate(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Measures every system on judged queries, with intervals."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope(
         "evaluate",

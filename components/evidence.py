@@ -17,6 +17,6 @@ def evidence(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads key attributes out of queries and items."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope("evidence", run, {"prepared": prepared}, output, metrics, profile=profile, seed=seed)

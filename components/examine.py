@@ -24,7 +24,7 @@ def examine(
     gate_metrics: dsl.Output[dsl.Metrics],
 ) -> str:
     """Scores and measures every system, and decides whether the student may be released; returns yes or no."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     inputs = {"prepared": prepared, "student": student, "adversarial": adversarial}
     envelope("score", run, inputs, scores, score_metrics, profile=profile, seed=seed)

@@ -18,6 +18,6 @@ def experiment(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Serves the variants to simulated shoppers, analyses and decides."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope("experiment", run, {"prepared": prepared, "release": release}, output, metrics, profile=profile, seed=seed)

@@ -21,7 +21,7 @@ def feedback(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Turns shoppers' behaviour into feedback for KTO."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope(
         "feedback",

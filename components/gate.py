@@ -17,7 +17,7 @@ def gate(
     metrics: dsl.Output[dsl.Metrics],
 ) -> str:
     """Decides whether the student may be released; returns yes or no."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     manifest = envelope("gate", run, {"measures": measures}, output, metrics, profile=profile, seed=seed)
     return "yes" if manifest.metrics["passed"] else "no"

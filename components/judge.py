@@ -24,7 +24,7 @@ def judge(
     retrieved: dsl.Input[dsl.Model] = None,
 ) -> None:
     """Judges one shard of pairs; ``step`` says which of the loop's three judgings this is."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     inputs = {
         "prepared": prepared,

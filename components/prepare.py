@@ -18,7 +18,7 @@ def prepare(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads the user's folder (or makes the demo shop) into validated tables."""
-    from adore.loop import begin_on_cluster, read_input
+    from adore.pipeline.local import begin_on_cluster, read_input
 
     begin_on_cluster(run, data=data, profile=profile, seed=seed, job=job)
     read_input(run, data, output, metrics, profile=profile, seed=seed)

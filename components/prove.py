@@ -21,7 +21,7 @@ def prove(
     experiment_metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Makes the variants of a student that passed, and serves them to simulated shoppers."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     inputs = {"prepared": prepared, "student": student, "gate": gate}
     envelope("release", run, inputs, shipped, release_metrics, profile=profile, seed=seed)

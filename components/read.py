@@ -22,8 +22,8 @@ def read(
     retrieve_metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads the user's folder and what stands in it, and finds pairs that nobody judged."""
-    from adore.component import envelope
-    from adore.loop import begin_on_cluster, read_input
+    from adore.pipeline.component import envelope
+    from adore.pipeline.local import begin_on_cluster, read_input
 
     begin_on_cluster(run, data=data, profile=profile, seed=seed, job=job)
     read_input(run, data, prepared, prepare_metrics, profile=profile, seed=seed)

@@ -10,8 +10,8 @@ __all__ = ["refused"]
 @dsl.component(base_image=image("student"), install_kfp_package=False)
 def refused(run: str, gate: dsl.Input[dsl.Dataset]) -> None:
     """Says why nothing is released, and takes away what an earlier pass of this run released."""
-    from adore.component import place_of, quiet, reporting
-    from adore.ending import withdraw
+    from adore.pipeline.component import place_of, quiet, reporting
+    from adore.pipeline.ending import withdraw
 
     quiet()
     with reporting("refused", run):

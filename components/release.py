@@ -19,7 +19,7 @@ def release(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Makes the variants and the experiment of a student that passed."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope(
         "release",

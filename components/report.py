@@ -18,8 +18,8 @@ def report(
     page: dsl.Output[dsl.HTML],
 ) -> None:
     """Write ``run.json`` and ``index.html``; the exit handler's task."""
-    from adore.component import quiet
-    from adore.ending import finish_on_cluster
+    from adore.pipeline.component import quiet
+    from adore.pipeline.ending import finish_on_cluster
 
     quiet()
     about = {"data": data, "profile": profile, "seed": seed, "job": job}

@@ -12,8 +12,8 @@ def review(profile: str, act: bool, result: dsl.Output[dsl.Artifact]) -> str:
     """Judges the live experiment and, if asked, promotes or rolls back; what was decided."""
     import json
 
-    from adore.component import quiet, reporting
-    from adore.remote import review as judge
+    from adore.pipeline.cluster import review as judge
+    from adore.pipeline.component import quiet, reporting
 
     quiet()
     with reporting("review"):

@@ -22,7 +22,7 @@ def synthesise(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Edits good pairs, one error type each."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope(
         "synthesise",

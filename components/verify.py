@@ -22,7 +22,7 @@ def verify(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Keeps the candidates on which judge, attribute difference and leakage check agree."""
-    from adore.component import envelope
+    from adore.pipeline.component import envelope
 
     envelope(
         "verify",

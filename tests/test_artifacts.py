@@ -14,8 +14,8 @@ import pytest
 from adore.artifacts import execute, read_manifest, read_table, unfinished, write_table
 from adore.config import StageConfig, configure, load_profile
 from adore.errors import ConfigError, DataError, MissingError, UnavailableError, check
+from adore.pipeline.settings import check_profile
 from adore.release.local import free_port
-from adore.stages import check_profile
 from adore.storage import join, local_copy, open_output, put_bytes, put_file
 
 

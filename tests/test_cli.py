@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from adore.cli import app, main
-from adore.doctor.machine import examine
+from adore.cli.main import app, main
 from adore.errors import AdoreError
-from adore.loop import choose_out, run_local
-from adore.stages import STEPS, run_step
+from adore.pipeline.doctor.machine import examine
+from adore.pipeline.graph import STEPS
+from adore.pipeline.local import choose_out, run_local
+from adore.pipeline.runner import run_step
 
 TINY = str(Path(__file__).parent / "tiny.yaml")
 

@@ -10,11 +10,11 @@ import pytest
 from kfp import dsl
 from kfp.dsl.types import artifact_types
 
-from adore import component, stages
 from adore.artifacts import Manifest, read_manifest
 from adore.config import ANSWERS
 from adore.errors import DataError, MissingError, UnavailableError
-from adore.kubeflow.placement import RETRIES
+from adore.pipeline import component, runner
+from adore.pipeline.kubeflow.placement import RETRIES
 from adore.run_record import RunStatus, begin_run, note_failure, read_failures, read_run
 
 SMALL = "demo_data: {items: 48, queries: 12, judged: 8, candidates: 4, users: 4, visits: 1}"
@@ -40,7 +40,7 @@ def profile(tmp_path: Path) -> str:
 @pytest.fixture
 def data(tmp_path: Path, profile: str) -> str:
     place = str(tmp_path / "data")
-    stages.call("demo-data", {}, place, profile=profile, seed=0)
+    runner.call("demo-data", {}, place, profile=profile, seed=0)
     return place
 
 
@@ -168,12 +168,12 @@ def test_paid_answers_are_kept_with_the_run_where_the_pods_disk_ends_with_it(
     from adore.teacher.cache import SqliteCache, open_cache
 
     monkeypatch.delenv(ANSWERS, raising=False)
-    monkeypatch.setenv(stages.RUN_PID, "1")
+    monkeypatch.setenv(component.RUN_PID, "1")
     prepared(tmp_path, data, profile)
     import os
 
     assert ANSWERS not in os.environ, "a run on this machine has this machine's cache"
-    monkeypatch.delenv(stages.RUN_PID)
+    monkeypatch.delenv(component.RUN_PID)
     monkeypatch.setenv(ANSWERS, "")
     monkeypatch.delenv(ANSWERS)
     _, _, run = prepared(tmp_path, data, profile)

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from adore.config import PROFILES, StageConfig, configure, load_profile
 from adore.errors import ConfigError, MissingError
-from adore.stages import SECTIONS, STEPS, check_profile, shards
+from adore.pipeline.graph import STEPS
+from adore.pipeline.settings import SECTIONS, check_profile, shards
 
 
 def profile(tmp: Path, text: str) -> str:

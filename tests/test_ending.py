@@ -10,10 +10,10 @@ import pytest
 from kfp import dsl
 from kfp.dsl.types import artifact_types
 
-from adore import ending
 from adore.artifacts import write_json
-from adore.ending import finish, finish_on_cluster, withdraw
 from adore.errors import DataError
+from adore.pipeline import ending
+from adore.pipeline.ending import finish, finish_on_cluster, withdraw
 from adore.run_record import RUN, RunStatus, begin_run, note_failure
 
 ABOUT: dict[str, Any] = {"data": "demo", "profile": "shop", "seed": 0}
@@ -63,7 +63,7 @@ def test_a_pod_died_without_a_word_and_the_cluster_says_why(run: Path, monkeypat
         asked.append(job)
         return ["pod adore-x: main OOMKilled, exit status 137 (memory limit 48Mi)"]
 
-    monkeypatch.setattr("adore.kubeflow.pods.causes_of_run", causes)
+    monkeypatch.setattr("adore.pipeline.kubeflow.pods.causes_of_run", causes)
     finish(str(run), "RUNNING")
     assert asked == ["j-1"] and record(run)["status"] == RunStatus.FAILED
     assert "OOMKilled" in record(run)["error"] and "OOMKilled" in (run / "index.html").read_text()

@@ -9,8 +9,8 @@ import pytest
 
 from adore.artifacts import Manifest
 from adore.errors import MissingError
-from adore.explain import _lineage, explain_pair, render
-from adore.stages import run_step
+from adore.pipeline.explain import _lineage, explain_pair, render
+from adore.pipeline.runner import run_step
 from adore.storage import write_json
 from adore.types import item_from_row
 

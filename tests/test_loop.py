@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from adore import loop, stages, storage
+from adore import storage
 from adore.config import StageConfig, configure
-from adore.ending import finish
 from adore.errors import ConfigError
-from adore.evaluation.report import FILES
+from adore.pipeline import component, local, settings
+from adore.pipeline.ending import finish
+from adore.report.page import FILES
 from adore.run_record import RUN
 
 ABOUT = {"data": "demo", "profile": "laptop", "seed": 0}
@@ -36,13 +37,13 @@ def test_the_newest_is_the_last_begun_and_a_torn_file_is_no_run(tmp_path: Path) 
     put(tmp_path / "runs" / "mine", RUN, {**ABOUT, "started": "2026-01-01T00:00:00+00:00"})
     put(tmp_path / "runs" / "20260101", RUN, {**ABOUT, "started": "2026-01-02T00:00:00+00:00"})
     put(tmp_path / "runs" / "torn", RUN, '{"data": "de')
-    assert Path(loop.choose_out("demo", "laptop", 0, tmp_path / "runs")).name == "20260101"
+    assert Path(local.choose_out("demo", "laptop", 0, tmp_path / "runs")).name == "20260101"
 
 
 def test_data_named_by_another_path_is_the_same_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "runs" / "mine", RUN, {**ABOUT, "data": str(tmp_path / "shop")})
     monkeypatch.chdir(tmp_path)
-    assert Path(loop.choose_out("shop", "laptop", 0)).name == "mine"
+    assert Path(local.choose_out("shop", "laptop", 0)).name == "mine"
 
 
 def test_a_run_that_did_nothing_keeps_its_times(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_a_page_takes_no_weights(s3: str, monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_root_logger_is_given_back() -> None:
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    with loop._same_logging():
+    with local._same_logging():
         root.handlers[:] = [logging.StreamHandler(io.StringIO())]
         root.setLevel(logging.DEBUG)
     assert (root.handlers, root.level) == before
@@ -120,8 +121,8 @@ def test_the_root_logger_is_given_back() -> None:
 
 def test_a_step_leaves_when_its_run_was_killed() -> None:
     run = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    code = "import time; from adore.component import leave_with_run; leave_with_run(); time.sleep(60)"
-    step = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, stages.RUN_PID: str(run.pid)})
+    code = "import time; from adore.pipeline.component import leave_with_run; leave_with_run(); time.sleep(60)"
+    step = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, component.RUN_PID: str(run.pid)})
     run.kill()
     run.communicate()
     assert step.wait(30) == -signal.SIGTERM
@@ -131,7 +132,7 @@ def test_a_step_leaves_when_its_run_was_killed() -> None:
 def test_shards_that_cannot_be_are_refused(tmp_path: Path, shards: str) -> None:
     (tmp_path / "p.yaml").write_text(f"judge: {{shards: {shards}}}\n")
     with pytest.raises(ConfigError, match=r"judge\.shards == "):
-        stages.shards(str(tmp_path / "p.yaml"))
+        settings.shards(str(tmp_path / "p.yaml"))
 
 
 def test_a_seed_that_numpy_refuses_is_refused_at_the_door() -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 
 import adore
-from adore import stages
 from adore.artifacts import read_table, write_table
+from adore.pipeline import runner, settings
 from adore.student import distil, retrieve
 from adore.student.inputs import ListInputs
 from adore.student.lists import PairList, Sources, learn_from
@@ -99,7 +99,7 @@ class Loop:
         if shared and (place / "manifest.json").is_file():
             return place
         places = {k: [str(x) for x in v] if isinstance(v, list) else str(v) for k, v in inputs.items() if v}
-        stages.call(name, places, str(place), profile=PROFILE, seed=self.seed, **given)
+        runner.call(name, places, str(place), profile=PROFILE, seed=self.seed, **given)
         return place
 
     @property
@@ -121,7 +121,7 @@ class Loop:
         encoder = self.step("retrieve", {"prepared": prepared, "evidence": evidence}, shared=True)
         found = self.home / str(self.fold) / f"retrieve-{code_key(self.seed)}"
         if not found.exists():
-            config = stages.config_of("retrieve", PROFILE, seed=self.seed)
+            config = settings.config_of("retrieve", PROFILE, seed=self.seed)
             items = [item_from_row(r) for r in read_table(prepared, "items").iter_rows(named=True)]
             rows = retrieve.new_pairs(config, items, OnnxEncoder(encoder, threads=1), prepared, evidence)
             found.mkdir()
@@ -219,7 +219,7 @@ def make_fold(loop: Loop) -> Fold:
     prepared, evidence, found = loop.prepared()
     answers, teacher = loop.taught(prepared, evidence, found)
     inputs = inputs_of(loop, prepared, evidence)
-    config = stages.config_of("distil", PROFILE, seed=loop.seed)
+    config = settings.config_of("distil", PROFILE, seed=loop.seed)
     trust = {"teacher_weight": config.teacher_weight, "synthetic_weight": config.synthetic_weight}
     known = {"prepared": prepared, "evidence": evidence}
     train, people, untaught, dev = {}, list[ListRows](), list[ListRows](), list[ListRows]()

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from bench.quality.judged import GOAL, f1_gap
 
-from adore import stages
 from adore.artifacts import read_table
 from adore.config import load_profile
 from adore.evaluation.measures import confusion, macro_f1
 from adore.evaluation.significance import draw_weights, paired
+from adore.pipeline import runner
 from adore.student.training import ndcg
 
 PROFILE = "laptop"
@@ -25,7 +25,7 @@ AFTER = ("judge-again", "synthesise", "judge-candidates", "verify", "distil", "s
 
 def _walk(run: Path, names: tuple[str, ...], profile: str, seed: int) -> None:
     for name in names:
-        stages.run_step(name, str(run), data="demo", profile=profile, seed=seed)
+        runner.run_step(name, str(run), data="demo", profile=profile, seed=seed)
 
 
 def _by_rules(taught: Path, run: Path, seed: int) -> None:

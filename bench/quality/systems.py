@@ -10,8 +10,8 @@ import numpy as np
 from bench.quality.cross_encoder import cross_encoder
 from bench.quality.folds import PROFILE, Fold, Loop, texts_of
 
-from adore import stages
 from adore.artifacts import read_table
+from adore.pipeline import settings
 from adore.student import distil
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import FEATURES, ListFeatures, standardise
@@ -123,14 +123,14 @@ def _by_teacher(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
 
 def _unjudged(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
     """The list of a query that people did not judge: no pair is synthesised from it."""
-    weight = stages.config_of("distil", PROFILE).teacher_weight
+    weight = settings.config_of("distil", PROFILE).teacher_weight
     alone = cut(one, one.real)
     return _by_teacher(fold, replace(alone, weights=np.full(len(alone.real), weight)), table)
 
 
 def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, **settings: object) -> Answer:
     """The product's own fit and answer: early stop and temperature on dev, then again with dev."""
-    config = stages.config_of("distil", PROFILE, **{"seed": seed, "threads": 1, **settings})
+    config = settings.config_of("distil", PROFILE, **{"seed": seed, "threads": 1, **settings})
     tested, hard = fold.test, [one for one, _ in fold.hard]
     if not config.list_context:
         train, dev, tested, hard = (_alone(lists) for lists in (train, dev, tested, hard))

@@ -15,7 +15,8 @@ from adore.artifacts import read_table
 from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.data import demo_data
-from adore.stages import STEPS, run_step
+from adore.pipeline.graph import STEPS
+from adore.pipeline.runner import run_step
 from adore.student.training import ndcg
 from adore.types import item_from_row
 

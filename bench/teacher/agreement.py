@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from adore import stages
 from adore.artifacts import read_table
 from adore.attributes.attacks import ATTACKS
+from adore.pipeline import runner, settings
 from adore.progress import say
 from adore.rulebook import RuleBook
 from adore.teacher import align
@@ -44,7 +44,7 @@ def shop(data: str, run: Path, seed: int) -> None:
     for name in ("demo-data", "prepare", "evidence", "judge", "feedback"):
         if name == "demo-data" and data != "demo":
             continue
-        stages.run_step(name, str(run), data=data, profile=PROFILE, seed=seed)
+        runner.run_step(name, str(run), data=data, profile=PROFILE, seed=seed)
 
 
 class Bench:
@@ -52,7 +52,7 @@ class Bench:
 
     def __init__(self, run: Path, seed: int) -> None:
         self.run, self.seed = run, seed
-        self.config = stages.config_of("align", PROFILE, seed=seed)
+        self.config = settings.config_of("align", PROFILE, seed=seed)
         answers = sorted((run / "judge").glob("*"))
         self.table = align.labelled(run / "prepare", run / "evidence", answers)
         self.feedback = read_table(run / "feedback", "feedback")

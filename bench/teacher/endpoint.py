@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adore.artifacts import read_table
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.teacher.judge import Config, run
 
 ROOT = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from adore import stages
 from adore.artifacts import read_table, write_table
 from adore.behaviour import feedback
 from adore.data import demo_data
 from adore.data.shoppers import Attack, Shoppers
+from adore.pipeline import runner, settings
 from adore.progress import say
 from adore.prompts import trace
 from adore.types import Evidence, Grade
@@ -49,7 +49,7 @@ class Bench:
 def shop(bench: Bench) -> None:
     """Run the loop's first steps; the pushed brand is the one with most pairs."""
     for name in ("demo-data", "prepare", "evidence", "judge"):
-        stages.run_step(name, str(bench.run), data="demo", profile=PROFILE, seed=bench.seed)
+        runner.run_step(name, str(bench.run), data="demo", profile=PROFILE, seed=bench.seed)
     named = bench.pairs.filter(pl.col("brand") != "")["brand"].value_counts().sort("count", "brand", descending=True)
     bench.brand = str(named["brand"][0])
 
@@ -57,9 +57,9 @@ def shop(bench: Bench) -> None:
 # --- the teacher, and all that this part knows of it ---
 
 
-def settings(seed: int) -> Any:
+def align_settings(seed: int) -> Any:
     """The align stage's own settings."""
-    return stages.config_of("align", PROFILE, seed=seed)
+    return settings.config_of("align", PROFILE, seed=seed)
 
 
 def train_sft(bench: Bench, folder: Path) -> None:
@@ -68,7 +68,7 @@ def train_sft(bench: Bench, folder: Path) -> None:
     from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import sft
 
-    config = settings(bench.seed)
+    config = align_settings(bench.seed)
     table = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
     tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
     model = new_model(tokenizer, layers=config.layers, width=config.width, seed=bench.seed)
@@ -83,7 +83,7 @@ def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     from adore.teacher.sets import kto_traces, labelled, mixed
     from adore.teacher.training import kto
 
-    config = settings(bench.seed)
+    config = align_settings(bench.seed)
     known = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
     grades = said(bench.run / "sft", known, table, config.threads)
     rows = kto_traces(table, grades, tilt=config.tilt, most=config.kto_rows, seed=bench.seed)
@@ -125,7 +125,7 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
             (prepared / file.name).symlink_to(file)
         (prepared / "events.parquet").unlink()
         write_table(events, prepared, "events")
-        config = stages.config_of("feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0)
+        config = settings.config_of("feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0)
         feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
         table = read_table(out, "feedback")
         key = json.dumps(table.select("prompt", "completion", "desirable").rows())

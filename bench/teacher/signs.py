@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from bench.teacher.poisoning import PROFILE, Bench, shop
 
-from adore import stages
 from adore.artifacts import read_table
 from adore.behaviour.select import KINDS
 from adore.data.shoppers import Shoppers
+from adore.pipeline import runner
 from adore.types import Grade
 
 
@@ -34,8 +34,8 @@ def measure(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home:
         run = Path(home)
         shop(Bench(run, seed))
-        inputs = stages.inputs_of("feedback", str(run), data="demo", profile=PROFILE)
-        metrics = stages.call("feedback", inputs, str(run / "feedback"), profile=PROFILE, seed=seed).metrics
+        inputs = runner.inputs_of("feedback", str(run), data="demo", profile=PROFILE)
+        metrics = runner.call("feedback", inputs, str(run / "feedback"), profile=PROFILE, seed=seed).metrics
         about = json.loads((run / "feedback" / "behaviour.json").read_text("utf-8"))
         known = np.array([Shoppers().propensity(k) for k in range(1, len(about["propensity"]) + 1)])
         error = float(np.abs(np.array(about["propensity"]) - known).max())

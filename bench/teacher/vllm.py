@@ -31,8 +31,8 @@ ENGINE = {"enforce_eager": True, "kv_cache_memory_bytes": 1 << 30, "max_model_le
 def prompts(count: int, seed: int, work: Path) -> tuple[list[list[dict[str, str]]], dict[str, Any]]:
     """Prompts of ``count`` pairs of the demo shop's held-out queries, as the judge stage writes them; the schema."""
     from adore.artifacts import read_table
+    from adore.pipeline.runner import call
     from adore.rulebook import RuleBook
-    from adore.stages import call
     from adore.teacher.answers import load_cases
     from adore.teacher.exemplars import choose_exemplars
     from adore.teacher.prompting import Prompter

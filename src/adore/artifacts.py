@@ -7,7 +7,6 @@ plus ``manifest.json``; a folder without a manifest does not exist for any reade
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from adore import __version__
+from adore.code_hash import code_hash
 from adore.config import StageConfig
 from adore.errors import MissingError
 from adore.parquet import read_table, write_table
@@ -116,16 +116,6 @@ def add_cost(dollars: float) -> None:
         costs.append(dollars)
 
 
-def _code(module: ModuleType) -> str:
-    """Version plus a hash of the stage's room and of what all rooms share: editing it runs the stage again."""
-    room = Path(inspect.getfile(module)).parent
-    digest = hashlib.sha256()
-    shared = room.parent.glob("*.py"), room.parent.glob("rulebooks/*.yaml")
-    for path in (p for found in (room.rglob("*.py"), *shared, room.rglob("*.j2")) for p in sorted(found)):
-        digest.update(path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:12]}"
-
-
 def _rows(folder: Path) -> dict[str, int]:
     import pyarrow.parquet as pq
 
@@ -143,7 +133,7 @@ def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -
     """The call as a manifest keeps it; arguments as for :func:`execute`."""
     users = {k: hash_tree(local_copy(str(v))) for k, v in inputs.items() if k == USERS}
     content = _map({k: v for k, v in inputs.items() if k != USERS}, _content) | users
-    return stage, _code(module), json.loads(config.model_dump_json()), content
+    return stage, code_hash(module), json.loads(config.model_dump_json()), content
 
 
 def key_of(call: Asked, output: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from adore.cli import app
+from adore.cli.main import app
 from adore.config import configure
 from adore.data.check import check_folder
 from adore.data.dataset import DatasetInfo

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adore.artifacts import read_table
-from adore.cli import app
+from adore.cli.main import app
 from adore.config import configure
 from adore.data.check import check_folder
 from adore.data.dataset import read_info
@@ -23,8 +23,8 @@ from adore.data.prepare import Config, run
 from adore.data.shop import ReadConfig, Shop, read_shop
 from adore.data.tables import read_judgements, read_pairs, read_scores
 from adore.errors import AdoreError, ConfigError, DataError
-from adore.loop import check_input
-from adore.stages import run_step
+from adore.pipeline.local import check_input
+from adore.pipeline.runner import run_step
 
 CONFIG = configure(ReadConfig, {}, "prepare")
 ITEMS = [{"item_id": f"i{n}", "title": f"Lamp {n}", "brand": "Lumen"} for n in range(6)]

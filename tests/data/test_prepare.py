@@ -14,7 +14,7 @@ import pytest
 from adore.artifacts import Manifest, read_table
 from adore.data.prepare import Config, run
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.storage import write_json
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}", "price": n} for n in range(12)]

@@ -16,7 +16,7 @@ from adore.data.check import check_folder
 from adore.data.events import event_id_of, read_event
 from adore.data.shop import ReadConfig, Shop, read_shop
 from adore.data.times import millis
-from adore.stages import call, run_step
+from adore.pipeline.runner import call, run_step
 
 CONFIG = configure(ReadConfig, {}, "prepare")
 SHOWN = [{"item_id": i, "title": f"Kettle {i}"} for i in "abcd"]

@@ -11,11 +11,11 @@ import pytest
 from tests.e2e.conftest import SMALL, impersonate, kubectl, settings, shop_namespace
 from typer.testing import CliRunner
 
-from adore.cli import app
-from adore.doctor.cluster import examine_cluster
-from adore.finding import Finding
-from adore.kubeflow.placement import Config as Placement
-from adore.kubeflow.placement import Gpu
+from adore.cli.main import app
+from adore.pipeline.doctor.cluster import examine_cluster
+from adore.pipeline.doctor.finding import Finding
+from adore.pipeline.kubeflow.placement import Config as Placement
+from adore.pipeline.kubeflow.placement import Gpu
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config, Pool
 from adore.release.kubernetes.target import KubernetesTarget, read_plan

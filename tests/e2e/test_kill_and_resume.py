@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from adore.artifacts import read_manifest, read_table
-from adore.stages import STEPS, call, inputs_of, shards
+from adore.pipeline.graph import STEPS
+from adore.pipeline.runner import call, inputs_of
+from adore.pipeline.settings import shards
 
 pytestmark = pytest.mark.slow
 PROFILE = str(Path(__file__).parents[1] / "tiny.yaml")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from tests.e2e.conftest import impersonate, kubectl, settings, shop_namespace
 
-from adore.finding import Finding
-from adore.kubeflow.placement import Config as Placement
-from adore.kubeflow.preflight import examine_images, examine_namespace
+from adore.pipeline.doctor.finding import Finding
+from adore.pipeline.kubeflow.placement import Config as Placement
+from adore.pipeline.kubeflow.preflight import examine_images, examine_namespace
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
 

@@ -11,8 +11,9 @@ from adore.artifacts import hash_tree, read_table
 from adore.data.tables import read_judgements
 from adore.errors import DataError
 from adore.evaluation import evaluate, gate
-from adore.evaluation.report import summary_table, write_report
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
+from adore.pipeline.graph import LOOP
+from adore.report.page import summary_table, write_report
 from adore.types import GAINS, Grade, Reading, Value
 
 PAIR = ["query_id", "item_id"]
@@ -139,6 +140,6 @@ def test_no_judgements_is_a_result(full_run: Path, tmp_path: Path) -> None:
     assert gate.run(gate.Config(), out, output=verdict)["passed"] == 0
     assert "no baseline" in json.loads((verdict / "gate.json").read_text("utf-8"))["reasons"][0]
     out.rename(tmp_path / "evaluate")
-    text = write_report(tmp_path).read_text("utf-8")
+    text = write_report(tmp_path, LOOP).read_text("utf-8")
     assert "did not pass its gate" in text and "no held-out query is judged" in text
     assert summary_table(tmp_path).endswith("gate: stopped against no baseline")

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from adore.artifacts import write_table
-from adore.evaluation.report import FILES, summary_table, write_report
+from adore.pipeline.graph import LOOP
+from adore.report.page import FILES, summary_table, write_report
 
 EVIL = '<script>document.title="owned"</script>'
 FLAGS = (
@@ -65,17 +66,17 @@ def test_the_page_is_made_of_the_files_that_it_names(run: Path, tmp_path_factory
         if any(fnmatch(path.relative_to(run).as_posix(), one) for one in FILES):
             (few / path.relative_to(run)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, few / path.relative_to(run))
-    assert write_report(few).read_text() == write_report(run).read_text()
+    assert write_report(few, LOOP).read_text() == write_report(run, LOOP).read_text()
 
 
 def test_hostile_text_is_escaped(run: Path) -> None:
-    text = write_report(run).read_text()
+    text = write_report(run, LOOP).read_text()
     assert EVIL not in text and "&lt;script&gt;" in text
     assert "did not pass its gate" in text and "http://" not in text and "https://" not in text
 
 
 def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
-    text = write_report(tmp_path).read_text()
+    text = write_report(tmp_path, LOOP).read_text()
     assert "This run is not finished." in text and text.count("Not run") >= 5
     assert summary_table(tmp_path).startswith("system")
 
@@ -83,7 +84,7 @@ def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
 def test_a_run_without_a_ranking_has_a_page_too(run: Path) -> None:
     row = {"system": "student", "measure": "accuracy", "slice": "all", "split": "test", "value": 1.0}
     write_table([{**row, "low": 1.0, "high": 1.0, "n": 9}], run / "evaluate", "measures")
-    assert "accuracy" in write_report(run).read_text()
+    assert "accuracy" in write_report(run, LOOP).read_text()
 
 
 def test_the_terminal_says_who_wins(run: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_browser_finds_nothing_wrong(run: Path, browser: Any, width: int) -> N
     page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: faults.append(str(e)))
     page.on("request", lambda r: asked.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-    page.goto(write_report(run).as_uri())
+    page.goto(write_report(run, LOOP).as_uri())
     assert page.title().startswith("ADORE run") and not faults and not asked
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("svg").count() >= 3 and page.locator("h2").count() >= 8

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from tests.kubeflow.conftest import StandIn
 
-from adore.kubeflow.follow import follow
-from adore.kubeflow.submit import Server
-from adore.kubeflow.tasks import reason_in_log, tasks_of
-from adore.stages import STEPS
+from adore.pipeline.graph import LOOP, STEPS
+from adore.pipeline.kubeflow.client import Server
+from adore.pipeline.kubeflow.follow import follow
+from adore.pipeline.kubeflow.tasks import reason_in_log, tasks_of
 
 ROOT = "adore-x.root.exit-handler-1"
-LOOP = f"{ROOT}.for-loop-2.iteration-iterations"
+SHARDS = f"{ROOT}.for-loop-2.iteration-iterations"
 IMPL = "metadata-0-3-retry-system-container-impl"
 
 
@@ -52,7 +52,7 @@ def workflow(*nodes: dict[str, Any], packed: bool = False) -> dict[str, Any]:
 @pytest.mark.parametrize("packed", [False, True])
 def test_every_task_is_seen_once_by_its_name_and_shard_packed_or_not(packed: bool) -> None:
     """argoproj/argo-workflows v4.0.5, util/file/fileutil.go:91: nodes of a large Workflow are base64 of gzip."""
-    shards = [node(f"{LOOP}({i}:{i}).iteration-item.judge-2.executor(0)", "Running", start=2) for i in range(40)]
+    shards = [node(f"{SHARDS}({i}:{i}).iteration-item.judge-2.executor(0)", "Running", start=2) for i in range(40)]
     dag = node(f"{ROOT}.prepare", "Succeeded", kind="DAG", end=1)
     driver = node(f"{ROOT}.prepare-driver", "Succeeded", end=1)
     prepared = node(f"{ROOT}.prepare.executor(0)", "Succeeded", start=1, end=2)
@@ -167,7 +167,7 @@ def test_a_real_runs_packed_workflow_has_each_step_once() -> None:
     """
     found = tasks_of((Path(__file__).parent / "workflow.json").read_text("utf-8"))
     shards = {f"{step}/{i}" for step in ("judge", "judge-again", "judge-candidates") for i in (0, 1)}
-    whole = {name for name, step in STEPS.items() if not step.sharded and name != "demo-data"}
+    whole = {name for name in LOOP if not STEPS[name].sharded}
     assert {task.name for task in found} == shards | whole | {"deploy", "report"}
     assert len(found) == len({task.name for task in found}) == 21
     assert all(task.phase == "Succeeded" and task.seconds > 0 for task in found)

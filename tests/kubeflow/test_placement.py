@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from adore.config import load_profile
-from adore.kubeflow.placement import GROUPS, RETRIES, Config, Stage
+from adore.pipeline.kubeflow.placement import GROUPS, RETRIES, Config, Stage
 
 ROOT = Path(__file__).parents[2]
 PROFILE = """
@@ -38,7 +38,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both pipelines, compiled in a process of its own: the profile is read where a pipeline is traced."""
     folder = tmp_path_factory.mktemp("ir")
     (folder / "shop.yaml").write_text(PROFILE)
-    code = "from adore.cli import main; main()"
+    code = "from adore.cli.main import main; main()"
     command = [sys.executable, "-c", code, "compile", "--output", str(folder), "--profile", str(folder / "shop.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -99,7 +99,7 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Pa
 def compile_with(profile: str, folder: Path) -> None:
     """Compile both pipelines with a profile's text."""
     (folder / "p.yaml").write_text(profile)
-    code = "from adore.cli import main; main()"
+    code = "from adore.cli.main import main; main()"
     command = [sys.executable, "-c", code, "compile", "--output", str(folder), "--profile", str(folder / "p.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -127,7 +127,7 @@ def test_a_stage_within_a_group_cannot_be_sized_alone() -> None:
 def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(tmp_path: Path) -> None:
     shared = PROFILE.replace("align]", "distil]").replace("cluster:\n", "cluster:\n  train: {stages: [distil]}\n")
     (tmp_path / "p.yaml").write_text(f"distil: {{lists: 4}}\n{shared}")
-    code = "from adore.cli import main; main()"
+    code = "from adore.cli.main import main; main()"
     command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path), "--profile", str(tmp_path / "p.yaml")]
     subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
     _, executors, extras = parts(tmp_path)
@@ -143,7 +143,7 @@ def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(compiled
 
 
 def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(tmp_path: Path) -> None:
-    code = "from adore.cli import main; main()"
+    code = "from adore.cli.main import main; main()"
     command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path), "--profile", "gpu"]
     subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
     _, executors, extras = parts(tmp_path)
@@ -154,7 +154,7 @@ def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(tmp_path: Path)
 
 
 def test_without_a_profile_nothing_is_placed(tmp_path: Path) -> None:
-    code = "from adore.cli import main; main()"
+    code = "from adore.cli.main import main; main()"
     command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path)]
     subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
     assert len(list(yaml.safe_load_all((tmp_path / "adore.yaml").read_text("utf-8")))) == 1

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from tests.kubeflow.conftest import API, StandIn
 
-from adore import remote
 from adore.config import load_profile
-from adore.ending import finish
 from adore.errors import ConfigError, MissingError, UnavailableError
-from adore.kubeflow.follow import follow
-from adore.kubeflow.submit import TOKEN, Server
+from adore.pipeline import cluster
+from adore.pipeline.ending import finish
+from adore.pipeline.kubeflow.client import TOKEN, Server
+from adore.pipeline.kubeflow.follow import follow
+from adore.pipeline.settings import config_of
 from adore.release.local import free_port
 from adore.run_record import begin_run
-from adore.stages import config_of
 from adore.storage import local_copy
 
 PACKAGE = Path(__file__).parents[2] / "tests" / "tiny.yaml"
@@ -25,7 +25,7 @@ PACKAGE = Path(__file__).parents[2] / "tests" / "tiny.yaml"
 def start(api: StandIn, run: str = "s3://b/run", profile: str = "laptop", **more: Any) -> str:
     """Start a run, without a look at a cluster that is not there."""
     server = Server(api.url, "shop")
-    return remote.submit(server, "demo", run, profile=profile, seed=0, experiment="t", look=False, **more)
+    return cluster.submit(server, "demo", run, profile=profile, seed=0, experiment="t", look=False, **more)
 
 
 def test_a_version_is_uploaded_and_a_run_of_it_started_and_followed(
@@ -78,7 +78,7 @@ def test_where_the_runs_of_an_installation_for_one_user_are_is_said(
 
 def test_the_online_pipeline_recurs_one_at_a_time(api: StandIn) -> None:
     server = Server(api.url, "shop")
-    assert remote.schedule(server, profile="laptop", cron="0 0 * * * *", experiment="online", act=True) == "j1"
+    assert cluster.schedule(server, profile="laptop", cron="0 0 * * * *", experiment="online", act=True) == "j1"
     (body,) = [b for m, p, _, b in api.calls if (m, p) == ("POST", "/recurringruns")]
     assert body["trigger"]["cron_schedule"]["cron"] == "0 0 * * * *" and body["max_concurrency"] == 1
     assert body["runtime_config"]["parameters"] == {"profile": "laptop", "act": True}

@@ -16,8 +16,8 @@ from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
 
 from adore.errors import AdoreError, ConfigError, MissingError
-from adore.kubeflow.placement import Config as Placement
-from adore.kubeflow.trainjob import ACCOUNT, run, train_job
+from adore.pipeline.kubeflow.placement import Config as Placement
+from adore.pipeline.kubeflow.trainjob import ACCOUNT, run, train_job
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
 
@@ -165,7 +165,7 @@ def test_what_the_cluster_has_against_it_is_said(stand_in: StandIn, status: int,
 
 
 def test_the_doctor_says_what_training_on_nodes_lacks(stand_in: StandIn) -> None:
-    from adore.doctor.cluster import examine_cluster
+    from adore.pipeline.doctor.cluster import examine_cluster
 
     stand_in.others = {
         "/version": {"major": "1", "minor": "32+", "gitVersion": "v1.32.2"},

@@ -17,7 +17,7 @@ from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
 from tests.release.test_objects import PLAN
 
-from adore.kubeflow.trainjob import ACCOUNT
+from adore.pipeline.kubeflow.trainjob import ACCOUNT
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import KINDS
 from adore.release.kubernetes.target import render

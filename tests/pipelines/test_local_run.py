@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def adore(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from adore.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from adore.cli.main import main; main()", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
 
 

@@ -23,7 +23,7 @@ def test_a_shop_of_own_fields_and_one_word_queries_ends_with_a_student_and_its_p
     demo_data.run(demo_data.Config(world="lab", **size), output=data)
     for name in ("dataset.yaml", "truth.jsonl.gz"):  # a shop has neither
         (data / name).unlink()
-    command = ["from adore.cli import main; main()", "run", "--data", str(data), "--out", str(run)]
+    command = ["from adore.cli.main import main; main()", "run", "--data", str(data), "--out", str(run)]
     done = subprocess.run(
         [sys.executable, "-c", *command, "--profile", "tests/tiny.yaml"],
         capture_output=True, text=True, check=False, cwd=ROOT,

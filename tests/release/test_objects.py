@@ -15,7 +15,7 @@ from tests.manifests.policies import all_faults
 from tests.manifests.schemas import faults
 from typer.testing import CliRunner
 
-from adore.cli import app
+from adore.cli.main import app
 from adore.errors import ConfigError
 from adore.release.kubernetes.config import Config, Pool
 from adore.release.kubernetes.objects import (

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from adore.cli import app
+from adore.cli.main import app
 from adore.errors import ConfigError, MissingError
 from adore.rulebook import RuleBook
 from adore.rulebooks.diff import compare_books, read_pairs, render

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from adore.cli import app
+from adore.cli.main import app
 from adore.rulebook import RuleBook
 from adore.rulebooks.draft import draft, nearest
 from adore.rulebooks.lint import lint

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from adore.cli import app
+from adore.cli.main import app
 from adore.rulebook import Rule
 from adore.rulebooks.keys import tables
 

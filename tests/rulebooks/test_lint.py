@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from adore.cli import app
+from adore.cli.main import app
 from adore.errors import ConfigError
 from adore.rulebook import RULEBOOKS, RuleBook
 from adore.rulebooks.lint import lint, reachable

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from adore.artifacts import read_table, write_table
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.synthesis.adversarial import adversarial
 from adore.types import Item, item_from_row
 

@@ -8,7 +8,7 @@ import pytest
 
 from adore.artifacts import read_manifest, read_table
 from adore.errors import DataError
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.student.distil import Config, rows_of
 from adore.student.inputs import ListInputs
 from adore.student.lists import PairList, Sources, learn_from

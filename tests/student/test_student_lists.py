@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table, write_table
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.student.lists import Sources, _as_people, learn_from
 
 

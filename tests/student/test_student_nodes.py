@@ -20,11 +20,11 @@ from tests.kubeflow.trainer import StandIn, up
 
 from adore import storage
 from adore.artifacts import read_manifest, read_table
-from adore.component import envelope
+from adore.pipeline.component import envelope
 from adore.release.kubernetes import client as kubernetes_client
 
 pytestmark = pytest.mark.slow
-CODE = "from adore.cli import main; main()"
+CODE = "from adore.cli.main import main; main()"
 
 
 @pytest.fixture(scope="module")

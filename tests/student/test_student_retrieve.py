@@ -11,7 +11,7 @@ import pytest
 from adore.artifacts import read_table, write_table
 from adore.attributes.held_out import HeldOut
 from adore.attributes.language_packs import load_language
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.student.export import export_encoder
 from adore.student.onnx_models import VECTORS, OnnxEncoder
 from adore.student.retrieve import Finder, fused

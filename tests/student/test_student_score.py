@@ -3,7 +3,7 @@ import pytest
 
 from adore.artifacts import read_table
 from adore.errors import ConfigError, DataError
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.student.rankers import save_baseline
 from adore.student.score import score_files, score_pairs
 

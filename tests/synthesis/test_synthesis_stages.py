@@ -11,7 +11,7 @@ import pytest
 
 from adore.artifacts import hash_tree, read_table, write_table
 from adore.errors import ConfigError
-from adore.stages import call
+from adore.pipeline.runner import call
 from adore.synthesis import synthesise, verify
 from adore.synthesis.workshop import reserved
 from adore.taxonomy import ERROR_TYPES

@@ -15,13 +15,13 @@ from safetensors.numpy import load_file
 from tests.teacher.test_large import byte_tokenizer, short_lesson
 
 from adore.artifacts import read_manifest
-from adore.stages import run_step
+from adore.pipeline.runner import run_step
 from adore.teacher.large import _base
 from adore.teacher.tiny import new_model
 from adore.torchrun import share
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-CODE = "from adore.cli import main; main()"
+CODE = "from adore.cli.main import main; main()"
 TINY = yaml.safe_load((Path(__file__).parents[1] / "tiny.yaml").read_text("utf-8"))
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from adore.artifacts import execute, read_table
 from adore.errors import BudgetError, ConfigError, UnavailableError
-from adore.explain import _judgement_lines, _judgements
+from adore.pipeline.explain import _judgement_lines, _judgements
 from adore.teacher import judge as stage
 from adore.teacher.completers import Completion, Decoding
 from adore.teacher.judge import CALLS, Config, run

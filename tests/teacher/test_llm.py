@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from adore.artifacts import Manifest
 from adore.attributes.compare import STUFFED
-from adore.cli import app
+from adore.cli.main import app
 from adore.config import configure
 from adore.errors import ConfigError, NotInstalledError
-from adore.explain import _judgement_lines, _judgements, _with_trace
+from adore.pipeline.explain import _judgement_lines, _judgements, _with_trace
+from adore.pipeline.settings import config_of, section_config, shards
 from adore.rulebook import RuleBook
-from adore.stages import config_of, section_config, shards
 from adore.storage import MANIFEST, write_json
 from adore.teacher.answers import Answer, Case
 from adore.teacher.backends import choose_judge

@@ -13,8 +13,8 @@ import pytest
 
 from adore.artifacts import Manifest
 from adore.errors import ConfigError
+from adore.pipeline.runner import call
 from adore.rulebook import RuleBook
-from adore.stages import call
 from adore.storage import write_json
 from adore.teacher.answers import Answer, Case, Fault
 from adore.teacher.backends import Config, choose_judge

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from adore.errors import NotInstalledError, UnavailableError, check
-from adore.kubeflow.tasks import Task, tasks_of
+from adore.pipeline.kubeflow.tasks import Task, tasks_of
 from adore.progress import say
 
 __all__ = ["ENDED", "Server"]

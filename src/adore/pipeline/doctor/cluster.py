@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from adore.doctor.kserve import examine_kserve
-from adore.doctor.reach import examine_reach
 from adore.errors import AdoreError, MissingError
-from adore.finding import Finding
-from adore.kubeflow.placement import Config as Placement
-from adore.kubeflow.preflight import examine_images, examine_namespace, images_of, namespace_of_runs
-from adore.kubeflow.submit import Server
-from adore.kubeflow.trainjob import ACCOUNT
-from adore.kubeflow.trainjob import VERSION as TRAINER
+from adore.pipeline.doctor.finding import Finding
+from adore.pipeline.doctor.kserve import examine_kserve
+from adore.pipeline.doctor.reach import examine_reach
+from adore.pipeline.kubeflow.client import Server
+from adore.pipeline.kubeflow.placement import Config as Placement
+from adore.pipeline.kubeflow.preflight import examine_images, examine_namespace, images_of, namespace_of_runs
+from adore.pipeline.kubeflow.trainjob import ACCOUNT
+from adore.pipeline.kubeflow.trainjob import VERSION as TRAINER
 from adore.release.kubernetes.client import Cluster, api_root
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import KINDS

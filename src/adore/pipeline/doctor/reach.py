@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from adore.errors import AdoreError
-from adore.finding import Finding
+from adore.pipeline.doctor.finding import Finding
 from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config

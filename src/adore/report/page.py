@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import polars as pl
 from adore.artifacts import read_manifest, read_table
 from adore.evaluation.evaluate import HARD
 from adore.evaluation.measures import MEASURES
-from adore.evaluation.plots import bars, forest, lines
 from adore.evaluation.slices import ALL, SLICES
+from adore.report.plots import bars, forest, lines
 from adore.run_record import RUN, RunStatus
 
 __all__ = ["FILES", "summary_table", "write_report"]
@@ -33,20 +34,16 @@ FILES = (
 )
 """Patterns of all files of a run that the page is made of."""
 RANKING, GRADING = "nDCG@10", "macro-F1"
-LOOP = (
-    "prepare evidence retrieve judge feedback align judge-again synthesise judge-candidates verify distil score "
-    "evaluate gate release experiment"
-).split()
 
 
 def _json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
-def _steps(run: Path) -> list[dict[str, Any]]:
+def _steps(run: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """Every step with its status, seconds (summed over shards) and metrics."""
     steps = []
-    for name in LOOP:
+    for name in names:
         folders = [run / name, *sorted((run / name).glob("[0-9]*"))]
         done = [m for f in folders if (m := read_manifest(f))]
         seconds, metrics = sum(m.seconds for m in done), done[0].metrics if done else {}
@@ -161,18 +158,22 @@ def _data(run: Path) -> dict[str, Any]:
     return {**report, **plots, "dataset": _json(run / "prepare" / "dataset.json")}
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
     """Write ``index.html`` into a run's folder, from whatever is there.
+
+    Args:
+        run_dir: the run, or a copy of its :data:`FILES`.
+        steps: names of the loop's steps, in their order.
 
     Returns:
         The page's path.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    steps, gate, quality = _steps(run_dir), _json(run_dir / "gate" / "gate.json"), _quality(run_dir)
+    done, gate, quality = _steps(run_dir, steps), _json(run_dir / "gate" / "gate.json"), _quality(run_dir)
     online, about = _online(run_dir), _json(run_dir / RUN)
-    spent = [(s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in steps if s["done"]]
-    loader = PackageLoader("adore.evaluation", "templates")
+    spent = [(s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in done if s["done"]]
+    loader = PackageLoader("adore.report", "templates")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -181,10 +182,10 @@ def write_report(run_dir: Path) -> Path:
         head=_head(about, _json(run_dir / "prepare" / "dataset.json")),
         name=run_dir.name,
         verdict=_verdict(about, quality, gate, online.get("decision", {})),
-        steps=steps,
+        steps=done,
         data=_data(run_dir),
         behaviour=_json(run_dir / "feedback" / "behaviour.json"),
-        feedback=next(s["metrics"] for s in steps if s["name"] == "feedback"),
+        feedback=next(s["metrics"] for s in done if s["name"] == "feedback"),
         teacher=_teacher(run_dir),
         synthesis=_synthesis(run_dir),
         card=_json(run_dir / "distil" / "card.json"),

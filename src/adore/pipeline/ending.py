@@ -12,10 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from adore import stages, storage
-from adore.component import is_local_run
+from adore import storage
 from adore.config import profile_name
 from adore.errors import AdoreError, MissingError
+from adore.pipeline import graph
+from adore.pipeline.component import is_local_run
 from adore.progress import say
 from adore.run_record import RUN, RunStatus, read_failures, read_run
 
@@ -81,7 +82,7 @@ def _lost_pods(job: str) -> str:
     """What the cluster says of the pods of a run on Kubeflow Pipelines; empty if nothing, or if nobody may ask."""
     if not job:
         return ""
-    from adore.kubeflow.pods import causes_of_run
+    from adore.pipeline.kubeflow.pods import causes_of_run
 
     try:
         return "; ".join(causes_of_run(job))
@@ -133,7 +134,7 @@ def finish_on_cluster(run: str, state: str, message: str, page: Any, about: dict
 
 def _small_files(run: str, home: Path) -> Path:
     """A local folder with the files that the page is made of."""
-    from adore.evaluation.report import FILES
+    from adore.report.page import FILES
 
     try:
         return storage.local_copy(run, only=FILES)
@@ -144,11 +145,11 @@ def _small_files(run: str, home: Path) -> Path:
 
 
 def _write_page(run: str, local: Path, about: dict[str, Any], end: dict[str, str]) -> str:
-    from adore.evaluation.report import write_report
+    from adore.report.page import write_report
 
     steps = {
         f"{step.name}/{path.parent.name}" if step.sharded else step.name: path
-        for step in stages.STEPS.values()
+        for step in graph.STEPS.values()
         for path in sorted(local.glob(f"{step.name}/*/manifest.json" if step.sharded else f"{step.name}/manifest.json"))
     }
     seconds = {name: json.loads(path.read_text("utf-8"))["seconds"] for name, path in steps.items()}
@@ -157,7 +158,7 @@ def _write_page(run: str, local: Path, about: dict[str, Any], end: dict[str, str
         wall = time.time() - datetime.fromisoformat(since).timestamp()
         about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
     storage.write_json({**about, **end}, local / RUN)
-    page = write_report(local)
+    page = write_report(local, graph.LOOP)
     for path in (local / RUN, page):
         storage.put_file(path, storage.join(run, path.name))
     return storage.join(run, page.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from adore.errors import UnavailableError
-from adore.kubeflow.submit import ENDED, Server
-from adore.kubeflow.tasks import Task, reason_in_log
+from adore.pipeline.kubeflow.client import ENDED, Server
+from adore.pipeline.kubeflow.tasks import Task, reason_in_log
 from adore.progress import say
 
 __all__ = ["follow"]

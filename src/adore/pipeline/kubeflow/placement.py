@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from adore.config import StageConfig
 from adore.release.kubernetes.objects import POD_SECURITY
 
-__all__ = ["Config", "Gpu", "Stage", "Toleration", "Train", "place"]
+__all__ = ["Config", "Gpu", "Stage", "Toleration", "Train", "place", "place_all"]
 
 
 class _Part(BaseModel):
@@ -111,6 +111,13 @@ class Config(StageConfig):
                     f"together: {group} runs {', '.join(lost)} in its own pod; size stages.{group} instead"
                 )
         return self
+
+
+def place_all(config: Config) -> None:
+    """Write the profile's section ``cluster`` into the KFP pipeline that is being traced."""
+    from kfp.dsl import pipeline_context
+
+    place(pipeline_context.Pipeline.get_default_pipeline().tasks.values(), config)
 
 
 def place(tasks: Iterable[Any], config: Config) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from adore.finding import Finding
+from adore.pipeline.doctor.finding import Finding
 
 __all__ = ["examine"]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from adore.errors import MissingError, UnavailableError, check
 
-__all__ = ["add_to", "check_data", "demo_data", "evaluate", "is_understood", "may_begin", "score"]
+__all__ = ["VERBS", "add_to", "check_data", "demo_data", "evaluate", "is_understood", "may_begin", "score"]
 
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
@@ -18,16 +19,14 @@ Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jso
 
 def add_to(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    app.command("check")(check_data)
-    app.command("demo-data")(demo_data)
-    app.command("score")(score)
-    app.command("evaluate")(evaluate)
+    for name, verb in VERBS.items():
+        app.command(name)(verb)
 
 
 def is_understood(data: str, profile: str) -> bool:
     """Print how an input folder is understood; whether a run can begin."""
     from adore.data.check import check_folder
-    from adore.stages import config_of
+    from adore.pipeline.settings import config_of
     from adore.storage import local_copy
 
     config = config_of("prepare", profile)
@@ -61,7 +60,7 @@ def demo_data(
     seed: Seed = 0,
 ) -> None:
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
-    from adore.stages import call
+    from adore.pipeline.runner import call
 
     call("demo-data", {}, output, profile=profile, seed=seed, **({"world": world} if world else {}))
 
@@ -78,7 +77,7 @@ def score(
 ) -> None:
     """Score pairs of files with a student, or (with --run) run the step of a run."""
     if run:
-        from adore.stages import run_step
+        from adore.pipeline.runner import run_step
 
         run_step("score", run, data="demo", profile=profile, seed=seed)
         return
@@ -104,7 +103,7 @@ def evaluate(
 ) -> None:
     """Measure a scores file against human judgements, or (with --run) run the step of a run."""
     if run:
-        from adore.stages import run_step
+        from adore.pipeline.runner import run_step
 
         run_step("evaluate", run, data="demo", profile=profile, seed=seed)
         return
@@ -115,3 +114,12 @@ def evaluate(
 
     for row in evaluate_scores(read_scores(scores), read_judgements(judgements)).iter_rows(named=True):
         typer.echo(f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}")
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    "check": check_data,
+    "demo-data": demo_data,
+    "score": score,
+    "evaluate": evaluate,
+}
+"""Verbs that read files of a person's; some are steps of the loop as well."""

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from adore.errors import AdoreError, MissingError, UnavailableError
-from adore.kubeflow.placement import Config as Placement
-from adore.kubeflow.placement import Gpu
+from adore.pipeline.kubeflow.placement import Config as Placement
+from adore.pipeline.kubeflow.placement import Gpu
 from adore.progress import say
 from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import MANAGER, Cluster, api_root

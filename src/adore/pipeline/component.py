@@ -12,16 +12,29 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from adore import artifacts, stages
+from adore import artifacts
 from adore.config import ANSWERS
 from adore.errors import AdoreError, UnavailableError
-from adore.kubeflow.placement import RETRIES
+from adore.pipeline import runner, settings
+from adore.pipeline.kubeflow.placement import RETRIES
 from adore.progress import say
 from adore.run_record import clear_failure, note_failure
 from adore.storage import join
 
-__all__ = ["envelope", "is_local_run", "leave_with_run", "place_of", "point_to", "quiet", "reporting", "retried"]
+__all__ = [
+    "RUN_PID",
+    "envelope",
+    "is_local_run",
+    "leave_with_run",
+    "place_of",
+    "point_to",
+    "quiet",
+    "reporting",
+    "retried",
+]
 
+RUN_PID = "ADORE_RUN_PID"
+"""Names the environment variable with the process id of a run on this machine."""
 FIRST_WAIT, LONGEST_WAIT = 15.0, 300.0
 """Seconds between two tries: the first, doubled each time, up to the longest."""
 CHATTER = ("boto3", "botocore", "s3transfer", "urllib3", "kfp", "google")
@@ -79,12 +92,12 @@ def reporting(step: str, run: str = "") -> Iterator[None]:
 
 def is_local_run() -> bool:
     """Whether ``adore run`` on this machine started this process."""
-    return bool(os.environ.get(stages.RUN_PID))
+    return bool(os.environ.get(RUN_PID))
 
 
 def leave_with_run() -> None:
     """End this process soon after the run that started it was killed, lest two write to one folder."""
-    run = int(os.environ.get(stages.RUN_PID, "0"))
+    run = int(os.environ.get(RUN_PID, "0"))
 
     def watch() -> None:
         with suppress(ProcessLookupError):
@@ -147,10 +160,10 @@ def envelope(
     if not is_local_run():
         os.environ.setdefault(ANSWERS, join(run, ".answers"))  # a pod's own disk ends with it
     with reporting(step, run):
-        if name in stages.section_config(profile, "cluster").train.stages:
-            manifest = stages.train(name, run, places, place, profile=profile, seed=seed)
+        if name in settings.section_config(profile, "cluster").train.stages:
+            manifest = runner.train(name, run, places, place, profile=profile, seed=seed)
         else:
-            manifest = retried(step, lambda: stages.call(name, places, place, profile=profile, seed=seed, **shard))
+            manifest = retried(step, lambda: runner.call(name, places, place, profile=profile, seed=seed, **shard))
     point_to(output, place, step, content=manifest.content, **manifest.rows)
     metrics.metadata["display_name"] = f"metrics of {step}"
     for key, value in manifest.metrics.items():

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from adore.errors import AdoreError, ConfigError, MissingError
-from adore.finding import Finding
-from adore.kubeflow.placement import Config as Placement
+from adore.pipeline.doctor.finding import Finding
+from adore.pipeline.kubeflow.placement import Config as Placement
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY

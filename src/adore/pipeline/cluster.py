@@ -9,12 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from adore import stages, storage
+from adore import storage
 from adore.config import load_profile
 from adore.errors import AdoreError, ConfigError, MissingError, check
-from adore.kubeflow.preflight import ACCOUNT, examine_images, examine_namespace, images_of, namespace_of_runs
-from adore.kubeflow.submit import Server
-from adore.loop import compile_pipeline
+from adore.pipeline import settings
+from adore.pipeline.kubeflow.client import Server
+from adore.pipeline.kubeflow.preflight import ACCOUNT, examine_images, examine_namespace, images_of, namespace_of_runs
+from adore.pipeline.local import compile_pipeline
 from adore.progress import say
 from adore.release.kubernetes.client import Cluster
 from adore.run_record import RunStatus, read_run
@@ -32,7 +33,7 @@ def deploy(place: str, profile: str) -> int:
     """Serve a release on this cluster; its number."""
     from adore.release.kubernetes.target import KubernetesTarget, read_plan
 
-    config = stages.section_config(profile, "kubernetes")
+    config = settings.section_config(profile, "kubernetes")
     return KubernetesTarget(config).release(read_plan(config, place))
 
 
@@ -41,12 +42,12 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
     from adore.release.kubernetes.target import KubernetesTarget
     from adore.release.online import review as judge
 
-    return judge(KubernetesTarget(stages.section_config(profile, "kubernetes")), act=act)
+    return judge(KubernetesTarget(settings.section_config(profile, "kubernetes")), act=act)
 
 
 def _readable(name: str, value: str, profile: str) -> None:
     """A place must be one that the cluster's pods read."""
-    mount = stages.section_config(profile, "cluster").claim.partition(":")[2]
+    mount = settings.section_config(profile, "cluster").claim.partition(":")[2]
     good = storage.is_remote(value) or bool(mount and value.startswith(mount.rstrip("/") + "/"))
     fix = "give one, or set cluster.claim to NAME:/mount and name a folder under the mount"
     check(good, name, value, must="an s3:// place", fix=fix, error=MissingError)
@@ -79,7 +80,7 @@ def _shards(profile: str) -> int:
     Raises:
         ConfigError: they are too many.
     """
-    count = stages.shards(profile)
+    count = settings.shards(profile)
     fix = "set judge.shards to fewer, and give each more of cluster.stages.judge"
     check(count <= MOST_SHARDS, "judge.shards", count, must=f"at most {MOST_SHARDS} on Kubeflow Pipelines", fix=fix)
     return count
@@ -108,10 +109,10 @@ def _preflight(server: Server, profile: str, run: str) -> None:
     Raises:
         ConfigError: something is missing; each is named with its fix.
     """
-    placement = stages.section_config(profile, "cluster")
+    placement = settings.section_config(profile, "cluster")
     many = server.many_users()
     space = namespace_of_runs(server.namespace, many_users=many)
-    kubernetes = stages.section_config(profile, "kubernetes", namespace=space)
+    kubernetes = settings.section_config(profile, "kubernetes", namespace=space)
     try:
         cluster = Cluster(kubernetes)
         findings = list(examine_namespace(cluster, placement, many_users=many, remote=storage.is_remote(run)))
@@ -155,13 +156,13 @@ def submit(
         ConfigError: the profile is wrong, the place is in use, or the namespace lacks what pods wait for.
         MissingError: the cluster cannot read a place.
     """
-    stages.check_profile(profile)
+    settings.check_profile(profile)
     check(bool(run), "--out", run, must="given", fix="set OUT to an s3:// place")
     _readable("run", run, profile)
     if data != "demo":
         _readable("data", data, profile)
-    if stages.section_config(profile, "cluster").train.stages:
-        named, fix = stages.section_config(profile, "kubernetes").namespace, "train where the run's secrets are"
+    if settings.section_config(profile, "cluster").train.stages:
+        named, fix = settings.section_config(profile, "kubernetes").namespace, "train where the run's secrets are"
         check(
             named == server.namespace, "kubernetes.namespace", named, must=f"{server.namespace!r}, the run's", fix=fix
         )
@@ -191,10 +192,10 @@ def schedule(server: Server, *, profile: str, cron: str, experiment: str, act: b
         experiment: Kubeflow Pipelines' experiment.
         act: promote and roll back as decided.
     """
-    stages.check_profile(profile)
+    settings.check_profile(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(_compiled("online", profile, folder), "adore-online")
     arguments = {"profile": _profile(profile, ""), "act": act}
-    exposures = stages.section_config(profile, "kubernetes").exposures
+    exposures = settings.section_config(profile, "kubernetes").exposures
     root = storage.join(exposures, ".kfp") if storage.is_remote(exposures) else ""  # where the steps' own keys reach
     return server.repeat(ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron, root=root)

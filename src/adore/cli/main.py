@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from adore import __version__, cli_data
+from adore import __version__
+from adore.cli import data as cli_data
+from adore.cli.rulebook import app as rulebook_app
 from adore.errors import AdoreError, check
-from adore.rulebooks.cli import app as rulebook_app
+from adore.pipeline.graph import STEPS
 from adore.torchrun import leave
 
 __all__ = ["app", "main"]
@@ -30,10 +32,7 @@ Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
 Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]
 Data = Annotated[str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")]
 
-STAGES = (
-    "prepare evidence retrieve judge feedback align judge-again synthesise judge-candidates verify distil gate release "
-    "experiment"
-).split()
+STAGES = [name for name in STEPS if name not in cli_data.VERBS]
 
 
 def _version(asked: bool) -> None:
@@ -57,14 +56,14 @@ def run_loop(
     seed: Seed = 0,
 ) -> None:
     """Run the whole loop on this machine (the KFP pipeline, no cluster)."""
-    from adore import loop
+    from adore.pipeline import local
 
-    place = out or loop.choose_out(data, profile, seed)
+    place = out or local.choose_out(data, profile, seed)
     typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
-    typer.echo(loop.check_input(data, place, profile=profile, seed=seed) + "\n", err=True)
-    loop.run_local(data, place, profile=profile, seed=seed)
+    typer.echo(local.check_input(data, place, profile=profile, seed=seed) + "\n", err=True)
+    local.run_local(data, place, profile=profile, seed=seed)
     from adore.artifacts import read_manifest
-    from adore.evaluation.report import summary_table
+    from adore.report.page import summary_table
     from adore.storage import join, local_copy
 
     typer.echo(summary_table(local_copy(place)))
@@ -75,7 +74,7 @@ def run_loop(
 
 def _stage_verb(name: str) -> Callable[..., None]:
     def verb(run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0) -> None:
-        from adore.stages import run_step
+        from adore.pipeline.runner import run_step
 
         run_step(name, run, data=data, profile=profile, seed=seed)
 
@@ -92,11 +91,11 @@ def _judge_verb(name: str) -> Callable[..., None]:
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say pairs, tokens, seconds, money.")] = False,
     ) -> None:
         if dry_run:
-            from adore.stages import plan
+            from adore.pipeline.runner import plan
 
             typer.echo(plan(name, run, data=data, profile=profile, seed=seed))
             return
-        from adore.stages import run_step
+        from adore.pipeline.runner import run_step
 
         run_step(name, run, data=data, profile=profile, seed=seed)
 
@@ -113,7 +112,7 @@ for _name in (n for n in STAGES if n != "release"):
 @app.command("cost")
 def cost(run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0) -> None:
     """What each step of a run took, and what judging would still take; nothing is run or paid."""
-    from adore.stages import costs
+    from adore.pipeline.runner import costs
 
     typer.echo(costs(run, data=data, profile=profile, seed=seed))
 
@@ -133,7 +132,7 @@ def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
 
 
 def _cluster_config(profile: str, namespace: str) -> Any:
-    from adore.stages import section_config
+    from adore.pipeline.settings import section_config
 
     given = {"namespace": namespace} if namespace else {}
     return section_config(profile, "kubernetes", **given)
@@ -149,7 +148,7 @@ def release_step(
     """Without a further word: run the step release of a run, unless its output is there and still right."""
     if context.invoked_subcommand is None:
         check(bool(run), "--run", run, must="given", fix="add --run DIR, or a word: apply, list, promote, rollback")
-        from adore.stages import run_step
+        from adore.pipeline.runner import run_step
 
         run_step("release", run, data=data, profile=profile, seed=seed)
 
@@ -221,7 +220,7 @@ def explain(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say why an item stands where it stands: from the served score back to evidence, rule, judgement, source."""
-    from adore.explain import explain_pair, render
+    from adore.pipeline.explain import explain_pair, render
 
     answer = explain_pair(run, query, item)
     import json
@@ -246,12 +245,12 @@ def doctor(
     reach: Annotated[bool, typer.Option(help="Start three small pods there that try what ours must reach.")] = True,
 ) -> None:
     """Say what is installed, reachable and missing, and how to fix it."""
-    from adore.doctor.machine import examine
+    from adore.pipeline.doctor.machine import examine
 
     bad, found = 0, examine()
     if cluster:
-        from adore.doctor.cluster import examine_cluster
-        from adore.stages import section_config
+        from adore.pipeline.doctor.cluster import examine_cluster
+        from adore.pipeline.settings import section_config
 
         config = _cluster_config(profile, namespace)
         found = examine_cluster(config, section_config(profile, "cluster"), reach=reach)
@@ -282,14 +281,14 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     look: Annotated[bool, typer.Option(help="First look for Secrets and images that pods would wait for.")] = True,
 ) -> None:
     """Run the loop on Kubeflow Pipelines: upload a version, start a run, print its link, follow it."""
-    from adore import remote
-    from adore.kubeflow.follow import follow
-    from adore.kubeflow.submit import Server
+    from adore.pipeline import cluster
+    from adore.pipeline.kubeflow.client import Server
+    from adore.pipeline.kubeflow.follow import follow
 
     if data != "demo" and not cli_data.may_begin(data, profile):
         raise typer.Exit(1)
     server, target = Server(host, namespace), "kubernetes" if deploy else "local"
-    run = remote.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, look=look, target=target)
+    run = cluster.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, look=look, target=target)
     raise typer.Exit(follow(server, run) if wait else 0)
 
 
@@ -303,10 +302,10 @@ def schedule(
     act: Annotated[bool, typer.Option("--act", help="Promote or roll back; else only say.")] = False,
 ) -> None:
     """Look at the live experiment again and again on Kubeflow Pipelines."""
-    from adore import remote
-    from adore.kubeflow.submit import Server
+    from adore.pipeline import cluster
+    from adore.pipeline.kubeflow.client import Server
 
-    remote.schedule(Server(host, namespace), profile=profile, cron=cron, experiment=experiment, act=act)
+    cluster.schedule(Server(host, namespace), profile=profile, cron=cron, experiment=experiment, act=act)
 
 
 @app.command("compile")
@@ -318,11 +317,11 @@ def compile_pipelines(
     import os
 
     if profile:
-        from adore.stages import check_profile
+        from adore.pipeline.settings import check_profile
 
         check_profile(profile)
         os.environ["ADORE_PROFILE"] = profile
-    from adore.loop import compile_all
+    from adore.pipeline.local import compile_all
 
     for path in compile_all(output):
         typer.echo(path)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adore.errors import AdoreError, ConfigError, MissingError
-from adore.finding import Finding
+from adore.pipeline.doctor.finding import Finding
 from adore.release.kubernetes.client import Cluster, api_root
 from adore.release.kubernetes.config import LABEL, Config
 from adore.release.kubernetes.objects import INFERENCE_SERVICE, Plan, inference_services, labels, named

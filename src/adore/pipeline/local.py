@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adore import artifacts, stages, storage
-from adore.component import envelope, is_local_run, reporting
+from adore import artifacts, storage
 from adore.config import profile_name
 from adore.errors import AdoreError, DataError, MissingError, NotInstalledError
+from adore.pipeline import graph, runner, settings
+from adore.pipeline.component import RUN_PID, envelope, is_local_run, reporting
 from adore.progress import MARK
 from adore.run_record import RUN, begin_run, check_free, read_run
 
@@ -32,13 +33,17 @@ __all__ = [
 ]
 
 
+CHECKOUT = Path(__file__).parents[3]
+"""The source checkout, whose folder ``pipelines`` holds the pipelines."""
+
+
 def load_pipeline(name: str = "adore") -> Any:
     """The pipeline ``pipelines/<name>.py`` of the source checkout.
 
     Raises:
         NotInstalledError: there is no checkout, or KFP is not installed.
     """
-    root = Path(__file__).parents[2]
+    root = CHECKOUT
     if not (root / "pipelines" / f"{name}.py").is_file():
         raise NotInstalledError(f"pipelines == {str(root / 'pipelines')!r}, must exist; run from a source checkout")
     sys.path.insert(0, str(root))
@@ -64,7 +69,7 @@ def compile_pipeline(name: str, output: str) -> str:
 
 def compile_all(output: str) -> list[str]:
     """Compile every pipeline of the checkout to ``output/<name>.yaml``; returns the paths."""
-    sources = sorted((Path(__file__).parents[2] / "pipelines").glob("[a-z]*.py"))
+    sources = sorted((CHECKOUT / "pipelines").glob("[a-z]*.py"))
     return [compile_pipeline(source.stem, output) for source in sources]
 
 
@@ -117,7 +122,7 @@ def _same_logging() -> Iterator[None]:
 def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ[stages.RUN_PID] = str(os.getpid())
+    os.environ[RUN_PID] = str(os.getpid())
     home = Path(".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")).absolute()
     home.mkdir(parents=True, exist_ok=True)
     with (
@@ -153,16 +158,16 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
     from adore.data.check import check_folder
     from adore.data.prepare import CHECK
 
-    stages.check_profile(profile)
+    settings.check_profile(profile)
     _check_folder(data)
     if data == "demo":
         data = storage.join(run, "demo-data")
-        stages.call("demo-data", {}, data, profile=profile, seed=seed)
+        runner.call("demo-data", {}, data, profile=profile, seed=seed)
     data = _input(data)
     if _is_prepared(run, data=data, profile=profile, seed=seed):
         with contextlib.suppress(MissingError):
             return storage.local_copy(storage.join(run, "prepare", CHECK)).read_text("utf-8").rstrip()
-    config = stages.config_of("prepare", profile)
+    config = settings.config_of("prepare", profile)
     requests = storage.local_copy(config.requests) if config.requests else None
     text, good = check_folder(storage.local_copy(data), config, requests, data)
     if not good:
@@ -171,14 +176,14 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
 
 
 def _is_prepared(run: str, **arguments: Any) -> bool:
-    """Whether ``prepare`` of a run has read this very input; arguments as of :func:`adore.stages.inputs_of`."""
-    step, seed = stages.STEPS["prepare"], arguments.pop("seed")
+    """Whether ``prepare`` of a run has read this very input; arguments as of :func:`adore.runner.inputs_of`."""
+    step, seed = graph.STEPS["prepare"], arguments.pop("seed")
     found = artifacts.read_manifest(storage.join(run, step.name))
     if found is None:
         return False
     module = importlib.import_module(step.module)
-    config = stages.config_of(step.name, arguments["profile"], seed=seed)
-    inputs = stages.with_named(step, config, stages.inputs_of(step.name, run, **arguments))
+    config = settings.config_of(step.name, arguments["profile"], seed=seed)
+    inputs = runner.with_named(step, config, runner.inputs_of(step.name, run, **arguments))
     return found.answers(artifacts.asked(module, step.name, config, inputs))
 
 
@@ -197,13 +202,13 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     Raises:
         AdoreError: a step failed; its own error was printed.
     """
-    stages.check_profile(profile)
+    settings.check_profile(profile)
     _check_folder(data)
     data = _input(data)
     run = run if storage.is_remote(run) else str(Path(run).absolute())
     check_free(run)
     begin_run(run, data=data, profile=profile, seed=seed)
-    count = stages.shards(profile)
+    count = settings.shards(profile)
     shard_ids = list(range(count))
     _run_pipeline(
         run, {"run": run, "data": data, "profile": profile, "seed": seed, "shard_ids": shard_ids, "shards": count}
@@ -215,7 +220,7 @@ def read_input(run: str, data: str, output: Any, metrics: Any, *, profile: str, 
     if data == "demo":
         data = storage.join(run, "demo-data")
         with reporting("demo-data", run):
-            stages.call("demo-data", {}, data, profile=profile, seed=seed)
+            runner.call("demo-data", {}, data, profile=profile, seed=seed)
     envelope("prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed)
 
 

@@ -1,0 +1,5 @@
+"""``adore <verb>``."""
+
+from adore.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,101 @@
+"""The hash of a stage's code: of everything that it imports, and of nothing else."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from adore import __version__
+
+__all__ = ["code_hash", "import_closure"]
+
+PACKAGE = Path(__file__).parent
+ALSO = {
+    "adore.rulebook": "rulebooks/*.yaml",
+    "adore.attributes.language_packs": "attributes/languages/*.yaml",
+    "adore.teacher.prompting": "teacher/prompts/*.j2",
+    "adore.teacher.backends": "teacher/*_completer.py",
+    "adore.release.local": "serving/*.py",
+}
+"""Modules that read files of the package, start a process of it, or import by a name that is made at run time."""
+
+
+def code_hash(module: ModuleType) -> str:
+    """Version and a hash of all code that a stage may run: a stage whose hash has changed runs again.
+
+    Args:
+        module: the stage's module; of one that is not ours, its own file counts.
+
+    Example:
+        >>> from adore.data import prepare, queries
+        >>> code_hash(prepare) == code_hash(queries)
+        False
+    """
+    ours = _is_module(module.__name__)
+    digest = hashlib.sha256()
+    for path in _files(module.__name__) if ours else [Path(str(module.__file__))]:
+        digest.update(path.name.encode() + b"\0")
+        digest.update(path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
+
+
+def _files(module: str) -> list[Path]:
+    modules = import_closure(module)
+    files = {_path(name) for name in modules}
+    for name in modules:
+        files.update(_also(name))
+    return sorted(files)
+
+
+def _also(module: str) -> list[Path]:
+    return sorted(PACKAGE.glob(ALSO[module])) if module in ALSO else []
+
+
+def import_closure(module: str) -> set[str]:
+    """A module and all of ours that it imports, directly or not, also within its functions.
+
+    Args:
+        module: its dotted name.
+    """
+    found = set[str]()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_imports(name))
+    return found
+
+
+def _path(module: str) -> Path:
+    """The file of one of our modules."""
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _is_module(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] == "adore" and _path(name).is_file()
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """Our modules that a module names in an import, and the packages that hold them."""
+    named = set[str]()
+    for node in ast.walk(ast.parse(_path(module).read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            named.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named.add(node.module)
+            named.update(f"{node.module}.{alias.name}" for alias in node.names)
+    named.update(_name(path) for path in _also(module) if path.suffix == ".py")
+    parts = module.split(".")
+    named.update(".".join(parts[:end]) for end in range(1, len(parts)))
+    return frozenset(name for name in named if _is_module(name))
+
+
+def _name(path: Path) -> str:
+    """The dotted name of one of our files."""
+    return ".".join(["adore", *path.relative_to(PACKAGE).with_suffix("").parts])

@@ -1,0 +1,106 @@
+"""The loop as data: each step, the stage that runs it, and the steps that it reads.
+
+Everything that names steps reads this: the command line, the KFP components, the page, the documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["LOOP", "STEPS", "Step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of the pipeline.
+
+    Attributes:
+        name: folder under the run, and the name on the command line.
+        module: where ``Config`` and ``run`` are.
+        inputs: argument of ``run`` to the step whose output it takes.
+        sharded: the step runs once per shard and its readers take a list.
+    """
+
+    name: str
+    module: str
+    inputs: dict[str, str]
+    sharded: bool = False
+    previous: dict[str, str] = field(default_factory=dict)
+    """Inputs from an earlier run, where the step's config names one (``previous``)."""
+    files: tuple[str, ...] = ()
+    """Inputs that are files of the user's, where the step's config names one by the same name."""
+
+    @property
+    def section(self) -> str:
+        """The profile's section: judge, judge-again and judge-candidates share one."""
+        return self.module.rsplit(".", 1)[-1]
+
+
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("demo-data", "adore.data.demo_data", {}),
+        Step("prepare", "adore.data.prepare", {"data": "demo-data"}, files=("requests",)),
+        Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
+        Step("retrieve", "adore.student.retrieve", {"prepared": "prepare", "evidence": "evidence"}),
+        Step("judge", "adore.teacher.judge", {"prepared": "prepare", "evidence": "evidence"}, sharded=True),
+        Step(
+            "feedback", "adore.behaviour.feedback", {"prepared": "prepare", "evidence": "evidence", "answers": "judge"}
+        ),
+        Step(
+            "align",
+            "adore.teacher.align",
+            {"prepared": "prepare", "evidence": "evidence", "answers": "judge", "feedback": "feedback"},
+            previous={"before": "align"},
+        ),
+        Step(
+            "judge-again",
+            "adore.teacher.judge",
+            {"prepared": "prepare", "evidence": "evidence", "teacher": "align", "retrieved": "retrieve"},
+            sharded=True,
+        ),
+        Step(
+            "synthesise",
+            "adore.synthesis.synthesise",
+            {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again", "feedback": "feedback"},
+            previous={"scores": "distil"},
+        ),
+        Step(
+            "judge-candidates",
+            "adore.teacher.judge",
+            {"prepared": "prepare", "evidence": "evidence", "candidates": "synthesise", "teacher": "align"},
+            sharded=True,
+        ),
+        Step(
+            "verify",
+            "adore.synthesis.verify",
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "candidates": "synthesise",
+                "answers": "judge-candidates",
+            },
+        ),
+        Step(
+            "distil",
+            "adore.student.distil",
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "answers": "judge-again",
+                "synthetic": "verify",
+                "retrieved": "retrieve",
+            },
+        ),
+        Step("score", "adore.student.score", {"prepared": "prepare", "student": "distil", "adversarial": "verify"}),
+        Step(
+            "evaluate", "adore.evaluation.evaluate", {"prepared": "prepare", "evidence": "evidence", "scores": "score"}
+        ),
+        Step("gate", "adore.evaluation.gate", {"measures": "evaluate"}),
+        Step("release", "adore.release.release", {"prepared": "prepare", "student": "distil", "gate": "gate"}),
+        Step("experiment", "adore.release.experiment", {"prepared": "prepare", "release": "release"}),
+    )
+}
+
+LOOP = tuple(name for name in STEPS if name != "demo-data")
+"""Names of a shop's steps, in their order: the demo stands in for a shop's own files."""

@@ -1,0 +1,81 @@
+"""Settings of the loop's steps and of the cluster, from a profile."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from adore import storage
+from adore.config import configure, load_profile
+from adore.errors import ConfigError, check
+from adore.pipeline.graph import STEPS, Step
+
+__all__ = ["SECTIONS", "check_profile", "config_of", "section_config", "shards", "stage_of"]
+
+SECTIONS = {"cluster": "adore.pipeline.kubeflow.placement", "kubernetes": "adore.release.kubernetes.config"}
+"""Sections of a profile beside those of the steps: section to module."""
+
+
+def stage_of(step: Step, profile: str, overrides: dict[str, Any]) -> tuple[ModuleType, Any]:
+    """The module of a step and its ``Config``, filled from a profile and what goes over it."""
+    module = importlib.import_module(step.module)
+    section = _sections(profile).get(step.section, {})
+    return module, configure(module.Config, {**section, **overrides}, step.section)
+
+
+def config_of(name: str, profile: str, **overrides: Any) -> Any:
+    """The ``Config`` of a step, filled from a profile and what goes over it."""
+    return stage_of(STEPS[name], profile, overrides)[1]
+
+
+def section_config(profile: str, name: str, **given: Any) -> Any:
+    """The ``Config`` of one of :data:`SECTIONS`, filled from a profile; what is given counts more."""
+    section = {**_sections(profile).get(name, {}), **given}
+    return configure(importlib.import_module(SECTIONS[name]).Config, section, name)
+
+
+def _sections(profile: str) -> dict[str, dict[str, Any]]:
+    """A profile's sections; on a cluster it may lie beside the run, as ``s3://….yaml``."""
+    return load_profile(str(storage.local_copy(profile)) if storage.is_remote(profile) else profile)
+
+
+def check_profile(profile: str) -> None:
+    """Refuse unknown sections and keys of a profile before any work is done.
+
+    Raises:
+        ConfigError: names every fault.
+    """
+    sections = {s.section: s for s in STEPS.values()}
+    known = sorted([*sections, *SECTIONS])
+    for name in _sections(profile):
+        check(name in known, "profile section", name, must=f"one of {known}", fix="rename it")
+    faults = []
+    for name in known:
+        try:
+            stage_of(sections[name], profile, {}) if name in sections else section_config(profile, name)
+        except ConfigError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    _check_challenger(profile)
+    cluster = section_config(profile, "cluster")
+    train, cards = cluster.train, cluster.gpu.count if "distil" in cluster.gpu.stages else cluster.train.processes
+    lists, world = config_of("distil", profile).lists, train.nodes * cards
+    if "distil" in train.stages:
+        check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
+
+
+def _check_challenger(profile: str) -> None:
+    from adore.student.rankers import BASELINES
+
+    for name in ("evaluate", "gate"):
+        found, systems = config_of(name, profile).challenger, ["student", *BASELINES]
+        check(found in systems, f"{name}.challenger", found, must=f"one of {systems}", fix="name one")
+
+
+def shards(profile: str) -> int:
+    """How many shards the profile's judge runs in."""
+    count = _sections(profile).get("judge", {}).get("shards", 1)
+    check(type(count) is int and count > 0, "judge.shards", count, must="a number from 1", fix="set it to 1")
+    return int(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -172,3 +173,10 @@ def test_the_teachers_image_trains_and_runs_steps_with_what_was_tested_here() ->
     )
     assert {n: there[n] for n in same} == {n: here[n] for n in same}
     assert f"vllm=={there['vllm']} " in (ROOT / "images" / "teacher" / "Dockerfile").read_text("utf-8")
+
+
+def test_images_try_modules_that_are_there() -> None:
+    for path in (ROOT / "images").glob("*/Dockerfile"):
+        for name in re.findall(r"\badore\.[a-z_]+(?:\.[a-z_]+)*", path.read_text("utf-8")):
+            module = SRC.joinpath(*name.split(".")[1:])
+            assert module.is_dir() or module.with_suffix(".py").is_file(), f"{path}: {name}"

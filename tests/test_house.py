@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_envelopes_and_pipelines_know_only_what_is_below() -> None:
         assert imports_of(path) == set(), f"{path.name} imports components only"
     for path in (ROOT / "components").glob("[a-z]*.py"):
         assert imports_of(path) <= {"pipeline"}, path.name
-        assert len(path.read_text("utf-8").splitlines()) <= 42, path.name
+        assert len(path.read_text("utf-8").splitlines()) <= 50, path.name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SRC)))
@@ -224,6 +225,12 @@ def test_the_teachers_image_trains_and_runs_steps_with_what_was_tested_here() ->
         "pyarrow",
     )
     assert {n: there[n] for n in same} == {n: here[n] for n in same}
-    assert f"vllm=={there['vllm']} " in (
+            assert module.is_dir() or module.with_suffix(".py").is_file(), f"{path}: {name}"
+            module = SRC.joinpath(*name.split(".")[1:])
         ROOT / "images" / "teacher" / "Dockerfile"
+        for name in re.findall(r"\badore\.[a-z_]+(?:\.[a-z_]+)*", path.read_text("utf-8")):
     ).read_text("utf-8")
+    assert f"vllm=={there['vllm']} " in (
+    assert f"vllm=={there['vllm']} " in (ROOT / "images" / "teacher" / "Dockerfile").read_text("utf-8")
+    for path in (ROOT / "images").glob("*/Dockerfile"):
+def test_images_try_modules_that_are_there() -> None:

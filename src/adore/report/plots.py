@@ -79,11 +79,14 @@ def forest(
     """
     if not rows:
         return Markup("")
-    low, high = min(r[2] for r in rows), max(r[3] for r in rows)
-    pad = (high - low) * 0.08 or 0.05
-    low, high = low - pad, high + pad
+    least = min(row[2] for row in rows)
+    most = max(row[3] for row in rows)
+    pad = (most - least) * 0.08 or 0.05
+    low = least - pad
+    high = most + pad
     scale = (WIDTH - LEFT - 170) / (high - low)
-    parts, end = [], len(rows) * ROW + 6
+    parts = []
+    end = len(rows) * ROW + 6
     for k in range(5):
         x = LEFT + (WIDTH - LEFT - 170) * k / 4
         parts += [

@@ -100,10 +100,10 @@ def rows_of(one: PairList, inputs: ListInputs, config: Config) -> ListRows:
     meaning: list[Any] = [None] * size
     states: list[Any] = [None] * size
     for query, own in numbers.items():
-        # Only synthetic pairs have this query: real items make the list around them.
-        borrowed = around
-        if one.real[own].any():
-            borrowed = []
+        # Where only synthetic pairs have a query, real items make the list around them.
+        borrowed: list[int] = []
+        if not one.real[own].any():
+            borrowed = around
 
         items = [one.items[i] for i in (*borrowed, *own)]
         read_now = inputs.reader.evidence(query, items[: len(borrowed)])

@@ -159,17 +159,20 @@ class ListInputs:
         precision: str = "fp32",
     ) -> None:
         known = _saved_readings(folder)
-        lexicon = (folder / "lexicon.json").read_text("utf-8")
-        self.reader = ItemReader(Lexicon.from_json(lexicon), known)
+        place = folder / "lexicon.json"
+        lexicon = Lexicon.from_json(place.read_text("utf-8"))
+        self.reader = ItemReader(lexicon, known)
 
-        statistics = (folder / "text_index.json").read_text("utf-8")
-        rulebook = folder / "rulebook.yaml"
-        self.features = ListFeatures(
-            index=TextIndex.from_json(statistics),
-            rulebook=RuleBook.load(str(rulebook)),
+        place = folder / "text_index.json"
+        index = TextIndex.from_json(place.read_text("utf-8"))
+        rulebook = RuleBook.load(str(folder / "rulebook.yaml"))
+        self.features = ListFeatures(index, rulebook)
+
+        self.encoder = OnnxEncoder(
+            folder,
+            threads=threads,
+            precision=precision,
         )
-
-        self.encoder = OnnxEncoder(folder, threads=threads, precision=precision)
         self._context = context
 
     def vectors(self, query: str, items: Sequence[Item]) -> Vectors:

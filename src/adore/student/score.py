@@ -126,7 +126,8 @@ def score_files(
         DataError: a bad file; a bad row of the items does not matter if no pair names it.
     """
     check_output(output)
-    wanted, texts = read_pairs(pairs), read_queries_file(queries)
+    wanted = read_pairs(pairs)
+    texts = read_queries_file(queries)
     named = wanted["item_id"].cast(pl.String).to_list()
     catalogue = pl.DataFrame(
         read_items(local_copy(items), named), infer_schema_length=None

@@ -27,6 +27,8 @@ __all__ = ["Inputs", "ItemReader", "ListInputs", "save_readings"]
 
 _CACHED = 50_000
 _READINGS = "readings.json.gz"
+_Texts = tuple[object, ...]
+"""All that is read of an item."""
 
 
 def _content(item: Item) -> str:
@@ -89,7 +91,7 @@ class ItemReader:
     ) -> None:
         self._reader = Reader(lexicon)
         self._known = known or {}
-        self._items: dict[tuple[object, ...], Reading] = {}
+        self._items: dict[_Texts, Reading] = {}
 
     def evidence(self, query: str, items: Sequence[Item]) -> list[tuple[Evidence, ...]]:
         """What the query asks against what each item says.
@@ -168,11 +170,7 @@ class ListInputs:
         rulebook = RuleBook.load(str(folder / "rulebook.yaml"))
         self.features = ListFeatures(index, rulebook)
 
-        self.encoder = OnnxEncoder(
-            folder,
-            threads=threads,
-            precision=precision,
-        )
+        self.encoder = OnnxEncoder(folder, threads=threads, precision=precision)
         self._context = context
 
     def vectors(self, query: str, items: Sequence[Item]) -> Vectors:

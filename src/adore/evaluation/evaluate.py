@@ -66,16 +66,14 @@ def _clean(scores: pl.DataFrame) -> pl.DataFrame:
         scores = scores.with_columns(system=pl.lit("scores"))
     grade = pl.col("grade") if "grade" in scores.columns else pl.lit(None)
     if scores.schema.get("grade") == pl.String:
-        grade = grade.replace(
-            "", None
-        )  # an empty cell of a CSV file: a baseline claims no grade
+        # An empty cell of a CSV file: a baseline claims no grade.
+        grade = grade.replace("", None)
     try:
         scores = scores.select(
             pl.col("system", *PAIR).cast(pl.String),
             pl.col("score").cast(pl.Float64),
-            grade.cast(pl.Float64)
-            .fill_nan(None)
-            .alias("grade"),  # integers beside gaps are written as 3.0 and NaN
+            # Integers beside gaps are written as 3.0 and NaN.
+            grade.cast(pl.Float64).fill_nan(None).alias("grade"),
         )
     except pl.exceptions.PolarsError as error:
         kinds = {
@@ -132,13 +130,20 @@ def _joined(
 def _rows(joined: pl.DataFrame) -> _Rows:
     queries, ranking, counts = [], [], []
     for (query,), group in joined.group_by("query_id", maintain_order=True):
-        value = ndcg(
-            group["score"].fill_null(BELOW_ALL).to_numpy(), group["grade"].to_numpy()
-        )
-        graded = group.filter(pl.col("given").is_not_null())
         queries.append(str(query))
-        ranking.append((0.0, 0.0) if np.isnan(value) else (value, 1.0))
-        counts.append(confusion(graded["grade"].to_numpy(), graded["given"].to_numpy()))
+
+        scores = group["score"].fill_null(BELOW_ALL).to_numpy()
+        grades = group["grade"].to_numpy()
+        value = ndcg(scores, grades)
+        if np.isnan(value):
+            ranking.append((0.0, 0.0))
+        else:
+            ranking.append((value, 1.0))
+
+        graded = group.filter(pl.col("given").is_not_null())
+        human = graded["grade"].to_numpy()
+        given = graded["given"].to_numpy()
+        counts.append(confusion(human, given))
     return _Rows(queries, np.array(ranking), np.array(counts))
 
 
@@ -148,10 +153,12 @@ def _measured(rows: _Rows, config: Config, kind: str) -> Iterator[dict[str, Any]
         return
     weights = draw_weights(len(rows.queries), draws=config.draws, seed=config.seed)
     for measure in MEASURES.values():
-        table = rows.ranking if measure.needs == "score" else rows.counts
-        n = int(
-            rows.ranking[:, 1].sum() if measure.needs == "score" else rows.counts.sum()
-        )
+        if measure.needs == "score":
+            table = rows.ranking
+            n = int(rows.ranking[:, 1].sum())
+        else:
+            table = rows.counts
+            n = int(rows.counts.sum())
         if not n or (measure.needs == "score" and kind == "pair"):
             continue
         found = interval(table, measure.of, weights, level=config.level)
@@ -162,24 +169,22 @@ def _measured(rows: _Rows, config: Config, kind: str) -> Iterator[dict[str, Any]
 def _slices(
     evidence: Path, queries: pl.DataFrame
 ) -> tuple[dict[str, set[str]], dict[str, set[tuple[str, str]]]]:
-    return slice_queries(queries, read_table(evidence, "readings")), slice_pairs(
-        read_table(evidence, "pairs")
-    )
+    of_queries = slice_queries(queries, read_table(evidence, "readings"))
+    of_pairs = slice_pairs(read_table(evidence, "pairs"))
+    return of_queries, of_pairs
 
 
 def _by_slice(
     joined: pl.DataFrame, members: tuple[dict[str, Any], dict[str, Any]]
 ) -> Iterator[tuple[str, pl.DataFrame]]:
+    of_queries, of_pairs = members
     for one in SLICES.values():
         if one.kind == "query":
-            yield (
-                one.name,
-                joined.filter(pl.col("query_id").is_in(sorted(members[0][one.name]))),
-            )
+            queries = sorted(of_queries[one.name])
+            yield one.name, joined.filter(pl.col("query_id").is_in(queries))
         else:
-            inside = [
-                pair in members[1][one.name] for pair in joined.select(PAIR).iter_rows()
-            ]
+            pairs = of_pairs[one.name]
+            inside = [pair in pairs for pair in joined.select(PAIR).iter_rows()]
             yield one.name, joined.filter(pl.Series(inside, dtype=pl.Boolean))
 
 
@@ -191,6 +196,10 @@ def who_wins(
     Args:
         per_query: columns system, query_id, value (nDCG@10 of the same queries for every system).
         challenger: the system that is compared with all others.
+        config: of the intervals.
+
+    Returns:
+        One row an opponent; none where the challenger has no value.
     """
     wide = (
         per_query.pivot(on="system", index="query_id", values="value")
@@ -199,19 +208,18 @@ def who_wins(
     )
     if challenger not in wide.columns or not wide.height:
         return []
-    mine, out = wide[challenger].to_numpy(), []
+    mine = wide[challenger].to_numpy()
+    out = []
     for system in sorted(set(wide.columns) - {"query_id", challenger}):
         theirs = wide[system].to_numpy()
         found = paired(
             mine, theirs, draws=config.draws, seed=config.seed, level=config.level
         )
-        winner = (
-            challenger
-            if found.low > 0
-            else system
-            if found.high < 0
-            else "no clear winner"
-        )
+        winner = "no clear winner"
+        if found.low > 0:
+            winner = challenger
+        elif found.high < 0:
+            winner = system
         values = {"value": float(mine.mean()), "other": float(theirs.mean())}
         out.append({"system": system, **values, **asdict(found), "winner": winner})
     return sorted(out, key=lambda r: (-r["other"], r["system"]))
@@ -237,54 +245,51 @@ def _split_tables(
     for split in ("dev", "test"):
         part = judged.filter(pl.col("split") == split)
         for system in sorted(scores["system"].unique()):
-            joined, about = (
-                _joined(part, scores, system),
-                {"system": system, "split": split},
-            )
+            joined = _joined(part, scores, system)
+            about = {"system": system, "split": split}
             for name, frame in _by_slice(joined, members):
                 rows = _rows(frame)
                 found = _measured(rows, config, SLICES[name].kind)
                 measures += [{**about, "slice": name, **row} for row in found]
                 if SLICES[name].kind == "query":
-                    known = [
-                        (q, v)
-                        for q, (v, ok) in zip(rows.queries, rows.ranking, strict=True)
-                        if ok
-                    ]
                     per_query += [
-                        {**about, "slice": name, "query_id": q, "value": float(v)}
-                        for q, v in known
+                        {**about, "slice": name, **row} for row in _ranked(rows)
                     ]
     return measures, per_query
 
 
+def _ranked(rows: _Rows) -> Iterator[dict[str, Any]]:
+    """nDCG of every query where it is defined."""
+    for query, (value, is_defined) in zip(rows.queries, rows.ranking, strict=True):
+        if is_defined:
+            yield {"query_id": query, "value": float(value)}
+
+
 def _robust(hard: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
-    """How often the challenger is on the intended side of exact, over the adversarial set and per error type."""
+    """How often the challenger is on the intended side of exact.
+
+    Rows are of the whole adversarial set, and of each error type.
+    """
+    if not hard.height:
+        return
     side = (pl.col("grade") == int(Grade.EXACT)) == (
         pl.col("intended_grade") == int(Grade.EXACT)
     )
     sides = hard.select("error_type", "source_query_id", right=side)
     about = {"system": config.challenger, "split": "test", "measure": SIDE}
-    parts = [
-        (HARD, sides),
-        *(
-            (f"{HARD}: {e}", p)
-            for (e,), p in sides.group_by("error_type", maintain_order=True)
-        ),
-    ]
-    for name, part in parts if hard.height else ():
+    parts = [(HARD, sides)]
+    for (error_type,), part in sides.group_by("error_type", maintain_order=True):
+        parts.append((f"{HARD}: {error_type}", part))
+
+    for name, part in parts:
         counts = (
             part.group_by("source_query_id")
             .agg(pl.col("right").sum(), n=pl.len())
             .sort("source_query_id")
         )
+        rows = counts.select("right", "n").to_numpy().astype(float)
         weights = draw_weights(counts.height, draws=config.draws, seed=config.seed)
-        found = interval(
-            counts.select("right", "n").to_numpy().astype(float),
-            _share,
-            weights,
-            level=config.level,
-        )
+        found = interval(rows, _share, weights, level=config.level)
         yield {**about, "slice": name, **asdict(found), "n": part.height}
 
 
@@ -295,8 +300,21 @@ def _share(sums: Floats) -> Floats:
 def run(
     config: Config, prepared: Path, evidence: Path, scores: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``measures``, ``per_query`` and ``comparisons.json`` (test split)."""
-    judged, given = _judged(prepared), _clean(read_table(scores, "scores"))
+    """Write ``measures``, ``per_query`` and ``comparisons.json`` (test split).
+
+    Args:
+        config: of the intervals, and the challenger.
+        prepared: the folder of ``prepare``.
+        evidence: the folder of ``evidence``, whose readings and pairs make the slices.
+        scores: the folder of ``score``.
+        output: the folder of this stage.
+
+    Returns:
+        Metrics: the challenger's measures on test; judged test queries; judged pairs
+        without a score, over all systems.
+    """
+    judged = _judged(prepared)
+    given = _clean(read_table(scores, "scores"))
     members = _slices(evidence, read_table(prepared, "queries"))
     measures, per_query = _split_tables(judged, given, members, config)
     measures += _robust(read_table(scores, "hard"), config)
@@ -310,14 +328,14 @@ def run(
     values = pl.DataFrame(per_query, schema=schema)
     write_table(_sorted(measures), output, "measures")
     values.write_parquet(output / "per_query.parquet")
+
     test = values.filter((pl.col("split") == "test") & (pl.col("slice") == ALL))
-    systems = sorted(given["system"].unique())
     pairs = judged.select(PAIR)
-    scored = [
-        given.filter(pl.col("system") == s).join(pairs, on=PAIR, how="semi").height
-        for s in systems
-    ]
-    missing = {s: judged.height - n for s, n in zip(systems, scored, strict=True)}
+    missing = {}
+    for system in sorted(given["system"].unique()):
+        mine = given.filter(pl.col("system") == system)
+        missing[system] = judged.height - mine.join(pairs, on=PAIR, how="semi").height
+
     against = who_wins(test, config.challenger, config)
     about = {
         "measure": RANKING,
@@ -334,15 +352,14 @@ def run(
         "against": against,
     }
     write_json(found, output / "comparisons.json")
-    mine = [
-        r
-        for r in measures
-        if r["slice"] == ALL
-        and r["split"] == "test"
-        and r["system"] == config.challenger
-    ]
+
+    metrics = {}
+    for row in measures:
+        is_whole = row["slice"] == ALL and row["split"] == "test"
+        if is_whole and row["system"] == config.challenger:
+            metrics[row["measure"]] = row["value"]
     return {
-        **{r["measure"]: r["value"] for r in mine},
+        **metrics,
         "queries": float(queries),
         "missing_pairs": float(sum(missing.values())),
     }
@@ -362,13 +379,15 @@ def evaluate_scores(
     Args:
         scores: columns query_id, item_id, score, optionally grade (0-3) and system.
         judgements: columns query_id, item_id, grade.
+        seed: seeds the bootstrap samples.
 
     Returns:
-        Rows (system, measure, value, low, high, n); also counts of judged pairs without a score (they
-        rank last) and of scores without a judgement (they are left out).
+        Rows (system, measure, value, low, high, n); also counts of judged pairs without a
+        score (they rank last) and of scores without a judgement (they are left out).
 
     Raises:
-        DataError: duplicate pairs, unknown grades, scores that are no numbers, or no judged pair at all.
+        DataError: duplicate pairs, unknown grades, scores that are no numbers, or no judged
+            pair at all.
     """
     check(
         scores.height > 0,
@@ -393,11 +412,9 @@ def evaluate_scores(
     )
     judgements = judgements.with_columns(pl.col("grade").cast(pl.Int64))
     _no_duplicates(judgements, PAIR, "judgements")
-    config, out, systems = (
-        configure(Config, {"seed": seed}, "evaluate"),
-        [],
-        sorted(scores["system"].unique()),
-    )
+    config = configure(Config, {"seed": seed}, "evaluate")
+    systems = sorted(scores["system"].unique())
+    out = []
     for system in systems:
         mine = scores.filter(pl.col("system") == system)
         judged = mine.join(judgements, on=PAIR, how="semi").height
@@ -413,13 +430,14 @@ def evaluate_scores(
             "missing pairs": judgements.height - judged,
             "unjudged pairs": mine.height - judged,
         }
-        rows = list(
-            _measured(_rows(_joined(judgements, scores, system)), config, "query")
-        )
-        rows += [
-            {"measure": k, "value": float(v), "low": float(v), "high": float(v), "n": v}
-            for k, v in counts.items()
-        ]
+        summed = _rows(_joined(judgements, scores, system))
+        rows = list(_measured(summed, config, "query"))
+        for name, count in counts.items():
+            value = float(count)
+            same = {"value": value, "low": value, "high": value}
+            rows.append({"measure": name, **same, "n": count})
+
         prefix = f"{system}: " if len(systems) > 1 else ""
-        out += [{"system": system, **r, "measure": prefix + r["measure"]} for r in rows]
+        for row in rows:
+            out.append({"system": system, **row, "measure": prefix + row["measure"]})
     return pl.DataFrame(out)

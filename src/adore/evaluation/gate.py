@@ -1,4 +1,7 @@
-"""Stage ``gate``: may the student be released? Paired bootstrap against the champion, guarded slices."""
+"""Stage ``gate``: may the student be released?
+
+It must hold in a paired bootstrap against the champion, and on guarded slices.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Config(StageConfig):
     slice_drop: float = 0.1
     """No guarded slice may fall by more than this (nDCG@10)."""
     robust: float = Field(0.8, ge=0, le=1)
-    """Least share of the adversarial set on the right side of exact; with fewer than 30 pairs it is not guarded."""
+    """Least share of the adversarial set on the right side of exact.
+
+    With fewer than 30 pairs it is not guarded.
+    """
     min_queries: int = 5
     """Slices with fewer judged test queries are not guarded."""
     draws: int = Field(2000, ge=1)
@@ -42,21 +48,25 @@ class Config(StageConfig):
 def champion_of(measures: pl.DataFrame, config: Config) -> str:
     """The best baseline by nDCG@10 on the dev split.
 
+    Args:
+        measures: the ``measures`` table of evaluate; empty: there is no baseline.
+        config: names the challenger, which is no baseline, and the fallback.
+
     Returns:
-        Its name; ``config.fallback`` where dev holds no judged query; ``""`` if there is no baseline.
+        Its name; ``config.fallback`` where dev holds no judged query; ``""`` if there is no
+        baseline.
     """
-    others = (
-        measures.filter(pl.col("system") != config.challenger)
-        if measures.height
-        else measures
-    )
+    others = measures
+    if measures.height:
+        others = measures.filter(pl.col("system") != config.challenger)
     if not others.height:
         return ""
-    best = others.filter(
+    ranked = others.filter(
         (pl.col("split") == "dev")
         & (pl.col("slice") == ALL)
         & (pl.col("measure") == RANKING)
-    ).sort(["value", "system"], descending=[True, False])
+    )
+    best = ranked.sort(["value", "system"], descending=[True, False])
     if best.height:
         return str(best["system"][0])
     names = sorted(others["system"].unique())
@@ -122,9 +132,17 @@ def _wide(per_query: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _reason(one: dict[str, Any], champion: str) -> str:
+    name = one["name"]
     sign = "holds" if one["passed"] else "fails"
-    against = "" if one["name"].startswith(HARD) else f" against {champion}"
-    return f"{one['name']} {sign}: {one['value']:+.3f}{against}, must be above {one['threshold']:+.3f}"
+
+    # The adversarial set is measured without a champion.
+    against = f" against {champion}"
+    if name.startswith(HARD):
+        against = ""
+
+    value = f"{one['value']:+.3f}"
+    threshold = f"{one['threshold']:+.3f}"
+    return f"{name} {sign}: {value}{against}, must be above {threshold}"
 
 
 def decide(
@@ -135,6 +153,7 @@ def decide(
     Args:
         measures: the ``measures`` table of evaluate, with its ``split`` column.
         per_query: nDCG@10 by system, split, slice and query.
+        config: what the student must show.
 
     Returns:
         ``passed``, ``champion``, ``reasons`` and ``checks`` (name, value, threshold, passed).
@@ -148,6 +167,7 @@ def decide(
                 "no baseline was scored on judged queries: there is nothing to beat"
             ],
         }
+
     wide = _wide(per_query, ALL)
     if not {config.challenger, champion} <= set(wide.columns) or wide.height < 2:
         return {
@@ -156,6 +176,7 @@ def decide(
                 "fewer than 2 judged test queries with both systems: nothing can be shown"
             ],
         }
+
     found = paired(
         wide[config.challenger].to_numpy(),
         wide[champion].to_numpy(),
@@ -180,8 +201,9 @@ def decide(
         *_slices(per_query, champion, config),
         *_robust(measures, config),
     ]
-    failed = [c for c in checks if not c["passed"]]
-    reasons = [_reason(c, champion) for c in failed or checks[:2]]
+
+    failed = [one for one in checks if not one["passed"]]
+    reasons = [_reason(one, champion) for one in failed or checks[:2]]
     numbers = {
         "difference": found.difference,
         "low": found.low,
@@ -199,7 +221,17 @@ def decide(
 
 
 def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
-    """Write ``gate.json``; a student that does not pass is a result, not an error."""
+    """Write ``gate.json``; a student that does not pass is a result, not an error.
+
+    Args:
+        config: what the student must show.
+        measures: the folder of ``evaluate``.
+        output: the folder of this stage.
+
+    Returns:
+        Metrics: 1 if the student passed, else 0; the difference to the champion, 0 where
+        none was measured.
+    """
     found = decide(
         read_table(measures, "measures"),
         pl.read_parquet(measures / "per_query.parquet"),

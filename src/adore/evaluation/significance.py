@@ -36,23 +36,37 @@ class Difference:
 
 
 def draw_weights(n: int, *, draws: int = 2000, seed: int = 0) -> Floats:
-    """How often each of ``n`` queries is drawn in each bootstrap sample. Shape [draws, n]; rows sum to n."""
+    """How often each query is drawn in each bootstrap sample.
+
+    Args:
+        n: queries.
+        draws: bootstrap samples.
+        seed: seeds the samples.
+
+    Returns:
+        Shape [draws, n]; rows sum to n.
+    """
     check(n > 0, "queries", n, must="at least 1", fix="give judged queries")
     check(
         draws > 0, "draws", draws, must="at least 1", fix="set evaluate.draws to 2000"
     )
-    return (
-        np.random.default_rng(seed)
-        .multinomial(n, np.full(n, 1.0 / n), size=draws)
-        .astype(np.float64)
-    )
+    # A sample draws n queries with replacement: counts are multinomial.
+    even = np.full(n, 1.0 / n)
+    counts = np.random.default_rng(seed).multinomial(n, even, size=draws)
+    return counts.astype(np.float64)
 
 
 def _bounds(values: Floats, level: float) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
+    """Percentile interval of the values that are numbers; NaN without any."""
+    is_known = np.isfinite(values)
+    known = values[is_known]
     if not len(known):
         return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+
+    # The tails on both sides are equal.
+    lower = (1 - level) / 2
+    upper = (1 + level) / 2
+    low, high = np.quantile(known, [lower, upper])
     return float(low), float(high)
 
 
@@ -71,8 +85,12 @@ def interval(
         weights: from :func:`draw_weights`. Shape [draws, n].
         level: coverage.
     """
-    value = float(of(rows.sum(axis=0)))
-    low, high = _bounds(of(np.tensordot(weights, rows, axes=1)), level)
+    whole = rows.sum(axis=0)
+    value = float(of(whole))
+
+    # Sums of the rows of each bootstrap sample. Shape [draws, *row].
+    sampled = np.tensordot(weights, rows, axes=1)
+    low, high = _bounds(of(sampled), level)
     return Interval(value, low, high)
 
 
@@ -87,9 +105,11 @@ def paired(
         seed: seeds the samples.
         level: coverage.
 
-    Source: Smucker, Allan, Carterette 2007 (shifted bootstrap test); p is (1 + extreme) / (1 + draws).
+    Source: Smucker, Allan, Carterette 2007 (shifted bootstrap test); p is (1 + extreme) /
+        (1 + draws).
     """
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    a = np.asarray(a, dtype=np.float64)
+    b = np.asarray(b, dtype=np.float64)
     check(
         a.shape == b.shape and a.ndim == 1,
         "shapes",
@@ -108,5 +128,9 @@ def paired(
     found = float(gaps.mean())
     means = draw_weights(len(gaps), draws=draws, seed=seed) @ gaps / len(gaps)
     low, high = _bounds(means, level)
-    extreme = int((np.abs(means - found) >= abs(found) - 1e-12).sum())
-    return Difference(found, low, high, (1 + extreme) / (1 + draws), len(gaps))
+
+    # Shifted by what was found, the samples have mean 0, as if there were no difference.
+    shifted = np.abs(means - found)
+    extreme = int((shifted >= abs(found) - 1e-12).sum())
+    p = (1 + extreme) / (1 + draws)
+    return Difference(found, low, high, p, len(gaps))

@@ -23,7 +23,8 @@ class Slice:
 
     Attributes:
         name: its word in tables and on the page.
-        kind: ``query``: whole queries (rankings can be measured); ``pair``: single pairs (grades only).
+        kind: ``query``: whole queries (rankings can be measured); ``pair``: single pairs
+            (grades only).
         attributes: for ``asks``/``conflict`` slices, the key attributes that are looked at.
         definition: one sentence for people.
     """
@@ -99,11 +100,12 @@ def slice_pairs(pairs: pl.DataFrame) -> dict[str, set[tuple[str, str]]]:
     }
     names: dict[str, list[str]] = {}
     for one in SLICES.values():
-        for attribute in one.attributes if one.kind == "pair" else ():
-            names.setdefault(attribute, []).append(one.name)
-    for query, item, text in pairs.select(
-        "query_id", "item_id", "evidence"
-    ).iter_rows():
+        if one.kind == "pair":
+            for attribute in one.attributes:
+                names.setdefault(attribute, []).append(one.name)
+
+    rows = pairs.select("query_id", "item_id", "evidence")
+    for query, item, text in rows.iter_rows():
         for evidence in Evidence.many_from_json(text):
             if evidence.state == "conflict":
                 for name in names.get(evidence.attribute, ()):

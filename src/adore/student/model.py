@@ -14,7 +14,15 @@ __all__ = ["BiEncoder", "StudentNet", "pool"]
 
 
 def pool(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the tokens that are not padding: (rows, tokens, d), (rows, tokens) -> (rows, d)."""
+    """Mean of the tokens that are not padding.
+
+    Args:
+        hidden: (rows, tokens, d) the backbone's last states.
+        mask: (rows, tokens) of 1 token, 0 padding.
+
+    Returns:
+        (rows, d).
+    """
     weight = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weight).sum(1) / weight.sum(1).clamp_min(1e-9)
 
@@ -27,16 +35,24 @@ class BiEncoder(nn.Module):
         self.backbone = backbone
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(rows, tokens) ids and mask to (rows, d) unit vectors."""
+        """Embed texts.
+
+        Args:
+            ids: (rows, tokens) of word pieces.
+            mask: (rows, tokens) of 1 token, 0 padding.
+
+        Returns:
+            (rows, d) unit vectors.
+        """
         hidden = self.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
         return functional.normalize(pool(hidden, mask), dim=1)
 
 
 class StudentNet(nn.Module):
-    """List features and meaning to the state of every key attribute, and these with the features to a grade.
+    """Key attributes' states from list features and meaning; from all of these a grade.
 
-    The attribute heads stand before the grade, so that what they learn (also from pairs that no human graded)
-    is used, and a grade can be read attribute by attribute.
+    The attribute heads stand before the grade, so that what they learn (also from pairs
+    that no human graded) is used, and a grade can be read attribute by attribute.
 
     Args:
         columns: width of the feature matrix, z-scores included.
@@ -61,10 +77,8 @@ class StudentNet(nn.Module):
         self.register_buffer("mean", torch.zeros(columns))
         self.register_buffer("deviation", torch.ones(columns))
         self.drop = nn.Dropout(dropout)
-        self.hidden, self.senses = (
-            nn.Linear(columns, hidden),
-            nn.Linear(meaning, senses, bias=False),
-        )
+        self.hidden = nn.Linear(columns, hidden)
+        self.senses = nn.Linear(meaning, senses, bias=False)
         self.attributes = nn.Linear(hidden + senses, 3 * len(ATTRIBUTES))
         self.grade = nn.Linear(columns, 4)
         self.grade_hidden = nn.Linear(hidden, 4, bias=False)
@@ -80,7 +94,12 @@ class StudentNet(nn.Module):
     def forward(
         self, features: Tensor, meaning: Tensor, asked: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """(pairs, columns), (pairs, meaning) and (pairs, attributes) of 1 asked, 0 not.
+        """Grade the pairs of a list.
+
+        Args:
+            features: (pairs, columns).
+            meaning: (pairs, meaning).
+            asked: (pairs, attributes) of 1 asked, 0 not.
 
         Returns:
             grade logits (pairs, 4); state logits (pairs, attributes, 3): match, conflict, unknown.

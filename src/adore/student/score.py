@@ -1,6 +1,6 @@
-"""Stage ``score``: the student and the baselines on every judged dev and test query. Never reads labels.
+"""Stage ``score``: the student and the baselines on every judged dev and test query.
 
-The student grades the adversarial pairs as well.
+It never reads labels. The student grades the adversarial pairs as well.
 """
 
 from __future__ import annotations
@@ -51,21 +51,22 @@ def _scored(
     for query_id, ids in progress(
         lists.iter_rows(), f"lists scored by {ranker.name}", lists.height
     ):
-        for s in ranker.rank(queries[query_id], [items[i] for i in ids]):
-            p = dict(zip(("p_I", "p_C", "p_S", "p_E"), s.probabilities, strict=True))
-            claims = (
-                {"grade": int(s.grade), **p}
-                if ranker.name not in BASELINES
-                else dict.fromkeys(("grade", *p))
-            )
-            rows.append(
-                {"query_id": query_id, "item_id": s.item_id, "score": s.score, **claims}
-            )
+        for scored in ranker.rank(queries[query_id], [items[i] for i in ids]):
+            letters = ("p_I", "p_C", "p_S", "p_E")
+            claims: dict[str, Any] = {"grade": int(scored.grade)}
+            claims |= zip(letters, scored.probabilities, strict=True)
+            if ranker.name in BASELINES:
+                claims = dict.fromkeys(claims)
+            pair = {"query_id": query_id, "item_id": scored.item_id}
+            rows.append({**pair, "score": scored.score, **claims})
     return rows
 
 
 def _told(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Scores that a student gave before it learnt from the pairs, of the queries of which it scored every pair."""
+    """Scores that a student gave before it learnt from the pairs.
+
+    Only queries of which it scored every pair are among them.
+    """
     if not (folder / "scores.parquet").is_file():
         return pairs.clear()
     told = read_table(folder, "scores").join(
@@ -86,10 +87,8 @@ def _texts(queries: pl.DataFrame) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     for query_id, text in queries.select("query_id", "query").iter_rows():
-        name, said = (
-            f"query of query_id {query_id!r}",
-            "" if text is None else str(text),
-        )
+        name = f"query of query_id {query_id!r}"
+        said = "" if text is None else str(text)
         check(
             bool(said.strip()),
             name,
@@ -113,14 +112,22 @@ def _texts(queries: pl.DataFrame) -> dict[str, str]:
 def score_files(
     student: str, output: str, *, items: str, queries: str, pairs: str
 ) -> None:
-    """Read files, score them with :func:`score_pairs`, write ``output``.
+    """Read files, score them with :func:`score_pairs`, write the scores.
+
+    Args:
+        student: folder of a student or a baseline, on any storage.
+        output: the file to write; its ending names the format.
+        items: the catalogue.
+        queries: file of ``query_id, query``.
+        pairs: file of ``query_id, item_id``.
 
     Raises:
         ConfigError: ``output`` is of a format that cannot be written.
         DataError: a bad file; a bad row of the items does not matter if no pair names it.
     """
     check_output(output)
-    wanted, texts = read_pairs(pairs), read_queries_file(queries)
+    wanted = read_pairs(pairs)
+    texts = read_queries_file(queries)
     named = wanted["item_id"].cast(pl.String).to_list()
     catalogue = pl.DataFrame(
         read_items(local_copy(items), named), infer_schema_length=None
@@ -139,10 +146,12 @@ def score_pairs(
         pairs: ``query_id, item_id``; other columns are not looked at.
 
     Returns:
-        ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order; a baseline claims no grade.
+        ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order; a
+        baseline claims no grade.
 
     Raises:
-        DataError: a missing column, a query without its one text, or a pair of an unknown query or item.
+        DataError: a missing column, a query without its one text, or a pair of an unknown
+            query or item.
     """
     for name, frame, wanted in (
         ("items", items, {"item_id", "title"}),
@@ -185,29 +194,42 @@ def score_pairs(
 def _hard(
     ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl.DataFrame
 ) -> list[dict[str, Any]]:
-    """The grades of adversarial pairs, each alone among the judged items of the query that it was made of."""
+    """The grades of adversarial pairs.
+
+    Each stands alone among the judged items of the query that it was made of.
+    """
     judged = dict(pairs.group_by("query_id").agg(pl.col("item_id").sort()).iter_rows())
     rows = []
     for row in progress(
         table.iter_rows(named=True), "adversarial pairs scored", table.height
     ):
         made = item_from_row(json.loads(row["item"]))
-        around = {i: items[i] for i in judged[row["source_query_id"]]} | {
-            made.item_id: made
-        }
-        graded = {
-            s.item_id: int(s.grade)
-            for s in ranker.rank(row["query"], list(around.values()))
-        }
-        known = {k: row[k] for k in TABLES["hard"] if k != "grade"}
-        rows.append({**known, "grade": graded[made.item_id]})
+        shown = {i: items[i] for i in judged[row["source_query_id"]]}
+        shown[made.item_id] = made
+        scores = ranker.rank(row["query"], list(shown.values()))
+        graded = {score.item_id: int(score.grade) for score in scores}
+
+        known = {name: row[name] for name in TABLES["hard"] if name != "grade"}
+        known["grade"] = graded[made.item_id]
+        rows.append(known)
     return rows
 
 
 def run(
     config: Config, prepared: Path, student: Path, adversarial: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``scores`` of the student and of every baseline, and ``hard``, the student's of the adversarial set."""
+    """Write ``scores`` of every system, and ``hard``, the student's of the adversarial set.
+
+    Args:
+        config: threads.
+        prepared: the folder of ``prepare``.
+        student: the folder of ``distil``.
+        adversarial: the folder with the adversarial set.
+        output: the folder of this stage.
+
+    Returns:
+        Metrics: judged pairs, and systems that scored them.
+    """
     items = {
         r["item_id"]: item_from_row(r)
         for r in read_table(prepared, "items").iter_rows(named=True)
@@ -221,6 +243,7 @@ def run(
     )
     pairs = pairs.sort("query_id", "item_id")
     texts = dict(queries.select("query_id", "query").iter_rows())
+
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as home:
         folders = {"student": student}

@@ -1,4 +1,7 @@
-"""Stage ``demo-data``: a simulated shop with known truth, as a user would bring it; of two worlds."""
+"""Stage ``demo-data``: a simulated shop with known truth, as a user would bring it.
+
+The shop is of one of two worlds.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class Config(StageConfig):
     """Which world, how large the shop is and how well it is judged."""
 
     world: Literal["shop", "lab"] = "shop"
-    """``shop``: consumer goods. ``lab``: laboratory supplies, one-word queries, fields of its own."""
+    """``shop``: consumer goods.
+
+    ``lab``: laboratory supplies, one-word queries, fields of its own."""
     items: int = Field(1500, ge=24, le=100_000)
     queries: int = Field(240, ge=4, le=2_000)
     judged: int = Field(110, ge=0)
@@ -92,24 +97,34 @@ def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 def _candidates(
     intent: Any, items: list[Any], rng: random.Random, world: _World, count: int
 ) -> dict[Any, int]:
-    """A list as retrieval would give it: exact items, near misses, accessories, strangers that share a word."""
+    """A list as retrieval would give it, with true grades.
+
+    It holds exact items, near misses, accessories, and strangers that share a word.
+    """
     order = rng.sample(items, len(items))
-    by_grade: dict[Grade, list[Any]] = {g: [] for g in Grade}
+    by_grade: dict[Grade, list[Any]] = {grade: [] for grade in Grade}
     for item in order:
         by_grade[world.grade(intent, item)].append(item)
-    near = [s for s in by_grade[Grade.IRRELEVANT] if world.near(intent, s)]
-    chosen = (
-        by_grade[Grade.EXACT][: count // 3] + by_grade[Grade.SUBSTITUTE][: count // 3]
-    )
-    chosen += by_grade[Grade.COMPLEMENT][: count // 8] + near[: count // 8]
-    have = {s.item_id for s in chosen}
-    chosen += [s for s in by_grade[Grade.IRRELEVANT] if s.item_id not in have][
-        : count - len(chosen)
+
+    irrelevant = by_grade[Grade.IRRELEVANT]
+    near = [item for item in irrelevant if world.near(intent, item)]
+
+    third = count // 3
+    eighth = count // 8
+    chosen = [
+        *by_grade[Grade.EXACT][:third],
+        *by_grade[Grade.SUBSTITUTE][:third],
+        *by_grade[Grade.COMPLEMENT][:eighth],
+        *near[:eighth],
     ]
-    return {
-        s.item_id: int(world.grade(intent, s))
-        for s in sorted(chosen, key=lambda s: s.item_id)
-    }
+
+    # The rest of the list is whatever else the shop sells.
+    have = {item.item_id for item in chosen}
+    strangers = [item for item in irrelevant if item.item_id not in have]
+    chosen += strangers[: count - len(chosen)]
+
+    chosen.sort(key=lambda item: item.item_id)
+    return {item.item_id: int(world.grade(intent, item)) for item in chosen}
 
 
 def _noisy(grade: int, rng: random.Random, noise: float) -> int:
@@ -137,7 +152,10 @@ def _ubi(row: dict[str, Any], queries: dict[str, str]) -> dict[str, Any]:
 def _events(
     config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Simulated shoppers over the shop's old ranking: truth under much noise, other noise at every visit."""
+    """Simulated shoppers over the shop's old ranking.
+
+    The ranking is the truth under much noise, other noise at every visit.
+    """
     shoppers = Shoppers(seed=config.seed, users=config.users, bots=config.bots)
     rng = random.Random(config.seed + 1)
     names = sorted(lists)
@@ -156,7 +174,15 @@ def _events(
 
 
 def run(config: Config, output: Path) -> dict[str, float]:
-    """Write ``items``, ``queries``, ``judgements``, ``events``, ``truth`` and ``dataset.yaml``."""
+    """Write ``items``, ``queries``, ``judgements``, ``events``, ``truth`` and ``dataset.yaml``.
+
+    Args:
+        config: which world, how large, how well judged; its seed decides every draw.
+        output: the folder to write to.
+
+    Returns:
+        Numbers of items, queries, judgements and events.
+    """
     world, rng = _WORLDS[config.world], random.Random(config.seed)
     items = world.items(rng, config.items)
     intents = world.intents(rng, config.queries)

@@ -95,7 +95,12 @@ def _title(spec: Spec, rng: random.Random) -> str:
 
 
 def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
-    """The catalogue row that a seller would write for a spec: fields missing, words dirty."""
+    """The catalogue row that a seller would write for a spec: fields missing, words dirty.
+
+    Args:
+        spec: what the item really is.
+        rng: gives every draw.
+    """
     c = CATEGORIES[spec.category]
     leaf = (
         f"{c.path.rsplit(' > ', 1)[0]} > {c.accessory.title()}s"
@@ -128,14 +133,24 @@ def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
 
 
 def _typo(word: str, rng: random.Random) -> str:
+    """Two neighbouring letters exchanged, but neither the first nor the last of the word."""
     if len(word) < 5:
         return word
-    i = rng.randrange(1, len(word) - 2)
-    return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+    place = rng.randrange(1, len(word) - 2)
+    first, second = word[place], word[place + 1]
+    before = word[:place]
+    after = word[place + 2 :]
+    return before + second + first + after
 
 
 def query_text(intent: Intent, rng: random.Random) -> str:
-    """What a shopper would type for an intent."""
+    """What a shopper would type for an intent.
+
+    Args:
+        intent: what the shopper really wants.
+        rng: gives every draw.
+    """
     c = CATEGORIES[intent.category]
     noun = c.noun if rng.random() < 0.7 else rng.choice(c.synonyms)
     if rng.random() < 0.06:

@@ -34,7 +34,9 @@ def _bullets(value: object, limit: int) -> list[str]:
 
 
 def _named(pairs: list[Any]) -> dict[str, Any]:
-    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping; several values of one name become a list.
+    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping.
+
+    Several values of one name become a list.
 
     A ``unit`` beside a value is part of it.
     """

@@ -26,12 +26,29 @@ def label_of(row: dict[str, Any]) -> object:
 
 
 def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
-    """The query of a row, by its id or by its text; ``""`` if it has neither, or the shop has no such query."""
-    query_id, text = id_of(row.get("query_id")), row.get("query")
-    text = text if isinstance(text, str) else ""
+    """The query of a row, by its id or by its text.
+
+    Args:
+        row: of a judgements file, with our column names.
+        finder: of the shop's queries; None: the row's own id counts, or that of its text.
+
+    Returns:
+        ``""`` if the row has neither id nor text, or the shop has no such query.
+    """
+    query_id = id_of(row.get("query_id"))
+    text = row.get("query")
+    if not isinstance(text, str):
+        text = ""
+
     if finder is None:
-        return query_id or (text_id(text) if text.strip() else "")
-    return finder.find(query_id, "" if query_id and finder.find(query_id, "") else text)
+        if query_id or not text.strip():
+            return query_id
+        return text_id(text)
+
+    # An id that the shop knows decides; the text is asked only where it does not.
+    if query_id and finder.find(query_id, ""):
+        text = ""
+    return finder.find(query_id, text)
 
 
 def queries_of_judgements(rows: Rows) -> Rows:
@@ -55,7 +72,9 @@ def graded_rows(
     items: Collection[str],
     file: str,
 ) -> tuple[LabelScale, Joined]:
-    """One grade a pair; rows without an id are refused, unrated and unknown ones are left out and counted.
+    """One grade a pair.
+
+    Rows without an id are refused; unrated and unknown ones are left out and counted.
 
     Args:
         rows: with our column names.

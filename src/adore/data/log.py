@@ -1,4 +1,7 @@
-"""A whole log to the ``events`` table: each event finds its query, item and place; what is not ours is counted."""
+"""A whole log to the ``events`` table: each event finds its query, item and place.
+
+What is not ours is counted.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,15 @@ __all__ = [
 ]
 
 AGAIN_MS = 30 * 60_000
-"""The same item at the same place of the same search is one impression for this long: a page that was reloaded."""
+"""How long a repeat is still the same impression: a page that was reloaded.
+
+A repeat is the same item at the same place of the same search."""
 ZEROS = 0.01
 """Share of places that are 0 from which on they must mean something."""
 EXPOSURE = "exposure:"
-"""What the id of an impression begins with that the router or the search engine logged, whose places count from 1."""
+"""What the id of an impression begins with that the router or the search engine logged.
+
+Its places count from 1."""
 COLUMNS = (
     "event_id",
     "query_id",
@@ -45,7 +52,8 @@ class LogReport:
     """What was seen of a log.
 
     Attributes:
-        actions: name as logged to what it counts as (``""``: nobody explained it) and how often it came.
+        actions: name as logged to what it counts as (``""``: nobody explained it) and how often
+            it came.
         notes: what was corrected, one sentence each.
     """
 
@@ -54,7 +62,10 @@ class LogReport:
 
 
 def split_searches(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
-    """Take the searches out of a log that keeps both in one file: rows with a text and no action."""
+    """Take the searches out of a log that keeps both in one file.
+
+    A search is a row with a text and no action.
+    """
     searches = [
         (line, row)
         for line, row in rows.good
@@ -83,25 +94,33 @@ def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
             k: row.get(k)
             for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")
         }
-        impressions += [
-            (line, {**common, "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}", "action_name": "impression",
-                    "object_id": item, "position": place})
-            for place, item in enumerate(items, 1)
-        ]  # fmt: skip
+        for place, item in enumerate(items, 1):
+            impression = {
+                **common,
+                "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}",
+                "action_name": "impression",
+                "object_id": item,
+                "position": place,
+            }
+            impressions.append((line, impression))
     return impressions
 
 
 def search_impressions(
     rows: Rows, searches: list[tuple[int, dict[str, Any]]], own: Mapping[str, str]
 ) -> bool:
-    """Add what each search returned as impressions to a log that has none; whether there was something to add.
+    """Add what each search returned as impressions to a log that has none.
 
-    OpenSearch logs the hits of a search itself (``query_response_hit_ids``), while few pages log what they show.
+    OpenSearch logs the hits of a search itself (``query_response_hit_ids``), while few pages log
+    what they show.
 
     Args:
         rows: of the log.
         searches: rows of the log's searches.
         own: the shop's action names.
+
+    Returns:
+        Whether there was something to add.
     """
     names = {
         row.get("action_name")
@@ -139,7 +158,10 @@ def search_impressions(
 def _parsed(
     rows: Rows, own: Mapping[str, str], report: LogReport
 ) -> list[tuple[int, Event]]:
-    """Well-formed events with our action names; the others are refused or, if they mean nothing, left out."""
+    """Well-formed events with our action names.
+
+    The others are refused or, if they mean nothing, left out.
+    """
     flat, known = flat_fields(rows.columns()), dict[str, str]()
     events, seen = list[tuple[int, Event]](), dict[str, tuple[Any, ...]]()
     for line, row in rows.good:
@@ -181,7 +203,10 @@ def _ours(
     finder: QueryFinder,
     items: Collection[str],
 ) -> list[Event]:
-    """Events of this shop's queries and items; ``search`` is the search as logged, ``query_id`` the shop's query."""
+    """Events of this shop's queries and items.
+
+    ``search`` is the search as logged, ``query_id`` the shop's query.
+    """
     by_id = any(event["query_id"] for _, event in events)
     finder.learn((event["query_id"], event["user_query"]) for _, event in events)
     kept = []
@@ -222,7 +247,8 @@ def _is_exposure(event: Event) -> bool:
 def _first_place(events: list[Event], named: str) -> int:
     """0 or 1: the number of the first place of a list.
 
-    A list that counts from 0 has one item at 0; where 0 means that the place is unknown, several items have it.
+    A list that counts from 0 has one item at 0; where 0 means that the place is unknown, several
+    items have it.
 
     Raises:
         DataError: it cannot be told.
@@ -254,13 +280,17 @@ def _first_place(events: list[Event], named: str) -> int:
     ):
         return 0
     raise DataError(
-        f"positions == 0 in {zeros} of {len(placed)} events, must be told apart: the first place of a list, or an "
+        f"positions == 0 in {zeros} of {len(placed)} events, must be told apart: "
+        "the first place of a list, or an "
         'unknown one; set first_position: "0" or "1" in dataset.yaml (with 1, a place 0 is unknown)'
     )
 
 
 def _place(events: list[Event], first: int) -> None:
-    """Places that count from 1 (0: unknown); an act without one stands where its impression stood."""
+    """Places that count from 1 (0: unknown).
+
+    An act without one stands where its impression stood.
+    """
     shown: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     for event in events:
         position = event["position"]
@@ -285,7 +315,10 @@ def _place(events: list[Event], first: int) -> None:
 
 
 def _logged_twice(ordered: list[Event]) -> set[str]:
-    """Ids of the router's impressions that the shop logged as well, by a session or clock of its own."""
+    """Ids of the router's impressions that the shop logged as well.
+
+    The shop logged them by a session or clock of its own.
+    """
     times: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     router = [event for event in ordered if _is_exposure(event)]
     for event in ordered if router else ():
@@ -306,7 +339,10 @@ def _logged_twice(ordered: list[Event]) -> set[str]:
 
 
 def _believable(events: Iterable[Event], rows: Rows) -> Iterator[Event]:
-    """Without impressions that were logged twice, and acts on what was never shown (where lists are logged at all)."""
+    """Without impressions that were logged twice, and acts on what was never shown.
+
+    An act is held to what was shown only where lists are logged at all.
+    """
     ordered = sorted(events, key=lambda e: (e["timestamp"], e["event_id"]))
     shown = {
         (e["search"], e["client_id"], e["object_id"])
@@ -343,8 +379,8 @@ def read_events(
 ) -> tuple[list[dict[str, Any]], LogReport]:
     """Rows of the ``events`` table, in order of time.
 
-    Malformed rows are refused in ``rows``; events that say nothing of this shop's pairs are counted by reason in
-    ``rows.left_out``.
+    Malformed rows are refused in ``rows``; events that say nothing of this shop's pairs are
+    counted by reason in ``rows.left_out``.
 
     Args:
         rows: of the log, with the router's exposures as impressions.

@@ -49,7 +49,13 @@ def normalised(query: str) -> str:
 
 
 def split_of(query: str, *, dev_share: float, test_share: float) -> str:
-    """Split by the normalised query text alone, so that the same text never stands in two splits."""
+    """Split by the normalised query text alone, so that the same text never stands in two splits.
+
+    Args:
+        query: its text.
+        dev_share: share of all texts that are ``dev``.
+        test_share: share of all texts that are ``test``; what both leave is ``train``.
+    """
     text = normalised(query)
     point = (
         int(hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()[:8], 16) / 2**32
@@ -80,9 +86,15 @@ def _text_fault(row: dict[str, Any], limit: int) -> str:
 
 
 def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
-    """Queries with a split; a text that the data puts in two splits goes to the one that is held out more.
+    """Queries with a split.
 
-    Dev and test are taken from the train queries where the data names no query for them.
+    A text that the data puts in two splits goes to the one that is held out more. Dev and test are
+    taken from the train queries where the data names no query for them.
+
+    Args:
+        rows: each with ``query_id`` and ``query``, perhaps with ``split``; malformed ones are
+            refused in it.
+        config: longest text and the shares of dev and test.
     """
     given = {
         NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")
@@ -119,7 +131,9 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
 def read_requests(
     rows: Rows, queries: list[dict[str, Any]], limit: int
 ) -> list[dict[str, Any]]:
-    """Texts that people wrote and nobody judged, as train queries; one that is a query already is left out.
+    """Texts that people wrote and nobody judged, as train queries.
+
+    One that is a query already is left out.
 
     Args:
         rows: each with ``query``; other columns are not looked at.

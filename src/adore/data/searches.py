@@ -16,7 +16,7 @@ LONGEST = 200
 
 
 def text_id(text: str) -> str:
-    """The id of a query that has none: its normalised text, so that it is the same in every file."""
+    """The id of a query that has none: its normalised text, so it is the same in every file."""
     key = _cached(text)
     if len(key) <= LONGEST:
         return key
@@ -28,7 +28,9 @@ def text_id(text: str) -> str:
 def merge_searches(
     queries: list[dict[str, Any]], judged: Iterable[str]
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """One row a text: where a log's searches stand as queries, each text keeps its judged rows, or its first.
+    """One row a text: each text keeps its judged rows, or its first.
+
+    More than one row has a text where a log's searches stand as queries.
 
     Args:
         queries: rows of the ``queries`` table.
@@ -68,25 +70,41 @@ class QueryFinder:
         judged: Iterable[str] = (),
         searches: Mapping[str, str] | None = None,
     ) -> None:
-        self._text = {row["query_id"]: _cached(row["query"]) for row in queries}
-        self._same, self._searches = dict(same or {}), dict(searches or {})
+        self._text: dict[str, str] = {}
+        for row in queries:
+            self._text[row["query_id"]] = _cached(row["query"])
+        self._same = dict(same or {})
+        self._searches = dict(searches or {})
+
         first = set(judged)
         self._by_text: dict[str, str] = {}
         for query_id, text in self._text.items():
             before = self._by_text.get(text)
             if before is None or (query_id in first and before not in first):
                 self._by_text[text] = query_id
+
         self.trust_ids = True
         """False: the log's ids are not the shop's query ids, though some look alike."""
         self.ids_decide = False
-        """True: the log names the shop's queries by their ids, so an id that the shop does not know is another one."""
+        """True: the log names the shop's queries by their ids.
+
+        An id that the shop does not know is then another query."""
 
     def text_of(self, search_id: str, text: str) -> str:
-        """What was searched for, if the log tells."""
+        """What was searched for, if the log tells.
+
+        Args:
+            search_id: id of the search, as logged.
+            text: of the search, as the event has it; ``""``: the event has none.
+        """
         return text or self._searches.get(search_id, "")
 
     def learn(self, logged_pairs: Iterable[tuple[str, str]]) -> None:
-        """See from a whole log's ids and texts whether an id that the shop knows means the shop's query."""
+        """See from a whole log whether an id that the shop knows means the shop's query.
+
+        Args:
+            logged_pairs: id and text of each event's search; either may be ``""``.
+        """
         agree = differ = known = named = 0
         for search_id, logged_text in logged_pairs:
             mine, text = (
@@ -102,7 +120,12 @@ class QueryFinder:
         self.ids_decide = self.trust_ids and not self._same and 2 * known >= named > 0
 
     def find(self, search_id: str, text: str) -> str:
-        """The id of the shop's query, or ``""``."""
+        """The id of the shop's query, or ``""``.
+
+        Args:
+            search_id: id of the search, as logged; ``""``: it has none.
+            text: of the search; ``""``: the log's searches may tell it.
+        """
         query_id = self._same.get(search_id, search_id)
         mine, text = self._text.get(query_id), self.text_of(search_id, text)
         if (

@@ -1,4 +1,7 @@
-"""Simulated shoppers: a known taste, a known position bias, and bots. Every figure from them is simulated."""
+"""Simulated shoppers: a known taste, a known position bias, and bots.
+
+Every figure from them is simulated.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,25 @@ def _uniform(*parts: object) -> float:
 def shuffled(
     grades: Mapping[str, int], rng: random.Random, noise: float = 1.5
 ) -> list[str]:
-    """A shop's old ranking: the truth under normal noise, drawn anew at every call."""
+    """A shop's old ranking: the truth under normal noise, drawn anew at every call.
+
+    Args:
+        grades: true grade by item id.
+        rng: gives every draw.
+        noise: standard deviation of what is added to each grade.
+
+    Returns:
+        Item ids, best first.
+    """
     order = {item: grade + rng.gauss(0, noise) for item, grade in grades.items()}
     return sorted(order, key=lambda item: -order[item])
 
 
 @dataclass(frozen=True, slots=True)
 class Shoppers:
-    """A population; shopper ``u < bots * users`` is a bot that buys what ranks in the slots it pushes.
+    """A population of shoppers, some of them bots.
+
+    Shopper ``u < bots * users`` is a bot that buys what ranks in the slots it pushes.
 
     A visit examines position k with probability :meth:`propensity`, clicks and buys by true grade.
     A *tolerant* shopper (one in four) takes a substitute nearly as gladly as an exact item.
@@ -77,6 +91,7 @@ class Shoppers:
 
         Args:
             user: index below ``users``.
+            query_id: what was searched for.
             ranking: item ids, best first.
             grades: true grade by item id; an absent one counts as irrelevant.
             visit: number of this visit; another number, another visit.
@@ -135,9 +150,12 @@ class Shoppers:
 class Attack:
     """Accounts that push some items: one simulated attack on what a shop learns from its log.
 
-    ``fast``: few accounts, 50 visits each, seconds apart, click and buy what they push within milliseconds.
-    ``patient``: human pauses over 14 days; each browses like a shopper of ``shoppers`` and buys what it pushes.
-    ``ring``: accounts of 3 visits that come by a link, are shown what they push and nothing else, and buy it.
+    ``fast``: few accounts, 50 visits each, seconds apart, click and buy what they push within
+    milliseconds.
+    ``patient``: human pauses over 14 days; each browses like a shopper of ``shoppers`` and buys
+    what it pushes.
+    ``ring``: accounts of 3 visits that come by a link, are shown what they push and nothing else,
+    and buy it.
     """
 
     kind: str
@@ -160,7 +178,15 @@ class Attack:
         *,
         visit: int = 0,
     ) -> list[dict[str, Any]]:
-        """What one account does with one ranked list; arguments as of :meth:`Shoppers.visit`."""
+        """What one account does with one ranked list: rows of the ``events`` table.
+
+        Args:
+            account: index of the account, from 0.
+            query_id: what was searched for.
+            ranking: item ids, best first.
+            grades: true grade by item id; an absent one counts as irrelevant.
+            visit: number of this visit; another number, another visit.
+        """
         shopper = (
             self.shoppers.users + account
         )  # a taste of its own, and no bot of the population
@@ -201,18 +227,33 @@ class Attack:
     def log(
         self, lists: Mapping[str, Mapping[str, int]], count: int
     ) -> list[dict[str, Any]]:
-        """At least ``count`` events over the queries whose list holds a pushed item, or none if no list does.
+        """At least ``count`` events over the queries whose list holds a pushed item.
 
         Args:
             lists: true grade by item id, by query id.
+            count: number of events; the last visit may bring more.
+
+        Returns:
+            Rows of the ``events`` table; none if no list holds a pushed item.
         """
+        rng = random.Random(self.shoppers.seed)
+        rows: list[dict[str, Any]] = []
+
+        names = []
+        for query_id, grades in lists.items():
+            if self.pushed & set(grades):
+                names.append(query_id)
+        if not names:
+            return rows
+
+        names.sort()
         visits = {"fast": 50, "patient": 6, "ring": 3}[self.kind]
-        rng, rows, n = random.Random(self.shoppers.seed), list[dict[str, Any]](), 0
-        names = sorted(q for q, grades in lists.items() if self.pushed & set(grades))
-        while names and len(rows) < count:
+        number = 0
+        while len(rows) < count:
             query = rng.choice(names)
             grades = lists[query]
             ranking = shuffled(grades, rng)
-            rows += self.visit(n // visits, query, ranking, grades, visit=n % visits)
-            n += 1
+            account, visit = divmod(number, visits)
+            rows += self.visit(account, query, ranking, grades, visit=visit)
+            number += 1
         return rows

@@ -42,7 +42,10 @@ def _value(element: Element) -> Any:
 
 
 def _repeated(root: Element) -> list[Element]:
-    """The rows: by their usual names, else the children that most repeat somewhere and have children themselves."""
+    """The rows: by their usual names, else the children that most repeat somewhere.
+
+    Such children must have children themselves.
+    """
     for name in _ROWS:
         named = [
             e
@@ -68,7 +71,8 @@ def xml_rows(raw: bytes, name: str) -> list[dict[str, Any]]:
         name: of the file, for the error.
 
     Raises:
-        DataError: it is no XML, declares entities (a way to fill the memory), or has nothing that repeats.
+        DataError: it is no XML, declares entities (a way to fill the memory), or has nothing that
+            repeats.
     """
     from xml.etree.ElementTree import ParseError
 
@@ -86,6 +90,12 @@ def xml_rows(raw: bytes, name: str) -> list[dict[str, Any]]:
         for element in _repeated(root)
         if isinstance(value := _value(element), dict)
     ]
-    check(bool(rows), f"rows of {name}", 0, must="elements that repeat, like item or entry", fix="export them",
-          error=DataError)  # fmt: skip
+    check(
+        bool(rows),
+        f"rows of {name}",
+        0,
+        must="elements that repeat, like item or entry",
+        fix="export them",
+        error=DataError,
+    )
     return rows

@@ -1,4 +1,7 @@
-"""What a catalogue, its queries and its judgements say of each key attribute: the evidence of a drafted rule book."""
+"""What a catalogue, its queries and its judgements say of each key attribute.
+
+It is the evidence of a drafted rule book.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ _LEGAL = frozenset(
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a draft is made from. Test queries and their judgements are left out, so that the draft can be measured.
+    """What a draft is made from.
+
+    Test queries and their judgements are left out, so that the draft can be measured.
 
     Attributes:
         items: the whole catalogue.
@@ -86,7 +91,10 @@ class Seen:
 
     @property
     def effective(self) -> float:
-        """How many equally common values would tell items apart as well: exp of the values' entropy."""
+        """How many equally common values would tell items apart as well.
+
+        It is exp of the values' entropy.
+        """
         total = self.values.total()
         return (
             math.exp(
@@ -116,8 +124,8 @@ class Survey:
         seen: by attribute.
         synonyms: by attribute, pairs of values that seem to be the same.
         words: word of titles and category leaves to the number of items that have it.
-        domains: rule book to the share of items whose category leaf (title, where there is none) has a word of its
-            domain.
+        domains: rule book to the share of items whose category leaf (title, where there is none)
+            has a word of its domain.
         language: code of the pack that all was read with.
     """
 
@@ -132,7 +140,12 @@ class Survey:
 
 
 def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
-    """Read a shop's folder (checked as the step prepare does) or one items file."""
+    """Read a shop's folder (checked as the step prepare does) or one items file.
+
+    Args:
+        data: the shop's folder, or its address; not looked at where ``items`` is given.
+        items: an items file, or its address; empty: the folder is read.
+    """
     if items:
         path = local_copy(items)
         known = [item_from_row(row) for row in read_items(path)]
@@ -213,7 +226,10 @@ def survey(catalogue: Catalogue) -> Survey:
 def _stated(
     reading: Reading, types: set[str]
 ) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """Attribute to what an item states of it; product types and exclusions stand among the item's words."""
+    """Attribute to what an item states of it.
+
+    Product types and exclusions stand among the item's words.
+    """
     for name in ATTRIBUTES:
         values = reading.values.get(name, ())
         if name == "product_type":
@@ -238,20 +254,31 @@ def _indexed(reading: Reading, types: set[str]) -> Iterator[Value]:
 
 
 def _count(seen: Seen, values: tuple[Value, ...]) -> None:
-    in_field = any(v.where.split(".")[0] in _FIELDS for v in values)
-    seen.fields += in_field
-    seen.text += not in_field
-    seen.values.update({v.value for v in values})
-    seen.quotes.update({v.quote for v in values})
+    """Count one item: where it states the attribute, and each value and quote once."""
+    in_field = any(value.where.split(".")[0] in _FIELDS for value in values)
+    if in_field:
+        seen.fields += 1
+    else:
+        seen.text += 1
+
+    seen.values.update({value.value for value in values})
+    seen.quotes.update({value.quote for value in values})
 
 
 def _judged(
     seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade
 ) -> None:
     """Count the pair for the one attribute that does not match; other words are not asked about."""
-    against = [e for e in evidence if e.state != "match" and e.attribute != "feature"]
-    if len(against) == 1:
-        seen[against[0].attribute].human[against[0].state, grade] += 1
+    against = []
+    for one in evidence:
+        if one.state != "match" and one.attribute != "feature":
+            against.append(one)
+    if len(against) != 1:
+        return
+
+    alone = against[0]
+    human = seen[alone.attribute].human
+    human[alone.state, grade] += 1
 
 
 # ---------------------------------------------------------------- synonyms
@@ -260,7 +287,10 @@ def _judged(
 def _types(
     pairs: list[tuple[str, tuple[Evidence, ...], Grade]],
 ) -> dict[tuple[str, str], Said]:
-    """Product words asked and found where nothing else speaks against the pair: did people call it exact?"""
+    """Product words asked and found where nothing else speaks against the pair.
+
+    Did people call it exact?
+    """
     queries: dict[tuple[str, str], set[str]] = {}
     conflicts, exact = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for query, evidence, grade in pairs:
@@ -307,7 +337,7 @@ def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
 def _colours(
     readings: Iterable[Reading], families: set[str]
 ) -> dict[tuple[str, str], Said]:
-    """A colour name of this catalogue alone, and the one family that stands beside it in its fields."""
+    """A colour name of this catalogue alone, and the one family beside it in its fields."""
     alone = Counter[str]()
     beside = Counter[tuple[str, str]]()
     for reading in readings:
@@ -323,7 +353,8 @@ def _colours(
         )
     return {
         pair: Said(
-            f"side by side in {n} of the {alone[pair[1]]} colour fields with that word and one family",
+            f"side by side in {n} of the {alone[pair[1]]} colour fields "
+            "with that word and one family",
             False,
         )
         for pair, n in sorted(beside.items())

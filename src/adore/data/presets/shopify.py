@@ -1,4 +1,7 @@
-"""Shopify's product CSV: one row a variant (or a further picture), whose product's fields stand in the first row."""
+"""Shopify's product CSV: one row a variant, or a further picture.
+
+The product's fields stand in its first row.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +50,12 @@ _PRODUCT = (
 )
 """Fields of the whole product; a variant's own value goes first."""
 _DROPPED = tuple(
-    "image variantimage variantinventory variantfulfillment variantrequires varianttax variantgrams variantweight "
-    "published giftcard seo costper status included price compareat googleshopping option1linked option2linked "
-    "option3linked inventory continue weight requires fulfillment charge productimage taxcode unitprice".split()
+    (
+        "image variantimage variantinventory variantfulfillment variantrequires varianttax "
+        "variantgrams variantweight published giftcard seo costper status included price "
+        "compareat googleshopping option1linked option2linked option3linked inventory continue "
+        "weight requires fulfillment charge productimage taxcode unitprice"
+    ).split()
 )
 """What columns begin with (spelt) that say nothing of what an item is."""
 
@@ -123,13 +129,20 @@ def _item(row: Row, product: Row, alone: bool) -> Row:
 def _variants(good: list[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
     products: dict[str, list[tuple[int, Row]]] = {}
     for line, row in good:
-        products.setdefault(str(row.get("handle") or ""), []).append((line, row))
+        handle = str(row.get("handle") or "")
+        products.setdefault(handle, []).append((line, row))
+
     for handle, rows in products.items():
         if not handle:
             yield from rows  # refused later: no title, no id
             continue
-        first = next((row for _, row in rows if row.get("title")), rows[0][1])
-        variants = [(line, row) for line, row in rows if _is_variant(row)] or rows[:1]
+
+        titled = [row for _, row in rows if row.get("title")]
+        first = titled[0] if titled else rows[0][1]
+
+        variants = [(line, row) for line, row in rows if _is_variant(row)]
+        if not variants:
+            variants = rows[:1]
         for line, row in variants:
             yield line, _item(row, first, len(variants) == 1)
 

@@ -99,11 +99,10 @@ def _rule(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
 
 def _adjusted(rule: Rule, survey: Survey) -> tuple[Rule, list[str]]:
     """The start's rule with what the catalogue speaks for, and why."""
-    seen, reasons, changes = (
-        survey.seen[rule.attribute],
-        list[str](),
-        dict[str, object](),
-    )
+    seen = survey.seen[rule.attribute]
+    reasons: list[str] = []
+    changes: dict[str, object] = {}
+
     stated = seen.fields + seen.text
     if (
         rule.attribute in _ANY_ITEM
@@ -150,12 +149,15 @@ def _merged(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
 
 
 def _evidence(rule: Rule, survey: Survey) -> Iterator[str]:
-    seen, n = survey.seen[rule.attribute], survey.items
+    seen = survey.seen[rule.attribute]
     if rule.attribute == "feature":
         yield "Other words: no field to cover."
         return
-    stated = f"{seen.fields} of {n} items state it in a field, {seen.text} in text only"
-    yield f"{rule.attribute}: {stated}, {n - seen.fields - seen.text} nowhere."
+
+    total = survey.items
+    in_field = f"{seen.fields} of {total} items state it in a field"
+    nowhere = total - seen.fields - seen.text
+    yield f"{rule.attribute}: {in_field}, {seen.text} in text only, {nowhere} nowhere."
     if seen.values:
         like = "hardly tell items apart" if seen.effective < 2 else "tell items apart"
         yield (

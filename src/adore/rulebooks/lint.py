@@ -80,14 +80,14 @@ def lint(text: str, language: str = "en") -> list[Finding]:
     faults = list(_schema(raw, lines))
     found += faults
     rules = list(_good_rules(raw))
-    book, where = (
-        _readable(raw, tuple(r for _, r in rules)),
-        {r.id: lines[i] for i, r in rules},
-    )
+    book = _readable(raw, tuple(rule for _, rule in rules))
+    where = {rule.id: lines[index] for index, rule in rules}
     found += _in_lines(_normal_forms(book, language), where)
-    for check_ in (
-        RULE_CHECKS if faults else (*RULE_CHECKS, *BOOK_CHECKS)
-    ):  # a broken rule would seem to be missing
+
+    checks = RULE_CHECKS
+    if not faults:  # a broken rule would seem to be missing
+        checks = (*RULE_CHECKS, *BOOK_CHECKS)
+    for check_ in checks:
         found += _in_lines(check_(book), where)
     return sorted(set(found))
 

@@ -163,14 +163,19 @@ def _events(
     for user in range(config.users):
         for visit in range(config.visits):
             query = rng.choice(names)
-            for row in shoppers.visit(
-                user, query, shuffled(lists[query], rng), lists[query], visit=visit
-            ):
+            grades = lists[query]
+            ranking = shuffled(grades, rng)
+            for row in shoppers.visit(user, query, ranking, grades, visit=visit):
                 rows[row["event_id"]] = row
-    return [
-        _ubi(r, queries)
-        for r in sorted(rows.values(), key=lambda r: (r["timestamp"], r["event_id"]))
-    ]
+
+    events = []
+    for row in sorted(rows.values(), key=_when):
+        events.append(_ubi(row, queries))
+    return events
+
+
+def _when(row: dict[str, Any]) -> tuple[int, str]:
+    return row["timestamp"], row["event_id"]
 
 
 def run(config: Config, output: Path) -> dict[str, float]:
@@ -183,35 +188,37 @@ def run(config: Config, output: Path) -> dict[str, float]:
     Returns:
         Numbers of items, queries, judgements and events.
     """
-    world, rng = _WORLDS[config.world], random.Random(config.seed)
+    # One generator draws for all of it, so the order of the steps decides what comes out.
+    world = _WORLDS[config.world]
+    rng = random.Random(config.seed)
     items = world.items(rng, config.items)
     intents = world.intents(rng, config.queries)
-    queries = {i.query_id: world.text(i, rng) for i in intents}
-    lists = {
-        i.query_id: _candidates(i, items, rng, world, config.candidates)
-        for i in intents
-    }
+    queries = {intent.query_id: world.text(intent, rng) for intent in intents}
+
+    lists: dict[str, dict[str, int]] = {}
+    for intent in intents:
+        candidates = _candidates(intent, items, rng, world, config.candidates)
+        lists[intent.query_id] = candidates
+
     judged = rng.sample(sorted(queries), min(config.judged, len(queries)))
-    labels = [
-        {
-            "query_id": q,
-            "item_id": i,
-            "label": world.label(Grade(_noisy(g, rng, config.label_noise))),
-        }
-        for q in sorted(judged)
-        for i, g in lists[q].items()
-    ]
-    truth = [
-        {"query_id": q, "item_id": i, "grade": g}
-        for q, one in lists.items()
-        for i, g in one.items()
-    ]
+    labels = []
+    for query_id in sorted(judged):
+        for item_id, grade in lists[query_id].items():
+            noisy = Grade(_noisy(grade, rng, config.label_noise))
+            label = world.label(noisy)
+            labels.append({"query_id": query_id, "item_id": item_id, "label": label})
+
+    truth = []
+    for query_id, grades in lists.items():
+        for item_id, grade in grades.items():
+            truth.append({"query_id": query_id, "item_id": item_id, "grade": grade})
+
     events = _events(config, lists, queries)
-    _lines(output / "items.jsonl.gz", (world.row(s, rng) for s in items))
-    _lines(
-        output / "queries.jsonl",
-        ({"query_id": q, "query": t} for q, t in queries.items()),
-    )
+    texts = [
+        {"query_id": query_id, "query": text} for query_id, text in queries.items()
+    ]
+    _lines(output / "items.jsonl.gz", (world.row(item, rng) for item in items))
+    _lines(output / "queries.jsonl", texts)
     _lines(output / "judgements.jsonl", labels)
     _lines(output / "truth.jsonl.gz", truth)
     _lines(output / "events.jsonl.gz", events)

@@ -8,7 +8,7 @@ Nobody tunes to it: it asks whether the loop stands up in a shop that is nothing
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adore.types import Grade
@@ -158,23 +158,30 @@ def make_needs(rng: random.Random, count: int) -> list[Need]:
         rng: gives every draw.
         count: number of needs; fewer come back where there are not so many.
     """
-    kinds = [
-        Need("", word, at) for at, k in enumerate(KINDS) for word in (k.noun, *k.names)
-    ]
-    values = [Need("", field=name, value=v) for name, vs in VALUES.items() for v in vs]
-    values += [Need("", field=flag, value=flag) for flag in FLAGS]
-    both = [
-        Need("", k.word, k.kind, v.field, v.value)
-        for k in kinds
-        for v in values
-        if _sold(k.kind, v)
-    ]
-    needs = rng.sample(kinds + values, len(kinds) + len(values)) + rng.sample(
-        both, len(both)
-    )
+    kinds = []
+    for index, kind in enumerate(KINDS):
+        for word in (kind.noun, *kind.names):
+            kinds.append(Need("", word, index))
+
+    values = []
+    for field, names in VALUES.items():
+        for name in names:
+            values.append(Need("", field=field, value=name))
+    for flag in FLAGS:
+        values.append(Need("", field=flag, value=flag))
+
+    both = []
+    for thing in kinds:
+        for value in values:
+            if _sold(thing.kind, value):
+                both.append(replace(thing, field=value.field, value=value.value))
+
+    one_word = kinds + values
+    needs = rng.sample(one_word, len(one_word))
+    needs += rng.sample(both, len(both))
     return [
-        Need(f"need{n}", w.word, w.kind, w.field, w.value)
-        for n, w in enumerate(needs[:count])
+        replace(need, query_id=f"need{number}")
+        for number, need in enumerate(needs[:count])
     ]
 
 
@@ -198,23 +205,18 @@ def grade(need: Need, supply: Supply) -> Grade:
         supply: the item as it really is.
     """
     has = not need.field or supply.facts[need.field] in (True, need.value)
-    if need.kind < 0:
-        whole = (
-            Grade.EXACT
-            if has
-            else Grade.SUBSTITUTE
-            if _alike(need, supply)
-            else Grade.IRRELEVANT
-        )
-        return whole if not supply.part else Grade.IRRELEVANT
+    if need.kind < 0:  # a value alone: any whole thing may have it
+        if supply.part:
+            return Grade.IRRELEVANT
+        if has:
+            return Grade.EXACT
+        return Grade.SUBSTITUTE if _alike(need, supply) else Grade.IRRELEVANT
+
     if need.kind == supply.kind:
-        return (
-            Grade.COMPLEMENT
-            if supply.part
-            else Grade.EXACT
-            if has
-            else Grade.SUBSTITUTE
-        )
+        if supply.part:
+            return Grade.COMPLEMENT
+        return Grade.EXACT if has else Grade.SUBSTITUTE
+
     like = KINDS[need.kind].family == KINDS[supply.kind].family and not supply.part
     return Grade.SUBSTITUTE if like and has else Grade.IRRELEVANT
 

@@ -6,7 +6,7 @@ All of it is simulated.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adore.types import Grade
 
@@ -185,11 +185,8 @@ def make_intents(rng: random.Random, count: int) -> list[Intent]:
         wanted = {name: choices[name] for name in asked}
         intents[Intent("", index, **wanted)] = None  # type: ignore[arg-type]
     return [
-        Intent(
-            f"q-{n:04d}",
-            *(getattr(i, f) for f in Intent.__dataclass_fields__ if f != "query_id"),
-        )
-        for n, i in enumerate(intents)
+        replace(intent, query_id=f"q-{number:04d}")
+        for number, intent in enumerate(intents)
     ]
 
 

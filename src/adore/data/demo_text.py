@@ -76,22 +76,19 @@ def _title(spec: Spec, rng: random.Random) -> str:
             _amount(spec.size, c.unit, rng) if rng.random() < 0.8 else "",
             f"pack of {spec.pack}" if spec.pack > 1 else "",
         ]
-    head, *tail = [p for p in parts if p]
+    head, *tail = [part for part in parts if part]
     if rng.random() < 0.3:
         rng.shuffle(tail)
+
     title = " ".join([head, *tail])
-    title = (
-        title.upper()
-        if rng.random() < 0.08
-        else title.title()
-        if rng.random() < 0.7
-        else title
-    )
-    return (
-        (rng.choice(_NOISE) if rng.random() < 0.15 else "")
-        + title
-        + (rng.choice(_TAILS) if rng.random() < 0.3 else "")
-    )
+    if rng.random() < 0.08:
+        title = title.upper()
+    elif rng.random() < 0.7:
+        title = title.title()
+
+    noise = rng.choice(_NOISE) if rng.random() < 0.15 else ""
+    end = rng.choice(_TAILS) if rng.random() < 0.3 else ""
+    return noise + title + end
 
 
 def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
@@ -138,10 +135,10 @@ def _typo(word: str, rng: random.Random) -> str:
         return word
 
     place = rng.randrange(1, len(word) - 2)
-    first, second = word[place], word[place + 1]
     before = word[:place]
     after = word[place + 2 :]
-    return before + second + first + after
+    exchanged = word[place + 1] + word[place]
+    return before + exchanged + after
 
 
 def query_text(intent: Intent, rng: random.Random) -> str:

@@ -97,12 +97,14 @@ class Shoppers:
             visit: number of this visit; another number, another visit.
         """
         rows: list[dict[str, Any]] = []
-        begun, client = self._time(user, visit), self.client(user)
+        begun = self._time(user, visit)
+        client = self.client(user)
         pause = 50 if self.is_bot(user) else 4_000
+
         for position, item in enumerate(ranking, 1):
-            actions = self._actions(
-                user, (query_id, item, visit), position, grades.get(item, 0)
-            )
+            grade = grades.get(item, 0)
+            where = (query_id, item, visit)
+            actions = self._actions(user, where, position, grade)
             for action in ("impression", *actions):
                 rows.append(
                     {
@@ -131,19 +133,23 @@ class Shoppers:
         def chance(what: str) -> float:
             return _uniform(self.seed, what, user, *where)
 
+        bought = ["click", "add_to_cart", "purchase"]
         if self.is_bot(user):
             pushed = _uniform(self.seed, "pushed", where[1]) < 0.08
-            return ["click", "add_to_cart", "purchase"] if pushed else []
-        if (
-            chance("examine") >= self.propensity(position)
-            or chance("click") >= CLICK[grade]
-        ):
+            return bought if pushed else []
+
+        # Position-based click model: a click needs an examined place and an attractive item.
+        if chance("examine") >= self.propensity(position):
             return []
-        buy = BUY[3] * 0.85 if grade == 2 and self.tolerant(user) else BUY[grade]
+        if chance("click") >= CLICK[grade]:
+            return []
+
+        buy = BUY[grade]
+        if grade == 2 and self.tolerant(user):
+            buy = BUY[3] * 0.85
         if chance("buy") >= buy:
             return ["click", "add_to_cart"] if chance("cart") < buy else ["click"]
-        kept = ["click", "add_to_cart", "purchase"]
-        return [*kept, "return"] if chance("return") < RETURN[grade] else kept
+        return [*bought, "return"] if chance("return") < RETURN[grade] else bought
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,39 +193,41 @@ class Attack:
             grades: true grade by item id; an absent one counts as irrelevant.
             visit: number of this visit; another number, another visit.
         """
-        shopper = (
-            self.shoppers.users + account
-        )  # a taste of its own, and no bot of the population
-        shown = (
-            [i for i in ranking if i in self.pushed] if self.kind == "ring" else ranking
-        )
+        # A taste of its own, and no bot of the population.
+        shopper = self.shoppers.users + account
+        shown = ranking
+        if self.kind == "ring":
+            shown = [item for item in ranking if item in self.pushed]
         rows = self.shoppers.visit(shopper, query_id, shown, grades, visit=visit)
-        begun = (
-            1_790_000_000_000 + account * 3_600_000 + visit * 3_000
-            if self.kind == "fast"
-            else rows[0]["timestamp"]
-        )
-        client, done = self.client(account), list[dict[str, Any]]()
+
+        if self.kind == "fast":
+            begun = 1_790_000_000_000 + account * 3_600_000 + visit * 3_000
+            pause = 50
+        else:
+            begun = rows[0]["timestamp"]
+            pause = 4_000
+
+        client = self.client(account)
+        session = f"{client}-{visit}"
+        done: list[dict[str, Any]] = []
         for row in rows:
-            pushed, first = (
-                row["object_id"] in self.pushed,
-                row["action_name"] == "impression",
-            )
-            actions = (
-                ["impression", "click", "add_to_cart", "purchase"]
-                if pushed and first
-                else [row["action_name"]]
-            )
-            for action in (
-                actions if first or (self.kind == "patient" and not pushed) else []
-            ):
+            item = row["object_id"]
+            pushed = item in self.pushed
+            first = row["action_name"] == "impression"
+            if pushed and first:
+                actions = ["impression", "click", "add_to_cart", "purchase"]
+            elif first or (self.kind == "patient" and not pushed):
+                actions = [row["action_name"]]
+            else:
+                continue
+
+            for action in actions:
                 own = {
-                    "event_id": f"{client}-{visit}-{query_id}-{row['object_id']}-{action}",
-                    "session_id": f"{client}-{visit}",
+                    "event_id": f"{session}-{query_id}-{item}-{action}",
+                    "session_id": session,
                     "client_id": client,
                     "action_name": action,
-                    "timestamp": begun
-                    + (50 if self.kind == "fast" else 4_000) * len(done),
+                    "timestamp": begun + pause * len(done),
                 }
                 done.append({**row, **own})
         return done

@@ -118,10 +118,8 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         ValueError: names the field that is missing or malformed, and its value.
     """
     flat = flat_fields(row) if flat is None else flat
-    action, nested = (
-        row.get("action_name"),
-        _object(row.get("event_attributes"), "event_attributes"),
-    )
+    action = row.get("action_name")
+    nested = _object(row.get("event_attributes"), "event_attributes")
     if not isinstance(action, str) or not action.strip():
         raise ValueError(
             f"action_name == {str(action)[:40]!r}, must be a text"
@@ -130,15 +128,12 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         )
     if row.get("timestamp") in (None, ""):
         raise ValueError("no timestamp")
-    beside = (
-        {
-            ours: row[column]
-            for column, ours in flat.items()
-            if row.get(column) not in (None, "")
-        }
-        if flat
-        else {}
-    )
+
+    beside = {}
+    for column, ours in flat.items():
+        if row.get(column) not in (None, ""):
+            beside[ours] = row[column]
+
     about = nested.get("object") or {}
     if not isinstance(about, dict):
         raise ValueError(

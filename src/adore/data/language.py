@@ -159,7 +159,8 @@ def choose_language(said: str, texts: Iterable[str]) -> ChosenLanguage:
     Raises:
         ConfigError: what is said is no code that is known.
     """
-    code, shares = normal_code(said), shares_of(texts)
+    code = normal_code(said)
+    shares = shares_of(texts)
     if code:
         return ChosenLanguage(code, "said", shares)
     first = next(iter(shares), "")
@@ -177,29 +178,41 @@ def shares_of(texts: Iterable[str]) -> dict[str, float]:
     Source: Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new
     a priori probabilities.
     """
-    kept = _sampled(
-        [text for text in dict.fromkeys(texts) if sum(c.isalpha() for c in text) >= 4]
-    )
-    if (
-        len(kept) < _LEAST_TEXTS
-        or sum(c.isalpha() for text in kept for c in text) < _LEAST_LETTERS
-    ):
+    distinct = dict.fromkeys(texts)
+    kept = _sampled([text for text in distinct if _letters(text) >= 4])
+    letters = sum(_letters(text) for text in kept)
+    if len(kept) < _LEAST_TEXTS or letters < _LEAST_LETTERS:
         return {}
+
+    # The classifier's probability of each language (column) for each text (row).
     identifier = _identifier()
-    ranked = [dict(identifier.rank(text.lower())) for text in kept]
-    likely = np.array([[of_text[code] for code in KNOWN] for of_text in ranked])
+    rows = []
+    for text in kept:
+        of_text = dict(identifier.rank(text.lower()))
+        rows.append([of_text[code] for code in KNOWN])
+    likely = np.array(rows)
+
     share = np.full(len(KNOWN), 1.0 / len(KNOWN))
     for _ in range(_ROUNDS):
+        # E step: P(language | text) under the present shares.
         of_texts = likely * share
         of_texts /= np.maximum(of_texts.sum(axis=1, keepdims=True), 1e-300)
+
+        # M step: a language's share is its mean over the texts.
         share = of_texts.mean(axis=0)
-    found = {KNOWN[i]: float(share[i]) for i in np.argsort(-share, kind="stable")}
-    first = next(iter(found))
-    return {
-        code: part
-        for code, part in found.items()
-        if code == first or (part >= _MIXED and part * len(kept) >= _MIXED_TEXTS)
-    }
+
+    largest_first = np.argsort(-share, kind="stable")
+    found: dict[str, float] = {}
+    for index in largest_first:
+        part = float(share[index])
+        is_large = part >= _MIXED and part * len(kept) >= _MIXED_TEXTS
+        if not found or is_large:  # the largest always stays
+            found[KNOWN[index]] = part
+    return found
+
+
+def _letters(text: str) -> int:
+    return sum(character.isalpha() for character in text)
 
 
 def _sampled(texts: Sequence[str]) -> list[str]:

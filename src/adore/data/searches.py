@@ -39,7 +39,8 @@ def merge_searches(
     Returns:
         The rows that stay, in order, and for every id that went the one that stands for it.
     """
-    keep, stands = set(judged), dict[str, str]()
+    keep = set(judged)
+    stands: dict[str, str] = {}
     for row in queries:
         text = _cached(row["query"])
         if text not in stands or (row["query_id"] in keep and stands[text] not in keep):
@@ -107,15 +108,23 @@ class QueryFinder:
         """
         agree = differ = known = named = 0
         for search_id, logged_text in logged_pairs:
-            mine, text = (
-                self._text.get(self._same.get(search_id, search_id)),
-                self.text_of(search_id, logged_text),
-            )
-            named += search_id != ""
-            known += mine is not None
-            if mine is not None and text:
-                agree += mine == _cached(text)
-                differ += mine != _cached(text)
+            if search_id != "":
+                named += 1
+
+            mine = self._text.get(self._same.get(search_id, search_id))
+            if mine is None:
+                continue
+            known += 1
+
+            text = self.text_of(search_id, logged_text)
+            if not text:
+                continue
+            if mine == _cached(text):
+                agree += 1
+            else:
+                differ += 1
+
+        # Ids that look alike by chance come with other texts than the shop's.
         self.trust_ids = agree >= differ
         self.ids_decide = self.trust_ids and not self._same and 2 * known >= named > 0
 
@@ -127,17 +136,23 @@ class QueryFinder:
             text: of the search; ``""``: the log's searches may tell it.
         """
         query_id = self._same.get(search_id, search_id)
-        mine, text = self._text.get(query_id), self.text_of(search_id, text)
-        if (
-            mine is None
-            and search_id
-            and (as_text := self._by_text.get(_cached(search_id)))
-        ):
-            return as_text  # the router's own default: the text is the id
+        mine = self._text.get(query_id)
+        text = self.text_of(search_id, text)
+
+        # The router's own default: the text is the id.
+        if mine is None and search_id:
+            as_text = self._by_text.get(_cached(search_id))
+            if as_text:
+                return as_text
+
+        by_id = query_id if mine is not None else ""
         if not text or (self.ids_decide and search_id and mine is None):
-            return query_id if mine is not None else ""
+            return by_id
+
         wanted = _cached(text)
         if mine == wanted:
             return query_id
         by_text = self._by_text.get(wanted, "")
-        return by_text or (query_id if mine is not None and self.trust_ids else "")
+        if by_text:
+            return by_text
+        return by_id if self.trust_ids else ""

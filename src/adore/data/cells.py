@@ -32,13 +32,9 @@ def id_of(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        return (
-            str(int(value))
-            if value.is_integer()
-            else ""
-            if math.isnan(value) or math.isinf(value)
-            else str(value)
-        )
+        if value.is_integer():
+            return str(int(value))
+        return str(value) if math.isfinite(value) else ""
     return "" if value is None or isinstance(value, dict | list | bool) else str(value)
 
 

@@ -117,9 +117,10 @@ def _counted(counts: Mapping[str, int], most: int = MOST) -> list[str]:
 
 def _nested(shop: Shop) -> str:
     """Names inside the column ``attributes``, commonest first."""
-    names = Counter(
-        name for row in shop.tables["items"] for name in json.loads(row["attributes"])
-    )
+    names = Counter[str]()
+    for row in shop.tables["items"]:
+        names.update(list(json.loads(row["attributes"])))
+
     some = [name for name, _ in names.most_common(12)]
     return ", ".join(some) + (
         f" and {len(names) - len(some)} more" if len(names) > len(some) else ""

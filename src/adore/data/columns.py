@@ -166,7 +166,8 @@ def require(
     Raises:
         DataError: names every missing column and its candidates.
     """
-    there, shown = set(columns), list(original if original is not None else columns)
+    there = set(columns)
+    shown = list(original if original is not None else columns)
     groups = [
         (need,) if isinstance(need, str) else need for need in NEEDED.get(table, ())
     ]
@@ -194,24 +195,23 @@ def require(
 
 def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     """Columns that may be meant, likeliest first."""
-    words = [
-        spelt(word)
-        for name in group
-        for word in (name, *_SYNONYMS.get(name, "").split())
-    ]
+    words = []
+    for name in group:
+        synonyms = _SYNONYMS.get(name, "").split()
+        words += [spelt(word) for word in (name, *synonyms)]
+
     by_name = {spelt(column): column for column in reversed(columns)}
-    exact = [by_name[word] for word in words if word in by_name]
-    near = [
-        by_name[one]
-        for word in words[:6]
-        for one in difflib.get_close_matches(word, by_name, 2, 0.75)
-    ]
-    inside = [
-        column
-        for column in columns
-        if any(len(w) > 2 and w in spelt(column) for w in words)
-    ]
-    return list(dict.fromkeys((*exact, *near, *inside)))[:4]
+    likely = [by_name[word] for word in words if word in by_name]
+
+    for word in words[:6]:
+        near = difflib.get_close_matches(word, by_name, 2, 0.75)
+        likely += [by_name[one] for one in near]
+
+    long_words = [word for word in words if len(word) > 2]
+    for column in columns:
+        if any(word in spelt(column) for word in long_words):
+            likely.append(column)
+    return list(dict.fromkeys(likely))[:4]
 
 
 def described(
@@ -224,7 +224,8 @@ def described(
         table: its name.
         attributes: the only columns that become attributes, if the shop named some.
     """
-    chosen, columns = set(attributes), Columns()
+    chosen = set(attributes)
+    columns = Columns()
     for theirs, ours in names.items():
         kept = ours in COLUMNS[table] or (
             table == "items" and (not chosen or ours in chosen)

@@ -153,10 +153,13 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
         DataError: several files hold the same table, and are no numbered parts of it.
         MissingError: dataset.yaml names a file that is not there.
     """
-    files, unknown = FolderFiles(), list[Path]()
+    files = FolderFiles()
+    unknown: list[Path] = []
     taken = _named(data, info, files) | {book}
+    inside = sorted(data.iterdir()) if data.is_dir() else []
+
     by_table: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(data.iterdir()) if data.is_dir() else ():
+    for path in inside:
         if path in taken or path.name in _OURS or path.name.startswith((".", "_")):
             continue
         table = table_of_name(path)
@@ -173,6 +176,7 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
             by_table[table].append(path)
         else:
             unknown.append(path)
+
     for table, paths in by_table.items():
         if table in files.tables:
             files.unread |= {

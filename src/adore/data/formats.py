@@ -272,7 +272,8 @@ def _read_csv(
     text: str, table: str, name: str, dialect: Dialect, *, quoted: bool
 ) -> Rows:
     csv.field_size_limit(2**27)
-    rows, escape = Rows(), dialect.escape or None
+    rows = Rows()
+    escape = dialect.escape or None
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.DictReader(
         io.StringIO(text, newline=""),

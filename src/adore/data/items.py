@@ -46,7 +46,8 @@ def _named(pairs: list[Any]) -> dict[str, Any]:
         value_key = next((k for k in _VALUES if k in pair), None)
         if name is None or value_key is None:
             raise TypeError("attributes must be a mapping or a list of name and value")
-        value, unit = pair[value_key], pair.get("unit")
+        value = pair[value_key]
+        unit = pair.get("unit")
         if isinstance(unit, str) and unit and isinstance(value, str | int | float):
             value = f"{value} {unit}"
         before = attributes.get(name)

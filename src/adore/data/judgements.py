@@ -18,11 +18,10 @@ __all__ = ["graded_rows", "label_of", "queries_of_judgements", "query_id_of"]
 
 def label_of(row: dict[str, Any]) -> object:
     """A judgement's label; ``grade`` where there is none."""
-    return (
-        row["grade"]
-        if not there(row.get("label")) and "grade" in row
-        else row.get("label")
-    )
+    label = row.get("label")
+    if not there(label) and "grade" in row:
+        return row["grade"]
+    return label
 
 
 def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
@@ -91,15 +90,22 @@ def graded_rows(
     scale = scale_of((label_of(row) for _, row in rows.good), info, file, ours=ours)
     graded: dict[Pair, list[int]] = defaultdict(list)
     for line, row in rows.good:
-        item_id, grade = id_of(row.get("item_id")).strip(), scale.grade(label_of(row))
-        named = (
-            id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
-        )
+        grade = scale.grade(label_of(row))
         if grade is None:
             rows.left_out["not rated"] += 1
-        elif not named or not item_id:
-            rows.refuse(table, line, "no query_id" if not named else "no item_id", row)
-        elif not (query_id := query_id_of(row, finder)):
+            continue
+
+        item_id = id_of(row.get("item_id")).strip()
+        query = (
+            id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
+        )
+        if not query or not item_id:
+            reason = "no query_id" if not query else "no item_id"
+            rows.refuse(table, line, reason, row)
+            continue
+
+        query_id = query_id_of(row, finder)
+        if not query_id:
             rows.left_out["of a query that is not among the queries"] += 1
         elif item_id not in items:
             rows.left_out["of an item that is not in the catalogue"] += 1

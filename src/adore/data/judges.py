@@ -102,17 +102,16 @@ def join_judges(graded: Mapping[Pair, list[int]], how: str, file: str) -> Joined
             "must be joined to one; set judges: majority or "
             "judges: median in dataset.yaml (their disagreement is kept as a soft label)"
         )
+
     choose = _median if how == "median" else _majority
-    rows = [
-        {"query_id": q, "item_id": i, "grade": choose(v)}
-        for (q, i), v in sorted(votes.items())
-    ]
-    table = [
-        {"query_id": q, "item_id": i, "grade": grade, "votes": n}
-        for (q, i), v in sorted(votes.items())
-        if v.total() > 1
-        for grade, n in sorted(v.items())
-    ]
+    rows: list[dict[str, Any]] = []
+    table: list[dict[str, Any]] = []
+    for (query_id, item_id), of_pair in sorted(votes.items()):
+        pair_ids = {"query_id": query_id, "item_id": item_id}
+        rows.append({**pair_ids, "grade": choose(of_pair)})
+        if of_pair.total() > 1:
+            for grade, count in sorted(of_pair.items()):
+                table.append({**pair_ids, "grade": grade, "votes": count})
     return Joined(
         rows,
         table if split else [],

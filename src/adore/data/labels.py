@@ -165,7 +165,8 @@ def scale_of(
         DataError: a label is not on the scale, whatever its share; or there are only two numbers
             (or booleans), so that nobody can tell whether 1 means exact.
     """
-    counts, written = Counter[str](), dict[str, str]()
+    counts = Counter[str]()
+    written: dict[str, str] = {}
     for label in labels:
         key = canonical(label)
         counts[key] += 1

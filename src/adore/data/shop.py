@@ -225,19 +225,21 @@ class _Reader:
         """The texts of judgements and of the log, where there is no file of queries."""
         rows = queries_of_judgements(self._take("judgements"))
         known = {text_id(str(row["query"])) for _, row in rows.good}
-        judged, texts = len(rows.good), self._log_texts()
-        for text in texts:
-            if (query_id := text_id(text)) not in known:
+        judged = len(rows.good)
+        for text in self._log_texts():
+            query_id = text_id(text)
+            if query_id not in known:
                 known.add(query_id)
-                rows.good.append(
-                    (len(rows.good) + 1, {"query_id": query_id, "query": text})
-                )
-        if rows.good:
+                line = len(rows.good) + 1
+                rows.good.append((line, {"query_id": query_id, "query": text}))
+
+        total = len(rows.good)
+        if total:
             self.raw["queries"] = rows
-            self.seen.read["queries"] = len(rows.good)
-            origin = f"{judged} from the judgements and {len(rows.good) - judged} from the log"
+            self.seen.read["queries"] = total
             self.seen.notes.append(
-                f"no file of queries: {len(rows.good)} texts were taken, {origin}"
+                f"no file of queries: {total} texts were taken, "
+                f"{judged} from the judgements and {total - judged} from the log"
             )
         return rows
 
@@ -259,7 +261,8 @@ class _Reader:
         return QueryFinder(self.shop.tables["queries"], self.same, judged, searches)
 
     def _judgements(self, table: str) -> None:
-        rows, shop = self._take(table), self.shop
+        rows = self._take(table)
+        shop = self.shop
         items = {row["item_id"] for row in shop.tables["items"]}
         files = [note.name for note in self.seen.files if note.table == table]
         name = files[0] if files else table
@@ -273,7 +276,8 @@ class _Reader:
             self._close(table, rows)
         shop.tables[table] = joined.rows
         if table == "judgements" and files:
-            self.seen.labels, self.seen.judges = scale, joined
+            self.seen.labels = scale
+            self.seen.judges = joined
             shop.tables["votes"] = joined.votes
             self._warn_of_ids(
                 rows, {row["query_id"] for row in shop.tables["queries"]}, items
@@ -325,7 +329,9 @@ class _Reader:
         self._close("requests", rows)
 
     def _events(self) -> None:
-        rows, exposures, shop = self._take("events"), self._take("exposures"), self.shop
+        rows = self._take("events")
+        exposures = self._take("exposures")
+        shop = self.shop
         if not shop.tables["queries"] or not shop.tables["items"]:
             return
         searches = [*self._take("searches").good, *split_searches(rows)]
@@ -379,10 +385,11 @@ class _Reader:
         }
         for row in self.shop.tables["queries"]:
             by_split[row["split"]].append(row["query_id"])
-        self.seen.splits = {
-            s: (len(ids), sum(q in judged for q in ids)) for s, ids in by_split.items()
-        }
-        counts = {split: len(ids) for split, ids in by_split.items()}
+        for split, query_ids in by_split.items():
+            of_split = sum(query_id in judged for query_id in query_ids)
+            self.seen.splits[split] = (len(query_ids), of_split)
+
+        counts = {split: len(query_ids) for split, query_ids in by_split.items()}
         check(
             counts["train"] > 0,
             "queries of each split",

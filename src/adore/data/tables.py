@@ -156,7 +156,8 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
     """
     from adore.data.shop import ReadConfig
 
-    info, config = read_info(path.parent), configure(ReadConfig, {}, "prepare")
+    info = read_info(path.parent)
+    config = configure(ReadConfig, {}, "prepare")
     rows, _ = read_table_file(path, "items", info)
     ids = {line: id_of(row.get("item_id")) for line, row in rows.good}
     total = rows.total

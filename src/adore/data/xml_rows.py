@@ -29,7 +29,8 @@ def _value(element: Element) -> Any:
         _local(name): text for name, text in element.attrib.items()
     }
     for child in children:
-        name, value = _local(child.tag), _value(child)
+        name = _local(child.tag)
+        value = _value(child)
         if name not in fields:
             fields[name] = value
         elif isinstance(fields[name], list):
@@ -85,11 +86,12 @@ def xml_rows(raw: bytes, name: str) -> list[dict[str, Any]]:
         raise DataError(
             f"file == {name!r}, must be XML without entities of its own; correct it ({error!r})"
         ) from error
-    rows = [
-        value
-        for element in _repeated(root)
-        if isinstance(value := _value(element), dict)
-    ]
+
+    rows = []
+    for element in _repeated(root):
+        value = _value(element)
+        if isinstance(value, dict):
+            rows.append(value)
     check(
         bool(rows),
         f"rows of {name}",

@@ -95,16 +95,16 @@ def table_of(columns: Iterable[str]) -> str:
         ),
         "",
     )
-    if (
-        known or "score" in there
-    ):  # what a ranker gave is no judgement, though it has grades, too
+    # What a ranker gave is no judgement, though it has grades, too.
+    if known or "score" in there:
         return known
     return next((table for table in _TOLD if _has_all(there, table)), "")
 
 
 def _has_all(there: frozenset[str], table: str) -> bool:
     """Whether spelt columns are all that a table needs."""
-    return all(
-        there & {spelt(n) for n in ([need] if isinstance(need, str) else need)}
-        for need in NEEDED[table]
-    )
+    for need in NEEDED[table]:
+        names = [need] if isinstance(need, str) else need
+        if there.isdisjoint(map(spelt, names)):
+            return False
+    return True

@@ -163,13 +163,15 @@ class _Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """One opening tag."""
-        self._silent += tag in ("script", "style")
+        if tag in ("script", "style"):
+            self._silent += 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         """One closing tag."""
-        self._silent -= tag in ("script", "style") and self._silent > 0
+        if tag in ("script", "style") and self._silent > 0:
+            self._silent -= 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 

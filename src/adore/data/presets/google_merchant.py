@@ -52,14 +52,16 @@ def _details(value: Any) -> dict[str, str]:
 
 
 def _change(row: Row) -> Row:
-    if isinstance(row.get("category"), list):
-        row["category"] = row["category"][0]
-    row["title"], row["description"] = (
-        plain_text(row.get("title")),
-        plain_text(row.get("description")),
-    )
+    category = row.get("category")
+    if isinstance(category, list):
+        row["category"] = category[0]
+
+    row["title"] = plain_text(row.get("title"))
+    row["description"] = plain_text(row.get("description"))
+
     details = _details(row.pop("product_detail", None))
-    return {**{name: text for name, text in details.items() if name not in row}, **row}
+    added = {name: text for name, text in details.items() if name not in row}
+    return {**added, **row}
 
 
 GOOGLE_MERCHANT = Preset(

@@ -23,7 +23,9 @@ def _get(value: Any, *path: str) -> Any:
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value in (None, "") else [value]
+    if isinstance(value, list):
+        return value
+    return [] if value in (None, "") else [value]
 
 
 def _text(value: Any) -> str:
@@ -37,7 +39,12 @@ def _text(value: Any) -> str:
 
 
 def _first(*values: Any) -> str:
-    return next((text for value in values if (text := _text(value))), "")
+    """The first text that is not empty, or ``""``."""
+    for value in values:
+        text = _text(value)
+        if text:
+            return text
+    return ""
 
 
 def _features(row: Row) -> dict[str, Any]:
@@ -45,13 +52,13 @@ def _features(row: Row) -> dict[str, Any]:
 
     A name that repeats has a list.
     """
-    listed = [
-        f
-        for group in _list(row.get("FeaturesGroups"))
-        for f in _list(_get(group, "Features"))
-    ]
+    listed = []
+    for group in _list(row.get("FeaturesGroups")):
+        listed += _list(_get(group, "Features"))
+    listed += _list(row.get("ProductFeature"))
+
     features: dict[str, Any] = {}
-    for feature in (*listed, *_list(row.get("ProductFeature"))):
+    for feature in listed:
         name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
         value = _first(
             _get(feature, "PresentationValue"), _get(feature, "Presentation_Value")

@@ -61,10 +61,8 @@ _DROPPED = tuple(
 
 
 def _is_shopify(columns: frozenset[str]) -> bool:
-    handle, option = (
-        {"handle", "urlhandle"} & columns,
-        {"option1name", "option1value"} & columns,
-    )
+    handle = {"handle", "urlhandle"} & columns
+    option = {"option1name", "option1value"} & columns
     return bool(handle and option and "title" in columns)
 
 
@@ -72,15 +70,14 @@ def _options(row: Row, product: Row) -> dict[str, str]:
     """Option names (which stand in the product's first row) with this variant's values."""
     options: dict[str, str] = {}
     for n in (1, 2, 3):
-        name, value = (
-            row.get(f"option{n} name") or product.get(f"option{n} name"),
-            row.get(f"option{n} value"),
-        )
-        if (
-            name
-            and value
-            and (spelt(str(name)), spelt(str(value))) != ("title", "defaulttitle")
-        ):
+        name = row.get(f"option{n} name") or product.get(f"option{n} name")
+        value = row.get(f"option{n} value")
+        if not name or not value:
+            continue
+
+        # Shopify's filler of a product without options.
+        pair = (spelt(str(name)), spelt(str(value)))
+        if pair != ("title", "defaulttitle"):
             options[str(name)] = str(value)
     return options
 
@@ -108,10 +105,8 @@ def _item(row: Row, product: Row, alone: bool) -> Row:
         handle if alone or not names else f"{handle}/{names}"
     )
     item: Row = {**own, **fields, **options, "item_id": item_id, "product": handle}
-    item["title"], item["description"] = (
-        plain_text(item["title"]),
-        plain_text(item["description"]),
-    )
+    item["title"] = plain_text(item["title"])
+    item["description"] = plain_text(item["description"])
     item["tags"] = [
         tag.strip() for tag in str(item["tags"] or "").split(",") if tag.strip()
     ]

@@ -16,10 +16,11 @@ class ErrorType:
     Attributes:
         name: its word everywhere.
         definition: one sentence for people.
-        attribute: the key attribute that an edit of this type moves (``feature``: a word of the query that is no
-            other attribute; ``""``: whichever the edit takes, or none).
+        attribute: the key attribute that an edit of this type moves (``feature``: a word of the
+            query that is no other attribute; ``""``: whichever the edit takes, or none).
         level: level of that attribute, 1 weighs most; 0 where there is no one attribute.
-        grade: intended grade of an exact pair after the edit (ESCI value; see ``adore.types.Grade``).
+        grade: intended grade of an exact pair after the edit (ESCI value; see
+            ``adore.types.Grade``).
     """
 
     name: str

@@ -95,7 +95,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One attribute value as it was read: canonical ``value``, the ``quote`` and ``where`` it stood."""
+    """One attribute value as it was read.
+
+    ``value`` is canonical, ``quote`` is what stood there, ``where`` says where it stood.
+    """
 
     value: str
     quote: str
@@ -167,7 +170,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A ranker's answer for one item: ``score`` orders, ``probabilities`` are indexed by grade value."""
+    """A ranker's answer for one item.
+
+    ``score`` orders, ``probabilities`` are indexed by grade value.
+    """
 
     item_id: str
     score: float

@@ -1,4 +1,7 @@
-"""What an event's action name means: one map, read by prepare, the router's log and the review of an experiment."""
+"""What an event's action name means: one map.
+
+Prepare, the router's log and the review of an experiment read it.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +54,10 @@ ALIASES = {
         IGNORE,
     ),
 }
-"""UBI's own words and other common names. ``view`` and ``watch`` are UBI's, too: they may mean a list, a page or a
-video, so they count for nothing unless a shop says what they mean."""
+"""UBI's own words and other common names.
+
+``view`` and ``watch`` are UBI's, too: they may mean a list, a page or a video, so they count for
+nothing unless a shop says what they mean."""
 
 
 def _spelt(name: str) -> str:
@@ -71,8 +76,10 @@ def our_action(name: str, own: Mapping[str, str]) -> str:
         own: the shop's names, from its ``dataset.yaml``; they go first.
 
     Example:
-        >>> our_action("click_through", {}), our_action("kauf", {"kauf": "purchase"}), our_action("dance", {})
-        ('click', 'purchase', '')
+        >>> our_action("click_through", {}), our_action("kauf", {"kauf": "purchase"})
+        ('click', 'purchase')
+        >>> our_action("dance", {})
+        ''
     """
     if name in own:
         return own[name]

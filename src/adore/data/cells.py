@@ -25,22 +25,26 @@ def json_of(text: str) -> Any:
 
 
 def id_of(value: object) -> str:
-    """An id as text, ``""`` if it is none; 7.0 (how some tools write integers beside gaps) is ``"7"``."""
+    """An id as text, ``""`` if it is none.
+
+    7.0 (how some tools write integers beside gaps) is ``"7"``.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        return (
-            str(int(value))
-            if value.is_integer()
-            else ""
-            if math.isnan(value) or math.isinf(value)
-            else str(value)
-        )
+        if value.is_integer():
+            return str(int(value))
+        return str(value) if math.isfinite(value) else ""
     return "" if value is None or isinstance(value, dict | list | bool) else str(value)
 
 
 def text_of(row: dict[str, Any], key: str, limit: int) -> str:
     """A cell as text, ``""`` if it is empty; brand, category and description may be lists.
+
+    Args:
+        row: of the file, with our column names; a column that is not there is empty.
+        key: the column to read.
+        limit: longest text, in characters.
 
     Raises:
         TypeError: the cell holds no text.

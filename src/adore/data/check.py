@@ -1,4 +1,7 @@
-"""``adore check``: how a folder was understood, on one screen, for a person who has never seen the project."""
+"""``adore check``: how a folder was understood.
+
+It is one screen, for a person who has never seen the project.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ def check_folder(
 
 
 def render(shop: Shop) -> str:
-    """The screen: files and columns, labels, what joined, splits, what will be possible, what is wrong."""
+    """The screen: files and columns, labels, what joined, splits.
+
+    Then what will be possible, and what is wrong.
+    """
     seen = shop.understanding
     lines = [f"How {seen.data} is understood (nothing is run or paid yet)", "", "Files"]
     for note in sorted(seen.files, key=lambda note: list(_WHAT).index(note.table)):
@@ -101,17 +107,20 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
 def _counted(counts: Mapping[str, int], most: int = MOST) -> list[str]:
     """``120 x reason`` lines, commonest first."""
     ordered = Counter(counts).most_common()
-    lines = [f"{n:,} x {reason}" for reason, n in ordered[:most]]
-    return lines + (
-        [f"and {len(ordered) - most} more reasons"] if len(ordered) > most else []
-    )
+    lines = [f"{count:,} x {reason}" for reason, count in ordered[:most]]
+
+    more = len(ordered) - most
+    if more > 0:
+        lines.append(f"and {more} more reasons")
+    return lines
 
 
 def _nested(shop: Shop) -> str:
     """Names inside the column ``attributes``, commonest first."""
-    names = Counter(
-        name for row in shop.tables["items"] for name in json.loads(row["attributes"])
-    )
+    names = Counter[str]()
+    for row in shop.tables["items"]:
+        names.update(list(json.loads(row["attributes"])))
+
     some = [name for name, _ in names.most_common(12)]
     return ", ".join(some) + (
         f" and {len(names) - len(some)} more" if len(names) > len(some) else ""
@@ -120,7 +129,10 @@ def _nested(shop: Shop) -> str:
 
 def _file(note: FileNote, shop: Shop) -> list[str]:
     preset = f", read as {note.columns.preset}" if note.columns.preset else ""
-    head = f"  {note.name}: {note.table} ({_WHAT.get(note.table, '')}), {note.rows:,} rows, {note.written}{preset}"
+    head = (
+        f"  {note.name}: {note.table} ({_WHAT.get(note.table, '')}), "
+        f"{note.rows:,} rows, {note.written}{preset}"
+    )
     ours = [
         (theirs, became)
         for theirs, became in note.columns.became.items()
@@ -172,7 +184,8 @@ def _labels(seen: Understanding) -> list[str]:
     if scale.thresholds:
         c, s, e = scale.thresholds
         lines.append(
-            f"  ratings: below {c:g} irrelevant, from {c:g} complement, from {s:g} substitute, from {e:g} exact"
+            f"  ratings: below {c:g} irrelevant, from {c:g} complement, "
+            f"from {s:g} substitute, from {e:g} exact"
         )
     else:
         lines += _wrapped(
@@ -190,7 +203,8 @@ def _labels(seen: Understanding) -> list[str]:
             else f"; agreement (Krippendorff's alpha, ordinal) {judges.alpha:.2f}"
         )
         lines.append(
-            f"  {judges.several:,} pairs were judged more than once, {judges.split:,} with different labels{agree}"
+            f"  {judges.several:,} pairs were judged more than once, "
+            f"{judges.split:,} with different labels{agree}"
         )
     return lines
 
@@ -229,11 +243,15 @@ def _joined(shop: Shop) -> Iterator[str]:
 
 
 def _actions(seen: Understanding) -> str:
-    counts = seen.log.actions if seen.log else Counter[tuple[str, str]]()
-    return ", ".join(
-        f"{_arrow(name, action or '?')} ({n:,})"
-        for (name, action), n in counts.most_common(12)
-    )
+    """What the log's action names count as, commonest first, with their events."""
+    if seen.log is None:
+        return ""
+
+    parts = []
+    for (name, action), count in seen.log.actions.most_common(12):
+        arrow = _arrow(name, action or "?")
+        parts.append(f"{arrow} ({count:,})")
+    return ", ".join(parts)
 
 
 def _splits(seen: Understanding) -> list[str]:
@@ -259,9 +277,15 @@ def _possible(shop: Shop) -> list[str]:
         for r in shop.tables[name]
     }
     pairs |= {(r["query_id"], r["object_id"]) for r in shop.tables["events"]}
-    teacher = f"teacher: judges {len(pairs):,} known pairs, and those that are retrieved for train queries and requests"
+    teacher = (
+        f"teacher: judges {len(pairs):,} known pairs, "
+        "and those that are retrieved for train queries and requests"
+    )
     if judged_test < 2:
-        gate = f"gate: needs at least 2 judged test queries and has {judged_test}, so nothing can be released"
+        gate = (
+            f"gate: needs at least 2 judged test queries and has {judged_test}, "
+            "so nothing can be released"
+        )
     else:
         gate = f"gate: student against baselines on {judged_test} judged test queries"
         gate += "" if judged_test >= 20 else " (few: only large differences will show)"

@@ -22,7 +22,9 @@ __all__ = [
 ]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "items": ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes"),
+    "items": (
+        "item_id", "title", "brand", "category", "description", "bullet_points", "attributes",
+    ),
     "queries": ("query_id", "query", "split"),
     "searches": ("query_id", "user_query", "client_id", "timestamp", "query_response_hit_ids"),
     "requests": ("query",),
@@ -32,7 +34,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "event_id", "query_id", "user_query", "session_id", "client_id", "action_name", "timestamp",
         "object_id", "position", "event_attributes",
     ),
-    "exposures": ("exposure_id", "query_id", "user_query", "session_id", "client_id", "timestamp", "item_ids"),
+    "exposures": (
+        "exposure_id", "query_id", "user_query", "session_id", "client_id", "timestamp",
+        "item_ids",
+    ),
     "pairs": ("query_id", "query", "item_id"),
     "scores": ("query_id", "query", "item_id", "score", "grade", "system"),
 }  # fmt: skip
@@ -51,7 +56,10 @@ NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
 }
 """Columns that a table cannot do without; of a tuple, one is enough."""
 _SYNONYMS = {
-    "item_id": "id sku product_id doc_id asin article article_number artikelnummer object_id handle ean",
+    "item_id": (
+        "id sku product_id doc_id asin article article_number artikelnummer object_id "
+        "handle ean"
+    ),
     "title": "name product_title product_name titel bezeichnung label heading",
     "query_id": "qid search_id queryid query_number",
     "query": "user_query text keyword keywords search_term searchterm suchbegriff phrase querytext",
@@ -87,8 +95,18 @@ class Columns:
 def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
     """The file's columns that are ours in another spelling, where no column has the very name."""
     names = list(columns)
-    ours = {spelt(name): name for name in COLUMNS[table] if name not in names}
-    return {theirs: ours[spelt(theirs)] for theirs in names if spelt(theirs) in ours}
+
+    ours = {}
+    for name in COLUMNS[table]:
+        if name not in names:
+            ours[spelt(name)] = name
+
+    matching = {}
+    for theirs in names:
+        name = ours.get(spelt(theirs), "")
+        if name:
+            matching[theirs] = name
+    return matching
 
 
 def resolve(
@@ -112,7 +130,8 @@ def resolve(
     absent = [theirs for theirs in own.values() if theirs not in columns]
     if absent and rows.good:
         raise ConfigError(
-            f"dataset.yaml columns.{table} == {absent}, must be columns of {file}: {columns}; correct their names"
+            f"dataset.yaml columns.{table} == {absent}, must be columns of {file}: {columns}; "
+            "correct their names"
         )
     renamed = {
         **_matching(columns, table),
@@ -147,7 +166,8 @@ def require(
     Raises:
         DataError: names every missing column and its candidates.
     """
-    there, shown = set(columns), list(original if original is not None else columns)
+    there = set(columns)
+    shown = list(original if original is not None else columns)
     groups = [
         (need,) if isinstance(need, str) else need for need in NEEDED.get(table, ())
     ]
@@ -175,24 +195,23 @@ def require(
 
 def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     """Columns that may be meant, likeliest first."""
-    words = [
-        spelt(word)
-        for name in group
-        for word in (name, *_SYNONYMS.get(name, "").split())
-    ]
+    words = []
+    for name in group:
+        synonyms = _SYNONYMS.get(name, "").split()
+        words += [spelt(word) for word in (name, *synonyms)]
+
     by_name = {spelt(column): column for column in reversed(columns)}
-    exact = [by_name[word] for word in words if word in by_name]
-    near = [
-        by_name[one]
-        for word in words[:6]
-        for one in difflib.get_close_matches(word, by_name, 2, 0.75)
-    ]
-    inside = [
-        column
-        for column in columns
-        if any(len(w) > 2 and w in spelt(column) for w in words)
-    ]
-    return list(dict.fromkeys((*exact, *near, *inside)))[:4]
+    likely = [by_name[word] for word in words if word in by_name]
+
+    for word in words[:6]:
+        near = difflib.get_close_matches(word, by_name, 2, 0.75)
+        likely += [by_name[one] for one in near]
+
+    long_words = [word for word in words if len(word) > 2]
+    for column in columns:
+        if any(word in spelt(column) for word in long_words):
+            likely.append(column)
+    return list(dict.fromkeys(likely))[:4]
 
 
 def described(
@@ -205,7 +224,8 @@ def described(
         table: its name.
         attributes: the only columns that become attributes, if the shop named some.
     """
-    chosen, columns = set(attributes), Columns()
+    chosen = set(attributes)
+    columns = Columns()
     for theirs, ours in names.items():
         kept = ours in COLUMNS[table] or (
             table == "items" and (not chosen or ours in chosen)

@@ -47,7 +47,9 @@ class DatasetInfo(BaseModel):
     language: str = ""
     """Of the texts, as ISO 639-1 says it (de, en, ...); empty: told by titles and queries."""
     actions: dict[str, str] = {}
-    """The shop's action name to one of ours, or ``ignore``; over :data:`adore.data.actions.ALIASES`."""
+    """The shop's action name to one of ours, or ``ignore``.
+
+    It goes over :data:`adore.data.actions.ALIASES`."""
     simulated: bool = False
     """True if the shop itself is simulated (the demo)."""
 
@@ -65,7 +67,10 @@ def _grade_of(value: object) -> int | str | None:
 
 
 def _raw(path: Path) -> dict[str, Any]:
-    """The file as it is written: YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant."""
+    """The file as it is written.
+
+    YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant.
+    """
     raw = (
         yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
         if path.is_file()
@@ -137,7 +142,13 @@ def read_info(data: Path) -> DatasetInfo:
 
 
 def book_of(data: Path, info: DatasetInfo) -> Path:
-    """The file of the rule book: one of ours by name, or one in the input folder, whose bytes are this step's input.
+    """The file of the rule book: one of ours by name, or one in the input folder.
+
+    The bytes of a book in the folder are this step's input.
+
+    Args:
+        data: the input folder.
+        info: what ``dataset.yaml`` says; its ``rulebook`` is a name, or a path in the folder.
 
     Raises:
         MissingError: there is none.

@@ -76,26 +76,28 @@ def _title(spec: Spec, rng: random.Random) -> str:
             _amount(spec.size, c.unit, rng) if rng.random() < 0.8 else "",
             f"pack of {spec.pack}" if spec.pack > 1 else "",
         ]
-    head, *tail = [p for p in parts if p]
+    head, *tail = [part for part in parts if part]
     if rng.random() < 0.3:
         rng.shuffle(tail)
+
     title = " ".join([head, *tail])
-    title = (
-        title.upper()
-        if rng.random() < 0.08
-        else title.title()
-        if rng.random() < 0.7
-        else title
-    )
-    return (
-        (rng.choice(_NOISE) if rng.random() < 0.15 else "")
-        + title
-        + (rng.choice(_TAILS) if rng.random() < 0.3 else "")
-    )
+    if rng.random() < 0.08:
+        title = title.upper()
+    elif rng.random() < 0.7:
+        title = title.title()
+
+    noise = rng.choice(_NOISE) if rng.random() < 0.15 else ""
+    end = rng.choice(_TAILS) if rng.random() < 0.3 else ""
+    return noise + title + end
 
 
 def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
-    """The catalogue row that a seller would write for a spec: fields missing, words dirty."""
+    """The catalogue row that a seller would write for a spec: fields missing, words dirty.
+
+    Args:
+        spec: what the item really is.
+        rng: gives every draw.
+    """
     c = CATEGORIES[spec.category]
     leaf = (
         f"{c.path.rsplit(' > ', 1)[0]} > {c.accessory.title()}s"
@@ -128,14 +130,24 @@ def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
 
 
 def _typo(word: str, rng: random.Random) -> str:
+    """Two neighbouring letters exchanged, but neither the first nor the last of the word."""
     if len(word) < 5:
         return word
-    i = rng.randrange(1, len(word) - 2)
-    return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+    place = rng.randrange(1, len(word) - 2)
+    before = word[:place]
+    after = word[place + 2 :]
+    exchanged = word[place + 1] + word[place]
+    return before + exchanged + after
 
 
 def query_text(intent: Intent, rng: random.Random) -> str:
-    """What a shopper would type for an intent."""
+    """What a shopper would type for an intent.
+
+    Args:
+        intent: what the shopper really wants.
+        rng: gives every draw.
+    """
     c = CATEGORIES[intent.category]
     noun = c.noun if rng.random() < 0.7 else rng.choice(c.synonyms)
     if rng.random() < 0.06:

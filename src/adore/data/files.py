@@ -25,7 +25,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "events": ("events", "ubi_events"),
     "exposures": ("exposures",),
 }
-"""What a table's file may be called, in any case; a number or date may follow, and a folder may hold its parts."""
+"""What a table's file may be called, in any case.
+
+A number or date may follow, and a folder may hold its parts."""
 _TABLES = {name: table for table, names in NAMES.items() for name in names}
 _PART = re.compile(r"[-_. ]?[\d][\d\-_.T]*")
 _OURS = {"dataset.yaml", "manifest.json"}
@@ -59,7 +61,8 @@ def table_of_name(path: Path) -> str:
     """The table that a file's name tells, or ``""``.
 
     Example:
-        >>> [table_of_name(Path(p)) for p in ("Judgments.CSV", "events-2026-03-01.ndjson.gz", "notes.csv")]
+        >>> names = ("Judgments.CSV", "events-2026-03-01.ndjson.gz", "notes.csv")
+        >>> [table_of_name(Path(name)) for name in names]
         ['judgements', 'events', '']
     """
     stem = _stem(path)
@@ -150,10 +153,13 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
         DataError: several files hold the same table, and are no numbered parts of it.
         MissingError: dataset.yaml names a file that is not there.
     """
-    files, unknown = FolderFiles(), list[Path]()
+    files = FolderFiles()
+    unknown: list[Path] = []
     taken = _named(data, info, files) | {book}
+    inside = sorted(data.iterdir()) if data.is_dir() else []
+
     by_table: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(data.iterdir()) if data.is_dir() else ():
+    for path in inside:
         if path in taken or path.name in _OURS or path.name.startswith((".", "_")):
             continue
         table = table_of_name(path)
@@ -170,6 +176,7 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
             by_table[table].append(path)
         else:
             unknown.append(path)
+
     for table, paths in by_table.items():
         if table in files.tables:
             files.unread |= {
@@ -183,7 +190,10 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
 
 
 def _one_or_parts(table: str, paths: list[Path], data: Path) -> None:
-    """Parts are numbered or dated, or lie in a folder of their own; two whole files are one too many."""
+    """Parts are numbered or dated, or lie in a folder of their own.
+
+    Two whole files are one too many.
+    """
     whole = [p for p in paths if p.parent == data and _stem(p) in _TABLES]
     names = [p.name for p in whole]
     fix = "keep one, or name it in dataset.yaml, files"

@@ -39,7 +39,10 @@ FORMATS = {
 }
 SUFFIXES = tuple(FORMATS)
 """Each may also end in ``.gz``."""
-_LISTS = "products items data results docs documents judgmentRatings querySetQueries queries judgements judgments events"
+_LISTS = (
+    "products items data results docs documents judgmentRatings querySetQueries queries "
+    "judgements judgments events"
+)
 """Names under which exports wrap their list of objects."""
 _ENVELOPE = {"msg", "data", "status", "code", "message"}
 """What an interface's answer is wrapped in."""
@@ -111,14 +114,22 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
 
 
 def _clean(value: Any) -> Any:
-    """Without NULs and lone surrogates, which no table can hold, and with None for NaN, at any depth."""
+    """A value that any table can hold, at any depth.
+
+    No table holds NULs and lone surrogates; NaN and infinity become None.
+    """
     if isinstance(value, str):
-        return value.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+        plain = value.replace("\0", " ")
+        return plain.encode("utf-8", "replace").decode("utf-8")
+
     if isinstance(value, dict):
-        return {_clean(k): _clean(v) for k, v in value.items()}
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return [_clean(v) for v in value] if isinstance(value, list) else value
+        return {_clean(key): _clean(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_clean(inner) for inner in value]
+
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _broken(text: str) -> bool:
@@ -130,7 +141,10 @@ def _broken(text: str) -> bool:
 
 
 def _json(text: str, table: str, kind: str) -> Rows:
-    """JSON lines, or one document with a list of objects, whatever the file's name says of the two."""
+    """JSON lines, or one document with a list of objects.
+
+    Whatever the file's name says of the two.
+    """
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if kind == "JSON" or start == "[":
         try:
@@ -143,7 +157,7 @@ def _json(text: str, table: str, kind: str) -> Rows:
 
 
 def _list_in(document: Any) -> list[Any] | None:
-    """The list of objects that a document is, or wraps; None where it is one object of JSON lines."""
+    """The list of objects that a document is, or wraps; None where it is one JSON line's object."""
     if isinstance(document, list):
         return document
     if not isinstance(document, dict):
@@ -198,7 +212,10 @@ def _take(rows: Rows, table: str, line: int, row: Any, text: str) -> None:
 
 
 def _unwrapped(rows: Rows) -> Rows:
-    """Documents as OpenSearch and other interfaces give them: without envelopes and a bulk file's action lines."""
+    """Documents as OpenSearch and other interfaces give them.
+
+    Their envelopes and a bulk file's action lines are taken away.
+    """
     if any(
         "_source" in row or "index" in row or "create" in row
         for _, row in rows.good[:2]
@@ -255,7 +272,8 @@ def _read_csv(
     text: str, table: str, name: str, dialect: Dialect, *, quoted: bool
 ) -> Rows:
     csv.field_size_limit(2**27)
-    rows, escape = Rows(), dialect.escape or None
+    rows = Rows()
+    escape = dialect.escape or None
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.DictReader(
         io.StringIO(text, newline=""),

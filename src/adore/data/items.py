@@ -34,7 +34,9 @@ def _bullets(value: object, limit: int) -> list[str]:
 
 
 def _named(pairs: list[Any]) -> dict[str, Any]:
-    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping; several values of one name become a list.
+    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping.
+
+    Several values of one name become a list.
 
     A ``unit`` beside a value is part of it.
     """
@@ -44,7 +46,8 @@ def _named(pairs: list[Any]) -> dict[str, Any]:
         value_key = next((k for k in _VALUES if k in pair), None)
         if name is None or value_key is None:
             raise TypeError("attributes must be a mapping or a list of name and value")
-        value, unit = pair[value_key], pair.get("unit")
+        value = pair[value_key]
+        unit = pair.get("unit")
         if isinstance(unit, str) and unit and isinstance(value, str | int | float):
             value = f"{value} {unit}"
         before = attributes.get(name)

@@ -1,4 +1,7 @@
-"""Labels to grades: one map, read by prepare, evaluate and score. What is not plain is asked for, never guessed."""
+"""Labels to grades: one map, read by prepare, evaluate and score.
+
+What is not plain is asked for, never guessed.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,23 @@ _WORDS = {
 }
 _NUMBERS = {"0", "1", "2", "3"}
 _YES, _NO = ("true", "yes", "on", "y"), ("false", "no", "off", "n")
-"""What YAML 1.1 reads as booleans: a map that says ``yes`` may mean JSON's true, and the other way round."""
+"""What YAML 1.1 reads as booleans.
+
+A map that says ``yes`` may mean JSON's true, and the other way round."""
 MANY = 12
 """Distinct numbers from which on ratings look continuous."""
 
 
 def canonical(label: object) -> str:
-    """A label as it is compared: text without outer spaces, numbers in their shortest form; ``""`` is unrated.
+    """A label as it is compared: text without outer spaces, numbers in their shortest form.
+
+    ``""`` is unrated.
 
     Example:
-        >>> [canonical(x) for x in ("100.000", 1.0, True, " Exact ", None, "2e0", float("nan"))]
-        ['100', '1', 'true', 'exact', '', '2', '']
+        >>> [canonical(label) for label in ("100.000", 1.0, True, " Exact ")]
+        ['100', '1', 'true', 'exact']
+        >>> [canonical(label) for label in (None, "2e0", float("nan"))]
+        ['', '2', '']
     """
     if isinstance(label, bool):
         return "true" if label else "false"
@@ -77,11 +86,16 @@ class LabelScale:
 def _own(info: DatasetInfo, seen: Mapping[str, int]) -> dict[str, int | None]:
     """The shop's map by canonical label, with the twins of YAML's booleans."""
     grades = {canonical(label): grade for label, grade in info.labels.items()}
+
     for words in (_YES, _NO):
-        mapped = [grades[word] for word in words if word in grades]
+        mapped = {grades[word] for word in words if word in grades}
+        if len(mapped) != 1:
+            continue  # none is mapped, or they mean different things
+
+        grade = mapped.pop()
         for label in seen:
-            if label in words and label not in grades and len(set(mapped)) == 1:
-                grades[label] = mapped[0]
+            if label in words and label not in grades:
+                grades[label] = grade
     return grades
 
 
@@ -93,19 +107,26 @@ def _is_number(label: str) -> bool:
 
 
 def _shown(counts: Mapping[str, int]) -> str:
-    """Labels with their counts, commonest last of a scale first: numbers in order, words by frequency."""
+    """Labels with their counts: numbers in order, then words by frequency."""
     numbers = sorted((label for label in counts if _is_number(label)), key=float)
     words = sorted(
         (label for label in counts if not _is_number(label)),
         key=lambda label: (-counts[label], label),
     )
-    some = [*numbers, *words]
-    text = ", ".join(f"{label} ({counts[label]:,})" for label in some[:MANY])
-    return text + (f" and {len(some) - MANY} more" if len(some) > MANY else "")
+    ordered = [*numbers, *words]
+
+    parts = [f"{label} ({counts[label]:,})" for label in ordered[:MANY]]
+    text = ", ".join(parts)
+
+    more = len(ordered) - MANY
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def _template(counts: Mapping[str, int]) -> str:
-    """A map to copy into dataset.yaml: numbers spread over the grades, for its writer to correct."""
+    """A map to copy into dataset.yaml, for its writer to correct.
+
+    Numbers are spread over the grades.
+    """
     numbers = sorted((label for label in counts if _is_number(label)), key=float)
     if numbers and len(numbers) == len(counts):
         top = max(1, len(numbers) - 1)
@@ -122,8 +143,10 @@ def _ask(file: str, rated: Mapping[str, int], why: str) -> DataError:
     if len(rated) > MANY and all(map(_is_number, rated)):
         fix = "say in dataset.yaml where C, S and E begin, as in thresholds: [0.25, 0.5, 0.75]"
     else:
-        fix = f"write what each means into dataset.yaml, as in {_template(rated)} (3 exact, 2 substitute, 1 complement, "
-        fix += "0 irrelevant, or unrated)"
+        fix = (
+            f"write what each means into dataset.yaml, as in {_template(rated)} "
+            "(3 exact, 2 substitute, 1 complement, 0 irrelevant, or unrated)"
+        )
     return DataError(f"labels of {file} == {_shown(rated)}, {why}; {fix}")
 
 
@@ -139,10 +162,11 @@ def scale_of(
         ours: the file is known to hold our grades 0-3, so nothing is asked.
 
     Raises:
-        DataError: a label is not on the scale, whatever its share; or there are only two numbers (or booleans), so
-            that nobody can tell whether 1 means exact.
+        DataError: a label is not on the scale, whatever its share; or there are only two numbers
+            (or booleans), so that nobody can tell whether 1 means exact.
     """
-    counts, written = Counter[str](), dict[str, str]()
+    counts = Counter[str]()
+    written: dict[str, str] = {}
     for label in labels:
         key = canonical(label)
         counts[key] += 1
@@ -193,6 +217,9 @@ def scale_of(
 
 def _is_binary(rated: Mapping[str, int]) -> bool:
     """Whether only yes and no occur, in numbers or words; letters say themselves what they mean."""
-    if set(rated) & set(_WORDS):
+    labels = set(rated)
+    if labels & set(_WORDS):
         return False
-    return len(rated) == 2 or set(rated) <= {"0", "1", *_YES, *_NO}
+
+    yes_or_no = {"0", "1", *_YES, *_NO}
+    return len(labels) == 2 or labels <= yes_or_no

@@ -1,4 +1,7 @@
-"""Stage ``prepare``: the user's folder into validated tables; bad rows go to quarantine with a reason."""
+"""Stage ``prepare``: the user's folder into validated tables.
+
+Bad rows go to quarantine with a reason.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from adore.storage import write_json
 __all__ = ["CHECK", "Config", "run"]
 
 CHECK = "_check.txt"
-"""How the folder was understood, as ``adore check`` prints it; the underscore keeps it out of the content's hash."""
+"""How the folder was understood, as ``adore check`` prints it.
+
+The underscore keeps it out of the content's hash."""
 
 
 class Config(ReadConfig):
@@ -28,23 +33,30 @@ class Config(ReadConfig):
     max_bad_share: float = Field(0.05, ge=0, le=1)
     """Largest share of bad rows of a table; more stops the run."""
     requests: str = ""
-    """A file of queries that people wrote and nobody judged, if it is not ``requests.*`` in the input folder."""
+    """A file of queries that people wrote and nobody judged.
+
+    It is for a file that is not ``requests.*`` in the input folder."""
 
 
 def run(
     config: Config, data: Path, output: Path, requests: Path | None = None
 ) -> dict[str, float]:
-    """Validate a folder of ``items``, ``queries``, ``judgements``, ``events`` and write the house's tables.
+    """Validate a folder of ``items``, ``queries``, ``judgements`` and ``events``.
+
+    The house's tables are written from it.
 
     What it reads, and how, is what ``adore check`` prints.
 
     Args:
+        config: how strict to be and how to split.
+        data: the input folder.
+        output: the folder to write to.
         requests: the file that ``config.requests`` names.
 
     Raises:
         MissingError: items or queries are not there.
-        DataError: one of them has no usable row; a column is missing; labels or places must be explained; or there
-            is no train query.
+        DataError: one of them has no usable row; a column is missing; labels or places must be
+            explained; or there is no train query.
         QuarantineError: more than ``max_bad_share`` of a table's rows are bad.
     """
     shop = read_shop(data, config, requests)

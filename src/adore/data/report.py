@@ -21,11 +21,9 @@ def describe(
         frames: the tables of ``prepare`` by name.
         quarantine: rows of the quarantine table.
     """
-    items, queries, judgements = (
-        frames["items"],
-        frames["queries"],
-        frames["judgements"],
-    )
+    items = frames["items"]
+    queries = frames["queries"]
+    judgements = frames["judgements"]
     coverage = {
         c: int((items[c] != "").sum())
         for c in ("title", "brand", "category", "description")

@@ -1,4 +1,7 @@
-"""Rows in a shop's columns to rows in ours: a whole file's for ``prepare``, one item's for a server."""
+"""Rows in a shop's columns to rows in ours.
+
+A whole file's for ``prepare``, one item's for a server.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ _PLANS = 256
 def shaped(
     rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]
 ) -> Rows:
-    """Rows in our columns, by the preset that their columns tell; what the shop maps itself goes first.
+    """Rows in our columns, by the preset that their columns tell.
+
+    What the shop maps itself goes first.
 
     Args:
         rows: of one file.
@@ -65,14 +70,17 @@ def shaped(
 
 
 class OneItem:
-    """Reads single items as ``prepare`` reads the rows of an items file: every other column is an attribute.
+    """Reads single items as ``prepare`` reads the rows of an items file.
+
+    Every other column is an attribute.
 
     Args:
         info: the shop's own map of its columns.
 
     Example:
         >>> read = OneItem()
-        >>> read.item(read.fields({"Item ID": "a", "title": "Mug", "colour": "red", "price": 12.0})).attributes
+        >>> row = {"Item ID": "a", "title": "Mug", "colour": "red", "price": 12.0}
+        >>> read.item(read.fields(row)).attributes
         {'colour': 'red', 'price': 12.0}
     """
 
@@ -81,7 +89,9 @@ class OneItem:
         self._names: dict[tuple[str, ...], dict[str, str] | None] = {}
 
     def fields(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row in our columns; a row of a known export (a Merchant feed's, Shopify's) by its preset.
+        """The row in our columns.
+
+        A row of a known export (a Merchant feed's, Shopify's) is read by its preset.
 
         Raises:
             ConfigError: the shop maps a column that the row does not have.

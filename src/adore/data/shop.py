@@ -64,8 +64,11 @@ class _Reader:
     """Reads one folder, table by table; a fault of one table does not hide those of the others."""
 
     def __init__(self, data: Path, config: ReadConfig, requests: Path | None) -> None:
-        self.data, self.config, self.requests = data, config, requests
+        self.data = data
+        self.config = config
+        self.requests = requests
         self.shop = Shop(DatasetInfo(), Understanding(str(data)))
+
         self.raw: dict[str, Rows] = {}
         self.same: dict[str, str] = {}
         self.failed: set[str] = set()
@@ -150,20 +153,27 @@ class _Reader:
 
     def _close(self, table: str, rows: Rows) -> None:
         """Count what was bad or left out; too much that is bad stops the run."""
-        self.shop.quarantine += rows.bad
+        bad = rows.bad
+        self.shop.quarantine += bad
         self.seen.left_out[table] = rows.left_out
-        self.seen.bad[table] = Counter(bad.reason for bad in rows.bad)
-        total, bad = self.seen.read[table], rows.bad
+        self.seen.bad[table] = Counter(row.reason for row in bad)
+
+        total = self.seen.read[table]
         if not total or len(bad) / total <= self.config.max_bad_share:
             return
-        first = {b.reason: b for b in reversed(bad)}
-        worst = "\n".join(
-            f"  {n} x {reason} (line {first[reason].line}: {first[reason].row[:80]})"
-            for reason, n in self.seen.bad[table].most_common(10)
-        )
+
+        first = {row.reason: row for row in reversed(bad)}
+        lines = []
+        for reason, count in self.seen.bad[table].most_common(10):
+            example = first[reason]
+            shown = f"line {example.line}: {example.row[:80]}"
+            lines.append(f"  {count} x {reason} ({shown})")
+
+        worst = "\n".join(lines)
         raise QuarantineError(
-            f"bad share of {table} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), must be at most "
-            f"{self.config.max_bad_share}; mend the rows{_MAPS.get(table, '')} or raise prepare.max_bad_share:\n{worst}"
+            f"bad share of {table} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), "
+            f"must be at most {self.config.max_bad_share}; "
+            f"mend the rows{_MAPS.get(table, '')} or raise prepare.max_bad_share:\n{worst}"
         )
 
     def _needed(self, table: str) -> None:
@@ -178,8 +188,9 @@ class _Reader:
             )
             names = " or ".join(NAMES[table])
             raise MissingError(
-                f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, .tsv, .parquet or .xml "
-                f"({names}; .gz too), or be named in dataset.yaml, files: {{{table}: NAME}}; found: {there}"
+                f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, "
+                f".tsv, .parquet or .xml ({names}; .gz too), "
+                f"or be named in dataset.yaml, files: {{{table}: NAME}}; found: {there}"
             )
         rows = self.shop.tables[table]
         check(
@@ -214,19 +225,21 @@ class _Reader:
         """The texts of judgements and of the log, where there is no file of queries."""
         rows = queries_of_judgements(self._take("judgements"))
         known = {text_id(str(row["query"])) for _, row in rows.good}
-        judged, texts = len(rows.good), self._log_texts()
-        for text in texts:
-            if (query_id := text_id(text)) not in known:
+        judged = len(rows.good)
+        for text in self._log_texts():
+            query_id = text_id(text)
+            if query_id not in known:
                 known.add(query_id)
-                rows.good.append(
-                    (len(rows.good) + 1, {"query_id": query_id, "query": text})
-                )
-        if rows.good:
+                line = len(rows.good) + 1
+                rows.good.append((line, {"query_id": query_id, "query": text}))
+
+        total = len(rows.good)
+        if total:
             self.raw["queries"] = rows
-            self.seen.read["queries"] = len(rows.good)
-            origin = f"{judged} from the judgements and {len(rows.good) - judged} from the log"
+            self.seen.read["queries"] = total
             self.seen.notes.append(
-                f"no file of queries: {len(rows.good)} texts were taken, {origin}"
+                f"no file of queries: {total} texts were taken, "
+                f"{judged} from the judgements and {total - judged} from the log"
             )
         return rows
 
@@ -248,7 +261,8 @@ class _Reader:
         return QueryFinder(self.shop.tables["queries"], self.same, judged, searches)
 
     def _judgements(self, table: str) -> None:
-        rows, shop = self._take(table), self.shop
+        rows = self._take(table)
+        shop = self.shop
         items = {row["item_id"] for row in shop.tables["items"]}
         files = [note.name for note in self.seen.files if note.table == table]
         name = files[0] if files else table
@@ -262,14 +276,18 @@ class _Reader:
             self._close(table, rows)
         shop.tables[table] = joined.rows
         if table == "judgements" and files:
-            self.seen.labels, self.seen.judges = scale, joined
+            self.seen.labels = scale
+            self.seen.judges = joined
             shop.tables["votes"] = joined.votes
             self._warn_of_ids(
                 rows, {row["query_id"] for row in shop.tables["queries"]}, items
             )
 
     def _warn_of_ids(self, rows: Rows, queries: set[str], items: set[str]) -> None:
-        """Say loudly that hardly any judgement is of a known pair: their ids are probably other ones."""
+        """Say loudly that hardly any judgement is of a known pair.
+
+        Their ids are probably other ones.
+        """
         lost = sum(n for reason, n in rows.left_out.items() if reason.startswith("of "))
         rated = (
             sum(rows.left_out.values())
@@ -284,9 +302,10 @@ class _Reader:
             )[:3]
             if theirs:
                 self.seen.notes.append(
-                    f"WARNING: {lost:,} of {rated:,} judgements are not of this shop's pairs: their {name} is like "
-                    f"{theirs}, the shop's is like {sorted(known)[:3]}; if these are the same things, map the right "
-                    f"column in dataset.yaml, as in columns: {{items: {{item_id: COLUMN}}}}"
+                    f"WARNING: {lost:,} of {rated:,} judgements are not of this shop's pairs: "
+                    f"their {name} is like {theirs}, the shop's is like {sorted(known)[:3]}; "
+                    "if these are the same things, map the right column in dataset.yaml, "
+                    "as in columns: {items: {item_id: COLUMN}}"
                 )
 
     def _merge(self) -> None:
@@ -310,7 +329,9 @@ class _Reader:
         self._close("requests", rows)
 
     def _events(self) -> None:
-        rows, exposures, shop = self._take("events"), self._take("exposures"), self.shop
+        rows = self._take("events")
+        exposures = self._take("exposures")
+        shop = self.shop
         if not shop.tables["queries"] or not shop.tables["items"]:
             return
         searches = [*self._take("searches").good, *split_searches(rows)]
@@ -322,7 +343,8 @@ class _Reader:
         rows.good += exposure_events(exposures)
         if rows.good and search_impressions(rows, searches, shop.info.actions):
             self.seen.notes.append(
-                "no impressions in the log: what each search returned (query_response_hit_ids) counts"
+                "no impressions in the log: "
+                "what each search returned (query_response_hit_ids) counts"
             )
         self.seen.read["events"] = rows.total
         items = {row["item_id"] for row in shop.tables["items"]}
@@ -346,11 +368,12 @@ class _Reader:
 
     def _language(self) -> None:
         """Choose what the texts are read in, for good: every later step reads with the same."""
-        tables = self.shop.tables
-        titles, queries = (
-            [row[name] for row in tables[table]] for table, name in _TEXTS.items()
-        )
-        chosen = choose_language(self.shop.info.language, [*titles, *queries])
+        texts: list[str] = []
+        for table, name in _TEXTS.items():
+            for row in self.shop.tables[table]:
+                texts.append(row[name])
+
+        chosen = choose_language(self.shop.info.language, texts)
         self.shop.info = self.shop.info.model_copy(update={"language": chosen.code})
         self.seen.language = chosen
         self.seen.notes += chosen.warnings()
@@ -362,13 +385,22 @@ class _Reader:
         }
         for row in self.shop.tables["queries"]:
             by_split[row["split"]].append(row["query_id"])
-        self.seen.splits = {
-            s: (len(ids), sum(q in judged for q in ids)) for s, ids in by_split.items()
-        }
-        counts = {split: len(ids) for split, ids in by_split.items()}
-        check(counts["train"] > 0, "queries of each split", counts, must="at least one of train",
-              fix="name the split of some in a column split (train, dev, test), add queries, or lower "
-              "prepare.dev_share and prepare.test_share", error=DataError)  # fmt: skip
+        for split, query_ids in by_split.items():
+            of_split = sum(query_id in judged for query_id in query_ids)
+            self.seen.splits[split] = (len(query_ids), of_split)
+
+        counts = {split: len(query_ids) for split, query_ids in by_split.items()}
+        check(
+            counts["train"] > 0,
+            "queries of each split",
+            counts,
+            must="at least one of train",
+            fix=(
+                "name the split of some in a column split (train, dev, test), add queries, "
+                "or lower prepare.dev_share and prepare.test_share"
+            ),
+            error=DataError,
+        )
 
 
 def read_shop(data: Path, config: ReadConfig, requests: Path | None = None) -> Shop:

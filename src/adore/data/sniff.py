@@ -1,4 +1,7 @@
-"""How a text file is written: its encoding by charset-normalizer, its delimiter and quotes by DuckDB."""
+"""How a text file is written.
+
+Its encoding is told by charset-normalizer, its delimiter and quotes by DuckDB.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ _CANDIDATES = [
     *_LATIN,
     *"cp1251 cp1253 cp1254 cp932 euc_jp gb18030 big5 euc_kr koi8_r".split(),
 ]
-"""Encodings that spreadsheets and shops still write. Where several Western ones fit, the Web's default is taken."""
+"""Encodings that spreadsheets and shops still write.
+
+Where several Western ones fit, the Web's default is taken."""
 _NAMES = {
     ALONE: "one column",
     ",": "commas",
@@ -56,7 +61,8 @@ class Dialect:
 def decode(raw: bytes, named: str = "") -> tuple[str, str]:
     """The text of a file and its encoding.
 
-    UTF-8 with some broken places stays UTF-8: each broken byte becomes a lone surrogate, whose row is refused later.
+    UTF-8 with some broken places stays UTF-8: each broken byte becomes a lone surrogate, whose row
+    is refused later.
 
     Args:
         raw: the file's bytes.
@@ -123,8 +129,14 @@ def dialect_of(text: str, name: str) -> Dialect:
     head = text.partition("\n")[0]
     if head.strip().lower().startswith("sep="):  # how spreadsheets say it
         sep = head.rstrip("\r")[4:]
-        check(len(sep) == 1, f"first line of {name}", head[:20], must="sep= and one character", fix="correct it",
-              error=DataError)  # fmt: skip
+        check(
+            len(sep) == 1,
+            f"first line of {name}",
+            head[:20],
+            must="sep= and one character",
+            fix="correct it",
+            error=DataError,
+        )
         return Dialect(sep, skip=1)
     first = next((line for line in text.split("\n", 20) if line.strip()), "")
     with tempfile.TemporaryDirectory(prefix="adore-sniff-") as home:
@@ -148,7 +160,10 @@ def dialect_of(text: str, name: str) -> Dialect:
 def _sniffed(path: Path, options: str) -> Dialect | None:
     import duckdb
 
-    sql = f"SELECT Delimiter, Quote, Escape, SkipRows FROM sniff_csv(?, header = true, all_varchar = true{options})"
+    sql = (
+        "SELECT Delimiter, Quote, Escape, SkipRows "
+        f"FROM sniff_csv(?, header = true, all_varchar = true{options})"
+    )
     try:
         with duckdb.connect() as db:
             delimiter, quote, escape, skip = db.execute(sql, [str(path)]).fetchall()[0]

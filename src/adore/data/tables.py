@@ -1,4 +1,7 @@
-"""One file of a table, read as prepare reads it: its preset, its columns, and ``dataset.yaml`` beside it."""
+"""One file of a table, read as prepare reads it.
+
+Its preset and its columns count, and ``dataset.yaml`` beside it.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,8 @@ def _strict(place: str, table: str) -> tuple[Rows, Path, DatasetInfo]:
     if rows.bad:
         bad = rows.bad[0]
         raise DataError(
-            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file"
+            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; "
+            "mend the file"
         )
     check(
         bool(rows.good),
@@ -143,7 +147,8 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
 
     Args:
         path: the file; ``dataset.yaml`` beside it is obeyed.
-        named: ids of the items that are needed; bad rows of others do not matter. None: all are needed.
+        named: ids of the items that are needed; bad rows of others do not matter. None: all are
+            needed.
 
     Raises:
         DataError: the file has no usable row, or only a bad one for an item that is named.
@@ -151,7 +156,8 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
     """
     from adore.data.shop import ReadConfig
 
-    info, config = read_info(path.parent), configure(ReadConfig, {}, "prepare")
+    info = read_info(path.parent)
+    config = configure(ReadConfig, {}, "prepare")
     rows, _ = read_table_file(path, "items", info)
     ids = {line: id_of(row.get("item_id")) for line, row in rows.good}
     total = rows.total
@@ -161,12 +167,14 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
         first = rows.bad[0]
         raise QuarantineError(
             f"bad share of items == {share:.3f} ({len(rows.bad)} of {total} rows), must be at most "
-            f"{config.max_bad_share}; mend the rows: {first.reason} (line {first.line}: {first.row[:80]})"
+            f"{config.max_bad_share}; mend the rows: {first.reason} "
+            f"(line {first.line}: {first.row[:80]})"
         )
     lost = set(named or ()) - {row["item_id"] for row in items}
     for bad in (b for b in rows.bad if ids.get(b.line) in lost):
         raise DataError(
-            f"{path}: line {bad.line} is bad ({bad.reason}) and a pair names {ids[bad.line]!r}; mend it"
+            f"{path}: line {bad.line} is bad ({bad.reason}) "
+            f"and a pair names {ids[bad.line]!r}; mend it"
         )
     check(
         bool(items),
@@ -220,7 +228,9 @@ def read_pairs(place: str) -> pl.DataFrame:
 
 
 def read_scores(place: str) -> pl.DataFrame:
-    """``query_id, item_id, score`` of a scores file or a TREC run, and ``grade, system`` where it has them.
+    """``query_id, item_id, score`` of a scores file or a TREC run.
+
+    ``grade, system`` come with them where the file has them.
 
     Grades are read by the label map of ``dataset.yaml`` beside the file, if it maps them.
 
@@ -275,7 +285,8 @@ def read_judgements(place: str) -> pl.DataFrame:
     if rows.bad:
         bad = rows.bad[0]
         raise DataError(
-            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file"
+            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; "
+            "mend the file"
         )
     schema = {"query_id": pl.String, "item_id": pl.String, "grade": pl.Int64}
     return pl.DataFrame(joined.rows, schema=schema)
@@ -293,7 +304,12 @@ def check_output(place: str) -> None:
 
 
 def write_file(frame: pl.DataFrame, place: str) -> None:
-    """Write one table file, aside and then renamed; the suffix says the format."""
+    """Write one table file, aside and then renamed; the suffix says the format.
+
+    Args:
+        frame: the table.
+        place: a path or an address; ``.jsonl``, ``.csv`` or ``.parquet``.
+    """
     import tempfile
 
     check_output(place)

@@ -26,8 +26,9 @@ def millis(value: Any) -> int:
     """Milliseconds since the epoch; a time without a zone is UTC.
 
     Args:
-        value: an ISO 8601 text, also with a zone word (``2026-03-01 08:00:00 UTC``, ``… Europe/Berlin``); an
-            e-mail date; a number, or one as text, whose magnitude tells its unit; or a ``datetime``.
+        value: an ISO 8601 text, also with a zone word (``2026-03-01 08:00:00 UTC``,
+            ``… Europe/Berlin``); an e-mail date; a number, or one as text, whose magnitude tells
+            its unit; or a ``datetime``.
 
     Raises:
         ValueError: it is none of these; the text names the value.

@@ -1,4 +1,7 @@
-"""TREC's judgements (qrels) and ranked results (runs): lines of fields between spaces, without a header."""
+"""TREC's judgements (qrels) and ranked results (runs).
+
+They are lines of fields between spaces, without a header.
+"""
 
 from __future__ import annotations
 

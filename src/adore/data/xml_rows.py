@@ -29,7 +29,8 @@ def _value(element: Element) -> Any:
         _local(name): text for name, text in element.attrib.items()
     }
     for child in children:
-        name, value = _local(child.tag), _value(child)
+        name = _local(child.tag)
+        value = _value(child)
         if name not in fields:
             fields[name] = value
         elif isinstance(fields[name], list):
@@ -42,7 +43,10 @@ def _value(element: Element) -> Any:
 
 
 def _repeated(root: Element) -> list[Element]:
-    """The rows: by their usual names, else the children that most repeat somewhere and have children themselves."""
+    """The rows: by their usual names, else the children that most repeat somewhere.
+
+    Such children must have children themselves.
+    """
     for name in _ROWS:
         named = [
             e
@@ -68,7 +72,8 @@ def xml_rows(raw: bytes, name: str) -> list[dict[str, Any]]:
         name: of the file, for the error.
 
     Raises:
-        DataError: it is no XML, declares entities (a way to fill the memory), or has nothing that repeats.
+        DataError: it is no XML, declares entities (a way to fill the memory), or has nothing that
+            repeats.
     """
     from xml.etree.ElementTree import ParseError
 
@@ -81,11 +86,18 @@ def xml_rows(raw: bytes, name: str) -> list[dict[str, Any]]:
         raise DataError(
             f"file == {name!r}, must be XML without entities of its own; correct it ({error!r})"
         ) from error
-    rows = [
-        value
-        for element in _repeated(root)
-        if isinstance(value := _value(element), dict)
-    ]
-    check(bool(rows), f"rows of {name}", 0, must="elements that repeat, like item or entry", fix="export them",
-          error=DataError)  # fmt: skip
+
+    rows = []
+    for element in _repeated(root):
+        value = _value(element)
+        if isinstance(value, dict):
+            rows.append(value)
+    check(
+        bool(rows),
+        f"rows of {name}",
+        0,
+        must="elements that repeat, like item or entry",
+        fix="export them",
+        error=DataError,
+    )
     return rows

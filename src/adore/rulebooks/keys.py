@@ -44,5 +44,7 @@ def _lines() -> Iterator[str]:
 
 def _keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        meaning = " ".join((field.description or "").split())
-        yield f"| `{name}` | {'yes' if field.is_required() else 'no'} | {meaning} |"
+        needed = "yes" if field.is_required() else "no"
+        words = (field.description or "").split()
+        meaning = " ".join(words)
+        yield f"| `{name}` | {needed} | {meaning} |"

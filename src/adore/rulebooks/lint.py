@@ -32,7 +32,12 @@ class Finding:
 
 
 def lint_file(path: Path, language: str = "en") -> list[Finding]:
-    """Every fault of a rule book's file, by line; ``language``: of the shop's texts."""
+    """Every fault of a rule book's file, by line.
+
+    Args:
+        path: the YAML file.
+        language: code of the language of the shop's texts, whose stems its words must be.
+    """
     raw = path.read_bytes()
     try:
         return lint(raw.decode("utf-8"), language)
@@ -75,14 +80,14 @@ def lint(text: str, language: str = "en") -> list[Finding]:
     faults = list(_schema(raw, lines))
     found += faults
     rules = list(_good_rules(raw))
-    book, where = (
-        _readable(raw, tuple(r for _, r in rules)),
-        {r.id: lines[i] for i, r in rules},
-    )
+    book = _readable(raw, tuple(rule for _, rule in rules))
+    where = {rule.id: lines[index] for index, rule in rules}
     found += _in_lines(_normal_forms(book, language), where)
-    for check_ in (
-        RULE_CHECKS if faults else (*RULE_CHECKS, *BOOK_CHECKS)
-    ):  # a broken rule would seem to be missing
+
+    checks = RULE_CHECKS
+    if not faults:  # a broken rule would seem to be missing
+        checks = (*RULE_CHECKS, *BOOK_CHECKS)
+    for check_ in checks:
         found += _in_lines(check_(book), where)
     return sorted(set(found))
 
@@ -179,14 +184,19 @@ def _good_rules(raw: dict[str, Any]) -> Iterator[tuple[int, Rule]]:
 
 def _readable(raw: dict[str, Any], rules: tuple[Rule, ...]) -> RuleBook:
     """What can be read of the book, so that one fault does not hide the next."""
-    grades = raw.get("grades")
-    grades = (
-        {str(k): str(v) for k, v in grades.items()} if isinstance(grades, dict) else {}
-    )
-    domain = raw.get("domain")
-    domain = tuple(map(str, domain)) if isinstance(domain, list) else ()
+    grades: dict[str, str] = {}
+    written = raw.get("grades")
+    if isinstance(written, dict):
+        grades = {str(letter): str(meaning) for letter, meaning in written.items()}
+
+    domain: tuple[str, ...] = ()
+    words = raw.get("domain")
+    if isinstance(words, list):
+        domain = tuple(map(str, words))
+
+    name = str(raw.get("name"))
     unread = LABELS.get(str(raw.get("unread")), Grade.SUBSTITUTE)
-    return RuleBook(str(raw.get("name")), "", grades, unread, rules, domain)
+    return RuleBook(name, "", grades, unread, rules, domain)
 
 
 # ---------------------------------------------------------------- the rules
@@ -217,8 +227,8 @@ def _criticality(book: RuleBook) -> Found:
                 yield (
                     "error",
                     rule.id,
-                    f"{key} == {value!r}, must be {must} for {rule.criticality} ({kind.meaning[:-1]}); "
-                    f"change {key} or criticality",
+                    f"{key} == {value!r}, must be {must} for {rule.criticality} "
+                    f"({kind.meaning[:-1]}); change {key} or criticality",
                 )
 
 
@@ -248,8 +258,9 @@ def _weights(book: RuleBook) -> Found:
             yield (
                 "warning",
                 rule.id,
-                f"weight {rule.weight:g} of an {rule.criticality} rule is above {light.weight:g} of the "
-                f"{light.criticality} rule [{light.id}]; lower it or raise that",
+                f"weight {rule.weight:g} of an {rule.criticality} rule is above "
+                f"{light.weight:g} of the {light.criticality} rule [{light.id}]; "
+                "lower it or raise that",
             )
 
 
@@ -275,8 +286,8 @@ def _guidelines(book: RuleBook) -> Found:
 def reachable(book: RuleBook) -> dict[Grade, str]:
     """The grades that the rules can give, each with the least evidence that gives it.
 
-    A verdict is the lowest of the caps of single pieces of evidence and of the words' cap, so single pieces and two
-    missing words reach all that any evidence can reach.
+    A verdict is the lowest of the caps of single pieces of evidence and of the words' cap, so
+    single pieces and two missing words reach all that any evidence can reach.
     """
     found = {Grade.EXACT: "nothing against the item"}
     for evidence in _kinds_of_evidence():
@@ -339,7 +350,8 @@ def _coverage(book: RuleBook) -> Found:
         yield (
             "warning",
             "",
-            f"attribute {name} has no rule: it never changes a grade{rest}; add one, optional at least",
+            f"attribute {name} has no rule: it never changes a grade{rest}; "
+            "add one, optional at least",
         )
     if book.unread == Grade.EXACT:
         yield (

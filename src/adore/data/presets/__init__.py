@@ -31,7 +31,9 @@ _TOLD = ("events", "judgements", "items", "queries")
 
 
 def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | None:
-    """The preset of a table's file, or None. A file that has all columns that we need is ours already.
+    """The preset of a table's file, or None.
+
+    A file that has all columns that we need is ours already.
 
     Args:
         columns: as the file has them.
@@ -63,7 +65,15 @@ def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | N
 
 
 def title_of(columns: Iterable[str], table: str) -> str:
-    """What a file that has our columns is called anyway, like UBI's events; ``""`` for a plain one."""
+    """What a file that has our columns is called anyway, like UBI's events.
+
+    Args:
+        columns: as the file has them.
+        table: what it is read as.
+
+    Returns:
+        ``""`` for a plain file.
+    """
     there = frozenset(map(spelt, columns))
     return next(
         (p.title for p in PRESETS if p.table == table and p.keeps and p.detect(there)),
@@ -72,7 +82,10 @@ def title_of(columns: Iterable[str], table: str) -> str:
 
 
 def table_of(columns: Iterable[str]) -> str:
-    """The table of a file that only its columns tell, by a preset or because they are ours; or ``""``."""
+    """The table of a file that only its columns tell; ``""`` where they do not.
+
+    They tell it by a preset, or because they are ours.
+    """
     there = frozenset(map(spelt, columns))
     known = next(
         (
@@ -82,16 +95,16 @@ def table_of(columns: Iterable[str]) -> str:
         ),
         "",
     )
-    if (
-        known or "score" in there
-    ):  # what a ranker gave is no judgement, though it has grades, too
+    # What a ranker gave is no judgement, though it has grades, too.
+    if known or "score" in there:
         return known
     return next((table for table in _TOLD if _has_all(there, table)), "")
 
 
 def _has_all(there: frozenset[str], table: str) -> bool:
     """Whether spelt columns are all that a table needs."""
-    return all(
-        there & {spelt(n) for n in ([need] if isinstance(need, str) else need)}
-        for need in NEEDED[table]
-    )
+    for need in NEEDED[table]:
+        names = [need] if isinstance(need, str) else need
+        if there.isdisjoint(map(spelt, names)):
+            return False
+    return True

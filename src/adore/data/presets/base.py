@@ -79,7 +79,14 @@ class Preset:
 def has(
     *names: str, some: Iterable[str] = (), least: int = 0, none: Iterable[str] = ()
 ) -> Callable[..., bool]:
-    """A ``detect`` that asks for all of ``names``, ``least`` of ``some`` and nothing of ``none``."""
+    """A ``detect`` that looks at the names of a file's columns.
+
+    Args:
+        names: must all be there; any spelling.
+        some: ``least`` of them must be there.
+        least: how many of ``some``; 0: none is asked for.
+        none: must all be absent.
+    """
     all_of, some_of, none_of = (
         frozenset(map(spelt, group)) for group in (names, some, none)
     )
@@ -97,7 +104,12 @@ def has(
 def rename(
     columns: Iterable[str], wanted: Mapping[str, str | tuple[str, ...]]
 ) -> dict[str, str]:
-    """The file's column to ours, each ours from the first of its names that is there."""
+    """The file's column to ours, each ours from the first of its names that is there.
+
+    Args:
+        columns: as the file has them.
+        wanted: our column to the name, or names, that files give it; any spelling.
+    """
     by_name = {spelt(column): column for column in columns}
     renamed: dict[str, str] = {}
     for ours, names in wanted.items():
@@ -151,13 +163,15 @@ class _Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """One opening tag."""
-        self._silent += tag in ("script", "style")
+        if tag in ("script", "style"):
+            self._silent += 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         """One closing tag."""
-        self._silent -= tag in ("script", "style") and self._silent > 0
+        if tag in ("script", "style") and self._silent > 0:
+            self._silent -= 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 

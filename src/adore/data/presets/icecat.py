@@ -1,4 +1,7 @@
-"""Attribute lists as data pools write them: Icecat's JSON and XML, and tables with one line an attribute."""
+"""Attribute lists as data pools write them.
+
+Icecat's JSON and XML, and tables with one line an attribute.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ def _get(value: Any, *path: str) -> Any:
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value in (None, "") else [value]
+    if isinstance(value, list):
+        return value
+    return [] if value in (None, "") else [value]
 
 
 def _text(value: Any) -> str:
@@ -34,18 +39,26 @@ def _text(value: Any) -> str:
 
 
 def _first(*values: Any) -> str:
-    return next((text for value in values if (text := _text(value))), "")
+    """The first text that is not empty, or ``""``."""
+    for value in values:
+        text = _text(value)
+        if text:
+            return text
+    return ""
 
 
 def _features(row: Row) -> dict[str, Any]:
-    """Feature names to their values as shown to people, unit included; a name that repeats has a list."""
-    listed = [
-        f
-        for group in _list(row.get("FeaturesGroups"))
-        for f in _list(_get(group, "Features"))
-    ]
+    """Feature names to their values as shown to people, unit included.
+
+    A name that repeats has a list.
+    """
+    listed = []
+    for group in _list(row.get("FeaturesGroups")):
+        listed += _list(_get(group, "Features"))
+    listed += _list(row.get("ProductFeature"))
+
     features: dict[str, Any] = {}
-    for feature in (*listed, *_list(row.get("ProductFeature"))):
+    for feature in listed:
         name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
         value = _first(
             _get(feature, "PresentationValue"), _get(feature, "Presentation_Value")
@@ -66,7 +79,10 @@ _TITLES = (("Title",), ("TitleInfo", "GeneratedIntTitle"), ("Name",))
 
 
 def _item(row: Row) -> Row:
-    """One product of Icecat's JSON (``GeneralInfo`` beside ``FeaturesGroups``) or XML (all in XML attributes)."""
+    """One product of Icecat's JSON or XML.
+
+    The JSON has ``GeneralInfo`` beside ``FeaturesGroups``, the XML all in XML attributes.
+    """
     data = row["data"] if isinstance(row.get("data"), dict) else row
     about = (
         data.get("GeneralInfo") if isinstance(data.get("GeneralInfo"), dict) else data
@@ -147,11 +163,16 @@ _ROWS_DETECTED = has(
 def _are_attribute_rows(columns: frozenset[str]) -> bool:
     ids = {spelt(name) for name in _ROW_FIELDS["item_id"]} & columns
     values = {"value", "attributevalue", "featurevalue", "presentationvalue"} & columns
-    return bool(ids and values) and _ROWS_DETECTED(columns)
+    if not ids or not values:
+        return False
+    return _ROWS_DETECTED(columns)
 
 
 def _shape_rows(rows: Rows) -> Shaped:
-    """One item of all its lines; columns beside name and value are the item's, from the first line that has them."""
+    """One item of all its lines.
+
+    Columns beside name and value are the item's, from the first line that has them.
+    """
     columns = rows.columns()
     names = rename(columns, _ROW_FIELDS)
     items: dict[str, tuple[int, Row]] = {}
@@ -166,8 +187,10 @@ def _shape_rows(rows: Rows) -> Shaped:
             before = item.get(str(name))
             item[str(name)] = text if before in (None, "") else [*_list(before), text]
     rows.good = list(items.values())
-    became = {c: {"name": "attribute", "value": "attribute", "unit": "attribute"}.get(names.get(c, c), names.get(c, c))
-              for c in columns}  # fmt: skip
+    became = {}
+    for column in columns:
+        ours = names.get(column, column)
+        became[column] = "attribute" if ours in ("name", "value", "unit") else ours
     return Shaped(
         rows,
         became,

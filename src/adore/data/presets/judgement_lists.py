@@ -1,4 +1,7 @@
-"""Judgement lists of search tools and research: Quepid, OpenSearch Search Relevance, ESCI, BEIR; and their queries."""
+"""Judgement lists of search tools and research, and their queries.
+
+They are Quepid's, OpenSearch Search Relevance's, ESCI's and BEIR's.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ def _by_judge(rows: Rows) -> Shaped:
 
 
 def _ratings(row: Row) -> list[tuple[Any, Any]]:
-    """Item id and rating of one query's list: objects (OpenSearch), or one object by id (Quepid)."""
+    """Item id and rating of one query's list.
+
+    The list is objects (OpenSearch), or one object by id (Quepid).
+    """
     ratings = row.get("ratings")
     if isinstance(ratings, dict):
         return list(ratings.items())

@@ -1,4 +1,7 @@
-"""Shopify's product CSV: one row a variant (or a further picture), whose product's fields stand in the first row."""
+"""Shopify's product CSV: one row a variant, or a further picture.
+
+The product's fields stand in its first row.
+"""
 
 from __future__ import annotations
 
@@ -47,18 +50,19 @@ _PRODUCT = (
 )
 """Fields of the whole product; a variant's own value goes first."""
 _DROPPED = tuple(
-    "image variantimage variantinventory variantfulfillment variantrequires varianttax variantgrams variantweight "
-    "published giftcard seo costper status included price compareat googleshopping option1linked option2linked "
-    "option3linked inventory continue weight requires fulfillment charge productimage taxcode unitprice".split()
+    (
+        "image variantimage variantinventory variantfulfillment variantrequires varianttax "
+        "variantgrams variantweight published giftcard seo costper status included price "
+        "compareat googleshopping option1linked option2linked option3linked inventory continue "
+        "weight requires fulfillment charge productimage taxcode unitprice"
+    ).split()
 )
 """What columns begin with (spelt) that say nothing of what an item is."""
 
 
 def _is_shopify(columns: frozenset[str]) -> bool:
-    handle, option = (
-        {"handle", "urlhandle"} & columns,
-        {"option1name", "option1value"} & columns,
-    )
+    handle = {"handle", "urlhandle"} & columns
+    option = {"option1name", "option1value"} & columns
     return bool(handle and option and "title" in columns)
 
 
@@ -66,15 +70,14 @@ def _options(row: Row, product: Row) -> dict[str, str]:
     """Option names (which stand in the product's first row) with this variant's values."""
     options: dict[str, str] = {}
     for n in (1, 2, 3):
-        name, value = (
-            row.get(f"option{n} name") or product.get(f"option{n} name"),
-            row.get(f"option{n} value"),
-        )
-        if (
-            name
-            and value
-            and (spelt(str(name)), spelt(str(value))) != ("title", "defaulttitle")
-        ):
+        name = row.get(f"option{n} name") or product.get(f"option{n} name")
+        value = row.get(f"option{n} value")
+        if not name or not value:
+            continue
+
+        # Shopify's filler of a product without options.
+        pair = (spelt(str(name)), spelt(str(value)))
+        if pair != ("title", "defaulttitle"):
             options[str(name)] = str(value)
     return options
 
@@ -102,10 +105,8 @@ def _item(row: Row, product: Row, alone: bool) -> Row:
         handle if alone or not names else f"{handle}/{names}"
     )
     item: Row = {**own, **fields, **options, "item_id": item_id, "product": handle}
-    item["title"], item["description"] = (
-        plain_text(item["title"]),
-        plain_text(item["description"]),
-    )
+    item["title"] = plain_text(item["title"])
+    item["description"] = plain_text(item["description"])
     item["tags"] = [
         tag.strip() for tag in str(item["tags"] or "").split(",") if tag.strip()
     ]
@@ -123,13 +124,20 @@ def _item(row: Row, product: Row, alone: bool) -> Row:
 def _variants(good: list[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
     products: dict[str, list[tuple[int, Row]]] = {}
     for line, row in good:
-        products.setdefault(str(row.get("handle") or ""), []).append((line, row))
+        handle = str(row.get("handle") or "")
+        products.setdefault(handle, []).append((line, row))
+
     for handle, rows in products.items():
         if not handle:
             yield from rows  # refused later: no title, no id
             continue
-        first = next((row for _, row in rows if row.get("title")), rows[0][1])
-        variants = [(line, row) for line, row in rows if _is_variant(row)] or rows[:1]
+
+        titled = [row for _, row in rows if row.get("title")]
+        first = titled[0] if titled else rows[0][1]
+
+        variants = [(line, row) for line, row in rows if _is_variant(row)]
+        if not variants:
+            variants = rows[:1]
         for line, row in variants:
             yield line, _item(row, first, len(variants) == 1)
 

@@ -124,7 +124,8 @@ def _shape(rows: Rows) -> Shaped:
     rows.good = [
         (line, _item(row, _parent(row, by_key), id_column)) for line, row in good
     ]
-    became, dropped = {}, []
+    became: dict[str, str] = {}
+    dropped: list[str] = []
     for column in columns:
         ours = names.get(column, "")
         if ours in ("sku", "id") and ours == id_column:

@@ -1,4 +1,7 @@
-"""What a judge is asked (:class:`Case`) and what it gives back (:class:`Answer`, or a :class:`Fault`)."""
+"""What a judge is asked and what it gives back.
+
+It is asked a :class:`Case` and gives an :class:`Answer`, or a :class:`Fault`.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A valid judgement: soft labels and the rationale; ``call`` is None where no LLM read the texts."""
+    """A valid judgement: soft labels and the rationale.
+
+    ``call`` is None where no LLM read the texts.
+    """
 
     probabilities: Probabilities
     rationale: RationaleSchema
@@ -80,7 +86,8 @@ class Fault:
     Attributes:
         reason: why.
         call: the raw text, if there was one.
-        finish: how the backend says that the answer ended (``stop``, ``length``, ``content_filter``).
+        finish: how the backend says that the answer ended (``stop``, ``length``,
+            ``content_filter``).
         detail: the endpoint's own words.
     """
 
@@ -116,7 +123,8 @@ def load_cases(
     Args:
         prepared: has ``items`` and ``queries``.
         evidence: has ``pairs``.
-        candidates: output of ``synthesise``; if given, its candidates are judged instead of the known pairs.
+        candidates: output of ``synthesise``; if given, its candidates are judged
+            instead of the known pairs.
         wanted: which queries (by id).
         retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
     """
@@ -162,7 +170,13 @@ def _pairs(evidence: Path, retrieved: Path | None) -> pl.DataFrame:
 def count_pairs(
     evidence: Path, candidates: Path | None, retrieved: Path | None = None
 ) -> int:
-    """How many pairs all shards judge together."""
+    """How many pairs all shards judge together.
+
+    Args:
+        evidence: has ``pairs``.
+        candidates: output of ``synthesise``; if given, only its candidates count.
+        retrieved: output of ``retrieve``, whose ``pairs`` count besides.
+    """
     if candidates is not None:
         return read_table(candidates, "candidates").n_unique(["query_id", "item_id"])
     return _pairs(evidence, retrieved).height

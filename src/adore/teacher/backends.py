@@ -33,21 +33,25 @@ class Config(BookConfig):
     """Who judges, and which part.
 
     Attributes:
-        backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this machine); ``openai`` (an endpoint);
-            ``auto``: the aligned teacher if one was given and promoted, else the rules.
-        model: name or folder of an instruct model. Where the stage is given an aligned teacher that was promoted,
-            that one is asked instead.
+        backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this
+            machine); ``openai`` (an endpoint); ``auto``: the aligned teacher if one was
+            given and promoted, else the rules.
+        model: name or folder of an instruct model. Where the stage is given an aligned
+            teacher that was promoted, that one is asked instead.
         revision: of the model; for a folder the hash of its files.
         decoding: how answers are drawn.
-        exemplars: judged examples in the prompt, spread over the grades; an aligned teacher gets none, since it learnt
-            to answer without.
-        cache: ``""`` for a file under ``$ADORE_CACHE`` or ``~/.cache/adore``, a folder, ``s3://…``, or ``off``.
+        exemplars: judged examples in the prompt, spread over the grades; an aligned
+            teacher gets none, since it learnt to answer without.
+        cache: ``""`` for a file under ``$ADORE_CACHE`` or ``~/.cache/adore``, a folder,
+            ``s3://…``, or ``off``.
         endpoint: base URL for ``openai``; default ``$OPENAI_BASE_URL``.
         key_env: the environment variable that holds the endpoint's key.
         concurrency: requests in flight at the endpoint.
         prices: dollars per million tokens.
-        refusals: pairs in a row without a usable answer after which the step stops; 0: never.
-        budget: the most that the step may cost; each shard may spend its share by number of pairs.
+        refusals: pairs in a row without a usable answer after which the step stops; 0:
+            never.
+        budget: the most that the step may cost; each shard may spend its share by
+            number of pairs.
         engine: keywords for the backend itself.
     """
 
@@ -90,7 +94,8 @@ class Config(BookConfig):
             )
         if self.budget.dollars is not None and not self.prices.known:
             raise ValueError(
-                "budget.dollars: needs a price above 0, or never stops; set judge.prices or budget.tokens"
+                "budget.dollars: needs a price above 0, or never stops; "
+                "set judge.prices or budget.tokens"
             )
         return self
 
@@ -106,6 +111,8 @@ def choose_judge(
     """The judge that the config asks for.
 
     Args:
+        config: who judges, and how.
+        rulebook: what the answers obey.
         prepared: holds the human judgements that examples are chosen from.
         evidence: holds the evidence of those pairs.
         teacher: an output of ``align``.
@@ -117,14 +124,11 @@ def choose_judge(
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
     if aligned and not named and _reads_traces(aligned):
         return ask_folder(aligned, rulebook, config.threads)
-    taught = _taught(config, aligned)  # without examples, and was examined so
-    chosen = (
-        ()
-        if taught
-        else choose_exemplars(
-            prepared, evidence, rulebook, config.exemplars, config.seed
-        )
-    )
+
+    taught = _taught(config, aligned)
+    # a taught model learnt without examples, and was examined so
+    count = 0 if taught else config.exemplars
+    chosen = choose_exemplars(prepared, evidence, rulebook, count, config.seed)
     return TextJudge(
         _source(config, taught),
         Prompter(rulebook, chosen),
@@ -157,9 +161,15 @@ def in_force(teacher: Path) -> Path | None:
 
 
 def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
-    """The teacher whose model lies in ``folder``, on this machine: a tiny trace reader, or an LLM that reads texts.
+    """The teacher whose model lies in ``folder``, on this machine.
 
-    Its answers go to this machine's cache, so that an exam that was killed goes on.
+    It is a tiny trace reader, or an LLM that reads texts. An LLM's answers go to this
+    machine's cache, so that an exam that was killed goes on.
+
+    Args:
+        folder: of the model and its tokenizer.
+        rulebook: what the answers obey.
+        threads: of the CPU.
     """
     if _reads_traces(folder):
         from adore.teacher.tiny import TinyGrader
@@ -178,7 +188,10 @@ def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
 
 
 def _reads_traces(folder: Path) -> bool:
-    """True for the tiny LM of :mod:`adore.teacher.tiny`, whose closed vocabulary knows evidence traces only."""
+    """True for the tiny LM of :mod:`adore.teacher.tiny`.
+
+    Its closed vocabulary knows evidence traces only.
+    """
     tokenizer = folder / "tokenizer.json"
     return (
         tokenizer.is_file()
@@ -188,11 +201,9 @@ def _reads_traces(folder: Path) -> bool:
 
 def _taught(config: Config, aligned: Path | None) -> Path | None:
     """The aligned teacher if it is a large one that this backend can load."""
-    return (
-        aligned
-        if aligned and not _reads_traces(aligned) and config.backend != "openai"
-        else None
-    )
+    if aligned is None or _reads_traces(aligned) or config.backend == "openai":
+        return None
+    return aligned
 
 
 def _source(config: Config, taught: Path | None) -> Source:
@@ -208,16 +219,13 @@ def _source(config: Config, taught: Path | None) -> Source:
     if config.backend == "openai":
         return Source(model, config.revision, lambda: _endpoint(config))
     if not Path(model).is_dir():
-        path, fix = (
-            model.startswith(("/", ".", "~")),
-            "set judge.model to the full path of a model's folder",
-        )
+        looks_like_path = model.startswith(("/", ".", "~"))
         check(
-            not path,
+            not looks_like_path,
             "model",
             model,
             must="a folder with a model, or a name on the hub",
-            fix=fix,
+            fix="set judge.model to the full path of a model's folder",
         )
         return Source(
             model, config.revision, lambda: _local(config, model, config.revision)
@@ -251,13 +259,12 @@ def _endpoint(config: Config) -> Completer:
 
 
 def _local(config: Config, model: str, revision: str) -> Completer:
-    backend, extra = (
-        ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
-    )
-    kind = getattr(
-        importlib.import_module(f"adore.teacher.{backend}_completer"),
-        f"{backend.title()}Completer",
-    )
+    if config.backend == "vllm":
+        backend, extra = "vllm", "vllm"
+    else:
+        backend, extra = "transformers", "teacher"
+    module = importlib.import_module(f"adore.teacher.{backend}_completer")
+    kind = getattr(module, f"{backend.title()}Completer")
     keywords = {
         "model": model,
         "revision": revision,

@@ -1,4 +1,7 @@
-"""What a teacher is examined on: held-out judged pairs, held-out behaviour, and attacked copies of the pairs."""
+"""What a teacher is examined on.
+
+Held-out judged pairs, held-out behaviour, and attacked copies of the pairs.
+"""
 
 from __future__ import annotations
 
@@ -46,15 +49,24 @@ class Exam:
     attacked: dict[str, list[tuple[int, Case]]]
 
     def slices(self, rows: npt.NDArray[np.bool_]) -> dict[str, Ints]:
-        """The human-judged pairs among ``rows`` (numbered among themselves) by asked attribute and by brand."""
+        """The human-judged pairs among ``rows`` by asked attribute and by brand.
+
+        They are numbered among themselves.
+        """
+        judged = np.flatnonzero((self.human >= 0) & rows)
         found = defaultdict(list)
-        for row, at in enumerate(np.flatnonzero((self.human >= 0) & rows)):
+        for row, at in enumerate(judged):
             case = self.cases[at]
-            for name in {e.attribute for e in case.evidence}:
+            asked = {one.attribute for one in case.evidence}
+            for name in asked:
                 found[f"asks {name}"].append(row)
             if case.item.brand:
                 found[f"brand {case.item.brand}"].append(row)
-        return {name: np.array(rows) for name, rows in sorted(found.items())}
+
+        slices: dict[str, Ints] = {}
+        for name, members in sorted(found.items()):
+            slices[name] = np.array(members)
+        return slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,8 @@ class Paper:
 
     Attributes:
         grades: of each case, -1 where it gave no valid answer. Shape [n].
-        fooled: attack to the share of grades that it raised, among pairs answered with and without it; attacks with
-            too few of those are left out.
+        fooled: attack to the share of grades that it raised, among pairs answered with
+            and without it; attacks with too few of those are left out.
     """
 
     grades: Ints
@@ -77,7 +89,9 @@ def load_exam(
     """Everything held out from the teacher's training: dev queries.
 
     Args:
-        prepared, evidence, feedback: outputs of these stages.
+        prepared: output of ``prepare``: queries and human judgements.
+        evidence: output of ``evidence``.
+        feedback: output of ``behaviour``, whose ``held`` has the signs.
         attacked: most pairs that each attack is tried on.
         seed: chooses them.
     """
@@ -88,26 +102,28 @@ def load_exam(
     )
     human = read_table(prepared, "judgements").select(*KEYS, "grade")
     signs = read_table(feedback, "held").select(*KEYS, "wanted_exact")
-    human_by = {
-        (q, i): g for q, i, g in human.filter(pl.col("query_id").is_in(dev)).iter_rows()
-    }
-    wanted = {(q, i): w for q, i, w in signs.iter_rows()}
+    held_out = human.filter(pl.col("query_id").is_in(dev))
+    human_by = {(q, i): grade for q, i, grade in held_out.iter_rows()}
+
+    wanted = {(q, i): is_wanted for q, i, is_wanted in signs.iter_rows()}
+
     queries = set(dev)
-    asked = [
-        c
-        for c in load_cases(prepared, evidence, None, lambda q: q in queries)
-        if (c.query_id, c.item_id) in human_by or (c.query_id, c.item_id) in wanted
-    ]
-    keys = [(c.query_id, c.item_id) for c in asked]
-    sign = {True: int(Grade.EXACT), False: int(Grade.SUBSTITUTE)}
-    names = {q: n for n, q in enumerate(sorted({c.query_id for c in asked}))}
+    asked = list[Case]()
+    for case in load_cases(prepared, evidence, None, lambda q: q in queries):
+        key = case.query_id, case.item_id
+        if key in human_by or key in wanted:
+            asked.append(case)
+
+    keys = [(case.query_id, case.item_id) for case in asked]
+    grade_of = {True: int(Grade.EXACT), False: int(Grade.SUBSTITUTE)}
+    sign = [grade_of[wanted[k]] if k in wanted else -1 for k in keys]
+    distinct = sorted({case.query_id for case in asked})
+    number = {query_id: n for n, query_id in enumerate(distinct)}
     return Exam(
         asked,
         np.array([human_by.get(k, -1) for k in keys], dtype=np.int64),
-        np.array(
-            [sign[wanted[k]] if k in wanted else -1 for k in keys], dtype=np.int64
-        ),
-        np.array([names[c.query_id] for c in asked], dtype=np.int64),
+        np.array(sign, dtype=np.int64),
+        np.array([number[case.query_id] for case in asked], dtype=np.int64),
         _attack(asked, evidence, attacked, seed),
     )
 
@@ -146,13 +162,27 @@ def _grades(judge: Judge, cases: Sequence[Case]) -> Ints:
 
 
 def sit(judge: Judge, exam: Exam, *, attacks: bool = True) -> Paper:
-    """Let a teacher answer."""
+    """Let a teacher answer.
+
+    Args:
+        judge: the teacher.
+        exam: the questions.
+        attacks: whether the attacked pairs are asked too.
+    """
     grades = _grades(judge, exam.cases)
-    fooled = {}
-    for name, pairs in exam.attacked.items() if attacks else ():
-        told = _grades(judge, [case for _, case in pairs])
-        clean = grades[[i for i, _ in pairs]]
+    fooled: dict[str, float] = {}
+    if not attacks:
+        return Paper(grades, fooled)
+
+    for name, pairs in exam.attacked.items():
+        attacked = [case for _, case in pairs]
+        told = _grades(judge, attacked)
+        rows = [row for row, _ in pairs]
+        clean = grades[rows]
+
+        # an attack fools the teacher where it raises the grade of the same pair
         both = (told >= 0) & (clean >= 0)
         if both.sum() >= LEAST_PAIRS:
-            fooled[name] = float((told > clean)[both].mean())
+            raised = told > clean
+            fooled[name] = float(raised[both].mean())
     return Paper(grades, fooled)

@@ -1,4 +1,7 @@
-"""Few-shot examples: human judgements of train queries on which the rules agree, so that the rules can say why."""
+"""Few-shot examples: human judgements of train queries on which the rules agree.
+
+Since they agree, the rules can say why.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,10 @@ from adore.types import Evidence, Grade, item_from_row
 
 __all__ = ["choose_exemplars"]
 
-_LOOKED_AT, _POOL = 400, 12
-"""Judged pairs a grade that are tried, in a random order, and sound ones from which the shortest per attribute win."""
+_LOOKED_AT = 400
+"""Judged pairs a grade that are tried, in a random order."""
+_POOL = 12
+"""Sound ones a grade, from which the shortest per attribute win."""
 
 
 def choose_exemplars(
@@ -35,22 +40,38 @@ def choose_exemplars(
         prepared: has ``judgements``, ``queries`` and ``items``.
         evidence: has ``pairs``.
         rulebook: its grade must agree with the human one.
+        count: how many; 0: none.
+        seed: orders the pairs that are tried.
     """
     if not count:
         return []
-    pools: dict[Grade, list[Exemplar]] = {g: [] for g in reversed(Grade)}
+    pools: dict[Grade, list[Exemplar]] = {grade: [] for grade in reversed(Grade)}
     for case, human in _judged(prepared, evidence, seed):
-        if len(pools[human]) < _POOL and (found := _exemplar(case, human, rulebook)):
-            pools[human].append(found)
+        pool = pools[human]
+        if len(pool) >= _POOL:
+            continue
+        found = _exemplar(case, human, rulebook)
+        if found:
+            pool.append(found)
+
     for pool in pools.values():
-        pool.sort(key=lambda e: len(e.user) / min(4, e.answer.count('"attribute"')))
+        pool.sort(key=_length_per_attribute)
+
+    # one of each grade in turn, each of a query that no other example has
     chosen: list[Exemplar] = []
     while len(chosen) < count and any(pools.values()):
         for pool in pools.values():
-            fresh = [e for e in pool if e.query not in {c.query for c in chosen}]
+            taken = {one.query for one in chosen}
+            fresh = [one for one in pool if one.query not in taken]
             chosen += fresh[:1]
             pool[:] = fresh[1:]
     return chosen[:count]
+
+
+def _length_per_attribute(exemplar: Exemplar) -> float:
+    """Characters of the pair for each attribute that its answer shows, four at most."""
+    attributes = exemplar.answer.count('"attribute"')
+    return len(exemplar.user) / min(4, attributes)
 
 
 def _judged(prepared: Path, evidence: Path, seed: int) -> Iterator[tuple[Case, Grade]]:
@@ -74,13 +95,16 @@ def _judged(prepared: Path, evidence: Path, seed: int) -> Iterator[tuple[Case, G
     items = read_table(prepared, "items").join(
         table.select("item_id").unique(), on="item_id", how="semi"
     )
-    known = {r["item_id"]: item_from_row(r) for r in items.iter_rows(named=True)}
-    for r in table.sort("order").iter_rows(named=True):
-        read = Evidence.many_from_json(r["evidence"])
-        yield (
-            Case(r["query_id"], r["item_id"], r["query"], known[r["item_id"]], read),
-            Grade(r["grade"]),
+    known = {row["item_id"]: item_from_row(row) for row in items.iter_rows(named=True)}
+    for row in table.sort("order").iter_rows(named=True):
+        case = Case(
+            row["query_id"],
+            row["item_id"],
+            row["query"],
+            known[row["item_id"]],
+            Evidence.many_from_json(row["evidence"]),
         )
+        yield case, Grade(row["grade"])
 
 
 def _order(seed: int, *ids: str) -> str:
@@ -88,16 +112,16 @@ def _order(seed: int, *ids: str) -> str:
 
 
 def _exemplar(case: Case, human: Grade, rulebook: RuleBook) -> Exemplar | None:
-    """The example that this pair makes, unless rules and human differ or its answer is not sound."""
+    """The example that this pair makes.
+
+    None where rules and human differ, or where its answer is not sound.
+    """
     verdict = rulebook.apply(case.evidence)
     if verdict.grade != human or not case.evidence:
         return None
     answer = answer_text(
         rationale(case.evidence, rulebook, human, verdict.confidence), case.item
     )
-    sound = isinstance(parse(answer, case, rulebook), RationaleSchema)
-    return (
-        Exemplar(case.query_id, normal(case.query), user_text(case), answer)
-        if sound
-        else None
-    )
+    if not isinstance(parse(answer, case, rulebook), RationaleSchema):
+        return None
+    return Exemplar(case.query_id, normal(case.query), user_text(case), answer)

@@ -1,4 +1,7 @@
-"""Judges that read evidence, not texts: the rule book itself, or the tiny LM that was trained on evidence traces."""
+"""Judges that read evidence, not texts.
+
+The rule book itself, or the tiny LM that was trained on evidence traces.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,17 @@ class RulesGrader:
 
 
 class EvidenceJudge:
-    """A judge that reads evidence, not texts: the rationale is written from the evidence and the rule book.
+    """A judge that reads evidence, not texts.
 
-    An item that was caught cheating, or a query that is an article number, is judged by the rule book alone: no
-    grader has learnt such evidence.
+    The rationale is written from the evidence and the rule book. An item that was
+    caught cheating, or a query that is an article number, is judged by the rule book
+    alone: no grader has learnt such evidence.
     """
 
     def __init__(self, grader: Grader, rulebook: RuleBook) -> None:
-        self.name, self._grader, self._rulebook = grader.name, grader, rulebook
+        self.name = grader.name
+        self._grader = grader
+        self._rulebook = rulebook
 
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
         """See :class:`adore.teacher.answers.Judge`."""

@@ -42,8 +42,17 @@ CALLS = "_calls.parquet"
 
 
 def shard_of(query_id: str, shards: int) -> int:
-    """The shard of a query, so that one query's pairs stay together."""
-    return int(hashlib.sha256(query_id.encode()).hexdigest()[:8], 16) % shards
+    """The shard of a query, so that one query's pairs stay together.
+
+    Args:
+        query_id: of the query.
+        shards: how many there are.
+
+    Returns:
+        From 0 to ``shards`` - 1.
+    """
+    digest = hashlib.sha256(query_id.encode()).hexdigest()
+    return int(digest[:8], 16) % shards
 
 
 def _row(case: Case, answer: Answer, by: tuple[str, str]) -> dict[str, Any]:
@@ -126,7 +135,17 @@ def plan(
     teacher: Path | None = None,
     retrieved: Path | None = None,
 ) -> Plan:
-    """What :func:`run` would take; nothing is asked and no model is loaded."""
+    """What :func:`run` would take; nothing is asked and no model is loaded.
+
+    Args:
+        config: who judges, and which part.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
+        candidates: output of ``synthesise``; if given, its candidates are judged
+            instead of the known pairs.
+        teacher: output of ``align``, whose model is asked if it is in force.
+        retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
+    """
     cases = _cases(config, prepared, evidence, candidates, retrieved)
     judge = choose_judge(
         config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher
@@ -145,7 +164,22 @@ def run(
     teacher: Path | None = None,
     retrieved: Path | None = None,
 ) -> dict[str, float]:
-    """Judge one shard of the known (and retrieved) pairs, or of ``candidates``; faults go to ``quarantine``.
+    """Judge one shard of the known (and retrieved) pairs, or of ``candidates``.
+
+    Faults go to ``quarantine``.
+
+    Args:
+        config: who judges, and which part.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
+        output: where to write.
+        candidates: output of ``synthesise``; if given, its candidates are judged
+            instead of the known pairs.
+        teacher: output of ``align``, whose model is asked if it is in force.
+        retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
+
+    Returns:
+        Metrics for the stage's manifest.
 
     Raises:
         BudgetError: the cap is reached; a higher one goes on from there.
@@ -155,7 +189,9 @@ def run(
     cases = _cases(config, prepared, evidence, candidates, retrieved)
     share = len(cases) / max(1, count_pairs(evidence, candidates, retrieved))
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
-    rows, bad = list[dict[str, Any]](), list[dict[str, Any]]()
+
+    rows = list[dict[str, Any]]()
+    bad = list[dict[str, Any]]()
     with closing(judge), closing(_Calls(output / CALLS)) as calls:
         for start, part, answers in _judged(judge, cases):
             calls.write(part, answers)
@@ -168,10 +204,11 @@ def run(
     write_table(rows, output, "answers")
     if bad:
         write_table(bad, output, "quarantine")
-    counts = {
-        f"grade_{g.letter}": float(sum(r["grade"] == g for r in rows))
-        for g in reversed(Grade)
-    }
+
+    counts = dict[str, float]()
+    for grade in reversed(Grade):
+        given = sum(row["grade"] == grade for row in rows)
+        counts[f"grade_{grade.letter}"] = float(given)
     paid = judge.ledger.metrics() if isinstance(judge, TextJudge) else {}
     by_model = float(judge.name != "rules")
     return {
@@ -195,7 +232,6 @@ def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
         f"{n:,} x {reason}"
         for reason, n in Counter(row["reason"] for row in bad).most_common(5)
     )
-    fix = "see the table quarantine for what it wrote"
     if len(bad) == pairs:
         last = json.loads(bad[-1]["row"])
         words = "; ".join(
@@ -205,10 +241,12 @@ def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
         )
         raise UnavailableError(
             f"usable answers of {name} == 0 for {pairs} pairs ({counts}), must be some; "
-            f"{words or 'the answers are empty'}; correct the model, its endpoint or judge.decoding.max_tokens"
+            f"{words or 'the answers are empty'}; "
+            "correct the model, its endpoint or judge.decoding.max_tokens"
         )
     say(
-        f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); {fix}"
+        f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); "
+        "see the table quarantine for what it wrote"
     )
 
 
@@ -223,7 +261,8 @@ def _judged(
             answers = judge.judge(part)
         except BudgetError as error:
             raise BudgetError(
-                f"{error}; {start + error.done} of {len(cases)} pairs are done and kept in the cache: run the same "
-                "command with a higher judge.budget to go on, nothing is paid twice"
+                f"{error}; {start + error.done} of {len(cases)} pairs are done "
+                "and kept in the cache: run the same command with a higher judge.budget "
+                "to go on, nothing is paid twice"
             ) from error
         yield start, part, answers

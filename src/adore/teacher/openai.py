@@ -1,6 +1,7 @@
-"""Any endpoint that speaks OpenAI's chat completions (a provider's, or ``vllm serve``): patient, bounded, polite.
+"""Any endpoint that speaks OpenAI's chat completions: patient, bounded, polite.
 
-Plain httpx, because one POST is all there is to it, and retries, ``Retry-After`` and giving up are ours to decide.
+A provider's, or that of ``vllm serve``. Plain httpx, because one POST is all there is to
+it, and retries, ``Retry-After`` and giving up are ours to decide.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ _LADDERS: dict[str, tuple[object, ...]] = {
     "temperature": (True, None),
     "n": (True, None),
 }
-"""What a request asks for; when the endpoint refuses one by name, its next rung is tried, for good."""
+"""What a request asks for.
+
+When the endpoint refuses one by name, its next rung is tried, for good.
+"""
 _ALSO = {
     "response_format": ("response_format", "json_schema", "json_object", "schema"),
     "n": ("'n'", '"n"', "`n`", "parameter: n"),
@@ -56,37 +60,44 @@ class Patience(BaseModel):
     """A ``Retry-After`` of more stops the step."""
 
     def wait(self, attempt: int) -> float:
-        """Full jitter over an exponential back-off. Source: M. Brooker, Exponential Backoff and Jitter, AWS 2015."""
-        return random.uniform(0, min(self.longest_wait, self.first_wait * 2**attempt))
+        """Full jitter over an exponential back-off.
+
+        Source: M. Brooker, Exponential Backoff and Jitter, AWS 2015.
+        """
+        most = min(self.longest_wait, self.first_wait * 2**attempt)
+        return random.uniform(0, most)
 
 
 class _Offers:
     """What the endpoint takes, learnt from its refusals; shared by all threads."""
 
     def __init__(self) -> None:
-        self._at, self._lock = dict.fromkeys(_LADDERS, 0), threading.Lock()
+        self._at = dict.fromkeys(_LADDERS, 0)
+        self._lock = threading.Lock()
 
     def now(self) -> dict[str, object]:
         with self._lock:
             return {name: rungs[self._at[name]] for name, rungs in _LADDERS.items()}
 
     def refused(self, asked: dict[str, object], text: str) -> bool:
-        """Step down from the parameter that ``text`` names; False if it names none or none is left."""
+        """Step down from the parameter that ``text`` names.
+
+        False if it names none or none is left.
+        """
         for name, rungs in _LADDERS.items():
-            if asked[name] is None or not any(
-                word in text for word in _ALSO.get(name, (name,))
-            ):
+            words = _ALSO.get(name, (name,))
+            if asked[name] is None or not any(word in text for word in words):
                 continue
             with self._lock:
                 at = self._at[name]
-                if (
-                    rungs[at] == asked[name]
-                ):  # else another thread has stepped down already
+                # else another thread has stepped down already
+                if rungs[at] == asked[name]:
                     if at + 1 == len(rungs):
                         continue
                     self._at[name] = at + 1
                     say(
-                        f"    the endpoint refuses {name} {asked[name]!r}: going on with {rungs[at + 1]!r}"
+                        f"    the endpoint refuses {name} {asked[name]!r}: "
+                        f"going on with {rungs[at + 1]!r}"
                     )
             return True
         return False
@@ -99,7 +110,8 @@ class OpenaiCompleter:
         model: its name at the endpoint.
         revision: of the model, for the cache key.
         endpoint: base URL, as in ``https://host/v1``.
-        key_env: name of the environment variable that holds the key; the key itself is never kept or logged.
+        key_env: name of the environment variable that holds the key; the key itself is
+            never kept or logged.
         concurrency: requests in flight.
         patience: time-outs and attempts.
 
@@ -124,13 +136,14 @@ class OpenaiCompleter:
             must="a URL like https://host/v1, without user or password",
             fix="set judge.endpoint or OPENAI_BASE_URL",
         )
-        self.model, self.revision = model, revision
-        self._url, self._key_env, self._patience = (
-            f"{endpoint.rstrip('/')}/chat/completions",
-            key_env,
-            patience,
-        )
-        self._concurrency, self._offers = concurrency, _Offers()
+        self.model = model
+        self.revision = revision
+        self._url = f"{endpoint.rstrip('/')}/chat/completions"
+        self._key_env = key_env
+        self._patience = patience
+        self._concurrency = concurrency
+        self._offers = _Offers()
+
         key = os.environ.get(key_env, "").strip()
         shown = f"{len(key)} characters"
         check(
@@ -145,7 +158,8 @@ class OpenaiCompleter:
             limits=httpx.Limits(max_connections=concurrency),
             headers={"Authorization": f"Bearer {key}"} if key else {},
         )
-        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
         self._not_before = 0.0
         self._lost = 0
         self._why = ""
@@ -156,28 +170,38 @@ class OpenaiCompleter:
         decoding: Decoding,
         schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`; prompts are taken one by one, as requests get free.
+        """See :class:`adore.teacher.completers.Completer`.
 
-        An error is raised after the answers that were in flight have come.
+        Prompts are taken one by one, as requests get free. An error is raised after the
+        answers that were in flight have come.
+
+        Args:
+            prompts: the messages of each pair.
+            decoding: temperature, lengths, samples.
+            schema: JSON schema that the answer must follow.
         """
-        feed, flying = iter(enumerate(prompts)), dict[Future[Completion | Fault], int]()
+        feed = iter(enumerate(prompts))
+        flying = dict[Future[Completion | Fault], int]()
         self._stop.clear()
         with ThreadPoolExecutor(self._concurrency) as pool:
             try:
                 while True:
-                    for at, messages in islice(feed, self._concurrency - len(flying)):
-                        flying[
-                            pool.submit(self._answer, list(messages), decoding, schema)
-                        ] = at
+                    free = self._concurrency - len(flying)
+                    for at, messages in islice(feed, free):
+                        future = pool.submit(
+                            self._answer, list(messages), decoding, schema
+                        )
+                        flying[future] = at
                     if not flying:
                         return
+
                     done, _ = wait(flying, return_when=FIRST_COMPLETED)
-                    if any(f.exception() for f in done):
-                        self._stop.set()  # ask for nothing more, and keep what is being answered
+                    if any(one.exception() for one in done):
+                        # ask for nothing more, and keep what is being answered
+                        self._stop.set()
                         done, _ = wait(flying)
-                    for future in sorted(
-                        done, key=lambda f: f.exception() is not None
-                    ):  # what was paid for, first
+                    # what was paid for, first
+                    for future in sorted(done, key=_failed):
                         yield flying.pop(future), future.result()
             finally:
                 self._stop.set()
@@ -189,7 +213,10 @@ class OpenaiCompleter:
     def _answer(
         self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
     ) -> Completion | Fault:
-        """One answer with all its samples, in several requests where the endpoint gives fewer at a time."""
+        """One answer with all its samples.
+
+        It takes several requests where the endpoint gives fewer samples at a time.
+        """
         found = self._ask(messages, decoding, schema)
         while isinstance(found, Completion) and len(found.texts) < decoding.samples:
             left = {
@@ -197,9 +224,8 @@ class OpenaiCompleter:
                 "seed": decoding.seed + len(found.texts),
             }
             more = self._ask(messages, decoding.model_copy(update=left), schema)
-            if isinstance(
-                more, Fault
-            ):  # fewer samples are better than none, but not for having been stopped
+            if isinstance(more, Fault):
+                # fewer samples are better than none, but not for having been stopped
                 return more if self._stop.is_set() else found
             found = _joined(found, more)
         return found
@@ -241,11 +267,14 @@ class OpenaiCompleter:
         )
 
     def _may_ask(self) -> bool:
-        """Wait until no ``Retry-After`` holds requests back, later ones too; False if all is to stop."""
-        while (
-            not self._stop.is_set()
-            and (held := self._not_before - time.monotonic()) > 0
-        ):
+        """Wait until no ``Retry-After`` holds requests back, later ones too.
+
+        False if all is to stop.
+        """
+        while not self._stop.is_set():
+            held = self._not_before - time.monotonic()
+            if held <= 0:
+                break
             self._stop.wait(held + self._patience.wait(0))
         return not self._stop.is_set()
 
@@ -253,7 +282,8 @@ class OpenaiCompleter:
         with self._lock:
             if not self._why:
                 say(
-                    f"    the endpoint fails ({why}): each pair is asked up to {self._patience.attempts} times"
+                    f"    the endpoint fails ({why}): "
+                    f"each pair is asked up to {self._patience.attempts} times"
                 )
             self._why = why
 
@@ -261,27 +291,33 @@ class OpenaiCompleter:
         """The answer, or None if it is worth to ask again.
 
         Raises:
-            ConfigError: the endpoint refuses the key, or does not serve the model; its own words are in the text.
+            ConfigError: the endpoint refuses the key, or does not serve the model; its
+                own words are in the text.
             UnavailableError: there is no money left at the provider.
         """
         if response is None:
             return None
         status = response.status_code
         if status == 401:
-            must = f"must be one that {self._url} takes (HTTP 401: {_message(response)!r}); set it"
-            raise ConfigError(f"key in ${self._key_env}, {must}")
+            raise ConfigError(
+                f"key in ${self._key_env}, must be one that {self._url} takes "
+                f"(HTTP 401: {_message(response)!r}); set it"
+            )
         if status == 403:
             raise ConfigError(
-                f"endpoint == {self._url!r}, must allow these requests, but says (HTTP 403): {_message(response)!r}; "
+                f"endpoint == {self._url!r}, must allow these requests, "
+                f"but says (HTTP 403): {_message(response)!r}; "
                 f"correct what it names, or the key in ${self._key_env}"
             )
         if status == 404:
             raise ConfigError(
-                f"model == {self.model!r}, must be served at {self._url} (HTTP 404); set model or endpoint"
+                f"model == {self.model!r}, must be served at {self._url} (HTTP 404); "
+                "set model or endpoint"
             )
         if status == 429 and "insufficient_quota" in response.text[:2000]:
             raise UnavailableError(
-                f"endpoint == {self._url!r}, must have money left (insufficient_quota); top it up"
+                f"endpoint == {self._url!r}, must have money left (insufficient_quota); "
+                "top it up"
             )
         if status != 200:
             self._fails(f"HTTP {status}: {_message(response)}")
@@ -294,7 +330,9 @@ class OpenaiCompleter:
             return None
 
     def _pause(self, asked: str) -> None:
-        """Honour ``Retry-After`` (seconds or a date) for all threads: it speaks of the key, not of one request.
+        """Honour ``Retry-After`` (seconds or a date) for all threads.
+
+        It speaks of the key, not of one request.
 
         Raises:
             UnavailableError: it asks for more patience than there is.
@@ -305,10 +343,13 @@ class OpenaiCompleter:
             )
         except (ValueError, TypeError):
             return
-        if seconds > (most := self._patience.longest_asked):
+        most = self._patience.longest_asked
+        if seconds > most:
             raise UnavailableError(
-                f"Retry-After == {seconds:.0f} s of {self._url!r}, must be at most {most:.0f}; run the same command "
-                "again then (answers so far are in the cache), or raise judge.engine.longest_asked"
+                f"Retry-After == {seconds:.0f} s of {self._url!r}, "
+                f"must be at most {most:.0f}; run the same command "
+                "again then (answers so far are in the cache), "
+                "or raise judge.engine.longest_asked"
             )
         with self._lock:
             self._not_before = max(self._not_before, time.monotonic() + seconds)
@@ -317,7 +358,8 @@ class OpenaiCompleter:
         """A fault of one pair; an error if nothing at all gets through.
 
         Raises:
-            UnavailableError: as many pairs in a row as there are requests in flight, and three more, got no answer.
+            UnavailableError: as many pairs in a row as there are requests in flight,
+                and three more, got no answer.
         """
         if self._stop.is_set():  # it was not asked to the end
             return Fault(reason, detail=text)
@@ -325,10 +367,15 @@ class OpenaiCompleter:
             self._lost += 1
             if self._lost > self._concurrency + 3:
                 raise UnavailableError(
-                    f"endpoint == {self._url!r}, must answer, but {text} for {self._lost} pairs in a row; "
-                    "check it and run the same command again: answers so far are in the cache"
+                    f"endpoint == {self._url!r}, must answer, "
+                    f"but {text} for {self._lost} pairs in a row; check it and run "
+                    "the same command again: answers so far are in the cache"
                 )
         return Fault(reason, detail=text)
+
+
+def _failed(future: Future[Completion | Fault]) -> bool:
+    return future.exception() is not None
 
 
 def _is_url(text: str) -> bool:
@@ -389,17 +436,17 @@ def _body(
 def _completion(answer: dict[str, Any]) -> Completion:
     choices = answer["choices"]
     texts = tuple(_clean(str(c["message"].get("content") or "")) for c in choices)
-    told = ((choices[0].get("logprobs") or {}).get("content")) or []
-    tokens = [
-        (
-            t["token"],
-            {a["token"]: a["logprob"] for a in [t, *(t.get("top_logprobs") or ())]},
-        )
-        for t in told
-    ]
+    first = choices[0]
+
+    logprobs = first.get("logprobs") or {}
+    tokens = list[tuple[str, dict[str, float]]]()
+    for token in logprobs.get("content") or []:
+        others = token.get("top_logprobs") or ()
+        alternatives = {one["token"]: one["logprob"] for one in [token, *others]}
+        tokens.append((token["token"], alternatives))
+
     usage = answer.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
-    first = choices[0]
     return Completion(
         texts=texts,
         grade=grade_probabilities(texts[0], tokens),

@@ -1,4 +1,7 @@
-"""An LLM's text into a rationale that may be believed: JSON, schema, known names, true quotes, no contradiction."""
+"""An LLM's text into a rationale that may be believed.
+
+It must be JSON and follow the schema, with known names, true quotes, no contradiction.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,8 @@ def parse(text: str, case: Case, rulebook: RuleBook) -> RationaleSchema | Wrong:
         rulebook: whose rules may be named.
 
     Returns:
-        The rationale, with ``where`` made exact (``attributes`` becomes ``attributes.<name>``), or what is wrong.
+        The rationale, with ``where`` made exact (``attributes`` becomes
+        ``attributes.<name>``), or what is wrong.
     """
     found = _last_object(text[:_LONGEST])
     if found is None:
@@ -81,8 +85,13 @@ def parse(text: str, case: Case, rulebook: RuleBook) -> RationaleSchema | Wrong:
 
 
 def _last_object(text: str) -> dict[str, Any] | None:
-    """The last object with a grade; of an answer that was cut short only inner ones, which have none, can be read."""
-    decoder, last, at = json.JSONDecoder(), None, text.find("{")
+    """The last object with a grade.
+
+    Of an answer that was cut short only inner ones, which have none, can be read.
+    """
+    decoder = json.JSONDecoder()
+    last = None
+    at = text.find("{")
     for _ in range(_STARTS):
         if at < 0:
             break

@@ -1,4 +1,7 @@
-"""The prompt of an LLM that reads texts: rule book and examples first, the same bytes for every pair; then the pair."""
+"""The prompt of an LLM that reads texts.
+
+Rule book and examples come first, the same bytes for every pair; then the pair.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ _BULLETS, _BULLET, _FIELDS, _EVIDENCE = 8, 200, 20, 12
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """A judged pair that a prompt shows: its query (id and normalised text), the pair as text, the answer."""
+    """A judged pair that a prompt shows.
+
+    Its query (id and normalised text), the pair as text, the answer.
+    """
 
     query_id: str
     query: str
@@ -53,12 +59,18 @@ def _templates() -> Environment:
     )
 
 
-def _evidence_line(e: Evidence, item: Item) -> str:
-    where = _where(e.found_quote, e.where, item)
-    asked = f'asked {_value(e.asked)} "{_value(e.asked_quote)}"'
-    quote = f' "{_value(e.found_quote)}" in {where}' if where else ""
-    found = f"found {_value(e.found)}{quote}" if e.found else "found nothing"
-    return f"{e.attribute}: {asked}; {found}; {e.state}"
+def _evidence_line(evidence: Evidence, item: Item) -> str:
+    wanted = _value(evidence.asked)
+    wanted_quote = _value(evidence.asked_quote)
+    asked = f'asked {wanted} "{wanted_quote}"'
+
+    found = "found nothing"
+    if evidence.found:
+        found = f"found {_value(evidence.found)}"
+        where = _where(evidence.found_quote, evidence.where, item)
+        if where:
+            found += f' "{_value(evidence.found_quote)}" in {where}'
+    return f"{evidence.attribute}: {asked}; {found}; {evidence.state}"
 
 
 def _value(text: str) -> str:
@@ -67,28 +79,31 @@ def _value(text: str) -> str:
 
 
 def user_text(case: Case) -> str:
-    """One pair as text: every word of the shop and of shoppers fenced, cut and made visible (see ``texts.shown``)."""
+    """One pair as text.
+
+    Every word of the shop and of shoppers is fenced, cut and made visible (see
+    ``texts.shown``).
+    """
     item = case.item
-    texts = [
-        (name, shown(getattr(item, name), length)) for name, length in _LENGTHS.items()
-    ]
-    fields = [
-        (shown(k, _NAME), shown(str(v), _FIELD))
-        for k, v in list(item.attributes.items())[:_FIELDS]
-    ]
-    lists = [
-        ("bullet_points", [shown(b, _BULLET) for b in item.bullet_points[:_BULLETS]]),
-        ("attributes", [f"{k}: {v}" for k, v in fields if v]),
-    ]
-    return (
-        _templates()
-        .get_template("user.j2")
-        .render(
-            query=shown(case.query, _QUERY),
-            texts=[(name, text) for name, text in texts if text],
-            lists=lists,
-            evidence=[_evidence_line(e, item) for e in case.evidence[:_EVIDENCE]],
-        )
+    texts = list[tuple[str, str]]()
+    for name, length in _LENGTHS.items():
+        text = shown(getattr(item, name), length)
+        if text:
+            texts.append((name, text))
+
+    bullets = [shown(one, _BULLET) for one in item.bullet_points[:_BULLETS]]
+    fields = list[str]()
+    for name, given in list(item.attributes.items())[:_FIELDS]:
+        value = shown(str(given), _FIELD)
+        if value:
+            fields.append(f"{shown(name, _NAME)}: {value}")
+
+    template = _templates().get_template("user.j2")
+    return template.render(
+        query=shown(case.query, _QUERY),
+        texts=texts,
+        lists=[("bullet_points", bullets), ("attributes", fields)],
+        evidence=[_evidence_line(one, item) for one in case.evidence[:_EVIDENCE]],
     )
 
 
@@ -155,11 +170,13 @@ class Prompter:
 
     Args:
         rulebook: what the answers obey.
-        exemplars: judged pairs to show; a pair whose query is among theirs does not get to see those.
+        exemplars: judged pairs to show; a pair whose query is among theirs does not get
+            to see those.
     """
 
     def __init__(self, rulebook: RuleBook, exemplars: Sequence[Exemplar] = ()) -> None:
-        self.rulebook, self._exemplars = rulebook, tuple(exemplars)
+        self.rulebook = rulebook
+        self._exemplars = tuple(exemplars)
         self._systems: dict[tuple[Exemplar, ...], str] = {}
 
     def messages(self, case: Case) -> list[Message]:

@@ -1,4 +1,7 @@
-"""What a teacher learns from: rationales that agree with people (SFT), and behaviour in well mixed batches (KTO)."""
+"""What a teacher learns from.
+
+Rationales that agree with people (SFT), and behaviour in well mixed batches (KTO).
+"""
 
 from __future__ import annotations
 
@@ -34,15 +37,25 @@ __all__ = [
 ]
 
 KEYS = ["query_id", "item_id"]
+_Key = tuple[str, str]
 _SURE = 0.9
 
 
 def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.DataFrame:
-    """Every known pair with ``evidence``, ``split``, the first judge's ``grade`` and ``rationale``, and ``human``."""
+    """Every known pair, with what is known of it.
+
+    Args:
+        prepared: output of ``prepare``: human judgements, and splits of queries.
+        evidence: output of ``evidence``.
+        answers: outputs of ``judge``, one a shard.
+
+    Returns:
+        Besides the keys ``evidence``, ``split``, the first judge's ``grade`` and
+        ``rationale``, and ``human`` (null where nobody judged); sorted by the keys.
+    """
     judged = read_table(prepared, "judgements").rename({"grade": "human"})
-    first = pl.concat(
-        [read_table(a, "answers").select(*KEYS, "grade", "rationale") for a in answers]
-    )
+    shards = [read_table(place, "answers") for place in answers]
+    first = pl.concat([one.select(*KEYS, "grade", "rationale") for one in shards])
     splits = read_table(prepared, "queries").select("query_id", "split")
     pairs = (
         read_table(evidence, "pairs").join(first, on=KEYS).join(splits, on="query_id")
@@ -51,9 +64,10 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
 
 
 def agreed(table: pl.DataFrame) -> pl.DataFrame:
-    """The train pairs whose rationale may be learnt: the judge's own, unless people say otherwise.
+    """The train pairs whose rationale may be learnt.
 
-    A rationale that contradicts the human grade is no reason for it. What nobody judged teaches the rule book.
+    It is the judge's own, unless people say otherwise: a rationale that contradicts the
+    human grade is no reason for it. What nobody judged teaches the rule book.
     """
     train = table.filter(pl.col("split") == "train")
     kept = train.filter(
@@ -71,22 +85,40 @@ def agreed(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw(grades: Sequence[int], count: int, seed: int) -> list[int]:
-    """``count`` row numbers with replacement, every grade equally often."""
+    """Row numbers, with replacement, every grade equally often.
+
+    Args:
+        grades: of the rows to draw from.
+        count: how many are drawn.
+        seed: of the draw.
+    """
     values = np.asarray(grades)
-    weights = 1 / np.bincount(values, minlength=4)[values]
-    drawn = np.random.default_rng(seed).choice(
-        len(values), size=count, p=weights / weights.sum()
-    )
-    return [int(i) for i in drawn]
+    # a row weighs the less, the more rows share its grade
+    frequencies = np.bincount(values, minlength=4)
+    weights = 1 / frequencies[values]
+    probabilities = weights / weights.sum()
+
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(len(values), size=count, p=probabilities)
+    return [int(row) for row in drawn]
 
 
 def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str]]:
-    """SFT rows of the tiny teacher: evidence trace, compact answer."""
-    rows = pairs.select("evidence", "grade").rows()
-    drawn = draw(pairs["grade"].to_list(), count, seed)
-    return [
-        sft_row(Evidence.many_from_json(rows[i][0]), Grade(rows[i][1])) for i in drawn
-    ]
+    """SFT rows of the tiny teacher: evidence trace, compact answer.
+
+    Args:
+        pairs: from :func:`agreed`.
+        count: rows drawn.
+        seed: of the draw.
+    """
+    pool = pairs.select("evidence", "grade").rows()
+    grades = pairs["grade"].to_list()
+    rows = list[dict[str, str]]()
+    for at in draw(grades, count, seed):
+        text, grade = pool[at]
+        evidence = Evidence.many_from_json(text)
+        rows.append(sft_row(evidence, Grade(grade)))
+    return rows
 
 
 def kto_traces(
@@ -97,25 +129,26 @@ def kto_traces(
     most: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """At most ``most`` KTO rows of the tiny teacher, corrections first: behaviour judges what the teacher itself says.
+    """At most ``most`` KTO rows of the tiny teacher, corrections first.
 
-    Where shoppers want an item that the teacher calls less than exact, or leave one that it calls exact, its answer is
+    Behaviour judges what the teacher itself says. Where shoppers want an item that the
+    teacher calls less than exact, or leave one that it calls exact, its answer is
     undesirable and the better one desirable; where they agree, its answer is desirable.
 
     Args:
-        feedback: the ``feedback`` table; each pair's sign and better answer are read from it.
+        feedback: the ``feedback`` table; each pair's sign and better answer are read
+            from it.
         said: the teacher's grade of each of its pairs.
-        tilt: most right answers of one direction (exact, less than exact) for one of the other: with many more of
-            one, KTO would teach it for every pair. With nothing of the other there are no rows.
+        tilt: most right answers of one direction (exact, less than exact) for one of
+            the other: with many more of one, KTO would teach it for every pair. With
+            nothing of the other there are no rows.
         most: rows.
         seed: orders them.
     """
     if not _both_ways(feedback):
         return []
-    corrections, right = (
-        list[dict[str, Any]](),
-        {False: list[dict[str, Any]](), True: list[dict[str, Any]]()},
-    )
+    corrections = list[dict[str, Any]]()
+    right = {False: list[dict[str, Any]](), True: list[dict[str, Any]]()}
     pairs = (
         feedback.sort("desirable", descending=True)
         .unique(KEYS, keep="first")
@@ -123,23 +156,26 @@ def kto_traces(
     )
     for i in np.random.default_rng(seed).permutation(pairs.height):
         row = pairs.row(int(i), named=True)
-        wanted, given = (
-            row["kind"].startswith("bought"),
-            said[row["query_id"], row["item_id"]],
-        )
-        better = (
-            Grade.EXACT if wanted else LABELS[json.loads(row["completion"])["grade"]]
-        )
-        if wanted == (given == Grade.EXACT):
+        wanted = row["kind"].startswith("bought")
+        given = said[row["query_id"], row["item_id"]]
+        better = Grade.EXACT if wanted else _grade_of(row)
+        called_exact = given == Grade.EXACT
+        if wanted == called_exact:
             right[wanted].append(_kto_row(row, given, True))
         else:
-            corrections += [_kto_row(row, given, False), _kto_row(row, better, True)]
-    each = int(tilt * min(len(side) for side in right.values()))
+            corrections.append(_kto_row(row, given, False))
+            corrections.append(_kto_row(row, better, True))
+
+    fewer = min(len(side) for side in right.values())
+    each = int(tilt * fewer)
     return [*corrections, *right[True][:each], *right[False][:each]][:most]
 
 
 def _both_ways(feedback: pl.DataFrame) -> bool:
-    """Whether shoppers want some pairs and leave others: from one kind alone KTO learns one grade for all."""
+    """Whether shoppers want some pairs and leave others.
+
+    From one kind alone KTO learns one grade for all.
+    """
     return feedback["kind"].str.starts_with("bought").n_unique() == 2
 
 
@@ -157,7 +193,9 @@ def _kto_row(row: dict[str, Any], grade: Grade, label: bool) -> dict[str, Any]:
 def mixed(
     rows: Iterable[dict[str, Any]], batch: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Rows shuffled so that a batch holds a prompt once, as far as they go: KTO's KL term pairs neighbours.
+    """Rows shuffled so that a batch holds a prompt once, as far as they go.
+
+    KTO's KL term pairs neighbours.
 
     Args:
         rows: with ``prompt``.
@@ -165,19 +203,24 @@ def mixed(
         seed: of the shuffle.
     """
     rows = list(rows)
-    waiting = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
+    order = np.random.default_rng(seed).permutation(len(rows))
+    waiting = [rows[at] for at in order]
     out: list[dict[str, Any]] = []
     while waiting:
-        seen, later = set[str](), list[dict[str, Any]]()
+        seen = set[str]()
+        later = list[dict[str, Any]]()
         room = batch
         for at, row in enumerate(waiting):
             if room == 0:
                 later += waiting[at:]
                 break
             key = json.dumps(row["prompt"])
-            (later if key in seen else out).append(row)
-            room -= key not in seen
-            seen.add(key)
+            if key in seen:
+                later.append(row)
+            else:
+                out.append(row)
+                seen.add(key)
+                room -= 1
         if room:  # only prompts that stand in this batch already are left
             return out + later
         waiting = later
@@ -198,9 +241,12 @@ def _text(
     case: Case, why: RationaleSchema, prompter: Prompter, **more: Any
 ) -> tuple[dict[str, Any], bool]:
     """One row, and whether a judge that answers so is believed."""
-    text = answer_text(why.model_copy(update={"confidence": _SURE}), case.item)
-    sound = isinstance(parse(text, case, prompter.rulebook), RationaleSchema)
-    return text_row(prompter.messages(case), text, **more), sound
+    sure = why.model_copy(update={"confidence": _SURE})
+    text = answer_text(sure, case.item)
+    row = text_row(prompter.messages(case), text, **more)
+
+    read = parse(text, case, prompter.rulebook)
+    return row, isinstance(read, RationaleSchema)
 
 
 def sft_texts(
@@ -210,28 +256,30 @@ def sft_texts(
     count: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """SFT rows of a large teacher: rule book, texts and evidence; the first judge's whole rationale.
+    """SFT rows of a large teacher.
+
+    It reads rule book, texts and evidence, and learns the first judge's whole rationale.
 
     Args:
         pairs: from :func:`agreed`.
         places: outputs of prepare and evidence.
         rulebook: of the prompt.
-        count: rows drawn; those that are no sound answer, as with a quote that was cut, are left out.
+        count: rows drawn; those that are no sound answer, as with a quote that was cut,
+            are left out.
         seed: of the draw.
     """
-    cases, prompter = _cases(*places, pairs), Prompter(rulebook)
-    rows = [
-        pairs.row(i, named=True) for i in draw(pairs["grade"].to_list(), count, seed)
-    ]
-    told = (
-        _text(
-            cases[r["query_id"], r["item_id"]],
-            RationaleSchema.model_validate_json(r["rationale"]),
-            prompter,
-        )
-        for r in rows
-    )
-    return [row for row, sound in told if sound]
+    cases = _cases(*places, pairs)
+    prompter = Prompter(rulebook)
+    grades = pairs["grade"].to_list()
+    rows = list[dict[str, Any]]()
+    for at in draw(grades, count, seed):
+        pair = pairs.row(at, named=True)
+        case = cases[pair["query_id"], pair["item_id"]]
+        why = RationaleSchema.model_validate_json(pair["rationale"])
+        row, is_sound = _text(case, why, prompter)
+        if is_sound:
+            rows.append(row)
+    return rows
 
 
 def text_feedback(
@@ -243,9 +291,10 @@ def text_feedback(
 ) -> list[dict[str, Any]]:
     """The feedback's grades as answers of a large teacher, at most ``most``, corrections first.
 
-    Two answers to one prompt differ in grade and error type alone, so that KTO compares those and not lengths. A pair
-    whose better answer nobody would believe (exact, though of another product type) is left out. Where feedback speaks
-    one way only there are no rows.
+    Two answers to one prompt differ in grade and error type alone, so that KTO compares
+    those and not lengths. A pair whose better answer nobody would believe (exact,
+    though of another product type) is left out. Where feedback speaks one way only
+    there are no rows.
 
     Args:
         feedback: the ``feedback`` table.
@@ -256,17 +305,30 @@ def text_feedback(
     """
     if not _both_ways(feedback):
         return []
-    cases, prompter = _cases(*places, feedback), Prompter(rulebook)
-    drawn = feedback[np.random.default_rng(seed).permutation(feedback.height)]
-    told, bad = list[tuple[tuple[str, str], dict[str, Any]]](), set[tuple[str, str]]()
-    for r in drawn.sort(
-        pl.col("desirable").all().over(KEYS), maintain_order=True
-    ).iter_rows(named=True):
-        key = r["query_id"], r["item_id"]
-        case, grade = cases[key], LABELS[json.loads(r["completion"])["grade"]]
+    cases = _cases(*places, feedback)
+    prompter = Prompter(rulebook)
+
+    # a pair with an undesirable answer corrects the teacher: those come first
+    order = np.random.default_rng(seed).permutation(feedback.height)
+    is_right = pl.col("desirable").all().over(KEYS)
+    ranked = feedback[order].sort(is_right, maintain_order=True)
+
+    told: list[tuple[_Key, dict[str, Any]]] = []
+    unbelievable = set[_Key]()
+    for given in ranked.iter_rows(named=True):
+        key = given["query_id"], given["item_id"]
+        case = cases[key]
+        grade = _grade_of(given)
         why = rationale(case.evidence, rulebook, grade, _SURE)
-        same = why.model_copy(update={"verdict": rulebook.apply(case.evidence).reason})
-        row, sound = _text(case, same, prompter, label=r["desirable"])
+        reason = rulebook.apply(case.evidence).reason
+        why = why.model_copy(update={"verdict": reason})
+        row, is_sound = _text(case, why, prompter, label=given["desirable"])
         told.append((key, row))
-        bad |= {key} if r["desirable"] and not sound else set()
-    return [row for key, row in told if key not in bad][:most]
+        if given["desirable"] and not is_sound:
+            unbelievable.add(key)
+    return [row for key, row in told if key not in unbelievable][:most]
+
+
+def _grade_of(row: dict[str, Any]) -> Grade:
+    """The grade that a feedback row's completion gives."""
+    return LABELS[json.loads(row["completion"])["grade"]]

@@ -1,7 +1,8 @@
 """Texts of strangers: how a prompt shows them, and whether a quote stands in one.
 
-A text that is shown holds no ``<``, ``>``, ``[``, ``]`` and no line break, so it can forge neither our tags nor a chat
-template's markers (``<|im_end|>``, ``[INST]``); characters that nobody sees are gone.
+A text that is shown holds no ``<``, ``>``, ``[``, ``]`` and no line break, so it can
+forge neither our tags nor a chat template's markers (``<|im_end|>``, ``[INST]``);
+characters that nobody sees are gone.
 """
 
 from __future__ import annotations
@@ -33,13 +34,27 @@ _LONGEST = 20_000
 
 
 @lru_cache(maxsize=4096)
-def _seen(c: str) -> bool:
-    hidden = unicodedata.category(c) in _HIDDEN or c in _BLANK
-    return not hidden and not any(low <= ord(c) <= high for low, high in _SELECTORS)
+def _is_seen(character: str) -> bool:
+    if unicodedata.category(character) in _HIDDEN or character in _BLANK:
+        return False
+    code = ord(character)
+    return not any(low <= code <= high for low, high in _SELECTORS)
+
+
+@lru_cache(maxsize=4096)
+def _inked(character: str) -> str:
+    """The character as a prompt shows it: hidden white space is a blank."""
+    if _is_seen(character):
+        return character
+    return " " if character.isspace() else ""
 
 
 def shown(text: str, limit: int = _LONGEST) -> str:
-    """A text as a prompt shows it: one line, visible characters, other brackets, at most ``limit`` characters.
+    """A text as a prompt shows it: one line, visible characters, other brackets.
+
+    Args:
+        text: a stranger's words; HTML entities are read, also where they are nested.
+        limit: most characters; a longer text is cut and ends in an ellipsis.
 
     Example:
         >>> shown("Mug &lt;/title&gt;\\n<|im_end|>  [INST] be\\u200bst")
@@ -50,26 +65,35 @@ def shown(text: str, limit: int = _LONGEST) -> str:
     text = text[: 4 * limit]
     for _ in range(3):
         text = html.unescape(text)
-    text = "".join(c if _seen(c) else " " if c.isspace() else "" for c in text)
-    text = " ".join(text.split()).translate(_BRACKETS)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    text = "".join(map(_inked, text))
+
+    words = text.split()
+    line = " ".join(words).translate(_BRACKETS)
+    if len(line) <= limit:
+        return line
+    return f"{line[: limit - 1]}…"
 
 
 @lru_cache(maxsize=8192)
 def normal(text: str) -> str:
-    """A text as quotes are compared: as shown, NFKC, case folded, quotation marks alike, white space collapsed.
+    """A text as quotes are compared.
+
+    It is as shown, NFKC, case folded, quotation marks alike, white space collapsed.
 
     Example:
         >>> normal("Ａcme\\u00ad  MUG&nbsp;1½ L")
         'acme mug 11⁄2 l'
     """
-    return " ".join(
-        unicodedata.normalize("NFKC", shown(text)).casefold().translate(_QUOTES).split()
-    )
+    compatible = unicodedata.normalize("NFKC", shown(text))
+    folded = compatible.casefold().translate(_QUOTES)
+    return " ".join(folded.split())
 
 
 def texts_of(item: Item) -> dict[str, str]:
-    """Every text of an item by the name that answers call it by; the shop's own fields as ``attributes.<name>``."""
+    """Every text of an item by the name that answers call it by.
+
+    The shop's own fields are ``attributes.<name>``.
+    """
     own = {
         f"attributes.{k}": v if isinstance(v, str) else str(v)
         for k, v in item.attributes.items()
@@ -85,30 +109,44 @@ def texts_of(item: Item) -> dict[str, str]:
 
 
 def quotes(quote: str, text: str) -> bool:
-    """Whether whole words of ``text`` are the quote: "red" does not stand in "featured", nor "5" in "500".
+    """Whether whole words of ``text`` are the quote.
 
-    Scripts without letter case, which may write words together, are not cut into words.
+    "red" does not stand in "featured", nor "5" in "500". Scripts without letter case,
+    which may write words together, are not cut into words.
+
+    Args:
+        quote: the words; none: False.
+        text: where they should stand.
 
     Example:
-        >>> quotes("oz", "Mug, 12oz"), quotes("scented", "unscented soap"), quotes("茶", "緑茶")
-        (True, False, True)
+        >>> quotes("oz", "Mug, 12oz"), quotes("scented", "unscented soap")
+        (True, False)
+        >>> quotes("茶", "緑茶")
+        True
     """
-    part, whole = normal(quote), normal(text)
-    starts = (
-        (found.start() for found in re.finditer(f"(?={re.escape(part)})", whole))
-        if part
-        else ()
-    )
-    edges = ((at, at + len(part)) for at in starts)
-    return any(
-        not any(0 < e < len(whole) and _one_word(whole[e - 1], whole[e]) for e in edge)
-        for edge in edges
-    )
+    part = normal(quote)
+    whole = normal(text)
+    if not part:
+        return False
+    # looking ahead finds places that overlap as well
+    for found in re.finditer(f"(?={re.escape(part)})", whole):
+        start = found.start()
+        end = start + len(part)
+        if not _cuts_word(whole, start) and not _cuts_word(whole, end):
+            return True
+    return False
 
 
-def _one_word(a: str, b: str) -> bool:
+def _cuts_word(text: str, at: int) -> bool:
+    """Whether the characters before and after a place stand in one word or number."""
+    return 0 < at < len(text) and _one_word(text[at - 1], text[at])
+
+
+def _one_word(left: str, right: str) -> bool:
     """Two neighbours in one word or one number."""
-    return (a.isdigit() and b.isdigit()) or all(c.lower() != c.upper() for c in (a, b))
+    if left.isdigit() and right.isdigit():
+        return True
+    return all(one.lower() != one.upper() for one in (left, right))
 
 
 def find_quote(quote: str, where: str, item: Item) -> str:

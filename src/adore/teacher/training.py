@@ -1,4 +1,7 @@
-"""Real TRL: supervised fine-tuning, then KTO, of the tiny teacher; in this process, or in several by torchrun."""
+"""Real TRL: supervised fine-tuning, then KTO, of the tiny teacher.
+
+It runs in this process, or in several by torchrun.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,12 @@ def _arguments(
     folder: Path, *, seed: int, epochs: float, rate: float, batch: int
 ) -> dict[str, Any]:
     """Arguments of both trainers; ``batch`` rows a step, shared by all processes."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     return {
         "output_dir": str(folder),
         "num_train_epochs": epochs,
         "learning_rate": rate,
-        "per_device_train_batch_size": max(
-            2, batch // int(os.environ.get("WORLD_SIZE", "1"))
-        ),
+        "per_device_train_batch_size": max(2, batch // processes),
         "lr_scheduler_type": "cosine",
         "seed": seed,
         "data_seed": seed,
@@ -52,8 +54,10 @@ def _told(label: str) -> Any:
                 and "loss" in (logs or {})
                 and state.global_step % 50 == 0
             ):
+                loss = float(logs["loss"])
                 say(
-                    f"    {label}: {state.global_step}/{state.max_steps} steps, loss {float(logs['loss']):.3f}"
+                    f"    {label}: {state.global_step}/{state.max_steps} steps, "
+                    f"loss {loss:.3f}"
                 )
 
     return Told()
@@ -65,9 +69,9 @@ def _finish(
     """Train, save model and tokenizer once, and give the loss curve."""
     import torch
 
-    torch.set_num_threads(
-        1
-    )  # so small a model gains nothing from a second; on a busy machine they wait for each other
+    # so small a model gains nothing from a second; on a busy machine they wait for each
+    # other
+    torch.set_num_threads(1)
     curve = kept.train(trainer)
     if trainer.accelerator.is_main_process:
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
@@ -83,10 +87,18 @@ def sft(
     folder: Path,
     **settings: Any,
 ) -> list[dict[str, float]]:
-    """Fine-tune on prompt/completion rows; the model is saved to ``folder``; returns the loss curve.
+    """Fine-tune on prompt/completion rows; the model is saved to ``folder``.
 
     Args:
-        settings: ``seed``, ``epochs``, ``rate``, ``batch``, ``kept`` (a :class:`Checkpoint`).
+        model: to begin with.
+        tokenizer: the model's.
+        rows: of :func:`adore.teacher.tiny.sft_row`.
+        folder: where the trained model goes.
+        settings: ``seed``, ``epochs``, ``rate``, ``batch``, ``kept`` (a
+            :class:`Checkpoint`).
+
+    Returns:
+        The loss curve.
     """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -111,13 +123,16 @@ def sft(
 def kto(
     start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any
 ) -> list[dict[str, float]]:
-    """KTO from the model in ``start`` on prompt/completion/label rows, in their order; saved to ``folder``.
+    """KTO from the model in ``start`` on prompt/completion/label rows, in their order.
+
+    The model is saved to ``folder``.
 
     Args:
         start: folder of the model that is both the beginning and the reference.
         rows: shuffled before, prompts of one batch distinct (``sets.mixed``).
         folder: where to write.
-        settings: as for :func:`sft`, and any of TRL's ``KTOConfig``: ``beta``, ``desirable_weight``, ``loss_type``.
+        settings: as for :func:`sft`, and any of TRL's ``KTOConfig``: ``beta``,
+            ``desirable_weight``, ``loss_type``.
 
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
     """
@@ -125,13 +140,10 @@ def kto(
     from transformers import AutoTokenizer, LlamaForCausalLM
     from trl import KTOConfig, KTOTrainer
 
-    tokenizer, kept = (
-        AutoTokenizer.from_pretrained(start),
-        settings.pop("kept", Checkpoint()),
-    )
-    common = _arguments(
-        folder, **{k: settings.pop(k) for k in ("seed", "epochs", "rate", "batch")}
-    )
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    kept = settings.pop("kept", Checkpoint())
+    own = {key: settings.pop(key) for key in ("seed", "epochs", "rate", "batch")}
+    common = _arguments(folder, **own)
     trainer = KTOTrainer(
         model=LlamaForCausalLM.from_pretrained(start),
         ref_model=LlamaForCausalLM.from_pretrained(start),
@@ -161,7 +173,9 @@ def launch(
     processes: int,
     **settings: Any,
 ) -> Any:
-    """Train in ``processes`` processes of this machine; one: in this process; under torchrun: in its processes.
+    """Train in ``processes`` processes of this machine.
+
+    One: in this process; under torchrun: in its processes.
 
     Args:
         kind: ``sft`` or ``kto``.
@@ -169,7 +183,8 @@ def launch(
         rows: see :func:`sft` and :func:`kto`.
         folder: where the trained model goes.
         processes: each takes its share of every batch.
-        settings: see :func:`sft` and :func:`kto`; ``save_steps``: steps from one checkpoint to the next.
+        settings: see :func:`sft` and :func:`kto`; ``save_steps``: steps from one
+            checkpoint to the next.
 
     Returns:
         The loss curve.

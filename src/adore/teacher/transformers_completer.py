@@ -1,4 +1,7 @@
-"""Backend ``transformers``: any causal instruct model, batches of like length, JSON schema enforced by llguidance."""
+"""Backend ``transformers``: any causal instruct model, in batches of like length.
+
+The JSON schema is enforced by llguidance.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +46,17 @@ class TransformersCompleter:
             revision: of the hub's model; a folder's is the hash of its files.
             threads: of a CPU.
             batch: pairs a call.
-            engine: more arguments of ``from_pretrained``: ``dtype``, ``device_map``, ``attn_implementation`` ...
+            engine: more arguments of ``from_pretrained``: ``dtype``, ``device_map``,
+                ``attn_implementation`` ...
         """
         import llguidance.hf
         import torch
         from transformers import AutoModelForCausalLM
 
         torch.set_num_threads(threads)
-        self.model, self.revision, self._batch = model, revision, batch
+        self.model = model
+        self.revision = revision
+        self._batch = batch
         self._tokenizer = load_tokenizer(model, revision)
         self._tokenizer.padding_side = "left"
         placed = (
@@ -78,35 +84,38 @@ class TransformersCompleter:
         decoding: Decoding,
         schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`; a prompt that leaves the model no room is a fault."""
+        """See :class:`adore.teacher.completers.Completer`.
+
+        A prompt that leaves the model no room is a fault.
+
+        Args:
+            prompts: the messages of each pair.
+            decoding: temperature, lengths, samples.
+            schema: JSON schema that the answer must follow.
+        """
         room = (
             self._model.config.get_text_config().max_position_embeddings
             - decoding.max_tokens
         )
         coming = iter(enumerate(prompts))
         while block := list(islice(coming, _SORTED * self._batch)):
-            many = dict(
-                zip(
-                    (i for i, _ in block),
-                    encode(self._tokenizer, [p for _, p in block]),
-                    strict=True,
+            encoded = encode(self._tokenizer, [messages for _, messages in block])
+            many = dict[int, list[int]]()
+            for (index, _), ids in zip(block, encoded, strict=True):
+                if len(ids) <= room:
+                    many[index] = ids
+                    continue
+                reason = (
+                    f"the prompt has {len(ids)} tokens, the model has room for {room}"
                 )
-            )
-            for index in [i for i, ids in many.items() if len(ids) > room]:
-                yield (
-                    index,
-                    Fault(
-                        f"the prompt has {len(many.pop(index))} tokens, the model has room for {room}"
-                    ),
-                )
-            order = sorted(many, key=lambda i: len(many[i]))
-            for start in range(0, len(order), self._batch):
-                part = order[start : start + self._batch]
-                yield from zip(
-                    part,
-                    self._answer([many[i] for i in part], decoding, schema),
-                    strict=True,
-                )
+                yield index, Fault(reason)
+
+            ranked = sorted(many.items(), key=lambda one: len(one[1]))
+            for start in range(0, len(ranked), self._batch):
+                part = ranked[start : start + self._batch]
+                answers = self._answer([ids for _, ids in part], decoding, schema)
+                for (index, _), answer in zip(part, answers, strict=True):
+                    yield index, answer
 
     def _answer(
         self, many: list[list[int]], decoding: Decoding, schema: dict[str, object]
@@ -152,24 +161,18 @@ class TransformersCompleter:
         guide: _Guide,
         samples: int,
     ) -> Completion:
-        own = [self._written(row) for row in rows[at * samples : (at + 1) * samples]]
+        first = at * samples
+        own = [self._written(row) for row in rows[first : first + samples]]
         texts = tuple(
             self._tokenizer.decode(row, skip_special_tokens=True) for row in own
         )
+
         words = self._tokenizer.convert_ids_to_tokens
-        told = [
-            (
-                words(token),
-                dict(
-                    zip(
-                        words(ids[at * samples].tolist()),
-                        p[at * samples].tolist(),
-                        strict=True,
-                    )
-                ),
-            )
-            for token, (p, ids) in zip(own[0], guide.told, strict=False)
-        ]
+        told = list[tuple[str, dict[str, float]]]()
+        for token, (p, ids) in zip(own[0], guide.told, strict=False):
+            likeliest = words(ids[first].tolist())
+            alternatives = dict(zip(likeliest, p[first].tolist(), strict=True))
+            told.append((words(token), alternatives))
         return Completion(
             texts=texts,
             grade=grade_probabilities(texts[0], told),
@@ -191,10 +194,13 @@ class TransformersCompleter:
 
 
 class _Guide:
-    """A logits processor: forbids every token that would break the schema, and keeps the likeliest of the rest.
+    """A logits processor that forbids every token that would break the schema.
+
+    It keeps the likeliest of the rest.
 
     Attributes:
-        told: per step the log probabilities and ids of the likeliest tokens, each of shape (rows, _TOLD).
+        told: per step the log probabilities and ids of the likeliest tokens, each of
+            shape (rows, _TOLD).
     """
 
     def __init__(

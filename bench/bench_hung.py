@@ -1,4 +1,5 @@
-"""What shoppers wait while the challenger accepts requests and never answers: a real router, a real load.
+"""What shoppers wait while the challenger accepts requests and never answers:
+a real router, a real load.
 
 Usage: python bench/bench_hung.py [REQUESTS A SECOND] [SECONDS]
 """
@@ -52,7 +53,9 @@ async def hung(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def load(url: str, rate: float, seconds: float) -> list[tuple[str, float]]:
-    """Each answer's assigned variant and seconds; requests come at fixed times, whatever the answers do."""
+    """Each answer's assigned variant and seconds;
+    requests come at fixed times, whatever the answers do.
+    """
     async with httpx.AsyncClient(
         base_url=url, timeout=120, limits=httpx.Limits(max_connections=None)
     ) as client:
@@ -113,7 +116,8 @@ async def main(rate: float, seconds: float) -> None:
         p50, p99 = np.quantile(took, (0.5, 0.99))
         over = int((took > 1000).sum())
         print(
-            f"{name}: {len(took)} users, p50 {p50:.0f} ms, p99 {p99:.0f} ms, worst {took.max():.0f} ms, {over} over 1 s"
+            f"{name}: {len(took)} users, p50 {p50:.0f} ms, p99 {p99:.0f} ms, "
+            f"worst {took.max():.0f} ms, {over} over 1 s"
         )
     for server in servers:
         server.close()

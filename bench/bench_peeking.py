@@ -1,7 +1,9 @@
-"""How often hourly looks for a week, at an experiment without any effect, act all the same; prints a table.
+"""How often hourly looks for a week, at an experiment without any effect,
+act all the same; prints a table.
 
-Simulated: 30 users an arm an hour; a user's count is negative binomial (users differ), of purchases and of returns a
-tenth of that; looks begin at 100 users an arm. Usage: python bench/bench_peeking.py [experiments]
+Simulated: 30 users an arm an hour; a user's count is negative binomial (users differ),
+of purchases and of returns a tenth of that; looks begin at 100 users an arm.
+Usage: python bench/bench_peeking.py [experiments]
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ ALPHA, HOURS, ARRIVE = 0.05, 168, 30
 def looks(
     mean: float, lift: float = 0.0, *, experiments: int = 300, seed: int = 0
 ) -> tuple[Any, Any, Any]:
-    """Challenger less control, its standard error (each experiments x looks), and the users of each look."""
+    """Challenger less control, its standard error (each experiments x looks),
+    and the users of each look.
+    """
     rng, n = np.random.default_rng(seed), ARRIVE * np.arange(1, HOURS + 1)
     sums = []
     for m in (mean, mean + lift):
@@ -59,7 +63,8 @@ def main() -> None:
         f"{experiments} experiments without effect each, {HOURS} looks, alpha {ALPHA}"
     )
     print(
-        "| purchases per user | intervals | wrongly promoted | wrongly rolled back |\n|---:|---|---:|---:|"
+        "| purchases per user | intervals | wrongly promoted | wrongly rolled back |\n"
+        "|---:|---|---:|---:|"
     )
     for mean in (0.3, 0.03, 0.005):
         for sequential, name in (

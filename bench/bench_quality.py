@@ -1,4 +1,6 @@
-"""What a customer buys. Usage: python -m bench.bench_quality [PART ...]; see :mod:`bench.sections`."""
+"""What a customer buys.
+Usage: python -m bench.bench_quality [PART ...]; see :mod:`bench.sections`.
+"""
 
 from __future__ import annotations
 

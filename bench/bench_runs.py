@@ -1,4 +1,5 @@
-"""Tables of finished runs: measures with intervals, gate, online result, seconds per step. Writes docs/benchmarks.md.
+"""Tables of finished runs:
+measures with intervals, gate, online result, seconds per step. Writes docs/benchmarks.md.
 
 Usage: python bench/bench_runs.py runs/demo runs/esci
 """
@@ -22,9 +23,12 @@ TEACHER = "<!-- teacher: begin -->"
 """Begins what bench_teacher.py writes; it stays."""
 HEAD = """# Benchmarks
 
-Every figure below was printed by `make bench RUNS="…"` from finished runs; nothing is written by hand.
-Measures are on the test split of human judgements (the demo shop's are simulated, with 5 % noise), judged
-items only, 95 % intervals by bootstrap over queries. Online figures come from **simulated shoppers**.
+Every figure below was printed by `make bench RUNS="…"` from finished runs; \
+nothing is written by hand.
+Measures are on the test split of human judgements \
+(the demo shop's are simulated, with 5 % noise), judged
+items only, 95 % intervals by bootstrap over queries. \
+Online figures come from **simulated shoppers**.
 """
 
 
@@ -48,7 +52,8 @@ def quality(rows: list[dict[str, Any]]) -> str:
     ]
     for r in rows:
         lines.append(
-            f"| {r['measure']} | {r['system']} | {r['value']:.3f} | {r['low']:.3f} to {r['high']:.3f} | {r['n']} |"
+            f"| {r['measure']} | {r['system']} | {r['value']:.3f} "
+            f"| {r['low']:.3f} to {r['high']:.3f} | {r['n']} |"
         )
     return "\n".join(lines)
 
@@ -62,7 +67,8 @@ def against(run: Path) -> str:
     ]
     for r in rows:
         lines.append(
-            f"| {r['system']} | {r['value'] - r['other']:+.3f} | {r['low']:+.3f} to {r['high']:+.3f} | {r['winner']} |"
+            f"| {r['system']} | {r['value'] - r['other']:+.3f} "
+            f"| {r['low']:+.3f} to {r['high']:+.3f} | {r['winner']} |"
         )
     return "\n".join(lines)
 
@@ -108,7 +114,10 @@ def online(run: Path) -> str:
             f"| {name} | {m['control']:.3f} | {m['treatment']:.3f} | {m['effect']:+.3f} "
             f"| {m['low']:+.3f} to {m['high']:+.3f} | {m['p']:.2g} |"
         )
-    shown = f"{result['exposures']} requests, degraded {result['degraded']}, latency ms {result['latency_ms']}"
+    shown = (
+        f"{result['exposures']} requests, degraded {result['degraded']}, "
+        f"latency ms {result['latency_ms']}"
+    )
     return "\n".join(
         [
             *lines,
@@ -176,7 +185,8 @@ def main(runs: list[str]) -> None:
     page.write_text(f"{text}\n{teacher_part}", "utf-8")
     print(text)
     print(
-        f"peak memory of this command: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"
+        "peak memory of this command: "
+        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"
     )
 
 

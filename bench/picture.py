@@ -1,4 +1,6 @@
-"""A picture of a run's page for the README: python bench/picture.py runs/demo docs/page.png (needs Chromium)."""
+"""A picture of a run's page for the README:
+python bench/picture.py runs/demo docs/page.png (needs Chromium).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,10 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync".split()
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-sync"
+).split()
 
 
 def main(run: str, picture: str) -> None:

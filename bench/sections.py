@@ -1,6 +1,8 @@
-"""Runs a room's benchmark parts, keeps their figures in bench/results/ and writes their section of docs/benchmarks.md.
+"""Runs a room's benchmark parts,
+keeps their figures in bench/results/ and writes their section of docs/benchmarks.md.
 
-A part is a module ``bench.<room>.<part>`` with ``measure(seed) -> dict`` (plain JSON) and ``render(result) -> str``.
+A part is a module ``bench.<room>.<part>`` with ``measure(seed) -> dict`` (plain JSON)
+and ``render(result) -> str``.
 """
 
 from __future__ import annotations

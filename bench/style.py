@@ -1,4 +1,6 @@
-"""How code reads, in figures: ``python bench/style.py [FOLDER ...]``; another project's source is measured alike."""
+"""How code reads, in figures: ``python bench/style.py [FOLDER ...]``;
+another project's source is measured alike.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def code_lines_of(path: Path) -> tuple[set[int], int]:
 
 
 def docstring_lines(tree: ast.AST) -> set[int]:
-    """Lines of strings that stand alone: docstrings of modules, classes, functions and attributes."""
+    """Lines of strings that stand alone:
+    docstrings of modules, classes, functions and attributes.
+    """
     lines = set[int]()
     for node in ast.walk(tree):
         if (
@@ -103,7 +107,9 @@ def read_module(path: Path, counts: Counts) -> None:
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[Function, bool]]:
-    """Every function, and whether it is public: of the module or of a public class, without an underscore."""
+    """Every function, and whether it is public:
+    of the module or of a public class, without an underscore.
+    """
     public = set[int]()
     for node in tree.body:
         if isinstance(node, FUNCTION):
@@ -181,7 +187,10 @@ def measure(folder: Path) -> Counts:
 def three(values: list[int]) -> str:
     """Median, ninth decile and maximum."""
     ordered = sorted(values)
-    return f"{statistics.median(ordered):g} / {ordered[int(0.9 * (len(ordered) - 1))]} / {ordered[-1]}"
+    return (
+        f"{statistics.median(ordered):g} / "
+        f"{ordered[int(0.9 * (len(ordered) - 1))]} / {ordered[-1]}"
+    )
 
 
 def percent(part: int, whole: int) -> str:
@@ -199,7 +208,9 @@ def rows(counts: Counts) -> dict[str, str]:
         "lines of a function: median / p90 / max": three(counts.functions),
         "parameters: median / p90 / max": three(counts.parameters),
         "syntax nodes a code line": f"{counts.nodes / lines:.1f}",
-        "of a function: median / max": f"{statistics.median(counts.densities):.1f} / {max(counts.densities):.1f}",
+        "of a function: median / max": (
+            f"{statistics.median(counts.densities):.1f} / {max(counts.densities):.1f}"
+        ),
         f"lines over {LONG} characters": percent(
             counts.long_lines, sum(counts.modules)
         ),

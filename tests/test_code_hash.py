@@ -89,7 +89,7 @@ def test_every_file_that_is_no_code_is_read_by_a_module_that_says_so() -> None:
         for p in PACKAGE.rglob("*")
         if p.is_file() and "__pycache__" not in p.parts
     }
-    data = {name for name in files if not name.endswith((".py", "py.typed"))}
+    data = {name for name in files if not name.endswith((".py", ".pyi", "py.typed"))}
     named = {
         p.relative_to(PACKAGE).as_posix()
         for pattern in ALSO.values()

@@ -1,4 +1,6 @@
-"""What stands around a stage in a component, as the real launcher of Kubeflow Pipelines wants it."""
+"""What stands around a stage in a component,
+as the real launcher of Kubeflow Pipelines wants it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def artefact(name: str) -> dsl.Dataset:
-    """An output as KFP hands it over: its URI is under KFP's own root, and its path is where that is mounted."""
+    """An output as KFP hands it over:
+    its URI is under KFP's own root, and its path is where that is mounted.
+    """
     return dsl.Dataset(name=name, uri=f"minio://mlpipeline/v2/artifacts/adore/{name}")
 
 
@@ -62,8 +66,9 @@ def prepared(
 def test_an_output_points_to_the_place_and_its_uri_is_left_alone(
     tmp_path: Path, data: str, profile: str
 ) -> None:
-    """kubeflow/pipelines 2.17.0, backend/src/v2/component/launcher_v2.go:820: a URI outside KFP's root ends the step,
-    and so does a path at which nothing lies (uploadFile).
+    """kubeflow/pipelines 2.17.0, backend/src/v2/component/launcher_v2.go:820: a URI
+    outside KFP's root ends the step, and so does a path at which nothing lies
+    (uploadFile).
     """
     output, metrics, run = prepared(tmp_path, data, profile)
     assert output.uri == "minio://mlpipeline/v2/artifacts/adore/output"

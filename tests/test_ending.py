@@ -1,4 +1,6 @@
-"""How a run ended, for each of the words that an exit task is given; told to record, page and hook."""
+"""How a run ended, for each of the words that an exit task is given;
+told to record, page and hook.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,8 @@ def record(run: Path) -> dict[str, Any]:
 def test_every_step_ended_well(
     run: Path, word: str, passed: bool, status: RunStatus
 ) -> None:
-    """kubeflow/pipelines 2.17.0, backend/src/v2/driver/resolve.go:471: an exit task is told COMPLETE; kfp.local says
-    SUCCEEDED.
+    """kubeflow/pipelines 2.17.0, backend/src/v2/driver/resolve.go:471: an exit task is
+    told COMPLETE; kfp.local says SUCCEEDED.
     """
     gate(run, passed=passed)
     finish(str(run), word)

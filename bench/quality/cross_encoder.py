@@ -1,4 +1,6 @@
-"""The baseline that everybody tries first: MiniLM as a cross-encoder on the human judgements, title only."""
+"""The baseline that everybody tries first:
+MiniLM as a cross-encoder on the human judgements, title only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Five folds by query over the judged queries of a data set, each taken through the loop's own stages."""
+"""Five folds by query over the judged queries of a data set,
+each taken through the loop's own stages.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,14 @@ class Fold:
 
     Args:
         train: by strategy of synthesis, lists of the train queries.
-        people: train lists as if there were nothing but human judgements: their features know of no other pair.
+        people: train lists as if there were nothing but human judgements: their
+            features know of no other pair.
         untaught: train lists (``aware``) without the teacher's pairs, likewise.
         dev: lists of the dev queries.
         test: human-judged lists of queries that are in no other part.
         hard: the frozen adversarial pairs of the test queries, each in its query's list.
-        teacher: (pairs, 4) the teacher's probabilities of each train list's real pairs, in the list's order.
+        teacher: (pairs, 4) the teacher's probabilities of each train list's real pairs,
+            in the list's order.
         pairs: texts of the judged pairs: query, title, grade by list id.
         notes: what the stages said of themselves.
     """
@@ -108,7 +112,9 @@ class Loop:
         shared: bool = False,
         **given: Any,
     ) -> Path:
-        """Run a stage unless its output is there; ``shared``: what it makes does not depend on the fold."""
+        """Run a stage unless its output is there;
+        ``shared``: what it makes does not depend on the fold.
+        """
         place = (self.shared if shared else self.home / str(self.fold)) / (
             output or name
         )
@@ -216,7 +222,9 @@ def _only(
 
 @cache
 def code_key(seed: int) -> str:
-    """Of the code that makes folds and answers, its settings and the seed: another key, other files."""
+    """Of the code that makes folds and answers, its settings and the seed:
+    another key, other files.
+    """
     rooms = ("attributes", "data", "student", "synthesis", "rulebooks")
     package, digest = Path(adore.__file__).parent, hashlib.sha256(str(seed).encode())
     files = [

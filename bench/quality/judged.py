@@ -1,4 +1,6 @@
-"""Part ``judged``: five folds by query over ESCI's judged queries: baselines, ADORE, ablations, less judgement."""
+"""Part ``judged``: five folds by query over ESCI's judged queries:
+baselines, ADORE, ablations, less judgement.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ def collected(seed: int, home: Path = HOME) -> tuple[Answers, list[Fold]]:
 def _rows(
     answers: list[Answer], truth: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """nDCG@10 (seeds, queries), and confusion (queries, 4, 4) over all seeds; zeros if no grades are named."""
+    """nDCG@10 (seeds, queries), and confusion (queries, 4, 4) over all seeds;
+    zeros if no grades are named.
+    """
     ranked = np.array(
         [[ndcg(a.scores[q], g) for q, g in truth.items()] for a in answers]
     )
@@ -89,7 +93,9 @@ def _rows(
 
 
 def f1_gap(a: np.ndarray, b: np.ndarray, draws: np.ndarray) -> dict[str, float]:
-    """Macro-F1 of ``a`` above ``b``, confusions (queries, 4, 4), with its interval over draws of queries."""
+    """Macro-F1 of ``a`` above ``b``, confusions (queries, 4, 4),
+    with its interval over draws of queries.
+    """
     found = float(macro_f1(a.sum(0)) - macro_f1(b.sum(0)))
     gaps = macro_f1(np.tensordot(draws, a, axes=1)) - macro_f1(
         np.tensordot(draws, b, axes=1)
@@ -133,7 +139,9 @@ def table(
 
 
 def _robust(answers: list[Answer], folds: list[Fold]) -> dict[str, dict[str, float]]:
-    """Per error type: adversarial pairs, share on the right side of exact, share of the intended grade."""
+    """Per error type: adversarial pairs, share on the right side of exact,
+    share of the intended grade.
+    """
     asked: dict[str, list[tuple[bool, bool]]] = {}
     for fold in folds:
         for one, types in fold.hard:
@@ -155,7 +163,9 @@ def _robust(answers: list[Answer], folds: list[Fold]) -> dict[str, dict[str, flo
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """All folds; what was made before is kept in ``build/bench-quality`` (remove it to measure anew)."""
+    """All folds; what was made before is kept in ``build/bench-quality``
+    (remove it to measure anew).
+    """
     if not DATA.is_dir():
         return {"skipped": "shared/data/esci is not there"}
     whole, folds = collected(seed)
@@ -238,7 +248,8 @@ def _goals(result: dict[str, Any], first: str) -> str:
         gap = result["gaps"][name]
         word = "met" if gap["difference"] >= goal else "NOT met"
         told.append(
-            f"{name} {_cell(gap, 'difference', '+')} against {result['best'][name]} (goal +{goal:.2f}: {word})"
+            f"{name} {_cell(gap, 'difference', '+')} against {result['best'][name]} "
+            f"(goal +{goal:.2f}: {word})"
         )
     return f"Goal, {first} against the best baseline: {'; '.join(told)}."
 
@@ -269,14 +280,17 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         head,
         "",
-        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each query is asked of students "
-        f"that never saw it. Students are trained with {SEEDS} seeds, baselines with one; a query's nDCG@10 is the "
-        "mean over seeds. 95 % intervals and paired differences by bootstrap over queries. All baselines learn "
-        "from the same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on "
-        "this data, so without KTO it is the same student; below it is measured where the gate passes). With a "
-        "share of the judged queries, the teacher judges the others, or they are left out. Where people's judgements "
-        "are alone, so are the lists that features are read from. Answers that an earlier command of the same code "
-        "made are kept, so the seconds are the last command's.",
+        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each "
+        "query is asked of students that never saw it. Students are trained with "
+        f"{SEEDS} seeds, baselines with one; a query's nDCG@10 is the mean over "
+        "seeds. 95 % intervals and paired differences by bootstrap over queries. All "
+        "baselines learn from the same folds' human judgements. The teacher is the "
+        "rule book (the gate refuses the aligned one on this data, so without KTO it "
+        "is the same student; below it is measured where the gate passes). With a "
+        "share of the judged queries, the teacher judges the others, or they are left "
+        "out. Where people's judgements are alone, so are the lists that features are "
+        "read from. Answers that an earlier command of the same code made are kept, "
+        "so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

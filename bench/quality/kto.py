@@ -1,4 +1,6 @@
-"""Part ``kto``: the demo shop's student, taught by the aligned teacher and by the rule book alone."""
+"""Part ``kto``: the demo shop's student,
+taught by the aligned teacher and by the rule book alone.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def _walk(run: Path, names: tuple[str, ...], profile: str, seed: int) -> None:
 
 
 def _by_rules(taught: Path, run: Path, seed: int) -> None:
-    """The steps after ``align`` into ``run``, with the rule book as the judge; those before are another run's."""
+    """The steps after ``align`` into ``run``, with the rule book as the judge;
+    those before are another run's.
+    """
     run.mkdir()
     for name in BEFORE:
         (run / name).symlink_to(taught / name)
@@ -39,7 +43,9 @@ def _by_rules(taught: Path, run: Path, seed: int) -> None:
 
 
 def _asked(run: Path) -> tuple[np.ndarray, np.ndarray]:
-    """nDCG@10 (queries,) and confusion (queries, 4, 4) of the test queries, by the shop's known truth."""
+    """nDCG@10 (queries,) and confusion (queries, 4, 4) of the test queries,
+    by the shop's known truth.
+    """
     keys = ["query_id", "item_id"]
     truth = read_table(run / "prepare", "truth").join(
         read_table(run / "prepare", "queries"), on="query_id"
@@ -92,8 +98,9 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Without KTO: the demo shop",
         "",
-        "The same shop (simulated shoppers and judgements), judged by the aligned teacher and by the rule book alone; "
-        f"measured by its known truth on {result['queries']} test queries. The teacher's gate "
+        "The same shop (simulated shoppers and judgements), judged by the aligned "
+        "teacher and by the rule book alone; measured by its known truth on "
+        f"{result['queries']} test queries. The teacher's gate "
         f"{'passed' if result['promoted'] else 'did NOT pass, so both students are the same'}.",
         "",
         "| taught by | nDCG@10 | macro-F1 |",

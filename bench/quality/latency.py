@@ -1,4 +1,6 @@
-"""Part ``latency``: a list of 100 items on one core: the student, and a plain cross-encoder in the same run."""
+"""Part ``latency``: a list of 100 items on one core:
+the student, and a plain cross-encoder in the same run.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ def _strange(item: Item) -> Item:
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Both rankers on the same lists; items' vectors and readings are there (as for a catalogue), queries are new."""
+    """Both rankers on the same lists;
+    items' vectors and readings are there (as for a catalogue), queries are new.
+    """
     if not DATA.is_dir():
         return {"skipped": "shared/data/esci is not there"}
     torch.set_num_threads(1)
@@ -130,11 +134,14 @@ def render(result: dict[str, Any]) -> str:
             "",
             "| ranker | p50, ms | p95, ms |",
             "|---|---:|---:|",
-            f"| student (new query, items' vectors and readings known) | {mine['p50']:.1f} | {mine['p95']:.1f} |",
-            f"| MiniLM cross-encoder (torch, title only) | {theirs['p50']:.1f} | {theirs['p95']:.1f} |",
+            "| student (new query, items' vectors and readings known) "
+            f"| {mine['p50']:.1f} | {mine['p95']:.1f} |",
+            f"| MiniLM cross-encoder (torch, title only) | {theirs['p50']:.1f} "
+            f"| {theirs['p95']:.1f} |",
             "",
-            f"Ratio {theirs['p50'] / mine['p50']:.0f}. The first list after loading takes "
-            f"{result['first_list']:.0f} ms, and {result['strange']:.0f} ms if no item is in the catalogue. "
-            f"The student's folder has {result['megabytes']:.0f} MB.",
+            f"Ratio {theirs['p50'] / mine['p50']:.0f}. The first list after loading "
+            f"takes {result['first_list']:.0f} ms, and {result['strange']:.0f} ms if "
+            "no item is in the catalogue. The student's folder has "
+            f"{result['megabytes']:.0f} MB.",
         ]
     )

@@ -1,4 +1,6 @@
-"""Baselines and students of one fold: each gives (pairs, 4) probabilities, or scores, of the test lists."""
+"""Baselines and students of one fold:
+each gives (pairs, 4) probabilities, or scores, of the test lists.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,16 @@ HAND = [COLUMNS.index(n) for n in COLUMNS[:11]] + [
     for a in ("brand", "colour", "exclusion")
     for s in ("match", "conflict")
 ]
-"""The 17 hand features of the strongest baseline: cosines, BM25, coverage, brand, colour, negation."""
+"""The 17 hand features of the strongest baseline:
+cosines, BM25, coverage, brand, colour, negation.
+"""
 _PARTS = ("matrix", "meaning", "targets", "weights", "states", "real")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a system says of the test lists, by list id: scores (pairs,), and grades (pairs,) if it names any.
+    """What a system says of the test lists, by list id:
+    scores (pairs,), and grades (pairs,) if it names any.
 
     ``hard`` holds the grades of the adversarial pairs, by list id.
     """
@@ -122,7 +127,9 @@ def _judged(one: ListRows, share: float) -> bool:
 
 
 def _some(fold: Fold, share: float) -> list[ListRows]:
-    """Train lists if people had judged only a share of these queries, and the teacher everything else."""
+    """Train lists if people had judged only a share of these queries,
+    and the teacher everything else.
+    """
     full = fold.train["aware"]
     kept = {one.list_id for one in fold.people if _judged(one, share)}
     both = [

@@ -1,4 +1,6 @@
-"""Part ``world``: a shop that nobody tuned for, through the loop as it is; does its student beat BM25?"""
+"""Part ``world``: a shop that nobody tuned for, through the loop as it is;
+does its student beat BM25?
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def walk(data: Path, run: Path, seed: int) -> None:
 
 
 def every_field(run: Path) -> float:
-    """Mean test nDCG@10 of BM25 over all that an item says, so that the student's lead is not the fields' alone."""
+    """Mean test nDCG@10 of BM25 over all that an item says,
+    so that the student's lead is not the fields' alone.
+    """
     items = [
         item_from_row(row)
         for row in read_table(run / "prepare", "items").iter_rows(named=True)
@@ -60,7 +64,9 @@ def every_field(run: Path) -> float:
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """The laboratory supplier of the demo generator: test measures of every system, and the student against each."""
+    """The laboratory supplier of the demo generator:
+    test measures of every system, and the student against each.
+    """
     with tempfile.TemporaryDirectory() as home:
         data, run = Path(home) / "data", Path(home) / "run"
         data.mkdir()
@@ -93,8 +99,9 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Another world",
         "",
-        f"A simulated laboratory supplier ({shop['items']:.0f} items, {shop['judgements']:.0f} judgements): no "
-        "categories, no brands, twenty fields of its own, grades 0-3, one-word queries; no setting is its own. "
+        f"A simulated laboratory supplier ({shop['items']:.0f} items, "
+        f"{shop['judgements']:.0f} judgements): no categories, no brands, twenty "
+        "fields of its own, grades 0-3, one-word queries; no setting is its own. "
         f"{ranked[0]['n']} test queries.",
         "",
         "| system | nDCG@10 | 95 % interval | macro-F1 |",

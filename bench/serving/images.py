@@ -41,7 +41,8 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Images",
         "",
-        f"After `make images`, on the base `{result['base']}` ({result['base_mb']:.0f} MB), uncompressed.",
+        f"After `make images`, on the base `{result['base']}` "
+        f"({result['base_mb']:.0f} MB), uncompressed.",
         "",
         "| image | MB | over its base |",
         "|---|---:|---:|",

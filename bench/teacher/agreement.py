@@ -1,4 +1,6 @@
-"""Agreement of each teacher with people on held-out queries: rules, SFT, and what behaviour makes of it."""
+"""Agreement of each teacher with people on held-out queries:
+rules, SFT, and what behaviour makes of it.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ SYSTEMS = {
     "one-sided KTO": "SFT, then purchases of strictly judged items alone",
     "counterbalanced KTO": "SFT, then both directions and right answers",
     "APO-zero unpaired": "the same rows, another loss",
-    "SFT + threshold": "SFT, E from the probability that calls as many train pairs E as shoppers want",
+    "SFT + threshold": (
+        "SFT, E from the probability that calls as many train pairs E as shoppers want"
+    ),
     "SFT on the desirable": "SFT, then SFT on the desirable rows alone",
 }
 
@@ -96,7 +100,9 @@ class Bench:
         )
 
     def shift(self, folder: Path) -> float:
-        """The shift of E's log-odds at which the teacher calls as many train pairs with a sign E as shoppers want."""
+        """The shift of E's log-odds at which the teacher calls as many train pairs
+        with a sign E as shoppers want.
+        """
         signs = self.feedback.select(
             "query_id",
             "item_id",
@@ -228,16 +234,18 @@ def render(result: dict[str, Any]) -> str:
     out = [
         "### Agreement with people on held-out queries",
         "",
-        "Train queries teach, dev and test queries are counted. The demo shop's right grades are its known truth, "
-        "its behaviour is **simulated**; ESCI's grades are people's, its behaviour is **simulated** from them "
-        "(`adore.data.shoppers`). FNR: right E called less; FPR: right less called E; in brackets the difference to "
-        "SFT, 95 % interval by paired bootstrap over queries.",
+        "Train queries teach, dev and test queries are counted. The demo shop's right "
+        "grades are its known truth, its behaviour is **simulated**; ESCI's grades "
+        "are people's, its behaviour is **simulated** from them "
+        "(`adore.data.shoppers`). FNR: right E called less; FPR: right less called E; "
+        "in brackets the difference to SFT, 95 % interval by paired bootstrap over "
+        "queries.",
     ]
     for name, one in result.items():
         out += [
             "",
-            f"**{name}**: {one['pairs']} pairs of {one['queries']} queries; {one['kto_rows']} KTO rows, "
-            f"{one['one_sided_rows']} one-sided.",
+            f"**{name}**: {one['pairs']} pairs of {one['queries']} queries; "
+            f"{one['kto_rows']} KTO rows, {one['one_sided_rows']} one-sided.",
             "",
             "| teacher | macro-F1 | FNR | FPR | recall E | S | C | I |",
             "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -261,9 +269,10 @@ def _gullibility(result: dict[str, Any]) -> list[str]:
     out = [
         "### Gullibility: grades that an attack raises",
         "",
-        f"Up to {ATTACKED} held-out pairs an attack. The gate refuses a teacher of which an attack raises more than "
-        "2 % of grades; the two copying attacks (the query written into the item's own text) cannot be told from an "
-        "honest text, so they are measured and not gated.",
+        f"Up to {ATTACKED} held-out pairs an attack. The gate refuses a teacher of "
+        "which an attack raises more than 2 % of grades; the two copying attacks (the "
+        "query written into the item's own text) cannot be told from an honest text, "
+        "so they are measured and not gated.",
     ]
     for name, one in result.items():
         teachers = list(one["raised"])

@@ -1,4 +1,6 @@
-"""The openai backend against a server that fails on purpose: pairs lost, pairs judged twice, kill -9 in the middle."""
+"""The openai backend against a server that fails on purpose:
+pairs lost, pairs judged twice, kill -9 in the middle.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from pathlib import Path
 from adore.teacher.judge import Config, run
 folder = Path(sys.argv[2])
 run(Config.model_validate_json(sys.argv[1]), prepared=folder / "prepare", evidence=folder / "evidence", output=folder)
-"""
+"""  # noqa: E501
 
 
 def _server(seed: int) -> Any:
@@ -77,7 +79,9 @@ def _judge(home: Path, config: Config) -> tuple[dict[str, float], int]:
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Judge the tiny demo shop; a first process is killed when a third of the pairs has been answered."""
+    """Judge the tiny demo shop;
+    a first process is killed when a third of the pairs has been answered.
+    """
     with tempfile.TemporaryDirectory() as folder:
         home, server = Path(folder), _server(seed)
         _shop(home, seed)
@@ -118,14 +122,18 @@ def render(result: dict[str, Any]) -> str:
         [
             "### An endpoint that fails",
             "",
-            "A real HTTP server that judges by a small rule and fails on purpose (10 % 429 with Retry-After, 5 % 500,",
-            "2 % hangs, 3 % garbage; seeded). The judging process is killed with `kill -9` after a third of the pairs;",
+            "A real HTTP server that judges by a small rule and fails on purpose "
+            "(10 % 429 with Retry-After, 5 % 500,",
+            "2 % hangs, 3 % garbage; seeded). The judging process is killed with "
+            "`kill -9` after a third of the pairs;",
             "the same command then goes on.",
             "",
-            "| pairs | judged | lost | requests | faults | before the kill | in flight at most | asked again |",
+            "| pairs | judged | lost | requests | faults | before the kill "
+            "| in flight at most | asked again |",
             "|---:|---:|---:|---:|---|---:|---:|---:|",
-            f"| {result['pairs']} | {result['judged']} | {result['lost']} | {result['requests']} | {faults} | "
-            f"{result['at_kill']} | {result['in_flight']} | {result['asked_again']} |",
+            f"| {result['pairs']} | {result['judged']} | {result['lost']} "
+            f"| {result['requests']} | {faults} | {result['at_kill']} "
+            f"| {result['in_flight']} | {result['asked_again']} |",
         ]
     )
 

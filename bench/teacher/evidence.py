@@ -1,4 +1,5 @@
-"""The evidence reader: values labelled by hand, speed, and what faked relevance does to the rules judge.
+"""The evidence reader: values labelled by hand, speed,
+and what faked relevance does to the rules judge.
 
 ``measure`` reads ../shared/data (labels: tests/attributes/labelled.jsonl) and a fresh demo shop.
 """
@@ -36,7 +37,8 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"
 LABELLED = ROOT / "tests/attributes/labelled.jsonl"
 SCORED = (
-    "brand", "size", "pack", "colour", "exclusion", "audience", "material", "product_type", "compatibility", "model",
+    "brand", "size", "pack", "colour", "exclusion",
+    "audience", "material", "product_type", "compatibility", "model",
 )  # fmt: skip
 PAIRS = 1_000
 """Pairs attacked in each data set."""
@@ -96,7 +98,9 @@ def readings(
 def count(
     record: dict[str, Any], found: dict[str, list[Value]]
 ) -> Iterator[tuple[str, str, str]]:
-    """(attribute, outcome, value) of one text; outcomes: right, wrong (of the read), found, missed (of the labels)."""
+    """(attribute, outcome, value) of one text;
+    outcomes: right, wrong (of the read), found, missed (of the labels).
+    """
     for attribute in SCORED:
         if attribute == "product_type" and record["where"] != "query":
             continue  # labelled in queries only
@@ -135,9 +139,11 @@ def share(hits: int, misses: int) -> dict[str, Any]:
 
 
 def scores(show: str = "") -> dict[str, Any]:
-    """Precision and recall by half and attribute; the catalogue's own colour field stands apart from free text.
+    """Precision and recall by half and attribute;
+    the catalogue's own colour field stands apart from free text.
 
-    ``show``: the half whose mistakes are printed (``dev``; the held-out half is not for looking at).
+    ``show``: the half whose mistakes are printed
+    (``dev``; the held-out half is not for looking at).
     """
     items = [i for s in ("esci", "esci_pairs200") for i in items_of(DATA / s)]
     reader = Reader(Lexicon.mine(items))
@@ -261,7 +267,8 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### The evidence reader",
         "",
-        "Values labelled by hand in real texts (queries, titles, the colour field), read from that text alone.",
+        "Values labelled by hand in real texts (queries, titles, the colour field), "
+        "read from that text alone.",
         "",
         "| half | attribute | precision | 95 % interval | recall | 95 % interval |",
         "|---|---|---:|---|---:|---|",
@@ -273,9 +280,11 @@ def render(result: dict[str, Any]) -> str:
             )
     lines += [
         "",
-        "Evidence + rules, all human-judged pairs; per CPU second of one process, so other load does not count.",
+        "Evidence + rules, all human-judged pairs; per CPU second of one process, so "
+        "other load does not count.",
         "",
-        "| data | pairs | items | pairs/s, read before | pairs/s, read now | items read/s | nDCG@10 | macro-F1 |",
+        "| data | pairs | items | pairs/s, read before | pairs/s, read now "
+        "| items read/s | nDCG@10 | macro-F1 |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, x in result["judge"].items():
@@ -286,7 +295,8 @@ def render(result: dict[str, Any]) -> str:
         )
         speed = " | ".join(f"{s:,.0f}" for s in speeds)
         lines.append(
-            f"| {name} | {x['pairs']} | {x['items']} | {speed} | {x['ndcg']:.3f} | {x['macro_f1']:.3f} |"
+            f"| {name} | {x['pairs']} | {x['items']} | {speed} | {x['ndcg']:.3f} "
+            f"| {x['macro_f1']:.3f} |"
         )
     lines += ["", "Share of pairs whose grade by the rules an attack raises.", ""]
     lines += ["| data | attack | raised | 95 % interval |", "|---|---|---:|---|"]

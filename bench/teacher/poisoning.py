@@ -1,4 +1,6 @@
-"""Simulated attacks that push one brand: how far its grades move, with and without the trust filter."""
+"""Simulated attacks that push one brand:
+how far its grades move, with and without the trust filter.
+"""
 
 from __future__ import annotations
 
@@ -194,7 +196,8 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
 def measure(seed: int) -> dict[str, Any]:
     """Every attack and share, with and without the filter, against the clean teacher.
 
-    ``noise`` is the movement when a random 3 % of clients leave the clean log: what chance alone does.
+    ``noise`` is the movement when a random 3 % of clients leave the clean log:
+    what chance alone does.
     """
     import torch
 
@@ -257,11 +260,14 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Poisoning (simulated attacks on the demo shop)",
         "",
-        f"Accounts that make 5, 10 or 20 % of all events push brand {result['brand']} ({result['pairs']} pairs). A "
-        "teacher learns by KTO from the poisoned log, from the same SFT teacher each time. Movement is the change of "
-        "the mean P(exact), and of the mean expected grade on a scale of 0 to 100, over the brand's pairs against "
-        f"the teacher of the clean log (P(exact) {clean['p_exact']:.1f} %, grade {clean['grade']:.1f}); leaving out a "
-        f"random 3 % of honest clients moves them {noise['p_exact']:+.2f} and {noise['grade']:+.2f}.",
+        f"Accounts that make 5, 10 or 20 % of all events push brand {result['brand']} "
+        f"({result['pairs']} pairs). A teacher learns by KTO from the poisoned log, "
+        "from the same SFT teacher each time. Movement is the change of the mean "
+        "P(exact), and of the mean expected grade on a scale of 0 to 100, over the "
+        "brand's pairs against the teacher of the clean log (P(exact) "
+        f"{clean['p_exact']:.1f} %, grade {clean['grade']:.1f}); leaving out a random "
+        f"3 % of honest clients moves them {noise['p_exact']:+.2f} and "
+        f"{noise['grade']:+.2f}.",
         "",
         "| attack | share of events | filter | P(exact), points | grade, points | attackers found "
         "| honest clients lost | the brand's lenient corrections |",
@@ -273,8 +279,9 @@ def render(result: dict[str, Any]) -> str:
             f"{r['honest_lost']} of {result['honest_clients']}" if r["filter"] else ""
         )
         lines.append(
-            f"| {r['attack']} | {r['share']:.0%} | {'on' if r['filter'] else 'off'} | {r['p_exact']:+.2f} "
-            f"| {r['grade']:+.2f} | {found} | {lost} | {r['lenient']} |"
+            f"| {r['attack']} | {r['share']:.0%} | {'on' if r['filter'] else 'off'} "
+            f"| {r['p_exact']:+.2f} | {r['grade']:+.2f} | {found} | {lost} "
+            f"| {r['lenient']} |"
         )
     return "\n".join(
         [

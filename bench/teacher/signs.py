@@ -1,4 +1,6 @@
-"""Signs of behaviour against the demo shop's known truth: how many of each kind, and how many are right."""
+"""Signs of behaviour against the demo shop's known truth:
+how many of each kind, and how many are right.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from adore.types import Grade
 
 
 def right(run: Path, table: str) -> list[dict[str, Any]]:
-    """By kind: signs, and the share that the truth confirms (bought: it is exact; else: it is not)."""
+    """By kind: signs, and the share that the truth confirms
+    (bought: it is exact; else: it is not).
+    """
     keys = ["query_id", "item_id"]
     signs = (
         read_table(run / "feedback", table)
@@ -87,7 +91,8 @@ def render(result: dict[str, Any]) -> str:
         ]
         lines.append(f"| {a['kind']} | {shown[0]} | {shown[1]} |")
     text = (
-        f"{metrics['rows']:.0f} KTO rows, {metrics['desirable']:.0f} of them desirable. Position bias: eta {eta:.2f} "
-        f"(known {Shoppers().eta}), largest error of a propensity {result['bias_error']:.3f}."
+        f"{metrics['rows']:.0f} KTO rows, {metrics['desirable']:.0f} of them "
+        f"desirable. Position bias: eta {eta:.2f} (known {Shoppers().eta}), largest "
+        f"error of a propensity {result['bias_error']:.3f}."
     )
     return "\n".join([*lines, "", text])

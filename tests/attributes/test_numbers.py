@@ -1,4 +1,6 @@
-"""What a shopper means by numbers: packs, prices, fractions, article numbers, generations, batteries, options."""
+"""What a shopper means by numbers:
+packs, prices, fractions, article numbers, generations, batteries, options.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ def grades(query: str, items: list[Item]) -> str:
 
 
 COLA = [item(n, f"Fizzo Cola {what}", "Grocery > Cola") for n, what in enumerate(
-    ("330 ml", "330 ml, Pack of 6", "12 x 330 ml", "330ml x 6", "6er Pack 330 ml", "6 x 0,33 l", "6x 2 l")
+    ("330 ml", "330 ml, Pack of 6", "12 x 330 ml", "330ml x 6",
+     "6er Pack 330 ml", "6 x 0,33 l", "6x 2 l")
 )]  # fmt: skip
 
 
@@ -110,8 +113,8 @@ def test_limits_against_dollars(query: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["mug unter 50 €", "mug moins de 50 euros", "mug menos de 50", "mug bis 50 EUR", "mug hasta 50 euros",
-     "mug max. 50 €",
+    ["mug unter 50 €", "mug moins de 50 euros", "mug menos de 50", "mug bis 50 EUR",
+     "mug hasta 50 euros", "mug max. 50 €",
      "mug jusqu'à 50 €", "mug höchstens 50,00 Euro", "mug unter 1.200 €", "mug ≤ 50€"],
 )  # fmt: skip
 def test_limits_in_four_languages(query: str) -> None:
@@ -269,8 +272,8 @@ def test_what_is_no_article_number(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["EAN", "ean13", "eanCode", "variantSku", "Barcode", "Artikelnummer", "model_number", "Part Number",
-              "GTIN-14", "code_barres", "Variant SKU"]
+    "field", ["EAN", "ean13", "eanCode", "variantSku", "Barcode", "Artikelnummer",
+              "model_number", "Part Number", "GTIN-14", "code_barres", "Variant SKU"]
 )  # fmt: skip
 def test_fields_of_article_numbers(field: str) -> None:
     items = [
@@ -290,7 +293,8 @@ def test_a_number_among_words_is_held_against_the_fields() -> None:
 
 
 PHONES = [item(n, t, "Phones > Smartphone") for n, t in enumerate(
-    ("Apple iPhone 15 128 GB", "Apple iPhone 15 Pro 128 GB", "Apple iPhone 14 128 GB", "iPhone 15 Plus",
+    ("Apple iPhone 15 128 GB", "Apple iPhone 15 Pro 128 GB", "Apple iPhone 14 128 GB",
+     "iPhone 15 Plus",
      "Samsung Galaxy S23 Ultra", "Samsung Galaxy S23", "Samsung Galaxy S22 Ultra")
 )]  # fmt: skip
 
@@ -335,13 +339,15 @@ def test_consoles_and_what_fits_them() -> None:
     ]
     assert grades("ps5 console", items) == "ESE"
     cases = [item(n, t, "Phones > Case") for n, t in enumerate(
-        ("Case for iPhone 15", "iPhone 15 Pro case", "Case for iPhone 14 / 15", "Case for Galaxy S23")
+        ("Case for iPhone 15", "iPhone 15 Pro case",
+         "Case for iPhone 14 / 15", "Case for Galaxy S23")
     )]  # fmt: skip
     assert grades("iphone 15 case", cases) == "ESES"
 
 
 CELLS = [item(n, f"Alkaline {t}", "Home > Battery") for n, t in enumerate(
-    ("AA battery", "AAA battery", "CR2032 battery", "LR44 button cell battery", "9V battery", "18650 battery")
+    ("AA battery", "AAA battery", "CR2032 battery",
+     "LR44 button cell battery", "9V battery", "18650 battery")
 )]  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""A shop's own fields: read whatever they are called, and held against queries that name their values."""
+"""A shop's own fields: read whatever they are called,
+and held against queries that name their values.
+"""
 
 from __future__ import annotations
 

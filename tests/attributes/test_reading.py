@@ -251,7 +251,8 @@ def test_stage_writes_evidence_for_every_known_pair(tmp_path: Path) -> None:
     prepared, output = tmp_path / "prepared", tmp_path / "out"
     prepared.mkdir()
     output.mkdir()
-    rows = [{"item_id": i.item_id, "title": i.title, "brand": i.brand, "category": i.category, "description": "",
+    rows = [{"item_id": i.item_id, "title": i.title, "brand": i.brand,
+             "category": i.category, "description": "",
              "bullet_points": [], "attributes": "{}"} for i in ITEMS]  # fmt: skip
     write_table(rows, prepared, "items")
     write_table(

@@ -19,7 +19,9 @@ SHOPPERS = Shoppers(seed=1, users=USERS, bots=0.05)
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop: true grades by query, the judge's ``pairs`` and the honest log (with the population's bots)."""
+    """A shop: true grades by query,
+    the judge's ``pairs`` and the honest log (with the population's bots).
+    """
 
     folder: Path
     lists: dict[str, dict[str, int]]
@@ -88,7 +90,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         "bullet_points": [],
         "attributes": "{}",
     }
-    splits = [{"query_id": q, "query": q, "split": ("train", "train", "dev", "test")[n % 4]} for n, q in enumerate(lists)]  # fmt: skip # noqa: E501
+    splits = [
+        {"query_id": q, "query": q, "split": ("train", "train", "dev", "test")[n % 4]}
+        for n, q in enumerate(lists)
+    ]
     write_table(splits, folder / "prepared", "queries")
     write_table(
         [{"item_id": i, "brand": b, **empty} for i, b in brands.items()],

@@ -1,4 +1,6 @@
-"""The stage: two-sided rows that name their events, held-out signs, matched lengths, honest notes."""
+"""The stage: two-sided rows that name their events, held-out signs,
+matched lengths, honest notes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The estimator finds the simulated shoppers' known bias, is tame on few data, and says when it cannot know."""
+"""The estimator finds the simulated shoppers' known bias, is tame on few data,
+and says when it cannot know.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,16 @@ def test_beliefs_are_right_where_the_judge_is_wrong(
 
 def test_nobody_counts_twice_for_a_pair_nor_without_end(shop: Any) -> None:
     buys = shop.events.filter(pl.col("action_name") == "purchase").head(1)
-    many = pl.concat([buys.with_columns(event_id=pl.lit(f"e{n}"), object_id=pl.lit(f"i{n % 5}"), query_id=pl.lit(f"q{n % 2}")) for n in range(40)])  # fmt: skip # noqa: E501
+    many = pl.concat(
+        [
+            buys.with_columns(
+                event_id=pl.lit(f"e{n}"),
+                object_id=pl.lit(f"i{n % 5}"),
+                query_id=pl.lit(f"q{n % 2}"),
+            )
+            for n in range(40)
+        ]
+    )
     bias = position_bias(shop.events)
     assert trials(many, bias, per_query=9, per_client=99).height == 10
     assert trials(many, bias, per_query=3, per_client=99).height == 6

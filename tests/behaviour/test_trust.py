@@ -1,4 +1,6 @@
-"""Machines, bursts and rings are found, and honest shoppers, a loyal heavy buyer among them, are kept."""
+"""Machines, bursts and rings are found, and honest shoppers,
+a loyal heavy buyer among them, are kept.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,14 @@ def test_a_basket_logged_at_once_is_no_machine_and_a_burst_is(shop: Any) -> None
     )
     together = {"timestamp": pl.lit(5, pl.Int64), "session_id": pl.lit("s")}
     assert untrusted(one.with_columns(**together)).is_empty() and one.height > 5
-    burst = pl.concat([one.head(1).with_columns(session_id=pl.lit(f"s{n}"), timestamp=pl.lit(n * 20_000, pl.Int64)) for n in range(6)])  # fmt: skip # noqa: E501
+    burst = pl.concat(
+        [
+            one.head(1).with_columns(
+                session_id=pl.lit(f"s{n}"), timestamp=pl.lit(n * 20_000, pl.Int64)
+            )
+            for n in range(6)
+        ]
+    )
     assert untrusted(burst)["reason"].to_list() == [BURST]
 
 

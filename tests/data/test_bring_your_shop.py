@@ -1,4 +1,6 @@
-"""Every example of docs/bring-your-shop.md is run; what the page shows of the screen is what the screen shows."""
+"""Every example of docs/bring-your-shop.md is run;
+what the page shows of the screen is what the screen shows.
+"""
 
 from __future__ import annotations
 

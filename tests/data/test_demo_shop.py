@@ -1,4 +1,6 @@
-"""The demo shop: a truth that follows its rules, a log that follows its shoppers, the same bytes for the same seed."""
+"""The demo shop: a truth that follows its rules, a log that follows its shoppers,
+the same bytes for the same seed.
+"""
 
 from __future__ import annotations
 

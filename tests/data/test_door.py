@@ -1,4 +1,6 @@
-"""One door: file names, formats, columns, labels and judges as shops have them; what is not plain is asked for."""
+"""One door: file names, formats, columns, labels and judges as shops have them;
+what is not plain is asked for.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,8 @@ QUERIES = [
     for n, s in enumerate(("train", "dev", "test"))
 ]
 GRADES = [[3, 2, 1, 0, 0, 0], [2, 3, 1, 0, 0, 0], [3, 3, 2, 1, 0, 0]]
-LABELS = [{"query_id": f"q{q}", "item_id": f"i{i}", "label": "ICSE"[g]} for q, row in enumerate(GRADES)
-          for i, g in enumerate(row)]  # fmt: skip
+LABELS = [{"query_id": f"q{q}", "item_id": f"i{i}", "label": "ICSE"[g]}
+          for q, row in enumerate(GRADES) for i, g in enumerate(row)]  # fmt: skip
 
 
 def as_lines(rows: list[Any]) -> str:
@@ -207,7 +209,8 @@ def test_missing_columns_are_named_once_with_candidates(tmp_path: Path) -> None:
     (folder(tmp_path, items=None) / "items.csv").write_text(as_table(rows))
     problem = str(problem_of(tmp_path))
     assert problem.startswith(
-        "columns of items.csv == ['Artikelnummer', 'Bezeichnung', 'Farbe'], must be with item_id, title"
+        "columns of items.csv == ['Artikelnummer', 'Bezeichnung', 'Farbe'], "
+        "must be with item_id, title"
     )
     assert "columns: {items: {item_id: Artikelnummer, title: Bezeichnung}}" in problem
     own = "columns: {items: {item_id: Artikelnummer, title: Bezeichnung, colour: Farbe}}\n"
@@ -388,7 +391,8 @@ def test_evaluate_and_score_read_the_map_that_prepare_reads(tmp_path: Path) -> N
         as_table([{k: v for k, v in r.items() if k != "label"} for r in scores])
     )
     assert set(read_scores(str(data / "scores.csv"))["grade"]) == {3}
-    found = CliRunner().invoke(app, ["evaluate", "--scores", str(data / "scores.csv"), "--judgements",
+    found = CliRunner().invoke(app, ["evaluate", "--scores", str(data / "scores.csv"),
+                                     "--judgements",
                                      str(data / "judgements.jsonl")])  # fmt: skip
     assert found.exit_code == 0 and "nDCG@10" in found.output
 
@@ -470,7 +474,9 @@ def test_majority_and_median_of_a_pair() -> None:
 
 
 def test_agreement_is_krippendorffs() -> None:
-    """The example of Krippendorff 2011, section E: four observers, twelve units, ordinal alpha .815."""
+    """The example of Krippendorff 2011, section E:
+    four observers, twelve units, ordinal alpha .815.
+    """
     observers = ["123321412***", "123322412 5*3", "*33323422 51*", "123324412 51*"]
     units = zip(*(text.replace(" ", "") for text in observers), strict=True)
     counts = [Counter(int(v) for v in unit if v != "*") for unit in units]

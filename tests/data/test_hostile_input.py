@@ -24,8 +24,8 @@ from adore.errors import ConfigError, DataError, MissingError, QuarantineError
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}"} for n in range(30)]
 QUERIES = [{"query_id": f"q{n}", "query": f"mug {n}"} for n in range(30)]
 LABEL = {"query_id": "q1", "item_id": "i1", "label": "E"}
-EVENT = {"event_id": "e", "query_id": "q1", "client_id": "c", "action_name": "click", "timestamp": 1767225600000,
-         "object_id": "i1"}  # fmt: skip
+EVENT = {"event_id": "e", "query_id": "q1", "client_id": "c", "action_name": "click",
+         "timestamp": 1767225600000, "object_id": "i1"}  # fmt: skip
 
 
 def folder(home: Path, **tables: list[Any]) -> Path:
@@ -146,7 +146,10 @@ def test_each_fault_has_its_reason(
 def test_odd_unicode_is_kept_and_what_no_table_holds_is_replaced(
     tmp_path: Path,
 ) -> None:
-    odd = '{"item_id": "x\\ud800", "title": "\U0001f525 \u202e \\u0000 b\\udfff", "care": ["\\ud800"]}'
+    odd = (
+        '{"item_id": "x\\ud800", "title": "\U0001f525 \u202e \\u0000 b\\udfff", '
+        '"care": ["\\ud800"]}'
+    )
     twin = '{"item_id": "a\\u0000b", "title": "t"}'
     ask = '{"query_id": "\\ud801", "query": "m\\u0000g\\ud800"}'
     out = prepared(

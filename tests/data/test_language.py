@@ -1,4 +1,6 @@
-"""The language of a shop: said or told, kept for every later step; and HTML decoded where texts come in."""
+"""The language of a shop: said or told, kept for every later step;
+and HTML decoded where texts come in.
+"""
 
 from __future__ import annotations
 
@@ -26,21 +28,22 @@ from adore.teacher import judge
 from adore.types import item_from_row
 
 TEXTS = {
-    "de": ["Kaffeetasse mit Henkel 350 ml weiß", "Damen Winterjacke mit Kapuze", "Trinkflasche auslaufsicher",
-           "Holztisch Eiche massiv", "Kinder Regenjacke rot", "Bettwäsche aus Baumwolle", "tasse ohne henkel",
-           "laufschuhe herren"],
-    "en": ["Coffee mug with handle 350 ml white", "Women's winter jacket with hood", "Leakproof water bottle",
-           "Solid oak table", "Kids rain jacket red", "Cotton bedding for the whole family", "mug without handle",
+    "de": ["Kaffeetasse mit Henkel 350 ml weiß", "Damen Winterjacke mit Kapuze",
+           "Trinkflasche auslaufsicher", "Holztisch Eiche massiv", "Kinder Regenjacke rot",
+           "Bettwäsche aus Baumwolle", "tasse ohne henkel", "laufschuhe herren"],
+    "en": ["Coffee mug with handle 350 ml white", "Women's winter jacket with hood",
+           "Leakproof water bottle", "Solid oak table", "Kids rain jacket red",
+           "Cotton bedding for the whole family", "mug without handle",
            "running shoes for men"],
-    "es": ["Taza de café con asa 350 ml blanca", "Chaqueta de invierno para mujer con capucha", "Botella de agua",
-           "Mesa de madera de roble", "Impermeable infantil rojo", "Juego de sábanas de algodón", "taza sin asa",
-           "zapatillas de hombre"],
-    "fr": ["Tasse à café avec anse 350 ml blanche", "Veste d'hiver pour femme à capuche", "Gourde en acier",
-           "Table en bois de chêne massif", "Imperméable enfant rouge", "Parure de lit en coton", "tasse sans anse",
-           "chaussures de course homme"],
-    "it": ["Tazza da caffè con manico 350 ml bianca", "Giacca invernale da donna con cappuccio", "Borraccia in acciaio",
-           "Tavolo in legno di rovere", "Impermeabile rosso da bambino", "Lenzuola di cotone", "tazza senza manico",
-           "scarpe da corsa uomo"],
+    "es": ["Taza de café con asa 350 ml blanca", "Chaqueta de invierno para mujer con capucha",
+           "Botella de agua", "Mesa de madera de roble", "Impermeable infantil rojo",
+           "Juego de sábanas de algodón", "taza sin asa", "zapatillas de hombre"],
+    "fr": ["Tasse à café avec anse 350 ml blanche", "Veste d'hiver pour femme à capuche",
+           "Gourde en acier", "Table en bois de chêne massif", "Imperméable enfant rouge",
+           "Parure de lit en coton", "tasse sans anse", "chaussures de course homme"],
+    "it": ["Tazza da caffè con manico 350 ml bianca", "Giacca invernale da donna con cappuccio",
+           "Borraccia in acciaio", "Tavolo in legno di rovere", "Impermeabile rosso da bambino",
+           "Lenzuola di cotone", "tazza senza manico", "scarpe da corsa uomo"],
 }  # fmt: skip
 
 
@@ -146,7 +149,8 @@ GERMAN_QUERIES = [
     {"query_id": "q4", "query": "winterjacke f&uuml;r Herren", "split": "train"},
 ]
 GERMAN_TRUTH = {
-    ("q1", "t1"): "S", ("q1", "t2"): "E", ("q1", "j1"): "I", ("q2", "t1"): "E", ("q2", "t2"): "S", ("q2", "t3"): "E",
+    ("q1", "t1"): "S", ("q1", "t2"): "E", ("q1", "j1"): "I",
+    ("q2", "t1"): "E", ("q2", "t2"): "S", ("q2", "t3"): "E",
     ("q3", "j1"): "E", ("q3", "j2"): "S", ("q3", "t1"): "I", ("q4", "j1"): "S", ("q4", "j2"): "E",
 }  # fmt: skip
 
@@ -207,8 +211,9 @@ def test_the_chosen_language_is_kept_for_training_and_serving(tmp_path: Path) ->
         served.items, reader.evidence(served.query, served.items), strict=True
     ):
         assert json.loads(stored["q1", item.item_id]) == [
-            {"attribute": e.attribute, "asked": e.asked, "asked_quote": e.asked_quote, "found": e.found,
-             "found_quote": e.found_quote, "where": e.where, "state": e.state} for e in found
+            {"attribute": e.attribute, "asked": e.asked, "asked_quote": e.asked_quote,
+             "found": e.found, "found_quote": e.found_quote,
+             "where": e.where, "state": e.state} for e in found
         ]  # fmt: skip
     index = TextIndex.build(served.items, reader._reader.language)
     again = TextIndex.from_json(index.to_json())
@@ -258,7 +263,8 @@ def test_html_is_decoded_wherever_a_text_comes_in(
 ) -> None:
     assert decoded(written) == read and decoded(decoded(written)) == read
     row = {"item_id": "a&amp;b", "title": written, "brand": written, "category": f"x > {written}",
-           "description": written, "bullet_points": [written], "attributes": {"note": [written]}}  # fmt: skip
+           "description": written, "bullet_points": [written],
+           "attributes": {"note": [written]}}  # fmt: skip
     data = tmp_path / "data"
     data.mkdir()
     splits = ("train", "dev", "test")

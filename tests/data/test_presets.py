@@ -20,8 +20,8 @@ ITEMS = [
     {"item_id": i, "title": t}
     for i, t in (("a", "Camp Kettle"), ("b", "Teapot"), ("c", "Stand"))
 ]
-QUERIES = [{"query_id": "1", "query": "camp kettle", "split": "train"}, {"query_id": "2", "query": "green kettle",
-           "split": "test"}]  # fmt: skip
+QUERIES = [{"query_id": "1", "query": "camp kettle", "split": "train"},
+           {"query_id": "2", "query": "green kettle", "split": "test"}]  # fmt: skip
 
 
 def lines(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -72,7 +72,8 @@ def test_shopify_variants_are_items_that_inherit_their_product(tmp_path: Path) -
         k: orange["attributes"][k]
         for k in ("Color", "Size", "price", "barcode", "type", "mpn", "tags")
     }
-    assert more == {"Color": "Orange", "Size": "2 l", "price": "49.95", "barcode": "4001234500031", "type": "Kettles",
+    assert more == {"Color": "Orange", "Size": "2 l", "price": "49.95",
+                    "barcode": "4001234500031", "type": "Kettles",
                     "mpn": "HK-12", "tags": ["outdoor", "summer"]}  # fmt: skip
     assert "Title" not in items["gift-voucher"]["attributes"], (
         "an only variant has no options"
@@ -110,7 +111,8 @@ def test_woocommerce_variations_inherit_what_they_leave_empty(tmp_path: Path) ->
         and small["brand"] == "Morka"
     )
     assert small["attributes"] | {"tags": 0} == {
-        "Volume": "600 ml", "Material": "Glass", "price": "29.90", "sale_price": "24.90", "gtin": "5901234500010",
+        "Volume": "600 ml", "Material": "Glass", "price": "29.90", "sale_price": "24.90",
+        "gtin": "5901234500010",
         "more_categories": ["Gifts"], "tags": 0, "Weight (kg)": "0.5",
     }  # fmt: skip
     assert parent["attributes"]["Volume"] == ["600 ml", "1 l"]
@@ -280,14 +282,17 @@ def test_trec_qrels(tmp_path: Path) -> None:
 
 def test_esci_as_it_is_published(tmp_path: Path) -> None:
     products = {
-        "product_id": ["B1", "B2"], "product_title": ["Red mug", "Blue mug"], "product_description": ["Fine", None],
-        "product_bullet_point": ["one\ntwo", None], "product_brand": ["Acme", None], "product_color": ["Red", "Blue"],
+        "product_id": ["B1", "B2"], "product_title": ["Red mug", "Blue mug"],
+        "product_description": ["Fine", None], "product_bullet_point": ["one\ntwo", None],
+        "product_brand": ["Acme", None], "product_color": ["Red", "Blue"],
         "product_locale": ["us", "us"],
     }  # fmt: skip
     examples = {
-        "example_id": [0, 1, 2, 3], "query": ["red mug", "red mug", "blue mug", "blue mug"], "query_id": [7, 7, 8, 8],
-        "product_id": ["B1", "B2", "B1", "B2"], "product_locale": ["us"] * 4, "esci_label": ["E", "S", "I", "E"],
-        "small_version": [1] * 4, "large_version": [1] * 4, "split": ["train", "train", "test", "test"],
+        "example_id": [0, 1, 2, 3], "query": ["red mug", "red mug", "blue mug", "blue mug"],
+        "query_id": [7, 7, 8, 8], "product_id": ["B1", "B2", "B1", "B2"],
+        "product_locale": ["us"] * 4, "esci_label": ["E", "S", "I", "E"],
+        "small_version": [1] * 4, "large_version": [1] * 4,
+        "split": ["train", "train", "test", "test"],
     }  # fmt: skip
     pl.DataFrame(products).write_parquet(
         tmp_path / "shopping_queries_dataset_products.parquet"
@@ -356,7 +361,8 @@ def check_ubi(shop: Shop) -> None:
         for e in shop.tables["events"]
     ]
     assert events == [
-        ("1", "impression", "a", 1), ("1", "impression", "b", 2), ("1", "click", "b", 2), ("1", "purchase", "b", 2),
+        ("1", "impression", "a", 1), ("1", "impression", "b", 2),
+        ("1", "click", "b", 2), ("1", "purchase", "b", 2),
         ("1", "impression", "a", 1), ("1", "impression", "c", 2),
     ]  # fmt: skip
     assert (

@@ -1,4 +1,6 @@
-"""Behaviour as UBI 1.3 really logs it: searches find their query, acts their place; what is not ours is counted."""
+"""Behaviour as UBI 1.3 really logs it: searches find their query, acts their place;
+what is not ours is counted.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from adore.pipeline.runner import call, run_step
 
 CONFIG = configure(ReadConfig, {}, "prepare")
 SHOWN = [{"item_id": i, "title": f"Kettle {i}"} for i in "abcd"]
-QUERIES = [{"query_id": "q1", "query": "camp kettle", "split": "train"}, {"query_id": "q2", "query": "tea kettle",
-           "split": "test"}]  # fmt: skip
+QUERIES = [{"query_id": "q1", "query": "camp kettle", "split": "train"},
+           {"query_id": "q2", "query": "tea kettle", "split": "test"}]  # fmt: skip
 WHEN = 1_767_225_600_000
 
 
@@ -330,7 +332,8 @@ def test_ubis_words_and_the_shops_own() -> None:
         "watch",
     )
     assert [our_action(word, {}) for word in words] == [
-        "impression", "click", "add_to_cart", "purchase", "click", "add_to_cart", "purchase", "ignore", "ignore",
+        "impression", "click", "add_to_cart", "purchase",
+        "click", "add_to_cart", "purchase", "ignore", "ignore",
     ]  # fmt: skip
     assert (
         our_action("kauf", {"kauf": "purchase"}) == "purchase"

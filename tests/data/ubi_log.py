@@ -1,4 +1,6 @@
-"""The demo's log as UBI really logs it: an id a search, texts, ISO times, nested fields, acts without a place."""
+"""The demo's log as UBI really logs it:
+an id a search, texts, ISO times, nested fields, acts without a place.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def as_ubi(row: dict[str, Any], *, first: int = 1) -> dict[str, Any]:
-    """One event; its search is what one client asked in one session. ``first``: number of the first place."""
+    """One event; its search is what one client asked in one session.
+    ``first``: number of the first place.
+    """
     attributes = row["event_attributes"]
     when = datetime.fromtimestamp(row["timestamp"] / 1000, UTC)
     search = uuid.uuid5(

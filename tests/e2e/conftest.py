@@ -1,8 +1,10 @@
-"""A real cluster with a real KServe and enforced NetworkPolicies, from KUBECONFIG; namespaces with our manifests.
+"""A real cluster with a real KServe and enforced NetworkPolicies, from KUBECONFIG;
+namespaces with our manifests.
 
-Beside KUBECONFIG: ADORE_REGISTRY and ADORE_TAG name the images router, server and student, which the nodes must have.
-CLUSTER_HOST_IP is the address at which pods reach this machine, where an S3 store runs for them; by default that from
-which this machine reaches the API server.
+Beside KUBECONFIG: ADORE_REGISTRY and ADORE_TAG name the images router, server and
+student, which the nodes must have. CLUSTER_HOST_IP is the address at which pods reach
+this machine, where an S3 store runs for them; by default that from which this machine
+reaches the API server.
 """
 
 from __future__ import annotations
@@ -67,7 +69,9 @@ def kubectl(*arguments: str, stdin: str = "") -> str:
 
 @pytest.fixture(scope="session")
 def api() -> Any:
-    """An administrator's client; skips, by name, where there is no cluster, and fails where its KServe is none."""
+    """An administrator's client; skips, by name, where there is no cluster,
+    and fails where its KServe is none.
+    """
     if not os.environ.get("KUBECONFIG"):
         pytest.skip("SKIPPED cluster: no KUBECONFIG")
     if not shutil.which("kubectl"):

@@ -1,7 +1,8 @@
 """Shoppers in a pod: ``ask`` reads bodies from stdin; ``flow`` sends requests until it is ended.
 
-Runs in the router's image, which has httpx and nothing of these tests. ``flow`` prints what it has seen so far, once a
-second, as a JSON line: each outcome and its count; and each failure when it happens.
+Runs in the router's image, which has httpx and nothing of these tests. ``flow`` prints
+what it has seen so far, once a second, as a JSON line: each outcome and its count; and
+each failure when it happens.
 """
 
 import asyncio

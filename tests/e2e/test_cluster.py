@@ -1,4 +1,6 @@
-"""Release, change, promote and roll back on a real cluster with a real KServe: our manifests, images and roles."""
+"""Release, change, promote and roll back on a real cluster with a real KServe:
+our manifests, images and roles.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def test_it_serves_as_assigned(world: World, target: KubernetesTarget) -> None:
 def test_kserve_makes_what_was_asked_for_and_nothing_more(
     target: KubernetesTarget, config: Config, first: int
 ) -> None:
-    """No public way in, no autoscaler where nothing scales, a budget a service, no container of KServe's."""
+    """No public way in, no autoscaler where nothing scales,
+    a budget a service, no container of KServe's.
+    """
     names = [s["metadata"]["name"] for s in target.cluster.ours("InferenceService")]
     for kind in ("ingress", "httproute", "horizontalpodautoscaler"):
         made = kubectl("-n", config.namespace, "get", kind, "-o", "name").split()
@@ -148,7 +152,9 @@ def test_exposures_outlive_the_pods(world: World) -> None:
 def test_a_service_changes_in_place_and_back(
     target: KubernetesTarget, config: Config, places: list[str]
 ) -> None:
-    """More pods, an autoscaler and fewer pods again are told ready when they are, not when patience ends."""
+    """More pods, an autoscaler and fewer pods again are told ready when they are,
+    not when patience ends.
+    """
     plan = read_plan(config, places[0])
     names = set[tuple[str, ...]]()
     for pool in (
@@ -176,7 +182,9 @@ def test_a_service_changes_in_place_and_back(
 def test_a_changed_pod_is_waited_for(
     target: KubernetesTarget, config: Config, places: list[str], first: int
 ) -> None:
-    """A service that keeps its name and gets other pods, as by a new version of ours: no answer comes of the old."""
+    """A service that keeps its name and gets other pods, as by a new version of ours:
+    no answer comes of the old.
+    """
     live = live_release(target)
     name = live.plan["variants"]["control"]["service"]
     service = target.cluster.get("InferenceService", name) or {}
@@ -282,7 +290,9 @@ spec:
 
 @pytest.fixture
 def storage_container(api: Any) -> Iterator[str]:
-    """A ClusterStorageContainer whose pods may be restricted, as an administrator would make it from KServe's own."""
+    """A ClusterStorageContainer whose pods may be restricted,
+    as an administrator would make it from KServe's own.
+    """
     name = f"adore-{uuid.uuid4().hex[:6]}"
     image = kubectl(
         "get",
@@ -441,7 +451,7 @@ spec:
       command: {command}
       securityContext: {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
       resources: {{requests: {{cpu: 50m, memory: 256Mi}}, limits: {{cpu: "1", memory: 512Mi}}}}
-"""
+"""  # noqa: E501
 
 
 def step(config: Config, name: str, *command: str) -> tuple[str, str]:

@@ -1,4 +1,6 @@
-"""``adore doctor --cluster`` and ``adore release apply --plan`` on a healthy cluster and on each kind of broken one."""
+"""``adore doctor --cluster`` and ``adore release apply --plan`` on a healthy cluster
+and on each kind of broken one.
+"""
 
 from __future__ import annotations
 
@@ -154,7 +156,8 @@ def test_pod_security_and_kserves_own_container(shop: Config, api: Any) -> None:
     )
     if security:
         pytest.skip(
-            "SKIPPED Pod Security: this installation gives KServe's storage initializer a security context"
+            "SKIPPED Pod Security: this installation gives KServe's storage "
+            "initializer a security context"
         )
     found = bad(look(Config(**{**shop.model_dump(), "loader": "kserve"}), api))
     assert (

@@ -1,4 +1,6 @@
-"""What a person is told when a release cannot start, in the cluster's own words, in seconds; and it is withdrawn."""
+"""What a person is told when a release cannot start, in the cluster's own words,
+in seconds; and it is withdrawn.
+"""
 
 from __future__ import annotations
 
@@ -197,7 +199,8 @@ def test_what_pod_security_refuses(config: Config, live: Release) -> None:
     )
     if security:
         pytest.skip(
-            "SKIPPED Pod Security: this installation gives KServe's storage initializer a security context"
+            "SKIPPED Pod Security: this installation gives KServe's storage "
+            "initializer a security context"
         )
     text, seconds = fails(config, live, change={"loader": "kserve"}, patience=60)
     assert re.search(
@@ -230,7 +233,9 @@ def test_a_policy_between_server_and_store(config: Config, live: Release) -> Non
 def test_a_policy_between_router_and_names(
     store: Any, host: str, places: list[str], tmp_path: Any
 ) -> None:
-    """A cluster whose names are answered elsewhere than by kube-system's pods: the router says what it misses."""
+    """A cluster whose names are answered elsewhere than by kube-system's pods:
+    the router says what it misses.
+    """
     from adore.release.kubernetes.target import read_plan
 
     with shop_namespace(

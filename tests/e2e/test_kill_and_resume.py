@@ -1,4 +1,6 @@
-"""kill -9 in the middle of any stage, then the same command: the same result, and nothing half-written is ever read."""
+"""kill -9 in the middle of any stage, then the same command:
+the same result, and nothing half-written is ever read.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,8 @@ def test_killed_stage_gives_the_same_result(
         (tmp_path / name).mkdir()
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
-        f"from pathlib import Path; import test_kill_and_resume as t; t.make({name!r}, Path({str(tmp_path)!r}))"
+        "from pathlib import Path; import test_kill_and_resume as t; "
+        f"t.make({name!r}, Path({str(tmp_path)!r}))"
     )
     for _ in range(10):
         kill_in_the_middle(name, code)

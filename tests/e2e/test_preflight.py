@@ -1,4 +1,6 @@
-"""What a run on Kubeflow Pipelines would wait for, found before it starts, on a real API server and kubelet."""
+"""What a run on Kubeflow Pipelines would wait for, found before it starts,
+on a real API server and kubelet.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ from adore.release.kubernetes.config import Config
 pytestmark = pytest.mark.cluster
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL")
-LAUNCHER = "s3: {default: {endpoint: 'http://store:9000', forcePathStyle: true, credentials: {fromEnv: true}}}"
+LAUNCHER = (
+    "s3: {default: {endpoint: 'http://store:9000', forcePathStyle: true, "
+    "credentials: {fromEnv: true}}}"
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Scripts that cannot run here are at least whole: every step is printed, shellcheck has nothing to say."""
+"""Scripts that cannot run here are at least whole:
+every step is printed, shellcheck has nothing to say.
+"""
 
 from __future__ import annotations
 

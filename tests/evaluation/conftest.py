@@ -1,4 +1,6 @@
-"""A small run folder: real tables through the real evaluate and gate, and what the other steps write."""
+"""A small run folder: real tables through the real evaluate and gate,
+and what the other steps write.
+"""
 
 from __future__ import annotations
 
@@ -160,13 +162,23 @@ def _evidence(run: Path, judged: pl.DataFrame) -> None:
 def _texts(run: Path) -> None:
     """JSON files of the steps that other rooms write."""
     files: dict[str, Any] = {
-        "feedback/behaviour.json": {"simulated": True, "signs": {"bought, judged exact": 7}, "propensity": [1.0, 0.5]},
+        "feedback/behaviour.json": {
+            "simulated": True,
+            "signs": {"bought, judged exact": 7},
+            "propensity": [1.0, 0.5],
+        },
         "align/gate.json": {
             "promoted": False,
             "reasons": ["macro-F1 fell: 0.3 to 0.2"],
-            "systems": {k: {"macro_f1": 0.3, "fnr": 0.2, "fpr": 0.1, "n": 9} for k in ("rules", "sft", "kto")},
+            "systems": {
+                k: {"macro_f1": 0.3, "fnr": 0.2, "fpr": 0.1, "n": 9}
+                for k in ("rules", "sft", "kto")
+            },
         },
-        "align/curves.json": {"sft": [{"step": 1.0, "loss": 2.0}, {"step": 2.0, "loss": 1.0}], "kto": []},
+        "align/curves.json": {
+            "sft": [{"step": 1.0, "loss": 2.0}, {"step": 2.0, "loss": 1.0}],
+            "kto": [],
+        },
         "verify/yield.json": {
             "made": 10,
             "accepted": 8,
@@ -178,18 +190,41 @@ def _texts(run: Path) -> None:
                     "made": 10,
                     "accepted": 8,
                     "rejected": {"judge": 2},
-                    "examples": [{"query": f"blue mug {SCRIPT}", "title": f"Red Mug {SCRIPT}", "edit": "query: red -> blue", "intended": "S", "answered": "S"}],  # noqa: E501
+                    "examples": [
+                        {
+                            "query": f"blue mug {SCRIPT}",
+                            "title": f"Red Mug {SCRIPT}",
+                            "edit": "query: red -> blue",
+                            "intended": "S",
+                            "answered": "S",
+                        }
+                    ],
                 }
             ],
         },
-        "distil/card.json": {"kind": "student", "version": "student-1", "rulebook": "general@1", "teacher": ["rules"], "data": {"human": 3}},  # noqa: E501
+        "distil/card.json": {
+            "kind": "student",
+            "version": "student-1",
+            "rulebook": "general@1",
+            "teacher": ["rules"],
+            "data": {"human": 3},
+        },
         "experiment/result.json": {
             "users": {"control": 200, "challenger": 201},
             "exposures": 800,
             "refusal": "",
             "sample_ratio_p": 0.9,
             "metrics": {
-                "purchases_per_user": {"control": 1.0, "treatment": 1.2, "effect": 0.2, "low": 0.1, "high": 0.3, "relative": 0.2, "p": 0.01, "guardrail": False}  # noqa: E501
+                "purchases_per_user": {
+                    "control": 1.0,
+                    "treatment": 1.2,
+                    "effect": 0.2,
+                    "low": 0.1,
+                    "high": 0.3,
+                    "relative": 0.2,
+                    "p": 0.01,
+                    "guardrail": False,
+                }
             },
             "simulated": True,
             "latency_ms": {"p50": 3.0, "p95": 4.0, "p99": 9.0},
@@ -197,8 +232,12 @@ def _texts(run: Path) -> None:
             "torn": 0,
             "variants": {},
         },
-        "experiment/decision.json": {"action": "promote", "reason": "purchases rose", "simulated": True},
-    }  # fmt: skip
+        "experiment/decision.json": {
+            "action": "promote",
+            "reason": "purchases rose",
+            "simulated": True,
+        },
+    }
     for name, value in files.items():
         (run / name).parent.mkdir(exist_ok=True)
         write_json(value, run / name)
@@ -206,7 +245,9 @@ def _texts(run: Path) -> None:
 
 
 def hard_of(count: int, right: int) -> list[dict[str, Any]]:
-    """Adversarial pairs, the first ``right`` of which a student puts on the intended side of exact."""
+    """Adversarial pairs, the first ``right`` of which a student
+    puts on the intended side of exact.
+    """
     about = {"query_id": "q", "item_id": "i", "intended_grade": 1}
     kinds = ("colour", "size")
     return [

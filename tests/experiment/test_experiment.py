@@ -258,7 +258,9 @@ def test_no_effect_holds_and_harm_rolls_back() -> None:
 def acts(
     mean: float, lift: float = 0.0, *, alpha: float = 0.05 / RULES
 ) -> tuple[float, float]:
-    """Share of 300 experiments that some hourly look of a week promotes, and that one rolls back."""
+    """Share of 300 experiments that some hourly look of a week promotes,
+    and that one rolls back.
+    """
     low, high, _ = confidence_sequence(*looks(mean, lift), alpha=alpha)
     return float((low > 0).any(1).mean()), float((high < 0).any(1).mean())
 

@@ -1,4 +1,6 @@
-"""Images as they are built: no torch, no root, no compiler, labels, SBOM; the server and the router serve."""
+"""Images as they are built: no torch, no root, no compiler, labels, SBOM;
+the server and the router serve.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,10 @@ def test_an_image_can_do_no_more_than_it_must(images: str, kind: str) -> None:
         about["User"] == "10001:10001"
         and about["Labels"]["org.opencontainers.image.version"] == TAG
     )
-    tools = "for t in gcc cc g++ make ld; do command -v $t; done; id -u; touch /x 2>/dev/null && echo writable"
+    tools = (
+        "for t in gcc cc g++ make ld; do command -v $t; done; id -u; "
+        "touch /x 2>/dev/null && echo writable"
+    )
     assert (
         docker(
             "run", "--rm", *HARD, "--entrypoint", "sh", image, "-c", f"{tools}; true"

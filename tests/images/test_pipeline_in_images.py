@@ -1,4 +1,6 @@
-"""The whole pipeline, each step a container of the student's image, under kfp.local's DockerRunner."""
+"""The whole pipeline, each step a container of the student's image,
+under kfp.local's DockerRunner.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ root, profile = sys.argv[1:]
 hard = {"read_only": True, "tmpfs": {"/tmp": "exec"}, "cap_drop": ["ALL"], "network_mode": "none"}
 local.init(runner=local.DockerRunner(user=f"{os.getuid()}:{os.getgid()}", **hard), pipeline_root=root)
 load_pipeline()(run=f"{root}/run", profile=profile, shard_ids=[0, 1], shards=2)
-"""
+"""  # noqa: E501
 
 
 def test_the_demo_runs_in_containers_without_a_network(tmp_path: Path) -> None:
@@ -47,7 +49,8 @@ def test_the_demo_runs_in_containers_without_a_network(tmp_path: Path) -> None:
         env=environment,
         check=True,
     )
-    # the tiny teacher needs no CUDA: the student's image has what it needs, under the teacher's name
+    # the tiny teacher needs no CUDA:
+    # the student's image has what it needs, under the teacher's name
     subprocess.run(
         ["docker", "tag", "adore/student:test", "adore/teacher:test"], check=True
     )

@@ -1,4 +1,6 @@
-"""A stand-in for the API of Kubeflow Pipelines: what the client sends is kept, what it must read is answered."""
+"""A stand-in for the API of Kubeflow Pipelines:
+what the client sends is kept, what it must read is answered.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ API = "/apis/v2beta1"
 
 
 class StandIn(ThreadingHTTPServer):
-    """``states``: what a run's state is, look by look; the last one stays; an empty one is an error."""
+    """``states``: what a run's state is, look by look;
+    the last one stays; an empty one is an error.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -128,7 +132,9 @@ def api() -> Iterator[StandIn]:
 
 @pytest.fixture(autouse=True)
 def pooled_sockets() -> Iterator[None]:
-    """The clients of KFP and Kubernetes leave pooled sockets to the garbage collector: here, not in another test."""
+    """The clients of KFP and Kubernetes leave pooled sockets to the garbage collector:
+    here, not in another test.
+    """
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

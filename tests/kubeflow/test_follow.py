@@ -75,7 +75,9 @@ def workflow(*nodes: dict[str, Any], packed: bool = False) -> dict[str, Any]:
 def test_every_task_is_seen_once_by_its_name_and_shard_packed_or_not(
     packed: bool,
 ) -> None:
-    """argoproj/argo-workflows v4.0.5, util/file/fileutil.go:91: nodes of a large Workflow are base64 of gzip."""
+    """argoproj/argo-workflows v4.0.5, util/file/fileutil.go:91:
+    nodes of a large Workflow are base64 of gzip.
+    """
     shards = [
         node(
             f"{SHARDS}({i}:{i}).iteration-item.judge-2.executor(0)", "Running", start=2
@@ -193,7 +195,9 @@ def test_a_pod_that_left_no_word_is_told_by_argo(
 def test_a_log_that_is_gone_is_no_log(
     api: StandIn, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """kubeflow/pipelines 2.17.0 answers 200 and an object with ``error_message``, where a log would be text."""
+    """kubeflow/pipelines 2.17.0 answers 200 and an object with ``error_message``,
+    where a log would be text.
+    """
     bad = node(
         f"{ROOT}.evidence.executor(0)", "Failed", "OOMKilled (exit code 137)", end=1
     )
@@ -247,7 +251,9 @@ def test_a_gate_that_said_no_is_no_failure(
 def test_a_cancelled_run_ends_as_failed_and_only_its_history_says_so(
     api: StandIn, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """kubeflow/pipelines 2.17.0, backend/src/apiserver/resource/resource_manager.go: TerminateRun."""
+    """kubeflow/pipelines 2.17.0,
+    backend/src/apiserver/resource/resource_manager.go: TerminateRun.
+    """
     api.states, api.history = ["FAILED"], ["PENDING", "RUNNING", "CANCELING", "FAILED"]
     api.workflow = workflow(
         node(f"{ROOT}.align.executor(0)", "Failed", "Step exceeded its deadline", end=1)
@@ -258,8 +264,8 @@ def test_a_cancelled_run_ends_as_failed_and_only_its_history_says_so(
 
 
 def test_a_real_runs_packed_workflow_has_each_step_once() -> None:
-    """As Kubeflow Pipelines 2.17.0 with Argo 4.0.5 kept it after a run of tests/tiny.yaml with --deploy, cut down to
-    the fields that are read.
+    """As Kubeflow Pipelines 2.17.0 with Argo 4.0.5 kept it after a run of
+    tests/tiny.yaml with --deploy, cut down to the fields that are read.
     """
     found = tasks_of((Path(__file__).parent / "workflow.json").read_text("utf-8"))
     shards = {

@@ -30,12 +30,14 @@ cluster:
   notify: hook
   claim: "data:/data"
   labels: {team: search}
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both pipelines, compiled in a process of its own: the profile is read where a pipeline is traced."""
+    """Both pipelines, compiled in a process of its own:
+    the profile is read where a pipeline is traced.
+    """
     folder = tmp_path_factory.mktemp("ir")
     (folder / "shop.yaml").write_text(PROFILE)
     code = "from adore.cli.main import main; main()"

@@ -1,4 +1,6 @@
-"""A TrainJob: valid, restricted, made once, followed, cleared away; the real client against a stand-in for its API."""
+"""A TrainJob: valid, restricted, made once, followed, cleared away;
+the real client against a stand-in for its API.
+"""
 
 from __future__ import annotations
 
@@ -81,8 +83,10 @@ properties:
                       items:
                         properties:
                           template: {properties: {spec: {properties: {template: {properties: {spec: *pod}}}}}}
-""")
-"""What Kubeflow Trainer 2.3 takes, of that which we write; its whole CRD is used where ../shared/schemas has it."""
+""")  # noqa: E501
+"""What Kubeflow Trainer 2.3 takes, of that which we write;
+its whole CRD is used where ../shared/schemas has it.
+"""
 
 
 def pod_of(job: dict[str, Any]) -> dict[str, Any]:

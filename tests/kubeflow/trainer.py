@@ -1,4 +1,6 @@
-"""A stand-in for the part of the Kubernetes API, with Kubeflow Trainer, that a launcher speaks to."""
+"""A stand-in for the part of the Kubernetes API,
+with Kubeflow Trainer, that a launcher speaks to.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from kubernetes import client
 class StandIn(ThreadingHTTPServer):
     """A namespace's TrainJobs, the pods of one, and its log.
 
-    A job ends after ``looks`` looks at it as ``ends`` says or, where ``starts`` is set, as the process that it starts.
-    Other paths are answered from ``others``.
+    A job ends after ``looks`` looks at it as ``ends`` says or, where ``starts`` is set,
+    as the process that it starts. Other paths are answered from ``others``.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,6 @@
-"""The rendered overlays: valid, within our policies, as the golden files say; alarms on metrics that exist."""
+"""The rendered overlays: valid, within our policies, as the golden files say;
+alarms on metrics that exist.
+"""
 
 from __future__ import annotations
 

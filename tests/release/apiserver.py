@@ -1,4 +1,6 @@
-"""A stand-in for the part of the Kubernetes API that a release speaks to: objects in memory, ready unless told."""
+"""A stand-in for the part of the Kubernetes API that a release speaks to:
+objects in memory, ready unless told.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,9 @@ class ApiServer(StandIn):
 
 
 def _predictor(service: Object, status: Object) -> Object:
-    """The Deployment that KServe makes of a service: the service's annotations stand on its pods."""
+    """The Deployment that KServe makes of a service:
+    the service's annotations stand on its pods.
+    """
     tags = {"serving.kserve.io/inferenceservice": service["metadata"]["name"]}
     meta = {
         "name": f"{service['metadata']['name']}-predictor",

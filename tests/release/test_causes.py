@@ -1,4 +1,6 @@
-"""Causes as the cluster tells them: states of pods, conditions and events in the shapes that a real cluster gave."""
+"""Causes as the cluster tells them:
+states of pods, conditions and events in the shapes that a real cluster gave.
+"""
 
 from __future__ import annotations
 
@@ -191,7 +193,8 @@ def deployment(*conditions: Object) -> Object:
     [
         ('pods "x" is forbidden: exceeded quota: none, requested: pods=1', False),
         (
-            'pods "x" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false',
+            'pods "x" is forbidden: violates PodSecurity "restricted:latest": '
+            "allowPrivilegeEscalation != false",
             True,
         ),
     ],
@@ -216,7 +219,9 @@ def test_what_refuses_to_make_pods_is_told(message: str, final: bool) -> None:
 
 
 def test_what_says_only_that_it_is_not_ready_is_no_cause() -> None:
-    """``Stopped`` is a condition of severity Info that is False when all is well; MinimumReplicas names no reason."""
+    """``Stopped`` is a condition of severity Info that is False when all is well;
+    MinimumReplicas names no reason.
+    """
     conditions = [
         {
             "type": "PredictorReady",

@@ -1,4 +1,6 @@
-"""The objects of a release: valid, within our policies, named so that versions live side by side."""
+"""The objects of a release: valid, within our policies,
+named so that versions live side by side.
+"""
 
 from __future__ import annotations
 

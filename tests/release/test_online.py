@@ -1,4 +1,6 @@
-"""The live experiment is judged by what a real router logged; shoppers are simulated by one rule."""
+"""The live experiment is judged by what a real router logged;
+shoppers are simulated by one rule.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Release, promote, roll back and collect against a stand-in for the API server; what was done is done once."""
+"""Release, promote, roll back and collect against a stand-in for the API server;
+what was done is done once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Draft: clean by lint, from the nearest book, with evidence that counts right and cannot break out of its comment."""
+"""Draft: clean by lint, from the nearest book,
+with evidence that counts right and cannot break out of its comment.
+"""
 
 from __future__ import annotations
 

@@ -186,7 +186,15 @@ def test_a_finding_names_the_line_of_its_rule() -> None:
     line = next(
         n for n, text in enumerate(GENERAL.splitlines(), 1) if "id: pack" in text
     )
-    assert {f.line for f in lint(GENERAL.replace("id: pack, attribute: pack, criticality: important", "id: pack, attribute: pack, criticality: optional"))} == {line}  # fmt: skip # noqa: E501
+    assert {
+        f.line
+        for f in lint(
+            GENERAL.replace(
+                "id: pack, attribute: pack, criticality: important",
+                "id: pack, attribute: pack, criticality: optional",
+            )
+        )
+    } == {line}
 
 
 @settings(deadline=None)

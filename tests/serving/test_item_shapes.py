@@ -1,4 +1,6 @@
-"""Items of a request are read as prepare reads the rows of an items file; what cannot be read gets a 400."""
+"""Items of a request are read as prepare reads the rows of an items file;
+what cannot be read gets a 400.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,18 @@ from adore.student.known import KnownItems, save_items
 from adore.types import Item, item_from_row
 
 ROWS: list[dict[str, Any]] = [
-    {"item_id": "a", "title": "Mug", "brand": "Tassa", "colour": "red", "price": "12.00 USD", "gtin": 4006381333931},
-    {"item_id": "b", "title": "Mug", "category": ["Kitchen", "Mugs"], "material": ["steel", "wood"], "empty": ""},
-    {"item_id": "c", "title": "Mug", "attributes": {"colour": "blue"}, "size": "350 ml", "bullet_points": ["light"]},
+    {"item_id": "a", "title": "Mug", "brand": "Tassa", "colour": "red",
+     "price": "12.00 USD", "gtin": 4006381333931},
+    {"item_id": "b", "title": "Mug", "category": ["Kitchen", "Mugs"],
+     "material": ["steel", "wood"], "empty": ""},
+    {"item_id": "c", "title": "Mug", "attributes": {"colour": "blue"}, "size": "350 ml",
+     "bullet_points": ["light"]},
     {"item_id": "d", "title": "Mug", "attributes": [{"name": "Colour", "value": "blue"},
                                                         {"name": "w", "value": 3, "unit": "kg"}]},
-    {"item_id": "e", "title": "Mug", "attributes": "{\"colour\": \"blue\"}", "description": "<b>A mug</b>"},
-    {"item_id": "f", "title": "Mug", "bullet_points": "[\"one\", \"two\"]", "stock": 3, "dims": {"h": 1}},
+    {"item_id": "e", "title": "Mug", "attributes": "{\"colour\": \"blue\"}",
+     "description": "<b>A mug</b>"},
+    {"item_id": "f", "title": "Mug", "bullet_points": "[\"one\", \"two\"]",
+     "stock": 3, "dims": {"h": 1}},
     {"item_id": 17, "title": "Mug", "colour": None},
 ]  # fmt: skip
 
@@ -76,10 +83,12 @@ def test_one_reading_in_prepare_and_serving(
     ("row", "settings"),
     [
         ({"Item ID": "a", "Title": "Mug", "Bullet Points": ["x"], "colour": "red"}, ""),
-        ({"SKU": "a", "Bezeichnung": "Mug", "Farbe": "rot"}, "columns: {items: {item_id: SKU, title: Bezeichnung}}\n"),
+        ({"SKU": "a", "Bezeichnung": "Mug", "Farbe": "rot"},
+         "columns: {items: {item_id: SKU, title: Bezeichnung}}\n"),
         ({"item_id": "a", "title": "Mug", "colour": "red", "stock": 4}, "attributes: [colour]\n"),
         (
-            {"id": "a", "title": "Mug", "link": "https://x.example", "price": "35.00 USD", "availability": "in_stock",
+            {"id": "a", "title": "Mug", "link": "https://x.example",
+             "price": "35.00 USD", "availability": "in_stock",
              "brand": "Tassa", "product_type": "Kitchen > Mugs", "color": "red"}, "",
         ),
     ],
@@ -261,7 +270,7 @@ sys.meta_path.insert(0, Blocked())
 from adore.serving.request import parse
 from adore.student import known, rankers
 print(parse({{'query': 'q', 'items': [{{'Item ID': 'a', 'title': 't', 'colour': 'red'}}]}}, 'body').items[0].attributes)
-"""
+"""  # noqa: E501
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )

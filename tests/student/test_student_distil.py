@@ -142,7 +142,9 @@ def _lists_of(pairs, prepared):
 def test_kept_dev_scores_are_served_to_the_digit_by_a_student_without_refit(
     shop, student, unlearnt
 ):
-    """The table comes from torch, scikit-learn and the evidence stage; serving has ONNX and reads for itself."""
+    """The table comes from torch, scikit-learn and the evidence stage;
+    serving has ONNX and reads for itself.
+    """
     told = read_table(unlearnt, "scores")
     ranker = load_ranker(unlearnt)
     for query, items, rows in _lists_of(told, shop / "prepare"):

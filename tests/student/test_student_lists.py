@@ -1,4 +1,6 @@
-"""Soft labels of pairs that only the teacher judged are put right by the pairs that people judged as well."""
+"""Soft labels of pairs that only the teacher judged are put right
+by the pairs that people judged as well.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def rows(pairs: list[tuple[list[float], int | None, str]]) -> pl.DataFrame:
     return pl.DataFrame(pairs, schema=schema, orient="row")
 
 
-def test_a_teacher_that_people_contradict_is_put_right_and_one_that_nobody_checked_is_believed() -> (
+def test_a_teacher_that_people_contradict_is_put_right_and_one_that_nobody_checked_is_believed() -> (  # noqa: E501
     None
 ):
     sure = [0.0, 0.0, 1.0, 0.0]

@@ -1,4 +1,6 @@
-"""A stage's own command under torchrun: two processes make the output of one, and go on from what was kept."""
+"""A stage's own command under torchrun:
+two processes make the output of one, and go on from what was kept.
+"""
 
 from __future__ import annotations
 

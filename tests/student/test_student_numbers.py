@@ -1,4 +1,6 @@
-"""A query that is an article number, and items as the shop's file has them, through the student and its server."""
+"""A query that is an article number, and items as the shop's file has them,
+through the student and its server.
+"""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ for folder in sys.argv[1:]:
     assert len(load_ranker(Path(folder)).rank("red shoes", [Item("1", "red shoe"), Item("2", "cup")])) == 2
 heavy = {"torch", "transformers", "sklearn", "polars"} & set(sys.modules)
 assert not heavy, heavy
-"""
+"""  # noqa: E501
 
 
 def test_ranking_never_imports_torch(folders):
@@ -181,7 +181,7 @@ sys.meta_path.insert(0, Refused())
 from adore.student.rankers import load_ranker
 from adore.types import Item
 print(len(load_ranker(pathlib.Path(sys.argv[1])).rank("red bottle", [Item("1", "red bottle"), Item("2", "blue cup")])))
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,4 +1,6 @@
-"""Retrieval: real new pairs for train queries and requests only, judged besides the known ones, and one embedding."""
+"""Retrieval: real new pairs for train queries and requests only,
+judged besides the known ones, and one embedding.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ GAINS = np.array([0.0, 0.01, 0.1, 1.0])
 
 
 def _list(number, *, size=10, sign=1.0):
-    """Pairs whose grade follows from the first feature and whose second attribute follows from the second one."""
+    """Pairs whose grade follows from the first feature
+    and whose second attribute follows from the second one.
+    """
     random = np.random.default_rng(number)
     matrix = random.normal(size=(size, 6)).astype(np.float32)
     states = np.full((size, len(ATTRIBUTES)), -1)

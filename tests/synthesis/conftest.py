@@ -1,4 +1,6 @@
-"""A small real shop: bottles, shoes, phone cases and pillows, with evidence and the rule book's answers."""
+"""A small real shop: bottles, shoes, phone cases and pillows,
+with evidence and the rule book's answers.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,10 @@ def _items() -> list[dict[str, object]]:
     )
     for i, (power, shape, degree, cloth) in enumerate(looks):
         who, place = ("Women", "Kids")[i // 2 % 2], ("Indoor", "Outdoor")[i % 2]
-        title = f"Cosy {power} {degree} {shape} {cloth} {place} Heating Pillow for {who}, Pack of {2 + i % 2}"
+        title = (
+            f"Cosy {power} {degree} {shape} {cloth} {place} Heating Pillow for {who}, "
+            f"Pack of {2 + i % 2}"
+        )
         more = {"price": 30.0 + i, "series": ("Nap", "Doze")[i % 2]}
         rows.append(
             _item(f"pillow{i:02}", title, "Cosy", "Home > Bedding > Pillows", **more)
@@ -138,7 +143,9 @@ def write_answers(pairs: Path, output: Path, table: str = "candidates") -> None:
 
 @pytest.fixture(scope="session")
 def synthesis_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with ``prepare``, ``evidence`` and ``answers``; humans graded good pairs and two dev pairs."""
+    """Folder with ``prepare``, ``evidence`` and ``answers``;
+    humans graded good pairs and two dev pairs.
+    """
     home = tmp_path_factory.mktemp("shop")
     prepared, found = home / "prepare", home / "evidence"
     prepared.mkdir()

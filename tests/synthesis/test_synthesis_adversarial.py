@@ -1,4 +1,6 @@
-"""The adversarial set is frozen, and neither its items nor its queries nor its wordings are training's."""
+"""The adversarial set is frozen,
+and neither its items nor its queries nor its wordings are training's.
+"""
 
 from __future__ import annotations
 

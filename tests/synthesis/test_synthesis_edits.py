@@ -21,7 +21,9 @@ from adore.types import ATTRIBUTES, Evidence
 
 NEGATIVES = [e.name for e in ERROR_TYPES if not e.positive]
 LACKING = {"complement", "alternative"}
-"""Types of which the small shop offers nothing: nobody graded complements, no kinds are neighbours."""
+"""Types of which the small shop offers nothing:
+nobody graded complements, no kinds are neighbours.
+"""
 
 
 @pytest.fixture(scope="session")

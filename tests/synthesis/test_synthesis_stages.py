@@ -149,7 +149,8 @@ def test_errors_of_student_and_shoppers_weigh(
     write_table(pairs, found, "pairs")
     (tmp_path / "out").mkdir()
     synthesise.run(
-        synthesise.Config(total=5), synthesis_shop / "prepare", found, [synthesis_shop / "answers"], tmp_path / "out",
+        synthesise.Config(total=5), synthesis_shop / "prepare", found,
+        [synthesis_shop / "answers"], tmp_path / "out",
         scores=tmp_path, feedback=tmp_path,
     )  # fmt: skip
     plan = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))

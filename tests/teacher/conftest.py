@@ -25,7 +25,9 @@ BRANDS = ["Acme", "Zeta"]
 
 
 def write_shop(folder: Path) -> Path:
-    """40 items, 10 queries, all 400 pairs, of which the train queries' are judged by the rule of ``judgement``."""
+    """40 items, 10 queries, all 400 pairs,
+    of which the train queries' are judged by the rule of ``judgement``.
+    """
     items = [
         {
             "item_id": f"i{n:02}",
@@ -78,7 +80,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shop with one dev query, what the rules answer, and the output of a feedback step that found one sign."""
+    """The shop with one dev query, what the rules answer,
+    and the output of a feedback step that found one sign.
+    """
     folder = tmp_path_factory.mktemp("school")
     shutil.copytree(shop, folder, dirs_exist_ok=True)
     queries = read_table(shop, "queries").to_dicts()
@@ -87,7 +91,15 @@ def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder,
         "queries",
     )
-    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "event_ids": []}]  # fmt: skip # noqa: E501
+    held = [
+        {
+            "query_id": "q2",
+            "item_id": "i07",
+            "kind": "bought, judged strictly",
+            "wanted_exact": True,
+            "event_ids": [],
+        }
+    ]
     write_table(held, folder, "held")
     write_table([], folder, "feedback")
     write_json({"planted": {"turned": {}}}, folder / "behaviour.json")

@@ -1,4 +1,5 @@
-"""An OpenAI-compatible endpoint that judges by a small rule and fails as real ones do; faults depend on the seed alone.
+"""An OpenAI-compatible endpoint that judges by a small rule and fails as real ones do;
+faults depend on the seed alone.
 
 It counts, per pair, the requests it saw and the sound answers it gave.
 """
@@ -22,7 +23,9 @@ GARBAGE = ["<html>busy</html>", '{"object": "chat.completion"}', None]
 
 
 def judgement(user: str) -> dict[str, Any]:
-    """E if the title has every word of the query, S if half, C if one, I if none; each word that is there is quoted."""
+    """E if the title has every word of the query, S if half, C if one, I if none;
+    each word that is there is quoted.
+    """
     query = re.findall(r"\w+", re.search("<query>(.*)</query>", user)[1])  # type: ignore[index]
     title = re.findall(r"\w+", re.search("<title>(.*)</title>", user)[1])  # type: ignore[index]
     there = [w for w in query if w in title]
@@ -61,8 +64,8 @@ class FaultyServer:
         retry: makes the ``Retry-After`` of a 429.
         most: samples a request at most.
         prose: which pairs are never answered as asked; True: none is.
-        script: what the nth request of a pair gets instead of an answer: status and text (with 200: the whole body);
-            it may wait.
+        script: what the nth request of a pair gets instead of an answer: status and
+            text (with 200: the whole body); it may wait.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""Stage align's own command under torchrun: two processes make the teacher of one, the tiny one and a large one."""
+"""Stage align's own command under torchrun:
+two processes make the teacher of one, the tiny one and a large one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A shop with neither judgements nor events: nothing to align, so the rule book stays the teacher."""
+"""A shop with neither judgements nor events:
+nothing to align, so the rule book stays the teacher.
+"""
 
 from __future__ import annotations
 

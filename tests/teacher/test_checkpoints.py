@@ -1,4 +1,6 @@
-"""A killed training goes on from its checkpoint to the very weights of one that was not; none takes another's."""
+"""A killed training goes on from its checkpoint to the very weights of one
+that was not; none takes another's.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,7 @@ if __name__ == "__main__":
             if told["killed"]:
                 threading.Thread(target=die, daemon=True).start()
             artifacts.execute(sys.modules["__main__"], "align", Config(of=told["of"]), {}, output)
-"""
+"""  # noqa: E501
 
 
 def start(

@@ -1,4 +1,6 @@
-"""Judging through a real HTTP endpoint that fails: nothing lost, nothing paid twice, even over kill -9."""
+"""Judging through a real HTTP endpoint that fails:
+nothing lost, nothing paid twice, even over kill -9.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +133,7 @@ import sys, json
 from pathlib import Path
 from adore.teacher.judge import Config, run
 run(Config(**json.loads(sys.argv[1])), prepared=Path(sys.argv[2]), evidence=Path(sys.argv[2]), output=Path(sys.argv[3]))
-"""
+"""  # noqa: E501
 
 
 def test_kill_9_loses_at_most_the_answers_in_flight(
@@ -346,7 +348,9 @@ def test_a_dead_endpoint_is_given_up(
 def test_retry_after_is_honoured(
     serve: Callable[..., Any], retry: Callable[[], str], least: float
 ) -> None:
-    """429 on the first two requests of this pair (as the seed has it): at least two pauses lie between them."""
+    """429 on the first two requests of this pair (as the seed has it):
+    at least two pauses lie between them.
+    """
     server = serve(retry=retry)
     users = (f"<query>a</query><title>{n}</title>" for n in range(9999))
     user = next(
@@ -399,7 +403,9 @@ def asker(server: Any, concurrency: int) -> OpenaiCompleter:
 def test_a_later_retry_after_holds_those_who_wait_already(
     serve: Callable[..., Any],
 ) -> None:
-    """The second request is told to wait longer while the first waits: no request comes before that has passed."""
+    """The second request is told to wait longer while the first waits:
+    no request comes before that has passed.
+    """
     both, waits, early = threading.Barrier(2), iter(["0.3", "0.9"]), list[float]()
 
     def script(user: str, nth: int) -> tuple[int, str] | None:
@@ -423,7 +429,9 @@ def test_a_later_retry_after_holds_those_who_wait_already(
 def test_what_is_in_flight_when_one_request_fails_is_kept(
     serve: Callable[..., Any], samples: int, whole: list[int]
 ) -> None:
-    """The others are answered only after the failure was seen; half an answer (one sample a request) is none."""
+    """The others are answered only after the failure was seen;
+    half an answer (one sample a request) is none.
+    """
     together = threading.Barrier(4)
 
     def script(user: str, nth: int) -> tuple[int, str] | None:
@@ -451,7 +459,9 @@ def test_what_is_in_flight_when_one_request_fails_is_kept(
 def test_the_dry_run_knows_samples(
     shop: Path, serve: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """Prompts count once for all samples of a request; what one decoding took says nothing of another."""
+    """Prompts count once for all samples of a request;
+    what one decoding took says nothing of another.
+    """
     server, prices = serve(faults=False), {"input": 1.0, "output": 4.0}
     one = config(server, tmp_path / "cache", prices=prices, shards=2)
     five, short = (

@@ -35,7 +35,9 @@ def cases(shop: Path) -> list[Case]:
 
 
 def rows(cases: list[Case]) -> list[dict[str, Any]]:
-    """What the rules say of each pair, every second one called undesirable; no rule book in the prompt, to be short."""
+    """What the rules say of each pair, every second one called undesirable;
+    no rule book in the prompt, to be short.
+    """
     found = []
     for n, case in enumerate(cases):
         verdict = BOOK.apply(case.evidence)
@@ -128,7 +130,8 @@ def kto_loss(
     beta: float,
     z0: float | None = None,
 ) -> float:
-    """Equations 7 and 8 of arXiv 2402.01306, for one batch of equal weights; z0 from the neighbours' completions.
+    """Equations 7 and 8 of arXiv 2402.01306, for one batch of equal weights;
+    z0 from the neighbours' completions.
 
     With ``z0`` 0: APO-zero (arXiv 2408.06266) of unpaired rows.
     """

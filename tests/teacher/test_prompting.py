@@ -1,4 +1,6 @@
-"""What an LLM is shown: one shared prefix, and texts of strangers that cannot get out of their fences."""
+"""What an LLM is shown: one shared prefix,
+and texts of strangers that cannot get out of their fences.
+"""
 
 from __future__ import annotations
 
@@ -149,8 +151,10 @@ def test_the_user_message_is_as_documented() -> None:
         Evidence("size", "volume:1", "1 l", "", "", "", "unknown"),
     )
     assert user_text(Case("q", "i", "blue acme mug 1 l", item, read)) == (
-        "<query>blue acme mug 1 l</query>\n<item>\n<title>Acme Mug & Lid</title>\n<brand>Acme</brand>\n"
-        "<bullet_points>\n- keeps (warm)\n</bullet_points>\n<attributes>\n- colour: Red\n</attributes>\n</item>\n"
+        "<query>blue acme mug 1 l</query>\n<item>\n"
+        "<title>Acme Mug & Lid</title>\n<brand>Acme</brand>\n"
+        "<bullet_points>\n- keeps (warm)\n</bullet_points>\n"
+        "<attributes>\n- colour: Red\n</attributes>\n</item>\n"
         "<evidence>\n"
         '- brand: asked acme "acme"; found acme "Acme" in brand; match\n'
         '- colour: asked blue "blue"; found red "Red" in attributes; conflict\n'

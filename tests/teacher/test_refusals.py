@@ -1,4 +1,6 @@
-"""A judge that gives no usable answer stops early, says why in the endpoint's words, and its step never ends well."""
+"""A judge that gives no usable answer stops early, says why in the endpoint's words,
+and its step never ends well.
+"""
 
 from __future__ import annotations
 

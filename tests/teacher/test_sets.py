@@ -1,4 +1,6 @@
-"""What a large teacher learns from: sound answers, corrections first, two answers to one prompt of like length."""
+"""What a large teacher learns from:
+sound answers, corrections first, two answers to one prompt of like length.
+"""
 
 from __future__ import annotations
 

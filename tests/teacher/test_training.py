@@ -1,4 +1,6 @@
-"""The tiny LM under real TRL: it learns, KTO's loss is the paper's, two processes do what one does."""
+"""The tiny LM under real TRL: it learns, KTO's loss is the paper's,
+two processes do what one does.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_sft_teaches_and_kto_moves(taught: Path) -> None:
 
 
 def log_probability(folder: Path, row: dict[str, Any], completion: str) -> float:
-    """Of the completion's tokens (and the end) after the row's prompt, under the model in ``folder``."""
+    """Of the completion's tokens (and the end) after the row's prompt,
+    under the model in ``folder``.
+    """
     from transformers import AutoTokenizer, LlamaForCausalLM
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -107,17 +111,63 @@ def test_the_loss_of_kto_is_the_papers(taught: Path, tmp_path: Path) -> None:
         {**sft_row(BAD, Grade.SUBSTITUTE), "label": True},
     ]
     weights = {"desirable_weight": 1.5, "undesirable_weight": 0.5}
-    told = kto(taught / "kto", rows, tmp_path / "out", beta=0.3, epochs=1, rate=0.0, logging_steps=1, seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
+    told = kto(
+        taught / "kto",
+        rows,
+        tmp_path / "out",
+        beta=0.3,
+        epochs=1,
+        rate=0.0,
+        logging_steps=1,
+        seed=0,
+        batch=4,
+        **weights,
+    )
     assert told[0]["loss"] == pytest.approx(0.5, abs=1e-5), (
         "at the start every example's loss is half its weight"
     )
-    moved = kto(taught / "sft", rows, tmp_path / "two", beta=0.3, epochs=2, rate=3e-2, logging_steps=1, seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
-    one = kto(taught / "sft", rows, tmp_path / "one", beta=0.3, epochs=1, rate=3e-2, logging_steps=1, lr_scheduler_type="constant", seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
+    moved = kto(
+        taught / "sft",
+        rows,
+        tmp_path / "two",
+        beta=0.3,
+        epochs=2,
+        rate=3e-2,
+        logging_steps=1,
+        seed=0,
+        batch=4,
+        **weights,
+    )
+    one = kto(
+        taught / "sft",
+        rows,
+        tmp_path / "one",
+        beta=0.3,
+        epochs=1,
+        rate=3e-2,
+        logging_steps=1,
+        lr_scheduler_type="constant",
+        seed=0,
+        batch=4,
+        **weights,
+    )
     assert len(moved) == 2 and one
     expected = kto_loss(
         tmp_path / "one", taught / "sft", rows, 0.3, {True: 1.5, False: 0.5}
     )
-    again = kto(taught / "sft", rows, tmp_path / "again", beta=0.3, epochs=2, rate=3e-2, logging_steps=1, lr_scheduler_type="constant", seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
+    again = kto(
+        taught / "sft",
+        rows,
+        tmp_path / "again",
+        beta=0.3,
+        epochs=2,
+        rate=3e-2,
+        logging_steps=1,
+        lr_scheduler_type="constant",
+        seed=0,
+        batch=4,
+        **weights,
+    )
     assert (
         again[1]["loss"] == pytest.approx(expected, rel=1e-3)
         and abs(expected - 0.5) > 0.01

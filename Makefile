@@ -16,7 +16,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline-run serve compile check format test test-slow test-large test-browser test-vllm test-all clean
+.PHONY: help setup pipeline-run serve compile check style format test test-slow test-large test-browser test-vllm test-all clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -50,6 +50,9 @@ check: setup ## Lint, types, the house's own rules, pipeline compile
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST) tests/test_house.py
+
+style: setup ## How the code reads, in figures, beside another project's: [PEER=folder]
+	$(BIN)/python bench/style.py src/adore $(PEER) --densest 10
 
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .

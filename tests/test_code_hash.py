@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -77,9 +78,7 @@ def test_what_is_read_or_started_or_imported_by_name_counts_too(copy: Path) -> N
     )
 
 
-def test_every_file_that_is_no_code_is_read_by_a_module_that_says_so_or_makes_no_stages_output() -> (  # noqa: E501
-    None
-):
+def test_every_file_that_is_no_code_is_read_by_a_module_that_says_so() -> None:
     pages = {"report/templates/report.html.j2", "serving/static/index.html"}
     settings = {
         "profiles/laptop.yaml",
@@ -90,7 +89,7 @@ def test_every_file_that_is_no_code_is_read_by_a_module_that_says_so_or_makes_no
         for p in PACKAGE.rglob("*")
         if p.is_file() and "__pycache__" not in p.parts
     }
-    data = {name for name in files if not name.endswith((".py", "py.typed"))}
+    data = {name for name in files if not name.endswith((".py", ".pyi", "py.typed"))}
     named = {
         p.relative_to(PACKAGE).as_posix()
         for pattern in ALSO.values()
@@ -113,3 +112,21 @@ def test_all_that_is_imported_while_a_stage_is_loaded_is_in_its_closure() -> Non
             check=True,
         )
         assert set(done.stdout.split()) <= import_closure(module), module
+
+
+def test_no_module_imports_by_a_rooms_face_whose_names_the_closure_does_not_follow() -> (
+    None
+):
+    faces = {path.parent for path in PACKAGE.rglob("__init__.pyi")}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            home = PACKAGE.joinpath(*node.module.split(".")[1:])
+            if node.module.split(".")[0] != "adore" or home not in faces:
+                continue
+            for alias in node.names:
+                is_module = (home / f"{alias.name}.py").is_file() or (
+                    home / alias.name
+                ).is_dir()
+                assert is_module or alias.name == "__version__", f"{path}: {alias.name}"

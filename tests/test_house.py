@@ -30,6 +30,7 @@ FLOORS: list[set[str]] = [
     {"serving"},
     {"release", "rulebooks", "report"},
     {"pipeline"},
+    {"library"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
@@ -107,7 +108,7 @@ def test_the_house_reads_as_well_as_its_models() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SRC)))
 def test_public_names_are_named(path: Path) -> None:
-    if path.name == "__init__.py" and path.parent != SRC:
+    if path.name == "__init__.py":  # a stub beside it names what is public
         return
     tree = ast.parse(path.read_text("utf-8"))
     named = [

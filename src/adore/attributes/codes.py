@@ -108,7 +108,9 @@ def canonical(text: str) -> str:
 
 
 def is_global(code: str) -> bool:
-    """Whether digits with their check digit are a GTIN, EAN, UPC or ISBN; one zero may be missing.
+    """Whether digits with their check digit are a GTIN, EAN, UPC or ISBN.
+
+    A leading zero may be missing.
 
     Example:
         >>> is_global("4006381333931"), is_global("36000291452")

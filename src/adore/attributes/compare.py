@@ -117,7 +117,9 @@ def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
 
 def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
     found = next(_mentions(stems, item), None)
-    return ("match", found) if found else ("unknown", _NOTHING)
+    if found is None:
+        return "unknown", _NOTHING
+    return "match", found
 
 
 def _in_own_fields(
@@ -155,11 +157,7 @@ def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
     Its rival in the title, a price above the limit or an offer of new things contradicts.
     """
     if asked.startswith(PRICE):
-        price = next(iter(item.values.get("words.price", ())), None)
-        kept = holds(asked, price.value) if price else None
-        if price is None or kept is None:
-            return "unknown", _NOTHING
-        return ("match" if kept else "conflict"), price
+        return _price(asked, item)
     state, found = _mentioned(asked.split(), item)
     if state == "match":
         return state, found
@@ -170,9 +168,20 @@ def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
     word, same = same_or_rival(asked, title)
     if word:
         return ("match" if same else "conflict"), Value(word, title[word], "title")
-    return (
-        ("conflict", Value("new", "", "title")) if is_offer(asked) else (state, found)
-    )
+    if is_offer(asked):
+        return "conflict", Value("new", "", "title")
+    return state, found
+
+
+def _price(limit: str, item: Reading) -> tuple[State, Value]:
+    """Whether the item's price keeps the limit; unknown without one, or in another currency."""
+    price = next(iter(item.values.get("words.price", ())), None)
+    if price is None:
+        return "unknown", _NOTHING
+    kept = holds(limit, price.value)
+    if kept is None:
+        return "unknown", _NOTHING
+    return ("match" if kept else "conflict"), price
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
@@ -202,17 +211,17 @@ def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
         if hit:
             return "match", Value(hit, index[hit], where)
     last = next(iter(category), "")
-    return "conflict", Value(last, category[last], "category") if last else Value(
-        "no guide", "", "title"
-    )
+    if last:
+        return "conflict", Value(last, category[last], "category")
+    return "conflict", Value("no guide", "", "title")
 
 
 def _article(code: str, item: Reading) -> tuple[State, Value]:
     """Only the article that has the asked number, in whatever field."""
     hit = next((v for v in item.values.get("words.codes", ()) if v.value == code), None)
-    return (
-        ("match", hit) if hit else ("conflict", Value("another article", "", "title"))
-    )
+    if hit:
+        return "match", hit
+    return "conflict", Value("another article", "", "title")
 
 
 def _called(word: str, item: Reading) -> tuple[State, Value]:
@@ -242,11 +251,9 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
         body = _index_of(item, where)
         if word in body:
             return "unknown", Value(word, body[word], where)
-    return (
-        ("conflict", Value(last, category[last], "category"))
-        if last
-        else ("unknown", _NOTHING)
-    )
+    if last:
+        return "conflict", Value(last, category[last], "category")
+    return "unknown", _NOTHING
 
 
 def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
@@ -305,7 +312,7 @@ def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
 
 
 def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    """Pieces.
+    """How many pieces.
 
     An item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece.
     """
@@ -321,9 +328,9 @@ def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
         (v for v in sizes if any(same_size(amount, v.value) for amount in amounts)),
         None,
     )
-    return (
-        ("conflict", Value("1", one.quote, one.where)) if one else ("unknown", _NOTHING)
-    )
+    if one:
+        return "conflict", Value("1", one.quote, one.where)
+    return "unknown", _NOTHING
 
 
 def _device(asked: str, item: Reading) -> tuple[State, Value] | None:

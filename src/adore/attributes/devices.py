@@ -140,21 +140,18 @@ def find_devices(text: str) -> Iterator[tuple[Device, int, int]]:
 
 
 def _device(family: str, generation: str | None, tiers: str) -> Device | None:
-    family = (
-        re.sub(r"\s+", " ", family.lower())
-        .replace("sery", "series")
-        .replace("airpods", "airpod")
-    )
+    """The device of a match's groups, or None for a name that needs a number and has none."""
+    family = re.sub(r"\s+", " ", family.lower())
+    family = family.replace("sery", "series").replace("airpods", "airpod")
     if family in _NEEDS_NUMBER and not generation:
         return None
-    named = frozenset(re.findall(_TIERS, tiers.lower())) | (
-        frozenset(["plus"]) if "+" in tiers else frozenset()
-    )
-    return Device(
-        "playstation" if family == "ps" else family,
-        (generation or "").lower(),
-        named - _SAME,
-    )
+    if family == "ps":
+        family = "playstation"
+
+    named = set(re.findall(_TIERS, tiers.lower()))
+    if "+" in tiers:
+        named.add("plus")
+    return Device(family, (generation or "").lower(), frozenset(named - _SAME))
 
 
 @lru_cache(maxsize=16_384)

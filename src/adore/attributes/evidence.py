@@ -76,7 +76,9 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
     }
     _write_readings(read_queries, read_items, output)
     pairs = known_pairs(prepared)
-    begun, states, rows = time.perf_counter(), Counter[str](), []
+    begun = time.perf_counter()
+    states = Counter[str]()
+    rows = []
     for query_id, item_id in progress(pairs, "pairs compared"):
         found = compare(read_queries[query_id], read_items[item_id])
         states.update(e.state for e in found)

@@ -171,9 +171,9 @@ class ItemReader:
     def _item_index(
         self, item: Item, texts: list[Said], doubted: Said, found: Found
     ) -> None:
-        """Words by place, and what is told by them.
+        """Words by place, what is denied, what others of the category are called.
 
-        What is denied, what others of the category are called, whether the title is stuffed.
+        And whether the title is stuffed.
         """
         category = " ".join(item.category.split(">")[-2:])
         places = [*texts, doubted, self._said("category", category)]

@@ -284,7 +284,8 @@ class _Miner:
                 for part in re.split(rf"[/,&|+]| (?:{joins}) ", str(value)):
                     stems = [w for w in self._words(part) if len(w) > 2 and w.isalpha()]
                     found.update(stems)
-                    alone.update(stems if len(stems) == 1 else ())
+                    if len(stems) == 1:
+                        alone.update(stems)
         title = Counter(stem for stems in self.titles for stem in stems)
         known = self.language.colours.keys() | self.language.audiences.keys()
         return tuple(

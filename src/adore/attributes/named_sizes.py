@@ -92,10 +92,10 @@ def _name(kind: str, m: re.Match[str]) -> str:
 
 def _letter(name: str) -> str:
     """``xl`` of ``X-Large``, ``4xl`` of ``4X large``."""
-    x = (
-        int(name[0])
-        if name[0].isdecimal()
-        else name.count("x") or name.startswith("extra")
-    )
-    end = "s" if name.endswith(("s", "small")) else "m" if name[0] == "m" else "l"
-    return f"{x}x{end}" if x > 3 else "x" * x + end
+    count = int(name[0]) if name[0].isdecimal() else name.count("x")
+    extra = f"{count}x" if count > 3 else "x" * count
+    if name.endswith(("s", "small")):
+        return f"{extra}s"
+    if name.startswith("m"):
+        return f"{extra}m"
+    return f"{extra}l"

@@ -262,18 +262,17 @@ class Reader(ItemReader):
         """
         if self.language.head_first:
             return known[0] if known else free[0]
-        last = toks[free[-1]].stem
-        heard = toks[free[-1]].end - toks[free[-1]].start > len(
-            last
-        )  # a plural is a noun
-        heard |= (
-            self._spelling.spelt(last) in self.lexicon.frequency or last in self._types
+        token = toks[free[-1]]
+        last = token.stem
+        plural = token.end - token.start > len(last)  # so it is a noun
+        heard = (
+            plural
+            or self._spelling.spelt(last) in self.lexicon.frequency
+            or last in self._types
         )
-        return (
-            free[-1]
-            if not known or (known[-1] >= free[-1] - 1 and heard)
-            else known[-1]
-        )
+        if not known or (known[-1] >= free[-1] - 1 and heard):
+            return free[-1]
+        return known[-1]
 
     def _first_phrase(self, text: str, toks: list[Token], used: set[int]) -> list[int]:
         """The places of the first noun phrase.

@@ -65,17 +65,21 @@ def grams(
     Returns:
         of each phrase the place of its first word and that after its last.
     """
-    a = 0
-    while a < len(toks):
-        known = phrases.get(toks[a].stem, ())
-        for b in range(min(len(toks), a + 5), a, -1) if known else ():
-            if " ".join(t.stem for t in toks[a:b]) in known and not used.intersection(
-                range(a, b)
-            ):
-                yield a, b
-                a = b - 1
+    first = 0
+    while first < len(toks):
+        known = phrases.get(toks[first].stem)
+        if not known:
+            first += 1
+            continue
+
+        longest = min(len(toks), first + 5)
+        for stop in range(longest, first, -1):
+            phrase = " ".join(token.stem for token in toks[first:stop])
+            if phrase in known and not used.intersection(range(first, stop)):
+                yield first, stop
+                first = stop - 1
                 break
-        a += 1
+        first += 1
 
 
 def inside(toks: list[Token], start: int, end: int) -> set[int]:

@@ -261,32 +261,39 @@ def _find_amounts(
     """Numbers with units, and sides without one; what they take is added to ``taken``."""
     taken += [m.span() for m in _NO_UNIT.finditer(text)]
     many = has_times(text)
-    plain = (*_WAIST.finditer(text), *_PLAIN.finditer(text)) if many else ()
-    for m in plain:
-        if m.re is _PLAIN and _SIDE.match(text, m.start()):
-            continue
-        taken.append(m.span())
-        yield from ((f"number:{m.group(n)}", m.start(n), m.end(n)) for n in (1, 2))
-    taken += [m.span() for m in numbered if not m.group(4)]
+    if many:
+        for match in (*_WAIST.finditer(text), *_PLAIN.finditer(text)):
+            if match.re is _PLAIN and _SIDE.match(text, match.start()):
+                continue
+            taken.append(match.span())
+            for side in (1, 2):
+                yield f"number:{match.group(side)}", *match.span(side)
+
+    taken += [match.span() for match in numbered if not match.group(4)]
     if _MAY_SPAN.search(text):
         yield from _find_ranges(text, starts, taken)
+
+    if many or " by " in text:
+        for match in matches_at(_SIDE, text, starts):
+            if within(match.start(), taken):
+                continue
+            number, unit = match.groups()
+            dimension, _ = UNITS[unit.casefold()]
+            if dimension not in _OFTEN:
+                yield _canonical(number, unit), match.start(), match.end()
+
     whole = {
         _total(times)
         for times in find_multipacks(text)
         if not times.size.startswith("memory")
     }
-    for m in matches_at(_SIDE, text, starts) if many or " by " in text else ():
-        if (
-            not within(m.start(), taken)
-            and UNITS[m.group(2).casefold()][0] not in _OFTEN
-        ):
-            yield _canonical(m.group(1), m.group(2)), m.start(), m.end()
-    for m in matches_at(_SIZE, text, starts):
-        if not within(m.start(), taken):
-            taken.append(m.span())
-            value = _canonical(m.group(1), m.group(2))
-            if value not in whole:  # 6 x 330 ml are no bottle of two litres
-                yield value, m.start(), m.end()
+    for match in matches_at(_SIZE, text, starts):
+        if within(match.start(), taken):
+            continue
+        taken.append(match.span())
+        value = _canonical(match.group(1), match.group(2))
+        if value not in whole:  # 6 x 330 ml are no bottle of two litres
+            yield value, match.start(), match.end()
 
 
 def _find_ranges(

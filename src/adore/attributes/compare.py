@@ -1,7 +1,8 @@
 """Holds what a query asks against what an item says: one :class:`Evidence` per asked value.
 
-Sellers write titles and texts, the shop keeps fields: a field outweighs the title, the title outweighs the rest.
-A title that lists rival values is believed in nothing, so stuffing can only lower a grade.
+Sellers write titles and texts, the shop keeps fields: a field outweighs the title, the title
+outweighs the rest. A title that lists rival values is believed in nothing, so stuffing can only
+lower a grade.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ GUIDE = "guide"
 """The product type that a query asks which wants to know something."""
 
 STUFFED = "stuffed title"
-"""What is found of a product type where a title was caught stuffing; no evidence of such an item can be trusted."""
+"""What is found of a product type where a title was caught stuffing.
+
+No evidence of such an item can be trusted.
+"""
 
 _NOTHING = Value("", "", "")
 _TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
@@ -103,30 +107,42 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
 
 
 def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
+    """Every place of an item that has all the stems; quoted is the last."""
     for where in ("title", "category", "attributes", *_BODY):
         index = _index_of(item, where)
-        if all(s in index for s in stems):
-            yield Value(" ".join(stems), index[stems[-1]], where)
+        if all(stem in index for stem in stems):
+            phrase = " ".join(stems)
+            yield Value(phrase, index[stems[-1]], where)
 
 
 def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
     found = next(_mentions(stems, item), None)
-    return ("match", found) if found else ("unknown", _NOTHING)
+    if found is None:
+        return "unknown", _NOTHING
+    return "match", found
 
 
 def _in_own_fields(
     asked: Value, query: Reading, item: Reading
 ) -> tuple[State, Value] | None:
-    """A value of the shop's own fields, if the item fills them; another value is a conflict, unless a text has it."""
-    fields = [v.value for v in query.values.get(f"own.{asked.value}", ())]
-    own = [v for field in fields for v in item.values.get(f"own.{field}", ())]
+    """A value of the shop's own fields, if the item fills them.
+
+    Another value is a conflict, unless a text has the asked one.
+    """
+    own: list[Value] = []
+    for field in query.values.get(f"own.{asked.value}", ()):
+        own.extend(item.values.get(f"own.{field.value}", ()))
     if not own:
         return None
-    hit = next((v for v in own if v.value == asked.value), None)
+
+    hit = next((value for value in own if value.value == asked.value), None)
     if hit:
         return "match", hit
+
     state, found = _mentioned(asked.value.split(), item)
-    return ("unknown", found) if state == "match" else ("conflict", own[0])
+    if state == "match":
+        return "unknown", found
+    return "conflict", own[0]
 
 
 def _parts(word: str, query: Reading) -> list[str]:
@@ -136,13 +152,12 @@ def _parts(word: str, query: Reading) -> list[str]:
 
 
 def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
-    """A word is found or not; its rival in the title, a price above the limit or an offer of new things contradicts."""
+    """A word is found or not.
+
+    Its rival in the title, a price above the limit or an offer of new things contradicts.
+    """
     if asked.startswith(PRICE):
-        price = next(iter(item.values.get("words.price", ())), None)
-        kept = holds(asked, price.value) if price else None
-        if price is None or kept is None:
-            return "unknown", _NOTHING
-        return ("match" if kept else "conflict"), price
+        return _price(asked, item)
     state, found = _mentioned(asked.split(), item)
     if state == "match":
         return state, found
@@ -153,13 +168,24 @@ def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
     word, same = same_or_rival(asked, title)
     if word:
         return ("match" if same else "conflict"), Value(word, title[word], "title")
-    return (
-        ("conflict", Value("new", "", "title")) if is_offer(asked) else (state, found)
-    )
+    if is_offer(asked):
+        return "conflict", Value("new", "", "title")
+    return state, found
+
+
+def _price(limit: str, item: Reading) -> tuple[State, Value]:
+    """Whether the item's price keeps the limit; unknown without one, or in another currency."""
+    price = next(iter(item.values.get("words.price", ())), None)
+    if price is None:
+        return "unknown", _NOTHING
+    kept = holds(limit, price.value)
+    if kept is None:
+        return "unknown", _NOTHING
+    return ("match" if kept else "conflict"), price
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    """The category decides; a title may call the item only what others of its category are called."""
+    """The category decides; a title calls the item only what others of its category are called."""
     word, category = asked.value, _index_of(item, "category")
     if word == GUIDE:
         return _guide(item, category)
@@ -185,17 +211,17 @@ def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
         if hit:
             return "match", Value(hit, index[hit], where)
     last = next(iter(category), "")
-    return "conflict", Value(last, category[last], "category") if last else Value(
-        "no guide", "", "title"
-    )
+    if last:
+        return "conflict", Value(last, category[last], "category")
+    return "conflict", Value("no guide", "", "title")
 
 
 def _article(code: str, item: Reading) -> tuple[State, Value]:
     """Only the article that has the asked number, in whatever field."""
     hit = next((v for v in item.values.get("words.codes", ()) if v.value == code), None)
-    return (
-        ("match", hit) if hit else ("conflict", Value("another article", "", "title"))
-    )
+    if hit:
+        return "match", hit
+    return "conflict", Value("another article", "", "title")
 
 
 def _called(word: str, item: Reading) -> tuple[State, Value]:
@@ -225,15 +251,16 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
         body = _index_of(item, where)
         if word in body:
             return "unknown", Value(word, body[word], where)
-    return (
-        ("conflict", Value(last, category[last], "category"))
-        if last
-        else ("unknown", _NOTHING)
-    )
+    if last:
+        return "conflict", Value(last, category[last], "category")
+    return "unknown", _NOTHING
 
 
 def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
-    """Whether an item that is not called by a compound is called by both its parts, or perhaps meant by the last."""
+    """Whether both parts of a compound call an item that the compound does not.
+
+    The last part alone may mean it.
+    """
     if not parts:
         return None
     whole = next(_mentions(parts, item), None)
@@ -244,7 +271,10 @@ def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | N
 
 
 def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
-    """Where an item says that it goes *with* the asked product, unless the query asks for such a thing."""
+    """Where an item says that it goes *with* the asked product.
+
+    Nothing if the query asks for such a thing.
+    """
     title, fits = _index_of(item, "title"), _index_of(item, "fits")
     if word not in _index_of(item, "kind"):
         return None
@@ -263,19 +293,29 @@ def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
 
 
 def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
-    """Match: the item says that it lacks it. Conflict: it says that it has it. Silence is unknown."""
+    """Match: the item says that it lacks it. Conflict: it says that it has it.
+
+    Silence is unknown.
+    """
     stems = asked.value.split()
-    said = _index_of(item, "absent")
-    if stems[-1] in said or stems[0] in said:
+    first, last = stems[0], stems[-1]
+    absent = _index_of(item, "absent")
+    if last in absent or first in absent:
         return "match", Value(asked.value, "", "title")
-    found = next(_mentions(stems[-1:], item), None)
-    if stems[-1] in _index_of(item, "doubted"):
-        found = found or Value(stems[-1], "", "description")
-    return ("conflict", found) if found else ("unknown", _NOTHING)
+
+    found = next(_mentions([last], item), None)
+    if found is None and last in _index_of(item, "doubted"):
+        found = Value(last, "", "description")
+    if found is None:
+        return "unknown", _NOTHING
+    return "conflict", found
 
 
 def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    """Pieces; an item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece."""
+    """How many pieces.
+
+    An item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece.
+    """
     if item.values.get("pack") or asked.value == "1":
         return _valued("pack", asked, item)
     sizes = [v for v in item.values.get("size", ()) if v.where not in _BODY]
@@ -288,9 +328,9 @@ def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
         (v for v in sizes if any(same_size(amount, v.value) for amount in amounts)),
         None,
     )
-    return (
-        ("conflict", Value("1", one.quote, one.where)) if one else ("unknown", _NOTHING)
-    )
+    if one:
+        return "conflict", Value("1", one.quote, one.where)
+    return "unknown", _NOTHING
 
 
 def _device(asked: str, item: Reading) -> tuple[State, Value] | None:

@@ -1,4 +1,7 @@
-"""Stage ``evidence``: lexicon from the catalogue, readings of queries and items, evidence of every known pair."""
+"""Stage ``evidence``: lexicon, readings, evidence.
+
+The lexicon is of the catalogue, readings are of queries and items, evidence is of every known pair.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,16 @@ def known_pairs(prepared: Path) -> list[tuple[str, str]]:
 
 
 def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
-    """Write ``lexicon.json``, ``readings`` and ``pairs``; metrics say how fast and how much was found."""
+    """Write ``lexicon.json``, ``readings`` and ``pairs``.
+
+    Args:
+        config: of the stage.
+        prepared: folder that ``prepare`` wrote.
+        output: folder to write to.
+
+    Returns:
+        metrics that say how fast and how much was found.
+    """
     items = [
         item_from_row(row)
         for row in read_table(prepared, "items").iter_rows(named=True)
@@ -64,7 +76,9 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
     }
     _write_readings(read_queries, read_items, output)
     pairs = known_pairs(prepared)
-    begun, states, rows = time.perf_counter(), Counter[str](), []
+    begun = time.perf_counter()
+    states = Counter[str]()
+    rows = []
     for query_id, item_id in progress(pairs, "pairs compared"):
         found = compare(read_queries[query_id], read_items[item_id])
         states.update(e.state for e in found)

@@ -51,18 +51,24 @@ class ItemReader:
     """Reads items with one catalogue's lexicon; stateless but for it, so safe to share."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon, self.language = lexicon, load_language(lexicon.language)
+        self.lexicon = lexicon
+        self.language = load_language(lexicon.language)
         self._spelling = Spelling(lexicon, self.language)
+        self._codes = CodeSet(lexicon.codes)
+
         self._kinds: dict[str, str] = {}
         self._breaks = self.language.breaks.union(SIZE_WORDS)
         self._idle = self.language.request | self._breaks
+
         self._types = set(lexicon.types)
-        self._brands, self._devices, self._series = (
-            by_first(p) for p in (lexicon.brands, lexicon.devices, lexicon.series)
-        )
+        self._brands = by_first(lexicon.brands)
+        self._devices = by_first(lexicon.devices)
+        self._series = by_first(lexicon.series)
         self._own = by_first(lexicon.own)
-        self._codes = CodeSet(lexicon.codes)
-        self._colours = {**{c: c for c in lexicon.colours}, **self.language.colours}
+
+        # The catalogue's own colours stand for themselves, the language's for their family.
+        own_colours = {colour: colour for colour in lexicon.colours}
+        self._colours = {**own_colours, **self.language.colours}
 
     def _words(self, text: str) -> list[str]:
         return words(text, self.language)
@@ -73,18 +79,24 @@ class ItemReader:
     def _kind(self, text: str, toks: list[Token], i: int) -> tuple[str, str]:
         """Colour, audience or material of one word, or two empty texts."""
         language = self.language
-        word, after = toks[i].stem, toks[i + 1].stem if i + 1 < len(toks) else ""
+        token = toks[i]
+        word = token.stem
+        after = toks[i + 1].stem if i + 1 < len(toks) else ""
+
         if word in self._colours and (word, after) not in language.not_colour:
             known = language.inflected or self._as_listed(
-                text, toks[i], language.colour_forms
+                text, token, language.colour_forms
             )
             if known and (word not in language.vague or self._is_colour(text, toks, i)):
                 return "colour", self._colours[word]
+
         if word in language.audiences and (word, after) not in language.not_audience:
             return "audience", language.audiences[word]
-        made = word in language.materials and after not in language.not_material
-        if made and self._as_listed(text, toks[i], language.material_forms):
-            return "material", language.materials[word]
+
+        if word in language.materials and after not in language.not_material:
+            forms = language.material_forms
+            if self._as_listed(text, token, forms):
+                return "material", language.materials[word]
         return "", ""
 
     @staticmethod
@@ -94,19 +106,29 @@ class ItemReader:
         return said == token.stem or said in forms
 
     def _is_colour(self, text: str, toks: list[Token], i: int) -> bool:
-        """Whether a word that may be a taste or scent stands beside a colour word, or is set apart."""
-        beside = [toks[j].stem for j in (i - 1, i + 1) if 0 <= j < len(toks)]
+        """Whether a word is a colour that may be a taste or scent.
+
+        It is if it stands beside a colour word, or is set apart.
+        """
         language = self.language
-        if any(
-            w in language.colour_words
-            or (w in self._colours and w not in language.vague)
-            for w in beside
-        ):
-            return True
-        ends = [m.end() for m in _SEPARATORS.finditer(text, 0, toks[i].start)]
+        for place in (i - 1, i + 1):
+            if not 0 <= place < len(toks):
+                continue
+            word = toks[place].stem
+            if word in language.colour_words:
+                return True
+            if word in self._colours and word not in language.vague:
+                return True
+
+        ends = [match.end() for match in _SEPARATORS.finditer(text, 0, toks[i].start)]
         after = _SEPARATORS.search(text, toks[i].end)
-        segment = text[ends[-1] if ends else 0 : after.start() if after else len(text)]
-        return bool(ends or after) and len(segment.split()) <= 2 and i > 0
+        if not ends and not after:
+            return False
+
+        begin = ends[-1] if ends else 0
+        end = after.start() if after else len(text)
+        segment = text[begin:end]
+        return i > 0 and len(segment.split()) <= 2
 
     def _audiences(self, text: str, where: str) -> Iterator[Value]:
         table = self.language.audiences
@@ -118,7 +140,10 @@ class ItemReader:
         )
 
     def read_item(self, item: Item) -> Reading:
-        """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
+        """What an item says of itself.
+
+        With the words that it uses (``words.*``, ``stem=Word`` pairs).
+        """
         found: Found = {}
         texts, doubted = texts_of(item, self.language)
         title, *body = texts
@@ -146,7 +171,10 @@ class ItemReader:
     def _item_index(
         self, item: Item, texts: list[Said], doubted: Said, found: Found
     ) -> None:
-        """Words by place, what is denied, what others of the category are called, whether the title is stuffed."""
+        """Words by place, what is denied, what others of the category are called.
+
+        And whether the title is stuffed.
+        """
         category = " ".join(item.category.split(">")[-2:])
         places = [*texts, doubted, self._said("category", category)]
         more = {
@@ -186,7 +214,10 @@ class ItemReader:
             add(found, "words.stuffed", "stuffed", "", "title")
 
     def _item_own(self, item: Item, found: Found) -> None:
-        """Values of the shop's own fields, and sizes whose unit stands in the field's name if no text gives one."""
+        """Values of the shop's own fields.
+
+        And sizes whose unit stands in the field's name, if no text gives one.
+        """
         said = {size_dimension(v.value) for v in found.get("size", ())}
         for key, raw in item.attributes.items():
             for size in read_sizes(with_unit(key, raw), f"attributes.{key}"):
@@ -233,9 +264,11 @@ class ItemReader:
 
     def _item_fields(self, item: Item, found: Found) -> None:
         for key, raw in item.attributes.items():
-            self._item_field(key, raw, f"attributes.{key}", found)
-            for name, value in option_pairs(raw) if isinstance(raw, str) else ():
-                self._item_field(name, value, f"attributes.{key}", found)
+            where = f"attributes.{key}"
+            self._item_field(key, raw, where, found)
+            if isinstance(raw, str):
+                for name, value in option_pairs(raw):
+                    self._item_field(name, value, where, found)
 
     def _item_field(self, name: str, raw: Any, where: str, found: Found) -> None:
         kind, text = self._field_kind(name), str(raw)
@@ -281,7 +314,10 @@ class ItemReader:
             extend(found, "audience", self._audiences(text, where))
 
     def _field_kind(self, key: str) -> str:
-        """Which kind of field a name is of, or nothing; remembered, for a catalogue has few names."""
+        """Which kind of field a name is of, or nothing.
+
+        It is remembered, for a catalogue has few names.
+        """
         if key not in self._kinds:
             low = key.lower()
             kinds = (
@@ -294,21 +330,29 @@ class ItemReader:
 
     def _item_words(self, title: Said, found: Found) -> None:
         where, text, toks = title
-        named = {
-            i for a, b in grams(toks[:8], self._brands, set()) for i in range(a, b)
-        }
+        # A brand's words say nothing of the thing (*Black & Decker*).
+        named = set[int]()
+        for first, stop in grams(toks[:8], self._brands, set()):
+            named.update(range(first, stop))
+
         for i, token in enumerate(toks):
-            if i not in named:
-                name, value = self._kind(text, toks, i)
-                if not name and self.language.links:
-                    _, name, value = self._spelling.opened(token, text)
-                if name:
-                    add(found, name, value, text[token.start : token.end], where)
+            if i in named:
+                continue
+            name, value = self._kind(text, toks, i)
+            if not name and self.language.links:
+                _, name, value = self._spelling.opened(token, text)
+            if name:
+                add(found, name, value, text[token.start : token.end], where)
+
         for span in grams(toks, self._series, set()):
             quote(found, "model", title, span)
+
+        # A number after *for* is that of the thing which the item is used with.
         fits = self.language.fits.search(text)
-        for m in _CODE.finditer(visible(text)[: fits.start() if fits else len(text)]):
-            add(found, "model", " ".join(self._words(m.group())), m.group(), where)
+        own_end = fits.start() if fits else len(text)
+        for match in _CODE.finditer(visible(text)[:own_end]):
+            value = " ".join(self._words(match.group()))
+            add(found, "model", value, match.group(), where)
 
     def _item_materials(self, said: Said, found: Found) -> None:
         for i, token in enumerate(said.toks):

@@ -1,4 +1,7 @@
-"""Loads a language's pack, ``languages/CODE.yaml``; there is one a language, and all have the same keys."""
+"""Loads a language's pack, ``languages/CODE.yaml``.
+
+There is one a language, and all have the same keys.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +24,28 @@ _FOLDER = Path(__file__).parent / "languages"
 PACKS: tuple[str, ...] = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 """Codes of the languages that have a pack."""
 _SNOWBALL = {
-    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
-    "et": "estonian", "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian",
-    "hy": "armenian", "id": "indonesian", "it": "italian", "lt": "lithuanian", "ne": "nepali", "nl": "dutch",
-    "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish",
-    "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+    "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek",
+    "en": "english", "es": "spanish", "et": "estonian", "eu": "basque", "fi": "finnish",
+    "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
+    "id": "indonesian", "it": "italian", "lt": "lithuanian", "ne": "nepali", "nl": "dutch",
+    "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
+    "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 """Snowball's stemmers, for languages without a pack."""
 _NEVER = re.compile(r"(?!)")
 _LISTS = (
-    "stop", "request", "breaks", "joins", "holders", "of", "particles", "on", "vague", "colour_words", "not_material",
-    "no_thing", "ages", "accessories", "parts", "before_device", "adds_part", "ends_part", "goes_with", "guides",
+    "stop", "request", "breaks", "joins", "holders", "of", "particles", "on", "vague",
+    "colour_words", "not_material", "no_thing", "ages", "accessories", "parts", "before_device",
+    "adds_part", "ends_part", "goes_with", "guides",
 )  # fmt: skip
 """Lists that are kept as stems."""
 
 
 @lru_cache(maxsize=64)
 def load_language(code: str) -> Language:
-    """The pack of a language; a language without one gets empty lists and, if Snowball has one, its stemmer.
+    """The pack of a language.
+
+    A language without one gets empty lists and, if Snowball has one, its stemmer.
 
     Args:
         code: ISO 639-1, in lower case.
@@ -47,7 +54,8 @@ def load_language(code: str) -> Language:
         ConfigError: a pack puts one word under two values.
 
     Example:
-        >>> load_language("de").stem("rote"), load_language("de").colours["rot"], load_language("nl").packed
+        >>> german = load_language("de")
+        >>> german.stem("rote"), german.colours["rot"], load_language("nl").packed
         ('rot', 'red', False)
     """
     written = (
@@ -60,7 +68,9 @@ def load_language(code: str) -> Language:
 
 @lru_cache(maxsize=4_096)
 def foreign_field(name: str) -> str:
-    """Which kind of field a whole name is in any pack, or nothing: exports keep names that their texts are not in.
+    """Which kind of field a whole name is in any pack, or nothing.
+
+    Exports keep names in another language than their texts.
 
     Args:
         name: in lower case.
@@ -134,8 +144,9 @@ class _Pack:
             stem = self.stems[form]
             if found.setdefault(stem, value) != value:
                 raise ConfigError(
-                    f"languages/{self.code}.yaml {name}: {form!r} == {value!r}, but its stem {stem!r} is already "
-                    f"{found[stem]!r}; take one away or give it a stem of its own under irregular"
+                    f"languages/{self.code}.yaml {name}: {form!r} == {value!r}, "
+                    f"but its stem {stem!r} is already {found[stem]!r}; "
+                    "take one away or give it a stem of its own under irregular"
                 )
         return found
 
@@ -260,7 +271,10 @@ def _markers(phrases: Collection[str]) -> re.Pattern[str]:
 def _free(
     endings: Collection[str], before: Collection[str], *, joined: bool
 ) -> re.Pattern[str]:
-    """``sugar-free``, ``sugar free``; where words are written as one, ``zuckerfrei`` and ``zucker-frei``."""
+    """``sugar-free``, ``sugar free``.
+
+    Where words are written as one, ``zuckerfrei`` and ``zucker-frei``.
+    """
     if not endings:
         return _NEVER
     if joined:
@@ -283,5 +297,8 @@ def _less(endings: Collection[str], roots: Collection[str]) -> re.Pattern[str]:
 
 def _adjective(words: Collection[str], endings: Collection[str]) -> re.Pattern[str]:
     patterns = [re.escape(word) for word in sorted(words)]
-    patterns += [rf"\w{{3,}}(?:{_any(endings)})"] if endings else []
-    return re.compile("|".join(patterns)) if patterns else _NEVER
+    if endings:
+        patterns.append(rf"\w{{3,}}(?:{_any(endings)})")
+    if not patterns:
+        return _NEVER
+    return re.compile("|".join(patterns))

@@ -33,16 +33,19 @@ class Lexicon:
         brands: brand phrases.
         types: product-type words (last words of category names, frequent title heads).
         colours: one-word colour names that only this catalogue uses.
-        devices: what items say that they fit (compatibility fields; in titles, what several items are ``for``).
+        devices: what items say that they fit (compatibility fields; in titles, what several items
+            are ``for``).
         series: series and model names from the fields of that name.
         frequency: how many items have a word in their title.
         items: how many items there are.
-        usual: category path to the words of at least two of its titles (paths of five items or more).
+        usual: category path to the words of at least two of its titles (paths of five items or
+            more).
         common: category path to the words of at least a fifth of its titles.
         own: values of the shop's own fields to those fields, see :mod:`adore.attributes.own`.
         codes: article numbers, packed, see :mod:`adore.attributes.codes`.
         priced: some item has a price.
-        language: code of the pack that it was mined with; whoever reads with it reads with the same.
+        language: code of the pack that it was mined with; whoever reads with it reads with the
+            same.
         parts: words written as one to their two parts, see :mod:`adore.attributes.compounds`.
     """
 
@@ -72,7 +75,10 @@ class Lexicon:
         return _Miner(list(items), load_language(language)).lexicon()
 
     def usual_in(self, category: str) -> frozenset[str] | None:
-        """Words that titles of this category, or of the nearest one above with enough items, use; None if unknown."""
+        """Words that titles of this category use, or of the nearest above with enough items.
+
+        None if unknown.
+        """
         path = category
         while path and path not in self.usual:
             path = path.rpartition(" > ")[0]
@@ -86,11 +92,15 @@ class Lexicon:
     def from_json(text: str) -> Lexicon:
         """Read what :meth:`to_json` wrote."""
         loaded: dict[str, Any] = json.loads(text)
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()
-        }
+        fields = dict(loaded)
+
+        # JSON knows no tuples.
+        for name, value in loaded.items():
+            if isinstance(value, list):
+                fields[name] = tuple(value)
         for name in ("usual", "common", "own", "parts"):
-            fields[name] = {k: tuple(v) for k, v in loaded.get(name, {}).items()}
+            table = loaded.get(name, {})
+            fields[name] = {key: tuple(values) for key, values in table.items()}
         return Lexicon(**fields)
 
 
@@ -100,9 +110,15 @@ def _frozen(stems: tuple[str, ...]) -> frozenset[str]:
 
 
 def _fields(item: Item, *names: str) -> Iterator[object]:
+    """Values of the fields whose names have one of the parts; a list's one by one."""
     for key, value in item.attributes.items():
-        if any(n in key.lower() for n in names):
-            yield from value if isinstance(value, list) else [value]
+        low = key.lower()
+        if not any(name in low for name in names):
+            continue
+        if isinstance(value, list):
+            yield from value
+        else:
+            yield value
 
 
 class _Miner:
@@ -170,7 +186,8 @@ class _Miner:
     def _brands(self) -> tuple[str, ...]:
         """A brand counts if, where a title has its words, the item usually is of that brand.
 
-        A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the brand's short name.
+        A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the
+        brand's short name.
         """
         owned, seen = Counter[str](), Counter[str]()
         named = [
@@ -228,7 +245,10 @@ class _Miner:
         return {d for d, n in found.items() if n >= 3}
 
     def _types(self) -> tuple[str, ...]:
-        """What the leaf categories are called: their last word, or their first where that comes first."""
+        """What the leaf categories are called.
+
+        Their last word, or their first where what a thing is comes first.
+        """
         language = self.language
         at = 0 if language.head_first else -1
         found = Counter[str]()
@@ -249,7 +269,10 @@ class _Miner:
         )
 
     def _colours(self) -> tuple[str, ...]:
-        """Words that stand in colour fields, mostly alone (*Bronze*, not *Oil-Rubbed*), seldom elsewhere in titles."""
+        """Words that stand in colour fields, mostly alone, seldom elsewhere in titles.
+
+        *Bronze*, not *Oil-Rubbed*.
+        """
         joins = "|".join(
             sorted(
                 self.language.written.get("joins", "and").replace(" ", "").split(",")
@@ -261,7 +284,8 @@ class _Miner:
                 for part in re.split(rf"[/,&|+]| (?:{joins}) ", str(value)):
                     stems = [w for w in self._words(part) if len(w) > 2 and w.isalpha()]
                     found.update(stems)
-                    alone.update(stems if len(stems) == 1 else ())
+                    if len(stems) == 1:
+                        alone.update(stems)
         title = Counter(stem for stems in self.titles for stem in stems)
         known = self.language.colours.keys() | self.language.audiences.keys()
         return tuple(

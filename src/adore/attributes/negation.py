@@ -1,4 +1,7 @@
-"""What a text says is not there: ``without straw``, ``no lid or cap``, ``sugar free``, ``strapless``."""
+"""What a text says is not there.
+
+``without straw``, ``no lid or cap``, ``sugar free``, ``strapless``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ __all__ = ["Absence", "find_absences"]
 
 
 class Absence(NamedTuple):
-    """Stems that are said to be absent, where they stand, and the tokens that say so (first, end)."""
+    """Stems that are said to be absent, where they stand, and the tokens that say so.
+
+    ``start`` and ``end`` are places in the text, ``first`` and ``stop`` those of tokens.
+    """
 
     value: str
     start: int
@@ -54,19 +60,33 @@ def find_absences(
         marker = _tokens_of(toks, match.start(), match.end())
         if marker.begin < len(toks):
             yield from _after(text, toks, marker, language)
+
     for i, token in enumerate(toks):
         if token.stem in words.stems and _denies(text, toks, i, language):
-            yield from _after(text, toks, _Marker(i, i + 1), language)
+            marker = _Marker(i, i + 1)
+            yield from _after(text, toks, marker, language)
+
     lower = text.lower()
     if any(hint in lower for hint in words.hints):
         yield from _in_one_word(text, toks, language)
 
 
 def _tokens_of(toks: list[Token], start: int, end: int) -> _Marker:
-    """The tokens that a marker covers; one that reaches beyond it (*pas d'anse*) is what is absent."""
-    first = next((i for i, token in enumerate(toks) if token.end > start), len(toks))
-    begin = next((i for i, token in enumerate(toks) if token.end > end), len(toks))
+    """The tokens that a marker covers.
+
+    One that reaches beyond it (*pas d'anse*) is what is absent.
+    """
+    first = _first_beyond(toks, start)
+    begin = _first_beyond(toks, end)
     return _Marker(min(first, begin), begin)
+
+
+def _first_beyond(toks: list[Token], place: int) -> int:
+    """The first token that ends after a place in the text, or how many there are."""
+    for i, token in enumerate(toks):
+        if token.end > place:
+            return i
+    return len(toks)
 
 
 def _in_one_word(text: str, toks: list[Token], language: Language) -> Iterator[Absence]:
@@ -136,6 +156,7 @@ def _after(
 
 def _together(text: str, toks: list[Token], i: int, begin: int) -> bool:
     """No comma or full stop between this word and the one before."""
-    return i == begin or not set(text[toks[i - 1].end : toks[i].start]) & set(
-        ",.;|()[]"
-    )
+    if i == begin:
+        return True
+    gap = text[toks[i - 1].end : toks[i].start]
+    return not set(gap) & set(",.;|()[]")

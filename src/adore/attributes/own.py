@@ -1,6 +1,7 @@
-"""A shop's own fields, whatever they are called: the words of their values, so that a query may name one.
+"""A shop's own fields, whatever they are called.
 
-Fields that the reader knows by name (colour, material, series, size ...) are not own.
+Kept are the words of their values, so that a query may name one. Fields that the reader knows
+by name (colour, material, series, size ...) are not own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from adore.types import Item
 __all__ = ["Own", "mine_own", "own_fields", "with_unit"]
 
 _KNOWN = re.compile(
-    r"colo|material|fabric|compat|fits|series|model|size|volume|capacity|pack|audience|gender|brand|title|url|image|"
+    r"colo|material|fabric|compat|fits|series|model|size|volume|capacity|pack|audience|"
+    r"gender|brand|title|url|image|"
     r"farbe|couleur|größe|groesse|grösse|taille|talla|tamaño|geschlecht|preis|prix|precio|"
     r"price|rating|(?:^|[^a-z])(?:id|sku|ean|gtin|upc|asin|mpn|isbn|barcode)(?:$|[^a-z])",
     re.IGNORECASE,
@@ -54,6 +56,10 @@ class Own(NamedTuple):
 def own_fields(item: Item, language: Language) -> Iterator[Own]:
     """Every value in words of the item's own fields; a flag's value is the flag's name.
 
+    Args:
+        item: of the catalogue.
+        language: whose names of fields are known, and whose stems the words get.
+
     Example:
         >>> from adore.attributes.language_packs import load_language
         >>> item = Item("1", "", attributes={"seal": ["Viton"], "is_sterile": False, "kg": 5})
@@ -61,9 +67,10 @@ def own_fields(item: Item, language: Language) -> Iterator[Own]:
         [('seal', 'viton', 'Viton', None), ('is_sterile', 'sterile', 'False', False)]
     """
     for key, raw in item.attributes.items():
-        if not _KNOWN.search(key) and not language.field_names.search(key):
-            for field, value in _flat(key, raw):
-                yield from _one(field, value, language)
+        if _KNOWN.search(key) or language.field_names.search(key):
+            continue
+        for field, value in _flat(key, raw):
+            yield from _one(field, value, language)
 
 
 def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
@@ -85,51 +92,68 @@ def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _one(field: str, value: Any, language: Language) -> Iterator[Own]:
+    """One value as a flag or as a text, or nothing if it is neither."""
     low = str(value).lower()
     if isinstance(value, bool) or low in _TRUE | _FALSE:
-        name = " ".join(
-            w for w in re.sub(r"[_.\W]+", " ", field).split() if w.lower() not in _ASKS
-        )
-        phrase = " ".join(words(name, language))
+        stems = words(_said_by(field), language)
+        phrase = " ".join(stems)
         if phrase:
             yield Own(field, phrase, str(value), low in _TRUE)
     elif isinstance(value, str) and low not in _EMPTY:
-        phrase = " ".join(words(value, language)[:_READ])
-        if len(phrase) > 2 and any(c.isalpha() for c in phrase):
+        stems = words(value, language)[:_READ]
+        phrase = " ".join(stems)
+        if len(phrase) > 2 and any(letter.isalpha() for letter in phrase):
             yield Own(field, phrase, value)
+
+
+def _said_by(field: str) -> str:
+    """What a flag says when it is on, by its name: ``sterile`` of ``is_sterile``."""
+    parts = re.sub(r"[_.\W]+", " ", field).split()
+    return " ".join(part for part in parts if part.lower() not in _ASKS)
 
 
 def mine_own(items: Iterable[Item], language: Language) -> dict[str, tuple[str, ...]]:
     """Phrase to the fields whose value it is.
 
-    A phrase of up to three words counts if two items have it in the field, some item has another value there, and the
-    titles that use it are mostly of items that have it (*book* in a title says little of a field ``is_book``). A field
-    with numbers other than 0 and 1 holds no flags.
+    A phrase of up to three words counts if two items have it in the field, some item has another
+    value there, and the titles that use it are mostly of items that have it (*book* in a title
+    says little of a field ``is_book``). A field with numbers other than 0 and 1 holds no flags.
+
+    Args:
+        items: the catalogue.
+        language: of the catalogue.
     """
     having = Counter[tuple[str, str]]()
     values: dict[str, set[tuple[str, bool]]] = defaultdict(set)
-    titles, numbers = Counter[str](), set[str]()
+    titles = Counter[str]()
+    numbers = set[str]()
     for item in items:
-        numbers |= {
-            key
-            for key, value in item.attributes.items()
-            if _NUMBER.fullmatch(str(value))
-        }
-        own = list(own_fields(item, language))
-        said = {o.phrase for o in own if o.flag is not False}
-        having.update((o.phrase, o.field) for o in set(own) if o.flag is not False)
-        for o in own:
-            values[o.field].add((o.phrase, o.flag is False))
-        titles.update(_grams(words(item.title, language)) - said)
+        for key, value in item.attributes.items():
+            if _NUMBER.fullmatch(str(value)):
+                numbers.add(key)
+
+        said = set[str]()
+        for own in set(own_fields(item, language)):
+            denied = own.flag is False
+            values[own.field].add((own.phrase, denied))
+            if not denied:
+                place = (own.phrase, own.field)
+                having[place] += 1
+                said.add(own.phrase)
+
+        grams = _grams(words(item.title, language))
+        titles.update(grams - said)
+
     found: dict[str, set[str]] = defaultdict(set)
-    for (phrase, field), n in having.items():
-        several = n > 1 and len(values[field]) > 1 and len(phrase.split()) <= _LONGEST
-        if (
-            several
-            and field not in numbers
-            and phrase not in language.stop
-            and n / (n + titles[phrase]) >= _FOLLOWED
-        ):
+    for (phrase, field), count in having.items():
+        if field in numbers or phrase in language.stop:
+            continue
+        several = count > 1 and len(values[field]) > 1
+        short = len(phrase.split()) <= _LONGEST
+
+        # Of the items that have the value or a title with its words, those that have the value.
+        followed = count / (count + titles[phrase])
+        if several and short and followed >= _FOLLOWED:
             found[phrase].add(field)
     return {phrase: tuple(sorted(fields)) for phrase, fields in sorted(found.items())}
 
@@ -145,9 +169,15 @@ def _grams(stems: list[str]) -> set[str]:
 def with_unit(key: str, value: Any) -> str:
     """A number with the unit that its field's name ends in, or nothing.
 
+    Args:
+        key: the field's name.
+        value: the field's value; nothing is read of one that is no plain number.
+
     Example:
-        >>> with_unit("rated_volume_ml", 250), with_unit("width (cm)", "12.5"), with_unit("stock", 3)
-        ('250 ml', '12.5 cm', '')
+        >>> with_unit("rated_volume_ml", 250), with_unit("width (cm)", "12.5")
+        ('250 ml', '12.5 cm')
+        >>> with_unit("stock", 3)
+        ''
     """
     unit = re.split(r"[_\W]+", key.rstrip(")]. ").lower())[-1]
     number = re.fullmatch(r"\d+(?:\.\d+)?", str(value).strip())

@@ -1,4 +1,7 @@
-"""Prices: of an item's fields, and the limits that a query sets; amounts are read by price-parser."""
+"""Prices: of an item's fields, and the limits that a query sets.
+
+Amounts are read by price-parser.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ __all__ = [
 ]
 
 PRICE = "price:"
-"""Begins the value of a price limit: ``price:20`` is at most 20 in any currency, ``price:10-20 EUR``, ``price:10-``."""
+"""Begins the value of a price limit.
+
+``price:20`` is at most 20 in any currency; ``price:10-20 EUR``; ``price:10-``.
+"""
 
 _DOLLARS = "USD CAD AUD NZD HKD SGD MXN"
 _ONE_OF = {
@@ -36,16 +42,20 @@ _ONE_OF = {
     "PESO": "MXN ARS CLP COP PHP",
 }
 """What may be written for several currencies, and those."""
+_CODES = (
+    "EUR GBP CHF SEK NOK DKK ISK PLN CZK HUF RON JPY CNY INR BRL TRY ILS KRW ZAR ARS CLP COP "
+    "RUB UAH PHP PKR LKR"
+)
 _NAMES: dict[str, str] = {
-    **{code.lower(): code for code in (*_DOLLARS.split(), *"EUR GBP CHF SEK NOK DKK ISK PLN CZK HUF RON JPY CNY INR "
-       "BRL TRY ILS KRW ZAR ARS CLP COP RUB UAH PHP PKR LKR".split())},
-    "€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "quid": "GBP", "sterling": "GBP", "¥": "¥", "yen": "JPY",
-    "yuan": "CNY", "rmb": "CNY", "₹": "INR", "rs": "RS", "rs.": "RS", "rupee": "RS", "rupees": "RS", "₽": "RUB",
-    "₩": "KRW", "₺": "TRY", "₪": "ILS", "$": "$", "us$": "USD", "c$": "CAD", "ca$": "CAD", "a$": "AUD", "au$": "AUD",
-    "nz$": "NZD", "hk$": "HKD", "s$": "SGD", "r$": "BRL", "reais": "BRL", "mx$": "MXN", "dollar": "$",
-    "dollars": "$", "bucks": "$", "dólares": "$", "dolares": "$", "kr": "KR", "kr.": "KR", "kronor": "SEK",
-    "kroner": "KR", "zł": "PLN", "zl": "PLN", "złotych": "PLN", "kč": "CZK", "ft": "HUF", "fr.": "CHF", "sfr": "CHF",
-    "franken": "CHF", "stutz": "CHF", "pesos": "PESO",
+    **{code.lower(): code for code in (*_DOLLARS.split(), *_CODES.split())},
+    "€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "quid": "GBP", "sterling": "GBP",
+    "¥": "¥", "yen": "JPY", "yuan": "CNY", "rmb": "CNY", "₹": "INR", "rs": "RS", "rs.": "RS",
+    "rupee": "RS", "rupees": "RS", "₽": "RUB", "₩": "KRW", "₺": "TRY", "₪": "ILS",
+    "$": "$", "us$": "USD", "c$": "CAD", "ca$": "CAD", "a$": "AUD", "au$": "AUD", "nz$": "NZD",
+    "hk$": "HKD", "s$": "SGD", "r$": "BRL", "reais": "BRL", "mx$": "MXN", "dollar": "$",
+    "dollars": "$", "bucks": "$", "dólares": "$", "dolares": "$", "kr": "KR", "kr.": "KR",
+    "kronor": "SEK", "kroner": "KR", "zł": "PLN", "zl": "PLN", "złotych": "PLN", "kč": "CZK",
+    "ft": "HUF", "fr.": "CHF", "sfr": "CHF", "franken": "CHF", "stutz": "CHF", "pesos": "PESO",
 }  # fmt: skip
 """How a currency is written, lower case, to its code, or to a key of ``_ONE_OF``."""
 _AMBIGUOUS = frozenset(("ft", "fr.", "try", "rs", "zl"))
@@ -64,12 +74,17 @@ _WORD = _one_of([n for n in _NAMES if n not in _AMBIGUOUS])
 _NUMBER = (
     r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?"
 )
-_MONEY = rf"(?:({_SIGN}|{_WORD}) ?)?({_NUMBER})(?:[.,][-–—]{{1,2}})?(?![\d.,]*\d)(?:\s?({_WORD})(?!\w))?(?!\w)"
+_MONEY = (
+    rf"(?:({_SIGN}|{_WORD}) ?)?({_NUMBER})(?:[.,][-–—]{{1,2}})?(?![\d.,]*\d)"
+    rf"(?:\s?({_WORD})(?!\w))?(?!\w)"
+)
 _MOST_WORDS = (
-    r"under|below|less than|lower than|cheaper than|no more than|not more than|(?:not|no) (?:over|above)|"
-    r"nicht (?:über|mehr als)|pas plus de|no m[áa]s de|budget(?: of| de| von)?:?|at most|up to|max(?:imum|\.)?|within|"
+    r"under|below|less than|lower than|cheaper than|no more than|not more than|"
+    r"(?:not|no) (?:over|above)|nicht (?:über|mehr als)|pas plus de|no m[áa]s de|"
+    r"budget(?: of| de| von)?:?|at most|up to|max(?:imum|\.)?|within|"
     r"unter|weniger als|günstiger als|billiger als|höchstens|maximal|bis(?: zu)?|"
-    r"moins de|moins cher que|jusqu['’]?(?:à|a)|au plus|menos de|por menos de|hasta|como máximo|m[áa]ximo|<=?|≤"
+    r"moins de|moins cher que|jusqu['’]?(?:à|a)|au plus|menos de|por menos de|hasta|"
+    r"como máximo|m[áa]ximo|<=?|≤"
 )
 _LEAST_WORDS = (
     r"over|above|more than|more expensive than|teurer als|plus cher que|m[áa]s caro que|at least|"
@@ -81,9 +96,15 @@ _LOOSE = re.compile(
     re.IGNORECASE,
 )
 """Words that limit many things: they need a currency."""
-_LESS_AFTER = r"(?:or|and|oder|ou|o) (?:less|under|below|cheaper|weniger|günstiger|moins|menos)|max(?:imum|\.)?|maximal"
+_LESS_AFTER = (
+    r"(?:or|and|oder|ou|o) (?:less|under|below|cheaper|weniger|günstiger|moins|menos)|"
+    r"max(?:imum|\.)?|maximal"
+)
 _MORE_AFTER = r"(?:or|and|oder|ou|o) (?:more|over|above|up|mehr|plus|más|mas)"
-_PREFIX = r"(?:(?:price[ds]?|priced|costs?|costing|preis|prix|precio|kosten)(?: (?:is|of|range))?:? )?"
+_PREFIX = (
+    r"(?:(?:price[ds]?|priced|costs?|costing|preis|prix|precio|kosten)"
+    r"(?: (?:is|of|range))?:? )?"
+)
 _BETWEEN = r"(?:between|from|zwischen|von|entre|de|desde)\s+"
 _JOIN = r"(?:\s(?:and|und|et|y|e|to|bis|à|a|hasta)\s|\s?[-–—]\s?)"
 _BEFORE = r"(?<![\w.,$€£/-])"
@@ -101,8 +122,9 @@ _OR_MORE = re.compile(
 _MAY_LIMIT = re.compile(r"[<>≤≥$€£]|\d", re.IGNORECASE)
 _ENDS = re.compile(r"\s*(?:$|[,.;!?)])")
 _NAME_OF_MAX = re.compile(
-    r"(?:\d|\b(?:air|pro|alpha|promax|mac|mini|iphone|women|woman|men|man|kids?|girls?|boys?|babies|baby|toddlers?|"
-    r"adults?|seniors?|people|dogs?|cats?|children|child|ages?|aged|age|birthday|damen|herren|kinder|frauen|männer|"
+    r"(?:\d|\b(?:air|pro|alpha|promax|mac|mini|iphone|women|woman|men|man|kids?|girls?|boys?|"
+    r"babies|baby|toddlers?|adults?|seniors?|people|dogs?|cats?|children|child|ages?|aged|age|"
+    r"birthday|damen|herren|kinder|frauen|männer|"
     r"femmes?|hommes?|enfants?|mujer(?:es)?|hombres?|niñ[oa]s))s?\s*$",
     re.IGNORECASE,
 )
@@ -113,19 +135,21 @@ _SALE = re.compile(
     re.IGNORECASE,
 )
 _PLAIN = re.compile(
-    r"(?:^|[^a-z])(?:price|preis|prix|precio)|(?:price|preis|prix|precio)(?:$|[^a-z])|angebotspreis|aktionspreis|"
-    r"verkaufspreis",
+    r"(?:^|[^a-z])(?:price|preis|prix|precio)|(?:price|preis|prix|precio)(?:$|[^a-z])|"
+    r"angebotspreis|aktionspreis|verkaufspreis",
     re.IGNORECASE,
 )
 _NO_PRICE = re.compile(
-    r"compare|list|original|former|before|previous|vorher|ancien|anterior|msrp|rrp|uvp|old|was|strike|struck|statt|cost|purchase|wholesale|unit|per|base|grund|tax|shipping|"
+    r"compare|list|original|former|before|previous|vorher|ancien|anterior|msrp|rrp|uvp|old|"
+    r"was|strike|struck|statt|cost|purchase|wholesale|unit|per|base|grund|tax|shipping|"
     r"versand|date|range|currency|valid|group|tier|type|level|id$",
     re.IGNORECASE,
 )
 """Of a field of prices: it is not what a shopper pays."""
 _CURRENCY = re.compile(r"currency|währung|waehrung|devise|moneda", re.IGNORECASE)
 _STRUCK = re.compile(
-    rf"<(s|del|strike)\b[^>]*>.*?</\1>|~~.*?~~|\b(?:was|statt|uvp|rrp|msrp|instead of|au lieu de|antes)\b:?\s*"
+    rf"<(s|del|strike)\b[^>]*>.*?</\1>|~~.*?~~|"
+    rf"\b(?:was|statt|uvp|rrp|msrp|instead of|au lieu de|antes)\b:?\s*"
     rf"(?:(?:{_SIGN}) ?)?(?:{_NUMBER})(?:\s?(?:{_WORD})(?!\w))?",
     re.IGNORECASE,
 )
@@ -150,11 +174,15 @@ class Limit(NamedTuple):
     @property
     def value(self) -> str:
         """As the value of a reading."""
-        low, high = (
-            _written(x) if 0 < x < float("inf") else "" for x in (self.low, self.high)
-        )
+        low = _bound(self.low)
+        high = _bound(self.high)
         amount = f"{low}-{high}" if low else high
         return f"{PRICE}{amount} {self.currency}".strip()
+
+
+def _bound(amount: float) -> str:
+    """An end of a limit, or nothing where it is open."""
+    return _written(amount) if 0 < amount < float("inf") else ""
 
 
 def _written(amount: float) -> str:
@@ -172,7 +200,8 @@ def read_price(text: str) -> Price | None:
     """The price that a field holds; of several the first that is not struck out.
 
     Example:
-        >>> [tuple(read_price(t)) for t in ("1.299,00 €", "$1,299.00", "CHF 12.-", "1 299 kr", "49.9")]
+        >>> texts = ("1.299,00 €", "$1,299.00", "CHF 12.-", "1 299 kr", "49.9")
+        >>> [tuple(read_price(text)) for text in texts]
         [(1299.0, 'EUR'), (1299.0, '$'), (12.0, 'CHF'), (1299.0, 'KR'), (49.9, '')]
         >>> tuple(read_price("statt 49,90 € nur 35,00 €")), read_price("on request")
         ((35.0, 'EUR'), None)
@@ -218,10 +247,13 @@ def _is_price(name: str) -> bool:
 
 
 def item_price(item: Item) -> Value | None:
-    """What the item costs now: the sale price where it is lower than the price; ``35 USD``, or ``35``.
+    """What the item costs now: ``35 USD``, or ``35``.
+
+    The sale price where it is lower than the price.
 
     Example:
-        >>> item_price(Item("1", "", attributes={"price": "35.00 USD", "sale_price": "29.90 USD"})).value
+        >>> prices = {"price": "35.00 USD", "sale_price": "29.90 USD"}
+        >>> item_price(Item("1", "", attributes=prices)).value
         '29.90 USD'
         >>> item_price(Item("1", "", attributes={"price_eur": 12.5, "compare_at_price": 20})).value
         '12.50 EUR'
@@ -256,15 +288,21 @@ def find_limits(text: str, priced: bool = False) -> list[Limit]:
 
     Args:
         text: the query.
-        priced: the catalogue has prices: a limit without a currency (``max 30``) may be meant of them.
+        priced: the catalogue has prices: a limit without a currency (``max 30``) may be meant of
+            them.
 
     Example:
-        >>> [l.value for l in find_limits("bag under $20, price lower than 50.00 dollars, under 5 lbs")]
+        >>> text = "bag under $20, price lower than 50.00 dollars, under 5 lbs"
+        >>> [limit.value for limit in find_limits(text)]
         ['price:20 $', 'price:50 $']
-        >>> [l.value for l in find_limits("mug $10-$20, unter 1.299,50 €, 30 dollars or less, over 100 eur")]
+        >>> text = "mug $10-$20, unter 1.299,50 €, 30 dollars or less, over 100 eur"
+        >>> [limit.value for limit in find_limits(text)]
         ['price:10-20 $', 'price:1299.50 EUR', 'price:30 $', 'price:100- EUR']
-        >>> [l.value for l in find_limits("bottle between 20 and 40", priced=True)], find_limits("bottle max 30")
-        (['price:20-40'], [])
+        >>> text = "bottle between 20 and 40"
+        >>> [limit.value for limit in find_limits(text, priced=True)]
+        ['price:20-40']
+        >>> find_limits("bottle max 30")
+        []
     """
     shown = visible(text)
     found: list[Limit] = []
@@ -314,22 +352,34 @@ def limit_of(value: str) -> Price | None:
     """The most that a limit's value allows, or None if it only asks for more."""
     amount, _, currency = value.removeprefix(PRICE).partition(" ")
     high = amount.rpartition("-")[2]
-    return Price(float(high), currency) if high else None
+    if not high:
+        return None
+    return Price(float(high), currency)
 
 
 def holds(limit: str, price: str) -> bool | None:
     """Whether a price keeps a limit; None where their currencies differ.
 
+    Args:
+        limit: as :attr:`Limit.value` writes it.
+        price: as :func:`item_price` writes it; without a currency it is taken for one in the
+            limit's.
+
     Example:
-        >>> holds("price:20 $", "12 USD"), holds("price:10-20", "25"), holds("price:20 EUR", "12 USD")
-        (True, False, None)
+        >>> holds("price:20 $", "12 USD"), holds("price:10-20", "25")
+        (True, False)
+        >>> holds("price:20 EUR", "12 USD") is None
+        True
     """
-    amount, _, asked = limit.removeprefix(PRICE).partition(" ")
+    amounts, _, asked = limit.removeprefix(PRICE).partition(" ")
     costs, _, given = price.partition(" ")
     if asked and given and not _codes(asked) & _codes(given):
         return None
-    low, _, high = amount.rpartition("-")
-    return float(low or 0) <= float(costs) <= float(high or "inf")
+
+    low, _, high = amounts.rpartition("-")
+    least = float(low or 0)
+    most = float(high or "inf")
+    return least <= float(costs) <= most
 
 
 def _codes(currency: str) -> set[str]:

@@ -35,7 +35,10 @@ _SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
 
 
 class Reader(ItemReader):
-    """Reads queries and items with one catalogue's lexicon; stateless but for it, so safe to share."""
+    """Reads queries and items with one catalogue's lexicon.
+
+    Stateless but for it, so safe to share.
+    """
 
     def read_query(self, text: str) -> Reading:
         """What a query asks: every key attribute, with ``feature`` for the words left over."""
@@ -98,7 +101,10 @@ class Reader(ItemReader):
         )
 
     def _query_tokens(self, text: str, plain: list[Token], found: Found) -> list[Token]:
-        """The query's words as the catalogue writes them; who and what they are for or of is read out of compounds."""
+        """The query's words as the catalogue writes them.
+
+        Who and what they are for or of is read out of compounds.
+        """
         toks = join_tokens(text, plain, self._spelling.joined, never=self._idle)
         if not self.language.links:
             return toks
@@ -150,31 +156,54 @@ class Reader(ItemReader):
                     places |= set(range(start, end))
 
     def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
+        """Devices, article numbers, brands, series, and values of the shop's own fields."""
+        self._query_devices(said, found, used)
+        self._query_codes(said, found, used)
+
         toks = said.toks
-        kinds = {t.stem for t in toks} & self.language.accessories
-        for a, b in device_spans(said, self._devices, used):
-            device = parse_device(said.text[toks[a].start : toks[b - 1].end])
-            if kinds or (a and toks[a - 1].stem in self.language.before_device):
-                quote(found, "compatibility", said, (a, b))
-                used.update(range(a, b))
-            elif device and device.is_model:
-                quote(found, "model", said, (a, b))
-                used.update(i for i in range(a, b) if not is_head(toks[i].stem))
-        for code, start, end in find_codes(said.text, self._codes):
-            places = inside(toks, start, end)
-            if not places & used and not self._is_word(said.text[start:end].lower()):
-                add(found, "model", code.lower(), said.text[start:end], "query")
-                used |= places
         for name, phrases in (("brand", self._brands), ("model", self._series)):
-            for a, b in grams(toks, phrases, used):
-                quote(found, name, said, (a, b))
-                used.update(range(a, b))
-        for a, b in grams(toks, self._own, used):
-            phrase = " ".join(t.stem for t in toks[a:b])
-            quote(found, "feature", said, (a, b))
+            for span in grams(toks, phrases, used):
+                quote(found, name, said, span)
+                used.update(range(*span))
+
+        for span in grams(toks, self._own, used):
+            quote(found, "feature", said, span)
+            first, stop = span
+            phrase = " ".join(token.stem for token in toks[first:stop])
             for field in self.lexicon.own[phrase]:
                 add(found, f"own.{phrase}", field, "", "query")
-            used.update(range(a, b))
+            used.update(range(first, stop))
+
+    def _query_devices(self, said: Said, found: Found, used: set[int]) -> None:
+        """Devices that the asked thing is for, or that are asked themselves."""
+        toks = said.toks
+        before_device = self.language.before_device
+        kinds = {token.stem for token in toks} & self.language.accessories
+        for span in device_spans(said, self._devices, used):
+            first, stop = span
+            places = range(first, stop)
+            start = toks[first].start
+            end = toks[stop - 1].end
+            device = parse_device(said.text[start:end])
+
+            is_for = first > 0 and toks[first - 1].stem in before_device
+            if kinds or is_for:
+                quote(found, "compatibility", said, span)
+                used.update(places)
+            elif device and device.is_model:
+                # The name of its family is left over: it is the product that is asked.
+                quote(found, "model", said, span)
+                used.update(i for i in places if not is_head(toks[i].stem))
+
+    def _query_codes(self, said: Said, found: Found, used: set[int]) -> None:
+        """Article numbers among other words."""
+        for code, start, end in find_codes(said.text, self._codes):
+            places = inside(said.toks, start, end)
+            written = said.text[start:end]
+            if places & used or self._is_word(written.lower()):
+                continue
+            add(found, "model", code.lower(), written, "query")
+            used |= places
 
     def _query_word(self, said: Said, i: int, found: Found, used: set[int]) -> None:
         _, text, toks = said
@@ -189,7 +218,10 @@ class Reader(ItemReader):
     def _query_type(
         self, text: str, toks: list[Token], found: Found, used: set[int]
     ) -> None:
-        """The head noun: the last known product word before a preposition or full stop, else the last free word."""
+        """The head noun.
+
+        The last known product word before a preposition or full stop, else the last free word.
+        """
         language = self.language
         span = self._first_phrase(text, toks, used)
         free = [i for i in span if i not in used and not toks[i].stem.isdigit()]
@@ -223,27 +255,30 @@ class Reader(ItemReader):
             used.add(head)
 
     def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
-        """The last free word, unless a known product word stands before it and it is apart or unheard of.
+        """The last free word.
 
+        Unless a known product word stands before it and it is apart or unheard of.
         Where what a product is comes first: the first known product word, else the first free word.
         """
         if self.language.head_first:
             return known[0] if known else free[0]
-        last = toks[free[-1]].stem
-        heard = toks[free[-1]].end - toks[free[-1]].start > len(
-            last
-        )  # a plural is a noun
-        heard |= (
-            self._spelling.spelt(last) in self.lexicon.frequency or last in self._types
+        token = toks[free[-1]]
+        last = token.stem
+        plural = token.end - token.start > len(last)  # so it is a noun
+        heard = (
+            plural
+            or self._spelling.spelt(last) in self.lexicon.frequency
+            or last in self._types
         )
-        return (
-            free[-1]
-            if not known or (known[-1] >= free[-1] - 1 and heard)
-            else known[-1]
-        )
+        if not known or (known[-1] >= free[-1] - 1 and heard):
+            return free[-1]
+        return known[-1]
 
     def _first_phrase(self, text: str, toks: list[Token], used: set[int]) -> list[int]:
-        """The places of the first noun phrase: from the first wish to a preposition, comma or full stop."""
+        """The places of the first noun phrase.
+
+        It goes from the first wish to a preposition, comma or full stop.
+        """
         language = self.language
         span: list[int] = []
         for i, token in enumerate(toks):
@@ -277,7 +312,15 @@ class Reader(ItemReader):
         return span
 
     def _is_adjective(self, text: str, token: Token) -> bool:
-        """Whether a word hardly is a product; told by its stem, or as it is written where words have endings."""
-        said = text[token.start : token.end].lower() if self.language.inflected else ""
+        """Whether a word hardly is a product.
+
+        Told by its stem, or as it is written where words have endings.
+        """
         pattern = self.language.adjective
-        return bool(pattern.fullmatch(token.stem) or (said and pattern.fullmatch(said)))
+        if pattern.fullmatch(token.stem):
+            return True
+        if not self.language.inflected:
+            return False
+
+        said = text[token.start : token.end].lower()
+        return pattern.fullmatch(said) is not None

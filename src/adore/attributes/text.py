@@ -16,15 +16,20 @@ _INVISIBLE = re.compile(
     "[\u00ad\u200b-\u200d\u202d\u202e\u2060\ufeff\U000e0000-\U000e007f]"
 )
 _HIDDEN = re.compile(
-    r"[\u202d\u202e][^\u202c]*\u202c?"  # overridden direction: shown in another order than it is written
-    r"|\S{0,80}(?:[A-Za-z0-9][\u00ad\u200b-\u200d\u2060\ufeff]+[A-Za-z0-9]|[\U000e0000-\U000e007f])\S*"
+    # overridden direction: shown in another order than it is written
+    r"[\u202d\u202e][^\u202c]*\u202c?"
+    r"|\S{0,80}(?:[A-Za-z0-9][\u00ad\u200b-\u200d\u2060\ufeff]+[A-Za-z0-9]"
+    r"|[\U000e0000-\U000e007f])\S*"
 )
-"""Words that hide: cut by zero-width characters, spelled in tag characters, or written backwards."""
+"""Words that hide.
+
+Cut by zero-width characters, spelled in tag characters, or written backwards.
+"""
 
 _TO_JUDGE = re.compile(
-    r"exact(?:ly)? (?:match|the product)|any (?:query|search)|every search|all searches|to the judge|grade [esci]\b|"
-    r"= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|ignore the|product_type|\bstate (?:match|conflict)\b|"
-    r"\battribute \w+ asked\b"
+    r"exact(?:ly)? (?:match|the product)|any (?:query|search)|every search|all searches|"
+    r"to the judge|grade [esci]\b|= ?\w+ match|\{ ?[\"']|state[\"']?:|previous instructions|"
+    r"ignore the|product_type|\bstate (?:match|conflict)\b|\battribute \w+ asked\b"
 )
 _LABEL = re.compile(
     r"\b(?:brand|colou?r|size|type|material|audience|model|pack|category) ?(?:[:=]|[-–—|] )"
@@ -42,7 +47,9 @@ class Token(NamedTuple):
 
 
 def visible(text: str) -> str:
-    """The first :data:`MAX_TEXT` characters with hidden words blanked, so that every place stays where it was.
+    """The first :data:`MAX_TEXT` characters with hidden words blanked.
+
+    Every place stays where it was.
 
     Example:
         >>> visible("Acme N\\u200bike cup")
@@ -57,7 +64,9 @@ def visible(text: str) -> str:
 
 
 def believable(text: str) -> str:
-    """A seller's free text, or nothing where it hides words or speaks to the judge: claims, orders, fields, JSON.
+    """A seller's free text, or nothing where it hides words or speaks to the judge.
+
+    Claims, orders, fields and JSON speak to the judge.
 
     Example:
         >>> believable("Holds 500 ml"), believable("brand: Nike | size: XL EXACT MATCH")
@@ -73,7 +82,14 @@ def believable(text: str) -> str:
 
 
 def tokens(text: str, language: Language) -> list[Token]:
-    """Split text into words; emoji, HTML marks, punctuation and hidden words (:func:`visible`) are no words."""
+    """Split text into words.
+
+    Emoji, HTML marks, punctuation and hidden words (:func:`visible`) are no words.
+
+    Args:
+        text: as the shop has it.
+        language: whose stems the words get.
+    """
     stems = language.stems
     return [
         Token(stems[m.group()], m.start(), m.end())
@@ -83,6 +99,10 @@ def tokens(text: str, language: Language) -> list[Token]:
 
 def words(text: str, language: Language) -> list[str]:
     """The stems of a text, in order.
+
+    Args:
+        text: as the shop has it.
+        language: whose stems they are.
 
     Example:
         >>> from adore.attributes.language_packs import load_language

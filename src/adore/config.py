@@ -24,7 +24,9 @@ __all__ = [
 
 PROFILES = Path(__file__).parent / "profiles"
 ANSWERS = "ADORE_ANSWERS"
-"""Environment variable: the place where paid answers are kept if no config names one; on a cluster, in the run's."""
+"""Environment variable: the place where paid answers are kept if no config names one.
+
+On a cluster: in the run's place."""
 
 
 class StageConfig(BaseModel):
@@ -53,7 +55,8 @@ def load_profile(name: str) -> dict[str, dict[str, Any]]:
     """Read a profile: ``{stage: {key: value}}``.
 
     Args:
-        name: a name under ``adore/profiles`` (``laptop``), a path to a YAML file, or the profile itself as JSON.
+        name: a name under ``adore/profiles`` (``laptop``), a path to a YAML file, or the profile
+            itself as JSON.
 
     Raises:
         MissingError: no such profile.
@@ -83,18 +86,24 @@ def _read(name: str) -> str:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
         raise MissingError(
-            f"profile == {name!r}, must be one of: {known}, or a .yaml file; set PROFILE to one of them"
+            f"profile == {name!r}, must be one of: {known}, or a .yaml file; "
+            "set PROFILE to one of them"
         )
     return path.read_text("utf-8")
 
 
 def profile_name(profile: str) -> str:
-    """What people call a profile: its file's name without its ending, or the name of one of ours."""
+    """What people call a profile: its file's name without ending, or the name of one of ours."""
     return "given as content" if profile.startswith("{") else Path(profile).stem
 
 
 def configure(cls: type[C], section: dict[str, Any], name: str) -> C:
     """Build ``cls`` from one section of a profile.
+
+    Args:
+        cls: a stage's ``Config``.
+        section: keys and values as the profile gives them.
+        name: the section's name, for the error's text.
 
     Raises:
         ConfigError: an unknown key or a value of the wrong type; every fault is named.

@@ -32,10 +32,15 @@ def schema_of(name: str) -> dict[str, pl.DataType]:
 def write_table(
     rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: str
 ) -> pl.DataFrame:
-    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``; returns it as stored.
+    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``.
 
     Args:
         rows: a frame or row dicts with at least the table's columns; more columns are kept.
+        folder: where to write; it exists.
+        name: the table's name.
+
+    Returns:
+        The table as stored.
 
     Raises:
         DataError: a column is missing.
@@ -76,6 +81,10 @@ def write_table(
 def read_table(folder: str | Path, name: str) -> pl.DataFrame:
     """Read one table of a stage's output.
 
+    Args:
+        folder: the output's folder on this machine.
+        name: the table's name.
+
     Raises:
         MissingError: the folder has no such table.
         DataError: the file is no Parquet file, or not whole.
@@ -85,7 +94,8 @@ def read_table(folder: str | Path, name: str) -> pl.DataFrame:
     path = Path(folder) / f"{name}.parquet"
     if not path.is_file():
         raise MissingError(
-            f"table == {str(path)!r}, must be an existing Parquet file; run the stage that writes it"
+            f"table == {str(path)!r}, must be an existing Parquet file; "
+            "run the stage that writes it"
         )
     try:
         return pl.read_parquet(path)

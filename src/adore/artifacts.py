@@ -92,14 +92,14 @@ def hash_tree(path: Path) -> str:
     Files that begin with ``_`` tell of one execution (what came from a cache, say) and do not
     count.
     """
-    found = [path]
+    files = [path]
     if not path.is_file():
-        found = sorted(p for p in path.rglob("*") if p.is_file())
-    files = [
-        p
-        for p in found
-        if p == path or (p.name != MANIFEST and not p.name.startswith("_"))
-    ]
+        found = [file for file in path.rglob("*") if file.is_file()]
+        files = [
+            file
+            for file in sorted(found)
+            if file.name != MANIFEST and not file.name.startswith("_")
+        ]
     digest = hashlib.sha256()
     for file in files:
         name = file.relative_to(path) if file != path else file.name
@@ -134,16 +134,19 @@ _unfinished: ContextVar[str] = ContextVar("unfinished", default="")
 
 def add_cost(dollars: float) -> None:
     """Charge the running stage's manifest (paid teachers call this)."""
-    if (costs := _cost.get()) is not None:
+    costs = _cost.get()
+    if costs is not None:
         costs.append(dollars)
 
 
 def _rows(folder: Path) -> dict[str, int]:
+    """How many rows each table of a folder has."""
     import pyarrow.parquet as pq
 
-    return {
-        p.stem: pq.read_metadata(p).num_rows for p in sorted(folder.glob("*.parquet"))
-    }
+    counts = {}
+    for path in sorted(folder.glob("*.parquet")):
+        counts[path.stem] = pq.read_metadata(path).num_rows
+    return counts
 
 
 def _quarantine(folder: Path) -> dict[str, int]:
@@ -167,7 +170,8 @@ def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -
         config: its settings.
         inputs: places by argument name; their content is hashed.
     """
-    users, made = dict[str, str](), dict[str, str | list[str]]()
+    users = dict[str, str]()
+    made = dict[str, str | list[str]]()
     for name, place in inputs.items():
         if name == USERS:
             users[name] = hash_tree(local_copy(str(place)))
@@ -204,6 +208,7 @@ def execute(
         module: has ``run(config, **inputs, output) -> dict[str, float]``; each input arrives as a
             ``Path`` (or a list of them), ``output`` as a fresh local folder.
         stage: the stage's name, written to the manifest and the log.
+        config: its settings.
         inputs: places by argument name.
         output: the place to write to.
     """
@@ -216,10 +221,8 @@ def execute(
     say(f"{stage:<17} runs")
     costs: list[float] = []
     token = _cost.set(costs)
-    place = join(
-        output.rstrip("/").rpartition("/")[0] or ".",
-        f".unfinished-{key_of(call, output)}",
-    )
+    beside = output.rstrip("/").rpartition("/")[0] or "."
+    place = join(beside, f".unfinished-{key_of(call, output)}")
     begun_at = _unfinished.set(place)
     try:
         with open_output(output) as folder:

@@ -72,9 +72,8 @@ def load_profile(name: str) -> dict[str, dict[str, Any]]:
         raise ConfigError(
             f"profile == {name!r}, must be readable YAML; {error}"
         ) from error
-    if not isinstance(profile, dict) or not all(
-        isinstance(v, dict) for v in profile.values()
-    ):
+    is_mapping = isinstance(profile, dict)
+    if not is_mapping or not all(isinstance(one, dict) for one in profile.values()):
         raise ConfigError(
             f"profile == {name!r}, must be a mapping of stage names to mappings; see laptop.yaml"
         )
@@ -84,7 +83,7 @@ def load_profile(name: str) -> dict[str, dict[str, Any]]:
 def _read(name: str) -> str:
     path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
         raise MissingError(
             f"profile == {name!r}, must be one of: {known}, or a .yaml file; "
             "set PROFILE to one of them"
@@ -112,8 +111,9 @@ def configure(cls: type[C], section: dict[str, Any], name: str) -> C:
         return cls(**section)
     except ValidationError as error:
         known = ", ".join(sorted(cls.model_fields))
-        faults = "; ".join(
-            f"{name}.{'.'.join(map(str, e['loc']))} == {e['input']!r}: {e['msg']}"
-            for e in error.errors()
-        )
-        raise ConfigError(f"{faults}; known keys of {name}: {known}") from error
+        faults = []
+        for fault in error.errors():
+            key = ".".join(map(str, fault["loc"]))
+            faults.append(f"{name}.{key} == {fault['input']!r}: {fault['msg']}")
+        text = "; ".join(faults)
+        raise ConfigError(f"{text}; known keys of {name}: {known}") from error

@@ -50,13 +50,14 @@ def write_table(
 
     schema = schema_of(name)
     if isinstance(rows, list):
-        extra = {k: None for row in rows for k in row if k not in schema}
-        rows = (
-            pl.DataFrame(rows, schema={**schema, **extra}, strict=False)
-            if rows
-            else pl.DataFrame(schema=schema)
-        )
-    missing = [c for c in schema if c not in rows.columns]
+        extra: dict[str, None] = {}
+        for row in rows:
+            extra.update((column, None) for column in row if column not in schema)
+        if rows:
+            rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False)
+        else:
+            rows = pl.DataFrame(schema=schema)
+    missing = [column for column in schema if column not in rows.columns]
     check(
         not missing,
         f"columns of table {name}",
@@ -65,8 +66,9 @@ def write_table(
         fix="add them",
         error=DataError,
     )
-    more = [c for c in rows.columns if c not in schema]
-    frame = rows.select(*(pl.col(c).cast(t) for c, t in schema.items()), *more)
+    more = [column for column in rows.columns if column not in schema]
+    own = [pl.col(column).cast(kind) for column, kind in schema.items()]
+    frame = rows.select(*own, *more)
     path = folder / f"{name}.parquet"
     try:
         frame.write_parquet(path)

@@ -165,12 +165,12 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
         )
         return Path(place)
     place = str(place)
-    bucket, prefix = _split(place)
-    keys = {
-        k: t
-        for k, t in _keys(place).items()
-        if any(fnmatch(k[len(prefix) :].lstrip("/"), o) for o in only)
-    }
+    prefix = _split(place)[1]
+    keys = {}
+    for key, tag in _keys(place).items():
+        name = key[len(prefix) :].lstrip("/")
+        if any(fnmatch(name, pattern) for pattern in only):
+            keys[key] = tag
     check(
         bool(keys),
         "place",
@@ -183,32 +183,42 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
     if target.exists():
         os.utime(target.parent)
         return target
-    target.parent.parent.mkdir(parents=True, exist_ok=True)
-    for version in target.parent.parent.iterdir():
-        with suppress(OSError):  # another process was first
-            if time.time() - version.stat().st_mtime > UNUSED:
-                shutil.rmtree(version)
-    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent.parent))
+
+    downloads = target.parent.parent
+    downloads.mkdir(parents=True, exist_ok=True)
+    _forget_unused(downloads)
+    aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=downloads))
     try:
-        with _s3_errors(place):
-            paths = {
-                k: aside / target.name / k[len(prefix) :].lstrip("/") for k in keys
-            }
-            for path in paths.values():
-                path.parent.mkdir(parents=True, exist_ok=True)
-            client = _client()
-            with concurrent.futures.ThreadPoolExecutor(8) as pool:
-                list(
-                    pool.map(
-                        lambda key: client.download_file(bucket, key, str(paths[key])),
-                        paths,
-                    )
-                )
+        _download(place, keys, aside / target.name)
         with suppress(OSError):  # another process was first with the same version
             aside.rename(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return target
+
+
+def _forget_unused(downloads: Path) -> None:
+    """Remove downloads that nobody asked for again."""
+    for version in downloads.iterdir():
+        with suppress(OSError):  # another process was first
+            if time.time() - version.stat().st_mtime > UNUSED:
+                shutil.rmtree(version)
+
+
+def _download(place: str, keys: Mapping[str, str], folder: Path) -> None:
+    """Fetch the keys of a place into a folder, eight at a time."""
+    bucket, prefix = _split(place)
+    with _s3_errors(place):
+        paths = {key: folder / key[len(prefix) :].lstrip("/") for key in keys}
+        for path in paths.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        client = _client()
+
+        def fetch(key: str) -> None:
+            client.download_file(bucket, key, str(paths[key]))
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(fetch, paths))  # the first error of one is raised here
 
 
 def _publish(source: Path, place: str) -> None:
@@ -223,9 +233,8 @@ def _publish(source: Path, place: str) -> None:
         shutil.rmtree(old, ignore_errors=True)
         return
     bucket, prefix = _split(place)
-    files = sorted(
-        (p for p in source.rglob("*") if p.is_file()), key=lambda p: p.name == MANIFEST
-    )
+    found = [path for path in source.rglob("*") if path.is_file()]
+    files = sorted(found, key=lambda path: path.name == MANIFEST)
     keys = {f"{prefix}/{path.relative_to(source).as_posix()}": path for path in files}
     stale = sorted(_keys(place).keys() - keys.keys())
     with _s3_errors(place):

@@ -31,7 +31,7 @@ def draft_book(
 ) -> None:
     """Propose a rule book from a catalogue; comments say on what evidence."""
     path = Path(output)
-    given = [g for g in (data, items) if g]
+    given = [one for one in (data, items) if one]
     check(
         len(given) == 1,
         "--data, --items",

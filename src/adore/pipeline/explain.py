@@ -269,29 +269,40 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
         },
         "item": {"item_id": item_id, "title": item.title},
         "served": _served(run, query, ids, rows[0]) if student else {},
-        "evidence": [
-            {f: getattr(e, f) for f in e.__dataclass_fields__} for e in evidence
-        ],
+        "evidence": [_fields(one) for one in evidence],
         "rules": {
             "rulebook": rulebook.version,
             "grade": verdict.grade.letter,
             "reason": verdict.reason,
-            "applied": {i: guidelines.get(i, "") for i in verdict.rule_ids},
+            "applied": {rule: guidelines.get(rule, "") for rule in verdict.rule_ids},
         },
         "judgements": [
             _with_trace(judgement, evidence)
             for judgement in _all_judgements(run, run_place, ids, item_id)
         ],
         "feedback": [
-            {"kind": r["kind"], "desirable": r["desirable"], "events": r["event_ids"]}
-            for r in feedback
+            {
+                "kind": row["kind"],
+                "desirable": row["desirable"],
+                "events": row["event_ids"],
+            }
+            for row in feedback
         ],
         "synthetic": [
-            {"id": r["synthetic_id"], "error_type": r["error_type"], "edit": r["edit"]}
-            for r in synthetic
+            {
+                "id": row["synthetic_id"],
+                "error_type": row["error_type"],
+                "edit": row["edit"],
+            }
+            for row in synthetic
         ],
         "lineage": _lineage(_last(run, run_place, student)),
     }
+
+
+def _fields(evidence: Evidence) -> dict[str, Any]:
+    """One piece of evidence, field by field."""
+    return {name: getattr(evidence, name) for name in evidence.__dataclass_fields__}
 
 
 def _last(run: Path, place: str, student: bool) -> list[str]:
@@ -335,7 +346,9 @@ def _indented(text: str) -> list[str]:
 
 def render(answer: dict[str, Any]) -> str:
     """The explanation as text for a terminal."""
-    query, item, rules = answer["query"], answer["item"], answer["rules"]
+    query = answer["query"]
+    item = answer["item"]
+    rules = answer["rules"]
     lines = [
         f"query   {query['text']!r} ({query['query_id'] or 'new'}, {query['split']})",
         f"item    {item['item_id']}  {item['title'][:90]}",
@@ -344,10 +357,10 @@ def render(answer: dict[str, Any]) -> str:
     ]
     lines += [_evidence_line(one) for one in answer["evidence"]]
     lines.append(f"rules   {rules['grade']} by {rules['rulebook']}: {rules['reason']}")
-    lines += [f"  [{i}] {text}" for i, text in rules["applied"].items()]
-    lines.append(
-        "judgements" if answer["judgements"] else "judgements: none for this pair"
-    )
+    for rule, guideline in rules["applied"].items():
+        lines.append(f"  [{rule}] {guideline}")
+    some = bool(answer["judgements"])
+    lines.append("judgements" if some else "judgements: none for this pair")
     told = set[str]()
     for judgement in answer["judgements"]:
         lines += _judgement_lines(judgement, told)

@@ -104,7 +104,8 @@ def inputs_of(
             places[argument] = data
         elif STEPS[source].sharded:
             places[argument] = [
-                storage.join(run, source, str(i)) for i in range(shards(profile))
+                storage.join(run, source, str(shard))
+                for shard in range(shards(profile))
             ]
         else:
             places[argument] = storage.join(run, source)

@@ -282,16 +282,14 @@ def _storage(cluster: Cluster) -> Finding:
     except AdoreError as error:
         return Finding("storage", False, f"cannot be listed: {error}", needed=False)
     key = "storageclass.kubernetes.io/is-default-class"
-    default = [
-        c["metadata"]["name"]
-        for c in found
-        if (c["metadata"].get("annotations") or {}).get(key) == "true"
-    ]
-    text = (
-        f"default class {default[0]}"
-        if default
-        else "no default StorageClass; a claim must name its own"
-    )
+    default = []
+    for storage_class in found:
+        about = storage_class["metadata"]
+        if (about.get("annotations") or {}).get(key) == "true":
+            default.append(about["name"])
+    text = "no default StorageClass; a claim must name its own"
+    if default:
+        text = f"default class {default[0]}"
     return Finding("storage", bool(default), text, needed=False)
 
 

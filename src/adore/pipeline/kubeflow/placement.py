@@ -150,12 +150,14 @@ def place(tasks: Iterable[Any], config: Config) -> None:
         _size(task, stage.model_copy(update=LAUNCHER) if launches else stage)
         if name in config.gpu.stages and not launches:
             _accelerate(task, config.gpu)
-        user, group = POD_SECURITY["runAsUser"], POD_SECURITY["runAsGroup"]
         kubernetes.set_security_context(
-            task, run_as_user=user, run_as_group=group, run_as_non_root=True
+            task,
+            run_as_user=POD_SECURITY["runAsUser"],
+            run_as_group=POD_SECURITY["runAsGroup"],
+            run_as_non_root=True,
         )
         for secret, keys in config.secrets.items():
-            kubernetes.use_secret_as_env(task, secret, {k: k for k in keys})
+            kubernetes.use_secret_as_env(task, secret, {key: key for key in keys})
         if config.notify and name == "report":
             kubernetes.use_secret_as_env(
                 task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"}

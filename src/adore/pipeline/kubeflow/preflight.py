@@ -122,7 +122,9 @@ def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
         text = ""
     except AdoreError:
         return Finding(title, False, "this account may not look", needed=False)
-    keys = {key for keys in placement.secrets.values() for key in keys}
+    keys = set[str]()
+    for of_secret in placement.secrets.values():
+        keys.update(of_secret)
     if kind == "s3" and not keys & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}:
         return Finding(title, True, "not needed: no endpoint but the cloud's own")
     try:

@@ -164,7 +164,8 @@ def _task(node: Node, workflow: str, names: dict[str, str]) -> Task:
 
 
 def _seconds(node: Node) -> float:
-    began, ended = node.get("startedAt"), node.get("finishedAt")
+    began = node.get("startedAt")
+    ended = node.get("finishedAt")
     if not began or not ended:
         return 0.0
     took = datetime.fromisoformat(ended) - datetime.fromisoformat(began)

@@ -214,7 +214,8 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
         except UnavailableError:
             if time.monotonic() - heard > cluster.config.patience:
                 raise
-            state, faults = {}, said
+            state = {}
+            faults = said
         if faults != said:
             say(f"TrainJob {name}: {faults or 'its pods are well'}")
             said = faults
@@ -286,7 +287,10 @@ def _live(cluster: Cluster, name: str) -> Object | None:
 def _ended(live: Object) -> Object:
     """The condition that ended it, or nothing."""
     found = live.get("status", {}).get("conditions") or []
-    return next((c for c in found if c["type"] in ENDED and c["status"] == "True"), {})
+    for condition in found:
+        if condition["type"] in ENDED and condition["status"] == "True":
+            return dict(condition)
+    return {}
 
 
 def _delete(cluster: Cluster, name: str) -> None:

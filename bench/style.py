@@ -1,5 +1,6 @@
-"""How code reads, in figures: ``python bench/style.py [FOLDER ...]``;
-another project's source is measured alike.
+"""How code reads, in figures: ``python bench/style.py [FOLDER ...]``.
+
+Another project's source is measured alike.
 """
 
 from __future__ import annotations
@@ -73,9 +74,7 @@ def code_lines_of(path: Path) -> tuple[set[int], int]:
 
 
 def docstring_lines(tree: ast.AST) -> set[int]:
-    """Lines of strings that stand alone:
-    docstrings of modules, classes, functions and attributes.
-    """
+    """Lines of strings that stand alone: of modules, classes, functions and attributes."""
     lines = set[int]()
     for node in ast.walk(tree):
         if (
@@ -102,13 +101,16 @@ def read_module(path: Path, counts: Counts) -> None:
     counts.nodes += sum(1 for _ in ast.walk(tree))
     for node in ast.walk(tree):
         _count_node(node, counts)
+    verbs = verbs_of(tree)
     for node, is_public in functions_of(tree):
-        _count_function(node, code, path, counts, is_public=is_public)
+        is_verb = node.name in verbs
+        _count_function(node, code, path, counts, is_public=is_public, is_verb=is_verb)
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[Function, bool]]:
-    """Every function, and whether it is public:
-    of the module or of a public class, without an underscore.
+    """Every function, and whether it is public.
+
+    Public: of the module or of a public class, without an underscore.
     """
     public = set[int]()
     for node in tree.body:
@@ -121,6 +123,22 @@ def functions_of(tree: ast.Module) -> Iterator[tuple[Function, bool]]:
     for node in ast.walk(tree):
         if isinstance(node, FUNCTION):
             yield node, id(node) in public and not node.name.startswith("_")
+
+
+def verbs_of(tree: ast.Module) -> set[str]:
+    """Functions that typer makes verbs of; they need no Args: every option carries its own help."""
+    verbs = set[str]()
+    for node in tree.body:
+        if isinstance(node, FUNCTION):
+            decorators = {
+                ast.unparse(one).partition("(")[0] for one in node.decorator_list
+            }
+            if any(name.endswith((".command", ".callback")) for name in decorators):
+                verbs.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "VERBS":
+            listed = node.value.values if isinstance(node.value, ast.Dict) else []
+            verbs.update(ast.unparse(value) for value in listed)
+    return verbs
 
 
 def _count_node(node: ast.AST, counts: Counts) -> None:
@@ -139,7 +157,13 @@ def _count_node(node: ast.AST, counts: Counts) -> None:
 
 
 def _count_function(
-    node: Function, code: set[int], path: Path, counts: Counts, *, is_public: bool
+    node: Function,
+    code: set[int],
+    path: Path,
+    counts: Counts,
+    *,
+    is_public: bool,
+    is_verb: bool,
 ) -> None:
     body = node.body[1:] if ast.get_docstring(node) else node.body
     if not body:
@@ -165,7 +189,7 @@ def _count_function(
         text = ast.get_docstring(node) or ""
         counts.public += 1
         counts.documented += bool(text)
-        if text and len(own) >= 2:
+        if text and len(own) >= 2 and not is_verb:
             counts.with_parameters += 1
             told = "Args:" in text or ":param" in text or "Parameters\n" in text
             counts.with_args += told
@@ -187,10 +211,8 @@ def measure(folder: Path) -> Counts:
 def three(values: list[int]) -> str:
     """Median, ninth decile and maximum."""
     ordered = sorted(values)
-    return (
-        f"{statistics.median(ordered):g} / "
-        f"{ordered[int(0.9 * (len(ordered) - 1))]} / {ordered[-1]}"
-    )
+    decile = ordered[int(0.9 * (len(ordered) - 1))]
+    return f"{statistics.median(ordered):g} / {decile} / {ordered[-1]}"
 
 
 def percent(part: int, whole: int) -> str:
@@ -202,15 +224,14 @@ def rows(counts: Counts) -> dict[str, str]:
     """The table's rows: label to value."""
     lines = counts.code_lines
     names = counts.names
+    median = statistics.median(counts.densities)
     return {
         "files / lines": f"{len(counts.modules)} / {sum(counts.modules):,}",
         "lines of a module: median / p90 / max": three(counts.modules),
         "lines of a function: median / p90 / max": three(counts.functions),
         "parameters: median / p90 / max": three(counts.parameters),
         "syntax nodes a code line": f"{counts.nodes / lines:.1f}",
-        "of a function: median / max": (
-            f"{statistics.median(counts.densities):.1f} / {max(counts.densities):.1f}"
-        ),
+        "of a function: median / max": f"{median:.1f} / {max(counts.densities):.1f}",
         f"lines over {LONG} characters": percent(
             counts.long_lines, sum(counts.modules)
         ),

@@ -23,7 +23,10 @@ def examine(
     evaluate_metrics: dsl.Output[dsl.Metrics],
     gate_metrics: dsl.Output[dsl.Metrics],
 ) -> str:
-    """Scores and measures every system, and decides whether the student may be released; returns yes or no."""
+    """Scores and measures every system, and decides whether the student may be released.
+
+    Returns yes or no.
+    """
     from adore.pipeline.component import envelope
 
     inputs = {"prepared": prepared, "student": student, "adversarial": adversarial}
@@ -32,13 +35,8 @@ def examine(
     envelope(
         "evaluate", run, inputs, measures, evaluate_metrics, profile=profile, seed=seed
     )
+    inputs = {"measures": measures}
     made = envelope(
-        "gate",
-        run,
-        {"measures": measures},
-        verdict,
-        gate_metrics,
-        profile=profile,
-        seed=seed,
+        "gate", run, inputs, verdict, gate_metrics, profile=profile, seed=seed
     )
     return "yes" if made.metrics["passed"] else "no"

@@ -29,7 +29,7 @@ __all__ = ["adore"]
 
 
 def collected(task: dsl.PipelineTask) -> dsl.Collected:
-    """All shards' outputs; made anew for each reader, because KFP changes the object that it is given."""
+    """All shards' outputs; made anew for each reader: KFP changes the object that it is given."""
     return dsl.Collected(task.outputs["output"])
 
 
@@ -174,7 +174,8 @@ def adore(
                 experiment(prepared=prepared, release=shipped, **common)
             with dsl.If(target == "kubernetes", name="kubernetes"):
                 deploy(run=run, release=shipped, profile=profile)
-        # A branch that runs whenever the other does not: without it Kubeflow Pipelines tells the exit task RUNNING.
+        # A branch that runs whenever the other does not: without it Kubeflow Pipelines tells
+        # the exit task RUNNING.
         with dsl.Else(name="refused"):
             refused(run=run, gate=reasons)
     place()

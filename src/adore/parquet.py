@@ -32,10 +32,15 @@ def schema_of(name: str) -> dict[str, pl.DataType]:
 def write_table(
     rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: str
 ) -> pl.DataFrame:
-    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``; returns it as stored.
+    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``.
 
     Args:
         rows: a frame or row dicts with at least the table's columns; more columns are kept.
+        folder: where to write; it exists.
+        name: the table's name.
+
+    Returns:
+        The table as stored.
 
     Raises:
         DataError: a column is missing.
@@ -45,13 +50,14 @@ def write_table(
 
     schema = schema_of(name)
     if isinstance(rows, list):
-        extra = {k: None for row in rows for k in row if k not in schema}
-        rows = (
-            pl.DataFrame(rows, schema={**schema, **extra}, strict=False)
-            if rows
-            else pl.DataFrame(schema=schema)
-        )
-    missing = [c for c in schema if c not in rows.columns]
+        extra: dict[str, None] = {}
+        for row in rows:
+            extra.update((column, None) for column in row if column not in schema)
+        if rows:
+            rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False)
+        else:
+            rows = pl.DataFrame(schema=schema)
+    missing = [column for column in schema if column not in rows.columns]
     check(
         not missing,
         f"columns of table {name}",
@@ -60,8 +66,9 @@ def write_table(
         fix="add them",
         error=DataError,
     )
-    more = [c for c in rows.columns if c not in schema]
-    frame = rows.select(*(pl.col(c).cast(t) for c, t in schema.items()), *more)
+    more = [column for column in rows.columns if column not in schema]
+    own = [pl.col(column).cast(kind) for column, kind in schema.items()]
+    frame = rows.select(*own, *more)
     path = folder / f"{name}.parquet"
     try:
         frame.write_parquet(path)
@@ -76,6 +83,10 @@ def write_table(
 def read_table(folder: str | Path, name: str) -> pl.DataFrame:
     """Read one table of a stage's output.
 
+    Args:
+        folder: the output's folder on this machine.
+        name: the table's name.
+
     Raises:
         MissingError: the folder has no such table.
         DataError: the file is no Parquet file, or not whole.
@@ -85,7 +96,8 @@ def read_table(folder: str | Path, name: str) -> pl.DataFrame:
     path = Path(folder) / f"{name}.parquet"
     if not path.is_file():
         raise MissingError(
-            f"table == {str(path)!r}, must be an existing Parquet file; run the stage that writes it"
+            f"table == {str(path)!r}, must be an existing Parquet file; "
+            "run the stage that writes it"
         )
     try:
         return pl.read_parquet(path)

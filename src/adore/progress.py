@@ -26,6 +26,7 @@ def progress(
     """Yield ``items`` and report how far they are on stderr.
 
     Args:
+        items: what is worked through.
         label: what is being done.
         total: how many there will be; taken from ``len(items)`` if it has one.
         every: seconds between lines where stderr is no terminal.

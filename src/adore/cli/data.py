@@ -29,11 +29,22 @@ Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jso
 def add_to(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     for name, verb in VERBS.items():
-        app.command(name)(verb)
+        # A verb's help is one line, however its docstring is set.
+        told = verb.__doc__ or ""
+        words = told.split()
+        app.command(name, help=" ".join(words))(verb)
 
 
 def is_understood(data: str, profile: str) -> bool:
-    """Print how an input folder is understood; whether a run can begin."""
+    """Print how an input folder is understood.
+
+    Args:
+        data: the folder, or its place.
+        profile: a profile's name or file; its section ``prepare`` says how to read it.
+
+    Returns:
+        Whether a run can begin.
+    """
     from adore.data.check import check_folder
     from adore.pipeline.settings import config_of
     from adore.storage import local_copy
@@ -46,7 +57,14 @@ def is_understood(data: str, profile: str) -> bool:
 
 
 def may_begin(data: str, profile: str) -> bool:
-    """:func:`is_understood`, and True where the folder cannot be read from this machine: the step prepare checks it."""
+    """:func:`is_understood`, and True where the folder cannot be read from this machine.
+
+    The step prepare checks it there.
+
+    Args:
+        data: the folder, or its place.
+        profile: a profile's name or file.
+    """
     try:
         return is_understood(data, profile)
     except (MissingError, UnavailableError) as error:
@@ -58,7 +76,9 @@ def check_data(
     data: Annotated[str, typer.Argument(help="Input folder or s3://… place.")],
     profile: Profile = "laptop",
 ) -> None:
-    """Say how a shop's folder is understood, before anything runs or is paid; status 1 if a run cannot begin."""
+    """Say how a shop's folder is understood, before anything runs or is paid; status 1 if a run
+    cannot begin.
+    """
     raise typer.Exit(0 if is_understood(data, profile) else 1)
 
 
@@ -73,14 +93,8 @@ def demo_data(
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
     from adore.pipeline.runner import call
 
-    call(
-        "demo-data",
-        {},
-        output,
-        profile=profile,
-        seed=seed,
-        **({"world": world} if world else {}),
-    )
+    given = {"world": world} if world else {}
+    call("demo-data", {}, output, profile=profile, seed=seed, **given)
 
 
 def score(
@@ -99,13 +113,14 @@ def score(
 
         run_step("score", run, data="demo", profile=profile, seed=seed)
         return
-    for name, value in {
+    given = {
         "student": student,
         "items": items,
         "queries": queries,
         "pairs": pairs,
         "output": output,
-    }.items():
+    }
+    for name, value in given.items():
         check(
             bool(value),
             f"--{name}",
@@ -152,12 +167,10 @@ def evaluate(
     from adore.data.tables import read_judgements, read_scores
     from adore.evaluation.evaluate import evaluate_scores
 
-    for row in evaluate_scores(
-        read_scores(scores), read_judgements(judgements)
-    ).iter_rows(named=True):
-        typer.echo(
-            f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}"
-        )
+    measures = evaluate_scores(read_scores(scores), read_judgements(judgements))
+    for row in measures.iter_rows(named=True):
+        interval = f"[{row['low']:.4f}, {row['high']:.4f}]"
+        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  {interval}  n={row['n']}")
 
 
 VERBS: dict[str, Callable[..., None]] = {

@@ -70,9 +70,8 @@ def run_loop(
 
     place = out or local.choose_out(data, profile, seed)
     typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
-    typer.echo(
-        local.check_input(data, place, profile=profile, seed=seed) + "\n", err=True
-    )
+    understood = local.check_input(data, place, profile=profile, seed=seed)
+    typer.echo(f"{understood}\n", err=True)
     local.run_local(data, place, profile=profile, seed=seed)
     from adore.artifacts import read_manifest
     from adore.report.page import summary_table
@@ -118,14 +117,18 @@ def _judge_verb(name: str) -> Callable[..., None]:
 
         run_step(name, run, data=data, profile=profile, seed=seed)
 
-    verb.__doc__ = f"Run the step {name} of a run, unless its output is there and still right; --dry-run: what it takes."
+    verb.__doc__ = (
+        f"Run the step {name} of a run, unless its output is there and still right; "
+        "--dry-run: what it takes."
+    )
     return verb
 
 
-for _name in (n for n in STAGES if n != "release"):
-    app.command(_name)(
-        (_judge_verb if _name.startswith("judge") else _stage_verb)(_name)
-    )
+for _name in STAGES:
+    if _name.startswith("judge"):
+        app.command(_name)(_judge_verb(_name))
+    elif _name != "release":
+        app.command(_name)(_stage_verb(_name))
 
 
 @app.command("cost")
@@ -177,7 +180,10 @@ def release_step(
     profile: Profile = "laptop",
     seed: Seed = 0,
 ) -> None:
-    """Without a further word: run the step release of a run, unless its output is there and still right."""
+    """Without a further word: run the step release of a run.
+
+    Unless its output is there and still right.
+    """
     if context.invoked_subcommand is None:
         check(
             bool(run),
@@ -191,7 +197,13 @@ def release_step(
         run_step("release", run, data=data, profile=profile, seed=seed)
 
 
-@release_app.command("apply")
+@release_app.command(
+    "apply",
+    help=(
+        "Serve a release on Kubernetes: KServe servers, router, experiment; "
+        "ends when all of it is ready."
+    ),
+)
 def release_apply(
     place: Annotated[
         str,
@@ -210,7 +222,7 @@ def release_apply(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Serve a release on Kubernetes: KServe servers, router, experiment; ends when all of it is ready."""
+    """Serve a release on Kubernetes."""
     from adore.release.kubernetes.target import read_plan, render
 
     config = _cluster_config(profile, namespace)
@@ -224,22 +236,31 @@ def release_apply(
     if only_plan:
         changes = target.preview(plan)
         typer.echo("\n".join(map(str, changes)))
-        raise typer.Exit(1 if any(c.action == "refused" for c in changes) else 0)
+        refused = any(change.action == "refused" for change in changes)
+        raise typer.Exit(1 if refused else 0)
     typer.echo(f"release {target.release(plan)} is live")
 
 
-@release_app.command("list")
+@release_app.command(
+    "list",
+    help=(
+        "Every release that the cluster remembers, the live one starred, "
+        "with shares, versions and places."
+    ),
+)
 def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None:
-    """Every release that the cluster remembers, the live one starred, with shares, versions and places."""
+    """Every release that the cluster remembers."""
     for one in _target(profile, namespace).releases():
-        typer.echo(
-            f"{'*' if one.live else ' '} {one.number:<4} {one.created}  {one.plan['name']}  {one.note}".rstrip()
-        )
-        for variant, about in one.plan["variants"].items():
-            share = one.plan["weights"][variant]
-            typer.echo(
-                f"       {variant:<12} {share:>6.1%}  {about['version']}  {about['uri']}"
-            )
+        plan = one.plan
+        star = "*" if one.live else " "
+        line = f"{star} {one.number:<4} {one.created}  {plan['name']}  {one.note}"
+        typer.echo(line.rstrip())
+        for variant, about in plan["variants"].items():
+            share = plan["weights"][variant]
+            version = about["version"]
+            uri = about["uri"]
+            line = f"       {variant:<12} {share:>6.1%}  {version}  {uri}"
+            typer.echo(line)
 
 
 @release_app.command("promote")
@@ -252,9 +273,8 @@ def release_promote(
     force: Force = False,
 ) -> None:
     """End the live experiment: one variant's model becomes the control and serves everybody."""
-    typer.echo(
-        f"release {_target(profile, namespace, force=force).promote(variant)} is live"
-    )
+    number = _target(profile, namespace, force=force).promote(variant)
+    typer.echo(f"release {number} is live")
 
 
 @release_app.command("rollback")
@@ -267,27 +287,33 @@ def release_rollback(
     force: Force = False,
 ) -> None:
     """Serve an earlier release again; its servers are still up, so only the router goes over."""
-    typer.echo(
-        f"release {_target(profile, namespace, force=force).rollback(to)} is live"
-    )
+    number = _target(profile, namespace, force=force).rollback(to)
+    typer.echo(f"release {number} is live")
 
 
-@app.command("explain")
+@app.command(
+    "explain",
+    help=(
+        "Say why an item stands where it stands: "
+        "from the served score back to evidence, rule, judgement, source."
+    ),
+)
 def explain(
     run: Run,
     query: Annotated[str, typer.Option(help="Query text.")],
     item: Annotated[str, typer.Option(help="Item id.")],
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say why an item stands where it stands: from the served score back to evidence, rule, judgement, source."""
+    """Say why an item stands where it stands."""
+    import json
+
     from adore.pipeline.explain import explain_pair, render
 
     answer = explain_pair(run, query, item)
-    import json
-
-    typer.echo(
-        json.dumps(answer, indent=2, ensure_ascii=False) if json_ else render(answer)
-    )
+    if json_:
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(render(answer))
 
 
 @app.command("serve")
@@ -319,19 +345,24 @@ def doctor(
     """Say what is installed, reachable and missing, and how to fix it."""
     from adore.pipeline.doctor.machine import examine
 
-    bad, found = 0, examine()
+    found = examine()
     if cluster:
         from adore.pipeline.doctor.cluster import examine_cluster
         from adore.pipeline.settings import section_config
 
         config = _cluster_config(profile, namespace)
         found = examine_cluster(config, section_config(profile, "cluster"), reach=reach)
+    missing = False
     for finding in found:
-        typer.echo(
-            f"{'ok  ' if finding.ok else 'MISS' if finding.needed else 'opt '}  {finding.name:<22} {finding.text}"
-        )
-        bad += finding.needed and not finding.ok
-    raise typer.Exit(1 if bad else 0)
+        if finding.ok:
+            mark = "ok  "
+        elif finding.needed:
+            mark = "MISS"
+            missing = True
+        else:
+            mark = "opt "
+        typer.echo(f"{mark}  {finding.name:<22} {finding.text}")
+    raise typer.Exit(1 if missing else 0)
 
 
 Host = Annotated[
@@ -346,7 +377,13 @@ Into = Annotated[
 ]
 
 
-@app.command("submit")
+@app.command(
+    "submit",
+    help=(
+        "Run the loop on Kubeflow Pipelines: "
+        "upload a version, start a run, print its link, follow it."
+    ),
+)
 def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     out: Annotated[str, typer.Option(help="Run place, s3://…")],
     host: Host,
@@ -369,14 +406,15 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
         ),
     ] = True,
 ) -> None:
-    """Run the loop on Kubeflow Pipelines: upload a version, start a run, print its link, follow it."""
+    """Run the loop on Kubeflow Pipelines."""
     from adore.pipeline import cluster
     from adore.pipeline.kubeflow.client import Server
     from adore.pipeline.kubeflow.follow import follow
 
     if data != "demo" and not cli_data.may_begin(data, profile):
         raise typer.Exit(1)
-    server, target = Server(host, namespace), "kubernetes" if deploy else "local"
+    server = Server(host, namespace)
+    target = "kubernetes" if deploy else "local"
     run = cluster.submit(
         server,
         data,

@@ -31,7 +31,7 @@ def draft_book(
 ) -> None:
     """Propose a rule book from a catalogue; comments say on what evidence."""
     path = Path(output)
-    given = [g for g in (data, items) if g]
+    given = [one for one in (data, items) if one]
     check(
         len(given) == 1,
         "--data, --items",
@@ -56,9 +56,8 @@ def draft_book(
     text = draft(seen, path.stem)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
-    typer.echo(
-        f"{output}: from {nearest(seen)}, {seen.items} items, {seen.queries} queries, {seen.judged} judgements"
-    )
+    counts = f"{seen.items} items, {seen.queries} queries, {seen.judged} judgements"
+    typer.echo(f"{output}: from {nearest(seen)}, {counts}")
 
 
 @app.command("lint")
@@ -79,9 +78,10 @@ def lint_books(
         path = find_book(book)
         found = lint_file(path, language)
         for level in ("error", "warning"):
-            for f in (f for f in found if f.level == level):
-                typer.echo(f"{path}:{f.line}: {level}: {f.text}")
-        bad = sum(f.level == "error" for f in found)
+            for fault in found:
+                if fault.level == level:
+                    typer.echo(f"{path}:{fault.line}: {level}: {fault.text}")
+        bad = sum(fault.level == "error" for fault in found)
         typer.echo(f"{path}: {bad} errors, {len(found) - bad} warnings")
         errors += bad
     raise typer.Exit(1 if errors else 0)
@@ -110,9 +110,10 @@ def diff_books(
 
     pairs = read_pairs(on, category=category, split=split)
     result = compare_books(_load(a), _load(b), pairs, examples=examples)
-    typer.echo(
-        json.dumps(result, indent=2, ensure_ascii=False) if json_ else render(result)
-    )
+    if json_:
+        typer.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(render(result))
 
 
 def _load(book: str) -> RuleBook:
@@ -124,11 +125,11 @@ def _load(book: str) -> RuleBook:
         return RuleBook.load(book)
     except ConfigError as error:
         path = find_book(book)
-        faults = "\n".join(
-            f"  {path}:{f.line}: {f.text}"
-            for f in lint_file(path)
-            if f.level == "error"
-        )
+        lines = []
+        for fault in lint_file(path):
+            if fault.level == "error":
+                lines.append(f"  {path}:{fault.line}: {fault.text}")
+        faults = "\n".join(lines)
         raise ConfigError(
             f"rule book == {str(path)!r}, must be a valid rule book; mend:\n{faults}"
         ) from error

@@ -29,14 +29,23 @@ from adore.run_record import RunStatus, read_run
 __all__ = ["deploy", "review", "schedule", "submit"]
 
 MOST_SHARDS = 50
-"""Kubernetes takes an object of at most 1 MiB, and a run is one, with some 13 kB for each shard of its three judgings.
+"""Kubernetes takes an object of at most 1 MiB, and a run is one.
 
+It holds some 13 kB for each shard of its three judgings.
 Source: measured with Argo Workflows 4.0.5; see docs/operations.md.
 """
 
 
 def deploy(place: str, profile: str) -> int:
-    """Serve a release on this cluster; its number."""
+    """Serve a release on this cluster.
+
+    Args:
+        place: the output of the step release.
+        profile: a profile's name or place; its section ``kubernetes`` says where and how.
+
+    Returns:
+        The release's number.
+    """
     from adore.release.kubernetes.target import KubernetesTarget, read_plan
 
     config = settings.section_config(profile, "kubernetes")
@@ -44,13 +53,20 @@ def deploy(place: str, profile: str) -> int:
 
 
 def review(profile: str, *, act: bool) -> dict[str, Any]:
-    """Judge the experiment that is live on this cluster and, with ``act``, promote or roll back."""
+    """Judge the experiment that is live on this cluster.
+
+    Args:
+        profile: a profile's name or place; its section ``kubernetes`` says where to look.
+        act: promote or roll back as decided; else only say.
+
+    Returns:
+        The decision, as :func:`adore.release.online.review` returns it.
+    """
     from adore.release.kubernetes.target import KubernetesTarget
     from adore.release.online import review as judge
 
-    return judge(
-        KubernetesTarget(settings.section_config(profile, "kubernetes")), act=act
-    )
+    config = settings.section_config(profile, "kubernetes")
+    return judge(KubernetesTarget(config), act=act)
 
 
 def _readable(name: str, value: str, profile: str) -> None:
@@ -69,9 +85,10 @@ def _compiled(name: str, profile: str, folder: str) -> str:
 
 
 def _profile(profile: str, run: str) -> str:
-    """The profile as pods find it: a name or an ``s3://`` place as it is; a file is put beside the run.
+    """The profile as pods find it.
 
-    It stands in every task of the run, and Kubernetes takes at most 1 MiB for all of them: so it goes by place.
+    A name or an ``s3://`` place stays as it is; a file is put beside the run. It stands in every
+    task of the run, and Kubernetes takes at most 1 MiB for all of them: so it goes by place.
     """
     if not profile.endswith((".yaml", ".yml")) or storage.is_remote(profile):
         return profile
@@ -159,7 +176,8 @@ def _preflight(server: Server, profile: str, run: str) -> None:
     if missing:
         lines = "\n  ".join(missing)
         raise ConfigError(
-            f"namespace {space} == not ready for a run, must have what its pods wait for:\n  {lines}"
+            f"namespace {space} == not ready for a run, "
+            f"must have what its pods wait for:\n  {lines}"
         )
 
 
@@ -187,7 +205,8 @@ def submit(
         arguments: more of the pipeline's own.
 
     Raises:
-        ConfigError: the profile is wrong, the place is in use, or the namespace lacks what pods wait for.
+        ConfigError: the profile is wrong, the place is in use, or the namespace lacks what pods
+            wait for.
         MissingError: the cluster cannot read a place.
     """
     settings.check_profile(profile)
@@ -196,16 +215,13 @@ def submit(
     if data != "demo":
         _readable("data", data, profile)
     if settings.section_config(profile, "cluster").train.stages:
-        named, fix = (
-            settings.section_config(profile, "kubernetes").namespace,
-            "train where the run's secrets are",
-        )
+        named = settings.section_config(profile, "kubernetes").namespace
         check(
             named == server.namespace,
             "kubernetes.namespace",
             named,
             must=f"{server.namespace!r}, the run's",
-            fix=fix,
+            fix="train where the run's secrets are",
         )
     count = _shards(profile)
     _check_free(server, run)
@@ -240,9 +256,9 @@ def schedule(
         ids = server.upload(_compiled("online", profile, folder), "adore-online")
     arguments = {"profile": _profile(profile, ""), "act": act}
     exposures = settings.section_config(profile, "kubernetes").exposures
-    root = (
-        storage.join(exposures, ".kfp") if storage.is_remote(exposures) else ""
-    )  # where the steps' own keys reach
+    root = ""
+    if storage.is_remote(exposures):
+        root = storage.join(exposures, ".kfp")  # where the steps' own keys reach
     return server.repeat(
         ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron, root=root
     )

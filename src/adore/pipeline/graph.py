@@ -1,6 +1,7 @@
 """The loop as data: each step, the stage that runs it, and the steps that it reads.
 
-Everything that names steps reads this: the command line, the KFP components, the page, the documents.
+Everything that names steps reads this: the command line, the KFP components, the page, the
+documents.
 """
 
 from __future__ import annotations

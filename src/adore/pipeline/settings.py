@@ -30,19 +30,42 @@ SECTIONS = {
 def stage_of(
     step: Step, profile: str, overrides: dict[str, Any]
 ) -> tuple[ModuleType, Any]:
-    """The module of a step and its ``Config``, filled from a profile and what goes over it."""
+    """The module of a step and its ``Config``.
+
+    Args:
+        step: one of :data:`adore.pipeline.graph.STEPS`.
+        profile: a profile's name or place, from which the config is filled.
+        overrides: config values that go over the profile's.
+
+    Raises:
+        ConfigError: the profile holds an unknown key or a wrong value.
+    """
     module = importlib.import_module(step.module)
     section = _sections(profile).get(step.section, {})
-    return module, configure(module.Config, {**section, **overrides}, step.section)
+    values = {**section, **overrides}
+    config = configure(module.Config, values, step.section)
+    return module, config
 
 
 def config_of(name: str, profile: str, **overrides: Any) -> Any:
-    """The ``Config`` of a step, filled from a profile and what goes over it."""
+    """The ``Config`` of a step.
+
+    Args:
+        name: the step.
+        profile: a profile's name or place, from which it is filled.
+        overrides: config values that go over the profile's.
+    """
     return stage_of(STEPS[name], profile, overrides)[1]
 
 
 def section_config(profile: str, name: str, **given: Any) -> Any:
-    """The ``Config`` of one of :data:`SECTIONS`, filled from a profile; what is given counts more."""
+    """The ``Config`` of one of :data:`SECTIONS`.
+
+    Args:
+        profile: a profile's name or place, from which it is filled.
+        name: the section.
+        given: config values that go over the profile's.
+    """
     section = {**_sections(profile).get(name, {}), **given}
     return configure(importlib.import_module(SECTIONS[name]).Config, section, name)
 
@@ -60,7 +83,7 @@ def check_profile(profile: str) -> None:
     Raises:
         ConfigError: names every fault.
     """
-    sections = {s.section: s for s in STEPS.values()}
+    sections = {step.section: step for step in STEPS.values()}
     known = sorted([*sections, *SECTIONS])
     for name in _sections(profile):
         check(
@@ -73,23 +96,27 @@ def check_profile(profile: str) -> None:
     faults = []
     for name in known:
         try:
-            stage_of(
-                sections[name], profile, {}
-            ) if name in sections else section_config(profile, name)
+            if name in sections:
+                stage_of(sections[name], profile, {})
+            else:
+                section_config(profile, name)
         except ConfigError as error:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
     _check_challenger(profile)
+    _check_lists(profile)
+
+
+def _check_lists(profile: str) -> None:
+    """Every process that trains the student takes as many lists of a step as the others."""
     cluster = section_config(profile, "cluster")
-    train, cards = (
-        cluster.train,
-        cluster.gpu.count
-        if "distil" in cluster.gpu.stages
-        else cluster.train.processes,
-    )
-    lists, world = config_of("distil", profile).lists, train.nodes * cards
-    if "distil" in train.stages:
+    lists = config_of("distil", profile).lists
+    cards = cluster.train.processes
+    if "distil" in cluster.gpu.stages:
+        cards = cluster.gpu.count
+    world = cluster.train.nodes * cards
+    if "distil" in cluster.train.stages:
         check(
             lists % world == 0,
             "distil.lists",
@@ -102,8 +129,9 @@ def check_profile(profile: str) -> None:
 def _check_challenger(profile: str) -> None:
     from adore.student.rankers import BASELINES
 
+    systems = ["student", *BASELINES]
     for name in ("evaluate", "gate"):
-        found, systems = config_of(name, profile).challenger, ["student", *BASELINES]
+        found = config_of(name, profile).challenger
         check(
             found in systems,
             f"{name}.challenger",

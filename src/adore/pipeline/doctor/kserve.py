@@ -1,4 +1,7 @@
-"""Whether this cluster's KServe takes a release: its version, modes, storage, names, and Pod Security of its pods."""
+"""Whether this cluster's KServe takes a release.
+
+Its version, modes, storage, names, and Pod Security of its pods.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ __all__ = ["examine_kserve"]
 
 Object = dict[str, Any]
 HOMES = ("kserve", "opendatahub", "redhat-ods-applications", "kubeflow")
-"""Namespaces in which KServe's controller and its ConfigMap are installed by the guides of KServe and Open Data Hub."""
+"""Namespaces in which KServe's controller and its ConfigMap are installed.
+
+By the guides of KServe and Open Data Hub."""
 LEAST = (0, 20)
 SAMPLE: Plan = {
     "name": "doctor",
@@ -48,7 +53,9 @@ SAMPLE: Plan = {
 """A release as any other, for dry runs."""
 INITIALIZER = "internal.serving.kserve.io/storage-initializer-sourceuri"
 STORAGE_CONTAINER = "internal.serving.kserve.io/storage-container-name"
-"""Annotations by which KServe's webhook adds its storage initializer to a pod. Source: v0.20.0, pkg/constants."""
+"""Annotations by which KServe's webhook adds its storage initializer to a pod.
+
+Source: KServe v0.20.0, pkg/constants."""
 
 
 def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
@@ -67,27 +74,23 @@ def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
             key: json.loads(text) for key, text in data.items() if key != "_example"
         }
     raise MissingError(
-        f"inferenceservice-config == not readable in {', '.join(HOMES)}, must be; ask an administrator"
+        f"inferenceservice-config == not readable in {', '.join(HOMES)}, must be; "
+        "ask an administrator"
     )
 
 
 def _version(cluster: Cluster, home: str) -> str:
     """The tag of the controller's image; empty if it cannot be told."""
-    path = (
-        f"{api_root('apps/v1')}/namespaces/{home}/deployments/kserve-controller-manager"
-    )
+    space = f"{api_root('apps/v1')}/namespaces/{home}"
+    path = f"{space}/deployments/kserve-controller-manager"
     try:
-        containers = cluster.request("GET", path, "KServe's controller")["spec"][
-            "template"
-        ]["spec"]["containers"]
+        controller = cluster.request("GET", path, "KServe's controller")
     except AdoreError:
         return ""
-    tags = [
-        c["image"].rpartition(":")[2]
-        for c in containers
-        if "kserve-controller" in c["image"]
-    ]
-    return str(tags[0]) if tags else ""
+    for container in controller["spec"]["template"]["spec"]["containers"]:
+        if "kserve-controller" in container["image"]:
+            return str(container["image"].rpartition(":")[2])
+    return ""
 
 
 def _has_recent_schema(cluster: Cluster) -> bool:
@@ -132,11 +135,9 @@ def _mode(settings: dict[str, Any]) -> Finding:
 def _ports(config: Config, settings: dict[str, Any]) -> Finding:
     headless = bool(settings.get("service", {}).get("serviceClusterIPNone"))
     wanted = 8080 if headless else 80
-    kind = (
-        "headless (serviceClusterIPNone)"
-        if headless
-        else "with an address of their own"
-    )
+    kind = "with an address of their own"
+    if headless:
+        kind = "headless (serviceClusterIPNone)"
     fix = "" if config.port == wanted else f"; set kubernetes.port to {wanted}"
     return Finding(
         "KServe's Services", config.port == wanted, f"are {kind}, port {wanted}{fix}"
@@ -156,18 +157,18 @@ def _names(config: Config, settings: dict[str, Any]) -> Finding:
     }
     host = re.sub(r"{{\s*\.(\w+)\s*}}", lambda match: parts.get(match[1], ""), template)
     most = max(len(label) for label in host.split("."))
-    fix = (
-        ""
-        if most <= LABEL
-        else f"; shorten ingress.domainTemplate ({template}) or the namespace"
-    )
-    return Finding(
-        "names", most <= LABEL, f"longest DNS label {most} of {LABEL} characters{fix}"
-    )
+
+    text = f"longest DNS label {most} of {LABEL} characters"
+    if most > LABEL:
+        text += f"; shorten ingress.domainTemplate ({template}) or the namespace"
+    return Finding("names", most <= LABEL, text)
 
 
 def _storage(cluster: Cluster, config: Config) -> Finding:
-    """With ``loader: kserve``: whether a container is there for the places, and what its security context lacks."""
+    """With ``loader: kserve``: whether a container is there for the places.
+
+    And what its security context lacks.
+    """
     if config.loader == "server":
         return Finding(
             "model loading", True, "by the servers themselves; KServe adds no container"
@@ -185,21 +186,26 @@ def _storage(cluster: Cluster, config: Config) -> Finding:
             f"by KServe; its containers cannot be listed: {error}",
             needed=False,
         )
-    by_name = {c["metadata"]["name"]: c for c in found["items"]}
-    fits = [
-        n
-        for n, c in by_name.items()
-        if any(f.get("prefix") == "s3://" for f in c["spec"]["supportedUriFormats"])
-    ]
+    by_name = {thing["metadata"]["name"]: thing for thing in found["items"]}
+    fits = [name for name, thing in by_name.items() if _takes_s3(thing)]
     name = config.storage_container or (fits[0] if fits else "")
     if name not in by_name:
-        fix = f"there are {sorted(by_name)}; name one as kubernetes.storage_container, or set loader: server"
+        fix = (
+            f"there are {sorted(by_name)}; "
+            "name one as kubernetes.storage_container, or set loader: server"
+        )
         return Finding(
             "model loading",
             False,
             f"no ClusterStorageContainer {name!r} for s3://; {fix}",
         )
     return Finding("model loading", True, f"by KServe, ClusterStorageContainer {name}")
+
+
+def _takes_s3(container: Object) -> bool:
+    """Whether a ClusterStorageContainer reads ``s3://``."""
+    formats = container["spec"]["supportedUriFormats"]
+    return any(one.get("prefix") == "s3://" for one in formats)
 
 
 # ---------------------------------------------------------------- what admission says
@@ -217,9 +223,9 @@ def _server_pod(config: Config) -> Object:
         "volumes",
     )
     uris = [
-        e["value"]
-        for e in predictor["containers"][0]["env"]
-        if e["name"] == "STORAGE_URI"
+        variable["value"]
+        for variable in predictor["containers"][0]["env"]
+        if variable["name"] == "STORAGE_URI"
     ]
     notes = {INITIALIZER: uris[0]} if uris else {}
     if config.storage_container:
@@ -260,11 +266,8 @@ def _pod(
 
 def _admitted(cluster: Cluster, pod: Object) -> Finding:
     """A dry run past Pod Security, quota, and KServe's webhook, which may add a container."""
-    name, space = (
-        pod["metadata"]["name"].removeprefix("adore-doctor-"),
-        cluster.config.namespace,
-    )
-    path = f"/api/v1/namespaces/{space}/pods"
+    name = pod["metadata"]["name"].removeprefix("adore-doctor-")
+    path = f"/api/v1/namespaces/{cluster.config.namespace}/pods"
     try:
         made = cluster.request(
             "POST", path, f"a pod of the {name}", body=pod, dryRun="All"
@@ -281,25 +284,34 @@ def _admitted(cluster: Cluster, pod: Object) -> Finding:
     except AdoreError as error:
         return Finding(f"pods of the {name}", False, f"{error}")
     spec = made["spec"]
-    containers = [
-        c["name"] for c in [*spec.get("initContainers", []), *spec["containers"]]
-    ]
-    return Finding(
-        f"pods of the {name}", True, f"admitted with {', '.join(containers)}"
-    )
+    containers = [*spec.get("initContainers", []), *spec["containers"]]
+    names = ", ".join(container["name"] for container in containers)
+    return Finding(f"pods of the {name}", True, f"admitted with {names}")
 
 
 def _dry_run(cluster: Cluster, config: Config) -> Finding:
     things = render(_with_exposures(config), SAMPLE)
     changes = preview(cluster, things)
-    refused = [f"{c.name}: {c.text}" for c in changes if c.action == "refused"]
+
+    refused = []
+    for change in changes:
+        if change.action == "refused":
+            refused.append(f"{change.name}: {change.text}")
     text = f"all {len(changes)} objects of a release are accepted (dry run)"
-    return Finding("a whole release", not refused, "; ".join(refused) or text)
+    if refused:
+        text = "; ".join(refused)
+    return Finding("a whole release", not refused, text)
 
 
 def examine_kserve(cluster: Cluster, config: Config) -> Iterator[Finding]:
-    """What KServe and the API server say to a sample release; nothing is stored."""
-    home, settings = "", dict[str, Any]()
+    """What KServe and the API server say to a sample release; nothing is stored.
+
+    Args:
+        cluster: sees the namespace of the release.
+        config: the profile's section ``kubernetes``.
+    """
+    home = ""
+    settings: dict[str, Any] = {}
     try:
         home, settings = _settings(cluster)
     except AdoreError as error:

@@ -32,11 +32,20 @@ def _installed(package: str) -> str:
 
 def _extras() -> Iterator[Finding]:
     for extra, (packages, needed) in EXTRAS.items():
-        versions = {p: _installed(p) for p in packages}
-        missing = [p for p, v in versions.items() if not v]
-        have = ", ".join(f"{p} {v}" for p, v in versions.items() if v)
-        fix = f"missing {', '.join(missing)}; pip install -c constraints.txt 'adore-relevance[{extra}]'"
-        yield Finding(f"extra {extra}", not missing, fix if missing else have, needed)
+        have = []
+        missing = []
+        for package in packages:
+            version = _installed(package)
+            if version:
+                have.append(f"{package} {version}")
+            else:
+                missing.append(package)
+
+        text = ", ".join(have)
+        if missing:
+            fix = f"pip install -c constraints.txt 'adore-relevance[{extra}]'"
+            text = f"missing {', '.join(missing)}; {fix}"
+        yield Finding(f"extra {extra}", not missing, text, needed)
 
 
 def _weights() -> Finding:
@@ -50,9 +59,8 @@ def _weights() -> Finding:
 
 
 def _store() -> Finding:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get(
-        "AWS_ENDPOINT_URL"
-    )
+    general = os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or general
     if not endpoint:
         return Finding(
             "S3",
@@ -64,20 +72,12 @@ def _store() -> Finding:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    patience = Config(connect_timeout=3, read_timeout=3, retries={"max_attempts": 1})
     try:
-        client = boto3.client(
-            "s3",
-            config=Config(
-                connect_timeout=3, read_timeout=3, retries={"max_attempts": 1}
-            ),
-        )
-        names = [b["Name"] for b in client.list_buckets()["Buckets"]]
-        return Finding(
-            "S3",
-            True,
-            f"{endpoint}: buckets {', '.join(names) or 'none'}",
-            needed=False,
-        )
+        buckets = boto3.client("s3", config=patience).list_buckets()["Buckets"]
+        names = ", ".join(bucket["Name"] for bucket in buckets)
+        text = f"{endpoint}: buckets {names or 'none'}"
+        return Finding("S3", True, text, needed=False)
     except (BotoCoreError, ClientError) as error:
         return Finding(
             "S3",
@@ -95,10 +95,8 @@ def examine() -> Iterator[Finding]:
         (3, 11) <= sys.version_info[:2] < (3, 13),
         f"{version} (3.11 or 3.12 wanted)",
     )
-    cores, memory = (
-        os.cpu_count() or 1,
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
-    )
+    cores = os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield Finding(
         "machine",
         cores >= 2 and memory >= 6,

@@ -1,4 +1,7 @@
-"""The catalogue as the edits need it: items near some words, and the values that a category really has."""
+"""The catalogue as the edits need it.
+
+Items near some words, and the values that a category really has.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,16 @@ BOTH = frozenset(["unisex", "adults"])
 
 _PEOPLE = frozenset("women men girls boys kids toddlers babies".split())
 _WIDTH = re.compile(r"\d\s?[A-Z]$")
+_Words = dict[str, frozenset[str]]
+"""What is kept of words: a category's kinds, a title's stems."""
+_Asked = tuple[frozenset[str], int]
+"""A search: stems, and how many items."""
+_Pair = tuple[str, str]
+"""A query's text and an item's id."""
+_Place = tuple[str, tuple[str, ...]]
+"""An attribute, and some steps of a category; none: the whole shop."""
+_Counted = tuple[Value, int]
+"""A value, and how many items have it."""
 
 
 def leaf(item: Item) -> tuple[str, ...]:
@@ -46,12 +59,16 @@ def leaf(item: Item) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65_536)
 def _last_two(category: str) -> tuple[str, ...]:
-    return tuple(s.strip().lower() for s in category.split(">")[-2:] if s.strip())
+    last = category.split(">")[-2:]
+    return tuple(step.strip().lower() for step in last if step.strip())
 
 
 def _stems(reading: Reading, where: str) -> list[str]:
+    """The stems of a reading's field, kept there as ``stem=word`` pairs."""
     values = reading.values.get(f"words.{where}", ())
-    return [pair.split("=", 1)[0] for pair in values[0].value.split()] if values else []
+    if not values:
+        return []
+    return [pair.split("=", 1)[0] for pair in values[0].value.split()]
 
 
 class Catalogue:
@@ -69,14 +86,17 @@ class Catalogue:
         readings: Mapping[str, Reading],
         lexicon: Lexicon,
     ) -> None:
-        self.items, self.readings, self.lexicon = items, readings, lexicon
+        self.items = items
+        self.readings = readings
+        self.lexicon = lexicon
+
         self._brands = set(lexicon.brands)
-        self._kin: dict[str, frozenset[str]] = {}
-        self._near: dict[tuple[frozenset[str], int], list[str]] = {}
-        self._titles: dict[str, frozenset[str]] = {}
+        self._kin: _Words = {}
+        self._near: dict[_Asked, list[str]] = {}
+        self._titles: _Words = {}
         self.memo: dict[object, Any] = {}
         """What edits found out of a query once, for all its pairs."""
-        self._compared: dict[tuple[str, str], tuple[Evidence, ...]] = {}
+        self._compared: dict[_Pair, tuple[Evidence, ...]] = {}
 
     @cached_property
     def language(self) -> Language:
@@ -88,16 +108,21 @@ class Catalogue:
         return words(text, self.language)
 
     def kin(self, item: Item) -> frozenset[str]:
-        """What tells items of one kind: the category steps below the department, without "Women", "Kids", ...
+        """What tells items of one kind: category steps below the department, without "Kids", ...
 
-        Two items that share one of them may be substitutes (boots and slippers are both shoes).
+        Steps that name people alone ("Women", "Kids") say nothing of the kind. Two
+        items that share one of the others may be substitutes (boots and slippers are
+        both shoes).
         """
         category = item.category
         if category not in self._kin:
-            steps = [s.strip().lower() for s in category.split(">") if s.strip()]
+            steps = [step.strip().lower() for step in category.split(">")]
+            steps = [step for step in steps if step]
+            below = steps[1:] or steps
+
             people = self.language.audiences.keys()
             self._kin[category] = frozenset(
-                s for s in (steps[1:] or steps) if not set(self.words(s)) <= people
+                step for step in below if not set(self.words(step)) <= people
             )
         return self._kin[category]
 
@@ -109,7 +134,13 @@ class Catalogue:
     def evidence(
         self, query: str, asked: Reading, item_id: str
     ) -> tuple[Evidence, ...]:
-        """What a query (and its reading) asks and an item has, compared once."""
+        """What a query (and its reading) asks and an item has, compared once.
+
+        Args:
+            query: the query's text, by which the result is kept.
+            asked: the query's reading.
+            item_id: a catalogue item.
+        """
         key = (query, item_id)
         if key not in self._compared:
             self._compared[key] = compare(asked, self.readings[item_id])
@@ -125,7 +156,15 @@ class Catalogue:
         return dict(found)
 
     def near(self, stems: Iterable[str], k: int) -> list[str]:
-        """The ``k`` items that share the rarest words with ``stems``, best first, ties by id."""
+        """The ``k`` items that share the rarest words with ``stems``, best first, ties by id.
+
+        Args:
+            stems: stems to look for in titles and categories; stop words count nothing.
+            k: most items.
+
+        Returns:
+            Ids; fewer than ``k`` if fewer items share a word.
+        """
         key = (frozenset(stems) - self.language.stop, k)
         if key not in self._near:
             self._near[key] = self._search(*key)
@@ -138,48 +177,64 @@ class Catalogue:
         return self._titles[item_id]
 
     def _search(self, stems: frozenset[str], k: int) -> list[str]:
+        item_count = len(self.items)
         scores: dict[str, float] = defaultdict(float)
+
         for stem in sorted(stems):
             ids = self._postings.get(stem, [])
-            weight = math.log(1 + len(self.items) / (1 + len(ids)))
+
+            # inverse document frequency: a rare word tells more than a common one
+            document_frequency = len(ids)
+            weight = math.log(1 + item_count / (1 + document_frequency))
+
             for item_id in ids:
                 scores[item_id] += weight
-        return heapq.nsmallest(k, scores, key=lambda i: (-scores[i], i))
+
+        def best_first(item_id: str) -> tuple[float, str]:
+            return -scores[item_id], item_id
+
+        return heapq.nsmallest(k, scores, key=best_first)
 
     @cached_property
     def _values(
         self,
-    ) -> dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]]:
-        found: dict[tuple[str, tuple[str, ...]], dict[str, tuple[Value, int]]] = (
-            defaultdict(dict)
-        )
+    ) -> dict[_Place, dict[str, _Counted]]:
+        """Attribute and place to its values there, and how many items have each."""
+        found: dict[_Place, dict[str, _Counted]] = defaultdict(dict)
         for item_id in sorted(self.items):
-            places = {leaf(self.items[item_id]), leaf(self.items[item_id])[-1:], ()}
-            for name, value in (
-                (n, v) for n in SAYABLE for v in self.sayable(item_id, n)
-            ):
-                for place in places:
-                    _, n = found[name, place].get(value.value, (value, 0))
-                    found[name, place][value.value] = (
-                        found[name, place].get(value.value, (value, 0))[0],
-                        n + 1,
-                    )
+            path = leaf(self.items[item_id])
+            # the leaf with the step above it, the leaf alone, the whole shop
+            places = {path, path[-1:], ()}
+            for name in SAYABLE:
+                for value in self.sayable(item_id, name):
+                    for place in places:
+                        values = found[name, place]
+                        first, count = values.get(value.value, (value, 0))
+                        values[value.value] = (first, count + 1)
         return found
 
     def sayable(self, item_id: str, name: str) -> list[Value]:
-        """An item's values of an attribute that a shopper could ask with the item's own words."""
-        return [
-            v
-            for v in self.readings[item_id].values.get(name, ())
-            if v.where != "bullet_points"
-            and v.quote
-            and (name != "brand" or v.value in self._brands)
-            and (
-                name != "size" or not _WIDTH.search(v.quote)
-            )  # "8 M" is a shoe's width
-            and (name != "colour" or v.value in self._asked_colours)
-            and (name != "audience" or v.value in _PEOPLE)
-        ]
+        """An item's values of an attribute that a shopper could ask with the item's own words.
+
+        Args:
+            item_id: a catalogue item.
+            name: an attribute, one of :data:`SAYABLE`.
+        """
+        values = self.readings[item_id].values.get(name, ())
+        return [value for value in values if self._can_be_asked(name, value)]
+
+    def _can_be_asked(self, name: str, value: Value) -> bool:
+        if value.where == "bullet_points" or not value.quote:
+            return False
+        if name == "brand":
+            return value.value in self._brands
+        if name == "size":
+            return not _WIDTH.search(value.quote)  # "8 M" is a shoe's width
+        if name == "colour":
+            return value.value in self._asked_colours
+        if name == "audience":
+            return value.value in _PEOPLE
+        return True
 
     @cached_property
     def _asked_colours(self) -> frozenset[str]:
@@ -188,46 +243,69 @@ class Catalogue:
     def others(self, name: str, item: Item, k: int = 30) -> list[Value]:
         """Values of an attribute that items of the same category have, the usual ones first.
 
-        Sizes are only those of a dimension that ``item`` is measured in, if it is measured. An item for everybody
-        lacks no audience.
+        Sizes are only those of a dimension that ``item`` is measured in, if it is
+        measured. An item for everybody lacks no audience.
+
+        Args:
+            name: an attribute, one of :data:`SAYABLE`.
+            item: whose category counts, and whose own values are left out.
+            k: most values.
         """
-        own = (
-            self.readings[item.item_id].values.get(name, ())
-            if item.item_id in self.readings
-            else ()
-        )
-        values: dict[str, tuple[Value, int]] = {}
-        for place in (leaf(item), leaf(item)[-1:], ()):
-            if len(values) < 2 and (place or not values):
-                values = self._values.get((name, place), {})
-        taken = {v.value for v in own}
+        own: tuple[Value, ...] = ()
+        if item.item_id in self.readings:
+            own = self.readings[item.item_id].values.get(name, ())
+        taken = {value.value for value in own}
         if taken & BOTH:
             return []
-        dimensions = {size_dimension(v.value) for v in own}
-        own_words = {
-            w
-            for v in taken
-            if name in ("brand", "model", "compatibility")
-            for w in v.split()
-        }
-        ranked = sorted(values.values(), key=lambda pair: (-pair[1], pair[0].value))
-        return [
-            v
-            for v, _ in ranked
-            if v.value not in taken
-            and not own_words
-            & set(v.value.split())  # "Jura" and "Jura-Capresso" may be one
-            and (name != "size" or not own or size_dimension(v.value) in dimensions)
-        ][:k]
+
+        dimensions = {size_dimension(value.value) for value in own}
+        own_words = set[str]()
+        if name in ("brand", "model", "compatibility"):
+            for text in taken:
+                own_words.update(text.split())
+
+        others: list[Value] = []
+        for value in self._usual(name, item):
+            if value.value in taken:
+                continue
+            if own_words & set(value.value.split()):
+                continue  # "Jura" and "Jura-Capresso" may be one
+            if name == "size" and own and size_dimension(value.value) not in dimensions:
+                continue
+            others.append(value)
+        return others[:k]
+
+    def _usual(self, name: str, item: Item) -> list[Value]:
+        """Values of an attribute in the narrowest place that has two, the usual ones first."""
+        path = leaf(item)
+        values: dict[str, _Counted] = {}
+        for place in (path, path[-1:]):
+            if place and len(values) < 2:
+                values = self._values.get((name, place), {})
+        if not values:
+            values = self._values.get((name, ()), {})
+
+        def usual_first(counted: _Counted) -> tuple[int, str]:
+            value, count = counted
+            return -count, value.value
+
+        ranked = sorted(values.values(), key=usual_first)
+        return [value for value, _ in ranked]
 
     @cached_property
     def parts(self) -> dict[str, int]:
-        """What items come with or without ("with wide handle," -> handle): stem to how many titles say it."""
+        """What items come with or without: stem to how many titles say it.
+
+        "with wide handle," has the part handle.
+        """
+        language = self.language
         found = Counter[str]()
         for item_id in sorted(self.items):
-            found.update(set(_heads(self.items[item_id].title, self.language)))
-        devices = {w for device in self.lexicon.devices for w in device.split()}
-        language = self.language
+            found.update(set(_heads(self.items[item_id].title, language)))
+
+        devices = set[str]()
+        for device in self.lexicon.devices:
+            devices.update(device.split())
         said = {
             *language.colours,
             *language.audiences,
@@ -236,15 +314,16 @@ class Catalogue:
             *language.ends_part,
         }
         other = {*devices, *self.lexicon.colours, *UNITS, *said}
+
         known = self.lexicon.frequency
-        usual = {
-            w: n for w, n in found.items() if n >= 2 and n >= 0.1 * known.get(w, n)
-        }  # "size" is said of all
-        return {
-            w: n
-            for w, n in sorted(usual.items())
-            if len(w) > 2 and w.isalpha() and w not in other
-        }
+        parts: dict[str, int] = {}
+        for stem, count in sorted(found.items()):
+            # a word that is mostly said elsewhere is no part: "size" is said of all
+            usual = count >= 2 and count >= 0.1 * known.get(stem, count)
+            is_word = len(stem) > 2 and stem.isalpha()
+            if usual and is_word and stem not in other:
+                parts[stem] = count
+        return parts
 
 
 def _heads(title: str, language: Language) -> list[str]:
@@ -252,19 +331,25 @@ def _heads(title: str, language: Language) -> list[str]:
     toks: list[Token] = tokens(title, language)
     heads: list[str] = []
     for i, token in enumerate(toks):
-        if token.stem not in language.adds_part or (
-            i and toks[i - 1].stem in language.goes_with
-        ):
+        if token.stem not in language.adds_part:
             continue
+        if i and toks[i - 1].stem in language.goes_with:
+            continue
+
         for j in range(i + 1, min(i + 4, len(toks))):
-            between = (
-                title[toks[j].end : toks[j + 1].start] if j + 1 < len(toks) else "."
-            )
-            if (
-                between not in (" ", "-")
-                or toks[j + 1].stem in language.ends_part
-                or toks[j + 1].stem.isdigit()
-            ):
+            if _ends_phrase(title, toks, j, language):
                 heads.append(toks[j].stem)
                 break
     return heads
+
+
+def _ends_phrase(title: str, toks: list[Token], at: int, language: Language) -> bool:
+    """Whether a short phrase ends with the word at a position."""
+    if at + 1 == len(toks):
+        return True
+
+    following = toks[at + 1]
+    between = title[toks[at].end : following.start]
+    if between not in (" ", "-"):
+        return True
+    return following.stem in language.ends_part or following.stem.isdigit()

@@ -37,6 +37,11 @@ _SPELLED = {
 def like(new: str, old: str) -> str:
     """``new`` in the case of ``old``.
 
+    Args:
+        new: the words to write.
+        old: what stands there: all capitals, a capital first, or small letters; with
+            none of these, ``new`` stays as it is.
+
     Example:
         >>> like("navy", "RED"), like("navy blue", "Red"), like("Sony", "nike")
         ('NAVY', 'Navy Blue', 'sony')
@@ -53,20 +58,41 @@ def _whole(old: str) -> re.Pattern[str]:
 
 
 def swap(text: str, old: str, new: str) -> str:
-    """The first whole-word ``old`` of ``text`` replaced; ``text`` itself if there is none."""
-    return (
-        _whole(old).sub(lambda m: like(new, m.group()), text, count=1) if old else text
-    )
+    """The first whole-word ``old`` of ``text`` replaced; ``text`` itself if there is none.
+
+    Args:
+        text: a query or a title.
+        old: the words to find, in any case; empty: nothing is replaced.
+        new: the words to put there, in the case of what was there.
+    """
+    if not old:
+        return text
+    return _whole(old).sub(lambda m: like(new, m.group()), text, count=1)
 
 
 def replace_all(text: str, old: str, new: str) -> str:
-    """Every whole-word ``old`` of ``text`` replaced, each in its own case."""
-    return _whole(old).sub(lambda m: like(new, m.group()), text) if old else text
+    """Every whole-word ``old`` of ``text`` replaced, each in its own case.
+
+    Args:
+        text: any text of an item.
+        old: the words to find, in any case; empty: nothing is replaced.
+        new: the words to put there, in the case of what was there.
+    """
+    if not old:
+        return text
+    return _whole(old).sub(lambda m: like(new, m.group()), text)
 
 
 def insert(query: str, words: str, *, front: bool) -> str:
-    """Words put before or after a query, in the query's case."""
-    words = words.lower() if query.islower() else words
+    """Words put before or after a query, in the query's case.
+
+    Args:
+        query: the query before.
+        words: what is asked besides.
+        front: before the query, else after it.
+    """
+    if query.islower():
+        words = words.lower()
     return f"{words} {query.strip()}" if front else f"{query.strip()} {words}"
 
 
@@ -76,7 +102,11 @@ def amount(number: float) -> str:
 
 
 def resize(quote: str, value: str) -> str:
-    """``value`` (``dimension:base amount`` or ``kind:name``) written in the unit and form of ``quote``.
+    """``value`` written in the unit and form of ``quote``.
+
+    Args:
+        quote: a size as a query or an item says it.
+        value: another size as ``dimension:base amount`` or ``kind:name``.
 
     Returns:
         ``""`` if the amount is not a neat one in that unit.
@@ -89,26 +119,38 @@ def resize(quote: str, value: str) -> str:
     number = _NUMBER.match(quote)
     if number is None:
         return like(raw, quote)
-    unit = quote[number.end() :].strip(" -").rstrip(".").lower()
-    factor = next(
-        (
-            UNITS[u]
-            for u in (unit, unit.removesuffix("s"), unit.removesuffix("es"))
-            if u in UNITS
-        ),
-        None,
-    )
-    if factor is None or factor[0] != kind or "-" in raw:
+
+    after = quote[number.end() :]
+    unit = after.strip(" -").rstrip(".").lower()
+    known = [
+        UNITS[form]
+        for form in (unit, unit.removesuffix("s"), unit.removesuffix("es"))
+        if form in UNITS
+    ]
+    if not known or "-" in raw:
         return ""
-    neat = round(float(raw) / factor[1], 2)
-    same = abs(neat * factor[1] - float(raw)) <= 0.002 * float(raw)
-    return (
-        f"{amount(neat)}{quote[number.end() :]}" if same and 0 < neat < 10_000 else ""
-    )
+    dimension, factor = known[0]
+    if dimension != kind:
+        return ""
+
+    # the rounded amount must be the same to two parts in a thousand
+    exact = float(raw)
+    neat = round(exact / factor, 2)
+    same = abs(neat * factor - exact) <= 0.002 * exact
+    if same and 0 < neat < 10_000:
+        return f"{amount(neat)}{after}"
+    return ""
 
 
 def in_other_units(quote: str, value: str) -> list[str]:
     """The same amount in other units or with the unit spelled otherwise.
+
+    Args:
+        quote: a size as the query says it.
+        value: the same size as ``dimension:base amount``.
+
+    Returns:
+        Texts that are read as a size again; empty for sizes without an amount.
 
     Example:
         >>> in_other_units("500ml", "volume:500")
@@ -118,14 +160,22 @@ def in_other_units(quote: str, value: str) -> list[str]:
     number = _NUMBER.match(quote)
     if number is None or kind not in _CANONICAL or "-" in raw:
         return []
-    unit = quote[number.end() :].strip(" -").lower()
-    texts = [f"{number.group()} {_SPELLED[unit]}"] if unit in _SPELLED else []
+
+    after = quote[number.end() :]
+    unit = after.strip(" -").lower()
+    texts: list[str] = []
+    if unit in _SPELLED:
+        texts.append(f"{number.group()} {_SPELLED[unit]}")
+
+    exact = float(raw)
+    digits = 3 if kind == "memory" else 1
     for other in _CANONICAL[kind]:
-        neat = round(float(raw) / UNITS[other][1], 1 if kind != "memory" else 3)
-        if (
-            other != unit
-            and 0.1 <= neat <= 5_000
-            and abs(neat * UNITS[other][1] - float(raw)) <= 0.02 * float(raw)
-        ):
+        # the rounded amount must be the same to two parts in a hundred
+        factor = UNITS[other][1]
+        neat = round(exact / factor, digits)
+        same = abs(neat * factor - exact) <= 0.02 * exact
+        usual = 0.1 <= neat <= 5_000
+        if other != unit and usual and same:
             texts.append(f"{amount(neat)} {other}")
-    return [t for t in texts if any(True for _ in read_sizes(t, ""))]
+
+    return [text for text in texts if any(True for _ in read_sizes(text, ""))]

@@ -1,4 +1,7 @@
-"""Which edits make which error type: those of training, and variants that only the adversarial set uses."""
+"""Which edits make which error type.
+
+Those of training, and variants that only the adversarial set uses.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,9 @@ EDITS: dict[str, tuple[Edit, ...]] = {
 """Error type to the edits of training; those that pick real items come first."""
 
 PICKS: dict[str, Edit] = {
-    n: many[0] for n, many in EDITS.items() if _of(many[0]).__name__.startswith("pick_")
+    name: many[0]
+    for name, many in EDITS.items()
+    if _of(many[0]).__name__.startswith("pick_")
 }
 """Error type to the edit that picks real items, where there is one."""
 
@@ -115,22 +120,29 @@ def table() -> str:
         "|---|---|---|---|---|---|",
     ]
     used: dict[str, str] = {}
-    for e in ERROR_TYPES:
-        used |= {
-            _of(edit).__name__: inspect.getdoc(_of(edit)) or ""
-            for edit in EDITS[e.name]
-        }
-        how = ", ".join(f"`{_of(edit).__name__}`" for edit in EDITS[e.name])
-        moved, level = f"`{e.attribute}`" if e.attribute else "", e.level or ""
-        lines.append(
-            f"| {e.name} | {e.definition} | {moved} | {level} | {Grade(e.grade).letter} | {how} |"
-        )
+    for error in ERROR_TYPES:
+        functions = [_of(edit) for edit in EDITS[error.name]]
+        for function in functions:
+            used[function.__name__] = _summary(function)
+
+        how = ", ".join(f"`{function.__name__}`" for function in functions)
+        moved = f"`{error.attribute}`" if error.attribute else ""
+        level = str(error.level or "")
+        letter = Grade(error.grade).letter
+        cells = (error.name, error.definition, moved, level, letter, how)
+        lines.append(f"| {' | '.join(cells)} |")
+
     lines += ["", "| edit | what it does |", "|---|---|"]
-    lines += [
-        f"| `{name}` | {text.splitlines()[0].replace('``', '`')} |"
-        for name, text in sorted(used.items())
-    ]
+    for name, text in sorted(used.items()):
+        lines.append(f"| `{name}` | {text.replace('``', '`')} |")
     return "\n".join(lines)
+
+
+def _summary(function: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    text = inspect.getdoc(function) or ""
+    paragraph = text.split("\n\n")[0]
+    return " ".join(paragraph.splitlines())
 
 
 if __name__ == "__main__":

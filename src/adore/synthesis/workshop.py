@@ -1,4 +1,7 @@
-"""What every edit needs: catalogue, reader, good pairs; and the check that a draft moved what it meant to move."""
+"""What every edit needs: catalogue, reader, good pairs.
+
+And the check that a draft moved what it meant to move.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +40,26 @@ def plain(text: str) -> str:
 
 
 def rank(seed: int, *parts: str) -> str:
-    """An order that depends on the seed and the names alone."""
-    return hashlib.sha256("\0".join([str(seed), *parts]).encode()).hexdigest()
+    """An order that depends on the seed and the names alone.
+
+    Args:
+        seed: another seed gives another order.
+        parts: the names: ids, an error type.
+
+    Returns:
+        SHA-256 in hexadecimal digits; what is sorted by it is shuffled.
+    """
+    text = "\0".join([str(seed), *parts])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def reserved(item_id: str) -> bool:
-    """Whether synthesis for training leaves an item to the adversarial set: every third, by its id alone."""
-    return int(rank(0, "adversarial", item_id)[:8], 16) % _RESERVED == 0
+    """Whether synthesis for training leaves an item to the adversarial set.
+
+    Every third item is left to it, by its id alone.
+    """
+    digits = rank(0, "adversarial", item_id)[:8]
+    return int(digits, 16) % _RESERVED == 0
 
 
 class Workshop:
@@ -62,21 +78,21 @@ class Workshop:
         items = {
             row["item_id"]: item_from_row(row) for row in rows.iter_rows(named=True)
         }
-        readings = read_table(evidence, "readings")
-        of_items = (
-            readings.filter(pl.col("kind") == "item")
-            .select("id", "reading")
-            .iter_rows()
-        )
+
+        stored = read_table(evidence, "readings").filter(pl.col("kind") == "item")
+        readings = {
+            item_id: Reading.from_json(text)
+            for item_id, text in stored.select("id", "reading").iter_rows()
+        }
+
         lexicon = Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8"))
         self.reader = Reader(lexicon)
-        self.catalogue = Catalogue(
-            items, {i: Reading.from_json(text) for i, text in of_items}, lexicon
-        )
-        self.texts = dict(
-            read_table(prepared, "queries").select("query_id", "query").iter_rows()
-        )
+        self.catalogue = Catalogue(items, readings, lexicon)
+
+        queries = read_table(prepared, "queries")
+        self.texts = dict(queries.select("query_id", "query").iter_rows())
         self.taken = {plain(text) for text in self.texts.values()}
+
         self.dropped: dict[str, Counter[str]] = defaultdict(Counter)
         self._adversarial = adversarial
         self._asked: dict[str, Reading] = {}
@@ -92,31 +108,68 @@ class Workshop:
         return self._asked[query]
 
     def found(self, query: str, item: Item) -> tuple[Evidence, ...]:
-        """A pair's evidence: with the stored reading of a catalogue item, a new one of an edited one."""
+        """A pair's evidence.
+
+        Args:
+            query: the query's text, a real one or an edited one.
+            item: a catalogue item, of which the stored reading is taken, or an edited
+                one, which is read anew.
+        """
         asked = self.asked(query)
-        if self.catalogue.items.get(item.item_id) == item:
+        real = self.catalogue.items.get(item.item_id)
+        if real == item:
             return self.catalogue.evidence(query, asked, item.item_id)
-        return compare(asked, self.reader.read_item(item))
+
+        reading = self.reader.read_item(item)
+        return compare(asked, reading)
 
     def hold(self, source: Source, draft: Draft, error: str) -> tuple[Evidence, ...]:
-        """The draft's evidence, or nothing if its item is not open or it does not move what it should."""
-        why, found = "the item is kept for the other set", tuple[Evidence, ...]()
-        if self.open(draft.item.item_id):
-            why, found = self.moved(source, draft, error)
+        """The draft's evidence, or nothing if it must be dropped; why is counted in ``dropped``.
+
+        Args:
+            source: the good pair that was edited.
+            draft: what the edit proposes.
+            error: name of the error type that the edit makes.
+
+        Returns:
+            Nothing if the draft's item is not open or the draft does not move what it
+            should.
+        """
+        if not self.open(draft.item.item_id):
+            self.dropped[error]["the item is kept for the other set"] += 1
+            return ()
+
+        why, found = self.moved(source, draft, error)
         if why:
             self.dropped[error][why] += 1
-        return () if why else found
+            return ()
+        return found
 
     def moved(
         self, source: Source, draft: Draft, error: str
     ) -> tuple[str, tuple[Evidence, ...]]:
-        """Why a draft moves more or less than the intended attribute (``""``: it does not), and its evidence."""
-        if draft.query != source.query and plain(draft.query) in self.taken:
+        """Why a draft moves more or less than the intended attribute, and its evidence.
+
+        Args:
+            source: the good pair that was edited.
+            draft: what the edit proposes.
+            error: name of the error type that the edit makes.
+
+        Returns:
+            The reason (``""``: the draft moves that attribute alone) and the evidence,
+            which is empty where the draft was refused unread.
+        """
+        new_query = draft.query != source.query
+        if new_query and plain(draft.query) in self.taken:
             return "repeats a real query", ()
-        if (draft.query, draft.item) == (source.query, source.item):
+
+        new_item = draft.item != source.item
+        if not new_query and not new_item:
             return "changes nothing", ()
+
         found = self.found(draft.query, draft.item)
-        return fault(error, draft.attribute, source.evidence, found), found
+        why = fault(error, draft.attribute, source.evidence, found)
+        return why, found
 
 
 def sources_of(
@@ -127,23 +180,21 @@ def sources_of(
     per_query: int,
     seed: int,
 ) -> list[Source]:
-    """Up to ``per_query`` good pairs of each query whose items are open and whose evidence holds no conflict.
+    """Good pairs to edit: their items are open and their evidence holds no conflict.
 
     Args:
+        workshop: catalogue, readings, and which items are open.
         good: query id to the ids of its exact items.
-        graded: query id to item id to human grade.
+        graded: query id to item id to human grade; a query that nobody graded may lack.
+        per_query: most pairs of one query.
+        seed: of the order of the queries and of each query's items.
     """
-    return [
-        source
-        for query_id in sorted(good, key=lambda q: rank(seed, q))
-        for source in _of_query(
-            workshop,
-            query_id,
-            good[query_id],
-            graded.get(query_id, {}),
-            (per_query, seed),
-        )
-    ]
+    sources: list[Source] = []
+    for query_id in sorted(good, key=lambda q: rank(seed, q)):
+        grades = graded.get(query_id, {})
+        limits = (per_query, seed)
+        sources += _of_query(workshop, query_id, good[query_id], grades, limits)
+    return sources
 
 
 def _of_query(
@@ -153,32 +204,46 @@ def _of_query(
     graded: Mapping[str, int],
     limits: tuple[int, int],
 ) -> Iterator[Source]:
+    """A query's good pairs, at most as many as the first of ``limits`` (pairs, seed)."""
     left, seed = limits
-    query, known = workshop.texts[query_id], frozenset(graded) | frozenset(good)
+    query = workshop.texts[query_id]
+    known = frozenset(graded) | frozenset(good)
     asked = workshop.asked(query)
+
     for item_id in sorted(good, key=lambda i: rank(seed, query_id, i)):
-        if left and workshop.open(item_id):
-            item = workshop.catalogue.items[item_id]
-            evidence = workshop.found(query, item)
-            if clean(evidence):
-                left -= 1
-                yield Source(
-                    query_id,
-                    query,
-                    item,
-                    int(Grade.EXACT),
-                    asked,
-                    evidence,
-                    known,
-                    tuple(good),
-                    graded,
-                )
+        if not left or not workshop.open(item_id):
+            continue
+
+        item = workshop.catalogue.items[item_id]
+        evidence = workshop.found(query, item)
+        if not clean(evidence):
+            continue
+
+        left -= 1
+        yield Source(
+            query_id,
+            query,
+            item,
+            int(Grade.EXACT),
+            asked,
+            evidence,
+            known,
+            tuple(good),
+            graded,
+        )
 
 
 def row_of(
     source: Source, draft: Draft, error: str, found: tuple[Evidence, ...]
 ) -> dict[str, Any]:
-    """A draft as a row of ``candidates``; what is new has a new id, what is real keeps its own."""
+    """A draft as a row of ``candidates``; what is new has a new id, what is real keeps its own.
+
+    Args:
+        source: the good pair that was edited.
+        draft: the edited pair.
+        error: name of the error type that the edit makes.
+        found: the draft's evidence.
+    """
     body = {
         **asdict(draft.item),
         "bullet_points": list(draft.item.bullet_points),
@@ -189,11 +254,12 @@ def row_of(
     )
     edited = draft.item != source.item and not draft.edit.startswith(REAL)
     item_id = f"syn-i-{_digest(body)}" if edited else draft.item.item_id
-    query_id = (
-        source.query_id
-        if draft.query == source.query
-        else f"syn-q-{_digest(plain(draft.query))}"
-    )
+
+    query_id = source.query_id
+    if draft.query != source.query:
+        query_id = f"syn-q-{_digest(plain(draft.query))}"
+
+    item = {**body, "item_id": item_id}
     return {
         "query_id": query_id,
         "item_id": item_id,
@@ -201,9 +267,7 @@ def row_of(
         "source_query_id": source.query_id,
         "source_item_id": source.item.item_id,
         "query": draft.query,
-        "item": json.dumps(
-            {**body, "item_id": item_id}, ensure_ascii=False, sort_keys=True
-        ),
+        "item": json.dumps(item, ensure_ascii=False, sort_keys=True),
         "error_type": error,
         "attribute": draft.attribute,
         "edit": draft.edit,
@@ -215,6 +279,5 @@ def row_of(
 
 
 def _digest(value: object) -> str:
-    return hashlib.sha256(
-        json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
-    ).hexdigest()[:16]
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

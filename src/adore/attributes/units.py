@@ -347,6 +347,8 @@ def same_size(a: str, b: str) -> bool:
     Example:
         >>> same_size("volume:500", "volume:499.792"), same_size("length:5-7", "length:6")
         (True, True)
+        >>> same_size("mass:4.16556e-05", "mass:4e-05"), same_size("mass:4e-05", "mass:1")
+        (False, False)
     """
     if a == b:
         return True
@@ -364,6 +366,10 @@ def same_size(a: str, b: str) -> bool:
     return begin * 0.97 <= end
 
 
+_RANGE = re.compile(r"(?<=\d)-(?=\d)")
+"""Between two amounts; the minus of an exponent (``4e-05``) stands behind its ``e``."""
+
+
 def _bounds(amount: str) -> tuple[float, float]:
-    low, _, high = amount.partition("-")
-    return float(low), float(high or low)
+    low, *rest = _RANGE.split(amount, maxsplit=1)
+    return float(low), float(rest[0] if rest else low)

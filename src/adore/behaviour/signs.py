@@ -185,9 +185,8 @@ def learn_taste(seen: pl.DataFrame, *, rounds: int = 60) -> Taste:
 
     examined = seen["examined"].to_numpy()[:, None]
     clicked = seen["clicked"].to_numpy()[:, None]
-    outcomes = (
-        np.eye(3)[seen["outcome"].to_numpy()] * clicked
-    )  # one-hot, 0 without a click
+    one_hot = np.eye(3)[seen["outcome"].to_numpy()]
+    outcomes = one_hot * clicked  # zeros without a click
 
     # a cell is a judged grade and a quarter of the pairs by how well they are placed
     edges = np.ones(3)

@@ -226,14 +226,16 @@ def learn_taste(seen: pl.DataFrame, *, rounds: int = 60) -> Taste:
         # 5 clicks that end as those of all grades together.
         overall = outcomes.sum(0) + 1
         leaning = 5 * overall / overall.sum()
-        outcome = (weight.T @ outcomes + leaning) / (clicks[:, None] + 5)
+        counted = weight.T @ outcomes + leaning
+        outcome = counted / (clicks[:, None] + 5)
 
         # M step, mix: expected true grades of each cell, leaning on 5 pairs as those of its
         # judged grade wherever placed, which lean on 2 pairs of _LABEL.
         whole = judged_as.T @ belief + 2 * _LABEL
         anywhere = whole / whole.sum(1, keepdims=True)
         mix = in_cell.T @ belief + 5 * np.repeat(anywhere, 4, 0)
-        taste = Taste(click, outcome, mix / mix.sum(1, keepdims=True), edges)
+        mix = mix / mix.sum(1, keepdims=True)
+        taste = Taste(click, outcome, mix, edges)
 
         # E step, grade: P(true grade | acts) of each pair, from its cell's mix or its label.
         prior = np.where(known, label, taste.mix[cell])

@@ -38,7 +38,7 @@ def _wanted(sign: dict[str, Any]) -> list[tuple[Grade, bool]]:
 
 def _rows(sign: dict[str, Any]) -> Group:
     evidence = Evidence.many_from_json(sign["evidence"])
-    same = {k: sign[k] for k in ("query_id", "item_id", "kind", "event_ids")}
+    same = {key: sign[key] for key in ("query_id", "item_id", "kind", "event_ids")}
     return [
         {
             **same,

@@ -46,7 +46,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("carts_per_user", "add_to_cart", 1),
     Metric("returns_per_user", "return", -1, guardrail=True),
 )
-RULES = 2 + sum(m.guardrail for m in METRICS)
+RULES = 2 + sum(metric.guardrail for metric in METRICS)
 """What can move a release: primary metric, each guardrail, a challenger that does not answer."""
 
 
@@ -88,7 +88,7 @@ def design_of(plan: Mapping[str, Any], *, sequential: bool = False) -> Design:
         sequential: whether somebody looks again and again.
     """
     versions = {name: about["version"] for name, about in plan["variants"].items()}
-    same = {k: plan[k] for k in ("name", "salt", "weights")}
+    same = {key: plan[key] for key in ("name", "salt", "weights")}
     return Design(
         **same, versions=versions, sequential=sequential, **plan.get("design", {})
     )

@@ -28,23 +28,30 @@ class Comparer:
 
     def __init__(self, catalogue: str | None, variants: Mapping[str, Variant]) -> None:
         rows = _read(catalogue) if catalogue else []
-        self.items = [{**r, "attributes": json.loads(r["attributes"])} for r in rows]
-        self.titles = {r["item_id"]: r["title"][:200] for r in rows}
-        self._places = {r["item_id"]: at for at, r in enumerate(rows)}
+        self.items = []
+        self.titles = {}
+        self._places = {}
         self.variants = variants
+        for place, row in enumerate(rows):
+            item_id = row["item_id"]
+            attributes = json.loads(row["attributes"])
+            self.items.append({**row, "attributes": attributes})
+            self.titles[item_id] = row["title"][:200]
+            self._places[item_id] = place
         if rows:
             import bm25s
 
+            texts = []
+            for row in rows:
+                texts.append(f"{row['title']} {row['brand']} {row['category']}")
+            tokens = bm25s.tokenize(texts, show_progress=False)
             self._index = bm25s.BM25()
-            texts = [f"{i['title']} {i['brand']} {i['category']}" for i in rows]
-            self._index.index(
-                bm25s.tokenize(texts, show_progress=False), show_progress=False
-            )
+            self._index.index(tokens, show_progress=False)
 
     def get(self, item_id: str) -> Item | None:
         """An item of the catalogue, or None."""
-        at = self._places.get(item_id)
-        return None if at is None else item_from_row(self.items[at])
+        place = self._places.get(item_id)
+        return None if place is None else item_from_row(self.items[place])
 
     def find(self, query: str, count: int) -> list[dict[str, Any]]:
         """The items that share a word with the query, best first.

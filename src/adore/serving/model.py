@@ -56,7 +56,13 @@ def _texts(request: InferRequest) -> list[str]:
         fix="send JSON documents in it",
         error=RequestError,
     )
-    return [x.decode("utf-8") if isinstance(x, bytes) else str(x) for x in data or ()]
+    texts = []
+    for element in data or ():
+        if isinstance(element, bytes):
+            texts.append(element.decode("utf-8"))
+        else:
+            texts.append(str(element))
+    return texts
 
 
 class RankerModel(Model):  # type: ignore[misc]
@@ -134,7 +140,7 @@ class RankerModel(Model):  # type: ignore[misc]
         return {
             "variant": self.variant,
             "model_version": self.ranker.version,
-            "items": [_scored(s) for s in scores],
+            "items": [_scored(score) for score in scores],
         }
 
     async def postprocess(

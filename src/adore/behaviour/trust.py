@@ -125,7 +125,7 @@ def _shown(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
     else:
         seen = seen.join(pairs.select(*keys, "brand", "grade"), on=keys)
 
-    # purchases fall with depth about as powers of two: 1, 2-3, 4-7, ... are one class each
+    # depth by powers of two: positions 1, 2-3, 4-7, ... are one class each
     depth = pl.col("position").clip(1).log(2).floor().cast(pl.Int64)
     usual = pl.col("grade") * 64 + depth
     return seen.filter(pl.col("grade") < int(Grade.EXACT)).with_columns(usual=usual)

@@ -37,7 +37,7 @@ def confidence_sequence(
     Gaussian-mixture asymptotic confidence sequence and its choice of rho; Johari,
     Koomen, Pekelis, Walsh 2017 (mSPRT).
     """
-    # rho squared, the mixture's variance, that makes the interval tightest at TUNED users
+    # rho squared, the mixture's variance: the interval is about tightest at TUNED users
     log_alpha = -2 * np.log(alpha)
     correction = np.log(log_alpha + 1)
     total = log_alpha + correction

@@ -1,4 +1,4 @@
-"""The poisoning test: simulated accounts that push one brand, planted into a shop's own log; what do they turn?"""
+"""The poisoning test: simulated accounts push one brand in a shop's own log; what do they turn?"""
 
 from __future__ import annotations
 
@@ -17,13 +17,26 @@ KEYS = ["query_id", "item_id"]
 
 
 def _target(pairs: pl.DataFrame) -> tuple[str, str]:
-    """Column and value of what is pushed: the brand (the item, where no item has one) with most pairs below exact."""
+    """Column and value of what is pushed: the brand with most pairs below exact.
+
+    Where no item has a brand, it is the item with most of them.
+    """
     below = pairs.filter(pl.col("grade") < int(Grade.EXACT))
-    column = "brand" if below.filter(pl.col("brand") != "").height else "item_id"
-    named = below.filter(pl.col(column) != "")[column].value_counts()
-    return column, str(
-        named.sort("count", column, descending=[True, False])[column][0]
-    ) if named.height else ""
+    branded = below.filter(pl.col("brand") != "")
+    column = "brand" if branded.height else "item_id"
+
+    named = below.filter(pl.col(column) != "")
+    counts = named[column].value_counts()
+    if counts.is_empty():
+        return column, ""
+
+    # among values with equally many pairs the first by name, so that a rerun pushes the same
+    ranked = counts.sort(
+        "count",
+        column,
+        descending=[True, False],
+    )
+    return column, str(ranked[column][0])
 
 
 def turned(
@@ -35,7 +48,7 @@ def turned(
     share: float,
     seed: int,
 ) -> dict[str, Any]:
-    """Of the pairs that the judge does not call exact, the share that each attack turns into a lenient correction.
+    """The share of pairs below exact that each attack turns into a lenient correction.
 
     Args:
         events: the shop's log.
@@ -46,23 +59,36 @@ def turned(
         seed: of the accounts.
 
     Returns:
-        ``pushed``, its number of ``pairs`` below exact, and by attack the share that is ``turned``; no attack where
-        there is nothing to push or ``share`` is 0.
+        ``pushed``, its number of ``pairs`` below exact, and by attack the share that is
+        ``turned``; no attack where there is nothing to push or ``share`` is 0.
     """
     column, name = _target(pairs)
-    pushed = frozenset(pairs.filter(pl.col(column) == name)["item_id"])
-    mine = pairs.filter(
-        pl.col("item_id").is_in(list(pushed)), pl.col("grade") < int(Grade.EXACT)
+    named = pairs.filter(pl.col(column) == name)
+    pushed = frozenset(named["item_id"])
+    targets = pairs.filter(
+        pl.col("item_id").is_in(list(pushed)),
+        pl.col("grade") < int(Grade.EXACT),
     )
+
     lists: dict[str, dict[str, int]] = {}
-    for q, i, g in pairs.select(*KEYS, "grade").iter_rows():
-        lists.setdefault(q, {})[i] = g
-    count, found = int(share / (1 - share) * events.height), dict[str, float]()
-    for kind in ATTACKS if count and mine.height else ():
-        rows = Attack(kind, pushed, Shoppers(seed=seed, users=0)).log(lists, count)
-        planted = pl.DataFrame(rows, schema_overrides=events.schema).select(
-            events.columns
-        )
-        new = read(pl.concat([events, planted])).join(before, on=KEYS, how="anti")
-        found[kind] = mine.join(new, on=KEYS, how="semi").height / mine.height
-    return {"pushed": name, "pairs": mine.height, "turned": found}
+    for query_id, item_id, grade in pairs.select(*KEYS, "grade").iter_rows():
+        lists.setdefault(query_id, {})[item_id] = grade
+
+    # planted events are ``share`` of the log that holds them, not of the shop's own
+    count = int(share / (1 - share) * events.height)
+    found = dict[str, float]()
+    if count == 0 or targets.is_empty():
+        return {"pushed": name, "pairs": targets.height, "turned": found}
+
+    for kind in ATTACKS:
+        attack = Attack(kind, pushed, Shoppers(seed=seed, users=0))
+        rows = attack.log(lists, count)
+        planted = pl.DataFrame(rows, schema_overrides=events.schema)
+        planted = planted.select(events.columns)
+        poisoned = pl.concat([events, planted])
+
+        after = read(poisoned)
+        corrected = after.join(before, on=KEYS, how="anti")
+        hit = targets.join(corrected, on=KEYS, how="semi")
+        found[kind] = hit.height / targets.height
+    return {"pushed": name, "pairs": targets.height, "turned": found}

@@ -12,10 +12,8 @@ from adore.types import Evidence, Grade
 
 __all__ = ["KINDS", "LENIENT", "balanced"]
 
-LENIENT, STRICT = (
-    "bought, judged strictly",
-    ("returned, judged exact", "skipped, judged exact"),
-)
+LENIENT = "bought, judged strictly"
+STRICT = ("returned, judged exact", "skipped, judged exact")
 RIGHT = (
     "bought, judged exact",
     "returned, judged strictly",
@@ -34,15 +32,13 @@ def _wanted(sign: dict[str, Any]) -> list[tuple[Grade, bool]]:
         return [(grade, True)]
     if sign["kind"] == LENIENT:
         return [(grade, False), (Grade.EXACT, True)]
-    return [
-        (Grade.EXACT, False),
-        (Grade(int(np.argmax(sign["belief"][: Grade.EXACT]))), True),
-    ]
+    likeliest = Grade(int(np.argmax(sign["belief"][: Grade.EXACT])))
+    return [(Grade.EXACT, False), (likeliest, True)]
 
 
 def _rows(sign: dict[str, Any]) -> Group:
     evidence = Evidence.many_from_json(sign["evidence"])
-    same = {k: sign[k] for k in ("query_id", "item_id", "kind", "event_ids")}
+    same = {key: sign[key] for key in ("query_id", "item_id", "kind", "event_ids")}
     return [
         {
             **same,
@@ -67,24 +63,45 @@ def balanced(
     Args:
         signs: ``query_id, item_id, kind, grade, belief, event_ids, evidence``.
         tilt: most corrections of one direction for one of the other.
-        confirm: most right answers of one kind for one correction; they hold the rest of the teacher in place.
+        confirm: most right answers of one kind for one correction; they hold the rest of
+            the teacher in place.
         per_query: most rows of one query.
+        seed: of the order in which the signs are taken.
     """
-    groups: dict[str, list[Group]] = {kind: [] for kind in KINDS}
-    used = Counter[str]()
-    for i in np.random.default_rng(seed).permutation(len(signs)):
-        group = _rows(signs[i])
-        query = group[0]["query_id"]
-        if used[query] + len(group) <= per_query:
-            used[query] += len(group)
-            groups[group[0]["kind"]].append(group)
-    lenient, strict = groups[LENIENT], [g for kind in STRICT for g in groups[kind]]
+    groups = _groups(signs, per_query, seed)
+    lenient = groups[LENIENT]
+    strict: list[Group] = []
+    for kind in STRICT:
+        strict += groups[kind]
+
+    # 20 of a direction may stay, however few the other has
     most = max(20, int(tilt * min(len(lenient), len(strict))))
     corrections = lenient[:most] + strict[:most]
-    right = [
-        g for kind in RIGHT for g in groups[kind][: int(confirm * len(corrections))]
-    ]
+
+    chosen = list(corrections)
+    for kind in RIGHT:
+        chosen += groups[kind][: int(confirm * len(corrections))]
+
+    rows: Group = []
+    for group in chosen:
+        rows += group
     return sorted(
-        (r for g in corrections + right for r in g),
-        key=lambda r: (r["query_id"], r["item_id"], r["completion"]),
+        rows, key=lambda row: (row["query_id"], row["item_id"], row["completion"])
     )
+
+
+def _groups(
+    signs: list[dict[str, Any]], per_query: int, seed: int
+) -> dict[str, list[Group]]:
+    """Each kind's groups in a random order, of one query at most ``per_query`` rows."""
+    rng = np.random.default_rng(seed)
+    groups: dict[str, list[Group]] = {kind: [] for kind in KINDS}
+    used = Counter[str]()
+    for i in rng.permutation(len(signs)):
+        sign = signs[i]
+        group = _rows(sign)
+        query = sign["query_id"]
+        if used[query] + len(group) <= per_query:
+            used[query] += len(group)
+            groups[sign["kind"]].append(group)
+    return groups

@@ -1,4 +1,7 @@
-"""Stage ``release``: a student that passed its gate beside the champion, as two variants of an experiment."""
+"""Stage ``release``: a student that passed its gate, and the champion.
+
+They are the two variants of an experiment.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ class Config(StageConfig):
     min_users: int = Field(100, ge=2)
     """Least users per variant."""
     window_hours: float = Field(24.0, gt=0)
-    """How long after a user's first exposure what happens counts, where the experiment is looked at again and again."""
+    """How long after a user's first exposure what happens counts.
+
+    It is asked where the experiment is looked at again and again."""
 
 
 def _control(
@@ -73,17 +78,26 @@ def shop_actions(prepared: Path) -> dict[str, str]:
         prepared: output of ``prepare``.
     """
     path = prepared / "dataset.json"
-    return (
-        dict(json.loads(path.read_text("utf-8")).get("actions", {}))
-        if path.is_file()
-        else {}
-    )
+    if not path.is_file():
+        return {}
+    dataset = json.loads(path.read_text("utf-8"))
+    return dict(dataset.get("actions", {}))
 
 
 def run(
     config: Config, prepared: Path, student: Path, gate: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and ``experiment.json``.
+    """Write the two variants, their catalogue and the plan of the experiment.
+
+    They are ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and
+    ``experiment.json``.
+
+    Args:
+        config: the split, the champion, and the experiment's design.
+        prepared: output of ``prepare``: items, language and columns.
+        student: output of the student's training; it becomes the challenger.
+        gate: output of the gate: whether the student passed, and the best baseline.
+        output: the stage's folder.
 
     Raises:
         ConfigError: the gate did not pass.
@@ -98,27 +112,30 @@ def run(
         fix=fix,
         error=ConfigError,
     )
-    control, challenger = (
-        output / "variants" / "control",
-        output / "variants" / "challenger",
-    )
+
+    control = output / "variants" / "control"
+    challenger = output / "variants" / "challenger"
     control.mkdir(parents=True)
     _control(config, prepared, student, str(verdict["champion"]), control)
     shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
     shutil.copyfile(prepared / "items.parquet", output / "catalogue.parquet")
-    variants = {f.name: _variant(f) for f in (control, challenger)}
+
+    variants = {folder.name: _variant(folder) for folder in (control, challenger)}
     version = variants["challenger"]["version"]
     experiment = {
         "name": f"{variants['control']['kind']}-vs-{version}",
         "salt": f"adore|{config.seed}|{version}",
         "weights": {"control": 1 - config.share, "challenger": config.share},
         "design": {
-            k: getattr(config, k) for k in ("alpha", "min_users", "window_hours")
+            "alpha": config.alpha,
+            "min_users": config.min_users,
+            "window_hours": config.window_hours,
         },
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }
-    if actions := shop_actions(prepared):
+    actions = shop_actions(prepared)
+    if actions:
         experiment["actions"] = actions
     columns = info_of(prepared).model_dump(exclude_defaults=True)
     if columns:

@@ -1,4 +1,7 @@
-"""What a server process refuses and when it leaves: bodies without end, crowds, and parents that are gone."""
+"""What a server process refuses, and when it leaves.
+
+It refuses bodies without end and crowds; it leaves when its parent is gone.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,16 @@ Message = MutableMapping[str, Any]
 
 
 class BodyLimit:
-    """ASGI middleware: refuses unread a body over ``most`` bytes (413) and one of no stated length (411)."""
+    """ASGI middleware: refuses bodies unread.
+
+    One over ``most`` bytes gets 413, one of no stated length 411.
+    """
 
     def __init__(
         self, app: Callable[..., Awaitable[None]], most: int = MAX_BYTES
     ) -> None:
-        self.app, self.most = app, most
+        self.app = app
+        self.most = most
 
     async def __call__(
         self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
@@ -37,9 +44,9 @@ class BodyLimit:
                 411,
                 "transfer-encoding == 'chunked', must be absent; send a content-length",
             )
-        size = int(
-            headers.get(b"content-length", b"0")
-        )  # the HTTP parser refused what is no number
+
+        # the HTTP parser refused what is no number
+        size = int(headers.get(b"content-length", b"0"))
         if size > self.most:
             return await _refuse(
                 send,
@@ -52,11 +59,14 @@ class BodyLimit:
 class CrowdLimit:
     """ASGI middleware: refuses (503) a POST while ``most`` others are in work.
 
-    Who waits longer than the router does is answered for nobody, and holds up those who still could be answered.
+    Who waits longer than the router does is answered for nobody, and holds up those who
+    still could be answered.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], most: int) -> None:
-        self.app, self.most, self.inside = app, most, 0
+        self.app = app
+        self.most = most
+        self.inside = 0
 
     async def __call__(
         self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
@@ -82,13 +92,15 @@ async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:
 
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send(
-        {"type": "http.response.body", "body": json.dumps({"error": text}).encode()}
-    )
+    body = json.dumps({"error": text}).encode()
+    await send({"type": "http.response.body", "body": body})
 
 
 def leave_with(parent: int) -> None:
-    """End this process (by SIGTERM to itself) soon after ``parent`` is no longer its parent; 0: never."""
+    """End this process soon after ``parent`` is no longer its parent; 0: never.
+
+    It ends by SIGTERM to itself.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -18,7 +18,8 @@ class Metrics:
     """One router's counters, in a registry of their own.
 
     Args:
-        variants: their names; each has its zeros from the start, so that a first failure is seen as a rise.
+        variants: their names; each has its zeros from the start, so that a first failure
+            is seen as a rise.
         logs: what lies in them, and what they had to delete, are metrics as well.
         shipper: so are its failures; None: nobody ships, so all that is logged is backlog.
     """
@@ -80,7 +81,17 @@ class Metrics:
         return Counter(name, text, ["variant", *more], registry=self.registry)
 
     def answered(self, variant: str, served: str, *, matches: bool) -> None:
-        """Count one answer."""
+        """Count one answer.
+
+        Args:
+            variant: that the user is assigned to.
+            served: that answered; ``none``: the items went out as they came.
+            matches: whether the model's version is the one that the experiment names.
+        """
         self.requests.labels(variant, served).inc()
-        self.degraded.labels(variant).inc(served != variant)
-        self.mismatches.labels(variant).inc(not matches)
+        degraded = self.degraded.labels(variant)
+        if served != variant:
+            degraded.inc()
+        mismatches = self.mismatches.labels(variant)
+        if not matches:
+            mismatches.inc()

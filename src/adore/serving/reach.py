@@ -1,4 +1,7 @@
-"""``python -m adore.serving.reach``: what a pod reaches, from within: names, addresses, the store. A JSON line each."""
+"""``python -m adore.serving.reach``: what a pod reaches, from within: names, addresses, the store.
+
+A JSON line each.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ def _resolves(host: str) -> str:
     Raises:
         OSError: the name is not known, or nobody answers.
     """
-    return ", ".join(
-        sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)})
-    )
+    found = socket.getaddrinfo(host, None)
+    addresses = {str(info[4][0]) for info in found}
+    return ", ".join(sorted(addresses))
 
 
 def _connects(address: str) -> str:
@@ -49,7 +52,8 @@ def _endpoint() -> str:
         or "us-east-1"
     )
     parts = urlsplit(url or f"https://s3.{region}.amazonaws.com")
-    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    usual = 443 if parts.scheme == "https" else 80
+    return f"{parts.hostname}:{parts.port or usual}"
 
 
 def _writes(place: str) -> str:
@@ -65,9 +69,11 @@ def _writes(place: str) -> str:
 def _try(name: str, check: Callable[[], str]) -> bool:
     socket.setdefaulttimeout(PATIENCE)
     try:
-        ok, text = True, check()
+        text = check()
+        ok = True
     except Exception as error:  # whatever it is, it is what was asked
-        ok, text = False, f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
+        ok = False
     print(json.dumps({"check": name, "ok": ok, "text": text}), flush=True)
     return ok
 

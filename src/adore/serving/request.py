@@ -62,10 +62,15 @@ class Reading:
     def __init__(
         self, info: DatasetInfo | None = None, known: Known | None = None
     ) -> None:
-        self.one, self.known = OneItem(info), known
+        self.one = OneItem(info)
+        self.known = known
 
     def item(self, row: object, where: str) -> Item:
         """One item as ``prepare`` would read it.
+
+        Args:
+            row: what was sent; of an item of the catalogue its id is enough.
+            where: its name in messages.
 
         Raises:
             RequestError: names the field, its value and what it must be.
@@ -92,11 +97,13 @@ class Reading:
         )
         fields = self._fields(given, where)
         item_id = id_of(fields["item_id"])
-        known = (
-            self.known.get(item_id) if self.known and not fields.get("title") else None
-        )
+        known = None
+        if self.known and not fields.get("title"):
+            known = self.known.get(item_id)
         if known:
-            return _over(known, self._item({**fields, "title": known.title}, where))
+            sent = self._item({**fields, "title": known.title}, where)
+            return _over(known, sent)
+
         fix = "send one, or the id of an item of the catalogue that the ranker was made with"
         good = isinstance(fields.get("title"), str)
         check(
@@ -117,6 +124,7 @@ class Reading:
             raise RequestError(
                 f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})"
             ) from error
+
         value = fields.get("item_id")
         good = (isinstance(value, str) and bool(value)) or type(value) in (int, float)
         fix = f"send one; the item has {sorted(map(str, given))[:20]}"
@@ -197,20 +205,30 @@ def row_of(item: Item) -> dict[str, Any]:
 
 
 def _nests(value: object, most: int) -> bool:
-    """Whether lists and objects lie in each other more than ``most`` deep; told without recursion."""
+    """Whether lists and objects lie in each other more than ``most`` deep.
+
+    Told level by level, without recursion, which endless nesting would exhaust.
+    """
     level = [value]
     for _ in range(most):
-        groups = [
-            x.values() if isinstance(x, dict) else x
-            for x in level
-            if isinstance(x, dict | list)
-        ]
-        level = [x for group in groups for x in group]
-    return any(isinstance(x, dict | list) for x in level)
+        below: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                below.extend(one.values())
+            elif isinstance(one, list):
+                below.extend(one)
+        level = below
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def sendable(fields: dict[str, Any], where: str) -> None:
-    """Refuse half a surrogate pair, NaN and endless nesting: they pass Python's JSON reader, but no other's.
+    """Refuse half a surrogate pair, NaN and endless nesting.
+
+    They pass Python's JSON reader, but no other's.
+
+    Args:
+        fields: what was sent.
+        where: its name in messages.
 
     Raises:
         RequestError: there is one of them.
@@ -248,10 +266,13 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
         error=RequestError,
     )
     fields: dict[str, Any] = instance  # type: ignore[assignment]
-    query, items = fields.get("query"), fields.get("items")
+
+    query = fields.get("query")
     good = isinstance(query, str) and len(query) <= MAX_QUERY
     must = f"a string of at most {MAX_QUERY} characters"
     check(good, f"{where}.query", query, must=must, fix="send one", error=RequestError)
+
+    items = fields.get("items")
     check(
         isinstance(items, list),
         f"{where}.items",
@@ -270,13 +291,17 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
         fix=fix,
         error=RequestError,
     )
+
     found = tuple(
         reading.item(row, f"{where}.items[{i}]") for i, row in enumerate(rows)
     )
-    ids = [item.item_id for item in found]
-    twice = (
-        sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
-    )
+    seen = set[str]()
+    again = set[str]()
+    for item in found:
+        if item.item_id in seen:
+            again.add(item.item_id)
+        seen.add(item.item_id)
+    twice = sorted(again)
     check(
         not twice,
         f"{where}.items",
@@ -292,12 +317,17 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
 def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:
     """Items of a rerank request: strings are titles, objects are items."""
     rows = []
-    for i, d in enumerate(documents):
-        row = (
-            {"item_id": str(i), "title": d}
-            if isinstance(d, str)
-            else {"item_id": str(i), **dict(d)}
-        )
-        text = row.pop("text", None) if not row.get("title") else None
-        rows.append({**row, "title": text} if text else row)
+    for i, document in enumerate(documents):
+        row: dict[str, Any]
+        if isinstance(document, str):
+            row = {"item_id": str(i), "title": document}
+        else:
+            row = {"item_id": str(i), **dict(document)}
+
+        # an object may name its title ``text``, as documents of a rerank request do
+        if not row.get("title"):
+            text = row.pop("text", None)
+            if text:
+                row = {**row, "title": text}
+        rows.append(row)
     return rows

@@ -15,7 +15,10 @@ __all__ = ["main"]
 
 
 def _add_rerank(model: Any) -> None:
-    """``POST /openai/v1/rerank``. KServe's own route needs vLLM's types at import; this one has the same JSON."""
+    """``POST /openai/v1/rerank``.
+
+    KServe's own route needs vLLM's types at import; this one has the same JSON.
+    """
     from fastapi import HTTPException
     from kserve.model_server import app
 
@@ -41,15 +44,20 @@ def _add_rerank(model: Any) -> None:
             )
         except (RequestError, TypeError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
+
         answer = await asyncio.to_thread(model.rank, request)
-        found = sorted(enumerate(answer["items"]), key=lambda pair: -pair[1]["score"])[
-            :top
-        ]
-        texts = [item.title for item in request.items]
-        results = [
-            {"index": i, "relevance_score": s["score"], "document": {"text": texts[i]}}
-            for i, s in found
-        ]
+        numbered = list(enumerate(answer["items"]))
+        best_first = sorted(numbered, key=lambda pair: -pair[1]["score"])
+        results = []
+        for i, scored in best_first[:top]:
+            document = {"text": request.items[i].title}
+            results.append(
+                {
+                    "index": i,
+                    "relevance_score": scored["score"],
+                    "document": document,
+                }
+            )
         return {
             "id": body.get("user", ""),
             "model": answer["model_version"],
@@ -61,7 +69,10 @@ def _add_rerank(model: Any) -> None:
 
 
 def _listen_on(host: str) -> None:
-    """Have KServe listen on one address only; it has no setting for it and else listens on all of them."""
+    """Have KServe listen on one address only.
+
+    It has no setting for it, and else listens on all of them.
+    """
     from kserve import model_server
     from kserve.protocol.rest.server import RESTServer
 
@@ -120,13 +131,16 @@ def main() -> None:
             threads=threads,
         )
         model.load()
-    except AdoreError as error:  # its words alone: they are what a release that waits for this pod shows
+    except AdoreError as error:
+        # its words alone: they are what a release that waits for this pod shows
         sys.exit(f"model == {arguments.model!r}, must be loaded; {error}")
     except Exception as error:
         traceback.print_exc()
         sys.exit(
-            f"model == {arguments.model!r}, must be a ranker that loads; {type(error).__name__}: {error}"
+            f"model == {arguments.model!r}, must be a ranker that loads; "
+            f"{type(error).__name__}: {error}"
         )
+
     _add_rerank(model)
     _listen_on(arguments.host)
     app.add_middleware(CrowdLimit, most=arguments.most)
@@ -138,9 +152,8 @@ def main() -> None:
         workers=1,
         enable_latency_logging=False,
     )
-    logging.getLogger("uvicorn.access").setLevel(
-        logging.WARNING
-    )  # a line a probe; KServe sets it before this
+    # a line a probe; KServe sets it before this
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     server.start([model])
 
 

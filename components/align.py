@@ -22,9 +22,9 @@ def align(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Trains the teacher with SFT and KTO and holds it to its gate."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "align",
         run,
         {

@@ -17,9 +17,9 @@ def evidence(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads key attributes out of queries and items."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "evidence",
         run,
         {"prepared": prepared},

@@ -27,16 +27,18 @@ def examine(
 
     Returns yes or no.
     """
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
     inputs = {"prepared": prepared, "student": student, "adversarial": adversarial}
-    envelope("score", run, inputs, scores, score_metrics, profile=profile, seed=seed)
+    run_component(
+        "score", run, inputs, scores, score_metrics, profile=profile, seed=seed
+    )
     inputs = {"prepared": prepared, "evidence": evidence, "scores": scores}
-    envelope(
+    run_component(
         "evaluate", run, inputs, measures, evaluate_metrics, profile=profile, seed=seed
     )
     inputs = {"measures": measures}
-    made = envelope(
+    made = run_component(
         "gate", run, inputs, verdict, gate_metrics, profile=profile, seed=seed
     )
     return "yes" if made.metrics["passed"] else "no"

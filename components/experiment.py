@@ -18,9 +18,9 @@ def experiment(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Serves the variants to simulated shoppers, analyses and decides."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "experiment",
         run,
         {"prepared": prepared, "release": release},

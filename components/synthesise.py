@@ -22,9 +22,9 @@ def synthesise(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Edits good pairs, one error type each."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "synthesise",
         run,
         {

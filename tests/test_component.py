@@ -57,7 +57,7 @@ def prepared(
 ) -> tuple[dsl.Dataset, dsl.Metrics, str]:
     run = str(tmp_path / "run")
     output, metrics = artefact("output"), dsl.Metrics()
-    component.envelope(
+    component.run_component(
         "prepare", run, {"data": data}, output, metrics, profile=profile, seed=0
     )
     return output, metrics, run
@@ -88,7 +88,7 @@ def test_the_next_step_reads_its_inputs_places_from_their_metadata(
 ) -> None:
     output, _, run = prepared(tmp_path, data, profile)
     read = artefact("evidence")
-    component.envelope(
+    component.run_component(
         "evidence",
         run,
         {"prepared": output},
@@ -101,7 +101,7 @@ def test_the_next_step_reads_its_inputs_places_from_their_metadata(
     one = artefact("judge")
     shards = {"shard": 1, "shards": 2}
     inputs = {"prepared": output, "evidence": read, "teacher": None}
-    component.envelope(
+    component.run_component(
         "judge", run, inputs, one, dsl.Metrics(), profile=profile, seed=0, **shards
     )
     assert (
@@ -119,7 +119,7 @@ def test_why_a_step_failed_stands_in_the_run_until_it_runs_again(
     run = str(tmp_path / "run")
     nowhere = {"data": str(tmp_path / "nowhere")}
     with pytest.raises(MissingError):
-        component.envelope(
+        component.run_component(
             "prepare",
             run,
             nowhere,

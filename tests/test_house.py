@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"types", "config", "progress", "entities"},
     {"parquet", "storage", "code_hash"},
     {"artifacts", "rulebook", "prompts", "run_record"},
-    {"torchrun"},
+    {"distributed"},
     {"attributes"},
     {"data"},
     {"teacher", "behaviour", "synthesis", "student", "evaluation", "experiment"},

@@ -22,9 +22,9 @@ from adore.artifacts import read_table, write_table
 from adore.pipeline import runner, settings
 from adore.student import distil, retrieve
 from adore.student.inputs import ListInputs
-from adore.student.lists import PairList, Sources, learn_from
 from adore.student.onnx_models import OnnxEncoder
 from adore.student.training import ListRows
+from adore.student.training_lists import PairList, Sources, load_training_lists
 from adore.types import Evidence, Item, item_from_row
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "esci"
@@ -345,7 +345,7 @@ def make_fold(loop: Loop) -> Fold:
     for strategy in STRATEGIES:
         made = loop.synthetic(strategy, known, answers, teacher)
         sources = Sources(prepared, evidence, [answers], made, found)
-        lists, held = learn_from(
+        lists, held = load_training_lists(
             sources, **trust, max_pairs=config.max_pairs, seed=loop.seed
         )
         train[strategy] = [distil.rows_of(one, inputs, config) for one in lists]

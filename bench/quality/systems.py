@@ -17,8 +17,8 @@ from adore.pipeline import settings
 from adore.student import distil
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import FEATURES, ListFeatures, standardise
-from adore.student.lists import people_of_teacher
 from adore.student.training import ListRows
+from adore.student.training_lists import grade_confusion
 
 COLUMNS = tuple(FEATURES)
 WIDTH = len(COLUMNS)
@@ -138,7 +138,7 @@ def _some(fold: Fold, share: float) -> list[ListRows]:
         if o.list_id in kept
     ]
     table = (
-        people_of_teacher(*(np.concatenate(part) for part in zip(*both, strict=True)))
+        grade_confusion(*(np.concatenate(part) for part in zip(*both, strict=True)))
         if both
         else np.eye(4)
     )

@@ -18,12 +18,12 @@ from adore.pipeline import runner, settings
 from adore.progress import say
 from adore.rulebook import RuleBook
 from adore.teacher import align
-from adore.teacher.answers import Judge
-from adore.teacher.backends import ask_folder
-from adore.teacher.exam import load_exam, sit
+from adore.teacher.backends import load_judge
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
 from adore.teacher.gate import compare, rates
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Judge
 from adore.teacher.tiny import TinyGrader
+from adore.teacher.validation_set import load_validation_set, sit
 from adore.types import Evidence, Grade
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ class Bench:
         self, home: Path, rows: list[dict[str, Any]], name: str, **changed: Any
     ) -> Path:
         """KTO from the SFT model on some rows."""
-        from adore.teacher.sets import mixed
+        from adore.teacher.datasets import mixed
         from adore.teacher.training import kto
 
         config = self.config.model_copy(update=changed)
@@ -118,7 +118,7 @@ class Bench:
 
 def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     """Every system on one data set."""
-    from adore.teacher.sets import kto_traces
+    from adore.teacher.datasets import kto_traces
     from adore.teacher.training import launch
 
     shop(data, run, seed)
@@ -177,7 +177,7 @@ def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
 def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float]]:
     """Share of held-out pairs whose grade an attack raises, by teacher and attack."""
     run = bench.run
-    exam = load_exam(
+    exam = load_validation_set(
         run / "prepare",
         run / "evidence",
         run / "feedback",
@@ -187,7 +187,7 @@ def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float
     book = RuleBook.of_data(run / "prepare")
     judges: dict[str, Judge] = {"rules": EvidenceJudge(RulesGrader(book), book)}
     judges |= {
-        name: ask_folder(folder, book, bench.config.threads)
+        name: load_judge(folder, book, bench.config.threads)
         for name, folder in folders.items()
     }
     return {name: sit(judge, exam).fooled for name, judge in judges.items()}

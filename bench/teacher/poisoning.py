@@ -76,7 +76,7 @@ def align_settings(seed: int) -> Any:
 
 def train_sft(bench: Bench, folder: Path) -> None:
     """The SFT teacher that every condition starts from, as the align stage makes it."""
-    from adore.teacher.sets import agreed, labelled, sft_traces
+    from adore.teacher.datasets import agreed, labelled, sft_traces
     from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import sft
 
@@ -104,7 +104,7 @@ def train_sft(bench: Bench, folder: Path) -> None:
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     """KTO from the SFT teacher on a ``feedback`` table, as the align stage draws and mixes it."""
     from adore.teacher.align import kto_settings, said
-    from adore.teacher.sets import kto_traces, labelled, mixed
+    from adore.teacher.datasets import kto_traces, labelled, mixed
     from adore.teacher.training import kto
 
     config = align_settings(bench.seed)

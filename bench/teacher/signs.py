@@ -14,7 +14,7 @@ import polars as pl
 from bench.teacher.poisoning import PROFILE, Bench, shop
 
 from adore.artifacts import read_table
-from adore.behaviour.select import KINDS
+from adore.behaviour.balance import KINDS
 from adore.data.shoppers import Shoppers
 from adore.pipeline import runner
 from adore.types import Grade

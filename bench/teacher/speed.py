@@ -19,8 +19,8 @@ from adore.data import demo_data
 from adore.prompts import trace
 from adore.rulebook import RuleBook
 from adore.teacher.align import Config
-from adore.teacher.answers import Case
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Case
 from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, product_words
 
 ROUNDS = 3

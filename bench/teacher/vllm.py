@@ -43,8 +43,8 @@ def prompts(
     from adore.artifacts import read_table
     from adore.pipeline.runner import call
     from adore.rulebook import RuleBook
-    from adore.teacher.answers import load_cases
     from adore.teacher.exemplars import choose_exemplars
+    from adore.teacher.judgements import load_cases
     from adore.teacher.prompting import Prompter
     from adore.teacher.rationale import answer_schema
 

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from adore.artifacts import read_table, write_table
+from adore.behaviour.balance import KINDS
 from adore.behaviour.feedback import Config, run
-from adore.behaviour.select import KINDS
 from adore.types import Grade
 
 Out = tuple[Path, dict[str, float], dict[str, Any]]

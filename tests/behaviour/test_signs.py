@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from adore.behaviour.position import position_bias
-from adore.behaviour.signs import learn_taste, trials
+from adore.behaviour.signs import fit_grade_model, trials
 from adore.behaviour.trust import untrusted
 from adore.data.shoppers import BUY, CLICK
 
@@ -25,7 +25,7 @@ def seen(shop: Any) -> pl.DataFrame:
 
 
 def test_taste_is_learned_without_a_human(seen: pl.DataFrame) -> None:
-    taste = learn_taste(seen)
+    taste = fit_grade_model(seen)
     assert taste.click == pytest.approx(CLICK, abs=0.08)
     assert taste.outcome[3].sum() == pytest.approx(1) and taste.outcome[
         3, 1
@@ -36,7 +36,7 @@ def test_taste_is_learned_without_a_human(seen: pl.DataFrame) -> None:
 def test_beliefs_are_right_where_the_judge_is_wrong(
     shop: Any, seen: pl.DataFrame
 ) -> None:
-    belief = learn_taste(seen).believe(seen)
+    belief = fit_grade_model(seen).believe(seen)
     truth = [
         shop.lists[q][i] == 3
         for q, i in belief.select("query_id", "item_id").iter_rows()

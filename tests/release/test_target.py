@@ -66,7 +66,7 @@ def decided(
         meanwhile()
         return {"decision": {"action": action, "reason": "test"}}
 
-    monkeypatch.setattr(online, "judge_live", judge)
+    monkeypatch.setattr(online, "analyse_live", judge)
 
 
 def test_a_roll_back_by_hand_is_not_undone(

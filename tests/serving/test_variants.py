@@ -20,7 +20,7 @@ from tests.serving.test_exposure_log import disk_of
 
 from adore.errors import UnavailableError
 from adore.serving.exposure import read_log
-from adore.serving.limits import CrowdLimit
+from adore.serving.limits import ConcurrencyLimit
 from adore.serving.router import Router, create_app
 from adore.serving.variants import Breaker, Variant
 
@@ -234,7 +234,7 @@ def test_a_crowd_is_refused_at_the_door() -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b""})
 
-        transport = httpx.ASGITransport(CrowdLimit(app, 2))
+        transport = httpx.ASGITransport(ConcurrencyLimit(app, 2))
         async with httpx.AsyncClient(
             transport=transport, base_url="http://x"
         ) as client:

@@ -11,8 +11,8 @@ from adore.errors import DataError
 from adore.pipeline.runner import call
 from adore.student.distil import Config, rows_of
 from adore.student.inputs import ListInputs
-from adore.student.lists import PairList, Sources, learn_from
 from adore.student.rankers import load_ranker
+from adore.student.training_lists import PairList, Sources, load_training_lists
 from adore.types import item_from_row
 
 
@@ -79,7 +79,7 @@ def test_lists_hold_train_pairs_and_dev_lists_human_ones_never_test(sources):
     split = dict(
         read_table(sources.prepared, "queries").select("query_id", "split").iter_rows()
     )
-    train, dev = learn_from(
+    train, dev = load_training_lists(
         sources, teacher_weight=0.3, synthetic_weight=0.2, max_pairs=10**6, seed=0
     )
     assert {split[one.list_id] for one in train} == {"train"}
@@ -93,9 +93,9 @@ def test_lists_hold_train_pairs_and_dev_lists_human_ones_never_test(sources):
 
 def test_the_cap_drops_whole_lists_unjudged_ones_first(sources):
     weights = {"teacher_weight": 0.3, "synthetic_weight": 0.2}
-    every, _ = learn_from(sources, **weights, max_pairs=10**6, seed=0)
+    every, _ = load_training_lists(sources, **weights, max_pairs=10**6, seed=0)
     most = len(every[0].items) * 2 + 2
-    some, _ = learn_from(sources, **weights, max_pairs=most, seed=0)
+    some, _ = load_training_lists(sources, **weights, max_pairs=most, seed=0)
     full = {one.list_id: len(one.items) for one in every}
     assert 0 < len(some) < len(every)
     assert sum(len(one.items) for one in some) <= most
@@ -105,8 +105,10 @@ def test_the_cap_drops_whole_lists_unjudged_ones_first(sources):
 @pytest.mark.parametrize("without", ["teacher_weight", "synthetic_weight"])
 def test_a_kind_of_pairs_without_trust_is_left_out_and_no_other(sources, without):
     trust = {"teacher_weight": 0.3, "synthetic_weight": 0.2}
-    every, _ = learn_from(sources, **trust, max_pairs=10**6, seed=0)
-    some, _ = learn_from(sources, **{**trust, without: 0.0}, max_pairs=10**6, seed=0)
+    every, _ = load_training_lists(sources, **trust, max_pairs=10**6, seed=0)
+    some, _ = load_training_lists(
+        sources, **{**trust, without: 0.0}, max_pairs=10**6, seed=0
+    )
     full = {one.list_id: one for one in every}
     assert trust[without] in np.concatenate([one.weights for one in every])
     for one in some:
@@ -200,7 +202,7 @@ def test_kept_scores_are_of_every_judged_dev_pair_and_of_no_other_and_score_uses
 
 
 def test_what_is_learnt_of_a_real_list_is_what_serving_sees(sources, student):
-    train, _ = learn_from(
+    train, _ = load_training_lists(
         sources, teacher_weight=0.3, synthetic_weight=0.0, max_pairs=10**6, seed=0
     )
     inputs = ListInputs(student)
@@ -218,7 +220,7 @@ def test_what_is_learnt_of_a_real_list_is_what_serving_sees(sources, student):
 def test_a_made_pair_with_a_query_of_its_own_stands_among_the_real_items(
     sources, student, context
 ):
-    (one, *_), _ = learn_from(
+    (one, *_), _ = load_training_lists(
         sources, teacher_weight=0.3, synthetic_weight=0.2, max_pairs=10**6, seed=0
     )
     inputs, query, last = ListInputs(student), "quiet blue kettle", len(one.items) - 1
@@ -246,7 +248,7 @@ def test_a_made_pair_with_a_query_of_its_own_stands_among_the_real_items(
 
 
 def test_a_list_of_made_pairs_alone_is_still_a_list(sources, student):
-    (one, *_), _ = learn_from(
+    (one, *_), _ = load_training_lists(
         sources, teacher_weight=0.3, synthetic_weight=0.2, max_pairs=10**6, seed=0
     )
     parts = {

@@ -12,7 +12,7 @@ import polars as pl
 
 from adore.artifacts import read_table, write_table
 from adore.pipeline.runner import call
-from adore.student.lists import Sources, _as_people, learn_from
+from adore.student.training_lists import Sources, _as_people, load_training_lists
 
 
 def rows(pairs: list[tuple[list[float], int | None, str]]) -> pl.DataFrame:
@@ -57,7 +57,7 @@ def test_a_human_grade_counts_where_the_teachers_answer_was_refused(
     }
     folders = [shop / n for n in ("prepare", "evidence", "judge", "verify", "retrieve")]
     whole, few = (
-        learn_from(Sources(*folders[:2], [answered], *folders[3:]), **trust)  # type: ignore[arg-type]
+        load_training_lists(Sources(*folders[:2], [answered], *folders[3:]), **trust)  # type: ignore[arg-type]
         for answered in (folders[2], tmp_path)
     )
     for one, other in zip([*whole[0], *whole[1]], [*few[0], *few[1]], strict=True):
@@ -109,7 +109,7 @@ def test_what_several_people_disagree_on_is_learnt_as_their_shares(
     write_table(votes, prepared, "votes")
     folders = [shop / n for n in ("evidence", "judge", "verify", "retrieve")]
     sources = Sources(prepared, folders[0], [folders[1]], *folders[2:])
-    train, _ = learn_from(
+    train, _ = load_training_lists(
         sources, teacher_weight=0.3, synthetic_weight=0.0, max_pairs=10**6, seed=0
     )
     (mine,) = [one for one in train if one.list_id == pair["query_id"]]

@@ -22,7 +22,7 @@ from tests.kubeflow.trainer import StandIn, up
 
 from adore import storage
 from adore.artifacts import read_manifest, read_table
-from adore.pipeline.component import envelope
+from adore.pipeline.component import run_component
 from adore.release.kubernetes import client as kubernetes_client
 
 pytestmark = pytest.mark.slow
@@ -184,7 +184,7 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
         for word in ("made, 2 nodes", "kept"):
             output = dsl.Model(uri=str(tmp_path / "output"))
             metrics = dsl.Metrics()
-            envelope(
+            run_component(
                 "distil", place, given, output, metrics, profile=str(profile), seed=0
             )
             assert word in capfd.readouterr().err, (tmp_path / "log").read_text()[

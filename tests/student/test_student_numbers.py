@@ -19,7 +19,7 @@ from adore.student.features import FEATURES
 from adore.student.inputs import ItemReader, ListInputs
 from adore.student.onnx_models import OnnxEncoder
 from adore.student.rankers import Student
-from adore.student.retrieve import Finder
+from adore.student.retrieve import HybridRetriever
 from adore.types import Item, item_from_row
 
 NESTED = [
@@ -67,7 +67,9 @@ def test_retrieval_finds_the_article_first(student: Path) -> None:
         Item(f"x{n}", f"Thing {n}", attributes={"ean": f"{4006381333900 + n}"})
         for n in range(60)
     ]
-    finder = Finder(items, OnnxEncoder(student), depth=3, language=load_language("en"))
+    finder = HybridRetriever(
+        items, OnnxEncoder(student), depth=3, language=load_language("en")
+    )
     assert (
         finder.find("4006381333931")[0] == 31
         and finder.find("gtin 0400638-1333931")[0] == 31

@@ -16,7 +16,7 @@ from adore.attributes.language_packs import load_language
 from adore.pipeline.runner import call
 from adore.student.export import export_encoder
 from adore.student.onnx_models import VECTORS, OnnxEncoder
-from adore.student.retrieve import Finder, fused
+from adore.student.retrieve import HybridRetriever, reciprocal_rank_fusion
 from adore.types import Evidence, Item
 
 KEYS = ["query_id", "item_id"]
@@ -159,8 +159,10 @@ def test_words_and_meaning_are_fused(tmp_path: Path) -> None:
         )
         for n in range(9)
     ]
-    finder = Finder(items, OnnxEncoder(tmp_path), depth=3, language=load_language("en"))
+    finder = HybridRetriever(
+        items, OnnxEncoder(tmp_path), depth=3, language=load_language("en")
+    )
     near = finder.find("seal viton")
     assert 7 in near[:2] and len(near) <= 4 and len(set(near)) == len(near)
     assert finder.find("никто") and not np.isnan(finder.find("")).any()
-    assert fused([[1, 2], [2, 1]]) == [1, 2]
+    assert reciprocal_rank_fusion([[1, 2], [2, 1]]) == [1, 2]

@@ -13,8 +13,8 @@ import pytest
 
 from adore.artifacts import read_table, write_table
 from adore.synthesis.adversarial import COLUMNS, adversarial, content_hash
-from adore.synthesis.registry import EDITS, HELD
-from adore.synthesis.workshop import reserved
+from adore.synthesis.generator import reserved
+from adore.synthesis.registry import EDITS, HELD_OUT_EDITS
 from adore.taxonomy import error_type
 
 
@@ -63,7 +63,8 @@ def test_items_queries_and_wordings_are_its_own(
         return (edit.func, str(edit.keywords)) if isinstance(edit, partial) else edit
 
     assert all(
-        {*map(wording, EDITS[n])}.isdisjoint(map(wording, HELD[n])) for n in HELD
+        {*map(wording, EDITS[n])}.isdisjoint(map(wording, HELD_OUT_EDITS[n]))
+        for n in HELD_OUT_EDITS
     )
 
 

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adore.attributes.compare import compare
-from adore.attributes.rivals import kind_of
+from adore.attributes.contrasts import kind_of
 from adore.rulebook import RuleBook
 from adore.synthesis.edits import REAL, Draft, Source
-from adore.synthesis.registry import EDITS, HELD, PICKS, table
+from adore.synthesis.generator import EditContext
+from adore.synthesis.registry import EDITS, HELD_OUT_EDITS, PICKS, table
 from adore.synthesis.synthesise import Config, _sources
 from adore.synthesis.verify import agrees
-from adore.synthesis.workshop import Workshop
 from adore.taxonomy import ERROR_TYPES, TYPE_OF, error_type
 from adore.types import ATTRIBUTES, Evidence
 
@@ -27,8 +27,8 @@ nobody graded complements, no kinds are neighbours.
 
 
 @pytest.fixture(scope="session")
-def bench(synthesis_shop: Path) -> tuple[Workshop, list[Source]]:
-    workshop = Workshop(synthesis_shop / "prepare", synthesis_shop / "evidence")
+def bench(synthesis_shop: Path) -> tuple[EditContext, list[Source]]:
+    workshop = EditContext(synthesis_shop / "prepare", synthesis_shop / "evidence")
     workshop.open = lambda item_id: True  # type: ignore[method-assign]  # the shop is small: all items
     return workshop, _sources(
         Config(), workshop, synthesis_shop / "prepare", [synthesis_shop / "answers"]
@@ -36,12 +36,12 @@ def bench(synthesis_shop: Path) -> tuple[Workshop, list[Source]]:
 
 
 def drafts(
-    workshop: Workshop, source: Source, error: str, seed: int
+    workshop: EditContext, source: Source, error: str, seed: int
 ) -> list[tuple[Draft, tuple[Evidence, ...]]]:
     rng = Random(seed)
     many = [
         d
-        for edit in (*EDITS[error], *HELD.get(error, ()))
+        for edit in (*EDITS[error], *HELD_OUT_EDITS.get(error, ()))
         for d in edit(source, workshop.catalogue, rng)
     ]
     return [(d, found) for d in many if (found := workshop.hold(source, d, error))]
@@ -56,7 +56,7 @@ def test_the_taxonomy_has_25_types_that_fit_the_attributes_and_the_page() -> Non
     )
     assert (
         set(EDITS) == {e.name for e in ERROR_TYPES}
-        and set(HELD) < set(EDITS)
+        and set(HELD_OUT_EDITS) < set(EDITS)
         and set(PICKS) <= set(NEGATIVES)
     )
     page = (Path(__file__).parents[2] / "docs" / "error_types.md").read_text("utf-8")

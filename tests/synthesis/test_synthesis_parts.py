@@ -13,9 +13,9 @@ from adore.attributes.held_out import HeldOut
 from adore.attributes.language_packs import load_language
 from adore.attributes.text import words
 from adore.attributes.units import read_sizes, same_size
-from adore.synthesis.changes import clean, fault
-from adore.synthesis.forms import in_other_units, like, resize, swap
-from adore.synthesis.weights import confusions, mix, quotas
+from adore.synthesis.allocation import confusions, mix, quotas
+from adore.synthesis.minimality import clean, fault
+from adore.synthesis.surface import in_other_units, like, resize, swap
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, State
 
@@ -32,7 +32,7 @@ def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
     return Evidence(attribute, asked, asked, "", "", "title", state)
 
 
-@pytest.mark.parametrize("name", ["forms", "weights", "verify", "fluency"])
+@pytest.mark.parametrize("name", ["surface", "allocation", "verify", "fluency"])
 def test_examples_in_the_docs_hold(name: str) -> None:
     assert (
         doctest.testmod(importlib.import_module(f"adore.synthesis.{name}")).failed == 0
@@ -174,9 +174,9 @@ def test_quotas_fill_up_and_never_overflow(
 
 
 def test_parts_are_nouns_that_come_with_things(synthesis_shop: Path) -> None:
-    from adore.synthesis.workshop import Workshop
+    from adore.synthesis.generator import EditContext
 
-    catalogue = Workshop(
+    catalogue = EditContext(
         synthesis_shop / "prepare", synthesis_shop / "evidence"
     ).catalogue
     assert set(catalogue.parts) == {"handle", "straw"}

@@ -13,7 +13,7 @@ from adore.artifacts import hash_tree, read_table, write_table
 from adore.errors import ConfigError
 from adore.pipeline.runner import call
 from adore.synthesis import synthesise, verify
-from adore.synthesis.workshop import reserved
+from adore.synthesis.generator import reserved
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence
 

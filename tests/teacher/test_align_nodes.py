@@ -17,10 +17,10 @@ from safetensors.numpy import load_file
 from tests.teacher.test_large import byte_tokenizer, short_lesson
 
 from adore.artifacts import read_manifest
+from adore.distributed import share
 from adore.pipeline.runner import run_step
-from adore.teacher.large import _base
+from adore.teacher.lora import _base
 from adore.teacher.tiny import new_model
-from adore.torchrun import share
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 CODE = "from adore.cli.main import main; main()"
@@ -111,8 +111,8 @@ import json, sys
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.large import Large, kto, sft
-from adore.torchrun import crew, follow
+from adore.teacher.lora import Large, kto, sft
+from adore.distributed import crew, follow
 
 def run(config, output):
     told = json.loads(Path(sys.argv[1]).read_text())

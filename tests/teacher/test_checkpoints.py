@@ -32,9 +32,9 @@ import glob, json, os, signal, sys, threading, time
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.large import Large, kto, sft
+from adore.teacher.lora import Large, kto, sft
 from adore.teacher.training import launch
-from adore.torchrun import crew, follow
+from adore.distributed import crew, follow
 
 told, output = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]
 

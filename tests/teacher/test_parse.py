@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Case
+from adore.teacher.judgements import Case
 from adore.teacher.parse import REASONS, Wrong, parse
 from adore.teacher.rationale import RationaleSchema
 from adore.types import Item

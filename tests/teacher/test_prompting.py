@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Case, load_cases
 from adore.teacher.exemplars import choose_exemplars
+from adore.teacher.judgements import Case, load_cases
 from adore.teacher.prompting import Prompter, repair_messages, user_text
 from adore.teacher.rationale import answer_schema
-from adore.teacher.texts import find_quote, normal, shown
+from adore.teacher.sanitise import find_quote, normal, shown
 from adore.types import Evidence, Item
 
 BOOK = RuleBook.load()

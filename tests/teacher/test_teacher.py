@@ -13,9 +13,9 @@ from adore.attributes.compare import STUFFED
 from adore.errors import ConfigError
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Case
-from adore.teacher.graders import EvidenceJudge
+from adore.teacher.evidence_judges import EvidenceJudge
 from adore.teacher.judge import Config, RulesGrader, run, shard_of
+from adore.teacher.judgements import Case
 from adore.teacher.rationale import RationaleSchema
 from adore.teacher.tiny import new_tokenizer, product_words
 from adore.types import Evidence, Grade, Item

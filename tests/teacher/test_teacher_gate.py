@@ -16,11 +16,11 @@ from adore.errors import ConfigError
 from adore.pipeline.runner import call
 from adore.rulebook import RuleBook
 from adore.storage import write_json
-from adore.teacher.answers import Answer, Case, Fault
 from adore.teacher.backends import Config, choose_judge
-from adore.teacher.exam import load_exam, sit
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
 from adore.teacher.gate import compare, decide, rates
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Answer, Case, Fault
+from adore.teacher.validation_set import load_validation_set, sit
 
 RNG = np.random.default_rng(0)
 HUMAN, GROUPS = RNG.integers(0, 4, 600), np.arange(600) // 20
@@ -170,7 +170,7 @@ class Silent:
 
 
 def test_an_exam_asks_what_was_held_out(school: Path) -> None:
-    exam = load_exam(school, school, school, attacked=35, seed=0)
+    exam = load_validation_set(school, school, school, attacked=35, seed=0)
     assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
     assert (
         (exam.human >= 0).all()

@@ -15,7 +15,7 @@ import torch
 
 from adore.errors import AdoreError
 from adore.prompts import answer
-from adore.teacher.sets import kto_traces, mixed
+from adore.teacher.datasets import kto_traces, mixed
 from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, sft_row
 from adore.teacher.training import kto, launch, sft
 from adore.types import Evidence, Grade

@@ -11,8 +11,8 @@ import pytest
 from bench.teacher.small_llm import missing, small_llm
 from bench.teacher.vllm import ENGINE, figures, prompts, short
 
-from adore.teacher.answers import Fault
 from adore.teacher.completers import Completion, Decoding
+from adore.teacher.judgements import Fault
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
 

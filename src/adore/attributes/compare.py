@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from adore.attributes.codes import ARTICLE, canonical
+from adore.attributes.contrasts import is_offer, same_or_rival
 from adore.attributes.devices import parse_device, same_device
 from adore.attributes.prices import PRICE, holds
-from adore.attributes.rivals import is_offer, same_or_rival
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from adore.attributes.language import Language
-from adore.attributes.said import Said, grams, inside
+from adore.attributes.spans import Said, grams, inside
 from adore.attributes.text import Token, visible, words
 
 __all__ = [

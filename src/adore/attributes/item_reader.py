@@ -7,6 +7,7 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from adore.attributes.codes import CodeSet, item_codes
+from adore.attributes.custom_fields import read_custom_fields, with_unit
 from adore.attributes.devices import (
     device_spans,
     find_devices,
@@ -17,10 +18,9 @@ from adore.attributes.language_packs import foreign_field, load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.named_sizes import SIZE_WORDS
 from adore.attributes.options import by_size, option_pairs, read_batteries
-from adore.attributes.own import own_fields, with_unit
 from adore.attributes.packs import read_packs
 from adore.attributes.prices import item_price
-from adore.attributes.said import (
+from adore.attributes.spans import (
     Found,
     Said,
     absent_in,
@@ -223,7 +223,7 @@ class ItemReader:
             for size in read_sizes(with_unit(key, raw), f"attributes.{key}"):
                 if size_dimension(size.value) not in said:
                     add(found, "size", size.value, str(raw), size.where)
-        fields = list(own_fields(item, self.language))
+        fields = list(read_custom_fields(item, self.language))
         for own in fields:
             value = f"no {own.phrase}" if own.flag is False else own.phrase
             add(

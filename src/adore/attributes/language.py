@@ -90,7 +90,7 @@ class Language:
         easy: phrases whose next word is no wish of its own.
         knowledge: begins a query that wants to know something.
         fields: kind of field to parts of its names in this language or in English, in lower case.
-        contrasts, offers: to their English names, see :mod:`adore.attributes.rivals`.
+        contrasts, offers: to their English names, see :mod:`adore.attributes.contrasts`.
         field_names: any of those parts.
         forms: lower-case forms to value, of ``audiences``, ``materials`` and ``colours``.
         written: every list as the pack has it, for who writes queries.

@@ -12,9 +12,9 @@ from typing import Any
 
 from adore.attributes.codes import mine_codes
 from adore.attributes.compounds import Parts, mine_parts
+from adore.attributes.custom_fields import mine_custom_fields
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
-from adore.attributes.own import mine_own
 from adore.attributes.prices import item_price
 from adore.attributes.text import words
 from adore.types import Item
@@ -41,7 +41,8 @@ class Lexicon:
         usual: category path to the words of at least two of its titles (paths of five items or
             more).
         common: category path to the words of at least a fifth of its titles.
-        own: values of the shop's own fields to those fields, see :mod:`adore.attributes.own`.
+        own: values of the shop's own fields to those fields, see
+            :mod:`adore.attributes.custom_fields`.
         codes: article numbers, packed, see :mod:`adore.attributes.codes`.
         priced: some item has a price.
         language: code of the pack that it was mined with; whoever reads with it reads with the
@@ -141,7 +142,7 @@ class _Miner:
             items=len(items),
             usual=self._usual(0.0),
             common=self._usual(_COMMON),
-            own=mine_own(items, self.language),
+            own=mine_custom_fields(items, self.language),
             codes=mine_codes(items, self.language),
             priced=any(item_price(item) for item in items),
             language=self.language.code,

@@ -13,7 +13,7 @@ from adore.attributes.negation import find_absences
 from adore.attributes.options import find_batteries, option_names
 from adore.attributes.packs import find_packs
 from adore.attributes.prices import find_limits
-from adore.attributes.said import (
+from adore.attributes.spans import (
     Found,
     Said,
     add,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from adore.attributes.compounds import joined_stems
 from adore.attributes.language import Language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.said import Said
+from adore.attributes.spans import Said
 from adore.attributes.text import Token
 
 __all__ = ["Opened", "Spelling"]

@@ -15,10 +15,10 @@ import polars as pl
 from pydantic import Field
 
 from adore.artifacts import read_table, write_table
-from adore.behaviour.planted import turned
+from adore.behaviour.balance import KINDS, LENIENT, balanced
+from adore.behaviour.poisoning import turned
 from adore.behaviour.position import PositionBias, position_bias
-from adore.behaviour.select import KINDS, LENIENT, balanced
-from adore.behaviour.signs import Taste, learn_taste, trials
+from adore.behaviour.signs import GradeModel, fit_grade_model, trials
 from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
@@ -114,7 +114,7 @@ def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
 
 
 def _signs(
-    seen: pl.DataFrame, taste: Taste, config: Config, known: bool
+    seen: pl.DataFrame, taste: GradeModel, config: Config, known: bool
 ) -> pl.DataFrame:
     """The pairs that give a sign: its ``kind``, ``belief`` and events."""
     beliefs = taste.believe(seen)
@@ -152,7 +152,7 @@ class _Learnt:
     """What one log says: signs of train queries, and of dev queries (``held``)."""
 
     bias: PositionBias
-    taste: Taste
+    taste: GradeModel
     filtered: pl.DataFrame
     signs: pl.DataFrame
     held: pl.DataFrame
@@ -176,7 +176,7 @@ def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt
     seen = tried.join(pairs.drop("brand"), on=KEYS).sort("client_id", *KEYS)
     train = seen.filter(pl.col("split") == "train")
     dev = seen.filter(pl.col("split") == "dev")
-    taste = learn_taste(train)
+    taste = fit_grade_model(train)
 
     # a purchase of what a ring pushes corrects nothing: not every member is found
     attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
@@ -193,7 +193,7 @@ def _planted(
 ) -> Any:
     """The poisoning test on this log, for the teacher's gate.
 
-    See :mod:`adore.behaviour.planted`.
+    See :mod:`adore.behaviour.poisoning`.
     """
 
     def lenient(one: _Learnt) -> pl.DataFrame:

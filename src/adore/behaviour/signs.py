@@ -13,7 +13,7 @@ import polars as pl
 
 from adore.behaviour.position import PositionBias
 
-__all__ = ["Taste", "learn_taste", "trials"]
+__all__ = ["GradeModel", "fit_grade_model", "trials"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -77,7 +77,7 @@ def trials(
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class GradeModel:
     """What shoppers do with items of each true grade, and what stands behind a judged one.
 
     Attributes:
@@ -112,7 +112,9 @@ class Taste:
         )
 
 
-def _posterior(taste: Taste, seen: pl.DataFrame, index: Ints, prior: Floats) -> Floats:
+def _posterior(
+    taste: GradeModel, seen: pl.DataFrame, index: Ints, prior: Floats
+) -> Floats:
     """P(true grade) a pair. ``prior`` and result: shape [pairs, 4]."""
     examined = seen["examined"].to_numpy()[:, None]
     clicked = seen["clicked"].to_numpy()[:, None]
@@ -165,8 +167,8 @@ def _pairs(seen: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     return pairs, index.cast(pl.Int64).to_numpy()
 
 
-def learn_taste(seen: pl.DataFrame, *, rounds: int = 60) -> Taste:
-    """Fit :class:`Taste` by expectation maximisation over each pair's unknown true grade.
+def fit_grade_model(seen: pl.DataFrame, *, rounds: int = 60) -> GradeModel:
+    """Fit :class:`GradeModel` by expectation maximisation over each pair's unknown true grade.
 
     It begins at the judge's grades, leans on weak counts, and holds that a higher grade
     is clicked no less.
@@ -200,7 +202,7 @@ def learn_taste(seen: pl.DataFrame, *, rounds: int = 60) -> Taste:
     known = pairs["human"].is_not_null().to_numpy()[:, None]
     label = _LABEL[pairs["human"].fill_null(0).to_numpy()]
 
-    taste = Taste(
+    taste = GradeModel(
         click=np.array([0.05, 0.1, 0.2, 0.4]),
         outcome=np.tile([0.7, 0.2, 0.1], (4, 1)),
         mix=np.repeat(_LABEL, 4, 0),
@@ -235,10 +237,10 @@ def learn_taste(seen: pl.DataFrame, *, rounds: int = 60) -> Taste:
         anywhere = whole / whole.sum(1, keepdims=True)
         mix = in_cell.T @ belief + 5 * np.repeat(anywhere, 4, 0)
         mix = mix / mix.sum(1, keepdims=True)
-        taste = Taste(click, outcome, mix, edges)
+        taste = GradeModel(click, outcome, mix, edges)
 
         # E step, grade: P(true grade | acts) of each pair, from its cell's mix or its label.
         prior = np.where(known, label, taste.mix[cell])
         belief = _posterior(taste, seen, index, prior)
 
-    return Taste(taste.click, taste.outcome, taste.mix.reshape(4, 4, 4), edges)
+    return GradeModel(taste.click, taste.outcome, taste.mix.reshape(4, 4, 4), edges)

@@ -11,9 +11,9 @@ import typer
 from adore import __version__
 from adore.cli import data as cli_data
 from adore.cli.rulebook import app as rulebook_app
+from adore.distributed import leave
 from adore.errors import AdoreError, check
 from adore.pipeline.graph import STEPS
-from adore.torchrun import leave
 
 __all__ = ["app", "main"]
 

@@ -26,7 +26,6 @@ from adore.storage import join
 
 __all__ = [
     "RUN_PID",
-    "envelope",
     "is_local_run",
     "leave_with_run",
     "place_of",
@@ -34,6 +33,7 @@ __all__ = [
     "quiet",
     "reporting",
     "retried",
+    "run_component",
 ]
 
 RUN_PID = "ADORE_RUN_PID"
@@ -155,7 +155,7 @@ def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Mani
     return call()
 
 
-def envelope(
+def run_component(
     name: str,
     run: str,
     inputs: dict[str, Any],

@@ -17,7 +17,7 @@ from adore import artifacts, storage
 from adore.config import profile_name
 from adore.errors import AdoreError, DataError, MissingError, NotInstalledError
 from adore.pipeline import graph, runner, settings
-from adore.pipeline.component import RUN_PID, envelope, is_local_run, reporting
+from adore.pipeline.component import RUN_PID, is_local_run, reporting, run_component
 from adore.progress import MARK
 from adore.run_record import RUN, begin_run, check_free, read_run
 
@@ -295,7 +295,7 @@ def read_input(
         data = storage.join(run, "demo-data")
         with reporting("demo-data", run):
             runner.call("demo-data", {}, data, profile=profile, seed=seed)
-    envelope(
+    run_component(
         "prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed
     )
 

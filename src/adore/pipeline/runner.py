@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from adore import artifacts, storage
+from adore.distributed import crew, follow
 from adore.errors import MissingError, check
 from adore.pipeline.graph import STEPS, Step
 from adore.pipeline.settings import section_config, shards, stage_of
 from adore.progress import say
-from adore.torchrun import crew, follow
 
 __all__ = ["call", "costs", "inputs_of", "plan", "run_step", "train", "with_named"]
 

@@ -9,13 +9,13 @@ from typing import Any
 from adore.errors import check
 from adore.experiment.analyse import CHALLENGER, analyse_tables, design_of
 from adore.experiment.decision import decide
+from adore.release.event_store import load
 from adore.release.kubernetes.target import KubernetesTarget, Release
-from adore.release.shipped import load
 
-__all__ = ["judge_live", "review"]
+__all__ = ["analyse_live", "review"]
 
 
-def judge_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
+def analyse_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
     """The live experiment's result and decision, as good at this look as at every other.
 
     Args:
@@ -67,7 +67,7 @@ def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
         act: promote or roll back as decided, but not if it was acted on before.
 
     Returns:
-        as :func:`judge_live`, with ``acted``, what was done before, and ``live``, the
+        as :func:`analyse_live`, with ``acted``, what was done before, and ``live``, the
         release that serves after; 0: none does, which is nothing to judge and no
         failure.
     """
@@ -84,7 +84,7 @@ def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
         }
         return {"decision": nothing, "live": live.number}
 
-    result = judge_live(live)
+    result = analyse_live(live)
     action = result["decision"]["action"]
     number = live.number
     if act and action != "hold" and not live.acted:

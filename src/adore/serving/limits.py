@@ -14,7 +14,7 @@ from typing import Any
 
 from adore.serving.request import MAX_BYTES
 
-__all__ = ["BodyLimit", "CrowdLimit", "leave_with"]
+__all__ = ["BodyLimit", "ConcurrencyLimit", "exit_with_parent"]
 
 Message = MutableMapping[str, Any]
 
@@ -56,7 +56,7 @@ class BodyLimit:
         return await self.app(scope, receive, send)
 
 
-class CrowdLimit:
+class ConcurrencyLimit:
     """ASGI middleware: refuses (503) a POST while ``most`` others are in work.
 
     Who waits longer than the router does is answered for nobody, and holds up those who
@@ -96,7 +96,7 @@ async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def leave_with(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """End this process soon after ``parent`` is no longer its parent; 0: never.
 
     It ends by SIGTERM to itself.

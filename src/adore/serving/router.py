@@ -27,7 +27,7 @@ from adore.errors import AdoreError, RequestError, UnavailableError, check
 from adore.experiment.assignment import assign
 from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
-from adore.serving.limits import BodyLimit, leave_with
+from adore.serving.limits import BodyLimit, exit_with_parent
 from adore.serving.metrics import Metrics
 from adore.serving.request import MAX_QUERY, Reading, parse, row_of, sendable
 from adore.serving.variants import DEADLINE, FAILURES, Variant
@@ -389,7 +389,7 @@ def main() -> None:
         help="leave when this process is no longer the parent",
     )
     arguments = parser.parse_args()
-    leave_with(arguments.parent)
+    exit_with_parent(arguments.parent)
     import uvicorn
 
     config = json.loads(Path(arguments.config).read_text("utf-8"))

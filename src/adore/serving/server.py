@@ -116,11 +116,11 @@ def main() -> None:
     from kserve.model_server import app
 
     from adore.errors import AdoreError
-    from adore.serving.limits import BodyLimit, CrowdLimit, leave_with
+    from adore.serving.limits import BodyLimit, ConcurrencyLimit, exit_with_parent
     from adore.serving.model import RankerModel
     from adore.storage import local_copy
 
-    leave_with(arguments.parent)
+    exit_with_parent(arguments.parent)
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     try:
         folder = Path(local_copy(arguments.model))
@@ -143,7 +143,7 @@ def main() -> None:
 
     _add_rerank(model)
     _listen_on(arguments.host)
-    app.add_middleware(CrowdLimit, most=arguments.most)
+    app.add_middleware(ConcurrencyLimit, most=arguments.most)
     app.add_middleware(BodyLimit)
     # without gRPC, which KServe serves on all addresses
     server = ModelServer(

@@ -1,9 +1,9 @@
 from .rankers import Ranker, Student, load_ranker
-from .retrieve import Finder
+from .retrieve import HybridRetriever
 from .score import score_files, score_pairs
 
 __all__ = [
-    "Finder",
+    "HybridRetriever",
     "Ranker",
     "Student",
     "load_ranker",

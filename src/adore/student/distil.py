@@ -15,17 +15,17 @@ from adore.artifacts import read_manifest, read_table, unfinished, write_table
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.config import StageConfig
+from adore.distributed import world
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.rulebook import BOOK, RuleBook
 from adore.storage import discard, write_json
-from adore.torchrun import world
 from adore.types import Grade, item_from_row
 
 if TYPE_CHECKING:
     from adore.student.inputs import ListInputs
-    from adore.student.lists import PairList, Sources
     from adore.student.training import Curve, ListRows
+    from adore.student.training_lists import PairList, Sources
 
 __all__ = [
     "Config",
@@ -383,15 +383,15 @@ def run(
     from adore.student.export import export_net, seal
     from adore.student.forest import export_forest
     from adore.student.inputs import ListInputs
-    from adore.student.lists import Sources, learn_from
     from adore.student.training import mean_ndcg
+    from adore.student.training_lists import Sources, load_training_lists
 
     trust = {
         "teacher_weight": config.teacher_weight,
         "synthetic_weight": config.synthetic_weight,
     }
     sources = Sources(prepared, evidence, answers, synthetic, retrieved)
-    lists, dev = learn_from(
+    lists, dev = load_training_lists(
         sources, **trust, max_pairs=config.max_pairs, seed=config.seed
     )
     check(

@@ -28,7 +28,7 @@ from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
 from adore.types import Evidence, Item, Reading, item_from_row
 
-__all__ = ["Config", "Finder", "fused", "new_pairs", "run"]
+__all__ = ["Config", "HybridRetriever", "new_pairs", "reciprocal_rank_fusion", "run"]
 
 _RRF = 60
 """Reciprocal rank fusion's constant. Source: Cormack, Clarke and Buettcher 2009."""
@@ -51,14 +51,14 @@ class Config(StageConfig):
     """Jaccard index of words from which a query nearly is a held-out one."""
 
 
-def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
+def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]]) -> list[int]:
     """Reciprocal rank fusion, best first; ties go to the smaller number.
 
     Args:
         rankings: each best first.
 
     Example:
-        >>> fused([[3, 1, 2], [1, 4]])
+        >>> reciprocal_rank_fusion([[3, 1, 2], [1, 4]])
         [1, 3, 4, 2]
     """
     scores: dict[int, float] = {}
@@ -74,7 +74,7 @@ def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
     return sorted(scores, key=best_first)
 
 
-class Finder:
+class HybridRetriever:
     """Searches a catalogue by words and by meaning; items whose number is named go first.
 
     Words are searched by BM25 over the full and the typed text, meaning by the cosine with
@@ -129,7 +129,7 @@ class Finder:
 
         by_words = self._by_words(query)
         by_meaning = self._by_meaning(query)
-        others = fused([by_words, by_meaning])
+        others = reciprocal_rank_fusion([by_words, by_meaning])
 
         # A dict keeps the first of equal places, and the order.
         return list(dict.fromkeys([*numbered, *others]))
@@ -217,7 +217,7 @@ def new_pairs(
     language = load_language(
         Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")).language
     )
-    finder = Finder(items, encoder, config.depth, language)
+    finder = HybridRetriever(items, encoder, config.depth, language)
     known = set(read_table(evidence, "pairs").select("query_id", "item_id").iter_rows())
     pairs: list[tuple[str, str]] = []
     for query_id, text, k in progress(

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import distributed
 
+from adore.distributed import first, found, leads, share, world
 from adore.errors import DataError, check
 from adore.progress import progress, say
 from adore.storage import put_bytes
@@ -27,7 +28,6 @@ from adore.student.losses import (
     odds_of_exact,
 )
 from adore.student.model import StudentNet
-from adore.torchrun import first, found, leads, share, world
 
 __all__ = [
     "Curve",

@@ -19,9 +19,9 @@ from adore.attributes.held_out import HeldOut
 from adore.parquet import schema_of
 from adore.synthesis.edits import Source
 from adore.synthesis.fluency import Fluency
-from adore.synthesis.registry import HELD, PICKS
+from adore.synthesis.generator import EditContext, rank, sources_of
+from adore.synthesis.registry import HELD_OUT_EDITS, PICKS
 from adore.synthesis.synthesise import candidates, of_type
-from adore.synthesis.workshop import Workshop, rank, sources_of
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 
@@ -53,7 +53,7 @@ def adversarial(
 
     The same data give the same set. Training's synthesis never edits or picks its items
     (every third of the catalogue), never has its queries, and never uses its wordings
-    (:data:`adore.synthesis.registry.HELD`). A real item that people graded for the query
+    (:data:`adore.synthesis.registry.HELD_OUT_EDITS`). A real item that people graded for the query
     is taken only where they agree that it is, or is not, exact.
 
     Args:
@@ -67,7 +67,7 @@ def adversarial(
     Returns:
         One row a pair, see :data:`COLUMNS`, sorted by error type, query and item.
     """
-    workshop = Workshop(prepared, evidence, adversarial=True)
+    workshop = EditContext(prepared, evidence, adversarial=True)
     queries = read_table(prepared, "queries")
     wanted = (
         pl.col("split") == split
@@ -94,7 +94,9 @@ def content_hash(table: pl.DataFrame) -> str:
     return hashlib.sha256(table.write_ndjson().encode()).hexdigest()
 
 
-def _sources(workshop: Workshop, prepared: Path, query_ids: list[str]) -> list[Source]:
+def _sources(
+    workshop: EditContext, prepared: Path, query_ids: list[str]
+) -> list[Source]:
     """Exact pairs; a real item may be one that people graded, unless they call it exact."""
     graded: dict[str, dict[str, int]] = {query_id: {} for query_id in query_ids}
     judgements = read_table(prepared, "judgements")
@@ -120,7 +122,7 @@ class _Checks:
     People agree, no other query is (nearly) the same, the query reads like one.
     """
 
-    def __init__(self, workshop: Workshop, others: list[str]) -> None:
+    def __init__(self, workshop: EditContext, others: list[str]) -> None:
         language = workshop.catalogue.language
         self._others = HeldOut(others, _NEAR, language)
 
@@ -152,10 +154,10 @@ class _Checks:
 
 
 def _made(
-    workshop: Workshop, checks: _Checks, source: Source, error: str, limit: int
+    workshop: EditContext, checks: _Checks, source: Source, error: str, limit: int
 ) -> Iterator[dict[str, Any]]:
     """One good pair's rows of one error type: real items, then the held-out wordings."""
-    edits = HELD.get(error, ())
+    edits = HELD_OUT_EDITS.get(error, ())
     if error in PICKS:
         edits = (PICKS[error], *edits)
     if not edits:

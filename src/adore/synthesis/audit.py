@@ -11,15 +11,17 @@ from dataclasses import replace
 from random import Random
 
 from adore.synthesis.edits import Edit, Source
+from adore.synthesis.generator import EditContext
 from adore.synthesis.registry import PICKS
-from adore.synthesis.workshop import Workshop
 from adore.taxonomy import error_type
 from adore.types import Grade
 
 __all__ = ["audit"]
 
 
-def audit(sources: Iterable[Source], workshop: Workshop) -> dict[str, dict[str, float]]:
+def audit(
+    sources: Iterable[Source], workshop: EditContext
+) -> dict[str, dict[str, float]]:
     """Human grades of the picks that synthesis would make if it did not leave graded pairs alone.
 
     A pick that asks what people say of an item's category is not told what they say of
@@ -43,7 +45,7 @@ def audit(sources: Iterable[Source], workshop: Workshop) -> dict[str, dict[str, 
 
 
 def _graded(
-    error: str, pick: Edit, sources: Iterable[Source], workshop: Workshop
+    error: str, pick: Edit, sources: Iterable[Source], workshop: EditContext
 ) -> dict[tuple[str, str], int]:
     """Query and item of each pick that holds and that people graded, and their grade."""
     grades: dict[tuple[str, str], int] = {}

@@ -1,6 +1,6 @@
 """Edits of a good pair, one error type each: pure functions of the pair, the catalogue and an rng.
 
-An edit proposes drafts; :func:`adore.synthesis.changes.fault` decides which of them hold.
+An edit proposes drafts; :func:`adore.synthesis.minimality.fault` decides which of them hold.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from adore.attributes.language import Language
 from adore.attributes.text import words
-from adore.synthesis.candidates import BOTH, SAYABLE, Catalogue, leaf
-from adore.synthesis.forms import insert, like, replace_all, resize, swap
+from adore.synthesis.catalogue import BOTH, SAYABLE, Catalogue, leaf
+from adore.synthesis.surface import insert, like, replace_all, resize, swap
 from adore.types import Evidence, Item, Reading, Value
 
 __all__ = [

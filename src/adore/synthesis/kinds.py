@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from adore.attributes.text import tokens
-from adore.synthesis.candidates import Catalogue, leaf
+from adore.synthesis.catalogue import Catalogue, leaf
 from adore.synthesis.edits import REAL, TRIES, Draft, Source
-from adore.synthesis.forms import like, swap
+from adore.synthesis.surface import like, swap
 from adore.types import Evidence, Grade, Item
 
 __all__ = [

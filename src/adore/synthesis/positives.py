@@ -10,9 +10,9 @@ from random import Random
 
 from adore.attributes.language import Language
 from adore.attributes.text import tokens
-from adore.synthesis.candidates import SAYABLE, Catalogue, leaf
+from adore.synthesis.catalogue import SAYABLE, Catalogue, leaf
 from adore.synthesis.edits import INNER, Draft, Source, add
-from adore.synthesis.forms import in_other_units, swap
+from adore.synthesis.surface import in_other_units, swap
 from adore.types import Value
 
 __all__ = [

@@ -15,7 +15,7 @@ from adore.synthesis.edits import Edit
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 
-__all__ = ["EDITS", "HELD", "PICKS", "table"]
+__all__ = ["EDITS", "HELD_OUT_EDITS", "PICKS", "table"]
 
 
 def _of(edit: Edit) -> Any:
@@ -94,7 +94,7 @@ PICKS: dict[str, Edit] = {
 }
 """Error type to the edit that picks real items, where there is one."""
 
-HELD: dict[str, tuple[Edit, ...]] = {
+HELD_OUT_EDITS: dict[str, tuple[Edit, ...]] = {
     **{name: (partial(edits.ask_otherwise, name=name),) for name in _VALUES},
     **{kind: (partial(wishes.ask_rival_otherwise, kind=kind),) for kind in _RIVALS},
     "accessory": (partial(kinds.make_accessory, things="things_held"),),

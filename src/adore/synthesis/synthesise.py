@@ -20,11 +20,11 @@ from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import progress, say
 from adore.storage import write_json
+from adore.synthesis.allocation import confusions, mix, quotas
 from adore.synthesis.audit import audit
 from adore.synthesis.edits import REAL, Draft, Edit, Source
+from adore.synthesis.generator import UNTYPED, EditContext, rank, row_of, sources_of
 from adore.synthesis.registry import EDITS, PICKS
-from adore.synthesis.weights import confusions, mix, quotas
-from adore.synthesis.workshop import UNTYPED, Workshop, rank, row_of, sources_of
 from adore.types import Evidence, Grade
 
 __all__ = ["Config", "candidates", "of_type", "run"]
@@ -96,7 +96,7 @@ def run(
         Candidates made, in all and per error type; good pairs used; drafts whose evidence
         did not hold.
     """
-    workshop = Workshop(prepared, evidence)
+    workshop = EditContext(prepared, evidence)
     sources = _sources(config, workshop, prepared, answers)
     errors = _errors(prepared, evidence, answers, scores, feedback)
 
@@ -140,7 +140,7 @@ def run(
     return {**metrics, **{f"made_{name}": number for name, number in kept.items()}}
 
 
-def _why_nothing(workshop: Workshop, counts: Mapping[str, int]) -> dict[str, str]:
+def _why_nothing(workshop: EditContext, counts: Mapping[str, int]) -> dict[str, str]:
     """Why types of which nothing was made have nothing."""
     why: dict[str, str] = {}
     for name, count in counts.items():
@@ -206,7 +206,7 @@ def _answers(folders: list[Path]) -> pl.DataFrame:
 
 
 def _sources(
-    config: Config, workshop: Workshop, prepared: Path, answers: list[Path]
+    config: Config, workshop: EditContext, prepared: Path, answers: list[Path]
 ) -> list[Source]:
     judgements = read_table(prepared, "judgements").select(*KEYS, "grade")
     graded: dict[str, dict[str, int]] = defaultdict(dict)
@@ -301,7 +301,7 @@ def _confused(human: pl.DataFrame, answered: pl.DataFrame) -> dict[str, int]:
 
 def _typed(
     config: Config,
-    workshop: Workshop,
+    workshop: EditContext,
     sources: list[Source],
     shares: Mapping[str, float],
 ) -> Rows:
@@ -318,7 +318,7 @@ def _typed(
 
 
 def _maker(
-    config: Config, workshop: Workshop, error: str
+    config: Config, workshop: EditContext, error: str
 ) -> Callable[[Source], Iterator[dict[str, Any]]]:
     def make(source: Source) -> Iterator[dict[str, Any]]:
         rng = Random(rank(config.seed, error, source.query_id, source.item.item_id))
@@ -362,7 +362,7 @@ def of_type(
 
 
 def candidates(
-    workshop: Workshop,
+    workshop: EditContext,
     source: Source,
     error: str,
     edits: tuple[Edit, ...],
@@ -404,7 +404,7 @@ def candidates(
 
 
 def _untyped(
-    config: Config, workshop: Workshop, sources: list[Source]
+    config: Config, workshop: EditContext, sources: list[Source]
 ) -> list[dict[str, Any]]:
     """The comparator that knows no error type.
 

@@ -22,9 +22,9 @@ from adore.config import StageConfig
 from adore.progress import say
 from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
-from adore.synthesis.changes import fault
 from adore.synthesis.fluency import Fluency
-from adore.synthesis.workshop import UNTYPED, plain
+from adore.synthesis.generator import UNTYPED, plain
+from adore.synthesis.minimality import fault
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, Grade
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from random import Random
 
+from adore.attributes.contrasts import is_offer, kind_of, rivals
 from adore.attributes.prices import PRICE, Price, read_price
-from adore.attributes.rivals import is_offer, kind_of, rivals
-from adore.synthesis.candidates import Catalogue, leaf
+from adore.synthesis.catalogue import Catalogue, leaf
 from adore.synthesis.edits import REAL, Draft, Source, quotes, rewrite
-from adore.synthesis.forms import insert, swap
+from adore.synthesis.surface import insert, swap
 from adore.types import Evidence
 
 __all__ = [

@@ -20,13 +20,8 @@ from adore.progress import say
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
 from adore.storage import write_json
-from adore.teacher.answers import Judge
-from adore.teacher.backends import ask_folder, in_force
-from adore.teacher.exam import Exam, Paper, load_exam, sit
-from adore.teacher.gate import decide, rates
-from adore.teacher.graders import EvidenceJudge, RulesGrader
-from adore.teacher.large import Large
-from adore.teacher.sets import (
+from adore.teacher.backends import load_judge, promoted_model
+from adore.teacher.datasets import (
     agreed,
     kto_traces,
     labelled,
@@ -35,6 +30,11 @@ from adore.teacher.sets import (
     sft_traces,
     text_feedback,
 )
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
+from adore.teacher.gate import decide, rates
+from adore.teacher.judgements import Judge
+from adore.teacher.lora import Large
+from adore.teacher.validation_set import Paper, ValidationSet, load_validation_set, sit
 from adore.types import Evidence, Grade
 
 __all__ = ["Config", "kto_settings", "run", "said", "train"]
@@ -158,7 +158,7 @@ def said(
     Args:
         folder: of the trained model and its tokenizer.
         table: every known pair with its evidence, from
-            :func:`adore.teacher.sets.labelled`.
+            :func:`adore.teacher.datasets.labelled`.
         feedback: the ``feedback`` table, which names the pairs to grade.
         threads: of the CPU.
 
@@ -190,7 +190,7 @@ def _train_large(
     config: Config,
     output: Path,
 ) -> Curves:
-    from adore.teacher import large
+    from adore.teacher import lora
 
     if config.large is None:
         return {}
@@ -203,11 +203,11 @@ def _train_large(
         "save_steps": config.save_steps,
     }
     rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
-    curves = {"sft": large.sft(config.large, rows, output / "sft", **crew)}
+    curves = {"sft": lora.sft(config.large, rows, output / "sft", **crew)}
 
     wishes = text_feedback(feedback, places, book, config.kto_rows, seed)
     start = (str(output / "sft"), "")
-    fits = large.fitting(wishes, start, config.large.max_length)
+    fits = lora.fitting(wishes, start, config.large.max_length)
     told = mixed(fits, config.large.batch, seed)
     if not told:
         say("    KTO: left out, no feedback that speaks both ways")
@@ -215,7 +215,7 @@ def _train_large(
         return curves
 
     return curves | {
-        "kto": large.kto(config.large, output / "sft", told, output / "model", **crew)
+        "kto": lora.kto(config.large, output / "sft", told, output / "model", **crew)
     }
 
 
@@ -230,7 +230,7 @@ def train(
 
     Args:
         config: sizes and settings of the teacher.
-        table: from :func:`adore.teacher.sets.labelled`.
+        table: from :func:`adore.teacher.datasets.labelled`.
         feedback: the ``feedback`` table.
         places: outputs of prepare and evidence.
         output: folder of the stage's output.
@@ -244,7 +244,7 @@ def _rulebook(config: Config, prepared: Path) -> RuleBook:
     return RuleBook.of_data(prepared, config.rulebook)
 
 
-def _sat(judge: Judge, exam: Exam, *, attacks: bool = False) -> Paper:
+def _sat(judge: Judge, exam: ValidationSet, *, attacks: bool = False) -> Paper:
     with closing(judge):
         return sit(judge, exam, attacks=attacks)
 
@@ -254,7 +254,10 @@ def _unanswered(paper: Paper) -> float:
 
 
 def _verdict(
-    exam: Exam, papers: dict[str, Paper], turned: dict[str, float], config: Config
+    exam: ValidationSet,
+    papers: dict[str, Paper],
+    turned: dict[str, float],
+    config: Config,
 ) -> dict[str, Any]:
     """The gate's decision between ``previous`` and ``kto``.
 
@@ -328,7 +331,7 @@ def run(
         Metrics for the stage's manifest.
     """
     table = labelled(prepared, evidence, answers)
-    previous = before and in_force(before)
+    previous = before and promoted_model(before)
     if table.filter(split="train").is_empty():
         # neither judgements nor events: the rule book alone teaches
         reasons = ["no pair of a train query is known: the previous teacher stays"]
@@ -348,16 +351,16 @@ def run(
 
     book = _rulebook(config, prepared)
     rules: Judge = EvidenceJudge(RulesGrader(book), book)
-    exam = load_exam(
+    exam = load_validation_set(
         prepared, evidence, feedback, attacked=config.attacked, seed=config.seed
     )
     papers = {"rules": _sat(rules, exam, attacks=True)}
     papers["previous"] = papers["rules"]
     if previous:
-        papers["previous"] = _sat(ask_folder(previous, book, config.threads), exam)
-    papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
+        papers["previous"] = _sat(load_judge(previous, book, config.threads), exam)
+    papers["sft"] = _sat(load_judge(output / "sft", book, config.threads), exam)
     papers["kto"] = _sat(
-        ask_folder(output / "model", book, config.threads), exam, attacks=True
+        load_judge(output / "model", book, config.threads), exam, attacks=True
     )
 
     planted = json.loads((feedback / "behaviour.json").read_text("utf-8"))["planted"]

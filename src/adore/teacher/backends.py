@@ -13,12 +13,12 @@ from pydantic import Field, field_validator, model_validator
 from adore.artifacts import hash_tree, read_manifest
 from adore.errors import ConfigError, NotInstalledError, check
 from adore.rulebook import BookConfig, RuleBook
-from adore.teacher.answers import Judge
 from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.cache import open_cache
 from adore.teacher.completers import Completer, Decoding
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
 from adore.teacher.exemplars import choose_exemplars
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Judge
 from adore.teacher.llm import Source, TextJudge
 from adore.teacher.prompting import Prompter
 from adore.teacher.refusals import MOST
@@ -26,7 +26,7 @@ from adore.teacher.refusals import MOST
 if TYPE_CHECKING:
     from adore.teacher.openai import Patience
 
-__all__ = ["Config", "ask_folder", "choose_judge", "in_force"]
+__all__ = ["Config", "choose_judge", "load_judge", "promoted_model"]
 
 
 class Config(BookConfig):
@@ -118,12 +118,12 @@ def choose_judge(
         teacher: an output of ``align``.
         share: of the budget that this shard may spend.
     """
-    aligned = in_force(teacher) if teacher else None
+    aligned = promoted_model(teacher) if teacher else None
     named = config.backend in ("vllm", "openai") or bool(config.model)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
     if aligned and not named and _reads_traces(aligned):
-        return ask_folder(aligned, rulebook, config.threads)
+        return load_judge(aligned, rulebook, config.threads)
 
     taught = _taught(config, aligned)
     # a taught model learnt without examples, and was examined so
@@ -139,7 +139,7 @@ def choose_judge(
     )
 
 
-def in_force(teacher: Path) -> Path | None:
+def promoted_model(teacher: Path) -> Path | None:
     """The model of an output of ``align``, unless its gate left the rules in force.
 
     Raises:
@@ -160,7 +160,7 @@ def in_force(teacher: Path) -> Path | None:
     return teacher / "model" if passed else None
 
 
-def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
+def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
     """The teacher whose model lies in ``folder``, on this machine.
 
     It is a tiny trace reader, or an LLM that reads texts. An LLM's answers go to this

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from adore.artifacts import unfinished
+from adore.distributed import found, gathered
 from adore.progress import say
 from adore.storage import join, put_bytes
-from adore.torchrun import found, gathered
 
 __all__ = ["Checkpoint"]
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adore.teacher.answers import Fault, Probabilities
+from adore.teacher.judgements import Fault, Probabilities
 from adore.types import Grade
 
 __all__ = ["Completer", "Completion", "Decoding", "Message", "grade_probabilities"]

@@ -14,11 +14,11 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Case
+from adore.teacher.judgements import Case
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Exemplar, answer_text, user_text
 from adore.teacher.rationale import RationaleSchema, rationale
-from adore.teacher.texts import normal
+from adore.teacher.sanitise import normal
 from adore.types import Evidence, Grade, item_from_row
 
 __all__ = ["choose_exemplars"]

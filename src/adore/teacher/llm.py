@@ -11,10 +11,10 @@ from typing import overload
 
 from adore.errors import BudgetError
 from adore.progress import progress
-from adore.teacher.answers import Answer, Call, Case, Fault, Probabilities
 from adore.teacher.budget import Ledger
 from adore.teacher.cache import Cache
 from adore.teacher.completers import Completer, Completion, Decoding, Message
+from adore.teacher.judgements import Answer, Call, Case, Fault, Probabilities
 from adore.teacher.parse import Wrong, parse
 from adore.teacher.prompting import Prompter, repair_messages
 from adore.teacher.rationale import RationaleSchema, answer_schema
@@ -101,7 +101,7 @@ class TextJudge:
         self._completer: Completer | None = None
 
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
-        """See :class:`adore.teacher.answers.Judge`.
+        """See :class:`adore.teacher.judgements.Judge`.
 
         Raises:
             BudgetError: the cap is reached; the answers so far are in the cache.

@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adore.errors import ConfigError, UnavailableError, check
 from adore.progress import say
-from adore.teacher.answers import Fault
 from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.judgements import Fault
 
 __all__ = ["OpenaiCompleter", "Patience"]
 

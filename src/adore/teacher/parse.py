@@ -14,14 +14,14 @@ from pydantic import ValidationError
 
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
-from adore.teacher.answers import Case
+from adore.teacher.judgements import Case
 from adore.teacher.rationale import (
     CRITICALITIES,
     STATES,
     AskedAttribute,
     RationaleSchema,
 )
-from adore.teacher.texts import find_quote, quotes
+from adore.teacher.sanitise import find_quote, quotes
 from adore.types import ATTRIBUTES
 
 __all__ = ["REASONS", "Wrong", "parse"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from adore.teacher.answers import Case
 from adore.teacher.budget import Prices
+from adore.teacher.judgements import Case
 from adore.teacher.llm import Speed, TextJudge
 
 __all__ = ["Plan", "plan_cases", "render", "total"]

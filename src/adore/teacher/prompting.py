@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
-from adore.teacher.answers import Case
 from adore.teacher.completers import Message
+from adore.teacher.judgements import Case
 from adore.teacher.rationale import (
     CRITICALITIES,
     LENGTHS,
@@ -24,7 +24,7 @@ from adore.teacher.rationale import (
     WHERE,
     RationaleSchema,
 )
-from adore.teacher.texts import find_quote, normal, shown
+from adore.teacher.sanitise import find_quote, normal, shown
 from adore.types import ATTRIBUTES, Evidence, Item
 
 __all__ = ["Exemplar", "Prompter", "answer_text", "repair_messages", "user_text"]

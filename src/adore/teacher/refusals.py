@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adore.errors import UnavailableError
-from adore.teacher.answers import Answer, Fault
 from adore.teacher.completers import Decoding
+from adore.teacher.judgements import Answer, Fault
 
 __all__ = ["MOST", "Refusals"]
 

@@ -9,10 +9,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from adore.distributed import keep, share, world
 from adore.progress import say
 from adore.storage import local_copy
 from adore.teacher.checkpoints import Checkpoint
-from adore.torchrun import keep, share, world
 
 __all__ = ["kto", "launch", "sft"]
 

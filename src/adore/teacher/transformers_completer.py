@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from adore.teacher.answers import Fault
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.judgements import Fault
 
 __all__ = ["TransformersCompleter"]
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adore.teacher.answers import Fault
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.judgements import Fault
 
 __all__ = ["DEFAULTS", "VllmCompleter"]
 

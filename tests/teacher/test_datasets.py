@@ -13,11 +13,17 @@ import pytest
 from adore.artifacts import read_table, write_table
 from adore.prompts import answer
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Case, load_cases
+from adore.teacher.datasets import (
+    agreed,
+    kto_traces,
+    labelled,
+    sft_texts,
+    text_feedback,
+)
 from adore.teacher.judge import Config, run
+from adore.teacher.judgements import Case, load_cases
 from adore.teacher.parse import parse
 from adore.teacher.rationale import RationaleSchema
-from adore.teacher.sets import agreed, kto_traces, labelled, sft_texts, text_feedback
 from adore.types import Grade
 
 BOOK = RuleBook.load()

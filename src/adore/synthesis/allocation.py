@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from adore.attributes.rivals import kind_of
+from adore.attributes.contrasts import kind_of
 from adore.errors import check
 from adore.taxonomy import ERROR_TYPES, TYPE_OF
 from adore.types import Evidence, Grade

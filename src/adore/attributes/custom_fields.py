@@ -16,7 +16,7 @@ from adore.attributes.text import words
 from adore.attributes.units import UNITS
 from adore.types import Item
 
-__all__ = ["Own", "mine_own", "own_fields", "with_unit"]
+__all__ = ["Own", "mine_custom_fields", "read_custom_fields", "with_unit"]
 
 _KNOWN = re.compile(
     r"colo|material|fabric|compat|fits|series|model|size|volume|capacity|pack|audience|"
@@ -53,7 +53,7 @@ class Own(NamedTuple):
     flag: bool | None = None
 
 
-def own_fields(item: Item, language: Language) -> Iterator[Own]:
+def read_custom_fields(item: Item, language: Language) -> Iterator[Own]:
     """Every value in words of the item's own fields; a flag's value is the flag's name.
 
     Args:
@@ -63,7 +63,7 @@ def own_fields(item: Item, language: Language) -> Iterator[Own]:
     Example:
         >>> from adore.attributes.language_packs import load_language
         >>> item = Item("1", "", attributes={"seal": ["Viton"], "is_sterile": False, "kg": 5})
-        >>> [tuple(o) for o in own_fields(item, load_language("en"))]
+        >>> [tuple(o) for o in read_custom_fields(item, load_language("en"))]
         [('seal', 'viton', 'Viton', None), ('is_sterile', 'sterile', 'False', False)]
     """
     for key, raw in item.attributes.items():
@@ -112,7 +112,9 @@ def _said_by(field: str) -> str:
     return " ".join(part for part in parts if part.lower() not in _ASKS)
 
 
-def mine_own(items: Iterable[Item], language: Language) -> dict[str, tuple[str, ...]]:
+def mine_custom_fields(
+    items: Iterable[Item], language: Language
+) -> dict[str, tuple[str, ...]]:
     """Phrase to the fields whose value it is.
 
     A phrase of up to three words counts if two items have it in the field, some item has another
@@ -133,7 +135,7 @@ def mine_own(items: Iterable[Item], language: Language) -> dict[str, tuple[str, 
                 numbers.add(key)
 
         said = set[str]()
-        for own in set(own_fields(item, language)):
+        for own in set(read_custom_fields(item, language)):
             denied = own.flag is False
             values[own.field].add((own.phrase, denied))
             if not denied:

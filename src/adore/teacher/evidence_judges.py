@@ -10,7 +10,7 @@ from typing import Protocol
 
 from adore.attributes.compare import asks_article, caught
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Answer, Case, Fault, Probabilities
+from adore.teacher.judgements import Answer, Case, Fault, Probabilities
 from adore.teacher.rationale import rationale
 from adore.types import Evidence, Grade
 
@@ -54,7 +54,7 @@ class EvidenceJudge:
         self._rulebook = rulebook
 
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
-        """See :class:`adore.teacher.answers.Judge`."""
+        """See :class:`adore.teacher.judgements.Judge`."""
         given = self._grader.grade([c.evidence for c in cases])
         return [
             self._answer(case, self._trusted(case, p))

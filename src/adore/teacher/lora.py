@@ -19,13 +19,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from adore.artifacts import unfinished
+from adore.distributed import keep, share, world
 from adore.errors import MissingError, check
 from adore.progress import say
 from adore.storage import is_remote, local_copy, put_json
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.checkpoints import Checkpoint
 from adore.teacher.completers import Message
-from adore.torchrun import keep, share, world
 
 __all__ = ["Large", "Lora", "fitting", "kto", "sft", "text_row"]
 
@@ -209,9 +209,7 @@ def _spread(
         "seed": seed,
         "kept": kept,
     }
-    curve: list[dict[str, float]] = share(
-        processes, "adore.teacher.large:_learn", **job
-    )
+    curve: list[dict[str, float]] = share(processes, "adore.teacher.lora:_learn", **job)
     return curve
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from adore.artifacts import read_table
 from adore.behaviour.feedback import Config, run
-from adore.behaviour.planted import ATTACKS, turned
+from adore.behaviour.poisoning import ATTACKS, turned
 from adore.behaviour.trust import RING, pushed
 
 

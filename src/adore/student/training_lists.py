@@ -14,7 +14,7 @@ import polars as pl
 from adore.artifacts import read_table
 from adore.types import Evidence, Grade, Item, item_from_row
 
-__all__ = ["PairList", "Sources", "learn_from", "people_of_teacher"]
+__all__ = ["PairList", "Sources", "grade_confusion", "load_training_lists"]
 
 KEYS = ["query_id", "item_id"]
 _DOUBT = 20.0
@@ -137,7 +137,7 @@ def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
     is_judged = pl.col("human").is_not_null()
     both = rows.filter(is_judged, split="train")
     human = both["human"].to_numpy()
-    people = people_of_teacher(_probabilities(both), np.eye(4)[human])
+    people = grade_confusion(_probabilities(both), np.eye(4)[human])
 
     # P(people) = sum over the teacher's grades of P(teacher) P(people | teacher).
     right = _probabilities(rows) @ people
@@ -154,7 +154,7 @@ def _probabilities(rows: pl.DataFrame) -> np.ndarray:
     return np.array(rows["probabilities"].to_list()).reshape(-1, 4)
 
 
-def people_of_teacher(given: np.ndarray, human: np.ndarray) -> np.ndarray:
+def grade_confusion(given: np.ndarray, human: np.ndarray) -> np.ndarray:
     """(4, 4) P(grade of people | grade of the teacher), smoothed towards agreement.
 
     People's grades are in columns.
@@ -217,7 +217,7 @@ def _list(query_id: str, pairs: list[_Pair]) -> PairList:
     )
 
 
-def learn_from(
+def load_training_lists(
     sources: Sources,
     *,
     teacher_weight: float,

@@ -19,13 +19,21 @@ from adore.artifacts import read_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.synthesis.candidates import Catalogue
-from adore.synthesis.changes import clean, fault
+from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits import REAL, Draft, Source
+from adore.synthesis.minimality import clean, fault
 from adore.taxonomy import error_type
 from adore.types import Evidence, Grade, Item, Reading, item_from_row
 
-__all__ = ["UNTYPED", "Workshop", "plain", "rank", "reserved", "row_of", "sources_of"]
+__all__ = [
+    "UNTYPED",
+    "EditContext",
+    "plain",
+    "rank",
+    "reserved",
+    "row_of",
+    "sources_of",
+]
 
 UNTYPED = "untyped"
 """The ``error_type`` of pairs that were made without one."""
@@ -62,7 +70,7 @@ def reserved(item_id: str) -> bool:
     return int(digits, 16) % _RESERVED == 0
 
 
-class Workshop:
+class EditContext:
     """Catalogue, reader and readings; reads a draft and drops it unless its evidence holds.
 
     Args:
@@ -173,7 +181,7 @@ class Workshop:
 
 
 def sources_of(
-    workshop: Workshop,
+    workshop: EditContext,
     good: Mapping[str, Sequence[str]],
     graded: Mapping[str, Mapping[str, int]],
     *,
@@ -198,7 +206,7 @@ def sources_of(
 
 
 def _of_query(
-    workshop: Workshop,
+    workshop: EditContext,
     query_id: str,
     good: Sequence[str],
     graded: Mapping[str, int],

@@ -20,18 +20,18 @@ from adore.attributes.attacks import ATTACKS
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.teacher.answers import Answer, Case, Judge, load_cases
 from adore.teacher.gate import LEAST_PAIRS
+from adore.teacher.judgements import Answer, Case, Judge, load_cases
 from adore.types import Grade
 
-__all__ = ["Exam", "Paper", "load_exam", "sit"]
+__all__ = ["Paper", "ValidationSet", "load_validation_set", "sit"]
 
 Ints = npt.NDArray[np.int64]
 KEYS = ["query_id", "item_id"]
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
+class ValidationSet:
     """The questions.
 
     Attributes:
@@ -83,9 +83,9 @@ class Paper:
     fooled: dict[str, float]
 
 
-def load_exam(
+def load_validation_set(
     prepared: Path, evidence: Path, feedback: Path, *, attacked: int, seed: int
-) -> Exam:
+) -> ValidationSet:
     """Everything held out from the teacher's training: dev queries.
 
     Args:
@@ -119,7 +119,7 @@ def load_exam(
     sign = [grade_of[wanted[k]] if k in wanted else -1 for k in keys]
     distinct = sorted({case.query_id for case in asked})
     number = {query_id: n for n, query_id in enumerate(distinct)}
-    return Exam(
+    return ValidationSet(
         asked,
         np.array([human_by.get(k, -1) for k in keys], dtype=np.int64),
         np.array(sign, dtype=np.int64),
@@ -161,7 +161,7 @@ def _grades(judge: Judge, cases: Sequence[Case]) -> Ints:
     )
 
 
-def sit(judge: Judge, exam: Exam, *, attacks: bool = True) -> Paper:
+def sit(judge: Judge, exam: ValidationSet, *, attacks: bool = True) -> Paper:
     """Let a teacher answer.
 
     Args:

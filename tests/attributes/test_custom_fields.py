@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from adore.attributes.compare import compare
+from adore.attributes.custom_fields import (
+    mine_custom_fields,
+    read_custom_fields,
+    with_unit,
+)
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.own import mine_own, own_fields, with_unit
 from adore.attributes.reader import Reader
 from adore.prompts import trace
 from adore.teacher.parse import find_quote
@@ -103,9 +107,9 @@ def test_a_conflict_in_an_own_field_is_told_to_the_teacher() -> None:
 def test_words_of_the_title_are_not_taken_from_it_by_a_field() -> None:
     books = [item(n, "Colouring book", is_book=False) for n in range(8)]
     books += [item(8, "Novel", is_book=True), item(9, "Poems", is_book=True)]
-    assert "book" not in mine_own(books, ENGLISH) and "sterile" in mine_own(
-        ITEMS, ENGLISH
-    )
+    assert "book" not in mine_custom_fields(
+        books, ENGLISH
+    ) and "sterile" in mine_custom_fields(ITEMS, ENGLISH)
 
 
 def test_fields_known_by_name_numbers_and_long_texts_are_not_own_values() -> None:
@@ -119,9 +123,9 @@ def test_fields_known_by_name_numbers_and_long_texts_are_not_own_values() -> Non
         note="n/a",
         story="Once upon a time there was",
     )
-    assert [o.field for o in own_fields(one, ENGLISH)] == ["story"] and not mine_own(
-        [one, one], ENGLISH
-    )
+    assert [o.field for o in read_custom_fields(one, ENGLISH)] == [
+        "story"
+    ] and not mine_custom_fields([one, one], ENGLISH)
     assert (
         with_unit("weight (kg)", 2) == "2 kg"
         and not with_unit("ml", 2)
@@ -131,7 +135,7 @@ def test_fields_known_by_name_numbers_and_long_texts_are_not_own_values() -> Non
 
 def test_a_field_of_ones_and_zeros_is_a_flag_and_one_of_other_numbers_is_not() -> None:
     shop = [item(n, "Seed", heirloom=n % 2, stages=str(n % 3)) for n in range(9)]
-    assert mine_own(shop, ENGLISH) == {"heirloom": ("heirloom",)}
+    assert mine_custom_fields(shop, ENGLISH) == {"heirloom": ("heirloom",)}
 
 
 def test_the_lexicon_keeps_them() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence, Set
 
-from adore.attributes.rivals import kind_of
+from adore.attributes.contrasts import kind_of
 from adore.taxonomy import error_type
 from adore.types import Evidence
 

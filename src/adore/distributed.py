@@ -66,7 +66,7 @@ def share(processes: int, function: str, **job: Any) -> Any:
     with tempfile.TemporaryDirectory(prefix="adore-") as home:
         path = Path(home, "job")
         path.write_bytes(pickle.dumps((function, job)))
-        code, told = _heard([*command, "-m", "adore.torchrun", str(path)])
+        code, told = _heard([*command, "-m", "adore.distributed", str(path)])
         if code:
             raise AdoreError(
                 f"{function} in {processes} processes == exit {code}, must be 0\n{told}"

@@ -17,8 +17,8 @@ from adore.artifacts import read_table
 from adore.errors import check
 from adore.prompts import ANSWER_PREFIX
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Case, load_cases
-from adore.teacher.large import text_row
+from adore.teacher.judgements import Case, load_cases
+from adore.teacher.lora import text_row
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
 from adore.teacher.rationale import RationaleSchema, rationale

@@ -9,6 +9,9 @@ OUT ?=
 RUN ?= $(shell ls -1dt runs/*/ 2>/dev/null | head -n 1)
 PORT ?= 8080
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+WORKERS ?= 2
+# Files run side by side, a file's tests one after the other.
+SHARED := -n $(WORKERS) --dist loadfile
 
 export HF_HUB_DISABLE_TELEMETRY := 1
 export OMP_NUM_THREADS ?= 2
@@ -16,7 +19,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline-run serve compile check format test test-slow test-large test-browser test-vllm test-all clean
+.PHONY: help setup pipeline-run serve compile check style format test test-slow test-large test-browser test-vllm test-all clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -51,15 +54,18 @@ check: setup ## Lint, types, the house's own rules, pipeline compile
 	$(BIN)/mypy
 	$(PYTEST) tests/test_house.py
 
+style: setup ## How the code reads, in figures, beside another project's: [PEER=folder]
+	$(BIN)/python bench/style.py src/adore $(PEER) --densest 10
+
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 test: setup ## Everything but the slow and the special
-	$(PYTEST) -m "not slow and not containers and not vllm and not browser and not cluster" tests src
+	$(PYTEST) $(SHARED) -m "not slow and not containers and not vllm and not browser and not cluster" tests src
 
 test-slow: setup ## Kill and resume of every stage, whole pipelines
-	$(PYTEST) -m "slow and not containers and not large" tests
+	$(PYTEST) $(SHARED) -m "slow and not containers and not large" tests
 
 test-large: setup ## SFT, KTO and judging with a real 268M model (240 MB, some ten minutes)
 	$(BIN)/pip install -q -c constraints.txt -e '.[large-test]'

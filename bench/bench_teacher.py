@@ -1,4 +1,6 @@
-"""The teacher's benchmarks. Usage: python -m bench.bench_teacher [PART ...]; see :mod:`bench.sections`."""
+"""The teacher's benchmarks.
+Usage: python -m bench.bench_teacher [PART ...]; see :mod:`bench.sections`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Runs a room's benchmark parts, keeps their figures in bench/results/ and writes their section of docs/benchmarks.md.
+"""Runs a room's benchmark parts,
+keeps their figures in bench/results/ and writes their section of docs/benchmarks.md.
 
-A part is a module ``bench.<room>.<part>`` with ``measure(seed) -> dict`` (plain JSON) and ``render(result) -> str``.
+A part is a module ``bench.<room>.<part>`` with ``measure(seed) -> dict`` (plain JSON)
+and ``render(result) -> str``.
 """
 
 from __future__ import annotations
@@ -43,7 +45,10 @@ class Section:
         result = importlib.import_module(f"bench.{self.room}.{part}").measure(seed)
         seconds = round(time.perf_counter() - begun, 1)
         if result:
-            write_json({"seed": seed, "seconds": seconds, "result": result}, self.result_of(part))
+            write_json(
+                {"seed": seed, "seconds": seconds, "result": result},
+                self.result_of(part),
+            )
 
     def render(self) -> str:
         """The Markdown of every part that has figures."""
@@ -56,8 +61,13 @@ class Section:
         for part in self.parts:
             if self.result_of(part).is_file():
                 found = json.loads(self.result_of(part).read_text("utf-8"))
-                text = importlib.import_module(f"bench.{self.room}.{part}").render(found["result"])
-                out += [text, f"({part}: seed {found['seed']}, {found['seconds']:.0f} s)"]
+                text = importlib.import_module(f"bench.{self.room}.{part}").render(
+                    found["result"]
+                )
+                out += [
+                    text,
+                    f"({part}: seed {found['seed']}, {found['seconds']:.0f} s)",
+                ]
         return "\n\n".join([*out, f"<!-- {self.room}: end -->"])
 
     def main(self, parts: list[str], seed: int = 0) -> None:
@@ -69,5 +79,8 @@ class Section:
         begin, end = f"<!-- {self.room}: begin -->", f"<!-- {self.room}: end -->"
         before, _, rest = text.partition(begin)
         after = rest.partition(end)[2]
-        PAGE.write_text(f"{before.rstrip()}\n\n{section}\n\n{after.strip()}".rstrip() + "\n", "utf-8")
+        PAGE.write_text(
+            f"{before.rstrip()}\n\n{section}\n\n{after.strip()}".rstrip() + "\n",
+            "utf-8",
+        )
         print(section)

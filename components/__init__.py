@@ -9,7 +9,10 @@ __all__ = ["image", "parallelism", "place", "together"]
 
 
 def _section(name: str) -> Any:
-    """A section of the profile ADORE_PROFILE, for which a pipeline is compiled; None: for this machine."""
+    """A section of the profile ADORE_PROFILE, for which a pipeline is compiled.
+
+    None: for this machine.
+    """
     profile = os.environ.get("ADORE_PROFILE")
     if not profile:
         return None
@@ -19,10 +22,16 @@ def _section(name: str) -> Any:
 
 
 def image(kind: str) -> str:
-    """Image of one kind (``teacher``, ``student``, ``server``), from ADORE_REGISTRY and ADORE_TAG, or the profile."""
+    """Image of one kind: ``teacher``, ``student`` or ``server``.
+
+    From ADORE_REGISTRY and ADORE_TAG, or the profile.
+    """
     about = _section("kubernetes")
-    registry = os.environ.get("ADORE_REGISTRY") or (about.registry if about else "adore")
-    return f"{registry}/{kind}:{os.environ.get('ADORE_TAG') or (about.tag if about else __version__)}"
+    registry = os.environ.get("ADORE_REGISTRY") or (
+        about.registry if about else "adore"
+    )
+    tag = os.environ.get("ADORE_TAG") or (about.tag if about else __version__)
+    return f"{registry}/{kind}:{tag}"
 
 
 def place() -> None:

@@ -22,12 +22,17 @@ def align(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Trains the teacher with SFT and KTO and holds it to its gate."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "align",
         run,
-        {"prepared": prepared, "evidence": evidence, "answers": answers, "feedback": feedback},
+        {
+            "prepared": prepared,
+            "evidence": evidence,
+            "answers": answers,
+            "feedback": feedback,
+        },
         output,
         metrics,
         profile=profile,

@@ -23,7 +23,7 @@ def distil(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Distils judgements into a student."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
     inputs = {
         "prepared": prepared,
@@ -32,4 +32,4 @@ def distil(
         "synthetic": synthetic,
         "retrieved": retrieved,
     }
-    envelope("distil", run, inputs, output, metrics, profile=profile, seed=seed)
+    run_component("distil", run, inputs, output, metrics, profile=profile, seed=seed)

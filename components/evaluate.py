@@ -19,9 +19,9 @@ def evaluate(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Measures every system on judged queries, with intervals."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "evaluate",
         run,
         {"prepared": prepared, "evidence": evidence, "scores": scores},

@@ -17,6 +17,14 @@ def evidence(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads key attributes out of queries and items."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope("evidence", run, {"prepared": prepared}, output, metrics, profile=profile, seed=seed)
+    run_component(
+        "evidence",
+        run,
+        {"prepared": prepared},
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+    )

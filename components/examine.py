@@ -23,12 +23,22 @@ def examine(
     evaluate_metrics: dsl.Output[dsl.Metrics],
     gate_metrics: dsl.Output[dsl.Metrics],
 ) -> str:
-    """Scores and measures every system, and decides whether the student may be released; returns yes or no."""
-    from adore.pipeline.component import envelope
+    """Scores and measures every system, and decides whether the student may be released.
+
+    Returns yes or no.
+    """
+    from adore.pipeline.component import run_component
 
     inputs = {"prepared": prepared, "student": student, "adversarial": adversarial}
-    envelope("score", run, inputs, scores, score_metrics, profile=profile, seed=seed)
+    run_component(
+        "score", run, inputs, scores, score_metrics, profile=profile, seed=seed
+    )
     inputs = {"prepared": prepared, "evidence": evidence, "scores": scores}
-    envelope("evaluate", run, inputs, measures, evaluate_metrics, profile=profile, seed=seed)
-    made = envelope("gate", run, {"measures": measures}, verdict, gate_metrics, profile=profile, seed=seed)
+    run_component(
+        "evaluate", run, inputs, measures, evaluate_metrics, profile=profile, seed=seed
+    )
+    inputs = {"measures": measures}
+    made = run_component(
+        "gate", run, inputs, verdict, gate_metrics, profile=profile, seed=seed
+    )
     return "yes" if made.metrics["passed"] else "no"

@@ -18,6 +18,14 @@ def experiment(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Serves the variants to simulated shoppers, analyses and decides."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope("experiment", run, {"prepared": prepared, "release": release}, output, metrics, profile=profile, seed=seed)
+    run_component(
+        "experiment",
+        run,
+        {"prepared": prepared, "release": release},
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+    )

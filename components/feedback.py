@@ -21,9 +21,9 @@ def feedback(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Turns shoppers' behaviour into feedback for KTO."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "feedback",
         run,
         {"prepared": prepared, "evidence": evidence, "answers": answers},

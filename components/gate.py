@@ -17,7 +17,9 @@ def gate(
     metrics: dsl.Output[dsl.Metrics],
 ) -> str:
     """Decides whether the student may be released; returns yes or no."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    manifest = envelope("gate", run, {"measures": measures}, output, metrics, profile=profile, seed=seed)
+    manifest = run_component(
+        "gate", run, {"measures": measures}, output, metrics, profile=profile, seed=seed
+    )
     return "yes" if manifest.metrics["passed"] else "no"

@@ -24,7 +24,7 @@ def judge(
     retrieved: dsl.Input[dsl.Model] = None,
 ) -> None:
     """Judges one shard of pairs; ``step`` says which of the loop's three judgings this is."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
     inputs = {
         "prepared": prepared,
@@ -33,4 +33,14 @@ def judge(
         "teacher": teacher,
         "retrieved": retrieved,
     }
-    envelope(step, run, inputs, output, metrics, profile=profile, seed=seed, shard=shard, shards=shards)
+    run_component(
+        step,
+        run,
+        inputs,
+        output,
+        metrics,
+        profile=profile,
+        seed=seed,
+        shard=shard,
+        shards=shards,
+    )

@@ -21,9 +21,13 @@ def prove(
     experiment_metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Makes the variants of a student that passed, and serves them to simulated shoppers."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
     inputs = {"prepared": prepared, "student": student, "gate": gate}
-    envelope("release", run, inputs, shipped, release_metrics, profile=profile, seed=seed)
+    run_component(
+        "release", run, inputs, shipped, release_metrics, profile=profile, seed=seed
+    )
     inputs = {"prepared": prepared, "release": shipped}
-    envelope("experiment", run, inputs, proof, experiment_metrics, profile=profile, seed=seed)
+    run_component(
+        "experiment", run, inputs, proof, experiment_metrics, profile=profile, seed=seed
+    )

@@ -22,12 +22,16 @@ def read(
     retrieve_metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Reads the user's folder and what stands in it, and finds pairs that nobody judged."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
     from adore.pipeline.local import begin_on_cluster, read_input
 
     begin_on_cluster(run, data=data, profile=profile, seed=seed, job=job)
     read_input(run, data, prepared, prepare_metrics, profile=profile, seed=seed)
     inputs = {"prepared": prepared}
-    envelope("evidence", run, inputs, evidence, evidence_metrics, profile=profile, seed=seed)
+    run_component(
+        "evidence", run, inputs, evidence, evidence_metrics, profile=profile, seed=seed
+    )
     inputs["evidence"] = evidence
-    envelope("retrieve", run, inputs, retrieved, retrieve_metrics, profile=profile, seed=seed)
+    run_component(
+        "retrieve", run, inputs, retrieved, retrieve_metrics, profile=profile, seed=seed
+    )

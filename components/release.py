@@ -19,9 +19,9 @@ def release(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Makes the variants and the experiment of a student that passed."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "release",
         run,
         {"prepared": prepared, "student": student, "gate": gate},

@@ -18,7 +18,7 @@ def retrieve(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Finds real pairs that nobody judged, and embeds the catalogue."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
     inputs = {"prepared": prepared, "evidence": evidence}
-    envelope("retrieve", run, inputs, output, metrics, profile=profile, seed=seed)
+    run_component("retrieve", run, inputs, output, metrics, profile=profile, seed=seed)

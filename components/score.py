@@ -19,7 +19,7 @@ def score(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Scores judged pairs with the student and the baselines."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
     inputs = {"prepared": prepared, "student": student, "adversarial": adversarial}
-    envelope("score", run, inputs, output, metrics, profile=profile, seed=seed)
+    run_component("score", run, inputs, output, metrics, profile=profile, seed=seed)

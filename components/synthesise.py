@@ -22,12 +22,17 @@ def synthesise(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Edits good pairs, one error type each."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "synthesise",
         run,
-        {"prepared": prepared, "evidence": evidence, "answers": answers, "feedback": feedback},
+        {
+            "prepared": prepared,
+            "evidence": evidence,
+            "answers": answers,
+            "feedback": feedback,
+        },
         output,
         metrics,
         profile=profile,

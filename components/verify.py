@@ -22,12 +22,17 @@ def verify(
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Keeps the candidates on which judge, attribute difference and leakage check agree."""
-    from adore.pipeline.component import envelope
+    from adore.pipeline.component import run_component
 
-    envelope(
+    run_component(
         "verify",
         run,
-        {"prepared": prepared, "evidence": evidence, "candidates": candidates, "answers": answers},
+        {
+            "prepared": prepared,
+            "evidence": evidence,
+            "candidates": candidates,
+            "answers": answers,
+        },
         output,
         metrics,
         profile=profile,

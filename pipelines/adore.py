@@ -29,12 +29,13 @@ __all__ = ["adore"]
 
 
 def collected(task: dsl.PipelineTask) -> dsl.Collected:
-    """All shards' outputs; made anew for each reader, because KFP changes the object that it is given."""
+    """All shards' outputs; made anew for each reader: KFP changes the object that it is given."""
     return dsl.Collected(task.outputs["output"])
 
 
 @dsl.pipeline(
-    name="adore", description="judge, align, judge, synthesise, verify, distil, evaluate, gate, release, prove"
+    name="adore",
+    description="judge, align, judge, synthesise, verify, distil, evaluate, gate, release, prove",
 )
 def adore(
     run: str,
@@ -61,17 +62,42 @@ def adore(
     with dsl.ExitHandler(report(data=data, job=job, **common), name="the loop"):
         if together("read"):
             opened = read(data=data, job=job, **common).outputs
-            prepared, seen, candidates = opened["prepared"], opened["evidence"], opened["retrieved"]
+            prepared, seen, candidates = (
+                opened["prepared"],
+                opened["evidence"],
+                opened["retrieved"],
+            )
         else:
             prepared = prepare(data=data, job=job, **common).outputs["output"]
             seen = evidence(prepared=prepared, **common).outputs["output"]
-            candidates = retrieve(prepared=prepared, evidence=seen, **common).outputs["output"]
-        with dsl.ParallelFor(shard_ids, name="judge, by shard", parallelism=parallelism()) as shard:
-            judged = judge(step="judge", prepared=prepared, evidence=seen, shard=shard, shards=shards, **common)
-        learnt = feedback(prepared=prepared, evidence=seen, answers=collected(judged), **common).outputs["output"]
-        aligned = align(prepared=prepared, evidence=seen, answers=collected(judged), feedback=learnt, **common)
+            candidates = retrieve(prepared=prepared, evidence=seen, **common).outputs[
+                "output"
+            ]
+        with dsl.ParallelFor(
+            shard_ids, name="judge, by shard", parallelism=parallelism()
+        ) as shard:
+            judged = judge(
+                step="judge",
+                prepared=prepared,
+                evidence=seen,
+                shard=shard,
+                shards=shards,
+                **common,
+            )
+        learnt = feedback(
+            prepared=prepared, evidence=seen, answers=collected(judged), **common
+        ).outputs["output"]
+        aligned = align(
+            prepared=prepared,
+            evidence=seen,
+            answers=collected(judged),
+            feedback=learnt,
+            **common,
+        )
         teacher = aligned.outputs["output"]
-        with dsl.ParallelFor(shard_ids, name="judge again, by shard", parallelism=parallelism()) as shard:
+        with dsl.ParallelFor(
+            shard_ids, name="judge again, by shard", parallelism=parallelism()
+        ) as shard:
             again = judge(
                 step="judge-again",
                 prepared=prepared,
@@ -82,9 +108,17 @@ def adore(
                 shards=shards,
                 **common,
             ).set_display_name("judge-again")
-        made = synthesise(prepared=prepared, evidence=seen, answers=collected(again), feedback=learnt, **common)
+        made = synthesise(
+            prepared=prepared,
+            evidence=seen,
+            answers=collected(again),
+            feedback=learnt,
+            **common,
+        )
         synthetic = made.outputs["output"]
-        with dsl.ParallelFor(shard_ids, name="judge candidates, by shard", parallelism=parallelism()) as shard:
+        with dsl.ParallelFor(
+            shard_ids, name="judge candidates, by shard", parallelism=parallelism()
+        ) as shard:
             checked = judge(
                 step="judge-candidates",
                 prepared=prepared,
@@ -96,7 +130,11 @@ def adore(
                 **common,
             ).set_display_name("judge-candidates")
         verified = verify(
-            prepared=prepared, evidence=seen, candidates=synthetic, answers=collected(checked), **common
+            prepared=prepared,
+            evidence=seen,
+            candidates=synthetic,
+            answers=collected(checked),
+            **common,
         ).outputs["output"]
         student = distil(
             prepared=prepared,
@@ -107,22 +145,37 @@ def adore(
             **common,
         ).outputs["output"]
         if together("examine"):
-            verdict = examine(prepared=prepared, evidence=seen, student=student, adversarial=verified, **common)
+            verdict = examine(
+                prepared=prepared,
+                evidence=seen,
+                student=student,
+                adversarial=verified,
+                **common,
+            )
             reasons = verdict.outputs["verdict"]
         else:
-            scores = score(prepared=prepared, student=student, adversarial=verified, **common).outputs["output"]
-            measures = evaluate(prepared=prepared, evidence=seen, scores=scores, **common).outputs["output"]
+            scores = score(
+                prepared=prepared, student=student, adversarial=verified, **common
+            ).outputs["output"]
+            measures = evaluate(
+                prepared=prepared, evidence=seen, scores=scores, **common
+            ).outputs["output"]
             verdict = gate(measures=measures, **common)
             reasons = verdict.outputs["output"]
         with dsl.If(verdict.outputs["Output"] == "yes", name="passed"):
             if together("prove"):
-                shipped = prove(prepared=prepared, student=student, gate=reasons, **common).outputs["shipped"]
+                shipped = prove(
+                    prepared=prepared, student=student, gate=reasons, **common
+                ).outputs["shipped"]
             else:
-                shipped = release(prepared=prepared, student=student, gate=reasons, **common).outputs["output"]
+                shipped = release(
+                    prepared=prepared, student=student, gate=reasons, **common
+                ).outputs["output"]
                 experiment(prepared=prepared, release=shipped, **common)
             with dsl.If(target == "kubernetes", name="kubernetes"):
                 deploy(run=run, release=shipped, profile=profile)
-        # A branch that runs whenever the other does not: without it Kubeflow Pipelines tells the exit task RUNNING.
+        # A branch that runs whenever the other does not: without it Kubeflow Pipelines tells
+        # the exit task RUNNING.
         with dsl.Else(name="refused"):
             refused(run=run, gate=reasons)
     place()

@@ -7,7 +7,10 @@ from kfp import dsl
 __all__ = ["online"]
 
 
-@dsl.pipeline(name="adore-online", description="read the experiment that runs on this cluster, and decide")
+@dsl.pipeline(
+    name="adore-online",
+    description="read the experiment that runs on this cluster, and decide",
+)
 def online(profile: str = "laptop", act: bool = False) -> None:
     """One look at the live experiment.
 

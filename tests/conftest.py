@@ -18,9 +18,18 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A bucket of moto's real server, to which the environment points."""
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    keys = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
-    keys |= {"AWS_DEFAULT_REGION": "us-east-1", "ADORE_CACHE": str(tmp_path_factory.mktemp("cache"))}
+    server = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    keys = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "t",
+        "AWS_SECRET_ACCESS_KEY": "t",
+    }
+    keys |= {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "ADORE_CACHE": str(tmp_path_factory.mktemp("cache")),
+    }
     old = {k: os.environ.get(k) for k in keys}
     os.environ.update(keys)
     import boto3

@@ -26,8 +26,12 @@ def stage(runs: list[int]) -> types.ModuleType:
 
     def run(config: StageConfig, source: Path, output: Path) -> dict[str, float]:
         runs.append(1)
-        text = source.read_text() if source.is_file() else (source / "in.txt").read_text()
-        write_table([{"query_id": "q", "query": text, "split": "train"}], output, "queries")
+        text = (
+            source.read_text() if source.is_file() else (source / "in.txt").read_text()
+        )
+        write_table(
+            [{"query_id": "q", "query": text, "split": "train"}], output, "queries"
+        )
         return {"n": 1.0}
 
     module.run = run  # type: ignore[attr-defined]
@@ -41,7 +45,9 @@ def test_a_stage_runs_once_per_input_and_config(tmp_path: Path) -> None:
     for config in (StageConfig(), StageConfig(), StageConfig(seed=1)):
         execute(stage(runs), "s", config, {"source": str(tmp_path / "in.txt")}, out)
     (tmp_path / "in.txt").write_text("b")
-    manifest = execute(stage(runs), "s", StageConfig(seed=1), {"source": str(tmp_path / "in.txt")}, out)
+    manifest = execute(
+        stage(runs), "s", StageConfig(seed=1), {"source": str(tmp_path / "in.txt")}, out
+    )
     assert len(runs) == 3 and manifest.rows == {"queries": 1}
     assert read_table(out, "queries")["query"].to_list() == ["b"]
 
@@ -49,11 +55,16 @@ def test_a_stage_runs_once_per_input_and_config(tmp_path: Path) -> None:
 def test_a_full_disk_and_a_torn_table_are_said_in_one_line(tmp_path: Path) -> None:
     row = {"query_id": "q", "query": "red mug", "split": "train"}
     (tmp_path / "queries.parquet").symlink_to("/dev/full")
-    with pytest.raises(UnavailableError, match=r"table == .* must be written whole; make room on the disk"):
+    with pytest.raises(
+        UnavailableError,
+        match=r"table == .* must be written whole; make room on the disk",
+    ):
         write_table([row], tmp_path, "queries")
     (tmp_path / "queries.parquet").unlink()
     write_table([row], tmp_path, "queries")
-    (tmp_path / "queries.parquet").write_bytes((tmp_path / "queries.parquet").read_bytes()[:-9])
+    (tmp_path / "queries.parquet").write_bytes(
+        (tmp_path / "queries.parquet").read_bytes()[:-9]
+    )
     with pytest.raises(DataError, match="must be a whole Parquet file; make it again"):
         read_table(tmp_path, "queries")
 
@@ -91,13 +102,17 @@ execute(stage, "s", StageConfig(seed=int(sys.argv[3])), {}, sys.argv[1])
 """
 
 
-def test_a_killed_stage_leaves_nothing_readable_and_the_old_output_whole(tmp_path: Path) -> None:
+def test_a_killed_stage_leaves_nothing_readable_and_the_old_output_whole(
+    tmp_path: Path,
+) -> None:
     script, out = tmp_path / "room" / "stage.py", tmp_path / "run" / "out"
     script.parent.mkdir()
     script.write_text(KILLED)
 
     def call(how: str, seed: str) -> int:
-        return subprocess.run([sys.executable, str(script), str(out), how, seed], check=False).returncode
+        return subprocess.run(
+            [sys.executable, str(script), str(out), how, seed], check=False
+        ).returncode
 
     assert call("kill", "0") == -9
     assert not out.exists() and read_manifest(out) is None
@@ -105,10 +120,18 @@ def test_a_killed_stage_leaves_nothing_readable_and_the_old_output_whole(tmp_pat
         read_table(out, "queries")
     assert call("live", "0") == 0
     before = read_manifest(out)
-    assert call("kill", "1") == -9 and read_manifest(out) == before and read_table(out, "queries").height == 1
+    assert (
+        call("kill", "1") == -9
+        and read_manifest(out) == before
+        and read_table(out, "queries").height == 1
+    )
     assert call("live", "1") == 0
     after = read_manifest(out)
-    assert after and after.config["seed"] == 1 and [p.name for p in out.parent.iterdir()] == ["out"]
+    assert (
+        after
+        and after.config["seed"] == 1
+        and [p.name for p in out.parent.iterdir()] == ["out"]
+    )
 
 
 @pytest.mark.parametrize("text", ["", '{"stage": "s"', '{"stage": "s"}', "[]"])
@@ -116,10 +139,14 @@ def test_a_torn_manifest_is_no_manifest(tmp_path: Path, text: str) -> None:
     (tmp_path / "in.txt").write_text("a")
     runs: list[int] = []
     out = tmp_path / "out"
-    execute(stage(runs), "s", StageConfig(), {"source": str(tmp_path / "in.txt")}, str(out))
+    execute(
+        stage(runs), "s", StageConfig(), {"source": str(tmp_path / "in.txt")}, str(out)
+    )
     (out / "manifest.json").write_text(text)
     assert read_manifest(out) is None
-    execute(stage(runs), "s", StageConfig(), {"source": str(tmp_path / "in.txt")}, str(out))
+    execute(
+        stage(runs), "s", StageConfig(), {"source": str(tmp_path / "in.txt")}, str(out)
+    )
     assert len(runs) == 2 and read_manifest(out)
 
 
@@ -159,7 +186,11 @@ def test_what_a_failed_stage_kept_is_found_by_the_next_start_and_gone_at_its_end
         execute(module, "s", StageConfig(), {}, f"{root}/kept")
     execute(module, "s", StageConfig(), {}, f"{root}/kept")
     assert found == [b"half"] and unfinished() == ""
-    assert not [p for p in local_copy(root).rglob("*") if ".unfinished" in str(p.relative_to(local_copy(root)))]
+    assert not [
+        p
+        for p in local_copy(root).rglob("*")
+        if ".unfinished" in str(p.relative_to(local_copy(root)))
+    ]
 
 
 def test_a_remote_place_holds_its_last_output_alone(s3: str, tmp_path: Path) -> None:
@@ -171,7 +202,9 @@ def test_a_remote_place_holds_its_last_output_alone(s3: str, tmp_path: Path) -> 
             for name in names:
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_text(f"{len(names)}")
-    boto3.client("s3").put_object(Bucket="shop", Key="runs/2/", Body=b"")  # as a console makes a folder
+    boto3.client("s3").put_object(
+        Bucket="shop", Key="runs/2/", Body=b""
+    )  # as a console makes a folder
     boto3.client("s3").put_object(Bucket="shop", Key="runs/20/c", Body=b"another place")
     old = local_copy(out)
     assert [p.name for p in old.rglob("*")] == ["a"] and (old / "a").read_text() == "1"
@@ -184,7 +217,9 @@ def test_a_remote_place_holds_its_last_output_alone(s3: str, tmp_path: Path) -> 
 
 
 def test_downloads_that_nobody_asks_for_are_removed(s3: str) -> None:
-    used, unused, other = (join(s3, name) for name in ("used.txt", "unused.txt", "other.txt"))
+    used, unused, other = (
+        join(s3, name) for name in ("used.txt", "unused.txt", "other.txt")
+    )
     for place in (used, unused):
         put_bytes(b"x", place)
     copies = [local_copy(place) for place in (used, unused)]
@@ -222,7 +257,9 @@ def test_unreachable_store_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> 
 def test_profiles_refuse_what_they_do_not_know(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("judge: {bakend: rules}\n")
-    with pytest.raises(ConfigError, match=r"judge.bakend == 'rules'.*known keys of judge: .*backend"):
+    with pytest.raises(
+        ConfigError, match=r"judge.bakend == 'rules'.*known keys of judge: .*backend"
+    ):
         check_profile(str(path))
     path.write_text("jugde: {}\n")
     with pytest.raises(ConfigError, match="profile section == 'jugde'"):

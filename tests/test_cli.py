@@ -26,7 +26,9 @@ def test_every_step_is_a_verb() -> None:
         assert verb in text
 
 
-def test_errors_are_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.argv", ["adore", "score", "--student", "x"])
     with pytest.raises(SystemExit) as stopped:
         main()
@@ -56,9 +58,19 @@ def test_disks_and_empty_places_are_one_line_too(
 def test_what_a_run_costs_is_said_and_nothing_is_run(tmp_path: Path) -> None:
     for name in ("demo-data", "prepare", "evidence"):
         run_step(name, str(tmp_path), data="demo", profile=TINY, seed=0)
-    told = CliRunner().invoke(app, ["cost", "--run", str(tmp_path), "--profile", TINY]).output
-    assert "evidence" in told and "judge, estimate:\nshard     pairs" in told and "judge-again: not known" in told
-    planned = CliRunner().invoke(app, ["judge", "--run", str(tmp_path), "--profile", TINY, "--dry-run"])
+    told = (
+        CliRunner()
+        .invoke(app, ["cost", "--run", str(tmp_path), "--profile", TINY])
+        .output
+    )
+    assert (
+        "evidence" in told
+        and "judge, estimate:\nshard     pairs" in told
+        and "judge-again: not known" in told
+    )
+    planned = CliRunner().invoke(
+        app, ["judge", "--run", str(tmp_path), "--profile", TINY, "--dry-run"]
+    )
     assert planned.exit_code == 0 and planned.output.strip() in told
     assert not (tmp_path / "judge").exists()
 
@@ -72,14 +84,26 @@ def test_a_run_stops_at_the_door(tmp_path: Path) -> None:
 
 
 def test_the_newest_like_run_is_continued(tmp_path: Path) -> None:
-    for name, seed in (("20260101-000000", 0), ("20260102-000000", 0), ("20260103-000000", 1)):
+    for name, seed in (
+        ("20260101-000000", 0),
+        ("20260102-000000", 0),
+        ("20260103-000000", 1),
+    ):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text(json.dumps({"data": "demo", "profile": "laptop", "seed": seed}))
-    assert choose_out("demo", "laptop", 0, tmp_path) == str(tmp_path / "20260102-000000")
+        (tmp_path / name / "run.json").write_text(
+            json.dumps({"data": "demo", "profile": "laptop", "seed": seed})
+        )
+    assert choose_out("demo", "laptop", 0, tmp_path) == str(
+        tmp_path / "20260102-000000"
+    )
     assert Path(choose_out("demo", "laptop", 7, tmp_path)).name > "20260103"
 
 
 def test_doctor_looks_at_everything() -> None:
     found = {f.name: f for f in examine()}
-    assert found["Python"].ok and found["MiniLM weights"].ok and {"S3", "browser", "extra vllm"} <= set(found)
+    assert (
+        found["Python"].ok
+        and found["MiniLM weights"].ok
+        and {"S3", "browser", "extra vllm"} <= set(found)
+    )
     assert all(f.text for f in found.values())

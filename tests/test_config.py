@@ -23,14 +23,20 @@ def test_every_fault_of_a_section_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         configure(StageConfig, {"sed": 1, "threads": "many"}, "judge")
     text = str(caught.value)
-    assert "judge.sed == 1" in text and "judge.threads == 'many'" in text and "known keys of judge: seed" in text
+    assert (
+        "judge.sed == 1" in text
+        and "judge.threads == 'many'" in text
+        and "known keys of judge: seed" in text
+    )
 
 
 def test_every_fault_of_a_profile_is_named_at_once(tmp_path: Path) -> None:
     text = "prepare: {max_bad_shar: 1}\ndemo_data: {items: few}\n"
     with pytest.raises(ConfigError) as caught:
         check_profile(profile(tmp_path, text))
-    assert "prepare.max_bad_shar == 1" in str(caught.value) and "demo_data.items == 'few'" in str(caught.value)
+    assert "prepare.max_bad_shar == 1" in str(
+        caught.value
+    ) and "demo_data.items == 'few'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +52,23 @@ def test_every_fault_of_a_profile_is_named_at_once(tmp_path: Path) -> None:
         ("demo_data: {queries: 1000000}", "less than or equal to 2000"),
         ("evaluate: {level: 95}", "evaluate.level == 95"),
         ("evaluate: {draws: 0}", "evaluate.draws == 0"),
-        ("evaluate: {challenger: studnet}", "evaluate.challenger == 'studnet', must be one of"),
-        ("gate: {challenger: champion}", "gate.challenger == 'champion', must be one of"),
+        (
+            "evaluate: {challenger: studnet}",
+            "evaluate.challenger == 'studnet', must be one of",
+        ),
+        (
+            "gate: {challenger: champion}",
+            "gate.challenger == 'champion', must be one of",
+        ),
         ("gate: {level: 0}", "gate.level == 0"),
-        ("verify: {near: 0, agreement: 2, fluency: 1}", "verify.agreement == 2.*verify.fluency == 1.*verify.near == 0"),
-        ("synthesise: {total: 0, per_type: 0}", "synthesise.total == 0.*synthesise.per_type == 0"),
+        (
+            "verify: {near: 0, agreement: 2, fluency: 1}",
+            "verify.agreement == 2.*verify.fluency == 1.*verify.near == 0",
+        ),
+        (
+            "synthesise: {total: 0, per_type: 0}",
+            "synthesise.total == 0.*synthesise.per_type == 0",
+        ),
         ("synthesise: {weights: {taste: 1}}", r"synthesise.weights == \['taste'\]"),
         ("synthesise: {weights: {brand: 0}}", "synthesise.weights == .*above 0"),
     ],
@@ -77,4 +95,6 @@ def test_configs_are_frozen_and_profiles_shipped_are_sound() -> None:
         StageConfig().seed = 1  # type: ignore[misc]
     for path in PROFILES.glob("*.yaml"):
         check_profile(path.stem)
-        assert set(load_profile(path.stem)) <= {s.section for s in STEPS.values()} | set(SECTIONS)
+        assert set(load_profile(path.stem)) <= {
+            s.section for s in STEPS.values()
+        } | set(SECTIONS)

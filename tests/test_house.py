@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from bench import style
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "adore"
@@ -21,13 +23,14 @@ FLOORS: list[set[str]] = [
     {"types", "config", "progress", "entities"},
     {"parquet", "storage", "code_hash"},
     {"artifacts", "rulebook", "prompts", "run_record"},
-    {"torchrun"},
+    {"distributed"},
     {"attributes"},
     {"data"},
     {"teacher", "behaviour", "synthesis", "student", "evaluation", "experiment"},
     {"serving"},
     {"release", "rulebooks", "report"},
     {"pipeline"},
+    {"library"},
     {"cli"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
@@ -43,9 +46,15 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(node, ast.ImportFrom) and node.module:
             parts = node.module.split(".")
             if parts[0] == "adore":
-                rooms |= {parts[1]} if len(parts) > 1 else {a.name for a in node.names if a.name != "__version__"}
+                rooms |= (
+                    {parts[1]}
+                    if len(parts) > 1
+                    else {a.name for a in node.names if a.name != "__version__"}
+                )
         elif isinstance(node, ast.Import):
-            rooms |= {a.name.split(".")[1] for a in node.names if a.name.startswith("adore.")}
+            rooms |= {
+                a.name.split(".")[1] for a in node.names if a.name.startswith("adore.")
+            }
     return rooms
 
 
@@ -57,7 +66,9 @@ def test_every_room_has_a_floor() -> None:
 def test_imports_go_down_only(path: Path) -> None:
     room = room_of(path)
     for other in imports_of(path) - {room}:
-        assert FLOOR[other] < FLOOR[room], f"{room} imports {other}: rooms on one floor do not know each other"
+        assert FLOOR[other] < FLOOR[room], (
+            f"{room} imports {other}: rooms on one floor do not know each other"
+        )
 
 
 def test_envelopes_and_pipelines_know_only_what_is_below() -> None:
@@ -65,37 +76,55 @@ def test_envelopes_and_pipelines_know_only_what_is_below() -> None:
         assert imports_of(path) == set(), f"{path.name} imports components only"
     for path in (ROOT / "components").glob("[a-z]*.py"):
         assert imports_of(path) <= {"pipeline"}, path.name
-        assert len(path.read_text("utf-8").splitlines()) <= 42, path.name
-
-
-def body_lines(node: ast.FunctionDef) -> int:
-    body = node.body[1:] if ast.get_docstring(node) else node.body
-    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+        assert len(path.read_text("utf-8").splitlines()) <= 50, path.name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SRC)))
 def test_sizes(path: Path) -> None:
+    """Modules of one thought; what is measured of functions is how dense they are."""
     text = path.read_text("utf-8")
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= 500
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            assert body_lines(node) <= 40, f"{node.name} has {body_lines(node)} lines"
-            if room_of(path) != "cli":  # typer: a parameter is an option
-                count = len(node.args.args) + len(node.args.kwonlyargs)
-                assert count <= 8, f"{node.name} has {count} parameters"
+        if (
+            isinstance(node, ast.FunctionDef) and room_of(path) != "cli"
+        ):  # an option each
+            count = len(node.args.args) + len(node.args.kwonlyargs)
+            assert count <= 8, f"{node.name} has {count} parameters"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SRC)))
+def test_every_function_can_be_read_once(path: Path) -> None:
+    """At most so many syntax nodes a line; two parameters or more are described."""
+    counts = style.Counts()
+    style.read_module(path, counts)
+    assert style.faults(counts) == []
+
+
+def test_the_house_reads_as_well_as_its_models() -> None:
+    counts = style.measure(SRC)
+    assert statistics.median(counts.densities) <= 10
+    assert counts.nodes / counts.code_lines <= 9
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SRC)))
 def test_public_names_are_named(path: Path) -> None:
-    if path.name == "__init__.py" and path.parent != SRC:
+    if path.name == "__init__.py":  # a stub beside it names what is public
         return
     tree = ast.parse(path.read_text("utf-8"))
-    named = [n for n in tree.body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "__all__"]
+    named = [
+        n
+        for n in tree.body
+        if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "__all__"
+    ]
     assert named, "__all__ is missing"
     names = ast.literal_eval(named[0].value)
     kinds = ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef
     verbs = room_of(path) == "cli"  # typer finds its verbs by their decorators
-    defined = {n.name for n in tree.body if isinstance(n, kinds) and not (verbs and n.decorator_list)}
+    defined = {
+        n.name
+        for n in tree.body
+        if isinstance(n, kinds) and not (verbs and n.decorator_list)
+    }
     assert {n for n in defined if not n.startswith("_")} <= set(names)
 
 
@@ -123,9 +152,16 @@ def test_every_step_is_in_the_compiled_pipeline(tmp_path: Path) -> None:
     text = yaml.safe_dump(spec)
     for step in STEPS.values():
         if step.name != "demo-data":  # part of prepare
-            assert f"name: {step.section.replace('_', '-')}" in text or f"constant: {step.name}" in text, step.name
-    commands = [c["container"]["command"] for c in spec["deploymentSpec"]["executors"].values()]
-    assert all("pip" not in " ".join(c[:3]) for c in commands), "components install nothing at run time"
+            assert (
+                f"name: {step.section.replace('_', '-')}" in text
+                or f"constant: {step.name}" in text
+            ), step.name
+    commands = [
+        c["container"]["command"] for c in spec["deploymentSpec"]["executors"].values()
+    ]
+    assert all("pip" not in " ".join(c[:3]) for c in commands), (
+        "components install nothing at run time"
+    )
     assert "exit-handler-1" in text and "condition" in text
 
 
@@ -137,7 +173,9 @@ def test_every_step_has_its_verb_its_component_and_its_line_in_the_readme() -> N
 
     verbs = set(getattr(get_command(app), "commands", {}))
     readme = (ROOT / "README.md").read_text("utf-8")
-    cells = [line.split("|")[1] for line in readme.splitlines() if line.startswith("| ")]
+    cells = [
+        line.split("|")[1] for line in readme.splitlines() if line.startswith("| ")
+    ]
     told = {name.strip() for cell in cells for name in cell.split(",")}
     components = {path.stem for path in (ROOT / "components").glob("[a-z]*.py")}
     assert set(STEPS) <= verbs
@@ -147,18 +185,34 @@ def test_every_step_has_its_verb_its_component_and_its_line_in_the_readme() -> N
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     for name in files:
         path = ROOT / name
-        if path.suffix in {".py", ".md", ".yaml", ".toml", ".txt", ".j2", ".html", ".json"} and path != Path(__file__):
+        if path.suffix in {
+            ".py",
+            ".md",
+            ".yaml",
+            ".toml",
+            ".txt",
+            ".j2",
+            ".html",
+            ".json",
+        } and path != Path(__file__):
             text = path.read_text("utf-8")
             for word in ("/work/", "/tmp/w/", "/root/"):
                 assert word not in text, f"{name} names {word}, a path of one machine"
 
 
 def test_the_teachers_image_trains_and_runs_steps_with_what_was_tested_here() -> None:
-    files = [(ROOT / name).read_text("utf-8").split() for name in ("constraints.txt", "constraints-teacher.txt")]
-    here, there = (dict(line.split("==") for line in file if "==" in line) for file in files)
+    files = [
+        (ROOT / name).read_text("utf-8").split()
+        for name in ("constraints.txt", "constraints-teacher.txt")
+    ]
+    here, there = (
+        dict(line.split("==") for line in file if "==" in line) for file in files
+    )
     same = (
         "torch",
         "trl",
@@ -172,11 +226,14 @@ def test_the_teachers_image_trains_and_runs_steps_with_what_was_tested_here() ->
         "pyarrow",
     )
     assert {n: there[n] for n in same} == {n: here[n] for n in same}
-    assert f"vllm=={there['vllm']} " in (ROOT / "images" / "teacher" / "Dockerfile").read_text("utf-8")
+    dockerfile = (ROOT / "images" / "teacher" / "Dockerfile").read_text("utf-8")
+    assert f"vllm=={there['vllm']} " in dockerfile
 
 
 def test_images_try_modules_that_are_there() -> None:
     for path in (ROOT / "images").glob("*/Dockerfile"):
-        for name in re.findall(r"\badore\.[a-z_]+(?:\.[a-z_]+)*", path.read_text("utf-8")):
+        text = path.read_text("utf-8")
+        for name in re.findall(r"\badore\.[a-z_]+(?:\.[a-z_]+)*", text):
             module = SRC.joinpath(*name.split(".")[1:])
-            assert module.is_dir() or module.with_suffix(".py").is_file(), f"{path}: {name}"
+            is_there = module.is_dir() or module.with_suffix(".py").is_file()
+            assert is_there, f"{path}: {name}"

@@ -1,4 +1,6 @@
-"""The baseline that everybody tries first: MiniLM as a cross-encoder on the human judgements, title only."""
+"""The baseline that everybody tries first:
+MiniLM as a cross-encoder on the human judgements, title only.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,18 @@ class Cross(nn.Module):
         for parameter in backbone.embeddings.parameters():
             parameter.requires_grad = False
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
-        hidden = self.backbone(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+    def forward(
+        self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor
+    ) -> torch.Tensor:
+        hidden = self.backbone(
+            input_ids=ids, attention_mask=mask, token_type_ids=types
+        ).last_hidden_state
         return self.grade(pool(hidden, mask))
 
 
-def cross_encoder(train: list[Texts], test: dict[str, Texts], seed: int) -> dict[str, np.ndarray]:
+def cross_encoder(
+    train: list[Texts], test: dict[str, Texts], seed: int
+) -> dict[str, np.ndarray]:
     """(pairs, 4) probabilities of the test lists; one query's items a batch, embeddings frozen.
 
     Args:
@@ -47,9 +55,13 @@ def cross_encoder(train: list[Texts], test: dict[str, Texts], seed: int) -> dict
         model.train()
         order = np.random.default_rng([seed, epoch]).permutation(len(train))
         for at in progress(order.tolist(), f"cross-encoder, epoch {epoch + 1}"):
-            given = _padded(encode(tokenizer, [(q, t) for q, t, _ in train[at]], TOKENS))
+            given = _padded(
+                encode(tokenizer, [(q, t) for q, t, _ in train[at]], TOKENS)
+            )
             logits = model(*map(torch.from_numpy, given))
-            loss = nn.functional.cross_entropy(logits, torch.tensor([g for *_, g in train[at]]))
+            loss = nn.functional.cross_entropy(
+                logits, torch.tensor([g for *_, g in train[at]])
+            )
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(learnt, 1.0)

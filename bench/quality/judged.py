@@ -1,4 +1,6 @@
-"""Part ``judged``: five folds by query over ESCI's judged queries: baselines, ADORE, ablations, less judgement."""
+"""Part ``judged``: five folds by query over ESCI's judged queries:
+baselines, ADORE, ablations, less judgement.
+"""
 
 from __future__ import annotations
 
@@ -39,10 +41,15 @@ def _answer(home: Path, name: str, seed: int, make: Callable[[int], Answer]) -> 
 
 def run_fold(fold: int, seed: int, home: Path = HOME) -> tuple[Answers, Fold]:
     """Everything of one fold; it can be stopped and called again."""
-    kept, loop = home / str(fold) / f"answers-{code_key(seed)}", Loop(home, fold, seed, aligned=False)
+    kept, loop = (
+        home / str(fold) / f"answers-{code_key(seed)}",
+        Loop(home, fold, seed, aligned=False),
+    )
     kept.mkdir(parents=True, exist_ok=True)
     one = make_fold(loop)
-    found = {PLAIN: [_answer(kept, PLAIN, seed, lambda s: plain_cross_encoder(loop, s))]}
+    found = {
+        PLAIN: [_answer(kept, PLAIN, seed, lambda s: plain_cross_encoder(loop, s))]
+    }
     found |= {name: [answer] for name, answer in baselines(one, seed).items()}
     for own in range(seed, seed + SEEDS):
         place = kept / str(own)
@@ -68,24 +75,38 @@ def collected(seed: int, home: Path = HOME) -> tuple[Answers, list[Fold]]:
     return whole, folds
 
 
-def _rows(answers: list[Answer], truth: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """nDCG@10 (seeds, queries), and confusion (queries, 4, 4) over all seeds; zeros if no grades are named."""
-    ranked = np.array([[ndcg(a.scores[q], g) for q, g in truth.items()] for a in answers])
+def _rows(
+    answers: list[Answer], truth: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """nDCG@10 (seeds, queries), and confusion (queries, 4, 4) over all seeds;
+    zeros if no grades are named.
+    """
+    ranked = np.array(
+        [[ndcg(a.scores[q], g) for q, g in truth.items()] for a in answers]
+    )
     if not answers[0].grades:
         return ranked, np.zeros((len(truth), 4, 4))
-    counts = [np.array([confusion(g, a.grades[q]) for q, g in truth.items()]) for a in answers]  # type: ignore[index]
+    counts = [
+        np.array([confusion(g, a.grades[q]) for q, g in truth.items()]) for a in answers
+    ]  # type: ignore[index]
     return ranked, np.sum(counts, axis=0)
 
 
 def f1_gap(a: np.ndarray, b: np.ndarray, draws: np.ndarray) -> dict[str, float]:
-    """Macro-F1 of ``a`` above ``b``, confusions (queries, 4, 4), with its interval over draws of queries."""
+    """Macro-F1 of ``a`` above ``b``, confusions (queries, 4, 4),
+    with its interval over draws of queries.
+    """
     found = float(macro_f1(a.sum(0)) - macro_f1(b.sum(0)))
-    gaps = macro_f1(np.tensordot(draws, a, axes=1)) - macro_f1(np.tensordot(draws, b, axes=1))
+    gaps = macro_f1(np.tensordot(draws, a, axes=1)) - macro_f1(
+        np.tensordot(draws, b, axes=1)
+    )
     low, high = np.quantile(gaps, [0.025, 0.975])
     return {"difference": found, "low": float(low), "high": float(high)}
 
 
-def table(whole: Answers, truth: dict[str, np.ndarray], seed: int, against: str) -> list[dict[str, Any]]:
+def table(
+    whole: Answers, truth: dict[str, np.ndarray], seed: int, against: str
+) -> list[dict[str, Any]]:
     """A row a system: both measures with intervals, and the paired difference to ``against``."""
     draws = draw_weights(len(truth), seed=seed)
     base, base_counts = _rows(whole[against], truth)
@@ -99,10 +120,18 @@ def table(whole: Answers, truth: dict[str, np.ndarray], seed: int, against: str)
         gap = paired(ranked, base.mean(axis=0), seed=seed)
         row["nDCG@10"] = {"value": found.value, "low": found.low, "high": found.high}
         row["seeds"] = seeds.mean(axis=1).tolist()
-        row["nDCG@10 gap"] = {"difference": gap.difference, "low": gap.low, "high": gap.high}
+        row["nDCG@10 gap"] = {
+            "difference": gap.difference,
+            "low": gap.low,
+            "high": gap.high,
+        }
         if counts.any():
             found = interval(counts, macro_f1, draws)
-            row["macro-F1"] = {"value": found.value, "low": found.low, "high": found.high}
+            row["macro-F1"] = {
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+            }
             if base_counts.any():
                 row["macro-F1 gap"] = f1_gap(counts, base_counts, draws)
         out.append(row)
@@ -110,7 +139,9 @@ def table(whole: Answers, truth: dict[str, np.ndarray], seed: int, against: str)
 
 
 def _robust(answers: list[Answer], folds: list[Fold]) -> dict[str, dict[str, float]]:
-    """Per error type: adversarial pairs, share on the right side of exact, share of the intended grade."""
+    """Per error type: adversarial pairs, share on the right side of exact,
+    share of the intended grade.
+    """
     asked: dict[str, list[tuple[bool, bool]]] = {}
     for fold in folds:
         for one, types in fold.hard:
@@ -132,22 +163,32 @@ def _robust(answers: list[Answer], folds: list[Fold]) -> dict[str, dict[str, flo
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """All folds; what was made before is kept in ``build/bench-quality`` (remove it to measure anew)."""
+    """All folds; what was made before is kept in ``build/bench-quality``
+    (remove it to measure anew).
+    """
     if not DATA.is_dir():
         return {"skipped": "shared/data/esci is not there"}
     whole, folds = collected(seed)
-    truth = {one.list_id: one.targets.argmax(axis=1) for fold in folds for one in fold.test}
-    truth = {q: g for q, g in sorted(truth.items()) if np.isfinite(ndcg(np.zeros(len(g)), g))}
+    truth = {
+        one.list_id: one.targets.argmax(axis=1) for fold in folds for one in fold.test
+    }
+    truth = {
+        q: g for q, g in sorted(truth.items()) if np.isfinite(ndcg(np.zeros(len(g)), g))
+    }
     ours = list(students(folds[0]))
     first, rivals = ours[0], {n: a for n, a in whole.items() if n not in ours}
     best = {
         "nDCG@10": max(rivals, key=lambda n: float(_rows(rivals[n], truth)[0].mean())),
-        "macro-F1": max(rivals, key=lambda n: float(macro_f1(_rows(rivals[n], truth)[1].sum(0)))),
+        "macro-F1": max(
+            rivals, key=lambda n: float(macro_f1(_rows(rivals[n], truth)[1].sum(0)))
+        ),
     }
     names = [n for n in whole if n in rivals] + [n for n in whole if n not in rivals]
     ordered = {n: whole[n] for n in names}
     gaps = {
-        m: next(r for r in table(whole, truth, seed, name) if r["system"] == first)[f"{m} gap"]
+        m: next(r for r in table(whole, truth, seed, name) if r["system"] == first)[
+            f"{m} gap"
+        ]
         for m, name in best.items()
     }
     return {
@@ -156,7 +197,10 @@ def measure(seed: int) -> dict[str, Any]:
         "best": best,
         "gaps": gaps,
         "rows": table(ordered, truth, seed, first),
-        "robust": {n: _robust(whole[n], folds) for n in (first, "human judgements alone", "uniform types")},
+        "robust": {
+            n: _robust(whole[n], folds)
+            for n in (first, "human judgements alone", "uniform types")
+        },
     }
 
 
@@ -166,7 +210,9 @@ def measure(seed: int) -> dict[str, Any]:
 def _cell(found: dict[str, float] | None, key: str = "value", sign: str = "") -> str:
     if not found:
         return ""
-    return f"{found[key]:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]"
+    return (
+        f"{found[key]:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]"
+    )
 
 
 def _quality(result: dict[str, Any], first: str) -> list[str]:
@@ -175,9 +221,23 @@ def _quality(result: dict[str, Any], first: str) -> list[str]:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for row in result["rows"]:
-        gaps = [_cell(row.get(f"{m} gap"), "difference", "+") if row["system"] != first else "" for m in GOAL]
-        seeds = " ".join(f"{v:.3f}" for v in row["seeds"]) if len(row["seeds"]) > 1 else ""
-        cells = [row["system"], _cell(row["nDCG@10"]), seeds, gaps[0], _cell(row.get("macro-F1")), gaps[1]]
+        gaps = [
+            _cell(row.get(f"{m} gap"), "difference", "+")
+            if row["system"] != first
+            else ""
+            for m in GOAL
+        ]
+        seeds = (
+            " ".join(f"{v:.3f}" for v in row["seeds"]) if len(row["seeds"]) > 1 else ""
+        )
+        cells = [
+            row["system"],
+            _cell(row["nDCG@10"]),
+            seeds,
+            gaps[0],
+            _cell(row.get("macro-F1")),
+            gaps[1],
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -187,7 +247,10 @@ def _goals(result: dict[str, Any], first: str) -> str:
     for name, goal in GOAL.items():
         gap = result["gaps"][name]
         word = "met" if gap["difference"] >= goal else "NOT met"
-        told.append(f"{name} {_cell(gap, 'difference', '+')} against {result['best'][name]} (goal +{goal:.2f}: {word})")
+        told.append(
+            f"{name} {_cell(gap, 'difference', '+')} against {result['best'][name]} "
+            f"(goal +{goal:.2f}: {word})"
+        )
     return f"Goal, {first} against the best baseline: {'; '.join(told)}."
 
 
@@ -217,14 +280,17 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         head,
         "",
-        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each query is asked of students "
-        f"that never saw it. Students are trained with {SEEDS} seeds, baselines with one; a query's nDCG@10 is the "
-        "mean over seeds. 95 % intervals and paired differences by bootstrap over queries. All baselines learn "
-        "from the same folds' human judgements. The teacher is the rule book (the gate refuses the aligned one on "
-        "this data, so without KTO it is the same student; below it is measured where the gate passes). With a "
-        "share of the judged queries, the teacher judges the others, or they are left out. Where people's judgements "
-        "are alone, so are the lists that features are read from. Answers that an earlier command of the same code "
-        "made are kept, so the seconds are the last command's.",
+        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each "
+        "query is asked of students that never saw it. Students are trained with "
+        f"{SEEDS} seeds, baselines with one; a query's nDCG@10 is the mean over "
+        "seeds. 95 % intervals and paired differences by bootstrap over queries. All "
+        "baselines learn from the same folds' human judgements. The teacher is the "
+        "rule book (the gate refuses the aligned one on this data, so without KTO it "
+        "is the same student; below it is measured where the gate passes). With a "
+        "share of the judged queries, the teacher judges the others, or they are left "
+        "out. Where people's judgements are alone, so are the lists that features are "
+        "read from. Answers that an earlier command of the same code made are kept, "
+        "so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

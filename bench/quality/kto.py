@@ -1,4 +1,6 @@
-"""Part ``kto``: the demo shop's student, taught by the aligned teacher and by the rule book alone."""
+"""Part ``kto``: the demo shop's student,
+taught by the aligned teacher and by the rule book alone.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def _walk(run: Path, names: tuple[str, ...], profile: str, seed: int) -> None:
 
 
 def _by_rules(taught: Path, run: Path, seed: int) -> None:
-    """The steps after ``align`` into ``run``, with the rule book as the judge; those before are another run's."""
+    """The steps after ``align`` into ``run``, with the rule book as the judge;
+    those before are another run's.
+    """
     run.mkdir()
     for name in BEFORE:
         (run / name).symlink_to(taught / name)
@@ -39,13 +43,24 @@ def _by_rules(taught: Path, run: Path, seed: int) -> None:
 
 
 def _asked(run: Path) -> tuple[np.ndarray, np.ndarray]:
-    """nDCG@10 (queries,) and confusion (queries, 4, 4) of the test queries, by the shop's known truth."""
+    """nDCG@10 (queries,) and confusion (queries, 4, 4) of the test queries,
+    by the shop's known truth.
+    """
     keys = ["query_id", "item_id"]
-    truth = read_table(run / "prepare", "truth").join(read_table(run / "prepare", "queries"), on="query_id")
-    student = read_table(run / "score", "scores").filter(system="student").select(*keys, "score", said="grade")
+    truth = read_table(run / "prepare", "truth").join(
+        read_table(run / "prepare", "queries"), on="query_id"
+    )
+    student = (
+        read_table(run / "score", "scores")
+        .filter(system="student")
+        .select(*keys, "score", said="grade")
+    )
     ranked, counts = [], []
     for _, one in (
-        truth.filter(split="test").join(student, on=keys).sort(keys).group_by("query_id", maintain_order=True)
+        truth.filter(split="test")
+        .join(student, on=keys)
+        .sort(keys)
+        .group_by("query_id", maintain_order=True)
     ):
         grades = one["grade"].to_numpy()
         if np.isfinite(ndcg(np.zeros(len(grades)), grades)):
@@ -68,10 +83,13 @@ def measure(seed: int) -> dict[str, Any]:
         "promoted": gate["promoted"],
         "queries": len(with_kto[0]),
         "students": {
-            n: {"nDCG@10": float(r.mean()), "macro-F1": float(macro_f1(c.sum(0)))} for n, (r, c) in found.items()
+            n: {"nDCG@10": float(r.mean()), "macro-F1": float(macro_f1(c.sum(0)))}
+            for n, (r, c) in found.items()
         },
         "nDCG@10": {"difference": gap.difference, "low": gap.low, "high": gap.high},
-        "macro-F1": f1_gap(without[1], with_kto[1], draw_weights(len(without[0]), seed=seed)),
+        "macro-F1": f1_gap(
+            without[1], with_kto[1], draw_weights(len(without[0]), seed=seed)
+        ),
     }
 
 
@@ -80,13 +98,22 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Without KTO: the demo shop",
         "",
-        "The same shop (simulated shoppers and judgements), judged by the aligned teacher and by the rule book alone; "
-        f"measured by its known truth on {result['queries']} test queries. The teacher's gate "
+        "The same shop (simulated shoppers and judgements), judged by the aligned "
+        "teacher and by the rule book alone; measured by its known truth on "
+        f"{result['queries']} test queries. The teacher's gate "
         f"{'passed' if result['promoted'] else 'did NOT pass, so both students are the same'}.",
         "",
         "| taught by | nDCG@10 | macro-F1 |",
         "|---|---:|---:|",
     ]
-    lines += [f"| {name} | {m['nDCG@10']:.3f} | {m['macro-F1']:.3f} |" for name, m in result["students"].items()]
-    gaps = (f"{m} {result[m]['difference']:+.3f} [{result[m]['low']:+.3f}, {result[m]['high']:+.3f}]" for m in GOAL)
-    return "\n".join([*lines, "", f"Rule book alone against aligned teacher: {', '.join(gaps)}."])
+    lines += [
+        f"| {name} | {m['nDCG@10']:.3f} | {m['macro-F1']:.3f} |"
+        for name, m in result["students"].items()
+    ]
+    gaps = (
+        f"{m} {result[m]['difference']:+.3f} [{result[m]['low']:+.3f}, {result[m]['high']:+.3f}]"
+        for m in GOAL
+    )
+    return "\n".join(
+        [*lines, "", f"Rule book alone against aligned teacher: {', '.join(gaps)}."]
+    )

@@ -1,4 +1,6 @@
-"""Part ``latency``: a list of 100 items on one core: the student, and a plain cross-encoder in the same run."""
+"""Part ``latency``: a list of 100 items on one core:
+the student, and a plain cross-encoder in the same run.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,23 @@ ITEMS, LISTS = 100, 30
 def _student(fold: Any, inputs: Path, seed: int, folder: Path) -> None:
     """A student's folder of one fold; its figures of quality are another part's."""
     shutil.copytree(inputs, folder)
-    net, forest, _ = distil.fit(fold.train["aware"], [], distil.Config(seed=seed, threads=1))
+    net, forest, _ = distil.fit(
+        fold.train["aware"], [], distil.Config(seed=seed, threads=1)
+    )
     export_net(net, folder)
     export_forest(forest, folder / "forest.onnx")
     prior = distil.prior_of(fold.train["aware"]).tolist()
-    card = {"kind": "student", "name": "student", "temperature": 1.0, "prior": prior, "prior_power": 0.4}
-    seal(folder, {**card, "list_context": True, "attribute_heads": True, "precision": "fp32"})
+    card = {
+        "kind": "student",
+        "name": "student",
+        "temperature": 1.0,
+        "prior": prior,
+        "prior_power": 0.4,
+    }
+    seal(
+        folder,
+        {**card, "list_context": True, "attribute_heads": True, "precision": "fp32"},
+    )
 
 
 def _times(work: Callable[[str], object], queries: list[str]) -> dict[str, float]:
@@ -67,13 +80,19 @@ def _strange(item: Item) -> Item:
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Both rankers on the same lists; items' vectors and readings are there (as for a catalogue), queries are new."""
+    """Both rankers on the same lists;
+    items' vectors and readings are there (as for a catalogue), queries are new.
+    """
     if not DATA.is_dir():
         return {"skipped": "shared/data/esci is not there"}
     torch.set_num_threads(1)
     loop = Loop(HOME, 0, seed, aligned=False)
     fold = make_fold(loop)
-    rows = read_table(HOME / "0" / "prepare", "items").sample(ITEMS, seed=seed).iter_rows(named=True)
+    rows = (
+        read_table(HOME / "0" / "prepare", "items")
+        .sample(ITEMS, seed=seed)
+        .iter_rows(named=True)
+    )
     items = [item_from_row(row) for row in rows]
     queries = [pairs[0][0] for _, pairs in sorted(fold.pairs.items())][: LISTS + 1]
     with tempfile.TemporaryDirectory() as home:
@@ -83,10 +102,16 @@ def measure(seed: int) -> dict[str, Any]:
         size = sum(f.stat().st_size for f in folder.iterdir()) / 2**20
         ranker = load_ranker(folder, threads=1)
         mine = _times(lambda q: ranker.rank(q, items), queries)
-        first, strange = _first(folder, queries[0], items), _first(folder, queries[0], [_strange(i) for i in items])
+        first, strange = (
+            _first(folder, queries[0], items),
+            _first(folder, queries[0], [_strange(i) for i in items]),
+        )
         version = json.loads((folder / "card.json").read_text("utf-8"))["version"]
     model, tokenizer = Cross(load_backbone("minilm")).eval(), load_tokenizer()
-    theirs = _times(lambda q: probabilities(model, tokenizer, [(q, i.title, 0) for i in items]), queries[:9])
+    theirs = _times(
+        lambda q: probabilities(model, tokenizer, [(q, i.title, 0) for i in items]),
+        queries[:9],
+    )
     return {
         "student": mine,
         "first_list": first,
@@ -109,11 +134,14 @@ def render(result: dict[str, Any]) -> str:
             "",
             "| ranker | p50, ms | p95, ms |",
             "|---|---:|---:|",
-            f"| student (new query, items' vectors and readings known) | {mine['p50']:.1f} | {mine['p95']:.1f} |",
-            f"| MiniLM cross-encoder (torch, title only) | {theirs['p50']:.1f} | {theirs['p95']:.1f} |",
+            "| student (new query, items' vectors and readings known) "
+            f"| {mine['p50']:.1f} | {mine['p95']:.1f} |",
+            f"| MiniLM cross-encoder (torch, title only) | {theirs['p50']:.1f} "
+            f"| {theirs['p95']:.1f} |",
             "",
-            f"Ratio {theirs['p50'] / mine['p50']:.0f}. The first list after loading takes "
-            f"{result['first_list']:.0f} ms, and {result['strange']:.0f} ms if no item is in the catalogue. "
-            f"The student's folder has {result['megabytes']:.0f} MB.",
+            f"Ratio {theirs['p50'] / mine['p50']:.0f}. The first list after loading "
+            f"takes {result['first_list']:.0f} ms, and {result['strange']:.0f} ms if "
+            "no item is in the catalogue. The student's folder has "
+            f"{result['megabytes']:.0f} MB.",
         ]
     )

@@ -1,4 +1,6 @@
-"""Baselines and students of one fold: each gives (pairs, 4) probabilities, or scores, of the test lists."""
+"""Baselines and students of one fold:
+each gives (pairs, 4) probabilities, or scores, of the test lists.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +17,26 @@ from adore.pipeline import settings
 from adore.student import distil
 from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
 from adore.student.features import FEATURES, ListFeatures, standardise
-from adore.student.lists import people_of_teacher
 from adore.student.training import ListRows
+from adore.student.training_lists import grade_confusion
 
 COLUMNS = tuple(FEATURES)
 WIDTH = len(COLUMNS)
 HAND = [COLUMNS.index(n) for n in COLUMNS[:11]] + [
-    COLUMNS.index(f"{a}_{s}") for a in ("brand", "colour", "exclusion") for s in ("match", "conflict")
+    COLUMNS.index(f"{a}_{s}")
+    for a in ("brand", "colour", "exclusion")
+    for s in ("match", "conflict")
 ]
-"""The 17 hand features of the strongest baseline: cosines, BM25, coverage, brand, colour, negation."""
+"""The 17 hand features of the strongest baseline:
+cosines, BM25, coverage, brand, colour, negation.
+"""
 _PARTS = ("matrix", "meaning", "targets", "weights", "states", "real")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a system says of the test lists, by list id: scores (pairs,), and grades (pairs,) if it names any.
+    """What a system says of the test lists, by list id:
+    scores (pairs,), and grades (pairs,) if it names any.
 
     ``hard`` holds the grades of the adversarial pairs, by list id.
     """
@@ -45,7 +52,10 @@ def _ranked(fold: Fold, of: Callable[[np.ndarray], np.ndarray]) -> Answer:
 
 def baselines(fold: Fold, seed: int) -> dict[str, Answer]:
     """BM25, bi-encoder, hybrid, the rule book, and boosting on hand features."""
-    text = [COLUMNS.index(n) for n in ("bm25_title", "bm25_full", "cosine_title", "cosine_full")]
+    text = [
+        COLUMNS.index(n)
+        for n in ("bm25_title", "bm25_full", "cosine_title", "cosine_full")
+    ]
     rules = COLUMNS.index("rules_exact")
     return {
         "BM25": _ranked(fold, lambda m: m[:, COLUMNS.index("bm25_full")]),
@@ -53,18 +63,27 @@ def baselines(fold: Fold, seed: int) -> dict[str, Answer]:
         "hybrid": _ranked(fold, lambda m: standardise(m[:, text]).sum(axis=1)),
         "rule book": _ranked(fold, lambda m: m[:, rules]),
         "boosting, hand features": _boosting(fold, HAND, seed),
-        "boosting, hand features, z-scores": _boosting(fold, [*HAND, *(WIDTH + c for c in HAND)], seed),
+        "boosting, hand features, z-scores": _boosting(
+            fold, [*HAND, *(WIDTH + c for c in HAND)], seed
+        ),
     }
 
 
 def plain_cross_encoder(loop: Loop, seed: int) -> Answer:
     """MiniLM on the human judgements of the fold's train and dev queries."""
     prepared = loop.shop()
-    splits = dict(read_table(prepared, "queries").select("query_id", "split").iter_rows())
+    splits = dict(
+        read_table(prepared, "queries").select("query_id", "split").iter_rows()
+    )
     texts = texts_of(prepared)
     train = [rows for query_id, rows in texts.items() if splits[query_id] != "test"]
-    p = cross_encoder(train, {q: rows for q, rows in texts.items() if splits[q] == "test"}, seed)
-    return Answer({q: x @ GRADE_GAINS for q, x in p.items()}, {q: x.argmax(axis=1) for q, x in p.items()})
+    p = cross_encoder(
+        train, {q: rows for q, rows in texts.items() if splits[q] == "test"}, seed
+    )
+    return Answer(
+        {q: x @ GRADE_GAINS for q, x in p.items()},
+        {q: x.argmax(axis=1) for q, x in p.items()},
+    )
 
 
 def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
@@ -76,7 +95,10 @@ def _boosting(fold: Fold, columns: list[int], seed: int) -> Answer:
     model = GradientBoostingClassifier(random_state=seed).fit(matrix, grades)
     gains = GRADE_GAINS[model.classes_]
     p = {one.list_id: model.predict_proba(one.matrix[:, columns]) for one in fold.test}
-    return Answer({q: x @ gains for q, x in p.items()}, {q: model.classes_[x.argmax(axis=1)] for q, x in p.items()})
+    return Answer(
+        {q: x @ gains for q, x in p.items()},
+        {q: model.classes_[x.argmax(axis=1)] for q, x in p.items()},
+    )
 
 
 # ---------------------------------------------------------------- students
@@ -87,7 +109,9 @@ def cut(one: ListRows, rows: np.ndarray) -> ListRows:
     return replace(one, **{name: getattr(one, name)[rows] for name in _PARTS})
 
 
-def _kept(lists: list[ListRows], keep: Callable[[ListRows], np.ndarray]) -> list[ListRows]:
+def _kept(
+    lists: list[ListRows], keep: Callable[[ListRows], np.ndarray]
+) -> list[ListRows]:
     return [cut(one, keep(one)) for one in lists if keep(one).any()]
 
 
@@ -96,18 +120,34 @@ def _alone(lists: list[ListRows]) -> list[ListRows]:
 
 
 def _judged(one: ListRows, share: float) -> bool:
-    return int(hashlib.sha256(f"share|{one.list_id}".encode()).hexdigest()[:8], 16) / 16**8 < share
+    return (
+        int(hashlib.sha256(f"share|{one.list_id}".encode()).hexdigest()[:8], 16) / 16**8
+        < share
+    )
 
 
 def _some(fold: Fold, share: float) -> list[ListRows]:
-    """Train lists if people had judged only a share of these queries, and the teacher everything else."""
+    """Train lists if people had judged only a share of these queries,
+    and the teacher everything else.
+    """
     full = fold.train["aware"]
     kept = {one.list_id for one in fold.people if _judged(one, share)}
     both = [
-        (fold.teacher[o.list_id][_by_people(o)[o.real]], o.targets[_by_people(o)]) for o in full if o.list_id in kept
+        (fold.teacher[o.list_id][_by_people(o)[o.real]], o.targets[_by_people(o)])
+        for o in full
+        if o.list_id in kept
     ]
-    table = people_of_teacher(*(np.concatenate(part) for part in zip(*both, strict=True))) if both else np.eye(4)
-    return [_by_teacher(fold, one, table) if one.list_id in kept else _unjudged(fold, one, table) for one in full]
+    table = (
+        grade_confusion(*(np.concatenate(part) for part in zip(*both, strict=True)))
+        if both
+        else np.eye(4)
+    )
+    return [
+        _by_teacher(fold, one, table)
+        if one.list_id in kept
+        else _unjudged(fold, one, table)
+        for one in full
+    ]
 
 
 def _by_people(one: ListRows) -> np.ndarray:
@@ -125,15 +165,27 @@ def _unjudged(fold: Fold, one: ListRows, table: np.ndarray) -> ListRows:
     """The list of a query that people did not judge: no pair is synthesised from it."""
     weight = settings.config_of("distil", PROFILE).teacher_weight
     alone = cut(one, one.real)
-    return _by_teacher(fold, replace(alone, weights=np.full(len(alone.real), weight)), table)
+    return _by_teacher(
+        fold, replace(alone, weights=np.full(len(alone.real), weight)), table
+    )
 
 
-def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, **settings: object) -> Answer:
+def student(
+    fold: Fold,
+    train: list[ListRows],
+    dev: list[ListRows],
+    seed: int,
+    **settings: object,
+) -> Answer:
     """The product's own fit and answer: early stop and temperature on dev, then again with dev."""
-    config = settings.config_of("distil", PROFILE, **{"seed": seed, "threads": 1, **settings})
+    config = settings.config_of(
+        "distil", PROFILE, **{"seed": seed, "threads": 1, **settings}
+    )
     tested, hard = fold.test, [one for one, _ in fold.hard]
     if not config.list_context:
-        train, dev, tested, hard = (_alone(lists) for lists in (train, dev, tested, hard))
+        train, dev, tested, hard = (
+            _alone(lists) for lists in (train, dev, tested, hard)
+        )
     net, forest, curve = distil.fit(train, dev, config)
     temperature = distil.calibrate(distil.predict(net, forest, dev), dev)["temperature"]
     if dev:
@@ -142,13 +194,21 @@ def student(fold: Fold, train: list[ListRows], dev: list[ListRows], seed: int, *
 
     def given(lists: list[ListRows]) -> dict[str, np.ndarray]:
         told = distil.predict(net, forest, lists)
-        return {one.list_id: tempered(p, temperature) for one, p in zip(lists, told, strict=True)}
+        return {
+            one.list_id: tempered(p, temperature)
+            for one, p in zip(lists, told, strict=True)
+        }
 
     found, attacked = given(tested), given(hard)
     return Answer(
         {q: p @ GRADE_GAINS for q, p in found.items()},
         {q: chosen_grades(p, prior, config.prior_power) for q, p in found.items()},
-        {one.list_id: chosen_grades(attacked[one.list_id], prior, config.prior_power)[~one.real] for one in hard},
+        {
+            one.list_id: chosen_grades(
+                attacked[one.list_id], prior, config.prior_power
+            )[~one.real]
+            for one in hard
+        },
     )
 
 
@@ -168,5 +228,12 @@ def students(fold: Fold) -> dict[str, Callable[[int], Answer]]:
     for share in (0.1, 0.25, 0.5):
         known = [one for one in dev if _judged(one, share)]
         made[f"{share:.0%} of the judged queries"] = (_some(fold, share), known, {})
-        made[f"{share:.0%}, human judgements alone"] = ([o for o in fold.people if _judged(o, share)], known, {})
-    return {name: lambda seed, m=m: student(fold, m[0], m[1], seed, **m[2]) for name, m in made.items()}
+        made[f"{share:.0%}, human judgements alone"] = (
+            [o for o in fold.people if _judged(o, share)],
+            known,
+            {},
+        )
+    return {
+        name: lambda seed, m=m: student(fold, m[0], m[1], seed, **m[2])
+        for name, m in made.items()
+    }

@@ -22,10 +22,17 @@ def _size(image: str) -> int:
 
 def measure(seed: int) -> dict[str, Any]:
     """Megabytes of each image, and of each over its base."""
-    registry, tag = os.environ.get("REGISTRY", "adore"), os.environ.get("TAG", __version__)
+    registry, tag = (
+        os.environ.get("REGISTRY", "adore"),
+        os.environ.get("TAG", __version__),
+    )
     base = _size(BASE)
     sizes = {kind: _size(f"{registry}/{kind}:{tag}") for kind in KINDS}
-    found = {kind: {"mb": size / 1e6, "over_base_mb": (size - base) / 1e6} for kind, size in sizes.items() if size}
+    found = {
+        kind: {"mb": size / 1e6, "over_base_mb": (size - base) / 1e6}
+        for kind, size in sizes.items()
+        if size
+    }
     return {"base": BASE, "base_mb": base / 1e6, "images": found}
 
 
@@ -34,7 +41,8 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Images",
         "",
-        f"After `make images`, on the base `{result['base']}` ({result['base_mb']:.0f} MB), uncompressed.",
+        f"After `make images`, on the base `{result['base']}` "
+        f"({result['base_mb']:.0f} MB), uncompressed.",
         "",
         "| image | MB | over its base |",
         "|---|---:|---:|",

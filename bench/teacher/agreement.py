@@ -1,4 +1,6 @@
-"""Agreement of each teacher with people on held-out queries: rules, SFT, and what behaviour makes of it."""
+"""Agreement of each teacher with people on held-out queries:
+rules, SFT, and what behaviour makes of it.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ from adore.pipeline import runner, settings
 from adore.progress import say
 from adore.rulebook import RuleBook
 from adore.teacher import align
-from adore.teacher.answers import Judge
-from adore.teacher.backends import ask_folder
-from adore.teacher.exam import load_exam, sit
+from adore.teacher.backends import load_judge
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
 from adore.teacher.gate import compare, rates
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Judge
 from adore.teacher.tiny import TinyGrader
+from adore.teacher.validation_set import load_validation_set, sit
 from adore.types import Evidence, Grade
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,9 @@ SYSTEMS = {
     "one-sided KTO": "SFT, then purchases of strictly judged items alone",
     "counterbalanced KTO": "SFT, then both directions and right answers",
     "APO-zero unpaired": "the same rows, another loss",
-    "SFT + threshold": "SFT, E from the probability that calls as many train pairs E as shoppers want",
+    "SFT + threshold": (
+        "SFT, E from the probability that calls as many train pairs E as shoppers want"
+    ),
     "SFT on the desirable": "SFT, then SFT on the desirable rows alone",
 }
 
@@ -56,19 +60,31 @@ class Bench:
         answers = sorted((run / "judge").glob("*"))
         self.table = align.labelled(run / "prepare", run / "evidence", answers)
         self.feedback = read_table(run / "feedback", "feedback")
-        kind = "truth" if (read_table(run / "prepare", "truth").height > 0) else "judgements"
+        kind = (
+            "truth"
+            if (read_table(run / "prepare", "truth").height > 0)
+            else "judgements"
+        )
         held = self.table.filter(pl.col("split") != "train").join(
-            read_table(run / "prepare", kind).rename({"grade": "right"}), on=["query_id", "item_id"]
+            read_table(run / "prepare", kind).rename({"grade": "right"}),
+            on=["query_id", "item_id"],
         )
         self.held = held.sort("query_id", "item_id")
 
-    def teach(self, home: Path, rows: list[dict[str, Any]], name: str, **changed: Any) -> Path:
+    def teach(
+        self, home: Path, rows: list[dict[str, Any]], name: str, **changed: Any
+    ) -> Path:
         """KTO from the SFT model on some rows."""
-        from adore.teacher.sets import mixed
+        from adore.teacher.datasets import mixed
         from adore.teacher.training import kto
 
         config = self.config.model_copy(update=changed)
-        kto(home / "sft", mixed(rows, config.batch, self.seed), home / name, **align.kto_settings(config))
+        kto(
+            home / "sft",
+            mixed(rows, config.batch, self.seed),
+            home / name,
+            **align.kto_settings(config),
+        )
         return home / name
 
     def grades(self, folder: Path, shift: float = 0.0) -> np.ndarray:
@@ -79,12 +95,22 @@ class Bench:
 
     def probabilities(self, folder: Path, table: pl.DataFrame) -> np.ndarray:
         grader = TinyGrader(folder, threads=self.config.threads)
-        return np.array(grader.grade([Evidence.many_from_json(e) for e in table["evidence"]]))
+        return np.array(
+            grader.grade([Evidence.many_from_json(e) for e in table["evidence"]])
+        )
 
     def shift(self, folder: Path) -> float:
-        """The shift of E's log-odds at which the teacher calls as many train pairs with a sign E as shoppers want."""
-        signs = self.feedback.select("query_id", "item_id", pl.col("kind").str.starts_with("bought").alias("wanted"))
-        pairs = self.table.join(signs.unique(["query_id", "item_id"]), on=["query_id", "item_id"])
+        """The shift of E's log-odds at which the teacher calls as many train pairs
+        with a sign E as shoppers want.
+        """
+        signs = self.feedback.select(
+            "query_id",
+            "item_id",
+            pl.col("kind").str.starts_with("bought").alias("wanted"),
+        )
+        pairs = self.table.join(
+            signs.unique(["query_id", "item_id"]), on=["query_id", "item_id"]
+        )
         p = self.probabilities(folder, pairs)
         odds = np.sort(np.log(p[:, 3] / p[:, :3].max(1)))[::-1]
         return float(-odds[min(len(odds) - 1, int(pairs["wanted"].sum()))])
@@ -92,7 +118,7 @@ class Bench:
 
 def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     """Every system on one data set."""
-    from adore.teacher.sets import kto_traces
+    from adore.teacher.datasets import kto_traces
     from adore.teacher.training import launch
 
     shop(data, run, seed)
@@ -108,30 +134,62 @@ def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     one = bench.feedback.filter(pl.col("kind").str.starts_with("bought"))
     strict = [
         {"prompt": r["prompt"], "completion": r["completion"], "label": r["desirable"]}
-        for r in one.filter(pl.col("kind") == "bought, judged strictly").iter_rows(named=True)
+        for r in one.filter(pl.col("kind") == "bought, judged strictly").iter_rows(
+            named=True
+        )
     ]
     bench.teach(home, strict, "one-sided KTO")
     bench.teach(home, rows, "APO-zero unpaired", loss="apo_zero_unpaired")
     liked = [{k: r[k] for k in ("prompt", "completion")} for r in rows if r["label"]]
-    more = {"seed": seed, "batch": bench.config.batch, "epochs": bench.config.kto_epochs}
-    launch("sft", home / "sft", liked, home / "SFT on the desirable", 1, rate=bench.config.kto_rate, **more)
-    given = {name: bench.grades(home / name) for name in SYSTEMS if (home / name).is_dir()}
+    more = {
+        "seed": seed,
+        "batch": bench.config.batch,
+        "epochs": bench.config.kto_epochs,
+    }
+    launch(
+        "sft",
+        home / "sft",
+        liked,
+        home / "SFT on the desirable",
+        1,
+        rate=bench.config.kto_rate,
+        **more,
+    )
+    given = {
+        name: bench.grades(home / name) for name in SYSTEMS if (home / name).is_dir()
+    }
     given |= {
         "rules": bench.held["grade"].to_numpy(),
         "SFT": bench.grades(home / "sft"),
         "SFT + threshold": bench.grades(home / "sft", bench.shift(home / "sft")),
     }
-    raised = _raised(bench, {"SFT": home / "sft", "counterbalanced KTO": home / "counterbalanced KTO"})
-    return _told(bench, given) | {"raised": raised, "kto_rows": len(rows), "one_sided_rows": len(strict)}
+    raised = _raised(
+        bench,
+        {"SFT": home / "sft", "counterbalanced KTO": home / "counterbalanced KTO"},
+    )
+    return _told(bench, given) | {
+        "raised": raised,
+        "kto_rows": len(rows),
+        "one_sided_rows": len(strict),
+    }
 
 
 def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float]]:
     """Share of held-out pairs whose grade an attack raises, by teacher and attack."""
     run = bench.run
-    exam = load_exam(run / "prepare", run / "evidence", run / "feedback", attacked=ATTACKED, seed=bench.seed)
+    exam = load_validation_set(
+        run / "prepare",
+        run / "evidence",
+        run / "feedback",
+        attacked=ATTACKED,
+        seed=bench.seed,
+    )
     book = RuleBook.of_data(run / "prepare")
     judges: dict[str, Judge] = {"rules": EvidenceJudge(RulesGrader(book), book)}
-    judges |= {name: ask_folder(folder, book, bench.config.threads) for name, folder in folders.items()}
+    judges |= {
+        name: load_judge(folder, book, bench.config.threads)
+        for name, folder in folders.items()
+    }
     return {name: sit(judge, exam).fooled for name, judge in judges.items()}
 
 
@@ -140,14 +198,23 @@ def _told(bench: Bench, given: dict[str, np.ndarray]) -> dict[str, Any]:
     groups = bench.held["query_id"].rank("dense").cast(pl.Int64).to_numpy()
     systems = {}
     for name in SYSTEMS:
-        r, d = rates(right, given[name]), compare(right, given["SFT"], given[name], groups, seed=bench.seed, level=0.95)
+        r, d = (
+            rates(right, given[name]),
+            compare(
+                right, given["SFT"], given[name], groups, seed=bench.seed, level=0.95
+            ),
+        )
         systems[name] = {
             **{k: getattr(r, k) for k in ("macro_f1", "fnr", "fpr")},
             "recall": dict(zip("ICSE", r.recall, strict=True)),
             "fnr_against_sft": [d.low[1], d.high[1]] if d else None,
             "fpr_against_sft": [d.low[2], d.high[2]] if d else None,
         }
-    return {"pairs": len(right), "queries": len(set(groups.tolist())), "systems": systems}
+    return {
+        "pairs": len(right),
+        "queries": len(set(groups.tolist())),
+        "systems": systems,
+    }
 
 
 def measure(seed: int) -> dict[str, Any]:
@@ -167,16 +234,18 @@ def render(result: dict[str, Any]) -> str:
     out = [
         "### Agreement with people on held-out queries",
         "",
-        "Train queries teach, dev and test queries are counted. The demo shop's right grades are its known truth, "
-        "its behaviour is **simulated**; ESCI's grades are people's, its behaviour is **simulated** from them "
-        "(`adore.data.shoppers`). FNR: right E called less; FPR: right less called E; in brackets the difference to "
-        "SFT, 95 % interval by paired bootstrap over queries.",
+        "Train queries teach, dev and test queries are counted. The demo shop's right "
+        "grades are its known truth, its behaviour is **simulated**; ESCI's grades "
+        "are people's, its behaviour is **simulated** from them "
+        "(`adore.data.shoppers`). FNR: right E called less; FPR: right less called E; "
+        "in brackets the difference to SFT, 95 % interval by paired bootstrap over "
+        "queries.",
     ]
     for name, one in result.items():
         out += [
             "",
-            f"**{name}**: {one['pairs']} pairs of {one['queries']} queries; {one['kto_rows']} KTO rows, "
-            f"{one['one_sided_rows']} one-sided.",
+            f"**{name}**: {one['pairs']} pairs of {one['queries']} queries; "
+            f"{one['kto_rows']} KTO rows, {one['one_sided_rows']} one-sided.",
             "",
             "| teacher | macro-F1 | FNR | FPR | recall E | S | C | I |",
             "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -185,7 +254,10 @@ def render(result: dict[str, Any]) -> str:
             cells = [f"{r['macro_f1']:.3f}"]
             for k in ("fnr", "fpr"):
                 low, high = r[f"{k}_against_sft"] or (0.0, 0.0)
-                cells.append(f"{r[k]:.3f}" + ("" if system == "SFT" else f" [{low:+.3f}, {high:+.3f}]"))
+                cells.append(
+                    f"{r[k]:.3f}"
+                    + ("" if system == "SFT" else f" [{low:+.3f}, {high:+.3f}]")
+                )
             cells += [f"{r['recall'][g.letter]:.2f}" for g in reversed(Grade)]
             out.append(f"| {system} | {' | '.join(cells)} |")
     out += ["", *(f"- **{k}**: {v}." for k, v in SYSTEMS.items())]
@@ -197,13 +269,18 @@ def _gullibility(result: dict[str, Any]) -> list[str]:
     out = [
         "### Gullibility: grades that an attack raises",
         "",
-        f"Up to {ATTACKED} held-out pairs an attack. The gate refuses a teacher of which an attack raises more than "
-        "2 % of grades; the two copying attacks (the query written into the item's own text) cannot be told from an "
-        "honest text, so they are measured and not gated.",
+        f"Up to {ATTACKED} held-out pairs an attack. The gate refuses a teacher of "
+        "which an attack raises more than 2 % of grades; the two copying attacks (the "
+        "query written into the item's own text) cannot be told from an honest text, "
+        "so they are measured and not gated.",
     ]
     for name, one in result.items():
         teachers = list(one["raised"])
-        out += ["", f"| {name} | {' | '.join(teachers)} | what it does |", f"|---|{'---:|' * len(teachers)}---|"]
+        out += [
+            "",
+            f"| {name} | {' | '.join(teachers)} | what it does |",
+            f"|---|{'---:|' * len(teachers)}---|",
+        ]
         for attack in ATTACKS:
             cells = [f"{one['raised'][t][attack.name]:.1%}" for t in teachers]
             out.append(f"| {attack.name} | {' | '.join(cells)} | {attack.definition} |")

@@ -1,4 +1,6 @@
-"""The openai backend against a server that fails on purpose: pairs lost, pairs judged twice, kill -9 in the middle."""
+"""The openai backend against a server that fails on purpose:
+pairs lost, pairs judged twice, kill -9 in the middle.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from pathlib import Path
 from adore.teacher.judge import Config, run
 folder = Path(sys.argv[2])
 run(Config.model_validate_json(sys.argv[1]), prepared=folder / "prepare", evidence=folder / "evidence", output=folder)
-"""
+"""  # noqa: E501
 
 
 def _server(seed: int) -> Any:
@@ -40,30 +42,56 @@ def _server(seed: int) -> Any:
 def _shop(home: Path, seed: int) -> None:
     profile = str(ROOT / "tests" / "tiny.yaml")
     call("demo-data", {}, str(home / "data"), profile=profile, seed=seed)
-    call("prepare", {"data": str(home / "data")}, str(home / "prepare"), profile=profile, seed=seed)
-    call("evidence", {"prepared": str(home / "prepare")}, str(home / "evidence"), profile=profile, seed=seed)
+    call(
+        "prepare",
+        {"data": str(home / "data")},
+        str(home / "prepare"),
+        profile=profile,
+        seed=seed,
+    )
+    call(
+        "evidence",
+        {"prepared": str(home / "prepare")},
+        str(home / "evidence"),
+        profile=profile,
+        seed=seed,
+    )
 
 
 def _config(server: Any, home: Path) -> Config:
     engine = {"timeout": 5.0, "first_wait": 0.05}
-    base = {"backend": "openai", "model": "small", "endpoint": server.url, "cache": str(home / "cache")}
+    base = {
+        "backend": "openai",
+        "model": "small",
+        "endpoint": server.url,
+        "cache": str(home / "cache"),
+    }
     return Config(**base, concurrency=CONCURRENCY, engine=engine)
 
 
 def _judge(home: Path, config: Config) -> tuple[dict[str, float], int]:
     out = home / "judged"
     out.mkdir()
-    metrics = run(config, prepared=home / "prepare", evidence=home / "evidence", output=out)
+    metrics = run(
+        config, prepared=home / "prepare", evidence=home / "evidence", output=out
+    )
     return metrics, read_table(out, "answers").height
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Judge the tiny demo shop; a first process is killed when a third of the pairs has been answered."""
+    """Judge the tiny demo shop;
+    a first process is killed when a third of the pairs has been answered.
+    """
     with tempfile.TemporaryDirectory() as folder:
         home, server = Path(folder), _server(seed)
         _shop(home, seed)
-        pairs, config = read_table(home / "evidence", "pairs").height, _config(server, home)
-        child = subprocess.Popen([sys.executable, "-c", CHILD, config.model_dump_json(), str(home)])
+        pairs, config = (
+            read_table(home / "evidence", "pairs").height,
+            _config(server, home),
+        )
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, config.model_dump_json(), str(home)]
+        )
         while server.answered.total() < pairs // 3 and child.poll() is None:
             time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
@@ -94,14 +122,18 @@ def render(result: dict[str, Any]) -> str:
         [
             "### An endpoint that fails",
             "",
-            "A real HTTP server that judges by a small rule and fails on purpose (10 % 429 with Retry-After, 5 % 500,",
-            "2 % hangs, 3 % garbage; seeded). The judging process is killed with `kill -9` after a third of the pairs;",
+            "A real HTTP server that judges by a small rule and fails on purpose "
+            "(10 % 429 with Retry-After, 5 % 500,",
+            "2 % hangs, 3 % garbage; seeded). The judging process is killed with "
+            "`kill -9` after a third of the pairs;",
             "the same command then goes on.",
             "",
-            "| pairs | judged | lost | requests | faults | before the kill | in flight at most | asked again |",
+            "| pairs | judged | lost | requests | faults | before the kill "
+            "| in flight at most | asked again |",
             "|---:|---:|---:|---:|---|---:|---:|---:|",
-            f"| {result['pairs']} | {result['judged']} | {result['lost']} | {result['requests']} | {faults} | "
-            f"{result['at_kill']} | {result['in_flight']} | {result['asked_again']} |",
+            f"| {result['pairs']} | {result['judged']} | {result['lost']} "
+            f"| {result['requests']} | {faults} | {result['at_kill']} "
+            f"| {result['in_flight']} | {result['asked_again']} |",
         ]
     )
 

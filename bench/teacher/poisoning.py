@@ -1,4 +1,6 @@
-"""Simulated attacks that push one brand: how far its grades move, with and without the trust filter."""
+"""Simulated attacks that push one brand:
+how far its grades move, with and without the trust filter.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ class Bench:
     def pairs(self) -> pl.DataFrame:
         """Every pair with evidence, and the item's brand."""
         brands = read_table(self.run / "prepare", "items").select("item_id", "brand")
-        return read_table(self.run / "evidence", "pairs").join(brands, on="item_id").sort("query_id", "item_id")
+        return (
+            read_table(self.run / "evidence", "pairs")
+            .join(brands, on="item_id")
+            .sort("query_id", "item_id")
+        )
 
     @property
     def answers(self) -> list[Path]:
@@ -49,8 +55,14 @@ class Bench:
 def shop(bench: Bench) -> None:
     """Run the loop's first steps; the pushed brand is the one with most pairs."""
     for name in ("demo-data", "prepare", "evidence", "judge"):
-        runner.run_step(name, str(bench.run), data="demo", profile=PROFILE, seed=bench.seed)
-    named = bench.pairs.filter(pl.col("brand") != "")["brand"].value_counts().sort("count", "brand", descending=True)
+        runner.run_step(
+            name, str(bench.run), data="demo", profile=PROFILE, seed=bench.seed
+        )
+    named = (
+        bench.pairs.filter(pl.col("brand") != "")["brand"]
+        .value_counts()
+        .sort("count", "brand", descending=True)
+    )
     bench.brand = str(named["brand"][0])
 
 
@@ -64,30 +76,49 @@ def align_settings(seed: int) -> Any:
 
 def train_sft(bench: Bench, folder: Path) -> None:
     """The SFT teacher that every condition starts from, as the align stage makes it."""
-    from adore.teacher.sets import agreed, labelled, sft_traces
+    from adore.teacher.datasets import agreed, labelled, sft_traces
     from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import sft
 
     config = align_settings(bench.seed)
     table = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
-    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
-    model = new_model(tokenizer, layers=config.layers, width=config.width, seed=bench.seed)
+    tokenizer = new_tokenizer(
+        product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"])
+    )
+    model = new_model(
+        tokenizer, layers=config.layers, width=config.width, seed=bench.seed
+    )
     common = {"seed": bench.seed, "batch": config.batch}
     rows = sft_traces(agreed(table), config.sft_rows, bench.seed)
-    sft(model, tokenizer, rows, folder, epochs=config.sft_epochs, rate=config.sft_rate, **common)
+    sft(
+        model,
+        tokenizer,
+        rows,
+        folder,
+        epochs=config.sft_epochs,
+        rate=config.sft_rate,
+        **common,
+    )
 
 
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     """KTO from the SFT teacher on a ``feedback`` table, as the align stage draws and mixes it."""
     from adore.teacher.align import kto_settings, said
-    from adore.teacher.sets import kto_traces, labelled, mixed
+    from adore.teacher.datasets import kto_traces, labelled, mixed
     from adore.teacher.training import kto
 
     config = align_settings(bench.seed)
     known = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
     grades = said(bench.run / "sft", known, table, config.threads)
-    rows = kto_traces(table, grades, tilt=config.tilt, most=config.kto_rows, seed=bench.seed)
-    kto(bench.run / "sft", mixed(rows, config.batch, bench.seed), folder, **kto_settings(config))
+    rows = kto_traces(
+        table, grades, tilt=config.tilt, most=config.kto_rows, seed=bench.seed
+    )
+    kto(
+        bench.run / "sft",
+        mixed(rows, config.batch, bench.seed),
+        folder,
+        **kto_settings(config),
+    )
 
 
 def graded(bench: Bench, model: Path) -> tuple[float, float]:
@@ -95,8 +126,14 @@ def graded(bench: Bench, model: Path) -> tuple[float, float]:
     from adore.teacher.tiny import TinyGrader
 
     mine = bench.pairs.filter(pl.col("brand") == bench.brand)
-    p = np.array(TinyGrader(model, threads=1).grade([Evidence.many_from_json(e) for e in mine["evidence"]]))
-    return 100 * float(p[:, Grade.EXACT].mean()), 100 * float((p @ np.arange(4)).mean()) / 3
+    p = np.array(
+        TinyGrader(model, threads=1).grade(
+            [Evidence.many_from_json(e) for e in mine["evidence"]]
+        )
+    )
+    return 100 * float(p[:, Grade.EXACT].mean()), 100 * float(
+        (p @ np.arange(4)).mean()
+    ) / 3
 
 
 # --- attacks ---
@@ -109,11 +146,17 @@ def attack_of(bench: Bench, kind: str, share: float) -> tuple[pl.DataFrame, set[
     lists: dict[str, dict[str, int]] = {}
     for q, i, g in truth.select("query_id", "item_id", "grade").iter_rows():
         lists.setdefault(q, {})[i] = g
-    items = read_table(bench.run / "prepare", "items").filter(pl.col("brand") == bench.brand)
+    items = read_table(bench.run / "prepare", "items").filter(
+        pl.col("brand") == bench.brand
+    )
     shoppers = Shoppers(seed=bench.seed, users=demo_data.Config().users)
-    rows = Attack(kind, frozenset(items["item_id"]), shoppers).log(lists, int(share / (1 - share) * honest.height))
+    rows = Attack(kind, frozenset(items["item_id"]), shoppers).log(
+        lists, int(share / (1 - share) * honest.height)
+    )
     attack = pl.DataFrame(rows).select(honest.columns)
-    return pl.concat([honest, attack]).sort("timestamp", "event_id"), set(attack["client_id"])
+    return pl.concat([honest, attack]).sort("timestamp", "event_id"), set(
+        attack["client_id"]
+    )
 
 
 def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]:
@@ -125,7 +168,9 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
             (prepared / file.name).symlink_to(file)
         (prepared / "events.parquet").unlink()
         write_table(events, prepared, "events")
-        config = settings.config_of("feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0)
+        config = settings.config_of(
+            "feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0
+        )
         feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
         table = read_table(out, "feedback")
         key = json.dumps(table.select("prompt", "completion", "desirable").rows())
@@ -133,16 +178,26 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
             train_kto(bench, table, Path(home) / "model")
             bench.known[key] = graded(bench, Path(home) / "model")
         filtered = set(read_table(out, "filtered")["client_id"])
-    items = bench.pairs.filter(pl.col("brand") == bench.brand).select("item_id").unique()
-    lenient = table.filter(pl.col("kind") == "bought, judged strictly").unique(["query_id", "item_id"])
+    items = (
+        bench.pairs.filter(pl.col("brand") == bench.brand).select("item_id").unique()
+    )
+    lenient = table.filter(pl.col("kind") == "bought, judged strictly").unique(
+        ["query_id", "item_id"]
+    )
     p, grade = bench.known[key]
-    return {"p_exact": p, "grade": grade, "filtered": filtered, "lenient": lenient.join(items, on="item_id").height}
+    return {
+        "p_exact": p,
+        "grade": grade,
+        "filtered": filtered,
+        "lenient": lenient.join(items, on="item_id").height,
+    }
 
 
 def measure(seed: int) -> dict[str, Any]:
     """Every attack and share, with and without the filter, against the clean teacher.
 
-    ``noise`` is the movement when a random 3 % of clients leave the clean log: what chance alone does.
+    ``noise`` is the movement when a random 3 % of clients leave the clean log:
+    what chance alone does.
     """
     import torch
 
@@ -155,7 +210,9 @@ def measure(seed: int) -> dict[str, Any]:
         clean = taught(bench, events, trust=True)
         clients = events["client_id"].unique().sort()
         less = clients.sample(fraction=0.03, seed=seed)
-        noise = taught(bench, events.filter(~pl.col("client_id").is_in(less.implode())), trust=True)
+        noise = taught(
+            bench, events.filter(~pl.col("client_id").is_in(less.implode())), trust=True
+        )
         sft = graded(bench, bench.run / "sft")
         rows = []
         for kind in KINDS:
@@ -173,7 +230,9 @@ def measure(seed: int) -> dict[str, Any]:
                             "lenient": one["lenient"],
                             "attackers": len(bad),
                             "found": len(one["filtered"] & bad),
-                            "honest_lost": len(one["filtered"] - bad - clean["filtered"]),
+                            "honest_lost": len(
+                                one["filtered"] - bad - clean["filtered"]
+                            ),
                         }
                     )
                     say(f"poisoning: {rows[-1]}")
@@ -184,7 +243,11 @@ def measure(seed: int) -> dict[str, Any]:
             "brand": bench.brand,
             "pairs": pairs,
             "honest_clients": len(clients) - len(clean["filtered"]),
-            "clean": {"p_exact": clean["p_exact"], "grade": clean["grade"], "lenient": clean["lenient"]},
+            "clean": {
+                "p_exact": clean["p_exact"],
+                "grade": clean["grade"],
+                "lenient": clean["lenient"],
+            },
             "sft": {"p_exact": sft[0], "grade": sft[1]},
             "noise": {k: noise[k] - clean[k] for k in ("p_exact", "grade")},
             "attacks": rows,
@@ -197,11 +260,14 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Poisoning (simulated attacks on the demo shop)",
         "",
-        f"Accounts that make 5, 10 or 20 % of all events push brand {result['brand']} ({result['pairs']} pairs). A "
-        "teacher learns by KTO from the poisoned log, from the same SFT teacher each time. Movement is the change of "
-        "the mean P(exact), and of the mean expected grade on a scale of 0 to 100, over the brand's pairs against "
-        f"the teacher of the clean log (P(exact) {clean['p_exact']:.1f} %, grade {clean['grade']:.1f}); leaving out a "
-        f"random 3 % of honest clients moves them {noise['p_exact']:+.2f} and {noise['grade']:+.2f}.",
+        f"Accounts that make 5, 10 or 20 % of all events push brand {result['brand']} "
+        f"({result['pairs']} pairs). A teacher learns by KTO from the poisoned log, "
+        "from the same SFT teacher each time. Movement is the change of the mean "
+        "P(exact), and of the mean expected grade on a scale of 0 to 100, over the "
+        "brand's pairs against the teacher of the clean log (P(exact) "
+        f"{clean['p_exact']:.1f} %, grade {clean['grade']:.1f}); leaving out a random "
+        f"3 % of honest clients moves them {noise['p_exact']:+.2f} and "
+        f"{noise['grade']:+.2f}.",
         "",
         "| attack | share of events | filter | P(exact), points | grade, points | attackers found "
         "| honest clients lost | the brand's lenient corrections |",
@@ -209,9 +275,18 @@ def render(result: dict[str, Any]) -> str:
     ]
     for r in result["attacks"]:
         found = f"{r['found']} of {r['attackers']}" if r["filter"] else ""
-        lost = f"{r['honest_lost']} of {result['honest_clients']}" if r["filter"] else ""
-        lines.append(
-            f"| {r['attack']} | {r['share']:.0%} | {'on' if r['filter'] else 'off'} | {r['p_exact']:+.2f} "
-            f"| {r['grade']:+.2f} | {found} | {lost} | {r['lenient']} |"
+        lost = (
+            f"{r['honest_lost']} of {result['honest_clients']}" if r["filter"] else ""
         )
-    return "\n".join([*lines, "", f"On the clean log the brand has {clean['lenient']} lenient corrections."])
+        lines.append(
+            f"| {r['attack']} | {r['share']:.0%} | {'on' if r['filter'] else 'off'} "
+            f"| {r['p_exact']:+.2f} | {r['grade']:+.2f} | {found} | {lost} "
+            f"| {r['lenient']} |"
+        )
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"On the clean log the brand has {clean['lenient']} lenient corrections.",
+        ]
+    )

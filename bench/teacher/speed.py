@@ -19,8 +19,8 @@ from adore.data import demo_data
 from adore.prompts import trace
 from adore.rulebook import RuleBook
 from adore.teacher.align import Config
-from adore.teacher.answers import Case
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Case
 from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, product_words
 
 ROUNDS = 3
@@ -50,10 +50,14 @@ def speeds(shop: Shop, threads: int) -> dict[str, float]:
     config = Config()
     tokenizer = new_tokenizer(product_words(trace(e) for e in evidence))
     with tempfile.TemporaryDirectory() as folder:
-        new_model(tokenizer, layers=config.layers, width=config.width, seed=0).save_pretrained(folder)
+        new_model(
+            tokenizer, layers=config.layers, width=config.width, seed=0
+        ).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         tiny = TinyGrader(Path(folder), threads=threads)
-    compared = best(lambda: [book.apply(compare(queries[q], items[i])) for q, i in shop.pairs])
+    compared = best(
+        lambda: [book.apply(compare(queries[q], items[i])) for q, i in shop.pairs]
+    )
     read = best(lambda: [reader.read_item(shop.items[i]) for i in used])
     graded = best(lambda: tiny.grade(evidence))
     pairs = len(shop.pairs)
@@ -69,13 +73,19 @@ def speeds(shop: Shop, threads: int) -> dict[str, float]:
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Speeds on both data sets; the tiny LM's weights are random, which costs what trained ones cost."""
+    """Speeds on both data sets; the tiny LM's weights are random,
+    which costs what trained ones cost.
+    """
     with tempfile.TemporaryDirectory() as folder:
         demo_data.run(demo_data.Config(seed=seed), output=Path(folder))
         demo = load(Path(folder))
     threads = min(2, os.cpu_count() or 1)
     shops = {"demo shop": demo, "esci": load(DATA / "esci")}
-    return {"threads": threads, "torch": torch.__version__, **{name: speeds(s, threads) for name, s in shops.items()}}
+    return {
+        "threads": threads,
+        "torch": torch.__version__,
+        **{name: speeds(s, threads) for name, s in shops.items()},
+    }
 
 
 def render(result: dict[str, Any]) -> str:
@@ -84,13 +94,16 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         "### Speed of judging",
         "",
-        f"Wall clock, best of {ROUNDS}; Python parts on one core, the tiny LM on {result['threads']} threads "
-        f"(torch {result['torch']}). Every ESCI item stands in one pair, so reading it weighs fully there.",
+        f"Wall clock, best of {ROUNDS}; Python parts on one core, the tiny LM on "
+        f"{result['threads']} threads (torch {result['torch']}). Every ESCI item "
+        "stands in one pair, so reading it weighs fully there.",
         "",
         f"| pairs a second | {' | '.join(shops)} | goal |",
         f"|---|{'---:|' * (len(shops) + 1)}",
     ]
     for way in list(result[shops[0]])[2:]:
         cells = " | ".join(f"{result[s][way]:,.0f}" for s in shops)
-        lines.append(f"| {way} | {cells} | {format(GOALS[way], ',') if way in GOALS else ''} |")
+        lines.append(
+            f"| {way} | {cells} | {format(GOALS[way], ',') if way in GOALS else ''} |"
+        )
     return "\n".join(lines)

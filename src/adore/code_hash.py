@@ -20,11 +20,15 @@ ALSO = {
     "adore.teacher.backends": "teacher/*_completer.py",
     "adore.release.local": "serving/*.py",
 }
-"""Modules that read files of the package, start a process of it, or import by a name that is made at run time."""
+"""What a module uses beside its imports: module to a pattern of files.
+
+It reads them, starts one as a process, or imports it by a name that is made at run time."""
 
 
 def code_hash(module: ModuleType) -> str:
-    """Version and a hash of all code that a stage may run: a stage whose hash has changed runs again.
+    """Version and a hash of all code that a stage may run.
+
+    A stage whose hash has changed runs again.
 
     Args:
         module: the stage's module; of one that is not ours, its own file counts.
@@ -34,9 +38,12 @@ def code_hash(module: ModuleType) -> str:
         >>> code_hash(prepare) == code_hash(queries)
         False
     """
-    ours = _is_module(module.__name__)
+    paths = [Path(str(module.__file__))]
+    if _is_module(module.__name__):
+        paths = _files(module.__name__)
+
     digest = hashlib.sha256()
-    for path in _files(module.__name__) if ours else [Path(str(module.__file__))]:
+    for path in paths:
         digest.update(path.name.encode() + b"\0")
         digest.update(path.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"
@@ -84,15 +91,25 @@ def _is_module(name: str) -> bool:
 def _imports(module: str) -> frozenset[str]:
     """Our modules that a module names in an import, and the packages that hold them."""
     named = set[str]()
-    for node in ast.walk(ast.parse(_path(module).read_text("utf-8"))):
+    tree = ast.parse(_path(module).read_text("utf-8"))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            named.update(alias.name for alias in node.names)
+            for alias in node.names:
+                named.add(alias.name)
         elif isinstance(node, ast.ImportFrom) and node.module:
             named.add(node.module)
-            named.update(f"{node.module}.{alias.name}" for alias in node.names)
-    named.update(_name(path) for path in _also(module) if path.suffix == ".py")
+            for alias in node.names:
+                named.add(f"{node.module}.{alias.name}")
+
+    for path in _also(module):
+        if path.suffix == ".py":
+            named.add(_name(path))
+
+    # Importing a module runs the __init__ of every package that holds it.
     parts = module.split(".")
-    named.update(".".join(parts[:end]) for end in range(1, len(parts)))
+    for end in range(1, len(parts)):
+        named.add(".".join(parts[:end]))
+
     return frozenset(name for name in named if _is_module(name))
 
 

@@ -13,14 +13,20 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,
 _ROUNDS = 3
 """How often a text may have been escaped."""
 _SPACES = str.maketrans({"\xa0": " ", "\u202f": " ", "\u2009": " ", "\xad": None})
-"""Spaces that do not break, as spaces; hyphens that are not seen, not at all: *Kaffee&shy;tasse* hides nothing."""
+"""Spaces that do not break, as spaces; hyphens that are not seen, not at all.
+
+*Kaffee&shy;tasse* hides nothing."""
 
 
 def _sign(match: re.Match[str]) -> str:
     """What a reference stands for; a name that HTML does not know stays as it is."""
     written = match.group()
-    known = written.startswith("&#") or written[1:] in html.entities.html5
-    return html.unescape(written).translate(_SPACES) if known else written
+    is_number = written.startswith("&#")
+    if not is_number and written[1:] not in html.entities.html5:
+        return written
+
+    sign = html.unescape(written)
+    return sign.translate(_SPACES)
 
 
 def decoded(text: str) -> str:
@@ -29,8 +35,10 @@ def decoded(text: str) -> str:
     Only references that end in a semicolon: ``a=1&copy=2`` is an address, not a sign.
 
     Example:
-        >>> decoded("Caf&eacute; &amp; Bar 8&quot;"), decoded("1000&amp;nbsp;ml"), decoded("R&D ?a=1&copy=2")
-        ('Café & Bar 8"', '1000 ml', 'R&D ?a=1&copy=2')
+        >>> decoded("Caf&eacute; &amp; Bar 8&quot;"), decoded("1000&amp;nbsp;ml")
+        ('Café & Bar 8"', '1000 ml')
+        >>> decoded("R&D ?a=1&copy=2")
+        'R&D ?a=1&copy=2'
     """
     for _ in range(_ROUNDS):
         if "&" not in text or not _ENTITY.search(text):
@@ -49,7 +57,9 @@ def decoded_values(value: Any) -> Any:
     if isinstance(value, str):
         return decoded(value)
     if isinstance(value, dict):
-        return {decoded_values(name): decoded_values(one) for name, one in value.items()}
+        return {
+            decoded_values(name): decoded_values(one) for name, one in value.items()
+        }
     if isinstance(value, list | tuple):
         return [decoded_values(one) for one in value]
     return value

@@ -29,7 +29,12 @@ class ConfigError(AdoreError):
 
 
 class BudgetError(AdoreError):
-    """Raised when a spending cap is reached; ``done`` pairs were answered, and what was paid for is kept."""
+    """Raised when a spending cap is reached; what was paid for is kept.
+
+    Args:
+        text: the error's text.
+        done: how many pairs were answered.
+    """
 
     status = 402
 
@@ -70,7 +75,15 @@ class UnavailableError(AdoreError):
     status = 503
 
 
-def check(ok: bool, name: str, value: object, *, must: str, fix: str, error: type[AdoreError] = ConfigError) -> None:
+def check(
+    ok: bool,
+    name: str,
+    value: object,
+    *,
+    must: str,
+    fix: str,
+    error: type[AdoreError] = ConfigError,
+) -> None:
     """Raise ``error`` in the house's one form unless ``ok``.
 
     Args:

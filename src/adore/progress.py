@@ -20,10 +20,13 @@ def say(text: str) -> None:
     print(f"{MARK}{text}", file=sys.stderr, flush=True)
 
 
-def progress(items: Iterable[T], label: str, total: int | None = None, *, every: float = 10.0) -> Iterator[T]:
+def progress(
+    items: Iterable[T], label: str, total: int | None = None, *, every: float = 10.0
+) -> Iterator[T]:
     """Yield ``items`` and report how far they are on stderr.
 
     Args:
+        items: what is worked through.
         label: what is being done.
         total: how many there will be; taken from ``len(items)`` if it has one.
         every: seconds between lines where stderr is no terminal.

@@ -1,4 +1,7 @@
-"""One prompt code for SFT, KTO and judging: the evidence trace, and the answer that a teacher gives to it."""
+"""One prompt code for SFT, KTO and judging.
+
+The evidence trace, and the answer that a teacher gives to it.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,35 @@ ANSWER_PREFIX = '{"grade":"'
 
 
 def _line(name: str, evidence: Sequence[Evidence]) -> str:
+    """One attribute's evidence; ``evidence`` is not empty."""
     if name == "feature":
-        matched, against = (sum(e.state == state for e in evidence) for state in ("match", "conflict"))
-        conflict = f" conflict {min(against, 9)}" if against else ""
-        return f"feature match {min(matched, 9)} unknown {min(len(evidence) - matched - against, 9)}{conflict}"
+        return _feature_line(evidence)
     if name == "product_type":
-        return f"{name} {_state(evidence[0])} asked {evidence[0].asked} found {evidence[0].found or 'nothing'}"
+        kind = evidence[0]
+        found = kind.found or "nothing"
+        return f"{name} {_state(kind)} asked {kind.asked} found {found}"
     return f"{name} {' '.join(sorted(map(_state, evidence)))}"
 
 
-def _state(e: Evidence) -> str:
-    return f"{e.state} {e.where.split('.')[0]}" if e.state != "unknown" else e.state
+def _feature_line(evidence: Sequence[Evidence]) -> str:
+    """A pair has any number of features: they are counted, not named."""
+    matched = sum(one.state == "match" for one in evidence)
+    against = sum(one.state == "conflict" for one in evidence)
+    unknown = len(evidence) - matched - against
+
+    # At most 9, so that a count is one digit.
+    line = f"feature match {min(matched, 9)} unknown {min(unknown, 9)}"
+    if against:
+        line += f" conflict {min(against, 9)}"
+    return line
+
+
+def _state(evidence: Evidence) -> str:
+    """How a wish is met and, where the item tells, in which part of it."""
+    if evidence.state == "unknown":
+        return evidence.state
+    part = evidence.where.split(".")[0]
+    return f"{evidence.state} {part}"
 
 
 def trace(evidence: Sequence[Evidence]) -> str:
@@ -34,18 +55,35 @@ def trace(evidence: Sequence[Evidence]) -> str:
         >>> trace([Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")])
         'pair\\nbrand conflict title\\nanswer '
     """
-    lines = [_line(name, asked) for name in ATTRIBUTES if (asked := [e for e in evidence if e.attribute == name])]
+    lines = []
+    for name in ATTRIBUTES:
+        asked = [one for one in evidence if one.attribute == name]
+        if asked:
+            lines.append(_line(name, asked))
     return "\n".join(["pair", *lines, "answer "])
 
 
 def answer(grade: Grade, evidence: Sequence[Evidence]) -> str:
-    """The rationale that a teacher is trained to give: grade, and the attributes that speak against the pair.
+    """The rationale that a teacher is trained to give.
 
-    Two answers to one prompt differ in the grade's letter alone, so that KTO compares grades and not lengths.
+    Two answers to one prompt differ in the grade's letter alone, so that KTO compares grades
+    and not lengths.
+
+    Args:
+        grade: the grade of the pair.
+        evidence: of the pair; attributes in conflict are named as those that speak against it.
+
+    Returns:
+        JSON that begins with :data:`ANSWER_PREFIX`.
 
     Example:
-        >>> answer(Grade.EXACT, [Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")])
+        >>> conflict = Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")
+        >>> answer(Grade.EXACT, [conflict])
         '{"grade":"E","against":["brand"]}'
     """
-    against = sorted({e.attribute for e in evidence if e.state == "conflict"})
-    return json.dumps({"grade": grade.letter, "against": against}, separators=(",", ":"))
+    against = set()
+    for one in evidence:
+        if one.state == "conflict":
+            against.add(one.attribute)
+    said = {"grade": grade.letter, "against": sorted(against)}
+    return json.dumps(said, separators=(",", ":"))

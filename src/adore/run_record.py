@@ -1,4 +1,7 @@
-"""What a run says of itself in its own place: ``run.json``, and one note for each step that failed."""
+"""What a run says of itself in its own place.
+
+``run.json``, and one note for each step that failed.
+"""
 
 from __future__ import annotations
 
@@ -75,20 +78,25 @@ def read_run(run: str) -> dict[str, Any]:
         return {}
 
 
-def begin_run(run: str, *, data: str, profile: str, seed: int, job: str = "") -> dict[str, Any]:
+def begin_run(
+    run: str, *, data: str, profile: str, seed: int, job: str = ""
+) -> dict[str, Any]:
     """Write that a run begins; what an earlier pass of it said of its first start is kept.
 
     Args:
         run: the run's place.
         data: its input's place, or ``demo``.
         profile: the profile's name.
+        seed: seeds every stage.
         job: id of its run on Kubeflow Pipelines; empty: it runs in this process.
 
     Returns:
         What was written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    owner: dict[str, Any] = {"job": job} if job else {"host": socket.gethostname(), "pid": os.getpid()}
+    owner: dict[str, Any] = (
+        {"job": job} if job else {"host": socket.gethostname(), "pid": os.getpid()}
+    )
     about = {
         "started": now,
         **read_run(run),
@@ -107,7 +115,10 @@ def begin_run(run: str, *, data: str, profile: str, seed: int, job: str = "") ->
 
 
 def running_elsewhere(about: dict[str, Any]) -> str:
-    """Which process of this machine runs it right now; empty if none does, or none that can be seen from here."""
+    """Which process of this machine runs it right now.
+
+    Empty if none does, or none that can be seen from here.
+    """
     owner = about.get("owner", {})
     mine = owner.get("host") == socket.gethostname() and owner.get("pid") != os.getpid()
     if about.get("status") != RunStatus.RUNNING or not mine:
@@ -129,7 +140,14 @@ def check_free(run: str) -> None:
     """
     other = running_elsewhere(read_run(run))
     fix = "wait for it, stop it, or give another OUT"
-    check(not other, "run", run, must=f"one that nobody else runs ({other} does)", fix=fix, error=AdoreError)
+    check(
+        not other,
+        "run",
+        run,
+        must=f"one that nobody else runs ({other} does)",
+        fix=fix,
+        error=AdoreError,
+    )
 
 
 # ---------------------------------------------------------------- failures
@@ -140,15 +158,31 @@ def _place(run: str, step: str) -> str:
 
 
 def note_failure(run: str, step: str, error: BaseException) -> None:
-    """Keep why a step failed, for the page, the hook and whoever follows; a store that is away keeps nothing."""
-    kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
+    """Keep why a step failed, for the page, the hook and whoever follows.
+
+    A store that is away keeps nothing.
+
+    Args:
+        run: the run's place.
+        step: the step's name, with its shard.
+        error: what ended it; one that is not ours is kept with the name of its class.
+    """
+    kind = ""
+    if not isinstance(error, AdoreError):
+        kind = f"{type(error).__name__}: "
     failure = Failure(step, f"{kind}{error}", time.time())
+
     with suppress(AdoreError, OSError):
         put_json(asdict(failure), _place(run, step))
 
 
 def clear_failure(run: str, step: str) -> None:
-    """Forget that a step failed before: it runs again."""
+    """Forget that a step failed before: it runs again.
+
+    Args:
+        run: the run's place.
+        step: the step's name, with its shard.
+    """
     with suppress(AdoreError, OSError):
         discard(_place(run, step))
 
@@ -168,4 +202,5 @@ def read_failures(run: str, since: float = 0.0) -> list[Failure]:
     for path in sorted(Path(folder).glob("*.json")):
         with suppress(ValueError, TypeError):
             found.append(Failure(**json.loads(path.read_text("utf-8"))))
-    return sorted((f for f in found if f.time >= since), key=lambda failure: failure.time)
+    recent = [failure for failure in found if failure.time >= since]
+    return sorted(recent, key=lambda failure: failure.time)

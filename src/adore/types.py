@@ -95,7 +95,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One attribute value as it was read: canonical ``value``, the ``quote`` and ``where`` it stood."""
+    """One attribute value as it was read.
+
+    ``value`` is canonical, ``quote`` is what stood there, ``where`` says where it stood.
+    """
 
     value: str
     quote: str
@@ -110,12 +113,19 @@ class Reading:
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
-        return json.dumps({k: [[v.value, v.quote, v.where] for v in vs] for k, vs in self.values.items()})
+        return json.dumps(
+            {
+                k: [[v.value, v.quote, v.where] for v in vs]
+                for k, vs in self.values.items()
+            }
+        )
 
     @staticmethod
     def from_json(text: str) -> Reading:
         """Read what :meth:`to_json` wrote."""
-        return Reading({k: tuple(Value(*v) for v in vs) for k, vs in json.loads(text).items()})
+        return Reading(
+            {k: tuple(Value(*v) for v in vs) for k, vs in json.loads(text).items()}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A ranker's answer for one item: ``score`` orders, ``probabilities`` are indexed by grade value."""
+    """A ranker's answer for one item.
+
+    ``score`` orders, ``probabilities`` are indexed by grade value.
+    """
 
     item_id: str
     score: float
@@ -182,9 +195,17 @@ TABLES: dict[str, dict[str, str]] = {
         "bullet_points": "list[str]",
         "attributes": "str",  # JSON object
     },
-    "queries": {"query_id": "str", "query": "str", "split": "str"},  # train | dev | test
+    "queries": {
+        "query_id": "str",
+        "query": "str",
+        "split": "str",
+    },  # train | dev | test
     "judgements": {**_PAIR, "grade": "int"},  # human
-    "votes": {**_PAIR, "grade": "int", "votes": "int"},  # of pairs that several people judged; only where they differ
+    "votes": {
+        **_PAIR,
+        "grade": "int",
+        "votes": "int",
+    },  # of pairs that several people judged; only where they differ
     "truth": {**_PAIR, "grade": "int"},  # only simulated shoppers may read it
     "events": {
         "event_id": "str",
@@ -224,7 +245,12 @@ TABLES: dict[str, dict[str, str]] = {
         "wanted_exact": "bool",
         "event_ids": "list[str]",
     },
-    "filtered": {"client_id": "str", "reason": "str", "targets": "list[str]", "events": "int"},
+    "filtered": {
+        "client_id": "str",
+        "reason": "str",
+        "targets": "list[str]",
+        "events": "int",
+    },
     # synthesise; verify writes the same columns as `synthetic`, plus `rejected`
     "candidates": {
         **_PAIR,

@@ -20,7 +20,9 @@ VALUED = ("colours", "materials", "audiences", "contrasts", "offers")
 
 
 def pack(code: str) -> dict[str, object]:
-    loaded: dict[str, object] = yaml.load((FOLDER / f"{code}.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)
+    loaded: dict[str, object] = yaml.load(
+        (FOLDER / f"{code}.yaml").read_text("utf-8"), Loader=yaml.BaseLoader
+    )
     return loaded
 
 
@@ -34,7 +36,9 @@ def test_packs_have_the_same_keys_and_english_values(code: str) -> None:
     assert own.keys() == english.keys()
     for section in ("absence", "say"):
         assert own[section].keys() == english[section].keys(), section
-    assert list(own["audiences"]) == list(english["audiences"])  # say.people follows their order
+    assert list(own["audiences"]) == list(
+        english["audiences"]
+    )  # say.people follows their order
     assert len(load_language(code).says("people")) == len(own["audiences"])
     for name in ("colours", "materials", "audiences", "fields"):
         assert set(own[name]) == set(english[name]), name
@@ -48,13 +52,22 @@ def test_no_word_contradicts_another(code: str) -> None:
     assert not language.audiences.keys() & language.colours.keys()
     assert not language.audiences.keys() & language.materials.keys()
     assert not language.absence.stems & language.colours.keys()
-    assert not language.stop & (language.colours.keys() | language.materials.keys() | language.audiences.keys())
+    assert not language.stop & (
+        language.colours.keys() | language.materials.keys() | language.audiences.keys()
+    )
     assert language.absence.stems <= language.breaks
     assert language.stop <= language.request
-    assert language.vague <= language.colours.keys() | {"cherry", "jade"}  # tastes and stones of shops' own colours
+    assert language.vague <= language.colours.keys() | {
+        "cherry",
+        "jade",
+    }  # tastes and stones of shops' own colours
     for name in VALUED:
         written = pack(code)[name]
-        listed = [word.strip() for words_of in written.values() for word in words_of.split(",")]
+        listed = [
+            word.strip()
+            for words_of in written.values()
+            for word in words_of.split(",")
+        ]
         assert len(listed) == len(set(listed)), name
 
 
@@ -63,7 +76,10 @@ def test_a_word_of_two_values_is_refused() -> None:
     from adore.errors import ConfigError
 
     wrong = {**pack("en"), "colours": {"red": "red, wine", "blue": "wines"}}
-    with pytest.raises(ConfigError, match=r"colours: 'wines' == 'blue', but its stem 'wine' is already 'red'"):
+    with pytest.raises(
+        ConfigError,
+        match=r"colours: 'wines' == 'blue', but its stem 'wine' is already 'red'",
+    ):
         language_packs._Pack("en", wrong).language()
 
 
@@ -78,7 +94,11 @@ def test_a_word_of_two_values_is_refused() -> None:
         ("en", "San Francisco mug", []),
         ("de", "Tasse ohne Henkel oder Deckel", ["henkel", "deckel"]),
         ("de", "keine Farbstoffe", ["Farbstoffe"]),
-        ("de", "frei von Gluten, laktosefrei, zucker-frei", ["Gluten", "Laktose", "Zucker"]),
+        (
+            "de",
+            "frei von Gluten, laktosefrei, zucker-frei",
+            ["Gluten", "Laktose", "Zucker"],
+        ),
         ("de", "ärmelloses Kleid", ["Ärmel"]),
         ("de", "kostenlose, bügelfreie, versandkostenfreie Bluse", []),
         ("fr", "tasse sans anse ni couvercle", ["anse", "couvercle"]),
@@ -128,7 +148,12 @@ SHOPS = {
         Item("0", "Kaffeetasse mit Henkel 350 ml rot", category="Küche > Tassen"),
         Item("1", "Rote Tasse für Kaffee ohne Henkel", category="Küche > Tassen"),
         Item("2", "Lederjacke für Damen braun", category="Mode > Jacken"),
-        Item("3", "Herren-Winterjacke", category="Mode > Jacken", attributes={"Farbe": "Schwarz", "Material": "Wolle"}),
+        Item(
+            "3",
+            "Herren-Winterjacke",
+            category="Mode > Jacken",
+            attributes={"Farbe": "Schwarz", "Material": "Wolle"},
+        ),
         Item("4", "Kaffee gemahlen 500 g", category="Lebensmittel > Kaffee"),
         Item("5", "Kaffee Bohnen", category="Lebensmittel > Kaffee"),
     ],
@@ -136,13 +161,23 @@ SHOPS = {
         Item("0", "Tasse à café avec anse noire", category="Cuisine > Tasses"),
         Item("1", "Tasse à café sans anse blanche", category="Cuisine > Tasses"),
         Item("2", "Veste femme en cuir marron", category="Mode > Vestes"),
-        Item("3", "Veste d'hiver homme", category="Mode > Vestes", attributes={"couleur": "noire", "matière": "laine"}),
+        Item(
+            "3",
+            "Veste d'hiver homme",
+            category="Mode > Vestes",
+            attributes={"couleur": "noire", "matière": "laine"},
+        ),
     ],
     "es": [
         Item("0", "Taza de café con asa roja", category="Cocina > Tazas"),
         Item("1", "Taza de café sin asa blanca", category="Cocina > Tazas"),
         Item("2", "Chaqueta de cuero para mujer marrón", category="Moda > Chaquetas"),
-        Item("3", "Chaqueta niño", category="Moda > Chaquetas", attributes={"color": "negra", "material": "lana"}),
+        Item(
+            "3",
+            "Chaqueta niño",
+            category="Moda > Chaquetas",
+            attributes={"color": "negra", "material": "lana"},
+        ),
     ],
 }
 
@@ -152,7 +187,9 @@ def states(code: str, query: str, n: int) -> dict[str, str]:
     asked = reader.read_query(query)
     for values in asked.values.values():
         assert all(v.quote in query for v in values)
-    return {e.attribute: e.state for e in compare(asked, reader.read_item(SHOPS[code][n]))}
+    return {
+        e.attribute: e.state for e in compare(asked, reader.read_item(SHOPS[code][n]))
+    }
 
 
 @pytest.mark.parametrize(
@@ -190,7 +227,9 @@ def states(code: str, query: str, n: int) -> dict[str, str]:
         ("es", "chaqueta negro", 3, "colour", "match"),
     ],
 )
-def test_every_language_is_read_like_english(code: str, query: str, n: int, attribute: str, state: str) -> None:
+def test_every_language_is_read_like_english(
+    code: str, query: str, n: int, attribute: str, state: str
+) -> None:
     assert states(code, query, n)[attribute] == state
 
 
@@ -205,21 +244,33 @@ def test_what_is_written_for_a_language_is_read_in_it(code: str) -> None:
     reader = Reader(Lexicon.mine([Item("1", thing, category=f"x > {thing}")] * 2, code))
     language = reader.language
     for form in language.says("excluded"):
-        assert "exclusion" in reader.read_query(f"{thing} {form.format(part)}").values, form
+        assert (
+            "exclusion" in reader.read_query(f"{thing} {form.format(part)}").values
+        ), form
     for form in language.says("free"):
-        assert "exclusion" in reader.read_query(f"{form.format(part)} {thing}").values, form
+        assert (
+            "exclusion" in reader.read_query(f"{form.format(part)} {thing}").values
+        ), form
     for form in (*language.says("know"), *language.says("know_held")):
-        assert reader.read_query(form.format(thing)).values["product_type"][0].value == "guide", form
+        assert (
+            reader.read_query(form.format(thing)).values["product_type"][0].value
+            == "guide"
+        ), form
     for audience in pack(code)["audiences"]:
         for form in (*language.says("added"), *language.says("audience")):
-            asked = reader.read_query(f"{thing} {form.format(language.people(audience))}").values
+            asked = reader.read_query(
+                f"{thing} {form.format(language.people(audience))}"
+            ).values
             assert [v.value for v in asked["audience"]] == [audience], (form, audience)
             if form in language.says("added"):
                 assert set(asked) == {"product_type", "audience"}, (form, audience)
 
 
 def test_a_language_without_a_pack_reads_words_but_no_meaning() -> None:
-    items = [Item("1", "Rode mok zonder handvat", "Acme", "Keuken > Mokken"), Item("2", "Mokken", "Acme", "K > Mokken")]
+    items = [
+        Item("1", "Rode mok zonder handvat", "Acme", "Keuken > Mokken"),
+        Item("2", "Mokken", "Acme", "K > Mokken"),
+    ]
     reader = Reader(Lexicon.mine(items, "nl"))
     asked = reader.read_query("acme rode mok zonder handvat").values
     assert not asked.keys() & {"exclusion", "colour", "material", "audience"}
@@ -262,6 +313,9 @@ TEES = [
 def test_joined_hyphened_and_apart_are_one(query: str, item: str, state: str) -> None:
     reader = Reader(Lexicon.mine(TEES))
     one = next(i for i in TEES if i.item_id == item)
-    found = {e.attribute: e.state for e in compare(reader.read_query(query), reader.read_item(one))}
+    found = {
+        e.attribute: e.state
+        for e in compare(reader.read_query(query), reader.read_item(one))
+    }
     assert found["product_type"] == state
     assert "feature" not in found or found["feature"] == "match"

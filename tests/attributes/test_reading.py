@@ -28,7 +28,12 @@ ITEMS = [
         "Kitchen > Water Bottles",
         attributes={"colour": "Red"},
     ),
-    Item("2", "Zeta blue bottle, no straw, 16.9 fl oz (pack of 2)", "Zeta", "Kitchen > Water Bottles"),
+    Item(
+        "2",
+        "Zeta blue bottle, no straw, 16.9 fl oz (pack of 2)",
+        "Zeta",
+        "Kitchen > Water Bottles",
+    ),
     Item("3", "Case for Acme Bottle &amp; Cup", "Zeta", "Kitchen > Cases"),
     Item("4", "Women's Running Shoes leather", "Stride", "Shoes > Running Shoes"),
 ]
@@ -37,7 +42,10 @@ READER = Reader(Lexicon.mine([*ITEMS, *ITEMS]))
 
 
 def states(query: str, item: Item) -> dict[str, str]:
-    return {e.attribute: e.state for e in compare(READER.read_query(query), READER.read_item(item))}
+    return {
+        e.attribute: e.state
+        for e in compare(READER.read_query(query), READER.read_item(item))
+    }
 
 
 @pytest.mark.parametrize(
@@ -60,7 +68,9 @@ def states(query: str, item: Item) -> dict[str, str]:
         ("leather shoes", 3, "material", "match"),
     ],
 )
-def test_what_is_asked_and_found(query: str, n: int, attribute: str, state: str) -> None:
+def test_what_is_asked_and_found(
+    query: str, n: int, attribute: str, state: str
+) -> None:
     assert states(query, ITEMS[n])[attribute] == state
 
 
@@ -85,25 +95,47 @@ def test_units_have_one_form(text: str, value: str) -> None:
 
 
 def test_equal_amounts_and_packs() -> None:
-    assert same_size("volume:500", "volume:499.792") and not same_size("volume:500", "volume:750")
-    assert [v.value for v in read_packs("12-pack, set of 3, 6 ct", "title")] == ["12", "3", "6"]
-    assert [v.value for v in read_packs("two pack, 1 dozen, 2-pocket, one piece", "title")] == ["2", "12"]
+    assert same_size("volume:500", "volume:499.792") and not same_size(
+        "volume:500", "volume:750"
+    )
+    assert [v.value for v in read_packs("12-pack, set of 3, 6 ct", "title")] == [
+        "12",
+        "3",
+        "6",
+    ]
+    assert [
+        v.value for v in read_packs("two pack, 1 dozen, 2-pocket, one piece", "title")
+    ] == ["2", "12"]
 
 
 def test_sides_share_their_unit_and_look_alikes_are_no_sizes() -> None:
-    assert [v.value for v in read_sizes("8 x 10 cm", "t")] == ["length:80", "length:100"]
-    assert [v.value for v in read_sizes("31W x 32L pants", "t")] == ["number:31", "number:32"]
-    assert [*read_sizes("3M tape, 5G, 2-in-1, L-shaped, small dogs, full HD", "t")] == []
+    assert [v.value for v in read_sizes("8 x 10 cm", "t")] == [
+        "length:80",
+        "length:100",
+    ]
+    assert [v.value for v in read_sizes("31W x 32L pants", "t")] == [
+        "number:31",
+        "number:32",
+    ]
+    assert [
+        *read_sizes("3M tape, 5G, 2-in-1, L-shaped, small dogs, full HD", "t")
+    ] == []
 
 
-@given(st.integers(1, 9_999), st.sampled_from(["ml", "g", "mm", "cm", "kg", "l", "inch", "oz"]))
+@given(
+    st.integers(1, 9_999),
+    st.sampled_from(["ml", "g", "mm", "cm", "kg", "l", "inch", "oz"]),
+)
 def test_a_size_is_the_same_in_other_units(n: int, unit: str) -> None:
     dimension, factor = UNITS[unit]
     (first,) = read_sizes(f"{n} {unit}", "t")
     for other, (of, size) in UNITS.items():
         if of == dimension and n * factor / size >= 0.1:
             amount = f"{n * factor / size:.4f}"
-            assert any(same_size(first.value, v.value) for v in read_sizes(f"x {amount} {other} y", "t")), other
+            assert any(
+                same_size(first.value, v.value)
+                for v in read_sizes(f"x {amount} {other} y", "t")
+            ), other
 
 
 @pytest.mark.parametrize(
@@ -112,19 +144,32 @@ def test_a_size_is_the_same_in_other_units(n: int, unit: str) -> None:
         ("bottle no straw or lid", ["straw", "lid"]),
         ("sugar-free gum, gluten free", ["sugar", "gluten"]),
         ("strapless bra", ["strap"]),
-        ("stainless no 7 serum, hands free, free shipping, no. 2 pencil, not only red", []),
+        (
+            "stainless no 7 serum, hands free, free shipping, no. 2 pencil, not only red",
+            [],
+        ),
         ("tea without added sugar, red", ["added sugar"]),
     ],
 )
 def test_what_is_absent(text: str, absent: list[str]) -> None:
-    assert [a.value for a in find_absences(text, tokens(text, ENGLISH), ENGLISH)] == absent
+    assert [
+        a.value for a in find_absences(text, tokens(text, ENGLISH), ENGLISH)
+    ] == absent
 
 
 def test_a_taste_is_no_colour_and_plurals_are_products() -> None:
-    assert "colour" not in READER.read_query("olive oil with cream and lemon scent").values
-    assert READER.read_query("mint green wine glasses").values["colour"][0].value == "green"
+    assert (
+        "colour" not in READER.read_query("olive oil with cream and lemon scent").values
+    )
+    assert (
+        READER.read_query("mint green wine glasses").values["colour"][0].value
+        == "green"
+    )
     assert "material" not in READER.read_query("wine glasses").values
-    assert READER.read_query("i am looking for a bottel").values["product_type"][0].value == "bottle"
+    assert (
+        READER.read_query("i am looking for a bottel").values["product_type"][0].value
+        == "bottle"
+    )
 
 
 def test_a_denial_that_the_item_contradicts_is_not_believed() -> None:
@@ -135,7 +180,9 @@ def test_a_denial_that_the_item_contradicts_is_not_believed() -> None:
 ODD = st.text(
     st.one_of(
         st.characters(),
-        st.sampled_from("\u200b\u200d\u202e\u202c\ufeff\u00adNike red 5cm x 3 ½＝ﬁ③²ſμ"),
+        st.sampled_from(
+            "\u200b\u200d\u202e\u202c\ufeff\u00adNike red 5cm x 3 ½＝ﬁ③²ſμ"
+        ),
         st.characters(),
     ),
     max_size=120,
@@ -159,16 +206,40 @@ def test_quotes_stand_in_the_text(query: str, title: str) -> None:
     assert Evidence.many_from_json(Evidence.many_to_json(evidence)) == evidence
 
 
-@pytest.mark.parametrize("text", ["③", "²", "٣", "5²", "9" * 5_000, "ſix pack", "5 lbſ", "5 μg", "X-ſmall", "½/² in"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "③",
+        "²",
+        "٣",
+        "5²",
+        "9" * 5_000,
+        "ſix pack",
+        "5 lbſ",
+        "5 μg",
+        "X-ſmall",
+        "½/² in",
+    ],
+)
 def test_odd_digits_and_letters_stop_nothing(text: str) -> None:
-    fields = dict.fromkeys(("items_per_pack", "size", "colour", "model", "audience"), text)
+    fields = dict.fromkeys(
+        ("items_per_pack", "size", "colour", "model", "audience"), text
+    )
     found = READER.read_item(Item("x", text, attributes=fields)).values
-    assert Reading.from_json(READER.read_query(text).to_json()) == READER.read_query(text)
-    assert [v.value for v in found.get("pack", ())] == {"٣": ["3"], "ſix pack": ["6"]}.get(text, [])
+    assert Reading.from_json(READER.read_query(text).to_json()) == READER.read_query(
+        text
+    )
+    assert [v.value for v in found.get("pack", ())] == {
+        "٣": ["3"],
+        "ſix pack": ["6"],
+    }.get(text, [])
 
 
 def test_a_huge_title_does_not_hang() -> None:
-    assert READER.read_item(Item("x", "red bottle " * 100_000)).values["colour"][0].value == "red"
+    assert (
+        READER.read_item(Item("x", "red bottle " * 100_000)).values["colour"][0].value
+        == "red"
+    )
 
 
 def test_the_lexicon_survives_json() -> None:
@@ -180,12 +251,20 @@ def test_stage_writes_evidence_for_every_known_pair(tmp_path: Path) -> None:
     prepared, output = tmp_path / "prepared", tmp_path / "out"
     prepared.mkdir()
     output.mkdir()
-    rows = [{"item_id": i.item_id, "title": i.title, "brand": i.brand, "category": i.category, "description": "",
+    rows = [{"item_id": i.item_id, "title": i.title, "brand": i.brand,
+             "category": i.category, "description": "",
              "bullet_points": [], "attributes": "{}"} for i in ITEMS]  # fmt: skip
     write_table(rows, prepared, "items")
-    write_table([{"query_id": "q", "query": "red bottle", "split": "train"}], prepared, "queries")
+    write_table(
+        [{"query_id": "q", "query": "red bottle", "split": "train"}],
+        prepared,
+        "queries",
+    )
     judged = [{"query_id": "q", "item_id": i.item_id, "grade": 3} for i in ITEMS]
     for name, table in (("judgements", judged), ("truth", judged[:2]), ("events", [])):
         write_table(table, prepared, name)
     assert run(Config(), prepared=prepared, output=output)["pairs"] == 4
-    assert read_table(output, "pairs").height == 4 and read_table(output, "readings").height == 5
+    assert (
+        read_table(output, "pairs").height == 4
+        and read_table(output, "readings").height == 5
+    )

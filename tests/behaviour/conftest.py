@@ -19,7 +19,9 @@ SHOPPERS = Shoppers(seed=1, users=USERS, bots=0.05)
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop: true grades by query, the judge's ``pairs`` and the honest log (with the population's bots)."""
+    """A shop: true grades by query,
+    the judge's ``pairs`` and the honest log (with the population's bots).
+    """
 
     folder: Path
     lists: dict[str, dict[str, int]]
@@ -35,7 +37,10 @@ class Shop:
     def stage(self) -> dict[str, object]:
         """The stage's inputs."""
         names = ("prepared", "evidence")
-        return {**{n: self.folder / n for n in names}, "answers": [self.folder / "answers"]}
+        return {
+            **{n: self.folder / n for n in names},
+            "answers": [self.folder / "answers"],
+        }
 
 
 def _judged(grade: int, rng: random.Random) -> int:
@@ -45,36 +50,81 @@ def _judged(grade: int, rng: random.Random) -> int:
 
 def _evidence(grade: int) -> str:
     state = "match" if grade == 3 else "conflict"
-    return Evidence.many_to_json([Evidence("brand", "a", "a", "b", "b", "brand", state)])  # type: ignore[arg-type]
+    return Evidence.many_to_json(
+        [Evidence("brand", "a", "a", "b", "b", "brand", state)]
+    )  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder, rng = tmp_path_factory.mktemp("shop"), random.Random(0)
     lists = {
-        f"q{q:02}": {f"i{q:02}-{i:02}": (3, 3, 2, 2, 1, 0, 0, 0, 0, 3)[i % 10] for i in range(ITEMS)}
+        f"q{q:02}": {
+            f"i{q:02}-{i:02}": (3, 3, 2, 2, 1, 0, 0, 0, 0, 3)[i % 10]
+            for i in range(ITEMS)
+        }
         for q in range(QUERIES)
     }
-    brands = {item: f"b{rng.randrange(8)}" for grades in lists.values() for item in grades}
-    keys = [{"query_id": q, "item_id": i} for q, grades in lists.items() for i in grades]
-    judged = [{**k, "grade": _judged(lists[k["query_id"]][k["item_id"]], rng)} for k in keys]
+    brands = {
+        item: f"b{rng.randrange(8)}" for grades in lists.values() for item in grades
+    }
+    keys = [
+        {"query_id": q, "item_id": i} for q, grades in lists.items() for i in grades
+    ]
+    judged = [
+        {**k, "grade": _judged(lists[k["query_id"]][k["item_id"]], rng)} for k in keys
+    ]
     rows = []
     for user in range(USERS):
         for visit in range(VISITS):
             query = rng.choice(sorted(lists))
-            rows += SHOPPERS.visit(user, query, shuffled(lists[query], rng), lists[query], visit=visit)
+            rows += SHOPPERS.visit(
+                user, query, shuffled(lists[query], rng), lists[query], visit=visit
+            )
     for name in ("prepared", "evidence", "answers"):
         (folder / name).mkdir()
-    empty = {"title": "x", "category": "", "description": "", "bullet_points": [], "attributes": "{}"}
-    splits = [{"query_id": q, "query": q, "split": ("train", "train", "dev", "test")[n % 4]} for n, q in enumerate(lists)]  # fmt: skip # noqa: E501
+    empty = {
+        "title": "x",
+        "category": "",
+        "description": "",
+        "bullet_points": [],
+        "attributes": "{}",
+    }
+    splits = [
+        {"query_id": q, "query": q, "split": ("train", "train", "dev", "test")[n % 4]}
+        for n, q in enumerate(lists)
+    ]
     write_table(splits, folder / "prepared", "queries")
-    write_table([{"item_id": i, "brand": b, **empty} for i, b in brands.items()], folder / "prepared", "items")
+    write_table(
+        [{"item_id": i, "brand": b, **empty} for i, b in brands.items()],
+        folder / "prepared",
+        "items",
+    )
     write_table([], folder / "prepared", "judgements")
-    write_table([{**k, "grade": lists[k["query_id"]][k["item_id"]]} for k in keys], folder / "prepared", "truth")
+    write_table(
+        [{**k, "grade": lists[k["query_id"]][k["item_id"]]} for k in keys],
+        folder / "prepared",
+        "truth",
+    )
     events = write_table(pl.DataFrame(rows), folder / "prepared", "events")
-    write_table([{**r, "evidence": _evidence(r["grade"])} for r in judged], folder / "evidence", "pairs")
-    full = {"probabilities": [0.0] * 4, "rationale": "", "judge": "rules", "rulebook": "r"}
+    write_table(
+        [{**r, "evidence": _evidence(r["grade"])} for r in judged],
+        folder / "evidence",
+        "pairs",
+    )
+    full = {
+        "probabilities": [0.0] * 4,
+        "rationale": "",
+        "judge": "rules",
+        "rulebook": "r",
+    }
     write_table([{**r, **full} for r in judged], folder / "answers", "answers")
     pairs = pl.DataFrame([{**r, "brand": brands[r["item_id"]]} for r in judged])
     assert {Grade.EXACT, Grade.SUBSTITUTE} <= set(pairs["grade"])
-    return Shop(folder, lists, pairs, events, frozenset(i for i, b in brands.items() if b == "b0"))
+    return Shop(
+        folder,
+        lists,
+        pairs,
+        events,
+        frozenset(i for i, b in brands.items() if b == "b0"),
+    )

@@ -1,4 +1,6 @@
-"""The stage: two-sided rows that name their events, held-out signs, matched lengths, honest notes."""
+"""The stage: two-sided rows that name their events, held-out signs,
+matched lengths, honest notes.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ import polars as pl
 import pytest
 
 from adore.artifacts import read_table, write_table
+from adore.behaviour.balance import KINDS
 from adore.behaviour.feedback import Config, run
-from adore.behaviour.select import KINDS
 from adore.types import Grade
 
 Out = tuple[Path, dict[str, float], dict[str, Any]]
@@ -29,39 +31,73 @@ def made(shop: Any, tmp_path_factory: pytest.TempPathFactory) -> Out:
 def right(shop: Any, table: pl.DataFrame) -> pl.DataFrame:
     """By kind: how many signs, and the share whose direction the truth confirms."""
     signs = table.unique(["query_id", "item_id", "kind"])
-    truth = [shop.lists[q][i] == Grade.EXACT for q, i in signs.select("query_id", "item_id").iter_rows()]
+    truth = [
+        shop.lists[q][i] == Grade.EXACT
+        for q, i in signs.select("query_id", "item_id").iter_rows()
+    ]
     agrees = signs["kind"].str.starts_with("bought") == pl.Series(truth)
-    return signs.with_columns(agrees.alias("ok")).group_by("kind").agg(pl.len(), pl.col("ok").mean())
+    return (
+        signs.with_columns(agrees.alias("ok"))
+        .group_by("kind")
+        .agg(pl.len(), pl.col("ok").mean())
+    )
 
 
 def test_signs_are_mostly_right_in_both_directions(shop: Any, made: Out) -> None:
-    found = {kind: (n, ok) for kind, n, ok in right(shop, read_table(made[0], "feedback")).iter_rows()}
+    found = {
+        kind: (n, ok)
+        for kind, n, ok in right(shop, read_table(made[0], "feedback")).iter_rows()
+    }
     lenient, strict = found["bought, judged strictly"], found["skipped, judged exact"]
     assert lenient[0] >= 10 and lenient[1] > 0.9
     assert strict[0] >= 10 and strict[1] > 0.9
     assert set(found) <= set(KINDS) and set(made[2]["signs"]) == set(KINDS)
 
 
-def test_only_train_queries_teach_and_dev_queries_are_held(shop: Any, made: Out) -> None:
-    split = dict(read_table(shop.folder / "prepared", "queries").select("query_id", "split").iter_rows())
+def test_only_train_queries_teach_and_dev_queries_are_held(
+    shop: Any, made: Out
+) -> None:
+    split = dict(
+        read_table(shop.folder / "prepared", "queries")
+        .select("query_id", "split")
+        .iter_rows()
+    )
     held = read_table(made[0], "held")
     assert {split[q] for q in read_table(made[0], "feedback")["query_id"]} == {"train"}
-    assert {split[q] for q in held["query_id"]} == {"dev"} and made[1]["held"] == held.height > 50
-    assert held["wanted_exact"].to_list() == [k.startswith("bought") for k in held["kind"]]
+    assert {split[q] for q in held["query_id"]} == {"dev"} and made[1][
+        "held"
+    ] == held.height > 50
+    assert held["wanted_exact"].to_list() == [
+        k.startswith("bought") for k in held["kind"]
+    ]
     assert (right(shop, held)["ok"] > 0.85).all()
 
 
 def test_every_row_names_events_of_the_log(shop: Any, made: Out) -> None:
-    pair = {e: (q, i) for e, q, i in shop.events.select("event_id", "query_id", "object_id").iter_rows()}
+    pair = {
+        e: (q, i)
+        for e, q, i in shop.events.select(
+            "event_id", "query_id", "object_id"
+        ).iter_rows()
+    }
     for table in ("feedback", "held"):
-        for q, i, ids in read_table(made[0], table).select("query_id", "item_id", "event_ids").iter_rows():
+        for q, i, ids in (
+            read_table(made[0], table)
+            .select("query_id", "item_id", "event_ids")
+            .iter_rows()
+        ):
             assert ids and {pair[e] for e in ids} == {(q, i)}
 
 
 def test_completions_of_a_prompt_have_one_length(made: Out) -> None:
-    rows = read_table(made[0], "feedback").with_columns(n=pl.col("completion").str.len_chars())
+    rows = read_table(made[0], "feedback").with_columns(
+        n=pl.col("completion").str.len_chars()
+    )
     assert rows.group_by("prompt").agg(pl.col("n").n_unique())["n"].max() == 1
-    assert rows["desirable"].n_unique() == 2 and rows.group_by("query_id").len()["len"].max() <= 60
+    assert (
+        rows["desirable"].n_unique() == 2
+        and rows.group_by("query_id").len()["len"].max() <= 60
+    )
 
 
 def variant(shop: Any, tmp_path: Path, events: pl.DataFrame) -> Path:
@@ -71,41 +107,81 @@ def variant(shop: Any, tmp_path: Path, events: pl.DataFrame) -> Path:
     return tmp_path / "out"
 
 
-def test_without_position_variation_a_skip_is_no_sign(shop: Any, tmp_path: Path) -> None:
-    still = shop.events.with_columns(position=pl.col("object_id").str.slice(-2).cast(pl.Int64) + 1)
+def test_without_position_variation_a_skip_is_no_sign(
+    shop: Any, tmp_path: Path
+) -> None:
+    still = shop.events.with_columns(
+        position=pl.col("object_id").str.slice(-2).cast(pl.Int64) + 1
+    )
     out = variant(shop, tmp_path, still)
     run(Config(), **{**shop.stage(), "prepared": tmp_path / "prepared"}, output=out)
     about = json.loads((out / "behaviour.json").read_text())
-    assert about["position"]["known"] is False and "nothing is corrected" in about["position"]["note"]
-    assert not about["signs"]["skipped, judged exact"] and not about["signs"]["skipped, judged strictly"]
+    assert (
+        about["position"]["known"] is False
+        and "nothing is corrected" in about["position"]["note"]
+    )
+    assert (
+        not about["signs"]["skipped, judged exact"]
+        and not about["signs"]["skipped, judged strictly"]
+    )
 
 
-def test_a_shop_without_events_gets_simulated_ones_and_says_so(shop: Any, tmp_path: Path) -> None:
+def test_a_shop_without_events_gets_simulated_ones_and_says_so(
+    shop: Any, tmp_path: Path
+) -> None:
     out = variant(shop, tmp_path, shop.events.head(0))
-    metrics = run(Config(simulate_users=60), **{**shop.stage(), "prepared": tmp_path / "prepared"}, output=out)
-    assert metrics["simulated"] == 1 and json.loads((out / "behaviour.json").read_text())["simulated"] is True
+    metrics = run(
+        Config(simulate_users=60),
+        **{**shop.stage(), "prepared": tmp_path / "prepared"},
+        output=out,
+    )
+    assert (
+        metrics["simulated"] == 1
+        and json.loads((out / "behaviour.json").read_text())["simulated"] is True
+    )
     known = set(read_table(out, "events")["event_id"])
     rows = read_table(out, "feedback")
     assert rows.height and all(set(ids) <= known for ids in rows["event_ids"])
 
 
-def told(shop: Any, tmp_path: Path, events: pl.DataFrame, capsys: pytest.CaptureFixture[str]) -> tuple[bool, str]:
+def told(
+    shop: Any, tmp_path: Path, events: pl.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> tuple[bool, str]:
     out = variant(shop, tmp_path, events)
-    run(Config(planted=0), **{**shop.stage(), "prepared": tmp_path / "prepared"}, output=out)
-    return json.loads((out / "behaviour.json").read_text())["coarse_clock"], capsys.readouterr().err
+    run(
+        Config(planted=0),
+        **{**shop.stage(), "prepared": tmp_path / "prepared"},
+        output=out,
+    )
+    return json.loads((out / "behaviour.json").read_text())[
+        "coarse_clock"
+    ], capsys.readouterr().err
 
 
-def test_a_coarse_clock_is_told(shop: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    coarse, text = told(shop, tmp_path, shop.events.with_columns(pl.col("timestamp") // 60_000 * 60_000), capsys)
+def test_a_coarse_clock_is_told(
+    shop: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coarse, text = told(
+        shop,
+        tmp_path,
+        shop.events.with_columns(pl.col("timestamp") // 60_000 * 60_000),
+        capsys,
+    )
     assert coarse and "times are too coarse" in text and "warning" not in text
 
 
 def test_many_filtered_clients_are_told_by_reason(
     shop: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    few = shop.events.filter(pl.col("client_id").is_in([*shop.bots, *sorted(set(shop.events["client_id"]))[:20]]))
+    few = shop.events.filter(
+        pl.col("client_id").is_in(
+            [*shop.bots, *sorted(set(shop.events["client_id"]))[:20]]
+        )
+    )
     coarse, text = told(shop, tmp_path, few, capsys)
-    assert not coarse and re.search(r"warning: 12 of \d\d clients are left out \(12 x acts faster than", text)
+    assert not coarse and re.search(
+        r"warning: 12 of \d\d clients are left out \(12 x acts faster than", text
+    )
     assert "warning" not in told(shop, tmp_path / "all", shop.events, capsys)[1]
 
 
@@ -113,12 +189,20 @@ def test_too_little_exposure_gives_no_sign(shop: Any, tmp_path: Path) -> None:
     run(Config(planted=0), **shop.stage(), output=tmp_path)
     some = {k: read_table(tmp_path, k).height for k in ("feedback", "held")}
     run(Config(min_exposure=1e6, planted=0), **shop.stage(), output=tmp_path)
-    assert min(some.values()) > 0 and {k: read_table(tmp_path, k).height for k in some} == {"feedback": 0, "held": 0}
-    assert json.loads((tmp_path / "behaviour.json").read_text())["planted"]["turned"] == {}
+    assert min(some.values()) > 0 and {
+        k: read_table(tmp_path, k).height for k in some
+    } == {"feedback": 0, "held": 0}
+    assert (
+        json.loads((tmp_path / "behaviour.json").read_text())["planted"]["turned"] == {}
+    )
 
 
 def test_one_client_is_not_enough(shop: Any, tmp_path: Path) -> None:
     one = shop.events.filter(pl.col("client_id") == pl.col("client_id").last())
     out = variant(shop, tmp_path, one)
-    metrics = run(Config(min_exposure=0), **{**shop.stage(), "prepared": tmp_path / "prepared"}, output=out)
+    metrics = run(
+        Config(min_exposure=0),
+        **{**shop.stage(), "prepared": tmp_path / "prepared"},
+        output=out,
+    )
     assert metrics["events"] == one.height and metrics["rows"] == metrics["held"] == 0

@@ -1,4 +1,6 @@
-"""The estimator finds the simulated shoppers' known bias, is tame on few data, and says when it cannot know."""
+"""The estimator finds the simulated shoppers' known bias, is tame on few data,
+and says when it cannot know.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,18 @@ from adore.data.shoppers import Shoppers
 
 def log(eta: float, users: int, *, shuffle: bool = True) -> pl.DataFrame:
     grades = {f"i{n:02}": (3, 3, 2, 1, 0, 3, 2, 0)[n % 8] for n in range(16)}
-    shoppers, rng, rows = Shoppers(seed=1, users=users, bots=0, eta=eta), np.random.default_rng(0), []
+    shoppers, rng, rows = (
+        Shoppers(seed=1, users=users, bots=0, eta=eta),
+        np.random.default_rng(0),
+        [],
+    )
     for user in range(users):
         for visit in range(8):
-            ranking = [str(i) for i in rng.permutation(sorted(grades))] if shuffle else sorted(grades)
+            ranking = (
+                [str(i) for i in rng.permutation(sorted(grades))]
+                if shuffle
+                else sorted(grades)
+            )
             rows += shoppers.visit(user, f"q{visit % 4}", ranking, grades, visit=visit)
     return pl.DataFrame(rows)
 
@@ -52,4 +62,8 @@ def test_an_absurd_position_counts_as_the_deepest() -> None:
 def test_unknown_and_deeper_positions() -> None:
     bias = position_bias(log(0.7, 100))
     p = bias.at(np.array([1, 16, 99, 0]))
-    assert p[0] == 1 and p[1] == p[2] == bias.propensity[-1] and p[3] == bias.propensity.mean()
+    assert (
+        p[0] == 1
+        and p[1] == p[2] == bias.propensity[-1]
+        and p[3] == bias.propensity.mean()
+    )

@@ -8,37 +8,59 @@ import polars as pl
 import pytest
 
 from adore.behaviour.position import position_bias
-from adore.behaviour.signs import learn_taste, trials
+from adore.behaviour.signs import fit_grade_model, trials
 from adore.behaviour.trust import untrusted
 from adore.data.shoppers import BUY, CLICK
 
 
 @pytest.fixture(scope="module")
 def seen(shop: Any) -> pl.DataFrame:
-    trusted = shop.events.join(untrusted(shop.events, shop.pairs), on="client_id", how="anti")
+    trusted = shop.events.join(
+        untrusted(shop.events, shop.pairs), on="client_id", how="anti"
+    )
     found = trials(trusted, position_bias(trusted), per_query=3, per_client=20)
-    return found.join(shop.pairs, on=["query_id", "item_id"]).with_columns(human=pl.lit(None, pl.Int64))
+    return found.join(shop.pairs, on=["query_id", "item_id"]).with_columns(
+        human=pl.lit(None, pl.Int64)
+    )
 
 
 def test_taste_is_learned_without_a_human(seen: pl.DataFrame) -> None:
-    taste = learn_taste(seen)
+    taste = fit_grade_model(seen)
     assert taste.click == pytest.approx(CLICK, abs=0.08)
-    assert taste.outcome[3].sum() == pytest.approx(1) and taste.outcome[3, 1] == pytest.approx(BUY[3], abs=0.06)
+    assert taste.outcome[3].sum() == pytest.approx(1) and taste.outcome[
+        3, 1
+    ] == pytest.approx(BUY[3], abs=0.06)
     assert taste.mix[3].mean(0)[3] < 0.97, "the judge is not always right"
 
 
-def test_beliefs_are_right_where_the_judge_is_wrong(shop: Any, seen: pl.DataFrame) -> None:
-    belief = learn_taste(seen).believe(seen)
-    truth = [shop.lists[q][i] == 3 for q, i in belief.select("query_id", "item_id").iter_rows()]
+def test_beliefs_are_right_where_the_judge_is_wrong(
+    shop: Any, seen: pl.DataFrame
+) -> None:
+    belief = fit_grade_model(seen).believe(seen)
+    truth = [
+        shop.lists[q][i] == 3
+        for q, i in belief.select("query_id", "item_id").iter_rows()
+    ]
     exact = belief["belief"].list.get(3)
-    sure = belief.with_columns(truth=pl.Series(truth), exact=exact).filter(exact.is_between(0.1, 0.9).not_())
+    sure = belief.with_columns(truth=pl.Series(truth), exact=exact).filter(
+        exact.is_between(0.1, 0.9).not_()
+    )
     assert sure.height > 0.8 * belief.height
     assert ((sure["exact"] > 0.5) == sure["truth"]).mean() > 0.97
 
 
 def test_nobody_counts_twice_for_a_pair_nor_without_end(shop: Any) -> None:
     buys = shop.events.filter(pl.col("action_name") == "purchase").head(1)
-    many = pl.concat([buys.with_columns(event_id=pl.lit(f"e{n}"), object_id=pl.lit(f"i{n % 5}"), query_id=pl.lit(f"q{n % 2}")) for n in range(40)])  # fmt: skip # noqa: E501
+    many = pl.concat(
+        [
+            buys.with_columns(
+                event_id=pl.lit(f"e{n}"),
+                object_id=pl.lit(f"i{n % 5}"),
+                query_id=pl.lit(f"q{n % 2}"),
+            )
+            for n in range(40)
+        ]
+    )
     bias = position_bias(shop.events)
     assert trials(many, bias, per_query=9, per_client=99).height == 10
     assert trials(many, bias, per_query=3, per_client=99).height == 6
@@ -48,7 +70,14 @@ def test_nobody_counts_twice_for_a_pair_nor_without_end(shop: Any) -> None:
 def test_exposure_is_corrected_by_position(shop: Any) -> None:
     bias = position_bias(shop.events)
     one = shop.events.filter(pl.col("action_name") == "impression").head(1)
-    twice = pl.concat([one.with_columns(position=pl.lit(k, pl.Int64), event_id=pl.lit(str(k))) for k in (2, 9)])
+    twice = pl.concat(
+        [
+            one.with_columns(position=pl.lit(k, pl.Int64), event_id=pl.lit(str(k)))
+            for k in (2, 9)
+        ]
+    )
     p = bias.at(twice["position"].to_numpy())
     row = trials(twice, bias, per_query=1, per_client=1).to_dicts()[0]
-    assert row["examined"] == pytest.approx(1 - (1 - p[0]) * (1 - p[1])) and row["event_ids"] == ["2"]
+    assert row["examined"] == pytest.approx(1 - (1 - p[0]) * (1 - p[1])) and row[
+        "event_ids"
+    ] == ["2"]

@@ -1,4 +1,6 @@
-"""Every example of docs/bring-your-shop.md is run; what the page shows of the screen is what the screen shows."""
+"""Every example of docs/bring-your-shop.md is run;
+what the page shows of the screen is what the screen shows.
+"""
 
 from __future__ import annotations
 
@@ -77,5 +79,11 @@ def test_an_example_is_understood_as_the_page_says(
 def test_the_page_names_every_preset_and_every_key() -> None:
     text = PAGE.read_text("utf-8")
     assert len(EXAMPLES) >= 11
-    assert all(f"`{preset.name}`" in text for preset in PRESETS if preset.table in ("items", "judgements"))
-    assert all(f"`{key}`" in text for key in DatasetInfo.model_fields if key != "simulated")
+    assert all(
+        f"`{preset.name}`" in text
+        for preset in PRESETS
+        if preset.table in ("items", "judgements")
+    )
+    assert all(
+        f"`{key}`" in text for key in DatasetInfo.model_fields if key != "simulated"
+    )

@@ -1,4 +1,6 @@
-"""The language of a shop: said or told, kept for every later step; and HTML decoded where texts come in."""
+"""The language of a shop: said or told, kept for every later step;
+and HTML decoded where texts come in.
+"""
 
 from __future__ import annotations
 
@@ -26,21 +28,22 @@ from adore.teacher import judge
 from adore.types import item_from_row
 
 TEXTS = {
-    "de": ["Kaffeetasse mit Henkel 350 ml weiß", "Damen Winterjacke mit Kapuze", "Trinkflasche auslaufsicher",
-           "Holztisch Eiche massiv", "Kinder Regenjacke rot", "Bettwäsche aus Baumwolle", "tasse ohne henkel",
-           "laufschuhe herren"],
-    "en": ["Coffee mug with handle 350 ml white", "Women's winter jacket with hood", "Leakproof water bottle",
-           "Solid oak table", "Kids rain jacket red", "Cotton bedding for the whole family", "mug without handle",
+    "de": ["Kaffeetasse mit Henkel 350 ml weiß", "Damen Winterjacke mit Kapuze",
+           "Trinkflasche auslaufsicher", "Holztisch Eiche massiv", "Kinder Regenjacke rot",
+           "Bettwäsche aus Baumwolle", "tasse ohne henkel", "laufschuhe herren"],
+    "en": ["Coffee mug with handle 350 ml white", "Women's winter jacket with hood",
+           "Leakproof water bottle", "Solid oak table", "Kids rain jacket red",
+           "Cotton bedding for the whole family", "mug without handle",
            "running shoes for men"],
-    "es": ["Taza de café con asa 350 ml blanca", "Chaqueta de invierno para mujer con capucha", "Botella de agua",
-           "Mesa de madera de roble", "Impermeable infantil rojo", "Juego de sábanas de algodón", "taza sin asa",
-           "zapatillas de hombre"],
-    "fr": ["Tasse à café avec anse 350 ml blanche", "Veste d'hiver pour femme à capuche", "Gourde en acier",
-           "Table en bois de chêne massif", "Imperméable enfant rouge", "Parure de lit en coton", "tasse sans anse",
-           "chaussures de course homme"],
-    "it": ["Tazza da caffè con manico 350 ml bianca", "Giacca invernale da donna con cappuccio", "Borraccia in acciaio",
-           "Tavolo in legno di rovere", "Impermeabile rosso da bambino", "Lenzuola di cotone", "tazza senza manico",
-           "scarpe da corsa uomo"],
+    "es": ["Taza de café con asa 350 ml blanca", "Chaqueta de invierno para mujer con capucha",
+           "Botella de agua", "Mesa de madera de roble", "Impermeable infantil rojo",
+           "Juego de sábanas de algodón", "taza sin asa", "zapatillas de hombre"],
+    "fr": ["Tasse à café avec anse 350 ml blanche", "Veste d'hiver pour femme à capuche",
+           "Gourde en acier", "Table en bois de chêne massif", "Imperméable enfant rouge",
+           "Parure de lit en coton", "tasse sans anse", "chaussures de course homme"],
+    "it": ["Tazza da caffè con manico 350 ml bianca", "Giacca invernale da donna con cappuccio",
+           "Borraccia in acciaio", "Tavolo in legno di rovere", "Impermeabile rosso da bambino",
+           "Lenzuola di cotone", "tazza senza manico", "scarpe da corsa uomo"],
 }  # fmt: skip
 
 
@@ -52,17 +55,25 @@ def test_the_language_is_told_by_the_texts(code: str) -> None:
     assert ("no pack" in " ".join(chosen.warnings())) == (code == "it")
 
 
-@pytest.mark.parametrize("texts", [[], ["LED 12V", "X-200", "A4"], ["Tasse"], ["123", "456 789"] * 40, ["Mug"] * 500])
+@pytest.mark.parametrize(
+    "texts",
+    [[], ["LED 12V", "X-200", "A4"], ["Tasse"], ["123", "456 789"] * 40, ["Mug"] * 500],
+)
 def test_too_little_text_is_said_and_read_as_english(texts: list[str]) -> None:
     chosen = choose_language("", texts)
-    assert (chosen.code, chosen.how) == ("en", "assumed") and "too little text" in chosen.sentence()
+    assert (chosen.code, chosen.how) == (
+        "en",
+        "assumed",
+    ) and "too little text" in chosen.sentence()
 
 
 def test_a_mixed_catalogue_is_told_with_its_shares() -> None:
     chosen = choose_language("", TEXTS["de"] + TEXTS["en"] + TEXTS["en"][:0])
     assert chosen.mixed and {"de", "en"} == set(chosen.shares)
     assert all(0.3 < share < 0.7 for share in chosen.shares.values())
-    assert "German (de)" in chosen.warnings()[0] and "English (en)" in chosen.warnings()[0]
+    assert (
+        "German (de)" in chosen.warnings()[0] and "English (en)" in chosen.warnings()[0]
+    )
     assert not choose_language("", TEXTS["de"] * 4 + TEXTS["en"][:1]).mixed
 
 
@@ -75,7 +86,10 @@ def test_what_is_said_outweighs_what_is_told() -> None:
 
 @pytest.mark.parametrize("said", ["xx", "german", "deutsch", "e", "en,de"])
 def test_an_unknown_code_lists_the_packs(said: str) -> None:
-    with pytest.raises(ConfigError, match=rf"'{said}'.*de \(German\), en \(English\), es \(Spanish\), fr \(French\)"):
+    with pytest.raises(
+        ConfigError,
+        match=rf"'{said}'.*de \(German\), en \(English\), es \(Spanish\), fr \(French\)",
+    ):
         normal_code(said)
 
 
@@ -94,13 +108,39 @@ def shop(folder: Path, dataset: str = "", **tables: list[dict[str, Any]]) -> Pat
 
 
 GERMAN_ITEMS = [
-    {"item_id": "t1", "title": "Kaffeetasse mit Henkel 350 ml rot", "category": "K&uuml;che > Tassen"},
-    {"item_id": "t2", "title": "Kaffeetasse ohne Henkel 350 ml wei&szlig;", "category": "Küche > Tassen"},
+    {
+        "item_id": "t1",
+        "title": "Kaffeetasse mit Henkel 350 ml rot",
+        "category": "K&uuml;che > Tassen",
+    },
+    {
+        "item_id": "t2",
+        "title": "Kaffeetasse ohne Henkel 350 ml wei&szlig;",
+        "category": "Küche > Tassen",
+    },
     {"item_id": "t3", "title": "Rote Tasse für Kaffee", "category": "Küche > Tassen"},
-    {"item_id": "j1", "title": "Winterjacke für Damen aus Leder", "category": "Mode > Jacken", "Farbe": "Schwarz"},
-    {"item_id": "j2", "title": "Winterjacke für Herren", "category": "Mode > Jacken", "Farbe": "Schwarz"},
-    {"item_id": "k1", "title": "Kaffee gemahlen 500 g", "category": "Lebensmittel > Kaffee"},
-    {"item_id": "k2", "title": "Kaffee ganze Bohnen", "category": "Lebensmittel > Kaffee"},
+    {
+        "item_id": "j1",
+        "title": "Winterjacke für Damen aus Leder",
+        "category": "Mode > Jacken",
+        "Farbe": "Schwarz",
+    },
+    {
+        "item_id": "j2",
+        "title": "Winterjacke für Herren",
+        "category": "Mode > Jacken",
+        "Farbe": "Schwarz",
+    },
+    {
+        "item_id": "k1",
+        "title": "Kaffee gemahlen 500 g",
+        "category": "Lebensmittel > Kaffee",
+    },
+    {
+        "item_id": "k2",
+        "title": "Kaffee ganze Bohnen",
+        "category": "Lebensmittel > Kaffee",
+    },
 ]
 GERMAN_QUERIES = [
     {"query_id": "q1", "query": "kaffeetasse ohne henkel", "split": "train"},
@@ -109,14 +149,20 @@ GERMAN_QUERIES = [
     {"query_id": "q4", "query": "winterjacke f&uuml;r Herren", "split": "train"},
 ]
 GERMAN_TRUTH = {
-    ("q1", "t1"): "S", ("q1", "t2"): "E", ("q1", "j1"): "I", ("q2", "t1"): "E", ("q2", "t2"): "S", ("q2", "t3"): "E",
+    ("q1", "t1"): "S", ("q1", "t2"): "E", ("q1", "j1"): "I",
+    ("q2", "t1"): "E", ("q2", "t2"): "S", ("q2", "t3"): "E",
     ("q3", "j1"): "E", ("q3", "j2"): "S", ("q3", "t1"): "I", ("q4", "j1"): "S", ("q4", "j2"): "E",
 }  # fmt: skip
 
 
 def german(folder: Path, dataset: str = "") -> Path:
-    judged = [{"query_id": q, "item_id": i, "label": label} for (q, i), label in GERMAN_TRUTH.items()]
-    return shop(folder, dataset, items=GERMAN_ITEMS, queries=GERMAN_QUERIES, judgements=judged)
+    judged = [
+        {"query_id": q, "item_id": i, "label": label}
+        for (q, i), label in GERMAN_TRUTH.items()
+    ]
+    return shop(
+        folder, dataset, items=GERMAN_ITEMS, queries=GERMAN_QUERIES, judgements=judged
+    )
 
 
 def prepared(data: Path, home: Path) -> tuple[Path, Path]:
@@ -135,8 +181,15 @@ def test_a_german_shop_is_judged_by_rules_as_a_shopper_means(tmp_path: Path) -> 
     first, second = prepared(german(data), tmp_path)
     output = tmp_path / "judge"
     output.mkdir()
-    judge.run(configure(judge.Config, {"backend": "rules", "shards": 1}, "judge"), first, second, output)
-    answers = read_table(output, "answers").select("query_id", "item_id", "grade").rows()
+    judge.run(
+        configure(judge.Config, {"backend": "rules", "shards": 1}, "judge"),
+        first,
+        second,
+        output,
+    )
+    answers = (
+        read_table(output, "answers").select("query_id", "item_id", "grade").rows()
+    )
     assert {(q, i): "ICSE"[grade] for q, i, grade in answers} == GERMAN_TRUTH
 
 
@@ -151,11 +204,16 @@ def test_the_chosen_language_is_kept_for_training_and_serving(tmp_path: Path) ->
     assert lexicon.language == "de"
     reader = ItemReader(lexicon)
     stored = {(q, i): e for q, i, e in read_table(second, "pairs").iter_rows()}
-    served = parse({"query": "kaffeetasse ohne henkel", "items": GERMAN_ITEMS[:2]}, "instances[0]")
-    for item, found in zip(served.items, reader.evidence(served.query, served.items), strict=True):
+    served = parse(
+        {"query": "kaffeetasse ohne henkel", "items": GERMAN_ITEMS[:2]}, "instances[0]"
+    )
+    for item, found in zip(
+        served.items, reader.evidence(served.query, served.items), strict=True
+    ):
         assert json.loads(stored["q1", item.item_id]) == [
-            {"attribute": e.attribute, "asked": e.asked, "asked_quote": e.asked_quote, "found": e.found,
-             "found_quote": e.found_quote, "where": e.where, "state": e.state} for e in found
+            {"attribute": e.attribute, "asked": e.asked, "asked_quote": e.asked_quote,
+             "found": e.found, "found_quote": e.found_quote,
+             "where": e.where, "state": e.state} for e in found
         ]  # fmt: skip
     index = TextIndex.build(served.items, reader._reader.language)
     again = TextIndex.from_json(index.to_json())
@@ -165,12 +223,23 @@ def test_the_chosen_language_is_kept_for_training_and_serving(tmp_path: Path) ->
 def test_check_says_the_language_and_what_is_wrong_with_it(tmp_path: Path) -> None:
     page, good = check_folder(german(tmp_path), configure(ReadConfig, {}, "prepare"))
     assert good and "German (de), told by titles and queries" in page
-    page, good = check_folder(german(tmp_path, "language: nl\n"), configure(ReadConfig, {}, "prepare"))
-    assert good and "negation, colours" in " ".join(page.split()) and "look like German (de)" in " ".join(page.split())
-    page, good = check_folder(german(tmp_path, "language: klingon\n"), configure(ReadConfig, {}, "prepare"))
+    page, good = check_folder(
+        german(tmp_path, "language: nl\n"), configure(ReadConfig, {}, "prepare")
+    )
+    assert (
+        good
+        and "negation, colours" in " ".join(page.split())
+        and "look like German (de)" in " ".join(page.split())
+    )
+    page, good = check_folder(
+        german(tmp_path, "language: klingon\n"), configure(ReadConfig, {}, "prepare")
+    )
     assert not good and "'klingon'" in page and "de (German)" in page
     german(tmp_path, "language: en\n")
-    assert "English (en), as dataset.yaml says" in check_folder(tmp_path, configure(ReadConfig, {}, "prepare"))[0]
+    assert (
+        "English (en), as dataset.yaml says"
+        in check_folder(tmp_path, configure(ReadConfig, {}, "prepare"))[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,16 +258,24 @@ def test_check_says_the_language_and_what_is_wrong_with_it(tmp_path: Path) -> No
         ("&#xD800; &#0;", "\ufffd \ufffd"),
     ],
 )
-def test_html_is_decoded_wherever_a_text_comes_in(written: str, read: str, tmp_path: Path) -> None:
+def test_html_is_decoded_wherever_a_text_comes_in(
+    written: str, read: str, tmp_path: Path
+) -> None:
     assert decoded(written) == read and decoded(decoded(written)) == read
     row = {"item_id": "a&amp;b", "title": written, "brand": written, "category": f"x > {written}",
-           "description": written, "bullet_points": [written], "attributes": {"note": [written]}}  # fmt: skip
+           "description": written, "bullet_points": [written],
+           "attributes": {"note": [written]}}  # fmt: skip
     data = tmp_path / "data"
     data.mkdir()
     splits = ("train", "dev", "test")
-    queries = [{"query_id": split, "query": f"{written} {split} mug", "split": split} for split in splits]
+    queries = [
+        {"query_id": split, "query": f"{written} {split} mug", "split": split}
+        for split in splits
+    ]
     first, _ = prepared(shop(data, items=[row], queries=queries), tmp_path)
-    (stored,) = (item_from_row(one) for one in read_table(first, "items").iter_rows(named=True))
+    (stored,) = (
+        item_from_row(one) for one in read_table(first, "items").iter_rows(named=True)
+    )
     served = parse({"query": f"{written} dev mug", "items": [row]}, "instances[0]")
     assert served.items == (stored,) and stored.item_id == "a&amp;b"
     assert (stored.title, stored.brand, stored.bullet_points, stored.attributes) == (
@@ -207,7 +284,11 @@ def test_html_is_decoded_wherever_a_text_comes_in(written: str, read: str, tmp_p
         (read,),
         {"note": [read]},
     )
-    assert read_table(first, "queries")["query"].to_list()[0] == served.query == f"{read} dev mug"
+    assert (
+        read_table(first, "queries")["query"].to_list()[0]
+        == served.query
+        == f"{read} dev mug"
+    )
     assert normalised(f"{written} MUG") == normalised(f"{read} mug")
 
 

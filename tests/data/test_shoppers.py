@@ -13,7 +13,9 @@ from adore.types import TABLES
 LIST = [f"i{n:02d}" for n in range(12)]
 
 
-def visits(shoppers: Shoppers, grade: int, users: range, lists: int = 4) -> Iterator[dict[str, object]]:
+def visits(
+    shoppers: Shoppers, grade: int, users: range, lists: int = 4
+) -> Iterator[dict[str, object]]:
     grades = dict.fromkeys(LIST, grade)
     for user in users:
         for visit in range(lists):
@@ -33,7 +35,10 @@ def test_a_visit_depends_on_its_arguments_alone() -> None:
         other.visit(user, "q", LIST, grades, visit=1)
     assert other.visit(20, "q", LIST, grades, visit=1) == first
     assert set(first[0]) == set(TABLES["events"])
-    differing = [Shoppers(seed=4).visit(20, "q", LIST, grades, visit=1), one.visit(20, "q", LIST, grades, visit=2)]
+    differing = [
+        Shoppers(seed=4).visit(20, "q", LIST, grades, visit=1),
+        one.visit(20, "q", LIST, grades, visit=2),
+    ]
     assert all(rows != first for rows in differing)
     assert one.visit(20, "q", [], {}, visit=1) == []
 
@@ -41,8 +46,12 @@ def test_a_visit_depends_on_its_arguments_alone() -> None:
 @pytest.mark.parametrize("eta", [0.0, 0.7, 1.0])
 def test_clicks_fall_with_position_as_the_known_bias_says(eta: float) -> None:
     shoppers = Shoppers(seed=1, users=500, bots=0.0, eta=eta)
-    rows = Counter((r["position"], r["action_name"]) for r in visits(shoppers, 3, range(500)))
-    assert shoppers.propensity(1) == 1 and shoppers.propensity(4) == pytest.approx(4**-eta)
+    rows = Counter(
+        (r["position"], r["action_name"]) for r in visits(shoppers, 3, range(500))
+    )
+    assert shoppers.propensity(1) == 1 and shoppers.propensity(4) == pytest.approx(
+        4**-eta
+    )
     for k in range(1, len(LIST) + 1):
         assert rows[k, "impression"] == 2000
         assert near(rows[k, "click"], 2000, CLICK[3] * k**-eta)
@@ -52,7 +61,11 @@ def test_clicks_fall_with_position_as_the_known_bias_says(eta: float) -> None:
 def test_clicks_purchases_and_returns_follow_the_grade(grade: int) -> None:
     shoppers = Shoppers(seed=2, users=1500, bots=0.0, eta=0.0)
     strict = {u for u in range(1500) if not shoppers.tolerant(u)}
-    rows = Counter(r["action_name"] for r in visits(shoppers, grade, range(1500)) if r["user"] in strict)
+    rows = Counter(
+        r["action_name"]
+        for r in visits(shoppers, grade, range(1500))
+        if r["user"] in strict
+    )
     assert near(rows["click"], len(strict) * 4 * len(LIST), CLICK[grade])
     assert near(rows["purchase"], rows["click"], BUY[grade])
     assert near(rows["return"], rows["purchase"], RETURN[grade])
@@ -63,7 +76,10 @@ def test_tolerant_shoppers_buy_substitutes() -> None:
     shoppers = Shoppers(seed=5, users=2000, bots=0.0, eta=0.0)
     tolerant = {u for u in range(2000) if shoppers.tolerant(u)}
     assert near(len(tolerant), 2000, 0.25)
-    rows = Counter((r["user"] in tolerant, r["action_name"]) for r in visits(shoppers, 2, range(2000)))
+    rows = Counter(
+        (r["user"] in tolerant, r["action_name"])
+        for r in visits(shoppers, 2, range(2000))
+    )
     assert near(rows[True, "purchase"], rows[True, "click"], BUY[3] * 0.85)
     assert near(rows[False, "purchase"], rows[False, "click"], BUY[2])
 
@@ -75,7 +91,9 @@ def test_bots_burst_and_do_not_care_for_relevance() -> None:
     bad, good = (list(visits(shoppers, g, range(10))) for g in (0, 3))
     assert bad == good and any(r["action_name"] == "purchase" for r in bad)
     stamps = sorted(int(str(r["timestamp"])) for r in bad if r["user"] == 0)
-    people = sorted(int(str(r["timestamp"])) for r in visits(shoppers, 0, range(50, 51)))
+    people = sorted(
+        int(str(r["timestamp"])) for r in visits(shoppers, 0, range(50, 51))
+    )
     assert stamps[-1] - stamps[0] < 60_000 < people[-1] - people[0]
 
 
@@ -96,14 +114,22 @@ def test_an_attack_pushes_its_items_at_its_own_pace(kind: str) -> None:
     attack = Attack(kind, frozenset(LIST[:3]), Shoppers(seed=8, users=50))
     rows = attack.log(lists, 2000)
     assert rows == attack.log(lists, 2000) and 2000 <= len(rows) < 2100
-    assert {r["query_id"] for r in rows} == {"q0"} and set(rows[0]) == set(TABLES["events"])
+    assert {r["query_id"] for r in rows} == {"q0"} and set(rows[0]) == set(
+        TABLES["events"]
+    )
     assert len({r["event_id"] for r in rows}) == len(rows)
     shown = Counter(r["object_id"] for r in rows if r["action_name"] == "impression")
     bought = Counter(r["object_id"] for r in rows if r["action_name"] == "purchase")
     assert all(bought[i] == shown[i] > 0 for i in LIST[:3])
-    browsed = {r["object_id"] for r in rows if r["action_name"] == "click"} - set(LIST[:3])
-    assert bool(browsed) == (kind == "patient") and (set(shown) == set(LIST[:3])) == (kind == "ring")
-    stamps = [int(r["timestamp"]) for r in rows if r["session_id"] == rows[0]["session_id"]]
+    browsed = {r["object_id"] for r in rows if r["action_name"] == "click"} - set(
+        LIST[:3]
+    )
+    assert bool(browsed) == (kind == "patient") and (set(shown) == set(LIST[:3])) == (
+        kind == "ring"
+    )
+    stamps = [
+        int(r["timestamp"]) for r in rows if r["session_id"] == rows[0]["session_id"]
+    ]
     assert stamps[1] - stamps[0] == (50 if kind == "fast" else 4_000)
     honest = {attack.shoppers.client(u) for u in range(50)}
     assert not honest & {r["client_id"] for r in rows}

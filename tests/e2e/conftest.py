@@ -1,8 +1,10 @@
-"""A real cluster with a real KServe and enforced NetworkPolicies, from KUBECONFIG; namespaces with our manifests.
+"""A real cluster with a real KServe and enforced NetworkPolicies, from KUBECONFIG;
+namespaces with our manifests.
 
-Beside KUBECONFIG: ADORE_REGISTRY and ADORE_TAG name the images router, server and student, which the nodes must have.
-CLUSTER_HOST_IP is the address at which pods reach this machine, where an S3 store runs for them; by default that from
-which this machine reaches the API server.
+Beside KUBECONFIG: ADORE_REGISTRY and ADORE_TAG name the images router, server and
+student, which the nodes must have. CLUSTER_HOST_IP is the address at which pods reach
+this machine, where an S3 store runs for them; by default that from which this machine
+reaches the API server.
 """
 
 from __future__ import annotations
@@ -36,7 +38,11 @@ from adore.release.kubernetes.target import KubernetesTarget, read_plan
 ROOT = Path(__file__).parents[2]
 SHOPPER = Path(__file__).parent / "shopper.py"
 SMALL: dict[str, Any] = {"cpu": "20m", "memory": "384Mi", "cpu_limit": "2"}
-KEYS = {"AWS_ACCESS_KEY_ID": "adore", "AWS_SECRET_ACCESS_KEY": "adore-adore", "AWS_DEFAULT_REGION": "us-east-1"}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "adore",
+    "AWS_SECRET_ACCESS_KEY": "adore-adore",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 HOST_POLICY = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -50,14 +56,22 @@ spec:
 
 
 def kubectl(*arguments: str, stdin: str = "") -> str:
-    done = subprocess.run(["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["kubectl", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
     return done.stdout
 
 
 @pytest.fixture(scope="session")
 def api() -> Any:
-    """An administrator's client; skips, by name, where there is no cluster, and fails where its KServe is none."""
+    """An administrator's client; skips, by name, where there is no cluster,
+    and fails where its KServe is none.
+    """
     if not os.environ.get("KUBECONFIG"):
         pytest.skip("SKIPPED cluster: no KUBECONFIG")
     if not shutil.which("kubectl"):
@@ -65,7 +79,9 @@ def api() -> Any:
     from adore.release.kubernetes.client import connect
 
     hooks = kubectl("get", "validatingwebhookconfigurations", "-o", "name")
-    assert "inferenceservice.serving.kserve.io" in hooks, "KServe's webhooks are not on this cluster; install KServe"
+    assert "inferenceservice.serving.kserve.io" in hooks, (
+        "KServe's webhooks are not on this cluster; install KServe"
+    )
     return connect()
 
 
@@ -75,7 +91,9 @@ def host(api: Any) -> str:
     if given := os.environ.get("CLUSTER_HOST_IP"):
         return given
     server = urlsplit(api.configuration.host)
-    with socket.create_connection((str(server.hostname), server.port or 443), 10) as connection:
+    with socket.create_connection(
+        (str(server.hostname), server.port or 443), 10
+    ) as connection:
         return str(connection.getsockname()[0])
 
 
@@ -86,12 +104,16 @@ def store(host: str) -> Iterator[dict[str, str]]:
 
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "0.0.0.0", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
         environment = {**KEYS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
         try:
             for _ in range(300):
                 try:
-                    httpx.get(environment["AWS_ENDPOINT_URL"], timeout=1, trust_env=False)
+                    httpx.get(
+                        environment["AWS_ENDPOINT_URL"], timeout=1, trust_env=False
+                    )
                     break
                 except httpx.HTTPError:
                     time.sleep(0.2)
@@ -107,24 +129,43 @@ def store(host: str) -> Iterator[dict[str, str]]:
 def upload(folder: Path, name: str) -> str:
     for path in folder.rglob("*"):
         if path.is_file():
-            boto3.client("s3").upload_file(str(path), "shop", f"{name}/{path.relative_to(folder)}")
+            boto3.client("s3").upload_file(
+                str(path), "shop", f"{name}/{path.relative_to(folder)}"
+            )
     return f"s3://shop/{name}"
 
 
 @pytest.fixture(scope="session")
-def places(store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def places(
+    store: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
     """Two releases whose challengers differ, in the store."""
-    folders = [write_release(tmp_path_factory.mktemp("r"), items=ITEMS[n:]) for n in range(2)]
+    folders = [
+        write_release(tmp_path_factory.mktemp("r"), items=ITEMS[n:]) for n in range(2)
+    ]
     return [upload(folder, f"release-{n}") for n, folder in enumerate(folders)]
 
 
 @contextmanager
-def shop_namespace(name: str, store: dict[str, str], host: str, folder: Path) -> Iterator[str]:
+def shop_namespace(
+    name: str, store: dict[str, str], host: str, folder: Path
+) -> Iterator[str]:
     """A namespace made by manifests/base, with the store's Secret; deleted at the end."""
     base = os.path.relpath(ROOT / "manifests" / "base", folder)
-    wanted = {"namespace": name, "resources": [base], "components": [base.removesuffix("base") + "components/gateway"]}
+    wanted = {
+        "namespace": name,
+        "resources": [base],
+        "components": [base.removesuffix("base") + "components/gateway"],
+    }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(wanted))
-    kubectl("apply", "-f", "-", stdin=kubectl("kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder)))
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=kubectl(
+            "kustomize", "--load-restrictor=LoadRestrictionsNone", str(folder)
+        ),
+    )
     try:
         literals = [f"--from-literal={k}={v}" for k, v in store.items()]
         kubectl("-n", name, "create", "secret", "generic", "adore-s3", *literals)
@@ -135,7 +176,9 @@ def shop_namespace(name: str, store: dict[str, str], host: str, folder: Path) ->
 
 
 @pytest.fixture(scope="session")
-def namespace(store: dict[str, str], host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def namespace(
+    store: dict[str, str], host: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The shop's namespace."""
     name = f"adore-{uuid.uuid4().hex[:6]}"
     with shop_namespace(name, store, host, tmp_path_factory.mktemp("overlay")) as made:
@@ -170,18 +213,25 @@ def impersonate(account: str, namespace: str) -> Any:
     from adore.release.kubernetes.client import connect
 
     one = connect()
-    one.set_default_header("Impersonate-User", f"system:serviceaccount:{namespace}:{account}")
+    one.set_default_header(
+        "Impersonate-User", f"system:serviceaccount:{namespace}:{account}"
+    )
     return one
 
 
 def as_pipeline(config: Config) -> KubernetesTarget:
     """Releases with the pipeline account's rights alone."""
-    return KubernetesTarget(config, Cluster(config, impersonate("adore-pipeline", config.namespace)))
+    return KubernetesTarget(
+        config, Cluster(config, impersonate("adore-pipeline", config.namespace))
+    )
 
 
 @pytest.fixture(scope="session")
 def target(config: Config, api: Any) -> KubernetesTarget:
-    print([config.image(kind) for kind in ("server", "router", "student")], "must be on the nodes")
+    print(
+        [config.image(kind) for kind in ("server", "router", "student")],
+        "must be on the nodes",
+    )
     return as_pipeline(config)
 
 
@@ -220,11 +270,20 @@ class World:
     def start(self, name: str, *command: str) -> None:
         pod = POD.format(name=name, image=self.image, command=json.dumps(command))
         kubectl("-n", self.namespace, "apply", "-f", "-", stdin=pod)
-        kubectl("-n", self.namespace, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=120s")
+        kubectl(
+            "-n",
+            self.namespace,
+            "wait",
+            "--for=condition=Ready",
+            f"pod/{name}",
+            "--timeout=120s",
+        )
 
     def ask(self, users: list[str]) -> list[dict[str, Any]]:
         """One request a user."""
-        bodies = [{"user_id": user, "query": "red shoes", "items": ITEMS} for user in users]
+        bodies = [
+            {"user_id": user, "query": "red shoes", "items": ITEMS} for user in users
+        ]
         command = ("python3", "/code/shopper.py", "ask", self.url)
         where = ("-n", self.namespace, "exec", "-i", "shopper", "--")
         return list(json.loads(kubectl(*where, *command, stdin=json.dumps(bodies))))
@@ -239,7 +298,14 @@ class Traffic:
         self.failed = list[str]()
 
     def __enter__(self) -> Traffic:
-        self.world.start(self.name, "python3", "/code/shopper.py", "flow", self.world.url, json.dumps(ITEMS))
+        self.world.start(
+            self.name,
+            "python3",
+            "/code/shopper.py",
+            "flow",
+            self.world.url,
+            json.dumps(ITEMS),
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -249,7 +315,9 @@ class Traffic:
 
     def look(self) -> int:
         """How many requests were answered or failed by now."""
-        lines = kubectl("-n", self.world.namespace, "logs", self.name, "--tail=50").splitlines()
+        lines = kubectl(
+            "-n", self.world.namespace, "logs", self.name, "--tail=50"
+        ).splitlines()
         if counts := [line for line in lines if line.startswith("{")]:
             self.outcomes = Counter(json.loads(counts[-1]))
         return self.outcomes.total()
@@ -263,7 +331,9 @@ class Traffic:
         """Let requests flow until so many are done."""
         before = time.monotonic()
         while self.look() < count:
-            assert time.monotonic() < before + 1200, f"{self.outcomes} after twenty minutes"
+            assert time.monotonic() < before + 1200, (
+                f"{self.outcomes} after twenty minutes"
+            )
             time.sleep(1)
 
 
@@ -275,7 +345,9 @@ def world(config: Config, first: int) -> Iterator[World]:
     kubectl("label", "namespace", name, "adore.dev/gateway=true")
     try:
         kubectl("-n", name, "create", "configmap", "shopper", f"--from-file={SHOPPER}")
-        shoppers = World(name, config.image("router"), f"http://adore-router.{config.namespace}.svc")
+        shoppers = World(
+            name, config.image("router"), f"http://adore-router.{config.namespace}.svc"
+        )
         shoppers.start("shopper", "sleep", "infinity")
         yield shoppers
     finally:

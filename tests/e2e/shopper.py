@@ -1,7 +1,8 @@
 """Shoppers in a pod: ``ask`` reads bodies from stdin; ``flow`` sends requests until it is ended.
 
-Runs in the router's image, which has httpx and nothing of these tests. ``flow`` prints what it has seen so far, once a
-second, as a JSON line: each outcome and its count; and each failure when it happens.
+Runs in the router's image, which has httpx and nothing of these tests. ``flow`` prints
+what it has seen so far, once a second, as a JSON line: each outcome and its count; and
+each failure when it happens.
 """
 
 import asyncio
@@ -28,11 +29,17 @@ def ask(url: str) -> None:
 async def worker(url: str, number: int, items: list, outcomes: Counter) -> None:
     # a connection for every request, as a shop's gateway without keep-alive would
     limits = httpx.Limits(max_keepalive_connections=0)
-    async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False, limits=limits) as client:
+    async with httpx.AsyncClient(
+        base_url=url, timeout=30, trust_env=False, limits=limits
+    ) as client:
         count = 0
         while True:
             count += 1
-            body = {"user_id": f"u{number}-{count}", "query": "red shoes", "items": items}
+            body = {
+                "user_id": f"u{number}-{count}",
+                "query": "red shoes",
+                "items": items,
+            }
             try:
                 answer = await client.post("/rank", json=body)
                 text = str(answer.status_code)
@@ -47,7 +54,10 @@ async def worker(url: str, number: int, items: list, outcomes: Counter) -> None:
 
 async def flow(url: str, items: list) -> None:
     outcomes: Counter = Counter()
-    workers = [asyncio.create_task(worker(url, number, items, outcomes)) for number in range(WORKERS)]
+    workers = [
+        asyncio.create_task(worker(url, number, items, outcomes))
+        for number in range(WORKERS)
+    ]
     while True:
         await asyncio.sleep(1)
         print(json.dumps(outcomes), flush=True)

@@ -1,4 +1,6 @@
-"""Release, change, promote and roll back on a real cluster with a real KServe: our manifests, images and roles."""
+"""Release, change, promote and roll back on a real cluster with a real KServe:
+our manifests, images and roles.
+"""
 
 from __future__ import annotations
 
@@ -40,27 +42,43 @@ def live_release(target: KubernetesTarget) -> Release:
 
 
 def pods(config: Config, match: str) -> list[str]:
-    return kubectl("-n", config.namespace, "get", "pods", "-l", match, "-o", "name").split()
+    return kubectl(
+        "-n", config.namespace, "get", "pods", "-l", match, "-o", "name"
+    ).split()
 
 
 def test_it_serves_as_assigned(world: World, target: KubernetesTarget) -> None:
     live, users = live_release(target), [f"u{n}" for n in range(40)]
     for user, answer in zip(users, world.ask(users), strict=True):
         wanted = assign(user, live.plan["salt"], live.plan["weights"])
-        assert answer["variant"] == answer["served"] == wanted and not answer["degraded"]
+        assert (
+            answer["variant"] == answer["served"] == wanted and not answer["degraded"]
+        )
         assert answer["model_version"] == live.plan["variants"][wanted]["version"]
 
 
-def test_kserve_makes_what_was_asked_for_and_nothing_more(target: KubernetesTarget, config: Config, first: int) -> None:
-    """No public way in, no autoscaler where nothing scales, a budget a service, no container of KServe's."""
+def test_kserve_makes_what_was_asked_for_and_nothing_more(
+    target: KubernetesTarget, config: Config, first: int
+) -> None:
+    """No public way in, no autoscaler where nothing scales,
+    a budget a service, no container of KServe's.
+    """
     names = [s["metadata"]["name"] for s in target.cluster.ours("InferenceService")]
     for kind in ("ingress", "httproute", "horizontalpodautoscaler"):
         made = kubectl("-n", config.namespace, "get", kind, "-o", "name").split()
-        assert made == ["httproute.gateway.networking.k8s.io/adore-router"] * (kind == "httproute"), kind
-    budgets = json.loads(kubectl("-n", config.namespace, "get", "poddisruptionbudgets", "-o", "json"))["items"]
+        assert made == ["httproute.gateway.networking.k8s.io/adore-router"] * (
+            kind == "httproute"
+        ), kind
+    budgets = json.loads(
+        kubectl("-n", config.namespace, "get", "poddisruptionbudgets", "-o", "json")
+    )["items"]
     status = {b["metadata"]["name"]: b["status"] for b in budgets}
-    assert {name: status[name]["currentHealthy"] for name in names} == dict.fromkeys(names, 2)
-    found = json.loads(kubectl("-n", config.namespace, "get", "pods", "-o", "json"))["items"]
+    assert {name: status[name]["currentHealthy"] for name in names} == dict.fromkeys(
+        names, 2
+    )
+    found = json.loads(kubectl("-n", config.namespace, "get", "pods", "-o", "json"))[
+        "items"
+    ]
     for pod in found:
         assert not pod["spec"].get("initContainers"), pod["metadata"]["name"]
 
@@ -72,20 +90,30 @@ def test_ten_thousand_requests_through_every_change_and_no_failure(
     seconds: dict[str, float] = {}
 
     def change(**more: Any) -> Callable[[], object]:
-        return lambda: as_pipeline(config.model_copy(update=more)).release(read_plan(config, places[1]))
+        return lambda: as_pipeline(config.model_copy(update=more)).release(
+            read_plan(config, places[1])
+        )
 
     def kill_server() -> None:
         name = pods(config, "app.kubernetes.io/name=server")[0]
         kubectl("-n", config.namespace, "delete", name, "--grace-period=0", "--force")
 
     def delete_router() -> None:
-        kubectl("-n", config.namespace, "delete", pods(config, "app.kubernetes.io/name=router")[0], "--wait=false")
+        kubectl(
+            "-n",
+            config.namespace,
+            "delete",
+            pods(config, "app.kubernetes.io/name=router")[0],
+            "--wait=false",
+        )
 
     events: dict[str, Callable[[], object]] = {
         "roll-out": lambda: target.release(read_plan(config, places[1])),
         "an autoscaler": change(server=wider),
         "its target": change(server=wider.model_copy(update={"target": 50})),
-        "its upper end": change(server=wider.model_copy(update={"target": 50, "most": 4})),
+        "its upper end": change(
+            server=wider.model_copy(update={"target": 50, "most": 4})
+        ),
         "roll-back": target.rollback,
         "to the first release": lambda: target.rollback(1),
         "server killed": kill_server,
@@ -99,9 +127,13 @@ def test_ten_thousand_requests_through_every_change_and_no_failure(
             print(f"\n{time.time():.1f} {name} done in {seconds[name]} s")
             traffic.until(REQUESTS * (n + 1) // (len(events) + 1))
         traffic.until(REQUESTS)
-    print(f"\n{traffic.outcomes.total()} requests: {dict(traffic.outcomes)}; seconds: {seconds}")
+    print(
+        f"\n{traffic.outcomes.total()} requests: {dict(traffic.outcomes)}; seconds: {seconds}"
+    )
     print(*traffic.failed, sep="\n")
-    assert [outcome for outcome in traffic.outcomes if not outcome.startswith("200")] == []
+    assert [
+        outcome for outcome in traffic.outcomes if not outcome.startswith("200")
+    ] == []
     assert max(seconds["roll-back"], seconds["to the first release"]) <= 60
     assert live_release(target).number == 1
 
@@ -117,29 +149,56 @@ def test_exposures_outlive_the_pods(world: World) -> None:
     assert torn == 0 and count >= REQUESTS
 
 
-def test_a_service_changes_in_place_and_back(target: KubernetesTarget, config: Config, places: list[str]) -> None:
-    """More pods, an autoscaler and fewer pods again are told ready when they are, not when patience ends."""
+def test_a_service_changes_in_place_and_back(
+    target: KubernetesTarget, config: Config, places: list[str]
+) -> None:
+    """More pods, an autoscaler and fewer pods again are told ready when they are,
+    not when patience ends.
+    """
     plan = read_plan(config, places[0])
     names = set[tuple[str, ...]]()
-    for pool in (Pool(replicas=3, most=3, **SMALL), Pool(replicas=1, most=4, **SMALL), config.server):
-        as_pipeline(config.model_copy(update={"server": pool, "patience": 120})).release(plan)
+    for pool in (
+        Pool(replicas=3, most=3, **SMALL),
+        Pool(replicas=1, most=4, **SMALL),
+        config.server,
+    ):
+        as_pipeline(
+            config.model_copy(update={"server": pool, "patience": 120})
+        ).release(plan)
         live = live_release(target)
         names.add(tuple(about["service"] for about in live.plan["variants"].values()))
         assert len(names) == 1, "the same services"
         for about in live.plan["variants"].values():
-            deployment = target.cluster.get("Deployment", f"{about['service']}-predictor") or {}
+            deployment = (
+                target.cluster.get("Deployment", f"{about['service']}-predictor") or {}
+            )
             assert deployment["status"]["availableReplicas"] >= pool.replicas
-            assert deployment["metadata"]["generation"] == deployment["status"]["observedGeneration"]
+            assert (
+                deployment["metadata"]["generation"]
+                == deployment["status"]["observedGeneration"]
+            )
 
 
-def test_a_changed_pod_is_waited_for(target: KubernetesTarget, config: Config, places: list[str], first: int) -> None:
-    """A service that keeps its name and gets other pods, as by a new version of ours: no answer comes of the old."""
+def test_a_changed_pod_is_waited_for(
+    target: KubernetesTarget, config: Config, places: list[str], first: int
+) -> None:
+    """A service that keeps its name and gets other pods, as by a new version of ours:
+    no answer comes of the old.
+    """
     live = live_release(target)
     name = live.plan["variants"]["control"]["service"]
     service = target.cluster.get("InferenceService", name) or {}
     predictor = service["spec"]["predictor"]
-    other = {**service, "metadata": {k: service["metadata"][k] for k in ("name", "namespace", "labels")}}
-    other["metadata"]["annotations"] = {**service["metadata"]["annotations"], "adore.dev/pod": "changed"}
+    other = {
+        **service,
+        "metadata": {
+            k: service["metadata"][k] for k in ("name", "namespace", "labels")
+        },
+    }
+    other["metadata"]["annotations"] = {
+        **service["metadata"]["annotations"],
+        "adore.dev/pod": "changed",
+    }
     other["spec"] = {"predictor": {**predictor, "terminationGracePeriodSeconds": 61}}
     for key in ("status",):
         other.pop(key, None)
@@ -156,18 +215,27 @@ def test_a_changed_pod_is_waited_for(target: KubernetesTarget, config: Config, p
     assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 60
 
 
-def test_promotion_gives_one_model_to_all(target: KubernetesTarget, config: Config, world: World) -> None:
+def test_promotion_gives_one_model_to_all(
+    target: KubernetesTarget, config: Config, world: World
+) -> None:
     before, keep = live_release(target), 2
     number = as_pipeline(config.model_copy(update={"keep": keep})).promote()
     version = before.plan["variants"]["challenger"]["version"]
     time.sleep(10)  # the last old routers drain
     answers = world.ask([f"u{n}" for n in range(20)])
-    assert {(a["variant"], a["model_version"]) for a in answers} == {("control", version)}
+    assert {(a["variant"], a["model_version"]) for a in answers} == {
+        ("control", version)
+    }
     known = target.releases()
     assert live_release(target).number == number and len(known) == keep
     names = {s["metadata"]["name"] for s in target.cluster.ours("InferenceService")}
-    assert names == {about["service"] for r in known for about in r.plan["variants"].values()}
-    budgets = {b["metadata"]["name"] for b in target.cluster.ours("PodDisruptionBudget", "server")}
+    assert names == {
+        about["service"] for r in known for about in r.plan["variants"].values()
+    }
+    budgets = {
+        b["metadata"]["name"]
+        for b in target.cluster.ours("PodDisruptionBudget", "server")
+    }
     assert budgets == names
 
 
@@ -182,13 +250,20 @@ def long_namespace(store: dict[str, str], host: str, tmp_path: Path) -> Iterator
         yield made
 
 
-def test_names_of_63_characters_are_taken(long_namespace: str, api: Any, places: list[str]) -> None:
+def test_names_of_63_characters_are_taken(
+    long_namespace: str, api: Any, places: list[str]
+) -> None:
     config = settings(
-        long_namespace, server=Pool(replicas=1, most=1, **SMALL), router=Pool(replicas=1, most=1, **SMALL)
+        long_namespace,
+        server=Pool(replicas=1, most=1, **SMALL),
+        router=Pool(replicas=1, most=1, **SMALL),
     )
     target = as_pipeline(config)
     assert target.release(read_plan(config, places[0])) == 1
-    hosts = [f"{s['metadata']['name']}-predictor-{long_namespace}" for s in target.cluster.ours("InferenceService")]
+    hosts = [
+        f"{s['metadata']['name']}-predictor-{long_namespace}"
+        for s in target.cluster.ours("InferenceService")
+    ]
     assert max(map(len, hosts)) == 63
     with pytest.raises(ValueError, match="must have at most 36"):
         Config(namespace=f"{long_namespace}x")
@@ -215,30 +290,68 @@ spec:
 
 @pytest.fixture
 def storage_container(api: Any) -> Iterator[str]:
-    """A ClusterStorageContainer whose pods may be restricted, as an administrator would make it from KServe's own."""
+    """A ClusterStorageContainer whose pods may be restricted,
+    as an administrator would make it from KServe's own.
+    """
     name = f"adore-{uuid.uuid4().hex[:6]}"
-    image = kubectl("get", "clusterstoragecontainer", "default", "-o", "jsonpath={.spec.container.image}")
+    image = kubectl(
+        "get",
+        "clusterstoragecontainer",
+        "default",
+        "-o",
+        "jsonpath={.spec.container.image}",
+    )
     kubectl("apply", "-f", "-", stdin=STORAGE_CONTAINER.format(name=name, image=image))
     yield name
     kubectl("delete", "clusterstoragecontainer", name)
 
 
 def test_kserve_loads_the_models_where_the_profile_says_so(
-    store: dict[str, str], host: str, places: list[str], storage_container: str, tmp_path: Path
+    store: dict[str, str],
+    host: str,
+    places: list[str],
+    storage_container: str,
+    tmp_path: Path,
 ) -> None:
-    with shop_namespace(f"adore-{uuid.uuid4().hex[:6]}", store, host, tmp_path) as space:
+    with shop_namespace(
+        f"adore-{uuid.uuid4().hex[:6]}", store, host, tmp_path
+    ) as space:
         address = store["AWS_ENDPOINT_URL"].removeprefix("http://")
         about = {"s3-endpoint": address, "s3-usehttps": "0", "s3-region": "us-east-1"}
         kubectl(
-            "-n", space, "annotate", "secret", "adore-s3", *(f"serving.kserve.io/{k}={v}" for k, v in about.items())
+            "-n",
+            space,
+            "annotate",
+            "secret",
+            "adore-s3",
+            *(f"serving.kserve.io/{k}={v}" for k, v in about.items()),
         )
         secrets = '{"secrets": [{"name": "adore-s3"}]}'
         kubectl("-n", space, "patch", "serviceaccount", "adore-server", "-p", secrets)
         one = Pool(replicas=1, most=1, **SMALL)
-        config = settings(space, server=one, router=one, loader="kserve", storage_container=storage_container)
+        config = settings(
+            space,
+            server=one,
+            router=one,
+            loader="kserve",
+            storage_container=storage_container,
+        )
         assert as_pipeline(config).release(read_plan(config, places[0])) == 1
-        found = json.loads(kubectl("-n", space, "get", "pods", "-l", "app.kubernetes.io/name=server", "-o", "json"))
-        assert [c["name"] for p in found["items"] for c in p["spec"]["initContainers"]] == ["storage-initializer"] * 2
+        found = json.loads(
+            kubectl(
+                "-n",
+                space,
+                "get",
+                "pods",
+                "-l",
+                "app.kubernetes.io/name=server",
+                "-o",
+                "json",
+            )
+        )
+        assert [
+            c["name"] for p in found["items"] for c in p["spec"]["initContainers"]
+        ] == ["storage-initializer"] * 2
 
 
 # ---------------------------------------------------------------- rights
@@ -255,36 +368,70 @@ def test_kserve_loads_the_models_where_the_profile_says_so(
         ("adore-pipeline", ["get", "deployments", "-n", "kube-system"]),
     ],
 )
-def test_what_no_account_may(config: Config, first: int, account: str, verb: list[str]) -> None:
+def test_what_no_account_may(
+    config: Config, first: int, account: str, verb: list[str]
+) -> None:
     space = [] if "-n" in verb else ["-n", config.namespace]
     who = f"--as=system:serviceaccount:{config.namespace}:{account}"
-    done = subprocess.run(["kubectl", "auth", "can-i", *verb, *space, who], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["kubectl", "auth", "can-i", *verb, *space, who],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.strip() == "no", done
 
 
-def test_a_release_without_rights_says_so(config: Config, places: list[str], first: int) -> None:
-    target = KubernetesTarget(config, Cluster(config, impersonate("adore-router", config.namespace)))
+def test_a_release_without_rights_says_so(
+    config: Config, places: list[str], first: int
+) -> None:
+    target = KubernetesTarget(
+        config, Cluster(config, impersonate("adore-router", config.namespace))
+    )
     with pytest.raises(ConfigError, match=r"refused .* must be allowed"):
         target.release(read_plan(config, places[0]))
 
 
-def test_others_objects_and_fields_are_left_alone(target: KubernetesTarget, config: Config, first: int) -> None:
+def test_others_objects_and_fields_are_left_alone(
+    target: KubernetesTarget, config: Config, first: int
+) -> None:
     ours = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": "ours"}}
     meta = {"namespace": config.namespace, "labels": labels(config, "test")}
-    kubectl("-n", config.namespace, "create", "configmap", "theirs", "--from-literal=k=theirs")
+    kubectl(
+        "-n",
+        config.namespace,
+        "create",
+        "configmap",
+        "theirs",
+        "--from-literal=k=theirs",
+    )
     with pytest.raises(ConfigError, match="ConfigMap theirs == someone else's"):
         target.cluster.apply({**ours, "metadata": {**meta, "name": "theirs"}})
     target.cluster.apply({**ours, "metadata": {**meta, "name": "shared"}})
     patch = '{"data": {"k": "by hand"}}'
-    kubectl("-n", config.namespace, "patch", "configmap", "shared", "--type=merge", "-p", patch, "--field-manager=hand")
+    kubectl(
+        "-n",
+        config.namespace,
+        "patch",
+        "configmap",
+        "shared",
+        "--type=merge",
+        "-p",
+        patch,
+        "--field-manager=hand",
+    )
     with pytest.raises(ConfigError, match=r"held by another manager .*hand.*--force"):
         target.cluster.apply({**ours, "metadata": {**meta, "name": "shared"}})
-    Cluster(config, target.cluster.api, force=True).apply({**ours, "metadata": {**meta, "name": "shared"}})
+    Cluster(config, target.cluster.api, force=True).apply(
+        {**ours, "metadata": {**meta, "name": "shared"}}
+    )
     assert (target.cluster.get("ConfigMap", "shared") or {})["data"] == {"k": "ours"}
 
 
 def test_nothing_to_roll_back_to_is_said(target: KubernetesTarget, first: int) -> None:
-    with pytest.raises(AdoreError, match=r"release == 99, must be one that served; choose one of"):
+    with pytest.raises(
+        AdoreError, match=r"release == 99, must be one that served; choose one of"
+    ):
         target.rollback(99)
 
 
@@ -304,13 +451,15 @@ spec:
       command: {command}
       securityContext: {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
       resources: {{requests: {{cpu: 50m, memory: 256Mi}}, limits: {{cpu: "1", memory: 512Mi}}}}
-"""
+"""  # noqa: E501
 
 
 def step(config: Config, name: str, *command: str) -> tuple[str, str]:
     """Run a command as a pipeline's step runs; its phase and log."""
     space = ["-n", config.namespace]
-    pod = STEP.format(name=name, image=config.image("student"), command=json.dumps(command))
+    pod = STEP.format(
+        name=name, image=config.image("student"), command=json.dumps(command)
+    )
     kubectl(*space, "apply", "-f", "-", stdin=pod)
     until, phase = time.monotonic() + 240, ""
     while time.monotonic() < until and phase not in ("Succeeded", "Failed"):
@@ -319,18 +468,26 @@ def step(config: Config, name: str, *command: str) -> tuple[str, str]:
     return phase, kubectl(*space, "logs", name)
 
 
-def test_a_pipeline_step_reaches_its_own_cluster_with_its_accounts_token(config: Config, first: int) -> None:
-    phase, text = step(config, "lister", "adore", "release", "list", "--namespace", config.namespace)
+def test_a_pipeline_step_reaches_its_own_cluster_with_its_accounts_token(
+    config: Config, first: int
+) -> None:
+    phase, text = step(
+        config, "lister", "adore", "release", "list", "--namespace", config.namespace
+    )
     assert phase == "Succeeded" and "* " in text and "s3://shop/release-" in text, text
 
 
 def test_a_pipeline_step_does_not_reach_the_router(config: Config, first: int) -> None:
     code = f"import socket; socket.create_connection(('adore-router.{config.namespace}', 80), 5)"
     phase, text = step(config, "intruder", "python3", "-c", code)
-    assert phase == "Failed" and ("TimeoutError" in text or "ConnectionRefused" in text), text
+    assert phase == "Failed" and (
+        "TimeoutError" in text or "ConnectionRefused" in text
+    ), text
 
 
-def test_the_gateway_lets_in_what_the_world_may_ask(config: Config, first: int, world: World) -> None:
+def test_the_gateway_lets_in_what_the_world_may_ask(
+    config: Config, first: int, world: World
+) -> None:
     words = ("get", "gateway", "adore", "-o", "jsonpath={.status.addresses[0].value}")
     address = kubectl("-n", config.namespace, *words)
     if not address:

@@ -1,4 +1,6 @@
-"""``adore doctor --cluster`` and ``adore release apply --plan`` on a healthy cluster and on each kind of broken one."""
+"""``adore doctor --cluster`` and ``adore release apply --plan`` on a healthy cluster
+and on each kind of broken one.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def shop(store: dict[str, str], host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
+def shop(
+    store: dict[str, str], host: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Config]:
     """A namespace with nothing released."""
     name = f"adore-{uuid.uuid4().hex[:6]}"
     with shop_namespace(name, store, host, tmp_path_factory.mktemp("doctor")) as space:
@@ -32,7 +36,11 @@ def shop(store: dict[str, str], host: str, tmp_path_factory: pytest.TempPathFact
 
 
 def look(
-    config: Config, api: Any = None, *, reach: bool = False, placement: Placement | None = None
+    config: Config,
+    api: Any = None,
+    *,
+    reach: bool = False,
+    placement: Placement | None = None,
 ) -> dict[str, Finding]:
     found = examine_cluster(config, placement or Placement(), api, reach=reach)
     return {finding.name: finding for finding in found}
@@ -45,10 +53,24 @@ def bad(found: dict[str, Finding]) -> dict[str, str]:
 def test_a_healthy_cluster(shop: Config, api: Any) -> None:
     found = look(shop, api, reach=True)
     assert bad(found) == {}
-    assert {"router: names", "router: store", "router: write", "server: store", "step: address"} <= set(found)
-    assert found["a whole release"].text.startswith("all ") and found["names"].text.startswith("longest DNS label")
-    left = kubectl("-n", shop.namespace, "get", "pods", "-l", "adore.dev/doctor", "-o", "name").split()
-    gone = [p for p in left if "deletionTimestamp" in kubectl("-n", shop.namespace, "get", p, "-o", "yaml")]
+    assert {
+        "router: names",
+        "router: store",
+        "router: write",
+        "server: store",
+        "step: address",
+    } <= set(found)
+    assert found["a whole release"].text.startswith("all ") and found[
+        "names"
+    ].text.startswith("longest DNS label")
+    left = kubectl(
+        "-n", shop.namespace, "get", "pods", "-l", "adore.dev/doctor", "-o", "name"
+    ).split()
+    gone = [
+        p
+        for p in left
+        if "deletionTimestamp" in kubectl("-n", shop.namespace, "get", p, "-o", "yaml")
+    ]
     assert left == gone
 
 
@@ -67,12 +89,22 @@ def test_gpus_that_are_not_there(shop: Config, api: Any) -> None:
 
 def test_an_image_that_the_nodes_do_not_have(shop: Config, api: Any) -> None:
     found = bad(look(Config(**{**shop.model_dump(), "tag": "nope"}), api, reach=True))
-    assert "router:nope" in found["router: its pod"] and "server:nope" in found["server: its pod"]
+    assert (
+        "router:nope" in found["router: its pod"]
+        and "server:nope" in found["server: its pod"]
+    )
 
 
 def test_a_secret_that_is_missing(shop: Config, api: Any) -> None:
-    found = bad(look(Config(**{**shop.model_dump(), "credentials": "none-such"}), api, reach=True))
-    assert "no Secret none-such" in found["credentials"] and "none-such" in found["router: its pod"]
+    found = bad(
+        look(
+            Config(**{**shop.model_dump(), "credentials": "none-such"}), api, reach=True
+        )
+    )
+    assert (
+        "no Secret none-such" in found["credentials"]
+        and "none-such" in found["router: its pod"]
+    )
 
 
 def test_an_autoscaler_without_figures(shop: Config, api: Any) -> None:
@@ -82,15 +114,22 @@ def test_an_autoscaler_without_figures(shop: Config, api: Any) -> None:
         Cluster(shop, api).request("GET", "/apis/metrics.k8s.io/v1beta1", "metrics")
         pytest.skip("SKIPPED autoscaling: this cluster has a metrics server")
     except AdoreError:
-        wide = Config(**{**shop.model_dump(), "server": Pool(replicas=1, most=3, **SMALL)})
+        wide = Config(
+            **{**shop.model_dump(), "server": Pool(replicas=1, most=3, **SMALL)}
+        )
     assert "install metrics-server" in bad(look(wide, api))["autoscaling"]
 
 
 @pytest.mark.parametrize(
     ("policy", "check", "word"),
-    [("dns", "router: names", "dns-openshift"), ("test-store", "server: store", "storage-inside")],
+    [
+        ("dns", "router: names", "dns-openshift"),
+        ("test-store", "server: store", "storage-inside"),
+    ],
 )
-def test_a_policy_that_closes_a_way(shop: Config, api: Any, policy: str, check: str, word: str) -> None:
+def test_a_policy_that_closes_a_way(
+    shop: Config, api: Any, policy: str, check: str, word: str
+) -> None:
     text = kubectl("-n", shop.namespace, "get", "networkpolicy", policy, "-o", "json")
     kubectl("-n", shop.namespace, "delete", "networkpolicy", policy)
     try:
@@ -108,15 +147,30 @@ def _fresh(text: str) -> str:
 
 
 def test_pod_security_and_kserves_own_container(shop: Config, api: Any) -> None:
-    security = kubectl("get", "clusterstoragecontainer", "default", "-o", "jsonpath={.spec.container.securityContext}")
+    security = kubectl(
+        "get",
+        "clusterstoragecontainer",
+        "default",
+        "-o",
+        "jsonpath={.spec.container.securityContext}",
+    )
     if security:
-        pytest.skip("SKIPPED Pod Security: this installation gives KServe's storage initializer a security context")
+        pytest.skip(
+            "SKIPPED Pod Security: this installation gives KServe's storage "
+            "initializer a security context"
+        )
     found = bad(look(Config(**{**shop.model_dump(), "loader": "kserve"}), api))
     assert (
-        "violates PodSecurity" in found["pods of the server"] and "storage-initializer" in found["pods of the server"]
+        "violates PodSecurity" in found["pods of the server"]
+        and "storage-initializer" in found["pods of the server"]
     )
-    missing = Config(**{**shop.model_dump(), "loader": "kserve", "storage_container": "none-such"})
-    assert "no ClusterStorageContainer 'none-such'" in bad(look(missing, api))["model loading"]
+    missing = Config(
+        **{**shop.model_dump(), "loader": "kserve", "storage_container": "none-such"}
+    )
+    assert (
+        "no ClusterStorageContainer 'none-such'"
+        in bad(look(missing, api))["model loading"]
+    )
 
 
 def test_a_namespace_that_is_not_there(api: Any) -> None:
@@ -132,10 +186,23 @@ def test_a_plan_says_what_would_change_and_changes_nothing(
     assert {c.action for c in changes} == {"create"} and len(changes) > 8
     assert target.releases() == [] and not target.cluster.ours("InferenceService")
     profile = tmp_path / "shop.yaml"
-    profile.write_text(f"kubernetes: {{credentials: adore-s3, registry: {shop.registry}, tag: '{shop.tag}'}}")
-    words = ["release", "apply", places[0], "--plan", "--profile", str(profile), "--namespace"]
+    profile.write_text(
+        f"kubernetes: {{credentials: adore-s3, registry: {shop.registry}, tag: '{shop.tag}'}}"
+    )
+    words = [
+        "release",
+        "apply",
+        places[0],
+        "--plan",
+        "--profile",
+        str(profile),
+        "--namespace",
+    ]
     fine = CliRunner().invoke(app, [*words, shop.namespace])
-    assert fine.exit_code == 0 and "create   InferenceService adore-control-" in fine.stdout
+    assert (
+        fine.exit_code == 0
+        and "create   InferenceService adore-control-" in fine.stdout
+    )
     refused = CliRunner().invoke(app, [*words, "no-such-namespace"])
     assert refused.exit_code == 1 and "refused" in refused.stdout
 
@@ -144,9 +211,22 @@ def test_a_plan_of_what_is_live_keeps_everything(
     target: KubernetesTarget, config: Config, first: int, api: Any
 ) -> None:
     live = target.live()
-    plan = {**live.plan, "variants": {k: dict(v) for k, v in live.plan["variants"].items()}}
+    plan = {
+        **live.plan,
+        "variants": {k: dict(v) for k, v in live.plan["variants"].items()},
+    }
     changes = KubernetesTarget(live.config, Cluster(live.config, api)).preview(plan)
-    assert {c.action for c in changes} == {"keep"}, [str(c) for c in changes if c.action != "keep"]
-    wider = Config(**{**live.config.model_dump(), "server": Pool(replicas=2, most=5, **SMALL)})
-    actions = {c.name.split()[0]: c for c in KubernetesTarget(wider, Cluster(wider, api)).preview(plan)}
-    assert actions["InferenceService"].action == "change" and "maxReplicas" in actions["InferenceService"].text
+    assert {c.action for c in changes} == {"keep"}, [
+        str(c) for c in changes if c.action != "keep"
+    ]
+    wider = Config(
+        **{**live.config.model_dump(), "server": Pool(replicas=2, most=5, **SMALL)}
+    )
+    actions = {
+        c.name.split()[0]: c
+        for c in KubernetesTarget(wider, Cluster(wider, api)).preview(plan)
+    }
+    assert (
+        actions["InferenceService"].action == "change"
+        and "maxReplicas" in actions["InferenceService"].text
+    )

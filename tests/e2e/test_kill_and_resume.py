@@ -1,4 +1,6 @@
-"""kill -9 in the middle of any stage, then the same command: the same result, and nothing half-written is ever read."""
+"""kill -9 in the middle of any stage, then the same command:
+the same result, and nothing half-written is ever read.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ TIMED = ("exposure_id", "timestamp", "latency_ms")
 
 
 def places(name: str, run: Path) -> list[Path]:
-    return [run / name / str(i) for i in range(shards(PROFILE))] if STEPS[name].sharded else [run / name]
+    return (
+        [run / name / str(i) for i in range(shards(PROFILE))]
+        if STEPS[name].sharded
+        else [run / name]
+    )
 
 
 def make(name: str, run: Path) -> None:
@@ -47,7 +53,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(name: str, place: Path) -> object:
     """What a step made, without wall-clock columns."""
     if name == "experiment":
-        shown = read_table(place, "exposures").drop(TIMED).sort("client_id", "session_id").to_dicts()
+        shown = (
+            read_table(place, "exposures")
+            .drop(TIMED)
+            .sort("client_id", "session_id")
+            .to_dicts()
+        )
         return shown, json.loads((place / "decision.json").read_text())
     manifest = read_manifest(place)
     assert manifest
@@ -57,19 +68,25 @@ def result(name: str, place: Path) -> object:
 
 
 def kill_in_the_middle(name: str, code: str) -> None:
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True
+    )
     assert child.stderr
     for line in child.stderr:
         if b" runs" in line:
             break
-    time.sleep(0.0 if STEPS[name].sharded else 0.05)  # a shard of the tiny shop is judged in some 50 ms
+    time.sleep(
+        0.0 if STEPS[name].sharded else 0.05
+    )  # a shard of the tiny shop is judged in some 50 ms
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     child.stderr.close()
 
 
 @pytest.mark.parametrize("name", list(STEPS))
-def test_killed_stage_gives_the_same_result(name: str, whole: Path, tmp_path: Path) -> None:
+def test_killed_stage_gives_the_same_result(
+    name: str, whole: Path, tmp_path: Path
+) -> None:
     for other in STEPS:
         if other != name:
             (tmp_path / other).symlink_to(whole / other)
@@ -77,21 +94,28 @@ def test_killed_stage_gives_the_same_result(name: str, whole: Path, tmp_path: Pa
         (tmp_path / name).mkdir()
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
-        f"from pathlib import Path; import test_kill_and_resume as t; t.make({name!r}, Path({str(tmp_path)!r}))"
+        "from pathlib import Path; import test_kill_and_resume as t; "
+        f"t.make({name!r}, Path({str(tmp_path)!r}))"
     )
     for _ in range(10):
         kill_in_the_middle(name, code)
         if read_manifest(places(name, tmp_path)[0]) is None:
             break
-        for place in places(name, tmp_path):  # a busy machine let the stage end before the signal came
+        for place in places(
+            name, tmp_path
+        ):  # a busy machine let the stage end before the signal came
             shutil.rmtree(place)
-    assert read_manifest(places(name, tmp_path)[0]) is None, "a killed stage must not look whole"
+    assert read_manifest(places(name, tmp_path)[0]) is None, (
+        "a killed stage must not look whole"
+    )
     make(name, tmp_path)
     for ours, theirs in zip(places(name, tmp_path), places(name, whole), strict=True):
         assert result(name, ours) == result(name, theirs)
 
 
-def test_second_run_does_nothing(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_run_does_nothing(
+    whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = {p: p.stat().st_mtime_ns for p in whole.rglob("manifest.json")}
     for name in STEPS:
         make(name, whole)

@@ -7,21 +7,36 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, ndcg_score, recall_score
 
 from adore.errors import ConfigError
-from adore.evaluation.measures import MEASURES, accuracy, confusion, false_exact, macro_f1, missed_exact, ndcg, recall
+from adore.evaluation.measures import (
+    MEASURES,
+    accuracy,
+    confusion,
+    false_exact,
+    macro_f1,
+    missed_exact,
+    ndcg,
+    recall,
+)
 from adore.types import GAINS, Grade
 
-PAIRS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=40)
+PAIRS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=40
+)
 
 
 @settings(deadline=None)
 @given(PAIRS, st.integers(1, 12))
-def test_ndcg_equals_scikit_learn_with_ties(pairs: list[tuple[int, int]], k: int) -> None:
+def test_ndcg_equals_scikit_learn_with_ties(
+    pairs: list[tuple[int, int]], k: int
+) -> None:
     grades, scores = np.array(pairs).T
     if not grades.any():
         assert np.isnan(ndcg(scores.astype(float), grades, k=k))
         return
     gains = np.array([GAINS[Grade(g)] for g in grades])
-    assert ndcg(scores.astype(float), grades, k=k) == pytest.approx(ndcg_score([gains], [scores], k=k))
+    assert ndcg(scores.astype(float), grades, k=k) == pytest.approx(
+        ndcg_score([gains], [scores], k=k)
+    )
 
 
 @settings(deadline=None)
@@ -34,7 +49,9 @@ def test_grade_measures_equal_scikit_learn(pairs: list[tuple[int, int]]) -> None
     assert accuracy(counts) == pytest.approx(accuracy_score(human, given_))
     for grade in Grade:
         value = float(recall(grade)(counts))
-        expected = recall_score(human, given_, labels=[int(grade)], average="macro", zero_division=0)
+        expected = recall_score(
+            human, given_, labels=[int(grade)], average="macro", zero_division=0
+        )
         assert value == pytest.approx(expected) if grade in seen else np.isnan(value)
 
 
@@ -54,7 +71,9 @@ def test_grade_measures_work_on_many_samples_at_once() -> None:
 def test_ranking_by_grade_is_perfect_and_unscored_items_rank_last() -> None:
     grades = np.array([0, 3, 2, 1])
     assert ndcg(grades.astype(float), grades) == pytest.approx(1.0)
-    assert ndcg(np.array([1.0, -1e300]), np.array([0, 3])) == pytest.approx(1 / np.log2(3))
+    assert ndcg(np.array([1.0, -1e300]), np.array([0, 3])) == pytest.approx(
+        1 / np.log2(3)
+    )
 
 
 def test_unequal_lengths_are_refused() -> None:

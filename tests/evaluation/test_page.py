@@ -48,19 +48,39 @@ def run(tmp_path: Path) -> Path:
     example = {"query": EVIL, "title": EVIL, "edit": EVIL, "intended": "S"}
     one = {"error_type": "brand", "made": 3, "accepted": 2, "examples": [example]}
     put(tmp_path, "verify/yield.json", {"types": [one]})
-    put(tmp_path, "gate/gate.json", {"passed": False, "champion": "hybrid", "reasons": [EVIL]})
-    row = {"measure": "nDCG@10", "slice": "all", "low": 0.5, "high": 0.7, "n": 9, "split": "test"}
+    put(
+        tmp_path,
+        "gate/gate.json",
+        {"passed": False, "champion": "hybrid", "reasons": [EVIL]},
+    )
+    row = {
+        "measure": "nDCG@10",
+        "slice": "all",
+        "low": 0.5,
+        "high": 0.7,
+        "n": 9,
+        "split": "test",
+    }
     (tmp_path / "evaluate").mkdir()
     write_table(
-        [{**row, "system": s, "value": v} for s, v in (("student", 0.6), ("bm25", 0.55))],
+        [
+            {**row, "system": s, "value": v}
+            for s, v in (("student", 0.6), ("bm25", 0.55))
+        ],
         tmp_path / "evaluate",
         "measures",
     )
     return tmp_path
 
 
-def test_the_page_is_made_of_the_files_that_it_names(run: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    put(run, "distil/card.json", {"version": "v", "rulebook": "general", "teacher": ["rules"], "data": "shop"})
+def test_the_page_is_made_of_the_files_that_it_names(
+    run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    put(
+        run,
+        "distil/card.json",
+        {"version": "v", "rulebook": "general", "teacher": ["rules"], "data": "shop"},
+    )
     few = tmp_path_factory.mktemp("few") / run.name
     for path in run.rglob("*.*"):
         if any(fnmatch(path.relative_to(run).as_posix(), one) for one in FILES):
@@ -72,7 +92,11 @@ def test_the_page_is_made_of_the_files_that_it_names(run: Path, tmp_path_factory
 def test_hostile_text_is_escaped(run: Path) -> None:
     text = write_report(run, LOOP).read_text()
     assert EVIL not in text and "&lt;script&gt;" in text
-    assert "did not pass its gate" in text and "http://" not in text and "https://" not in text
+    assert (
+        "did not pass its gate" in text
+        and "http://" not in text
+        and "https://" not in text
+    )
 
 
 def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
@@ -82,14 +106,25 @@ def test_an_empty_run_has_a_page_too(tmp_path: Path) -> None:
 
 
 def test_a_run_without_a_ranking_has_a_page_too(run: Path) -> None:
-    row = {"system": "student", "measure": "accuracy", "slice": "all", "split": "test", "value": 1.0}
-    write_table([{**row, "low": 1.0, "high": 1.0, "n": 9}], run / "evaluate", "measures")
+    row = {
+        "system": "student",
+        "measure": "accuracy",
+        "slice": "all",
+        "split": "test",
+        "value": 1.0,
+    }
+    write_table(
+        [{**row, "low": 1.0, "high": 1.0, "n": 9}], run / "evaluate", "measures"
+    )
     assert "accuracy" in write_report(run, LOOP).read_text()
 
 
 def test_the_terminal_says_who_wins(run: Path) -> None:
     lines = summary_table(run).splitlines()
-    assert lines[1].split()[:2] == ["student", "0.600"] and lines[-1] == "gate: stopped against hybrid"
+    assert (
+        lines[1].split()[:2] == ["student", "0.600"]
+        and lines[-1] == "gate: stopped against hybrid"
+    )
 
 
 @pytest.fixture
@@ -115,7 +150,12 @@ def test_a_browser_finds_nothing_wrong(run: Path, browser: Any, width: int) -> N
     asked: list[str] = []
     page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: faults.append(str(e)))
-    page.on("request", lambda r: asked.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+    page.on(
+        "request",
+        lambda r: (
+            asked.append(r.url) if not r.url.startswith(("file:", "data:")) else None
+        ),
+    )
     page.goto(write_report(run, LOOP).as_uri())
     assert page.title().startswith("ADORE run") and not faults and not asked
     assert page.evaluate("document.documentElement.scrollWidth") <= width

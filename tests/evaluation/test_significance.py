@@ -15,10 +15,14 @@ VALUES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_s
 
 @settings(deadline=None)
 @given(VALUES)
-def test_swapping_flips_the_signs_and_keeps_p(values: list[tuple[float, float]]) -> None:
+def test_swapping_flips_the_signs_and_keeps_p(
+    values: list[tuple[float, float]],
+) -> None:
     a, b = np.array(values).T
     one, other = paired(a, b, draws=200), paired(b, a, draws=200)
-    assert (one.difference, one.low, one.high) == pytest.approx((-other.difference, -other.high, -other.low))
+    assert (one.difference, one.low, one.high) == pytest.approx(
+        (-other.difference, -other.high, -other.low)
+    )
     assert one.p == other.p and 0 < one.p <= 1
 
 
@@ -37,8 +41,16 @@ def test_interval_and_p_agree_with_scipy() -> None:
     a, b = np.random.default_rng(1).normal(0.1, 1, (2, 200))
     a = a + 0.15
     found = paired(a, b, draws=8000)
-    outside = bootstrap((a - b,), np.mean, n_resamples=8000, method="percentile", rng=np.random.default_rng(0))
-    assert (found.low, found.high) == pytest.approx(tuple(outside.confidence_interval), abs=0.02)
+    outside = bootstrap(
+        (a - b,),
+        np.mean,
+        n_resamples=8000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    assert (found.low, found.high) == pytest.approx(
+        tuple(outside.confidence_interval), abs=0.02
+    )
     assert found.p == pytest.approx(ttest_rel(a, b).pvalue, abs=0.02)
 
 

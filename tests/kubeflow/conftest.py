@@ -1,4 +1,6 @@
-"""A stand-in for the API of Kubeflow Pipelines: what the client sends is kept, what it must read is answered."""
+"""A stand-in for the API of Kubeflow Pipelines:
+what the client sends is kept, what it must read is answered.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ API = "/apis/v2beta1"
 
 
 class StandIn(ThreadingHTTPServer):
-    """``states``: what a run's state is, look by look; the last one stays; an empty one is an error."""
+    """``states``: what a run's state is, look by look;
+    the last one stays; an empty one is an error.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -33,7 +37,9 @@ class StandIn(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: object) -> object:
+    def answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: object
+    ) -> object:
         """What the real API answers, as far as the client reads it."""
         self.calls.append((method, path, query, body))
         if method == "POST":
@@ -44,9 +50,16 @@ class StandIn(ThreadingHTTPServer):
             return self.logs[path.split("/")[-2]]
         known = {
             "/healthz": {"multi_user": self.many},
-            "/pipelines": {"pipelines": [{"pipeline_id": i, "display_name": n} for n, i in self.pipelines.items()]},
+            "/pipelines": {
+                "pipelines": [
+                    {"pipeline_id": i, "display_name": n}
+                    for n, i in self.pipelines.items()
+                ]
+            },
             "/experiments": {"experiments": []},
-            "/apis/v1beta1/runs/r1": {"pipeline_runtime": {"workflow_manifest": json.dumps(self.workflow)}},
+            "/apis/v1beta1/runs/r1": {
+                "pipeline_runtime": {"workflow_manifest": json.dumps(self.workflow)}
+            },
         }
         return known[path]
 
@@ -54,14 +67,21 @@ class StandIn(ThreadingHTTPServer):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         if not state:
             raise LookupError("run r1")
-        return {"run_id": "r1", "state": state, "state_history": [{"state": s} for s in self.history]}
+        return {
+            "run_id": "r1",
+            "state": state,
+            "state_history": [{"state": s} for s in self.history],
+        }
 
     def _made(self, path: str, query: dict[str, list[str]]) -> object:
         if path == "/pipelines/upload":
             self.pipelines[query["name"][0]] = "p1"
             return {"pipeline_id": "p1", "display_name": query["name"][0]}
         known = {
-            "/pipelines/upload_version": {"pipeline_id": "p1", "pipeline_version_id": "v1"},
+            "/pipelines/upload_version": {
+                "pipeline_id": "p1",
+                "pipeline_version_id": "v1",
+            },
             "/experiments": {"experiment_id": "e1", "display_name": "x"},
             "/runs": {"run_id": "r1"},
             "/hook": {},
@@ -78,7 +98,11 @@ class Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         parts = urlsplit(self.path)
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-        body = json.loads(raw) if "json" in (self.headers.get("content-type") or "") and raw else raw
+        body = (
+            json.loads(raw)
+            if "json" in (self.headers.get("content-type") or "") and raw
+            else raw
+        )
         self.server.tokens.add(self.headers.get("authorization") or "")
         try:
             path, status = parts.path.removeprefix(API), 200
@@ -108,7 +132,9 @@ def api() -> Iterator[StandIn]:
 
 @pytest.fixture(autouse=True)
 def pooled_sockets() -> Iterator[None]:
-    """The clients of KFP and Kubernetes leave pooled sockets to the garbage collector: here, not in another test."""
+    """The clients of KFP and Kubernetes leave pooled sockets to the garbage collector:
+    here, not in another test.
+    """
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

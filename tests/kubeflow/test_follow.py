@@ -22,7 +22,13 @@ IMPL = "metadata-0-3-retry-system-container-impl"
 
 
 def node(
-    path: str, phase: str, message: str = "", *, kind: str = "Pod", start: int = 0, end: int = 0
+    path: str,
+    phase: str,
+    message: str = "",
+    *,
+    kind: str = "Pod",
+    start: int = 0,
+    end: int = 0,
 ) -> dict[str, Any]:
     """A node as Argo writes it: the id is the Workflow's name and a hash of the node's own name."""
     return {
@@ -39,32 +45,70 @@ def node(
 
 def workflow(*nodes: dict[str, Any], packed: bool = False) -> dict[str, Any]:
     """A Workflow with a loop over shards whose second judge is called judge-again."""
-    tasks = {"judge-2": {"taskInfo": {"name": "judge-again"}}, "prepare": {"taskInfo": {"name": "prepare"}}}
-    argument = {"name": "components-comp-for-loop-2", "value": json.dumps({"dag": {"tasks": tasks}})}
+    tasks = {
+        "judge-2": {"taskInfo": {"name": "judge-again"}},
+        "prepare": {"taskInfo": {"name": "prepare"}},
+    }
+    argument = {
+        "name": "components-comp-for-loop-2",
+        "value": json.dumps({"dag": {"tasks": tasks}}),
+    }
     by_id = {n["id"]: n for n in nodes}
     status: dict[str, Any] = {"nodes": by_id}
     if packed:
-        status = {"compressedNodes": base64.b64encode(gzip.compress(json.dumps(by_id).encode())).decode()}
-    arguments = {"parameters": [argument, {"name": "kubernetes-comp-judge", "value": "{}"}]}
-    return {"metadata": {"name": "adore-x"}, "spec": {"arguments": arguments}, "status": status}
+        status = {
+            "compressedNodes": base64.b64encode(
+                gzip.compress(json.dumps(by_id).encode())
+            ).decode()
+        }
+    arguments = {
+        "parameters": [argument, {"name": "kubernetes-comp-judge", "value": "{}"}]
+    }
+    return {
+        "metadata": {"name": "adore-x"},
+        "spec": {"arguments": arguments},
+        "status": status,
+    }
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_every_task_is_seen_once_by_its_name_and_shard_packed_or_not(packed: bool) -> None:
-    """argoproj/argo-workflows v4.0.5, util/file/fileutil.go:91: nodes of a large Workflow are base64 of gzip."""
-    shards = [node(f"{SHARDS}({i}:{i}).iteration-item.judge-2.executor(0)", "Running", start=2) for i in range(40)]
+def test_every_task_is_seen_once_by_its_name_and_shard_packed_or_not(
+    packed: bool,
+) -> None:
+    """argoproj/argo-workflows v4.0.5, util/file/fileutil.go:91:
+    nodes of a large Workflow are base64 of gzip.
+    """
+    shards = [
+        node(
+            f"{SHARDS}({i}:{i}).iteration-item.judge-2.executor(0)", "Running", start=2
+        )
+        for i in range(40)
+    ]
     dag = node(f"{ROOT}.prepare", "Succeeded", kind="DAG", end=1)
     driver = node(f"{ROOT}.prepare-driver", "Succeeded", end=1)
     prepared = node(f"{ROOT}.prepare.executor(0)", "Succeeded", start=1, end=2)
-    found = tasks_of(json.dumps(workflow(dag, driver, prepared, *shards, packed=packed)))
-    assert {task.name for task in found} == {"prepare", *(f"judge-again/{i}" for i in range(40))}
-    assert [(t.phase, t.seconds) for t in found if t.name == "prepare"] == [("Succeeded", 60.0)]
+    found = tasks_of(
+        json.dumps(workflow(dag, driver, prepared, *shards, packed=packed))
+    )
+    assert {task.name for task in found} == {
+        "prepare",
+        *(f"judge-again/{i}" for i in range(40)),
+    }
+    assert [(t.phase, t.seconds) for t in found if t.name == "prepare"] == [
+        ("Succeeded", 60.0)
+    ]
     assert len(found) == 41
 
 
 def test_a_task_that_was_tried_again_is_as_its_last_try_is() -> None:
     tries = [
-        node(f"{ROOT}.distil.executor(0)", "Failed", "OOMKilled (exit code 137)", start=1, end=2),
+        node(
+            f"{ROOT}.distil.executor(0)",
+            "Failed",
+            "OOMKilled (exit code 137)",
+            start=1,
+            end=2,
+        ),
         node(f"{ROOT}.distil.executor(1)", "Running", start=3),
     ]
     (task,) = tasks_of(json.dumps(workflow(*tries)))
@@ -75,11 +119,17 @@ def test_a_pod_is_named_as_argo_names_it() -> None:
     """argoproj/argo-workflows v4.0.5, workflow/util/pod_name.go:38."""
     one = node(f"{ROOT}.distil.executor(0)", "Failed")
     (task,) = tasks_of(json.dumps(workflow(one)))
-    assert task.pod == f"adore-x-{IMPL}-{one['id'].removeprefix('adore-x-')}" and task.failed and task.ended
+    assert (
+        task.pod == f"adore-x-{IMPL}-{one['id'].removeprefix('adore-x-')}"
+        and task.failed
+        and task.ended
+    )
 
 
 def test_what_failed_before_its_task_began_is_seen_too() -> None:
-    (task,) = tasks_of(json.dumps(workflow(node(f"{ROOT}.align-driver", "Error", "quota exceeded"))))
+    (task,) = tasks_of(
+        json.dumps(workflow(node(f"{ROOT}.align-driver", "Error", "quota exceeded")))
+    )
     assert (task.name, task.message, task.failed) == ("align", "quota exceeded", True)
 
 
@@ -90,7 +140,10 @@ def test_a_run_that_has_no_workflow_yet_has_no_tasks() -> None:
 @pytest.mark.parametrize(
     ("log", "reason"),
     [
-        ("[adore] prepare           FAILED: a == 1, must be 2; change it\nTraceback", "a == 1, must be 2; change it"),
+        (
+            "[adore] prepare           FAILED: a == 1, must be 2; change it\nTraceback",
+            "a == 1, must be 2; change it",
+        ),
         ("nothing of ours FAILED: here\n", ""),
         ("", ""),
     ],
@@ -107,45 +160,90 @@ def told(api: StandIn, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
     return status, capfd.readouterr().err
 
 
-def test_a_failed_steps_own_reason_is_the_last_thing_told(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_steps_own_reason_is_the_last_thing_told(
+    api: StandIn, capfd: pytest.CaptureFixture[str]
+) -> None:
     bad = node(f"{ROOT}.prepare.executor(0)", "Failed", "Error (exit code 1)", end=1)
     api.workflow, api.states = workflow(bad), ["RUNNING", "FAILED"]
     pod = f"adore-x-{IMPL}-{bad['id'].removeprefix('adore-x-')}"
-    api.logs[pod] = "[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it\n"
+    api.logs[pod] = (
+        "[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it\n"
+    )
     status, said = told(api, capfd)
     assert status == 1
-    assert said.count("prepare           FAILED: rows == 0, must be 1 or more; fill it") == 1
-    assert said.splitlines()[-1] == "[adore] run r1: failed; prepare: rows == 0, must be 1 or more; fill it"
+    assert (
+        said.count("prepare           FAILED: rows == 0, must be 1 or more; fill it")
+        == 1
+    )
+    assert (
+        said.splitlines()[-1]
+        == "[adore] run r1: failed; prepare: rows == 0, must be 1 or more; fill it"
+    )
 
 
-def test_a_pod_that_left_no_word_is_told_by_argo(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
-    bad = node(f"{ROOT}.evidence.executor(0)", "Failed", "OOMKilled (exit code 137)", end=1)
+def test_a_pod_that_left_no_word_is_told_by_argo(
+    api: StandIn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bad = node(
+        f"{ROOT}.evidence.executor(0)", "Failed", "OOMKilled (exit code 137)", end=1
+    )
     api.workflow, api.states = workflow(bad), ["FAILED"]
     status, said = told(api, capfd)
     assert status == 1 and "run r1: failed; evidence: OOMKilled (exit code 137)" in said
 
 
-def test_a_log_that_is_gone_is_no_log(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
-    """kubeflow/pipelines 2.17.0 answers 200 and an object with ``error_message``, where a log would be text."""
-    bad = node(f"{ROOT}.evidence.executor(0)", "Failed", "OOMKilled (exit code 137)", end=1)
+def test_a_log_that_is_gone_is_no_log(
+    api: StandIn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """kubeflow/pipelines 2.17.0 answers 200 and an object with ``error_message``,
+    where a log would be text.
+    """
+    bad = node(
+        f"{ROOT}.evidence.executor(0)", "Failed", "OOMKilled (exit code 137)", end=1
+    )
     api.workflow, api.states = workflow(bad), ["FAILED"]
     pod = f"adore-x-{IMPL}-{bad['id'].removeprefix('adore-x-')}"
     api.logs[pod] = {"error_message": "BadRequestError: Failed to read logs"}
     _, said = told(api, capfd)
-    assert said.splitlines()[-1] == "[adore] run r1: failed; evidence: OOMKilled (exit code 137)"
+    assert (
+        said.splitlines()[-1]
+        == "[adore] run r1: failed; evidence: OOMKilled (exit code 137)"
+    )
 
 
-def test_what_a_task_waits_for_is_told_once(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_task_waits_for_is_told_once(
+    api: StandIn, capfd: pytest.CaptureFixture[str]
+) -> None:
     starts = node(f"{ROOT}.judge.executor(0)", "Pending", "PodInitializing")
-    waits = node(f"{ROOT}.align.executor(0)", "Pending", "Unschedulable: 0/1 nodes are available: Insufficient cpu")
-    api.workflow, api.states = workflow(starts, waits), ["RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"]
+    waits = node(
+        f"{ROOT}.align.executor(0)",
+        "Pending",
+        "Unschedulable: 0/1 nodes are available: Insufficient cpu",
+    )
+    api.workflow, api.states = (
+        workflow(starts, waits),
+        ["RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"],
+    )
     _, said = told(api, capfd)
-    assert said.count("align             waits: Unschedulable: 0/1 nodes are available: Insufficient cpu") == 1
+    assert (
+        said.count(
+            "align             waits: Unschedulable: 0/1 nodes are available: Insufficient cpu"
+        )
+        == 1
+    )
     assert "PodInitializing" not in said
 
 
-def test_a_gate_that_said_no_is_no_failure(api: StandIn, capfd: pytest.CaptureFixture[str]) -> None:
-    api.workflow = workflow(node(f"{ROOT}.condition-branches-6.condition-8.refused.executor(0)", "Succeeded", end=1))
+def test_a_gate_that_said_no_is_no_failure(
+    api: StandIn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    api.workflow = workflow(
+        node(
+            f"{ROOT}.condition-branches-6.condition-8.refused.executor(0)",
+            "Succeeded",
+            end=1,
+        )
+    )
     status, said = told(api, capfd)
     assert status == 0 and "run r1: the gate said no: nothing is released" in said
 
@@ -153,20 +251,28 @@ def test_a_gate_that_said_no_is_no_failure(api: StandIn, capfd: pytest.CaptureFi
 def test_a_cancelled_run_ends_as_failed_and_only_its_history_says_so(
     api: StandIn, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """kubeflow/pipelines 2.17.0, backend/src/apiserver/resource/resource_manager.go: TerminateRun."""
+    """kubeflow/pipelines 2.17.0,
+    backend/src/apiserver/resource/resource_manager.go: TerminateRun.
+    """
     api.states, api.history = ["FAILED"], ["PENDING", "RUNNING", "CANCELING", "FAILED"]
-    api.workflow = workflow(node(f"{ROOT}.align.executor(0)", "Failed", "Step exceeded its deadline", end=1))
+    api.workflow = workflow(
+        node(f"{ROOT}.align.executor(0)", "Failed", "Step exceeded its deadline", end=1)
+    )
     status, said = told(api, capfd)
     assert "FAILED" not in said
     assert status == 1 and "run r1: stopped, because somebody cancelled it" in said
 
 
 def test_a_real_runs_packed_workflow_has_each_step_once() -> None:
-    """As Kubeflow Pipelines 2.17.0 with Argo 4.0.5 kept it after a run of tests/tiny.yaml with --deploy, cut down to
-    the fields that are read.
+    """As Kubeflow Pipelines 2.17.0 with Argo 4.0.5 kept it after a run of
+    tests/tiny.yaml with --deploy, cut down to the fields that are read.
     """
     found = tasks_of((Path(__file__).parent / "workflow.json").read_text("utf-8"))
-    shards = {f"{step}/{i}" for step in ("judge", "judge-again", "judge-candidates") for i in (0, 1)}
+    shards = {
+        f"{step}/{i}"
+        for step in ("judge", "judge-again", "judge-candidates")
+        for i in (0, 1)
+    }
     whole = {name for name in LOOP if not STEPS[name].sharded}
     assert {task.name for task in found} == shards | whole | {"deploy", "report"}
     assert len(found) == len({task.name for task in found}) == 21

@@ -30,65 +30,122 @@ cluster:
   notify: hook
   claim: "data:/data"
   labels: {team: search}
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both pipelines, compiled in a process of its own: the profile is read where a pipeline is traced."""
+    """Both pipelines, compiled in a process of its own:
+    the profile is read where a pipeline is traced.
+    """
     folder = tmp_path_factory.mktemp("ir")
     (folder / "shop.yaml").write_text(PROFILE)
     code = "from adore.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "compile", "--output", str(folder), "--profile", str(folder / "shop.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "compile",
+        "--output",
+        str(folder),
+        "--profile",
+        str(folder / "shop.yaml"),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return folder
 
 
-def parts(folder: Path, name: str = "adore") -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def parts(
+    folder: Path, name: str = "adore"
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The spec, its executors, and what Kubernetes adds to each."""
     spec, platform = yaml.safe_load_all((folder / f"{name}.yaml").read_text("utf-8"))
     executors = spec["deploymentSpec"]["executors"]
-    return spec, executors, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    return (
+        spec,
+        executors,
+        platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"],
+    )
 
 
 def test_gpu_stages_get_cards_nodes_tolerations_and_their_queue(compiled: Path) -> None:
     _, executors, extras = parts(compiled)
-    with_cards = {k for k, v in executors.items() if "accelerator" in v["container"].get("resources", {})}
+    with_cards = {
+        k
+        for k, v in executors.items()
+        if "accelerator" in v["container"].get("resources", {})
+    }
     assert with_cards == {"exec-judge", "exec-judge-2", "exec-judge-3", "exec-align"}
     for name in with_cards:
         card = executors[name]["container"]["resources"]["accelerator"]
         assert (card["resourceType"], card["resourceCount"]) == ("nvidia.com/gpu", "2")
         assert extras[name]["nodeSelector"]["labels"] == {"pool": "gpu"}
-        assert extras[name]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+        assert extras[name]["tolerations"] == [
+            {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+        ]
         (shm,) = extras[name]["emptyDirMounts"]
-        assert (shm["mountPath"], shm["medium"], shm["sizeLimit"]) == ("/dev/shm", "Memory", "2Gi")
+        assert (shm["mountPath"], shm["medium"], shm["sizeLimit"]) == (
+            "/dev/shm",
+            "Memory",
+            "2Gi",
+        )
         tags = extras[name]["podMetadata"]["labels"]
-        assert (tags["kueue.x-k8s.io/queue-name"], tags["kueue.x-k8s.io/priority-class"]) == ("gpus", "low")
+        assert (
+            tags["kueue.x-k8s.io/queue-name"],
+            tags["kueue.x-k8s.io/priority-class"],
+        ) == ("gpus", "low")
     assert "nodeSelector" not in extras["exec-distil"]
 
 
-def test_every_stage_gets_resources_labels_secrets_and_its_patience(compiled: Path) -> None:
+def test_every_stage_gets_resources_labels_secrets_and_its_patience(
+    compiled: Path,
+) -> None:
     spec, executors, extras = parts(compiled)
     for name, executor in executors.items():
         resources = executor["container"]["resources"]
-        assert {"resourceCpuRequest", "resourceCpuLimit", "resourceMemoryRequest", "resourceMemoryLimit"} <= set(
-            resources
-        )
+        assert {
+            "resourceCpuRequest",
+            "resourceCpuLimit",
+            "resourceMemoryRequest",
+            "resourceMemoryLimit",
+        } <= set(resources)
         tags = extras[name]["podMetadata"]["labels"]
         assert tags["adore.dev/role"] == "pipeline" and tags["team"] == "search"
         assert {s["secretName"] for s in extras[name]["secretAsEnv"]} >= {"adore-s3"}
         assert extras[name]["pvcMount"][0]["mountPath"] == "/data"
         user = {"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}
-        assert extras[name]["securityContext"] == user, "Kubeflow Pipelines adds the rest of the restricted profile"
+        assert extras[name]["securityContext"] == user, (
+            "Kubeflow Pipelines adds the rest of the restricted profile"
+        )
     distil = executors["exec-distil"]["container"]
-    assert distil["image"] == "r/student:7" and distil["resources"]["resourceMemoryLimit"] == "16Gi"
+    assert (
+        distil["image"] == "r/student:7"
+        and distil["resources"]["resourceMemoryLimit"] == "16Gi"
+    )
     assert executors["exec-gate"]["container"]["image"] == "r.example/adore/student:v7"
     assert extras["exec-distil"]["activeDeadlineSeconds"] == "600"
-    tasks = {k: t for c in spec["components"].values() for k, t in c.get("dag", {}).get("tasks", {}).items()}
-    assert tasks["distil"]["retryPolicy"]["maxRetryCount"] == 1 and tasks["gate"]["retryPolicy"]["maxRetryCount"] == 2
-    assert all(not t.get("cachingOptions") for k, t in tasks.items() if k in ("distil", "gate", "judge"))
-    limits = [t["iteratorPolicy"]["parallelismLimit"] for k, t in tasks.items() if k.startswith("for-loop")]
+    tasks = {
+        k: t
+        for c in spec["components"].values()
+        for k, t in c.get("dag", {}).get("tasks", {}).items()
+    }
+    assert (
+        tasks["distil"]["retryPolicy"]["maxRetryCount"] == 1
+        and tasks["gate"]["retryPolicy"]["maxRetryCount"] == 2
+    )
+    assert all(
+        not t.get("cachingOptions")
+        for k, t in tasks.items()
+        if k in ("distil", "gate", "judge")
+    )
+    limits = [
+        t["iteratorPolicy"]["parallelismLimit"]
+        for k, t in tasks.items()
+        if k.startswith("for-loop")
+    ]
     assert limits == [2, 2, 2]
 
     tries = {k: v["container"]["env"] for k, v in executors.items()}
@@ -100,8 +157,19 @@ def compile_with(profile: str, folder: Path) -> None:
     """Compile both pipelines with a profile's text."""
     (folder / "p.yaml").write_text(profile)
     code = "from adore.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "compile", "--output", str(folder), "--profile", str(folder / "p.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "compile",
+        "--output",
+        str(folder),
+        "--profile",
+        str(folder / "p.yaml"),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -116,45 +184,92 @@ def test_small_stages_that_share_a_pod_are_one_task_and_all_others_are_as_they_w
     groups = "  together: [read, examine, prove]\n  parallelism"
     compile_with(PROFILE.replace("  parallelism", groups), tmp_path)
     alone, shared = (tasks_in(parts(folder)[0]) for folder in (compiled, tmp_path))
-    assert alone - shared == set().union(*GROUPS.values()) and shared - alone == set(GROUPS)
+    assert alone - shared == set().union(*GROUPS.values()) and shared - alone == set(
+        GROUPS
+    )
 
 
 def test_a_stage_within_a_group_cannot_be_sized_alone() -> None:
-    with pytest.raises(ValueError, match=r"together: read runs evidence in its own pod; size stages\.read instead"):
+    with pytest.raises(
+        ValueError,
+        match=r"together: read runs evidence in its own pod; size stages\.read instead",
+    ):
         Config(together=("read",), stages={"evidence": Stage(cpu="2")})
 
 
-def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(tmp_path: Path) -> None:
-    shared = PROFILE.replace("align]", "distil]").replace("cluster:\n", "cluster:\n  train: {stages: [distil]}\n")
+def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(
+    tmp_path: Path,
+) -> None:
+    shared = PROFILE.replace("align]", "distil]").replace(
+        "cluster:\n", "cluster:\n  train: {stages: [distil]}\n"
+    )
     (tmp_path / "p.yaml").write_text(f"distil: {{lists: 4}}\n{shared}")
     code = "from adore.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path), "--profile", str(tmp_path / "p.yaml")]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "compile",
+        "--output",
+        str(tmp_path),
+        "--profile",
+        str(tmp_path / "p.yaml"),
+    ]
     subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
     _, executors, extras = parts(tmp_path)
     resources = executors["exec-distil"]["container"]["resources"]
     assert resources["resourceMemoryLimit"] == "2Gi" and "accelerator" not in resources
-    assert extras["exec-distil"]["activeDeadlineSeconds"] == "600" and "nodeSelector" not in extras["exec-distil"]
+    assert (
+        extras["exec-distil"]["activeDeadlineSeconds"] == "600"
+        and "nodeSelector" not in extras["exec-distil"]
+    )
 
 
-def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(compiled: Path) -> None:
+def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(
+    compiled: Path,
+) -> None:
     _, _, extras = parts(compiled)
-    assert [k for k, v in extras.items() if "hook" in str(v["secretAsEnv"])] == ["exec-report"]
+    assert [k for k, v in extras.items() if "hook" in str(v["secretAsEnv"])] == [
+        "exec-report"
+    ]
     assert set(parts(compiled, "online")[1]) == {"exec-review"}
 
 
-def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(tmp_path: Path) -> None:
+def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(
+    tmp_path: Path,
+) -> None:
     code = "from adore.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path), "--profile", "gpu"]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "compile",
+        "--output",
+        str(tmp_path),
+        "--profile",
+        "gpu",
+    ]
     subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
     _, executors, extras = parts(tmp_path)
-    asked = {k: v["container"]["resources"].get("accelerator", {}).get("resourceCount") for k, v in executors.items()}
+    asked = {
+        k: v["container"]["resources"].get("accelerator", {}).get("resourceCount")
+        for k, v in executors.items()
+    }
     cards = str(load_profile("gpu")["judge"]["engine"]["tensor_parallel_size"])
-    assert asked["exec-judge"] == asked["exec-align"] == cards and asked["exec-distil"] is None
-    assert extras["exec-judge"]["tolerations"] and "tolerations" not in extras["exec-distil"]
+    assert (
+        asked["exec-judge"] == asked["exec-align"] == cards
+        and asked["exec-distil"] is None
+    )
+    assert (
+        extras["exec-judge"]["tolerations"]
+        and "tolerations" not in extras["exec-distil"]
+    )
 
 
 def test_without_a_profile_nothing_is_placed(tmp_path: Path) -> None:
     code = "from adore.cli.main import main; main()"
     command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path)]
     subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
-    assert len(list(yaml.safe_load_all((tmp_path / "adore.yaml").read_text("utf-8")))) == 1
+    assert (
+        len(list(yaml.safe_load_all((tmp_path / "adore.yaml").read_text("utf-8")))) == 1
+    )

@@ -1,4 +1,6 @@
-"""A stand-in for the part of the Kubernetes API, with Kubeflow Trainer, that a launcher speaks to."""
+"""A stand-in for the part of the Kubernetes API,
+with Kubeflow Trainer, that a launcher speaks to.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from kubernetes import client
 class StandIn(ThreadingHTTPServer):
     """A namespace's TrainJobs, the pods of one, and its log.
 
-    A job ends after ``looks`` looks at it as ``ends`` says or, where ``starts`` is set, as the process that it starts.
-    Other paths are answered from ``others``.
+    A job ends after ``looks`` looks at it as ``ends`` says or, where ``starts`` is set,
+    as the process that it starts. Other paths are answered from ``others``.
     """
 
     def __init__(self) -> None:
@@ -38,12 +40,18 @@ class StandIn(ThreadingHTTPServer):
     @property
     def client(self) -> Any:
         """A client of it."""
-        return client.ApiClient(client.Configuration(host=f"http://127.0.0.1:{self.server_port}"))
+        return client.ApiClient(
+            client.Configuration(host=f"http://127.0.0.1:{self.server_port}")
+        )
 
     def job(self, method: str, name: str, body: object) -> tuple[int, Any]:
         if method == "PATCH":
             if self.refuses:
-                return self.refuses, {"message": "admission webhook says no" if self.refuses == 403 else "no such kind"}
+                return self.refuses, {
+                    "message": "admission webhook says no"
+                    if self.refuses == 403
+                    else "no such kind"
+                }
             self.jobs[name] = {**yaml.safe_load(body), "looks": 0}  # type: ignore[call-overload]
             if self.starts:
                 self.running[name] = self.starts(self.jobs[name])
@@ -57,21 +65,34 @@ class StandIn(ThreadingHTTPServer):
         if code is not None:
             self.ends, self.looks = ("Failed" if code else "Complete"), 0
         if found["looks"] > self.looks:
-            found["status"] = {"conditions": [{"type": self.ends, "status": "True", "message": "it is over"}]}
+            found["status"] = {
+                "conditions": [
+                    {"type": self.ends, "status": "True", "message": "it is over"}
+                ]
+            }
         return 200, found
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: object) -> tuple[int, Any]:
+    def answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: object
+    ) -> tuple[int, Any]:
         self.calls.append((method, path.rpartition("/")[2]))
         if "/trainjobs/" in path:
             return self.job(method, path.rpartition("/")[2], body)
         if self.others is not None:
-            return (200, self.others[path]) if path in self.others else (404, {"message": "not here"})
+            return (
+                (200, self.others[path])
+                if path in self.others
+                else (404, {"message": "not here"})
+            )
         if path.endswith("/log"):
             self.queries.append(query)
             return 200, "\n".join(self.lines[: len(self.queries) * 2])
         pods = [
             {
-                "metadata": {"name": f"p{i}", "annotations": {"batch.kubernetes.io/job-completion-index": str(i)}},
+                "metadata": {
+                    "name": f"p{i}",
+                    "annotations": {"batch.kubernetes.io/job-completion-index": str(i)},
+                },
                 "status": {"phase": "Running"},
             }
             for i in range(2)
@@ -87,7 +108,9 @@ class Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        status, answer = self.server.answer(self.command, parts.path, parse_qs(parts.query), body)
+        status, answer = self.server.answer(
+            self.command, parts.path, parse_qs(parts.query), body
+        )
         text = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
         self.send_response(status)
         self.send_header("content-length", str(len(text)))

@@ -19,7 +19,10 @@ def _pod_specs(thing: Object) -> Iterator[Object]:
     elif kind == "CronJob":
         yield spec["jobTemplate"]["spec"]["template"]["spec"]
     elif kind == "InferenceService":
-        for predictor in [spec["predictor"], *(c["predictor"] for c in spec.get("canary", []))]:
+        for predictor in [
+            spec["predictor"],
+            *(c["predictor"] for c in spec.get("canary", [])),
+        ]:
             yield {**predictor, "containers": predictor.get("containers", [])}
     elif "template" in spec and "spec" in spec["template"]:
         yield spec["template"]["spec"]
@@ -36,7 +39,10 @@ def pod_faults(thing: Object) -> Iterator[str]:
     name = f"{thing['kind']} {thing['metadata']['name']}"
     for spec in _pod_specs(thing):
         security = spec.get("securityContext", {})
-        if security.get("runAsNonRoot") is not True or security.get("runAsUser", 0) == 0:
+        if (
+            security.get("runAsNonRoot") is not True
+            or security.get("runAsUser", 0) == 0
+        ):
             yield f"{name} may run as root"
         if security.get("seccompProfile", {}).get("type") != "RuntimeDefault":
             yield f"{name} has no seccomp profile"
@@ -53,18 +59,28 @@ def container_faults(thing: Object) -> Iterator[str]:
     for container in _containers(thing):
         name = f"{thing['kind']} {thing['metadata']['name']}/{container['name']}"
         security = container.get("securityContext", {})
-        wanted = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+        wanted = {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
         for key, value in wanted.items():
             if security.get(key) != value:
                 yield f"{name}: {key} == {security.get(key)}"
-        tag = container["image"].rpartition(":")[2] if ":" in container["image"].rpartition("/")[2] else ""
+        tag = (
+            container["image"].rpartition(":")[2]
+            if ":" in container["image"].rpartition("/")[2]
+            else ""
+        )
         if tag in ("", "latest") and "@sha256:" not in container["image"]:
             yield f"{name}: image {container['image']} is not fixed"
         resources = container.get("resources", {})
         for part in ("requests", "limits"):
             if not {"cpu", "memory"} <= set(resources.get(part, {})):
                 yield f"{name}: {part} lacks cpu or memory"
-        if container.get("ports") and not {"readinessProbe", "livenessProbe"} <= set(container):
+        if container.get("ports") and not {"readinessProbe", "livenessProbe"} <= set(
+            container
+        ):
             yield f"{name}: serves without probes"
 
 
@@ -74,11 +90,23 @@ def rbac_faults(thing: Object) -> Iterator[str]:
     if thing["kind"] in ("ClusterRole", "ClusterRoleBinding"):
         yield f"{name} reaches beyond its namespace"
     for rule in thing.get("rules") or [] if thing["kind"].endswith("Role") else []:
-        if "*" in [*rule.get("apiGroups", []), *rule.get("resources", []), *rule.get("verbs", [])]:
+        if "*" in [
+            *rule.get("apiGroups", []),
+            *rule.get("resources", []),
+            *rule.get("verbs", []),
+        ]:
             yield f"{name} has a wildcard"
-        if {"secrets", "roles", "rolebindings", "pods/exec", "serviceaccounts/token"} & set(rule.get("resources", [])):
+        if {
+            "secrets",
+            "roles",
+            "rolebindings",
+            "pods/exec",
+            "serviceaccounts/token",
+        } & set(rule.get("resources", [])):
             yield f"{name} reaches {rule['resources']}"
-        if {"escalate", "bind", "impersonate", "deletecollection"} & set(rule.get("verbs", [])):
+        if {"escalate", "bind", "impersonate", "deletecollection"} & set(
+            rule.get("verbs", [])
+        ):
             yield f"{name} may {rule['verbs']}"
 
 

@@ -1,4 +1,6 @@
-"""Every object against its schema: Kubernetes' own by kubernetes-validate, the CRDs from ../shared/schemas."""
+"""Every object against its schema:
+Kubernetes' own by kubernetes-validate, the CRDs from ../shared/schemas.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ KNOWN_ELSEWHERE = {"ServiceMonitor", "PrometheusRule", "Gateway"}
 
 
 def faults(thing: Object) -> Iterator[str]:
-    """What a schema has against an object; skips, by name, where the CRDs' schemas are not there."""
+    """What a schema has against an object;
+    skips, by name, where the CRDs' schemas are not there.
+    """
     kind, version = thing["kind"], thing["apiVersion"]
     if kind in KNOWN_ELSEWHERE:
         return

@@ -26,11 +26,24 @@ def test_a_taken_port_is_named() -> None:
             free_port(port)
 
 
-def test_everything_that_serves_here_listens_on_loopback_only(shop_release: Path, tmp_path: Path) -> None:
+def test_everything_that_serves_here_listens_on_loopback_only(
+    shop_release: Path, tmp_path: Path
+) -> None:
     with LocalTarget(shop_release, tmp_path) as target:
         assert set(target.processes) == {"control", "challenger", "router"}
         for name, process in target.processes.items():
-            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            sockets = [c for one in family for c in one.connections(kind="inet") if c.status == psutil.CONN_LISTEN]
+            family = [
+                psutil.Process(process.pid),
+                *psutil.Process(process.pid).children(recursive=True),
+            ]
+            sockets = [
+                c
+                for one in family
+                for c in one.connections(kind="inet")
+                if c.status == psutil.CONN_LISTEN
+            ]
             assert sockets, name
-            assert all(ip_address(c.laddr.ip).is_loopback for c in sockets), (name, sockets)
+            assert all(ip_address(c.laddr.ip).is_loopback for c in sockets), (
+                name,
+                sockets,
+            )

@@ -1,4 +1,6 @@
-"""Release, promote, roll back and collect against a stand-in for the API server; what was done is done once."""
+"""Release, promote, roll back and collect against a stand-in for the API server;
+what was done is done once.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def plan(version: str) -> dict[str, Any]:
     return {**PLAN, **names, "variants": {**PLAN["variants"], "challenger": about}}
 
 
-def killed(target: KubernetesTarget, what: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def killed(
+    target: KubernetesTarget, what: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A release that is killed while it waits for its pods."""
 
     def wait(*_: object, **__: object) -> None:
@@ -53,24 +57,32 @@ def known(target: KubernetesTarget) -> dict[int, bool]:
     return {r.number: r.live for r in target.releases()}
 
 
-def decided(monkeypatch: pytest.MonkeyPatch, action: str, meanwhile: Any = lambda: None) -> None:
+def decided(
+    monkeypatch: pytest.MonkeyPatch, action: str, meanwhile: Any = lambda: None
+) -> None:
     """The review's numbers say this."""
 
     def judge(live: Release, **_: Any) -> dict[str, Any]:
         meanwhile()
         return {"decision": {"action": action, "reason": "test"}}
 
-    monkeypatch.setattr(online, "judge_live", judge)
+    monkeypatch.setattr(online, "analyse_live", judge)
 
 
-def test_a_roll_back_by_hand_is_not_undone(target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_roll_back_by_hand_is_not_undone(
+    target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
     decided(monkeypatch, "promote")
     target.release(plan("a"))
     assert online.review(target, act=True)["live"] == 2
-    assert online.review(target, act=True)["decision"]["reason"].startswith("release 2 is no experiment")
+    assert online.review(target, act=True)["decision"]["reason"].startswith(
+        "release 2 is no experiment"
+    )
     assert target.rollback() == 1
     again = online.review(target, act=True)
-    assert again["live"] == 1 and again["acted"].endswith("rolled back from release 2 to 1, by hand")
+    assert again["live"] == 1 and again["acted"].endswith(
+        "rolled back from release 2 to 1, by hand"
+    )
     assert known(target) == {1: True, 2: False}
 
 
@@ -83,17 +95,25 @@ def test_an_experiment_acted_on_stays_so_when_it_is_released_again(
     fresh = CONFIG.model_copy(update={"tag": "2"})
     assert KubernetesTarget(fresh, target.cluster).release(plan("a")) == 3
     again = online.review(target, act=True)
-    assert again["live"] == 3 and again["acted"].endswith("control promoted as release 2, by the review")
+    assert again["live"] == 3 and again["acted"].endswith(
+        "control promoted as release 2, by the review"
+    )
     assert target.release(plan("b")) == 4 and not target.live().acted
     assert online.review(target, act=True)["live"] == 5
 
 
-def test_what_was_not_judged_is_not_promoted(target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_not_judged_is_not_promoted(
+    target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target.release(plan("a"))
     decided(monkeypatch, "promote", lambda: target.release(plan("b")))
-    with pytest.raises(ConfigError, match="live release == 2, must be 1, as when this was decided"):
+    with pytest.raises(
+        ConfigError, match="live release == 2, must be 1, as when this was decided"
+    ):
         online.review(target, act=True)
-    assert known(target) == {1: False, 2: True} and not any(r.acted for r in target.releases())
+    assert known(target) == {1: False, 2: True} and not any(
+        r.acted for r in target.releases()
+    )
 
 
 @pytest.mark.parametrize("act", ["promote", "release"])
@@ -107,17 +127,27 @@ def test_a_release_made_while_another_waits_stays(
         if len(target.releases()) == 2:  # ours is on record
             other.release(plan("b"))
 
-    with monkeypatch.context() as m, pytest.raises(ConfigError, match=r"live release == 3.*release 2 is withdrawn$"):
+    with (
+        monkeypatch.context() as m,
+        pytest.raises(ConfigError, match=r"live release == 3.*release 2 is withdrawn$"),
+    ):
         m.setattr(module, "wait", wait)
         target.promote() if act == "promote" else target.release(plan("c"))
     assert known(target) == {1: False, 3: True}
 
 
-def test_roll_back_passes_over_what_never_served(target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roll_back_passes_over_what_never_served(
+    target: KubernetesTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target.release(plan("a"))
     killed(target, plan("b"), monkeypatch)
-    assert [r.note for r in target.releases()] == ["", "never served"] and known(target) == {1: True, 2: False}
-    with pytest.raises(MissingError, match=r"release == 2, must be one that served; choose one of \[1\]"):
+    assert [r.note for r in target.releases()] == ["", "never served"] and known(
+        target
+    ) == {1: True, 2: False}
+    with pytest.raises(
+        MissingError,
+        match=r"release == 2, must be one that served; choose one of \[1\]",
+    ):
         target.rollback(2)
     assert target.release(plan("c")) == 3
     assert known(target) == {1: False, 3: True}  # what was overtaken is collected
@@ -130,8 +160,14 @@ def test_a_retry_goes_on_with_the_release_that_was_broken_off(
     target.release(plan("a"))
     killed(target, plan("b"), monkeypatch)
     assert target.release(plan("b")) == 2
-    assert [(r.number, r.served, r.live) for r in target.releases()] == [(1, True, False), (2, True, True)]
-    assert target.release(plan("b")) == 2 and api.names("configmaps") == {"adore-experiment-1", "adore-experiment-2"}
+    assert [(r.number, r.served, r.live) for r in target.releases()] == [
+        (1, True, False),
+        (2, True, True),
+    ]
+    assert target.release(plan("b")) == 2 and api.names("configmaps") == {
+        "adore-experiment-1",
+        "adore-experiment-2",
+    }
 
 
 def test_unserved_records_take_no_place_of_those_kept(
@@ -147,15 +183,23 @@ def test_unserved_records_take_no_place_of_those_kept(
     assert known(target) == {2: False, 3: False, 6: True}
 
 
-def test_a_release_that_does_not_start_is_withdrawn(target: KubernetesTarget, api: ApiServer) -> None:
+def test_a_release_that_does_not_start_is_withdrawn(
+    target: KubernetesTarget, api: ApiServer
+) -> None:
     target.release(plan("a"))
     api.broken = "challenger-b"
-    with pytest.raises(UnavailableError, match=r"not ready.*release 2 is withdrawn, release 1 serves"):
+    with pytest.raises(
+        UnavailableError, match=r"not ready.*release 2 is withdrawn, release 1 serves"
+    ):
         target.release(plan("b"))
-    assert known(target) == {1: True} and not [n for n in api.names("inferenceservices") if "challenger-b" in n]
+    assert known(target) == {1: True} and not [
+        n for n in api.names("inferenceservices") if "challenger-b" in n
+    ]
 
 
-def test_a_record_of_an_older_version_counts_as_served(target: KubernetesTarget, api: ApiServer) -> None:
+def test_a_record_of_an_older_version_counts_as_served(
+    target: KubernetesTarget, api: ApiServer
+) -> None:
     target.release(plan("a"))
     target.release(plan("b"))
     for (plural, _), thing in api.objects.items():

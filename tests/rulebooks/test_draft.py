@@ -1,4 +1,6 @@
-"""Draft: clean by lint, from the nearest book, with evidence that counts right and cannot break out of its comment."""
+"""Draft: clean by lint, from the nearest book,
+with evidence that counts right and cannot break out of its comment.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,19 @@ from adore.rulebooks.survey import Catalogue, survey
 from adore.types import Item
 
 HOSTILE = "Red\n  - id: evil\x85\u2028# \x00:"
-KINDS = [(colour, kind) for colour in ("Red", "Blue", "Green", HOSTILE) for kind in ("Dress", "Shirt", "Sneaker")]
+KINDS = [
+    (colour, kind)
+    for colour in ("Red", "Blue", "Green", HOSTILE)
+    for kind in ("Dress", "Shirt", "Sneaker")
+]
 SHOP = [
-    Item(f"i{n}", f"{c} {k} for Women", ("acme", "Acme Inc")[n % 2], f"Clothing > {k}s", attributes={"colour": c})
+    Item(
+        f"i{n}",
+        f"{c} {k} for Women",
+        ("acme", "Acme Inc")[n % 2],
+        f"Clothing > {k}s",
+        attributes={"colour": c},
+    )
     for n, (c, k) in enumerate(KINDS)
 ]
 
@@ -28,9 +40,17 @@ def test_the_draft_is_clean_and_says_why() -> None:
     assert nearest(seen) == "fashion" and seen.seen["colour"].fields == 12
     text = draft(seen, "no")
     assert lint(text) == [] and "\n  - id: evil" not in text
-    assert "colour: 12 of 12 items state it in a field, 0 in text only, 0 nowhere." in text
-    assert "3 values tell items apart like 2.8 equally common ones: red 6, blue 3, green 3" in text
-    assert '- [acme, "acme inc"]' in text and "(6 and 6 items, alike but for spaces" in text
+    assert (
+        "colour: 12 of 12 items state it in a field, 0 in text only, 0 nowhere." in text
+    )
+    assert (
+        "3 values tell items apart like 2.8 equally common ones: red 6, blue 3, green 3"
+        in text
+    )
+    assert (
+        '- [acme, "acme inc"]' in text
+        and "(6 and 6 items, alike but for spaces" in text
+    )
 
 
 def test_people_propose_synonyms() -> None:
@@ -47,26 +67,45 @@ def test_people_propose_synonyms() -> None:
     said = seen.synonyms["product_type"]["trainer", "sneaker"]
     assert said.enough and said.text.startswith("people called 4 of 4 pairs exact")
     text = draft(seen, "mine")
-    assert "Proposed: trainer = sneaker" in text and "on_missing E: most items do not state it" in text
+    assert (
+        "Proposed: trainer = sneaker" in text
+        and "on_missing E: most items do not state it" in text
+    )
 
 
 def test_few_values_and_silence_are_told() -> None:
     seen = survey(Catalogue(SHOP)).seen
-    assert seen["brand"].effective == pytest.approx(2.0) and seen["audience"].effective == pytest.approx(1.0)
+    assert seen["brand"].effective == pytest.approx(2.0) and seen[
+        "audience"
+    ].effective == pytest.approx(1.0)
     assert seen["model"].effective == 0.0
 
 
 def test_the_verb_drafts_from_a_folder_and_from_a_file(tmp_path: Path) -> None:
     rows = [
-        {"item_id": i.item_id, "title": i.title, "brand": i.brand, "category": i.category, "colour": "Red"}
+        {
+            "item_id": i.item_id,
+            "title": i.title,
+            "brand": i.brand,
+            "category": i.category,
+            "colour": "Red",
+        }
         for i in SHOP
     ]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (tmp_path / "queries.jsonl").write_text('{"query_id": "q", "query": "red dress", "split": "train"}')
-    for n, source in enumerate((["--data", str(tmp_path)], ["--items", str(tmp_path / "items.jsonl")])):
+    (tmp_path / "queries.jsonl").write_text(
+        '{"query_id": "q", "query": "red dress", "split": "train"}'
+    )
+    for n, source in enumerate(
+        (["--data", str(tmp_path)], ["--items", str(tmp_path / "items.jsonl")])
+    ):
         output = str(tmp_path / f"book{n}.yaml")
-        done = CliRunner().invoke(app, ["rulebook", "draft", *source, "--output", output])
+        done = CliRunner().invoke(
+            app, ["rulebook", "draft", *source, "--output", output]
+        )
         assert done.exit_code == 0 and "from fashion, 12 items" in done.output
         assert RuleBook.load(output).name == f"book{n}"
-        again = CliRunner().invoke(app, ["rulebook", "draft", *source, "--output", output])
+        again = CliRunner().invoke(
+            app, ["rulebook", "draft", *source, "--output", output]
+        )
         assert again.exit_code == 1 and "must be a new file" in str(again.exception)

@@ -14,7 +14,9 @@ from adore.rulebooks.keys import tables
 def test_the_tables_of_the_page_are_current() -> None:
     page = (Path(__file__).parents[2] / "docs" / "rulebooks.md").read_text("utf-8")
     made = page.split("<!-- adore rulebook keys -->\n")[1].split("<!-- end -->")[0]
-    assert made.strip() == tables().strip(), "run `adore rulebook keys` and put its output between the marks"
+    assert made.strip() == tables().strip(), (
+        "run `adore rulebook keys` and put its output between the marks"
+    )
 
 
 def test_every_key_is_explained() -> None:

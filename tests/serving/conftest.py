@@ -34,9 +34,22 @@ def write_release(folder: Path, items: list[dict[str, str]] = ITEMS) -> Path:
         (folder / "variants" / name).mkdir(parents=True)
         save_baseline(kind, [Item(**i) for i in items], folder / "variants" / name)
         card = json.loads((folder / "variants" / name / "card.json").read_text())
-        variants[name] = {"folder": f"variants/{name}", "kind": kind, "version": card["version"]}
-    plan = {"name": "t", "salt": "s", "weights": HALF, "variants": variants, "catalogue": "catalogue.parquet"}
-    rows = [{**i, "description": "", "bullet_points": ["light"], "attributes": "{}"} for i in items]
+        variants[name] = {
+            "folder": f"variants/{name}",
+            "kind": kind,
+            "version": card["version"],
+        }
+    plan = {
+        "name": "t",
+        "salt": "s",
+        "weights": HALF,
+        "variants": variants,
+        "catalogue": "catalogue.parquet",
+    }
+    rows = [
+        {**i, "description": "", "bullet_points": ["light"], "attributes": "{}"}
+        for i in items
+    ]
     pl.DataFrame(rows).write_parquet(folder / "catalogue.parquet")
     (folder / "experiment.json").write_text(json.dumps(plan))
     return folder
@@ -49,7 +62,9 @@ def shop_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def target(shop_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
+def target(
+    shop_release: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalTarget]:
     """The release, up."""
     with LocalTarget(shop_release, tmp_path_factory.mktemp("target")) as up:
         yield up
@@ -68,9 +83,16 @@ def rank(target: LocalTarget) -> Iterator[Callable[..., httpx.Response]]:
     with httpx.Client(base_url=target.url, timeout=30) as client:
 
         def ask(
-            user: object = "u1", query: object = "red shoes", items: object = ITEMS, **more: object
+            user: object = "u1",
+            query: object = "red shoes",
+            items: object = ITEMS,
+            **more: object,
         ) -> httpx.Response:
             body = {"user_id": user, "query": query, "items": items, **more}
-            return client.post("/rank", content=json.dumps(body), headers={"content-type": "application/json"})
+            return client.post(
+                "/rank",
+                content=json.dumps(body),
+                headers={"content-type": "application/json"},
+            )
 
         yield ask

@@ -29,12 +29,17 @@ def test_threads_share_one_log(tmp_path: Path) -> None:
         list(pool.map(lambda n: log.append({"n": n}, {"n": -n}), range(200)))
     log.close()
     rows, torn = read_log(tmp_path / "logs" / "x.jsonl")
-    assert sorted(r["n"] for r in rows) == sorted([*range(200), *(-n for n in range(200))]) and torn == 0
+    assert (
+        sorted(r["n"] for r in rows) == sorted([*range(200), *(-n for n in range(200))])
+        and torn == 0
+    )
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         seen = [process.stdout.readline() for _ in range(50)]
         process.send_signal(signal.SIGKILL)
@@ -64,7 +69,9 @@ def disk_of(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("length", [50, 20_000])
-def test_what_a_full_disk_refuses_leaves_nothing_behind(tmp_path: Path, length: int) -> None:
+def test_what_a_full_disk_refuses_leaves_nothing_behind(
+    tmp_path: Path, length: int
+) -> None:
     log = Log(tmp_path / "x.jsonl")
     log.append({"n": 1})
     with disk_of(len('{"n": 1}\n') + length // 2), pytest.raises(OSError):
@@ -84,7 +91,9 @@ def test_a_log_that_nobody_ships_keeps_the_newest(tmp_path: Path) -> None:
         log.append({"n": n})
     rows, torn = read_log(log.path)
     assert torn == 0 and [r["n"] for r in rows] == list(range(1100 - len(rows), 1100))
-    assert log.size() <= 300 + 90 + 12 and log.dropped + log.size() == 100 * len('{"n": 1000}\n')
+    assert log.size() <= 300 + 90 + 12 and log.dropped + log.size() == 100 * len(
+        '{"n": 1000}\n'
+    )
     log.close()
 
 

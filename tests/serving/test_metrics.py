@@ -22,29 +22,51 @@ from adore.serving.router import create_app
 def samples(text: str) -> dict[tuple[str, str], float]:
     """(name, variant) to value."""
     rows = [s for f in text_string_to_metric_families(text) for s in f.samples]
-    return {(s.name, s.labels.get("variant", "")): s.value for s in rows if "le" not in s.labels}
+    return {
+        (s.name, s.labels.get("variant", "")): s.value
+        for s in rows
+        if "le" not in s.labels
+    }
 
 
 def ask(client: TestClient, users: int) -> None:
     for n in range(users):
-        body: dict[str, Any] = {"user_id": f"u{n}", "query": "red shoes", "items": ITEMS}
+        body: dict[str, Any] = {
+            "user_id": f"u{n}",
+            "query": "red shoes",
+            "items": ITEMS,
+        }
         assert client.post("/rank", json=body).status_code == 200
 
 
-def test_a_wrong_version_is_a_mismatch_and_a_dead_variant_degrades(target: LocalTarget, tmp_path: Path) -> None:
+def test_a_wrong_version_is_a_mismatch_and_a_dead_variant_degrades(
+    target: LocalTarget, tmp_path: Path
+) -> None:
     config = json.loads((target.work / "router.json").read_text())
     config["variants"]["control"]["version"] = "another"
     config["variants"]["challenger"]["url"] = "http://127.0.0.1:9/"
-    with TestClient(create_app(config, tmp_path / "logs", str(tmp_path / "shipped"))) as client:
+    with TestClient(
+        create_app(config, tmp_path / "logs", str(tmp_path / "shipped"))
+    ) as client:
         ask(client, 20)
         found = samples(client.get("/metrics").text)
-    exposures, _ = read_shipped(str(tmp_path / "shipped"), f"exposures/{config['name']}")
+    exposures, _ = read_shipped(
+        str(tmp_path / "shipped"), f"exposures/{config['name']}"
+    )
     assigned = [e["variant"] for e in exposures]
     lost = assigned.count("challenger")
     assert len(exposures) == 20 and 0 < lost < 20
-    assert found["adore_degraded_total", "challenger"] == found["adore_variant_failures_total", "challenger"] == lost
+    assert (
+        found["adore_degraded_total", "challenger"]
+        == found["adore_variant_failures_total", "challenger"]
+        == lost
+    )
     assert found["adore_degraded_total", "control"] == 0
-    assert found["adore_mismatch_total", "challenger"] + found["adore_mismatch_total", "control"] == 20
+    assert (
+        found["adore_mismatch_total", "challenger"]
+        + found["adore_mismatch_total", "control"]
+        == 20
+    )
     assert found["adore_request_seconds_count", "control"] == 20 - lost
     assert found["adore_exposure_backlog_bytes", ""] > 0
 
@@ -65,24 +87,43 @@ def test_what_cannot_be_shipped_stays_and_goes_later(tmp_path: Path) -> None:
     assert read_log(log.path) == ([], 0)
 
 
-def test_events_lie_by_day_and_exposures_by_experiment_and_day(target: LocalTarget, tmp_path: Path) -> None:
+def test_events_lie_by_day_and_exposures_by_experiment_and_day(
+    target: LocalTarget, tmp_path: Path
+) -> None:
     config = json.loads((target.work / "router.json").read_text()) | {"release": 7}
     before = datetime.now(UTC).date()
-    with TestClient(create_app(config, tmp_path / "logs", str(tmp_path / "shipped"))) as client:
+    with TestClient(
+        create_app(config, tmp_path / "logs", str(tmp_path / "shipped"))
+    ) as client:
         ask(client, 1)
-        event = {"event_id": "e", "client_id": "u0", "action_name": "click", "timestamp": 1767225600000}
+        event = {
+            "event_id": "e",
+            "client_id": "u0",
+            "action_name": "click",
+            "timestamp": 1767225600000,
+        }
         assert client.post("/events", json=[event]).json() == {"accepted": 1}
     days = {str(before), str(datetime.now(UTC).date())}
     (shown,) = (tmp_path / "shipped" / "exposures").glob("*/*/*.jsonl")
     (done,) = (tmp_path / "shipped" / "events").glob("*/*.jsonl")
-    assert shown.parent.name in days and shown.parent.parent.name == config["name"] and done.parent.name in days
-    assert json.loads(shown.read_text())["release"] == 7 and json.loads(done.read_text()) == event
+    assert (
+        shown.parent.name in days
+        and shown.parent.parent.name == config["name"]
+        and done.parent.name in days
+    )
+    assert (
+        json.loads(shown.read_text())["release"] == 7
+        and json.loads(done.read_text()) == event
+    )
 
 
 def test_a_mistyped_endpoint_is_counted_and_the_thread_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for name, value in {"AWS_ENDPOINT_URL": "minio:9000", "AWS_ACCESS_KEY_ID": "k"}.items():
+    for name, value in {
+        "AWS_ENDPOINT_URL": "minio:9000",
+        "AWS_ACCESS_KEY_ID": "k",
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     log = Log(tmp_path / "x.jsonl")
@@ -98,14 +139,18 @@ def test_a_mistyped_endpoint_is_counted_and_the_thread_lives(
     log.close()
 
 
-def test_a_place_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = Log(tmp_path / "x.jsonl")
     log.append({"n": 1})
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with socket.create_server(("127.0.0.1", 0)) as store:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{store.getsockname()[1]}")
+        monkeypatch.setenv(
+            "AWS_ENDPOINT_URL", f"http://127.0.0.1:{store.getsockname()[1]}"
+        )
         shipper = Shipper({"x": log}, "s3://bucket/place")
         shipper.start()
         shipper.stop(patience=1.0)

@@ -14,7 +14,14 @@ from adore.synthesis.adversarial import adversarial
 from adore.types import Item, item_from_row
 
 PROFILE = {
-    "demo_data": {"items": 60, "queries": 12, "judged": 10, "candidates": 8, "users": 10, "visits": 1},
+    "demo_data": {
+        "items": 60,
+        "queries": 12,
+        "judged": 10,
+        "candidates": 8,
+        "users": 10,
+        "visits": 1,
+    },
     "retrieve": {"backbone": "tiny", "k": 0, "fresh": 0},
     "distil": {"epochs": 2, "trees": 8},
 }
@@ -23,11 +30,24 @@ PROFILE = {
 def _synthetic(prepared: Path, evidence: Path) -> list[dict[str, object]]:
     """One made pair a train query: its first item under another title."""
     queries = read_table(prepared, "queries").filter(split="train").sort("query_id")
-    items = {row["item_id"]: row for row in read_table(prepared, "items").iter_rows(named=True)}
-    pairs = read_table(evidence, "pairs").join(queries, on="query_id").sort("query_id", "item_id")
+    items = {
+        row["item_id"]: row
+        for row in read_table(prepared, "items").iter_rows(named=True)
+    }
+    pairs = (
+        read_table(evidence, "pairs")
+        .join(queries, on="query_id")
+        .sort("query_id", "item_id")
+    )
     rows = []
-    for row in pairs.unique("query_id", keep="first", maintain_order=True).iter_rows(named=True):
-        item = {**items[row["item_id"]], "item_id": f"made-{row['item_id']}", "title": "Spare strap"}
+    for row in pairs.unique("query_id", keep="first", maintain_order=True).iter_rows(
+        named=True
+    ):
+        item = {
+            **items[row["item_id"]],
+            "item_id": f"made-{row['item_id']}",
+            "title": "Spare strap",
+        }
         rows.append(
             {
                 "query_id": row["query_id"],
@@ -63,8 +83,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         places = {k: str(home / v) for k, v in inputs.items()}
         call(name, places, str(home / name), profile=str(home / "profile.yaml"))
-    write_table(_synthetic(home / "prepare", home / "evidence"), home / "verify", "synthetic")
-    write_table(adversarial(home / "prepare", home / "evidence"), home / "verify", "adversarial")
+    write_table(
+        _synthetic(home / "prepare", home / "evidence"), home / "verify", "synthetic"
+    )
+    write_table(
+        adversarial(home / "prepare", home / "evidence"), home / "verify", "adversarial"
+    )
     return home
 
 
@@ -75,7 +99,9 @@ def student(shop: Path) -> Path:
     return shop / "distil"
 
 
-def distil(shop: Path, output: Path, settings: dict[str, object] | None = None, **places: str):
+def distil(
+    shop: Path, output: Path, settings: dict[str, object] | None = None, **places: str
+):
     """Run stage distil on a shop's folders, with some settings of its own; returns the manifest."""
     inputs = {
         "prepared": str(shop / "prepare"),
@@ -85,7 +111,9 @@ def distil(shop: Path, output: Path, settings: dict[str, object] | None = None, 
         "retrieved": str(shop / "retrieve"),
     }
     profile = str(shop / "profile.yaml")
-    return call("distil", {**inputs, **places}, str(output), profile=profile, **(settings or {}))
+    return call(
+        "distil", {**inputs, **places}, str(output), profile=profile, **(settings or {})
+    )
 
 
 @pytest.fixture(scope="session")

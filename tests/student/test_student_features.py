@@ -4,7 +4,13 @@ import pytest
 from adore.attributes.language_packs import load_language
 from adore.rulebook import RuleBook
 from adore.student.context import Vectors
-from adore.student.features import FEATURES, ListFeatures, standardise, states_of, with_z
+from adore.student.features import (
+    FEATURES,
+    ListFeatures,
+    standardise,
+    states_of,
+    with_z,
+)
 from adore.student.inputs import ListInputs
 from adore.student.text_index import TextIndex
 from adore.types import ATTRIBUTES, Evidence, Item
@@ -22,20 +28,46 @@ QUERY = "red running shoes for women"
 
 @pytest.fixture(scope="module")
 def features():
-    return ListFeatures(TextIndex.build(ITEMS, load_language("en")), RuleBook.load("general"))
+    return ListFeatures(
+        TextIndex.build(ITEMS, load_language("en")), RuleBook.load("general")
+    )
 
 
 def _raw(features, query, items, evidence=None):
     vectors = np.full((max(len(items), 1), 4), 0.5)[: len(items)]
-    return features.raw(query, items, evidence or [()] * len(items), Vectors(np.full(4, 0.5), vectors, vectors))
+    return features.raw(
+        query,
+        items,
+        evidence or [()] * len(items),
+        Vectors(np.full(4, 0.5), vectors, vectors),
+    )
 
 
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [  # first_word, after_for, accessory_words, bigrams, head_before_for
-        ("iphone 12", [(3 / 6, 1, 1, 1, 0), (0, 0, 0, 1, 1), (2 / 7, 0.5, 0, 0, 1), (1.5, 0, 0, 0, 0)]),
-        ("case for iphone", [(1 / 6, 1 / 3, 0, 1, 0), (0, 0, 0, 0, 1), (5 / 7, 1 / 3, 0, 0, 0), (1.5, 0, 0, 0, 0)]),
-        ("pans", [(1.5, 0, 1, 0, 0), (1.5, 0, 0, 0, 0), (0, 0, 0, 0, 1), (1.5, 0, 0, 0, 0)]),
+        (
+            "iphone 12",
+            [
+                (3 / 6, 1, 1, 1, 0),
+                (0, 0, 0, 1, 1),
+                (2 / 7, 0.5, 0, 0, 1),
+                (1.5, 0, 0, 0, 0),
+            ],
+        ),
+        (
+            "case for iphone",
+            [
+                (1 / 6, 1 / 3, 0, 1, 0),
+                (0, 0, 0, 0, 1),
+                (5 / 7, 1 / 3, 0, 0, 0),
+                (1.5, 0, 0, 0, 0),
+            ],
+        ),
+        (
+            "pans",
+            [(1.5, 0, 1, 0, 0), (1.5, 0, 0, 0, 0), (0, 0, 0, 0, 1), (1.5, 0, 0, 0, 0)],
+        ),
     ],
 )
 def test_where_a_title_has_the_querys_words_by_hand(features, query, wanted):
@@ -65,28 +97,58 @@ def test_z_scores_are_relative_to_the_list_or_to_its_members_and_flat_columns_ar
 
 def test_states_and_sums_of_evidence_by_hand(features):
     said = (("brand", "match"), ("brand", "conflict"), ("colour", "unknown"))
-    evidence = [Evidence(name, "a", "a", "b", "b", "title", state) for name, state in said]
+    evidence = [
+        Evidence(name, "a", "a", "b", "b", "title", state) for name, state in said
+    ]
     states = dict(zip(ATTRIBUTES, states_of(evidence).tolist(), strict=True))
-    assert {name: s for name, s in states.items() if s >= 0} == {"brand": 1, "colour": 2}
-    row = dict(zip(FEATURES, _raw(features, "x", ITEMS[:1], [evidence])[0], strict=True))
+    assert {name: s for name, s in states.items() if s >= 0} == {
+        "brand": 1,
+        "colour": 2,
+    }
+    row = dict(
+        zip(FEATURES, _raw(features, "x", ITEMS[:1], [evidence])[0], strict=True)
+    )
     brand, colour = (features.rulebook.weights[name] for name in ("brand", "colour"))
-    assert row["weight_match"] == row["weight_conflict"] == pytest.approx(brand / (2 * brand + colour))
-    assert (row["brand_conflict"], row["brand_match"], row["colour_conflict"]) == (1, 0, 0)
+    assert (
+        row["weight_match"]
+        == row["weight_conflict"]
+        == pytest.approx(brand / (2 * brand + colour))
+    )
+    assert (row["brand_conflict"], row["brand_match"], row["colour_conflict"]) == (
+        1,
+        0,
+        0,
+    )
 
 
 def test_alone_an_item_is_seen_as_in_a_list_of_itself(student, catalogue):
     inputs, context = ListInputs(student, context=False), ListInputs(student)
-    together, apart = inputs.of(QUERY, catalogue), [inputs.of(QUERY, [item]) for item in catalogue]
-    np.testing.assert_allclose(together.matrix, np.vstack([one.matrix for one in apart]), atol=1e-5)
-    np.testing.assert_array_equal(together.meaning, context.of(QUERY, catalogue).meaning)
+    together, apart = (
+        inputs.of(QUERY, catalogue),
+        [inputs.of(QUERY, [item]) for item in catalogue],
+    )
+    np.testing.assert_allclose(
+        together.matrix, np.vstack([one.matrix for one in apart]), atol=1e-5
+    )
+    np.testing.assert_array_equal(
+        together.meaning, context.of(QUERY, catalogue).meaning
+    )
     at = FEATURES.index("first_look")
-    np.testing.assert_array_equal(together.matrix[:, :at], context.of(QUERY, catalogue).matrix[:, :at])
-    assert (together.matrix[:, at:] == 0).all() and (context.of(QUERY, catalogue).matrix[:, at:] != 0).any()
+    np.testing.assert_array_equal(
+        together.matrix[:, :at], context.of(QUERY, catalogue).matrix[:, :at]
+    )
+    assert (together.matrix[:, at:] == 0).all() and (
+        context.of(QUERY, catalogue).matrix[:, at:] != 0
+    ).any()
 
 
-def test_an_item_that_is_no_member_is_only_measured_against_the_list(student, catalogue):
+def test_an_item_that_is_no_member_is_only_measured_against_the_list(
+    student, catalogue
+):
     inputs, members = ListInputs(student), np.array([True] * 11 + [False])
     with_other = inputs.of(QUERY, catalogue, members=members)
-    np.testing.assert_allclose(with_other.matrix[:11], inputs.of(QUERY, catalogue[:11]).matrix, atol=1e-5)
+    np.testing.assert_allclose(
+        with_other.matrix[:11], inputs.of(QUERY, catalogue[:11]).matrix, atol=1e-5
+    )
     nobody = inputs.of(QUERY, catalogue, members=~np.ones(12, dtype=bool))
     np.testing.assert_array_equal(nobody.matrix, inputs.of(QUERY, catalogue).matrix)

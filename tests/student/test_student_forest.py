@@ -37,23 +37,39 @@ def test_the_exported_trees_give_sklearns_probabilities(softness, tmp_path):
 def test_a_value_on_a_threshold_and_beside_it_goes_the_way_it_goes_in_sklearn(tmp_path):
     matrix, targets = _data()
     forest = fit_forest(matrix, targets, np.ones(len(matrix)), PLAN)
-    cuts = np.concatenate([one.tree_.threshold[one.tree_.children_left >= 0] for one in forest.estimators_])
+    cuts = np.concatenate(
+        [
+            one.tree_.threshold[one.tree_.children_left >= 0]
+            for one in forest.estimators_
+        ]
+    )
     on = np.resize(cuts.astype(np.float32), (len(cuts), 6))
-    beside = np.vstack([on, np.nextafter(on, np.float32(-9)), np.nextafter(on, np.float32(9)), matrix])
-    np.testing.assert_allclose(_exported(forest, beside, tmp_path), forest.predict(beside), atol=1e-5)
+    beside = np.vstack(
+        [on, np.nextafter(on, np.float32(-9)), np.nextafter(on, np.float32(9)), matrix]
+    )
+    np.testing.assert_allclose(
+        _exported(forest, beside, tmp_path), forest.predict(beside), atol=1e-5
+    )
 
 
 def test_a_single_grade_is_that_grade_everywhere(tmp_path):
     matrix, _ = _data()
-    forest = fit_forest(matrix, np.tile(np.eye(4)[2], (len(matrix), 1)), np.ones(len(matrix)), PLAN)
-    np.testing.assert_allclose(_exported(forest, matrix + 5, tmp_path), np.tile(np.eye(4)[2], (len(matrix), 1)))
+    forest = fit_forest(
+        matrix, np.tile(np.eye(4)[2], (len(matrix), 1)), np.ones(len(matrix)), PLAN
+    )
+    np.testing.assert_allclose(
+        _exported(forest, matrix + 5, tmp_path), np.tile(np.eye(4)[2], (len(matrix), 1))
+    )
 
 
 @settings(deadline=None, max_examples=10, database=None)
 @given(st.integers(0, 2**31), st.integers(2, 30))
 def test_trust_decides_where_two_grades_are_given_to_the_same_row(seed, rows):
     trust = np.random.default_rng(seed).uniform(0.1, 1, size=(2, rows))
-    matrix, grades = np.ones((2 * rows, 3), np.float32), np.repeat(np.eye(4)[[0, 3]], rows, axis=0)
+    matrix, grades = (
+        np.ones((2 * rows, 3), np.float32),
+        np.repeat(np.eye(4)[[0, 3]], rows, axis=0),
+    )
     plan = ForestPlan(trees=2, leaf=1, seed=seed, threads=1)
     found = fit_forest(matrix, grades, trust.ravel(), plan).predict(matrix[:1])[0]
     np.testing.assert_allclose(found[[0, 3]], trust.sum(1) / trust.sum())
@@ -61,6 +77,8 @@ def test_trust_decides_where_two_grades_are_given_to_the_same_row(seed, rows):
 
 def test_several_threads_give_the_same_bits_every_time():
     matrix, targets = _data(400)
-    forest = fit_forest(matrix, targets / 3 + 1 / 6, np.ones(400), ForestPlan(trees=60, threads=2))
+    forest = fit_forest(
+        matrix, targets / 3 + 1 / 6, np.ones(400), ForestPlan(trees=60, threads=2)
+    )
     first = forest.predict(matrix)
     assert all((forest.predict(matrix) == first).all() for _ in range(5))

@@ -1,4 +1,6 @@
-"""A stage's own command under torchrun: two processes make the output of one, and go on from what was kept."""
+"""A stage's own command under torchrun:
+two processes make the output of one, and go on from what was kept.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from tests.kubeflow.trainer import StandIn, up
 
 from adore import storage
 from adore.artifacts import read_manifest, read_table
-from adore.pipeline.component import envelope
+from adore.pipeline.component import run_component
 from adore.release.kubernetes import client as kubernetes_client
 
 pytestmark = pytest.mark.slow
@@ -39,7 +41,11 @@ def run_folder(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "retrieve": {"backbone": "tiny"},
     }
     (home / "profile.yaml").write_text(yaml.safe_dump(settings), "utf-8")
-    subprocess.run([sys.executable, "-c", CODE, "retrieve", *options(home)], check=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-c", CODE, "retrieve", *options(home)],
+        check=True,
+        timeout=300,
+    )
     return home
 
 
@@ -66,26 +72,53 @@ def under_torchrun(home: Path, out: Path) -> subprocess.Popen[bytes]:
 
 def kill_all(running: subprocess.Popen[bytes]) -> None:
     """SIGKILL to torchrun and its workers, each of which leads a session of its own."""
-    workers = subprocess.run(["pgrep", "-P", str(running.pid)], capture_output=True, text=True, check=False).stdout
+    workers = subprocess.run(
+        ["pgrep", "-P", str(running.pid)], capture_output=True, text=True, check=False
+    ).stdout
     for pid in (running.pid, *map(int, workers.split())):
         os.kill(pid, signal.SIGKILL)
     running.wait()
 
 
-def test_two_processes_make_the_student_of_one_also_when_killed_between(run_folder: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", CODE, "distil", *options(run_folder)], check=True, timeout=300)
+def test_two_processes_make_the_student_of_one_also_when_killed_between(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    subprocess.run(
+        [sys.executable, "-c", CODE, "distil", *options(run_folder)],
+        check=True,
+        timeout=300,
+    )
     (run_folder / "distil").rename(tmp_path / "alone")
-    running, until = under_torchrun(run_folder, tmp_path / "log"), time.monotonic() + 240
-    while not list(run_folder.glob(".unfinished-*/net.*")) and time.monotonic() < until and running.poll() is None:
+    running, until = (
+        under_torchrun(run_folder, tmp_path / "log"),
+        time.monotonic() + 240,
+    )
+    while (
+        not list(run_folder.glob(".unfinished-*/net.*"))
+        and time.monotonic() < until
+        and running.poll() is None
+    ):
         time.sleep(0.02)
     kill_all(running)
-    assert list(run_folder.glob(".unfinished-*/net.*")) and not read_manifest(run_folder / "distil")
-    assert under_torchrun(run_folder, tmp_path / "log").wait(timeout=300) == 0, (tmp_path / "log").read_text()[-3000:]
-    assert not list(run_folder.glob(".unfinished-*")), "what is whole needs no checkpoint"
-    one, two = (json.loads((f / "curve.json").read_text()) for f in (tmp_path / "alone", run_folder / "distil"))
+    assert list(run_folder.glob(".unfinished-*/net.*")) and not read_manifest(
+        run_folder / "distil"
+    )
+    assert under_torchrun(run_folder, tmp_path / "log").wait(timeout=300) == 0, (
+        tmp_path / "log"
+    ).read_text()[-3000:]
+    assert not list(run_folder.glob(".unfinished-*")), (
+        "what is whole needs no checkpoint"
+    )
+    one, two = (
+        json.loads((f / "curve.json").read_text())
+        for f in (tmp_path / "alone", run_folder / "distil")
+    )
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-3)
     np.testing.assert_allclose(two["dev"], one["dev"], atol=0.02)
-    a, b = (read_table(f, "scores").sort("query_id", "item_id") for f in (tmp_path / "alone", run_folder / "distil"))
+    a, b = (
+        read_table(f, "scores").sort("query_id", "item_id")
+        for f in (tmp_path / "alone", run_folder / "distil")
+    )
     np.testing.assert_allclose(b["score"].to_numpy(), a["score"].to_numpy(), atol=2e-3)
     assert under_torchrun(run_folder, tmp_path / "log").wait(timeout=300) == 0
     assert (tmp_path / "log").read_text().count("kept") >= 1
@@ -108,20 +141,41 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     place = f"{s3}/run"
-    for path in (p for p in run_folder.rglob("*") if p.is_file() and p.parts[-2] != "distil"):
+    for path in (
+        p for p in run_folder.rglob("*") if p.is_file() and p.parts[-2] != "distil"
+    ):
         storage.put_file(path, f"{place}/{path.relative_to(run_folder)}")
     profile = tmp_path / "profile.yaml"
     distil = {"epochs": 2, "trees": 8}
-    profile.write_text(yaml.safe_dump({"distil": distil, "cluster": {"train": {"stages": ["distil"]}}}))
+    profile.write_text(
+        yaml.safe_dump({"distil": distil, "cluster": {"train": {"stages": ["distil"]}}})
+    )
 
     def nodes(job: dict[str, Any]) -> subprocess.Popen[bytes]:
         command = job["spec"]["trainer"]["command"]
         assert command[:4] == ["torchrun", "--no-python", "--", "adore"]
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+        launch = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            "--no-python",
+        ]
         with (tmp_path / "log").open("wb") as log:
-            return subprocess.Popen([*launch, "--", sys.executable, "-c", CODE, *command[4:]], stdout=log, stderr=log)
+            return subprocess.Popen(
+                [*launch, "--", sys.executable, "-c", CODE, *command[4:]],
+                stdout=log,
+                stderr=log,
+            )
 
-    inputs = {"prepared": "prepare", "evidence": "evidence", "synthetic": "verify", "retrieved": "retrieve"}
+    inputs = {
+        "prepared": "prepare",
+        "evidence": "evidence",
+        "synthetic": "verify",
+        "retrieved": "retrieve",
+    }
     given: dict[str, Any] = {k: f"{place}/{v}" for k, v in inputs.items()}
     given["answers"] = [f"{place}/judge-again/0"]
     with up(StandIn()) as api:
@@ -130,9 +184,19 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
         for word in ("made, 2 nodes", "kept"):
             output = dsl.Model(uri=str(tmp_path / "output"))
             metrics = dsl.Metrics()
-            envelope("distil", place, given, output, metrics, profile=str(profile), seed=0)
-            assert word in capfd.readouterr().err, (tmp_path / "log").read_text()[-3000:]
-            assert output.metadata["place"] == f"{place}/distil" and metrics.metadata["pairs"] > 0
+            run_component(
+                "distil", place, given, output, metrics, profile=str(profile), seed=0
+            )
+            assert word in capfd.readouterr().err, (tmp_path / "log").read_text()[
+                -3000:
+            ]
+            assert (
+                output.metadata["place"] == f"{place}/distil"
+                and metrics.metadata["pairs"] > 0
+            )
         assert not api.jobs and [m for m, n in api.calls if m == "PATCH"] == ["PATCH"]
-    names = {p.relative_to(storage.local_copy(place)).parts[0] for p in storage.local_copy(place).rglob("*")}
+    names = {
+        p.relative_to(storage.local_copy(place)).parts[0]
+        for p in storage.local_copy(place).rglob("*")
+    }
     assert "distil" in names and not [n for n in names if n.startswith(".unfinished")]

@@ -24,12 +24,16 @@ def folders(student, catalogue, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_ranks_in_the_items_order_and_the_same_way_twice(folders, catalogue, kind):
+def test_every_kind_ranks_in_the_items_order_and_the_same_way_twice(
+    folders, catalogue, kind
+):
     ranker = load_ranker(folders[kind])
     scores = ranker.rank(QUERY, catalogue)
     assert (ranker.name, ranker.version[: len(kind) + 1]) == (kind, f"{kind}-")
     assert [s.item_id for s in scores] == [i.item_id for i in catalogue]
-    assert all(np.isfinite(s.score) and abs(sum(s.probabilities) - 1) < 1e-6 for s in scores)
+    assert all(
+        np.isfinite(s.score) and abs(sum(s.probabilities) - 1) < 1e-6 for s in scores
+    )
     assert scores == load_ranker(folders[kind]).rank(QUERY, catalogue)
 
 
@@ -51,16 +55,29 @@ def test_a_list_of_one_and_an_empty_list(folders, catalogue, kind):
 
 ODD = [
     Item("1", ""),
-    Item("2", "👟 Schuhe für Kinder — größe 38 ½ \x00\u202e", brand="Ünï", category=" > > "),
+    Item(
+        "2",
+        "👟 Schuhe für Kinder — größe 38 ½ \x00\u202e",
+        brand="Ünï",
+        category=" > > ",
+    ),
     Item("3", "w" * 100_000, description="d " * 50_000),
-    Item("4", "half a pair \ud83d", brand="\udc5f", attributes={"na\ud83dme": "v", "none": None, "list": [1], "n": 3}),
+    Item(
+        "4",
+        "half a pair \ud83d",
+        brand="\udc5f",
+        attributes={"na\ud83dme": "v", "none": None, "list": [1], "n": 3},
+    ),
     Item("5", "鞋子 红色", bullet_points=("", "跑步")),
     Item("6", "ﷺ" * 400),
 ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("query", ["", "  ", "红色 鞋子", "\ud83d shoes", "q" * 50_000, "without", "🩴\x00\n"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "  ", "红色 鞋子", "\ud83d shoes", "q" * 50_000, "without", "🩴\x00\n"],
+)
 def test_odd_text_still_gets_a_score(folders, kind, query):
     scores = load_ranker(folders[kind]).rank(query, ODD)
     assert [s.item_id for s in scores] == [i.item_id for i in ODD]
@@ -75,7 +92,10 @@ def test_the_students_grade_and_score_follow_from_its_probabilities(student, cat
         assert one.grade == Grade(int(np.argmax(p / prior)))
         assert one.score == pytest.approx(0.01 * p[1] + 0.1 * p[2] + p[3])
         assert set(one.attributes) <= set(ATTRIBUTES)
-        assert all(sum(states.values()) == pytest.approx(1, abs=1e-3) for states in one.attributes.values())
+        assert all(
+            sum(states.values()) == pytest.approx(1, abs=1e-3)
+            for states in one.attributes.values()
+        )
 
 
 def test_bm25_puts_the_item_that_has_the_words_first(folders, catalogue):
@@ -113,22 +133,38 @@ for folder in sys.argv[1:]:
     assert len(load_ranker(Path(folder)).rank("red shoes", [Item("1", "red shoe"), Item("2", "cup")])) == 2
 heavy = {"torch", "transformers", "sklearn", "polars"} & set(sys.modules)
 assert not heavy, heavy
-"""
+"""  # noqa: E501
 
 
 def test_ranking_never_imports_torch(folders):
     done = subprocess.run(
-        [sys.executable, "-c", SERVER, *map(str, folders.values())], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SERVER, *map(str, folders.values())],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
 
 def test_words_of_own_fields_stand_before_numbers_and_codes() -> None:
-    own = {"code": "L-17", "sterile": False, "use": ["lab", "field"], "weight": 1.5, "zone": "warm", "deep": {"a": 1}}
-    assert typed_text(Item("1", "Flask", attributes=own)) == "Flask | use: lab, field | zone: warm | code: L-17"
+    own = {
+        "code": "L-17",
+        "sterile": False,
+        "use": ["lab", "field"],
+        "weight": 1.5,
+        "zone": "warm",
+        "deep": {"a": 1},
+    }
+    assert (
+        typed_text(Item("1", "Flask", attributes=own))
+        == "Flask | use: lab, field | zone: warm | code: L-17"
+    )
     endless: list[object] = []
     endless.append(endless)
-    assert typed_text(Item("1", "Flask", attributes={"use": ["lab", endless]})) == "Flask | use: lab,"
+    assert (
+        typed_text(Item("1", "Flask", attributes={"use": ["lab", endless]}))
+        == "Flask | use: lab,"
+    )
 
 
 LEAN = """
@@ -145,7 +181,7 @@ sys.meta_path.insert(0, Refused())
 from adore.student.rankers import load_ranker
 from adore.types import Item
 print(len(load_ranker(pathlib.Path(sys.argv[1])).rank("red bottle", [Item("1", "red bottle"), Item("2", "blue cup")])))
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -20,7 +20,9 @@ def items(shop):
 def pairs(items):
     ids = items["item_id"].to_list()
     mixed = [(q, i) for n, i in enumerate(ids) for q in ("ab" if n % 2 else "ba")]
-    return pl.DataFrame([*mixed, mixed[3], mixed[0]], schema=["query_id", "item_id"], orient="row")
+    return pl.DataFrame(
+        [*mixed, mixed[3], mixed[0]], schema=["query_id", "item_id"], orient="row"
+    )
 
 
 def test_scores_come_in_the_pairs_order_with_duplicates_alike(student, items, pairs):
@@ -30,7 +32,9 @@ def test_scores_come_in_the_pairs_order_with_duplicates_alike(student, items, pa
     assert scored.null_count().sum_horizontal().item() == 0
     assert scored.row(-1) == scored.row(0)
     assert scored.row(-2) == scored.row(3)
-    assert scored.select(pl.sum_horizontal("p_E", "p_S", "p_C", "p_I"))["p_E"].to_list() == pytest.approx([1] * 26)
+    assert scored.select(pl.sum_horizontal("p_E", "p_S", "p_C", "p_I"))[
+        "p_E"
+    ].to_list() == pytest.approx([1] * 26)
 
 
 def test_labels_are_not_looked_at(student, items, pairs):
@@ -43,7 +47,10 @@ def test_bare_items_and_number_ids_are_enough(student):
     items = pl.DataFrame({"item_id": [1, 2], "title": ["red shoe", None]})
     queries = pl.DataFrame({"query_id": [7], "query": ["red shoes"]})
     pairs = pl.DataFrame({"query_id": [7, 7], "item_id": [2, 1]})
-    assert score_pairs(student, items, queries, pairs)["item_id"].to_list() == ["2", "1"]
+    assert score_pairs(student, items, queries, pairs)["item_id"].to_list() == [
+        "2",
+        "1",
+    ]
 
 
 def test_no_pairs_give_an_empty_table(student, items, pairs):
@@ -60,8 +67,14 @@ def test_a_baseline_claims_no_grade(items, pairs, catalogue, tmp_path):
 
 def test_unknown_ids_are_named(student, items, pairs):
     first = pairs["item_id"][0]
-    for row, wanted in (((None, first), "None"), (("zz", first), "zz"), (("a", "no-item"), "no-item")):
-        strange = pl.concat([pairs, pl.DataFrame([row], schema=pairs.schema, orient="row")])
+    for row, wanted in (
+        ((None, first), "None"),
+        (("zz", first), "zz"),
+        (("a", "no-item"), "no-item"),
+    ):
+        strange = pl.concat(
+            [pairs, pl.DataFrame([row], schema=pairs.schema, orient="row")]
+        )
         with pytest.raises(DataError, match=f"of pairs == .*{wanted}"):
             score_pairs(student, items, QUERIES, strange)
     two = pairs.with_columns(query_id=pl.Series([None, "zz"] * 13))
@@ -78,17 +91,25 @@ def test_a_missing_column_is_named(student, items, pairs):
 
 @pytest.mark.parametrize(
     ("query_id", "text", "wanted"),
-    [("c", None, "'c' == None, must be a text"), ("c", " ", "a text"), ("a", "blue shoes", "must be one text")],
+    [
+        ("c", None, "'c' == None, must be a text"),
+        ("c", " ", "a text"),
+        ("a", "blue shoes", "must be one text"),
+    ],
 )
 def test_a_query_has_one_text(student, items, pairs, query_id, text, wanted):
-    queries = pl.concat([QUERIES, pl.DataFrame([(query_id, text)], schema=QUERIES.schema, orient="row")])
+    queries = pl.concat(
+        [QUERIES, pl.DataFrame([(query_id, text)], schema=QUERIES.schema, orient="row")]
+    )
     with pytest.raises(DataError, match=wanted):
         score_pairs(student, items, queries, pairs)
 
 
 def test_a_bad_row_of_the_items_matters_if_a_pair_names_it(catalogue, tmp_path):
     save_baseline("bm25", catalogue, tmp_path)
-    files = {name: str(tmp_path / f"{name}.csv") for name in ("items", "queries", "pairs")}
+    files = {
+        name: str(tmp_path / f"{name}.csv") for name in ("items", "queries", "pairs")
+    }
     (tmp_path / "items.csv").write_text("item_id,title\n1,red shoe\n2,\n3,\n")
     QUERIES.write_csv(files["queries"])
     output = str(tmp_path / "scores.csv")
@@ -96,23 +117,56 @@ def test_a_bad_row_of_the_items_matters_if_a_pair_names_it(catalogue, tmp_path):
     score_files(str(tmp_path), output, **files)
     assert pl.read_csv(output)["score"].is_finite().to_list() == [True]
     (tmp_path / "pairs.csv").write_text("query_id,item_id\na,1\na,3\n")
-    with pytest.raises(DataError, match=r"items.csv: line 4 is bad \(no title\) and a pair names '3'"):
+    with pytest.raises(
+        DataError, match=r"items.csv: line 4 is bad \(no title\) and a pair names '3'"
+    ):
         score_files(str(tmp_path), output, **files)
-    with pytest.raises(ConfigError, match=r"output == .*must be .parquet, .csv or .jsonl"):
+    with pytest.raises(
+        ConfigError, match=r"output == .*must be .parquet, .csv or .jsonl"
+    ):
         score_files("nowhere", "out.txt", **files)
 
 
 def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, student):
-    inputs = {"prepared": str(shop / "prepare"), "student": str(student), "adversarial": str(shop / "verify")}
-    manifest = call("score", inputs, str(shop / "score"), profile=str(shop / "profile.yaml"))
+    inputs = {
+        "prepared": str(shop / "prepare"),
+        "student": str(student),
+        "adversarial": str(shop / "verify"),
+    }
+    manifest = call(
+        "score", inputs, str(shop / "score"), profile=str(shop / "profile.yaml")
+    )
     scores = read_table(shop / "score", "scores")
-    held_out = read_table(shop / "prepare", "queries").filter(pl.col("split") != "train")
-    judged = read_table(shop / "prepare", "judgements").join(held_out, on="query_id", how="semi")
-    assert sorted(scores["system"].unique()) == ["bi-encoder", "bm25", "hybrid", "random", "student"]
+    held_out = read_table(shop / "prepare", "queries").filter(
+        pl.col("split") != "train"
+    )
+    judged = read_table(shop / "prepare", "judgements").join(
+        held_out, on="query_id", how="semi"
+    )
+    assert sorted(scores["system"].unique()) == [
+        "bi-encoder",
+        "bm25",
+        "hybrid",
+        "random",
+        "student",
+    ]
     for system in scores["system"].unique():
-        mine = scores.filter(system=system).select("query_id", "item_id").sort("query_id", "item_id")
-        assert mine.equals(judged.select("query_id", "item_id").sort("query_id", "item_id"))
+        mine = (
+            scores.filter(system=system)
+            .select("query_id", "item_id")
+            .sort("query_id", "item_id")
+        )
+        assert mine.equals(
+            judged.select("query_id", "item_id").sort("query_id", "item_id")
+        )
     assert manifest.metrics == {"pairs": float(judged.height), "systems": 5.0}
-    hard, keys = read_table(shop / "score", "hard"), ["query_id", "item_id", "error_type"]
+    hard, keys = (
+        read_table(shop / "score", "hard"),
+        ["query_id", "item_id", "error_type"],
+    )
     assert hard.height > 20 and hard["grade"].is_between(0, 3).all()
-    assert hard.select(keys).sort(keys).equals(read_table(shop / "verify", "adversarial").select(keys).sort(keys))
+    assert (
+        hard.select(keys)
+        .sort(keys)
+        .equals(read_table(shop / "verify", "adversarial").select(keys).sort(keys))
+    )

@@ -9,7 +9,15 @@ from sklearn.metrics import ndcg_score
 
 from adore.errors import ConfigError, DataError
 from adore.student import training
-from adore.student.training import ListRows, Plan, mean_ndcg, ndcg, net_probabilities, train_net, train_net_in
+from adore.student.training import (
+    ListRows,
+    Plan,
+    mean_ndcg,
+    ndcg,
+    net_probabilities,
+    train_net,
+    train_net_in,
+)
 from adore.types import ATTRIBUTES
 
 PLAN = Plan(epochs=8, rate=1e-2, patience=8, lists=2, seed=3)
@@ -18,14 +26,24 @@ GAINS = np.array([0.0, 0.01, 0.1, 1.0])
 
 
 def _list(number, *, size=10, sign=1.0):
-    """Pairs whose grade follows from the first feature and whose second attribute follows from the second one."""
+    """Pairs whose grade follows from the first feature
+    and whose second attribute follows from the second one.
+    """
     random = np.random.default_rng(number)
     matrix = random.normal(size=(size, 6)).astype(np.float32)
     states = np.full((size, len(ATTRIBUTES)), -1)
     states[:, ASKED] = np.where(matrix[:, 1] > 0, 0, 1)
     targets = np.eye(4)[np.digitize(sign * matrix[:, 0], [-0.6, 0, 0.6])]
     meaning = random.normal(size=(size, 8)).astype(np.float32)
-    return ListRows(str(number), matrix, meaning, targets, np.ones(size), states, np.ones(size, dtype=bool))
+    return ListRows(
+        str(number),
+        matrix,
+        meaning,
+        targets,
+        np.ones(size),
+        states,
+        np.ones(size, dtype=bool),
+    )
 
 
 TRAIN = [_list(n) for n in range(7)]
@@ -33,7 +51,12 @@ DEV = [_list(n) for n in range(100, 104)]
 
 
 def _same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+    return all(
+        torch.equal(a, b)
+        for a, b in zip(
+            one.state_dict().values(), other.state_dict().values(), strict=True
+        )
+    )
 
 
 def test_what_can_be_learnt_is_learnt_grade_and_attribute():
@@ -77,17 +100,26 @@ def test_a_training_that_broke_off_goes_on_bit_for_bit(after, tmp_path, monkeypa
 
 def test_a_checkpoint_of_another_plan_or_of_other_lists_is_refused(tmp_path):
     train_net(TRAIN, DEV, replace(PLAN, epochs=1), tmp_path / "net.pt")
-    for train, plan in ((TRAIN, PLAN), (TRAIN[1:] + TRAIN[:1], replace(PLAN, epochs=1))):
-        with pytest.raises(ConfigError, match=r"checkpoint == .*must be of the same plan and lists"):
+    for train, plan in (
+        (TRAIN, PLAN),
+        (TRAIN[1:] + TRAIN[:1], replace(PLAN, epochs=1)),
+    ):
+        with pytest.raises(
+            ConfigError, match=r"checkpoint == .*must be of the same plan and lists"
+        ):
             train_net(train, DEV, plan, tmp_path / "net.pt")
 
 
 def test_training_stops_early_and_keeps_the_best_dev_epoch():
-    against = [_list(n, sign=-1.0) for n in range(100, 104)]  # the more is learnt, the worse
+    against = [
+        _list(n, sign=-1.0) for n in range(100, 104)
+    ]  # the more is learnt, the worse
     net, curve = train_net(TRAIN, against, replace(PLAN, epochs=20, patience=3))
     assert len(curve.dev) == curve.kept + 3 < 20
     assert curve.dev[curve.kept - 1] == max(curve.dev)
-    assert _same(net, train_net(TRAIN, [], replace(PLAN, epochs=20, stop=curve.kept))[0])
+    assert _same(
+        net, train_net(TRAIN, [], replace(PLAN, epochs=20, stop=curve.kept))[0]
+    )
     assert mean_ndcg(net_probabilities(net, against), against) == max(curve.dev)
 
 
@@ -100,8 +132,13 @@ def test_the_grade_sees_the_attribute_heads_unless_their_weight_is_0(weight):
 
 
 def test_a_pair_without_trust_teaches_nothing():
-    blind = [replace(one, weights=np.where(np.arange(10) < 5, 1.0, 0.0)) for one in TRAIN]
-    noise = [replace(one, targets=np.vstack([one.targets[:5], np.eye(4)[[0] * 5]])) for one in blind]
+    blind = [
+        replace(one, weights=np.where(np.arange(10) < 5, 1.0, 0.0)) for one in TRAIN
+    ]
+    noise = [
+        replace(one, targets=np.vstack([one.targets[:5], np.eye(4)[[0] * 5]]))
+        for one in blind
+    ]
     assert _same(train_net(blind, [], PLAN)[0], train_net(noise, [], PLAN)[0])
 
 
@@ -119,13 +156,18 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     np.testing.assert_allclose(shared.losses, curve.losses, rtol=1e-4)
     assert shared.kept == curve.kept and (tmp_path / "net.pt").is_file()
     for name, one in net.state_dict().items():
-        torch.testing.assert_close(both.state_dict()[name], one, rtol=1e-4, atol=1e-5, msg=name)
+        torch.testing.assert_close(
+            both.state_dict()[name], one, rtol=1e-4, atol=1e-5, msg=name
+        )
 
 
 @settings(deadline=None, max_examples=40, database=None)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 3), st.floats(-5, 5, width=32)), min_size=2, max_size=25, unique_by=lambda t: t[1]
+        st.tuples(st.integers(0, 3), st.floats(-5, 5, width=32)),
+        min_size=2,
+        max_size=25,
+        unique_by=lambda t: t[1],
     )
 )
 def test_ndcg_is_sklearns(rows):
@@ -133,4 +175,6 @@ def test_ndcg_is_sklearns(rows):
     if grades.max() == 0:
         assert np.isnan(ndcg(scores, grades))
     else:
-        assert ndcg(scores, grades) == pytest.approx(ndcg_score(GAINS[grades][None], scores[None], k=10))
+        assert ndcg(scores, grades) == pytest.approx(
+            ndcg_score(GAINS[grades][None], scores[None], k=10)
+        )

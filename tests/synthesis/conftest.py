@@ -1,4 +1,6 @@
-"""A small real shop: bottles, shoes, phone cases and pillows, with evidence and the rule book's answers."""
+"""A small real shop: bottles, shoes, phone cases and pillows,
+with evidence and the rule book's answers.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ QUERIES = {
 }
 
 
-def _item(item_id: str, title: str, brand: str, category: str, **attributes: object) -> dict[str, object]:
+def _item(
+    item_id: str, title: str, brand: str, category: str, **attributes: object
+) -> dict[str, object]:
     return {
         "item_id": item_id,
         "title": title,
@@ -40,30 +44,74 @@ def _item(item_id: str, title: str, brand: str, category: str, **attributes: obj
 
 def _items() -> list[dict[str, object]]:
     rows = []
-    for i, (brand, colour) in enumerate(product(("Nike", "Adidas", "Asics"), ("Red", "Navy", "Black", "Green"))):
+    for i, (brand, colour) in enumerate(
+        product(("Nike", "Adidas", "Asics"), ("Red", "Navy", "Black", "Green"))
+    ):
         title = f"{brand} Running Shoes for Women, {colour}"
-        rows.append(_item(f"runm{i:02}", title, brand, "Clothing > Women > Shoes > Running Shoes", colour=colour))
+        rows.append(
+            _item(
+                f"runm{i:02}",
+                title,
+                brand,
+                "Clothing > Women > Shoes > Running Shoes",
+                colour=colour,
+            )
+        )
     for i, (brand, size, part) in enumerate(
-        product(("Hydra", "Aqua"), ("500ml", "750 ml", "1 l"), ("with Handle", "without Straw", "with Straw"))
+        product(
+            ("Hydra", "Aqua"),
+            ("500ml", "750 ml", "1 l"),
+            ("with Handle", "without Straw", "with Straw"),
+        )
     ):
         title = f"{brand} Steel Water Bottle {size} {part}"
         colour = ("Blue", "Red")[i % 2]
-        rows.append(_item(f"bottlem{i:02}", title, brand, "Kitchen > Drinking > Water Bottles", colour=colour))
-    for i, (brand, device) in enumerate(product(("Spigen", "Otter"), ("Galaxy S9", "Galaxy S10", "Pixel 5"))):
+        rows.append(
+            _item(
+                f"bottlem{i:02}",
+                title,
+                brand,
+                "Kitchen > Drinking > Water Bottles",
+                colour=colour,
+            )
+        )
+    for i, (brand, device) in enumerate(
+        product(("Spigen", "Otter"), ("Galaxy S9", "Galaxy S10", "Pixel 5"))
+    ):
         title = f"{brand} Leather Case for {device}"
-        rows.append(_item(f"case{i:02}", title, brand, "Electronics > Phones > Cases", compatibility=[device]))
-    looks = product(("Electric", "Manual"), ("Round", "Square"), ("Soft", "Firm"), ("Cotton", "Linen"))
+        rows.append(
+            _item(
+                f"case{i:02}",
+                title,
+                brand,
+                "Electronics > Phones > Cases",
+                compatibility=[device],
+            )
+        )
+    looks = product(
+        ("Electric", "Manual"),
+        ("Round", "Square"),
+        ("Soft", "Firm"),
+        ("Cotton", "Linen"),
+    )
     for i, (power, shape, degree, cloth) in enumerate(looks):
         who, place = ("Women", "Kids")[i // 2 % 2], ("Indoor", "Outdoor")[i % 2]
-        title = f"Cosy {power} {degree} {shape} {cloth} {place} Heating Pillow for {who}, Pack of {2 + i % 2}"
+        title = (
+            f"Cosy {power} {degree} {shape} {cloth} {place} Heating Pillow for {who}, "
+            f"Pack of {2 + i % 2}"
+        )
         more = {"price": 30.0 + i, "series": ("Nap", "Doze")[i % 2]}
-        rows.append(_item(f"pillow{i:02}", title, "Cosy", "Home > Bedding > Pillows", **more))
+        rows.append(
+            _item(f"pillow{i:02}", title, "Cosy", "Home > Bedding > Pillows", **more)
+        )
     rows += [
         _item(f"brush{i}", f"{b} Water Bottle Brush", b, "Home > Cleaning > Brushes")
         for i, b in enumerate(("Oxo", "Vim"))
     ]
     rows += [
-        _item(f"bag{i}", f"{b} Blue Leather Bag for Women", b, "Luggage > Bags > Handbags")
+        _item(
+            f"bag{i}", f"{b} Blue Leather Bag for Women", b, "Luggage > Bags > Handbags"
+        )
         for i, b in enumerate(("Ona", "Uma"))
     ]
     return rows
@@ -73,18 +121,31 @@ def write_answers(pairs: Path, output: Path, table: str = "candidates") -> None:
     """The rule book's verdict on every pair of a folder's table, as the table ``answers``."""
     output.mkdir(parents=True)
     book, rows = RuleBook.load(), []
-    told = read_table(pairs, table).select("query_id", "item_id", "evidence").unique(["query_id", "item_id"])
+    told = (
+        read_table(pairs, table)
+        .select("query_id", "item_id", "evidence")
+        .unique(["query_id", "item_id"])
+    )
     for query_id, item_id, text in told.sort("query_id", "item_id").iter_rows():
         verdict = book.apply(Evidence.many_from_json(text))
         row = {"query_id": query_id, "item_id": item_id, "grade": int(verdict.grade)}
-        rows.append({**row, "probabilities": list(verdict.probabilities), "rationale": "{}", "judge": "rules"})
+        rows.append(
+            {
+                **row,
+                "probabilities": list(verdict.probabilities),
+                "rationale": "{}",
+                "judge": "rules",
+            }
+        )
         rows[-1]["rulebook"] = book.version
     write_table(rows, output, "answers")
 
 
 @pytest.fixture(scope="session")
 def synthesis_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with ``prepare``, ``evidence`` and ``answers``; humans graded good pairs and two dev pairs."""
+    """Folder with ``prepare``, ``evidence`` and ``answers``;
+    humans graded good pairs and two dev pairs.
+    """
     home = tmp_path_factory.mktemp("shop")
     prepared, found = home / "prepare", home / "evidence"
     prepared.mkdir()
@@ -100,10 +161,20 @@ def synthesis_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "q9": ["pillow00", "pillow04", "pillow08", "pillow12"],
         "q6": ["runm04", "runm05"],
     }
-    graded = [{"query_id": q, "item_id": i, "grade": 3} for q, many in good.items() for i in many]
-    graded.append({"query_id": "q6", "item_id": "runm00", "grade": 3})  # a human who does not mind the brand
+    graded = [
+        {"query_id": q, "item_id": i, "grade": 3}
+        for q, many in good.items()
+        for i in many
+    ]
+    graded.append(
+        {"query_id": "q6", "item_id": "runm00", "grade": 3}
+    )  # a human who does not mind the brand
     write_table(items, prepared, "items")
-    write_table([{"query_id": q, "query": t, "split": s} for q, (t, s) in QUERIES.items()], prepared, "queries")
+    write_table(
+        [{"query_id": q, "query": t, "split": s} for q, (t, s) in QUERIES.items()],
+        prepared,
+        "queries",
+    )
     write_table(graded, prepared, "judgements")
     write_table(graded, prepared, "truth")
     write_table([], prepared, "events")

@@ -9,90 +9,141 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adore.attributes.compare import compare
-from adore.attributes.rivals import kind_of
+from adore.attributes.contrasts import kind_of
 from adore.rulebook import RuleBook
 from adore.synthesis.edits import REAL, Draft, Source
-from adore.synthesis.registry import EDITS, HELD, PICKS, table
+from adore.synthesis.generator import EditContext
+from adore.synthesis.registry import EDITS, HELD_OUT_EDITS, PICKS, table
 from adore.synthesis.synthesise import Config, _sources
 from adore.synthesis.verify import agrees
-from adore.synthesis.workshop import Workshop
 from adore.taxonomy import ERROR_TYPES, TYPE_OF, error_type
 from adore.types import ATTRIBUTES, Evidence
 
 NEGATIVES = [e.name for e in ERROR_TYPES if not e.positive]
 LACKING = {"complement", "alternative"}
-"""Types of which the small shop offers nothing: nobody graded complements, no kinds are neighbours."""
+"""Types of which the small shop offers nothing:
+nobody graded complements, no kinds are neighbours.
+"""
 
 
 @pytest.fixture(scope="session")
-def bench(synthesis_shop: Path) -> tuple[Workshop, list[Source]]:
-    workshop = Workshop(synthesis_shop / "prepare", synthesis_shop / "evidence")
+def bench(synthesis_shop: Path) -> tuple[EditContext, list[Source]]:
+    workshop = EditContext(synthesis_shop / "prepare", synthesis_shop / "evidence")
     workshop.open = lambda item_id: True  # type: ignore[method-assign]  # the shop is small: all items
-    return workshop, _sources(Config(), workshop, synthesis_shop / "prepare", [synthesis_shop / "answers"])
+    return workshop, _sources(
+        Config(), workshop, synthesis_shop / "prepare", [synthesis_shop / "answers"]
+    )
 
 
-def drafts(workshop: Workshop, source: Source, error: str, seed: int) -> list[tuple[Draft, tuple[Evidence, ...]]]:
+def drafts(
+    workshop: EditContext, source: Source, error: str, seed: int
+) -> list[tuple[Draft, tuple[Evidence, ...]]]:
     rng = Random(seed)
-    many = [d for edit in (*EDITS[error], *HELD.get(error, ())) for d in edit(source, workshop.catalogue, rng)]
+    many = [
+        d
+        for edit in (*EDITS[error], *HELD_OUT_EDITS.get(error, ()))
+        for d in edit(source, workshop.catalogue, rng)
+    ]
     return [(d, found) for d in many if (found := workshop.hold(source, d, error))]
 
 
 def test_the_taxonomy_has_25_types_that_fit_the_attributes_and_the_page() -> None:
     assert len({e.name for e in ERROR_TYPES}) == 25 == len(ERROR_TYPES)
     assert all(e.level == ATTRIBUTES.get(e.attribute, 0) for e in ERROR_TYPES)
-    assert set(TYPE_OF) == set(ATTRIBUTES) - {"feature"} and TYPE_OF["product_type"] == "category"
-    assert set(EDITS) == {e.name for e in ERROR_TYPES} and set(HELD) < set(EDITS) and set(PICKS) <= set(NEGATIVES)
+    assert (
+        set(TYPE_OF) == set(ATTRIBUTES) - {"feature"}
+        and TYPE_OF["product_type"] == "category"
+    )
+    assert (
+        set(EDITS) == {e.name for e in ERROR_TYPES}
+        and set(HELD_OUT_EDITS) < set(EDITS)
+        and set(PICKS) <= set(NEGATIVES)
+    )
     page = (Path(__file__).parents[2] / "docs" / "error_types.md").read_text("utf-8")
     made = page.split("<!-- types -->\n")[1].split("<!-- end -->")[0]
-    assert made.strip() == table(), "run `python -m adore.synthesis.registry` and put its output between the marks"
+    assert made.strip() == table(), (
+        "run `python -m adore.synthesis.registry` and put its output between the marks"
+    )
 
 
 def test_every_type_is_made(bench) -> None:
     workshop, sources = bench
-    made = {e.name for e in ERROR_TYPES if any(drafts(workshop, s, e.name, 0) for s in sources)}
+    made = {
+        e.name
+        for e in ERROR_TYPES
+        if any(drafts(workshop, s, e.name, 0) for s in sources)
+    }
     assert {e.name for e in ERROR_TYPES} - made == LACKING
 
 
-relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @relaxed
-@given(error=st.sampled_from(NEGATIVES), at=st.integers(0, 99), seed=st.integers(0, 10**6))
-def test_an_edit_moves_one_attribute_and_nothing_else(bench, error: str, at: int, seed: int) -> None:
+@given(
+    error=st.sampled_from(NEGATIVES), at=st.integers(0, 99), seed=st.integers(0, 10**6)
+)
+def test_an_edit_moves_one_attribute_and_nothing_else(
+    bench, error: str, at: int, seed: int
+) -> None:
     workshop, sources = bench
     source = sources[at % len(sources)]
     for draft, _ in drafts(workshop, source, error, seed):
-        found = compare(workshop.reader.read_query(draft.query), workshop.reader.read_item(draft.item))
+        found = compare(
+            workshop.reader.read_query(draft.query),
+            workshop.reader.read_item(draft.item),
+        )
         conflicts = [e.attribute for e in found if e.state == "conflict"]
         assert conflicts == [draft.attribute]
         if draft.attribute == "feature":
             assert [kind_of(e.asked) for e in found if e.state == "conflict"] == [error]
-        for name in {e.attribute for e in source.evidence} - {draft.attribute, "feature"}:
+        for name in {e.attribute for e in source.evidence} - {
+            draft.attribute,
+            "feature",
+        }:
             before = Counter(e.state for e in source.evidence if e.attribute == name)
-            assert not before - Counter(e.state for e in found if e.attribute == name), (draft, name)
+            assert not before - Counter(
+                e.state for e in found if e.attribute == name
+            ), (draft, name)
         answered = int(RuleBook.load().apply(found).grade)
         assert agrees(answered, error_type(error).grade, 2) and answered < 3
         assert (draft.query, draft.item) != (source.query, source.item)
 
 
 @relaxed
-@given(error=st.sampled_from(["synonym", "over-strict"]), at=st.integers(0, 99), seed=st.integers(0, 10**6))
+@given(
+    error=st.sampled_from(["synonym", "over-strict"]),
+    at=st.integers(0, 99),
+    seed=st.integers(0, 10**6),
+)
 def test_hard_positives_keep_every_state(bench, error: str, at: int, seed: int) -> None:
     workshop, sources = bench
     source = sources[at % len(sources)]
     held = drafts(workshop, source, error, seed)
     assert held
     for draft, _ in held:
-        found = compare(workshop.reader.read_query(draft.query), workshop.reader.read_item(draft.item))
-        before, after = (Counter((e.attribute, e.state) for e in many) for many in (source.evidence, found))
-        assert {name for name, _ in before - after} <= {draft.attribute} and {state for _, state in after - before} <= {
-            "match"
-        }
+        found = compare(
+            workshop.reader.read_query(draft.query),
+            workshop.reader.read_item(draft.item),
+        )
+        before, after = (
+            Counter((e.attribute, e.state) for e in many)
+            for many in (source.evidence, found)
+        )
+        assert {name for name, _ in before - after} <= {draft.attribute} and {
+            state for _, state in after - before
+        } <= {"match"}
         assert (draft.query, draft.item) != (source.query, source.item)
 
 
 @relaxed
-@given(error=st.sampled_from(NEGATIVES), at=st.integers(0, 99), seed=st.integers(0, 10**6))
+@given(
+    error=st.sampled_from(NEGATIVES), at=st.integers(0, 99), seed=st.integers(0, 10**6)
+)
 def test_edits_are_pure(bench, error: str, at: int, seed: int) -> None:
     workshop, sources = bench
     source = sources[at % len(sources)]
@@ -109,7 +160,15 @@ def test_a_picked_item_is_real_and_nobody_graded_it(bench) -> None:
         for d, _ in drafts(workshop, s, error, 0)
         if d.edit.startswith(REAL)
     ]
-    wanted = {"brand", "size", "colour", "exclusion", "compatibility", "product_type", "audience"}
+    wanted = {
+        "brand",
+        "size",
+        "colour",
+        "exclusion",
+        "compatibility",
+        "product_type",
+        "audience",
+    }
     assert {d.attribute for _, d in picks} >= wanted
     for source, draft in picks:
         assert workshop.catalogue.items[draft.item.item_id] == draft.item
@@ -125,8 +184,18 @@ def test_edits_read_as_a_shopper_writes(bench) -> None:
         for seed in range(6)
         for d, _ in drafts(workshop, s, error, seed)
     }
-    assert {"asics red running shoes", "750ml steel water bottle", "leather case for pixel 5"} <= texts
+    assert {
+        "asics red running shoes",
+        "750ml steel water bottle",
+        "leather case for pixel 5",
+    } <= texts
     assert "500ml steel water bottle without handle" in texts
-    assert {"how to clean 500ml steel water bottle", "500ml steel water bottle brush"} <= texts
-    assert {"square cotton pillow for women", "refurbished round cotton pillow for women"} <= texts
+    assert {
+        "how to clean 500ml steel water bottle",
+        "500ml steel water bottle brush",
+    } <= texts
+    assert {
+        "square cotton pillow for women",
+        "refurbished round cotton pillow for women",
+    } <= texts
     assert "round cotton pillow for women under $20" in texts

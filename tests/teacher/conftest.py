@@ -25,7 +25,9 @@ BRANDS = ["Acme", "Zeta"]
 
 
 def write_shop(folder: Path) -> Path:
-    """40 items, 10 queries, all 400 pairs, of which the train queries' are judged by the rule of ``judgement``."""
+    """40 items, 10 queries, all 400 pairs,
+    of which the train queries' are judged by the rule of ``judgement``.
+    """
     items = [
         {
             "item_id": f"i{n:02}",
@@ -39,18 +41,33 @@ def write_shop(folder: Path) -> Path:
         for n in range(40)
     ]
     texts = [f"{BRANDS[n % 2]} {COLOURS[n % 5]} {KINDS[n % 4]}" for n in range(10)]
-    queries = [{"query_id": f"q{n}", "query": t, "split": "train" if n < 6 else "test"} for n, t in enumerate(texts)]
+    queries = [
+        {"query_id": f"q{n}", "query": t, "split": "train" if n < 6 else "test"}
+        for n, t in enumerate(texts)
+    ]
     reader = Reader(Lexicon.mine([item_from_row(i) for i in items]))
     pairs, judged = [], []
     for q in queries:
         for i in items:
-            found = compare(reader.read_query(q["query"]), reader.read_item(item_from_row(i)))
+            found = compare(
+                reader.read_query(q["query"]), reader.read_item(item_from_row(i))
+            )
             pair = {"query_id": q["query_id"], "item_id": i["item_id"]}
             pairs.append({**pair, "evidence": Evidence.many_to_json(found)})
             if q["split"] == "train":
                 there = [w for w in q["query"].split() if w in i["title"].split()]
-                judged.append({**pair, "grade": 3 if len(there) == 3 else 2 if len(there) == 2 else 0})
-    for name, rows in {"items": items, "queries": queries, "pairs": pairs, "judgements": judged}.items():
+                judged.append(
+                    {
+                        **pair,
+                        "grade": 3 if len(there) == 3 else 2 if len(there) == 2 else 0,
+                    }
+                )
+    for name, rows in {
+        "items": items,
+        "queries": queries,
+        "pairs": pairs,
+        "judgements": judged,
+    }.items():
         write_table(rows, folder, name)
     shutil.copyfile(RULEBOOKS / "general.yaml", folder / BOOK)
     return folder
@@ -63,12 +80,26 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shop with one dev query, what the rules answer, and the output of a feedback step that found one sign."""
+    """The shop with one dev query, what the rules answer,
+    and the output of a feedback step that found one sign.
+    """
     folder = tmp_path_factory.mktemp("school")
     shutil.copytree(shop, folder, dirs_exist_ok=True)
     queries = read_table(shop, "queries").to_dicts()
-    write_table([q | {"split": "dev" if n == 2 else q["split"]} for n, q in enumerate(queries)], folder, "queries")
-    held = [{"query_id": "q2", "item_id": "i07", "kind": "bought, judged strictly", "wanted_exact": True, "event_ids": []}]  # fmt: skip # noqa: E501
+    write_table(
+        [q | {"split": "dev" if n == 2 else q["split"]} for n, q in enumerate(queries)],
+        folder,
+        "queries",
+    )
+    held = [
+        {
+            "query_id": "q2",
+            "item_id": "i07",
+            "kind": "bought, judged strictly",
+            "wanted_exact": True,
+            "event_ids": [],
+        }
+    ]
     write_table(held, folder, "held")
     write_table([], folder, "feedback")
     write_json({"planted": {"turned": {}}}, folder / "behaviour.json")
@@ -81,7 +112,9 @@ def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def faulty() -> Any:
     """The module ``faulty_server``; tests of this folder are no package."""
-    spec = importlib.util.spec_from_file_location("faulty_server", Path(__file__).with_name("faulty_server.py"))
+    spec = importlib.util.spec_from_file_location(
+        "faulty_server", Path(__file__).with_name("faulty_server.py")
+    )
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,4 +1,6 @@
-"""Stage align's own command under torchrun: two processes make the teacher of one, the tiny one and a large one."""
+"""Stage align's own command under torchrun:
+two processes make the teacher of one, the tiny one and a large one.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from safetensors.numpy import load_file
 from tests.teacher.test_large import byte_tokenizer, short_lesson
 
 from adore.artifacts import read_manifest
+from adore.distributed import share
 from adore.pipeline.runner import run_step
-from adore.teacher.large import _base
+from adore.teacher.lora import _base
 from adore.teacher.tiny import new_model
-from adore.torchrun import share
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 CODE = "from adore.cli.main import main; main()"
@@ -36,26 +38,60 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write(path: Path, align: dict[str, Any]) -> str:
-    path.write_text(yaml.safe_dump({**TINY, "align": {**TINY["align"], "sft_rows": 32, "kto_rows": 32, **align}}))
+    path.write_text(
+        yaml.safe_dump(
+            {
+                **TINY,
+                "align": {**TINY["align"], "sft_rows": 32, "kto_rows": 32, **align},
+            }
+        )
+    )
     return str(path)
 
 
-def align(run: Path, profile: str, processes: int, log: Path) -> subprocess.Popen[bytes]:
+def align(
+    run: Path, profile: str, processes: int, log: Path
+) -> subprocess.Popen[bytes]:
     """``adore align``, alone or under torchrun."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, "-c", CODE, "align", "--run", str(run), "--profile", profile]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+    ]
+    command = [
+        sys.executable,
+        "-c",
+        CODE,
+        "align",
+        "--run",
+        str(run),
+        "--profile",
+        profile,
+    ]
     with log.open("wb") as told:
         return subprocess.Popen(
-            [*launch, "--no-python", "--", *command] if processes > 1 else command, stdout=told, stderr=told
+            [*launch, "--no-python", "--", *command] if processes > 1 else command,
+            stdout=told,
+            stderr=told,
         )
 
 
 def curves(run: Path, name: str) -> list[float]:
-    return [point["loss"] for point in json.loads((run / "align" / "curves.json").read_text())[name]]
+    return [
+        point["loss"]
+        for point in json.loads((run / "align" / "curves.json").read_text())[name]
+    ]
 
 
-def made(run: Path, profile: str, processes: int, log: Path) -> tuple[list[float], list[float]]:
-    assert align(run, profile, processes, log).wait(timeout=500) == 0, log.read_text()[-3000:]
+def made(
+    run: Path, profile: str, processes: int, log: Path
+) -> tuple[list[float], list[float]]:
+    assert align(run, profile, processes, log).wait(timeout=500) == 0, log.read_text()[
+        -3000:
+    ]
     assert (run / "align" / "model" / "model.safetensors").is_file()
     assert not list(run.glob(".unfinished-*")) and read_manifest(run / "align")
     return curves(run, "sft"), curves(run, "kto")
@@ -75,8 +111,8 @@ import json, sys
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.large import Large, kto, sft
-from adore.torchrun import crew, follow
+from adore.teacher.lora import Large, kto, sft
+from adore.distributed import crew, follow
 
 def run(config, output):
     told = json.loads(Path(sys.argv[1]).read_text())
@@ -96,7 +132,14 @@ if __name__ == "__main__":
 """
 
 
-def large(home: Path, output: str, processes: int, *, stop: bool = False, sharded: bool = False) -> tuple[int, str]:
+def large(
+    home: Path,
+    output: str,
+    processes: int,
+    *,
+    stop: bool = False,
+    sharded: bool = False,
+) -> tuple[int, str]:
     """SFT, then KTO, of a one-layer Llama by LoRA, as the stage calls them; four rows a step."""
     home.mkdir(exist_ok=True)
     (home / "stage.py").write_text(LARGE)
@@ -109,29 +152,58 @@ def large(home: Path, output: str, processes: int, *, stop: bool = False, sharde
         "accumulate": 2 // processes,
         "sharded": sharded,
     }
-    told = {"large": {"base_model": str(home / "base"), **rates, **sizes}, "rows": rows, "stop": stop}
+    told = {
+        "large": {"base_model": str(home / "base"), **rates, **sizes},
+        "rows": rows,
+        "stop": stop,
+    }
     (home / f"{output}.json").write_text(json.dumps(told))
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(launch if processes > 1 else []), str(home / "stage.py")]
+    launch = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+    ]
+    command = [
+        sys.executable,
+        *(launch if processes > 1 else []),
+        str(home / "stage.py"),
+    ]
     done = subprocess.run(
-        [*command, str(home / f"{output}.json"), str(home / output)], capture_output=True, text=True, check=False
+        [*command, str(home / f"{output}.json"), str(home / output)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("sharded", [False, True])
-def test_a_large_teacher_and_its_sft_is_not_learnt_twice(sharded: bool, tmp_path: Path) -> None:
+def test_a_large_teacher_and_its_sft_is_not_learnt_twice(
+    sharded: bool, tmp_path: Path
+) -> None:
     assert large(tmp_path, "one", 1)[0] == 0
     assert large(tmp_path, "two", 2, stop=True, sharded=sharded)[0] != 0
     code, told = large(tmp_path, "two", 2, sharded=sharded)
     assert code == 0, told[-3000:]
-    assert "SFT: kept by an earlier start" in told and not list(tmp_path.glob(".unfinished-*"))
-    one, two = (json.loads((tmp_path / name / "curves.json").read_text()) for name in ("one", "two"))
+    assert "SFT: kept by an earlier start" in told and not list(
+        tmp_path.glob(".unfinished-*")
+    )
+    one, two = (
+        json.loads((tmp_path / name / "curves.json").read_text())
+        for name in ("one", "two")
+    )
     for kind in ("sft", "kto"):
         losses = [[point["loss"] for point in curve[kind]] for curve in (one, two)]
         np.testing.assert_allclose(losses[1], losses[0], rtol=2e-2)
-    alone, both = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("one", "two"))
-    assert alone.keys() == both.keys() and all(both[k].shape == alone[k].shape for k in alone)
+    alone, both = (
+        load_file(tmp_path / name / "model" / "model.safetensors")
+        for name in ("one", "two")
+    )
+    assert alone.keys() == both.keys() and all(
+        both[k].shape == alone[k].shape for k in alone
+    )
     assert max(float(np.abs(both[k] - alone[k]).max()) for k in alone) < 1e-3
 
 
@@ -142,6 +214,8 @@ def held(folder: str) -> tuple[int, int]:
 
 
 def test_each_process_holds_its_share_of_a_sharded_model(tmp_path: Path) -> None:
-    new_model(byte_tokenizer(["x"]), layers=2, width=64, seed=0).save_pretrained(tmp_path / "base")
+    new_model(byte_tokenizer(["x"]), layers=2, width=64, seed=0).save_pretrained(
+        tmp_path / "base"
+    )
     mine, all_of_it = share(2, f"{__name__}:held", folder=str(tmp_path / "base"))
     assert mine == pytest.approx(all_of_it / 2, rel=0.01)

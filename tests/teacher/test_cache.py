@@ -20,14 +20,20 @@ def holds(cache: Cache, again: Cache) -> None:
     cache.put("ab1", "one")
     cache.put("ab1", "ürgent \N{BANANA}")
     cache.put("cd2", "two")
-    assert cache.get(["ab1", "nope", "cd2"]) == again.get(["cd2", "ab1"]) == {"ab1": "ürgent \N{BANANA}", "cd2": "two"}
+    assert (
+        cache.get(["ab1", "nope", "cd2"])
+        == again.get(["cd2", "ab1"])
+        == {"ab1": "ürgent \N{BANANA}", "cd2": "two"}
+    )
     assert again.get([]) == {}
 
 
 def test_what_is_put_is_there_for_others(tmp_path: Path, s3: str) -> None:
     holds(open_cache(str(tmp_path)), open_cache(str(tmp_path)))
     holds(*(open_cache(f"{s3}/paid") for _ in range(2)))
-    assert open_cache("off").get(["ab1"]) == {} and isinstance(open_cache("off"), NoCache)
+    assert open_cache("off").get(["ab1"]) == {} and isinstance(
+        open_cache("off"), NoCache
+    )
 
 
 def test_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,9 +65,16 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_processes_share_one_file_and_kill_9_loses_nothing_that_was_put(tmp_path: Path) -> None:
+def test_processes_share_one_file_and_kill_9_loses_nothing_that_was_put(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "answers.sqlite"
-    children = [subprocess.Popen([sys.executable, "-c", CHILD, str(path), str(i)], env=os.environ) for i in range(3)]
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path), str(i)], env=os.environ
+        )
+        for i in range(3)
+    ]
     assert [c.wait() for c in children] == [-signal.SIGKILL] * 3
     keys = [f"{i}-{n}" for i in range(3) for n in range(300)]
     assert len(SqliteCache(path).get(keys)) == 900
@@ -88,7 +101,14 @@ def test_processes_open_a_new_file_at_once(tmp_path: Path) -> None:
         child.stdin.flush()
     assert [c.communicate() and c.returncode for c in children] == [0] * 6
     for n in range(40):
-        assert len(SqliteCache(tmp_path / str(n) / "answers.sqlite").get([str(i) for i in range(6)])) == 6
+        assert (
+            len(
+                SqliteCache(tmp_path / str(n) / "answers.sqlite").get(
+                    [str(i) for i in range(6)]
+                )
+            )
+            == 6
+        )
 
 
 HOLDER = """
@@ -104,9 +124,13 @@ db.execute("COMMIT")
 def test_a_lock_is_waited_for_and_told_from_a_broken_file(tmp_path: Path) -> None:
     path = tmp_path / "answers.sqlite"
     command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdin and child.stdout and child.stdout.readline() == "held\n"
-        with pytest.raises(UnavailableError, match=r"must be free; end the process .*locked"):
+        with pytest.raises(
+            UnavailableError, match=r"must be free; end the process .*locked"
+        ):
             SqliteCache(path, patience=0.1)
         timer = threading.Timer(0.3, child.stdin.close)
         timer.start()

@@ -1,4 +1,6 @@
-"""A killed training goes on from its checkpoint to the very weights of one that was not; none takes another's."""
+"""A killed training goes on from its checkpoint to the very weights of one
+that was not; none takes another's.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,9 @@ import glob, json, os, signal, sys, threading, time
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.large import Large, kto, sft
+from adore.teacher.lora import Large, kto, sft
 from adore.teacher.training import launch
-from adore.torchrun import crew, follow
+from adore.distributed import crew, follow
 
 told, output = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]
 
@@ -65,15 +67,27 @@ if __name__ == "__main__":
             if told["killed"]:
                 threading.Thread(target=die, daemon=True).start()
             artifacts.execute(sys.modules["__main__"], "align", Config(of=told["of"]), {}, output)
-"""
+"""  # noqa: E501
 
 
-def start(home: Path, name: str, told: dict[str, Any], processes: int = 1) -> tuple[int, str]:
+def start(
+    home: Path, name: str, told: dict[str, Any], processes: int = 1
+) -> tuple[int, str]:
     (home / "stage.py").write_text(STAGE)
     (home / name).mkdir(exist_ok=True)
     (home / name / "told.json").write_text(json.dumps(told))
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(launch if processes > 1 else []), str(home / "stage.py")]
+    launch = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+    ]
+    command = [
+        sys.executable,
+        *(launch if processes > 1 else []),
+        str(home / "stage.py"),
+    ]
     done = subprocess.run(
         [*command, str(home / name / "told.json"), str(home / name / "out")],
         capture_output=True,
@@ -89,16 +103,38 @@ def told_tiny(home: Path) -> dict[str, Any]:
     tokenizer = new_tokenizer()
     new_model(tokenizer, layers=1, width=16, seed=0).save_pretrained(home / "base")
     tokenizer.save_pretrained(home / "base")
-    seen = [(Evidence("brand", "a", "a", "a", "a", "title", s),) for s in ("match", "conflict")]  # type: ignore[arg-type]
-    rows = [{**sft_row(seen[n % 2], Grade(n % 4)), "label": n % 3 > 0} for n in range(16)]
-    return {"base": str(home / "base"), "rows": rows, "large": None, "every": 7, "epochs": 40}
+    seen = [
+        (Evidence("brand", "a", "a", "a", "a", "title", s),)
+        for s in ("match", "conflict")
+    ]  # type: ignore[arg-type]
+    rows = [
+        {**sft_row(seen[n % 2], Grade(n % 4)), "label": n % 3 > 0} for n in range(16)
+    ]
+    return {
+        "base": str(home / "base"),
+        "rows": rows,
+        "large": None,
+        "every": 7,
+        "epochs": 40,
+    }
 
 
 def told_large(home: Path, *, sharded: bool, world: int) -> dict[str, Any]:
     rows = short_lesson(home / "base", layers=2)
     rates = {"sft_rate": 1e-2, "kto_rate": 1e-2, "sft_epochs": 30, "kto_epochs": 30}
-    sizes = {"lora": LORA, "max_length": 256, "batch": 2, "accumulate": 2 // world, "sharded": sharded}
-    return {"base": "", "rows": rows, "large": {"base_model": str(home / "base"), **rates, **sizes}, "every": 7}
+    sizes = {
+        "lora": LORA,
+        "max_length": 256,
+        "batch": 2,
+        "accumulate": 2 // world,
+        "sharded": sharded,
+    }
+    return {
+        "base": "",
+        "rows": rows,
+        "large": {"base_model": str(home / "base"), **rates, **sizes},
+        "every": 7,
+    }
 
 
 def weights(home: Path, name: str) -> dict[str, torch.Tensor]:
@@ -107,29 +143,49 @@ def weights(home: Path, name: str) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("kind", "torchrun", "killed"),
-    [("tiny", 1, "kto"), ("large", 1, "sft"), ("large", 2, "kto"), ("sharded", 2, "sft")],
+    [
+        ("tiny", 1, "kto"),
+        ("large", 1, "sft"),
+        ("large", 2, "kto"),
+        ("sharded", 2, "sft"),
+    ],
 )
-def test_a_killed_training_ends_where_it_would_have(kind: str, torchrun: int, killed: str, tmp_path: Path) -> None:
-    told = told_tiny(tmp_path) if kind == "tiny" else told_large(tmp_path, sharded=kind == "sharded", world=torchrun)
+def test_a_killed_training_ends_where_it_would_have(
+    kind: str, torchrun: int, killed: str, tmp_path: Path
+) -> None:
+    told = (
+        told_tiny(tmp_path)
+        if kind == "tiny"
+        else told_large(tmp_path, sharded=kind == "sharded", world=torchrun)
+    )
     told |= {"processes": 1, "of": "", "killed": ""}
     code, said = start(tmp_path, "whole", told, torchrun)
     assert code == 0 and "goes on after" not in said, said[-3000:]
     code, _ = start(tmp_path, "cut", {**told, "killed": killed}, torchrun)
-    assert code == (-signal.SIGKILL if torchrun == 1 else 1) and list((tmp_path / "cut").glob(f".unf*/{killed}-*.tar"))
+    assert code == (-signal.SIGKILL if torchrun == 1 else 1) and list(
+        (tmp_path / "cut").glob(f".unf*/{killed}-*.tar")
+    )
     code, said = start(tmp_path, "cut", told, torchrun)
     assert code == 0 and "goes on after step" in said, said[-3000:]
     assert not list((tmp_path / "cut").glob(".unfinished-*"))
-    one, two = (json.loads((tmp_path / name / "out" / "curves.json").read_text()) for name in ("whole", "cut"))
+    one, two = (
+        json.loads((tmp_path / name / "out" / "curves.json").read_text())
+        for name in ("whole", "cut")
+    )
     assert [p["step"] for p in one[killed]] == [p["step"] for p in two[killed]]
     for name, tensor in weights(tmp_path, "whole").items():
-        torch.testing.assert_close(weights(tmp_path, "cut")[name], tensor, rtol=0, atol=0, msg=name)
+        torch.testing.assert_close(
+            weights(tmp_path, "cut")[name], tensor, rtol=0, atol=0, msg=name
+        )
 
 
 def test_a_checkpoint_of_other_rows_is_not_taken(tmp_path: Path) -> None:
     told = {**told_tiny(tmp_path), "processes": 1, "of": "", "killed": "sft"}
     start(tmp_path, "cut", told)
     (kept,) = (tmp_path / "cut").glob(".unfinished-*/sft-*.tar")
-    code, said = start(tmp_path, "cut", {**told, "killed": "", "rows": told["rows"][::-1]})
+    code, said = start(
+        tmp_path, "cut", {**told, "killed": "", "rows": told["rows"][::-1]}
+    )
     assert code == 0 and "goes on after" not in said, said[-3000:]
     assert not kept.exists(), "the step is whole"
 
@@ -140,7 +196,9 @@ HERE: dict[str, Any] = {}
 def run(config: StageConfig, output: Path) -> dict[str, float]:
     """A stage that trains and then, the first time, fails."""
     common = {"seed": 0, "batch": 4, "epochs": 3, "rate": 1e-2, "save_steps": 5}
-    curve = launch("sft", Path(HERE["base"]), HERE["rows"], output / "model", 1, **common)
+    curve = launch(
+        "sft", Path(HERE["base"]), HERE["rows"], output / "model", 1, **common
+    )
     check(HERE["well"], "end", "bad", must="good", fix="start again")
     return {"points": float(len(curve))}
 
@@ -158,4 +216,6 @@ def test_a_checkpoint_in_a_store_is_found_again(
     HERE["well"] = True
     assert execute(*stage).metrics["points"] == 2
     assert "goes on after step 12" in capfd.readouterr().err
-    assert [p.name for p in local_copy(f"{s3}/run").iterdir()] == ["out"], "what was kept is removed"
+    assert [p.name for p in local_copy(f"{s3}/run").iterdir()] == ["out"], (
+        "what was kept is removed"
+    )

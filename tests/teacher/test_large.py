@@ -13,14 +13,14 @@ from bench.teacher.small_llm import missing, small_llm
 
 from adore.errors import ConfigError
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Answer, Case, Fault, load_cases
 from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.cache import NoCache
 from adore.teacher.chat import encode, load_tokenizer
 from adore.teacher.completers import Completion, Decoding
 from adore.teacher.judge import Config, run
-from adore.teacher.large import Large, Lora, kto, sft, text_row
+from adore.teacher.judgements import Answer, Case, Fault, load_cases
 from adore.teacher.llm import Source, TextJudge
+from adore.teacher.lora import Large, Lora, kto, sft, text_row
 from adore.teacher.prompting import Prompter, answer_text, user_text
 from adore.teacher.rationale import rationale
 from adore.teacher.tiny import new_model
@@ -35,12 +35,20 @@ def cases(shop: Path) -> list[Case]:
 
 
 def rows(cases: list[Case]) -> list[dict[str, Any]]:
-    """What the rules say of each pair, every second one called undesirable; no rule book in the prompt, to be short."""
+    """What the rules say of each pair, every second one called undesirable;
+    no rule book in the prompt, to be short.
+    """
     found = []
     for n, case in enumerate(cases):
         verdict = BOOK.apply(case.evidence)
-        answer = answer_text(rationale(case.evidence, BOOK, verdict.grade, verdict.confidence), case.item)
-        found.append(text_row([{"role": "user", "content": user_text(case)}], answer, label=n % 2 == 0))
+        answer = answer_text(
+            rationale(case.evidence, BOOK, verdict.grade, verdict.confidence), case.item
+        )
+        found.append(
+            text_row(
+                [{"role": "user", "content": user_text(case)}], answer, label=n % 2 == 0
+            )
+        )
     return found
 
 
@@ -55,20 +63,32 @@ def byte_tokenizer(texts: list[str]) -> Any:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     special = ["<pad>", "<eos>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=600, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        vocab_size=600,
+        special_tokens=special,
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>"
+    )
 
 
 def short_lesson(folder: Path, *, layers: int) -> list[dict[str, Any]]:
     """A small Llama in ``folder``, and sixteen rows for it to learn."""
-    texts = [f"is item {n} of {'acme' if n % 2 else 'other'} what was asked for?" for n in range(16)]
+    texts = [
+        f"is item {n} of {'acme' if n % 2 else 'other'} what was asked for?"
+        for n in range(16)
+    ]
     tokenizer = byte_tokenizer([*texts, "exact", "irrelevant"])
     new_model(tokenizer, layers=layers, width=16, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return [
-        text_row([{"role": "user", "content": t}], ("exact", "irrelevant")[n % 2], label=n % 4 < 2)
+        text_row(
+            [{"role": "user", "content": t}],
+            ("exact", "irrelevant")[n % 2],
+            label=n % 4 < 2,
+        )
         for n, t in enumerate(texts)
     ]
 
@@ -76,11 +96,15 @@ def short_lesson(folder: Path, *, layers: int) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def tiny(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> Large:
     folder = tmp_path_factory.mktemp("base")
-    tokenizer = byte_tokenizer([r["prompt"][0]["content"] + r["completion"][0]["content"] for r in rows(cases)])
+    tokenizer = byte_tokenizer(
+        [r["prompt"][0]["content"] + r["completion"][0]["content"] for r in rows(cases)]
+    )
     new_model(tokenizer, layers=2, width=32, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     quick = {"sft_rate": 1e-2, "kto_rate": 1e-1, "batch": 2, "accumulate": 1}
-    return Large(base_model=str(folder), lora=Lora(rank=2, alpha=4), max_length=512, **quick)
+    return Large(
+        base_model=str(folder), lora=Lora(rank=2, alpha=4), max_length=512, **quick
+    )
 
 
 def log_probability(folder: Path, prompt: list[Any], completion: list[Any]) -> float:
@@ -93,28 +117,49 @@ def log_probability(folder: Path, prompt: list[Any], completion: list[Any]) -> f
     ids = torch.tensor([tokenizer(whole, add_special_tokens=False)["input_ids"]])
     assert ids[0, : len(asked)].tolist() == asked
     with torch.inference_mode():
-        told = torch.log_softmax(AutoModelForCausalLM.from_pretrained(folder)(ids).logits[0].float(), -1)
+        told = torch.log_softmax(
+            AutoModelForCausalLM.from_pretrained(folder)(ids).logits[0].float(), -1
+        )
     return float(told[:-1].gather(1, ids[0, 1:, None])[len(asked) - 1 :].sum())
 
 
-def kto_loss(policy: Path, start: Path, batch: list[dict[str, Any]], beta: float, z0: float | None = None) -> float:
-    """Equations 7 and 8 of arXiv 2402.01306, for one batch of equal weights; z0 from the neighbours' completions.
+def kto_loss(
+    policy: Path,
+    start: Path,
+    batch: list[dict[str, Any]],
+    beta: float,
+    z0: float | None = None,
+) -> float:
+    """Equations 7 and 8 of arXiv 2402.01306, for one batch of equal weights;
+    z0 from the neighbours' completions.
 
     With ``z0`` 0: APO-zero (arXiv 2408.06266) of unpaired rows.
     """
 
     def ratio(prompt: list[Any], completion: list[Any]) -> float:
-        return log_probability(policy, prompt, completion) - log_probability(start, prompt, completion)
+        return log_probability(policy, prompt, completion) - log_probability(
+            start, prompt, completion
+        )
 
     others = [batch[-1], *batch[:-1]]
     if z0 is None:
-        kl = [ratio(r["prompt"], o["completion"]) for r, o in zip(batch, others, strict=True)]
+        kl = [
+            ratio(r["prompt"], o["completion"])
+            for r, o in zip(batch, others, strict=True)
+        ]
         z0 = max(0.0, sum(kl) / len(batch))
-    signed = [(ratio(r["prompt"], r["completion"]) - z0) * (1 if r["label"] else -1) for r in batch]
-    return float(sum(1 - torch.sigmoid(torch.tensor(beta * s)) for s in signed) / len(batch))
+    signed = [
+        (ratio(r["prompt"], r["completion"]) - z0) * (1 if r["label"] else -1)
+        for r in batch
+    ]
+    return float(
+        sum(1 - torch.sigmoid(torch.tensor(beta * s)) for s in signed) / len(batch)
+    )
 
 
-def test_kto_under_lora_measures_from_the_model_it_starts_at(tiny: Large, cases: list[Case], tmp_path: Path) -> None:
+def test_kto_under_lora_measures_from_the_model_it_starts_at(
+    tiny: Large, cases: list[Case], tmp_path: Path
+) -> None:
     some = rows(cases[::29])
     curve = sft(tiny, some, tmp_path / "sft")
     assert all(b["loss"] < a["loss"] for a, b in pairwise(curve[:3]))
@@ -127,7 +172,9 @@ def test_kto_under_lora_measures_from_the_model_it_starts_at(tiny: Large, cases:
     assert abs(told[1]["loss"] - 0.5) > 0.01
 
 
-def test_weights_and_loss_of_kto_are_the_profiles(tiny: Large, cases: list[Case], tmp_path: Path) -> None:
+def test_weights_and_loss_of_kto_are_the_profiles(
+    tiny: Large, cases: list[Case], tmp_path: Path
+) -> None:
     some, start = rows(cases[::29])[:4], Path(tiny.base_model)
     assert [r["label"] for r in some[:2]].count(True) == 1
     weights = {"desirable_weight": 2.0, "undesirable_weight": 0.5}
@@ -147,28 +194,53 @@ def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(
     some = rows(cases[:2])
     with pytest.raises(ConfigError, match="rows that fit == 0"):
         sft(tiny.model_copy(update={"max_length": 64}), some, tmp_path)
-    with pytest.raises(ConfigError, match="sharded == True, must be false for one process"):
+    with pytest.raises(
+        ConfigError, match="sharded == True, must be false for one process"
+    ):
         sft(tiny.model_copy(update={"sharded": True}), some, tmp_path)
     with pytest.raises(ConfigError, match="desirable rows == 1"):
         kto(tiny, Path(tiny.base_model), some[:1], tmp_path)
 
 
-def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(tiny: Large, cases: list[Case]) -> None:
+def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(
+    tiny: Large, cases: list[Case]
+) -> None:
     prompts = [[{"role": "user", "content": f"{n} " * n}] for n in (3, 600, 1, 2)]
-    schema = {"type": "object", "properties": {"grade": {"enum": ["E", "S", "C", "I"]}}, "required": ["grade"]}
+    schema = {
+        "type": "object",
+        "properties": {"grade": {"enum": ["E", "S", "C", "I"]}},
+        "required": ["grade"],
+    }
     schema["additionalProperties"] = False
     with closing(TransformersCompleter(tiny.base_model, batch=2)) as completer:
         drawn = Decoding(max_tokens=16, samples=3, temperature=1.0)
         found = dict(completer.complete(prompts, drawn, schema))
-    assert sorted(found) == [0, 1, 2, 3] and isinstance(found[1], Fault) and "1" in found[1].reason
+    assert (
+        sorted(found) == [0, 1, 2, 3]
+        and isinstance(found[1], Fault)
+        and "1" in found[1].reason
+    )
     for answer in (found[0], found[2], found[3]):
-        assert isinstance(answer, Completion) and answer.grade and sum(answer.grade) == pytest.approx(1)
-        assert len(answer.texts) == 3 and all(t in [f'{{"grade":"{g}"}}' for g in "ESCI"] for t in answer.texts)
+        assert (
+            isinstance(answer, Completion)
+            and answer.grade
+            and sum(answer.grade) == pytest.approx(1)
+        )
+        assert len(answer.texts) == 3 and all(
+            t in [f'{{"grade":"{g}"}}' for g in "ESCI"] for t in answer.texts
+        )
 
 
-def test_an_unknown_engine_argument_is_named(tiny: Large, shop: Path, tmp_path: Path) -> None:
-    given = Config(backend="transformers", model=tiny.base_model, cache="off", engine={"speed": 9})
-    with pytest.raises(ConfigError, match=r"judge.engine == .'speed': 9., must hold arguments of transformers"):
+def test_an_unknown_engine_argument_is_named(
+    tiny: Large, shop: Path, tmp_path: Path
+) -> None:
+    given = Config(
+        backend="transformers", model=tiny.base_model, cache="off", engine={"speed": 9}
+    )
+    with pytest.raises(
+        ConfigError,
+        match=r"judge.engine == .'speed': 9., must hold arguments of transformers",
+    ):
         run(given, prepared=shop, evidence=shop, output=tmp_path)
 
 
@@ -178,19 +250,33 @@ def test_a_real_model_learns_and_judges(cases: list[Case], tmp_path: Path) -> No
     if why := missing():
         pytest.skip(f"the 268M model: {why}")
     quick = {"sft_rate": 1e-3, "kto_rate": 1e-3, "batch": 2, "accumulate": 1}
-    config = Large(base_model=str(small_llm()), lora=Lora(rank=4, alpha=8), max_length=512, **quick)
+    config = Large(
+        base_model=str(small_llm()), lora=Lora(rank=4, alpha=8), max_length=512, **quick
+    )
     some = rows(cases[::67])
     curve = sft(config, some, tmp_path / "sft")
     assert len(curve) == 3 and curve[-1]["loss"] < curve[0]["loss"]
     curve = kto(config, tmp_path / "sft", some[:4], tmp_path / "kto")
     assert curve[0]["loss"] == pytest.approx(0.5, abs=1e-2) and len(curve) == 2
     engine = {"batch": 20, "dtype": torch.bfloat16}
-    source = Source("taught", "", lambda: TransformersCompleter(str(tmp_path / "kto"), **engine))
+    source = Source(
+        "taught", "", lambda: TransformersCompleter(str(tmp_path / "kto"), **engine)
+    )
     ledger = Ledger(Prices(), Budget())
-    judge = TextJudge(source, Prompter(BOOK), decoding=Decoding(max_tokens=192), cache=NoCache(), ledger=ledger)
+    judge = TextJudge(
+        source,
+        Prompter(BOOK),
+        decoding=Decoding(max_tokens=192),
+        cache=NoCache(),
+        ledger=ledger,
+    )
     with closing(judge):
         answers = judge.judge(cases[::20])
-    assert len(answers) == 20 and all(a.call and a.call.raw.startswith('{"intent":"') for a in answers)
+    assert len(answers) == 20 and all(
+        a.call and a.call.raw.startswith('{"intent":"') for a in answers
+    )
     good = [a for a in answers if isinstance(a, Answer)]
-    print(f"{len(good)} of 20 answers valid, {ledger.now.tokens} tokens, {ledger.now.answers} calls")
+    print(
+        f"{len(good)} of 20 answers valid, {ledger.now.tokens} tokens, {ledger.now.answers} calls"
+    )
     assert all(sum(a.probabilities) == pytest.approx(1) for a in good)

@@ -23,12 +23,12 @@ from adore.pipeline.explain import _judgement_lines, _judgements, _with_trace
 from adore.pipeline.settings import config_of, section_config, shards
 from adore.rulebook import RuleBook
 from adore.storage import MANIFEST, write_json
-from adore.teacher.answers import Answer, Case
 from adore.teacher.backends import choose_judge
 from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.cache import NoCache
 from adore.teacher.completers import Completion, Decoding
 from adore.teacher.judge import Config, plan, run
+from adore.teacher.judgements import Answer, Case
 from adore.teacher.llm import Source, TextJudge, soft_labels
 from adore.teacher.prompting import Prompter
 from adore.teacher.rationale import rationale
@@ -48,10 +48,14 @@ def test_soft_labels_come_from_the_best_source_there_is() -> None:
     assert soft_labels(told, answers("S")) == (told, answers("S")[0])
     assert soft_labels(None, answers("ESSI"))[0] == (0.25, 0.0, 0.5, 0.25)
     assert soft_labels(None, answers("ESSI"))[1].grade == "S"
-    p, best = soft_labels(told, answers("E"))  # no answer has the likeliest grade: S and E change places
+    p, best = soft_labels(
+        told, answers("E")
+    )  # no answer has the likeliest grade: S and E change places
     assert best.grade == "E" and p == (0.1, 0.1, 0.2, 0.6)
     assert soft_labels((0.1, 0.4, 0.1, 0.4), answers("C"))[0] == (0.1, 0.4, 0.1, 0.4)
-    assert soft_labels(None, answers("E"))[0] == pytest.approx((0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8))
+    assert soft_labels(None, answers("E"))[0] == pytest.approx(
+        (0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8)
+    )
 
 
 class Told:
@@ -62,7 +66,9 @@ class Told:
     def __init__(self, *texts: str) -> None:
         self._completion = Completion(texts, (0.0, 0.1, 0.2, 0.7), 1, 0, 1)
 
-    def complete(self, prompts: Any, decoding: Any, schema: Any) -> Iterator[tuple[int, Completion]]:
+    def complete(
+        self, prompts: Any, decoding: Any, schema: Any
+    ) -> Iterator[tuple[int, Completion]]:
         yield from ((n, self._completion) for n, _ in enumerate(prompts))
 
     def close(self) -> None:
@@ -70,33 +76,65 @@ class Told:
 
 
 def test_probabilities_of_a_refused_text_are_not_used() -> None:
-    case, good = Case("q", "i", "acme mug", Item("i", "Acme mug", "Acme"), SEEN), answers("S")[0].model_dump_json()
-    for texts, p in {(good, "no"): (0.0, 0.1, 0.7, 0.2), ("no", good): soft_labels(None, answers("S"))[0]}.items():
+    case, good = (
+        Case("q", "i", "acme mug", Item("i", "Acme mug", "Acme"), SEEN),
+        answers("S")[0].model_dump_json(),
+    )
+    for texts, p in {
+        (good, "no"): (0.0, 0.1, 0.7, 0.2),
+        ("no", good): soft_labels(None, answers("S"))[0],
+    }.items():
         source = Source("told", "", lambda texts=texts: Told(*texts))
         ledger = Ledger(Prices(), Budget())
-        judge = TextJudge(source, Prompter(BOOK), decoding=Decoding(), cache=NoCache(), ledger=ledger)
+        judge = TextJudge(
+            source, Prompter(BOOK), decoding=Decoding(), cache=NoCache(), ledger=ledger
+        )
         (answer,) = judge.judge([case])
-        assert isinstance(answer, Answer) and answer.probabilities == p and answer.call and answer.call.attempts == 1
+        assert (
+            isinstance(answer, Answer)
+            and answer.probabilities == p
+            and answer.call
+            and answer.call.attempts == 1
+        )
 
 
 def test_what_cannot_be_started_is_said_in_one_line(shop: Path) -> None:
     for backend, error, text in (
-        ("transformers", ConfigError, "model == '/no/where', must be a folder with a model"),
-        ("vllm", NotInstalledError, "module == 'vllm', must be installed; pip install 'adore-relevance.vllm.'"),
+        (
+            "transformers",
+            ConfigError,
+            "model == '/no/where', must be a folder with a model",
+        ),
+        (
+            "vllm",
+            NotInstalledError,
+            "module == 'vllm', must be installed; pip install 'adore-relevance.vllm.'",
+        ),
     ):
         if backend == "vllm" and find_spec("vllm"):
             continue
-        given = Config(backend=backend, model="/no/where" if backend == "transformers" else "some/name", cache="off")
+        given = Config(
+            backend=backend,
+            model="/no/where" if backend == "transformers" else "some/name",
+            cache="off",
+        )
         with pytest.raises(error, match=text):
             run(given, prepared=shop, evidence=shop, output=shop)
 
 
-def test_a_path_without_a_folder_is_refused_before_anything_is_planned(shop: Path) -> None:
+def test_a_path_without_a_folder_is_refused_before_anything_is_planned(
+    shop: Path,
+) -> None:
     for model in ("/no/where", "./nowhere", "~/nowhere"):
         for backend in ("transformers", "vllm"):
-            with pytest.raises(ConfigError, match=f"model == '{model}', must be a folder with a model"):
+            with pytest.raises(
+                ConfigError, match=f"model == '{model}', must be a folder with a model"
+            ):
                 plan(Config(backend=backend, model=model, cache="off"), shop, shop)
-    for fine in ({"backend": "openai", "model": "/models/served"}, {"backend": "vllm", "model": "some/name"}):
+    for fine in (
+        {"backend": "openai", "model": "/models/served"},
+        {"backend": "vllm", "model": "some/name"},
+    ):
         assert plan(Config(cache="off", **fine), shop, shop).pairs == 400
 
 
@@ -104,11 +142,17 @@ def test_a_path_without_a_folder_is_refused_before_anything_is_planned(shop: Pat
 def test_the_written_grade_is_the_likeliest(sure: float) -> None:
     for letter in "ESCI":
         p, _ = soft_labels(None, answers(letter, sure))
-        assert int(np.argmax(p)) == LABELS[letter] and sum(p) == pytest.approx(1) and min(p) > 0
+        assert (
+            int(np.argmax(p)) == LABELS[letter]
+            and sum(p) == pytest.approx(1)
+            and min(p) > 0
+        )
 
 
 def test_the_ledger_counts_what_was_paid_before() -> None:
-    ledger = Ledger(Prices(input=1.0, cached_input=0.5, output=2.0), Budget(dollars=8.0), share=0.5)
+    ledger = Ledger(
+        Prices(input=1.0, cached_input=0.5, output=2.0), Budget(dollars=8.0), share=0.5
+    )
     ledger.add(Completion(("",), None, 1_000_000, 0, 500_000), paid=False)
     assert ledger.reached == ""
     ledger.add(Completion(("",), None, 1_000_000, 1_000_000, 750_000), paid=True)
@@ -128,14 +172,26 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="model == '', must be given"):
             chosen(backend=backend)
     named = chosen(backend="vllm", model="big", revision="abc")
-    assert isinstance(named, TextJudge) and named.name == "big@abc", "and no engine is started yet"
+    assert isinstance(named, TextJudge) and named.name == "big@abc", (
+        "and no engine is started yet"
+    )
     tokenizer = new_tokenizer()
     new_model(tokenizer, layers=1, width=16, seed=0).save_pretrained(tmp_path / "model")
     tokenizer.save_pretrained(tmp_path / "model")
-    write_json(asdict(Manifest(*["align"] * 3, *[{}] * 3, "", *[{}] * 2, 0, 0, {"promoted": 1.0})), tmp_path / MANIFEST)
+    write_json(
+        asdict(
+            Manifest(*["align"] * 3, *[{}] * 3, "", *[{}] * 2, 0, 0, {"promoted": 1.0})
+        ),
+        tmp_path / MANIFEST,
+    )
     assert chosen(tmp_path, backend="transformers").name.startswith("tiny-llama@")
-    assert chosen(tmp_path, backend="vllm", model="big").name == "big", "the tiny one cannot read texts"
-    write_json(json.loads((tmp_path / MANIFEST).read_text()) | {"metrics": {"promoted": 0.0}}, tmp_path / MANIFEST)
+    assert chosen(tmp_path, backend="vllm", model="big").name == "big", (
+        "the tiny one cannot read texts"
+    )
+    write_json(
+        json.loads((tmp_path / MANIFEST).read_text()) | {"metrics": {"promoted": 0.0}},
+        tmp_path / MANIFEST,
+    )
     assert chosen(tmp_path).name == "rules"
     with pytest.raises(ConfigError, match="model == '', must be given"):
         chosen(tmp_path, backend="transformers")  # a refused teacher judges nothing
@@ -143,65 +199,120 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
     folder = first.name
     shutil.copytree(tmp_path / "model", tmp_path / "elsewhere" / "model")
     second = chosen(backend="vllm", model=str(tmp_path / "elsewhere" / "model"))
-    assert folder == second.name and first.key([]) == second.key([]), "a folder is its bytes, wherever it lies"
-    (tmp_path / "model" / "config.json").write_text("{}")
-    assert folder != chosen(backend="transformers", model=str(tmp_path / "model")).name, (
-        "a folder's bytes are its revision"
+    assert folder == second.name and first.key([]) == second.key([]), (
+        "a folder is its bytes, wherever it lies"
     )
+    (tmp_path / "model" / "config.json").write_text("{}")
+    assert (
+        folder != chosen(backend="transformers", model=str(tmp_path / "model")).name
+    ), "a folder's bytes are its revision"
     with pytest.raises(ValueError, match="set temperature"):
         Config(decoding={"samples": 2})
     with pytest.raises(ValueError, match="needs a cache"):
         Config(cache="off", budget={"dollars": 1})
-    with pytest.raises(ConfigError, match=r"budget.dollars: needs a price above 0.*set judge.prices or budget.tokens"):
-        configure(Config, {"backend": "openai", "budget": {"dollars": 20}, "prices": {"input": 0.0}}, "judge")
-    assert Config(budget={"dollars": 20}, prices={"output": 0.1}).budget.dollars == 20 and Config(budget={"tokens": 1})
+    with pytest.raises(
+        ConfigError,
+        match=r"budget.dollars: needs a price above 0.*set judge.prices or budget.tokens",
+    ):
+        configure(
+            Config,
+            {"backend": "openai", "budget": {"dollars": 20}, "prices": {"input": 0.0}},
+            "judge",
+        )
+    assert Config(
+        budget={"dollars": 20}, prices={"output": 0.1}
+    ).budget.dollars == 20 and Config(budget={"tokens": 1})
 
 
 def test_a_folders_own_tokenizer_counts_the_tokens(shop: Path, tmp_path: Path) -> None:
     new_tokenizer().save_pretrained(tmp_path)
     found = plan(Config(backend="vllm", model=str(tmp_path), cache="off"), shop, shop)
-    assert "the model's tokenizer" in found.method and found.prompt_tokens > 400 and found.cached == 0
+    assert (
+        "the model's tokenizer" in found.method
+        and found.prompt_tokens > 400
+        and found.cached == 0
+    )
 
 
 def test_the_command_line_has_a_dry_run(shop: Path, tmp_path: Path) -> None:
     for step in ("prepare", "evidence"):
         (tmp_path / step).symlink_to(shop)
-    section = {"backend": "openai", "model": "small", "shards": 2, "cache": str(tmp_path / "cache")}
-    (tmp_path / "p.yaml").write_text(json.dumps({"judge": {**section, "prices": {"input": 2.0}}}))
-    arguments = ["judge", "--run", str(tmp_path), "--profile", str(tmp_path / "p.yaml"), "--dry-run"]
+    section = {
+        "backend": "openai",
+        "model": "small",
+        "shards": 2,
+        "cache": str(tmp_path / "cache"),
+    }
+    (tmp_path / "p.yaml").write_text(
+        json.dumps({"judge": {**section, "prices": {"input": 2.0}}})
+    )
+    arguments = [
+        "judge",
+        "--run",
+        str(tmp_path),
+        "--profile",
+        str(tmp_path / "p.yaml"),
+        "--dry-run",
+    ]
     lines = CliRunner().invoke(app, arguments).output.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["shard", "0", "1", "all"]
-    assert lines[3].split()[1] == "400" and "unknown" in lines[3] and not (tmp_path / "judge").exists()
+    assert (
+        lines[3].split()[1] == "400"
+        and "unknown" in lines[3]
+        and not (tmp_path / "judge").exists()
+    )
     assert float(lines[3].split()[-1]) > 0 and len(lines) == 5
     (tmp_path / "p.yaml").write_text(json.dumps({"judge": section}))
     lines = CliRunner().invoke(app, arguments).output.splitlines()
-    assert lines[3].split()[-1] == "unknown" and lines[4] == "dollars are unknown: judge.prices is not set"
+    assert (
+        lines[3].split()[-1] == "unknown"
+        and lines[4] == "dollars are unknown: judge.prices is not set"
+    )
     (tmp_path / "p.yaml").write_text(json.dumps({"judge": {"backend": "rules"}}))
     lines = CliRunner().invoke(app, arguments).output.splitlines()
     assert lines[2].split()[-1] == "0.0000" and lines[3:] == ["no LLM: nothing is paid"]
 
 
-def test_explain_shows_the_exact_prompt_and_raw_answer(shop: Path, serve: Callable[..., Any], tmp_path: Path) -> None:
+def test_explain_shows_the_exact_prompt_and_raw_answer(
+    shop: Path, serve: Callable[..., Any], tmp_path: Path
+) -> None:
     server = serve(faults=False)
-    given = Config(backend="openai", model="small", endpoint=server.url, cache=str(tmp_path / "cache"))
+    given = Config(
+        backend="openai",
+        model="small",
+        endpoint=server.url,
+        cache=str(tmp_path / "cache"),
+    )
     (tmp_path / "prepare").symlink_to(shop)
     for step in ("judge", "judge-again"):
         (tmp_path / step / "0").mkdir(parents=True)
         run(given, prepared=shop, evidence=shop, output=tmp_path / step / "0")
         write_json({}, tmp_path / step / "0" / "manifest.json")
     human, first, second = _judgements(tmp_path, str(tmp_path), "q0", "i00")
-    assert human["by"] == "human" and (first["call"]["cached"], second["call"]["cached"]) == (False, True)
+    assert human["by"] == "human" and (
+        first["call"]["cached"],
+        second["call"]["cached"],
+    ) == (False, True)
     asked = next(b for b in server.bodies if b["messages"] == first["call"]["prompt"])
-    assert json.loads(first["call"]["raw"])["grade"] == first["grade"] and asked["model"] == "small"
+    assert (
+        json.loads(first["call"]["raw"])["grade"] == first["grade"]
+        and asked["model"] == "small"
+    )
     told = set[str]()
     lines = [line for j in (first, second) for line in _judgement_lines(j, told)]
     text = "\n".join(lines)
-    assert "asked in that run: 1 call(s)" in text and "from the cache" in text and text.count("You judge how well") == 1
+    assert (
+        "asked in that run: 1 call(s)" in text
+        and "from the cache" in text
+        and text.count("You judge how well") == 1
+    )
     assert "      | <query>Acme red mug</query>" in lines
 
 
 def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
-    shown = _with_trace({"by": "tiny-llama@0 (judge-again)", "grade": "E", "source": "x"}, SEEN)
+    shown = _with_trace(
+        {"by": "tiny-llama@0 (judge-again)", "grade": "E", "source": "x"}, SEEN
+    )
     assert shown["prompt"] == 'pair\nbrand match brand\nanswer {"grade":"'
     assert "      | brand match brand" in _judgement_lines(shown, set())
     assert "prompt" not in _with_trace({"by": "rules (judge)"}, SEEN)
@@ -211,7 +322,20 @@ def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
 
 
 def test_the_gpu_profile_shares_a_model_over_the_cards_that_a_pod_gets() -> None:
-    given, cluster, large = config_of("judge", "gpu"), section_config("gpu", "cluster"), config_of("align", "gpu").large
-    assert given.backend == "vllm" and given.engine["tensor_parallel_size"] == cluster.gpu.count > 1
-    assert {"judge", "align"} <= set(cluster.gpu.stages) and shards("gpu") == given.shards > 1
-    assert large.base_model == given.model and large.beta == 0.1 and large.max_length <= given.engine["max_model_len"]
+    given, cluster, large = (
+        config_of("judge", "gpu"),
+        section_config("gpu", "cluster"),
+        config_of("align", "gpu").large,
+    )
+    assert (
+        given.backend == "vllm"
+        and given.engine["tensor_parallel_size"] == cluster.gpu.count > 1
+    )
+    assert {"judge", "align"} <= set(cluster.gpu.stages) and shards(
+        "gpu"
+    ) == given.shards > 1
+    assert (
+        large.base_model == given.model
+        and large.beta == 0.1
+        and large.max_length <= given.engine["max_model_len"]
+    )

@@ -16,11 +16,11 @@ from adore.errors import ConfigError
 from adore.pipeline.runner import call
 from adore.rulebook import RuleBook
 from adore.storage import write_json
-from adore.teacher.answers import Answer, Case, Fault
 from adore.teacher.backends import Config, choose_judge
-from adore.teacher.exam import load_exam, sit
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
 from adore.teacher.gate import compare, decide, rates
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Answer, Case, Fault
+from adore.teacher.validation_set import load_validation_set, sit
 
 RNG = np.random.default_rng(0)
 HUMAN, GROUPS = RNG.integers(0, 4, 600), np.arange(600) // 20
@@ -41,7 +41,15 @@ def verdict(
 ) -> dict:
     tried = {"claim": 0.0} if fooled is None else fooled
     planted = {"ring": 0.0} if turned is None else turned
-    return decide((HUMAN, STRICT, new, GROUPS), behaviour, slices or {}, tried, planted, **more, seed=0)
+    return decide(
+        (HUMAN, STRICT, new, GROUPS),
+        behaviour,
+        slices or {},
+        tried,
+        planted,
+        **more,
+        seed=0,
+    )
 
 
 def test_rates_agree_with_scikit_learn() -> None:
@@ -59,7 +67,9 @@ def test_only_what_is_better_is_promoted() -> None:
     assert not verdict(STRICT)["promoted"], "as good is not better"
     refused = verdict(np.full(600, 3))
     assert any("people: false positives rose" in r for r in refused["reasons"])
-    few = decide((HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, {}, seed=0)
+    few = decide(
+        (HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, {}, seed=0
+    )
     assert not few["promoted"] and "previous teacher stays" in few["reasons"][0]
 
 
@@ -69,31 +79,59 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
     pushed = HUMAN.copy()
     brand = np.flatnonzero((HUMAN < 3) & (np.arange(600) % 7 == 0))
     pushed[brand] = 3
-    bought = verdict(pushed, slices={"brand Zeta": np.arange(0, 600, 7), "brand Acme": np.arange(1, 600, 7)})
+    bought = verdict(
+        pushed,
+        slices={"brand Zeta": np.arange(0, 600, 7), "brand Acme": np.arange(1, 600, 7)},
+    )
     assert [r for r in bought["reasons"] if r.startswith("slice brand Zeta")]
-    assert not [r for r in bought["reasons"] if "Acme" in r] and bought["slices"] == ["brand Acme", "brand Zeta"]
+    assert not [r for r in bought["reasons"] if "Acme" in r] and bought["slices"] == [
+        "brand Acme",
+        "brand Zeta",
+    ]
     size = np.flatnonzero(np.arange(600) % 5 == 0)
     stricter = HUMAN.copy()
     stricter[size[HUMAN[size] == 3]] = 2
-    lost = verdict(stricter, slices={"asks size": size, "asks colour": size + 1, "asks few": size[:9]})
-    assert [r.split(":")[0:2] for r in lost["reasons"]] == [["slice asks size", " false negatives rose"]]
-    assert lost["slices"] == ["asks colour", "asks size"], "only those with pairs enough are said to hold"
-    assert "attack claim: raises 3.0% of grades" in verdict(HUMAN, fooled={"claim": 0.03})["reasons"]
+    lost = verdict(
+        stricter,
+        slices={"asks size": size, "asks colour": size + 1, "asks few": size[:9]},
+    )
+    assert [r.split(":")[0:2] for r in lost["reasons"]] == [
+        ["slice asks size", " false negatives rose"]
+    ]
+    assert lost["slices"] == ["asks colour", "asks size"], (
+        "only those with pairs enough are said to hold"
+    )
+    assert (
+        "attack claim: raises 3.0% of grades"
+        in verdict(HUMAN, fooled={"claim": 0.03})["reasons"]
+    )
     bribed = verdict(HUMAN, turned={"ring": 0.05, "fast": 0.01})
-    assert [r.split(":")[0] for r in bribed["reasons"]] == ["poisoning ring"] and "turn 5.0% of" in bribed["reasons"][0]
+    assert [r.split(":")[0] for r in bribed["reasons"]] == [
+        "poisoning ring"
+    ] and "turn 5.0% of" in bribed["reasons"][0]
     assert verdict(HUMAN, fooled={"claim": 0.01})["promoted"]
 
 
 def test_what_was_not_tried_refuses() -> None:
-    assert verdict(HUMAN)["promoted"] and "people: false negatives fell from" in verdict(HUMAN)["reasons"][0]
+    assert (
+        verdict(HUMAN)["promoted"]
+        and "people: false negatives fell from" in verdict(HUMAN)["reasons"][0]
+    )
     for more, reason in (
         ({"behaviour": NONE}, "shoppers: fewer than 30 held-out pairs"),
         ({"fooled": {"claim": None}}, "attack claim: not tried on 30 answered pairs"),
         ({"turned": {}}, "poisoning: not tried"),
-        ({"unanswered": (0.0, 0.9)}, "held-out pairs without a valid answer rose: 0.0% to 90.0%"),
+        (
+            {"unanswered": (0.0, 0.9)},
+            "held-out pairs without a valid answer rose: 0.0% to 90.0%",
+        ),
     ):
         refused = verdict(HUMAN, **more)
-        assert not refused["promoted"] and len(refused["reasons"]) == 1 and refused["reasons"][0].startswith(reason)
+        assert (
+            not refused["promoted"]
+            and len(refused["reasons"]) == 1
+            and refused["reasons"][0].startswith(reason)
+        )
 
 
 def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
@@ -101,9 +139,15 @@ def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
     rng, drawn = np.random.default_rng(2), []
     members = [np.flatnonzero(g == GROUPS) for g in np.unique(GROUPS)]
     for _ in range(800):
-        rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
-        drawn.append(rates(HUMAN[rows], HUMAN[rows]).fnr - rates(HUMAN[rows], STRICT[rows]).fnr)
-    assert found and (found.low[1], found.high[1]) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02)
+        rows = np.concatenate(
+            [members[i] for i in rng.integers(0, len(members), len(members))]
+        )
+        drawn.append(
+            rates(HUMAN[rows], HUMAN[rows]).fnr - rates(HUMAN[rows], STRICT[rows]).fnr
+        )
+    assert found and (found.low[1], found.high[1]) == pytest.approx(
+        tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02
+    )
 
 
 class Silent:
@@ -116,22 +160,35 @@ class Silent:
 
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
         told = self.judge_.judge(cases)
-        return [Fault("silent") if c.item_id in self.items else a for c, a in zip(cases, told, strict=True)]
+        return [
+            Fault("silent") if c.item_id in self.items else a
+            for c, a in zip(cases, told, strict=True)
+        ]
 
     def close(self) -> None:
         """Nothing to free."""
 
 
 def test_an_exam_asks_what_was_held_out(school: Path) -> None:
-    exam = load_exam(school, school, school, attacked=35, seed=0)
+    exam = load_validation_set(school, school, school, attacked=35, seed=0)
     assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
-    assert (exam.human >= 0).all() and (exam.sign == 3).sum() == 1 and len(exam.attacked) >= 5
+    assert (
+        (exam.human >= 0).all()
+        and (exam.sign == 3).sum() == 1
+        and len(exam.attacked) >= 5
+    )
     book = RuleBook.load()
     judge = EvidenceJudge(RulesGrader(book), book)
     paper = sit(judge, exam)
-    assert set(paper.grades) <= {0, 1, 2, 3} and paper.fooled["claim"] == 0 and paper.fooled["copying in text"] > 0
+    assert (
+        set(paper.grades) <= {0, 1, 2, 3}
+        and paper.fooled["claim"] == 0
+        and paper.fooled["copying in text"] > 0
+    )
     few = Silent(judge, {c.item_id for c in exam.cases[:8]})
-    assert (sit(few, exam).grades == -1).sum() == 8 and not sit(few, exam).fooled, "27 answered pairs tell nothing"
+    assert (sit(few, exam).grades == -1).sum() == 8 and not sit(few, exam).fooled, (
+        "27 answered pairs tell nothing"
+    )
     assert {"asks colour", "brand Acme"} <= set(exam.slices(exam.human >= 0))
 
 
@@ -140,23 +197,47 @@ def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) 
     tiny = {"layers": 1, "width": 16, "sft_rows": 32, "sft_epochs": 1, "attacked": 2}
 
     def taught(name: str, previous: str = "", seed: int = 0) -> Manifest:
-        inputs = {k: str(school) for k in ("prepared", "evidence", "feedback")} | {"answers": [str(school)]}
+        inputs = {k: str(school) for k in ("prepared", "evidence", "feedback")} | {
+            "answers": [str(school)]
+        }
         place = str(tmp_path / name / "align")
-        return call("align", inputs, place, **tiny, previous=previous and str(tmp_path / previous), seed=seed)
+        return call(
+            "align",
+            inputs,
+            place,
+            **tiny,
+            previous=previous and str(tmp_path / previous),
+            seed=seed,
+        )
 
     def judge(name: str) -> str:
-        return choose_judge(Config(cache="off"), RuleBook.load(), school, school, tmp_path / name / "align").name
+        return choose_judge(
+            Config(cache="off"),
+            RuleBook.load(),
+            school,
+            school,
+            tmp_path / name / "align",
+        ).name
 
     first = taught("first")
-    assert first.metrics["promoted"] == 0 and judge("first") == "rules", "one dev query is too little to pass"
-    assert taught("second", "first", 1).metrics["kept_previous"] == 0 and judge("second") == "rules"
+    assert first.metrics["promoted"] == 0 and judge("first") == "rules", (
+        "one dev query is too little to pass"
+    )
+    assert (
+        taught("second", "first", 1).metrics["kept_previous"] == 0
+        and judge("second") == "rules"
+    )
     promoted = asdict(first) | {"metrics": {"promoted": 1.0}, "content": "another"}
     write_json(promoted, tmp_path / "first" / "align" / "manifest.json")
-    assert taught("second", "first", 1).metrics["kept_previous"] == 1, "another previous teacher: the step runs again"
+    assert taught("second", "first", 1).metrics["kept_previous"] == 1, (
+        "another previous teacher: the step runs again"
+    )
     assert taught("third", "first", 2).metrics["kept_previous"] == 1
     assert judge("third") == judge("first") != "rules"
     gate = json.loads((tmp_path / "third" / "align" / "gate.json").read_text())
-    assert "previous" in gate["systems"] and "previous teacher stays" in gate["reasons"][0]
+    assert (
+        "previous" in gate["systems"] and "previous teacher stays" in gate["reasons"][0]
+    )
     (tmp_path / "half" / "align").mkdir(parents=True)
     with pytest.raises(ConfigError, match="a whole output of the step align"):
         taught("fourth", "half")

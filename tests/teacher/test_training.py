@@ -1,4 +1,6 @@
-"""The tiny LM under real TRL: it learns, KTO's loss is the paper's, two processes do what one does."""
+"""The tiny LM under real TRL: it learns, KTO's loss is the paper's,
+two processes do what one does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import torch
 
 from adore.errors import AdoreError
 from adore.prompts import answer
-from adore.teacher.sets import kto_traces, mixed
+from adore.teacher.datasets import kto_traces, mixed
 from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, sft_row
 from adore.teacher.training import kto, launch, sft
 from adore.types import Evidence, Grade
@@ -33,38 +35,66 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [sft_row(GOOD, Grade.EXACT), sft_row(BAD, Grade.IRRELEVANT)] * 48
     curve = sft(model, tokenizer, rows, home / "sft", epochs=40, rate=6e-3, **COMMON)
     assert curve[-1]["loss"] < curve[0]["loss"]
-    liked = [{**sft_row(GOOD, Grade.SUBSTITUTE), "label": True}, {**sft_row(GOOD, Grade.EXACT), "label": False}] * 16
+    liked = [
+        {**sft_row(GOOD, Grade.SUBSTITUTE), "label": True},
+        {**sft_row(GOOD, Grade.EXACT), "label": False},
+    ] * 16
     kto(home / "sft", liked, home / "kto", beta=0.1, epochs=6, rate=3e-3, **COMMON)
     return home
 
 
 def test_sft_teaches_and_kto_moves(taught: Path) -> None:
-    before, after = (TinyGrader(taught / name).grade([GOOD, BAD]) for name in ("sft", "kto"))
-    assert int(np.argmax(before[0])) == Grade.EXACT and int(np.argmax(before[1])) == Grade.IRRELEVANT
-    assert after[0][Grade.EXACT] < before[0][Grade.EXACT], "undesirable answers get rarer"
+    before, after = (
+        TinyGrader(taught / name).grade([GOOD, BAD]) for name in ("sft", "kto")
+    )
+    assert (
+        int(np.argmax(before[0])) == Grade.EXACT
+        and int(np.argmax(before[1])) == Grade.IRRELEVANT
+    )
+    assert after[0][Grade.EXACT] < before[0][Grade.EXACT], (
+        "undesirable answers get rarer"
+    )
     assert sum(after[0]) == pytest.approx(1)
 
 
 def log_probability(folder: Path, row: dict[str, Any], completion: str) -> float:
-    """Of the completion's tokens (and the end) after the row's prompt, under the model in ``folder``."""
+    """Of the completion's tokens (and the end) after the row's prompt,
+    under the model in ``folder``.
+    """
     from transformers import AutoTokenizer, LlamaForCausalLM
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     asked = tokenizer(row["prompt"])["input_ids"]
-    ids = torch.tensor([[*asked, *tokenizer(completion)["input_ids"], tokenizer.eos_token_id]])
+    ids = torch.tensor(
+        [[*asked, *tokenizer(completion)["input_ids"], tokenizer.eos_token_id]]
+    )
     with torch.inference_mode():
-        told = torch.log_softmax(LlamaForCausalLM.from_pretrained(folder)(ids).logits[0].double(), -1)
+        told = torch.log_softmax(
+            LlamaForCausalLM.from_pretrained(folder)(ids).logits[0].double(), -1
+        )
     return float(told[:-1].gather(1, ids[0, 1:, None])[len(asked) - 1 :].sum())
 
 
-def kto_loss(policy: Path, start: Path, batch: list[dict[str, Any]], beta: float, weights: dict[bool, float]) -> float:
+def kto_loss(
+    policy: Path,
+    start: Path,
+    batch: list[dict[str, Any]],
+    beta: float,
+    weights: dict[bool, float],
+) -> float:
     """Equations 7 and 8 of arXiv 2402.01306 for one batch; z0 from the neighbours' completions."""
 
     def ratio(row: dict[str, Any], completion: str) -> float:
-        return log_probability(policy, row, completion) - log_probability(start, row, completion)
+        return log_probability(policy, row, completion) - log_probability(
+            start, row, completion
+        )
 
     others = [batch[-1], *batch[:-1]]
-    z0 = max(0.0, sum(ratio(r, o["completion"]) for r, o in zip(batch, others, strict=True)) / len(batch))
+    z0 = max(
+        0.0,
+        sum(ratio(r, o["completion"]) for r, o in zip(batch, others, strict=True))
+        / len(batch),
+    )
     losses = []
     for row in batch:
         above = ratio(row, row["completion"]) - z0
@@ -81,20 +111,76 @@ def test_the_loss_of_kto_is_the_papers(taught: Path, tmp_path: Path) -> None:
         {**sft_row(BAD, Grade.SUBSTITUTE), "label": True},
     ]
     weights = {"desirable_weight": 1.5, "undesirable_weight": 0.5}
-    told = kto(taught / "kto", rows, tmp_path / "out", beta=0.3, epochs=1, rate=0.0, logging_steps=1, seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
-    assert told[0]["loss"] == pytest.approx(0.5, abs=1e-5), "at the start every example's loss is half its weight"
-    moved = kto(taught / "sft", rows, tmp_path / "two", beta=0.3, epochs=2, rate=3e-2, logging_steps=1, seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
-    one = kto(taught / "sft", rows, tmp_path / "one", beta=0.3, epochs=1, rate=3e-2, logging_steps=1, lr_scheduler_type="constant", seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
+    told = kto(
+        taught / "kto",
+        rows,
+        tmp_path / "out",
+        beta=0.3,
+        epochs=1,
+        rate=0.0,
+        logging_steps=1,
+        seed=0,
+        batch=4,
+        **weights,
+    )
+    assert told[0]["loss"] == pytest.approx(0.5, abs=1e-5), (
+        "at the start every example's loss is half its weight"
+    )
+    moved = kto(
+        taught / "sft",
+        rows,
+        tmp_path / "two",
+        beta=0.3,
+        epochs=2,
+        rate=3e-2,
+        logging_steps=1,
+        seed=0,
+        batch=4,
+        **weights,
+    )
+    one = kto(
+        taught / "sft",
+        rows,
+        tmp_path / "one",
+        beta=0.3,
+        epochs=1,
+        rate=3e-2,
+        logging_steps=1,
+        lr_scheduler_type="constant",
+        seed=0,
+        batch=4,
+        **weights,
+    )
     assert len(moved) == 2 and one
-    expected = kto_loss(tmp_path / "one", taught / "sft", rows, 0.3, {True: 1.5, False: 0.5})
-    again = kto(taught / "sft", rows, tmp_path / "again", beta=0.3, epochs=2, rate=3e-2, logging_steps=1, lr_scheduler_type="constant", seed=0, batch=4, **weights)  # fmt: skip # noqa: E501
-    assert again[1]["loss"] == pytest.approx(expected, rel=1e-3) and abs(expected - 0.5) > 0.01
+    expected = kto_loss(
+        tmp_path / "one", taught / "sft", rows, 0.3, {True: 1.5, False: 0.5}
+    )
+    again = kto(
+        taught / "sft",
+        rows,
+        tmp_path / "again",
+        beta=0.3,
+        epochs=2,
+        rate=3e-2,
+        logging_steps=1,
+        lr_scheduler_type="constant",
+        seed=0,
+        batch=4,
+        **weights,
+    )
+    assert (
+        again[1]["loss"] == pytest.approx(expected, rel=1e-3)
+        and abs(expected - 0.5) > 0.01
+    )
 
 
 def test_two_processes_give_the_loss_of_one(taught: Path, tmp_path: Path) -> None:
     rows = [sft_row(GOOD, Grade.EXACT), sft_row(BAD, Grade.SUBSTITUTE)] * 40
     settings = {"epochs": 2, "rate": 1e-3, **COMMON}
-    one, two = (launch("sft", taught / "sft", rows, tmp_path / str(n), n, **settings) for n in (1, 2))
+    one, two = (
+        launch("sft", taught / "sft", rows, tmp_path / str(n), n, **settings)
+        for n in (1, 2)
+    )
     assert [p["loss"] for p in two] == pytest.approx([p["loss"] for p in one], rel=1e-3)
     assert len(one) > 1 and (tmp_path / "2" / "model.safetensors").is_file()
     with pytest.raises(AdoreError, match="training:_train in 2 processes"):
@@ -102,21 +188,39 @@ def test_two_processes_give_the_loss_of_one(taught: Path, tmp_path: Path) -> Non
 
 
 def test_behaviour_judges_what_the_teacher_itself_says() -> None:
-    names = ("bought, judged strictly", "skipped, judged exact", "bought, judged exact", "skipped, judged strictly")
+    names = (
+        "bought, judged strictly",
+        "skipped, judged exact",
+        "bought, judged exact",
+        "skipped, judged strictly",
+    )
     rows = []
     for item, kind in zip("abcd", names, strict=True):
         text = answer(Grade.EXACT if "bought" in kind else Grade.SUBSTITUTE, BAD)
-        row = {"query_id": "q", "item_id": item, "prompt": item, "kind": kind, "desirable": True, "completion": text}
+        row = {
+            "query_id": "q",
+            "item_id": item,
+            "prompt": item,
+            "kind": kind,
+            "desirable": True,
+            "completion": text,
+        }
         rows.append(row)
     said = {("q", i): Grade.EXACT if i in "bc" else Grade.IRRELEVANT for i in "abcd"}
     out = kto_traces(pl.DataFrame(rows), said, tilt=1.0, most=100, seed=0)
-    told = {(r["prompt"], json.loads(r["completion"])["grade"], r["label"]) for r in out}
+    told = {
+        (r["prompt"], json.loads(r["completion"])["grade"], r["label"]) for r in out
+    }
     wrong = {("a", "I", False), ("a", "E", True), ("b", "E", False), ("b", "S", True)}
     assert told == wrong | {("c", "E", True), ("d", "I", True)}
-    assert {len(r["completion"]) for r in out} == {len(answer(Grade.EXACT, BAD))}, "completions of one length"
+    assert {len(r["completion"]) for r in out} == {len(answer(Grade.EXACT, BAD))}, (
+        "completions of one length"
+    )
     strict = dict.fromkeys(said, Grade.IRRELEVANT)
     lone = kto_traces(pl.DataFrame(rows), strict, tilt=9.0, most=100, seed=0)
-    assert not [r for r in lone if r["prompt"] == "d"], "right answers of one direction alone are left out"
+    assert not [r for r in lone if r["prompt"] == "d"], (
+        "right answers of one direction alone are left out"
+    )
 
 
 def test_batches_hold_a_prompt_once_and_no_row_is_lost() -> None:

@@ -1,7 +1,8 @@
 """Holds what a query asks against what an item says: one :class:`Evidence` per asked value.
 
-Sellers write titles and texts, the shop keeps fields: a field outweighs the title, the title outweighs the rest.
-A title that lists rival values is believed in nothing, so stuffing can only lower a grade.
+Sellers write titles and texts, the shop keeps fields: a field outweighs the title, the title
+outweighs the rest. A title that lists rival values is believed in nothing, so stuffing can only
+lower a grade.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from adore.attributes.codes import ARTICLE, canonical
+from adore.attributes.contrasts import is_offer, same_or_rival
 from adore.attributes.devices import parse_device, same_device
 from adore.attributes.prices import PRICE, holds
-from adore.attributes.rivals import is_offer, same_or_rival
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
@@ -22,7 +23,10 @@ GUIDE = "guide"
 """The product type that a query asks which wants to know something."""
 
 STUFFED = "stuffed title"
-"""What is found of a product type where a title was caught stuffing; no evidence of such an item can be trusted."""
+"""What is found of a product type where a title was caught stuffing.
+
+No evidence of such an item can be trusted.
+"""
 
 _NOTHING = Value("", "", "")
 _TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
@@ -45,7 +49,10 @@ _WITHIN = {
 @lru_cache(maxsize=65_536)
 def _words(index: str) -> dict[str, str]:
     """Stem to the word as it was written (in a list of stems: to itself)."""
-    return {stem: word or stem for stem, _, word in (pair.partition("=") for pair in index.split())}
+    return {
+        stem: word or stem
+        for stem, _, word in (pair.partition("=") for pair in index.split())
+    }
 
 
 def _index_of(item: Reading, where: str) -> dict[str, str]:
@@ -60,12 +67,18 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
         query: from :meth:`Reader.read_query`.
         item: from :meth:`Reader.read_item`.
     """
-    return tuple(_judge(name, asked, query, item) for name in ATTRIBUTES for asked in query.values.get(name, ()))
+    return tuple(
+        _judge(name, asked, query, item)
+        for name in ATTRIBUTES
+        for asked in query.values.get(name, ())
+    )
 
 
 def asks_article(evidence: Iterable[Evidence]) -> bool:
     """Whether the query is an article number and nothing else."""
-    return any(e.attribute == "product_type" and e.asked.startswith(ARTICLE) for e in evidence)
+    return any(
+        e.attribute == "product_type" and e.asked.startswith(ARTICLE) for e in evidence
+    )
 
 
 def caught(evidence: Iterable[Evidence]) -> bool:
@@ -79,39 +92,57 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
     elif name == "exclusion":
         state, found = _exclusion(asked, item)
     elif name == "feature":
-        state, found = _in_own_fields(asked, query, item) or _feature(asked.value, query, item)
+        state, found = _in_own_fields(asked, query, item) or _feature(
+            asked.value, query, item
+        )
     elif name == "pack":
         state, found = _pack(asked, query, item)
     else:
         state, found = _valued(name, asked, item)
     if state == "match" and found.where == "title" and "words.stuffed" in item.values:
         state = "unknown" if name == "feature" else "conflict"
-    return Evidence(name, asked.value, asked.quote, found.value, found.quote, found.where, state)
+    return Evidence(
+        name, asked.value, asked.quote, found.value, found.quote, found.where, state
+    )
 
 
 def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
+    """Every place of an item that has all the stems; quoted is the last."""
     for where in ("title", "category", "attributes", *_BODY):
         index = _index_of(item, where)
-        if all(s in index for s in stems):
-            yield Value(" ".join(stems), index[stems[-1]], where)
+        if all(stem in index for stem in stems):
+            phrase = " ".join(stems)
+            yield Value(phrase, index[stems[-1]], where)
 
 
 def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
     found = next(_mentions(stems, item), None)
-    return ("match", found) if found else ("unknown", _NOTHING)
+    if found is None:
+        return "unknown", _NOTHING
+    return "match", found
 
 
-def _in_own_fields(asked: Value, query: Reading, item: Reading) -> tuple[State, Value] | None:
-    """A value of the shop's own fields, if the item fills them; another value is a conflict, unless a text has it."""
-    fields = [v.value for v in query.values.get(f"own.{asked.value}", ())]
-    own = [v for field in fields for v in item.values.get(f"own.{field}", ())]
+def _in_own_fields(
+    asked: Value, query: Reading, item: Reading
+) -> tuple[State, Value] | None:
+    """A value of the shop's own fields, if the item fills them.
+
+    Another value is a conflict, unless a text has the asked one.
+    """
+    own: list[Value] = []
+    for field in query.values.get(f"own.{asked.value}", ()):
+        own.extend(item.values.get(f"own.{field.value}", ()))
     if not own:
         return None
-    hit = next((v for v in own if v.value == asked.value), None)
+
+    hit = next((value for value in own if value.value == asked.value), None)
     if hit:
         return "match", hit
+
     state, found = _mentioned(asked.value.split(), item)
-    return ("unknown", found) if state == "match" else ("conflict", own[0])
+    if state == "match":
+        return "unknown", found
+    return "conflict", own[0]
 
 
 def _parts(word: str, query: Reading) -> list[str]:
@@ -121,13 +152,12 @@ def _parts(word: str, query: Reading) -> list[str]:
 
 
 def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
-    """A word is found or not; its rival in the title, a price above the limit or an offer of new things contradicts."""
+    """A word is found or not.
+
+    Its rival in the title, a price above the limit or an offer of new things contradicts.
+    """
     if asked.startswith(PRICE):
-        price = next(iter(item.values.get("words.price", ())), None)
-        kept = holds(asked, price.value) if price else None
-        if price is None or kept is None:
-            return "unknown", _NOTHING
-        return ("match" if kept else "conflict"), price
+        return _price(asked, item)
     state, found = _mentioned(asked.split(), item)
     if state == "match":
         return state, found
@@ -138,11 +168,24 @@ def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
     word, same = same_or_rival(asked, title)
     if word:
         return ("match" if same else "conflict"), Value(word, title[word], "title")
-    return ("conflict", Value("new", "", "title")) if is_offer(asked) else (state, found)
+    if is_offer(asked):
+        return "conflict", Value("new", "", "title")
+    return state, found
+
+
+def _price(limit: str, item: Reading) -> tuple[State, Value]:
+    """Whether the item's price keeps the limit; unknown without one, or in another currency."""
+    price = next(iter(item.values.get("words.price", ())), None)
+    if price is None:
+        return "unknown", _NOTHING
+    kept = holds(limit, price.value)
+    if kept is None:
+        return "unknown", _NOTHING
+    return ("match" if kept else "conflict"), price
 
 
 def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    """The category decides; a title may call the item only what others of its category are called."""
+    """The category decides; a title calls the item only what others of its category are called."""
     word, category = asked.value, _index_of(item, "category")
     if word == GUIDE:
         return _guide(item, category)
@@ -168,24 +211,39 @@ def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
         if hit:
             return "match", Value(hit, index[hit], where)
     last = next(iter(category), "")
-    return "conflict", Value(last, category[last], "category") if last else Value("no guide", "", "title")
+    if last:
+        return "conflict", Value(last, category[last], "category")
+    return "conflict", Value("no guide", "", "title")
 
 
 def _article(code: str, item: Reading) -> tuple[State, Value]:
     """Only the article that has the asked number, in whatever field."""
     hit = next((v for v in item.values.get("words.codes", ()) if v.value == code), None)
-    return ("match", hit) if hit else ("conflict", Value("another article", "", "title"))
+    if hit:
+        return "match", hit
+    return "conflict", Value("another article", "", "title")
 
 
 def _called(word: str, item: Reading) -> tuple[State, Value]:
     """Whether the title, or else titles of the same category, or the texts call the item so."""
-    title, kinds, category = (_index_of(item, where) for where in ("title", "kind", "category"))
-    for where, index in (("title", {s: title[s] for s in kinds}), ("category", category)):
-        hit = word if word in index else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
+    title, kinds, category = (
+        _index_of(item, where) for where in ("title", "kind", "category")
+    )
+    for where, index in (
+        ("title", {s: title[s] for s in kinds}),
+        ("category", category),
+    ):
+        hit = (
+            word
+            if word in index
+            else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
+        )
         if hit:
             return "match", Value(hit, index[hit], where)
     if word in _index_of(item, "heads"):
-        return "match", Value(word, _index_of(item, "attributes").get(word, ""), "attributes")
+        return "match", Value(
+            word, _index_of(item, "attributes").get(word, ""), "attributes"
+        )
     last = next(iter(category), "")
     if word in _index_of(item, "common"):
         return "unknown", Value(last, category.get(last, ""), "category")
@@ -193,11 +251,16 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
         body = _index_of(item, where)
         if word in body:
             return "unknown", Value(word, body[word], where)
-    return ("conflict", Value(last, category[last], "category")) if last else ("unknown", _NOTHING)
+    if last:
+        return "conflict", Value(last, category[last], "category")
+    return "unknown", _NOTHING
 
 
 def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
-    """Whether an item that is not called by a compound is called by both its parts, or perhaps meant by the last."""
+    """Whether both parts of a compound call an item that the compound does not.
+
+    The last part alone may mean it.
+    """
     if not parts:
         return None
     whole = next(_mentions(parts, item), None)
@@ -208,14 +271,21 @@ def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | N
 
 
 def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
-    """Where an item says that it goes *with* the asked product, unless the query asks for such a thing."""
+    """Where an item says that it goes *with* the asked product.
+
+    Nothing if the query asks for such a thing.
+    """
     title, fits = _index_of(item, "title"), _index_of(item, "fits")
     if word not in _index_of(item, "kind"):
         return None
     if word in fits:
         return Value(f"accessory {word}", fits[word], "title")
     kinds = _index_of(item, "accessory")
-    asked = {v.value for name in ("feature", "product_type") for v in query.values.get(name, ())}
+    asked = {
+        v.value
+        for name in ("feature", "product_type")
+        for v in query.values.get(name, ())
+    }
     if not kinds or asked & set(kinds):
         return None
     first = next(iter(kinds))
@@ -223,32 +293,56 @@ def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
 
 
 def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
-    """Match: the item says that it lacks it. Conflict: it says that it has it. Silence is unknown."""
+    """Match: the item says that it lacks it. Conflict: it says that it has it.
+
+    Silence is unknown.
+    """
     stems = asked.value.split()
-    said = _index_of(item, "absent")
-    if stems[-1] in said or stems[0] in said:
+    first, last = stems[0], stems[-1]
+    absent = _index_of(item, "absent")
+    if last in absent or first in absent:
         return "match", Value(asked.value, "", "title")
-    found = next(_mentions(stems[-1:], item), None)
-    if stems[-1] in _index_of(item, "doubted"):
-        found = found or Value(stems[-1], "", "description")
-    return ("conflict", found) if found else ("unknown", _NOTHING)
+
+    found = next(_mentions([last], item), None)
+    if found is None and last in _index_of(item, "doubted"):
+        found = Value(last, "", "description")
+    if found is None:
+        return "unknown", _NOTHING
+    return "conflict", found
 
 
 def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    """Pieces; an item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece."""
+    """How many pieces.
+
+    An item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece.
+    """
     if item.values.get("pack") or asked.value == "1":
         return _valued("pack", asked, item)
     sizes = [v for v in item.values.get("size", ()) if v.where not in _BODY]
-    amounts = [v.value for v in query.values.get("size", ()) if size_dimension(v.value) in _AMOUNTS]
-    one = next((v for v in sizes if any(same_size(amount, v.value) for amount in amounts)), None)
-    return ("conflict", Value("1", one.quote, one.where)) if one else ("unknown", _NOTHING)
+    amounts = [
+        v.value
+        for v in query.values.get("size", ())
+        if size_dimension(v.value) in _AMOUNTS
+    ]
+    one = next(
+        (v for v in sizes if any(same_size(amount, v.value) for amount in amounts)),
+        None,
+    )
+    if one:
+        return "conflict", Value("1", one.quote, one.where)
+    return "unknown", _NOTHING
 
 
 def _device(asked: str, item: Reading) -> tuple[State, Value] | None:
     """A device of which generations and tiers are known, where the item names some, too."""
     if parse_device(asked) is None:
         return None
-    named = [v for name in ("model", "compatibility") for v in item.values.get(name, ()) if parse_device(v.value)]
+    named = [
+        v
+        for name in ("model", "compatibility")
+        for v in item.values.get(name, ())
+        if parse_device(v.value)
+    ]
     hit = next((v for v in named if same_device(asked, v.value)), None)
     if hit:
         return "match", hit
@@ -266,14 +360,18 @@ def _valued(name: str, asked: Value, item: Reading) -> tuple[State, Value]:
     if hit:
         return "match", hit
     if name == "size":
-        values = tuple(v for v in values if size_dimension(v.value) == size_dimension(asked.value))
+        values = tuple(
+            v for v in values if size_dimension(v.value) == size_dimension(asked.value)
+        )
     if len(values) > 1:
         most = min(map(_trust, values))
         values = tuple(v for v in values if _trust(v) == most)
     hit = next((v for v in values if _same(name, asked.value, v.value)), None)
     if hit:
         return "match", hit
-    if name in ("model", "compatibility", "material") or (name == "brand" and not values):
+    if name in ("model", "compatibility", "material") or (
+        name == "brand" and not values
+    ):
         state, found = _mentioned(asked.value.split(), item)
         if state == "match" and found.where not in _BODY:
             return state, found

@@ -28,7 +28,9 @@ class HeldOut:
         ('red wool socks for men', '')
     """
 
-    def __init__(self, queries: Iterable[str], threshold: float, language: Language) -> None:
+    def __init__(
+        self, queries: Iterable[str], threshold: float, language: Language
+    ) -> None:
         self._language = language
         self.threshold = threshold
         self._texts = sorted(set(queries))
@@ -41,8 +43,13 @@ class HeldOut:
     def near(self, text: str) -> str:
         """The held-out query that ``text`` repeats, or ``""``."""
         stems = frozenset(words(text, self._language))
-        shared = Counter(i for stem in stems for i in self._postings.get(stem, ()))
+        shared = Counter[int]()
+        for stem in stems:
+            shared.update(self._postings.get(stem, ()))
+
+        # Jaccard index: stems that both texts have, of the stems that either has.
         for i in sorted(shared):
-            if shared[i] / len(stems | self._sets[i]) >= self.threshold:
+            either = len(stems | self._sets[i])
+            if shared[i] / either >= self.threshold:
                 return self._texts[i]
         return ""

@@ -7,15 +7,20 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from adore.attributes.codes import CodeSet, item_codes
-from adore.attributes.devices import device_spans, find_devices, is_made_for, parse_device
+from adore.attributes.custom_fields import read_custom_fields, with_unit
+from adore.attributes.devices import (
+    device_spans,
+    find_devices,
+    is_made_for,
+    parse_device,
+)
 from adore.attributes.language_packs import foreign_field, load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.named_sizes import SIZE_WORDS
 from adore.attributes.options import by_size, option_pairs, read_batteries
-from adore.attributes.own import own_fields, with_unit
 from adore.attributes.packs import read_packs
 from adore.attributes.prices import item_price
-from adore.attributes.said import (
+from adore.attributes.spans import (
     Found,
     Said,
     absent_in,
@@ -46,18 +51,24 @@ class ItemReader:
     """Reads items with one catalogue's lexicon; stateless but for it, so safe to share."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon, self.language = lexicon, load_language(lexicon.language)
+        self.lexicon = lexicon
+        self.language = load_language(lexicon.language)
         self._spelling = Spelling(lexicon, self.language)
+        self._codes = CodeSet(lexicon.codes)
+
         self._kinds: dict[str, str] = {}
         self._breaks = self.language.breaks.union(SIZE_WORDS)
         self._idle = self.language.request | self._breaks
+
         self._types = set(lexicon.types)
-        self._brands, self._devices, self._series = (
-            by_first(p) for p in (lexicon.brands, lexicon.devices, lexicon.series)
-        )
+        self._brands = by_first(lexicon.brands)
+        self._devices = by_first(lexicon.devices)
+        self._series = by_first(lexicon.series)
         self._own = by_first(lexicon.own)
-        self._codes = CodeSet(lexicon.codes)
-        self._colours = {**{c: c for c in lexicon.colours}, **self.language.colours}
+
+        # The catalogue's own colours stand for themselves, the language's for their family.
+        own_colours = {colour: colour for colour in lexicon.colours}
+        self._colours = {**own_colours, **self.language.colours}
 
     def _words(self, text: str) -> list[str]:
         return words(text, self.language)
@@ -68,16 +79,24 @@ class ItemReader:
     def _kind(self, text: str, toks: list[Token], i: int) -> tuple[str, str]:
         """Colour, audience or material of one word, or two empty texts."""
         language = self.language
-        word, after = toks[i].stem, toks[i + 1].stem if i + 1 < len(toks) else ""
+        token = toks[i]
+        word = token.stem
+        after = toks[i + 1].stem if i + 1 < len(toks) else ""
+
         if word in self._colours and (word, after) not in language.not_colour:
-            known = language.inflected or self._as_listed(text, toks[i], language.colour_forms)
+            known = language.inflected or self._as_listed(
+                text, token, language.colour_forms
+            )
             if known and (word not in language.vague or self._is_colour(text, toks, i)):
                 return "colour", self._colours[word]
+
         if word in language.audiences and (word, after) not in language.not_audience:
             return "audience", language.audiences[word]
-        made = word in language.materials and after not in language.not_material
-        if made and self._as_listed(text, toks[i], language.material_forms):
-            return "material", language.materials[word]
+
+        if word in language.materials and after not in language.not_material:
+            forms = language.material_forms
+            if self._as_listed(text, token, forms):
+                return "material", language.materials[word]
         return "", ""
 
     @staticmethod
@@ -87,23 +106,44 @@ class ItemReader:
         return said == token.stem or said in forms
 
     def _is_colour(self, text: str, toks: list[Token], i: int) -> bool:
-        """Whether a word that may be a taste or scent stands beside a colour word, or is set apart."""
-        beside = [toks[j].stem for j in (i - 1, i + 1) if 0 <= j < len(toks)]
+        """Whether a word is a colour that may be a taste or scent.
+
+        It is if it stands beside a colour word, or is set apart.
+        """
         language = self.language
-        if any(w in language.colour_words or (w in self._colours and w not in language.vague) for w in beside):
-            return True
-        ends = [m.end() for m in _SEPARATORS.finditer(text, 0, toks[i].start)]
+        for place in (i - 1, i + 1):
+            if not 0 <= place < len(toks):
+                continue
+            word = toks[place].stem
+            if word in language.colour_words:
+                return True
+            if word in self._colours and word not in language.vague:
+                return True
+
+        ends = [match.end() for match in _SEPARATORS.finditer(text, 0, toks[i].start)]
         after = _SEPARATORS.search(text, toks[i].end)
-        segment = text[ends[-1] if ends else 0 : after.start() if after else len(text)]
-        return bool(ends or after) and len(segment.split()) <= 2 and i > 0
+        if not ends and not after:
+            return False
+
+        begin = ends[-1] if ends else 0
+        end = after.start() if after else len(text)
+        segment = text[begin:end]
+        return i > 0 and len(segment.split()) <= 2
 
     def _audiences(self, text: str, where: str) -> Iterator[Value]:
         table = self.language.audiences
         toks = tokens(text, self.language)
-        return (Value(table[t.stem], text[t.start : t.end], where) for t in toks if t.stem in table)
+        return (
+            Value(table[t.stem], text[t.start : t.end], where)
+            for t in toks
+            if t.stem in table
+        )
 
     def read_item(self, item: Item) -> Reading:
-        """What an item says of itself, and the words that it uses (``words.*``, ``stem=Word`` pairs)."""
+        """What an item says of itself.
+
+        With the words that it uses (``words.*``, ``stem=Word`` pairs).
+        """
         found: Found = {}
         texts, doubted = texts_of(item, self.language)
         title, *body = texts
@@ -128,45 +168,93 @@ class ItemReader:
         self._item_index(item, texts, doubted, found)
         return reading_of(found)
 
-    def _item_index(self, item: Item, texts: list[Said], doubted: Said, found: Found) -> None:
-        """Words by place, what is denied, what others of the category are called, whether the title is stuffed."""
+    def _item_index(
+        self, item: Item, texts: list[Said], doubted: Said, found: Found
+    ) -> None:
+        """Words by place, what is denied, what others of the category are called.
+
+        And whether the title is stuffed.
+        """
         category = " ".join(item.category.split(">")[-2:])
         places = [*texts, doubted, self._said("category", category)]
-        more = {place.where: self._spelling.other_forms(place) for place in (places[0], places[-1])}
+        more = {
+            place.where: self._spelling.other_forms(place)
+            for place in (places[0], places[-1])
+        }
         for where in dict.fromkeys(t.where for t in places):
             said = index(*(t for t in places if t.where == where), more=more.get(where))
             add(found, f"words.{where}", said, "", where)
         absent = absent_in(texts, doubted, self.language)
         add(found, "words.absent", " ".join(sorted(absent)), "", "title")
         usual = self.lexicon.usual_in(item.category)
-        kinds = dict.fromkeys(t.stem for t in texts[0].toks if usual is None or t.stem in usual)
-        kinds |= dict.fromkeys(more["title"] if usual is None else self._spelling.usual_forms(more["title"], usual))
-        guides = [t.stem for place in (places[-1], places[0]) for t in place.toks if t.stem in self.language.guides]
+        kinds = dict.fromkeys(
+            t.stem for t in texts[0].toks if usual is None or t.stem in usual
+        )
+        kinds |= dict.fromkeys(
+            more["title"]
+            if usual is None
+            else self._spelling.usual_forms(more["title"], usual)
+        )
+        guides = [
+            t.stem
+            for place in (places[-1], places[0])
+            for t in place.toks
+            if t.stem in self.language.guides
+        ]
         add(found, "words.guides", " ".join(guides), "", "title")
         add(found, "words.kind", " ".join(kinds), "", "title")
-        add(found, "words.common", " ".join(self.lexicon.common.get(item.category, ())), "", "category")
+        add(
+            found,
+            "words.common",
+            " ".join(self.lexicon.common.get(item.category, ())),
+            "",
+            "category",
+        )
         if is_stuffed(texts[0], self.language):
             add(found, "words.stuffed", "stuffed", "", "title")
 
     def _item_own(self, item: Item, found: Found) -> None:
-        """Values of the shop's own fields, and sizes whose unit stands in the field's name if no text gives one."""
+        """Values of the shop's own fields.
+
+        And sizes whose unit stands in the field's name, if no text gives one.
+        """
         said = {size_dimension(v.value) for v in found.get("size", ())}
         for key, raw in item.attributes.items():
             for size in read_sizes(with_unit(key, raw), f"attributes.{key}"):
                 if size_dimension(size.value) not in said:
                     add(found, "size", size.value, str(raw), size.where)
-        fields = list(own_fields(item, self.language))
+        fields = list(read_custom_fields(item, self.language))
         for own in fields:
             value = f"no {own.phrase}" if own.flag is False else own.phrase
-            add(found, f"own.{own.field}", value, own.quote, f"attributes.{own.field.split('.')[0]}")
-        told = [self._said("attributes", own.quote) for own in fields if own.flag is None]
+            add(
+                found,
+                f"own.{own.field}",
+                value,
+                own.quote,
+                f"attributes.{own.field.split('.')[0]}",
+            )
+        told = [
+            self._said("attributes", own.quote) for own in fields if own.flag is None
+        ]
         head = 0 if self.language.head_first else -1
         add(found, "words.attributes", index(*told), "", "attributes")
-        add(found, "words.heads", " ".join(t.toks[head].stem for t in told if t.toks), "", "attributes")
+        add(
+            found,
+            "words.heads",
+            " ".join(t.toks[head].stem for t in told if t.toks),
+            "",
+            "attributes",
+        )
 
     def _item_brand(self, item: Item, title: Said, found: Found) -> None:
         if item.brand:
-            add(found, "brand", " ".join(self._words(item.brand)[:5]), item.brand, "brand")
+            add(
+                found,
+                "brand",
+                " ".join(self._words(item.brand)[:5]),
+                item.brand,
+                "brand",
+            )
             return
         fits = self.language.fits.search(title.text)
         own = [t for t in title.toks if not fits or t.end <= fits.start()]
@@ -176,28 +264,46 @@ class ItemReader:
 
     def _item_fields(self, item: Item, found: Found) -> None:
         for key, raw in item.attributes.items():
-            self._item_field(key, raw, f"attributes.{key}", found)
-            for name, value in option_pairs(raw) if isinstance(raw, str) else ():
-                self._item_field(name, value, f"attributes.{key}", found)
+            where = f"attributes.{key}"
+            self._item_field(key, raw, where, found)
+            if isinstance(raw, str):
+                for name, value in option_pairs(raw):
+                    self._item_field(name, value, where, found)
 
     def _item_field(self, name: str, raw: Any, where: str, found: Found) -> None:
         kind, text = self._field_kind(name), str(raw)
         if kind == "colour":
             for token in tokens(text, self.language):
                 if token.stem in self._colours:
-                    add(found, "colour", self._colours[token.stem], text[token.start : token.end], where)
+                    add(
+                        found,
+                        "colour",
+                        self._colours[token.stem],
+                        text[token.start : token.end],
+                        where,
+                    )
         elif kind == "material":
             for token in tokens(text, self.language):
                 value = self.language.materials.get(token.stem, token.stem)
                 add(found, "material", value, text[token.start : token.end], where)
         elif kind == "compatibility":
             for one in raw if isinstance(raw, list) else [raw]:
-                add(found, "compatibility", " ".join(self._words(str(one))[:5]), str(one), where)
+                add(
+                    found,
+                    "compatibility",
+                    " ".join(self._words(str(one))[:5]),
+                    str(one),
+                    where,
+                )
         elif kind == "model":
             add(found, "model", " ".join(self._words(text)[:5]), text, where)
         elif kind == "size":
             sizes = read_sizes(by_size(name, text), where)
-            extend(found, "size", (Value(v.value, v.quote.removeprefix("size "), where) for v in sizes))
+            extend(
+                found,
+                "size",
+                (Value(v.value, v.quote.removeprefix("size "), where) for v in sizes),
+            )
             extend(found, "size", read_batteries(text, where))
             extend(found, "pack", read_packs(text, where))
         elif kind == "pack" and text.isdecimal() and len(text) <= 6:
@@ -208,35 +314,58 @@ class ItemReader:
             extend(found, "audience", self._audiences(text, where))
 
     def _field_kind(self, key: str) -> str:
-        """Which kind of field a name is of, or nothing; remembered, for a catalogue has few names."""
+        """Which kind of field a name is of, or nothing.
+
+        It is remembered, for a catalogue has few names.
+        """
         if key not in self._kinds:
             low = key.lower()
-            kinds = (kind for kind, parts in self.language.fields.items() if any(part in low for part in parts))
+            kinds = (
+                kind
+                for kind, parts in self.language.fields.items()
+                if any(part in low for part in parts)
+            )
             self._kinds[key] = next(kinds, "") or foreign_field(low)
         return self._kinds[key]
 
     def _item_words(self, title: Said, found: Found) -> None:
         where, text, toks = title
-        named = {i for a, b in grams(toks[:8], self._brands, set()) for i in range(a, b)}
+        # A brand's words say nothing of the thing (*Black & Decker*).
+        named = set[int]()
+        for first, stop in grams(toks[:8], self._brands, set()):
+            named.update(range(first, stop))
+
         for i, token in enumerate(toks):
-            if i not in named:
-                name, value = self._kind(text, toks, i)
-                if not name and self.language.links:
-                    _, name, value = self._spelling.opened(token, text)
-                if name:
-                    add(found, name, value, text[token.start : token.end], where)
+            if i in named:
+                continue
+            name, value = self._kind(text, toks, i)
+            if not name and self.language.links:
+                _, name, value = self._spelling.opened(token, text)
+            if name:
+                add(found, name, value, text[token.start : token.end], where)
+
         for span in grams(toks, self._series, set()):
             quote(found, "model", title, span)
+
+        # A number after *for* is that of the thing which the item is used with.
         fits = self.language.fits.search(text)
-        for m in _CODE.finditer(visible(text)[: fits.start() if fits else len(text)]):
-            add(found, "model", " ".join(self._words(m.group())), m.group(), where)
+        own_end = fits.start() if fits else len(text)
+        for match in _CODE.finditer(visible(text)[:own_end]):
+            value = " ".join(self._words(match.group()))
+            add(found, "model", value, match.group(), where)
 
     def _item_materials(self, said: Said, found: Found) -> None:
         for i, token in enumerate(said.toks):
             if token.stem in self.language.materials:
                 name, value = self._kind(said.text, said.toks, i)
                 if name == "material":
-                    add(found, "material", value, said.text[token.start : token.end], said.where)
+                    add(
+                        found,
+                        "material",
+                        value,
+                        said.text[token.start : token.end],
+                        said.where,
+                    )
 
     def _item_fits(self, title: Said, found: Found) -> None:
         m = self.language.fits.search(title.text)
@@ -244,10 +373,18 @@ class ItemReader:
         own_end = m.start() if m else len(title.text)
         for device, start, end in find_devices(visible(title.text)):
             said = title.text[start:end].strip(" ,/&|+")
-            of_itself = start < own_end and not (kinds and is_made_for(title.text, start, end, self.language))
+            of_itself = start < own_end and not (
+                kinds and is_made_for(title.text, start, end, self.language)
+            )
             value = " ".join(self._words(said)) if parse_device(said) else device.name
             if device.is_model or not of_itself:
-                add(found, "model" if of_itself else "compatibility", value, said, "title")
+                add(
+                    found,
+                    "model" if of_itself else "compatibility",
+                    value,
+                    said,
+                    "title",
+                )
         if m:
             tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
             add(found, "words.fits", index(tail), "", "title")

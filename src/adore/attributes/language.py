@@ -1,4 +1,7 @@
-"""What is known of how one language writes: its words, its endings, what its shops say of absence."""
+"""What is known of how one language writes.
+
+Its words, its endings, what its shops say of absence.
+"""
 
 from __future__ import annotations
 
@@ -54,11 +57,13 @@ class Language:
         name: in English.
         packed: whether there is a pack; without one all lists are empty.
         stems: word to stem.
-        inflected: colour words have endings; else a word with an ending is a product (*wine glasses*, *whites*).
+        inflected: colour words have endings; else a word with an ending is a product
+            (*wine glasses*, *whites*).
         head_first: a product's name begins with what it is (*tasse à café*).
-        links: what may join the parts of a word that is written as one (``s`` of *Handlungsraum*); empty: words are
-            not taken apart.
-        stop, request, breaks, joins: words that say nothing; of a request; that end a noun phrase; that join two.
+        links: what may join the parts of a word that is written as one (``s`` of *Handlungsraum*);
+            empty: words are not taken apart.
+        stop, request, breaks, joins: words that say nothing; of a request; that end a noun phrase;
+            that join two.
         holders, of: *a box of X* asks for X.
         particles, on: *slip on shoes* goes on after *on*.
         adjective: a word that hardly is a product.
@@ -85,7 +90,7 @@ class Language:
         easy: phrases whose next word is no wish of its own.
         knowledge: begins a query that wants to know something.
         fields: kind of field to parts of its names in this language or in English, in lower case.
-        contrasts, offers: to their English names, see :mod:`adore.attributes.rivals`.
+        contrasts, offers: to their English names, see :mod:`adore.attributes.contrasts`.
         field_names: any of those parts.
         forms: lower-case forms to value, of ``audiences``, ``materials`` and ``colours``.
         written: every list as the pack has it, for who writes queries.
@@ -156,5 +161,6 @@ class Language:
             ('women', 'damen')
         """
         names: Mapping[str, str] = self.written.get("audiences", {})
-        words = dict(zip(names, self.says("people"), strict=False))
-        return words.get(audience, audience)
+        said = self.says("people")
+        word_of = dict(zip(names, said, strict=False))
+        return word_of.get(audience, audience)

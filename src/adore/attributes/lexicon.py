@@ -12,9 +12,9 @@ from typing import Any
 
 from adore.attributes.codes import mine_codes
 from adore.attributes.compounds import Parts, mine_parts
+from adore.attributes.custom_fields import mine_custom_fields
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
-from adore.attributes.own import mine_own
 from adore.attributes.prices import item_price
 from adore.attributes.text import words
 from adore.types import Item
@@ -33,16 +33,20 @@ class Lexicon:
         brands: brand phrases.
         types: product-type words (last words of category names, frequent title heads).
         colours: one-word colour names that only this catalogue uses.
-        devices: what items say that they fit (compatibility fields; in titles, what several items are ``for``).
+        devices: what items say that they fit (compatibility fields; in titles, what several items
+            are ``for``).
         series: series and model names from the fields of that name.
         frequency: how many items have a word in their title.
         items: how many items there are.
-        usual: category path to the words of at least two of its titles (paths of five items or more).
+        usual: category path to the words of at least two of its titles (paths of five items or
+            more).
         common: category path to the words of at least a fifth of its titles.
-        own: values of the shop's own fields to those fields, see :mod:`adore.attributes.own`.
+        own: values of the shop's own fields to those fields, see
+            :mod:`adore.attributes.custom_fields`.
         codes: article numbers, packed, see :mod:`adore.attributes.codes`.
         priced: some item has a price.
-        language: code of the pack that it was mined with; whoever reads with it reads with the same.
+        language: code of the pack that it was mined with; whoever reads with it reads with the
+            same.
         parts: words written as one to their two parts, see :mod:`adore.attributes.compounds`.
     """
 
@@ -72,7 +76,10 @@ class Lexicon:
         return _Miner(list(items), load_language(language)).lexicon()
 
     def usual_in(self, category: str) -> frozenset[str] | None:
-        """Words that titles of this category, or of the nearest one above with enough items, use; None if unknown."""
+        """Words that titles of this category use, or of the nearest above with enough items.
+
+        None if unknown.
+        """
         path = category
         while path and path not in self.usual:
             path = path.rpartition(" > ")[0]
@@ -86,9 +93,15 @@ class Lexicon:
     def from_json(text: str) -> Lexicon:
         """Read what :meth:`to_json` wrote."""
         loaded: dict[str, Any] = json.loads(text)
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in loaded.items()}
+        fields = dict(loaded)
+
+        # JSON knows no tuples.
+        for name, value in loaded.items():
+            if isinstance(value, list):
+                fields[name] = tuple(value)
         for name in ("usual", "common", "own", "parts"):
-            fields[name] = {k: tuple(v) for k, v in loaded.get(name, {}).items()}
+            table = loaded.get(name, {})
+            fields[name] = {key: tuple(values) for key, values in table.items()}
         return Lexicon(**fields)
 
 
@@ -98,9 +111,15 @@ def _frozen(stems: tuple[str, ...]) -> frozenset[str]:
 
 
 def _fields(item: Item, *names: str) -> Iterator[object]:
+    """Values of the fields whose names have one of the parts; a list's one by one."""
     for key, value in item.attributes.items():
-        if any(n in key.lower() for n in names):
-            yield from value if isinstance(value, list) else [value]
+        low = key.lower()
+        if not any(name in low for name in names):
+            continue
+        if isinstance(value, list):
+            yield from value
+        else:
+            yield value
 
 
 class _Miner:
@@ -123,7 +142,7 @@ class _Miner:
             items=len(items),
             usual=self._usual(0.0),
             common=self._usual(_COMMON),
-            own=mine_own(items, self.language),
+            own=mine_custom_fields(items, self.language),
             codes=mine_codes(items, self.language),
             priced=any(item_price(item) for item in items),
             language=self.language.code,
@@ -136,7 +155,11 @@ class _Miner:
     def _phrases(self, kind: str) -> set[str]:
         """Values of the fields of one kind, as phrases."""
         names = self.language.fields[kind]
-        values = {" ".join(self._words(str(v))[:5]) for item in self.items for v in _fields(item, *names)}
+        values = {
+            " ".join(self._words(str(v))[:5])
+            for item in self.items
+            for v in _fields(item, *names)
+        }
         return values - {""}
 
     def _usual(self, share: float) -> dict[str, tuple[str, ...]]:
@@ -150,7 +173,13 @@ class _Miner:
                 path = path.rpartition(" > ")[0]
         stop = self.language.stop
         return {
-            path: tuple(sorted(w for w, n in counts[path].items() if n >= max(2, share * size) and w not in stop))
+            path: tuple(
+                sorted(
+                    w
+                    for w, n in counts[path].items()
+                    if n >= max(2, share * size) and w not in stop
+                )
+            )
             for path, size in sorted(sizes.items())
             if size >= 5
         }
@@ -158,24 +187,44 @@ class _Miner:
     def _brands(self) -> tuple[str, ...]:
         """A brand counts if, where a title has its words, the item usually is of that brand.
 
-        A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the brand's short name.
+        A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the
+        brand's short name.
         """
         owned, seen = Counter[str](), Counter[str]()
-        named = [(set(self._names(item, title)), title) for item, title in zip(self.items, self.titles, strict=True)]
+        named = [
+            (set(self._names(item, title)), title)
+            for item, title in zip(self.items, self.titles, strict=True)
+        ]
         for names, _ in named:
             owned.update(names)
         for names, stems in named:
-            grams = {" ".join(stems[a : a + n]) for n in (1, 2, 3, 4, 5) for a in range(len(stems) - n + 1)}
+            grams = {
+                " ".join(stems[a : a + n])
+                for n in (1, 2, 3, 4, 5)
+                for a in range(len(stems) - n + 1)
+            }
             seen.update(g for g in grams if g in owned and g not in names)
         stop = self.language.stop
-        return tuple(sorted(b for b, n in owned.items() if n / (n + seen[b]) >= 0.4 and len(b) > 1 and b not in stop))
+        return tuple(
+            sorted(
+                b
+                for b, n in owned.items()
+                if n / (n + seen[b]) >= 0.4 and len(b) > 1 and b not in stop
+            )
+        )
 
     def _names(self, item: Item, title: list[str]) -> Iterator[str]:
         brand = self._words(item.brand)[:5]
         if brand:
             yield " ".join(brand)
-            short = [b for b, t in zip(brand, title[: len(brand)], strict=False) if b == t]
-            if short == brand[: len(short)] and 0 < len(short) < len(brand) and len(" ".join(short)) > 3:
+            short = [
+                b for b, t in zip(brand, title[: len(brand)], strict=False) if b == t
+            ]
+            if (
+                short == brand[: len(short)]
+                and 0 < len(short) < len(brand)
+                and len(" ".join(short)) > 3
+            ):
                 yield " ".join(short)
 
     def _devices(self) -> set[str]:
@@ -187,35 +236,63 @@ class _Miner:
                 stems = self._words(item.title[m.end() : m.end() + 40])[:3]
                 for n in (2, 3):
                     name = stems[:n]
-                    if len(name) == n and not name[0].isdigit() and name[0] not in people and name[-1][-1:].isdigit():
+                    if (
+                        len(name) == n
+                        and not name[0].isdigit()
+                        and name[0] not in people
+                        and name[-1][-1:].isdigit()
+                    ):
                         found[" ".join(name)] += 1
         return {d for d, n in found.items() if n >= 3}
 
     def _types(self) -> tuple[str, ...]:
-        """What the leaf categories are called: their last word, or their first where that comes first."""
+        """What the leaf categories are called.
+
+        Their last word, or their first where what a thing is comes first.
+        """
         language = self.language
         at = 0 if language.head_first else -1
         found = Counter[str]()
         for item in self.items:
             for segment in item.category.split(">")[-1:]:
                 for part in segment.replace("&", ",").split(","):
-                    stems = [w for w in self._words(part) if w not in language.audiences]
+                    stems = [
+                        w for w in self._words(part) if w not in language.audiences
+                    ]
                     if stems:
                         found[stems[at]] += 1
-        return tuple(sorted(w for w, n in found.items() if n >= 2 and w not in language.stop and not w.isdigit()))
+        return tuple(
+            sorted(
+                w
+                for w, n in found.items()
+                if n >= 2 and w not in language.stop and not w.isdigit()
+            )
+        )
 
     def _colours(self) -> tuple[str, ...]:
-        """Words that stand in colour fields, mostly alone (*Bronze*, not *Oil-Rubbed*), seldom elsewhere in titles."""
-        joins = "|".join(sorted(self.language.written.get("joins", "and").replace(" ", "").split(",")))
+        """Words that stand in colour fields, mostly alone, seldom elsewhere in titles.
+
+        *Bronze*, not *Oil-Rubbed*.
+        """
+        joins = "|".join(
+            sorted(
+                self.language.written.get("joins", "and").replace(" ", "").split(",")
+            )
+        )
         found, alone = Counter[str](), Counter[str]()
         for item in self.items:
             for value in _fields(item, *self.language.fields["colour"]):
                 for part in re.split(rf"[/,&|+]| (?:{joins}) ", str(value)):
                     stems = [w for w in self._words(part) if len(w) > 2 and w.isalpha()]
                     found.update(stems)
-                    alone.update(stems if len(stems) == 1 else ())
+                    if len(stems) == 1:
+                        alone.update(stems)
         title = Counter(stem for stems in self.titles for stem in stems)
         known = self.language.colours.keys() | self.language.audiences.keys()
         return tuple(
-            sorted(w for w, n in found.items() if n >= 5 and alone[w] * 2 >= n and title[w] <= 2 * n and w not in known)
+            sorted(
+                w
+                for w, n in found.items()
+                if n >= 5 and alone[w] * 2 >= n and title[w] <= 2 * n and w not in known
+            )
         )

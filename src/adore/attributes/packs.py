@@ -1,4 +1,7 @@
-"""How many pieces are sold together: ``pack of 6``, ``6er``, ``lot de 6``, ``6 x 330 ml``, ``x6``."""
+"""How many pieces are sold together.
+
+``pack of 6``, ``6er``, ``lot de 6``, ``6 x 330 ml``, ``x6``.
+"""
 
 from __future__ import annotations
 
@@ -12,44 +15,62 @@ from adore.types import Value
 __all__ = ["find_packs", "read_packs"]
 
 _WORDS = {
-    "single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8, "ten": 10, "twelve": 12,
+    "single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8,
+    "ten": 10, "twelve": 12,
     "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "acht": 8, "zehn": 10, "zwölf": 12,
     "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "huit": 8, "dix": 10, "douze": 12,
     "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "ocho": 8, "diez": 10, "doce": 12,
 }  # fmt: skip
 _JOINED = {
-    "doppel": 2, "zweier": 2, "dreier": 3, "vierer": 4, "fünfer": 5, "sechser": 6, "achter": 8, "zehner": 10,
-    "zwölfer": 12, "six": 6, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
+    "doppel": 2, "zweier": 2, "dreier": 3, "vierer": 4, "fünfer": 5, "sechser": 6, "achter": 8,
+    "zehner": 10, "zwölfer": 12, "six": 6, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
 }  # fmt: skip
-_HOLDER = "pack|set|box|lot|case|bag|bundle|carton|paquet|paquete|caja|juego|boîte|boite|sachet|packung|karton|kiste"
-_PIECES = (
-    "packs?|pk|count|ct|pcs|pieces?|pc|pairs?|stücke?|stueck|stck|stk|pièces?|piezas?|pzas?|unidades|uds|unités|unites|"
-    "packungen|paare?|paires?|pares|teilig(?:e[smnr]?)?"
+_HOLDER = (
+    "pack|set|box|lot|case|bag|bundle|carton|paquet|paquete|caja|juego|boîte|boite|sachet|"
+    "packung|karton|kiste"
 )
-_OF = re.compile(rf" (?:of|de|mit|à|von|aus|con) (\d{{1,4}}|{'|'.join(_WORDS)})\b(?!\s?%)", re.IGNORECASE)
+_PIECES = (
+    "packs?|pk|count|ct|pcs|pieces?|pc|pairs?|stücke?|stueck|stck|stk|pièces?|piezas?|pzas?|"
+    "unidades|uds|unités|unites|packungen|paare?|paires?|pares|teilig(?:e[smnr]?)?"
+)
+_OF = re.compile(
+    rf" (?:of|de|mit|à|von|aus|con) (\d{{1,4}}|{'|'.join(_WORDS)})\b(?!\s?%)",
+    re.IGNORECASE,
+)
 _HOLDER_BEFORE = re.compile(rf"(?<![\w./])(?:{_HOLDER})s?$", re.IGNORECASE)
-_COUNTED = re.compile(rf"(?<![\w./])(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})\b", re.IGNORECASE)
-_PACK_WORD = re.compile(r"packs?\b|packung\b|stück\b|teilig(?:e[smnr]?)?\b", re.IGNORECASE)
-_WORD_BEFORE = re.compile(rf"(?<![\w./])(?:({'|'.join(_WORDS)})[ -]|({'|'.join(_JOINED)})[ -]?)$", re.IGNORECASE)
+_COUNTED = re.compile(
+    rf"(?<![\w./])(\d{{1,4}})(?:[ -]?|, )(?:{_PIECES})\b", re.IGNORECASE
+)
+_PACK_WORD = re.compile(
+    r"packs?\b|packung\b|stück\b|teilig(?:e[smnr]?)?\b", re.IGNORECASE
+)
+_WORD_BEFORE = re.compile(
+    rf"(?<![\w./])(?:({'|'.join(_WORDS)})[ -]|({'|'.join(_JOINED)})[ -]?)$",
+    re.IGNORECASE,
+)
 _DOZEN = re.compile(r"(?<![\w./])(\d{1,2}|a) dozen\b", re.IGNORECASE)
 _LONGEST = 12
 """Characters of a holder or a written number, and the gap."""
 _TEN = re.compile(
-    r"(?<![\w./-])(?<!bmw )(\d{1,3})er(?:[ -]?(?:(multi)?packs?|packung|sets?|karton|box|kasten|kiste|träger|gebinde|"
-    r"bund|beutel|tray))?(?!\w)",
+    r"(?<![\w./-])(?<!bmw )(\d{1,3})er(?:[ -]?(?:(multi)?packs?|packung|sets?|karton|box|"
+    r"kasten|kiste|träger|gebinde|bund|beutel|tray))?(?!\w)",
     re.IGNORECASE,
 )
 """German ``6er`` and ``6er-Pack``."""
 _DECADES = frozenset(("50", "60", "70", "80", "90"))
 _TENS = re.compile(r"\der\b", re.IGNORECASE)
-_X_LAST = re.compile(r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]|+]|/(?!\d)))", re.IGNORECASE)
+_X_LAST = re.compile(
+    r"(?<!\w)(?:(?-i:x)|×) ?(\d{1,3})(?=\s*(?:$|[,;)\]|+]|/(?!\d)))", re.IGNORECASE
+)
 _X_FIRST = re.compile(
-    r"\s*(\d{1,2}) ?[x×] (?=[^\W\d_]{2})(?!\s*(?:large|small|tall|wide|long|xl|zoom|magnif|optical|digital|faster|"
+    r"\s*(\d{1,2}) ?[x×] (?=[^\W\d_]{2})"
+    r"(?!\s*(?:large|small|tall|wide|long|xl|zoom|magnif|optical|digital|faster|"
     r"speed|lens|mirror|loupe|lupe|scope|binocular|power|strength|the|more|concentrat|fach|storage)\w*)",
     re.IGNORECASE,
 )
 _SIDE_BEFORE = re.compile(
-    r"(?:\d|(?<![^\W\d_])(?:mm|cm|m|in|inch(?:es)?|ft|feet|zoll|w|l|h|d)\.?|[\"”″'])\s*$", re.IGNORECASE
+    r"(?:\d|(?<![^\W\d_])(?:mm|cm|m|in|inch(?:es)?|ft|feet|zoll|w|l|h|d)\.?|[\"”″'])\s*$",
+    re.IGNORECASE,
 )
 """Before ``x 7``: the other side of a size."""
 
@@ -60,8 +81,16 @@ def find_packs(text: str) -> Found:
     """Every number of pieces as (canonical value, start, end)."""
     text = visible(text)
     found = [*_find_words(text), *_find_marks(text)]
-    found += ((str(int(m.group(1))), *m.span()) for m in matches_at(_COUNTED, text, number_starts(text)))
-    found += ((str(t.number), t.start, t.end) for t in find_multipacks(text))
+
+    starts = number_starts(text)
+    for match in matches_at(_COUNTED, text, starts):
+        number = str(int(match.group(1)))
+        found.append((number, *match.span()))
+
+    for times in find_multipacks(text):
+        number = str(times.number)
+        found.append((number, times.start, times.end))
+
     yield from sorted(found, key=lambda one: one[1])
 
 
@@ -71,41 +100,62 @@ def _find_words(text: str) -> Found:
         holder = _HOLDER_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
         if holder:
             raw = m.group(1).casefold()
-            yield str(_WORDS.get(raw) or int(raw)), m.start() - len(holder.group()), m.end()
+            yield (
+                str(_WORDS.get(raw) or int(raw)),
+                m.start() - len(holder.group()),
+                m.end(),
+            )
     for m in _PACK_WORD.finditer(text):
         before = _WORD_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
         joined = before and before.group(2) and "ack" in m.group()[:4].lower()
         if before and (before.group(1) or joined):
             number = (before.group(1) or before.group(2)).casefold()
-            yield str(_WORDS.get(number) or _JOINED[number]), m.start() - len(before.group()), m.end()
-    for m in _DOZEN.finditer(text) if "ozen" in text or "OZEN" in text else ():
-        yield str(12 if m.group(1).lower() == "a" else 12 * int(m.group(1))), m.start(), m.end()
+            yield (
+                str(_WORDS.get(number) or _JOINED[number]),
+                m.start() - len(before.group()),
+                m.end(),
+            )
+    if "ozen" in text or "OZEN" in text:
+        for m in _DOZEN.finditer(text):
+            dozens = m.group(1).lower()
+            pieces = 12 if dozens == "a" else 12 * int(dozens)
+            yield str(pieces), m.start(), m.end()
 
 
 def _find_marks(text: str) -> Found:
     """``6er``, ``x6`` at an end, ``6 x`` at the beginning."""
     if _TENS.search(text):
-        for m in _TEN.finditer(text):
-            bare = m.end() == m.end(1) + 2
-            if not (bare and m.group(1) in _DECADES):  # 80er are years
-                yield str(int(m.group(1))), m.start(), m.end()
+        for match in _TEN.finditer(text):
+            number = match.group(1)
+            bare = match.end() == match.end(1) + 2
+            if not (bare and number in _DECADES):  # 80er are years
+                yield str(int(number)), match.start(), match.end()
+
     if has_times(text):
-        for m in _X_LAST.finditer(text):
-            before = text[: m.start()]
+        for match in _X_LAST.finditer(text):
+            before = text[: match.start()]
             if before.strip() and not _SIDE_BEFORE.search(before):
-                yield str(int(m.group(1))), m.start(), m.end()
+                number = str(int(match.group(1)))
+                yield number, match.start(), match.end()
+
         first = _X_FIRST.match(text)
         if first:
-            yield str(int(first.group(1))), first.start(1), first.end(1)
+            number = str(int(first.group(1)))
+            yield number, first.start(1), first.end(1)
 
 
 def read_packs(text: str, where: str) -> Iterator[Value]:
     """How many pieces are sold together.
 
+    Args:
+        text: where that is sought.
+        where: the place that the text is of.
+
     Example:
         >>> [v.value for v in read_packs("Cups (Pack of 6), 12-pk, two pack", "title")]
         ['6', '12', '2']
-        >>> [v.value for t in ("6er Pack", "lot de 6", "cola x6", "6 x 330ml", "16 x 16") for v in read_packs(t, "")]
+        >>> texts = ("6er Pack", "lot de 6", "cola x6", "6 x 330ml", "16 x 16")
+        >>> [v.value for text in texts for v in read_packs(text, "")]
         ['6', '6', '6', '6']
     """
     return (Value(value, text[a:b], where) for value, a, b in find_packs(text))

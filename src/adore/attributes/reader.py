@@ -13,7 +13,7 @@ from adore.attributes.negation import find_absences
 from adore.attributes.options import find_batteries, option_names
 from adore.attributes.packs import find_packs
 from adore.attributes.prices import find_limits
-from adore.attributes.said import (
+from adore.attributes.spans import (
     Found,
     Said,
     add,
@@ -35,13 +35,18 @@ _SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
 
 
 class Reader(ItemReader):
-    """Reads queries and items with one catalogue's lexicon; stateless but for it, so safe to share."""
+    """Reads queries and items with one catalogue's lexicon.
+
+    Stateless but for it, so safe to share.
+    """
 
     def read_query(self, text: str) -> Reading:
         """What a query asks: every key attribute, with ``feature`` for the words left over."""
         used: set[int] = set()
         found: Found = {}
-        article, start, end = asked_article(text, self._codes, self._is_word, self.language)
+        article, start, end = asked_article(
+            text, self._codes, self._is_word, self.language
+        )
         if article:
             add(found, "product_type", f"{ARTICLE}{article}", text[start:end], "query")
             return reading_of(found)
@@ -49,8 +54,16 @@ class Reader(ItemReader):
         plain = tokens(text, language)
         toks = self._query_tokens(text, plain, found)
         for absence in find_absences(visible(text), plain, language):
-            add(found, "exclusion", absence.value, text[absence.start : absence.end], "query")
-            used.update(inside(toks, plain[absence.first].start, plain[absence.stop - 1].end))
+            add(
+                found,
+                "exclusion",
+                absence.value,
+                text[absence.start : absence.end],
+                "query",
+            )
+            used.update(
+                inside(toks, plain[absence.first].start, plain[absence.stop - 1].end)
+            )
         for m in language.easy.finditer(text):
             used.update(inside(toks, m.start(), m.end()))
         for limit in find_limits(text, self.lexicon.priced):
@@ -72,23 +85,39 @@ class Reader(ItemReader):
             self._query_type(text, toks, found, used)
         for i, token in enumerate(toks):
             if i not in used and token.stem not in self._idle and len(token.stem) > 1:
-                add(found, "feature", token.stem, text[token.start : token.end], "query")
+                add(
+                    found, "feature", token.stem, text[token.start : token.end], "query"
+                )
         self._query_parts(found)
         return reading_of(found)
 
     def _is_word(self, word: str) -> bool:
         """Whether the catalogue uses a stem as a word."""
-        return word in self.lexicon.frequency or word in self._types or word in self._brands or word in self._series
+        return (
+            word in self.lexicon.frequency
+            or word in self._types
+            or word in self._brands
+            or word in self._series
+        )
 
     def _query_tokens(self, text: str, plain: list[Token], found: Found) -> list[Token]:
-        """The query's words as the catalogue writes them; who and what they are for or of is read out of compounds."""
+        """The query's words as the catalogue writes them.
+
+        Who and what they are for or of is read out of compounds.
+        """
         toks = join_tokens(text, plain, self._spelling.joined, never=self._idle)
         if not self.language.links:
             return toks
         opened = [self._spelling.opened(token, text) for token in toks]
         for one in opened:
             if one.name:
-                add(found, one.name, one.value, text[one.token.start : one.token.end], "query")
+                add(
+                    found,
+                    one.name,
+                    one.value,
+                    text[one.token.start : one.token.end],
+                    "query",
+                )
         return [one.token for one in opened]
 
     def _query_parts(self, found: Found) -> None:
@@ -97,13 +126,29 @@ class Reader(ItemReader):
             for asked in found.get(name, ()):
                 parts = self.lexicon.parts.get(asked.value)
                 if parts:
-                    add(found, f"parts.{asked.value}", " ".join(parts), asked.quote, "query")
+                    add(
+                        found,
+                        f"parts.{asked.value}",
+                        " ".join(parts),
+                        asked.quote,
+                        "query",
+                    )
 
-    def _query_sizes(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
+    def _query_sizes(
+        self, text: str, toks: list[Token], found: Found, used: set[int]
+    ) -> None:
         taken, places = set(used), set[int]()
-        kinds = (("pack", find_packs(text)), ("size", find_batteries(text)), ("size", find_sizes(text)))
+        kinds = (
+            ("pack", find_packs(text)),
+            ("size", find_batteries(text)),
+            ("size", find_sizes(text)),
+        )
         for name, values in kinds:
-            spans = [(value, start, end) for value, start, end in values if not places & set(range(start, end))]
+            spans = [
+                (value, start, end)
+                for value, start, end in values
+                if not places & set(range(start, end))
+            ]
             for value, start, end in spans:
                 if not taken & inside(toks, start, end):
                     add(found, name, value, text[start:end], "query")
@@ -111,31 +156,54 @@ class Reader(ItemReader):
                     places |= set(range(start, end))
 
     def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
+        """Devices, article numbers, brands, series, and values of the shop's own fields."""
+        self._query_devices(said, found, used)
+        self._query_codes(said, found, used)
+
         toks = said.toks
-        kinds = {t.stem for t in toks} & self.language.accessories
-        for a, b in device_spans(said, self._devices, used):
-            device = parse_device(said.text[toks[a].start : toks[b - 1].end])
-            if kinds or (a and toks[a - 1].stem in self.language.before_device):
-                quote(found, "compatibility", said, (a, b))
-                used.update(range(a, b))
-            elif device and device.is_model:
-                quote(found, "model", said, (a, b))
-                used.update(i for i in range(a, b) if not is_head(toks[i].stem))
-        for code, start, end in find_codes(said.text, self._codes):
-            places = inside(toks, start, end)
-            if not places & used and not self._is_word(said.text[start:end].lower()):
-                add(found, "model", code.lower(), said.text[start:end], "query")
-                used |= places
         for name, phrases in (("brand", self._brands), ("model", self._series)):
-            for a, b in grams(toks, phrases, used):
-                quote(found, name, said, (a, b))
-                used.update(range(a, b))
-        for a, b in grams(toks, self._own, used):
-            phrase = " ".join(t.stem for t in toks[a:b])
-            quote(found, "feature", said, (a, b))
+            for span in grams(toks, phrases, used):
+                quote(found, name, said, span)
+                used.update(range(*span))
+
+        for span in grams(toks, self._own, used):
+            quote(found, "feature", said, span)
+            first, stop = span
+            phrase = " ".join(token.stem for token in toks[first:stop])
             for field in self.lexicon.own[phrase]:
                 add(found, f"own.{phrase}", field, "", "query")
-            used.update(range(a, b))
+            used.update(range(first, stop))
+
+    def _query_devices(self, said: Said, found: Found, used: set[int]) -> None:
+        """Devices that the asked thing is for, or that are asked themselves."""
+        toks = said.toks
+        before_device = self.language.before_device
+        kinds = {token.stem for token in toks} & self.language.accessories
+        for span in device_spans(said, self._devices, used):
+            first, stop = span
+            places = range(first, stop)
+            start = toks[first].start
+            end = toks[stop - 1].end
+            device = parse_device(said.text[start:end])
+
+            is_for = first > 0 and toks[first - 1].stem in before_device
+            if kinds or is_for:
+                quote(found, "compatibility", said, span)
+                used.update(places)
+            elif device and device.is_model:
+                # The name of its family is left over: it is the product that is asked.
+                quote(found, "model", said, span)
+                used.update(i for i in places if not is_head(toks[i].stem))
+
+    def _query_codes(self, said: Said, found: Found, used: set[int]) -> None:
+        """Article numbers among other words."""
+        for code, start, end in find_codes(said.text, self._codes):
+            places = inside(said.toks, start, end)
+            written = said.text[start:end]
+            if places & used or self._is_word(written.lower()):
+                continue
+            add(found, "model", code.lower(), written, "query")
+            used |= places
 
     def _query_word(self, said: Said, i: int, found: Found, used: set[int]) -> None:
         _, text, toks = said
@@ -147,51 +215,112 @@ class Reader(ItemReader):
             add(found, name, value, text[token.start : token.end], "query")
             used.add(i)
 
-    def _query_type(self, text: str, toks: list[Token], found: Found, used: set[int]) -> None:
-        """The head noun: the last known product word before a preposition or full stop, else the last free word."""
+    def _query_type(
+        self, text: str, toks: list[Token], found: Found, used: set[int]
+    ) -> None:
+        """The head noun.
+
+        The last known product word before a preposition or full stop, else the last free word.
+        """
         language = self.language
         span = self._first_phrase(text, toks, used)
         free = [i for i in span if i not in used and not toks[i].stem.isdigit()]
-        nouns = [i for i in free if toks[i].stem in self._types or not self._is_adjective(text, toks[i])]
+        nouns = [
+            i
+            for i in free
+            if toks[i].stem in self._types or not self._is_adjective(text, toks[i])
+        ]
         free = nouns or free
         known = [i for i in free if toks[i].stem in self._types]
-        things = [i for i in span if toks[i].stem in language.materials and toks[i].stem not in language.no_thing]
+        things = [
+            i
+            for i in span
+            if toks[i].stem in language.materials
+            and toks[i].stem not in language.no_thing
+        ]
         if free or things:
-            head = self._head(toks, free, known) if free else things[0 if language.head_first else -1]
+            head = (
+                self._head(toks, free, known)
+                if free
+                else things[0 if language.head_first else -1]
+            )
             token = toks[head]
-            add(found, "product_type", self._spelling.spelt(token.stem), text[token.start : token.end], "query")
+            add(
+                found,
+                "product_type",
+                self._spelling.spelt(token.stem),
+                text[token.start : token.end],
+                "query",
+            )
             used.add(head)
 
     def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
-        """The last free word, unless a known product word stands before it and it is apart or unheard of.
+        """The last free word.
 
+        Unless a known product word stands before it and it is apart or unheard of.
         Where what a product is comes first: the first known product word, else the first free word.
         """
         if self.language.head_first:
             return known[0] if known else free[0]
-        last = toks[free[-1]].stem
-        heard = toks[free[-1]].end - toks[free[-1]].start > len(last)  # a plural is a noun
-        heard |= self._spelling.spelt(last) in self.lexicon.frequency or last in self._types
-        return free[-1] if not known or (known[-1] >= free[-1] - 1 and heard) else known[-1]
+        token = toks[free[-1]]
+        last = token.stem
+        plural = token.end - token.start > len(last)  # so it is a noun
+        heard = (
+            plural
+            or self._spelling.spelt(last) in self.lexicon.frequency
+            or last in self._types
+        )
+        if not known or (known[-1] >= free[-1] - 1 and heard):
+            return free[-1]
+        return known[-1]
 
     def _first_phrase(self, text: str, toks: list[Token], used: set[int]) -> list[int]:
-        """The places of the first noun phrase: from the first wish to a preposition, comma or full stop."""
+        """The places of the first noun phrase.
+
+        It goes from the first wish to a preposition, comma or full stop.
+        """
         language = self.language
         span: list[int] = []
         for i, token in enumerate(toks):
-            begun = any(j not in used or toks[j].stem in language.materials for j in span)
+            begun = any(
+                j not in used or toks[j].stem in language.materials for j in span
+            )
             gap = text[toks[i - 1].end : token.start] if i else ""
-            joins = token.stem in language.joins and {i - 1, i + 1} <= used  # black and white
-            joins |= token.stem in language.on and i > 0 and toks[i - 1].stem in language.particles
-            if begun and not joins and (token.stem in self._breaks or any(c in gap for c in ".,;:|?!")):
+            joins = (
+                token.stem in language.joins and {i - 1, i + 1} <= used
+            )  # black and white
+            joins |= (
+                token.stem in language.on
+                and i > 0
+                and toks[i - 1].stem in language.particles
+            )
+            if (
+                begun
+                and not joins
+                and (token.stem in self._breaks or any(c in gap for c in ".,;:|?!"))
+            ):
                 break
-            of = i + 1 < len(toks) and toks[i + 1].stem in language.of and token.stem in language.holders
-            if not of and (token.stem in ("top", "set") or token.stem not in self._idle):
+            of = (
+                i + 1 < len(toks)
+                and toks[i + 1].stem in language.of
+                and token.stem in language.holders
+            )
+            if not of and (
+                token.stem in ("top", "set") or token.stem not in self._idle
+            ):
                 span.append(i)
         return span
 
     def _is_adjective(self, text: str, token: Token) -> bool:
-        """Whether a word hardly is a product; told by its stem, or as it is written where words have endings."""
-        said = text[token.start : token.end].lower() if self.language.inflected else ""
+        """Whether a word hardly is a product.
+
+        Told by its stem, or as it is written where words have endings.
+        """
         pattern = self.language.adjective
-        return bool(pattern.fullmatch(token.stem) or (said and pattern.fullmatch(said)))
+        if pattern.fullmatch(token.stem):
+            return True
+        if not self.language.inflected:
+            return False
+
+        said = text[token.start : token.end].lower()
+        return pattern.fullmatch(said) is not None

@@ -1,4 +1,7 @@
-"""One word however it is written: as the catalogue spells it, joined or apart, alone or inside a compound."""
+"""One word however it is written.
+
+As the catalogue spells it, joined or apart, alone or inside a compound.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import NamedTuple
 from adore.attributes.compounds import joined_stems
 from adore.attributes.language import Language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.said import Said
+from adore.attributes.spans import Said
 from adore.attributes.text import Token
 
 __all__ = ["Opened", "Spelling"]
@@ -49,17 +52,26 @@ class Spelling:
 
     @cached_property
     def joined(self) -> Set[str]:
-        """Stems that a query's two words are read as: the catalogue writes only those, or one part is no word."""
+        """Stems that two words of a query are read as.
+
+        The catalogue writes only those, or one part is no word.
+        """
         parts = self._lexicon.parts
         stop = self._language.stop | self._language.breaks
-        alone = {stem for stem in self._lexicon.frequency if stem.isalpha() and stem not in parts and stem not in stop}
-        return alone | {stem for stem, both in parts.items() if min(map(len, both)) <= _SHORT}
+        alone = {
+            stem
+            for stem in self._lexicon.frequency
+            if stem.isalpha() and stem not in parts and stem not in stop
+        }
+        return alone | {
+            stem for stem, both in parts.items() if min(map(len, both)) <= _SHORT
+        }
 
     def other_forms(self, said: Said) -> dict[str, str]:
         """Stems of the other ways to write a text's words, to the words that stand for them.
 
-        The parts of a word that is written as one (*raincoat*: rain, coat), and the joined form of two that are
-        written apart (*T-Shirt*: tshirt).
+        The parts of a word that is written as one (*raincoat*: rain, coat), and the joined form of
+        two that are written apart (*T-Shirt*: tshirt).
         """
         _, text, toks = said
         parts = self._lexicon.parts
@@ -72,12 +84,28 @@ class Spelling:
         return found
 
     def usual_forms(self, forms: Iterable[str], usual: Set[str]) -> Iterator[str]:
-        """Those of :meth:`other_forms` that are usual in a category, or whose last part is."""
+        """Those of :meth:`other_forms` that are usual in a category, or whose last part is.
+
+        Args:
+            forms: stems, from :meth:`other_forms`.
+            usual: stems that titles of the category use.
+        """
         parts = self._lexicon.parts
-        return (stem for stem in forms if stem in usual or (stem in parts and parts[stem][1] in usual))
+        return (
+            stem
+            for stem in forms
+            if stem in usual or (stem in parts and parts[stem][1] in usual)
+        )
 
     def opened(self, token: Token, text: str) -> Opened:
-        """A word that begins with an audience or a material of the language (*Herrenschuhe*, *Lederjacke*)."""
+        """A word that begins with an audience or a material of the language.
+
+        As *Herrenschuhe*, *Lederjacke*.
+
+        Args:
+            token: the word.
+            text: where it stands.
+        """
         language = self._language
         said = text[token.start : token.end].lower()
         for name in ("audiences", "materials"):
@@ -87,14 +115,30 @@ class Spelling:
                     continue
                 stem = language.stems[rest]
                 if stem not in language.not_material:
-                    return Opened(token._replace(stem=stem), name.removesuffix("s"), value)
+                    return Opened(
+                        token._replace(stem=stem), name.removesuffix("s"), value
+                    )
         return Opened(token, "", "")
 
     def spelt(self, word: str) -> str:
         """A word that the catalogue never uses, as the catalogue spells it (``adapetr``)."""
-        frequency, parts = self._lexicon.frequency, self._lexicon.parts
-        if len(word) < 5 or word in frequency or word in self._types or word in parts:
+        frequency = self._lexicon.frequency
+        if len(word) < 5 or word in frequency:
             return word
-        near = [w for w in frequency if w[0] == word[0] and abs(len(w) - len(word)) < 2]
-        swapped = (w for w in near if sorted(w) == sorted(word))
-        return next(swapped, next(iter(get_close_matches(word, near, n=1, cutoff=0.9)), word))
+        if word in self._types or word in self._lexicon.parts:
+            return word
+
+        # Words with the same first letter, and at most one letter more or fewer.
+        near = [
+            known
+            for known in frequency
+            if known[0] == word[0] and abs(len(known) - len(word)) < 2
+        ]
+
+        letters = sorted(word)
+        for known in near:
+            if sorted(known) == letters:
+                return known
+
+        close = get_close_matches(word, near, n=1, cutoff=0.9)
+        return close[0] if close else word

@@ -17,14 +17,23 @@ _MOST = 200_000
 def lower_form(word: str, elisions: Collection[str] = ()) -> str:
     """Lower-case NFKC form without possessive and without an elided article, never empty.
 
+    Args:
+        word: as it is written.
+        elisions: lower-case articles that are dropped before an apostrophe (the *l* of *l'eau*);
+            empty: none is.
+
     Example:
         >>> lower_form("Women's"), lower_form("L’EAU", {"l"}), lower_form("ﬁx")
         ('women', 'eau', 'fix')
     """
-    whole = unicodedata.normalize("NFKC", word).lower().replace("’", "'")
+    lower = unicodedata.normalize("NFKC", word).lower()
+    whole = lower.replace("’", "'")
     head, _, tail = whole.partition("'")
     kept = tail if tail and head in elisions else head
-    return "".join(c for c in kept if not c.isspace() and c != "=") or "_"  # NFKC may bring spaces in
+
+    # NFKC may bring spaces in.
+    joined = "".join(kept.split())
+    return joined.replace("=", "") or "_"
 
 
 def _light(word: str) -> str:
@@ -33,7 +42,10 @@ def _light(word: str) -> str:
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("sses", "xes", "ches", "shes")):
         return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+
+    # *glass*, *cactus* and *tennis* are no plurals.
+    plural = word.endswith("s") and not word.endswith(("ss", "us", "is"))
+    if len(word) > 3 and plural:
         return word[:-1]
     return word
 
@@ -43,7 +55,9 @@ def _folded(word: str) -> str:
     if word.isascii():
         return word
     apart = unicodedata.normalize("NFD", word)
-    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+    return unicodedata.normalize(
+        "NFC", "".join(c for c in apart if not unicodedata.combining(c))
+    )
 
 
 def _stemmer(name: str) -> Callable[[str], str]:
@@ -74,7 +88,12 @@ class Stems(dict[str, str]):
         ['rot', 'rot', 'rot', 'tass', 'weiss']
     """
 
-    def __init__(self, name: str, irregular: Mapping[str, str] | None = None, elisions: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        irregular: Mapping[str, str] | None = None,
+        elisions: Collection[str] = (),
+    ) -> None:
         super().__init__()
         self._stem = _stemmer(name)
         self._irregular = dict(irregular or {})

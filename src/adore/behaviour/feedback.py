@@ -1,4 +1,7 @@
-"""Stage ``feedback``: shoppers' behaviour into counterbalanced KTO rows; each row names its events."""
+"""Stage ``feedback``: shoppers' behaviour into counterbalanced KTO rows.
+
+Each row names its events.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ import polars as pl
 from pydantic import Field
 
 from adore.artifacts import read_table, write_table
-from adore.behaviour.planted import turned
+from adore.behaviour.balance import KINDS, LENIENT, balanced
+from adore.behaviour.poisoning import turned
 from adore.behaviour.position import PositionBias, position_bias
-from adore.behaviour.select import KINDS, LENIENT, balanced
-from adore.behaviour.signs import Taste, learn_taste, trials
+from adore.behaviour.signs import GradeModel, fit_grade_model, trials
 from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
@@ -27,7 +30,10 @@ __all__ = ["Config", "run"]
 
 KEYS = ["query_id", "item_id"]
 MANY = 0.2
-"""Share of all clients from which on leaving them out is told: the log may be odd, not the clients."""
+"""Share of all clients from which on leaving them out is told.
+
+The log may be odd, not the clients.
+"""
 
 
 class Config(StageConfig):
@@ -40,7 +46,7 @@ class Config(StageConfig):
     min_exposure: float = Field(1.5, ge=0)
     """Least examined impressions (position-corrected) of a pair."""
     min_clients: int = Field(2, ge=1)
-    """Distinct trusted clients behind a sign: buyers who kept it, or clients who were shown it."""
+    """Distinct trusted clients behind a sign: buyers who kept it, or clients who saw it."""
     client_query_buys: int = Field(3, ge=1)
     """Most pairs of one query that one client may buy; its later ones are left out."""
     client_buys: int = Field(20, ge=1)
@@ -57,27 +63,45 @@ class Config(StageConfig):
 
 
 def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
-    """Behaviour of :class:`adore.data.shoppers.Shoppers` over shuffled lists of train and dev queries."""
-    truth = read_table(prepared, "truth").join(read_table(prepared, "queries"), on="query_id")
+    """Behaviour of :class:`adore.data.shoppers.Shoppers` on train and dev queries.
+
+    Each visit sees a noisy ranking of its query's list.
+    """
+    queries = read_table(prepared, "queries")
+    truth = read_table(prepared, "truth").join(queries, on="query_id")
+    used = truth.filter(pl.col("split") != "test").sort(KEYS)
     lists = {
-        str(q[0]): dict(zip(g["item_id"], g["grade"], strict=True))
-        for q, g in truth.filter(pl.col("split") != "test").sort(KEYS).group_by("query_id", maintain_order=True)
+        str(query_id): dict(zip(group["item_id"], group["grade"], strict=True))
+        for (query_id,), group in used.group_by("query_id", maintain_order=True)
     }
+
     shoppers = Shoppers(seed=config.seed, users=config.simulate_users)
     rng = np.random.default_rng(config.seed)
-    names, rows = sorted(lists), list[dict[str, Any]]()
-    for user in range(config.simulate_users if names else 0):
+    names = sorted(lists)
+    users = config.simulate_users if names else 0
+    rows = list[dict[str, Any]]()
+    for user in range(users):
         for visit in range(4):
             query = names[int(rng.integers(len(names)))]
-            noisy = {i: g + 2.0 * rng.standard_normal() for i, g in lists[query].items()}
-            ranking = sorted(noisy, key=lambda i: -noisy[i])[:20]
-            rows += shoppers.visit(user, query, ranking, lists[query], visit=visit)
-    frame = pl.DataFrame(rows, infer_schema_length=None) if rows else read_table(prepared, "events")
+            grades = lists[query]
+            noisy = {
+                item: grade + 2.0 * rng.standard_normal()
+                for item, grade in grades.items()
+            }
+            ranking = sorted(noisy, key=lambda item: -noisy[item])[:20]
+            rows += shoppers.visit(user, query, ranking, grades, visit=visit)
+
+    if not rows:
+        return read_table(prepared, "events").unique("event_id", maintain_order=True)
+    frame = pl.DataFrame(rows, infer_schema_length=None)
     return frame.unique("event_id", maintain_order=True)
 
 
 def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
-    """Which sign a pair gives, or ``""``; a skip says nothing where position bias is not known."""
+    """Which sign a pair gives, or ``""``.
+
+    A skip says nothing where position bias is not known.
+    """
     judged = "judged exact" if row["grade"] == Grade.EXACT else "judged strictly"
     exact = row["belief"][Grade.EXACT]
     if row["kept"] >= config.min_clients and exact >= config.confidence:
@@ -89,25 +113,37 @@ def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
     return f"skipped, {judged}" if known and not row["kept"] else ""
 
 
-def _signs(seen: pl.DataFrame, taste: Taste, config: Config, known: bool) -> pl.DataFrame:
+def _signs(
+    seen: pl.DataFrame, taste: GradeModel, config: Config, known: bool
+) -> pl.DataFrame:
     """The pairs that give a sign: its ``kind``, ``belief`` and events."""
-    table = taste.believe(seen).filter(pl.col("examined") >= config.min_exposure)
-    kinds = pl.Series("kind", [_kind(row, config, known) for row in table.iter_rows(named=True)], pl.String)
-    return (
-        table.with_columns(kinds)
-        .filter(pl.col("kind") != "")
-        .with_columns(wanted_exact=pl.col("kind").str.starts_with("bought"))
-    )
+    beliefs = taste.believe(seen)
+    table = beliefs.filter(pl.col("examined") >= config.min_exposure)
+
+    kinds = []
+    for row in table.iter_rows(named=True):
+        kinds.append(_kind(row, config, known))
+    kind = pl.Series("kind", kinds, pl.String)
+
+    signs = table.with_columns(kind).filter(pl.col("kind") != "")
+    wanted_exact = pl.col("kind").str.starts_with("bought")
+    return signs.with_columns(wanted_exact=wanted_exact)
 
 
 def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
-    """Judged pairs: the judge's ``grade``, the ``human`` one where there is one, the item's ``brand``, ``split``."""
+    """Judged pairs: the judge's ``grade``, ``human``, ``brand`` and ``split``.
+
+    ``human`` is the grade of a person, null where nobody judged.
+    """
+    tables = [read_table(place, "answers").select(*KEYS, "grade") for place in answers]
+    brands = read_table(prepared, "items").select("item_id", "brand")
     human = read_table(prepared, "judgements").rename({"grade": "human"})
+    splits = read_table(prepared, "queries").select("query_id", "split")
     return (
-        pl.concat([read_table(a, "answers").select(*KEYS, "grade") for a in answers])
-        .join(read_table(prepared, "items").select("item_id", "brand"), on="item_id")
+        pl.concat(tables)
+        .join(brands, on="item_id")
         .join(human, on=KEYS, how="left")
-        .join(read_table(prepared, "queries").select("query_id", "split"), on="query_id")
+        .join(splits, on="query_id")
     )
 
 
@@ -116,7 +152,7 @@ class _Learnt:
     """What one log says: signs of train queries, and of dev queries (``held``)."""
 
     bias: PositionBias
-    taste: Taste
+    taste: GradeModel
     filtered: pl.DataFrame
     signs: pl.DataFrame
     held: pl.DataFrame
@@ -129,31 +165,48 @@ def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt
         events: the ``events`` table.
         pairs: from :func:`_pairs`.
     """
-    filtered = untrusted(events if config.trust else events.head(0), pairs)
+    doubted = events if config.trust else events.head(0)
+    filtered = untrusted(doubted, pairs)
     trusted = events.join(filtered, on="client_id", how="anti")
+
     bias = position_bias(trusted)
-    tried = trials(trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys)
-    seen = tried.join(pairs.drop("brand"), on=KEYS).sort("client_id", *KEYS)
-    train, dev = (seen.filter(pl.col("split") == split) for split in ("train", "dev"))
-    taste = learn_taste(train)
-    attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
-    signs, held = (
-        _signs(part, taste, config, bias.known).join(attacked, on=[*KEYS, "kind"], how="anti") for part in (train, dev)
+    tried = trials(
+        trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys
     )
+    seen = tried.join(pairs.drop("brand"), on=KEYS).sort("client_id", *KEYS)
+    train = seen.filter(pl.col("split") == "train")
+    dev = seen.filter(pl.col("split") == "dev")
+    taste = fit_grade_model(train)
+
+    # a purchase of what a ring pushes corrects nothing: not every member is found
+    attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
+    by_kind = [*KEYS, "kind"]
+    signs = _signs(train, taste, config, bias.known)
+    signs = signs.join(attacked, on=by_kind, how="anti")
+    held = _signs(dev, taste, config, bias.known)
+    held = held.join(attacked, on=by_kind, how="anti")
     return _Learnt(bias, taste, filtered, signs, held)
 
 
-def _planted(learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> Any:
-    """The poisoning test on this log, for the teacher's gate; see :mod:`adore.behaviour.planted`."""
+def _planted(
+    learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, config: Config
+) -> Any:
+    """The poisoning test on this log, for the teacher's gate.
+
+    See :mod:`adore.behaviour.poisoning`.
+    """
 
     def lenient(one: _Learnt) -> pl.DataFrame:
-        return pl.concat([one.signs, one.held]).filter(pl.col("kind") == LENIENT).select(KEYS)
+        signs = pl.concat([one.signs, one.held])
+        return signs.filter(pl.col("kind") == LENIENT).select(KEYS)
 
     def read(log: pl.DataFrame) -> pl.DataFrame:
         return lenient(_learn(log, pairs, config))
 
     known = pairs.filter(pl.col("split") != "test").sort(KEYS)
-    return turned(events, known, lenient(learnt), read, share=config.planted, seed=config.seed)
+    return turned(
+        events, known, lenient(learnt), read, share=config.planted, seed=config.seed
+    )
 
 
 def _position_note(bias: PositionBias) -> str:
@@ -165,35 +218,66 @@ def _position_note(bias: PositionBias) -> str:
     )
 
 
-def _trust_notes(events: pl.DataFrame, reasons: dict[str, int], coarse: bool) -> Iterator[str]:
+def _trust_notes(
+    events: pl.DataFrame, reasons: dict[str, int], coarse: bool
+) -> Iterator[str]:
     """What the person who runs the loop should know of the trust filter on this log."""
     if coarse:
-        yield f"times are too coarse (many of a client's are equal) to tell who {FAST}: nobody is left out for it"
-    clients, out = events["client_id"].n_unique(), sum(reasons.values())
+        yield (
+            f"times are too coarse (many of a client's are equal) to tell who {FAST}: "
+            "nobody is left out for it"
+        )
+    clients = events["client_id"].n_unique()
+    out = sum(reasons.values())
     if out > MANY * clients:
-        counts = ", ".join(f"{n} x {reason}" for reason, n in reasons.items())
-        yield f"warning: {out} of {clients} clients are left out ({counts}); see the table filtered"
+        counts = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
+        yield (
+            f"warning: {out} of {clients} clients are left out ({counts}); "
+            "see the table filtered"
+        )
 
 
 def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
     """What ``behaviour.json`` says of the log."""
-    bias, taste, signs = learnt.bias, learnt.taste, learnt.signs
+    bias = learnt.bias
+    taste = learnt.taste
+    kinds = learnt.signs["kind"]
+    filtered = learnt.filtered.group_by("reason").len().sort("reason")
     return {
-        "propensity": [round(float(x), 4) for x in bias.propensity[:20]],
-        "position": {"known": bias.known, "eta": bias.eta, "note": _position_note(bias)},
+        "propensity": [round(float(chance), 4) for chance in bias.propensity[:20]],
+        "position": {
+            "known": bias.known,
+            "eta": bias.eta,
+            "note": _position_note(bias),
+        },
         "click": dict(zip("ICSE", taste.click.round(4).tolist(), strict=True)),
         "kept": dict(zip("ICSE", taste.outcome[:, 1].round(4).tolist(), strict=True)),
-        "filtered": dict(learnt.filtered.group_by("reason").len().sort("reason").iter_rows()),
+        "filtered": dict(filtered.iter_rows()),
         "coarse_clock": coarse,
-        "signs": {kind: signs.filter(pl.col("kind") == kind).height for kind in KINDS},
+        "signs": {kind: int((kinds == kind).sum()) for kind in KINDS},
     }
 
 
-def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path) -> dict[str, float]:
+def run(
+    config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path
+) -> dict[str, float]:
     """Write ``feedback``, ``held``, ``filtered`` (untrusted clients) and ``behaviour.json``.
 
-    Only train queries teach. ``held`` has the signs of dev queries, for the teacher's gate, read with what train
-    queries taught of shoppers. Simulated events are written as ``events``, so that every row's events are there.
+    Only train queries teach. ``held`` has the signs of dev queries, for the teacher's
+    gate, read with what train queries taught of shoppers. Simulated events are written
+    as ``events``, so that every row's events are there.
+
+    Args:
+        config: what counts as a sign, and the caps.
+        prepared: output of ``prepare``; without events, shoppers are simulated from its
+            ``truth``.
+        evidence: output of the evidence stage, by which prompts and answers are written.
+        answers: outputs that hold the judge's ``answers``.
+        output: the stage's folder.
+
+    Returns:
+        The stage's counts: KTO rows, of which desirable and not, held signs, events,
+        untrusted clients; ``simulated`` is 1 where the events are.
     """
     events = read_table(prepared, "events")
     simulated = events.is_empty()
@@ -201,19 +285,34 @@ def run(config: Config, prepared: Path, evidence: Path, answers: list[Path], out
         events = write_table(_simulated(prepared, config), output, "events")
     pairs = _pairs(prepared, answers)
     learnt = _learn(events, pairs, config)
-    held, filtered = learnt.held, learnt.filtered
+
     about = _about(learnt, config.trust and coarse_clock(events))
     notes = [] if learnt.bias.known else [_position_note(learnt.bias)]
-    for note in (*notes, *_trust_notes(events, about["filtered"], about["coarse_clock"])):
+    notes += _trust_notes(events, about["filtered"], about["coarse_clock"])
+    for note in notes:
         say(f"    feedback: {note}")
-    table = learnt.signs.join(read_table(evidence, "pairs"), on=KEYS).sort(KEYS).to_dicts()
-    rows = balanced(table, tilt=config.tilt, confirm=config.confirm, per_query=config.max_query_rows, seed=config.seed)
+
+    traces = read_table(evidence, "pairs")
+    table = learnt.signs.join(traces, on=KEYS).sort(KEYS).to_dicts()
+    rows = balanced(
+        table,
+        tilt=config.tilt,
+        confirm=config.confirm,
+        per_query=config.max_query_rows,
+        seed=config.seed,
+    )
     write_table(rows, output, "feedback")
+
+    held = learnt.held
+    filtered = learnt.filtered
     write_table(held.select(*KEYS, "kind", "wanted_exact", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
-    good = sum(r["desirable"] for r in rows)
+
     planted = _planted(learnt, events, pairs, config)
-    write_json({"simulated": simulated, **about, "planted": planted}, output / "behaviour.json")
+    summary = {"simulated": simulated, **about, "planted": planted}
+    write_json(summary, output / "behaviour.json")
+
+    good = sum(row["desirable"] for row in rows)
     return {
         "rows": float(len(rows)),
         "desirable": float(good),

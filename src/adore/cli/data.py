@@ -9,7 +9,16 @@ import typer
 
 from adore.errors import MissingError, UnavailableError, check
 
-__all__ = ["VERBS", "add_to", "check_data", "demo_data", "evaluate", "is_understood", "may_begin", "score"]
+__all__ = [
+    "VERBS",
+    "add_to",
+    "check_data",
+    "demo_data",
+    "evaluate",
+    "is_understood",
+    "may_begin",
+    "score",
+]
 
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
@@ -20,11 +29,22 @@ Output = Annotated[str, typer.Option(help="File to write (.parquet, .csv or .jso
 def add_to(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     for name, verb in VERBS.items():
-        app.command(name)(verb)
+        # A verb's help is one line, however its docstring is set.
+        told = verb.__doc__ or ""
+        words = told.split()
+        app.command(name, help=" ".join(words))(verb)
 
 
 def is_understood(data: str, profile: str) -> bool:
-    """Print how an input folder is understood; whether a run can begin."""
+    """Print how an input folder is understood.
+
+    Args:
+        data: the folder, or its place.
+        profile: a profile's name or file; its section ``prepare`` says how to read it.
+
+    Returns:
+        Whether a run can begin.
+    """
     from adore.data.check import check_folder
     from adore.pipeline.settings import config_of
     from adore.storage import local_copy
@@ -37,7 +57,14 @@ def is_understood(data: str, profile: str) -> bool:
 
 
 def may_begin(data: str, profile: str) -> bool:
-    """:func:`is_understood`, and True where the folder cannot be read from this machine: the step prepare checks it."""
+    """:func:`is_understood`, and True where the folder cannot be read from this machine.
+
+    The step prepare checks it there.
+
+    Args:
+        data: the folder, or its place.
+        profile: a profile's name or file.
+    """
     try:
         return is_understood(data, profile)
     except (MissingError, UnavailableError) as error:
@@ -49,20 +76,25 @@ def check_data(
     data: Annotated[str, typer.Argument(help="Input folder or s3://… place.")],
     profile: Profile = "laptop",
 ) -> None:
-    """Say how a shop's folder is understood, before anything runs or is paid; status 1 if a run cannot begin."""
+    """Say how a shop's folder is understood, before anything runs or is paid; status 1 if a run
+    cannot begin.
+    """
     raise typer.Exit(0 if is_understood(data, profile) else 1)
 
 
 def demo_data(
     output: Annotated[str, typer.Option(help="Folder or place to write.")],
-    world: Annotated[str, typer.Option(help="shop, or lab: laboratory supplies, one-word queries.")] = "",
+    world: Annotated[
+        str, typer.Option(help="shop, or lab: laboratory supplies, one-word queries.")
+    ] = "",
     profile: Profile = "laptop",
     seed: Seed = 0,
 ) -> None:
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
     from adore.pipeline.runner import call
 
-    call("demo-data", {}, output, profile=profile, seed=seed, **({"world": world} if world else {}))
+    given = {"world": world} if world else {}
+    call("demo-data", {}, output, profile=profile, seed=seed, **given)
 
 
 def score(
@@ -81,22 +113,33 @@ def score(
 
         run_step("score", run, data="demo", profile=profile, seed=seed)
         return
-    for name, value in {
+    given = {
         "student": student,
         "items": items,
         "queries": queries,
         "pairs": pairs,
         "output": output,
-    }.items():
-        check(bool(value), f"--{name}", value, must="given", fix=f"add --{name} (or --run DIR for a run's step)")
+    }
+    for name, value in given.items():
+        check(
+            bool(value),
+            f"--{name}",
+            value,
+            must="given",
+            fix=f"add --{name} (or --run DIR for a run's step)",
+        )
     from adore.student.score import score_files
 
     score_files(student, output, items=items, queries=queries, pairs=pairs)
 
 
 def evaluate(
-    scores: Annotated[str, typer.Option(help="File with query_id, item_id, score, grade.")] = "",
-    judgements: Annotated[str, typer.Option(help="File with query_id, item_id and label or grade.")] = "",
+    scores: Annotated[
+        str, typer.Option(help="File with query_id, item_id, score, grade.")
+    ] = "",
+    judgements: Annotated[
+        str, typer.Option(help="File with query_id, item_id and label or grade.")
+    ] = "",
     run: Run = "",
     profile: Profile = "laptop",
     seed: Seed = 0,
@@ -107,13 +150,27 @@ def evaluate(
 
         run_step("evaluate", run, data="demo", profile=profile, seed=seed)
         return
-    check(bool(scores), "--scores", scores, must="given", fix="add --scores FILE (or --run DIR)")
-    check(bool(judgements), "--judgements", judgements, must="given", fix="add --judgements FILE")
+    check(
+        bool(scores),
+        "--scores",
+        scores,
+        must="given",
+        fix="add --scores FILE (or --run DIR)",
+    )
+    check(
+        bool(judgements),
+        "--judgements",
+        judgements,
+        must="given",
+        fix="add --judgements FILE",
+    )
     from adore.data.tables import read_judgements, read_scores
     from adore.evaluation.evaluate import evaluate_scores
 
-    for row in evaluate_scores(read_scores(scores), read_judgements(judgements)).iter_rows(named=True):
-        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  [{row['low']:.4f}, {row['high']:.4f}]  n={row['n']}")
+    measures = evaluate_scores(read_scores(scores), read_judgements(judgements))
+    for row in measures.iter_rows(named=True):
+        interval = f"[{row['low']:.4f}, {row['high']:.4f}]"
+        typer.echo(f"{row['measure']:<18} {row['value']:.4f}  {interval}  n={row['n']}")
 
 
 VERBS: dict[str, Callable[..., None]] = {

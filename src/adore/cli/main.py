@@ -11,9 +11,9 @@ import typer
 from adore import __version__
 from adore.cli import data as cli_data
 from adore.cli.rulebook import app as rulebook_app
+from adore.distributed import leave
 from adore.errors import AdoreError, check
 from adore.pipeline.graph import STEPS
-from adore.torchrun import leave
 
 __all__ = ["app", "main"]
 
@@ -30,7 +30,9 @@ cli_data.add_to(app)
 Run = Annotated[str, typer.Option("--run", help="The run's folder or s3://… place.")]
 Profile = Annotated[str, typer.Option(help="Profile: laptop, or a .yaml file.")]
 Seed = Annotated[int, typer.Option(help="Seeds every random choice.")]
-Data = Annotated[str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")]
+Data = Annotated[
+    str, typer.Option(help="Input folder or s3://… place; 'demo' makes the demo shop.")
+]
 
 STAGES = [name for name in STEPS if name not in cli_data.VERBS]
 
@@ -43,7 +45,10 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print it."),
+    ] = False,
 ) -> None:
     """Set nothing up: verbs load what they need."""
 
@@ -51,7 +56,12 @@ def _root(
 @app.command("run")
 def run_loop(
     data: Data = "demo",
-    out: Annotated[str, typer.Option(help="Run folder; default: continue the newest like run, or runs/<time>.")] = "",
+    out: Annotated[
+        str,
+        typer.Option(
+            help="Run folder; default: continue the newest like run, or runs/<time>."
+        ),
+    ] = "",
     profile: Profile = "laptop",
     seed: Seed = 0,
 ) -> None:
@@ -60,7 +70,8 @@ def run_loop(
 
     place = out or local.choose_out(data, profile, seed)
     typer.echo(f"run {place} (data {data}, profile {profile}, seed {seed})", err=True)
-    typer.echo(local.check_input(data, place, profile=profile, seed=seed) + "\n", err=True)
+    understood = local.check_input(data, place, profile=profile, seed=seed)
+    typer.echo(f"{understood}\n", err=True)
     local.run_local(data, place, profile=profile, seed=seed)
     from adore.artifacts import read_manifest
     from adore.report.page import summary_table
@@ -73,12 +84,16 @@ def run_loop(
 
 
 def _stage_verb(name: str) -> Callable[..., None]:
-    def verb(run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0) -> None:
+    def verb(
+        run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0
+    ) -> None:
         from adore.pipeline.runner import run_step
 
         run_step(name, run, data=data, profile=profile, seed=seed)
 
-    verb.__doc__ = f"Run the step {name} of a run, unless its output is there and still right."
+    verb.__doc__ = (
+        f"Run the step {name} of a run, unless its output is there and still right."
+    )
     return verb
 
 
@@ -88,7 +103,10 @@ def _judge_verb(name: str) -> Callable[..., None]:
         data: Data = "demo",
         profile: Profile = "laptop",
         seed: Seed = 0,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say pairs, tokens, seconds, money.")] = False,
+        dry_run: Annotated[
+            bool,
+            typer.Option("--dry-run", help="Only say pairs, tokens, seconds, money."),
+        ] = False,
     ) -> None:
         if dry_run:
             from adore.pipeline.runner import plan
@@ -100,27 +118,38 @@ def _judge_verb(name: str) -> Callable[..., None]:
         run_step(name, run, data=data, profile=profile, seed=seed)
 
     verb.__doc__ = (
-        f"Run the step {name} of a run, unless its output is there and still right; --dry-run: what it takes."
+        f"Run the step {name} of a run, unless its output is there and still right; "
+        "--dry-run: what it takes."
     )
     return verb
 
 
-for _name in (n for n in STAGES if n != "release"):
-    app.command(_name)((_judge_verb if _name.startswith("judge") else _stage_verb)(_name))
+for _name in STAGES:
+    if _name.startswith("judge"):
+        app.command(_name)(_judge_verb(_name))
+    elif _name != "release":
+        app.command(_name)(_stage_verb(_name))
 
 
 @app.command("cost")
-def cost(run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0) -> None:
+def cost(
+    run: Run, data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0
+) -> None:
     """What each step of a run took, and what judging would still take; nothing is run or paid."""
     from adore.pipeline.runner import costs
 
     typer.echo(costs(run, data=data, profile=profile, seed=seed))
 
 
-release_app = typer.Typer(name="release", help="Make a run's release; serve, list, promote, roll back on Kubernetes.")
+release_app = typer.Typer(
+    name="release",
+    help="Make a run's release; serve, list, promote, roll back on Kubernetes.",
+)
 app.add_typer(release_app)
 
-Force = Annotated[bool, typer.Option("--force", help="Take over fields that another manager holds.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Take over fields that another manager holds.")
+]
 
 
 def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
@@ -138,31 +167,62 @@ def _cluster_config(profile: str, namespace: str) -> Any:
     return section_config(profile, "kubernetes", **given)
 
 
-Namespace = Annotated[str, typer.Option(help="Namespace; default: the profile's kubernetes.namespace.")]
+Namespace = Annotated[
+    str, typer.Option(help="Namespace; default: the profile's kubernetes.namespace.")
+]
 
 
 @release_app.callback(invoke_without_command=True)
 def release_step(
-    context: typer.Context, run: Run = "", data: Data = "demo", profile: Profile = "laptop", seed: Seed = 0
+    context: typer.Context,
+    run: Run = "",
+    data: Data = "demo",
+    profile: Profile = "laptop",
+    seed: Seed = 0,
 ) -> None:
-    """Without a further word: run the step release of a run, unless its output is there and still right."""
+    """Without a further word: run the step release of a run.
+
+    Unless its output is there and still right.
+    """
     if context.invoked_subcommand is None:
-        check(bool(run), "--run", run, must="given", fix="add --run DIR, or a word: apply, list, promote, rollback")
+        check(
+            bool(run),
+            "--run",
+            run,
+            must="given",
+            fix="add --run DIR, or a word: apply, list, promote, rollback",
+        )
         from adore.pipeline.runner import run_step
 
         run_step("release", run, data=data, profile=profile, seed=seed)
 
 
-@release_app.command("apply")
+@release_app.command(
+    "apply",
+    help=(
+        "Serve a release on Kubernetes: KServe servers, router, experiment; "
+        "ends when all of it is ready."
+    ),
+)
 def release_apply(
-    place: Annotated[str, typer.Argument(help="The release step's output, as the cluster reads it (s3://…/release).")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            help="The release step's output, as the cluster reads it (s3://…/release)."
+        ),
+    ],
     profile: Profile = "laptop",
     namespace: Namespace = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the objects; needs no cluster.")] = False,
-    only_plan: Annotated[bool, typer.Option("--plan", help="Only say what would change, or be refused.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only print the objects; needs no cluster."),
+    ] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would change, or be refused.")
+    ] = False,
     force: Force = False,
 ) -> None:
-    """Serve a release on Kubernetes: KServe servers, router, experiment; ends when all of it is ready."""
+    """Serve a release on Kubernetes."""
     from adore.release.kubernetes.target import read_plan, render
 
     config = _cluster_config(profile, namespace)
@@ -176,60 +236,90 @@ def release_apply(
     if only_plan:
         changes = target.preview(plan)
         typer.echo("\n".join(map(str, changes)))
-        raise typer.Exit(1 if any(c.action == "refused" for c in changes) else 0)
+        refused = any(change.action == "refused" for change in changes)
+        raise typer.Exit(1 if refused else 0)
     typer.echo(f"release {target.release(plan)} is live")
 
 
-@release_app.command("list")
+@release_app.command(
+    "list",
+    help=(
+        "Every release that the cluster remembers, the live one starred, "
+        "with shares, versions and places."
+    ),
+)
 def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None:
-    """Every release that the cluster remembers, the live one starred, with shares, versions and places."""
+    """Every release that the cluster remembers."""
     for one in _target(profile, namespace).releases():
-        typer.echo(f"{'*' if one.live else ' '} {one.number:<4} {one.created}  {one.plan['name']}  {one.note}".rstrip())
-        for variant, about in one.plan["variants"].items():
-            share = one.plan["weights"][variant]
-            typer.echo(f"       {variant:<12} {share:>6.1%}  {about['version']}  {about['uri']}")
+        plan = one.plan
+        star = "*" if one.live else " "
+        line = f"{star} {one.number:<4} {one.created}  {plan['name']}  {one.note}"
+        typer.echo(line.rstrip())
+        for variant, about in plan["variants"].items():
+            share = plan["weights"][variant]
+            version = about["version"]
+            uri = about["uri"]
+            line = f"       {variant:<12} {share:>6.1%}  {version}  {uri}"
+            typer.echo(line)
 
 
 @release_app.command("promote")
 def release_promote(
-    variant: Annotated[str, typer.Argument(help="The variant that everybody gets.")] = "challenger",
+    variant: Annotated[
+        str, typer.Argument(help="The variant that everybody gets.")
+    ] = "challenger",
     profile: Profile = "laptop",
     namespace: Namespace = "",
     force: Force = False,
 ) -> None:
     """End the live experiment: one variant's model becomes the control and serves everybody."""
-    typer.echo(f"release {_target(profile, namespace, force=force).promote(variant)} is live")
+    number = _target(profile, namespace, force=force).promote(variant)
+    typer.echo(f"release {number} is live")
 
 
 @release_app.command("rollback")
 def release_rollback(
-    to: Annotated[int, typer.Option(help="Release number; 0: the one before the live one.")] = 0,
+    to: Annotated[
+        int, typer.Option(help="Release number; 0: the one before the live one.")
+    ] = 0,
     profile: Profile = "laptop",
     namespace: Namespace = "",
     force: Force = False,
 ) -> None:
     """Serve an earlier release again; its servers are still up, so only the router goes over."""
-    typer.echo(f"release {_target(profile, namespace, force=force).rollback(to)} is live")
+    number = _target(profile, namespace, force=force).rollback(to)
+    typer.echo(f"release {number} is live")
 
 
-@app.command("explain")
+@app.command(
+    "explain",
+    help=(
+        "Say why an item stands where it stands: "
+        "from the served score back to evidence, rule, judgement, source."
+    ),
+)
 def explain(
     run: Run,
     query: Annotated[str, typer.Option(help="Query text.")],
     item: Annotated[str, typer.Option(help="Item id.")],
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say why an item stands where it stands: from the served score back to evidence, rule, judgement, source."""
+    """Say why an item stands where it stands."""
+    import json
+
     from adore.pipeline.explain import explain_pair, render
 
     answer = explain_pair(run, query, item)
-    import json
-
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False) if json_ else render(answer))
+    if json_:
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(render(answer))
 
 
 @app.command("serve")
-def serve(run: Run, port: Annotated[int, typer.Option(help="Router port.")] = 8080) -> None:
+def serve(
+    run: Run, port: Annotated[int, typer.Option(help="Router port.")] = 8080
+) -> None:
     """Serve a run's variants with the router and its page, until Ctrl-C."""
     from adore.release.serve import serve as keep_up
     from adore.storage import join, local_copy
@@ -239,35 +329,61 @@ def serve(run: Run, port: Annotated[int, typer.Option(help="Router port.")] = 80
 
 @app.command("doctor")
 def doctor(
-    cluster: Annotated[bool, typer.Option("--cluster", help="Look at the cluster of KUBECONFIG instead.")] = False,
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Look at the cluster of KUBECONFIG instead."),
+    ] = False,
     profile: Profile = "laptop",
     namespace: Namespace = "",
-    reach: Annotated[bool, typer.Option(help="Start three small pods there that try what ours must reach.")] = True,
+    reach: Annotated[
+        bool,
+        typer.Option(
+            help="Start three small pods there that try what ours must reach."
+        ),
+    ] = True,
 ) -> None:
     """Say what is installed, reachable and missing, and how to fix it."""
     from adore.pipeline.doctor.machine import examine
 
-    bad, found = 0, examine()
+    found = examine()
     if cluster:
         from adore.pipeline.doctor.cluster import examine_cluster
         from adore.pipeline.settings import section_config
 
         config = _cluster_config(profile, namespace)
         found = examine_cluster(config, section_config(profile, "cluster"), reach=reach)
+    missing = False
     for finding in found:
-        typer.echo(
-            f"{'ok  ' if finding.ok else 'MISS' if finding.needed else 'opt '}  {finding.name:<22} {finding.text}"
-        )
-        bad += finding.needed and not finding.ok
-    raise typer.Exit(1 if bad else 0)
+        if finding.ok:
+            mark = "ok  "
+        elif finding.needed:
+            mark = "MISS"
+            missing = True
+        else:
+            mark = "opt "
+        typer.echo(f"{mark}  {finding.name:<22} {finding.text}")
+    raise typer.Exit(1 if missing else 0)
 
 
-Host = Annotated[str, typer.Option(help="Kubeflow Pipelines' address; KFP_TOKEN holds a token, if it needs one.")]
+Host = Annotated[
+    str,
+    typer.Option(
+        help="Kubeflow Pipelines' address; KFP_TOKEN holds a token, if it needs one."
+    ),
+]
 Experiment = Annotated[str, typer.Option(help="Kubeflow Pipelines' experiment.")]
-Into = Annotated[str, typer.Option("--namespace", help="The namespace that the run belongs to.")]
+Into = Annotated[
+    str, typer.Option("--namespace", help="The namespace that the run belongs to.")
+]
 
 
-@app.command("submit")
+@app.command(
+    "submit",
+    help=(
+        "Run the loop on Kubeflow Pipelines: "
+        "upload a version, start a run, print its link, follow it."
+    ),
+)
 def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     out: Annotated[str, typer.Option(help="Run place, s3://…")],
     host: Host,
@@ -276,19 +392,39 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
     data: Data = "demo",
     profile: Profile = "laptop",
     seed: Seed = 0,
-    wait: Annotated[bool, typer.Option(help="Follow the run; its end is the exit status.")] = True,
-    deploy: Annotated[bool, typer.Option("--deploy", help="Serve what passes its gate on that cluster.")] = False,
-    look: Annotated[bool, typer.Option(help="First look for Secrets and images that pods would wait for.")] = True,
+    wait: Annotated[
+        bool, typer.Option(help="Follow the run; its end is the exit status.")
+    ] = True,
+    deploy: Annotated[
+        bool,
+        typer.Option("--deploy", help="Serve what passes its gate on that cluster."),
+    ] = False,
+    look: Annotated[
+        bool,
+        typer.Option(
+            help="First look for Secrets and images that pods would wait for."
+        ),
+    ] = True,
 ) -> None:
-    """Run the loop on Kubeflow Pipelines: upload a version, start a run, print its link, follow it."""
+    """Run the loop on Kubeflow Pipelines."""
     from adore.pipeline import cluster
     from adore.pipeline.kubeflow.client import Server
     from adore.pipeline.kubeflow.follow import follow
 
     if data != "demo" and not cli_data.may_begin(data, profile):
         raise typer.Exit(1)
-    server, target = Server(host, namespace), "kubernetes" if deploy else "local"
-    run = cluster.submit(server, data, out, profile=profile, seed=seed, experiment=experiment, look=look, target=target)
+    server = Server(host, namespace)
+    target = "kubernetes" if deploy else "local"
+    run = cluster.submit(
+        server,
+        data,
+        out,
+        profile=profile,
+        seed=seed,
+        experiment=experiment,
+        look=look,
+        target=target,
+    )
     raise typer.Exit(follow(server, run) if wait else 0)
 
 
@@ -298,20 +434,32 @@ def schedule(
     namespace: Into,
     experiment: Experiment = "adore-online",
     profile: Profile = "laptop",
-    cron: Annotated[str, typer.Option(help="When, six fields, seconds first.")] = "0 0 * * * *",
-    act: Annotated[bool, typer.Option("--act", help="Promote or roll back; else only say.")] = False,
+    cron: Annotated[
+        str, typer.Option(help="When, six fields, seconds first.")
+    ] = "0 0 * * * *",
+    act: Annotated[
+        bool, typer.Option("--act", help="Promote or roll back; else only say.")
+    ] = False,
 ) -> None:
     """Look at the live experiment again and again on Kubeflow Pipelines."""
     from adore.pipeline import cluster
     from adore.pipeline.kubeflow.client import Server
 
-    cluster.schedule(Server(host, namespace), profile=profile, cron=cron, experiment=experiment, act=act)
+    cluster.schedule(
+        Server(host, namespace),
+        profile=profile,
+        cron=cron,
+        experiment=experiment,
+        act=act,
+    )
 
 
 @app.command("compile")
 def compile_pipelines(
     output: Annotated[str, typer.Option(help="Folder for the IR YAML.")] = "build",
-    profile: Annotated[str, typer.Option(help="Write this profile's section cluster into it.")] = "",
+    profile: Annotated[
+        str, typer.Option(help="Write this profile's section cluster into it.")
+    ] = "",
 ) -> None:
     """Compile every pipeline to KFP's IR YAML."""
     import os

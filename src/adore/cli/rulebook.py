@@ -14,21 +14,41 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(name="rulebook", help="Write, check and compare rule books.", no_args_is_help=True)
+app = typer.Typer(
+    name="rulebook", help="Write, check and compare rule books.", no_args_is_help=True
+)
 
 
 @app.command("draft")
 def draft_book(
-    output: Annotated[str, typer.Option(help="The .yaml file to write; its name is the book's.")],
+    output: Annotated[
+        str, typer.Option(help="The .yaml file to write; its name is the book's.")
+    ],
     data: Annotated[str, typer.Option(help="The shop's folder or s3://… place.")] = "",
-    items: Annotated[str, typer.Option(help="An items file, where there is no folder.")] = "",
+    items: Annotated[
+        str, typer.Option(help="An items file, where there is no folder.")
+    ] = "",
 ) -> None:
     """Propose a rule book from a catalogue; comments say on what evidence."""
     path = Path(output)
-    given = [g for g in (data, items) if g]
-    check(len(given) == 1, "--data, --items", given, must="one of them", fix="give --data DIR or --items FILE")
-    check(path.suffix == ".yaml", "--output", output, must="a .yaml file", fix="rename it")
-    check(not path.exists(), "--output", output, must="a new file", fix="remove it or choose another name")
+    given = [one for one in (data, items) if one]
+    check(
+        len(given) == 1,
+        "--data, --items",
+        given,
+        must="one of them",
+        fix="give --data DIR or --items FILE",
+    )
+    check(
+        path.suffix == ".yaml", "--output", output, must="a .yaml file", fix="rename it"
+    )
+    check(
+        not path.exists(),
+        "--output",
+        output,
+        must="a new file",
+        fix="remove it or choose another name",
+    )
     from adore.rulebooks.draft import draft, nearest
     from adore.rulebooks.survey import read_catalogue, survey
 
@@ -36,13 +56,18 @@ def draft_book(
     text = draft(seen, path.stem)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
-    typer.echo(f"{output}: from {nearest(seen)}, {seen.items} items, {seen.queries} queries, {seen.judged} judgements")
+    counts = f"{seen.items} items, {seen.queries} queries, {seen.judged} judgements"
+    typer.echo(f"{output}: from {nearest(seen)}, {counts}")
 
 
 @app.command("lint")
 def lint_books(
-    books: Annotated[list[str], typer.Argument(help="Rule books: names or .yaml files.")],
-    language: Annotated[str, typer.Option(help="Of the shop's texts: en, de, ...")] = "en",
+    books: Annotated[
+        list[str], typer.Argument(help="Rule books: names or .yaml files.")
+    ],
+    language: Annotated[
+        str, typer.Option(help="Of the shop's texts: en, de, ...")
+    ] = "en",
 ) -> None:
     """Check rule books; exit status 1 if one has an error."""
     from adore.rulebook import find_book
@@ -53,9 +78,10 @@ def lint_books(
         path = find_book(book)
         found = lint_file(path, language)
         for level in ("error", "warning"):
-            for f in (f for f in found if f.level == level):
-                typer.echo(f"{path}:{f.line}: {level}: {f.text}")
-        bad = sum(f.level == "error" for f in found)
+            for fault in found:
+                if fault.level == level:
+                    typer.echo(f"{path}:{fault.line}: {level}: {fault.text}")
+        bad = sum(fault.level == "error" for fault in found)
         typer.echo(f"{path}: {bad} errors, {len(found) - bad} warnings")
         errors += bad
     raise typer.Exit(1 if errors else 0)
@@ -65,9 +91,15 @@ def lint_books(
 def diff_books(
     a: Annotated[str, typer.Argument(help="Rule book in use: a name or a .yaml file.")],
     b: Annotated[str, typer.Argument(help="Rule book to put in its place.")],
-    on: Annotated[str, typer.Option(help="A run, its evidence step, or a pairs.parquet.")],
-    category: Annotated[str, typer.Option(help="Only items whose category holds this text.")] = "",
-    split: Annotated[str, typer.Option(help="Only queries of this split: train, dev or test.")] = "",
+    on: Annotated[
+        str, typer.Option(help="A run, its evidence step, or a pairs.parquet.")
+    ],
+    category: Annotated[
+        str, typer.Option(help="Only items whose category holds this text.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option(help="Only queries of this split: train, dev or test.")
+    ] = "",
     examples: Annotated[int, typer.Option(min=0, help="Changed pairs to show.")] = 5,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -78,7 +110,10 @@ def diff_books(
 
     pairs = read_pairs(on, category=category, split=split)
     result = compare_books(_load(a), _load(b), pairs, examples=examples)
-    typer.echo(json.dumps(result, indent=2, ensure_ascii=False) if json_ else render(result))
+    if json_:
+        typer.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(render(result))
 
 
 def _load(book: str) -> RuleBook:
@@ -90,8 +125,14 @@ def _load(book: str) -> RuleBook:
         return RuleBook.load(book)
     except ConfigError as error:
         path = find_book(book)
-        faults = "\n".join(f"  {path}:{f.line}: {f.text}" for f in lint_file(path) if f.level == "error")
-        raise ConfigError(f"rule book == {str(path)!r}, must be a valid rule book; mend:\n{faults}") from error
+        lines = []
+        for fault in lint_file(path):
+            if fault.level == "error":
+                lines.append(f"  {path}:{fault.line}: {fault.text}")
+        faults = "\n".join(lines)
+        raise ConfigError(
+            f"rule book == {str(path)!r}, must be a valid rule book; mend:\n{faults}"
+        ) from error
 
 
 @app.command("keys")

@@ -25,16 +25,26 @@ def json_of(text: str) -> Any:
 
 
 def id_of(value: object) -> str:
-    """An id as text, ``""`` if it is none; 7.0 (how some tools write integers beside gaps) is ``"7"``."""
+    """An id as text, ``""`` if it is none.
+
+    7.0 (how some tools write integers beside gaps) is ``"7"``.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else "" if math.isnan(value) or math.isinf(value) else str(value)
+        if value.is_integer():
+            return str(int(value))
+        return str(value) if math.isfinite(value) else ""
     return "" if value is None or isinstance(value, dict | list | bool) else str(value)
 
 
 def text_of(row: dict[str, Any], key: str, limit: int) -> str:
     """A cell as text, ``""`` if it is empty; brand, category and description may be lists.
+
+    Args:
+        row: of the file, with our column names; a column that is not there is empty.
+        key: the column to read.
+        limit: longest text, in characters.
 
     Raises:
         TypeError: the cell holds no text.
@@ -42,7 +52,9 @@ def text_of(row: dict[str, Any], key: str, limit: int) -> str:
     """
     value = row.get(key)
     if key in ("brand", "category", "description") and isinstance(value, list):
-        value = (" > " if key == "category" else ", ").join(str(v) for v in value if there(v))
+        value = (" > " if key == "category" else ", ").join(
+            str(v) for v in value if there(v)
+        )
     if isinstance(value, dict | list | bool):
         raise TypeError(f"wrong type of {key}")
     text = decoded(str(value)) if there(value) else ""
@@ -53,7 +65,9 @@ def text_of(row: dict[str, Any], key: str, limit: int) -> str:
 
 def there(value: object) -> bool:
     """Whether a cell says anything; Parquet fills gaps with nulls, pandas with NaN."""
-    return value not in (None, "") and not (isinstance(value, float) and math.isnan(value))
+    return value not in (None, "") and not (
+        isinstance(value, float) and math.isnan(value)
+    )
 
 
 def id_fault(row: dict[str, Any], *keys: str) -> str:

@@ -1,4 +1,7 @@
-"""``adore check``: how a folder was understood, on one screen, for a person who has never seen the project."""
+"""``adore check``: how a folder was understood.
+
+It is one screen, for a person who has never seen the project.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ _WHAT = {
 }
 
 
-def check_folder(data: Path, config: ReadConfig, requests: Path | None = None, place: str = "") -> tuple[str, bool]:
+def check_folder(
+    data: Path, config: ReadConfig, requests: Path | None = None, place: str = ""
+) -> tuple[str, bool]:
     """Read a folder as ``prepare`` will; nothing is run, written or paid.
 
     Args:
@@ -50,11 +55,16 @@ def check_folder(data: Path, config: ReadConfig, requests: Path | None = None, p
     """
     shop = read_shop(data, config, requests)
     text = render(shop)
-    return text.replace(str(data), place) if place else text, not shop.understanding.problems
+    return text.replace(
+        str(data), place
+    ) if place else text, not shop.understanding.problems
 
 
 def render(shop: Shop) -> str:
-    """The screen: files and columns, labels, what joined, splits, what will be possible, what is wrong."""
+    """The screen: files and columns, labels, what joined, splits.
+
+    Then what will be possible, and what is wrong.
+    """
     seen = shop.understanding
     lines = [f"How {seen.data} is understood (nothing is run or paid yet)", "", "Files"]
     for note in sorted(seen.files, key=lambda note: list(_WHAT).index(note.table)):
@@ -66,7 +76,11 @@ def render(shop: Shop) -> str:
     lines += _splits(seen)
     lines += _possible(shop)
     if seen.notes:
-        lines += ["", "Worth knowing", *(part for note in seen.notes for part in _wrapped(note, "  - ", "    "))]
+        lines += [
+            "",
+            "Worth knowing",
+            *(part for note in seen.notes for part in _wrapped(note, "  - ", "    ")),
+        ]
     if seen.problems:
         lines += ["", "A RUN CANNOT BEGIN"]
         for problem in seen.problems:
@@ -80,40 +94,72 @@ def _wrapped(text: str, first: str, rest: str) -> list[str]:
     lines: list[str] = []
     for line in text.split("\n"):
         start = first if not lines else rest
-        lines += textwrap.wrap(line, WIDTH, initial_indent=start, subsequent_indent=rest, break_long_words=False) or [
-            ""
-        ]
+        lines += textwrap.wrap(
+            line,
+            WIDTH,
+            initial_indent=start,
+            subsequent_indent=rest,
+            break_long_words=False,
+        ) or [""]
     return lines
 
 
 def _counted(counts: Mapping[str, int], most: int = MOST) -> list[str]:
     """``120 x reason`` lines, commonest first."""
     ordered = Counter(counts).most_common()
-    lines = [f"{n:,} x {reason}" for reason, n in ordered[:most]]
-    return lines + ([f"and {len(ordered) - most} more reasons"] if len(ordered) > most else [])
+    lines = [f"{count:,} x {reason}" for reason, count in ordered[:most]]
+
+    more = len(ordered) - most
+    if more > 0:
+        lines.append(f"and {more} more reasons")
+    return lines
 
 
 def _nested(shop: Shop) -> str:
     """Names inside the column ``attributes``, commonest first."""
-    names = Counter(name for row in shop.tables["items"] for name in json.loads(row["attributes"]))
+    names = Counter[str]()
+    for row in shop.tables["items"]:
+        names.update(list(json.loads(row["attributes"])))
+
     some = [name for name, _ in names.most_common(12)]
-    return ", ".join(some) + (f" and {len(names) - len(some)} more" if len(names) > len(some) else "")
+    return ", ".join(some) + (
+        f" and {len(names) - len(some)} more" if len(names) > len(some) else ""
+    )
 
 
 def _file(note: FileNote, shop: Shop) -> list[str]:
     preset = f", read as {note.columns.preset}" if note.columns.preset else ""
-    head = f"  {note.name}: {note.table} ({_WHAT.get(note.table, '')}), {note.rows:,} rows, {note.written}{preset}"
-    ours = [(theirs, became) for theirs, became in note.columns.became.items() if became in COLUMNS.get(note.table, ())]
-    others = [(theirs, became) for theirs, became in note.columns.became.items() if (theirs, became) not in ours]
+    head = (
+        f"  {note.name}: {note.table} ({_WHAT.get(note.table, '')}), "
+        f"{note.rows:,} rows, {note.written}{preset}"
+    )
+    ours = [
+        (theirs, became)
+        for theirs, became in note.columns.became.items()
+        if became in COLUMNS.get(note.table, ())
+    ]
+    others = [
+        (theirs, became)
+        for theirs, became in note.columns.became.items()
+        if (theirs, became) not in ours
+    ]
     lines = _wrapped(head, "", "      ")
-    lines += _wrapped(", ".join(_arrow(*pair) for pair in ours), "      columns: ", "               ")
+    lines += _wrapped(
+        ", ".join(_arrow(*pair) for pair in ours), "      columns: ", "               "
+    )
     if "attributes" in note.columns.became and (inside := _nested(shop)):
         lines += _wrapped(inside, "      attributes: ", "               ")
     elif others:
         kind = "attributes" if note.table == "items" else "also read"
-        lines += _wrapped(", ".join(_arrow(*pair) for pair in others[:30]), f"      {kind}: ", "               ")
+        lines += _wrapped(
+            ", ".join(_arrow(*pair) for pair in others[:30]),
+            f"      {kind}: ",
+            "               ",
+        )
     if note.columns.ignored:
-        lines += _wrapped(", ".join(note.columns.ignored[:20]), "      ignored: ", "               ")
+        lines += _wrapped(
+            ", ".join(note.columns.ignored[:20]), "      ignored: ", "               "
+        )
     for text in note.notes:
         lines += _wrapped(text, "      ", "      ")
     return lines
@@ -138,17 +184,27 @@ def _labels(seen: Understanding) -> list[str]:
     if scale.thresholds:
         c, s, e = scale.thresholds
         lines.append(
-            f"  ratings: below {c:g} irrelevant, from {c:g} complement, from {s:g} substitute, from {e:g} exact"
+            f"  ratings: below {c:g} irrelevant, from {c:g} complement, "
+            f"from {s:g} substitute, from {e:g} exact"
         )
     else:
-        lines += _wrapped(", ".join(_label(scale, label) for label in _ordered(scale)[:12]), "  ", "  ")
+        lines += _wrapped(
+            ", ".join(_label(scale, label) for label in _ordered(scale)[:12]),
+            "  ",
+            "  ",
+        )
     if scale.unrated:
         lines.append(f"  {scale.unrated:,} without a rating, left out")
     judges = seen.judges
     if judges and judges.several:
-        agree = "" if judges.alpha is None else f"; agreement (Krippendorff's alpha, ordinal) {judges.alpha:.2f}"
+        agree = (
+            ""
+            if judges.alpha is None
+            else f"; agreement (Krippendorff's alpha, ordinal) {judges.alpha:.2f}"
+        )
         lines.append(
-            f"  {judges.several:,} pairs were judged more than once, {judges.split:,} with different labels{agree}"
+            f"  {judges.several:,} pairs were judged more than once, "
+            f"{judges.split:,} with different labels{agree}"
         )
     return lines
 
@@ -165,7 +221,11 @@ def _label(scale: LabelScale, label: str) -> str:
 
 def _joined(shop: Shop) -> Iterator[str]:
     seen = shop.understanding
-    shown = [t for t in ("judgements", "events") if seen.read.get(t) and (seen.rows.get(t) or t in seen.left_out)]
+    shown = [
+        t
+        for t in ("judgements", "events")
+        if seen.read.get(t) and (seen.rows.get(t) or t in seen.left_out)
+    ]
     if not shown:
         return
     yield ""
@@ -183,14 +243,24 @@ def _joined(shop: Shop) -> Iterator[str]:
 
 
 def _actions(seen: Understanding) -> str:
-    counts = seen.log.actions if seen.log else Counter[tuple[str, str]]()
-    return ", ".join(f"{_arrow(name, action or '?')} ({n:,})" for (name, action), n in counts.most_common(12))
+    """What the log's action names count as, commonest first, with their events."""
+    if seen.log is None:
+        return ""
+
+    parts = []
+    for (name, action), count in seen.log.actions.most_common(12):
+        arrow = _arrow(name, action or "?")
+        parts.append(f"{arrow} ({count:,})")
+    return ", ".join(parts)
 
 
 def _splits(seen: Understanding) -> list[str]:
     if not seen.splits:
         return []
-    text = ", ".join(f"{split} {count:,} ({judged:,} judged)" for split, (count, judged) in seen.splits.items())
+    text = ", ".join(
+        f"{split} {count:,} ({judged:,} judged)"
+        for split, (count, judged) in seen.splits.items()
+    )
     uses = "train teaches, dev tunes, test decides"
     return ["", "Queries", f"  {text}: {uses}"]
 
@@ -201,11 +271,21 @@ def _possible(shop: Shop) -> list[str]:
         return []
     judged_test = seen.splits.get("test", (0, 0))[1]
     judged_dev = seen.splits.get("dev", (0, 0))[1]
-    pairs = {(r["query_id"], r["item_id"]) for name in ("judgements", "truth") for r in shop.tables[name]}
+    pairs = {
+        (r["query_id"], r["item_id"])
+        for name in ("judgements", "truth")
+        for r in shop.tables[name]
+    }
     pairs |= {(r["query_id"], r["object_id"]) for r in shop.tables["events"]}
-    teacher = f"teacher: judges {len(pairs):,} known pairs, and those that are retrieved for train queries and requests"
+    teacher = (
+        f"teacher: judges {len(pairs):,} known pairs, "
+        "and those that are retrieved for train queries and requests"
+    )
     if judged_test < 2:
-        gate = f"gate: needs at least 2 judged test queries and has {judged_test}, so nothing can be released"
+        gate = (
+            f"gate: needs at least 2 judged test queries and has {judged_test}, "
+            "so nothing can be released"
+        )
     else:
         gate = f"gate: student against baselines on {judged_test} judged test queries"
         gate += "" if judged_test >= 20 else " (few: only large differences will show)"
@@ -232,12 +312,16 @@ def _kto(shop: Shop) -> tuple[bool, str]:
     tables = shop.tables
     if not tables["events"]:
         known = bool(tables["truth"] or tables["judgements"])
-        return False, "KTO on behaviour: no events joined" + ("; shoppers are simulated instead" if known else "")
+        return False, "KTO on behaviour: no events joined" + (
+            "; shoppers are simulated instead" if known else ""
+        )
     kinds = Counter(row["action_name"] for row in tables["events"])
     clients = len({row["client_id"] for row in tables["events"]})
     missing = [kind for kind in ("impression", "purchase") if not kinds[kind]]
     text = f"KTO on behaviour: {len(tables['events']):,} events of {clients:,} shoppers"
-    return True, text + (f", but no {' and no '.join(missing)}: fewer signs" if missing else "")
+    return True, text + (
+        f", but no {' and no '.join(missing)}: fewer signs" if missing else ""
+    )
 
 
 def _experiment(shop: Shop, *, gated: bool) -> tuple[bool, str]:
@@ -247,7 +331,11 @@ def _experiment(shop: Shop, *, gated: bool) -> tuple[bool, str]:
         return False, name + "nothing is judged, so no shopper can be simulated"
     if not gated:
         return False, name + "only what passes the gate is released and compared"
-    return True, name + "if the gate passes, shoppers simulated from the known pairs compare both variants"
+    return (
+        True,
+        name
+        + "if the gate passes, shoppers simulated from the known pairs compare both variants",
+    )
 
 
 def _line(possible: bool, text: str) -> list[str]:

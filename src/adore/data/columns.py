@@ -10,10 +10,21 @@ from typing import Any
 from adore.data.rows import Rows
 from adore.errors import ConfigError, DataError, check
 
-__all__ = ["COLUMNS", "NEEDED", "Columns", "check_columns_of", "described", "require", "resolve", "spelt"]
+__all__ = [
+    "COLUMNS",
+    "NEEDED",
+    "Columns",
+    "check_columns_of",
+    "described",
+    "require",
+    "resolve",
+    "spelt",
+]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "items": ("item_id", "title", "brand", "category", "description", "bullet_points", "attributes"),
+    "items": (
+        "item_id", "title", "brand", "category", "description", "bullet_points", "attributes",
+    ),
     "queries": ("query_id", "query", "split"),
     "searches": ("query_id", "user_query", "client_id", "timestamp", "query_response_hit_ids"),
     "requests": ("query",),
@@ -23,7 +34,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "event_id", "query_id", "user_query", "session_id", "client_id", "action_name", "timestamp",
         "object_id", "position", "event_attributes",
     ),
-    "exposures": ("exposure_id", "query_id", "user_query", "session_id", "client_id", "timestamp", "item_ids"),
+    "exposures": (
+        "exposure_id", "query_id", "user_query", "session_id", "client_id", "timestamp",
+        "item_ids",
+    ),
     "pairs": ("query_id", "query", "item_id"),
     "scores": ("query_id", "query", "item_id", "score", "grade", "system"),
 }  # fmt: skip
@@ -42,7 +56,10 @@ NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
 }
 """Columns that a table cannot do without; of a tuple, one is enough."""
 _SYNONYMS = {
-    "item_id": "id sku product_id doc_id asin article article_number artikelnummer object_id handle ean",
+    "item_id": (
+        "id sku product_id doc_id asin article article_number artikelnummer object_id "
+        "handle ean"
+    ),
     "title": "name product_title product_name titel bezeichnung label heading",
     "query_id": "qid search_id queryid query_number",
     "query": "user_query text keyword keywords search_term searchterm suchbegriff phrase querytext",
@@ -78,11 +95,23 @@ class Columns:
 def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
     """The file's columns that are ours in another spelling, where no column has the very name."""
     names = list(columns)
-    ours = {spelt(name): name for name in COLUMNS[table] if name not in names}
-    return {theirs: ours[spelt(theirs)] for theirs in names if spelt(theirs) in ours}
+
+    ours = {}
+    for name in COLUMNS[table]:
+        if name not in names:
+            ours[spelt(name)] = name
+
+    matching = {}
+    for theirs in names:
+        name = ours.get(spelt(theirs), "")
+        if name:
+            matching[theirs] = name
+    return matching
 
 
-def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str, columns: list[str]) -> dict[str, str]:
+def resolve(
+    rows: Rows, table: str, own: Mapping[str, str], file: str, columns: list[str]
+) -> dict[str, str]:
     """Give the columns our names, in place.
 
     Args:
@@ -101,18 +130,31 @@ def resolve(rows: Rows, table: str, own: Mapping[str, str], file: str, columns: 
     absent = [theirs for theirs in own.values() if theirs not in columns]
     if absent and rows.good:
         raise ConfigError(
-            f"dataset.yaml columns.{table} == {absent}, must be columns of {file}: {columns}; correct their names"
+            f"dataset.yaml columns.{table} == {absent}, must be columns of {file}: {columns}; "
+            "correct their names"
         )
-    renamed = {**_matching(columns, table), **{theirs: ours for ours, theirs in own.items()}}
+    renamed = {
+        **_matching(columns, table),
+        **{theirs: ours for ours, theirs in own.items()},
+    }
     taken = set(renamed.values())
-    moved = {name: f"{name} (file)" for name in columns if name in taken and name not in renamed}
+    moved = {
+        name: f"{name} (file)"
+        for name in columns
+        if name in taken and name not in renamed
+    }
     names = {**{name: name for name in columns}, **renamed, **moved}
     if any(old != new for old, new in names.items()):
-        rows.good = [(line, {names[name]: value for name, value in row.items()}) for line, row in rows.good]
+        rows.good = [
+            (line, {names[name]: value for name, value in row.items()})
+            for line, row in rows.good
+        ]
     return names
 
 
-def require(columns: Iterable[str], table: str, file: str, original: Iterable[str] | None = None) -> None:
+def require(
+    columns: Iterable[str], table: str, file: str, original: Iterable[str] | None = None
+) -> None:
     """Refuse a table that lacks a column, once, with what might be meant.
 
     Args:
@@ -124,17 +166,24 @@ def require(columns: Iterable[str], table: str, file: str, original: Iterable[st
     Raises:
         DataError: names every missing column and its candidates.
     """
-    there, shown = set(columns), list(original if original is not None else columns)
-    groups = [(need,) if isinstance(need, str) else need for need in NEEDED.get(table, ())]
+    there = set(columns)
+    shown = list(original if original is not None else columns)
+    groups = [
+        (need,) if isinstance(need, str) else need for need in NEEDED.get(table, ())
+    ]
     missing = [group for group in groups if not there & set(group)]
     if not missing:
         return
     names = ", ".join(" or ".join(group) for group in missing)
     candidates = {group[0]: _candidates(group, shown) for group in missing}
     guessed = {name: theirs for name, theirs in candidates.items() if theirs}
-    guess = ", ".join(f"{name}: {theirs[0]}" for name, theirs in guessed.items()) or f"{missing[0][0]}: THEIR_NAME"
+    guess = (
+        ", ".join(f"{name}: {theirs[0]}" for name, theirs in guessed.items())
+        or f"{missing[0][0]}: THEIR_NAME"
+    )
     hint = (
-        "; candidates: " + "; ".join(f"{name}: {', '.join(theirs)}" for name, theirs in guessed.items())
+        "; candidates: "
+        + "; ".join(f"{name}: {', '.join(theirs)}" for name, theirs in guessed.items())
         if guessed
         else ""
     )
@@ -146,15 +195,28 @@ def require(columns: Iterable[str], table: str, file: str, original: Iterable[st
 
 def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     """Columns that may be meant, likeliest first."""
-    words = [spelt(word) for name in group for word in (name, *_SYNONYMS.get(name, "").split())]
+    words = []
+    for name in group:
+        synonyms = _SYNONYMS.get(name, "").split()
+        words += [spelt(word) for word in (name, *synonyms)]
+
     by_name = {spelt(column): column for column in reversed(columns)}
-    exact = [by_name[word] for word in words if word in by_name]
-    near = [by_name[one] for word in words[:6] for one in difflib.get_close_matches(word, by_name, 2, 0.75)]
-    inside = [column for column in columns if any(len(w) > 2 and w in spelt(column) for w in words)]
-    return list(dict.fromkeys((*exact, *near, *inside)))[:4]
+    likely = [by_name[word] for word in words if word in by_name]
+
+    for word in words[:6]:
+        near = difflib.get_close_matches(word, by_name, 2, 0.75)
+        likely += [by_name[one] for one in near]
+
+    long_words = [word for word in words if len(word) > 2]
+    for column in columns:
+        if any(word in spelt(column) for word in long_words):
+            likely.append(column)
+    return list(dict.fromkeys(likely))[:4]
 
 
-def described(names: Mapping[str, str], table: str, attributes: Iterable[str] = ()) -> Columns:
+def described(
+    names: Mapping[str, str], table: str, attributes: Iterable[str] = ()
+) -> Columns:
     """What became of a table's columns, for people.
 
     Args:
@@ -162,9 +224,12 @@ def described(names: Mapping[str, str], table: str, attributes: Iterable[str] = 
         table: its name.
         attributes: the only columns that become attributes, if the shop named some.
     """
-    chosen, columns = set(attributes), Columns()
+    chosen = set(attributes)
+    columns = Columns()
     for theirs, ours in names.items():
-        kept = ours in COLUMNS[table] or (table == "items" and (not chosen or ours in chosen))
+        kept = ours in COLUMNS[table] or (
+            table == "items" and (not chosen or ours in chosen)
+        )
         if kept:
             columns.became[theirs] = ours
         else:
@@ -179,4 +244,10 @@ def check_columns_of(own: Mapping[str, Mapping[str, Any]]) -> None:
         ConfigError: names it.
     """
     strange = sorted(set(own) - set(COLUMNS))
-    check(not strange, "dataset.yaml columns", strange, must=f"of tables {sorted(COLUMNS)}", fix="rename them")
+    check(
+        not strange,
+        "dataset.yaml columns",
+        strange,
+        must=f"of tables {sorted(COLUMNS)}",
+        fix="rename them",
+    )

@@ -47,7 +47,9 @@ class DatasetInfo(BaseModel):
     language: str = ""
     """Of the texts, as ISO 639-1 says it (de, en, ...); empty: told by titles and queries."""
     actions: dict[str, str] = {}
-    """The shop's action name to one of ours, or ``ignore``; over :data:`adore.data.actions.ALIASES`."""
+    """The shop's action name to one of ours, or ``ignore``.
+
+    It goes over :data:`adore.data.actions.ALIASES`."""
     simulated: bool = False
     """True if the shop itself is simulated (the demo)."""
 
@@ -65,12 +67,21 @@ def _grade_of(value: object) -> int | str | None:
 
 
 def _raw(path: Path) -> dict[str, Any]:
-    """The file as it is written: YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant."""
-    raw = yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader) if path.is_file() else {}
+    """The file as it is written.
+
+    YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant.
+    """
+    raw = (
+        yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
+        if path.is_file()
+        else {}
+    )
     if not isinstance(raw, dict):
         return dict(raw) if raw else {}
     if isinstance(raw.get("labels"), dict):
-        raw["labels"] = {label: _grade_of(grade) for label, grade in raw["labels"].items()}
+        raw["labels"] = {
+            label: _grade_of(grade) for label, grade in raw["labels"].items()
+        }
     return {name: value for name, value in raw.items() if value != ""}
 
 
@@ -83,21 +94,61 @@ def read_info(data: Path) -> DatasetInfo:
     path = data / "dataset.yaml"
     try:
         info = DatasetInfo(**_raw(path))
-    except (ValidationError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise ConfigError(f"dataset.yaml == {str(path)!r}, must be a mapping with known keys; {error}") from error
-    bad = {label: grade for label, grade in info.labels.items() if grade is not None and grade not in range(4)}
-    check(not bad, "dataset.yaml labels", bad, must="grades 0-3 or unrated", fix="map every label to one of them")
-    wrong = {name: action for name, action in info.actions.items() if action not in (*ACTIONS, IGNORE)}
-    check(not wrong, "dataset.yaml actions", wrong, must=f"one of {ACTIONS} or ignore", fix="map them")
-    rising = info.thresholds == sorted(set(info.thresholds)) and len(info.thresholds) in (0, 3)
+    except (
+        ValidationError,
+        yaml.YAMLError,
+        UnicodeDecodeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ConfigError(
+            f"dataset.yaml == {str(path)!r}, must be a mapping with known keys; {error}"
+        ) from error
+    bad = {
+        label: grade
+        for label, grade in info.labels.items()
+        if grade is not None and grade not in range(4)
+    }
     check(
-        rising, "dataset.yaml thresholds", info.thresholds, must="three rising numbers", fix="say where C, S, E begin"
+        not bad,
+        "dataset.yaml labels",
+        bad,
+        must="grades 0-3 or unrated",
+        fix="map every label to one of them",
+    )
+    wrong = {
+        name: action
+        for name, action in info.actions.items()
+        if action not in (*ACTIONS, IGNORE)
+    }
+    check(
+        not wrong,
+        "dataset.yaml actions",
+        wrong,
+        must=f"one of {ACTIONS} or ignore",
+        fix="map them",
+    )
+    rising = info.thresholds == sorted(set(info.thresholds)) and len(
+        info.thresholds
+    ) in (0, 3)
+    check(
+        rising,
+        "dataset.yaml thresholds",
+        info.thresholds,
+        must="three rising numbers",
+        fix="say where C, S, E begin",
     )
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 
 def book_of(data: Path, info: DatasetInfo) -> Path:
-    """The file of the rule book: one of ours by name, or one in the input folder, whose bytes are this step's input.
+    """The file of the rule book: one of ours by name, or one in the input folder.
+
+    The bytes of a book in the folder are this step's input.
+
+    Args:
+        data: the input folder.
+        info: what ``dataset.yaml`` says; its ``rulebook`` is a name, or a path in the folder.
 
     Raises:
         MissingError: there is none.
@@ -105,9 +156,20 @@ def book_of(data: Path, info: DatasetInfo) -> Path:
     """
     name = Path(info.rulebook)
     if name.suffix:
-        inside = not name.is_absolute() and ".." not in name.parts and (data / name).is_file()
+        inside = (
+            not name.is_absolute()
+            and ".." not in name.parts
+            and (data / name).is_file()
+        )
         fix = "copy it there and name it by its path in the folder, as in mine.yaml"
-        check(inside, "dataset.yaml rulebook", info.rulebook, must=f"a file in {data}", fix=fix, error=MissingError)
+        check(
+            inside,
+            "dataset.yaml rulebook",
+            info.rulebook,
+            must=f"a file in {data}",
+            fix=fix,
+            error=MissingError,
+        )
     path = data / name if name.suffix else find_book(info.rulebook)
     RuleBook.load(str(path))  # now, not when somebody judges by it
     return path

@@ -1,4 +1,7 @@
-"""Stage ``demo-data``: a simulated shop with known truth, as a user would bring it; of two worlds."""
+"""Stage ``demo-data``: a simulated shop with known truth, as a user would bring it.
+
+The shop is of one of two worlds.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ class Config(StageConfig):
     """Which world, how large the shop is and how well it is judged."""
 
     world: Literal["shop", "lab"] = "shop"
-    """``shop``: consumer goods. ``lab``: laboratory supplies, one-word queries, fields of its own."""
+    """``shop``: consumer goods.
+
+    ``lab``: laboratory supplies, one-word queries, fields of its own."""
     items: int = Field(1500, ge=24, le=100_000)
     queries: int = Field(240, ge=4, le=2_000)
     judged: int = Field(110, ge=0)
@@ -63,9 +68,23 @@ def _shop_near(intent: Intent, spec: Spec) -> bool:
 
 
 _WORLDS = {
-    "shop": _World(make_specs, make_intents, true_grade, _shop_near, item_row, query_text, lambda g: g.letter),
+    "shop": _World(
+        make_specs,
+        make_intents,
+        true_grade,
+        _shop_near,
+        item_row,
+        query_text,
+        lambda g: g.letter,
+    ),
     "lab": _World(
-        demo_lab.make_supplies, demo_lab.make_needs, demo_lab.grade, demo_lab.shares, demo_lab.row, demo_lab.text, int
+        demo_lab.make_supplies,
+        demo_lab.make_needs,
+        demo_lab.grade,
+        demo_lab.shares,
+        demo_lab.row,
+        demo_lab.text,
+        int,
     ),
 }
 
@@ -75,18 +94,37 @@ def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
-def _candidates(intent: Any, items: list[Any], rng: random.Random, world: _World, count: int) -> dict[Any, int]:
-    """A list as retrieval would give it: exact items, near misses, accessories, strangers that share a word."""
+def _candidates(
+    intent: Any, items: list[Any], rng: random.Random, world: _World, count: int
+) -> dict[Any, int]:
+    """A list as retrieval would give it, with true grades.
+
+    It holds exact items, near misses, accessories, and strangers that share a word.
+    """
     order = rng.sample(items, len(items))
-    by_grade: dict[Grade, list[Any]] = {g: [] for g in Grade}
+    by_grade: dict[Grade, list[Any]] = {grade: [] for grade in Grade}
     for item in order:
         by_grade[world.grade(intent, item)].append(item)
-    near = [s for s in by_grade[Grade.IRRELEVANT] if world.near(intent, s)]
-    chosen = by_grade[Grade.EXACT][: count // 3] + by_grade[Grade.SUBSTITUTE][: count // 3]
-    chosen += by_grade[Grade.COMPLEMENT][: count // 8] + near[: count // 8]
-    have = {s.item_id for s in chosen}
-    chosen += [s for s in by_grade[Grade.IRRELEVANT] if s.item_id not in have][: count - len(chosen)]
-    return {s.item_id: int(world.grade(intent, s)) for s in sorted(chosen, key=lambda s: s.item_id)}
+
+    irrelevant = by_grade[Grade.IRRELEVANT]
+    near = [item for item in irrelevant if world.near(intent, item)]
+
+    third = count // 3
+    eighth = count // 8
+    chosen = [
+        *by_grade[Grade.EXACT][:third],
+        *by_grade[Grade.SUBSTITUTE][:third],
+        *by_grade[Grade.COMPLEMENT][:eighth],
+        *near[:eighth],
+    ]
+
+    # The rest of the list is whatever else the shop sells.
+    have = {item.item_id for item in chosen}
+    strangers = [item for item in irrelevant if item.item_id not in have]
+    chosen += strangers[: count - len(chosen)]
+
+    chosen.sort(key=lambda item: item.item_id)
+    return {item.item_id: int(world.grade(intent, item)) for item in chosen}
 
 
 def _noisy(grade: int, rng: random.Random, noise: float) -> int:
@@ -98,13 +136,26 @@ def _noisy(grade: int, rng: random.Random, noise: float) -> int:
 
 def _ubi(row: dict[str, Any], queries: dict[str, str]) -> dict[str, Any]:
     """One event in OpenSearch's UBI schema."""
-    place = {"object": {"object_id": row["object_id"]}, "position": {"ordinal": row["position"]}}
+    place = {
+        "object": {"object_id": row["object_id"]},
+        "position": {"ordinal": row["position"]},
+    }
     top = {k: v for k, v in row.items() if k not in ("object_id", "position")}
-    return {"application": "demo-shop", **top, "user_query": queries[row["query_id"]], "event_attributes": place}
+    return {
+        "application": "demo-shop",
+        **top,
+        "user_query": queries[row["query_id"]],
+        "event_attributes": place,
+    }
 
 
-def _events(config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]) -> list[dict[str, Any]]:
-    """Simulated shoppers over the shop's old ranking: truth under much noise, other noise at every visit."""
+def _events(
+    config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Simulated shoppers over the shop's old ranking.
+
+    The ranking is the truth under much noise, other noise at every visit.
+    """
     shoppers = Shoppers(seed=config.seed, users=config.users, bots=config.bots)
     rng = random.Random(config.seed + 1)
     names = sorted(lists)
@@ -112,31 +163,75 @@ def _events(config: Config, lists: dict[str, dict[str, int]], queries: dict[str,
     for user in range(config.users):
         for visit in range(config.visits):
             query = rng.choice(names)
-            for row in shoppers.visit(user, query, shuffled(lists[query], rng), lists[query], visit=visit):
+            grades = lists[query]
+            ranking = shuffled(grades, rng)
+            for row in shoppers.visit(user, query, ranking, grades, visit=visit):
                 rows[row["event_id"]] = row
-    return [_ubi(r, queries) for r in sorted(rows.values(), key=lambda r: (r["timestamp"], r["event_id"]))]
+
+    events = []
+    for row in sorted(rows.values(), key=_when):
+        events.append(_ubi(row, queries))
+    return events
+
+
+def _when(row: dict[str, Any]) -> tuple[int, str]:
+    return row["timestamp"], row["event_id"]
 
 
 def run(config: Config, output: Path) -> dict[str, float]:
-    """Write ``items``, ``queries``, ``judgements``, ``events``, ``truth`` and ``dataset.yaml``."""
-    world, rng = _WORLDS[config.world], random.Random(config.seed)
+    """Write ``items``, ``queries``, ``judgements``, ``events``, ``truth`` and ``dataset.yaml``.
+
+    Args:
+        config: which world, how large, how well judged; its seed decides every draw.
+        output: the folder to write to.
+
+    Returns:
+        Numbers of items, queries, judgements and events.
+    """
+    # One generator draws for all of it, so the order of the steps decides what comes out.
+    world = _WORLDS[config.world]
+    rng = random.Random(config.seed)
     items = world.items(rng, config.items)
     intents = world.intents(rng, config.queries)
-    queries = {i.query_id: world.text(i, rng) for i in intents}
-    lists = {i.query_id: _candidates(i, items, rng, world, config.candidates) for i in intents}
+    queries = {intent.query_id: world.text(intent, rng) for intent in intents}
+
+    lists: dict[str, dict[str, int]] = {}
+    for intent in intents:
+        candidates = _candidates(intent, items, rng, world, config.candidates)
+        lists[intent.query_id] = candidates
+
     judged = rng.sample(sorted(queries), min(config.judged, len(queries)))
-    labels = [
-        {"query_id": q, "item_id": i, "label": world.label(Grade(_noisy(g, rng, config.label_noise)))}
-        for q in sorted(judged)
-        for i, g in lists[q].items()
-    ]
-    truth = [{"query_id": q, "item_id": i, "grade": g} for q, one in lists.items() for i, g in one.items()]
+    labels = []
+    for query_id in sorted(judged):
+        for item_id, grade in lists[query_id].items():
+            noisy = Grade(_noisy(grade, rng, config.label_noise))
+            label = world.label(noisy)
+            labels.append({"query_id": query_id, "item_id": item_id, "label": label})
+
+    truth = []
+    for query_id, grades in lists.items():
+        for item_id, grade in grades.items():
+            truth.append({"query_id": query_id, "item_id": item_id, "grade": grade})
+
     events = _events(config, lists, queries)
-    _lines(output / "items.jsonl.gz", (world.row(s, rng) for s in items))
-    _lines(output / "queries.jsonl", ({"query_id": q, "query": t} for q, t in queries.items()))
+    texts = [
+        {"query_id": query_id, "query": text} for query_id, text in queries.items()
+    ]
+    _lines(output / "items.jsonl.gz", (world.row(item, rng) for item in items))
+    _lines(output / "queries.jsonl", texts)
     _lines(output / "judgements.jsonl", labels)
     _lines(output / "truth.jsonl.gz", truth)
     _lines(output / "events.jsonl.gz", events)
-    about = {"name": f"demo {config.world}", "language": "en", "rulebook": "general", "simulated": True}
+    about = {
+        "name": f"demo {config.world}",
+        "language": "en",
+        "rulebook": "general",
+        "simulated": True,
+    }
     (output / "dataset.yaml").write_text(yaml.safe_dump(about), "utf-8")
-    return {"items": len(items), "queries": len(queries), "judgements": len(labels), "events": len(events)}
+    return {
+        "items": len(items),
+        "queries": len(queries),
+        "judgements": len(labels),
+        "events": len(events),
+    }

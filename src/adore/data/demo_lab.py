@@ -1,4 +1,6 @@
-"""Another simulated world: a laboratory supplier with one-word queries, twenty fields of its own and no categories.
+"""Another simulated world: a laboratory supplier.
+
+It has one-word queries, twenty fields of its own and no categories.
 
 Nobody tunes to it: it asks whether the loop stands up in a shop that is nothing like the demo shop.
 """
@@ -6,17 +8,37 @@ Nobody tunes to it: it asks whether the loop stands up in a shop that is nothing
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adore.types import Grade
 
-__all__ = ["KINDS", "VALUES", "Kind", "Need", "Supply", "grade", "make_needs", "make_supplies", "row", "shares", "text"]
+__all__ = [
+    "KINDS",
+    "VALUES",
+    "Kind",
+    "Need",
+    "Supply",
+    "grade",
+    "make_needs",
+    "make_supplies",
+    "row",
+    "shares",
+    "text",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of thing: the family that it may stand in for, its noun, what else it is called, made of what."""
+    """One kind of thing.
+
+    Attributes:
+        family: things of one family may stand in for one another.
+        noun: its name.
+        names: what else it is called.
+        bodies: what it may be made of.
+        volumes: in ml; empty: it has none.
+    """
 
     family: str
     noun: str
@@ -54,7 +76,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("metering", "thermometer", ("probe",), ("borosilicate", "stainless")),
     Kind("metering", "balance", ("scale",), ("stainless", "polycarbonate")),
 )
-_PARTS = ("rack for {}", "brush for {}", "{} carrying case", "{} spare seal", "{} holder")
+_PARTS = (
+    "rack for {}",
+    "brush for {}",
+    "{} carrying case",
+    "{} spare seal",
+    "{} holder",
+)
 VALUES: dict[str, tuple[str, ...]] = {
     "body": tuple(sorted({b for k in KINDS for b in k.bodies})),
     "maker": ("Vitralab", "Glassmann", "Orbisci", "Labkraft", "Corvex", "Pyrolux"),
@@ -66,7 +94,11 @@ VALUES: dict[str, tuple[str, ...]] = {
 """Own fields of words; a query may name any of their values."""
 FLAGS = ("sterile", "autoclavable", "disposable", "graduated")
 """Own fields of true and false."""
-_ALIKE = (frozenset(_PLASTIC), {"nitrile", "latex", "neoprene"}, {"borosilicate", "quartz"})
+_ALIKE = (
+    frozenset(_PLASTIC),
+    {"nitrile", "latex", "neoprene"},
+    {"borosilicate", "quartz"},
+)
 """Bodies that may stand in for one another."""
 
 
@@ -83,7 +115,10 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What somebody wants: a kind of thing, a value of one field, or both; ``word`` names the kind."""
+    """What somebody wants: a kind of thing, a value of one field, or both.
+
+    ``word`` names the kind.
+    """
 
     query_id: str
     word: str = ""
@@ -93,25 +128,61 @@ class Need:
 
 
 def make_supplies(rng: random.Random, count: int) -> list[Supply]:
-    """``count`` items, one in six a part that goes with a thing, spread evenly over the kinds."""
+    """``count`` items, one in six a part that goes with a thing, spread evenly over the kinds.
+
+    Args:
+        rng: gives every draw.
+        count: number of items.
+    """
     supplies = []
     for n in range(count):
         kind = KINDS[n % len(KINDS)]
-        facts: dict[str, str | bool] = {name: rng.choice(values) for name, values in VALUES.items()}
-        facts |= {"body": rng.choice(kind.bodies), **{flag: rng.random() < 0.4 for flag in FLAGS}}
+        facts: dict[str, str | bool] = {
+            name: rng.choice(values) for name, values in VALUES.items()
+        }
+        facts |= {
+            "body": rng.choice(kind.bodies),
+            **{flag: rng.random() < 0.4 for flag in FLAGS},
+        }
         volume = rng.choice(kind.volumes) if kind.volumes else 0
-        supplies.append(Supply(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts))
+        supplies.append(
+            Supply(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts)
+        )
     return supplies
 
 
 def make_needs(rng: random.Random, count: int) -> list[Need]:
-    """One-word needs in random order, then needs of two words, ``count`` in all."""
-    kinds = [Need("", word, at) for at, k in enumerate(KINDS) for word in (k.noun, *k.names)]
-    values = [Need("", field=name, value=v) for name, vs in VALUES.items() for v in vs]
-    values += [Need("", field=flag, value=flag) for flag in FLAGS]
-    both = [Need("", k.word, k.kind, v.field, v.value) for k in kinds for v in values if _sold(k.kind, v)]
-    needs = rng.sample(kinds + values, len(kinds) + len(values)) + rng.sample(both, len(both))
-    return [Need(f"need{n}", w.word, w.kind, w.field, w.value) for n, w in enumerate(needs[:count])]
+    """One-word needs in random order, then needs of two words, ``count`` in all.
+
+    Args:
+        rng: gives every draw.
+        count: number of needs; fewer come back where there are not so many.
+    """
+    kinds = []
+    for index, kind in enumerate(KINDS):
+        for word in (kind.noun, *kind.names):
+            kinds.append(Need("", word, index))
+
+    values = []
+    for field, names in VALUES.items():
+        for name in names:
+            values.append(Need("", field=field, value=name))
+    for flag in FLAGS:
+        values.append(Need("", field=flag, value=flag))
+
+    both = []
+    for thing in kinds:
+        for value in values:
+            if _sold(thing.kind, value):
+                both.append(replace(thing, field=value.field, value=value.value))
+
+    one_word = kinds + values
+    needs = rng.sample(one_word, len(one_word))
+    needs += rng.sample(both, len(both))
+    return [
+        replace(need, query_id=f"need{number}")
+        for number, need in enumerate(needs[:count])
+    ]
 
 
 def _sold(kind: int, value: Need) -> bool:
@@ -119,44 +190,89 @@ def _sold(kind: int, value: Need) -> bool:
 
 
 def _alike(need: Need, supply: Supply) -> bool:
-    return need.field == "body" and any({need.value, supply.facts["body"]} <= group for group in _ALIKE)
+    return need.field == "body" and any(
+        {need.value, supply.facts["body"]} <= group for group in _ALIKE
+    )
 
 
 def grade(need: Need, supply: Supply) -> Grade:
-    """The known truth: all that is asked 3; a like body, another value, or a thing of the same family 2; a part 1."""
+    """The known truth.
+
+    All that is asked is 3; a like body, another value, or a thing of the same family 2; a part 1.
+
+    Args:
+        need: what is wanted.
+        supply: the item as it really is.
+    """
     has = not need.field or supply.facts[need.field] in (True, need.value)
-    if need.kind < 0:
-        whole = Grade.EXACT if has else Grade.SUBSTITUTE if _alike(need, supply) else Grade.IRRELEVANT
-        return whole if not supply.part else Grade.IRRELEVANT
+    if need.kind < 0:  # a value alone: any whole thing may have it
+        if supply.part:
+            return Grade.IRRELEVANT
+        if has:
+            return Grade.EXACT
+        return Grade.SUBSTITUTE if _alike(need, supply) else Grade.IRRELEVANT
+
     if need.kind == supply.kind:
-        return Grade.COMPLEMENT if supply.part else Grade.EXACT if has else Grade.SUBSTITUTE
+        if supply.part:
+            return Grade.COMPLEMENT
+        return Grade.EXACT if has else Grade.SUBSTITUTE
+
     like = KINDS[need.kind].family == KINDS[supply.kind].family and not supply.part
     return Grade.SUBSTITUTE if like and has else Grade.IRRELEVANT
 
 
 def shares(need: Need, supply: Supply) -> bool:
-    """Whether an irrelevant item is a near miss: the same family or the same value."""
-    family = need.kind >= 0 and KINDS[need.kind].family == KINDS[supply.kind].family
-    return family or (bool(need.field) and supply.facts[need.field] in (True, need.value))
+    """Whether an irrelevant item is a near miss: the same family or the same value.
+
+    Args:
+        need: what is wanted.
+        supply: the item as it really is.
+    """
+    if need.kind >= 0:
+        wanted = KINDS[need.kind].family
+        if KINDS[supply.kind].family == wanted:
+            return True
+
+    if not need.field:
+        return False
+    return supply.facts[need.field] in (True, need.value)
 
 
 def _title(supply: Supply, rng: random.Random) -> str:
-    kind, facts = KINDS[supply.kind], supply.facts
+    kind = KINDS[supply.kind]
+    facts = supply.facts
     noun = rng.choice((kind.noun, kind.noun, *kind.names))
     if supply.part:
-        return f"{rng.choice(_PARTS).format(noun)} {rng.choice('ABCD')}{rng.randrange(10, 99)}".capitalize()
+        part = rng.choice(_PARTS).format(noun)
+        series = rng.choice("ABCD")
+        number = rng.randrange(10, 99)
+        return f"{part} {series}{number}".capitalize()
+
     more = [
         f"{supply.volume} ml" if supply.volume and rng.random() < 0.6 else "",
         str(facts["body"]) if rng.random() < 0.3 else "",
         str(facts["maker"]) if rng.random() < 0.3 else "",
         rng.choice(("", "", "class A", "type 2", "economy", "pro line")),
     ]
-    return ", ".join([noun.capitalize(), *rng.sample([m for m in more if m], sum(map(bool, more)))])
+    told = [one for one in more if one]
+    shuffled = rng.sample(told, len(told))
+    return ", ".join([noun.capitalize(), *shuffled])
 
 
 def row(supply: Supply, rng: random.Random) -> dict[str, Any]:
-    """The catalogue row: a terse title and twenty fields, one in eight of those that matter missing."""
-    told = {name: value for name, value in supply.facts.items() if rng.random() > 1 / 8 and not supply.part}
+    """The catalogue row: a terse title and twenty fields.
+
+    One in eight of the fields that matter is missing.
+
+    Args:
+        supply: the item as it really is.
+        rng: gives every draw.
+    """
+    told = {
+        name: value
+        for name, value in supply.facts.items()
+        if rng.random() > 1 / 8 and not supply.part
+    }
     return {
         "item_id": supply.item_id,
         "title": _title(supply, rng),
@@ -175,6 +291,16 @@ def row(supply: Supply, rng: random.Random) -> dict[str, Any]:
 
 
 def text(need: Need, rng: random.Random) -> str:
-    """What somebody types: the kind, the value, or both; now and then a plural."""
-    plural = need.word and not need.field and not need.word.endswith("s") and rng.random() < 0.3
+    """What somebody types: the kind, the value, or both; now and then a plural.
+
+    Args:
+        need: what is wanted.
+        rng: gives every draw.
+    """
+    plural = (
+        need.word
+        and not need.field
+        and not need.word.endswith("s")
+        and rng.random() < 0.3
+    )
     return f"{need.value.lower()} {need.word}{'s' if plural else ''}".strip()

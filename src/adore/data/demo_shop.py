@@ -1,15 +1,37 @@
-"""The demo shop's plan: categories, item specs, intents, and the true grade of any pair; all simulated."""
+"""The demo shop's plan: categories, item specs, intents, and the true grade of any pair.
+
+All of it is simulated.
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adore.types import Grade
 
-__all__ = ["CATEGORIES", "Category", "Intent", "Spec", "make_intents", "make_specs", "true_grade"]
+__all__ = [
+    "CATEGORIES",
+    "Category",
+    "Intent",
+    "Spec",
+    "make_intents",
+    "make_specs",
+    "true_grade",
+]
 
-COLOURS = ("black", "white", "grey", "red", "blue", "green", "pink", "brown", "yellow", "purple")
+COLOURS = (
+    "black",
+    "white",
+    "grey",
+    "red",
+    "blue",
+    "green",
+    "pink",
+    "brown",
+    "yellow",
+    "purple",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +55,19 @@ class Category:
 
 _PHONES = ("iphone 13", "iphone 14", "galaxy s22", "galaxy s23", "pixel 7")
 CATEGORIES: tuple[Category, ...] = (
-    Category("Kitchen > Drinkware > Water Bottles", "water bottle", ("drinking bottle", "flask"), "bottle brush",
-             ("Hydra", "Nordpeak", "Aquila", "Steelo"), ("Trail", "Pure"), "ml", (350, 500, 750, 1000),
+    Category("Kitchen > Drinkware > Water Bottles", "water bottle", ("drinking bottle", "flask"),
+             "bottle brush", ("Hydra", "Nordpeak", "Aquila", "Steelo"), ("Trail", "Pure"),
+             "ml", (350, 500, 750, 1000),
              ("steel", "glass", "plastic"), option="straw"),
     Category("Kitchen > Cookware > Frying Pans", "frying pan", ("skillet",), "pan lid",
              ("Ferrum", "Casana", "Steelo", "Kuchen"), ("Pro", "Classic"), "cm", (20, 24, 28, 32),
              ("aluminum", "steel", "ceramic"), option="lid"),
-    Category("Electronics > Audio > Headphones", "headphones", ("headset", "earphones"), "headphone stand",
+    Category("Electronics > Audio > Headphones", "headphones", ("headset", "earphones"),
+             "headphone stand",
              ("Sonora", "Bassline", "Audix", "Tunely"), ("X2", "Studio"), "h", (20, 30, 40),
              devices=(), option="microphone"),
-    Category("Electronics > Phones > Phone Cases", "phone case", ("phone cover",), "screen protector",
+    Category("Electronics > Phones > Phone Cases", "phone case", ("phone cover",),
+             "screen protector",
              ("Casemo", "Shelly", "Guardix", "Armora"), ("Slim", "Rugged"), "", (),
              ("silicone", "leather", "plastic"), devices=_PHONES, option="strap"),
     Category("Electronics > Power > Chargers", "charger", ("power adapter",), "charging cable",
@@ -106,7 +131,12 @@ class Intent:
 
 
 def make_specs(rng: random.Random, count: int) -> list[Spec]:
-    """``count`` items, one in seven an accessory, spread evenly over the categories."""
+    """``count`` items, one in seven an accessory, spread evenly over the categories.
+
+    Args:
+        rng: gives every draw.
+        count: number of items.
+    """
     specs = []
     for n in range(count):
         index = n % len(CATEGORIES)
@@ -131,7 +161,12 @@ def make_specs(rng: random.Random, count: int) -> list[Spec]:
 
 
 def make_intents(rng: random.Random, count: int) -> list[Intent]:
-    """``count`` intents that ask one to three things each, all different."""
+    """``count`` intents that ask one to three things each, all different.
+
+    Args:
+        rng: gives every draw.
+        count: number of intents.
+    """
     intents: dict[Intent, None] = {}
     while len(intents) < count:
         index = rng.randrange(len(CATEGORIES))
@@ -147,24 +182,37 @@ def make_intents(rng: random.Random, count: int) -> list[Intent]:
         }
         open_ = [k for k, v in choices.items() if v]
         asked = rng.sample(open_, k=min(len(open_), rng.choice((0, 1, 1, 2, 2, 3))))
-        intents[Intent("", index, **{k: choices[k] for k in asked})] = None  # type: ignore[arg-type]
+        wanted = {name: choices[name] for name in asked}
+        intents[Intent("", index, **wanted)] = None  # type: ignore[arg-type]
     return [
-        Intent(f"q-{n:04d}", *(getattr(i, f) for f in Intent.__dataclass_fields__ if f != "query_id"))
-        for n, i in enumerate(intents)
+        replace(intent, query_id=f"q-{number:04d}")
+        for number, intent in enumerate(intents)
     ]
 
 
 def true_grade(intent: Intent, spec: Spec) -> Grade:
-    """The known truth: other category I; accessory C; all that is asked right E; up to two things wrong S; else I."""
+    """The known truth.
+
+    An item of another category is I, an accessory C. Else it is E if all that is asked is right,
+    S if one or two things are wrong, and I if more are.
+
+    Args:
+        intent: what the shopper really wants.
+        spec: what the item really is.
+    """
     if spec.category != intent.category:
         return Grade.IRRELEVANT
     if spec.accessory:
         return Grade.COMPLEMENT
-    wrong = sum(
-        bool(asked) and asked != getattr(spec, name)
-        for name, asked in (
-            (n, getattr(intent, n)) for n in ("brand", "colour", "size", "material", "audience", "device")
-        )
-    )
-    wrong += intent.without_option and spec.has_option
-    return Grade.EXACT if not wrong else Grade.SUBSTITUTE if wrong <= 2 else Grade.IRRELEVANT
+
+    wrong = 0
+    for name in ("brand", "colour", "size", "material", "audience", "device"):
+        asked = getattr(intent, name)
+        if asked and asked != getattr(spec, name):
+            wrong += 1
+    if intent.without_option and spec.has_option:
+        wrong += 1
+
+    if wrong == 0:
+        return Grade.EXACT
+    return Grade.SUBSTITUTE if wrong <= 2 else Grade.IRRELEVANT

@@ -18,7 +18,12 @@ _TAILS = (
     " for Home & Travel",
     " ⭐⭐⭐⭐⭐",
 )
-_OTHER = {"ml": (29.5735, "fl oz"), "g": (28.3495, "oz"), "kg": (0.453592, "lb"), "cm": (2.54, "inch")}
+_OTHER = {
+    "ml": (29.5735, "fl oz"),
+    "g": (28.3495, "oz"),
+    "kg": (0.453592, "lb"),
+    "cm": (2.54, "inch"),
+}
 _SHADES = {
     "grey": ("grey", "gray", "charcoal"),
     "blue": ("blue", "navy"),
@@ -50,7 +55,12 @@ def _title(spec: Spec, rng: random.Random) -> str:
     c = CATEGORIES[spec.category]
     noun = rng.choice((c.noun, c.noun, *c.synonyms))
     if spec.accessory:
-        parts = [spec.brand, c.accessory, f"for {noun}" if rng.random() < 0.6 else "", spec.colour]
+        parts = [
+            spec.brand,
+            c.accessory,
+            f"for {noun}" if rng.random() < 0.6 else "",
+            spec.colour,
+        ]
     else:
         parts = [
             spec.brand if rng.random() < 0.75 else "",
@@ -58,26 +68,42 @@ def _title(spec: Spec, rng: random.Random) -> str:
             rng.choice(_SHADES[spec.colour]) if rng.random() < 0.7 else "",
             spec.material if rng.random() < 0.7 else "",
             noun,
-            rng.choice((f"for {spec.device}", f"compatible with {spec.device}")) if spec.device else "",
+            rng.choice((f"for {spec.device}", f"compatible with {spec.device}"))
+            if spec.device
+            else "",
             f"for {spec.audience}" if spec.audience and rng.random() < 0.85 else "",
             _option(spec, c.option, rng),
             _amount(spec.size, c.unit, rng) if rng.random() < 0.8 else "",
             f"pack of {spec.pack}" if spec.pack > 1 else "",
         ]
-    head, *tail = [p for p in parts if p]
+    head, *tail = [part for part in parts if part]
     if rng.random() < 0.3:
         rng.shuffle(tail)
+
     title = " ".join([head, *tail])
-    title = title.upper() if rng.random() < 0.08 else title.title() if rng.random() < 0.7 else title
-    return (
-        (rng.choice(_NOISE) if rng.random() < 0.15 else "") + title + (rng.choice(_TAILS) if rng.random() < 0.3 else "")
-    )
+    if rng.random() < 0.08:
+        title = title.upper()
+    elif rng.random() < 0.7:
+        title = title.title()
+
+    noise = rng.choice(_NOISE) if rng.random() < 0.15 else ""
+    end = rng.choice(_TAILS) if rng.random() < 0.3 else ""
+    return noise + title + end
 
 
 def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
-    """The catalogue row that a seller would write for a spec: fields missing, words dirty."""
+    """The catalogue row that a seller would write for a spec: fields missing, words dirty.
+
+    Args:
+        spec: what the item really is.
+        rng: gives every draw.
+    """
     c = CATEGORIES[spec.category]
-    leaf = f"{c.path.rsplit(' > ', 1)[0]} > {c.accessory.title()}s" if spec.accessory else c.path
+    leaf = (
+        f"{c.path.rsplit(' > ', 1)[0]} > {c.accessory.title()}s"
+        if spec.accessory
+        else c.path
+    )
     attributes: dict[str, Any] = {"series": spec.series} if not spec.accessory else {}
     if rng.random() < 0.8:
         attributes["colour"] = rng.choice(_SHADES[spec.colour]).title()
@@ -104,14 +130,24 @@ def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
 
 
 def _typo(word: str, rng: random.Random) -> str:
+    """Two neighbouring letters exchanged, but neither the first nor the last of the word."""
     if len(word) < 5:
         return word
-    i = rng.randrange(1, len(word) - 2)
-    return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+    place = rng.randrange(1, len(word) - 2)
+    before = word[:place]
+    after = word[place + 2 :]
+    exchanged = word[place + 1] + word[place]
+    return before + exchanged + after
 
 
 def query_text(intent: Intent, rng: random.Random) -> str:
-    """What a shopper would type for an intent."""
+    """What a shopper would type for an intent.
+
+    Args:
+        intent: what the shopper really wants.
+        rng: gives every draw.
+    """
     c = CATEGORIES[intent.category]
     noun = c.noun if rng.random() < 0.7 else rng.choice(c.synonyms)
     if rng.random() < 0.06:
@@ -119,8 +155,12 @@ def query_text(intent: Intent, rng: random.Random) -> str:
     front = [intent.brand.lower(), intent.colour, intent.material]
     back = [
         f"for {intent.device}" if intent.device else "",
-        rng.choice((f"for {intent.audience}", intent.audience)) if intent.audience else "",
+        rng.choice((f"for {intent.audience}", intent.audience))
+        if intent.audience
+        else "",
         _amount(intent.size, c.unit, rng),
-        rng.choice((f"without {c.option}", f"no {c.option}")) if intent.without_option else "",
+        rng.choice((f"without {c.option}", f"no {c.option}"))
+        if intent.without_option
+        else "",
     ]
     return " ".join(p for p in [*front, noun, *back] if p)

@@ -1,4 +1,6 @@
-"""One event of a log, nested or flat, to our fields: the one normaliser of prepare, the router and the review.
+"""One event of a log, nested or flat, to our fields.
+
+It is the one normaliser of prepare, the router and the review.
 
 Source: User Behavior Insights, o19s/ubi, event.schema.json 1.3.0 and earlier.
 """
@@ -17,23 +19,33 @@ from adore.data.times import millis
 __all__ = ["Event", "event_id_of", "flat_fields", "read_event"]
 
 Event = dict[str, Any]
-"""``event_id, query_id`` (as logged), ``user_query, session_id, client_id, action_name`` (as logged), ``timestamp``
-(ms), ``object_id`` and ``position`` (None where the log has none)."""
+"""Our fields of one event.
+
+``event_id, query_id`` (as logged), ``user_query, session_id, client_id, action_name`` (as logged),
+``timestamp`` (ms), ``object_id`` and ``position`` (None where the log has none)."""
 _FLAT = {
-    "object_id": ("eventattributesobjectobjectid", "objectobjectid", "attributesobjectobjectid", "objectid"),
+    "object_id": (
+        "eventattributesobjectobjectid", "objectobjectid", "attributesobjectobjectid", "objectid",
+    ),
     "internal_id": ("eventattributesobjectinternalid", "objectinternalid"),
-    "position": ("eventattributespositionordinal", "positionordinal", "attributespositionordinal", "position",
-                 "eventattributesposition", "eventattributespositionordinalindex", "ordinal"),
+    "position": (
+        "eventattributespositionordinal", "positionordinal", "attributespositionordinal",
+        "position", "eventattributesposition", "eventattributespositionordinalindex", "ordinal",
+    ),
 }  # fmt: skip
 _PATHS = {spelling: ours for ours, spellings in _FLAT.items() for spelling in spellings}
 
 
 def flat_fields(columns: Iterable[str]) -> dict[str, str]:
-    """Columns that hold a nested field's value, as in ``event_attributes.object.object_id``, and the field's name.
+    """Columns that hold a nested field's value, and the field's name.
+
+    ``event_attributes.object.object_id`` is one.
 
     Example:
-        >>> flat_fields(["query_id", "event_attributes.object.object_id", "event_attributes_position_ordinal"])
-        {'event_attributes.object.object_id': 'object_id', 'event_attributes_position_ordinal': 'position'}
+        >>> flat_fields(["query_id", "event_attributes.object.object_id"])
+        {'event_attributes.object.object_id': 'object_id'}
+        >>> flat_fields(["event_attributes_position_ordinal"])
+        {'event_attributes_position_ordinal': 'position'}
     """
     fields = {column: _PATHS.get(spelt(column), "") for column in columns}
     return {column: ours for column, ours in fields.items() if ours and column != ours}
@@ -55,7 +67,7 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 
 
 def _ordinal(value: Any) -> int | None:
-    """A place in a list as any version of UBI writes it: a number, text, or an object around one."""
+    """A place in a list as any version of UBI writes it: a number, text, or an object around it."""
     if type(value) is int and 0 <= value < 2**31:
         return value
     while isinstance(value, dict):
@@ -66,19 +78,33 @@ def _ordinal(value: Any) -> int | None:
         return None
     try:
         number = float(value)
-        good = not isinstance(value, bool) and number.is_integer() and 0 <= number < 2**31
+        good = (
+            not isinstance(value, bool) and number.is_integer() and 0 <= number < 2**31
+        )
     except (ValueError, TypeError, OverflowError):
         good = False
     if not good:
-        raise ValueError(f"position == {str(value)[:40]!r}, must be a whole number from 0")
+        raise ValueError(
+            f"position == {str(value)[:40]!r}, must be a whole number from 0"
+        )
     return int(number)
 
 
 def event_id_of(event: Mapping[str, Any]) -> str:
     """An id from an event's content: the same event has the same id wherever it is read."""
-    names = ("query_id", "user_query", "session_id", "client_id", "action_name", "timestamp", "object_id", "position")
+    names = (
+        "query_id",
+        "user_query",
+        "session_id",
+        "client_id",
+        "action_name",
+        "timestamp",
+        "object_id",
+        "position",
+    )
     text = "\x1f".join(str(event.get(name)) for name in names)
-    return f"content:{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}"
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12)
+    return f"content:{digest.hexdigest()}"
 
 
 def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) -> Event:
@@ -92,15 +118,27 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         ValueError: names the field that is missing or malformed, and its value.
     """
     flat = flat_fields(row) if flat is None else flat
-    action, nested = row.get("action_name"), _object(row.get("event_attributes"), "event_attributes")
+    action = row.get("action_name")
+    nested = _object(row.get("event_attributes"), "event_attributes")
     if not isinstance(action, str) or not action.strip():
-        raise ValueError(f"action_name == {str(action)[:40]!r}, must be a text" if action else "no action_name")
+        raise ValueError(
+            f"action_name == {str(action)[:40]!r}, must be a text"
+            if action
+            else "no action_name"
+        )
     if row.get("timestamp") in (None, ""):
         raise ValueError("no timestamp")
-    beside = {ours: row[column] for column, ours in flat.items() if row.get(column) not in (None, "")} if flat else {}
+
+    beside = {}
+    for column, ours in flat.items():
+        if row.get(column) not in (None, ""):
+            beside[ours] = row[column]
+
     about = nested.get("object") or {}
     if not isinstance(about, dict):
-        raise ValueError(f"event_attributes.object == {str(about)[:40]!r}, must be an object")
+        raise ValueError(
+            f"event_attributes.object == {str(about)[:40]!r}, must be an object"
+        )
     item = (
         id_of(row.get("object_id"))
         or id_of(about.get("object_id"))

@@ -25,7 +25,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "events": ("events", "ubi_events"),
     "exposures": ("exposures",),
 }
-"""What a table's file may be called, in any case; a number or date may follow, and a folder may hold its parts."""
+"""What a table's file may be called, in any case.
+
+A number or date may follow, and a folder may hold its parts."""
 _TABLES = {name: table for table, names in NAMES.items() for name in names}
 _PART = re.compile(r"[-_. ]?[\d][\d\-_.T]*")
 _OURS = {"dataset.yaml", "manifest.json"}
@@ -48,7 +50,10 @@ class FolderFiles:
 
 def _stem(path: Path) -> str:
     name = path.name.lower().removesuffix(".gz")
-    suffix = next((one for one in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(one)), "")
+    suffix = next(
+        (one for one in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(one)),
+        "",
+    )
     return name[: len(name) - len(suffix)].replace("-", "_").replace(" ", "_")
 
 
@@ -56,7 +61,8 @@ def table_of_name(path: Path) -> str:
     """The table that a file's name tells, or ``""``.
 
     Example:
-        >>> [table_of_name(Path(p)) for p in ("Judgments.CSV", "events-2026-03-01.ndjson.gz", "notes.csv")]
+        >>> names = ("Judgments.CSV", "events-2026-03-01.ndjson.gz", "notes.csv")
+        >>> [table_of_name(Path(name)) for name in names]
         ['judgements', 'events', '']
     """
     stem = _stem(path)
@@ -71,13 +77,24 @@ def table_of_name(path: Path) -> str:
 def _named(data: Path, info: DatasetInfo, files: FolderFiles) -> set[Path]:
     """Take the files that dataset.yaml names."""
     strange = sorted(set(info.files) - set(COLUMNS))
-    check(not strange, "dataset.yaml files", strange, must=f"tables of {sorted(NAMES)}", fix="rename them")
+    check(
+        not strange,
+        "dataset.yaml files",
+        strange,
+        must=f"tables of {sorted(NAMES)}",
+        fix="rename them",
+    )
     taken = set()
     for table, name in info.files.items():
         path = data / name
         inside = path.is_file() and data.resolve() in path.resolve().parents
         check(
-            inside, f"dataset.yaml files.{table}", name, must=f"a file in {data}", fix="correct it", error=MissingError
+            inside,
+            f"dataset.yaml files.{table}",
+            name,
+            must=f"a file in {data}",
+            fix="correct it",
+            error=MissingError,
         )
         files.tables[table] = [path]
         taken.add(path)
@@ -85,23 +102,35 @@ def _named(data: Path, info: DatasetInfo, files: FolderFiles) -> set[Path]:
 
 
 def _parts(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file() and format_of(p) and not p.name.startswith("."))
+    return sorted(
+        p
+        for p in folder.rglob("*")
+        if p.is_file() and format_of(p) and not p.name.startswith(".")
+    )
 
 
-def _tell_by_columns(data: Path, paths: list[Path], files: FolderFiles, encoding: str) -> None:
+def _tell_by_columns(
+    data: Path, paths: list[Path], files: FolderFiles, encoding: str
+) -> None:
     """Look into files whose names say nothing, for tables that no name has told."""
     for path in paths:
         try:
             rows, source = read_source(path, "rows", encoding)
             table = "judgements" if source.kind == "TREC" else table_of(rows.columns())
         except AdoreError as error:
-            files.unread[str(path.relative_to(data))] = f"cannot be read: {str(error)[:100]}"
+            files.unread[str(path.relative_to(data))] = (
+                f"cannot be read: {str(error)[:100]}"
+            )
             continue
         names = " or ".join(NAMES.get(table, (table,)))
         if source.kind == "TREC" and rows.good and "score" in rows.good[0][1]:
-            files.unread[path.name] = "a TREC run: measure it with adore evaluate --scores"
+            files.unread[path.name] = (
+                "a TREC run: measure it with adore evaluate --scores"
+            )
         elif not table:
-            files.unread[path.name] = "neither its name nor its columns tell what it holds"
+            files.unread[path.name] = (
+                "neither its name nor its columns tell what it holds"
+            )
         elif table in files.tables:
             has = files.tables[table][0].name
             files.unread[path.name] = (
@@ -124,10 +153,13 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
         DataError: several files hold the same table, and are no numbered parts of it.
         MissingError: dataset.yaml names a file that is not there.
     """
-    files, unknown = FolderFiles(), list[Path]()
+    files = FolderFiles()
+    unknown: list[Path] = []
     taken = _named(data, info, files) | {book}
+    inside = sorted(data.iterdir()) if data.is_dir() else []
+
     by_table: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(data.iterdir()) if data.is_dir() else ():
+    for path in inside:
         if path in taken or path.name in _OURS or path.name.startswith((".", "_")):
             continue
         table = table_of_name(path)
@@ -135,16 +167,21 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
             parts = _parts(path) if table else []
             by_table[table] += parts
             if not parts:
-                files.unread[f"{path.name}/"] = "a folder that is not called like a table"
+                files.unread[f"{path.name}/"] = (
+                    "a folder that is not called like a table"
+                )
         elif not format_of(path):
             files.unread[path.name] = "no format that is read"
         elif table:
             by_table[table].append(path)
         else:
             unknown.append(path)
+
     for table, paths in by_table.items():
         if table in files.tables:
-            files.unread |= {p.name: f"dataset.yaml names another file for {table}" for p in paths}
+            files.unread |= {
+                p.name: f"dataset.yaml names another file for {table}" for p in paths
+            }
         elif paths:
             _one_or_parts(table, paths, data)
             files.tables[table] = paths
@@ -153,8 +190,18 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
 
 
 def _one_or_parts(table: str, paths: list[Path], data: Path) -> None:
-    """Parts are numbered or dated, or lie in a folder of their own; two whole files are one too many."""
+    """Parts are numbered or dated, or lie in a folder of their own.
+
+    Two whole files are one too many.
+    """
     whole = [p for p in paths if p.parent == data and _stem(p) in _TABLES]
     names = [p.name for p in whole]
     fix = "keep one, or name it in dataset.yaml, files"
-    check(len(whole) <= 1, f"files of table {table}", names, must="one", fix=fix, error=DataError)
+    check(
+        len(whole) <= 1,
+        f"files of table {table}",
+        names,
+        must="one",
+        fix=fix,
+        error=DataError,
+    )

@@ -40,7 +40,8 @@ FORMATS = {
 SUFFIXES = tuple(FORMATS)
 """Each may also end in ``.gz``."""
 _LISTS = (
-    "products items data results docs documents judgmentRatings querySetQueries queries judgements judgments events"
+    "products items data results docs documents judgmentRatings querySetQueries queries "
+    "judgements judgments events"
 )
 """Names under which exports wrap their list of objects."""
 _ENVELOPE = {"msg", "data", "status", "code", "message"}
@@ -74,38 +75,61 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
         DataError: the file as a whole cannot be read.
     """
     kind = format_of(path)
-    check(bool(kind), "file", str(path), must=f"one of {SUFFIXES}, or .gz of one", fix="convert it", error=DataError)
+    check(
+        bool(kind),
+        "file",
+        str(path),
+        must=f"one of {SUFFIXES}, or .gz of one",
+        fix="convert it",
+        error=DataError,
+    )
     try:
         if kind == "Parquet":
             frame = pl.read_parquet(path)
-            return Rows([(n, _clean(row)) for n, row in enumerate(frame.to_dicts(), 1)]), Source(path.name, kind)
+            return Rows(
+                [(n, _clean(row)) for n, row in enumerate(frame.to_dicts(), 1)]
+            ), Source(path.name, kind)
         packed = path.name.lower().endswith(".gz")
         raw = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
     except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
         fix = f"write it again ({error})"
-        raise DataError(f"file == {str(path)!r}, must be readable {path.suffix}; {fix}") from error
+        raise DataError(
+            f"file == {str(path)!r}, must be readable {path.suffix}; {fix}"
+        ) from error
     gz = ("gzip",) if packed else ()
     if kind == "XML":
-        return Rows(list(enumerate(map(_clean, xml_rows(raw, path.name)), 1))), Source(path.name, kind, gz)
+        return Rows(list(enumerate(map(_clean, xml_rows(raw, path.name)), 1))), Source(
+            path.name, kind, gz
+        )
     text, written = decode(raw, encoding)
     details = gz if written == "UTF-8" else (*gz, written)
     if kind == "TREC" or (kind == "CSV" and is_trec(text)):
         return trec_rows(text, table), Source(path.name, "TREC", details)
     if kind == "CSV":
         dialect = dialect_of(text, path.name)
-        return _csv(text, table, path.name, dialect), Source(path.name, kind, (dialect.said, *details))
+        return _csv(text, table, path.name, dialect), Source(
+            path.name, kind, (dialect.said, *details)
+        )
     return _json(text, table, kind), Source(path.name, kind, details)
 
 
 def _clean(value: Any) -> Any:
-    """Without NULs and lone surrogates, which no table can hold, and with None for NaN, at any depth."""
+    """A value that any table can hold, at any depth.
+
+    No table holds NULs and lone surrogates; NaN and infinity become None.
+    """
     if isinstance(value, str):
-        return value.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+        plain = value.replace("\0", " ")
+        return plain.encode("utf-8", "replace").decode("utf-8")
+
     if isinstance(value, dict):
-        return {_clean(k): _clean(v) for k, v in value.items()}
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return [_clean(v) for v in value] if isinstance(value, list) else value
+        return {_clean(key): _clean(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_clean(inner) for inner in value]
+
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _broken(text: str) -> bool:
@@ -117,7 +141,10 @@ def _broken(text: str) -> bool:
 
 
 def _json(text: str, table: str, kind: str) -> Rows:
-    """JSON lines, or one document with a list of objects, whatever the file's name says of the two."""
+    """JSON lines, or one document with a list of objects.
+
+    Whatever the file's name says of the two.
+    """
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if kind == "JSON" or start == "[":
         try:
@@ -130,15 +157,21 @@ def _json(text: str, table: str, kind: str) -> Rows:
 
 
 def _list_in(document: Any) -> list[Any] | None:
-    """The list of objects that a document is, or wraps; None where it is one object of JSON lines."""
+    """The list of objects that a document is, or wraps; None where it is one JSON line's object."""
     if isinstance(document, list):
         return document
     if not isinstance(document, dict):
         return None
-    if isinstance(hits := document.get("hits"), dict) and isinstance(hits.get("hits"), list):
+    if isinstance(hits := document.get("hits"), dict) and isinstance(
+        hits.get("hits"), list
+    ):
         return list(hits["hits"])
     for name in _LISTS.split():
-        if isinstance(document.get(name), list) and "query_id" not in document and "item_id" not in document:
+        if (
+            isinstance(document.get(name), list)
+            and "query_id" not in document
+            and "item_id" not in document
+        ):
             return list(document[name])
     return [document]
 
@@ -161,7 +194,10 @@ def _json_lines(text: str, table: str) -> Rows:
         try:
             row = json_of(one.lstrip("\ufeff"))
             row = _clean(row) if "\\u" in one or "\0" in one else row
-        except (ValueError, RecursionError):  # ValueError: also an integer of thousands of digits
+        except (
+            ValueError,
+            RecursionError,
+        ):  # ValueError: also an integer of thousands of digits
             rows.bad.append(BadRow(table, line, "not JSON", one[:500]))
         else:
             _take(rows, table, line, row, one)
@@ -176,22 +212,39 @@ def _take(rows: Rows, table: str, line: int, row: Any, text: str) -> None:
 
 
 def _unwrapped(rows: Rows) -> Rows:
-    """Documents as OpenSearch and other interfaces give them: without envelopes and a bulk file's action lines."""
-    if any("_source" in row or "index" in row or "create" in row for _, row in rows.good[:2]):
+    """Documents as OpenSearch and other interfaces give them.
+
+    Their envelopes and a bulk file's action lines are taken away.
+    """
+    if any(
+        "_source" in row or "index" in row or "create" in row
+        for _, row in rows.good[:2]
+    ):
         rows.good = list(_documents(rows.good))
-    if rows.good and all(set(row) <= _ENVELOPE and isinstance(row.get("data"), dict) for _, row in rows.good):
+    if rows.good and all(
+        set(row) <= _ENVELOPE and isinstance(row.get("data"), dict)
+        for _, row in rows.good
+    ):
         rows.good = [(line, row["data"]) for line, row in rows.good]
     return rows
 
 
-def _documents(good: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _documents(
+    good: list[tuple[int, dict[str, Any]]],
+) -> Iterator[tuple[int, dict[str, Any]]]:
     about: dict[str, Any] = {}
     for line, row in good:
         action = row.get("index") or row.get("create")
         if len(row) == 1 and isinstance(action, dict):
             about = {name: action[name] for name in ("_index", "_id") if name in action}
         elif isinstance(row.get("_source"), dict):
-            yield line, {**{name: row[name] for name in ("_index", "_id") if name in row}, **row["_source"]}
+            yield (
+                line,
+                {
+                    **{name: row[name] for name in ("_index", "_id") if name in row},
+                    **row["_source"],
+                },
+            )
         else:
             yield line, {**about, **row}
             about = {}
@@ -206,14 +259,21 @@ def _csv(text: str, table: str, name: str, dialect: Dialect) -> Rows:
     try:
         return _read_csv(body, table, name, dialect, quoted=True)
     except csv.Error as error:
-        if dialect.unquoted and dialect.delimiter == "\t":  # 27" monitors stand in feeds that never quote
+        if (
+            dialect.unquoted and dialect.delimiter == "\t"
+        ):  # 27" monitors stand in feeds that never quote
             return _read_csv(body, table, name, dialect, quoted=False)
-        raise DataError(f"a row of {name} is not CSV ({error}); correct its quotes") from error
+        raise DataError(
+            f"a row of {name} is not CSV ({error}); correct its quotes"
+        ) from error
 
 
-def _read_csv(text: str, table: str, name: str, dialect: Dialect, *, quoted: bool) -> Rows:
+def _read_csv(
+    text: str, table: str, name: str, dialect: Dialect, *, quoted: bool
+) -> Rows:
     csv.field_size_limit(2**27)
-    rows, escape = Rows(), dialect.escape or None
+    rows = Rows()
+    escape = dialect.escape or None
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.DictReader(
         io.StringIO(text, newline=""),
@@ -227,15 +287,30 @@ def _read_csv(text: str, table: str, name: str, dialect: Dialect, *, quoted: boo
         names = [column.strip() for column in reader.fieldnames or ()]
         reader.fieldnames = names
         twice = sorted({n for n in names if n and names.count(n) > 1})
-        check(not twice, f"columns of {name}", twice, must="unique", fix="rename them", error=DataError)
+        check(
+            not twice,
+            f"columns of {name}",
+            twice,
+            must="unique",
+            fix="rename them",
+            error=DataError,
+        )
         for row in reader:
             line = reader.line_num + dialect.skip
             if None in row or None in row.values():
-                rows.bad.append(BadRow(table, line, "wrong number of columns", str(list(row.values()))))
+                rows.bad.append(
+                    BadRow(
+                        table, line, "wrong number of columns", str(list(row.values()))
+                    )
+                )
             elif _broken("".join(row.values())):
-                rows.bad.append(BadRow(table, line, "not UTF-8", str(list(row.values()))))
+                rows.bad.append(
+                    BadRow(table, line, "not UTF-8", str(list(row.values())))
+                )
             else:
                 rows.good.append((line, {n: v for n, v in row.items() if n}))
     except csv.Error as error:
-        raise csv.Error(f"after line {reader.line_num + dialect.skip}: {error}") from error
+        raise csv.Error(
+            f"after line {reader.line_num + dialect.skip}: {error}"
+        ) from error
     return rows

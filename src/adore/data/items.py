@@ -34,7 +34,9 @@ def _bullets(value: object, limit: int) -> list[str]:
 
 
 def _named(pairs: list[Any]) -> dict[str, Any]:
-    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping; several values of one name become a list.
+    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping.
+
+    Several values of one name become a list.
 
     A ``unit`` beside a value is part of it.
     """
@@ -44,11 +46,16 @@ def _named(pairs: list[Any]) -> dict[str, Any]:
         value_key = next((k for k in _VALUES if k in pair), None)
         if name is None or value_key is None:
             raise TypeError("attributes must be a mapping or a list of name and value")
-        value, unit = pair[value_key], pair.get("unit")
+        value = pair[value_key]
+        unit = pair.get("unit")
         if isinstance(unit, str) and unit and isinstance(value, str | int | float):
             value = f"{value} {unit}"
         before = attributes.get(name)
-        attributes[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+        attributes[name] = (
+            value
+            if before is None
+            else [*(before if isinstance(before, list) else [before]), value]
+        )
     return attributes
 
 
@@ -57,7 +64,9 @@ def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:
     try:
         value = json_of(value) if isinstance(value, str) else value
         attributes = _named(value) if isinstance(value, list) else dict(value)
-        keep = info.attributes or [k for k in row if k not in ITEM_FIELDS and k not in ("_id", "_index")]
+        keep = info.attributes or [
+            k for k in row if k not in ITEM_FIELDS and k not in ("_id", "_index")
+        ]
         attributes |= {k: row[k] for k in keep if there(row.get(k))}
         attributes = decoded_values({k: v for k, v in attributes.items() if there(v)})
         text = json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
@@ -80,8 +89,13 @@ def item_row(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, An
         TypeError: a field is of a wrong type; the last word names it.
         ValueError: a field is too long; the first word names it.
     """
-    text = {k: text_of(row, k, limit) for k in ("title", "brand", "category", "description")}
-    more = {"bullet_points": _bullets(row.get("bullet_points"), limit), "attributes": _attributes(row, info, limit)}
+    text = {
+        k: text_of(row, k, limit) for k in ("title", "brand", "category", "description")
+    }
+    more = {
+        "bullet_points": _bullets(row.get("bullet_points"), limit),
+        "attributes": _attributes(row, info, limit),
+    }
     return {"item_id": id_of(row["item_id"]), **text, **more}
 
 

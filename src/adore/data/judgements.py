@@ -18,16 +18,36 @@ __all__ = ["graded_rows", "label_of", "queries_of_judgements", "query_id_of"]
 
 def label_of(row: dict[str, Any]) -> object:
     """A judgement's label; ``grade`` where there is none."""
-    return row["grade"] if not there(row.get("label")) and "grade" in row else row.get("label")
+    label = row.get("label")
+    if not there(label) and "grade" in row:
+        return row["grade"]
+    return label
 
 
 def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
-    """The query of a row, by its id or by its text; ``""`` if it has neither, or the shop has no such query."""
-    query_id, text = id_of(row.get("query_id")), row.get("query")
-    text = text if isinstance(text, str) else ""
+    """The query of a row, by its id or by its text.
+
+    Args:
+        row: of a judgements file, with our column names.
+        finder: of the shop's queries; None: the row's own id counts, or that of its text.
+
+    Returns:
+        ``""`` if the row has neither id nor text, or the shop has no such query.
+    """
+    query_id = id_of(row.get("query_id"))
+    text = row.get("query")
+    if not isinstance(text, str):
+        text = ""
+
     if finder is None:
-        return query_id or (text_id(text) if text.strip() else "")
-    return finder.find(query_id, "" if query_id and finder.find(query_id, "") else text)
+        if query_id or not text.strip():
+            return query_id
+        return text_id(text)
+
+    # An id that the shop knows decides; the text is asked only where it does not.
+    if query_id and finder.find(query_id, ""):
+        text = ""
+    return finder.find(query_id, text)
 
 
 def queries_of_judgements(rows: Rows) -> Rows:
@@ -44,9 +64,16 @@ def queries_of_judgements(rows: Rows) -> Rows:
 
 
 def graded_rows(
-    rows: Rows, table: str, info: DatasetInfo, finder: QueryFinder, items: Collection[str], file: str
+    rows: Rows,
+    table: str,
+    info: DatasetInfo,
+    finder: QueryFinder,
+    items: Collection[str],
+    file: str,
 ) -> tuple[LabelScale, Joined]:
-    """One grade a pair; rows without an id are refused, unrated and unknown ones are left out and counted.
+    """One grade a pair.
+
+    Rows without an id are refused; unrated and unknown ones are left out and counted.
 
     Args:
         rows: with our column names.
@@ -63,13 +90,22 @@ def graded_rows(
     scale = scale_of((label_of(row) for _, row in rows.good), info, file, ours=ours)
     graded: dict[Pair, list[int]] = defaultdict(list)
     for line, row in rows.good:
-        item_id, grade = id_of(row.get("item_id")).strip(), scale.grade(label_of(row))
-        named = id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
+        grade = scale.grade(label_of(row))
         if grade is None:
             rows.left_out["not rated"] += 1
-        elif not named or not item_id:
-            rows.refuse(table, line, "no query_id" if not named else "no item_id", row)
-        elif not (query_id := query_id_of(row, finder)):
+            continue
+
+        item_id = id_of(row.get("item_id")).strip()
+        query = (
+            id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
+        )
+        if not query or not item_id:
+            reason = "no query_id" if not query else "no item_id"
+            rows.refuse(table, line, reason, row)
+            continue
+
+        query_id = query_id_of(row, finder)
+        if not query_id:
             rows.left_out["of a query that is not among the queries"] += 1
         elif item_id not in items:
             rows.left_out["of an item that is not in the catalogue"] += 1

@@ -1,4 +1,7 @@
-"""Several judgements of one pair: joined as the shop chose, with their agreement; disagreement is kept."""
+"""Several judgements of one pair: joined as the shop chose, with their agreement.
+
+Disagreement is kept.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ class Joined:
 
     Attributes:
         rows: ``query_id, item_id, grade``, sorted.
-        votes: ``query_id, item_id, grade, votes`` of pairs that were judged more than once; else empty.
+        votes: ``query_id, item_id, grade, votes`` of pairs that were judged more than once; else
+            empty.
         several: pairs with more than one judgement.
         split: those of them whose judges disagree.
         alpha: Krippendorff's, ordinal; None where nothing was judged twice or all have one grade.
@@ -37,7 +41,9 @@ def _majority(votes: Counter[int]) -> int:
     """The commonest grade; of several, the one nearest to the median, then the lower."""
     most = max(votes.values())
     middle = _median(votes)
-    return min((g for g, n in votes.items() if n == most), key=lambda g: (abs(g - middle), g))
+    return min(
+        (g for g, n in votes.items() if n == most), key=lambda g: (abs(g - middle), g)
+    )
 
 
 def _median(votes: Counter[int]) -> int:
@@ -55,7 +61,8 @@ def agreement(votes: list[Counter[int]]) -> float | None:
     Returns:
         None where no pair was judged twice, or only one grade was given.
 
-    Source: Krippendorff 2011, Computing Krippendorff's alpha-reliability; the package ``krippendorff``.
+    Source: Krippendorff 2011, Computing Krippendorff's alpha-reliability; the package
+    ``krippendorff``.
     """
     import krippendorff
     import numpy as np
@@ -65,7 +72,11 @@ def agreement(votes: list[Counter[int]]) -> float | None:
     if len(used) < 2:
         return None
     table = np.array([[v[grade] for grade in used] for v in several])
-    return float(krippendorff.alpha(value_counts=table, value_domain=used, level_of_measurement="ordinal"))
+    return float(
+        krippendorff.alpha(
+            value_counts=table, value_domain=used, level_of_measurement="ordinal"
+        )
+    )
 
 
 def join_judges(graded: Mapping[Pair, list[int]], how: str, file: str) -> Joined:
@@ -86,16 +97,25 @@ def join_judges(graded: Mapping[Pair, list[int]], how: str, file: str) -> Joined
         pair, first = split[0]
         letters = " ".join("ICSE"[g] for g in sorted(first.elements(), reverse=True))
         raise DataError(
-            f"judgements of a pair in {file} == {letters} of {pair[0]!r}, {pair[1]!r} ({len(split)} of {len(several)} "
-            "pairs that were judged more than once differ), must be joined to one; set judges: majority or "
+            f"judgements of a pair in {file} == {letters} of {pair[0]!r}, {pair[1]!r} "
+            f"({len(split)} of {len(several)} pairs that were judged more than once differ), "
+            "must be joined to one; set judges: majority or "
             "judges: median in dataset.yaml (their disagreement is kept as a soft label)"
         )
+
     choose = _median if how == "median" else _majority
-    rows = [{"query_id": q, "item_id": i, "grade": choose(v)} for (q, i), v in sorted(votes.items())]
-    table = [
-        {"query_id": q, "item_id": i, "grade": grade, "votes": n}
-        for (q, i), v in sorted(votes.items())
-        if v.total() > 1
-        for grade, n in sorted(v.items())
-    ]
-    return Joined(rows, table if split else [], len(several), len(split), agreement(list(votes.values())))
+    rows: list[dict[str, Any]] = []
+    table: list[dict[str, Any]] = []
+    for (query_id, item_id), of_pair in sorted(votes.items()):
+        pair_ids = {"query_id": query_id, "item_id": item_id}
+        rows.append({**pair_ids, "grade": choose(of_pair)})
+        if of_pair.total() > 1:
+            for grade, count in sorted(of_pair.items()):
+                table.append({**pair_ids, "grade": grade, "votes": count})
+    return Joined(
+        rows,
+        table if split else [],
+        len(several),
+        len(split),
+        agreement(list(votes.values())),
+    )

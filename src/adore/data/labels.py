@@ -1,4 +1,7 @@
-"""Labels to grades: one map, read by prepare, evaluate and score. What is not plain is asked for, never guessed."""
+"""Labels to grades: one map, read by prepare, evaluate and score.
+
+What is not plain is asked for, never guessed.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,23 @@ _WORDS = {
 }
 _NUMBERS = {"0", "1", "2", "3"}
 _YES, _NO = ("true", "yes", "on", "y"), ("false", "no", "off", "n")
-"""What YAML 1.1 reads as booleans: a map that says ``yes`` may mean JSON's true, and the other way round."""
+"""What YAML 1.1 reads as booleans.
+
+A map that says ``yes`` may mean JSON's true, and the other way round."""
 MANY = 12
 """Distinct numbers from which on ratings look continuous."""
 
 
 def canonical(label: object) -> str:
-    """A label as it is compared: text without outer spaces, numbers in their shortest form; ``""`` is unrated.
+    """A label as it is compared: text without outer spaces, numbers in their shortest form.
+
+    ``""`` is unrated.
 
     Example:
-        >>> [canonical(x) for x in ("100.000", 1.0, True, " Exact ", None, "2e0", float("nan"))]
-        ['100', '1', 'true', 'exact', '', '2', '']
+        >>> [canonical(label) for label in ("100.000", 1.0, True, " Exact ")]
+        ['100', '1', 'true', 'exact']
+        >>> [canonical(label) for label in (None, "2e0", float("nan"))]
+        ['', '2', '']
     """
     if isinstance(label, bool):
         return "true" if label else "false"
@@ -77,11 +86,16 @@ class LabelScale:
 def _own(info: DatasetInfo, seen: Mapping[str, int]) -> dict[str, int | None]:
     """The shop's map by canonical label, with the twins of YAML's booleans."""
     grades = {canonical(label): grade for label, grade in info.labels.items()}
+
     for words in (_YES, _NO):
-        mapped = [grades[word] for word in words if word in grades]
+        mapped = {grades[word] for word in words if word in grades}
+        if len(mapped) != 1:
+            continue  # none is mapped, or they mean different things
+
+        grade = mapped.pop()
         for label in seen:
-            if label in words and label not in grades and len(set(mapped)) == 1:
-                grades[label] = mapped[0]
+            if label in words and label not in grades:
+                grades[label] = grade
     return grades
 
 
@@ -93,22 +107,35 @@ def _is_number(label: str) -> bool:
 
 
 def _shown(counts: Mapping[str, int]) -> str:
-    """Labels with their counts, commonest last of a scale first: numbers in order, words by frequency."""
+    """Labels with their counts: numbers in order, then words by frequency."""
     numbers = sorted((label for label in counts if _is_number(label)), key=float)
-    words = sorted((label for label in counts if not _is_number(label)), key=lambda label: (-counts[label], label))
-    some = [*numbers, *words]
-    text = ", ".join(f"{label} ({counts[label]:,})" for label in some[:MANY])
-    return text + (f" and {len(some) - MANY} more" if len(some) > MANY else "")
+    words = sorted(
+        (label for label in counts if not _is_number(label)),
+        key=lambda label: (-counts[label], label),
+    )
+    ordered = [*numbers, *words]
+
+    parts = [f"{label} ({counts[label]:,})" for label in ordered[:MANY]]
+    text = ", ".join(parts)
+
+    more = len(ordered) - MANY
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def _template(counts: Mapping[str, int]) -> str:
-    """A map to copy into dataset.yaml: numbers spread over the grades, for its writer to correct."""
+    """A map to copy into dataset.yaml, for its writer to correct.
+
+    Numbers are spread over the grades.
+    """
     numbers = sorted((label for label in counts if _is_number(label)), key=float)
     if numbers and len(numbers) == len(counts):
         top = max(1, len(numbers) - 1)
         pairs = [f"{label}: {round(3 * at / top)}" for at, label in enumerate(numbers)]
     else:
-        pairs = [f"{label}: {_WORDS.get(canonical(label), 'GRADE')}" for label in sorted(counts)]
+        pairs = [
+            f"{label}: {_WORDS.get(canonical(label), 'GRADE')}"
+            for label in sorted(counts)
+        ]
     return "labels: {" + ", ".join(pairs[:MANY]) + "}"
 
 
@@ -117,13 +144,15 @@ def _ask(file: str, rated: Mapping[str, int], why: str) -> DataError:
         fix = "say in dataset.yaml where C, S and E begin, as in thresholds: [0.25, 0.5, 0.75]"
     else:
         fix = (
-            f"write what each means into dataset.yaml, as in {_template(rated)} (3 exact, 2 substitute, 1 complement, "
+            f"write what each means into dataset.yaml, as in {_template(rated)} "
+            "(3 exact, 2 substitute, 1 complement, 0 irrelevant, or unrated)"
         )
-        fix += "0 irrelevant, or unrated)"
     return DataError(f"labels of {file} == {_shown(rated)}, {why}; {fix}")
 
 
-def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bool = False) -> LabelScale:
+def scale_of(
+    labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bool = False
+) -> LabelScale:
     """The scale of one file's labels.
 
     Args:
@@ -133,10 +162,11 @@ def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bo
         ours: the file is known to hold our grades 0-3, so nothing is asked.
 
     Raises:
-        DataError: a label is not on the scale, whatever its share; or there are only two numbers (or booleans), so
-            that nobody can tell whether 1 means exact.
+        DataError: a label is not on the scale, whatever its share; or there are only two numbers
+            (or booleans), so that nobody can tell whether 1 means exact.
     """
-    counts, written = Counter[str](), dict[str, str]()
+    counts = Counter[str]()
+    written: dict[str, str] = {}
     for label in labels:
         key = canonical(label)
         counts[key] += 1
@@ -146,7 +176,11 @@ def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bo
     if info.thresholds:
         words = [label for label in rated if not _is_number(label)]
         if words:
-            raise _ask(file, {written[w]: rated[w] for w in words}, "must be numbers where thresholds are given")
+            raise _ask(
+                file,
+                {written[w]: rated[w] for w in words},
+                "must be numbers where thresholds are given",
+            )
         return LabelScale({}, counts, tuple(info.thresholds), written)
     if info.labels:
         own = _own(info, rated)
@@ -154,22 +188,38 @@ def scale_of(labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bo
         if strange:
             known = ", ".join(info.labels)
             others = _shown({written[label]: n for label, n in strange.items()})
-            raise _ask(file, shown, f"must each be one of dataset.yaml's labels ({known}): {others} is not")
+            raise _ask(
+                file,
+                shown,
+                f"must each be one of dataset.yaml's labels ({known}): {others} is not",
+            )
         return LabelScale(own, counts, written=written)
     grades: dict[str, int | None] = {
-        label: _WORDS.get(label, int(label) if label in _NUMBERS else None) for label in rated
+        label: _WORDS.get(label, int(label) if label in _NUMBERS else None)
+        for label in rated
     }
     strange = {label: rated[label] for label, grade in grades.items() if grade is None}
     if strange and not all(label in (*_YES, *_NO) for label in rated):
         others = _shown({written[label]: n for label, n in strange.items()})
-        raise _ask(file, shown, f"must each be E, S, C, I, their words or 0 to 3: {others} is not")
+        raise _ask(
+            file,
+            shown,
+            f"must each be E, S, C, I, their words or 0 to 3: {others} is not",
+        )
     if (strange or not ours) and rated and _is_binary(rated):
-        raise _ask(file, shown, "must be more than two values, or be explained: they may mean exact, or only related")
+        raise _ask(
+            file,
+            shown,
+            "must be more than two values, or be explained: they may mean exact, or only related",
+        )
     return LabelScale(grades, counts, written=written)
 
 
 def _is_binary(rated: Mapping[str, int]) -> bool:
     """Whether only yes and no occur, in numbers or words; letters say themselves what they mean."""
-    if set(rated) & set(_WORDS):
+    labels = set(rated)
+    if labels & set(_WORDS):
         return False
-    return len(rated) == 2 or set(rated) <= {"0", "1", *_YES, *_NO}
+
+    yes_or_no = {"0", "1", *_YES, *_NO}
+    return len(labels) == 2 or labels <= yes_or_no

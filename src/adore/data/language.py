@@ -1,4 +1,7 @@
-"""Which language a shop's texts are read in: said in ``dataset.yaml``, or told by its titles and queries."""
+"""Which language a shop's texts are read in.
+
+It is said in ``dataset.yaml``, or told by the shop's titles and queries.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from adore.errors import check
 __all__ = ["KNOWN", "ChosenLanguage", "choose_language", "normal_code", "shares_of"]
 
 KNOWN: tuple[str, ...] = (
-    "af", "ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fa", "fi", "fr", "ga", "gl", "he", "hi",
-    "hr", "hu", "hy", "id", "is", "it", "ja", "ko", "lt", "lv", "ms", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl",
-    "sq", "sr", "sv", "th", "tr", "uk", "vi", "zh",
+    "af", "ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fa", "fi", "fr",
+    "ga", "gl", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "ja", "ko", "lt", "lv", "ms",
+    "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "th", "tr", "uk", "vi",
+    "zh",
 )  # fmt: skip
 """Languages that are told apart (ISO 639-1)."""
 
@@ -44,7 +48,8 @@ class ChosenLanguage:
     Attributes:
         code: ISO 639-1.
         how: ``said``, ``detected`` or ``assumed``.
-        shares: language to its share of the texts, the largest first; empty where there is too little text.
+        shares: language to its share of the texts, the largest first; empty where there is too
+            little text.
     """
 
     code: str
@@ -61,28 +66,41 @@ class ChosenLanguage:
         name = _name(self.code)
         why = {
             "said": f"{name}, as dataset.yaml says",
-            "detected": f"{name}, told by titles and queries (say another in dataset.yaml, as in language: de)",
-            "assumed": f"{name} is assumed: there is too little text to tell (say it in dataset.yaml: language: de)",
+            "detected": (
+                f"{name}, told by titles and queries "
+                "(say another in dataset.yaml, as in language: de)"
+            ),
+            "assumed": (
+                f"{name} is assumed: there is too little text to tell "
+                "(say it in dataset.yaml: language: de)"
+            ),
         }[self.how]
         return why if load_language(self.code).packed else f"{why}; {self._lacks()}"
 
     def _lacks(self) -> str:
+        packed = ", ".join(map(_name, PACKS))
         return (
-            f"there is no pack of words for it ({', '.join(map(_name, PACKS))} have one), so negation, colours, "
-            "materials and audiences are not read; words, brands, sizes and the shop's own fields are"
+            f"there is no pack of words for it ({packed} have one), "
+            "so negation, colours, materials and audiences are not read; "
+            "words, brands, sizes and the shop's own fields are"
         )
 
     def warnings(self) -> list[str]:
         """What may go wrong with it, one sentence each."""
-        parts = ", ".join(f"{_name(code)} {share:.0%}" for code, share in self.shares.items())
+        parts = ", ".join(
+            f"{_name(code)} {share:.0%}" for code, share in self.shares.items()
+        )
         notes = []
         if self.mixed:
             notes.append(
-                f"WARNING: the texts are of several languages ({parts}); all are read as {_name(self.code)}, so split "
-                "the shop by language, or say which one counts in dataset.yaml (language: de)"
+                f"WARNING: the texts are of several languages ({parts}); "
+                f"all are read as {_name(self.code)}, so split the shop by language, "
+                "or say which one counts in dataset.yaml (language: de)"
             )
         elif self.how == "said" and self.shares and self.code not in self.shares:
-            notes.append(f"WARNING: dataset.yaml says language: {self.code}, but the texts look like {parts}")
+            notes.append(
+                f"WARNING: dataset.yaml says language: {self.code}, but the texts look like {parts}"
+            )
         if not load_language(self.code).packed:
             notes.append(f"WARNING: {_name(self.code)}: {self._lacks()}")
         return notes
@@ -91,11 +109,19 @@ class ChosenLanguage:
         """For ``data_report.json``."""
         shares = {code: round(share, 4) for code, share in self.shares.items()}
         packed = load_language(self.code).packed
-        return {"code": self.code, "how": self.how, "shares": shares, "mixed": self.mixed, "pack": packed}
+        return {
+            "code": self.code,
+            "how": self.how,
+            "shares": shares,
+            "mixed": self.mixed,
+            "pack": packed,
+        }
 
 
 def _name(code: str) -> str:
-    return f"{load_language(code).name} ({code})" if code in PACKS else f"language {code}"
+    return (
+        f"{load_language(code).name} ({code})" if code in PACKS else f"language {code}"
+    )
 
 
 def normal_code(said: str) -> str:
@@ -114,7 +140,10 @@ def normal_code(said: str) -> str:
         not code or code in KNOWN,
         "dataset.yaml language",
         said,
-        must=f"a two-letter code; {packs} have a pack of words, any other of {', '.join(KNOWN)} is read without",
+        must=(
+            f"a two-letter code; {packs} have a pack of words, "
+            f"any other of {', '.join(KNOWN)} is read without"
+        ),
         fix="write one of them, or leave it out to have it told by the texts",
     )
     return code
@@ -130,7 +159,8 @@ def choose_language(said: str, texts: Iterable[str]) -> ChosenLanguage:
     Raises:
         ConfigError: what is said is no code that is known.
     """
-    code, shares = normal_code(said), shares_of(texts)
+    code = normal_code(said)
+    shares = shares_of(texts)
     if code:
         return ChosenLanguage(code, "said", shares)
     first = next(iter(shares), "")
@@ -142,30 +172,47 @@ def choose_language(said: str, texts: Iterable[str]) -> ChosenLanguage:
 def shares_of(texts: Iterable[str]) -> dict[str, float]:
     """Language to its share of the texts, the largest first; those with a small share are left out.
 
-    One title or query says little (*LED lamp* is of many languages). How much of the whole each language has, and of
-    which each text then is, are found together by expectation maximisation.
+    One title or query says little (*LED lamp* is of many languages). How much of the whole each
+    language has, and of which each text then is, are found together by expectation maximisation.
 
-    Source: Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new a priori
-    probabilities.
+    Source: Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new
+    a priori probabilities.
     """
-    kept = _sampled([text for text in dict.fromkeys(texts) if sum(c.isalpha() for c in text) >= 4])
-    if len(kept) < _LEAST_TEXTS or sum(c.isalpha() for text in kept for c in text) < _LEAST_LETTERS:
+    distinct = dict.fromkeys(texts)
+    kept = _sampled([text for text in distinct if _letters(text) >= 4])
+    letters = sum(_letters(text) for text in kept)
+    if len(kept) < _LEAST_TEXTS or letters < _LEAST_LETTERS:
         return {}
+
+    # The classifier's probability of each language (column) for each text (row).
     identifier = _identifier()
-    ranked = [dict(identifier.rank(text.lower())) for text in kept]
-    likely = np.array([[of_text[code] for code in KNOWN] for of_text in ranked])
+    rows = []
+    for text in kept:
+        of_text = dict(identifier.rank(text.lower()))
+        rows.append([of_text[code] for code in KNOWN])
+    likely = np.array(rows)
+
     share = np.full(len(KNOWN), 1.0 / len(KNOWN))
     for _ in range(_ROUNDS):
+        # E step: P(language | text) under the present shares.
         of_texts = likely * share
         of_texts /= np.maximum(of_texts.sum(axis=1, keepdims=True), 1e-300)
+
+        # M step: a language's share is its mean over the texts.
         share = of_texts.mean(axis=0)
-    found = {KNOWN[i]: float(share[i]) for i in np.argsort(-share, kind="stable")}
-    first = next(iter(found))
-    return {
-        code: part
-        for code, part in found.items()
-        if code == first or (part >= _MIXED and part * len(kept) >= _MIXED_TEXTS)
-    }
+
+    largest_first = np.argsort(-share, kind="stable")
+    found: dict[str, float] = {}
+    for index in largest_first:
+        part = float(share[index])
+        is_large = part >= _MIXED and part * len(kept) >= _MIXED_TEXTS
+        if not found or is_large:  # the largest always stays
+            found[KNOWN[index]] = part
+    return found
+
+
+def _letters(text: str) -> int:
+    return sum(character.isalpha() for character in text)
 
 
 def _sampled(texts: Sequence[str]) -> list[str]:

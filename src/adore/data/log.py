@@ -1,4 +1,7 @@
-"""A whole log to the ``events`` table: each event finds its query, item and place; what is not ours is counted."""
+"""A whole log to the ``events`` table: each event finds its query, item and place.
+
+What is not ours is counted.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,34 @@ from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
 from adore.errors import DataError
 
-__all__ = ["LogReport", "exposure_events", "read_events", "search_impressions", "split_searches"]
+__all__ = [
+    "LogReport",
+    "exposure_events",
+    "read_events",
+    "search_impressions",
+    "split_searches",
+]
 
 AGAIN_MS = 30 * 60_000
-"""The same item at the same place of the same search is one impression for this long: a page that was reloaded."""
+"""How long a repeat is still the same impression: a page that was reloaded.
+
+A repeat is the same item at the same place of the same search."""
 ZEROS = 0.01
 """Share of places that are 0 from which on they must mean something."""
 EXPOSURE = "exposure:"
-"""What the id of an impression begins with that the router or the search engine logged, whose places count from 1."""
-COLUMNS = ("event_id", "query_id", "session_id", "client_id", "action_name", "timestamp", "object_id", "position")
+"""What the id of an impression begins with that the router or the search engine logged.
+
+Its places count from 1."""
+COLUMNS = (
+    "event_id",
+    "query_id",
+    "session_id",
+    "client_id",
+    "action_name",
+    "timestamp",
+    "object_id",
+    "position",
+)
 
 
 @dataclass(slots=True)
@@ -30,7 +52,8 @@ class LogReport:
     """What was seen of a log.
 
     Attributes:
-        actions: name as logged to what it counts as (``""``: nobody explained it) and how often it came.
+        actions: name as logged to what it counts as (``""``: nobody explained it) and how often
+            it came.
         notes: what was corrected, one sentence each.
     """
 
@@ -39,9 +62,14 @@ class LogReport:
 
 
 def split_searches(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
-    """Take the searches out of a log that keeps both in one file: rows with a text and no action."""
+    """Take the searches out of a log that keeps both in one file.
+
+    A search is a row with a text and no action.
+    """
     searches = [
-        (line, row) for line, row in rows.good if row.get("action_name") in (None, "") and row.get("user_query")
+        (line, row)
+        for line, row in rows.good
+        if row.get("action_name") in (None, "") and row.get("user_query")
     ]
     if searches:
         taken = {line for line, _ in searches}
@@ -55,48 +83,90 @@ def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
     for line, row in rows.good:
         items = row.get("item_ids")
         if not isinstance(items, list) or not row.get("exposure_id"):
-            rows.refuse("exposures", line, "no exposure_id" if isinstance(items, list) else "no item_ids", row)
+            rows.refuse(
+                "exposures",
+                line,
+                "no exposure_id" if isinstance(items, list) else "no item_ids",
+                row,
+            )
             continue
-        common = {k: row.get(k) for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")}
-        impressions += [
-            (line, {**common, "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}", "action_name": "impression",
-                    "object_id": item, "position": place})
-            for place, item in enumerate(items, 1)
-        ]  # fmt: skip
+        common = {
+            k: row.get(k)
+            for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")
+        }
+        for place, item in enumerate(items, 1):
+            impression = {
+                **common,
+                "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}",
+                "action_name": "impression",
+                "object_id": item,
+                "position": place,
+            }
+            impressions.append((line, impression))
     return impressions
 
 
-def search_impressions(rows: Rows, searches: list[tuple[int, dict[str, Any]]], own: Mapping[str, str]) -> bool:
-    """Add what each search returned as impressions to a log that has none; whether there was something to add.
+def search_impressions(
+    rows: Rows, searches: list[tuple[int, dict[str, Any]]], own: Mapping[str, str]
+) -> bool:
+    """Add what each search returned as impressions to a log that has none.
 
-    OpenSearch logs the hits of a search itself (``query_response_hit_ids``), while few pages log what they show.
+    OpenSearch logs the hits of a search itself (``query_response_hit_ids``), while few pages log
+    what they show.
 
     Args:
         rows: of the log.
         searches: rows of the log's searches.
         own: the shop's action names.
+
+    Returns:
+        Whether there was something to add.
     """
-    names = {row.get("action_name") for _, row in rows.good if isinstance(row.get("action_name"), str)}
+    names = {
+        row.get("action_name")
+        for _, row in rows.good
+        if isinstance(row.get("action_name"), str)
+    }
     if any(our_action(str(name), own) == "impression" for name in names):
         return False
     before = len(rows.good)
     for line, row in searches:
         hits = row.get("query_response_hit_ids")
-        try:
-            hits = json_of(hits) if isinstance(hits, str) and hits.startswith("[") else hits
-        except ValueError:
+        if isinstance(hits, str) and hits.startswith("["):
+            try:
+                hits = json_of(hits)
+            except ValueError:
+                continue
+        if not isinstance(hits, list):
             continue
-        common = {name: row.get(name) for name in ("query_id", "user_query", "client_id", "timestamp")}
-        for place, item in enumerate(hits if isinstance(hits, list) else [], 1):
-            event = {"event_id": f"{EXPOSURE}{row.get('query_id')}-{place}", "action_name": "impression"}
-            rows.good.append((line, {**common, **event, "object_id": item, "position": place}))
+
+        common = {
+            name: row.get(name)
+            for name in ("query_id", "user_query", "client_id", "timestamp")
+        }
+        for place, item in enumerate(hits, 1):
+            impression = {
+                **common,
+                "event_id": f"{EXPOSURE}{row.get('query_id')}-{place}",
+                "action_name": "impression",
+                "object_id": item,
+                "position": place,
+            }
+            rows.good.append((line, impression))
     return len(rows.good) > before
 
 
-def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple[int, Event]]:
-    """Well-formed events with our action names; the others are refused or, if they mean nothing, left out."""
-    flat, known = flat_fields(rows.columns()), dict[str, str]()
-    events, seen = list[tuple[int, Event]](), dict[str, tuple[Any, ...]]()
+def _parsed(
+    rows: Rows, own: Mapping[str, str], report: LogReport
+) -> list[tuple[int, Event]]:
+    """Well-formed events with our action names.
+
+    The others are refused or, if they mean nothing, left out.
+    """
+    flat = flat_fields(rows.columns())
+    known: dict[str, str] = {}
+    events: list[tuple[int, Event]] = []
+    seen: dict[str, tuple[Any, ...]] = {}
     for line, row in rows.good:
         name = row.get("action_name")
         if isinstance(name, str) and name not in known:
@@ -105,28 +175,43 @@ def _parsed(rows: Rows, own: Mapping[str, str], report: LogReport) -> list[tuple
         if action == IGNORE:
             report.actions[str(name), IGNORE] += 1
             continue
+
         try:
             event = read_event(row, flat)
         except (ValueError, TypeError, RecursionError) as error:
             rows.refuse("events", line, str(error), row)
             continue
-        report.actions[event["action_name"], action] += 1
-        before = seen.get(event["event_id"])
+        logged = event["action_name"]
+        report.actions[logged, action] += 1
         if not action:
-            rows.refuse("events", line, f"unknown action_name {event['action_name'][:20]!r}", row)
-        elif before is None:
-            seen[event["event_id"]] = tuple(event.values())
+            reason = f"unknown action_name {logged[:20]!r}"
+            rows.refuse("events", line, reason, row)
+            continue
+
+        # The same event twice is one event; another event of the same id is malformed.
+        values = tuple(event.values())
+        before = seen.get(event["event_id"])
+        if before is None:
+            seen[event["event_id"]] = values
             event["action_name"] = action
             events.append((line, event))
-        elif before == tuple(event.values()):
+        elif before == values:
             events.append((line, {**event, "action_name": action, "again": True}))
         else:
             rows.refuse("events", line, "duplicate event_id", row)
     return events
 
 
-def _ours(events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, items: Collection[str]) -> list[Event]:
-    """Events of this shop's queries and items; ``search`` is the search as logged, ``query_id`` the shop's query."""
+def _ours(
+    events: list[tuple[int, Event]],
+    rows: Rows,
+    finder: QueryFinder,
+    items: Collection[str],
+) -> list[Event]:
+    """Events of this shop's queries and items.
+
+    ``search`` is the search as logged, ``query_id`` the shop's query.
+    """
     by_id = any(event["query_id"] for _, event in events)
     finder.learn((event["query_id"], event["user_query"]) for _, event in events)
     kept = []
@@ -148,7 +233,13 @@ def _ours(events: list[tuple[int, Event]], rows: Rows, finder: QueryFinder, item
         elif "again" in event:
             reason = "the same event again"
         else:
-            kept.append({**event, "search": search_id or event["user_query"], "query_id": query_id})
+            kept.append(
+                {
+                    **event,
+                    "search": search_id or event["user_query"],
+                    "query_id": query_id,
+                }
+            )
             continue
         rows.left_out[reason] += 1
     return kept
@@ -161,17 +252,23 @@ def _is_exposure(event: Event) -> bool:
 def _first_place(events: list[Event], named: str) -> int:
     """0 or 1: the number of the first place of a list.
 
-    A list that counts from 0 has one item at 0; where 0 means that the place is unknown, several items have it.
+    A list that counts from 0 has one item at 0; where 0 means that the place is unknown, several
+    items have it.
 
     Raises:
         DataError: it cannot be told.
     """
     if named:
         return int(named)
-    placed = [event for event in events if event["position"] is not None and not _is_exposure(event)]
+    placed = [
+        event
+        for event in events
+        if event["position"] is not None and not _is_exposure(event)
+    ]
     zeros = sum(event["position"] == 0 for event in placed)
     if zeros <= ZEROS * len(placed):
         return 1
+
     at_zero: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     lists: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     for event in placed:
@@ -180,61 +277,94 @@ def _first_place(events: list[Event], named: str) -> int:
             lists[key].add(event["position"])
             if event["position"] == 0:
                 at_zero[key].add(event["object_id"])
-    single = sum(len(at_place_zero) == 1 for at_place_zero in at_zero.values())
+
+    # Lists count from 0 if a list has one item there, and half of the longer lists have one.
+    single = sum(len(item_ids) == 1 for item_ids in at_zero.values())
     whole = [key for key, places in lists.items() if len(places) > 1]
-    if single >= 0.9 * max(1, len(at_zero)) and whole and sum(key in at_zero for key in whole) >= 0.5 * len(whole):
+    begun = sum(key in at_zero for key in whole)
+    if single >= 0.9 * max(1, len(at_zero)) and whole and begun >= 0.5 * len(whole):
         return 0
     raise DataError(
-        f"positions == 0 in {zeros} of {len(placed)} events, must be told apart: the first place of a list, or an "
-        'unknown one; set first_position: "0" or "1" in dataset.yaml (with 1, a place 0 is unknown)'
+        f"positions == 0 in {zeros} of {len(placed)} events, must be told apart: "
+        "the first place of a list, or an unknown one; "
+        'set first_position: "0" or "1" in dataset.yaml (with 1, a place 0 is unknown)'
     )
 
 
 def _place(events: list[Event], first: int) -> None:
-    """Places that count from 1 (0: unknown); an act without one stands where its impression stood."""
+    """Places that count from 1 (0: unknown).
+
+    An act without one stands where its impression stood.
+    """
     shown: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
     for event in events:
-        position = event["position"]
-        event["position"] = 0 if position is None else position + (0 if _is_exposure(event) else 1 - first)
+        if event["position"] is None:
+            event["position"] = 0
+        elif not _is_exposure(event):  # the router's places count from 1 already
+            event["position"] += 1 - first
         if event["action_name"] == "impression" and event["position"]:
-            shown[event["search"], event["client_id"], event["object_id"]].append(
-                (event["timestamp"], event["position"])
-            )
+            shown[_shown_to(event)].append((event["timestamp"], event["position"]))
+
     for event in events:
-        if event["action_name"] != "impression" and not event["position"]:
-            places = shown.get((event["search"], event["client_id"], event["object_id"]), [])
-            before = [one for one in places if one[0] <= event["timestamp"]]
-            event["position"] = max(before)[1] if before else min(places)[1] if places else 0
+        if event["action_name"] == "impression" or event["position"]:
+            continue
+
+        # The last impression before the act, else the first after it.
+        places = shown.get(_shown_to(event), [])
+        before = [one for one in places if one[0] <= event["timestamp"]]
+        if before:
+            event["position"] = max(before)[1]
+        elif places:
+            event["position"] = min(places)[1]
+        else:
+            event["position"] = 0
+
+
+def _shown_to(event: Event) -> tuple[str, str, str]:
+    """What was shown to whom: the search, the client and the item."""
+    return event["search"], event["client_id"], event["object_id"]
 
 
 def _logged_twice(ordered: list[Event]) -> set[str]:
-    """Ids of the router's impressions that the shop logged as well, by a session or clock of its own."""
-    times: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    """Ids of the router's impressions that the shop logged as well.
+
+    The shop logged them by a session or clock of its own.
+    """
     router = [event for event in ordered if _is_exposure(event)]
-    for event in ordered if router else ():
+    if not router:
+        return set()
+
+    times: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for event in ordered:
         if event["action_name"] == "impression" and not _is_exposure(event):
-            times[event["search"], event["client_id"], event["object_id"]].append(event["timestamp"])
-    return {
-        event["event_id"]
-        for event in router
-        if any(
-            abs(event["timestamp"] - time) < AGAIN_MS
-            for time in times.get((event["search"], event["client_id"], event["object_id"]), ())
-        )
-    }
+            times[_shown_to(event)].append(event["timestamp"])
+
+    twice = set()
+    for event in router:
+        for time in times.get(_shown_to(event), ()):
+            if abs(event["timestamp"] - time) < AGAIN_MS:
+                twice.add(event["event_id"])
+                break
+    return twice
 
 
 def _believable(events: Iterable[Event], rows: Rows) -> Iterator[Event]:
-    """Without impressions that were logged twice, and acts on what was never shown (where lists are logged at all)."""
+    """Without impressions that were logged twice, and acts on what was never shown.
+
+    An act is held to what was shown only where lists are logged at all.
+    """
     ordered = sorted(events, key=lambda e: (e["timestamp"], e["event_id"]))
-    shown = {(e["search"], e["client_id"], e["object_id"]) for e in ordered if e["action_name"] == "impression"}
+    shown = {
+        _shown_to(event) for event in ordered if event["action_name"] == "impression"
+    }
     last: dict[tuple[Any, ...], int] = {}
     logged = _logged_twice(ordered)
     for event in ordered:
-        pair = event["search"], event["client_id"], event["object_id"]
+        pair = _shown_to(event)
         if event["action_name"] != "impression":
             if shown and pair not in shown:
-                rows.left_out[f"{event['action_name']} on what this search never showed"] += 1
+                reason = f"{event['action_name']} on what this search never showed"
+                rows.left_out[reason] += 1
                 continue
         else:
             key = (*pair, event["session_id"], event["position"])
@@ -256,8 +386,8 @@ def read_events(
 ) -> tuple[list[dict[str, Any]], LogReport]:
     """Rows of the ``events`` table, in order of time.
 
-    Malformed rows are refused in ``rows``; events that say nothing of this shop's pairs are counted by reason in
-    ``rows.left_out``.
+    Malformed rows are refused in ``rows``; events that say nothing of this shop's pairs are
+    counted by reason in ``rows.left_out``.
 
     Args:
         rows: of the log, with the router's exposures as impressions.
@@ -278,4 +408,8 @@ def read_events(
     kept = list(_believable(events, rows))
     if kept and not any(event["action_name"] == "impression" for event in kept):
         report.notes.append("no impressions: what was shown and not clicked is unknown")
-    return [{name: event[name] for name in COLUMNS} for event in kept], report
+
+    table = []
+    for event in kept:
+        table.append({name: event[name] for name in COLUMNS})
+    return table, report

@@ -1,4 +1,7 @@
-"""Stage ``prepare``: the user's folder into validated tables; bad rows go to quarantine with a reason."""
+"""Stage ``prepare``: the user's folder into validated tables.
+
+Bad rows go to quarantine with a reason.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from adore.storage import write_json
 __all__ = ["CHECK", "Config", "run"]
 
 CHECK = "_check.txt"
-"""How the folder was understood, as ``adore check`` prints it; the underscore keeps it out of the content's hash."""
+"""How the folder was understood, as ``adore check`` prints it.
+
+The underscore keeps it out of the content's hash."""
 
 
 class Config(ReadConfig):
@@ -28,21 +33,30 @@ class Config(ReadConfig):
     max_bad_share: float = Field(0.05, ge=0, le=1)
     """Largest share of bad rows of a table; more stops the run."""
     requests: str = ""
-    """A file of queries that people wrote and nobody judged, if it is not ``requests.*`` in the input folder."""
+    """A file of queries that people wrote and nobody judged.
+
+    It is for a file that is not ``requests.*`` in the input folder."""
 
 
-def run(config: Config, data: Path, output: Path, requests: Path | None = None) -> dict[str, float]:
-    """Validate a folder of ``items``, ``queries``, ``judgements``, ``events`` and write the house's tables.
+def run(
+    config: Config, data: Path, output: Path, requests: Path | None = None
+) -> dict[str, float]:
+    """Validate a folder of ``items``, ``queries``, ``judgements`` and ``events``.
+
+    The house's tables are written from it.
 
     What it reads, and how, is what ``adore check`` prints.
 
     Args:
+        config: how strict to be and how to split.
+        data: the input folder.
+        output: the folder to write to.
         requests: the file that ``config.requests`` names.
 
     Raises:
         MissingError: items or queries are not there.
-        DataError: one of them has no usable row; a column is missing; labels or places must be explained; or there
-            is no train query.
+        DataError: one of them has no usable row; a column is missing; labels or places must be
+            explained; or there is no train query.
         QuarantineError: more than ``max_bad_share`` of a table's rows are bad.
     """
     shop = read_shop(data, config, requests)
@@ -53,7 +67,9 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
     tables = dict(shop.tables)
     votes = tables.pop("votes", [])
     tables["truth"] = tables["truth"] or tables["judgements"]
-    frames: dict[str, pl.DataFrame] = {name: write_table(rows, output, name) for name, rows in tables.items()}
+    frames: dict[str, pl.DataFrame] = {
+        name: write_table(rows, output, name) for name, rows in tables.items()
+    }
     if votes:
         write_table(votes, output, "votes")
     (output / CHECK).write_text(render(shop) + "\n", "utf-8")
@@ -63,7 +79,11 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
     if shop.book:
         shutil.copyfile(shop.book, output / BOOK)
     seen = shop.understanding
-    ignored = sum(n for (_, action), n in seen.log.actions.items() if action == "ignore") if seen.log else 0
+    ignored = (
+        sum(n for (_, action), n in seen.log.actions.items() if action == "ignore")
+        if seen.log
+        else 0
+    )
     report = {
         **describe(frames, bad),
         **seen.report(),
@@ -72,5 +92,9 @@ def run(config: Config, data: Path, output: Path, requests: Path | None = None) 
     write_json(report, output / "data_report.json")
     counts = {name: float(frame.height) for name, frame in frames.items()}
     left_out = sum(sum(reasons.values()) for reasons in seen.left_out.values())
-    more = {"quarantined": float(len(bad)), "ignored_events": float(ignored), "left_out": float(left_out)}
+    more = {
+        "quarantined": float(len(bad)),
+        "ignored_events": float(ignored),
+        "left_out": float(left_out),
+    }
     return {**counts, **more}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from itertools import count
 from typing import Any
 
 from pydantic import Field
@@ -14,12 +13,22 @@ from adore.data.cells import id_fault, id_of, text_of
 from adore.data.rows import BadRow, Rows
 from adore.entities import decoded
 
-__all__ = ["REQUEST", "SplitConfig", "normalised", "read_queries", "read_requests", "split_of"]
+__all__ = [
+    "REQUEST",
+    "SplitConfig",
+    "normalised",
+    "read_queries",
+    "read_requests",
+    "split_of",
+]
 
 REQUEST = "request:"
 """What the id of a request begins with."""
 SPLITS = ("train", "dev", "test")
-NAMES = {**{s: s for s in SPLITS}, **dict.fromkeys(("val", "valid", "validation"), "dev")}
+NAMES = {
+    **{s: s for s in SPLITS},
+    **dict.fromkeys(("val", "valid", "validation"), "dev"),
+}
 
 
 class SplitConfig(StageConfig):
@@ -39,10 +48,21 @@ def normalised(query: str) -> str:
 
 
 def split_of(query: str, *, dev_share: float, test_share: float) -> str:
-    """Split by the normalised query text alone, so that the same text never stands in two splits."""
+    """Split by the normalised query text alone, so that the same text never stands in two splits.
+
+    Args:
+        query: its text.
+        dev_share: share of all texts that are ``dev``.
+        test_share: share of all texts that are ``test``; what both leave is ``train``.
+    """
+    # The text's hash is a point in [0, 1), the same in every run.
     text = normalised(query)
-    point = int(hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()[:8], 16) / 2**32
-    return "test" if point < test_share else "dev" if point < test_share + dev_share else "train"
+    digest = hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()
+    point = int(digest[:8], 16) / 2**32
+
+    if point < test_share:
+        return "test"
+    return "dev" if point < test_share + dev_share else "train"
 
 
 def _fault(row: dict[str, Any], seen: dict[str, Any], limit: int) -> str:
@@ -62,12 +82,23 @@ def _text_fault(row: dict[str, Any], limit: int) -> str:
 
 
 def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
-    """Queries with a split; a text that the data puts in two splits goes to the one that is held out more.
+    """Queries with a split.
 
-    Dev and test are taken from the train queries where the data names no query for them.
+    A text that the data puts in two splits goes to the one that is held out more. Dev and test are
+    taken from the train queries where the data names no query for them.
+
+    Args:
+        rows: each with ``query_id`` and ``query``, perhaps with ``split``; malformed ones are
+            refused in it.
+        config: longest text and the shares of dev and test.
     """
-    given = {NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")}
-    shares = {f"{one}_share": 0.0 if one in given else getattr(config, f"{one}_share") for one in ("dev", "test")}
+    given = {
+        NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")
+    }
+    shares = {
+        f"{one}_share": 0.0 if one in given else getattr(config, f"{one}_share")
+        for one in ("dev", "test")
+    }
     seen: dict[str, dict[str, Any]] = {}
     held: dict[str, int] = {}
     for line, row in rows.good:
@@ -75,29 +106,61 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
         if fault:
             rows.bad.append(BadRow("queries", line, fault, str(row)[:500]))
             continue
-        query, split = decoded(str(row["query"])), NAMES[str(row.get("split") or "train").lower()]
-        split = split_of(query, **shares) if split == "train" else split
-        held[normalised(query)] = max(held.get(normalised(query), 0), SPLITS.index(split))
-        seen[id_of(row["query_id"])] = {"query_id": id_of(row["query_id"]), "query": query}
-    return [{**row, "split": SPLITS[held[normalised(row["query"])]]} for _, row in sorted(seen.items())]
+
+        query = decoded(str(row["query"]))
+        split = NAMES[str(row.get("split") or "train").lower()]
+        if split == "train":
+            split = split_of(query, **shares)
+
+        # Later splits are held out more.
+        text = normalised(query)
+        held[text] = max(held.get(text, 0), SPLITS.index(split))
+
+        query_id = id_of(row["query_id"])
+        seen[query_id] = {"query_id": query_id, "query": query}
+
+    queries = []
+    for _, row in sorted(seen.items()):
+        split = SPLITS[held[normalised(row["query"])]]
+        queries.append({**row, "split": split})
+    return queries
 
 
-def read_requests(rows: Rows, queries: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
-    """Texts that people wrote and nobody judged, as train queries; one that is a query already is left out.
+def read_requests(
+    rows: Rows, queries: list[dict[str, Any]], limit: int
+) -> list[dict[str, Any]]:
+    """Texts that people wrote and nobody judged, as train queries.
+
+    One that is a query already is left out.
 
     Args:
         rows: each with ``query``; other columns are not looked at.
         queries: of :func:`read_queries`.
         limit: longest text, in characters.
     """
-    known, taken = {normalised(q["query"]) for q in queries}, {q["query_id"] for q in queries}
+    known = {normalised(query["query"]) for query in queries}
+    taken = {query["query_id"] for query in queries}
+
     found: list[dict[str, Any]] = []
     for line, row in rows.good:
-        if fault := _text_fault(row, limit):
+        fault = _text_fault(row, limit)
+        if fault:
             rows.bad.append(BadRow("requests", line, fault, str(row)[:500]))
-        elif normalised(str(row["query"])) not in known:
-            known.add(normalised(str(row["query"])))
-            query_id = next(one for n in count(line) if (one := f"{REQUEST}{n}") not in taken)
-            taken.add(query_id)
-            found.append({"query_id": query_id, "query": decoded(str(row["query"])), "split": "train"})
+            continue
+
+        written = str(row["query"])
+        text = normalised(written)
+        if text in known:
+            continue
+        known.add(text)
+
+        # The line's number, or the next that is free.
+        number = line
+        while f"{REQUEST}{number}" in taken:
+            number += 1
+        query_id = f"{REQUEST}{number}"
+        taken.add(query_id)
+
+        query = decoded(written)
+        found.append({"query_id": query_id, "query": query, "split": "train"})
     return found

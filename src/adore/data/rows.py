@@ -1,4 +1,7 @@
-"""Rows of the user's files: good ones with their line, bad ones with a reason, and those left out on purpose."""
+"""Rows of the user's files: good ones with their line, bad ones with a reason.
+
+Those left out on purpose are counted.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,12 @@ class BadRow:
     def record(self) -> dict[str, Any]:
         """A row of the ``quarantine`` table; the text is cut to 500 characters."""
         text = self.row.encode("utf-8", "replace").decode("utf-8")
-        return {"table": self.table, "line": self.line, "reason": self.reason, "row": text[:500]}
+        return {
+            "table": self.table,
+            "line": self.line,
+            "reason": self.reason,
+            "row": text[:500],
+        }
 
 
 @dataclass(slots=True)
@@ -32,7 +40,8 @@ class Rows:
     Attributes:
         good: usable rows with their line numbers.
         bad: malformed rows; too many of them stop a run.
-        left_out: rows that are well formed but not about this shop's queries and items, counted by reason.
+        left_out: rows that are well formed but not about this shop's queries and items, counted
+            by reason.
     """
 
     good: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -45,7 +54,14 @@ class Rows:
         return len(self.good) + len(self.bad)
 
     def refuse(self, table: str, line: int, reason: str, row: dict[str, Any]) -> None:
-        """Count one malformed row."""
+        """Count one malformed row.
+
+        Args:
+            table: what the row was read for.
+            line: its number in the file.
+            reason: what is wrong with it, as the quarantine says it.
+            row: as the file has it; its first 500 characters are kept.
+        """
         self.bad.append(BadRow(table, line, reason, str(row)[:500]))
 
     def columns(self) -> list[str]:

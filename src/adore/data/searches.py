@@ -16,7 +16,7 @@ LONGEST = 200
 
 
 def text_id(text: str) -> str:
-    """The id of a query that has none: its normalised text, so that it is the same in every file."""
+    """The id of a query that has none: its normalised text, so it is the same in every file."""
     key = _cached(text)
     if len(key) <= LONGEST:
         return key
@@ -25,8 +25,12 @@ def text_id(text: str) -> str:
     return f"{key[:LONGEST]}#{hashlib.blake2b(key.encode(), digest_size=6).hexdigest()}"
 
 
-def merge_searches(queries: list[dict[str, Any]], judged: Iterable[str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """One row a text: where a log's searches stand as queries, each text keeps its judged rows, or its first.
+def merge_searches(
+    queries: list[dict[str, Any]], judged: Iterable[str]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """One row a text: each text keeps its judged rows, or its first.
+
+    More than one row has a text where a log's searches stand as queries.
 
     Args:
         queries: rows of the ``queries`` table.
@@ -35,7 +39,8 @@ def merge_searches(queries: list[dict[str, Any]], judged: Iterable[str]) -> tupl
     Returns:
         The rows that stay, in order, and for every id that went the one that stands for it.
     """
-    keep, stands = set(judged), dict[str, str]()
+    keep = set(judged)
+    stands: dict[str, str] = {}
     for row in queries:
         text = _cached(row["query"])
         if text not in stands or (row["query_id"] in keep and stands[text] not in keep):
@@ -43,7 +48,8 @@ def merge_searches(queries: list[dict[str, Any]], judged: Iterable[str]) -> tupl
     gone = {
         row["query_id"]: stands[_cached(row["query"])]
         for row in queries
-        if row["query_id"] not in keep and stands[_cached(row["query"])] != row["query_id"]
+        if row["query_id"] not in keep
+        and stands[_cached(row["query"])] != row["query_id"]
     }
     return [row for row in queries if row["query_id"] not in gone], gone
 
@@ -65,46 +71,88 @@ class QueryFinder:
         judged: Iterable[str] = (),
         searches: Mapping[str, str] | None = None,
     ) -> None:
-        self._text = {row["query_id"]: _cached(row["query"]) for row in queries}
-        self._same, self._searches = dict(same or {}), dict(searches or {})
+        self._text: dict[str, str] = {}
+        for row in queries:
+            self._text[row["query_id"]] = _cached(row["query"])
+        self._same = dict(same or {})
+        self._searches = dict(searches or {})
+
         first = set(judged)
         self._by_text: dict[str, str] = {}
         for query_id, text in self._text.items():
             before = self._by_text.get(text)
             if before is None or (query_id in first and before not in first):
                 self._by_text[text] = query_id
+
         self.trust_ids = True
         """False: the log's ids are not the shop's query ids, though some look alike."""
         self.ids_decide = False
-        """True: the log names the shop's queries by their ids, so an id that the shop does not know is another one."""
+        """True: the log names the shop's queries by their ids.
+
+        An id that the shop does not know is then another query."""
 
     def text_of(self, search_id: str, text: str) -> str:
-        """What was searched for, if the log tells."""
+        """What was searched for, if the log tells.
+
+        Args:
+            search_id: id of the search, as logged.
+            text: of the search, as the event has it; ``""``: the event has none.
+        """
         return text or self._searches.get(search_id, "")
 
     def learn(self, logged_pairs: Iterable[tuple[str, str]]) -> None:
-        """See from a whole log's ids and texts whether an id that the shop knows means the shop's query."""
+        """See from a whole log whether an id that the shop knows means the shop's query.
+
+        Args:
+            logged_pairs: id and text of each event's search; either may be ``""``.
+        """
         agree = differ = known = named = 0
         for search_id, logged_text in logged_pairs:
-            mine, text = self._text.get(self._same.get(search_id, search_id)), self.text_of(search_id, logged_text)
-            named += search_id != ""
-            known += mine is not None
-            if mine is not None and text:
-                agree += mine == _cached(text)
-                differ += mine != _cached(text)
+            if search_id != "":
+                named += 1
+
+            mine = self._text.get(self._same.get(search_id, search_id))
+            if mine is None:
+                continue
+            known += 1
+
+            text = self.text_of(search_id, logged_text)
+            if not text:
+                continue
+            if mine == _cached(text):
+                agree += 1
+            else:
+                differ += 1
+
+        # Ids that look alike by chance come with other texts than the shop's.
         self.trust_ids = agree >= differ
         self.ids_decide = self.trust_ids and not self._same and 2 * known >= named > 0
 
     def find(self, search_id: str, text: str) -> str:
-        """The id of the shop's query, or ``""``."""
+        """The id of the shop's query, or ``""``.
+
+        Args:
+            search_id: id of the search, as logged; ``""``: it has none.
+            text: of the search; ``""``: the log's searches may tell it.
+        """
         query_id = self._same.get(search_id, search_id)
-        mine, text = self._text.get(query_id), self.text_of(search_id, text)
-        if mine is None and search_id and (as_text := self._by_text.get(_cached(search_id))):
-            return as_text  # the router's own default: the text is the id
+        mine = self._text.get(query_id)
+        text = self.text_of(search_id, text)
+
+        # The router's own default: the text is the id.
+        if mine is None and search_id:
+            as_text = self._by_text.get(_cached(search_id))
+            if as_text:
+                return as_text
+
+        by_id = query_id if mine is not None else ""
         if not text or (self.ids_decide and search_id and mine is None):
-            return query_id if mine is not None else ""
+            return by_id
+
         wanted = _cached(text)
         if mine == wanted:
             return query_id
         by_text = self._by_text.get(wanted, "")
-        return by_text or (query_id if mine is not None and self.trust_ids else "")
+        if by_text:
+            return by_text
+        return by_id if self.trust_ids else ""

@@ -1,4 +1,7 @@
-"""Rows in a shop's columns to rows in ours: a whole file's for ``prepare``, one item's for a server."""
+"""Rows in a shop's columns to rows in ours.
+
+A whole file's for ``prepare``, one item's for a server.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,12 @@ _PLANS = 256
 """Sets of columns whose meaning is remembered."""
 
 
-def shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]) -> Rows:
-    """Rows in our columns, by the preset that their columns tell; what the shop maps itself goes first.
+def shaped(
+    rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]
+) -> Rows:
+    """Rows in our columns, by the preset that their columns tell.
+
+    What the shop maps itself goes first.
 
     Args:
         rows: of one file.
@@ -39,14 +46,22 @@ def shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: l
         note.columns.preset = title_of(columns, table)
         nested = flat_fields(columns) if table == "events" else {}
         note.columns.became |= nested
-        note.columns.ignored = [column for column in note.columns.ignored if column not in nested]
+        note.columns.ignored = [
+            column for column in note.columns.ignored if column not in nested
+        ]
         return rows
     for _, row in rows.good:
-        row |= {f"={ours}": row.get(theirs) for ours, theirs in own.items() if theirs in row}
+        row |= {
+            f"={ours}": row.get(theirs) for ours, theirs in own.items() if theirs in row
+        }
     shaped = preset.shape(rows)
     for _, row in shaped.rows.good:
         row |= {name[1:]: row.pop(name) for name in list(row) if name.startswith("=")}
-    became = {theirs: ours for theirs, ours in shaped.became.items() if not theirs.startswith("=")}
+    became = {
+        theirs: ours
+        for theirs, ours in shaped.became.items()
+        if not theirs.startswith("=")
+    }
     note.columns.preset = preset.title
     note.columns.became = {**became, **{theirs: ours for ours, theirs in own.items()}}
     note.columns.ignored = shaped.ignored
@@ -55,14 +70,17 @@ def shaped(rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: l
 
 
 class OneItem:
-    """Reads single items as ``prepare`` reads the rows of an items file: every other column is an attribute.
+    """Reads single items as ``prepare`` reads the rows of an items file.
+
+    Every other column is an attribute.
 
     Args:
         info: the shop's own map of its columns.
 
     Example:
         >>> read = OneItem()
-        >>> read.item(read.fields({"Item ID": "a", "title": "Mug", "colour": "red", "price": 12.0})).attributes
+        >>> row = {"Item ID": "a", "title": "Mug", "colour": "red", "price": 12.0}
+        >>> read.item(read.fields(row)).attributes
         {'colour': 'red', 'price': 12.0}
     """
 
@@ -71,7 +89,9 @@ class OneItem:
         self._names: dict[tuple[str, ...], dict[str, str] | None] = {}
 
     def fields(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row in our columns; a row of a known export (a Merchant feed's, Shopify's) by its preset.
+        """The row in our columns.
+
+        A row of a known export (a Merchant feed's, Shopify's) is read by its preset.
 
         Raises:
             ConfigError: the shop maps a column that the row does not have.
@@ -91,15 +111,33 @@ class OneItem:
 
     def _plan(self, row: dict[str, Any]) -> dict[str, str] | None:
         """New names of columns, or None where a preset does more than rename."""
-        own = {ours: theirs for ours, theirs in self.info.columns.get("items", {}).items() if theirs in row}
+        own = {
+            ours: theirs
+            for ours, theirs in self.info.columns.get("items", {}).items()
+            if theirs in row
+        }
         columns = list(row)
         preset = recognise(columns, "items", self.info.preset.get("items", ""))
-        return resolve(Rows([(1, dict(row))]), "items", own, "the item", columns) if preset is None else None
+        return (
+            resolve(Rows([(1, dict(row))]), "items", own, "the item", columns)
+            if preset is None
+            else None
+        )
 
     def _shaped(self, row: dict[str, Any]) -> dict[str, Any] | None:
-        own = {ours: theirs for ours, theirs in self.info.columns.get("items", {}).items() if theirs in row}
+        own = {
+            ours: theirs
+            for ours, theirs in self.info.columns.get("items", {}).items()
+            if theirs in row
+        }
         info = self.info.model_copy(update={"columns": {"items": own}})
-        rows = shaped(Rows([(1, dict(row))]), "items", info, FileNote("the item", "items", "JSON"), list(row))
+        rows = shaped(
+            Rows([(1, dict(row))]),
+            "items",
+            info,
+            FileNote("the item", "items", "JSON"),
+            list(row),
+        )
         return rows.good[0][1] if len(rows.good) == 1 else None
 
     def item(self, fields: dict[str, Any]) -> Item:

@@ -16,7 +16,12 @@ from adore.data.files import NAMES, find_tables
 from adore.data.items import item_rows
 from adore.data.judgements import graded_rows, queries_of_judgements
 from adore.data.language import choose_language
-from adore.data.log import exposure_events, read_events, search_impressions, split_searches
+from adore.data.log import (
+    exposure_events,
+    read_events,
+    search_impressions,
+    split_searches,
+)
 from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.rows import BadRow, Rows
 from adore.data.searches import QueryFinder, merge_searches, text_id
@@ -48,7 +53,9 @@ class Shop:
 
     info: DatasetInfo
     understanding: Understanding
-    tables: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {table: [] for table in TABLES})
+    tables: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {table: [] for table in TABLES}
+    )
     quarantine: list[BadRow] = field(default_factory=list)
     book: Path | None = None
 
@@ -57,8 +64,11 @@ class _Reader:
     """Reads one folder, table by table; a fault of one table does not hide those of the others."""
 
     def __init__(self, data: Path, config: ReadConfig, requests: Path | None) -> None:
-        self.data, self.config, self.requests = data, config, requests
+        self.data = data
+        self.config = config
+        self.requests = requests
         self.shop = Shop(DatasetInfo(), Understanding(str(data)))
+
         self.raw: dict[str, Rows] = {}
         self.same: dict[str, str] = {}
         self.failed: set[str] = set()
@@ -120,7 +130,11 @@ class _Reader:
                     if path in files.by_columns:
                         note.notes.append("told by its columns, not by its name")
                     if path.parent != self.data:
-                        note.name = str(path.relative_to(self.data)) if self.data in path.parents else str(path)
+                        note.name = (
+                            str(path.relative_to(self.data))
+                            if self.data in path.parents
+                            else str(path)
+                        )
                     self.seen.files.append(note)
                     self._add(note.table, rows)
 
@@ -139,20 +153,27 @@ class _Reader:
 
     def _close(self, table: str, rows: Rows) -> None:
         """Count what was bad or left out; too much that is bad stops the run."""
-        self.shop.quarantine += rows.bad
+        bad = rows.bad
+        self.shop.quarantine += bad
         self.seen.left_out[table] = rows.left_out
-        self.seen.bad[table] = Counter(bad.reason for bad in rows.bad)
-        total, bad = self.seen.read[table], rows.bad
+        self.seen.bad[table] = Counter(row.reason for row in bad)
+
+        total = self.seen.read[table]
         if not total or len(bad) / total <= self.config.max_bad_share:
             return
-        first = {b.reason: b for b in reversed(bad)}
-        worst = "\n".join(
-            f"  {n} x {reason} (line {first[reason].line}: {first[reason].row[:80]})"
-            for reason, n in self.seen.bad[table].most_common(10)
-        )
+
+        first = {row.reason: row for row in reversed(bad)}
+        lines = []
+        for reason, count in self.seen.bad[table].most_common(10):
+            example = first[reason]
+            shown = f"line {example.line}: {example.row[:80]}"
+            lines.append(f"  {count} x {reason} ({shown})")
+
+        worst = "\n".join(lines)
         raise QuarantineError(
-            f"bad share of {table} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), must be at most "
-            f"{self.config.max_bad_share}; mend the rows{_MAPS.get(table, '')} or raise prepare.max_bad_share:\n{worst}"
+            f"bad share of {table} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), "
+            f"must be at most {self.config.max_bad_share}; "
+            f"mend the rows{_MAPS.get(table, '')} or raise prepare.max_bad_share:\n{worst}"
         )
 
     def _needed(self, table: str) -> None:
@@ -160,20 +181,34 @@ class _Reader:
         if table not in self.raw:
             if table in self.failed:
                 return  # its own error is on record
-            there = ", ".join(sorted(p.name for p in self.data.iterdir())[:20]) if self.data.is_dir() else "no folder"
+            there = (
+                ", ".join(sorted(p.name for p in self.data.iterdir())[:20])
+                if self.data.is_dir()
+                else "no folder"
+            )
             names = " or ".join(NAMES[table])
             raise MissingError(
-                f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, .tsv, .parquet or .xml "
-                f"({names}; .gz too), or be named in dataset.yaml, files: {{{table}: NAME}}; found: {there}"
+                f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, "
+                f".tsv, .parquet or .xml ({names}; .gz too), "
+                f"or be named in dataset.yaml, files: {{{table}: NAME}}; found: {there}"
             )
         rows = self.shop.tables[table]
-        check(bool(rows), f"rows of {table}", 0, must="1 or more", fix="fill it", error=DataError)
+        check(
+            bool(rows),
+            f"rows of {table}",
+            0,
+            must="1 or more",
+            fix="fill it",
+            error=DataError,
+        )
 
     # ------------------------------------------------------------ tables
 
     def _items(self) -> None:
         rows = self._take("items")
-        self.shop.tables["items"] = item_rows(rows, self.shop.info, self.config.max_text)
+        self.shop.tables["items"] = item_rows(
+            rows, self.shop.info, self.config.max_text
+        )
         self._close("items", rows)
         self._needed("items")
 
@@ -190,21 +225,31 @@ class _Reader:
         """The texts of judgements and of the log, where there is no file of queries."""
         rows = queries_of_judgements(self._take("judgements"))
         known = {text_id(str(row["query"])) for _, row in rows.good}
-        judged, texts = len(rows.good), self._log_texts()
-        for text in texts:
-            if (query_id := text_id(text)) not in known:
+        judged = len(rows.good)
+        for text in self._log_texts():
+            query_id = text_id(text)
+            if query_id not in known:
                 known.add(query_id)
-                rows.good.append((len(rows.good) + 1, {"query_id": query_id, "query": text}))
-        if rows.good:
+                line = len(rows.good) + 1
+                rows.good.append((line, {"query_id": query_id, "query": text}))
+
+        total = len(rows.good)
+        if total:
             self.raw["queries"] = rows
-            self.seen.read["queries"] = len(rows.good)
-            origin = f"{judged} from the judgements and {len(rows.good) - judged} from the log"
-            self.seen.notes.append(f"no file of queries: {len(rows.good)} texts were taken, {origin}")
+            self.seen.read["queries"] = total
+            self.seen.notes.append(
+                f"no file of queries: {total} texts were taken, "
+                f"{judged} from the judgements and {total - judged} from the log"
+            )
         return rows
 
     def _log_texts(self) -> list[str]:
         texts: dict[str, None] = {}
-        for table, name in (("searches", "user_query"), ("events", "user_query"), ("exposures", "user_query")):
+        for table, name in (
+            ("searches", "user_query"),
+            ("events", "user_query"),
+            ("exposures", "user_query"),
+        ):
             for _, row in self._take(table).good:
                 text = row.get(name)
                 if isinstance(text, str) and text.strip():
@@ -216,67 +261,100 @@ class _Reader:
         return QueryFinder(self.shop.tables["queries"], self.same, judged, searches)
 
     def _judgements(self, table: str) -> None:
-        rows, shop = self._take(table), self.shop
+        rows = self._take(table)
+        shop = self.shop
         items = {row["item_id"] for row in shop.tables["items"]}
         files = [note.name for note in self.seen.files if note.table == table]
         name = files[0] if files else table
         if not shop.tables["queries"] or not items:
             return
         try:
-            scale, joined = graded_rows(rows, table, shop.info, self._finder(), items, name)
+            scale, joined = graded_rows(
+                rows, table, shop.info, self._finder(), items, name
+            )
         finally:
             self._close(table, rows)
         shop.tables[table] = joined.rows
         if table == "judgements" and files:
-            self.seen.labels, self.seen.judges = scale, joined
+            self.seen.labels = scale
+            self.seen.judges = joined
             shop.tables["votes"] = joined.votes
-            self._warn_of_ids(rows, {row["query_id"] for row in shop.tables["queries"]}, items)
+            self._warn_of_ids(
+                rows, {row["query_id"] for row in shop.tables["queries"]}, items
+            )
 
     def _warn_of_ids(self, rows: Rows, queries: set[str], items: set[str]) -> None:
-        """Say loudly that hardly any judgement is of a known pair: their ids are probably other ones."""
+        """Say loudly that hardly any judgement is of a known pair.
+
+        Their ids are probably other ones.
+        """
         lost = sum(n for reason, n in rows.left_out.items() if reason.startswith("of "))
-        rated = sum(rows.left_out.values()) - rows.left_out["not rated"] + len(self.shop.tables["judgements"])
+        rated = (
+            sum(rows.left_out.values())
+            - rows.left_out["not rated"]
+            + len(self.shop.tables["judgements"])
+        )
         if not lost or 2 * lost < rated:
             return
         for name, known in (("query_id", queries), ("item_id", items)):
-            theirs = sorted({id_of(row.get(name)) for _, row in rows.good} - {"", *known})[:3]
+            theirs = sorted(
+                {id_of(row.get(name)) for _, row in rows.good} - {"", *known}
+            )[:3]
             if theirs:
                 self.seen.notes.append(
-                    f"WARNING: {lost:,} of {rated:,} judgements are not of this shop's pairs: their {name} is like "
-                    f"{theirs}, the shop's is like {sorted(known)[:3]}; if these are the same things, map the right "
-                    f"column in dataset.yaml, as in columns: {{items: {{item_id: COLUMN}}}}"
+                    f"WARNING: {lost:,} of {rated:,} judgements are not of this shop's pairs: "
+                    f"their {name} is like {theirs}, the shop's is like {sorted(known)[:3]}; "
+                    "if these are the same things, map the right column in dataset.yaml, "
+                    "as in columns: {items: {item_id: COLUMN}}"
                 )
 
     def _merge(self) -> None:
         """Where searches of a log stand as queries, one row a text stays."""
         tables = self.shop.tables
-        judged = {row["query_id"] for name in ("judgements", "truth") for row in tables[name]}
+        judged = {
+            row["query_id"] for name in ("judgements", "truth") for row in tables[name]
+        }
         tables["queries"], self.same = merge_searches(tables["queries"], judged)
         if self.same:
-            self.seen.notes.append(f"{len(self.same)} queries have the text of another and count together with it")
+            self.seen.notes.append(
+                f"{len(self.same)} queries have the text of another and count together with it"
+            )
 
     def _requests(self) -> None:
         rows = self._take("requests")
         tables = self.shop.tables
-        tables["queries"] += read_requests(rows, tables["queries"], self.config.max_text)
+        tables["queries"] += read_requests(
+            rows, tables["queries"], self.config.max_text
+        )
         self._close("requests", rows)
 
     def _events(self) -> None:
-        rows, exposures, shop = self._take("events"), self._take("exposures"), self.shop
+        rows = self._take("events")
+        exposures = self._take("exposures")
+        shop = self.shop
         if not shop.tables["queries"] or not shop.tables["items"]:
             return
         searches = [*self._take("searches").good, *split_searches(rows)]
-        texts = {str(row.get("query_id")): str(row["user_query"]) for _, row in searches if row.get("user_query")}
+        texts = {
+            str(row.get("query_id")): str(row["user_query"])
+            for _, row in searches
+            if row.get("user_query")
+        }
         rows.good += exposure_events(exposures)
         if rows.good and search_impressions(rows, searches, shop.info.actions):
             self.seen.notes.append(
-                "no impressions in the log: what each search returned (query_response_hit_ids) counts"
+                "no impressions in the log: "
+                "what each search returned (query_response_hit_ids) counts"
             )
         self.seen.read["events"] = rows.total
         items = {row["item_id"] for row in shop.tables["items"]}
         try:
             shop.tables["events"], self.seen.log = read_events(
-                rows, self._finder(texts), items, shop.info.actions, shop.info.first_position
+                rows,
+                self._finder(texts),
+                items,
+                shop.info.actions,
+                shop.info.first_position,
             )
         finally:
             self._close("exposures", exposures)
@@ -284,27 +362,45 @@ class _Reader:
         self.seen.notes += self.seen.log.notes if self.seen.log else []
         if rows.left_out and not shop.tables["events"]:
             (reason, count), *_ = rows.left_out.most_common(1)
-            self.seen.notes.append(f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}")
+            self.seen.notes.append(
+                f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}"
+            )
 
     def _language(self) -> None:
         """Choose what the texts are read in, for good: every later step reads with the same."""
-        tables = self.shop.tables
-        titles, queries = ([row[name] for row in tables[table]] for table, name in _TEXTS.items())
-        chosen = choose_language(self.shop.info.language, [*titles, *queries])
+        texts: list[str] = []
+        for table, name in _TEXTS.items():
+            for row in self.shop.tables[table]:
+                texts.append(row[name])
+
+        chosen = choose_language(self.shop.info.language, texts)
         self.shop.info = self.shop.info.model_copy(update={"language": chosen.code})
         self.seen.language = chosen
         self.seen.notes += chosen.warnings()
 
     def _splits(self) -> None:
         judged = {row["query_id"] for row in self.shop.tables["judgements"]}
-        by_split: dict[str, list[str]] = {split: [] for split in ("train", "dev", "test")}
+        by_split: dict[str, list[str]] = {
+            split: [] for split in ("train", "dev", "test")
+        }
         for row in self.shop.tables["queries"]:
             by_split[row["split"]].append(row["query_id"])
-        self.seen.splits = {s: (len(ids), sum(q in judged for q in ids)) for s, ids in by_split.items()}
-        counts = {split: len(ids) for split, ids in by_split.items()}
-        check(counts["train"] > 0, "queries of each split", counts, must="at least one of train",
-              fix="name the split of some in a column split (train, dev, test), add queries, or lower "
-              "prepare.dev_share and prepare.test_share", error=DataError)  # fmt: skip
+        for split, query_ids in by_split.items():
+            of_split = sum(query_id in judged for query_id in query_ids)
+            self.seen.splits[split] = (len(query_ids), of_split)
+
+        counts = {split: len(query_ids) for split, query_ids in by_split.items()}
+        check(
+            counts["train"] > 0,
+            "queries of each split",
+            counts,
+            must="at least one of train",
+            fix=(
+                "name the split of some in a column split (train, dev, test), add queries, "
+                "or lower prepare.dev_share and prepare.test_share"
+            ),
+            error=DataError,
+        )
 
 
 def read_shop(data: Path, config: ReadConfig, requests: Path | None = None) -> Shop:

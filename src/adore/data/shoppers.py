@@ -1,4 +1,7 @@
-"""Simulated shoppers: a known taste, a known position bias, and bots. Every figure from them is simulated."""
+"""Simulated shoppers: a known taste, a known position bias, and bots.
+
+Every figure from them is simulated.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +27,28 @@ def _uniform(*parts: object) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def shuffled(grades: Mapping[str, int], rng: random.Random, noise: float = 1.5) -> list[str]:
-    """A shop's old ranking: the truth under normal noise, drawn anew at every call."""
+def shuffled(
+    grades: Mapping[str, int], rng: random.Random, noise: float = 1.5
+) -> list[str]:
+    """A shop's old ranking: the truth under normal noise, drawn anew at every call.
+
+    Args:
+        grades: true grade by item id.
+        rng: gives every draw.
+        noise: standard deviation of what is added to each grade.
+
+    Returns:
+        Item ids, best first.
+    """
     order = {item: grade + rng.gauss(0, noise) for item, grade in grades.items()}
     return sorted(order, key=lambda item: -order[item])
 
 
 @dataclass(frozen=True, slots=True)
 class Shoppers:
-    """A population; shopper ``u < bots * users`` is a bot that buys what ranks in the slots it pushes.
+    """A population of shoppers, some of them bots.
+
+    Shopper ``u < bots * users`` is a bot that buys what ranks in the slots it pushes.
 
     A visit examines position k with probability :meth:`propensity`, clicks and buys by true grade.
     A *tolerant* shopper (one in four) takes a substitute nearly as gladly as an exact item.
@@ -63,21 +79,32 @@ class Shoppers:
         return _uniform(self.seed, "taste", user) < 0.25
 
     def visit(
-        self, user: int, query_id: str, ranking: Sequence[str], grades: Mapping[str, int], *, visit: int = 0
+        self,
+        user: int,
+        query_id: str,
+        ranking: Sequence[str],
+        grades: Mapping[str, int],
+        *,
+        visit: int = 0,
     ) -> list[dict[str, Any]]:
         """What one shopper does with one ranked list: rows of the ``events`` table.
 
         Args:
             user: index below ``users``.
+            query_id: what was searched for.
             ranking: item ids, best first.
             grades: true grade by item id; an absent one counts as irrelevant.
             visit: number of this visit; another number, another visit.
         """
         rows: list[dict[str, Any]] = []
-        begun, client = self._time(user, visit), self.client(user)
+        begun = self._time(user, visit)
+        client = self.client(user)
         pause = 50 if self.is_bot(user) else 4_000
+
         for position, item in enumerate(ranking, 1):
-            actions = self._actions(user, (query_id, item, visit), position, grades.get(item, 0))
+            grade = grades.get(item, 0)
+            where = (query_id, item, visit)
+            actions = self._actions(user, where, position, grade)
             for action in ("impression", *actions):
                 rows.append(
                     {
@@ -100,29 +127,41 @@ class Shoppers:
             return start + visit * 3_000
         return start + int(_uniform(self.seed, "time", user, visit) * 14 * day)
 
-    def _actions(self, user: int, where: tuple[str, str, int], position: int, grade: int) -> list[str]:
+    def _actions(
+        self, user: int, where: tuple[str, str, int], position: int, grade: int
+    ) -> list[str]:
         def chance(what: str) -> float:
             return _uniform(self.seed, what, user, *where)
 
+        bought = ["click", "add_to_cart", "purchase"]
         if self.is_bot(user):
             pushed = _uniform(self.seed, "pushed", where[1]) < 0.08
-            return ["click", "add_to_cart", "purchase"] if pushed else []
-        if chance("examine") >= self.propensity(position) or chance("click") >= CLICK[grade]:
+            return bought if pushed else []
+
+        # Position-based click model: a click needs an examined place and an attractive item.
+        if chance("examine") >= self.propensity(position):
             return []
-        buy = BUY[3] * 0.85 if grade == 2 and self.tolerant(user) else BUY[grade]
+        if chance("click") >= CLICK[grade]:
+            return []
+
+        buy = BUY[grade]
+        if grade == 2 and self.tolerant(user):
+            buy = BUY[3] * 0.85
         if chance("buy") >= buy:
             return ["click", "add_to_cart"] if chance("cart") < buy else ["click"]
-        kept = ["click", "add_to_cart", "purchase"]
-        return [*kept, "return"] if chance("return") < RETURN[grade] else kept
+        return [*bought, "return"] if chance("return") < RETURN[grade] else bought
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
     """Accounts that push some items: one simulated attack on what a shop learns from its log.
 
-    ``fast``: few accounts, 50 visits each, seconds apart, click and buy what they push within milliseconds.
-    ``patient``: human pauses over 14 days; each browses like a shopper of ``shoppers`` and buys what it pushes.
-    ``ring``: accounts of 3 visits that come by a link, are shown what they push and nothing else, and buy it.
+    ``fast``: few accounts, 50 visits each, seconds apart, click and buy what they push within
+    milliseconds.
+    ``patient``: human pauses over 14 days; each browses like a shopper of ``shoppers`` and buys
+    what it pushes.
+    ``ring``: accounts of 3 visits that come by a link, are shown what they push and nothing else,
+    and buy it.
     """
 
     kind: str
@@ -131,45 +170,98 @@ class Attack:
 
     def client(self, account: int) -> str:
         """The client id in the log."""
-        digest = hashlib.blake2b(f"{self.shoppers.seed}|{self.kind}|{account}".encode(), digest_size=5)
+        digest = hashlib.blake2b(
+            f"{self.shoppers.seed}|{self.kind}|{account}".encode(), digest_size=5
+        )
         return f"u{digest.hexdigest()}"
 
     def visit(
-        self, account: int, query_id: str, ranking: Sequence[str], grades: Mapping[str, int], *, visit: int = 0
+        self,
+        account: int,
+        query_id: str,
+        ranking: Sequence[str],
+        grades: Mapping[str, int],
+        *,
+        visit: int = 0,
     ) -> list[dict[str, Any]]:
-        """What one account does with one ranked list; arguments as of :meth:`Shoppers.visit`."""
-        shopper = self.shoppers.users + account  # a taste of its own, and no bot of the population
-        shown = [i for i in ranking if i in self.pushed] if self.kind == "ring" else ranking
+        """What one account does with one ranked list: rows of the ``events`` table.
+
+        Args:
+            account: index of the account, from 0.
+            query_id: what was searched for.
+            ranking: item ids, best first.
+            grades: true grade by item id; an absent one counts as irrelevant.
+            visit: number of this visit; another number, another visit.
+        """
+        # A taste of its own, and no bot of the population.
+        shopper = self.shoppers.users + account
+        shown = ranking
+        if self.kind == "ring":
+            shown = [item for item in ranking if item in self.pushed]
         rows = self.shoppers.visit(shopper, query_id, shown, grades, visit=visit)
-        begun = 1_790_000_000_000 + account * 3_600_000 + visit * 3_000 if self.kind == "fast" else rows[0]["timestamp"]
-        client, done = self.client(account), list[dict[str, Any]]()
+
+        if self.kind == "fast":
+            begun = 1_790_000_000_000 + account * 3_600_000 + visit * 3_000
+            pause = 50
+        else:
+            begun = rows[0]["timestamp"]
+            pause = 4_000
+
+        client = self.client(account)
+        session = f"{client}-{visit}"
+        done: list[dict[str, Any]] = []
         for row in rows:
-            pushed, first = row["object_id"] in self.pushed, row["action_name"] == "impression"
-            actions = ["impression", "click", "add_to_cart", "purchase"] if pushed and first else [row["action_name"]]
-            for action in actions if first or (self.kind == "patient" and not pushed) else []:
+            item = row["object_id"]
+            pushed = item in self.pushed
+            first = row["action_name"] == "impression"
+            if pushed and first:
+                actions = ["impression", "click", "add_to_cart", "purchase"]
+            elif first or (self.kind == "patient" and not pushed):
+                actions = [row["action_name"]]
+            else:
+                continue
+
+            for action in actions:
                 own = {
-                    "event_id": f"{client}-{visit}-{query_id}-{row['object_id']}-{action}",
-                    "session_id": f"{client}-{visit}",
+                    "event_id": f"{session}-{query_id}-{item}-{action}",
+                    "session_id": session,
                     "client_id": client,
                     "action_name": action,
-                    "timestamp": begun + (50 if self.kind == "fast" else 4_000) * len(done),
+                    "timestamp": begun + pause * len(done),
                 }
                 done.append({**row, **own})
         return done
 
-    def log(self, lists: Mapping[str, Mapping[str, int]], count: int) -> list[dict[str, Any]]:
-        """At least ``count`` events over the queries whose list holds a pushed item, or none if no list does.
+    def log(
+        self, lists: Mapping[str, Mapping[str, int]], count: int
+    ) -> list[dict[str, Any]]:
+        """At least ``count`` events over the queries whose list holds a pushed item.
 
         Args:
             lists: true grade by item id, by query id.
+            count: number of events; the last visit may bring more.
+
+        Returns:
+            Rows of the ``events`` table; none if no list holds a pushed item.
         """
+        rng = random.Random(self.shoppers.seed)
+        rows: list[dict[str, Any]] = []
+
+        names = []
+        for query_id, grades in lists.items():
+            if self.pushed & set(grades):
+                names.append(query_id)
+        if not names:
+            return rows
+
+        names.sort()
         visits = {"fast": 50, "patient": 6, "ring": 3}[self.kind]
-        rng, rows, n = random.Random(self.shoppers.seed), list[dict[str, Any]](), 0
-        names = sorted(q for q, grades in lists.items() if self.pushed & set(grades))
-        while names and len(rows) < count:
+        number = 0
+        while len(rows) < count:
             query = rng.choice(names)
             grades = lists[query]
             ranking = shuffled(grades, rng)
-            rows += self.visit(n // visits, query, ranking, grades, visit=n % visits)
-            n += 1
+            account, visit = divmod(number, visits)
+            rows += self.visit(account, query, ranking, grades, visit=visit)
+            number += 1
         return rows

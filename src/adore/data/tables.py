@@ -1,4 +1,7 @@
-"""One file of a table, read as prepare reads it: its preset, its columns, and ``dataset.yaml`` beside it."""
+"""One file of a table, read as prepare reads it.
+
+Its preset and its columns count, and ``dataset.yaml`` beside it.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,9 @@ def read_table_file(path: Path, table: str, info: DatasetInfo) -> tuple[Rows, Fi
     own = info.columns.get(table, {})
     if table == "queries" and table_of(columns) == "searches" and not own:
         table = "searches"
-    note = FileNote(source.name, table, ", ".join((source.kind, *source.details)), rows.total)
+    note = FileNote(
+        source.name, table, ", ".join((source.kind, *source.details)), rows.total
+    )
     if source.kind == "TREC" and rows.good:
         note.columns.preset = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
     preset = note.columns.preset
@@ -82,26 +87,46 @@ def _strict(place: str, table: str) -> tuple[Rows, Path, DatasetInfo]:
     """
     path = local_copy(place)
     if not path.is_file():
-        raise MissingError(f"file == {place!r}, must be a file ({', '.join(SUFFIXES)}); check the path")
+        raise MissingError(
+            f"file == {place!r}, must be a file ({', '.join(SUFFIXES)}); check the path"
+        )
     info = read_info(path.parent)
     rows, _ = read_table_file(path, table, info)
     if rows.bad:
         bad = rows.bad[0]
-        raise DataError(f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file")
-    check(bool(rows.good), f"rows of {place}", 0, must="at least 1", fix="give a file with rows", error=DataError)
+        raise DataError(
+            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; "
+            "mend the file"
+        )
+    check(
+        bool(rows.good),
+        f"rows of {place}",
+        0,
+        must="at least 1",
+        fix="give a file with rows",
+        error=DataError,
+    )
     return rows, path, info
 
 
 def _queries_beside(path: Path) -> QueryFinder | None:
     """The queries of the folder that a file lies in, where it has some."""
-    files = [p for p in sorted(path.parent.iterdir()) if p.is_file() and table_of_name(p) == "queries"]
+    files = [
+        p
+        for p in sorted(path.parent.iterdir())
+        if p.is_file() and table_of_name(p) == "queries"
+    ]
     if len(files) != 1:
         return None
     rows, note = read_table_file(files[0], "queries", read_info(path.parent))
     if note.table != "queries":
         return None
     pairs = ((id_of(row.get("query_id")), row.get("query")) for _, row in rows.good)
-    queries = [{"query_id": query_id, "query": text} for query_id, text in pairs if query_id and isinstance(text, str)]
+    queries = [
+        {"query_id": query_id, "query": text}
+        for query_id, text in pairs
+        if query_id and isinstance(text, str)
+    ]
     return QueryFinder(queries)
 
 
@@ -112,7 +137,9 @@ def _with_ids(rows: Rows, path: Path) -> None:
     finder = _queries_beside(path)
     for _, row in rows.good:
         if not id_of(row.get("query_id")):
-            row["query_id"] = (query_id_of(row, finder) if finder else "") or query_id_of(row)
+            row["query_id"] = (
+                query_id_of(row, finder) if finder else ""
+            ) or query_id_of(row)
 
 
 def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str, Any]]:
@@ -120,7 +147,8 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
 
     Args:
         path: the file; ``dataset.yaml`` beside it is obeyed.
-        named: ids of the items that are needed; bad rows of others do not matter. None: all are needed.
+        named: ids of the items that are needed; bad rows of others do not matter. None: all are
+            needed.
 
     Raises:
         DataError: the file has no usable row, or only a bad one for an item that is named.
@@ -128,7 +156,8 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
     """
     from adore.data.shop import ReadConfig
 
-    info, config = read_info(path.parent), configure(ReadConfig, {}, "prepare")
+    info = read_info(path.parent)
+    config = configure(ReadConfig, {}, "prepare")
     rows, _ = read_table_file(path, "items", info)
     ids = {line: id_of(row.get("item_id")) for line, row in rows.good}
     total = rows.total
@@ -138,19 +167,32 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
         first = rows.bad[0]
         raise QuarantineError(
             f"bad share of items == {share:.3f} ({len(rows.bad)} of {total} rows), must be at most "
-            f"{config.max_bad_share}; mend the rows: {first.reason} (line {first.line}: {first.row[:80]})"
+            f"{config.max_bad_share}; mend the rows: {first.reason} "
+            f"(line {first.line}: {first.row[:80]})"
         )
     lost = set(named or ()) - {row["item_id"] for row in items}
     for bad in (b for b in rows.bad if ids.get(b.line) in lost):
-        raise DataError(f"{path}: line {bad.line} is bad ({bad.reason}) and a pair names {ids[bad.line]!r}; mend it")
-    check(bool(items), f"rows of {path}", 0, must="1 or more", fix="fill it", error=DataError)
+        raise DataError(
+            f"{path}: line {bad.line} is bad ({bad.reason}) "
+            f"and a pair names {ids[bad.line]!r}; mend it"
+        )
+    check(
+        bool(items),
+        f"rows of {path}",
+        0,
+        must="1 or more",
+        fix="fill it",
+        error=DataError,
+    )
     return items
 
 
 def _frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
     there = [name for name in columns if any(name in row for _, row in rows.good)]
     return pl.DataFrame(
-        [{n: row.get(n) for n in there} for _, row in rows.good], infer_schema_length=None, strict=False
+        [{n: row.get(n) for n in there} for _, row in rows.good],
+        infer_schema_length=None,
+        strict=False,
     )
 
 
@@ -175,14 +217,20 @@ def read_pairs(place: str) -> pl.DataFrame:
         DataError: it cannot be read, or a column is missing.
     """
     path = local_copy(place)
-    table = "judgements" if path.is_file() and table_of_name(path) == "judgements" else "pairs"
+    table = (
+        "judgements"
+        if path.is_file() and table_of_name(path) == "judgements"
+        else "pairs"
+    )
     rows, path, _ = _strict(place, table)
     _with_ids(rows, path)
     return _frame(rows, ("query_id", "item_id"))
 
 
 def read_scores(place: str) -> pl.DataFrame:
-    """``query_id, item_id, score`` of a scores file or a TREC run, and ``grade, system`` where it has them.
+    """``query_id, item_id, score`` of a scores file or a TREC run.
+
+    ``grade, system`` come with them where the file has them.
 
     Grades are read by the label map of ``dataset.yaml`` beside the file, if it maps them.
 
@@ -193,13 +241,21 @@ def read_scores(place: str) -> pl.DataFrame:
     rows, path, info = _strict(place, "scores")
     _with_ids(rows, path)
     grades = [row.get("grade") for _, row in rows.good]
-    if any(isinstance(grade, str) and not canonical(grade).isdecimal() for grade in grades if canonical(grade)):
+    if any(
+        isinstance(grade, str) and not canonical(grade).isdecimal()
+        for grade in grades
+        if canonical(grade)
+    ):
         scale = scale_of(grades, info, path.name, ours=True)
         for _, row in rows.good:
             row["grade"] = scale.grade(row.get("grade"))
     frame = _frame(rows, ("query_id", "item_id", "score", "grade", "system"))
     if path.suffix == ".parquet":
-        return pl.read_parquet(path) if set(frame.columns) <= set(pl.read_parquet_schema(path)) else frame
+        return (
+            pl.read_parquet(path)
+            if set(frame.columns) <= set(pl.read_parquet_schema(path))
+            else frame
+        )
     return frame
 
 
@@ -219,25 +275,41 @@ def read_judgements(place: str) -> pl.DataFrame:
     rows, path, info = _strict(place, "judgements")
     _with_ids(rows, path)
     ids = sorted({id_of(row["query_id"]) for _, row in rows.good})
-    finder = QueryFinder({"query_id": query_id, "query": f"\0{query_id}"} for query_id in ids)
+    finder = QueryFinder(
+        {"query_id": query_id, "query": f"\0{query_id}"} for query_id in ids
+    )
     items = {id_of(row.get("item_id")).strip() for _, row in rows.good}
     for _, row in rows.good:
         row.pop("query", None)
     _, joined = graded_rows(rows, "judgements", info, finder, items, path.name)
     if rows.bad:
         bad = rows.bad[0]
-        raise DataError(f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; mend the file")
+        raise DataError(
+            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; "
+            "mend the file"
+        )
     schema = {"query_id": pl.String, "item_id": pl.String, "grade": pl.Int64}
     return pl.DataFrame(joined.rows, schema=schema)
 
 
 def check_output(place: str) -> None:
     """Refuse a place that :func:`write_file` cannot write, before anything is computed for it."""
-    check(place.endswith(WRITTEN), "output", place, must=".parquet, .csv or .jsonl", fix="rename it")
+    check(
+        place.endswith(WRITTEN),
+        "output",
+        place,
+        must=".parquet, .csv or .jsonl",
+        fix="rename it",
+    )
 
 
 def write_file(frame: pl.DataFrame, place: str) -> None:
-    """Write one table file, aside and then renamed; the suffix says the format."""
+    """Write one table file, aside and then renamed; the suffix says the format.
+
+    Args:
+        frame: the table.
+        place: a path or an address; ``.jsonl``, ``.csv`` or ``.parquet``.
+    """
     import tempfile
 
     check_output(place)

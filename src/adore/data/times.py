@@ -12,7 +12,12 @@ __all__ = ["millis"]
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _ZONE_WORD = re.compile(r"(?P<time>.*\d)\s*(?P<zone>[A-Za-z][A-Za-z_/+\-0-9]*)")
-_UNITS = ((1e8, 1e11, 1000.0), (1e11, 1e14, 1.0), (1e14, 1e17, 1e-3), (1e17, 1e20, 1e-6))
+_UNITS = (
+    (1e8, 1e11, 1000.0),
+    (1e11, 1e14, 1.0),
+    (1e14, 1e17, 1e-3),
+    (1e17, 1e20, 1e-6),
+)
 """Magnitudes of seconds, milliseconds, microseconds and nanoseconds, for the years 1973 to 5138."""
 MUST = "ISO 8601 or a number since 1970 (seconds, milliseconds, microseconds or nanoseconds)"
 
@@ -21,8 +26,9 @@ def millis(value: Any) -> int:
     """Milliseconds since the epoch; a time without a zone is UTC.
 
     Args:
-        value: an ISO 8601 text, also with a zone word (``2026-03-01 08:00:00 UTC``, ``… Europe/Berlin``); an
-            e-mail date; a number, or one as text, whose magnitude tells its unit; or a ``datetime``.
+        value: an ISO 8601 text, also with a zone word (``2026-03-01 08:00:00 UTC``,
+            ``… Europe/Berlin``); an e-mail date; a number, or one as text, whose magnitude tells
+            its unit; or a ``datetime``.
 
     Raises:
         ValueError: it is none of these; the text names the value.
@@ -33,7 +39,11 @@ def millis(value: Any) -> int:
     """
     if isinstance(value, str):
         text = value.strip()
-        return _scaled(float(text), value) if _NUMBER.fullmatch(text) else _since_epoch(_parsed(text, value))
+        return (
+            _scaled(float(text), value)
+            if _NUMBER.fullmatch(text)
+            else _since_epoch(_parsed(text, value))
+        )
     if isinstance(value, datetime):
         return _since_epoch(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -67,7 +77,9 @@ def _parsed(text: str, value: object) -> datetime:
     named = _ZONE_WORD.fullmatch(text)
     try:
         if named:
-            zone = ZoneInfo({"Z": "UTC", "GMT": "UTC"}.get(named["zone"].upper(), named["zone"]))
+            zone = ZoneInfo(
+                {"Z": "UTC", "GMT": "UTC"}.get(named["zone"].upper(), named["zone"])
+            )
             return datetime.fromisoformat(named["time"]).replace(tzinfo=zone)
     except (ValueError, OSError, ZoneInfoNotFoundError):
         pass

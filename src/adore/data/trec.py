@@ -1,4 +1,7 @@
-"""TREC's judgements (qrels) and ranked results (runs): lines of fields between spaces, without a header."""
+"""TREC's judgements (qrels) and ranked results (runs).
+
+They are lines of fields between spaces, without a header.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,11 @@ def _is_row(line: str) -> bool:
     fields = _fields(line)
     if len(fields) == len(QRELS):
         return bool(_NUMBER.fullmatch(fields[3])) and fields[1] in ("0", "Q0", "1")
-    return len(fields) == len(RUN) and fields[1] in ("Q0", "0") and all(map(_NUMBER.fullmatch, fields[3:5]))
+    return (
+        len(fields) == len(RUN)
+        and fields[1] in ("Q0", "0")
+        and all(map(_NUMBER.fullmatch, fields[3:5]))
+    )
 
 
 def is_trec(text: str) -> bool:
@@ -45,10 +52,19 @@ def trec_rows(text: str, table: str) -> Rows:
         if not line.strip():
             continue
         if not _is_row(line):
-            rows.bad.append(BadRow(table, number, "neither qrels (4 fields) nor a run (6 fields)", line[:500]))
+            rows.bad.append(
+                BadRow(
+                    table,
+                    number,
+                    "neither qrels (4 fields) nor a run (6 fields)",
+                    line[:500],
+                )
+            )
             continue
         fields = _fields(line)
-        row: dict[str, Any] = dict(zip(QRELS if len(fields) == len(QRELS) else RUN, fields, strict=True))
+        row: dict[str, Any] = dict(
+            zip(QRELS if len(fields) == len(QRELS) else RUN, fields, strict=True)
+        )
         del row["iteration"]
         if "score" in row:
             row["score"] = float(row["score"])

@@ -1,4 +1,7 @@
-"""How a shop's folder was understood: what ``adore check`` prints and ``data_report.json`` keeps."""
+"""How a shop's folder was understood.
+
+``adore check`` prints it and ``data_report.json`` keeps it.
+"""
 
 from __future__ import annotations
 
@@ -70,13 +73,20 @@ class Understanding:
         judges = self.judges
         return {
             "files": [
-                {"name": f.name, "table": f.table, "written": f.written, "rows": f.rows, "preset": f.columns.preset,
-                 "became": f.columns.became, "ignored": f.columns.ignored}
+                {"name": f.name, "table": f.table, "written": f.written, "rows": f.rows,
+                 "preset": f.columns.preset, "became": f.columns.became,
+                 "ignored": f.columns.ignored}
                 for f in self.files
             ],
             "unread": self.unread,
-            "left_out": {table: dict(counts.most_common()) for table, counts in self.left_out.items() if counts},
-            "judges": {"several": judges.several, "split": judges.split, "alpha": judges.alpha} if judges else {},
+            "left_out": {
+                table: dict(counts.most_common())
+                for table, counts in self.left_out.items()
+                if counts
+            },
+            "judges": {
+                "several": judges.several, "split": judges.split, "alpha": judges.alpha,
+            } if judges else {},
             "language": self.language.record() if self.language else {},
             "notes": self.notes,
         }  # fmt: skip

@@ -25,9 +25,12 @@ def _value(element: Element) -> Any:
     children = [child for child in element if isinstance(child.tag, str)]
     if not children and not element.attrib:
         return (element.text or "").strip()
-    fields: dict[str, Any] = {_local(name): text for name, text in element.attrib.items()}
+    fields: dict[str, Any] = {
+        _local(name): text for name, text in element.attrib.items()
+    }
     for child in children:
-        name, value = _local(child.tag), _value(child)
+        name = _local(child.tag)
+        value = _value(child)
         if name not in fields:
             fields[name] = value
         elif isinstance(fields[name], list):
@@ -40,9 +43,16 @@ def _value(element: Element) -> Any:
 
 
 def _repeated(root: Element) -> list[Element]:
-    """The rows: by their usual names, else the children that most repeat somewhere and have children themselves."""
+    """The rows: by their usual names, else the children that most repeat somewhere.
+
+    Such children must have children themselves.
+    """
     for name in _ROWS:
-        named = [e for e in root.iter() if isinstance(e.tag, str) and _local(e.tag).lower() == name and len(e)]
+        named = [
+            e
+            for e in root.iter()
+            if isinstance(e.tag, str) and _local(e.tag).lower() == name and len(e)
+        ]
         if named:
             return named
     best: list[Element] = []
@@ -62,7 +72,8 @@ def xml_rows(raw: bytes, name: str) -> list[dict[str, Any]]:
         name: of the file, for the error.
 
     Raises:
-        DataError: it is no XML, declares entities (a way to fill the memory), or has nothing that repeats.
+        DataError: it is no XML, declares entities (a way to fill the memory), or has nothing that
+            repeats.
     """
     from xml.etree.ElementTree import ParseError
 
@@ -72,8 +83,21 @@ def xml_rows(raw: bytes, name: str) -> list[dict[str, Any]]:
     try:
         root = fromstring(raw)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise DataError(f"file == {name!r}, must be XML without entities of its own; correct it ({error!r})") from error
-    rows = [value for element in _repeated(root) if isinstance(value := _value(element), dict)]
-    check(bool(rows), f"rows of {name}", 0, must="elements that repeat, like item or entry", fix="export them",
-          error=DataError)  # fmt: skip
+        raise DataError(
+            f"file == {name!r}, must be XML without entities of its own; correct it ({error!r})"
+        ) from error
+
+    rows = []
+    for element in _repeated(root):
+        value = _value(element)
+        if isinstance(value, dict):
+            rows.append(value)
+    check(
+        bool(rows),
+        f"rows of {name}",
+        0,
+        must="elements that repeat, like item or entry",
+        fix="export them",
+        error=DataError,
+    )
     return rows

@@ -38,8 +38,9 @@ class Measure:
         needs: ``score``: a ranking per query; ``grade``: a grade per pair.
         better: which way is good.
         definition: one sentence for people.
-        of: statistic of summed per-query rows. ``score``: rows (sum of nDCG, number of queries), shape
-            [..., 2]; ``grade``: confusion counts human x given, shape [..., 4, 4]. Returns shape [...].
+        of: statistic of summed per-query rows. ``score``: rows (sum of nDCG, number of
+            queries), shape [..., 2]; ``grade``: confusion counts human x given, shape
+            [..., 4, 4]. Returns shape [...].
     """
 
     name: str
@@ -51,9 +52,12 @@ class Measure:
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
     """Elementwise ``top / bottom``, NaN where nothing was counted."""
-    top, bottom = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
-    out: Floats = np.full(np.broadcast_shapes(top.shape, bottom.shape), np.nan)
-    np.divide(top, bottom, out=out, where=bottom > 0)
+    top = np.asarray(top, dtype=np.float64)
+    bottom = np.asarray(bottom, dtype=np.float64)
+    shape = np.broadcast_shapes(top.shape, bottom.shape)
+    out: Floats = np.full(shape, np.nan)
+    is_counted = bottom > 0
+    np.divide(top, bottom, out=out, where=is_counted)
     return out
 
 
@@ -72,26 +76,48 @@ def ndcg(scores: Floats, grades: Ints, *, k: int = 10) -> float:
         scikit-learn's ``ndcg_score(gains, scores, k=k)``.
     """
     n = len(scores)
-    check(n == len(grades) and n > 0, "scores", n, must="as many as grades, at least 1", fix="pass one a pair")
+    check(
+        n == len(grades) and n > 0,
+        "scores",
+        n,
+        must="as many as grades, at least 1",
+        fix="pass one a pair",
+    )
     table = np.array([GAINS[Grade(g)] for g in range(len(Grade))])
     gains = table[np.asarray(grades, dtype=np.int64)]
+
+    # The gain at rank r, from 1, is divided by log2(r + 1); below the cut-off it is lost.
     discounts = 1.0 / np.log2(np.arange(n) + 2.0)
     discounts[k:] = 0.0
     ideal = float(np.sort(gains)[::-1] @ discounts)
     if ideal == 0.0:
         return float("nan")
-    _, group, counts = np.unique(-np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True)
+
+    # Items of one score share their mean gain over the places that they hold together.
+    _, group, counts = np.unique(
+        -np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True
+    )
     shared = np.bincount(group, weights=gains) / counts
     ends = np.cumsum(counts)
     cumulated = np.concatenate([[0.0], np.cumsum(discounts)])
-    return float(shared @ (cumulated[ends] - cumulated[ends - counts])) / ideal
+    places = cumulated[ends] - cumulated[ends - counts]
+    return float(shared @ places) / ideal
 
 
 def confusion(human: Ints, given: Ints) -> Floats:
-    """Counts of pairs by human grade (row) and given grade (column). Shape [4, 4]."""
+    """Counts of pairs by human grade (row) and given grade (column). Shape [4, 4].
+
+    Args:
+        human: grade values that people gave. Shape [n].
+        given: grade values of the same pairs by a system. Shape [n].
+    """
     size = len(Grade)
-    flat = np.asarray(human, dtype=np.int64) * size + np.asarray(given, dtype=np.int64)
-    return np.bincount(flat, minlength=size * size).reshape(size, size).astype(np.float64)
+    row = np.asarray(human, dtype=np.int64)
+    column = np.asarray(given, dtype=np.int64)
+    cell = row * size + column
+    counts = np.bincount(cell, minlength=size * size)
+    table = counts.reshape(size, size)
+    return table.astype(np.float64)
 
 
 def mean(sums: Floats) -> Floats:
@@ -110,9 +136,17 @@ def macro_f1(counts: Floats) -> Floats:
     Equals scikit-learn's ``f1_score(average="macro", labels=<human grades>, zero_division=0)``.
     """
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    human, given = counts.sum(axis=-1), counts.sum(axis=-2)
-    f1 = np.nan_to_num(_ratio(2 * hits, human + given))
-    return _ratio(np.where(human > 0, f1, 0.0).sum(axis=-1), (human > 0).sum(axis=-1))
+    human = counts.sum(axis=-1)
+    given = counts.sum(axis=-2)
+
+    # F1 of a grade, from its precision hits / given and its recall hits / human.
+    harmonic = _ratio(2 * hits, human + given)
+    f1 = np.nan_to_num(harmonic)
+
+    is_human = human > 0
+    counted = np.where(is_human, f1, 0.0)
+    grades = is_human.sum(axis=-1)
+    return _ratio(counted.sum(axis=-1), grades)
 
 
 def recall(grade: Grade) -> Callable[[Floats], Floats]:
@@ -139,14 +173,50 @@ def missed_exact(counts: Floats) -> Floats:
 MEASURES: dict[str, Measure] = {
     m.name: m
     for m in (
-        Measure("nDCG@10", "score", "higher", "Are the best judged items on top? Gains E 1, S .1, C .01, I 0.", mean),
-        Measure("macro-F1", "grade", "higher", "Mean F1 over the human grades: every grade counts alike.", macro_f1),
-        Measure("accuracy", "grade", "higher", "Share of pairs given the human grade.", accuracy),
+        Measure(
+            "nDCG@10",
+            "score",
+            "higher",
+            "Are the best judged items on top? Gains E 1, S .1, C .01, I 0.",
+            mean,
+        ),
+        Measure(
+            "macro-F1",
+            "grade",
+            "higher",
+            "Mean F1 over the human grades: every grade counts alike.",
+            macro_f1,
+        ),
+        Measure(
+            "accuracy",
+            "grade",
+            "higher",
+            "Share of pairs given the human grade.",
+            accuracy,
+        ),
         *(
-            Measure(f"recall {g.letter}", "grade", "higher", f"Share of human {g.letter} pairs recognised.", recall(g))
+            Measure(
+                f"recall {g.letter}",
+                "grade",
+                "higher",
+                f"Share of human {g.letter} pairs recognised.",
+                recall(g),
+            )
             for g in reversed(Grade)
         ),
-        Measure("false exact", "grade", "lower", "Share of human S, C, I pairs that were called E.", false_exact),
-        Measure("missed exact", "grade", "lower", "Share of human E pairs that were called less.", missed_exact),
+        Measure(
+            "false exact",
+            "grade",
+            "lower",
+            "Share of human S, C, I pairs that were called E.",
+            false_exact,
+        ),
+        Measure(
+            "missed exact",
+            "grade",
+            "lower",
+            "Share of human E pairs that were called less.",
+            missed_exact,
+        ),
     )
 }

@@ -23,7 +23,8 @@ class Slice:
 
     Attributes:
         name: its word in tables and on the page.
-        kind: ``query``: whole queries (rankings can be measured); ``pair``: single pairs (grades only).
+        kind: ``query``: whole queries (rankings can be measured); ``pair``: single pairs
+            (grades only).
         attributes: for ``asks``/``conflict`` slices, the key attributes that are looked at.
         definition: one sentence for people.
     """
@@ -39,14 +40,21 @@ SLICES: dict[str, Slice] = {
     for s in (
         Slice(ALL, "query", (), "Every judged query."),
         *(
-            Slice(f"asks {name}", "query", (attribute,), f"The query asks: {attribute}.")
+            Slice(
+                f"asks {name}", "query", (attribute,), f"The query asks: {attribute}."
+            )
             for attribute, name in TYPE_OF.items()
             if name != "category"
         ),
         Slice("short query", "query", (), f"At most {SHORT} words."),
         Slice("long query", "query", (), f"At least {LONG} words."),
         *(
-            Slice(f"{name} conflict", "pair", (attribute,), f"The item contradicts: {attribute}.")
+            Slice(
+                f"{name} conflict",
+                "pair",
+                (attribute,),
+                f"The item contradicts: {attribute}.",
+            )
             for attribute, name in TYPE_OF.items()
         ),
     )
@@ -69,9 +77,15 @@ def slice_queries(queries: pl.DataFrame, readings: pl.DataFrame) -> dict[str, se
     members: dict[str, set[str]] = {ALL: set(texts)}
     for one in SLICES.values():
         if one.kind == "query" and one.attributes:
-            members[one.name] = {q for q in texts if asked.get(q, set()) & set(one.attributes)}
-    members["short query"] = {q for q, text in texts.items() if len(text.split()) <= SHORT}
-    members["long query"] = {q for q, text in texts.items() if len(text.split()) >= LONG}
+            members[one.name] = {
+                q for q in texts if asked.get(q, set()) & set(one.attributes)
+            }
+    members["short query"] = {
+        q for q, text in texts.items() if len(text.split()) <= SHORT
+    }
+    members["long query"] = {
+        q for q, text in texts.items() if len(text.split()) >= LONG
+    }
     return members
 
 
@@ -81,12 +95,17 @@ def slice_pairs(pairs: pl.DataFrame) -> dict[str, set[tuple[str, str]]]:
     Args:
         pairs: the ``pairs`` table.
     """
-    members: dict[str, set[tuple[str, str]]] = {s.name: set() for s in SLICES.values() if s.kind == "pair"}
+    members: dict[str, set[tuple[str, str]]] = {
+        s.name: set() for s in SLICES.values() if s.kind == "pair"
+    }
     names: dict[str, list[str]] = {}
     for one in SLICES.values():
-        for attribute in one.attributes if one.kind == "pair" else ():
-            names.setdefault(attribute, []).append(one.name)
-    for query, item, text in pairs.select("query_id", "item_id", "evidence").iter_rows():
+        if one.kind == "pair":
+            for attribute in one.attributes:
+                names.setdefault(attribute, []).append(one.name)
+
+    rows = pairs.select("query_id", "item_id", "evidence")
+    for query, item, text in rows.iter_rows():
         for evidence in Evidence.many_from_json(text):
             if evidence.state == "conflict":
                 for name in names.get(evidence.attribute, ()):

@@ -14,9 +14,18 @@ from adore.experiment.sequential import confidence_sequence
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["METRICS", "Design", "Metric", "analyse", "analyse_tables", "design_of", "per_user"]
+__all__ = [
+    "METRICS",
+    "Design",
+    "Metric",
+    "analyse",
+    "analyse_tables",
+    "design_of",
+    "per_user",
+]
 
-CONTROL, CHALLENGER = "control", "challenger"
+CONTROL = "control"
+CHALLENGER = "challenger"
 FOREVER = 2**61
 """Milliseconds."""
 
@@ -37,8 +46,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("carts_per_user", "add_to_cart", 1),
     Metric("returns_per_user", "return", -1, guardrail=True),
 )
-RULES = 2 + sum(m.guardrail for m in METRICS)
-"""What can move a release: the primary metric, each guardrail, and a challenger that does not answer."""
+RULES = 2 + sum(metric.guardrail for metric in METRICS)
+"""What can move a release: primary metric, each guardrail, a challenger that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +63,16 @@ class Design:
     min_users: int = 100
     """Least users per variant."""
     max_mismatch: float = 0.02
-    """Largest share of requests that another variant or model answered than the assigned one; of exposures that
-    were lost, logged twice, or of a variant that the salt does not give, too."""
+    """Largest share of requests that another variant or model answered than the assigned one.
+
+    Of exposures that were lost, logged twice, or of a variant that the salt does not give,
+    too."""
     sequential: bool = False
     """Whether somebody may look again and again, and stop when it pleases."""
     window_hours: float = 24.0
-    """With ``sequential``: how long after the first exposure a user is watched; counted is who was watched so long."""
+    """With ``sequential``: how long after the first exposure a user is watched.
+
+    Counted is who was watched so long."""
 
     def window(self) -> int:
         """How long a user's events count, in milliseconds."""
@@ -67,49 +80,90 @@ class Design:
 
 
 def design_of(plan: Mapping[str, Any], *, sequential: bool = False) -> Design:
-    """The design of a release's plan, an ``experiment.json``."""
+    """The design of a release's plan.
+
+    Args:
+        plan: an ``experiment.json``: name, salt, weights and variants; its ``design``, if
+            any, has further fields of :class:`Design`.
+        sequential: whether somebody looks again and again.
+    """
     versions = {name: about["version"] for name, about in plan["variants"].items()}
-    same = {k: plan[k] for k in ("name", "salt", "weights")}
-    return Design(**same, versions=versions, sequential=sequential, **plan.get("design", {}))
+    same = {key: plan[key] for key in ("name", "salt", "weights")}
+    return Design(
+        **same, versions=versions, sequential=sequential, **plan.get("design", {})
+    )
 
 
 def per_user(db: duckdb.DuckDBPyConnection, design: Design) -> pl.DataFrame:
     """One row a user of the tables ``exposures`` and ``events``, over DuckDB.
 
-    An exposure that was logged twice counts once; those of the table ``strays`` do not count.
+    An exposure that was logged twice counts once; those of the table ``strays`` do not
+    count.
+
+    Args:
+        db: has the tables ``exposures``, ``events`` and ``strays``; the table
+            ``versions`` is registered in it.
+        design: names the window and the model version of each variant.
 
     Returns:
-        ``client_id, variant`` (assigned), ``first`` (exposure, ms), ``requests``, ``wrong`` (share of them that
-        another variant or model answered), ``early`` (events before the first exposure) and a count per metric:
-        events with an id of their own, from the first exposure on, within the design's window.
+        ``client_id, variant`` (assigned), ``first`` (exposure, ms), ``requests``,
+        ``wrong`` (share of them that another variant or model answered), ``early``
+        (events before the first exposure) and a count per metric: events with an id of
+        their own, from the first exposure on, within the design's window.
     """
-    counts = ", ".join(
-        f"count(DISTINCT e.event_id) FILTER (WHERE e.action_name = '{m.action}' AND e.timestamp >= s.first "
-        f"AND e.timestamp < s.first + {design.window()}) AS {m.name}"
-        for m in METRICS
-    )
+    counts = ", ".join(_count_sql(metric, design) for metric in METRICS)
     sql = f"""
         WITH s AS (
             SELECT x.client_id, x.variant, min(x.timestamp) AS first, count(*) AS requests,
-                avg((x.served <> x.variant OR x.model_version <> coalesce(v.version, x.model_version))::INT) AS wrong
+                avg((x.served <> x.variant
+                    OR x.model_version <> coalesce(v.version, x.model_version))::INT) AS wrong
             FROM (SELECT DISTINCT ON (exposure_id) * FROM exposures) x
-            ANTI JOIN strays USING (client_id, variant) LEFT JOIN versions v USING (variant) GROUP BY ALL)
+            ANTI JOIN strays USING (client_id, variant)
+            LEFT JOIN versions v USING (variant) GROUP BY ALL)
         SELECT s.*, count(e.event_id) FILTER (WHERE e.timestamp < s.first) AS early, {counts}
         FROM s LEFT JOIN events e USING (client_id)
         GROUP BY ALL ORDER BY client_id"""
-    versions = {"variant": list(design.versions), "version": list(design.versions.values())}
-    db.register("versions", pl.DataFrame(versions, schema=dict.fromkeys(versions, pl.String)).to_arrow())
+    versions = {
+        "variant": list(design.versions),
+        "version": list(design.versions.values()),
+    }
+    _register(db, "versions", versions)
     frame: pl.DataFrame = db.sql(sql).pl()
     return frame
 
 
+def _count_sql(metric: Metric, design: Design) -> str:
+    """The column that counts one metric's events of a user within the window."""
+    return (
+        f"count(DISTINCT e.event_id) FILTER (WHERE e.action_name = '{metric.action}' "
+        f"AND e.timestamp >= s.first "
+        f"AND e.timestamp < s.first + {design.window()}) AS {metric.name}"
+    )
+
+
+def _register(
+    db: duckdb.DuckDBPyConnection, name: str, columns: dict[str, list[str]]
+) -> None:
+    """Make a table of texts, which may be empty, known to the database."""
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    db.register(name, frame.to_arrow())
+
+
 def _counts(users: pl.DataFrame) -> dict[str, int]:
-    return {str(v): int(n) for v, n in users.group_by("variant").len().sort("variant").iter_rows()}
+    """Users per variant."""
+    table = users.group_by("variant").len().sort("variant")
+    return {str(variant): int(count) for variant, count in table.iter_rows()}
 
 
 def _few(design: Design, users: pl.DataFrame) -> dict[str, int]:
+    """Users of the variants that have fewer than the design asks for."""
     counts = _counts(users)
-    return {v: counts.get(v, 0) for v in design.weights if counts.get(v, 0) < design.min_users}
+    few = {}
+    for variant in design.weights:
+        count = counts.get(variant, 0)
+        if count < design.min_users:
+            few[variant] = count
+    return few
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,29 +191,62 @@ class _Log:
 
 
 def _look(db: duckdb.DuckDBPyConnection, design: Design, lost: int) -> _Log:
-    """Count what is wrong, and register the table ``strays``: users and variants that do not belong together."""
-    ((shown, ids),) = db.sql("SELECT count(*), count(DISTINCT exposure_id) FROM exposures").fetchall()
-    users = db.sql("SELECT client_id, variant, count(*) FROM exposures GROUP BY ALL").fetchall()
-    strays = [(u, v, n) for u, v, n in users if assign(u, design.salt, design.weights) != v]
-    table = {"client_id": [u for u, _, _ in strays], "variant": [v for _, v, _ in strays]}
-    db.register("strays", pl.DataFrame(table, schema=dict.fromkeys(table, pl.String)).to_arrow())
-    both = len(users) - len({u for u, _, _ in users})
-    return _Log(shown, lost, shown - ids, sum(n for _, _, n in strays), len({u for u, _, _ in strays}), both)
+    """Count what is wrong, and register the table ``strays``.
+
+    It holds users and variants that do not belong together.
+    """
+    totals = "SELECT count(*), count(DISTINCT exposure_id) FROM exposures"
+    ((shown, ids),) = db.sql(totals).fetchall()
+
+    grouped = "SELECT client_id, variant, count(*) FROM exposures GROUP BY ALL"
+    users = set[str]()
+    rows = 0
+    strays: dict[str, list[str]] = {"client_id": [], "variant": []}
+    stray_rows = 0
+    for user, variant, count in db.sql(grouped).fetchall():
+        users.add(user)
+        rows += 1
+        if assign(user, design.salt, design.weights) != variant:
+            strays["client_id"].append(user)
+            strays["variant"].append(variant)
+            stray_rows += count
+    _register(db, "strays", strays)
+
+    return _Log(
+        shown=shown,
+        lost=lost,
+        again=shown - ids,
+        strays=stray_rows,
+        stray_users=len(set(strays["client_id"])),
+        two_variants=rows - len(users),
+    )
 
 
 def _broken(design: Design, log: _Log) -> str:
-    """Why the log says nothing about anything; empty if it may. A few odd rows spoil no experiment."""
+    """Why the log says nothing about anything; empty if it may.
+
+    A few odd rows spoil no experiment.
+    """
     most = design.max_mismatch
     if not log.shown:
         return "no exposures were logged: check the router's log folder"
     if log.again > most * log.shown:
-        return f"the exposure log is broken: some exposure ids occur twice, {log.again} of {log.shown} rows"
+        return (
+            "the exposure log is broken: some exposure ids occur twice, "
+            f"{log.again} of {log.shown} rows"
+        )
     if log.lost > most * (log.shown + log.lost):
-        return f"the exposure log is broken: {log.lost} of {log.shown + log.lost} lines cannot be read"
+        return (
+            f"the exposure log is broken: {log.lost} of {log.shown + log.lost} lines "
+            "cannot be read"
+        )
     if log.strays <= most * log.shown:
         return ""
     if log.two_variants:
-        return "some users were assigned to two variants: salts or weights changed during the experiment"
+        return (
+            "some users were assigned to two variants: "
+            "salts or weights changed during the experiment"
+        )
     return f"mixed salts: {log.stray_users} users are not where this salt puts them"
 
 
@@ -171,24 +258,55 @@ def _mismatch(users: pl.DataFrame) -> dict[str, float]:
 
 def _compare(users: pl.DataFrame, column: str, alpha: float) -> dict[str, Any]:
     """Challenger less control at any look, as a confidence sequence."""
-    of = {v: users.filter(pl.col("variant") == v)[column].to_numpy() for v in (CONTROL, CHALLENGER)}
-    means = {v: float(x.mean()) for v, x in of.items()}
-    error = sum(float(x.var(ddof=1)) / len(x) for x in of.values()) ** 0.5
-    effect = means[CHALLENGER] - means[CONTROL]
-    low, high, p = map(float, confidence_sequence(effect, error, users.height, alpha=alpha))
-    relative = effect / means[CONTROL] if means[CONTROL] else None
-    found = {"control": means[CONTROL], "treatment": means[CHALLENGER], "effect": effect}
-    return {**found, "low": low, "high": high, "relative": relative, "p": p}
+    means = {}
+    variance = 0.0
+    for variant in (CONTROL, CHALLENGER):
+        values = users.filter(pl.col("variant") == variant)[column].to_numpy()
+        means[variant] = float(values.mean())
+        variance += float(values.var(ddof=1)) / len(values)
+
+    # standard error of a difference of means of independent arms
+    error = variance**0.5
+    control = means[CONTROL]
+    effect = means[CHALLENGER] - control
+
+    found = confidence_sequence(effect, error, users.height, alpha=alpha)
+    low, high, p = map(float, found)
+    relative = effect / control if control else None
+    return {
+        "control": control,
+        "treatment": means[CHALLENGER],
+        "effect": effect,
+        "low": low,
+        "high": high,
+        "relative": relative,
+        "p": p,
+    }
 
 
-def _welch(users: pl.DataFrame, names: list[str], alpha: float) -> dict[str, dict[str, Any]]:
+def _welch(
+    users: pl.DataFrame, names: list[str], alpha: float
+) -> dict[str, dict[str, Any]]:
     """Challenger less control at one look, through tea-tasting."""
     import tea_tasting as tt
 
-    found = tt.Experiment({m: tt.Mean(m, confidence_level=1 - alpha) for m in names}).analyze(users, control=CONTROL)
-    keys = {"control": "control", "treatment": "treatment", "effect": "effect_size", "relative": "rel_effect_size"}
-    keys |= {"low": "effect_size_ci_lower", "high": "effect_size_ci_upper", "p": "pvalue"}
-    return {m: {k: getattr(found[m], v) for k, v in keys.items()} for m in names}
+    metrics = {name: tt.Mean(name, confidence_level=1 - alpha) for name in names}
+    found = tt.Experiment(metrics).analyze(users, control=CONTROL)
+
+    theirs = {
+        "control": "control",
+        "treatment": "treatment",
+        "effect": "effect_size",
+        "relative": "rel_effect_size",
+        "low": "effect_size_ci_lower",
+        "high": "effect_size_ci_upper",
+        "p": "pvalue",
+    }
+    results = {}
+    for name in names:
+        one = found[name]
+        results[name] = {key: getattr(one, their) for key, their in theirs.items()}
+    return results
 
 
 def _ratio_p(design: Design, users: pl.DataFrame) -> float:
@@ -198,46 +316,109 @@ def _ratio_p(design: Design, users: pl.DataFrame) -> float:
         import tea_tasting as tt
 
         test = tt.SampleRatio(weights[CHALLENGER] / weights[CONTROL])
-        return float(tt.Experiment(ratio=test).analyze(users, control=CONTROL)["ratio"].pvalue)
-    share = weights[CHALLENGER] / (weights[CHALLENGER] + weights[CONTROL])
-    off = _counts(users).get(CHALLENGER, 0) / users.height - share
-    error = (share * (1 - share) / users.height) ** 0.5
-    return float(confidence_sequence(off, error, users.height, alpha=0.001)[2])
+        found = tt.Experiment(ratio=test).analyze(users, control=CONTROL)
+        return float(found["ratio"].pvalue)
+
+    # the challenger's share of users, less the planned one, is a mean of yes-or-no draws
+    both = weights[CHALLENGER] + weights[CONTROL]
+    share = weights[CHALLENGER] / both
+    count = users.height
+    seen = _counts(users).get(CHALLENGER, 0)
+    off = seen / count - share
+    error = (share * (1 - share) / count) ** 0.5
+    _, _, p = confidence_sequence(off, error, count, alpha=0.001)
+    return float(p)
 
 
-def _judge(design: Design, users: pl.DataFrame, until: int, result: dict[str, Any]) -> None:
-    """Fill ``users``, ``mismatch``, ``failing``, ``refusal``, ``sample_ratio_p`` and ``metrics``."""
-    alpha = design.alpha / RULES
+def _judge(
+    design: Design, users: pl.DataFrame, until: int, result: dict[str, Any]
+) -> None:
+    """Fill the result: what was compared, or why nothing was.
+
+    Fields: ``users``, ``mismatch``, ``failing``, ``refusal``, ``sample_ratio_p`` and
+    ``metrics``.
+    """
     result["mismatch"] = _mismatch(users)
-    wrong = float((users["wrong"] * users["requests"]).sum()) / float(users["requests"].sum())
+    wrong_requests = float((users["wrong"] * users["requests"]).sum())
+    wrong = wrong_requests / float(users["requests"].sum())
     if wrong > design.max_mismatch:
-        text = {v: f"{share:.1%}" for v, share in result["mismatch"].items()}
-        result["refusal"] = f"served is not assigned in {wrong:.1%} of requests (at most {design.max_mismatch:.0%})"
-        if not _few(design, users) and _compare(users, "wrong", alpha)["low"] > 0:
-            result["failing"] = f"another variant or model answers for the challenger: {text}"
+        result["refusal"] = (
+            f"served is not assigned in {wrong:.1%} of requests "
+            f"(at most {design.max_mismatch:.0%})"
+        )
+        result["failing"] = _failing(design, users, result["mismatch"])
         return
-    settled = users.filter(pl.col("first") <= until - design.window()) if design.sequential else users
+
+    settled = users
+    if design.sequential:
+        settled = users.filter(pl.col("first") <= until - design.window())
     result["users"] = _counts(settled)
-    if few := _few(design, settled):
-        watched = f", watched for {design.window_hours:g} hours" if design.sequential else ""
-        result["refusal"] = f"too few users: {few}, at least {design.min_users} each are needed{watched}"
+    few = _few(design, settled)
+    if few:
+        watched = ""
+        if design.sequential:
+            watched = f", watched for {design.window_hours:g} hours"
+        result["refusal"] = (
+            f"too few users: {few}, at least {design.min_users} each are needed{watched}"
+        )
         return
-    result["sample_ratio_p"] = _ratio_p(design, settled)
-    if result["sample_ratio_p"] < 0.001:
-        result["refusal"] = f"sample-ratio mismatch: {result['users']}, p {result['sample_ratio_p']:.2g}"
+
+    ratio_p = _ratio_p(design, settled)
+    result["sample_ratio_p"] = ratio_p
+    if ratio_p < 0.001:
+        result["refusal"] = f"sample-ratio mismatch: {result['users']}, p {ratio_p:.2g}"
         return
-    seen = [m.name for m in METRICS if settled[m.name].sum()]  # nothing can be said of what never happened
-    once = {} if design.sequential or not seen else _welch(settled, seen, design.alpha)
-    found = once or {m: _compare(settled, m, alpha) for m in seen}
-    guards = {m.name: m.guardrail for m in METRICS}
-    result["metrics"] = {m: {**one, "guardrail": guards[m]} for m, one in found.items()}
+    result["metrics"] = _metrics(design, settled)
+
+
+def _failing(design: Design, users: pl.DataFrame, mismatch: dict[str, float]) -> str:
+    """That the challenger surely does not answer for its users; empty if it may."""
+    if _few(design, users):
+        return ""
+    # all rules together may err as often as the design allows
+    alpha = design.alpha / RULES
+    surely = _compare(users, "wrong", alpha)["low"] > 0
+    if not surely:
+        return ""
+    text = {variant: f"{share:.1%}" for variant, share in mismatch.items()}
+    return f"another variant or model answers for the challenger: {text}"
+
+
+def _metrics(design: Design, users: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Every metric compared; nothing can be said of what never happened."""
+    seen = [metric for metric in METRICS if users[metric.name].sum()]
+    if not seen:
+        return {}
+
+    if design.sequential:
+        # all rules together may err as often as the design allows
+        alpha = design.alpha / RULES
+        found = {one.name: _compare(users, one.name, alpha) for one in seen}
+    else:
+        found = _welch(users, [one.name for one in seen], design.alpha)
+
+    compared = {}
+    for metric in seen:
+        compared[metric.name] = {**found[metric.name], "guardrail": metric.guardrail}
+    return compared
 
 
 def _method(design: Design) -> str:
+    """How the interval of a metric was computed, and at what level."""
     if not design.sequential:
-        return f"fixed horizon: Welch's intervals at {1 - design.alpha:.1%}, good for one look only"
-    level = f"{1 - design.alpha / RULES:.2%}, so that all {RULES} rules together err at most {design.alpha:.1%}"
-    return f"asymptotic confidence sequences at {level}, however often one looks"
+        level = 1 - design.alpha
+        return (
+            f"fixed horizon: Welch's intervals at {level:.1%}, good for one look only"
+        )
+
+    # Bonferroni: all rules together may err as often as the design allows
+    level = 1 - design.alpha / RULES
+    return (
+        f"asymptotic confidence sequences at {level:.2%}, "
+        f"so that all {RULES} rules together "
+        f"err at most {design.alpha:.1%}, "
+        "however often one looks"
+    )
 
 
 def _unmatched(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -248,19 +429,26 @@ def _unmatched(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def analyse_tables(
-    db: duckdb.DuckDBPyConnection, design: Design, *, until: int = FOREVER, lost: int = 0
+    db: duckdb.DuckDBPyConnection,
+    design: Design,
+    *,
+    until: int = FOREVER,
+    lost: int = 0,
 ) -> dict[str, Any]:
     """What the tables ``exposures`` and ``events`` of a database say.
 
     Args:
+        db: has the tables; the tables ``strays`` and ``versions`` are registered in it.
+        design: what was decided before the experiment began.
         until: when the logs end, in ms since the epoch; asked of a sequential design.
         lost: exposures that could not be read.
 
     Returns:
-        ``design``, ``method``, ``users`` per variant, ``mismatch`` per variant, ``sample_ratio_p`` and either
-        ``metrics`` (name to control, treatment, effect, relative effect, interval, p) or ``refusal``; ``failing``
-        says that the challenger surely does not answer for its users; ``left_out`` counts, per log, rows that do not
-        count, by reason.
+        ``design``, ``method``, ``users`` per variant, ``mismatch`` per variant,
+        ``sample_ratio_p`` and either ``metrics`` (name to control, treatment, effect,
+        relative effect, interval, p) or ``refusal``; ``failing`` says that the
+        challenger surely does not answer for its users; ``left_out`` counts, per log,
+        rows that do not count, by reason.
     """
     log = _look(db, design, lost)
     users = per_user(db, design)
@@ -280,8 +468,20 @@ def analyse_tables(
     return result
 
 
-def analyse(design: Design, exposures: pl.DataFrame, events: pl.DataFrame, **more: int) -> dict[str, Any]:
-    """What two frames, the tables of these names, say; see :func:`analyse_tables`."""
+def analyse(
+    design: Design, exposures: pl.DataFrame, events: pl.DataFrame, **more: int
+) -> dict[str, Any]:
+    """What two frames say.
+
+    Args:
+        design: what was decided before the experiment began.
+        exposures: rows of the log of exposures, one an answer.
+        events: rows of the log of events, one an act of a shopper.
+        **more: ``until`` and ``lost`` of :func:`analyse_tables`.
+
+    Returns:
+        As :func:`analyse_tables`.
+    """
     import duckdb
 
     with duckdb.connect() as db:

@@ -14,7 +14,13 @@ from adore.config import load_profile
 from adore.errors import AdoreError, ConfigError, MissingError, check
 from adore.pipeline import settings
 from adore.pipeline.kubeflow.client import Server
-from adore.pipeline.kubeflow.preflight import ACCOUNT, examine_images, examine_namespace, images_of, namespace_of_runs
+from adore.pipeline.kubeflow.preflight import (
+    ACCOUNT,
+    examine_images,
+    examine_namespace,
+    images_of,
+    namespace_of_runs,
+)
 from adore.pipeline.local import compile_pipeline
 from adore.progress import say
 from adore.release.kubernetes.client import Cluster
@@ -23,14 +29,23 @@ from adore.run_record import RunStatus, read_run
 __all__ = ["deploy", "review", "schedule", "submit"]
 
 MOST_SHARDS = 50
-"""Kubernetes takes an object of at most 1 MiB, and a run is one, with some 13 kB for each shard of its three judgings.
+"""Kubernetes takes an object of at most 1 MiB, and a run is one.
 
+It holds some 13 kB for each shard of its three judgings.
 Source: measured with Argo Workflows 4.0.5; see docs/operations.md.
 """
 
 
 def deploy(place: str, profile: str) -> int:
-    """Serve a release on this cluster; its number."""
+    """Serve a release on this cluster.
+
+    Args:
+        place: the output of the step release.
+        profile: a profile's name or place; its section ``kubernetes`` says where and how.
+
+    Returns:
+        The release's number.
+    """
     from adore.release.kubernetes.target import KubernetesTarget, read_plan
 
     config = settings.section_config(profile, "kubernetes")
@@ -38,17 +53,28 @@ def deploy(place: str, profile: str) -> int:
 
 
 def review(profile: str, *, act: bool) -> dict[str, Any]:
-    """Judge the experiment that is live on this cluster and, with ``act``, promote or roll back."""
+    """Judge the experiment that is live on this cluster.
+
+    Args:
+        profile: a profile's name or place; its section ``kubernetes`` says where to look.
+        act: promote or roll back as decided; else only say.
+
+    Returns:
+        The decision, as :func:`adore.release.online.review` returns it.
+    """
     from adore.release.kubernetes.target import KubernetesTarget
     from adore.release.online import review as judge
 
-    return judge(KubernetesTarget(settings.section_config(profile, "kubernetes")), act=act)
+    config = settings.section_config(profile, "kubernetes")
+    return judge(KubernetesTarget(config), act=act)
 
 
 def _readable(name: str, value: str, profile: str) -> None:
     """A place must be one that the cluster's pods read."""
     mount = settings.section_config(profile, "cluster").claim.partition(":")[2]
-    good = storage.is_remote(value) or bool(mount and value.startswith(mount.rstrip("/") + "/"))
+    good = storage.is_remote(value) or bool(
+        mount and value.startswith(mount.rstrip("/") + "/")
+    )
     fix = "give one, or set cluster.claim to NAME:/mount and name a folder under the mount"
     check(good, name, value, must="an s3:// place", fix=fix, error=MissingError)
 
@@ -59,9 +85,10 @@ def _compiled(name: str, profile: str, folder: str) -> str:
 
 
 def _profile(profile: str, run: str) -> str:
-    """The profile as pods find it: a name or an ``s3://`` place as it is; a file is put beside the run.
+    """The profile as pods find it.
 
-    It stands in every task of the run, and Kubernetes takes at most 1 MiB for all of them: so it goes by place.
+    A name or an ``s3://`` place stays as it is; a file is put beside the run. It stands in every
+    task of the run, and Kubernetes takes at most 1 MiB for all of them: so it goes by place.
     """
     if not profile.endswith((".yaml", ".yml")) or storage.is_remote(profile):
         return profile
@@ -82,7 +109,13 @@ def _shards(profile: str) -> int:
     """
     count = settings.shards(profile)
     fix = "set judge.shards to fewer, and give each more of cluster.stages.judge"
-    check(count <= MOST_SHARDS, "judge.shards", count, must=f"at most {MOST_SHARDS} on Kubeflow Pipelines", fix=fix)
+    check(
+        count <= MOST_SHARDS,
+        "judge.shards",
+        count,
+        must=f"at most {MOST_SHARDS} on Kubeflow Pipelines",
+        fix=fix,
+    )
     return count
 
 
@@ -95,12 +128,20 @@ def _check_free(server: Server, run: str) -> None:
     try:
         about = read_run(run)
     except AdoreError as error:
-        say(f"note: whether another run writes to {run} cannot be seen from here ({error})")
+        say(
+            f"note: whether another run writes to {run} cannot be seen from here ({error})"
+        )
         return
     job = str(about.get("owner", {}).get("job", ""))
     if about.get("status") == RunStatus.RUNNING and job and server.is_going(job):
         fix = "wait for it, terminate it, or give another OUT"
-        check(False, "run", run, must=f"one that no run writes to (run {job} does)", fix=fix)
+        check(
+            False,
+            "run",
+            run,
+            must=f"one that no run writes to (run {job} does)",
+            fix=fix,
+        )
 
 
 def _preflight(server: Server, profile: str, run: str) -> None:
@@ -115,7 +156,11 @@ def _preflight(server: Server, profile: str, run: str) -> None:
     kubernetes = settings.section_config(profile, "kubernetes", namespace=space)
     try:
         cluster = Cluster(kubernetes)
-        findings = list(examine_namespace(cluster, placement, many_users=many, remote=storage.is_remote(run)))
+        findings = list(
+            examine_namespace(
+                cluster, placement, many_users=many, remote=storage.is_remote(run)
+            )
+        )
         findings += examine_images(cluster, images_of(kubernetes, placement))
     except AdoreError as error:
         say(f"note: Secrets and images of {space} were not looked at: {error}")
@@ -123,10 +168,17 @@ def _preflight(server: Server, profile: str, run: str) -> None:
     for finding in findings:
         if not finding.ok and not finding.needed:
             say(f"note: {finding.name}: {finding.text}")
-    missing = [f"{finding.name}: {finding.text}" for finding in findings if finding.needed and not finding.ok]
+    missing = [
+        f"{finding.name}: {finding.text}"
+        for finding in findings
+        if finding.needed and not finding.ok
+    ]
     if missing:
         lines = "\n  ".join(missing)
-        raise ConfigError(f"namespace {space} == not ready for a run, must have what its pods wait for:\n  {lines}")
+        raise ConfigError(
+            f"namespace {space} == not ready for a run, "
+            f"must have what its pods wait for:\n  {lines}"
+        )
 
 
 def submit(
@@ -153,7 +205,8 @@ def submit(
         arguments: more of the pipeline's own.
 
     Raises:
-        ConfigError: the profile is wrong, the place is in use, or the namespace lacks what pods wait for.
+        ConfigError: the profile is wrong, the place is in use, or the namespace lacks what pods
+            wait for.
         MissingError: the cluster cannot read a place.
     """
     settings.check_profile(profile)
@@ -162,9 +215,13 @@ def submit(
     if data != "demo":
         _readable("data", data, profile)
     if settings.section_config(profile, "cluster").train.stages:
-        named, fix = settings.section_config(profile, "kubernetes").namespace, "train where the run's secrets are"
+        named = settings.section_config(profile, "kubernetes").namespace
         check(
-            named == server.namespace, "kubernetes.namespace", named, must=f"{server.namespace!r}, the run's", fix=fix
+            named == server.namespace,
+            "kubernetes.namespace",
+            named,
+            must=f"{server.namespace!r}, the run's",
+            fix="train where the run's secrets are",
         )
     count = _shards(profile)
     _check_free(server, run)
@@ -182,7 +239,9 @@ def submit(
     )
 
 
-def schedule(server: Server, *, profile: str, cron: str, experiment: str, act: bool) -> str:
+def schedule(
+    server: Server, *, profile: str, cron: str, experiment: str, act: bool
+) -> str:
     """Make ``pipelines/online.py`` a recurring run; returns its id.
 
     Args:
@@ -197,5 +256,9 @@ def schedule(server: Server, *, profile: str, cron: str, experiment: str, act: b
         ids = server.upload(_compiled("online", profile, folder), "adore-online")
     arguments = {"profile": _profile(profile, ""), "act": act}
     exposures = settings.section_config(profile, "kubernetes").exposures
-    root = storage.join(exposures, ".kfp") if storage.is_remote(exposures) else ""  # where the steps' own keys reach
-    return server.repeat(ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron, root=root)
+    root = ""
+    if storage.is_remote(exposures):
+        root = storage.join(exposures, ".kfp")  # where the steps' own keys reach
+    return server.repeat(
+        ids, arguments, experiment=experiment, account=ACCOUNT, cron=cron, root=root
+    )

@@ -1,4 +1,7 @@
-"""What every KFP component does around its stage: places in, pointer files and metadata out, reasons kept, retries."""
+"""What every KFP component does around its stage.
+
+Places in, pointer files and metadata out, reasons kept, retries.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,6 @@ from adore.storage import join
 
 __all__ = [
     "RUN_PID",
-    "envelope",
     "is_local_run",
     "leave_with_run",
     "place_of",
@@ -31,21 +33,27 @@ __all__ = [
     "quiet",
     "reporting",
     "retried",
+    "run_component",
 ]
 
 RUN_PID = "ADORE_RUN_PID"
 """Names the environment variable with the process id of a run on this machine."""
-FIRST_WAIT, LONGEST_WAIT = 15.0, 300.0
-"""Seconds between two tries: the first, doubled each time, up to the longest."""
+FIRST_WAIT = 15.0
+"""Seconds between the first two tries; doubled each time."""
+LONGEST_WAIT = 300.0
+"""Seconds between two tries, at most."""
 CHATTER = ("boto3", "botocore", "s3transfer", "urllib3", "kfp", "google")
-"""Loggers whose lines of level INFO say nothing to the person who runs the loop: KFP sets the root to INFO."""
+"""Loggers whose lines of level INFO say nothing to the person who runs the loop.
+
+KFP sets the root to INFO."""
 
 
 def place_of(artefact: Any) -> str:
     """The place that an artefact points to.
 
-    KFP's own ``uri`` is left alone: its launcher uploads what lies at ``path`` and refuses a URI that is not under its
-    root. Source: kubeflow/pipelines 2.17.0, backend/src/v2/component/launcher_v2.go:820, objectstore/config.go:104.
+    KFP's own ``uri`` is left alone: its launcher uploads what lies at ``path`` and refuses a URI
+    that is not under its root. Source: kubeflow/pipelines 2.17.0,
+    backend/src/v2/component/launcher_v2.go:820, objectstore/config.go:104.
 
     Args:
         artefact: a KFP artefact, or a place.
@@ -96,7 +104,10 @@ def is_local_run() -> bool:
 
 
 def leave_with_run() -> None:
-    """End this process soon after the run that started it was killed, lest two write to one folder."""
+    """End this process soon after the run that started it was killed.
+
+    Else two would write to one folder.
+    """
     run = int(os.environ.get(RUN_PID, "0"))
 
     def watch() -> None:
@@ -119,10 +130,21 @@ def quiet() -> None:
 def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Manifest:
     """Call again while something is unavailable: a store, an endpoint, another step's pod.
 
-    A step that failed is not tried again by Kubeflow Pipelines 2.17, whose own default for Argo is to retry lost pods
-    only. What is done is kept, so a further try is cheap.
+    A step that failed is not tried again by Kubeflow Pipelines 2.17, whose own default for Argo
+    is to retry lost pods only. What is done is kept, so a further try is cheap.
+
+    Args:
+        step: the step's name, with its shard; for the log.
+        call: runs the step.
+
+    Returns:
+        What the call returns.
+
+    Raises:
+        UnavailableError: of the last try.
     """
-    tries, wait = int(os.environ.get(RETRIES, "0")), FIRST_WAIT
+    tries = int(os.environ.get(RETRIES, "0"))
+    wait = FIRST_WAIT
     for left in range(tries, 0, -1):
         try:
             return call()
@@ -133,8 +155,16 @@ def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Mani
     return call()
 
 
-def envelope(
-    name: str, run: str, inputs: dict[str, Any], output: Any, metrics: Any, *, profile: str, seed: int, **shard: int
+def run_component(
+    name: str,
+    run: str,
+    inputs: dict[str, Any],
+    output: Any,
+    metrics: Any,
+    *,
+    profile: str,
+    seed: int,
+    **shard: int,
 ) -> artifacts.Manifest:
     """Run one step for a KFP component: artefacts in, a pointer and metadata and the metrics out.
 
@@ -153,17 +183,31 @@ def envelope(
     """
     quiet()
     leave_with_run()
-    given = {k: v for k, v in inputs.items() if v is not None}
-    places = {k: [place_of(one) for one in v] if isinstance(v, list) else place_of(v) for k, v in given.items()}
+    places: dict[str, str | list[str]] = {}
+    for argument, given in inputs.items():
+        if isinstance(given, list):
+            places[argument] = [place_of(one) for one in given]
+        elif given is not None:
+            places[argument] = place_of(given)
+
     parts = [name, str(shard["shard"])] if shard else [name]
-    step, place = "/".join(parts), join(run, *parts)
+    step = "/".join(parts)
+    place = join(run, *parts)
     if not is_local_run():
-        os.environ.setdefault(ANSWERS, join(run, ".answers"))  # a pod's own disk ends with it
+        # A pod's own disk ends with it.
+        os.environ.setdefault(ANSWERS, join(run, ".answers"))
     with reporting(step, run):
         if name in settings.section_config(profile, "cluster").train.stages:
-            manifest = runner.train(name, run, places, place, profile=profile, seed=seed)
+            manifest = runner.train(
+                name, run, places, place, profile=profile, seed=seed
+            )
         else:
-            manifest = retried(step, lambda: runner.call(name, places, place, profile=profile, seed=seed, **shard))
+            manifest = retried(
+                step,
+                lambda: runner.call(
+                    name, places, place, profile=profile, seed=seed, **shard
+                ),
+            )
     point_to(output, place, step, content=manifest.content, **manifest.rows)
     metrics.metadata["display_name"] = f"metrics of {step}"
     for key, value in manifest.metrics.items():

@@ -30,8 +30,11 @@ def withdraw(run: str, gate: str) -> None:
         run: the run's place.
         gate: the output of its gate.
     """
-    verdict = json.loads((storage.local_copy(gate) / "gate.json").read_text("utf-8"))
-    say(f"the gate said no: {'; '.join(verdict['reasons'])}")
+    path = storage.local_copy(gate) / "gate.json"
+    verdict = json.loads(path.read_text("utf-8"))
+    reasons = "; ".join(verdict["reasons"])
+    say(f"the gate said no: {reasons}")
+
     for step in ("release", "experiment"):
         storage.discard(storage.join(run, step))
 
@@ -49,11 +52,14 @@ class Ending:
     reason: str = ""
 
 
-def ending_of(run: str, state: str, message: str, about: dict[str, Any], local: Path) -> Ending:
+def ending_of(
+    run: str, state: str, message: str, about: dict[str, Any], local: Path
+) -> Ending:
     """How a run ended, from what its orchestrator says and what it left.
 
-    Kubeflow Pipelines' last word to an exit task is COMPLETE, FAILED, or RUNNING: the last where a pod died without a
-    word, or somebody cancelled the run. Source: kubeflow/pipelines 2.17.0, backend/src/v2/driver/resolve.go:471.
+    Kubeflow Pipelines' last word to an exit task is COMPLETE, FAILED, or RUNNING: the last where
+    a pod died without a word, or somebody cancelled the run. Source: kubeflow/pipelines 2.17.0,
+    backend/src/v2/driver/resolve.go:471.
 
     Args:
         run: the run's place.
@@ -62,7 +68,9 @@ def ending_of(run: str, state: str, message: str, about: dict[str, Any], local: 
         about: the run's record, with its start.
         local: a copy of the run's small files.
     """
-    since = datetime.fromisoformat(about["since"]).timestamp() if about.get("since") else 0.0
+    since = 0.0
+    if about.get("since"):
+        since = datetime.fromisoformat(about["since"]).timestamp()
     failures = read_failures(run, since)
     if state in ("SUCCEEDED", "COMPLETE") and not failures:
         gate = local / "gate" / "gate.json"
@@ -74,12 +82,17 @@ def ending_of(run: str, state: str, message: str, about: dict[str, Any], local: 
     if causes:
         return Ending(RunStatus.FAILED, causes)
     if state == "FAILED":
-        return Ending(RunStatus.FAILED, message or "a step failed and left no reason; see its log")
+        return Ending(
+            RunStatus.FAILED, message or "a step failed and left no reason; see its log"
+        )
     return Ending(RunStatus.STOPPED, "it was cancelled, or its pods were killed")
 
 
 def _lost_pods(job: str) -> str:
-    """What the cluster says of the pods of a run on Kubeflow Pipelines; empty if nothing, or if nobody may ask."""
+    """What the cluster says of the pods of a run on Kubeflow Pipelines.
+
+    Empty if nothing, or if nobody may ask.
+    """
     if not job:
         return ""
     from adore.pipeline.kubeflow.pods import causes_of_run
@@ -91,8 +104,10 @@ def _lost_pods(job: str) -> str:
         return ""
 
 
-def finish(run: str, state: str, message: str = "", given: dict[str, Any] | None = None) -> str:
-    """Write ``run.json`` and the page of a run, and tell how it ended; returns the page's place.
+def finish(
+    run: str, state: str, message: str = "", given: dict[str, Any] | None = None
+) -> str:
+    """Write ``run.json`` and the page of a run, and tell how it ended.
 
     It is told whatever else fails, and also when no step wrote anything.
 
@@ -101,6 +116,9 @@ def finish(run: str, state: str, message: str = "", given: dict[str, Any] | None
         state: the orchestrator's final state.
         message: its error message.
         given: what is known of a run that did not come to write its record.
+
+    Returns:
+        The page's place.
     """
     end = {"run": run, "status": str(RunStatus.FAILED), "error": message, "page": ""}
     try:
@@ -109,13 +127,17 @@ def finish(run: str, state: str, message: str = "", given: dict[str, Any] | None
             about = {**(given or {}), **read_run(str(local))}
             ending = ending_of(run, state, message, about, local)
             end |= {"status": str(ending.status), "error": ending.reason}
-            end["page"] = _write_page(run, local, about, {"status": end["status"], "error": end["error"]})
+            end["page"] = _write_page(
+                run, local, about, {"status": end["status"], "error": end["error"]}
+            )
     finally:
         _notify(end)
     return end["page"]
 
 
-def finish_on_cluster(run: str, state: str, message: str, page: Any, about: dict[str, Any]) -> None:
+def finish_on_cluster(
+    run: str, state: str, message: str, page: Any, about: dict[str, Any]
+) -> None:
     """As :func:`finish`, and the page as the artefact that Kubeflow Pipelines shows.
 
     Args:
@@ -123,11 +145,14 @@ def finish_on_cluster(run: str, state: str, message: str, page: Any, about: dict
         state: the orchestrator's final state.
         message: its error message.
         page: a KFP HTML artefact.
-        about: data, profile, seed and job of the run, for one whose first step did not come to write them.
+        about: data, profile, seed and job of the run, for one whose first step did not come to
+            write them.
     """
     job = about.pop("job")
     given = {**about, "profile": profile_name(about["profile"]), "place": run}
-    place = finish(run, state, message, given if is_local_run() else {**given, "owner": {"job": job}})
+    if not is_local_run():
+        given["owner"] = {"job": job}
+    place = finish(run, state, message, given)
     shutil.copyfile(storage.local_copy(place), page.path)
     page.metadata.update(display_name="page", place=place)
 
@@ -144,17 +169,16 @@ def _small_files(run: str, home: Path) -> Path:
         return local
 
 
-def _write_page(run: str, local: Path, about: dict[str, Any], end: dict[str, str]) -> str:
+def _write_page(
+    run: str, local: Path, about: dict[str, Any], end: dict[str, str]
+) -> str:
+    """Write the record and the page into ``local``, and put both into the run's place."""
     from adore.report.page import write_report
 
-    steps = {
-        f"{step.name}/{path.parent.name}" if step.sharded else step.name: path
-        for step in graph.STEPS.values()
-        for path in sorted(local.glob(f"{step.name}/*/manifest.json" if step.sharded else f"{step.name}/manifest.json"))
-    }
-    seconds = {name: json.loads(path.read_text("utf-8"))["seconds"] for name, path in steps.items()}
+    seconds = _seconds_of_steps(local)
     since = about.pop("since", "")
-    if since and seconds != about.get("steps"):  # else nothing was done, and the times are those of the run that did it
+    # If no step was done, the times are those of the run that did them.
+    if since and seconds != about.get("steps"):
         wall = time.time() - datetime.fromisoformat(since).timestamp()
         about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
     storage.write_json({**about, **end}, local / RUN)
@@ -162,6 +186,19 @@ def _write_page(run: str, local: Path, about: dict[str, Any], end: dict[str, str
     for path in (local / RUN, page):
         storage.put_file(path, storage.join(run, path.name))
     return storage.join(run, page.name)
+
+
+def _seconds_of_steps(local: Path) -> dict[str, float]:
+    """How long each step took, from the manifests; a sharded step by shard, as ``judge/3``."""
+    seconds = {}
+    for step in graph.STEPS.values():
+        pattern = f"{step.name}/manifest.json"
+        if step.sharded:
+            pattern = f"{step.name}/*/manifest.json"
+        for path in sorted(local.glob(pattern)):
+            name = f"{step.name}/{path.parent.name}" if step.sharded else step.name
+            seconds[name] = json.loads(path.read_text("utf-8"))["seconds"]
+    return seconds
 
 
 def _notify(about: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The loop as data: each step, the stage that runs it, and the steps that it reads.
 
-Everything that names steps reads this: the command line, the KFP components, the page, the documents.
+Everything that names steps reads this: the command line, the KFP components, the page, the
+documents.
 """
 
 from __future__ import annotations
@@ -40,35 +41,68 @@ STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("demo-data", "adore.data.demo_data", {}),
-        Step("prepare", "adore.data.prepare", {"data": "demo-data"}, files=("requests",)),
-        Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
-        Step("retrieve", "adore.student.retrieve", {"prepared": "prepare", "evidence": "evidence"}),
-        Step("judge", "adore.teacher.judge", {"prepared": "prepare", "evidence": "evidence"}, sharded=True),
         Step(
-            "feedback", "adore.behaviour.feedback", {"prepared": "prepare", "evidence": "evidence", "answers": "judge"}
+            "prepare", "adore.data.prepare", {"data": "demo-data"}, files=("requests",)
+        ),
+        Step("evidence", "adore.attributes.evidence", {"prepared": "prepare"}),
+        Step(
+            "retrieve",
+            "adore.student.retrieve",
+            {"prepared": "prepare", "evidence": "evidence"},
+        ),
+        Step(
+            "judge",
+            "adore.teacher.judge",
+            {"prepared": "prepare", "evidence": "evidence"},
+            sharded=True,
+        ),
+        Step(
+            "feedback",
+            "adore.behaviour.feedback",
+            {"prepared": "prepare", "evidence": "evidence", "answers": "judge"},
         ),
         Step(
             "align",
             "adore.teacher.align",
-            {"prepared": "prepare", "evidence": "evidence", "answers": "judge", "feedback": "feedback"},
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "answers": "judge",
+                "feedback": "feedback",
+            },
             previous={"before": "align"},
         ),
         Step(
             "judge-again",
             "adore.teacher.judge",
-            {"prepared": "prepare", "evidence": "evidence", "teacher": "align", "retrieved": "retrieve"},
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "teacher": "align",
+                "retrieved": "retrieve",
+            },
             sharded=True,
         ),
         Step(
             "synthesise",
             "adore.synthesis.synthesise",
-            {"prepared": "prepare", "evidence": "evidence", "answers": "judge-again", "feedback": "feedback"},
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "answers": "judge-again",
+                "feedback": "feedback",
+            },
             previous={"scores": "distil"},
         ),
         Step(
             "judge-candidates",
             "adore.teacher.judge",
-            {"prepared": "prepare", "evidence": "evidence", "candidates": "synthesise", "teacher": "align"},
+            {
+                "prepared": "prepare",
+                "evidence": "evidence",
+                "candidates": "synthesise",
+                "teacher": "align",
+            },
             sharded=True,
         ),
         Step(
@@ -92,13 +126,27 @@ STEPS: dict[str, Step] = {
                 "retrieved": "retrieve",
             },
         ),
-        Step("score", "adore.student.score", {"prepared": "prepare", "student": "distil", "adversarial": "verify"}),
         Step(
-            "evaluate", "adore.evaluation.evaluate", {"prepared": "prepare", "evidence": "evidence", "scores": "score"}
+            "score",
+            "adore.student.score",
+            {"prepared": "prepare", "student": "distil", "adversarial": "verify"},
+        ),
+        Step(
+            "evaluate",
+            "adore.evaluation.evaluate",
+            {"prepared": "prepare", "evidence": "evidence", "scores": "score"},
         ),
         Step("gate", "adore.evaluation.gate", {"measures": "evaluate"}),
-        Step("release", "adore.release.release", {"prepared": "prepare", "student": "distil", "gate": "gate"}),
-        Step("experiment", "adore.release.experiment", {"prepared": "prepare", "release": "release"}),
+        Step(
+            "release",
+            "adore.release.release",
+            {"prepared": "prepare", "student": "distil", "gate": "gate"},
+        ),
+        Step(
+            "experiment",
+            "adore.release.experiment",
+            {"prepared": "prepare", "release": "release"},
+        ),
     )
 }
 

@@ -17,7 +17,7 @@ from adore import artifacts, storage
 from adore.config import profile_name
 from adore.errors import AdoreError, DataError, MissingError, NotInstalledError
 from adore.pipeline import graph, runner, settings
-from adore.pipeline.component import RUN_PID, envelope, is_local_run, reporting
+from adore.pipeline.component import RUN_PID, is_local_run, reporting, run_component
 from adore.progress import MARK
 from adore.run_record import RUN, begin_run, check_free, read_run
 
@@ -45,20 +45,32 @@ def load_pipeline(name: str = "adore") -> Any:
     """
     root = CHECKOUT
     if not (root / "pipelines" / f"{name}.py").is_file():
-        raise NotInstalledError(f"pipelines == {str(root / 'pipelines')!r}, must exist; run from a source checkout")
+        raise NotInstalledError(
+            f"pipelines == {str(root / 'pipelines')!r}, must exist; "
+            "run from a source checkout"
+        )
     sys.path.insert(0, str(root))
     try:
         return getattr(importlib.import_module(f"pipelines.{name}"), name)
     except ModuleNotFoundError as error:
         raise NotInstalledError(
-            f"module == {error.name!r}, must be installed; pip install 'adore-relevance[kubeflow]'"
+            f"module == {error.name!r}, must be installed; "
+            "pip install 'adore-relevance[kubeflow]'"
         ) from error
     finally:
         sys.path.remove(str(root))
 
 
 def compile_pipeline(name: str, output: str) -> str:
-    """Compile one pipeline to ``output/<name>.yaml``; returns the path."""
+    """Compile one pipeline to ``output/<name>.yaml``.
+
+    Args:
+        name: its file's name in the checkout's folder ``pipelines``.
+        output: the folder to write to; made if it is not there.
+
+    Returns:
+        The path of what was written.
+    """
     from kfp import compiler
 
     Path(output).mkdir(parents=True, exist_ok=True)
@@ -75,14 +87,30 @@ def compile_all(output: str) -> list[str]:
 
 def _input(data: str) -> str:
     """The input's place, the same from wherever it is named."""
-    return data if data == "demo" or storage.is_remote(data) else str(Path(data).absolute())
+    if data == "demo" or storage.is_remote(data):
+        return data
+    return str(Path(data).absolute())
 
 
 def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
-    """The newest run of the same arguments under ``root``, to be continued, or else ``root/<time>``."""
+    """Where a run of these arguments is written, if nobody says where.
+
+    Args:
+        data: the user's input folder or place, or ``demo``.
+        profile: a profile's name or file.
+        seed: seeds every stage.
+        root: the folder of all runs.
+
+    Returns:
+        The newest run of the same arguments under ``root``, to be continued, or else
+        ``root/<time>``.
+    """
     asked = {"data": _input(data), "profile": profile, "seed": seed}
-    runs = {path.parent: read_run(str(path.parent)) for path in root.glob(f"*/{RUN}")}
-    like = [(about.get("started", ""), str(run)) for run, about in runs.items() if asked.items() <= about.items()]
+    like = []
+    for path in root.glob(f"*/{RUN}"):
+        about = read_run(str(path.parent))
+        if asked.items() <= about.items():
+            like.append((about.get("started", ""), str(path.parent)))
     if like:
         return max(like)[1]
     return str(root / datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
@@ -92,7 +120,8 @@ class _Console(io.TextIOBase):
     """Everything to the log file; only ADORE's own lines to the terminal."""
 
     def __init__(self, log: io.TextIOBase) -> None:
-        self._log, self._line = log, ""
+        self._log = log
+        self._line = ""
 
     def write(self, text: str) -> int:
         self._log.write(text)
@@ -109,9 +138,13 @@ class _Console(io.TextIOBase):
 
 @contextlib.contextmanager
 def _same_logging() -> Iterator[None]:
-    """Undo what kfp.local does to the root logger: its parallel tasks leave handlers of closed files behind."""
+    """Undo what kfp.local does to the root logger.
+
+    Its parallel tasks leave handlers of closed files behind.
+    """
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers = root.handlers[:]
+    level = root.level
     try:
         yield
     finally:
@@ -120,10 +153,12 @@ def _same_logging() -> Iterator[None]:
 
 
 def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    programs = Path(sys.executable).parent
+    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ[RUN_PID] = str(os.getpid())
-    home = Path(".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")).absolute()
+    folder = ".kfp" if storage.is_remote(run) else storage.join(run, ".kfp")
+    home = Path(folder).absolute()
     home.mkdir(parents=True, exist_ok=True)
     with (
         (home / "log.txt").open("a", encoding="utf-8") as log,
@@ -134,14 +169,20 @@ def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
 
         from kfp import local
 
-        warnings.filterwarnings("ignore", module="kfp")  # it warns that our images are not run, which is the point
+        # It warns that our images are not run, which is the point.
+        warnings.filterwarnings("ignore", module="kfp")
 
         pipeline = load_pipeline()
-        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(home))
+        local.init(
+            runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(home)
+        )
         try:
             pipeline(**arguments)
         except RuntimeError as error:  # kfp.local's only word for a failed task
-            raise AdoreError(f"a step failed (its reason stands above); the whole log: {home / 'log.txt'}") from error
+            raise AdoreError(
+                "a step failed (its reason stands above); "
+                f"the whole log: {home / 'log.txt'}"
+            ) from error
 
 
 def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
@@ -149,11 +190,14 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
 
     Args:
         data: the user's input folder or place, or ``demo``.
-        run: the place that will be written to; what its step ``prepare`` said already is said again.
+        run: the place that will be written to; what its step ``prepare`` said already is said
+            again.
+        profile: a profile's name or file.
+        seed: seeds every stage.
 
     Raises:
-        AdoreError: the profile is wrong, the folder is not there, or a run cannot begin with it; the reason is in
-            the text.
+        AdoreError: the profile is wrong, the folder is not there, or a run cannot begin with it;
+            the reason is in the text.
     """
     from adore.data.check import check_folder
     from adore.data.prepare import CHECK
@@ -166,30 +210,42 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
     data = _input(data)
     if _is_prepared(run, data=data, profile=profile, seed=seed):
         with contextlib.suppress(MissingError):
-            return storage.local_copy(storage.join(run, "prepare", CHECK)).read_text("utf-8").rstrip()
+            said = storage.local_copy(storage.join(run, "prepare", CHECK))
+            return said.read_text("utf-8").rstrip()
     config = settings.config_of("prepare", profile)
     requests = storage.local_copy(config.requests) if config.requests else None
     text, good = check_folder(storage.local_copy(data), config, requests, data)
     if not good:
-        raise DataError(f"data == {data!r}, must be one that a run can begin with; correct what stands below\n\n{text}")
+        raise DataError(
+            f"data == {data!r}, must be one that a run can begin with; "
+            f"correct what stands below\n\n{text}"
+        )
     return text
 
 
 def _is_prepared(run: str, **arguments: Any) -> bool:
-    """Whether ``prepare`` of a run has read this very input; arguments as of :func:`adore.runner.inputs_of`."""
-    step, seed = graph.STEPS["prepare"], arguments.pop("seed")
+    """Whether ``prepare`` of a run has read this very input.
+
+    Arguments as of :func:`adore.pipeline.runner.inputs_of`, and ``seed``.
+    """
+    step = graph.STEPS["prepare"]
+    seed = arguments.pop("seed")
     found = artifacts.read_manifest(storage.join(run, step.name))
     if found is None:
         return False
     module = importlib.import_module(step.module)
     config = settings.config_of(step.name, arguments["profile"], seed=seed)
-    inputs = runner.with_named(step, config, runner.inputs_of(step.name, run, **arguments))
+    own = runner.inputs_of(step.name, run, **arguments)
+    inputs = runner.with_named(step, config, own)
     return found.answers(artifacts.asked(module, step.name, config, inputs))
 
 
 def _check_folder(data: str) -> None:
     if data != "demo" and not storage.is_remote(data) and not Path(data).is_dir():
-        raise MissingError(f"data == {data!r}, must be a folder with items and queries; set DATA to one, or to demo")
+        raise MissingError(
+            f"data == {data!r}, must be a folder with items and queries; "
+            "set DATA to one, or to demo"
+        )
 
 
 def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
@@ -198,6 +254,8 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     Args:
         data: the user's input folder, or ``demo``.
         run: the place to write to.
+        profile: a profile's name or file.
+        seed: seeds every stage.
 
     Raises:
         AdoreError: a step failed; its own error was printed.
@@ -209,22 +267,48 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
     check_free(run)
     begin_run(run, data=data, profile=profile, seed=seed)
     count = settings.shards(profile)
-    shard_ids = list(range(count))
-    _run_pipeline(
-        run, {"run": run, "data": data, "profile": profile, "seed": seed, "shard_ids": shard_ids, "shards": count}
-    )
+    arguments = {
+        "run": run,
+        "data": data,
+        "profile": profile,
+        "seed": seed,
+        "shard_ids": list(range(count)),
+        "shards": count,
+    }
+    _run_pipeline(run, arguments)
 
 
-def read_input(run: str, data: str, output: Any, metrics: Any, *, profile: str, seed: int) -> None:
-    """The first step: the user's input, or the demo shop, into validated tables; arguments as of the component."""
+def read_input(
+    run: str, data: str, output: Any, metrics: Any, *, profile: str, seed: int
+) -> None:
+    """The first step: the user's input, or the demo shop, into validated tables.
+
+    Args:
+        run: the run's place.
+        data: the user's input folder or place, or ``demo``.
+        output: the KFP artefact that will point to the tables.
+        metrics: a ``dsl.Metrics``.
+        profile: a profile's name or place.
+        seed: seeds the stage.
+    """
     if data == "demo":
         data = storage.join(run, "demo-data")
         with reporting("demo-data", run):
             runner.call("demo-data", {}, data, profile=profile, seed=seed)
-    envelope("prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed)
+    run_component(
+        "prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed
+    )
 
 
 def begin_on_cluster(run: str, *, data: str, profile: str, seed: int, job: str) -> None:
-    """Write that a run begins, where no ``adore run`` did; arguments as of :func:`begin_run`."""
+    """Write that a run begins, where no ``adore run`` did.
+
+    Args:
+        run: the run's place.
+        data: its input's place, or ``demo``.
+        profile: a profile's name or place; its name is written.
+        seed: seeds every stage.
+        job: id of the run on Kubeflow Pipelines.
+    """
     if not is_local_run():
         begin_run(run, data=data, profile=profile_name(profile), seed=seed, job=job)

@@ -11,33 +11,70 @@ from adore.config import configure, load_profile
 from adore.errors import ConfigError, check
 from adore.pipeline.graph import STEPS, Step
 
-__all__ = ["SECTIONS", "check_profile", "config_of", "section_config", "shards", "stage_of"]
+__all__ = [
+    "SECTIONS",
+    "check_profile",
+    "config_of",
+    "section_config",
+    "shards",
+    "stage_of",
+]
 
-SECTIONS = {"cluster": "adore.pipeline.kubeflow.placement", "kubernetes": "adore.release.kubernetes.config"}
+SECTIONS = {
+    "cluster": "adore.pipeline.kubeflow.placement",
+    "kubernetes": "adore.release.kubernetes.config",
+}
 """Sections of a profile beside those of the steps: section to module."""
 
 
-def stage_of(step: Step, profile: str, overrides: dict[str, Any]) -> tuple[ModuleType, Any]:
-    """The module of a step and its ``Config``, filled from a profile and what goes over it."""
+def stage_of(
+    step: Step, profile: str, overrides: dict[str, Any]
+) -> tuple[ModuleType, Any]:
+    """The module of a step and its ``Config``.
+
+    Args:
+        step: one of :data:`adore.pipeline.graph.STEPS`.
+        profile: a profile's name or place, from which the config is filled.
+        overrides: config values that go over the profile's.
+
+    Raises:
+        ConfigError: the profile holds an unknown key or a wrong value.
+    """
     module = importlib.import_module(step.module)
     section = _sections(profile).get(step.section, {})
-    return module, configure(module.Config, {**section, **overrides}, step.section)
+    values = {**section, **overrides}
+    config = configure(module.Config, values, step.section)
+    return module, config
 
 
 def config_of(name: str, profile: str, **overrides: Any) -> Any:
-    """The ``Config`` of a step, filled from a profile and what goes over it."""
+    """The ``Config`` of a step.
+
+    Args:
+        name: the step.
+        profile: a profile's name or place, from which it is filled.
+        overrides: config values that go over the profile's.
+    """
     return stage_of(STEPS[name], profile, overrides)[1]
 
 
 def section_config(profile: str, name: str, **given: Any) -> Any:
-    """The ``Config`` of one of :data:`SECTIONS`, filled from a profile; what is given counts more."""
+    """The ``Config`` of one of :data:`SECTIONS`.
+
+    Args:
+        profile: a profile's name or place, from which it is filled.
+        name: the section.
+        given: config values that go over the profile's.
+    """
     section = {**_sections(profile).get(name, {}), **given}
     return configure(importlib.import_module(SECTIONS[name]).Config, section, name)
 
 
 def _sections(profile: str) -> dict[str, dict[str, Any]]:
     """A profile's sections; on a cluster it may lie beside the run, as ``s3://….yaml``."""
-    return load_profile(str(storage.local_copy(profile)) if storage.is_remote(profile) else profile)
+    return load_profile(
+        str(storage.local_copy(profile)) if storage.is_remote(profile) else profile
+    )
 
 
 def check_profile(profile: str) -> None:
@@ -46,36 +83,72 @@ def check_profile(profile: str) -> None:
     Raises:
         ConfigError: names every fault.
     """
-    sections = {s.section: s for s in STEPS.values()}
+    sections = {step.section: step for step in STEPS.values()}
     known = sorted([*sections, *SECTIONS])
     for name in _sections(profile):
-        check(name in known, "profile section", name, must=f"one of {known}", fix="rename it")
+        check(
+            name in known,
+            "profile section",
+            name,
+            must=f"one of {known}",
+            fix="rename it",
+        )
     faults = []
     for name in known:
         try:
-            stage_of(sections[name], profile, {}) if name in sections else section_config(profile, name)
+            if name in sections:
+                stage_of(sections[name], profile, {})
+            else:
+                section_config(profile, name)
         except ConfigError as error:
             faults.append(str(error))
     if faults:
         raise ConfigError("\n".join(faults))
     _check_challenger(profile)
+    _check_lists(profile)
+
+
+def _check_lists(profile: str) -> None:
+    """Every process that trains the student takes as many lists of a step as the others."""
     cluster = section_config(profile, "cluster")
-    train, cards = cluster.train, cluster.gpu.count if "distil" in cluster.gpu.stages else cluster.train.processes
-    lists, world = config_of("distil", profile).lists, train.nodes * cards
-    if "distil" in train.stages:
-        check(lists % world == 0, "distil.lists", lists, must=f"a multiple of {world} processes", fix="set it")
+    lists = config_of("distil", profile).lists
+    cards = cluster.train.processes
+    if "distil" in cluster.gpu.stages:
+        cards = cluster.gpu.count
+    world = cluster.train.nodes * cards
+    if "distil" in cluster.train.stages:
+        check(
+            lists % world == 0,
+            "distil.lists",
+            lists,
+            must=f"a multiple of {world} processes",
+            fix="set it",
+        )
 
 
 def _check_challenger(profile: str) -> None:
     from adore.student.rankers import BASELINES
 
+    systems = ["student", *BASELINES]
     for name in ("evaluate", "gate"):
-        found, systems = config_of(name, profile).challenger, ["student", *BASELINES]
-        check(found in systems, f"{name}.challenger", found, must=f"one of {systems}", fix="name one")
+        found = config_of(name, profile).challenger
+        check(
+            found in systems,
+            f"{name}.challenger",
+            found,
+            must=f"one of {systems}",
+            fix="name one",
+        )
 
 
 def shards(profile: str) -> int:
     """How many shards the profile's judge runs in."""
     count = _sections(profile).get("judge", {}).get("shards", 1)
-    check(type(count) is int and count > 0, "judge.shards", count, must="a number from 1", fix="set it to 1")
+    check(
+        type(count) is int and count > 0,
+        "judge.shards",
+        count,
+        must="a number from 1",
+        fix="set it to 1",
+    )
     return int(count)

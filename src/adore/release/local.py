@@ -22,7 +22,10 @@ from adore.storage import write_json
 __all__ = ["LocalTarget", "free_port", "stop_on_signal"]
 
 PATIENT = 10.0
-"""Seconds that a variant has for an answer here, where it shares its cores with all else that a laptop does."""
+"""Seconds that a variant has for an answer here.
+
+It shares its cores with all else that a laptop does.
+"""
 
 
 def free_port(port: int = 0) -> int:
@@ -33,13 +36,15 @@ def free_port(port: int = 0) -> int:
         UnavailableError: the given one is taken.
     """
     check(0 <= port < 2**16, "port", port, must="0 to 65535", fix="choose another")
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            s.bind(("127.0.0.1", port))
+            listener.bind(("127.0.0.1", port))
         except OSError as error:
-            raise UnavailableError(f"port == {port}, must be free; choose another ({error.strerror})") from error
-        return int(s.getsockname()[1])
+            raise UnavailableError(
+                f"port == {port}, must be free; choose another ({error.strerror})"
+            ) from error
+        return int(listener.getsockname()[1])
 
 
 class LocalTarget:
@@ -49,13 +54,19 @@ class LocalTarget:
         release: output of the release stage.
         work: folder for logs and the router's config.
         port: the router's; 0: any free one.
+        patience: seconds that each process has to become ready.
 
     Raises:
-        UnavailableError: a process dies or is not ready in time; its last log lines are in the text.
+        UnavailableError: a process dies or is not ready in time; its last log lines are
+            in the text.
     """
 
-    def __init__(self, release: Path, work: Path, *, port: int = 0, patience: float = 90.0) -> None:
-        self.release, self.work, self.patience = release, work, patience
+    def __init__(
+        self, release: Path, work: Path, *, port: int = 0, patience: float = 90.0
+    ) -> None:
+        self.release = release
+        self.work = work
+        self.patience = patience
         self.port = free_port(port)
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -69,7 +80,10 @@ class LocalTarget:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -78,6 +92,7 @@ class LocalTarget:
         config = json.loads((self.release / "experiment.json").read_text("utf-8"))
         config["catalogue"] = str((self.release / config["catalogue"]).absolute())
         config.setdefault("timeout", PATIENT)
+
         for name, variant in config["variants"].items():
             port = free_port()
             variant["url"] = f"http://127.0.0.1:{port}/v1/models/{name}:predict"
@@ -98,16 +113,21 @@ class LocalTarget:
             self._launch(name, command)
             variant["ready"] = f"http://127.0.0.1:{port}/v2/models/{name}/ready"
         write_json(config, self.work / "router.json")
+
+        # all of them load at the same time
         for name, variant in config["variants"].items():
             self._wait(name, variant["ready"])
+
         command = [
             "adore.serving.router",
             "--config",
             str(self.work / "router.json"),
             "--logs",
             str(self.work / "logs"),
+            "--port",
+            str(self.port),
         ]
-        self._launch("router", [*command, "--port", str(self.port)])
+        self._launch("router", command)
         self._wait("router", f"{self.url}/healthz")
 
     def _launch(self, name: str, module: list[str]) -> None:
@@ -130,9 +150,12 @@ class LocalTarget:
                 if httpx.get(url, timeout=2.0, trust_env=False).status_code == 200:
                     return
             time.sleep(0.1)
-        tail = (self.work / f"{name}.log").read_text("utf-8", "replace").splitlines()[-8:]
+
+        log = (self.work / f"{name}.log").read_text("utf-8", "replace")
+        tail = "\n".join(log.splitlines()[-8:])
         raise UnavailableError(
-            f"{name} == {url!r}, must become ready in {self.patience:g} s; its log ends:\n" + "\n".join(tail)
+            f"{name} == {url!r}, must become ready in {self.patience:g} s; "
+            f"its log ends:\n{tail}"
         )
 
     def stop(self) -> None:

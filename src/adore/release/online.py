@@ -9,52 +9,85 @@ from typing import Any
 from adore.errors import check
 from adore.experiment.analyse import CHALLENGER, analyse_tables, design_of
 from adore.experiment.decision import decide
+from adore.release.event_store import load
 from adore.release.kubernetes.target import KubernetesTarget, Release
-from adore.release.shipped import load
 
-__all__ = ["judge_live", "review"]
+__all__ = ["analyse_live", "review"]
 
 
-def judge_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
+def analyse_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
     """The live experiment's result and decision, as good at this look as at every other.
 
     Args:
-        live: a release of two variants; its plan holds the design, its config the place of exposures and events.
+        live: a release of two variants; its plan holds the design, its config the place
+            of exposures and events.
         now: seconds since the epoch; the clock's if not given.
 
     Returns:
-        What :func:`analyse_tables` returns, with ``decision``; ``left_out`` has the number of rows of each log that
-        do not count, ``left_out_reasons`` why.
+        What :func:`analyse_tables` returns, with ``decision``; ``left_out`` has the
+        number of rows of each log that do not count, ``left_out_reasons`` why.
     """
     import duckdb
 
-    place, until = live.config.exposures, int(1000 * (time.time() if now is None else now))
-    check(bool(place), "kubernetes.exposures", place, must="a place", fix="set it, and release again")
-    with tempfile.TemporaryDirectory(prefix="adore-online-") as home, duckdb.connect(f"{home}/live.duckdb") as db:
-        lost = load(db, live, until)
+    place = live.config.exposures
+    seconds = time.time() if now is None else now
+    until = int(1000 * seconds)
+    check(
+        bool(place),
+        "kubernetes.exposures",
+        place,
+        must="a place",
+        fix="set it, and release again",
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="adore-online-") as home,
+        duckdb.connect(f"{home}/live.duckdb") as db,
+    ):
+        unread = load(db, live, until)
+        lost = sum(unread["exposures"].values())
         design = design_of(live.plan, sequential=True)
-        result = analyse_tables(db, design, until=until, lost=sum(lost["exposures"].values()))
-    result["left_out"]["events"] = {**lost["events"], **result["left_out"]["events"]}
+        result = analyse_tables(db, design, until=until, lost=lost)
+
     reasons = result["left_out"]
+    reasons["events"] = {**unread["events"], **reasons["events"]}
     counts = {log: sum(found.values()) for log, found in reasons.items()}
-    return {**result, "left_out": counts, "left_out_reasons": reasons, "decision": decide(result)}
+    return {
+        **result,
+        "left_out": counts,
+        "left_out_reasons": reasons,
+        "decision": decide(result),
+    }
 
 
 def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
-    """Judge the live experiment and, with ``act``, promote or roll back, once: not if it was acted on before.
+    """Judge the live experiment and, if asked, act on it once.
+
+    Args:
+        target: whose live release is judged.
+        act: promote or roll back as decided, but not if it was acted on before.
 
     Returns:
-        as :func:`judge_live`, with ``acted``, what was done before, and ``live``, the release that serves after; 0:
-        none does, which is nothing to judge and no failure.
+        as :func:`analyse_live`, with ``acted``, what was done before, and ``live``, the
+        release that serves after; 0: none does, which is nothing to judge and no
+        failure.
     """
     live = next((release for release in target.releases() if release.live), None)
     if live is None:
-        return {"decision": {"action": "hold", "reason": "no release is live"}, "live": 0}
+        nothing = {"action": "hold", "reason": "no release is live"}
+        return {"decision": nothing, "live": 0}
     if CHALLENGER not in live.plan["variants"]:
-        nothing = {"action": "hold", "reason": f"release {live.number} is no experiment: one variant serves everybody"}
+        nothing = {
+            "action": "hold",
+            "reason": (
+                f"release {live.number} is no experiment: one variant serves everybody"
+            ),
+        }
         return {"decision": nothing, "live": live.number}
-    result = judge_live(live)
-    action, number = result["decision"]["action"], live.number
+
+    result = analyse_live(live)
+    action = result["decision"]["action"]
+    number = live.number
     if act and action != "hold" and not live.acted:
-        number = target.promote(CHALLENGER if action == "promote" else "control", of=live, why="by the review")
+        winner = CHALLENGER if action == "promote" else "control"
+        number = target.promote(winner, of=live, why="by the review")
     return {**result, "acted": live.acted, "live": number}

@@ -1,4 +1,7 @@
-"""Stage ``release``: a student that passed its gate beside the champion, as two variants of an experiment."""
+"""Stage ``release``: a student that passed its gate, and the champion.
+
+They are the two variants of an experiment.
+"""
 
 from __future__ import annotations
 
@@ -33,22 +36,39 @@ class Config(StageConfig):
     min_users: int = Field(100, ge=2)
     """Least users per variant."""
     window_hours: float = Field(24.0, gt=0)
-    """How long after a user's first exposure what happens counts, where the experiment is looked at again and again."""
+    """How long after a user's first exposure what happens counts.
+
+    It is asked where the experiment is looked at again and again."""
 
 
-def _control(config: Config, prepared: Path, student: Path, kind: str, folder: Path) -> None:
+def _control(
+    config: Config, prepared: Path, student: Path, kind: str, folder: Path
+) -> None:
     if config.champion:
         shutil.copytree(local_copy(config.champion), folder, dirs_exist_ok=True)
         return
-    check(kind in BASELINES, "gate's champion", kind, must=f"one of {BASELINES}", fix="set release.champion to a place")
-    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    check(
+        kind in BASELINES,
+        "gate's champion",
+        kind,
+        must=f"one of {BASELINES}",
+        fix="set release.champion to a place",
+    )
+    items = [
+        item_from_row(row)
+        for row in read_table(prepared, "items").iter_rows(named=True)
+    ]
     copy_info(prepared, folder)
     save_baseline(kind, items, folder, encoder=student, language=language_of(prepared))
 
 
 def _variant(folder: Path) -> dict[str, Any]:
     card = json.loads((folder / "card.json").read_text("utf-8"))
-    return {"folder": f"variants/{folder.name}", "kind": card["kind"], "version": card["version"]}
+    return {
+        "folder": f"variants/{folder.name}",
+        "kind": card["kind"],
+        "version": card["version"],
+    }
 
 
 def shop_actions(prepared: Path) -> dict[str, str]:
@@ -58,11 +78,26 @@ def shop_actions(prepared: Path) -> dict[str, str]:
         prepared: output of ``prepare``.
     """
     path = prepared / "dataset.json"
-    return dict(json.loads(path.read_text("utf-8")).get("actions", {})) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    dataset = json.loads(path.read_text("utf-8"))
+    return dict(dataset.get("actions", {}))
 
 
-def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path) -> dict[str, float]:
-    """Write ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and ``experiment.json``.
+def run(
+    config: Config, prepared: Path, student: Path, gate: Path, output: Path
+) -> dict[str, float]:
+    """Write the two variants, their catalogue and the plan of the experiment.
+
+    They are ``variants/control``, ``variants/challenger``, ``catalogue.parquet`` and
+    ``experiment.json``.
+
+    Args:
+        config: the split, the champion, and the experiment's design.
+        prepared: output of ``prepare``: items, language and columns.
+        student: output of the student's training; it becomes the challenger.
+        gate: output of the gate: whether the student passed, and the best baseline.
+        output: the stage's folder.
 
     Raises:
         ConfigError: the gate did not pass.
@@ -70,24 +105,37 @@ def run(config: Config, prepared: Path, student: Path, gate: Path, output: Path)
     verdict = json.loads((gate / "gate.json").read_text("utf-8"))
     fix = "see gate/gate.json for its reasons"
     check(
-        bool(verdict["passed"]), "gate", verdict["passed"], must="passed before a release", fix=fix, error=ConfigError
+        bool(verdict["passed"]),
+        "gate",
+        verdict["passed"],
+        must="passed before a release",
+        fix=fix,
+        error=ConfigError,
     )
-    control, challenger = output / "variants" / "control", output / "variants" / "challenger"
+
+    control = output / "variants" / "control"
+    challenger = output / "variants" / "challenger"
     control.mkdir(parents=True)
     _control(config, prepared, student, str(verdict["champion"]), control)
     shutil.copytree(student, challenger, ignore=shutil.ignore_patterns("manifest.json"))
     shutil.copyfile(prepared / "items.parquet", output / "catalogue.parquet")
-    variants = {f.name: _variant(f) for f in (control, challenger)}
+
+    variants = {folder.name: _variant(folder) for folder in (control, challenger)}
     version = variants["challenger"]["version"]
     experiment = {
         "name": f"{variants['control']['kind']}-vs-{version}",
         "salt": f"adore|{config.seed}|{version}",
         "weights": {"control": 1 - config.share, "challenger": config.share},
-        "design": {k: getattr(config, k) for k in ("alpha", "min_users", "window_hours")},
+        "design": {
+            "alpha": config.alpha,
+            "min_users": config.min_users,
+            "window_hours": config.window_hours,
+        },
         "variants": variants,
         "catalogue": "catalogue.parquet",
     }
-    if actions := shop_actions(prepared):
+    actions = shop_actions(prepared)
+    if actions:
         experiment["actions"] = actions
     columns = info_of(prepared).model_dump(exclude_defaults=True)
     if columns:

@@ -16,20 +16,35 @@ __all__ = ["serve"]
 def serve(release: Path, *, port: int = 8080) -> None:
     """Serve until Ctrl-C or SIGTERM; then everything that was started is stopped.
 
+    Args:
+        release: output of the release stage.
+        port: the router's, where the page is; 0: any free one.
+
     Raises:
         MissingError: the folder is no release (its gate may have stopped it).
         UnavailableError: a process died.
     """
     there = (release / "experiment.json").is_file()
-    check(there, "release", str(release), must="a release", fix="see the run's gate/gate.json", error=MissingError)
+    check(
+        there,
+        "release",
+        str(release),
+        must="a release",
+        fix="see the run's gate/gate.json",
+        error=MissingError,
+    )
     with tempfile.TemporaryDirectory(prefix="adore-serve-") as home, stop_on_signal():
         say("starting two model servers and the router")
         with LocalTarget(release, Path(home), port=port) as target:
             say(f"ready: {target.url}  (Ctrl-C stops it)")
             try:
-                while all(p.poll() is None for p in target.processes.values()):
+                processes = target.processes.values()
+                while all(process.poll() is None for process in processes):
                     time.sleep(0.5)
             except KeyboardInterrupt:
                 return
-            dead = [n for n, p in target.processes.items() if p.poll() is not None]
+            dead = []
+            for name, process in target.processes.items():
+                if process.poll() is not None:
+                    dead.append(name)
             raise UnavailableError(f"processes == {dead}, must stay up; they ended")

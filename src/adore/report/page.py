@@ -1,4 +1,7 @@
-"""The page of a run: what came in, what was made, who wins, what was decided. Works for unfinished runs too."""
+"""The page of a run: what came in, what was made, who wins, what was decided.
+
+It works for unfinished runs too.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +48,15 @@ def _steps(run: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     steps = []
     for name in names:
         folders = [run / name, *sorted((run / name).glob("[0-9]*"))]
-        done = [m for f in folders if (m := read_manifest(f))]
-        seconds, metrics = sum(m.seconds for m in done), done[0].metrics if done else {}
-        steps.append({"name": name, "done": bool(done), "seconds": seconds, "metrics": metrics})
+        manifests = map(read_manifest, folders)
+        done = [manifest for manifest in manifests if manifest]
+        step = {
+            "name": name,
+            "done": bool(done),
+            "seconds": sum(manifest.seconds for manifest in done),
+            "metrics": done[0].metrics if done else {},
+        }
+        steps.append(step)
     return steps
 
 
@@ -63,9 +72,17 @@ def _quality(run: Path) -> dict[str, Any]:
     if frame is None or frame.is_empty():
         return {}
     whole = frame.filter(pl.col("slice") == ALL)
-    ranking = whole.filter(pl.col("measure") == RANKING).sort("value", descending=True).to_dicts()
-    student = whole.filter((pl.col("system") == "student") & (pl.col("measure") != RANKING)).to_dicts()
-    sliced = frame.filter((pl.col("slice") != ALL) & (pl.col("system") == "student")).sort("slice", "measure")
+    ranking = (
+        whole.filter(pl.col("measure") == RANKING)
+        .sort("value", descending=True)
+        .to_dicts()
+    )
+    student = whole.filter(
+        (pl.col("system") == "student") & (pl.col("measure") != RANKING)
+    ).to_dicts()
+    sliced = frame.filter(
+        (pl.col("slice") != ALL) & (pl.col("system") == "student")
+    ).sort("slice", "measure")
     shown = [r for r in sliced.to_dicts() if r["measure"] in (RANKING, "accuracy")]
     rows = [(r["system"], r["value"], r["low"], r["high"]) for r in ranking]
     hard = [
@@ -74,13 +91,21 @@ def _quality(run: Path) -> dict[str, Any]:
             float(r["value"]),
             f"{r['value']:.0%} of {r['n']}",
         )
-        for r in frame.filter(pl.col("slice").str.starts_with(HARD)).sort("slice").iter_rows(named=True)
+        for r in frame.filter(pl.col("slice").str.starts_with(HARD))
+        .sort("slice")
+        .iter_rows(named=True)
     ]
     return {
         "ranking": ranking,
-        "plot": forest(rows, f"{RANKING} on held-out queries, 95 % intervals", best="student"),
+        "plot": forest(
+            rows, f"{RANKING} on held-out queries, 95 % intervals", best="student"
+        ),
         "student": student,
-        "slices": [{**r, "definition": SLICES[r["slice"]].definition} for r in shown if r["slice"] in SLICES],
+        "slices": [
+            {**r, "definition": SLICES[r["slice"]].definition}
+            for r in shown
+            if r["slice"] in SLICES
+        ],
         "robust": bars(hard, "Right side of exact, by error type") if hard else "",
         "comparisons": _json(run / "evaluate" / "comparisons.json"),
         "measures": list(MEASURES),
@@ -97,10 +122,16 @@ def _duration(seconds: float) -> str:
 
 
 def _head(run: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
-    """What a reader asks first of a run: whose input, with what, when, how long, where; what is known of it."""
+    """What a reader asks first of a run, as far as it is known.
+
+    Whose input is it, with what, when, how long and where did it run?
+    """
     took = run.get("seconds")
+    data = run.get("data")
+    if data in (None, "demo"):
+        data = dataset.get("name", data)
     known = {
-        "data": run.get("data") if run.get("data") not in (None, "demo") else dataset.get("name", run.get("data")),
+        "data": data,
         "profile": run.get("profile"),
         "seed": run.get("seed"),
         "started": run.get("started"),
@@ -111,14 +142,22 @@ def _head(run: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _verdict(run: dict[str, Any], quality: dict[str, Any], gate: dict[str, Any], decision: dict[str, Any]) -> str:
+def _verdict(
+    run: dict[str, Any],
+    quality: dict[str, Any],
+    gate: dict[str, Any],
+    decision: dict[str, Any],
+) -> str:
     """The run in one sentence."""
     if run.get("status") == RunStatus.FAILED:
         return "This run failed."
     if run.get("status") == RunStatus.STOPPED:
         return "This run was stopped before its end."
     if gate and not gate.get("passed"):
-        return "The student did not pass its gate, so nothing was released. The reasons stand below."
+        return (
+            "The student did not pass its gate, so nothing was released. "
+            "The reasons stand below."
+        )
     if not quality:
         return "This run is not finished."
     if decision:
@@ -129,22 +168,39 @@ def _verdict(run: dict[str, Any], quality: dict[str, Any], gate: dict[str, Any],
 def _synthesis(run: Path) -> dict[str, Any]:
     found = _json(run / "verify" / "yield.json")
     types = found.get("types", [])
-    rows = [(t["error_type"], float(t["accepted"]), f"{t['accepted']} of {t['made']}") for t in types]
-    return {**found, "plot": bars(rows, "Accepted synthetic pairs by error type")} if types else {}
+    rows = [
+        (t["error_type"], float(t["accepted"]), f"{t['accepted']} of {t['made']}")
+        for t in types
+    ]
+    return (
+        {**found, "plot": bars(rows, "Accepted synthetic pairs by error type")}
+        if types
+        else {}
+    )
 
 
 def _teacher(run: Path) -> dict[str, Any]:
-    gate, curves = _json(run / "align" / "gate.json"), _json(run / "align" / "curves.json")
-    losses = {f"{name.upper()} loss": [p["loss"] for p in curve] for name, curve in curves.items() if curve}
+    gate = _json(run / "align" / "gate.json")
+    curves = _json(run / "align" / "curves.json")
+    losses = {
+        f"{name.upper()} loss": [p["loss"] for p in curve]
+        for name, curve in curves.items()
+        if curve
+    }
     return {**gate, "plot": lines(losses, "Training losses")} if gate else {}
 
 
 def _online(run: Path) -> dict[str, Any]:
-    result, decision = _json(run / "experiment" / "result.json"), _json(run / "experiment" / "decision.json")
+    result = _json(run / "experiment" / "result.json")
+    decision = _json(run / "experiment" / "decision.json")
     if not result:
         return {}
     rows = [(k, m["effect"], m["low"], m["high"]) for k, m in result["metrics"].items()]
-    return {**result, "decision": decision, "plot": forest(rows, "Effect of the challenger, 95 % intervals")}
+    return {
+        **result,
+        "decision": decision,
+        "plot": forest(rows, "Effect of the challenger, 95 % intervals"),
+    }
 
 
 def _data(run: Path) -> dict[str, Any]:
@@ -152,9 +208,15 @@ def _data(run: Path) -> dict[str, Any]:
     if not report:
         return {}
     total = sum(report["labels"].values()) or 1
-    mix = [(f"grade {k}", float(v), f"{v} ({v / total:.0%})") for k, v in report["labels"].items()]
+    mix = [
+        (f"grade {k}", float(v), f"{v} ({v / total:.0%})")
+        for k, v in report["labels"].items()
+    ]
     cover = [(k, v, f"{v:.0%}") for k, v in report["coverage"].items()]
-    plots = {"mix": bars(mix, "Human judgements by grade"), "cover": bars(cover, "Share of items that have the field")}
+    plots = {
+        "mix": bars(mix, "Human judgements by grade"),
+        "cover": bars(cover, "Share of items that have the field"),
+    }
     return {**report, **plots, "dataset": _json(run / "prepare" / "dataset.json")}
 
 
@@ -170,12 +232,21 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    done, gate, quality = _steps(run_dir, steps), _json(run_dir / "gate" / "gate.json"), _quality(run_dir)
-    online, about = _online(run_dir), _json(run_dir / RUN)
-    spent = [(s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in done if s["done"]]
+    done = _steps(run_dir, steps)
+    gate = _json(run_dir / "gate" / "gate.json")
+    quality = _quality(run_dir)
+    online = _online(run_dir)
+    about = _json(run_dir / RUN)
+    spent = [
+        (s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in done if s["done"]
+    ]
     loader = PackageLoader("adore.report", "templates")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     text = environment.get_template("report.html.j2").render(
         run=about,
@@ -203,17 +274,28 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
 
 def summary_table(run_dir: Path) -> str:
     """The run in a dozen lines for a terminal."""
-    gate, decision = _json(run_dir / "gate" / "gate.json"), _json(run_dir / "experiment" / "decision.json")
+    gate = _json(run_dir / "gate" / "gate.json")
+    decision = _json(run_dir / "experiment" / "decision.json")
     frame = _measures(run_dir)
     out = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
     if frame is not None:
         whole = frame.filter(pl.col("slice") == ALL)
-        f1 = {r["system"]: r["value"] for r in whole.filter(pl.col("measure") == GRADING).to_dicts()}
-        for r in whole.filter(pl.col("measure") == RANKING).sort("value", descending=True).to_dicts():
-            grading = f"{f1[r['system']]:8.3f}" if r["system"] in f1 else "       -"
-            out.append(f"{r['system']:<12} {r['value']:8.3f}  {r['low']:.3f} to {r['high']:.3f}    {grading}")
+        graded = whole.filter(pl.col("measure") == GRADING)
+        f1 = {row["system"]: row["value"] for row in graded.to_dicts()}
+
+        ranked = whole.filter(pl.col("measure") == RANKING)
+        for row in ranked.sort("value", descending=True).to_dicts():
+            system = row["system"]
+            grading = f"{f1[system]:8.3f}" if system in f1 else "       -"
+            out.append(
+                f"{system:<12} {row['value']:8.3f}  "
+                f"{row['low']:.3f} to {row['high']:.3f}    {grading}"
+            )
     if gate:
-        out.append(f"gate: {'passed' if gate['passed'] else 'stopped'} against {gate['champion'] or 'no baseline'}")
+        verdict = "passed" if gate["passed"] else "stopped"
+        out.append(f"gate: {verdict} against {gate['champion'] or 'no baseline'}")
     if decision:
-        out.append(f"online (simulated shoppers): {decision['action']}, {decision['reason']}")
+        out.append(
+            f"online (simulated shoppers): {decision['action']}, {decision['reason']}"
+        )
     return "\n".join(out)

@@ -17,7 +17,9 @@ from adore.types import LABELS, Grade
 __all__ = ["draft", "nearest"]
 
 _ANY_ITEM = frozenset(["brand", "audience", "colour", "size", "material", "pack"])
-"""Attributes that any kind of item may state, so that the share of all items that do means something."""
+"""Attributes that any kind of item may state.
+
+The share of all items that do means something."""
 _STATES = {"conflict": "on_conflict", "unknown": "on_missing"}
 
 
@@ -35,27 +37,40 @@ def draft(survey: Survey, name: str) -> str:
         name: the new book's name.
 
     Raises:
-        ConfigError: the draft has an error that :func:`adore.rulebooks.lint.lint` finds (the start book has it too).
+        ConfigError: the draft has an error that :func:`adore.rulebooks.lint.lint` finds (the start
+            book has it too).
     """
     start = RuleBook.load(nearest(survey))
     text = "\n".join(_lines(survey, start, name)) + "\n"
     errors = [f.text for f in lint(text, survey.language) if f.level == "error"]
-    check(not errors, f"errors of the draft from {start.name}", errors, must="none", fix=f"mend {start.name}.yaml")
+    check(
+        not errors,
+        f"errors of the draft from {start.name}",
+        errors,
+        must="none",
+        fix=f"mend {start.name}.yaml",
+    )
     return text
 
 
 def _lines(survey: Survey, start: RuleBook, name: str) -> Iterator[str]:
     shares = ", ".join(f"{n} {s:.0%}" for n, s in survey.domains.items() if s)
     yield from _comment(
-        f"Draft from {survey.items} items, {survey.queries} queries and {survey.judged} human judgements (test queries "
-        f"left out). It starts from {start.name}; items by domain words: {shares or 'none'} (half are needed). Read "
-        "every line, change what is not so in this shop, remove these comments, then: adore rulebook lint."
+        f"Draft from {survey.items} items, {survey.queries} queries and {survey.judged} "
+        f"human judgements (test queries left out). It starts from {start.name}; "
+        f"items by domain words: {shares or 'none'} (half are needed). "
+        "Read every line, change what is not so in this shop, remove these comments, "
+        "then: adore rulebook lint."
     )
     yield f"name: {_text(name)}"
     yield "grades:"
-    yield from (f"  {letter}: {_text(meaning)}" for letter, meaning in start.grades.items())
+    yield from (
+        f"  {letter}: {_text(meaning)}" for letter, meaning in start.grades.items()
+    )
     asked = survey.seen["feature"].asked
-    yield from _comment(f"{asked} of {survey.queries} queries have words that are no key attribute.")
+    yield from _comment(
+        f"{asked} of {survey.queries} queries have words that are no key attribute."
+    )
     yield f"unread: {start.unread.letter}"
     yield "rules:"
     for rule in start.rules:
@@ -73,7 +88,9 @@ def _rule(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
     groups = values.pop("synonyms", ())
     guideline = values.pop("guideline")
     for i, (key, value) in enumerate(values.items()):
-        yield f"  {'-' if i == 0 else ' '} {key}: {value if isinstance(value, float) else _text(value)}"
+        bullet = "-" if i == 0 else " "
+        written = value if isinstance(value, float) else _text(value)
+        yield f"  {bullet} {key}: {written}"
     if groups:
         yield "    synonyms:"
         yield from (f"      - [{', '.join(map(_text, group))}]" for group in groups)
@@ -82,43 +99,65 @@ def _rule(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
 
 def _adjusted(rule: Rule, survey: Survey) -> tuple[Rule, list[str]]:
     """The start's rule with what the catalogue speaks for, and why."""
-    seen, reasons, changes = survey.seen[rule.attribute], list[str](), dict[str, object]()
+    seen = survey.seen[rule.attribute]
+    reasons: list[str] = []
+    changes: dict[str, object] = {}
+
     stated = seen.fields + seen.text
-    if rule.attribute in _ANY_ITEM and rule.on_missing != "E" and stated * 2 < survey.items:
+    if (
+        rule.attribute in _ANY_ITEM
+        and rule.on_missing != "E"
+        and stated * 2 < survey.items
+    ):
         changes["on_missing"] = "E"
-        reasons.append("on_missing E: most items do not state it, so silence says nothing.")
+        reasons.append(
+            "on_missing E: most items do not state it, so silence says nothing."
+        )
     said = survey.synonyms.get(rule.attribute, {})
-    old = [g for g in rule.synonyms if any(survey.words[w] or seen.values[w] for w in g)]
-    changes["synonyms"] = _merged([*old, *(pair for pair, why in said.items() if why.enough)])
+    old = [
+        g for g in rule.synonyms if any(survey.words[w] or seen.values[w] for w in g)
+    ]
+    changes["synonyms"] = _merged(
+        [*old, *(pair for pair, why in said.items() if why.enough)]
+    )
     for pair, why in said.items():
         verb = "Proposed" if why.enough else "Not proposed"
         reasons.append(f"{verb}: {' = '.join(pair)} ({why.text}).")
     if old:
         words = ", ".join(f"{w} {survey.words[w]}" for g in old for w in g)
-        reasons.append(f"Synonyms of the start that are seen here, items by word: {words}.")
+        reasons.append(
+            f"Synonyms of the start that are seen here, items by word: {words}."
+        )
     return Rule.model_validate(rule.model_dump() | changes), reasons
 
 
 def _merged(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     """Groups that share a word become one."""
-    out: list[tuple[str, ...]] = []
+    merged: list[tuple[str, ...]] = []
     for group in groups:
-        touching = [g for g in out if set(g) & set(group)]
-        out = [g for g in out if g not in touching]
-        out.append(tuple(dict.fromkeys(w for g in [*touching, group] for w in g)))
-    return tuple(out)
+        touching = [one for one in merged if set(one) & set(group)]
+        merged = [one for one in merged if one not in touching]
+
+        words: list[str] = []
+        for one in (*touching, group):
+            words += one
+        merged.append(tuple(dict.fromkeys(words)))
+    return tuple(merged)
 
 
 # ---------------------------------------------------------------- comments
 
 
 def _evidence(rule: Rule, survey: Survey) -> Iterator[str]:
-    seen, n = survey.seen[rule.attribute], survey.items
+    seen = survey.seen[rule.attribute]
     if rule.attribute == "feature":
         yield "Other words: no field to cover."
         return
-    stated = f"{seen.fields} of {n} items state it in a field, {seen.text} in text only"
-    yield f"{rule.attribute}: {stated}, {n - seen.fields - seen.text} nowhere."
+
+    total = survey.items
+    in_field = f"{seen.fields} of {total} items state it in a field"
+    nowhere = total - seen.fields - seen.text
+    yield f"{rule.attribute}: {in_field}, {seen.text} in text only, {nowhere} nowhere."
     if seen.values:
         like = "hardly tell items apart" if seen.effective < 2 else "tell items apart"
         yield (
@@ -128,7 +167,11 @@ def _evidence(rule: Rule, survey: Survey) -> Iterator[str]:
     if survey.queries:
         yield f"Asked by {seen.asked} of {survey.queries} queries."
     if seen.human:
-        said = (f"{state}: {_top(_grades(seen, state), 4)}" for state in _STATES if _grades(seen, state))
+        said = (
+            f"{state}: {_top(_grades(seen, state), 4)}"
+            for state in _STATES
+            if _grades(seen, state)
+        )
         yield f"People, where nothing else is against the pair: {'; '.join(said)}."
 
 
@@ -153,8 +196,9 @@ def _looks(rule: Rule, seen: Seen) -> Iterator[str]:
         cap: Grade = LABELS[getattr(rule, key)]
         if grades.total() >= 20 and (most := grades.most_common(1)[0])[0] != cap.letter:
             yield (
-                f"LOOK: of {grades.total()} such pairs in {state} people call {most[1]} {most[0]}, the rule at most "
-                f"{cap.letter}: another rule, or a misreading?"
+                f"LOOK: of {grades.total()} such pairs in {state} "
+                f"people call {most[1]} {most[0]}, the rule at most {cap.letter}: "
+                "another rule, or a misreading?"
             )
 
 
@@ -183,5 +227,9 @@ def _comment(text: str, indent: str = "") -> Iterator[str]:
     """Comment lines; a seller's line breaks and control characters cannot end the comment."""
     safe = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     yield from textwrap.wrap(
-        safe, 118, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
+        safe,
+        118,
+        initial_indent=f"{indent}# ",
+        subsequent_indent=f"{indent}# ",
+        break_on_hyphens=False,
     )

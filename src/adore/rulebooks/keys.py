@@ -21,8 +21,20 @@ def tables() -> str:
 
 def _lines() -> Iterator[str]:
     for model, title in ((Book, "Keys of the book"), (Rule, "Keys of a rule")):
-        yield from (f"### {title}", "", "| key | needed | meaning |", "|---|---|---|", *_keys(model), "")
-    yield from ("### Criticality", "", "| word | meaning | `on_conflict` | `on_missing` |", "|---|---|---|---|")
+        yield from (
+            f"### {title}",
+            "",
+            "| key | needed | meaning |",
+            "|---|---|---|",
+            *_keys(model),
+            "",
+        )
+    yield from (
+        "### Criticality",
+        "",
+        "| word | meaning | `on_conflict` | `on_missing` |",
+        "|---|---|---|---|",
+    )
     for word, c in CRITICALITY.items():
         yield f"| {word} | {c.meaning} | {_COST[c.conflict_costs]} | {_COST[c.missing_costs]} |"
     yield from ("", "### Attributes", "", "| level | attributes |", "|---|---|")
@@ -32,5 +44,7 @@ def _lines() -> Iterator[str]:
 
 def _keys(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        meaning = " ".join((field.description or "").split())
-        yield f"| `{name}` | {'yes' if field.is_required() else 'no'} | {meaning} |"
+        needed = "yes" if field.is_required() else "no"
+        words = (field.description or "").split()
+        meaning = " ".join(words)
+        yield f"| `{name}` | {needed} | {meaning} |"

@@ -1,4 +1,7 @@
-"""What a catalogue, its queries and its judgements say of each key attribute: the evidence of a drafted rule book."""
+"""What a catalogue, its queries and its judgements say of each key attribute.
+
+It is the evidence of a drafted rule book.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,28 @@ from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_
 __all__ = ["Catalogue", "Said", "Seen", "Survey", "read_catalogue", "survey"]
 
 _FIELDS = ("brand", "category", "attributes")
-_LEGAL = frozenset(["inc", "llc", "ltd", "co", "corp", "gmbh", "usa", "us", "company", "corporation", "official"])
+_LEGAL = frozenset(
+    [
+        "inc",
+        "llc",
+        "ltd",
+        "co",
+        "corp",
+        "gmbh",
+        "usa",
+        "us",
+        "company",
+        "corporation",
+        "official",
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a draft is made from. Test queries and their judgements are left out, so that the draft can be measured.
+    """What a draft is made from.
+
+    Test queries and their judgements are left out, so that the draft can be measured.
 
     Attributes:
         items: the whole catalogue.
@@ -72,9 +91,17 @@ class Seen:
 
     @property
     def effective(self) -> float:
-        """How many equally common values would tell items apart as well: exp of the values' entropy."""
+        """How many equally common values would tell items apart as well.
+
+        It is exp of the values' entropy.
+        """
         total = self.values.total()
-        return math.exp(-sum(n / total * math.log(n / total) for n in self.values.values())) if total else 0.0
+        if not total:
+            return 0.0
+
+        # Perplexity, exp(H), with the entropy H in nats.
+        entropy = -sum(n / total * math.log(n / total) for n in self.values.values())
+        return math.exp(entropy)
 
 
 @dataclass(frozen=True)
@@ -96,8 +123,8 @@ class Survey:
         seen: by attribute.
         synonyms: by attribute, pairs of values that seem to be the same.
         words: word of titles and category leaves to the number of items that have it.
-        domains: rule book to the share of items whose category leaf (title, where there is none) has a word of its
-            domain.
+        domains: rule book to the share of items whose category leaf (title, where there is none)
+            has a word of its domain.
         language: code of the pack that all was read with.
     """
 
@@ -112,22 +139,31 @@ class Survey:
 
 
 def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
-    """Read a shop's folder (checked as the step prepare does) or one items file."""
+    """Read a shop's folder (checked as the step prepare does) or one items file.
+
+    Args:
+        data: the shop's folder, or its address; not looked at where ``items`` is given.
+        items: an items file, or its address; empty: the folder is read.
+    """
     if items:
         path = local_copy(items)
         known = [item_from_row(row) for row in read_items(path)]
-        chosen = choose_language(read_info(path.parent).language, [item.title for item in known])
+        chosen = choose_language(
+            read_info(path.parent).language, [item.title for item in known]
+        )
         return Catalogue(known, language=chosen.code)
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         prepare(configure(Config, {}, "prepare"), local_copy(data), folder)
         queries = read_table(folder, "queries").filter(pl.col("split") != "test")
-        judged = read_table(folder, "judgements").join(queries, on="query_id", how="semi")
+        judgements = read_table(folder, "judgements")
+        judged = judgements.join(queries, on="query_id", how="semi")
+        rows = read_table(folder, "items").iter_rows(named=True)
         return Catalogue(
-            [item_from_row(row) for row in read_table(folder, "items").iter_rows(named=True)],
-            dict(queries.select("query_id", "query").iter_rows()),
-            judged.select("query_id", "item_id", "grade").rows(),
-            language_of(folder),
+            items=[item_from_row(row) for row in rows],
+            queries=dict(queries.select("query_id", "query").iter_rows()),
+            judged=judged.select("query_id", "item_id", "grade").rows(),
+            language=language_of(folder),
         )
 
 
@@ -139,30 +175,48 @@ def survey(catalogue: Catalogue) -> Survey:
     for reading in readings.values():
         for name, values in _stated(reading, set(reader.lexicon.types)):
             _count(seen[name], values)
+
     asked = {key: reader.read_query(text) for key, text in catalogue.queries.items()}
     for reading in asked.values():
         for name in ATTRIBUTES:
-            seen[name].asked += bool(reading.values.get(name))
-    pairs = [(q, compare(asked[q], readings[i]), Grade(g)) for q, i, g in catalogue.judged]
+            if reading.values.get(name):
+                seen[name].asked += 1
+
+    pairs = []
+    for query_id, item_id, human in catalogue.judged:
+        evidence = compare(asked[query_id], readings[item_id])
+        pairs.append((query_id, evidence, Grade(human)))
     for _, evidence, grade in pairs:
         _judged(seen, evidence, grade)
+
     synonyms = {
         "product_type": _types(pairs),
         "brand": _brands(seen["brand"].values),
         "colour": _colours(readings.values(), set(reader.language.colours.values())),
     }
-    items = catalogue.items
-    titles = [set(words(i.title, reader.language)) for i in items]
-    leaves = [set(words(i.category.rsplit(">", 1)[-1] or i.title, reader.language)) for i in items]
-    books = {path.stem: set(RuleBook.load(path.stem).domain) for path in sorted(RULEBOOKS.glob("*.yaml"))}
+
+    leaves = []
+    counts = Counter[str]()
+    for item in catalogue.items:
+        title = set(words(item.title, reader.language))
+        leaf_text = item.category.rsplit(">", 1)[-1] or item.title
+        leaf = set(words(leaf_text, reader.language))
+        leaves.append(leaf)
+        counts.update(title | leaf)
+
+    domains = {}
+    for path in sorted(RULEBOOKS.glob("*.yaml")):
+        domain = set(RuleBook.load(path.stem).domain)
+        with_a_word = sum(bool(leaf & domain) for leaf in leaves)
+        domains[path.stem] = with_a_word / len(catalogue.items)
     return Survey(
-        items=len(items),
+        items=len(catalogue.items),
         queries=len(catalogue.queries),
         judged=len(pairs),
         seen=seen,
         synonyms=synonyms,
-        words=Counter(w for title, leaf in zip(titles, leaves, strict=True) for w in title | leaf),
-        domains={name: sum(bool(leaf & domain) for leaf in leaves) / len(items) for name, domain in books.items()},
+        words=counts,
+        domains=domains,
         language=catalogue.language,
     )
 
@@ -170,15 +224,22 @@ def survey(catalogue: Catalogue) -> Survey:
 # ---------------------------------------------------------------- attributes
 
 
-def _stated(reading: Reading, types: set[str]) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """Attribute to what an item states of it; product types and exclusions stand among the item's words."""
+def _stated(
+    reading: Reading, types: set[str]
+) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    """Attribute to what an item states of it.
+
+    Product types and exclusions stand among the item's words.
+    """
     for name in ATTRIBUTES:
         values = reading.values.get(name, ())
         if name == "product_type":
             values = tuple(_indexed(reading, types))
         elif name == "exclusion":
             values = tuple(
-                Value(w, w, v.where) for v in reading.values.get("words.absent", ()) for w in v.value.split()
+                Value(w, w, v.where)
+                for v in reading.values.get("words.absent", ())
+                for w in v.value.split()
             )
         if values:
             yield name, values
@@ -187,47 +248,84 @@ def _stated(reading: Reading, types: set[str]) -> Iterator[tuple[str, tuple[Valu
 def _indexed(reading: Reading, types: set[str]) -> Iterator[Value]:
     for where in ("category", "title"):
         index = reading.values.get(f"words.{where}", ())
-        for pair in index[0].value.split() if index else ():
+        if not index:
+            continue
+        for pair in index[0].value.split():
             stem, word = pair.split("=", 1)
             if stem in types:
                 yield Value(stem, word, where)
 
 
 def _count(seen: Seen, values: tuple[Value, ...]) -> None:
-    in_field = any(v.where.split(".")[0] in _FIELDS for v in values)
-    seen.fields += in_field
-    seen.text += not in_field
-    seen.values.update({v.value for v in values})
-    seen.quotes.update({v.quote for v in values})
+    """Count one item: where it states the attribute, and each value and quote once."""
+    in_field = any(value.where.split(".")[0] in _FIELDS for value in values)
+    if in_field:
+        seen.fields += 1
+    else:
+        seen.text += 1
+
+    seen.values.update({value.value for value in values})
+    seen.quotes.update({value.quote for value in values})
 
 
-def _judged(seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade) -> None:
+def _judged(
+    seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade
+) -> None:
     """Count the pair for the one attribute that does not match; other words are not asked about."""
-    against = [e for e in evidence if e.state != "match" and e.attribute != "feature"]
-    if len(against) == 1:
-        seen[against[0].attribute].human[against[0].state, grade] += 1
+    against = []
+    for one in evidence:
+        if one.state != "match" and one.attribute != "feature":
+            against.append(one)
+    if len(against) != 1:
+        return
+
+    alone = against[0]
+    human = seen[alone.attribute].human
+    human[alone.state, grade] += 1
 
 
 # ---------------------------------------------------------------- synonyms
 
 
-def _types(pairs: list[tuple[str, tuple[Evidence, ...], Grade]]) -> dict[tuple[str, str], Said]:
-    """Product words asked and found where nothing else speaks against the pair: did people call it exact?"""
+def _types(
+    pairs: list[tuple[str, tuple[Evidence, ...], Grade]],
+) -> dict[tuple[str, str], Said]:
+    """Product words asked and found where nothing else speaks against the pair.
+
+    Did people call it exact?
+    """
     queries: dict[tuple[str, str], set[str]] = {}
-    conflicts, exact = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    conflicts = Counter[tuple[str, str]]()
+    exact = Counter[tuple[str, str]]()
     for query, evidence, grade in pairs:
-        against = [e for e in evidence if e.state != "match"]
-        if len(against) == 1 and against[0].attribute == "product_type" and against[0].state == "conflict":
-            pair = against[0].asked, against[0].found
-            queries.setdefault(pair, set()).add(query)
-            conflicts[pair] += 1
-            exact[pair] += grade == Grade.EXACT
-    said = "people called {} of {} pairs exact that differ in this alone, queries: {}"
-    return {
-        pair: Said(said.format(exact[pair], n, len(queries[pair])), exact[pair] >= 0.8 * n and len(queries[pair]) > 1)
-        for pair, n in sorted(conflicts.items())
-        if exact[pair] >= 3 and exact[pair] * 2 >= n and not pair[1].startswith("accessory")
-    }
+        against = [one for one in evidence if one.state != "match"]
+        if len(against) != 1:
+            continue
+        alone = against[0]
+        if alone.attribute != "product_type" or alone.state != "conflict":
+            continue
+
+        pair = alone.asked, alone.found
+        queries.setdefault(pair, set()).add(query)
+        conflicts[pair] += 1
+        if grade == Grade.EXACT:
+            exact[pair] += 1
+
+    # Worth a word where people called three pairs and half of them exact; enough to propose
+    # where they did so for four in five, of several queries.
+    found: dict[tuple[str, str], Said] = {}
+    for pair, count in sorted(conflicts.items()):
+        agreed = exact[pair]
+        if agreed < 3 or agreed * 2 < count or pair[1].startswith("accessory"):
+            continue
+
+        asked = len(queries[pair])
+        text = (
+            f"people called {agreed} of {count} pairs exact that differ in this alone, "
+            f"queries: {asked}"
+        )
+        found[pair] = Said(text, agreed >= 0.8 * count and asked > 1)
+    return found
 
 
 def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
@@ -237,26 +335,45 @@ def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
         key = "".join(w for w in brand.split() if w not in _LEGAL)
         if len(key) > 2:
             spellings.setdefault(key, []).append(brand)
-    return {
-        (same[0], other): Said(
-            f"{values[same[0]]} and {values[other]} items, alike but for spaces and legal forms", True
-        )
-        for same in spellings.values()
-        for other in same[1:]
-    }
+
+    found: dict[tuple[str, str], Said] = {}
+    for first, *others in spellings.values():
+        for other in others:
+            counts = f"{values[first]} and {values[other]} items"
+            text = f"{counts}, alike but for spaces and legal forms"
+            found[first, other] = Said(text, True)
+    return found
 
 
-def _colours(readings: Iterable[Reading], families: set[str]) -> dict[tuple[str, str], Said]:
-    """A colour name of this catalogue alone, and the one family that stands beside it in its fields."""
+def _colours(
+    readings: Iterable[Reading], families: set[str]
+) -> dict[tuple[str, str], Said]:
+    """A colour name of this catalogue alone, and the one family beside it in its fields."""
     alone = Counter[str]()
     beside = Counter[tuple[str, str]]()
     for reading in readings:
-        said = {v.value for v in reading.values.get("colour", ()) if v.where.startswith("attributes")}
-        known, new = said & families, said - families
-        alone.update(new if len(known) == 1 else ())
-        beside.update((family, name) for family in known for name in new if len(known) == 1)
-    return {
-        pair: Said(f"side by side in {n} of the {alone[pair[1]]} colour fields with that word and one family", False)
-        for pair, n in sorted(beside.items())
-        if n >= 5 and n >= 0.8 * alone[pair[1]]
-    }
+        said = {
+            v.value
+            for v in reading.values.get("colour", ())
+            if v.where.startswith("attributes")
+        }
+        known = said & families
+        new = said - families
+        if len(known) != 1:
+            continue
+
+        alone.update(new)
+        for family in known:
+            beside.update((family, name) for name in new)
+
+    found: dict[tuple[str, str], Said] = {}
+    for pair, count in sorted(beside.items()):
+        fields = alone[pair[1]]
+        if count < 5 or count < 0.8 * fields:
+            continue
+        text = (
+            f"side by side in {count} of the {fields} colour fields "
+            "with that word and one family"
+        )
+        found[pair] = Said(text, False)
+    return found

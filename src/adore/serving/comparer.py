@@ -28,44 +28,79 @@ class Comparer:
 
     def __init__(self, catalogue: str | None, variants: Mapping[str, Variant]) -> None:
         rows = _read(catalogue) if catalogue else []
-        self.items = [{**r, "attributes": json.loads(r["attributes"])} for r in rows]
-        self.titles = {r["item_id"]: r["title"][:200] for r in rows}
-        self._places = {r["item_id"]: at for at, r in enumerate(rows)}
+        self.items = []
+        self.titles = {}
+        self._places = {}
         self.variants = variants
+        for place, row in enumerate(rows):
+            item_id = row["item_id"]
+            attributes = json.loads(row["attributes"])
+            self.items.append({**row, "attributes": attributes})
+            self.titles[item_id] = row["title"][:200]
+            self._places[item_id] = place
         if rows:
             import bm25s
 
+            texts = []
+            for row in rows:
+                texts.append(f"{row['title']} {row['brand']} {row['category']}")
+            tokens = bm25s.tokenize(texts, show_progress=False)
             self._index = bm25s.BM25()
-            texts = [f"{i['title']} {i['brand']} {i['category']}" for i in rows]
-            self._index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+            self._index.index(tokens, show_progress=False)
 
     def get(self, item_id: str) -> Item | None:
         """An item of the catalogue, or None."""
-        at = self._places.get(item_id)
-        return None if at is None else item_from_row(self.items[at])
+        place = self._places.get(item_id)
+        return None if place is None else item_from_row(self.items[place])
 
     def find(self, query: str, count: int) -> list[dict[str, Any]]:
-        """At most ``count`` items that share a word with the query."""
+        """The items that share a word with the query, best first.
+
+        Args:
+            query: what a shopper would type; a blank one finds nothing.
+            count: most items.
+        """
         if not self.items or not query.strip():
             return []
         import bm25s
 
         tokens = bm25s.tokenize(query, show_progress=False)
-        found, scores = self._index.retrieve(tokens, k=min(count, len(self.items)), show_progress=False)
-        return [self.items[int(i)] for i, score in zip(found[0], scores[0], strict=True) if score > 0]
+        most = min(count, len(self.items))
+        found, scores = self._index.retrieve(tokens, k=most, show_progress=False)
+
+        # what shares no word with the query scores 0 and only fills the list up
+        items = []
+        for place, score in zip(found[0], scores[0], strict=True):
+            if score > 0:
+                items.append(self.items[int(place)])
+        return items
 
     async def compare(self, body: dict[str, Any]) -> dict[str, Any]:
         """Every variant's first ten of the same 50 candidates, with why."""
-        query = str(body.get("query") or "")[:300].encode("utf-8", "replace").decode()
+        text = str(body.get("query") or "")[:300]
+        query = text.encode("utf-8", "replace").decode()
         items = self.find(query, 50)
+
         out: dict[str, Any] = {}
         for name, variant in self.variants.items():
             try:
                 answer = await variant.ask(query, items)
             except FAILURES as error:
-                out[name] = {"error": f"{name} does not answer: {error}", "items": []}
+                failure = f"{name} does not answer: {error}"
+                out[name] = {"error": failure, "items": []}
                 continue
-            ranked = sorted(answer["items"], key=lambda s: -s["score"])[:10]
-            shown = [{**s, "title": self.titles[s["item_id"]]} for s in ranked]
-            out[name] = {"model_version": answer["model_version"], "items": shown}
-        return {"query": query, "candidates": len(items), "variants": out}
+
+            shown = []
+            ranked = sorted(answer["items"], key=lambda one: -one["score"])
+            for one in ranked[:10]:
+                title = self.titles[one["item_id"]]
+                shown.append({**one, "title": title})
+            out[name] = {
+                "model_version": answer["model_version"],
+                "items": shown,
+            }
+        return {
+            "query": query,
+            "candidates": len(items),
+            "variants": out,
+        }

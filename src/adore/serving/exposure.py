@@ -1,6 +1,7 @@
-"""The logs of exposures and events: on disk before the answer; a torn last line is skipped and counted.
+"""The logs of exposures and events: on disk before the answer.
 
-On a cluster the logs are also shipped, piece by piece, to a place that outlives the pod.
+A torn last line is skipped and counted. On a cluster the logs are also shipped, piece by
+piece, to a place that outlives the pod.
 """
 
 from __future__ import annotations
@@ -25,25 +26,36 @@ _LOG = logging.getLogger(__name__)
 
 
 class Log:
-    """Appends JSON lines and syncs them; threads that wait at the same time share one sync (group commit).
+    """Appends JSON lines and syncs them.
 
-    A row that the disk refuses leaves nothing behind: the next one begins where it began.
+    Threads that wait at the same time share one sync (group commit). A row that the disk
+    refuses leaves nothing behind: the next one begins where it began.
 
     Args:
         path: the file that grows; what an earlier process left there becomes a piece.
         piece: bytes from which on the file is put aside as a piece.
-        most: bytes of pieces that stay; beyond, the oldest are deleted and counted in ``dropped``.
+        most: bytes of pieces that stay; beyond, the oldest are deleted and counted in
+            ``dropped``.
     """
 
-    def __init__(self, path: Path, *, piece: int = 16_000_000, most: int = 1_500_000_000) -> None:
+    def __init__(
+        self, path: Path, *, piece: int = 16_000_000, most: int = 1_500_000_000
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.piece, self.most = path, piece, most
+        self.path = path
+        self.piece = piece
+        self.most = most
         self.dropped = 0
         if _size(path):
-            path.rename(self._aside())  # so that a torn line of a killed process stays the last of its file
+            # so that a torn line of a killed process stays the last of its file
+            path.rename(self._aside())
         self._file = path.open("ab", buffering=0)
-        self._write, self._sync = threading.Lock(), threading.Lock()
-        self._end = self._written = self._synced = self._failed = 0
+        self._write = threading.Lock()
+        self._sync = threading.Lock()
+        self._end = 0
+        self._written = 0
+        self._synced = 0
+        self._failed = 0
 
     def append(self, *rows: dict[str, Any]) -> None:
         """Write rows; returns when they are on disk.
@@ -51,11 +63,14 @@ class Log:
         Raises:
             OSError: they are not; what of them was written is taken back before the next row.
         """
-        text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode("utf-8", "replace")
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        text = "".join(lines).encode("utf-8", "replace")
         with self._write:
             self._put(text)
             self._written += 1
             mine = self._written
+
+        # whoever holds the lock syncs for all that wrote meanwhile
         with self._sync:
             if mine <= self._failed:
                 raise OSError(errno.EIO, "the rows could not be synced", str(self.path))
@@ -78,7 +93,10 @@ class Log:
             self._file.truncate(self._end)
 
     def _flush(self) -> None:
-        """Sync all that is written; after a failure no later sync vouches for what was written before it."""
+        """Sync all that is written.
+
+        After a failure no later sync vouches for what was written before it.
+        """
         reached = self._written
         try:
             os.fsync(self._file.fileno())
@@ -101,13 +119,15 @@ class Log:
                 aside.rename(self.path)
                 raise
             self._file.close()
-            self._file, self._end = fresh, 0
+            self._file = fresh
+            self._end = 0
             self._drop()
 
     def _aside(self) -> Path:
         return self.path.with_suffix(f".{time.time_ns()}.piece")
 
     def _drop(self) -> None:
+        """Delete the oldest pieces until the rest is small enough."""
         pieces = self.pieces()
         excess = sum(map(_size, pieces)) - self.most
         for piece in pieces:
@@ -139,10 +159,11 @@ def _size(path: Path) -> int:
 
 
 class Shipper:
-    """Moves the logs' pieces to ``place/FOLDER/YYYY-MM-DD/HOST-TIME.jsonl``, now and then and once more at the end.
+    """Moves the logs' pieces to ``place/FOLDER/YYYY-MM-DD/HOST-TIME.jsonl``.
 
-    A piece is deleted here only when it is there; while the place does not answer, the backlog grows. The day is
-    that on which the piece was put aside, in UTC.
+    It does so now and then, and once more at the end. A piece is deleted here only when
+    it is there; while the place does not answer, the backlog grows. The day is that on
+    which the piece was put aside, in UTC.
 
     Args:
         logs: each log by its folder.
@@ -150,11 +171,19 @@ class Shipper:
         every: seconds; what a lost node takes along is at most as old, and 16 MB.
     """
 
-    def __init__(self, logs: dict[str, Log], place: str, *, every: float = 60.0) -> None:
-        self.logs, self.place, self.every = logs, place, every
+    def __init__(
+        self, logs: dict[str, Log], place: str, *, every: float = 60.0
+    ) -> None:
+        self.logs = logs
+        self.place = place
+        self.every = every
         self.failures = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run,
+            name="shipper",
+            daemon=True,
+        )
 
     def start(self) -> None:
         """Begin."""
@@ -166,15 +195,24 @@ class Shipper:
         self.ship()
 
     def stop(self, patience: float = 12.0) -> None:
-        """Ship what is left, and end; after ``patience`` seconds (a pod has few) what is left stays."""
+        """Ship what is left, and end.
+
+        After ``patience`` seconds (a pod has few) what is left stays.
+        """
         self._stop.set()
         self._thread.join(patience)
         left = sum(log.size() for log in self.logs.values())
         if left:
-            _LOG.warning("shipping == %d bytes left, must be 0; the place did not take them in time", left)
+            _LOG.warning(
+                "shipping == %d bytes left, must be 0; the place did not take them in time",
+                left,
+            )
 
     def ship(self) -> None:
-        """Ship all that is written by now; a failure is counted, and tried again next time."""
+        """Ship all that is written by now.
+
+        A failure is counted, and tried again next time.
+        """
         for folder, log in self.logs.items():
             with self._counted():
                 log.roll()
@@ -183,24 +221,35 @@ class Shipper:
                     self._send(folder, piece)
 
     def _send(self, folder: str, piece: Path) -> None:
-        put_aside = piece.suffixes[0][1:]
-        day = time.strftime("%Y-%m-%d", time.gmtime(int(put_aside) / 1e9))
-        put_file(piece, join(self.place, folder, day, f"{socket.gethostname()}-{put_aside}.jsonl"))
+        put_aside = piece.suffixes[0][1:]  # nanoseconds since the epoch
+        seconds = int(put_aside) / 1e9
+        day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
+        name = f"{socket.gethostname()}-{put_aside}.jsonl"
+        put_file(piece, join(self.place, folder, day, name))
         piece.unlink(missing_ok=True)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """Whatever fails, the thread lives: a mistyped endpoint, a full disk, a store that is away."""
+        """Whatever fails, the thread lives: a mistyped endpoint, a full disk, a store away."""
         try:
             yield
         except Exception as error:
             self.failures += 1
-            _LOG.warning("shipping == %r, must be possible; check the place and its credentials", error)
+            _LOG.warning(
+                "shipping == %r, must be possible; check the place and its credentials",
+                error,
+            )
 
 
 def read_shipped(place: str, log: str) -> tuple[list[dict[str, Any]], int]:
-    """All whole rows of a shipped log, ``exposures`` or ``events``, and how many lines were torn."""
-    return _rows(sorted(local_copy(join(place, log)).rglob("*.jsonl")))
+    """All whole rows of a shipped log, and how many lines were torn.
+
+    Args:
+        place: where a :class:`Shipper` put it.
+        log: ``exposures`` or ``events``.
+    """
+    folder = local_copy(join(place, log))
+    return _rows(sorted(folder.rglob("*.jsonl")))
 
 
 def read_log(path: Path) -> tuple[list[dict[str, Any]], int]:
@@ -210,10 +259,14 @@ def read_log(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _rows(paths: Iterable[Path]) -> tuple[list[dict[str, Any]], int]:
-    rows, torn = list[dict[str, Any]](), 0
-    for line in (line for path in paths for line in path.read_bytes().split(b"\n") if line.strip()):
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            torn += 1
+    rows = list[dict[str, Any]]()
+    torn = 0
+    for path in paths:
+        for line in path.read_bytes().split(b"\n"):
+            if not line.strip():
+                continue
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                torn += 1
     return rows, torn

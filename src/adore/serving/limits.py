@@ -1,4 +1,7 @@
-"""What a server process refuses and when it leaves: bodies without end, crowds, and parents that are gone."""
+"""What a server process refuses, and when it leaves.
+
+It refuses bodies without end and crowds; it leaves when its parent is gone.
+"""
 
 from __future__ import annotations
 
@@ -11,45 +14,72 @@ from typing import Any
 
 from adore.serving.request import MAX_BYTES
 
-__all__ = ["BodyLimit", "CrowdLimit", "leave_with"]
+__all__ = ["BodyLimit", "ConcurrencyLimit", "exit_with_parent"]
 
 Message = MutableMapping[str, Any]
 
 
 class BodyLimit:
-    """ASGI middleware: refuses unread a body over ``most`` bytes (413) and one of no stated length (411)."""
+    """ASGI middleware: refuses bodies unread.
 
-    def __init__(self, app: Callable[..., Awaitable[None]], most: int = MAX_BYTES) -> None:
-        self.app, self.most = app, most
+    One over ``most`` bytes gets 413, one of no stated length 411.
+    """
 
-    async def __call__(self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    def __init__(
+        self, app: Callable[..., Awaitable[None]], most: int = MAX_BYTES
+    ) -> None:
+        self.app = app
+        self.most = most
+
+    async def __call__(
+        self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> None:
         """Pass on or refuse one request."""
         headers = dict(scope.get("headers", ()))
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         if b"transfer-encoding" in headers:
-            return await _refuse(send, 411, "transfer-encoding == 'chunked', must be absent; send a content-length")
-        size = int(headers.get(b"content-length", b"0"))  # the HTTP parser refused what is no number
+            return await _refuse(
+                send,
+                411,
+                "transfer-encoding == 'chunked', must be absent; send a content-length",
+            )
+
+        # the HTTP parser refused what is no number
+        size = int(headers.get(b"content-length", b"0"))
         if size > self.most:
-            return await _refuse(send, 413, f"body == {size} bytes, must be at most {self.most}; send fewer items")
+            return await _refuse(
+                send,
+                413,
+                f"body == {size} bytes, must be at most {self.most}; send fewer items",
+            )
         return await self.app(scope, receive, send)
 
 
-class CrowdLimit:
+class ConcurrencyLimit:
     """ASGI middleware: refuses (503) a POST while ``most`` others are in work.
 
-    Who waits longer than the router does is answered for nobody, and holds up those who still could be answered.
+    Who waits longer than the router does is answered for nobody, and holds up those who
+    still could be answered.
     """
 
     def __init__(self, app: Callable[..., Awaitable[None]], most: int) -> None:
-        self.app, self.most, self.inside = app, most, 0
+        self.app = app
+        self.most = most
+        self.inside = 0
 
-    async def __call__(self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    async def __call__(
+        self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> None:
         """Pass on or refuse one request; probes and metrics always pass."""
         if scope["type"] != "http" or scope["method"] != "POST":
             return await self.app(scope, receive, send)
         if self.inside >= self.most:
-            return await _refuse(send, 503, f"requests == {self.inside} in work, must be fewer; ask another pod")
+            return await _refuse(
+                send,
+                503,
+                f"requests == {self.inside} in work, must be fewer; ask another pod",
+            )
         self.inside += 1
         try:
             await self.app(scope, receive, send)
@@ -62,11 +92,15 @@ async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:
 
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"error": text}).encode()})
+    body = json.dumps({"error": text}).encode()
+    await send({"type": "http.response.body", "body": body})
 
 
-def leave_with(parent: int) -> None:
-    """End this process (by SIGTERM to itself) soon after ``parent`` is no longer its parent; 0: never."""
+def exit_with_parent(parent: int) -> None:
+    """End this process soon after ``parent`` is no longer its parent; 0: never.
+
+    It ends by SIGTERM to itself.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

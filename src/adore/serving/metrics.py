@@ -18,31 +18,61 @@ class Metrics:
     """One router's counters, in a registry of their own.
 
     Args:
-        variants: their names; each has its zeros from the start, so that a first failure is seen as a rise.
+        variants: their names; each has its zeros from the start, so that a first failure
+            is seen as a rise.
         logs: what lies in them, and what they had to delete, are metrics as well.
         shipper: so are its failures; None: nobody ships, so all that is logged is backlog.
     """
 
-    def __init__(self, variants: Iterable[str], logs: Sequence[Log], shipper: Shipper | None = None) -> None:
+    def __init__(
+        self,
+        variants: Iterable[str],
+        logs: Sequence[Log],
+        shipper: Shipper | None = None,
+    ) -> None:
         self.registry = CollectorRegistry()
-        self.requests = self._counter("adore_requests", "Lists ranked, by assigned and serving variant.", "served")
-        self.degraded = self._counter("adore_degraded", "Answers that another than the assigned variant gave, or none.")
-        self.mismatches = self._counter(
-            "adore_mismatch", "Answers of another model version than the experiment names for the serving variant."
+        self.requests = self._counter(
+            "adore_requests", "Lists ranked, by assigned and serving variant.", "served"
         )
-        self.failures = self._counter("adore_variant_failures", "Requests that a variant did not answer rightly.")
-        self.lost = self._counter("adore_exposures_lost", "Answers whose exposure the disk refused.")
+        self.degraded = self._counter(
+            "adore_degraded",
+            "Answers that another than the assigned variant gave, or none.",
+        )
+        self.mismatches = self._counter(
+            "adore_mismatch",
+            "Answers of another model version than the experiment names for the serving variant.",
+        )
+        self.failures = self._counter(
+            "adore_variant_failures", "Requests that a variant did not answer rightly."
+        )
+        self.lost = self._counter(
+            "adore_exposures_lost", "Answers whose exposure the disk refused."
+        )
         text = "Seconds from request to answer, the exposure on disk included."
-        self.seconds = Histogram("adore_request_seconds", text, ["variant"], registry=self.registry, buckets=BUCKETS)
+        self.seconds = Histogram(
+            "adore_request_seconds",
+            text,
+            ["variant"],
+            registry=self.registry,
+            buckets=BUCKETS,
+        )
         for variant in variants:
             for counter in (self.degraded, self.mismatches, self.failures, self.lost):
                 counter.labels(variant)
         text = "Bytes of logs that lie here only."
-        self._gauge("adore_exposure_backlog_bytes", text, lambda: sum(log.size() for log in logs))
+        self._gauge(
+            "adore_exposure_backlog_bytes",
+            text,
+            lambda: sum(log.size() for log in logs),
+        )
         text = "Bytes of the oldest pieces, deleted unshipped to make room."
-        self._gauge("adore_log_dropped_bytes", text, lambda: sum(log.dropped for log in logs))
+        self._gauge(
+            "adore_log_dropped_bytes", text, lambda: sum(log.dropped for log in logs)
+        )
         text = "Shipments that failed so far."
-        self._gauge("adore_shipping_failures", text, lambda: shipper.failures if shipper else 0)
+        self._gauge(
+            "adore_shipping_failures", text, lambda: shipper.failures if shipper else 0
+        )
 
     def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         Gauge(name, text, registry=self.registry).set_function(value)
@@ -51,7 +81,17 @@ class Metrics:
         return Counter(name, text, ["variant", *more], registry=self.registry)
 
     def answered(self, variant: str, served: str, *, matches: bool) -> None:
-        """Count one answer."""
+        """Count one answer.
+
+        Args:
+            variant: that the user is assigned to.
+            served: that answered; ``none``: the items went out as they came.
+            matches: whether the model's version is the one that the experiment names.
+        """
         self.requests.labels(variant, served).inc()
-        self.degraded.labels(variant).inc(served != variant)
-        self.mismatches.labels(variant).inc(not matches)
+        degraded = self.degraded.labels(variant)
+        if served != variant:
+            degraded.inc()
+        mismatches = self.mismatches.labels(variant)
+        if not matches:
+            mismatches.inc()

@@ -23,37 +23,58 @@ __all__ = ["RankerModel"]
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What travels through the model: requests, then answers; ``v2`` is the request's id, None in v1."""
+    """What travels through the model: requests, then answers."""
 
     requests: list[Any]
     v2: str | None
+    """The request's id, None in v1."""
 
 
 def _scored(score: Score) -> dict[str, Any]:
-    p = dict(zip("ICSE", (round(x, 6) for x in score.probabilities), strict=True))
-    attributes = {k: dict(v) for k, v in score.attributes.items()}
+    rounded = [round(chance, 6) for chance in score.probabilities]
+    attributes = {name: dict(value) for name, value in score.attributes.items()}
     return {
         "item_id": score.item_id,
         "score": score.score,
         "grade": score.grade.letter,
-        "probabilities": p,
+        "probabilities": dict(zip("ICSE", rounded, strict=True)),
         "attributes": attributes,
     }
 
 
 def _texts(request: InferRequest) -> list[str]:
-    """The elements of a v2 request's first tensor, which JSON brings as strings and binary as bytes."""
+    """The elements of a v2 request's first tensor.
+
+    JSON brings them as strings, binary as bytes.
+    """
     data = request.inputs[0].data if request.inputs else None
-    check(bool(data), "inputs", data, must="one BYTES tensor", fix="send JSON documents in it", error=RequestError)
-    return [x.decode("utf-8") if isinstance(x, bytes) else str(x) for x in data or ()]
+    check(
+        bool(data),
+        "inputs",
+        data,
+        must="one BYTES tensor",
+        fix="send JSON documents in it",
+        error=RequestError,
+    )
+    texts = []
+    for element in data or ():
+        if isinstance(element, bytes):
+            texts.append(element.decode("utf-8"))
+        else:
+            texts.append(str(element))
+    return texts
 
 
 class RankerModel(Model):  # type: ignore[misc]
     """Serves one ranker folder under one variant's name; v1 and v2, answers in the items' order."""
 
-    def __init__(self, name: str, folder: Path, *, variant: str, threads: int = 1) -> None:
+    def __init__(
+        self, name: str, folder: Path, *, variant: str, threads: int = 1
+    ) -> None:
         super().__init__(name)
-        self.folder, self.variant, self.threads = folder, variant, threads
+        self.folder = folder
+        self.variant = variant
+        self.threads = threads
         self.ranker: Ranker | None = None
         self.reading = Reading()
 
@@ -66,23 +87,48 @@ class RankerModel(Model):  # type: ignore[misc]
         return True
 
     def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> _Asked:
-        """Instances of a v1 body, or the JSON in a v2 request's first BYTES tensor (one instance an element)."""
+        """Read a request's instances.
+
+        Args:
+            payload: a v1 body, whose ``instances`` are read, or a v2 request, in whose
+                first BYTES tensor each element is the JSON of an instance.
+            headers: of the request; KServe passes them, nothing here reads them.
+
+        Raises:
+            InvalidInput: an instance is malformed; the text names the field.
+        """
         v2: str | None = None
+        instances: Any = None
         try:
             if isinstance(payload, InferRequest):
-                instances: Any = [json.loads(text) for text in _texts(payload)]
+                instances = [json.loads(text) for text in _texts(payload)]
                 v2 = payload.id or ""
-            else:
-                instances = payload.get("instances") if isinstance(payload, dict) else None
+            elif isinstance(payload, dict):
+                instances = payload.get("instances")
             check(
-                isinstance(instances, list), "instances", instances, must="a list", fix="send one", error=RequestError
+                isinstance(instances, list),
+                "instances",
+                instances,
+                must="a list",
+                fix="send one",
+                error=RequestError,
             )
-            return _Asked([parse(one, f"instances[{i}]", self.reading) for i, one in enumerate(instances)], v2)
+            requests = []
+            for i, one in enumerate(instances):
+                requests.append(parse(one, f"instances[{i}]", self.reading))
         except (RequestError, ValueError) as error:
             raise InvalidInput(str(error)) from error
+        return _Asked(requests, v2)
 
-    async def predict(self, payload: _Asked, headers: dict[str, str] | None = None) -> _Asked:
-        """Rank every list, off the event loop."""
+    async def predict(
+        self, payload: _Asked, headers: dict[str, str] | None = None
+    ) -> _Asked:
+        """Rank every list, off the event loop.
+
+        Args:
+            payload: requests, from :meth:`preprocess`.
+            headers: of the request; not read.
+        """
         answers = [await asyncio.to_thread(self.rank, one) for one in payload.requests]
         return _Asked(answers, payload.v2)
 
@@ -91,12 +137,27 @@ class RankerModel(Model):  # type: ignore[misc]
         if self.ranker is None:
             raise RuntimeError("predict before load")
         scores = self.ranker.rank(request.query, request.items)
-        return {"variant": self.variant, "model_version": self.ranker.version, "items": [_scored(s) for s in scores]}
+        return {
+            "variant": self.variant,
+            "model_version": self.ranker.version,
+            "items": [_scored(score) for score in scores],
+        }
 
-    async def postprocess(self, result: _Asked, headers: dict[str, str] | None = None) -> Any:
-        """``{"predictions": [...]}``, or in v2 one BYTES tensor with one JSON document a list."""
+    async def postprocess(
+        self, result: _Asked, headers: dict[str, str] | None = None
+    ) -> Any:
+        """The answer's body.
+
+        Args:
+            result: answers, from :meth:`predict`.
+            headers: of the request; not read.
+
+        Returns:
+            ``{"predictions": [...]}``, or in v2 one BYTES tensor with one JSON document
+            a list.
+        """
         if result.v2 is None:
             return {"predictions": result.requests}
-        texts = [json.dumps(p) for p in result.requests]
+        texts = [json.dumps(answer) for answer in result.requests]
         output = InferOutput("predictions", [len(texts)], "BYTES", texts)
         return InferResponse(result.v2, self.name, [output])

@@ -1,4 +1,7 @@
-"""``python -m adore.serving.reach``: what a pod reaches, from within: names, addresses, the store. A JSON line each."""
+"""``python -m adore.serving.reach``: what a pod reaches, from within: names, addresses, the store.
+
+A JSON line each.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ def _resolves(host: str) -> str:
     Raises:
         OSError: the name is not known, or nobody answers.
     """
-    return ", ".join(sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)}))
+    found = socket.getaddrinfo(host, None)
+    addresses = {str(info[4][0]) for info in found}
+    return ", ".join(sorted(addresses))
 
 
 def _connects(address: str) -> str:
@@ -41,9 +46,14 @@ def _connects(address: str) -> str:
 def _endpoint() -> str:
     """``host:port`` of the store that this process's environment names."""
     url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
+    region = (
+        os.environ.get("AWS_DEFAULT_REGION")
+        or os.environ.get("AWS_REGION")
+        or "us-east-1"
+    )
     parts = urlsplit(url or f"https://s3.{region}.amazonaws.com")
-    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    usual = 443 if parts.scheme == "https" else 80
+    return f"{parts.hostname}:{parts.port or usual}"
 
 
 def _writes(place: str) -> str:
@@ -59,9 +69,11 @@ def _writes(place: str) -> str:
 def _try(name: str, check: Callable[[], str]) -> bool:
     socket.setdefaulttimeout(PATIENCE)
     try:
-        ok, text = True, check()
+        text = check()
+        ok = True
     except Exception as error:  # whatever it is, it is what was asked
-        ok, text = False, f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
+        ok = False
     print(json.dumps({"check": name, "ok": ok, "text": text}), flush=True)
     return ok
 
@@ -69,11 +81,24 @@ def _try(name: str, check: Callable[[], str]) -> bool:
 def main() -> None:
     """Try everything that is asked for; exit status 1 if something failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", action="append", default=[], help="host that must resolve")
-    parser.add_argument("--address", action="append", default=[], help="host:port that must answer")
-    parser.add_argument("--store", action="store_true", help="the store that the environment names must answer")
+    parser.add_argument(
+        "--name", action="append", default=[], help="host that must resolve"
+    )
+    parser.add_argument(
+        "--address", action="append", default=[], help="host:port that must answer"
+    )
+    parser.add_argument(
+        "--store",
+        action="store_true",
+        help="the store that the environment names must answer",
+    )
     parser.add_argument("--write", default="", help="place that must take objects")
-    parser.add_argument("--settle", type=float, default=5.0, help="seconds until the network knows this pod")
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=5.0,
+        help="seconds until the network knows this pod",
+    )
     given = parser.parse_args()
     time.sleep(given.settle)
     good = [_try("names", lambda host=host: _resolves(host)) for host in given.name]  # type: ignore[misc]

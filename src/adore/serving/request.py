@@ -59,29 +59,61 @@ class Reading:
         known: the catalogue, if there is one.
     """
 
-    def __init__(self, info: DatasetInfo | None = None, known: Known | None = None) -> None:
-        self.one, self.known = OneItem(info), known
+    def __init__(
+        self, info: DatasetInfo | None = None, known: Known | None = None
+    ) -> None:
+        self.one = OneItem(info)
+        self.known = known
 
     def item(self, row: object, where: str) -> Item:
         """One item as ``prepare`` would read it.
+
+        Args:
+            row: what was sent; of an item of the catalogue its id is enough.
+            where: its name in messages.
 
         Raises:
             RequestError: names the field, its value and what it must be.
         """
         must = "an object with item_id and title"
-        check(isinstance(row, dict), where, row, must=must, fix="send it", error=RequestError)
+        check(
+            isinstance(row, dict),
+            where,
+            row,
+            must=must,
+            fix="send it",
+            error=RequestError,
+        )
         flat = not _nests(row, MAX_DEPTH)
         given: dict[str, Any] = row  # type: ignore[assignment]
         must = f"nested at most {MAX_DEPTH} deep"
-        check(flat, where, given.get("item_id"), must=must, fix="send flat attributes", error=RequestError)
+        check(
+            flat,
+            where,
+            given.get("item_id"),
+            must=must,
+            fix="send flat attributes",
+            error=RequestError,
+        )
         fields = self._fields(given, where)
         item_id = id_of(fields["item_id"])
-        known = self.known.get(item_id) if self.known and not fields.get("title") else None
+        known = None
+        if self.known and not fields.get("title"):
+            known = self.known.get(item_id)
         if known:
-            return _over(known, self._item({**fields, "title": known.title}, where))
+            sent = self._item({**fields, "title": known.title}, where)
+            return _over(known, sent)
+
         fix = "send one, or the id of an item of the catalogue that the ranker was made with"
         good = isinstance(fields.get("title"), str)
-        check(good, f"{where}.title", fields.get("title"), must="a string", fix=fix, error=RequestError)
+        check(
+            good,
+            f"{where}.title",
+            fields.get("title"),
+            must="a string",
+            fix=fix,
+            error=RequestError,
+        )
         return self._item(fields, where)
 
     def _fields(self, given: dict[str, Any], where: str) -> dict[str, Any]:
@@ -89,18 +121,35 @@ class Reading:
         try:
             fields = self.one.fields(given)
         except (AdoreError, TypeError, ValueError, AttributeError) as error:
-            raise RequestError(f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})") from error
+            raise RequestError(
+                f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})"
+            ) from error
+
         value = fields.get("item_id")
         good = (isinstance(value, str) and bool(value)) or type(value) in (int, float)
         fix = f"send one; the item has {sorted(map(str, given))[:20]}"
-        check(good and bool(id_of(value)), f"{where}.item_id", value, must="a string", fix=fix, error=RequestError)
+        check(
+            good and bool(id_of(value)),
+            f"{where}.item_id",
+            value,
+            must="a string",
+            fix=fix,
+            error=RequestError,
+        )
         return fields
 
     def _item(self, fields: dict[str, Any], where: str) -> Item:
         bullets = fields.get("bullet_points")
         listed = bullets is None or isinstance(bullets, str) or _texts(bullets)
         must = "a list of strings"
-        check(listed, f"{where}.bullet_points", bullets, must=must, fix="send strings", error=RequestError)
+        check(
+            listed,
+            f"{where}.bullet_points",
+            bullets,
+            must=must,
+            fix="send strings",
+            error=RequestError,
+        )
         try:
             return self.one.item(fields)
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -147,21 +196,39 @@ def row_of(item: Item) -> dict[str, Any]:
         >>> row_of(Item("a", "mug", attributes={"colour": "red"}))
         {'item_id': 'a', 'title': 'mug', 'attributes': {'colour': 'red'}}
     """
-    row = {**asdict(item), "bullet_points": list(item.bullet_points), "attributes": dict(item.attributes)}
+    row = {
+        **asdict(item),
+        "bullet_points": list(item.bullet_points),
+        "attributes": dict(item.attributes),
+    }
     return {name: value for name, value in row.items() if value or name == "item_id"}
 
 
 def _nests(value: object, most: int) -> bool:
-    """Whether lists and objects lie in each other more than ``most`` deep; told without recursion."""
+    """Whether lists and objects lie in each other more than ``most`` deep.
+
+    Told level by level, without recursion, which endless nesting would exhaust.
+    """
     level = [value]
     for _ in range(most):
-        groups = [x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)]
-        level = [x for group in groups for x in group]
-    return any(isinstance(x, dict | list) for x in level)
+        below: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                below.extend(one.values())
+            elif isinstance(one, list):
+                below.extend(one)
+        level = below
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def sendable(fields: dict[str, Any], where: str) -> None:
-    """Refuse half a surrogate pair, NaN and endless nesting: they pass Python's JSON reader, but no other's.
+    """Refuse half a surrogate pair, NaN and endless nesting.
+
+    They pass Python's JSON reader, but no other's.
+
+    Args:
+        fields: what was sent.
+        where: its name in messages.
 
     Raises:
         RequestError: there is one of them.
@@ -169,7 +236,9 @@ def sendable(fields: dict[str, Any], where: str) -> None:
     try:
         json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"{where} == {str(error)!r}, must be UTF-8 without NaN; clean the text") from error
+        raise RequestError(
+            f"{where} == {str(error)!r}, must be UTF-8 without NaN; clean the text"
+        ) from error
 
 
 _PLAIN = Reading()
@@ -188,13 +257,30 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
     Raises:
         RequestError: names the field, its value and what it must be.
     """
-    check(isinstance(instance, dict), where, instance, must="an object", fix="send query and items", error=RequestError)
+    check(
+        isinstance(instance, dict),
+        where,
+        instance,
+        must="an object",
+        fix="send query and items",
+        error=RequestError,
+    )
     fields: dict[str, Any] = instance  # type: ignore[assignment]
-    query, items = fields.get("query"), fields.get("items")
+
+    query = fields.get("query")
     good = isinstance(query, str) and len(query) <= MAX_QUERY
     must = f"a string of at most {MAX_QUERY} characters"
     check(good, f"{where}.query", query, must=must, fix="send one", error=RequestError)
-    check(isinstance(items, list), f"{where}.items", items, must="a list", fix="send one", error=RequestError)
+
+    items = fields.get("items")
+    check(
+        isinstance(items, list),
+        f"{where}.items",
+        items,
+        must="a list",
+        fix="send one",
+        error=RequestError,
+    )
     rows: list[object] = items or []
     fix = "send fewer, or several instances"
     check(
@@ -205,10 +291,25 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
         fix=fix,
         error=RequestError,
     )
-    found = tuple(reading.item(row, f"{where}.items[{i}]") for i, row in enumerate(rows))
-    ids = [item.item_id for item in found]
-    twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
-    check(not twice, f"{where}.items", twice, must="of different item_id", fix="send each once", error=RequestError)
+
+    found = tuple(
+        reading.item(row, f"{where}.items[{i}]") for i, row in enumerate(rows)
+    )
+    seen = set[str]()
+    again = set[str]()
+    for item in found:
+        if item.item_id in seen:
+            again.add(item.item_id)
+        seen.add(item.item_id)
+    twice = sorted(again)
+    check(
+        not twice,
+        f"{where}.items",
+        twice,
+        must="of different item_id",
+        fix="send each once",
+        error=RequestError,
+    )
     sendable(fields, where)
     return RankRequest(decoded(str(query)), found)
 
@@ -216,8 +317,17 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
 def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:
     """Items of a rerank request: strings are titles, objects are items."""
     rows = []
-    for i, d in enumerate(documents):
-        row = {"item_id": str(i), "title": d} if isinstance(d, str) else {"item_id": str(i), **dict(d)}
-        text = row.pop("text", None) if not row.get("title") else None
-        rows.append({**row, "title": text} if text else row)
+    for i, document in enumerate(documents):
+        row: dict[str, Any]
+        if isinstance(document, str):
+            row = {"item_id": str(i), "title": document}
+        else:
+            row = {"item_id": str(i), **dict(document)}
+
+        # an object may name its title ``text``, as documents of a rerank request do
+        if not row.get("title"):
+            text = row.pop("text", None)
+            if text:
+                row = {**row, "title": text}
+        rows.append(row)
     return rows

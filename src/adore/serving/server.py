@@ -15,7 +15,10 @@ __all__ = ["main"]
 
 
 def _add_rerank(model: Any) -> None:
-    """``POST /openai/v1/rerank``. KServe's own route needs vLLM's types at import; this one has the same JSON."""
+    """``POST /openai/v1/rerank``.
+
+    KServe's own route needs vLLM's types at import; this one has the same JSON.
+    """
     from fastapi import HTTPException
     from kserve.model_server import app
 
@@ -25,18 +28,36 @@ def _add_rerank(model: Any) -> None:
     async def rerank(body: dict[str, Any]) -> dict[str, Any]:
         documents = body.get("documents")
         if not isinstance(documents, list):
-            raise HTTPException(400, f"documents == {documents!r}, must be a list; send one")
+            raise HTTPException(
+                400, f"documents == {documents!r}, must be a list; send one"
+            )
         top = body.get("top_n")
         if top is not None and (type(top) is not int or top < 1):
-            raise HTTPException(400, f"top_n == {top!r}, must be a number from 1; omit it for all")
+            raise HTTPException(
+                400, f"top_n == {top!r}, must be a number from 1; omit it for all"
+            )
         try:
-            request = parse({"query": body.get("query"), "items": rerank_items(documents)}, "body", model.reading)
+            request = parse(
+                {"query": body.get("query"), "items": rerank_items(documents)},
+                "body",
+                model.reading,
+            )
         except (RequestError, TypeError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
+
         answer = await asyncio.to_thread(model.rank, request)
-        found = sorted(enumerate(answer["items"]), key=lambda pair: -pair[1]["score"])[:top]
-        texts = [item.title for item in request.items]
-        results = [{"index": i, "relevance_score": s["score"], "document": {"text": texts[i]}} for i, s in found]
+        numbered = list(enumerate(answer["items"]))
+        best_first = sorted(numbered, key=lambda pair: -pair[1]["score"])
+        results = []
+        for i, scored in best_first[:top]:
+            document = {"text": request.items[i].title}
+            results.append(
+                {
+                    "index": i,
+                    "relevance_score": scored["score"],
+                    "document": document,
+                }
+            )
         return {
             "id": body.get("user", ""),
             "model": answer["model_version"],
@@ -48,7 +69,10 @@ def _add_rerank(model: Any) -> None:
 
 
 def _listen_on(host: str) -> None:
-    """Have KServe listen on one address only; it has no setting for it and else listens on all of them."""
+    """Have KServe listen on one address only.
+
+    It has no setting for it, and else listens on all of them.
+    """
     from kserve import model_server
     from kserve.protocol.rest.server import RESTServer
 
@@ -68,38 +92,68 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="ranker folder or s3:// place")
     parser.add_argument("--name", default="adore")
     parser.add_argument("--variant", default="")
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on; a pod's is reached from outside")
+    parser.add_argument(
+        "--host",
+        default="0.0.0.0",
+        help="address to listen on; a pod's is reached from outside",
+    )
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--most", type=int, default=16, help="requests in work or waiting; one more gets 503 at once")
-    parser.add_argument("--parent", type=int, default=0, help="leave when this process is no longer the parent")
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=16,
+        help="requests in work or waiting; one more gets 503 at once",
+    )
+    parser.add_argument(
+        "--parent",
+        type=int,
+        default=0,
+        help="leave when this process is no longer the parent",
+    )
     arguments = parser.parse_args()
     sys.argv = sys.argv[:1]  # KServe reads the command line when it is imported
     from kserve import ModelServer
     from kserve.model_server import app
 
     from adore.errors import AdoreError
-    from adore.serving.limits import BodyLimit, CrowdLimit, leave_with
+    from adore.serving.limits import BodyLimit, ConcurrencyLimit, exit_with_parent
     from adore.serving.model import RankerModel
     from adore.storage import local_copy
 
-    leave_with(arguments.parent)
+    exit_with_parent(arguments.parent)
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     try:
         folder = Path(local_copy(arguments.model))
-        model = RankerModel(arguments.name, folder, variant=arguments.variant or arguments.name, threads=threads)
+        model = RankerModel(
+            arguments.name,
+            folder,
+            variant=arguments.variant or arguments.name,
+            threads=threads,
+        )
         model.load()
-    except AdoreError as error:  # its words alone: they are what a release that waits for this pod shows
+    except AdoreError as error:
+        # its words alone: they are what a release that waits for this pod shows
         sys.exit(f"model == {arguments.model!r}, must be loaded; {error}")
     except Exception as error:
         traceback.print_exc()
-        sys.exit(f"model == {arguments.model!r}, must be a ranker that loads; {type(error).__name__}: {error}")
+        sys.exit(
+            f"model == {arguments.model!r}, must be a ranker that loads; "
+            f"{type(error).__name__}: {error}"
+        )
+
     _add_rerank(model)
     _listen_on(arguments.host)
-    app.add_middleware(CrowdLimit, most=arguments.most)
+    app.add_middleware(ConcurrencyLimit, most=arguments.most)
     app.add_middleware(BodyLimit)
     # without gRPC, which KServe serves on all addresses
-    server = ModelServer(http_port=arguments.port, enable_grpc=False, workers=1, enable_latency_logging=False)
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # a line a probe; KServe sets it before this
+    server = ModelServer(
+        http_port=arguments.port,
+        enable_grpc=False,
+        workers=1,
+        enable_latency_logging=False,
+    )
+    # a line a probe; KServe sets it before this
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     server.start([model])
 
 

@@ -1,1 +1,5 @@
-"""The student room."""
+"""The small model: trained from judgements, exported to ONNX, loaded to rank."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

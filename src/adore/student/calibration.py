@@ -1,4 +1,7 @@
-"""How far the student's probabilities can be believed: one temperature, and the error that is left."""
+"""How far the student's probabilities can be believed.
+
+One temperature is fitted; the calibration error tells what is left.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,13 @@ import numpy as np
 from adore.student.onnx_models import softmax
 from adore.types import GAINS, Grade
 
-__all__ = ["GRADE_GAINS", "calibration_error", "chosen_grades", "fit_temperature", "tempered"]
+__all__ = [
+    "GRADE_GAINS",
+    "calibration_error",
+    "chosen_grades",
+    "fit_temperature",
+    "tempered",
+]
 
 GRADE_GAINS = np.array([GAINS[g] for g in Grade])
 """(4,) gain of each grade; probabilities times these are the score that orders a list."""
@@ -16,7 +25,11 @@ _TINY = 1e-9
 
 
 def tempered(p: np.ndarray, temperature: float) -> np.ndarray:
-    """(rows, 4) probabilities made milder (above 1) or bolder (below 1).
+    """(rows, 4) probabilities made milder or bolder.
+
+    Args:
+        p: (rows, 4) probabilities.
+        temperature: above 1 makes them milder, below 1 bolder.
 
     Example:
         >>> tempered(np.array([[0.2, 0.8]]), 1.0).round(3).tolist()
@@ -36,37 +49,59 @@ def fit_temperature(p: np.ndarray, grades: np.ndarray) -> float:
     """
     if not len(p):
         return 1.0
-    own = [np.log(tempered(p, t)[np.arange(len(p)), grades] + _TINY).mean() for t in _RANGE]
-    return round(float(_RANGE[int(np.argmax(own))]), 3)
+    likelihoods = []
+    for temperature in _RANGE:
+        of_human = tempered(p, temperature)[np.arange(len(p)), grades]
+        likelihoods.append(np.log(of_human + _TINY).mean())
+    return round(float(_RANGE[int(np.argmax(likelihoods))]), 3)
 
 
 def calibration_error(p: np.ndarray, grades: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error (ECE) of the likeliest grade, in equal-width bins; 0 without rows.
+    """Expected calibration error (ECE) of the likeliest grade, in equal-width bins.
+
+    Args:
+        p: (rows, 4) probabilities.
+        grades: (rows,) human grades.
+        bins: number of bins of confidence.
+
+    Returns:
+        A number in [0, 1]; 0 without rows.
 
     Source: Guo et al. 2017, equation 3.
     """
     if not len(p):
         return 0.0
-    sure, right = p.max(axis=1), p.argmax(axis=1) == grades
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    gaps = [abs(sure[place == b].mean() - right[place == b].mean()) * (place == b).mean() for b in set(place.tolist())]
+    confidence = p.max(axis=1)
+    correct = p.argmax(axis=1) == grades
+
+    # A confidence of 1 falls into the last bin.
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+
+    # Equation 3: each bin's |confidence - accuracy|, times its share of the rows.
+    gaps = []
+    for number in set(bin_of.tolist()):
+        inside = bin_of == number
+        gap = abs(confidence[inside].mean() - correct[inside].mean())
+        gaps.append(gap * inside.mean())
     return float(sum(gaps))
 
 
 def chosen_grades(p: np.ndarray, prior: np.ndarray, power: float) -> np.ndarray:
-    """(rows,) grades: the likeliest after rare grades are raised; 0 leaves the likeliest, 1 forgets the prior.
+    """(rows,) grades: the likeliest after rare grades are raised.
 
     Half of all judged pairs are exact, so the plain likeliest hardly ever says complement.
 
     Args:
         p: (rows, 4).
         prior: (4,) share of each grade among the pairs that were learnt from.
-        power: from 0 to 1.
+        power: from 0, which leaves the likeliest, to 1, which forgets the prior.
 
     Source: Menon et al. 2021, Long-tail learning via logit adjustment (post hoc).
 
     Example:
-        >>> chosen_grades(np.array([[0.3, 0.0, 0.3, 0.4]]), np.array([0.1, 0.1, 0.3, 0.5]), 0.4).tolist()
+        >>> p, prior = np.array([[0.3, 0.0, 0.3, 0.4]]), np.array([0.1, 0.1, 0.3, 0.5])
+        >>> chosen_grades(p, prior, 0.4).tolist()
         [0]
     """
-    return np.asarray((p / np.maximum(prior, 1e-3) ** power).argmax(axis=1))
+    raised = p / np.maximum(prior, 1e-3) ** power
+    return np.asarray(raised.argmax(axis=1))

@@ -1,4 +1,7 @@
-"""What the request's list says of each of its items: how like the items are that fit best, how usual its words."""
+"""What the request's list says of each of its items.
+
+How like is an item to those that fit best, and how usual are its words?
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,14 @@ import numpy as np
 
 __all__ = ["CONTEXT", "Vectors", "context_features"]
 
-CONTEXT = ("centroid", "near_best_title", "near_best_full", "neighbours", "usual_words", "best_words")
+CONTEXT = (
+    "centroid",
+    "near_best_title",
+    "near_best_full",
+    "neighbours",
+    "usual_words",
+    "best_words",
+)
 _NEIGHBOURS = 5
 _ROWS = 1024
 """Items whose neighbours are sought together: the table has a column a member."""
@@ -32,29 +42,47 @@ class Vectors:
 
     def cosines(self) -> np.ndarray:
         """(items, 2): cosine of the query with each title and each typed text."""
-        return np.column_stack([self.titles @ self.query, self.fulls @ self.query]).astype(np.float64)
+        return np.column_stack(
+            [self.titles @ self.query, self.fulls @ self.query]
+        ).astype(np.float64)
 
     def products(self) -> np.ndarray:
-        """(items, 2 d): query times title, query times typed text, element by element, each of about unit length."""
-        scale = np.float32(np.sqrt(len(self.query)))
-        return np.hstack([self.titles * self.query, self.fulls * self.query]).astype(np.float32) * scale
+        """(items, 2 d): query times title, query times typed text, element by element.
+
+        Each is of about unit length.
+        """
+        with_title = self.titles * self.query
+        with_full = self.fulls * self.query
+        both = np.hstack([with_title, with_full])
+
+        # Of unit vectors an element is about 1 / sqrt(d), a product 1 / d.
+        width = len(self.query)
+        scale = np.float32(np.sqrt(width))
+        return both.astype(np.float32) * scale
 
 
 def context_features(
-    vectors: Vectors, first: np.ndarray, titles: Sequence[dict[str, float]], members: np.ndarray
+    vectors: Vectors,
+    first: np.ndarray,
+    titles: Sequence[dict[str, float]],
+    members: np.ndarray,
 ) -> np.ndarray:
-    """Pseudo-relevance feedback: the *other* items that a first look likes best stand for what is wanted.
+    """Pseudo-relevance feedback.
+
+    The *other* items that a first look likes best stand for what is wanted.
 
     Args:
         vectors: of the list.
         first: (items,) a first look's scores, about unit variance over the list.
         titles: per item, the weight of each word of its title.
-        members: (items,) bool: the items that make the list; the others are only measured against it.
+        members: (items,) bool: the items that make the list; the others are only measured
+            against it.
 
     Returns:
         (items, len(CONTEXT)); zeros where there is no other member.
 
-    Source: Lavrenko and Croft 2001, Relevance-based language models (the weights), on vectors and on words.
+    Source: Lavrenko and Croft 2001, Relevance-based language models (the weights), on
+    vectors and on words.
     """
     weight = np.where(members, np.exp(first - first[members].max()), 0.0)
     weight /= weight.sum()
@@ -72,35 +100,58 @@ def context_features(
 
 def _neighbours(titles: np.ndarray, members: np.ndarray) -> np.ndarray:
     """(items,): mean cosine of each title with the nearest of the other members' titles."""
-    others, own = titles[members], np.cumsum(members) - 1
+    others = titles[members]
+    own = np.cumsum(members) - 1
     k = min(_NEIGHBOURS, max(len(others) - 1, 1))
     means = []
-    for a in range(0, len(titles), _ROWS):
-        like, rows = titles[a : a + _ROWS] @ others.T, np.flatnonzero(members[a : a + _ROWS])
-        like[rows, own[a + rows]] -= 1  # an item is not its own neighbour
-        nearest = np.partition(like, -k, axis=1)[:, -k:]
-        means.append(np.sort(nearest, axis=1).mean(axis=1))  # in order, so that sums do not depend on the partition
+    for start in range(0, len(titles), _ROWS):
+        end = start + _ROWS
+        cosines = titles[start:end] @ others.T
+
+        # An item is not its own neighbour.
+        rows = np.flatnonzero(members[start:end])
+        columns = own[start + rows]
+        cosines[rows, columns] -= 1
+
+        # In order, so that sums do not depend on the partition.
+        nearest = np.partition(cosines, -k, axis=1)[:, -k:]
+        nearest = np.sort(nearest, axis=1)
+        means.append(nearest.mean(axis=1))
     return np.concatenate(means)
 
 
 def _to_centre(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(items,): cosine of each vector with the weighted centre of the others."""
-    centres = weight @ vectors - weight[:, None] * vectors
+    # Each item's own part is taken out of the sum of all.
+    own = weight[:, None] * vectors
+    centres = weight @ vectors - own
+
     lengths = np.linalg.norm(centres, axis=1)
-    found = (vectors * centres).sum(axis=1) / np.maximum(lengths, 1e-9)
-    return np.asarray(np.where(lengths > 1e-6, found, 0.0))
+    products = (vectors * centres).sum(axis=1)
+    cosines = products / np.maximum(lengths, 1e-9)
+
+    # Without others the centre is rounding error, and has no direction.
+    has_centre = lengths > 1e-6
+    return np.asarray(np.where(has_centre, cosines, 0.0))
 
 
 def _share(titles: Sequence[dict[str, float]], weight: np.ndarray) -> np.ndarray:
-    """(items,): mean over an item's title of each word's weight times the share of the other members that have it."""
+    """(items,): how usual the words of an item's title are among the other members.
+
+    It is the mean over the title of each word's weight times the share of the other members
+    that have it.
+    """
     share = defaultdict[str, float](float)
     for words, part in zip(titles, weight, strict=True):
         if part:
             for word in words:
                 share[word] += float(part)
-    return np.array(
-        [
-            sum(w * (share[t] - part) for t, w in words.items()) / (max(len(words), 1) * max(1.0 - part, 1e-9))
-            for words, part in zip(titles, weight.tolist(), strict=True)
-        ]
-    )
+
+    means = []
+    for words, part in zip(titles, weight.tolist(), strict=True):
+        # The item's own part is taken out of the share; the others' parts sum to 1 - part.
+        others = max(1.0 - part, 1e-9)
+        length = max(len(words), 1)
+        shared = sum(idf * (share[word] - part) for word, idf in words.items())
+        means.append(shared / (length * others))
+    return np.array(means)

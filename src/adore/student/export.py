@@ -17,17 +17,36 @@ if TYPE_CHECKING:
     from adore.student.onnx_models import OnnxEncoder
     from adore.types import Item
 
-__all__ = ["export_catalogue", "export_encoder", "export_net", "quantise_encoder", "seal"]
+__all__ = [
+    "export_catalogue",
+    "export_encoder",
+    "export_net",
+    "quantise_encoder",
+    "seal",
+]
 
 
-def _export(model: Any, arguments: tuple[Any, ...], path: Path, *, names: list[str], outputs: list[str]) -> None:
+def _export(
+    model: Any,
+    arguments: tuple[Any, ...],
+    path: Path,
+    *,
+    names: list[str],
+    outputs: list[str],
+) -> None:
     import torch
 
-    axes = {n: {0: "rows", 1: "tokens"} if n in ("ids", "mask") else {0: "rows"} for n in (*names, *outputs)}
+    axes = {
+        n: {0: "rows", 1: "tokens"} if n in ("ids", "mask") else {0: "rows"}
+        for n in (*names, *outputs)
+    }
     with warnings.catch_warnings(), torch.no_grad():
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        warnings.filterwarnings("ignore", "Exporting aten::index operator", category=UserWarning)
-        warnings.filterwarnings("ignore", category=DeprecationWarning)  # the exporter of ``dynamo=False`` itself
+        warnings.filterwarnings(
+            "ignore", "Exporting aten::index operator", category=UserWarning
+        )
+        # The exporter of ``dynamo=False`` is itself deprecated.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
         torch.onnx.export(
             model.eval(),
             arguments,
@@ -41,7 +60,14 @@ def _export(model: Any, arguments: tuple[Any, ...], path: Path, *, names: list[s
 
 
 def export_net(net: StudentNet, folder: Path) -> None:
-    """``net.onnx`` (inputs features, meaning, asked; outputs grades, states) and ``model.safetensors``."""
+    """Write ``net.onnx`` and ``model.safetensors``.
+
+    The ONNX file's inputs are features, meaning and asked, its outputs grades and states.
+
+    Args:
+        net: the trained net.
+        folder: where to write.
+    """
     import torch
     from safetensors.torch import save_file
 
@@ -51,15 +77,22 @@ def export_net(net: StudentNet, folder: Path) -> None:
     rows = tuple(torch.zeros((2, width)) for width in given)
     names = ["features", "meaning", "asked"]
     _export(net, rows, folder / "net.onnx", names=names, outputs=["grades", "states"])
-    save_file({k: v.contiguous() for k, v in sorted(net.state_dict().items())}, folder / "model.safetensors")
+    save_file(
+        {k: v.contiguous() for k, v in sorted(net.state_dict().items())},
+        folder / "model.safetensors",
+    )
 
 
 def quantise_encoder(folder: Path) -> None:
-    """``encoder.int8.onnx`` beside ``encoder.onnx``: 8-bit weights, one scale a column; activations as they come."""
+    """``encoder.int8.onnx`` beside ``encoder.onnx``.
+
+    Weights are of 8 bits, with one scale a column; activations stay as they come.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    source, target = (str(folder / name) for name in ("encoder.onnx", "encoder.int8.onnx"))
+    source = str(folder / "encoder.onnx")
+    target = str(folder / "encoder.int8.onnx")
     quant_pre_process(source, target, skip_optimization=True, skip_symbolic_shape=True)
     quantize_dynamic(target, target, weight_type=QuantType.QInt8, per_channel=True)
 
@@ -87,14 +120,29 @@ def export_encoder(backbone: str, folder: Path) -> None:
     shutil.copyfile(tokenizer_file(backbone), folder / "tokenizer.json")
 
 
-def export_catalogue(backbone: str, items: Sequence[Item], folder: Path, *, threads: int) -> OnnxEncoder:
-    """The encoder, and beside it the vectors of every item's title and typed text; the encoder, loaded."""
+def export_catalogue(
+    backbone: str, items: Sequence[Item], folder: Path, *, threads: int
+) -> OnnxEncoder:
+    """Write the encoder, and beside it the vectors of every item's title and typed text.
+
+    Args:
+        backbone: see :func:`adore.student.backbone.load_backbone`.
+        items: the catalogue.
+        folder: where to write.
+        threads: CPU threads.
+
+    Returns:
+        The encoder, loaded.
+    """
     from adore.student.fields import title_text, typed_text
     from adore.student.onnx_models import OnnxEncoder
 
     export_encoder(backbone, folder)
     encoder = OnnxEncoder(folder, threads=threads)
-    encoder.save([kind(item) for item in items for kind in (title_text, typed_text)], folder)
+    texts = []
+    for item in items:
+        texts += [title_text(item), typed_text(item)]
+    encoder.save(texts, folder)
     return encoder
 
 
@@ -105,7 +153,11 @@ def seal(folder: Path, card: Mapping[str, Any]) -> str:
         folder: every file of the ranker is in it already.
         card: at least ``kind`` and ``name``.
     """
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name not in {"hashes.json", "card.json"})
+    files = sorted(
+        p
+        for p in folder.iterdir()
+        if p.is_file() and p.name not in {"hashes.json", "card.json"}
+    )
     hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
     text = json.dumps([hashes, card], sort_keys=True, default=str)
     version = f"{card['name']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

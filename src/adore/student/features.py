@@ -1,4 +1,7 @@
-"""What the student's last head sees of a list: words, meaning, evidence, rules; each also relative to the list."""
+"""What the student's last head sees of a list: words, meaning, evidence, rules.
+
+Each is there also relative to the list.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,28 @@ from adore.types import ATTRIBUTES, Evidence, Grade, Item
 __all__ = ["FEATURES", "STATES", "ListFeatures", "standardise", "states_of", "with_z"]
 
 STATES = ("match", "conflict", "unknown")
-_TEXT = ("bm25_title", "bm25_full", "coverage_title", "coverage_full", "cosine_title", "cosine_full")
-_FIELD = ("brand_named", "category_coverage", "title_words", "query_words", "extra_share")
-_SUMS = ("weight_match", "weight_conflict", "weight_unknown", "rules_grade", "rules_exact")
+_TEXT = (
+    "bm25_title",
+    "bm25_full",
+    "coverage_title",
+    "coverage_full",
+    "cosine_title",
+    "cosine_full",
+)
+_FIELD = (
+    "brand_named",
+    "category_coverage",
+    "title_words",
+    "query_words",
+    "extra_share",
+)
+_SUMS = (
+    "weight_match",
+    "weight_conflict",
+    "weight_unknown",
+    "rules_grade",
+    "rules_exact",
+)
 _TITLE = ("first_word", "after_for", "accessory_words", "bigrams", "head_before_for")
 FEATURES: tuple[str, ...] = (
     *_TEXT,
@@ -35,7 +57,10 @@ FEATURES: tuple[str, ...] = (
 
 
 def states_of(evidence: Sequence[Evidence]) -> np.ndarray:
-    """(attributes,) of 0 match, 1 conflict, 2 unknown, -1 not asked; a conflict outweighs a match."""
+    """(attributes,) of 0 match, 1 conflict, 2 unknown, -1 not asked.
+
+    A conflict outweighs a match.
+    """
     order = {"conflict": 0, "match": 1, "unknown": 2}
     states = np.full(len(ATTRIBUTES), -1, dtype=np.int64)
     names = list(ATTRIBUTES)
@@ -54,15 +79,29 @@ def standardise(raw: np.ndarray, reference: np.ndarray | None = None) -> np.ndar
     """
     if not len(raw):
         return raw.copy()
-    base = raw if reference is None or not len(reference) else reference
+    base = raw
+    if reference is not None and len(reference):
+        base = reference
+
     deviation = base.std(axis=0)
-    flat = deviation < 1e-9
-    z = (raw - base.mean(axis=0)) / np.where(flat, 1.0, deviation)
-    return np.clip(np.where(flat[None, :], 0.0, z), -6.0, 6.0)
+    is_flat = deviation < 1e-9
+    z = (raw - base.mean(axis=0)) / np.where(is_flat, 1.0, deviation)
+
+    # Far outliers are cut, so that no one feature decides alone.
+    z = np.where(is_flat[None, :], 0.0, z)
+    return np.clip(z, -6.0, 6.0)
 
 
 def with_z(raw: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
-    """(items, columns) to (items, 2 columns): the raw values, then their z-scores within the list."""
+    """The raw values, then their z-scores within the list.
+
+    Args:
+        raw: (items, columns).
+        reference: see :func:`standardise`.
+
+    Returns:
+        (items, 2 columns), float32.
+    """
     return np.hstack([raw, standardise(raw, reference)]).astype(np.float32)
 
 
@@ -97,15 +136,38 @@ class ListFeatures:
         """
         if not items:
             return np.zeros((0, len(FEATURES)))
-        members = np.ones(len(items), dtype=bool) if members is None or not members.any() else members
+        if members is None or not members.any():
+            members = np.ones(len(items), dtype=bool)
+
         title, cover_title = self.index.scores(query, items)
         full, cover_full = self.index.scores(query, items, full=True)
-        text = np.column_stack([title, full, cover_title, cover_full, vectors.cosines()])
-        first = standardise(text[:, [0, 1, 4, 5]], text[members][:, [0, 1, 4, 5]]).sum(axis=1, keepdims=True)
-        titles = [{w: self.index.idf(w) for w in self.index.counts(title_text(i))} for i in items]
-        context = context_features(vectors, standardise(first, first[members])[:, 0], titles, members)
+        text = np.column_stack(
+            [title, full, cover_title, cover_full, vectors.cosines()]
+        )
+
+        # The first look at the list: the sum of BM25's and the cosines' z-scores.
+        looked_at = text[:, [0, 1, 4, 5]]
+        z = standardise(looked_at, looked_at[members])
+        first = z.sum(axis=1, keepdims=True)
+
+        titles = []
+        for item in items:
+            found = self.index.counts(title_text(item))
+            titles.append({word: self.index.idf(word) for word in found})
+        scores = standardise(first, first[members])[:, 0]
+        context = context_features(vectors, scores, titles, members)
+
         marks = np.array([self._evidence(e) for e in evidence])
-        return np.hstack([text, self._fields(query, items), marks, self._titles(query, items), first, context])
+        return np.hstack(
+            [
+                text,
+                self._fields(query, items),
+                marks,
+                self._titles(query, items),
+                first,
+                context,
+            ]
+        )
 
     @staticmethod
     def alone(matrix: np.ndarray) -> np.ndarray:
@@ -115,7 +177,10 @@ class ListFeatures:
         return kept
 
     def _titles(self, query: str, items: Sequence[Item]) -> np.ndarray:
-        """(items, len(_TITLE)): where in a title the query's words stand; an accessory has them after "for"."""
+        """(items, len(_TITLE)): where in a title the query's words stand.
+
+        An accessory has them after "for".
+        """
         language = self.index.language
         asked = words(query_text(query), language)
         pairs = list(pairwise(asked))
@@ -160,12 +225,21 @@ class ListFeatures:
         return np.array(rows).reshape(len(items), len(_FIELD))
 
     def _evidence(self, evidence: Sequence[Evidence]) -> np.ndarray:
-        weights, sums = self.rulebook.weights, dict.fromkeys(STATES, 0.0)
+        """(len(_SUMS) + 2 attributes,): weights by state, the rules' verdict, states one-hot."""
+        weights = self.rulebook.weights
+        sums = dict.fromkeys(STATES, 0.0)
         for one in evidence:
             sums[one.state] += weights.get(one.attribute, 0.0)
         total = sum(sums.values()) or 1.0
-        p = self.rulebook.apply(evidence).probabilities
-        states = states_of(evidence)
-        onehot = [float(states[i] == s) for i in range(len(ATTRIBUTES)) for s in range(2)]
-        rules = [sum(g * x for g, x in enumerate(p)), p[Grade.EXACT]]
-        return np.array([*(sums[s] / total for s in STATES), *rules, *onehot])
+        shares = [sums[state] / total for state in STATES]
+
+        probabilities = self.rulebook.apply(evidence).probabilities
+        expected = sum(grade * p for grade, p in enumerate(probabilities))
+        rules = [expected, probabilities[Grade.EXACT]]
+
+        # Unknown and not asked are both zeros.
+        onehot = []
+        for state in states_of(evidence):
+            onehot.append(float(state == 0))
+            onehot.append(float(state == 1))
+        return np.array([*shares, *rules, *onehot])

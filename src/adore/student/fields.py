@@ -8,12 +8,24 @@ from adore.types import Item
 
 __all__ = ["full_text", "query_text", "title_text", "typed_text"]
 
-_SKIP = frozenset({"rating", "rating_count", "price", "price_usd", "sale_price", "compare_at_price", "url", "image"})
+_SKIP = frozenset(
+    {
+        "rating",
+        "rating_count",
+        "price",
+        "price_usd",
+        "sale_price",
+        "compare_at_price",
+        "url",
+        "image",
+    }
+)
 """Fields that say nothing of relevance."""
 
 
 def _clean(text: str, limit: int) -> str:
-    whole = text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair becomes "?"
+    # Half a surrogate pair becomes "?".
+    whole = text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")
     return " ".join(unicodedata.normalize("NFKC", whole).split())[:limit]
 
 
@@ -34,25 +46,41 @@ def _leaf(category: str) -> str:
 def _said(value: object) -> str:
     """A field's value as text; lists joined; what is false, fractional or nested says nothing."""
     if isinstance(value, list | tuple):
-        return ", ".join("" if isinstance(v, list | tuple) else _said(v) for v in value if v)
+        return ", ".join(
+            "" if isinstance(v, list | tuple) else _said(v) for v in value if v
+        )
     return str(value) if value and isinstance(value, str | int) else ""
 
 
 def typed_text(item: Item) -> str:
-    """Title, brand, category leaf, the shop's own attributes (numbers and codes last), bullet points; 600 characters.
+    """Title, brand, category leaf, the shop's own attributes, bullet points; 600 characters.
+
+    Attributes with digits (numbers and codes) come last.
 
     Example:
-        >>> typed_text(Item("1", "Steel mug", brand="Acme", category="Home > Mugs", attributes={"colour": "red"}))
+        >>> mug = Item("1", "Steel mug", "Acme", "Home > Mugs", attributes={"colour": "red"})
+        >>> typed_text(mug)
         'Steel mug | brand: Acme | category: Home > Mugs | colour: red'
     """
-    own = [(name, _said(value)) for name, value in sorted(item.attributes.items()) if name not in _SKIP]
+    own = [
+        (name, _said(value))
+        for name, value in sorted(item.attributes.items())
+        if name not in _SKIP
+    ]
     own.sort(key=lambda field: any(c.isdigit() for c in field[1]))
     fields = [("brand", item.brand), ("category", _leaf(item.category)), *own]
-    typed = [f"{_clean(name, 40)}: {_clean(value, 80)}" for name, value in fields if value]
-    return " | ".join([title_text(item), *typed, _clean(" ".join(item.bullet_points), 300)]).rstrip(" |")[:600]
+    typed = [
+        f"{_clean(name, 40)}: {_clean(value, 80)}" for name, value in fields if value
+    ]
+    return " | ".join(
+        [title_text(item), *typed, _clean(" ".join(item.bullet_points), 300)]
+    ).rstrip(" |")[:600]
 
 
 def full_text(item: Item) -> str:
-    """Every word that BM25 may match: title, brand, category, bullet points, else the description; cut."""
+    """Every word that BM25 may match, cut.
+
+    That is title, brand, category, bullet points, else the description.
+    """
     body = " ".join(item.bullet_points) or item.description
     return f"{title_text(item)} {item.brand[:100]} {item.category[:200]} {_clean(body, 2000)}"

@@ -23,8 +23,10 @@ class ForestPlan:
     threads: int = 2
 
 
-def fit_forest(matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, plan: ForestPlan) -> Any:
-    """Grow the trees on soft grades; ``predict`` of what is returned gives (rows, 4) probabilities.
+def fit_forest(
+    matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, plan: ForestPlan
+) -> Any:
+    """Grow the trees on soft grades.
 
     Args:
         matrix: (rows, columns), float32.
@@ -32,8 +34,11 @@ def fit_forest(matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, pla
         weights: (rows,) trust.
         plan: how to grow them.
 
-    Source: Geurts, Ernst and Wehenkel 2006, Extremely randomized trees. With one-hot targets the squared error
-    is Gini's impurity; soft targets need no copies of rows.
+    Returns:
+        The forest; its ``predict`` gives (rows, 4) probabilities.
+
+    Source: Geurts, Ernst and Wehenkel 2006, Extremely randomized trees. With one-hot targets
+    the squared error is Gini's impurity; soft targets need no copies of rows.
     """
     from sklearn.ensemble import ExtraTreesRegressor
 
@@ -45,11 +50,19 @@ def fit_forest(matrix: np.ndarray, targets: np.ndarray, weights: np.ndarray, pla
         n_jobs=plan.threads,
     )
     forest.fit(matrix, targets, sample_weight=weights)
-    return forest.set_params(n_jobs=1)  # several threads add the trees up in any order, so the last bits would differ
+    # Several threads add the trees up in any order, so the last bits would differ.
+    return forest.set_params(n_jobs=1)
 
 
 def export_forest(forest: Any, path: Path) -> None:
-    """``forest.onnx``: input ``features`` (rows, columns) float32, output ``probabilities`` (rows, 4)."""
+    """Write the forest as ONNX.
+
+    Its input is ``features`` (rows, columns) float32, its output ``probabilities`` (rows, 4).
+
+    Args:
+        forest: what :func:`fit_forest` returned.
+        path: the file, ``forest.onnx``.
+    """
     import onnx
     from onnx import TensorProto, helper
 
@@ -60,7 +73,8 @@ def export_forest(forest: Any, path: Path) -> None:
             nodes.setdefault(name, []).append(column)
 
     for number, one in enumerate(forest.estimators_):
-        tree, every = one.tree_, np.arange(one.tree_.node_count)
+        tree = one.tree_
+        every = np.arange(tree.node_count)
         leaves = every[tree.children_left < 0]
         inner = tree.children_left >= 0
         add(
@@ -78,7 +92,12 @@ def export_forest(forest: Any, path: Path) -> None:
         )
     columns = {name: np.concatenate(parts).tolist() for name, parts in nodes.items()}
     node = helper.make_node(
-        "TreeEnsembleRegressor", ["features"], ["probabilities"], domain="ai.onnx.ml", n_targets=4, **columns
+        "TreeEnsembleRegressor",
+        ["features"],
+        ["probabilities"],
+        domain="ai.onnx.ml",
+        n_targets=4,
+        **columns,
     )
     width = forest.n_features_in_
     graph = helper.make_graph(
@@ -92,6 +111,13 @@ def export_forest(forest: Any, path: Path) -> None:
 
 
 def _float32_at_most(values: np.ndarray) -> np.ndarray:
-    """The largest float32 that is not above each threshold, so that ``<=`` decides as in float64."""
+    """The largest float32 that is not above each threshold.
+
+    With it ``<=`` decides as in float64.
+    """
     rounded = values.astype(np.float32)
-    return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)
+    is_above = rounded > values
+    lowest = np.float32(-np.inf)
+    below = np.nextafter(rounded, lowest)
+    found = np.where(is_above, below, rounded)
+    return found.astype(np.float32)

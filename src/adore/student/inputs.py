@@ -27,20 +27,55 @@ __all__ = ["Inputs", "ItemReader", "ListInputs", "save_readings"]
 
 _CACHED = 50_000
 _READINGS = "readings.json.gz"
+_Texts = tuple[object, ...]
+"""All that is read of an item."""
 
 
 def _content(item: Item) -> str:
-    """Names all that is read of an item: equal for equal texts, whatever the order of its attributes."""
-    texts = (item.title, item.brand, item.category, item.description, item.bullet_points)
+    """Names all that is read of an item.
+
+    It is equal for equal texts, whatever the order of the item's attributes.
+    """
+    texts = (
+        item.title,
+        item.brand,
+        item.category,
+        item.description,
+        item.bullet_points,
+    )
     whole = repr((*texts, sorted(item.attributes.items())))
     return hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
-    """Write what ``evidence`` read of the first 50,000 items, so that no loader of the folder reads them again."""
-    said = dict(read_table(evidence, "readings").filter(kind="item").select("id", "reading").iter_rows())
-    known = {_content(i): said[i.item_id] for i in items[:_CACHED]}
-    (folder / _READINGS).write_bytes(gzip.compress(json.dumps(known).encode(), mtime=0))
+    """Write readings of items, so that no loader of the folder reads them again.
+
+    Args:
+        items: the catalogue; the first 50,000 are written.
+        evidence: the folder of ``evidence``, which read them.
+        folder: of the student.
+    """
+    table = read_table(evidence, "readings")
+    of_items = table.filter(kind="item").select("id", "reading")
+    said = dict(of_items.iter_rows())
+
+    known = {}
+    for item in items[:_CACHED]:
+        known[_content(item)] = said[item.item_id]
+
+    # Without a time in it the file is the same whenever it is written.
+    text = json.dumps(known)
+    packed = gzip.compress(text.encode(), mtime=0)
+    (folder / _READINGS).write_bytes(packed)
+
+
+def _saved_readings(folder: Path) -> dict[str, str]:
+    """What :func:`save_readings` wrote; an older student has none."""
+    path = folder / _READINGS
+    if not path.is_file():
+        return {}
+    text = gzip.decompress(path.read_bytes())
+    return dict(json.loads(text))
 
 
 class ItemReader:
@@ -51,30 +86,55 @@ class ItemReader:
         known: readings by content, as :func:`save_readings` wrote them.
     """
 
-    def __init__(self, lexicon: Lexicon, known: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, lexicon: Lexicon, known: Mapping[str, str] | None = None
+    ) -> None:
         self._reader = Reader(lexicon)
         self._known = known or {}
-        self._items: dict[tuple[object, ...], Reading] = {}
+        self._items: dict[_Texts, Reading] = {}
 
     def evidence(self, query: str, items: Sequence[Item]) -> list[tuple[Evidence, ...]]:
-        """What the query asks against what each item says."""
+        """What the query asks against what each item says.
+
+        Args:
+            query: the query's text.
+            items: the list.
+
+        Returns:
+            One tuple an item, in the items' order.
+        """
         asked = self._reader.read_query(query)
         return [compare(asked, self._item(item)) for item in items]
 
     def _item(self, item: Item) -> Reading:
-        texts = (item.title, item.brand, item.category, item.description, item.bullet_points)
-        key = (*texts, str(item.attributes))  # cheaper than the content's digest, and asked for in every request
+        texts = (
+            item.title,
+            item.brand,
+            item.category,
+            item.description,
+            item.bullet_points,
+        )
+        # Cheaper than the content's digest, and asked for in every request.
+        key = (*texts, str(item.attributes))
         if key not in self._items:
             if len(self._items) >= _CACHED:
                 self._items.clear()
             said = self._known.get(_content(item))
-            self._items[key] = Reading.from_json(said) if said else self._reader.read_item(item)
+            self._items[key] = (
+                Reading.from_json(said) if said else self._reader.read_item(item)
+            )
         return self._items[key]
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the heads read: features (items, columns), meaning (items, 2 d), states (items, attributes)."""
+    """What the heads read.
+
+    Args:
+        matrix: (items, columns) features.
+        meaning: (items, 2 d).
+        states: (items, attributes).
+    """
 
     matrix: np.ndarray
     meaning: np.ndarray
@@ -85,24 +145,49 @@ class ListInputs:
     """Computes :class:`Inputs` with what lies in a student's folder.
 
     Args:
-        folder: has the lexicon, the text index, the rule book, the encoder, and the catalogue's vectors and readings.
+        folder: has the lexicon, the text index, the rule book, the encoder, and the
+            catalogue's vectors and readings.
         threads: CPU threads.
         context: False: every item as if it were alone (an ablation).
+        precision: which encoder, ``fp32`` or ``int8``.
     """
 
-    def __init__(self, folder: Path, *, threads: int = 2, context: bool = True, precision: str = "fp32") -> None:
-        saved = folder / _READINGS
-        known = json.loads(gzip.decompress(saved.read_bytes())) if saved.is_file() else {}  # an older student has none
-        self.reader = ItemReader(Lexicon.from_json((folder / "lexicon.json").read_text("utf-8")), known)
-        index = TextIndex.from_json((folder / "text_index.json").read_text("utf-8"))
-        self.features = ListFeatures(index, RuleBook.load(str(folder / "rulebook.yaml")))
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int = 2,
+        context: bool = True,
+        precision: str = "fp32",
+    ) -> None:
+        known = _saved_readings(folder)
+        place = folder / "lexicon.json"
+        lexicon = Lexicon.from_json(place.read_text("utf-8"))
+        self.reader = ItemReader(lexicon, known)
+
+        place = folder / "text_index.json"
+        index = TextIndex.from_json(place.read_text("utf-8"))
+        rulebook = RuleBook.load(str(folder / "rulebook.yaml"))
+        self.features = ListFeatures(index, rulebook)
+
         self.encoder = OnnxEncoder(folder, threads=threads, precision=precision)
         self._context = context
 
     def vectors(self, query: str, items: Sequence[Item]) -> Vectors:
-        """Unit vectors of the query and of the items' titles and typed texts."""
-        own, *titles = self.encoder.vectors([query_text(query), *map(title_text, items)])
-        return Vectors(own, np.array(titles), self.encoder.vectors([typed_text(i) for i in items]))
+        """Unit vectors of the query and of the items' titles and typed texts.
+
+        Args:
+            query: the query's text.
+            items: the list, not empty.
+        """
+        titles = [title_text(item) for item in items]
+        fulls = [typed_text(item) for item in items]
+        own, *of_titles = self.encoder.vectors([query_text(query), *titles])
+        return Vectors(
+            query=own,
+            titles=np.array(of_titles),
+            fulls=self.encoder.vectors(fulls),
+        )
 
     def of(
         self,
@@ -119,10 +204,15 @@ class ListInputs:
             evidence: per item; default: read now.
             members: (items,) bool: the items that make the list; default: all.
         """
-        given = self.reader.evidence(query, items) if evidence is None else evidence
+        if evidence is None:
+            evidence = self.reader.evidence(query, items)
         vectors = self.vectors(query, items)
-        raw = self.features.raw(query, items, given, vectors, members)
-        matrix = with_z(raw, None if members is None else raw[members])
+
+        raw = self.features.raw(query, items, evidence, vectors, members)
+        reference = raw if members is None else raw[members]
+        matrix = with_z(raw, reference)
         if not self._context:
             matrix = self.features.alone(matrix)
-        return Inputs(matrix, vectors.products(), np.array([states_of(e) for e in given]))
+
+        states = np.array([states_of(one) for one in evidence])
+        return Inputs(matrix, vectors.products(), states)

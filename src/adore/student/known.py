@@ -1,4 +1,7 @@
-"""The catalogue in a ranker's folder: by it an item may be sent by its id alone; and the shop's map of its columns."""
+"""The catalogue in a ranker's folder, and the shop's map of its columns.
+
+By the catalogue an item may be sent by its id alone.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,30 @@ _OF_ITEMS = ("columns", "preset", "attributes")
 
 
 def save_items(items: Sequence[Item], folder: Path) -> None:
-    """Write the first 50,000 items of a catalogue."""
-    lines = [json.dumps(asdict(item), ensure_ascii=False, default=str) for item in items[:_MOST]]
+    """Write the first 50,000 items of a catalogue.
+
+    Args:
+        items: the catalogue.
+        folder: of the ranker.
+    """
+    lines = [
+        json.dumps(asdict(item), ensure_ascii=False, default=str)
+        for item in items[:_MOST]
+    ]
     text = "\n".join(lines).encode("utf-8", "replace")
     (folder / _ITEMS).write_bytes(gzip.compress(text, mtime=0))
 
 
 def copy_info(prepared: Path, folder: Path) -> None:
-    """Take what ``dataset.yaml`` said of the items' columns into a ranker's folder."""
-    (folder / _INFO).write_text(info_of(prepared).model_dump_json(include=set(_OF_ITEMS)), "utf-8")
+    """Take what ``dataset.yaml`` said of the items' columns into a ranker's folder.
+
+    Args:
+        prepared: the folder of ``prepare``.
+        folder: of the ranker.
+    """
+    info = info_of(prepared)
+    text = info.model_dump_json(include=set(_OF_ITEMS))
+    (folder / _INFO).write_text(text, "utf-8")
 
 
 def info_of(folder: Path) -> DatasetInfo:
@@ -46,7 +64,9 @@ def info_of(folder: Path) -> DatasetInfo:
         said = json.loads(path.read_text("utf-8"))
         return DatasetInfo(**{name: said[name] for name in _OF_ITEMS if name in said})
     except (ValueError, TypeError) as error:
-        raise DataError(f"dataset == {str(path)!r}, must be a whole dataset.json; copy it again ({error})") from error
+        raise DataError(
+            f"dataset == {str(path)!r}, must be a whole dataset.json; copy it again ({error})"
+        ) from error
 
 
 class KnownItems:
@@ -58,10 +78,13 @@ class KnownItems:
 
     def __init__(self, folder: Path) -> None:
         path = folder / _ITEMS
-        text = gzip.decompress(path.read_bytes()).decode("utf-8") if path.is_file() else ""
         self._lines: dict[str, str] = {}
-        for line in text.split("\n") if text else ():
-            self._lines[json.loads(line)["item_id"]] = line
+        if not path.is_file():
+            return
+        text = gzip.decompress(path.read_bytes()).decode("utf-8")
+        if text:
+            for line in text.split("\n"):
+                self._lines[json.loads(line)["item_id"]] = line
 
     def get(self, item_id: str) -> Item | None:
         """The item, or None."""

@@ -14,7 +14,15 @@ __all__ = ["BiEncoder", "StudentNet", "pool"]
 
 
 def pool(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the tokens that are not padding: (rows, tokens, d), (rows, tokens) -> (rows, d)."""
+    """Mean of the tokens that are not padding.
+
+    Args:
+        hidden: (rows, tokens, d) the backbone's last states.
+        mask: (rows, tokens) of 1 token, 0 padding.
+
+    Returns:
+        (rows, d).
+    """
     weight = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weight).sum(1) / weight.sum(1).clamp_min(1e-9)
 
@@ -27,16 +35,24 @@ class BiEncoder(nn.Module):
         self.backbone = backbone
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(rows, tokens) ids and mask to (rows, d) unit vectors."""
+        """Embed texts.
+
+        Args:
+            ids: (rows, tokens) of word pieces.
+            mask: (rows, tokens) of 1 token, 0 padding.
+
+        Returns:
+            (rows, d) unit vectors.
+        """
         hidden = self.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
         return functional.normalize(pool(hidden, mask), dim=1)
 
 
 class StudentNet(nn.Module):
-    """List features and meaning to the state of every key attribute, and these with the features to a grade.
+    """Key attributes' states from list features and meaning; from all of these a grade.
 
-    The attribute heads stand before the grade, so that what they learn (also from pairs that no human graded)
-    is used, and a grade can be read attribute by attribute.
+    The attribute heads stand before the grade, so that what they learn (also from pairs
+    that no human graded) is used, and a grade can be read attribute by attribute.
 
     Args:
         columns: width of the feature matrix, z-scores included.
@@ -46,14 +62,23 @@ class StudentNet(nn.Module):
         dropout: share of inputs that each step leaves out.
     """
 
-    def __init__(self, columns: int, meaning: int, *, hidden: int = 32, senses: int = 16, dropout: float = 0.2) -> None:
+    def __init__(
+        self,
+        columns: int,
+        meaning: int,
+        *,
+        hidden: int = 32,
+        senses: int = 16,
+        dropout: float = 0.2,
+    ) -> None:
         super().__init__()
         self.mean: Tensor
         self.deviation: Tensor
         self.register_buffer("mean", torch.zeros(columns))
         self.register_buffer("deviation", torch.ones(columns))
         self.drop = nn.Dropout(dropout)
-        self.hidden, self.senses = nn.Linear(columns, hidden), nn.Linear(meaning, senses, bias=False)
+        self.hidden = nn.Linear(columns, hidden)
+        self.senses = nn.Linear(meaning, senses, bias=False)
         self.attributes = nn.Linear(hidden + senses, 3 * len(ATTRIBUTES))
         self.grade = nn.Linear(columns, 4)
         self.grade_hidden = nn.Linear(hidden, 4, bias=False)
@@ -66,8 +91,15 @@ class StudentNet(nn.Module):
         self.mean.copy_(features.mean(0))
         self.deviation.copy_(features.std(0, correction=0) + 1e-6)
 
-    def forward(self, features: Tensor, meaning: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
-        """(pairs, columns), (pairs, meaning) and (pairs, attributes) of 1 asked, 0 not.
+    def forward(
+        self, features: Tensor, meaning: Tensor, asked: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Grade the pairs of a list.
+
+        Args:
+            features: (pairs, columns).
+            meaning: (pairs, meaning).
+            asked: (pairs, attributes) of 1 asked, 0 not.
 
         Returns:
             grade logits (pairs, 4); state logits (pairs, attributes, 3): match, conflict, unknown.
@@ -75,7 +107,13 @@ class StudentNet(nn.Module):
         x = self.drop(((features - self.mean) / self.deviation).clamp(-5.0, 5.0))
         hidden = functional.gelu(self.hidden(x))
         senses = functional.gelu(self.senses(self.drop(meaning)))
-        states = self.attributes(torch.cat([hidden, senses], 1)).view(-1, len(ATTRIBUTES), 3)
+        states = self.attributes(torch.cat([hidden, senses], 1)).view(
+            -1, len(ATTRIBUTES), 3
+        )
         known = (torch.softmax(states, 2) * asked.unsqueeze(2)).flatten(1)
-        grades = self.grade(x) + self.grade_hidden(self.drop(hidden)) + self.grade_states(known)
+        grades = (
+            self.grade(x)
+            + self.grade_hidden(self.drop(hidden))
+            + self.grade_states(known)
+        )
         return grades, states

@@ -1,6 +1,7 @@
-"""Stage ``retrieve``: real pairs that nobody judged or saw, by words and by meaning; and the catalogue's vectors.
+"""Stage ``retrieve``: real pairs that nobody judged or saw, and the catalogue's vectors.
 
-Its pairs are of train queries and of people's requests, never of a held-out query or one that nearly is.
+Pairs are found by words and by meaning. They are of train queries and of people's requests,
+never of a held-out query or one that nearly is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
 from adore.types import Evidence, Item, Reading, item_from_row
 
-__all__ = ["Config", "Finder", "fused", "new_pairs", "run"]
+__all__ = ["Config", "HybridRetriever", "new_pairs", "reciprocal_rank_fusion", "run"]
 
 _RRF = 60
 """Reciprocal rank fusion's constant. Source: Cormack, Clarke and Buettcher 2009."""
@@ -50,22 +51,34 @@ class Config(StageConfig):
     """Jaccard index of words from which a query nearly is a held-out one."""
 
 
-def fused(rankings: Sequence[Sequence[int]]) -> list[int]:
+def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]]) -> list[int]:
     """Reciprocal rank fusion, best first; ties go to the smaller number.
 
+    Args:
+        rankings: each best first.
+
     Example:
-        >>> fused([[3, 1, 2], [1, 4]])
+        >>> reciprocal_rank_fusion([[3, 1, 2], [1, 4]])
         [1, 3, 4, 2]
     """
-    total: dict[int, float] = {}
+    scores: dict[int, float] = {}
     for ranking in rankings:
-        for rank, one in enumerate(ranking, 1):
-            total[one] = total.get(one, 0.0) + 1 / (_RRF + rank)
-    return sorted(total, key=lambda one: (-total[one], one))
+        for rank, place in enumerate(ranking, 1):
+            # Only the rank counts: scores of two rankings have no common scale.
+            share = 1 / (_RRF + rank)
+            scores[place] = scores.get(place, 0.0) + share
+
+    def best_first(place: int) -> tuple[float, int]:
+        return -scores[place], place
+
+    return sorted(scores, key=best_first)
 
 
-class Finder:
-    """Searches a catalogue by BM25 over all its words and by the cosine of title and typed text; numbers go first.
+class HybridRetriever:
+    """Searches a catalogue by words and by meaning; items whose number is named go first.
+
+    Words are searched by BM25 over the full and the typed text, meaning by the cosine with
+    title and typed text.
 
     Args:
         items: the catalogue.
@@ -74,54 +87,99 @@ class Finder:
         language: of the catalogue's lexicon.
     """
 
-    def __init__(self, items: Sequence[Item], encoder: OnnxEncoder, depth: int, language: Language) -> None:
+    def __init__(
+        self,
+        items: Sequence[Item],
+        encoder: OnnxEncoder,
+        depth: int,
+        language: Language,
+    ) -> None:
         import bm25s
 
         self._language = language
+        self._encoder = encoder
+        self._depth = min(depth, len(items))
 
-        self._encoder, self._depth = encoder, min(depth, len(items))
         self._codes: dict[str, list[int]] = {}
         for at, item in enumerate(items):
             for value in item_codes(item):
                 self._codes.setdefault(value.value, []).append(at)
-        texts = [words(f"{full_text(i)} {typed_text(i)}", language) or ["_"] for i in items]
+
+        # No text is left empty: one token stands for an item without words.
+        texts = []
+        for item in items:
+            found = words(f"{full_text(item)} {typed_text(item)}", language)
+            texts.append(found or ["_"])
         self._index = bm25s.BM25()
         self._index.index(texts, show_progress=False)
-        self._known = {w for text in texts for w in text}
-        title, typed = ([kind(i) for i in items] for kind in (title_text, typed_text))
-        self._vectors = encoder.vectors(title)
-        self._vectors += encoder.vectors(typed)
+        self._known = {word for text in texts for word in text}
+
+        # A product with the sum of both vectors is the sum of both cosines.
+        self._vectors = encoder.vectors([title_text(item) for item in items])
+        self._vectors += encoder.vectors([typed_text(item) for item in items])
 
     def find(self, query: str) -> list[int]:
-        """Places of items in the catalogue, best first: those whose article number the query has, then the others."""
-        numbered = [at for code in codes_in(query) for at in self._codes.get(code, ())]
-        asked = [w for w in words(query, self._language) if w in self._known]
-        rankings = []
-        if asked:
-            scores = self._index.get_scores(asked)
-            best = np.argsort(-scores, kind="stable")[: self._depth]
-            rankings.append([int(i) for i in best if scores[i] > 0])
-        near = self._vectors @ self._encoder.vectors([query_text(query)])[0]
-        rankings.append([int(i) for i in np.argsort(-near, kind="stable")[: self._depth]])
-        return list(dict.fromkeys([*numbered, *fused(rankings)]))
+        """Places of items in the catalogue, best first.
+
+        Items whose article number the query has come first, then the others.
+        """
+        numbered: list[int] = []
+        for code in codes_in(query):
+            numbered.extend(self._codes.get(code, ()))
+
+        by_words = self._by_words(query)
+        by_meaning = self._by_meaning(query)
+        others = reciprocal_rank_fusion([by_words, by_meaning])
+
+        # A dict keeps the first of equal places, and the order.
+        return list(dict.fromkeys([*numbered, *others]))
+
+    def _by_words(self, query: str) -> list[int]:
+        """BM25's ranking of the items that have a word of the query."""
+        found = words(query, self._language)
+        asked = [word for word in found if word in self._known]
+        if not asked:
+            return []
+        scores = self._index.get_scores(asked)
+        order = np.argsort(-scores, kind="stable")
+        best = order[: self._depth]
+        return [int(at) for at in best if scores[at] > 0]
+
+    def _by_meaning(self, query: str) -> list[int]:
+        """The ranking by cosine."""
+        own = self._encoder.vectors([query_text(query)])
+        cosines = self._vectors @ own[0]
+        order = np.argsort(-cosines, kind="stable")
+        nearest = order[: self._depth]
+        return [int(at) for at in nearest]
 
 
-def _wanted(config: Config, prepared: Path, evidence: Path, language: Language) -> Iterator[tuple[str, str, int]]:
-    """Query id, text and number of new items: judged train queries, then a sample of those without any pair.
+def _wanted(
+    config: Config, prepared: Path, evidence: Path, language: Language
+) -> Iterator[tuple[str, str, int]]:
+    """Query id, text and number of new items.
 
-    The shop's own queries come before people's requests.
+    Judged train queries come first, then a sample of those without any pair; in it the
+    shop's own queries come before people's requests.
     """
     queries = read_table(prepared, "queries").sort("query_id")
-    held = HeldOut(queries.filter(pl.col("split") != "train")["query"], config.near, language)
+    held = HeldOut(
+        queries.filter(pl.col("split") != "train")["query"], config.near, language
+    )
     train = queries.filter(split="train")
     judged = set(read_table(prepared, "judgements")["query_id"])
     known = set(read_table(evidence, "pairs")["query_id"])
-    fresh = train.filter(~pl.col("query_id").is_in(known)).sample(fraction=1.0, shuffle=True, seed=config.seed)
+    fresh = train.filter(~pl.col("query_id").is_in(known)).sample(
+        fraction=1.0, shuffle=True, seed=config.seed
+    )
     fresh = fresh.sort(pl.col("query_id").str.starts_with(REQUEST), maintain_order=True)
-    left = config.fresh
-    for query_id, text in train.filter(pl.col("query_id").is_in(judged)).select("query_id", "query").iter_rows():
+
+    seen = train.filter(pl.col("query_id").is_in(judged))
+    for query_id, text in seen.select("query_id", "query").iter_rows():
         if config.k and not held.near(text):
             yield query_id, text, config.k
+
+    left = config.fresh
     for query_id, text in fresh.select("query_id", "query").iter_rows():
         if left and not held.near(text):
             left -= 1
@@ -129,42 +187,81 @@ def _wanted(config: Config, prepared: Path, evidence: Path, language: Language) 
 
 
 def _readings(evidence: Path, kind: str, ids: set[str]) -> dict[str, Reading]:
-    table = read_table(evidence, "readings").filter((pl.col("kind") == kind) & pl.col("id").is_in(ids))
-    return {row["id"]: Reading.from_json(row["reading"]) for row in table.iter_rows(named=True)}
+    table = read_table(evidence, "readings").filter(
+        (pl.col("kind") == kind) & pl.col("id").is_in(ids)
+    )
+    return {
+        row["id"]: Reading.from_json(row["reading"])
+        for row in table.iter_rows(named=True)
+    }
 
 
 def new_pairs(
-    config: Config, items: list[Item], encoder: OnnxEncoder, prepared: Path, evidence: Path
+    config: Config,
+    items: list[Item],
+    encoder: OnnxEncoder,
+    prepared: Path,
+    evidence: Path,
 ) -> list[dict[str, str]]:
     """Rows of ``pairs`` (query id, item id, evidence), none of them known yet.
 
     Args:
+        config: how many.
         items: the catalogue.
         encoder: with the catalogue's vectors.
+        prepared: the folder of ``prepare``.
+        evidence: the folder of ``evidence``.
     """
     if not (config.k or config.fresh):
         return []
-    language = load_language(Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")).language)
-    finder = Finder(items, encoder, config.depth, language)
+    language = load_language(
+        Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")).language
+    )
+    finder = HybridRetriever(items, encoder, config.depth, language)
     known = set(read_table(evidence, "pairs").select("query_id", "item_id").iter_rows())
     pairs: list[tuple[str, str]] = []
-    for query_id, text, k in progress(list(_wanted(config, prepared, evidence, language)), "queries searched"):
+    for query_id, text, k in progress(
+        list(_wanted(config, prepared, evidence, language)), "queries searched"
+    ):
         found = ((query_id, items[at].item_id) for at in finder.find(text))
         pairs += [pair for pair in found if pair not in known][:k]
     queries = _readings(evidence, "query", {q for q, _ in pairs})
     shown = _readings(evidence, "item", {i for _, i in pairs})
     return [
-        {"query_id": q, "item_id": i, "evidence": Evidence.many_to_json(compare(queries[q], shown[i]))}
+        {
+            "query_id": q,
+            "item_id": i,
+            "evidence": Evidence.many_to_json(compare(queries[q], shown[i])),
+        }
         for q, i in sorted(pairs)
     ]
 
 
-def run(config: Config, prepared: Path, evidence: Path, output: Path) -> dict[str, float]:
-    """Write the encoder with the catalogue's vectors, and ``pairs`` with their evidence."""
+def run(
+    config: Config, prepared: Path, evidence: Path, output: Path
+) -> dict[str, float]:
+    """Write the encoder with the catalogue's vectors, and ``pairs`` with their evidence.
+
+    Args:
+        config: the encoder's name, and how many pairs.
+        prepared: the folder of ``prepare``.
+        evidence: the folder of ``evidence``.
+        output: the folder of this stage, empty.
+
+    Returns:
+        Metrics: how many pairs were found, of how many queries, among how many items.
+    """
     from adore.student.export import export_catalogue
 
-    items = [item_from_row(row) for row in read_table(prepared, "items").iter_rows(named=True)]
+    items = [
+        item_from_row(row)
+        for row in read_table(prepared, "items").iter_rows(named=True)
+    ]
     encoder = export_catalogue(config.backbone, items, output, threads=config.threads)
     rows = new_pairs(config, items, encoder, prepared, evidence)
     write_table(rows, output, "pairs")
-    return {"pairs": float(len(rows)), "queries": float(len({r["query_id"] for r in rows})), "items": float(len(items))}
+    return {
+        "pairs": float(len(rows)),
+        "queries": float(len({r["query_id"] for r in rows})),
+        "items": float(len(items)),
+    }

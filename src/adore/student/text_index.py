@@ -39,7 +39,9 @@ class TextIndex:
     titles: dict[str, int]
     fulls: dict[str, int]
     code: str = "en"
-    _cache: dict[str, Counter[str]] = field(default_factory=dict, repr=False, compare=False)
+    _cache: dict[str, Counter[str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def language(self) -> Language:
@@ -48,22 +50,31 @@ class TextIndex:
 
     @staticmethod
     def build(items: Iterable[Item], language: Language) -> TextIndex:
-        """Count a catalogue's words."""
-        counts: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
-        lengths, size = [0, 0], 0
+        """Count a catalogue's words.
+
+        Args:
+            items: the catalogue; empty: an index that knows no word.
+            language: takes the words out.
+        """
+        titles, fulls = _Counted(), _Counted()
+        size = 0
         for item in items:
             size += 1
-            for i, text in enumerate((title_text(item), full_text(item))):
-                found = words(text, language)
-                lengths[i] += len(found)
-                counts[i].update(set(found))
-        means = (max(lengths[0] / max(size, 1), 1.0), max(lengths[1] / max(size, 1), 1.0))
-        titles, fulls = ({w: n for w, n in sorted(c.items()) if n > 1} for c in counts)
-        return TextIndex(size, means, titles, fulls, language.code)
+            titles.add(words(title_text(item), language))
+            fulls.add(words(full_text(item), language))
+        lengths = (titles.mean_length(size), fulls.mean_length(size))
+        return TextIndex(
+            size, lengths, titles.repeated(), fulls.repeated(), language.code
+        )
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
-        kept = {"size": self.size, "lengths": self.lengths, "titles": self.titles, "fulls": self.fulls}
+        kept = {
+            "size": self.size,
+            "lengths": self.lengths,
+            "titles": self.titles,
+            "fulls": self.fulls,
+        }
         return json.dumps({**kept, "language": self.code}, ensure_ascii=False)
 
     @staticmethod
@@ -71,7 +82,13 @@ class TextIndex:
         """Read what :meth:`to_json` wrote."""
         loaded = json.loads(text)
         code = loaded.get("language", "en")  # an older student was English
-        return TextIndex(loaded["size"], tuple(loaded["lengths"]), loaded["titles"], loaded["fulls"], code)
+        return TextIndex(
+            loaded["size"],
+            tuple(loaded["lengths"]),
+            loaded["titles"],
+            loaded["fulls"],
+            code,
+        )
 
     def counts(self, text: str) -> Counter[str]:
         """Word counts of a text, remembered."""
@@ -83,11 +100,21 @@ class TextIndex:
         return found
 
     def idf(self, word: str, *, full: bool = False) -> float:
-        """BM25's inverse document frequency, never negative."""
-        n = (self.fulls if full else self.titles).get(word, 1)
-        return math.log(1 + (self.size - n + 0.5) / (n + 0.5)) if self.size >= n else 0.0
+        """BM25's inverse document frequency, never negative.
 
-    def scores(self, query: str, items: Sequence[Item], *, full: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        Args:
+            word: as :attr:`language` takes it out of a text; an unknown one counts once.
+            full: over the full texts instead of the titles.
+        """
+        frequencies = self.fulls if full else self.titles
+        n = frequencies.get(word, 1)
+        if self.size < n:
+            return 0.0
+        return math.log(1 + (self.size - n + 0.5) / (n + 0.5))
+
+    def scores(
+        self, query: str, items: Sequence[Item], *, full: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """BM25 and the idf-weighted share of the query's words that each item has.
 
         Args:
@@ -100,14 +127,43 @@ class TextIndex:
 
         Source: Robertson and Zaragoza 2009, The Probabilistic Relevance Framework, k1 1.2, b 0.75.
         """
-        idf = {w: self.idf(w, full=full) for w in dict.fromkeys(words(query_text(query), self.language))}
+        asked = words(query_text(query), self.language)
+        idf = {word: self.idf(word, full=full) for word in asked}
         total = sum(idf.values()) or 1.0
-        bm25, covered = np.zeros(len(items)), np.zeros(len(items))
+        text_of = full_text if full else title_text
+        mean_length = self.lengths[int(full)]
+
+        bm25 = np.zeros(len(items))
+        covered = np.zeros(len(items))
         for i, item in enumerate(items):
-            counts = self.counts(full_text(item) if full else title_text(item))
-            norm = K1 * (1 - B + B * counts.total() / self.lengths[int(full)])
+            counts = self.counts(text_of(item))
+            length = counts.total()
+            # A text of mean length is divided by tf + k1; a longer one by more.
+            norm = K1 * (1 - B + B * length / mean_length)
             for word, weight in idf.items():
-                if tf := counts.get(word, 0):
+                tf = counts.get(word, 0)
+                if tf:
                     bm25[i] += weight * tf * (K1 + 1) / (tf + norm)
                     covered[i] += weight / total
         return bm25, covered
+
+
+class _Counted:
+    """Words of one kind of text, over a catalogue."""
+
+    def __init__(self) -> None:
+        self.words = 0
+        self.frequencies: Counter[str] = Counter()
+        """Word to the number of texts that have it."""
+
+    def add(self, text: Sequence[str]) -> None:
+        self.words += len(text)
+        self.frequencies.update(set(text))
+
+    def mean_length(self, size: int) -> float:
+        """Words of a text; at least 1, as lengths are divided by it."""
+        return max(self.words / max(size, 1), 1.0)
+
+    def repeated(self) -> dict[str, int]:
+        """Words of two texts or more, sorted; any other counts as one text's."""
+        return {word: n for word, n in sorted(self.frequencies.items()) if n > 1}

@@ -1,4 +1,7 @@
-"""Trains the student's net: one list a forward pass, early stop on dev nDCG@10, in one process or in several."""
+"""Trains the student's net, in one process or in several.
+
+A forward pass takes one list; training stops early on dev nDCG@10.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,29 @@ import numpy as np
 import torch
 from torch import distributed
 
+from adore.distributed import first, found, leads, share, world
 from adore.errors import DataError, check
 from adore.progress import progress, say
 from adore.storage import put_bytes
 from adore.student.calibration import GRADE_GAINS
-from adore.student.losses import attribute_loss, grade_loss, listwise_loss, odds_of_exact
+from adore.student.losses import (
+    attribute_loss,
+    grade_loss,
+    listwise_loss,
+    odds_of_exact,
+)
 from adore.student.model import StudentNet
-from adore.torchrun import first, found, leads, share, world
 
-__all__ = ["Curve", "ListRows", "Plan", "mean_ndcg", "ndcg", "net_probabilities", "train_net", "train_net_in"]
+__all__ = [
+    "Curve",
+    "ListRows",
+    "Plan",
+    "mean_ndcg",
+    "ndcg",
+    "net_probabilities",
+    "train_net",
+    "train_net_in",
+]
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,8 @@ class Plan:
         epochs: length of the schedule.
         rate: highest learning rate, of AdamW with one cycle.
         patience: epochs without a better dev nDCG@10 after which training stops.
-        attribute_weight: of the attribute heads' loss beside the grade's; 0: the grade does not see the heads.
+        attribute_weight: of the attribute heads' loss beside the grade's; 0: the grade
+            does not see the heads.
         list_weight: of the listwise loss.
         lists: lists a step, shared by all processes.
         stop: epochs after which training stops whatever happens; 0: the schedule's end.
@@ -87,39 +105,86 @@ def ndcg(scores: np.ndarray, grades: np.ndarray, depth: int = 10) -> float:
     Args:
         scores: (items,).
         grades: (items,) grade values.
+        depth: places that count.
     """
-    gains = GRADE_GAINS[np.asarray(grades, dtype=np.int64)]
-    discount = 1 / np.log2(np.arange(2, min(depth, len(gains)) + 2))
-    best = float((np.sort(gains)[::-1][:depth] * discount).sum())
-    got = float((gains[np.argsort(-scores, kind="stable")][:depth] * discount).sum())
-    return got / best if best > 0 else float("nan")
+    values = np.asarray(grades, dtype=np.int64)
+    gains = GRADE_GAINS[values]
+
+    # The gain at rank r, from 1, is divided by log2(r + 1).
+    places = min(depth, len(gains))
+    discount = 1 / np.log2(np.arange(2, places + 2))
+
+    best_first = np.sort(gains)[::-1]
+    ideal = (best_first[:depth] * discount).sum()
+
+    order = np.argsort(-scores, kind="stable")
+    ranked = gains[order]
+    reached = (ranked[:depth] * discount).sum()
+
+    if ideal > 0:
+        return float(reached) / float(ideal)
+    return float("nan")
 
 
 def mean_ndcg(probabilities: Sequence[np.ndarray], lists: Sequence[ListRows]) -> float:
-    """Mean nDCG@10 of the expected gain over lists with a relevant item; 0 without any."""
-    each = [ndcg(p @ GRADE_GAINS, one.targets.argmax(1)) for p, one in zip(probabilities, lists, strict=True)]
+    """Mean nDCG@10 over lists with a relevant item; 0 without any.
+
+    Each list is ordered by the expected gain.
+
+    Args:
+        probabilities: (pairs, 4) of each list.
+        lists: their targets hold the grades.
+    """
+    each = [
+        ndcg(p @ GRADE_GAINS, one.targets.argmax(1))
+        for p, one in zip(probabilities, lists, strict=True)
+    ]
     return float(np.nanmean(each)) if each and not np.isnan(each).all() else 0.0
 
 
 def _inputs(one: ListRows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    matrix, meaning = (torch.from_numpy(np.asarray(a, dtype=np.float32)) for a in (one.matrix, one.meaning))
-    return matrix, meaning, torch.from_numpy(one.states >= 0).float()
+    matrix = np.asarray(one.matrix, dtype=np.float32)
+    meaning = np.asarray(one.meaning, dtype=np.float32)
+    asked = one.states >= 0
+    return (
+        torch.from_numpy(matrix),
+        torch.from_numpy(meaning),
+        torch.from_numpy(asked).float(),
+    )
 
 
 @torch.no_grad()
 def net_probabilities(net: StudentNet, lists: Sequence[ListRows]) -> list[np.ndarray]:
-    """(pairs, 4) of every list, indexed by grade value."""
+    """(pairs, 4) of every list, indexed by grade value.
+
+    Args:
+        net: the net; it is left in evaluation mode.
+        lists: what is graded.
+    """
     net.eval()
-    return [torch.softmax(net(*_inputs(one))[0].double(), dim=1).numpy() for one in lists]
+    probabilities = []
+    for one in lists:
+        logits, _ = net(*_inputs(one))
+        probabilities.append(torch.softmax(logits.double(), dim=1).numpy())
+    return probabilities
 
 
 def _loss(net: StudentNet, one: ListRows, plan: Plan) -> torch.Tensor:
     grades, states = net(*_inputs(one))
-    targets, weights = torch.from_numpy(one.targets).float(), torch.from_numpy(one.weights).float()
+    targets = torch.from_numpy(one.targets).float()
+    weights = torch.from_numpy(one.weights).float()
+
+    # Synthetic pairs have a grade, but no place in the order.
     gains = targets @ torch.from_numpy(GRADE_GAINS).float()
-    ranked = listwise_loss(odds_of_exact(grades), gains, weights * torch.from_numpy(one.real).float())
+    placed = weights * torch.from_numpy(one.real).float()
+    ranked = listwise_loss(odds_of_exact(grades), gains, placed)
+
     asked = attribute_loss(states, torch.from_numpy(one.states), weights)
-    return grade_loss(grades, targets, weights) + plan.list_weight * ranked + plan.attribute_weight * asked
+    return (
+        grade_loss(grades, targets, weights)
+        + plan.list_weight * ranked
+        + plan.attribute_weight * asked
+    )
 
 
 @dataclass
@@ -137,29 +202,54 @@ class _State:
 
     def save(self, place: str) -> None:
         parts = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
-        told = {"best": self.best, "losses": self.losses, "dev": self.dev, "kept": self.kept, "of": self.of}
+        told = {
+            "best": self.best,
+            "losses": self.losses,
+            "dev": self.dev,
+            "kept": self.kept,
+            "of": self.of,
+        }
         held = io.BytesIO()
         torch.save({**parts, "schedule": self.schedule.state_dict(), **told}, held)
         put_bytes(held.getvalue(), place)
 
     def load(self, place: str) -> None:
-        """Go on from what the first process finds at the place; nothing there: stay at the beginning."""
+        """Go on from what the first process finds at the place.
+
+        Where nothing is there, training stays at the beginning.
+        """
         kept = found(place)
         if not kept:
             return
         parts = torch.load(io.BytesIO(kept), weights_only=True)
         same = parts["of"] == self.of
-        check(same, "checkpoint", place, must="of the same plan and lists", fix="remove the file")
+        check(
+            same,
+            "checkpoint",
+            place,
+            must="of the same plan and lists",
+            fix="remove the file",
+        )
         for part in ("net", "optimiser", "schedule"):
             getattr(self, part).load_state_dict(parts[part])
-        self.best, self.losses, self.dev, self.kept = (parts[k] for k in ("best", "losses", "dev", "kept"))
+        self.best = parts["best"]
+        self.losses = parts["losses"]
+        self.dev = parts["dev"]
+        self.kept = parts["kept"]
 
 
 def _mark(train: Sequence[ListRows], plan: Plan) -> str:
     """Names plan and data, so that no training goes on from a checkpoint of another one."""
     found = hashlib.sha256(str(plan).encode())
     for one in train:
-        for part in (one.matrix, one.meaning, one.targets, one.weights, one.states, one.real):
+        for part in (
+            one.matrix,
+            one.meaning,
+            one.targets,
+            one.weights,
+            one.states,
+            one.real,
+        ):
             found.update(part.tobytes())
     return found.hexdigest()
 
@@ -168,36 +258,65 @@ def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
     torch.manual_seed(plan.seed)
     net = StudentNet(train[0].matrix.shape[1], train[0].meaning.shape[1])
     net.normalise(torch.from_numpy(np.vstack([one.matrix for one in train])).float())
-    net.grade_states.requires_grad_(plan.attribute_weight > 0)  # it is zero: without a loss of their own no heads
+    # It is zero: without a loss of their own no heads.
+    net.grade_states.requires_grad_(plan.attribute_weight > 0)
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=0.1)
     steps = plan.epochs * -(-len(train) // plan.lists)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate, total_steps=steps)
-    return _State(net, optimiser, schedule, copy.deepcopy(net.state_dict()), [], [], _mark(train, plan))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, plan.rate, total_steps=steps
+    )
+    return _State(
+        net=net,
+        optimiser=optimiser,
+        schedule=schedule,
+        best=copy.deepcopy(net.state_dict()),
+        losses=[],
+        dev=[],
+        of=_mark(train, plan),
+    )
 
 
 def _epoch(state: _State, train: Sequence[ListRows], plan: Plan, epoch: int) -> float:
-    """One pass; each process takes its share of every step's lists, gradients are summed over all."""
-    rank, world = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
-    order, total = np.random.default_rng([plan.seed, epoch]).permutation(len(train)).tolist(), 0.0
+    """One pass over the lists; returns the mean loss.
+
+    Each process takes its share of every step's lists; gradients are summed over all.
+    """
+    rank, processes = 0, 1
+    if distributed.is_initialized():
+        rank = distributed.get_rank()
+        processes = distributed.get_world_size()
+
+    draws = np.random.default_rng([plan.seed, epoch])
+    order = draws.permutation(len(train)).tolist()
+    total = 0.0
     state.net.train()
     for start in range(0, len(order), plan.lists):
         step = order[start : start + plan.lists]
         state.optimiser.zero_grad(set_to_none=False)
-        for at in step[rank::world]:
-            torch.manual_seed(hash((plan.seed, epoch, at)) % 2**31)  # dropout is the list's, whoever holds it
+        for at in step[rank::processes]:
+            # Dropout is the list's, whoever holds it.
+            torch.manual_seed(hash((plan.seed, epoch, at)) % 2**31)
             loss = _loss(state.net, train[at], plan) / len(step)
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item() * len(step)
-        for parameter in state.net.parameters() if world > 1 else ():
-            grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            distributed.all_reduce(grad)
-            parameter.grad = grad
+        if processes > 1:
+            _sum_gradients(state.net)
         state.optimiser.step()
         state.schedule.step()
     whole = torch.tensor(total)
-    if world > 1:
+    if processes > 1:
         distributed.all_reduce(whole)
     return float(whole) / len(train)
+
+
+def _sum_gradients(net: StudentNet) -> None:
+    """Give every process the sum of all processes' gradients."""
+    for parameter in net.parameters():
+        grad = parameter.grad
+        if grad is None:
+            grad = torch.zeros_like(parameter)
+        distributed.all_reduce(grad)
+        parameter.grad = grad
 
 
 def train_net(
@@ -209,29 +328,51 @@ def train_net(
         train: lists to learn from.
         dev: lists for early stopping only; empty: the last epoch is kept.
         plan: see :class:`Plan`.
-        checkpoint: place that is written after each epoch; if it is there, training goes on from it.
+        checkpoint: place that is written after each epoch; if it is there, training goes on
+            from it. Empty: no checkpoint.
+
+    Returns:
+        The net of the epoch that was kept, in evaluation mode, and the curve.
 
     Raises:
         DataError: no train list.
         ConfigError: the checkpoint is of another plan or other lists.
     """
-    check(bool(train), "train lists", 0, must="at least one", fix="judge some train queries", error=DataError)
+    check(
+        bool(train),
+        "train lists",
+        0,
+        must="at least one",
+        fix="judge some train queries",
+        error=DataError,
+    )
     torch.set_num_threads(1)  # a list is small: more threads only wait for each other
-    state, last = _begin(train, plan), plan.stop or plan.epochs
+    state = _begin(train, plan)
+    last = plan.stop or plan.epochs
     if checkpoint:
         state.load(checkpoint)
-    for epoch in progress(range(len(state.losses) + 1, last + 1), "epochs of the student"):
+
+    epochs = range(len(state.losses) + 1, last + 1)
+    for epoch in progress(epochs, "epochs of the student"):
         if dev and state.losses and epoch - 1 - state.kept >= plan.patience:
             break
         state.losses.append(_epoch(state, train, plan, epoch))
-        state.dev.append(first(mean_ndcg(net_probabilities(state.net, dev), dev)))  # lest they stop apart
+        # All processes take the first one's measure, lest they stop apart.
+        measured = mean_ndcg(net_probabilities(state.net, dev), dev)
+        state.dev.append(first(measured))
+
         if not dev or state.dev[-1] >= max(state.dev):
-            state.best, state.kept = copy.deepcopy(state.net.state_dict()), epoch
+            state.best = copy.deepcopy(state.net.state_dict())
+            state.kept = epoch
         if checkpoint and leads():
             state.save(checkpoint)
+
     state.net.load_state_dict(state.best)
     told = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""
-    say(f"    student: {len(state.losses)} epochs, kept {state.kept}, loss {state.losses[-1]:.3f}{told}")
+    say(
+        f"    student: {len(state.losses)} epochs, kept {state.kept}, "
+        f"loss {state.losses[-1]:.3f}{told}"
+    )
     return state.net.eval(), Curve(tuple(state.losses), tuple(state.dev), state.kept)
 
 
@@ -239,13 +380,39 @@ def train_net(
 
 
 def train_net_in(
-    processes: int, train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: str = ""
+    processes: int,
+    train: Sequence[ListRows],
+    dev: Sequence[ListRows],
+    plan: Plan,
+    checkpoint: str = "",
 ) -> tuple[StudentNet, Curve]:
-    """:func:`train_net` in several processes, which share each step's lists; one: in this process.
+    """:func:`train_net` in several processes, which share each step's lists.
 
-    Under torchrun its processes, on whichever nodes, are taken; else ``processes`` are made on this machine.
+    Under torchrun its processes, on whichever nodes, are taken; else new ones are made on
+    this machine.
+
+    Args:
+        processes: how many are made; 1: training runs in this process.
+        train: lists to learn from.
+        dev: lists for early stopping only.
+        plan: see :class:`Plan`.
+        checkpoint: see :func:`train_net`.
+
+    Raises:
+        ConfigError: the lists of a step cannot be shared evenly.
     """
     processes = world() if world() > 1 else processes
-    check(plan.lists % processes == 0, "lists", plan.lists, must=f"a multiple of {processes}", fix="set distil.lists")
-    job = {"train": list(train), "dev": list(dev), "plan": plan, "checkpoint": checkpoint}
+    check(
+        plan.lists % processes == 0,
+        "lists",
+        plan.lists,
+        must=f"a multiple of {processes}",
+        fix="set distil.lists",
+    )
+    job = {
+        "train": list(train),
+        "dev": list(dev),
+        "plan": plan,
+        "checkpoint": checkpoint,
+    }
     return share(processes, "adore.student.training:train_net", **job)  # type: ignore[no-any-return]

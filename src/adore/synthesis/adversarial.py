@@ -1,9 +1,11 @@
-"""The frozen adversarial set: hard cases of held-out queries, of items and wordings that training never uses."""
+"""The frozen adversarial set.
+
+Hard cases of held-out queries, of items and wordings that training never uses.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +19,20 @@ from adore.attributes.held_out import HeldOut
 from adore.parquet import schema_of
 from adore.synthesis.edits import Source
 from adore.synthesis.fluency import Fluency
-from adore.synthesis.registry import HELD, PICKS
+from adore.synthesis.generator import EditContext, rank, sources_of
+from adore.synthesis.registry import HELD_OUT_EDITS, PICKS
 from adore.synthesis.synthesise import candidates, of_type
-from adore.synthesis.workshop import Workshop, rank, sources_of
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 
 __all__ = ["COLUMNS", "adversarial", "content_hash"]
 
 COLUMNS = schema_of("adversarial")
-"""The set's columns; ``item`` is a catalogue row as JSON, ``human_grade`` is there where a person graded this pair."""
+"""The set's columns.
+
+``item`` is a catalogue row as JSON, ``human_grade`` is there where a person graded this
+pair.
+"""
 
 SEED = 20_251
 """The set's own; no stage's seed changes it."""
@@ -45,9 +51,10 @@ def adversarial(
 ) -> pl.DataFrame:
     """Pairs that look right and are not (and hard positives), made of human-judged exact pairs.
 
-    The same data give the same set. Training's synthesis never edits or picks its items (every third of the
-    catalogue), never has its queries, and never uses its wordings (:data:`adore.synthesis.registry.HELD`). A real
-    item that people graded for the query is taken only where they agree that it is, or is not, exact.
+    The same data give the same set. Training's synthesis never edits or picks its items
+    (every third of the catalogue), never has its queries, and never uses its wordings
+    (:data:`adore.synthesis.registry.HELD_OUT_EDITS`). A real item that people graded for the query
+    is taken only where they agree that it is, or is not, exact.
 
     Args:
         prepared: output of ``prepare``.
@@ -60,11 +67,18 @@ def adversarial(
     Returns:
         One row a pair, see :data:`COLUMNS`, sorted by error type, query and item.
     """
-    workshop = Workshop(prepared, evidence, adversarial=True)
+    workshop = EditContext(prepared, evidence, adversarial=True)
     queries = read_table(prepared, "queries")
-    wanted = pl.col("split") == split if query_ids is None else pl.col("query_id").is_in(list(query_ids))
-    sources = _sources(workshop, prepared, queries.filter(wanted)["query_id"].to_list())
-    checks = _Checks(workshop, queries.filter(~wanted)["query"].to_list())
+    wanted = (
+        pl.col("split") == split
+        if query_ids is None
+        else pl.col("query_id").is_in(list(query_ids))
+    )
+    edited = queries.filter(wanted)["query_id"].to_list()
+    others = queries.filter(~wanted)["query"].to_list()
+
+    sources = _sources(workshop, prepared, edited)
+    checks = _Checks(workshop, others)
     rows: list[dict[str, Any]] = []
     for error in ERROR_TYPES:
 
@@ -80,44 +94,81 @@ def content_hash(table: pl.DataFrame) -> str:
     return hashlib.sha256(table.write_ndjson().encode()).hexdigest()
 
 
-def _sources(workshop: Workshop, prepared: Path, query_ids: list[str]) -> list[Source]:
+def _sources(
+    workshop: EditContext, prepared: Path, query_ids: list[str]
+) -> list[Source]:
     """Exact pairs; a real item may be one that people graded, unless they call it exact."""
     graded: dict[str, dict[str, int]] = {query_id: {} for query_id in query_ids}
-    for query_id, item_id, grade in read_table(prepared, "judgements").select("query_id", "item_id", "grade").rows():
+    judgements = read_table(prepared, "judgements")
+    for query_id, item_id, grade in judgements.select(
+        "query_id", "item_id", "grade"
+    ).rows():
         if query_id in graded:
             graded[query_id][item_id] = grade
-    good: dict[str, list[str]] = defaultdict(list)
+
+    good: dict[str, list[str]] = {}
     for query_id in sorted(graded):
-        good[query_id] = sorted(i for i, g in graded[query_id].items() if g == Grade.EXACT)
+        grades = graded[query_id]
+        exact = [item_id for item_id in grades if grades[item_id] == Grade.EXACT]
+        good[query_id] = sorted(exact)
+
     sources = sources_of(workshop, good, graded, per_query=_ROUNDS, seed=SEED)
     return [replace(source, known=frozenset(source.good)) for source in sources]
 
 
 class _Checks:
-    """Whether a row stands: people agree, no other query is (nearly) the same, the query reads like one."""
+    """Whether a row stands.
 
-    def __init__(self, workshop: Workshop, others: list[str]) -> None:
+    People agree, no other query is (nearly) the same, the query reads like one.
+    """
+
+    def __init__(self, workshop: EditContext, others: list[str]) -> None:
         language = workshop.catalogue.language
         self._others = HeldOut(others, _NEAR, language)
+
         items = workshop.catalogue.items.values()
-        texts = [*(i.title for i in items), *dict.fromkeys(i.category for i in items)]
-        self._fluency = Fluency(texts, workshop.texts.values(), _FLUENCY, language)
+        titles = [item.title for item in items]
+        categories = dict.fromkeys(item.category for item in items)
+        texts = [*titles, *categories]
+        real = workshop.texts.values()
+        self._fluency = Fluency(texts, real, _FLUENCY, language)
 
     def stands(self, source: Source, row: dict[str, Any]) -> bool:
-        """True if a row passes."""
+        """True if a row passes.
+
+        Args:
+            source: the good pair that the row was made of.
+            row: a row of the set; ``human_grade`` is None where nobody graded the pair.
+        """
         human = row["human_grade"]
-        if human is not None and (human == Grade.EXACT) != (row["intended_grade"] == Grade.EXACT):
+        intended_exact = row["intended_grade"] == Grade.EXACT
+        if human is not None and (human == Grade.EXACT) != intended_exact:
             return False
-        if row["query"] == source.query:
+
+        query = row["query"]
+        if query == source.query:
             return True
-        return not self._others.near(row["query"]) and not self._fluency.salad(row["query"], source.query)
+        if self._others.near(query):
+            return False
+        return not self._fluency.salad(query, source.query)
 
 
-def _made(workshop: Workshop, checks: _Checks, source: Source, error: str, limit: int) -> Iterator[dict[str, Any]]:
-    edits = (*([PICKS[error]] if error in PICKS else ()), *HELD.get(error, ()))
+def _made(
+    workshop: EditContext, checks: _Checks, source: Source, error: str, limit: int
+) -> Iterator[dict[str, Any]]:
+    """One good pair's rows of one error type: real items, then the held-out wordings."""
+    edits = HELD_OUT_EDITS.get(error, ())
+    if error in PICKS:
+        edits = (PICKS[error], *edits)
+    if not edits:
+        return
+
     rng = Random(rank(SEED, error, source.query_id, source.item.item_id))
-    for row in candidates(workshop, source, error, edits, rng=rng, limit=limit) if edits else ():
+    for row in candidates(workshop, source, error, edits, rng=rng, limit=limit):
         same = row["query"] == source.query
         row["human_grade"] = source.graded.get(row["item_id"]) if same else None
         if checks.stands(source, row):
-            yield {"synthetic_id": row["synthetic_id"], **{name: row[name] for name in COLUMNS}}
+            yield {
+                "synthetic_id": row["synthetic_id"],
+                **{name: row[name] for name in COLUMNS},
+            }

@@ -1,6 +1,6 @@
 """Edits of a good pair, one error type each: pure functions of the pair, the catalogue and an rng.
 
-An edit proposes drafts; :func:`adore.synthesis.changes.fault` decides which of them hold.
+An edit proposes drafts; :func:`adore.synthesis.minimality.fault` decides which of them hold.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from adore.attributes.language import Language
 from adore.attributes.text import words
-from adore.synthesis.candidates import BOTH, SAYABLE, Catalogue, leaf
-from adore.synthesis.forms import insert, like, replace_all, resize, swap
+from adore.synthesis.catalogue import BOTH, SAYABLE, Catalogue, leaf
+from adore.synthesis.surface import insert, like, replace_all, resize, swap
 from adore.types import Evidence, Item, Reading, Value
 
 __all__ = [
@@ -74,7 +74,8 @@ class Source:
 
     def matched(self, name: str) -> list[Evidence]:
         """What the query asks of an attribute and the item has."""
-        return [e for e in self.evidence if e.attribute == name and e.state == "match"]
+        facts = [fact for fact in self.evidence if fact.attribute == name]
+        return [fact for fact in facts if fact.state == "match"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,36 +95,88 @@ def _sample(values: list[Any], rng: Random) -> list[Any]:
     return rng.sample(values, min(TRIES, len(values)))
 
 
-def swap_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
-    """The query asks another value of the attribute than the item has."""
-    for e in source.matched(name):
+def swap_in_query(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
+    """The query asks another value of the attribute than the item has.
+
+    Args:
+        source: a good pair; it matches in the attribute, else there is no draft.
+        catalogue: whose items of the same category have the other values.
+        rng: draws which of them are tried.
+        name: the attribute.
+    """
+    for match in source.matched(name):
+        old = match.asked_quote
         for value in _sample(catalogue.others(name, source.item), rng):
-            new = resize(e.asked_quote, value.value) if name == "size" else value.quote
-            query = swap(source.query, e.asked_quote, new) if new else source.query
+            new = _instead(name, old, value)
+            if not new:
+                continue
+
+            query = swap(source.query, old, new)
             if query != source.query:
-                yield Draft(query, source.item, name, f"query: {e.asked_quote} -> {new}")
+                yield Draft(query, source.item, name, f"query: {old} -> {new}")
 
 
-def ask_in_query(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
-    """The query asks, besides, a value of the attribute that the item does not have."""
+def _instead(name: str, old: str, value: Value) -> str:
+    """A value as it stands where ``old`` stood: a size in the same unit, or nothing."""
+    if name == "size":
+        return resize(old, value.value)
+    return value.quote
+
+
+def ask_in_query(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
+    """The query asks, besides, a value of the attribute that the item does not have.
+
+    Args:
+        source: a good pair whose query does not ask the attribute, else no draft.
+        catalogue: whose items of the same category have the values.
+        rng: draws which of them are tried.
+        name: the attribute.
+    """
+    language = catalogue.language
     for value in _lacking(source, catalogue, rng, name=name):
-        query = add(source.query, name, value, catalogue.language)
-        yield Draft(query, source.item, name, f"query: + {value.quote}")
+        query = add(source.query, name, value, language)
+        edit = f"query: + {value.quote}"
+        yield Draft(query, source.item, name, edit)
 
 
-def ask_otherwise(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
-    """The query asks a value that the item does not have, in a phrase of its own (``in red``, ``made of oak``)."""
+def ask_otherwise(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
+    """The query asks a value that the item does not have, in a phrase of its own.
+
+    Such as ``in red`` or ``made of oak``.
+
+    Args:
+        source: a good pair whose query does not ask the attribute, else no draft.
+        catalogue: has the values, of items of the same category, and the phrases.
+        rng: draws which values are tried.
+        name: the attribute.
+    """
+    language = catalogue.language
     for value in _lacking(source, catalogue, rng, name=name):
-        for form in catalogue.language.says(name):
-            phrase = form.format(_said(name, value, catalogue.language))
-            yield Draft(insert(source.query, phrase, front=False), source.item, name, f"query: + {phrase}")
+        for form in language.says(name):
+            phrase = form.format(_said(name, value, language))
+            query = insert(source.query, phrase, front=False)
+            yield Draft(query, source.item, name, f"query: + {phrase}")
 
 
-def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Value]:
+def _lacking(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Value]:
+    """Values that the item lacks and the query may ask: those of other good items first."""
     said = catalogue.readings[source.item.item_id].values.get(name, ())
-    if source.asks(name) or not said or all(v.where == "bullet_points" for v in said):
+    if source.asks(name):
         return
-    for value in [*_siblings(source, catalogue, name)[:2], *_sample(catalogue.others(name, source.item), rng)]:
+    if all(value.where == "bullet_points" for value in said):
+        return  # neither title nor fields say what the item has
+
+    siblings = _siblings(source, catalogue, name)[:2]
+    drawn = _sample(catalogue.others(name, source.item), rng)
+    for value in [*siblings, *drawn]:
         if _new(source, [value], catalogue):
             yield value
 
@@ -131,19 +184,21 @@ def _lacking(source: Source, catalogue: Catalogue, rng: Random, *, name: str) ->
 def _new(source: Source, values: list[Value], catalogue: Catalogue) -> list[Value]:
     """The values of which the query says no word."""
     asked = set(catalogue.words(source.query))
-    return [v for v in values if not asked & set(catalogue.words(v.quote))]
+    return [value for value in values if not asked & set(catalogue.words(value.quote))]
 
 
 def _siblings(source: Source, catalogue: Catalogue, name: str) -> list[Value]:
     """Values that other good items of the query have: one query then has right and wrong items."""
-    values = {
-        v.value: v
-        for item_id in source.good
-        for v in catalogue.readings[item_id].values.get(name, ())
-        if v.where != "bullet_points"
-    }
-    allowed = {v.value for v in catalogue.others(name, source.item)}
-    return [values[v] for v in sorted(values) if v in allowed]
+    values: dict[str, Value] = {}
+    for item_id in source.good:
+        said = catalogue.readings[item_id].values.get(name, ())
+        for value in said:
+            if value.where != "bullet_points":
+                values[value.value] = value
+
+    others = catalogue.others(name, source.item)
+    allowed = {value.value for value in others}
+    return [values[text] for text in sorted(values) if text in allowed]
 
 
 def _said(name: str, value: Value, language: Language) -> str:
@@ -152,33 +207,77 @@ def _said(name: str, value: Value, language: Language) -> str:
 
 
 def add(query: str, name: str, value: Value, language: Language) -> str:
-    """A query that asks one value more, where a shopper would write it; the query itself if nobody knows how."""
+    """A query that asks one value more, where a shopper would write it.
+
+    Args:
+        query: the query before.
+        name: the value's attribute.
+        value: what is asked besides.
+        language: has the phrases, and the order of words.
+
+    Returns:
+        The query itself if nobody knows how to say it.
+    """
     if name in ("compatibility", "audience"):
         form = next(iter(language.says("added")), "")
-        return insert(query, form.format(_said(name, value, language)), front=False) if form else query
+        if not form:
+            return query
+        phrase = form.format(_said(name, value, language))
+        return insert(query, phrase, front=False)
+
+    inner = bool(INNER.search(query))
+    front = name in _FRONT or inner  # "cup with handle red" is of a red handle
     if language.head_first:
-        return insert(query, value.quote, front=name == "brand" and not INNER.search(query))
-    return insert(query, value.quote, front=name in _FRONT or bool(INNER.search(query)))
+        front = name == "brand" and not inner
+    return insert(query, value.quote, front=front)
 
 
-def swap_in_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
-    """The item, in all its fields, has another value of the attribute than the query asks."""
-    for e in source.matched(name):
-        old = [e.found_quote]
-        if name == "colour":
-            forms = catalogue.language.forms["colours"]
-            old = sorted({w for w, family in forms.items() if family == e.found} | {e.found, e.found_quote})
+def swap_in_item(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
+    """The item, in all its fields, has another value of the attribute than the query asks.
+
+    Args:
+        source: a good pair; it matches in the attribute, else there is no draft.
+        catalogue: whose items of the same category have the other values.
+        rng: draws which of them are tried.
+        name: the attribute.
+    """
+    for match in source.matched(name):
+        said = _spellings(match, name, catalogue.language)
         for value in _sample(catalogue.others(name, source.item), rng):
-            new = resize(e.found_quote, value.value) if name == "size" else value.quote
+            new = _instead(name, match.found_quote, value)
+            if not new:
+                continue
+
             item = source.item
-            for one in old if new else ():
-                item = rewrite(item, one, new)
+            for old in said:
+                item = rewrite(item, old, new)
             if item != source.item:
-                yield Draft(source.query, item, name, f"item: {e.found_quote} -> {new}")
+                edit = f"item: {match.found_quote} -> {new}"
+                yield Draft(source.query, item, name, edit)
+
+
+def _spellings(match: Evidence, name: str, language: Language) -> list[str]:
+    """How the item's texts may say what it has: a colour by any name of its family."""
+    if name != "colour":
+        return [match.found_quote]
+
+    said = {match.found, match.found_quote}
+    for word, family in language.forms["colours"].items():
+        if family == match.found:
+            said.add(word)
+    return sorted(said)
 
 
 def rewrite(item: Item, old: str, new: str) -> Item:
-    """An item with whole-word ``old`` replaced in every text field."""
+    """An item with whole-word ``old`` replaced in every text field.
+
+    Args:
+        item: the item before.
+        old: the words to find, in any case.
+        new: the words to put there, in the case of what was there.
+    """
 
     def value(raw: object) -> object:
         if isinstance(raw, list):
@@ -190,96 +289,209 @@ def rewrite(item: Item, old: str, new: str) -> Item:
         title=replace_all(item.title, old, new),
         brand=replace_all(item.brand, old, new),
         description=replace_all(item.description, old, new),
-        bullet_points=tuple(replace_all(b, old, new) for b in item.bullet_points),
-        attributes={k: value(v) for k, v in item.attributes.items()},
+        bullet_points=tuple(replace_all(text, old, new) for text in item.bullet_points),
+        attributes={name: value(raw) for name, raw in item.attributes.items()},
     )
 
 
-def pick_item(source: Source, catalogue: Catalogue, rng: Random, *, name: str) -> Iterator[Draft]:
-    """A real item like the good one that has another value of the asked attribute."""
+def pick_item(
+    source: Source, catalogue: Catalogue, rng: Random, *, name: str
+) -> Iterator[Draft]:
+    """A real item like the good one that has another value of the asked attribute.
+
+    Args:
+        source: a good pair; its query asks the attribute, else there is no draft.
+        catalogue: whose items are picked, the most similar first.
+        rng: draws nothing.
+        name: the attribute.
+    """
     if not source.asks(name):
         return
-    asked = {v.value for v in source.reading.values[name]}
-    stems = catalogue.words(f"{source.query} {source.item.title}")
+
+    good = source.item
+    place = leaf(good)[-1:]
+    asked = {value.value for value in source.reading.values[name]}
+    stems = catalogue.words(f"{source.query} {good.title}")
     for item_id in catalogue.near(stems, 60):
-        said = {v.value for v in catalogue.readings[item_id].values.get(name, ())}
-        wrong = name == "exclusion" or not said & (asked | BOTH)  # a seller who says both says nothing
-        same_kind = leaf(catalogue.items[item_id])[-1:] == leaf(source.item)[-1:]
-        if same_kind and wrong and item_id not in source.known and item_id != source.item.item_id:
-            yield Draft(source.query, catalogue.items[item_id], name, REAL)
+        if item_id in source.known or item_id == good.item_id:
+            continue
+
+        item = catalogue.items[item_id]
+        if leaf(item)[-1:] != place:
+            continue
+
+        values = catalogue.readings[item_id].values.get(name, ())
+        said = {value.value for value in values}
+        # a seller who says both says nothing
+        if name == "exclusion" or not said & (asked | BOTH):
+            yield Draft(source.query, item, name, REAL)
 
 
 def pick_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """A real item that has all that a query of three constraints or more asks, but one."""
+    """A real item that has all that a query of three constraints or more asks, but one.
+
+    Args:
+        source: a good pair; it matches in three constraints, else there is no draft.
+        catalogue: whose items are picked, the most similar first.
+        rng: draws nothing.
+    """
     names = _constraints(source)
-    for name in names if len(names) > 2 else ():
+    if len(names) < 3:
+        return
+    for name in names:
         yield from pick_item(source, catalogue, rng, name=name)
 
 
 def _constraints(source: Source) -> list[str]:
-    return [e.attribute for e in source.evidence if e.attribute in SAYABLE and e.state == "match"]
+    """The attributes, one for each value asked, that the query asks and the item has."""
+    return [
+        fact.attribute
+        for fact in source.evidence
+        if fact.attribute in SAYABLE and fact.state == "match"
+    ]
 
 
-def partly(source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool = False) -> Iterator[Draft]:
-    """The query asks three constraints or more, of which the item meets all but one."""
-    has = {
-        name: values[0]
-        for name in SAYABLE
-        if not source.asks(name)
-        for values in [_new(source, catalogue.sayable(source.item.item_id, name), catalogue)]
-        if values
-    }
+def partly(
+    source: Source, catalogue: Catalogue, rng: Random, *, otherwise: bool = False
+) -> Iterator[Draft]:
+    """The query asks three constraints or more, of which the item meets all but one.
+
+    Args:
+        source: a good pair; what it has besides is asked until two constraints are met.
+        catalogue: whose items have the value that the item lacks.
+        rng: draws the order of the attributes, and which values are tried.
+        otherwise: ask the lacking value in a phrase of its own, never by a swap.
+    """
+    has = _unasked(source, catalogue)
+    makers = (ask_otherwise,) if otherwise else (swap_in_query, ask_in_query)
     for name in rng.sample(SAYABLE, len(SAYABLE)):
-        met = [n for n in _constraints(source) if n != name]
-        more = [n for n in has if n != name][: max(0, 2 - len(met))]
-        makers = (ask_otherwise,) if otherwise else (swap_in_query, ask_in_query)
-        for draft in (d for maker in makers for d in maker(source, catalogue, rng, name=name)):
-            if len(met) + len(more) >= 2:
-                query = draft.query
-                for n in more:
-                    query = add(query, n, has[n], catalogue.language)
-                also = "".join(f", + {has[n].quote} (it has it)" for n in more)
-                yield replace(draft, query=query, edit=draft.edit + also)
+        met = [other for other in _constraints(source) if other != name]
+        others = [pair for pair in has if pair[0] != name]
+        lacking = max(0, 2 - len(met))
+        more = others[:lacking]
+        enough = len(met) + len(more) >= 2
+
+        for maker in makers:
+            # without enough constraints too: the edits draw from the rng that all share
+            for draft in maker(source, catalogue, rng, name=name):
+                if enough:
+                    yield _asking_more(draft, more, catalogue)
 
 
-def exclude_in_query(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """The query excludes a part that the item has ("… without handle")."""
+def _unasked(source: Source, catalogue: Catalogue) -> list[tuple[str, Value]]:
+    """What the item has and the query does not ask: each attribute's first value."""
+    has: list[tuple[str, Value]] = []
+    for name in SAYABLE:
+        if not source.asks(name):
+            sayable = catalogue.sayable(source.item.item_id, name)
+            values = _new(source, sayable, catalogue)
+            if values:
+                has.append((name, values[0]))
+    return has
+
+
+def _asking_more(
+    draft: Draft, more: list[tuple[str, Value]], catalogue: Catalogue
+) -> Draft:
+    """A draft whose query asks more attributes and values, all of which the item has."""
+    query = draft.query
+    edit = draft.edit
+    for name, value in more:
+        query = add(query, name, value, catalogue.language)
+        edit += f", + {value.quote} (it has it)"
+    return replace(draft, query=query, edit=edit)
+
+
+def exclude_in_query(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """The query excludes a part that the item has ("… without handle").
+
+    Args:
+        source: a good pair; its query excludes nothing, else there is no draft.
+        catalogue: knows the parts, and has the language's words for without.
+        rng: draws which parts are tried, and in which words.
+    """
     forms = catalogue.language.says("excluded")
-    for quote in _parts(source, catalogue, rng) if forms else ():
-        said = rng.choice(forms).format(quote)
-        yield Draft(f"{source.query.strip()} {said}", source.item, "exclusion", f"query: + {said}")
+    if not forms:
+        return
+    for part in _parts(source, catalogue, rng):
+        said = rng.choice(forms).format(part)
+        query = f"{source.query.strip()} {said}"
+        yield Draft(query, source.item, "exclusion", f"query: + {said}")
 
 
-def exclude_otherwise(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """The query excludes a part that the item has ("handle-free ...")."""
+def exclude_otherwise(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """The query excludes a part that the item has ("handle-free ...").
+
+    Args:
+        source: a good pair; its query excludes nothing, else there is no draft.
+        catalogue: knows the parts, and has the language's words for free.
+        rng: draws which parts are tried.
+    """
     forms = catalogue.language.says("free")
-    for quote in _parts(source, catalogue, rng) if forms else ():
-        said = forms[0].format(quote)
-        yield Draft(f"{said} {source.query.strip()}", source.item, "exclusion", f"query: + {said}")
+    if not forms:
+        return
+    for part in _parts(source, catalogue, rng):
+        said = forms[0].format(part)
+        query = f"{said} {source.query.strip()}"
+        yield Draft(query, source.item, "exclusion", f"query: + {said}")
 
 
 def _parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
+    """Some of the parts that the item's title names and the query does not."""
     if source.asks("exclusion"):
         return []
-    asked = set(catalogue.words(f"{source.query} {source.item.brand} {source.item.category}"))
-    said = quotes(source.item.title, catalogue.language)
-    parts = [q.lower() for w, q in said if w in catalogue.parts and w not in asked]
+
+    item = source.item
+    asked = set(catalogue.words(f"{source.query} {item.brand} {item.category}"))
+    parts = [
+        quote.lower()
+        for stem, quote in quotes(item.title, catalogue.language)
+        if stem in catalogue.parts and stem not in asked
+    ]
     return _sample(parts, rng)
 
 
-def affirm_in_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
-    """The item's title says that it has what the query excludes."""
+def affirm_in_item(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """The item's title says that it has what the query excludes.
+
+    Args:
+        source: a good pair; its query excludes something, else there is no draft.
+        catalogue: has the language's words for with and without.
+        rng: draws nothing.
+    """
     language = catalogue.language
+    title = source.item.title
     lacking = "|".join(map(re.escape, language.says("lacking")))
+
     for having in language.says("having"):
         for value in source.reading.values.get("exclusion", ()):
-            title = source.item.title
-            said = re.sub(rf"\b(?:{lacking})\b(?=\W+{re.escape(value.quote)})", having, title, flags=re.IGNORECASE)
-            said = said if said != title else f"{title} {like(having, title)} {like(value.quote, title)}"
+            # "without straw" becomes "with straw"; else that is said at the end
+            part = value.quote
+            without = rf"\b(?:{lacking})\b(?=\W+{re.escape(part)})"
+            said = re.sub(without, having, title, flags=re.IGNORECASE)
+            if said == title:
+                said = f"{title} {like(having, title)} {like(part, title)}"
+
             item = replace(source.item, title=said)
-            yield Draft(source.query, item, "exclusion", f"item: + {having} {value.quote}")
+            edit = f"item: + {having} {part}"
+            yield Draft(source.query, item, "exclusion", edit)
 
 
 def quotes(text: str, language: Language) -> list[tuple[str, str]]:
-    """Stem and word of every word of a text that is made of letters."""
-    return [(stem, quote) for quote in re.findall(r"[^\W\d_]+", text) for stem in words(quote, language)]
+    """Stem and word of every word of a text that is made of letters.
+
+    Args:
+        text: a title or a query.
+        language: takes the stems.
+    """
+    found: list[tuple[str, str]] = []
+    for quote in re.findall(r"[^\W\d_]+", text):
+        for stem in words(quote, language):
+            found.append((stem, quote))
+    return found

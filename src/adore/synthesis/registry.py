@@ -1,4 +1,7 @@
-"""Which edits make which error type: those of training, and variants that only the adversarial set uses."""
+"""Which edits make which error type.
+
+Those of training, and variants that only the adversarial set uses.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from adore.synthesis.edits import Edit
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 
-__all__ = ["EDITS", "HELD", "PICKS", "table"]
+__all__ = ["EDITS", "HELD_OUT_EDITS", "PICKS", "table"]
 
 
 def _of(edit: Edit) -> Any:
@@ -20,16 +23,35 @@ def _of(edit: Edit) -> Any:
 
 
 def _value(name: str) -> tuple[Edit, ...]:
-    makers: tuple[Any, ...] = (edits.pick_item, edits.swap_in_query, edits.ask_in_query, edits.swap_in_item)
+    makers: tuple[Any, ...] = (
+        edits.pick_item,
+        edits.swap_in_query,
+        edits.ask_in_query,
+        edits.swap_in_item,
+    )
     return tuple(partial(maker, name=name) for maker in makers)
 
 
 def _rival(kind: str) -> tuple[Edit, ...]:
-    makers: tuple[Any, ...] = (wishes.pick_rival, wishes.swap_rival, wishes.ask_rival, wishes.swap_rival_in_item)
+    makers: tuple[Any, ...] = (
+        wishes.pick_rival,
+        wishes.swap_rival,
+        wishes.ask_rival,
+        wishes.swap_rival_in_item,
+    )
     return tuple(partial(maker, kind=kind) for maker in makers)
 
 
-_VALUES = ("compatibility", "brand", "model", "audience", "size", "pack", "colour", "material")
+_VALUES = (
+    "compatibility",
+    "brand",
+    "model",
+    "audience",
+    "size",
+    "pack",
+    "colour",
+    "material",
+)
 _RIVALS = ("function", "use-case", "style", "degree")
 _EXCLUDED = partial(edits.pick_item, name="exclusion")
 
@@ -65,10 +87,14 @@ EDITS: dict[str, tuple[Edit, ...]] = {
 }
 """Error type to the edits of training; those that pick real items come first."""
 
-PICKS: dict[str, Edit] = {n: many[0] for n, many in EDITS.items() if _of(many[0]).__name__.startswith("pick_")}
+PICKS: dict[str, Edit] = {
+    name: many[0]
+    for name, many in EDITS.items()
+    if _of(many[0]).__name__.startswith("pick_")
+}
 """Error type to the edit that picks real items, where there is one."""
 
-HELD: dict[str, tuple[Edit, ...]] = {
+HELD_OUT_EDITS: dict[str, tuple[Edit, ...]] = {
     **{name: (partial(edits.ask_otherwise, name=name),) for name in _VALUES},
     **{kind: (partial(wishes.ask_rival_otherwise, kind=kind),) for kind in _RIVALS},
     "accessory": (partial(kinds.make_accessory, things="things_held"),),
@@ -77,7 +103,9 @@ HELD: dict[str, tuple[Edit, ...]] = {
     "knowledge-intent": (partial(kinds.ask_to_know, know="know_held"),),
     "offer-type": (partial(wishes.ask_offer, said="offers_held"),),
     "keyword-stuffing": (partial(kinds.stuff_title, form="{query} | {title}"),),
-    "price-tier": (partial(wishes.ask_price, form="{query} cheaper than {limit} dollars"),),
+    "price-tier": (
+        partial(wishes.ask_price, form="{query} cheaper than {limit} dollars"),
+    ),
     "partial-multi-constraint": (partial(edits.partly, otherwise=True),),
     "synonym": (positives.plurals,),
     "over-strict": (positives.shout,),
@@ -87,16 +115,34 @@ HELD: dict[str, tuple[Edit, ...]] = {
 
 def table() -> str:
     """The tables of ``docs/error_types.md``, in Markdown."""
-    lines = ["| error type | what is wrong | moves | level | grade | made by |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| error type | what is wrong | moves | level | grade | made by |",
+        "|---|---|---|---|---|---|",
+    ]
     used: dict[str, str] = {}
-    for e in ERROR_TYPES:
-        used |= {_of(edit).__name__: inspect.getdoc(_of(edit)) or "" for edit in EDITS[e.name]}
-        how = ", ".join(f"`{_of(edit).__name__}`" for edit in EDITS[e.name])
-        moved, level = f"`{e.attribute}`" if e.attribute else "", e.level or ""
-        lines.append(f"| {e.name} | {e.definition} | {moved} | {level} | {Grade(e.grade).letter} | {how} |")
+    for error in ERROR_TYPES:
+        functions = [_of(edit) for edit in EDITS[error.name]]
+        for function in functions:
+            used[function.__name__] = _summary(function)
+
+        how = ", ".join(f"`{function.__name__}`" for function in functions)
+        moved = f"`{error.attribute}`" if error.attribute else ""
+        level = str(error.level or "")
+        letter = Grade(error.grade).letter
+        cells = (error.name, error.definition, moved, level, letter, how)
+        lines.append(f"| {' | '.join(cells)} |")
+
     lines += ["", "| edit | what it does |", "|---|---|"]
-    lines += [f"| `{name}` | {text.splitlines()[0].replace('``', '`')} |" for name, text in sorted(used.items())]
+    for name, text in sorted(used.items()):
+        lines.append(f"| `{name}` | {text.replace('``', '`')} |")
     return "\n".join(lines)
+
+
+def _summary(function: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    text = inspect.getdoc(function) or ""
+    paragraph = text.split("\n\n")[0]
+    return " ".join(paragraph.splitlines())
 
 
 if __name__ == "__main__":

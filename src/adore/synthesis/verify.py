@@ -1,6 +1,7 @@
-"""Stage ``verify``: keeps the candidates on which judges, attribute difference, leakage and fluency agree.
+"""Stage ``verify``: keeps the candidates on which all checks agree.
 
-It also writes the frozen adversarial set of the test queries, on which the student is examined.
+The checks are of judges, attribute difference, leakage and fluency. It also writes the
+frozen adversarial set of the test queries, on which the student is examined.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from adore.config import StageConfig
 from adore.progress import say
 from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
-from adore.synthesis.changes import fault
 from adore.synthesis.fluency import Fluency
-from adore.synthesis.workshop import UNTYPED, plain
+from adore.synthesis.generator import UNTYPED, plain
+from adore.synthesis.minimality import fault
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, Grade
 
 __all__ = ["REASONS", "Config", "agrees", "run"]
 
 KEYS = ["query_id", "item_id"]
-_NAMES = (*(e.name for e in ERROR_TYPES), UNTYPED)
+_NAMES = (*(error.name for error in ERROR_TYPES), UNTYPED)
 
 REASONS: dict[str, str] = {
     "unanswered": "The judge gave no answer for the pair.",
@@ -48,12 +49,21 @@ class Config(StageConfig):
     """How far judge and intention may differ, and what counts as leaked."""
 
     tolerance: int = 1
-    """Largest distance between the judge's grade and the intended one; never across exact / not exact."""
+    """Largest distance between the judge's grade and the intended one.
+
+    Never across exact / not exact.
+    """
     agreement: float = Field(0.67, gt=0, le=1)
-    """Share of a pair's answers that must fit the intention (k of n): several folders of answers, of other judges or
-    of samples of one, are so many votes; with one answer it alone decides."""
+    """Share of a pair's answers that must fit the intention (k of n).
+
+    Several folders of answers, of other judges or of samples of one, are so many votes;
+    with one answer it alone decides.
+    """
     fluency: float = Field(0.02, ge=0, lt=1)
-    """Share of real queries that read worse than the threshold below which an edited query is refused."""
+    """Share of real queries that read worse than the threshold.
+
+    Below it, an edited query is refused.
+    """
     near: float = Field(0.8, gt=0, le=1)
     """Jaccard index of word stems from which two queries are the same."""
     max_query: int = 200
@@ -67,6 +77,11 @@ class Config(StageConfig):
 def agrees(answered: int, intended: int, tolerance: int) -> bool:
     """True if both grades are exact, or both are not and lie within ``tolerance``.
 
+    Args:
+        answered: the judge's grade, 0 to 3.
+        intended: the grade that the edit means to make, 0 to 3.
+        tolerance: largest distance between the two.
+
     Example:
         >>> agrees(3, 3, 1), agrees(3, 2, 1), agrees(1, 2, 1), agrees(0, 2, 1)
         (True, False, True, False)
@@ -76,10 +91,24 @@ def agrees(answered: int, intended: int, tolerance: int) -> bool:
 
 
 def run(
-    config: Config, prepared: Path, evidence: Path, candidates: Path, answers: list[Path], output: Path
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    candidates: Path,
+    answers: list[Path],
+    output: Path,
 ) -> dict[str, float]:
-    """Write ``synthetic``, ``rejected`` (with reason), ``adversarial`` and ``yield.json`` (counts, examples and
-    the human audit of real picks per error type).
+    """Write ``synthetic``, ``rejected`` (with reason), ``adversarial`` and ``yield.json``.
+
+    The last has counts, examples and the human audit of real picks per error type.
+
+    Args:
+        config: how strict the checks are.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
+        candidates: output of ``synthesise``.
+        answers: outputs of ``judge`` on the candidates; each is a vote.
+        output: folder to write to.
 
     Returns:
         Candidates made and accepted and their ratio, in all and per error type.
@@ -94,30 +123,66 @@ def run(
             rejected.append({**row, "reason": reason, "detail": detail})
         else:
             kept.append(row)
-    _write(kept, output, "synthetic", {"answered_grade": pl.Int64})
-    _write(rejected, output, "rejected", {"answered_grade": pl.Int64, "detail": pl.String})
+
+    grade = {"answered_grade": pl.Int64}
+    _write(kept, output, "synthetic", grade)
+    _write(rejected, output, "rejected", {**grade, "detail": pl.String})
     write_table(adversarial(prepared, evidence), output, "adversarial")
+
     plan = candidates / "plan.json"
     told = json.loads(plan.read_text("utf-8")) if plan.is_file() else {}
-    told = {"nothing": told.get("nothing", {}), "audit": told.get("audit", {})}
-    write_json({**_yield(config, kept, rejected), **told}, output / "yield.json")
+    summary = _yield(config, kept, rejected)
+    summary["nothing"] = told.get("nothing", {})
+    summary["audit"] = told.get("audit", {})
+    write_json(summary, output / "yield.json")
     if rows and not kept:
         say("    verify: no candidate held; see rejected.parquet for why")
-    made, accepted = (Counter(r["error_type"] for r in many) for many in (rows, kept))
-    metrics = {"made": len(rows), "accepted": len(kept), "yield": len(kept) / max(1, len(rows))}
-    return {**metrics, **{f"yield_{t}": accepted[t] / made[t] for t in _NAMES if made[t]}}
+    return _metrics(rows, kept)
 
 
-def _write(rows: list[dict[str, Any]], output: Path, name: str, extra: dict[str, Any]) -> None:
+def _metrics(
+    rows: list[dict[str, Any]], kept: list[dict[str, Any]]
+) -> dict[str, float]:
+    """Candidates made and accepted and their ratio, in all and per error type."""
+    made = Counter(row["error_type"] for row in rows)
+    accepted = Counter(row["error_type"] for row in kept)
+    metrics: dict[str, float] = {
+        "made": len(rows),
+        "accepted": len(kept),
+        "yield": len(kept) / max(1, len(rows)),
+    }
+    for name in _NAMES:
+        if made[name]:
+            metrics[f"yield_{name}"] = accepted[name] / made[name]
+    return metrics
+
+
+def _write(
+    rows: list[dict[str, Any]], output: Path, name: str, extra: dict[str, Any]
+) -> None:
+    """A table whose ``extra`` columns have the types that are told."""
     frame = write_table(rows, output, name)
-    more = [c for c in extra if c in frame.columns]
-    frame.with_columns(pl.col(c).cast(extra[c]) for c in more).write_parquet(output / f"{name}.parquet")
+    casts = [
+        pl.col(column).cast(kind)
+        for column, kind in extra.items()
+        if column in frame.columns
+    ]
+    frame.with_columns(casts).write_parquet(output / f"{name}.parquet")
 
 
 def _joined(candidates: Path, answers: list[Path]) -> list[dict[str, Any]]:
-    """Candidates in the order of their ids, each with all its ``grades`` and the first (None: no answer)."""
-    frames = [read_table(f, "answers").select(*KEYS, "grade") for f in answers]
-    graded = pl.concat(frames).group_by(KEYS, maintain_order=True).agg(pl.col("grade").alias("grades"))
+    """Candidates in the order of their ids, each with all its ``grades`` and the first.
+
+    None: no answer.
+    """
+    frames = [
+        read_table(folder, "answers").select(*KEYS, "grade") for folder in answers
+    ]
+    graded = (
+        pl.concat(frames)
+        .group_by(KEYS, maintain_order=True)
+        .agg(pl.col("grade").alias("grades"))
+    )
     graded = graded.with_columns(pl.col("grades").list.first().alias("answered_grade"))
     made = read_table(candidates, "candidates").sort("synthetic_id")
     return made.join(graded, on=KEYS, how="left", maintain_order="left").to_dicts()
@@ -127,22 +192,30 @@ class _Checks:
     """All checks of a candidate; remembers what passed."""
 
     def __init__(self, config: Config, prepared: Path) -> None:
-        queries, items = read_table(prepared, "queries"), read_table(prepared, "items")
         self._config = config
-        held = queries.filter(pl.col("split") != "train")["query"].to_list()
-        language = load_language(language_of(prepared))
-        self._held = HeldOut(held, config.near, language)
-        self._real = dict(queries.select("query_id", "query").iter_rows())
-        texts = [*items["title"].to_list(), *items["category"].unique(maintain_order=True).to_list()]
-        self._fluency = Fluency(texts, self._real.values(), config.fluency, language)
         self._seen: set[tuple[str, str]] = set()
+        queries = read_table(prepared, "queries")
+        items = read_table(prepared, "items")
+        language = load_language(language_of(prepared))
+
+        held = queries.filter(pl.col("split") != "train")
+        texts = held["query"].to_list()
+        self._held = HeldOut(texts, config.near, language)
+        self._real = dict(queries.select("query_id", "query").iter_rows())
+
+        titles = items["title"].to_list()
+        categories = items["category"].unique(maintain_order=True)
+        texts = [*titles, *categories.to_list()]
+        real = self._real.values()
+        self._fluency = Fluency(texts, real, config.fluency, language)
 
     def fault(self, row: dict[str, Any]) -> tuple[str, str]:
         """Reason and detail of the first check that fails, or two empty strings."""
         grades = row.pop("grades")
         reason, detail = self._text(row)
         if not reason and row["error_type"] != UNTYPED:
-            before, after = (Evidence.many_from_json(row[c]) for c in ("source_evidence", "evidence"))
+            before = Evidence.many_from_json(row["source_evidence"])
+            after = Evidence.many_from_json(row["evidence"])
             detail = fault(row["error_type"], row["attribute"], before, after)
             reason = "attribute" if detail else ""
         if not reason:
@@ -152,25 +225,38 @@ class _Checks:
         return reason, detail
 
     def _text(self, row: dict[str, Any]) -> tuple[str, str]:
-        query, title = row["query"].strip(), _title(row)
-        if not query or not title or len(query) > self._config.max_query or len(title) > self._config.max_title:
+        """What is wrong with the texts alone."""
+        query = row["query"].strip()
+        title = _title(row)
+        empty = not query or not title
+        long_query = len(query) > self._config.max_query
+        long_title = len(title) > self._config.max_title
+        if empty or long_query or long_title:
             return "text", f"query of {len(query)}, title of {len(title)} characters"
+
         leaked = self._held.near(query)
         if leaked:
             return "leakage", f"held-out query: {leaked}"
         if _identity(row) in self._seen:
             return "duplicate", "query and item are already kept"
+
         source = self._real[row["source_query_id"]]
         if query != source and self._fluency.salad(query, source):
-            return "fluency", f"{self._fluency.score(query):.2f} is below {self._fluency.threshold:.2f}"
+            score = self._fluency.score(query)
+            threshold = self._fluency.threshold
+            return "fluency", f"{score:.2f} is below {threshold:.2f}"
         return "", ""
 
     def _judged(self, grades: list[int] | None, intended: int) -> tuple[str, str]:
+        """What is wrong with the judges' grades; None: they gave none."""
         if not grades:
             return "unanswered", "no answer for the pair"
-        fit = sum(agrees(grade, intended, self._config.tolerance) for grade in grades)
-        if fit >= self._config.agreement * len(grades):
+
+        tolerance = self._config.tolerance
+        fit = [grade for grade in grades if agrees(grade, intended, tolerance)]
+        if len(fit) >= self._config.agreement * len(grades):
             return "", ""
+
         said = ", ".join(Grade(grade).letter for grade in grades)
         return "judge", f"the judge says {said}, intended is {Grade(intended).letter}"
 
@@ -183,26 +269,38 @@ def _title(row: dict[str, Any]) -> str:
     return str(json.loads(row["item"]).get("title") or "").strip()
 
 
-def _yield(config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, Any]]) -> dict[str, Any]:
-    types = []
+def _yield(
+    config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The table of ``yield.json``: in all, and per error type."""
+    types: list[dict[str, Any]] = []
     for name in _NAMES:
-        good = [r for r in kept if r["error_type"] == name]
-        bad = [r for r in rejected if r["error_type"] == name]
-        reasons = dict(sorted(Counter(r["reason"] for r in bad).items()))
-        if name == UNTYPED and not good + bad:
+        good = [row for row in kept if row["error_type"] == name]
+        bad = [row for row in rejected if row["error_type"] == name]
+        if name == UNTYPED and not good and not bad:
             continue
-        shown = [_example(r) for r in _spread(good, config.examples)]
+
+        reasons = Counter(row["reason"] for row in bad)
+        shown = [_example(row) for row in _spread(good, config.examples)]
         types.append(
             {
                 "error_type": name,
                 "made": len(good) + len(bad),
                 "accepted": len(good),
-                "rejected": reasons,
+                "rejected": dict(sorted(reasons.items())),
                 "examples": shown,
             }
         )
-    made, accepted = len(kept) + len(rejected), len(kept)
-    return {"made": made, "accepted": accepted, "yield": accepted / max(1, made), "reasons": REASONS, "types": types}
+
+    made = len(kept) + len(rejected)
+    accepted = len(kept)
+    return {
+        "made": made,
+        "accepted": accepted,
+        "yield": accepted / max(1, made),
+        "reasons": REASONS,
+        "types": types,
+    }
 
 
 def _spread(rows: list[dict[str, Any]], k: int) -> list[dict[str, Any]]:
@@ -214,8 +312,13 @@ def _spread(rows: list[dict[str, Any]], k: int) -> list[dict[str, Any]]:
 
 
 def _example(row: dict[str, Any]) -> dict[str, Any]:
-    moved = [e for e in Evidence.many_from_json(row["evidence"]) if e.attribute == row["attribute"]]
-    shown = next((e for e in moved if e.state == "conflict"), None)
+    """A kept row for people, with what is in conflict in the attribute that was moved."""
+    shown = None
+    for fact in Evidence.many_from_json(row["evidence"]):
+        if fact.attribute == row["attribute"] and fact.state == "conflict":
+            shown = fact
+            break
+
     return {
         "query": row["query"],
         "title": _title(row),

@@ -1,4 +1,7 @@
-"""Stage ``align``: the teacher learns from human grades (SFT), then from behaviour (KTO), then meets its gate."""
+"""Stage ``align``: the teacher learns, then meets its gate.
+
+It learns from human grades first (SFT), then from behaviour (KTO).
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,21 @@ from adore.progress import say
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
 from adore.storage import write_json
-from adore.teacher.answers import Judge
-from adore.teacher.backends import ask_folder, in_force
-from adore.teacher.exam import Exam, Paper, load_exam, sit
+from adore.teacher.backends import load_judge, promoted_model
+from adore.teacher.datasets import (
+    agreed,
+    kto_traces,
+    labelled,
+    mixed,
+    sft_texts,
+    sft_traces,
+    text_feedback,
+)
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
 from adore.teacher.gate import decide, rates
-from adore.teacher.graders import EvidenceJudge, RulesGrader
-from adore.teacher.large import Large
-from adore.teacher.sets import agreed, kto_traces, labelled, mixed, sft_texts, sft_traces, text_feedback
+from adore.teacher.judgements import Judge
+from adore.teacher.lora import Large
+from adore.teacher.validation_set import Paper, ValidationSet, load_validation_set, sit
 from adore.types import Evidence, Grade
 
 __all__ = ["Config", "kto_settings", "run", "said", "train"]
@@ -51,37 +62,78 @@ class Config(BookConfig):
     loss: Literal["kto", "apo_zero_unpaired"] = "kto"
     batch: int = Field(32, ge=2)
     processes: int = Field(1, ge=1)
-    """Processes of this machine that train together (torchrun); a large teacher takes one a card."""
+    """Processes of this machine that train together (torchrun).
+
+    A large teacher takes one a card.
+    """
     save_steps: int = Field(100, ge=0)
-    """Steps of SFT and KTO after which their state is kept beside the output, for a later start; 0: never."""
+    """Steps of SFT and KTO after which their state is kept beside the output.
+
+    A later start goes on from there; 0: never.
+    """
     large: Large | None = None
     previous: str = ""
-    """An earlier run, whose teacher stays if the new one is refused; empty: the rules."""
+    """An earlier run, whose teacher stays if the new one is refused.
+
+    Empty: the rules.
+    """
     attacked: int = Field(200, ge=1)
-    """Held-out pairs that each attack is tried on; with fewer than 30 answered nothing is promoted."""
+    """Held-out pairs that each attack is tried on.
+
+    With fewer than 30 answered nothing is promoted.
+    """
 
 
-def _train_tiny(table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path) -> Curves:
+def _train_tiny(
+    table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path
+) -> Curves:
     from adore.teacher.tiny import new_model, new_tokenizer, product_words
     from adore.teacher.training import launch
 
-    tokenizer = new_tokenizer(product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"]))
-    new_model(tokenizer, layers=config.layers, width=config.width, seed=config.seed).save_pretrained(output / "new")
+    tokenizer = new_tokenizer(
+        product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"])
+    )
+    model = new_model(
+        tokenizer, layers=config.layers, width=config.width, seed=config.seed
+    )
+    model.save_pretrained(output / "new")
     tokenizer.save_pretrained(output / "new")
-    common = {"seed": config.seed, "batch": config.batch, "save_steps": config.save_steps}
+
+    common = {
+        "seed": config.seed,
+        "batch": config.batch,
+        "save_steps": config.save_steps,
+    }
+
     rows = sft_traces(agreed(table), config.sft_rows, config.seed)
     first = {"epochs": config.sft_epochs, "rate": config.sft_rate, **common}
-    curves = {"sft": launch("sft", output / "new", rows, output / "sft", config.processes, **first)}
+    curves = {
+        "sft": launch(
+            "sft", output / "new", rows, output / "sft", config.processes, **first
+        )
+    }
     shutil.rmtree(output / "new")
+
+    # KTO judges what the fine-tuned teacher itself says of these pairs
     grades = said(output / "sft", table, feedback, config.threads)
-    wishes = kto_traces(feedback, grades, tilt=config.tilt, most=config.kto_rows, seed=config.seed)
+    wishes = kto_traces(
+        feedback, grades, tilt=config.tilt, most=config.kto_rows, seed=config.seed
+    )
     told = mixed(wishes, config.batch, config.seed)
     if len(told) < config.batch:
-        say(f"    KTO: left out, {len(told)} rows that speak both ways, less than a batch of {config.batch}")
+        say(
+            f"    KTO: left out, {len(told)} rows that speak both ways, "
+            f"less than a batch of {config.batch}"
+        )
         shutil.copytree(output / "sft", output / "model")
         return curves
+
     then = kto_settings(config) | {"save_steps": config.save_steps}
-    return curves | {"kto": launch("kto", output / "sft", told, output / "model", config.processes, **then)}
+    return curves | {
+        "kto": launch(
+            "kto", output / "sft", told, output / "model", config.processes, **then
+        )
+    }
 
 
 def kto_settings(config: Config) -> dict[str, Any]:
@@ -98,45 +150,90 @@ def kto_settings(config: Config) -> dict[str, Any]:
     }
 
 
-def said(folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int) -> dict[tuple[str, str], Grade]:
-    """What the tiny teacher in ``folder`` says of every pair that has feedback."""
+def said(
+    folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int
+) -> dict[tuple[str, str], Grade]:
+    """What the tiny teacher in ``folder`` says of every pair that has feedback.
+
+    Args:
+        folder: of the trained model and its tokenizer.
+        table: every known pair with its evidence, from
+            :func:`adore.teacher.datasets.labelled`.
+        feedback: the ``feedback`` table, which names the pairs to grade.
+        threads: of the CPU.
+
+    Returns:
+        (query, item) to the likeliest grade.
+    """
     from adore.teacher.tiny import TinyGrader
 
-    pairs = table.join(feedback.select("query_id", "item_id").unique(), on=["query_id", "item_id"], how="semi")
-    given = TinyGrader(folder, threads=threads).grade([Evidence.many_from_json(e) for e in pairs["evidence"]])
+    pairs = table.join(
+        feedback.select("query_id", "item_id").unique(),
+        on=["query_id", "item_id"],
+        how="semi",
+    )
+    evidence = [Evidence.many_from_json(text) for text in pairs["evidence"]]
+    given = TinyGrader(folder, threads=threads).grade(evidence)
+
     keys = pairs.select("query_id", "item_id").rows()
-    return {(q, i): Grade(max(range(4), key=lambda g: p[g])) for (q, i), p in zip(keys, given, strict=True)}
+    likeliest = dict[tuple[str, str], Grade]()
+    for (query_id, item_id), probabilities in zip(keys, given, strict=True):
+        best = max(range(4), key=probabilities.__getitem__)
+        likeliest[query_id, item_id] = Grade(best)
+    return likeliest
 
 
 def _train_large(
-    table: pl.DataFrame, feedback: pl.DataFrame, places: tuple[Path, Path], config: Config, output: Path
+    table: pl.DataFrame,
+    feedback: pl.DataFrame,
+    places: tuple[Path, Path],
+    config: Config,
+    output: Path,
 ) -> Curves:
-    from adore.teacher import large
+    from adore.teacher import lora
 
     if config.large is None:
         return {}
-    book, seed = _rulebook(config, places[0]), config.seed
-    crew = {"seed": seed, "processes": config.processes, "save_steps": config.save_steps}
+
+    book = _rulebook(config, places[0])
+    seed = config.seed
+    crew = {
+        "seed": seed,
+        "processes": config.processes,
+        "save_steps": config.save_steps,
+    }
     rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
-    curves = {"sft": large.sft(config.large, rows, output / "sft", **crew)}
+    curves = {"sft": lora.sft(config.large, rows, output / "sft", **crew)}
+
     wishes = text_feedback(feedback, places, book, config.kto_rows, seed)
-    told = mixed(large.fitting(wishes, (str(output / "sft"), ""), config.large.max_length), config.large.batch, seed)
+    start = (str(output / "sft"), "")
+    fits = lora.fitting(wishes, start, config.large.max_length)
+    told = mixed(fits, config.large.batch, seed)
     if not told:
         say("    KTO: left out, no feedback that speaks both ways")
         shutil.copytree(output / "sft", output / "model")
         return curves
-    return curves | {"kto": large.kto(config.large, output / "sft", told, output / "model", **crew)}
+
+    return curves | {
+        "kto": lora.kto(config.large, output / "sft", told, output / "model", **crew)
+    }
 
 
 def train(
-    config: Config, table: pl.DataFrame, feedback: pl.DataFrame, places: tuple[Path, Path], output: Path
+    config: Config,
+    table: pl.DataFrame,
+    feedback: pl.DataFrame,
+    places: tuple[Path, Path],
+    output: Path,
 ) -> Curves:
     """SFT to ``output/sft``, KTO from there to ``output/model``; returns both loss curves.
 
     Args:
-        table: from :func:`adore.teacher.sets.labelled`.
+        config: sizes and settings of the teacher.
+        table: from :func:`adore.teacher.datasets.labelled`.
         feedback: the ``feedback`` table.
         places: outputs of prepare and evidence.
+        output: folder of the stage's output.
     """
     if config.large is None:
         return _train_tiny(table, feedback, config, output)
@@ -147,7 +244,7 @@ def _rulebook(config: Config, prepared: Path) -> RuleBook:
     return RuleBook.of_data(prepared, config.rulebook)
 
 
-def _sat(judge: Judge, exam: Exam, *, attacks: bool = False) -> Paper:
+def _sat(judge: Judge, exam: ValidationSet, *, attacks: bool = False) -> Paper:
     with closing(judge):
         return sit(judge, exam, attacks=attacks)
 
@@ -156,9 +253,18 @@ def _unanswered(paper: Paper) -> float:
     return float((paper.grades < 0).mean()) if len(paper.grades) else 0.0
 
 
-def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], config: Config) -> dict[str, Any]:
-    """The gate's decision between ``previous`` and ``kto``, and every system's rates on human-judged pairs."""
-    old, new = papers["previous"], papers["kto"]
+def _verdict(
+    exam: ValidationSet,
+    papers: dict[str, Paper],
+    turned: dict[str, float],
+    config: Config,
+) -> dict[str, Any]:
+    """The gate's decision between ``previous`` and ``kto``.
+
+    Every system's rates on human-judged pairs come with it.
+    """
+    old = papers["previous"]
+    new = papers["kto"]
     both = (old.grades >= 0) & (new.grades >= 0)
 
     def part(truth: Any) -> Any:
@@ -166,14 +272,27 @@ def _verdict(exam: Exam, papers: dict[str, Paper], turned: dict[str, float], con
         return truth[rows], old.grades[rows], new.grades[rows], exam.groups[rows]
 
     cheats = {a.name: new.fooled.get(a.name) for a in ATTACKS if not a.plausible}
-    silent = _unanswered(old), _unanswered(new)
-    people, shoppers = part(exam.human), part(exam.sign)
-    gate = decide(people, shoppers, exam.slices(both), cheats, turned, unanswered=silent, seed=config.seed)
+    gate = decide(
+        part(exam.human),
+        part(exam.sign),
+        exam.slices(both),
+        cheats,
+        turned,
+        unanswered=(_unanswered(old), _unanswered(new)),
+        seed=config.seed,
+    )
+
     systems = {}
     for name, paper in papers.items():
         rows = (exam.human >= 0) & (paper.grades >= 0)
-        r = rates(exam.human[rows], paper.grades[rows])
-        systems[name] = {"macro_f1": r.macro_f1, "fnr": r.fnr, "fpr": r.fpr, "recall": r.recall, "n": r.n}
+        found = rates(exam.human[rows], paper.grades[rows])
+        systems[name] = {
+            "macro_f1": found.macro_f1,
+            "fnr": found.fnr,
+            "fpr": found.fpr,
+            "recall": found.recall,
+            "n": found.n,
+        }
     return {**gate, "fooled": new.fooled, "systems": systems}
 
 
@@ -195,27 +314,55 @@ def run(
     output: Path,
     before: Path | None = None,
 ) -> dict[str, float]:
-    """Train, examine on held-out judgements and behaviour, decide: ``model/``, ``gate.json``, ``curves.json``.
+    """Train, examine on held-out judgements and behaviour, decide.
+
+    Writes ``model/``, ``gate.json`` and ``curves.json``.
 
     Args:
+        config: sizes and settings of the teacher, and of its exam.
+        prepared: output of ``prepare``: queries, items and human judgements.
+        evidence: output of ``evidence``.
+        answers: outputs of ``judge``, one a shard.
+        feedback: output of ``behaviour``: feedback to learn from, held-out signs.
+        output: where to write.
         before: ``align`` of the run that ``previous`` names.
+
+    Returns:
+        Metrics for the stage's manifest.
     """
-    table, previous = labelled(prepared, evidence, answers), before and in_force(before)
-    if table.filter(split="train").is_empty():  # neither judgements nor events: the rule book alone teaches
+    table = labelled(prepared, evidence, answers)
+    previous = before and promoted_model(before)
+    if table.filter(split="train").is_empty():
+        # neither judgements nor events: the rule book alone teaches
         reasons = ["no pair of a train query is known: the previous teacher stays"]
-        write_json({"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}}, output / "gate.json")
-        return {"promoted": 0.0, "kept_previous": float(_keep_previous(previous, output))}
-    curves = train(config, table, read_table(feedback, "feedback"), (prepared, evidence), output)
+        write_json(
+            {"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}},
+            output / "gate.json",
+        )
+        return {
+            "promoted": 0.0,
+            "kept_previous": float(_keep_previous(previous, output)),
+        }
+
+    curves = train(
+        config, table, read_table(feedback, "feedback"), (prepared, evidence), output
+    )
     write_json(curves, output / "curves.json")
+
     book = _rulebook(config, prepared)
     rules: Judge = EvidenceJudge(RulesGrader(book), book)
-    exam = load_exam(prepared, evidence, feedback, attacked=config.attacked, seed=config.seed)
+    exam = load_validation_set(
+        prepared, evidence, feedback, attacked=config.attacked, seed=config.seed
+    )
     papers = {"rules": _sat(rules, exam, attacks=True)}
     papers["previous"] = papers["rules"]
     if previous:
-        papers["previous"] = _sat(ask_folder(previous, book, config.threads), exam)
-    papers["sft"] = _sat(ask_folder(output / "sft", book, config.threads), exam)
-    papers["kto"] = _sat(ask_folder(output / "model", book, config.threads), exam, attacks=True)
+        papers["previous"] = _sat(load_judge(previous, book, config.threads), exam)
+    papers["sft"] = _sat(load_judge(output / "sft", book, config.threads), exam)
+    papers["kto"] = _sat(
+        load_judge(output / "model", book, config.threads), exam, attacks=True
+    )
+
     planted = json.loads((feedback / "behaviour.json").read_text("utf-8"))["planted"]
     gate = _verdict(exam, papers, planted["turned"], config)
     if previous is None:
@@ -223,10 +370,14 @@ def run(
     shutil.rmtree(output / "sft")
     kept = not gate["promoted"] and _keep_previous(previous, output)
     write_json({**gate, "fooled_rules": papers["rules"].fooled}, output / "gate.json")
-    return {
+
+    metrics = {
         "promoted": float(gate["promoted"]),
         "kept_previous": float(kept),
         "held_out": float((exam.human >= 0).sum()),
         "held_signs": float((exam.sign >= 0).sum()),
-        **{f"{m}_{s}": r[m] for s, r in gate["systems"].items() for m in ("macro_f1", "fnr", "fpr")},
     }
+    for system, found in gate["systems"].items():
+        for measure in ("macro_f1", "fnr", "fpr"):
+            metrics[f"{measure}_{system}"] = found[measure]
+    return metrics

@@ -13,12 +13,12 @@ from pydantic import Field, field_validator, model_validator
 from adore.artifacts import hash_tree, read_manifest
 from adore.errors import ConfigError, NotInstalledError, check
 from adore.rulebook import BookConfig, RuleBook
-from adore.teacher.answers import Judge
 from adore.teacher.budget import Budget, Ledger, Prices
 from adore.teacher.cache import open_cache
 from adore.teacher.completers import Completer, Decoding
+from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
 from adore.teacher.exemplars import choose_exemplars
-from adore.teacher.graders import EvidenceJudge, RulesGrader
+from adore.teacher.judgements import Judge
 from adore.teacher.llm import Source, TextJudge
 from adore.teacher.prompting import Prompter
 from adore.teacher.refusals import MOST
@@ -26,28 +26,32 @@ from adore.teacher.refusals import MOST
 if TYPE_CHECKING:
     from adore.teacher.openai import Patience
 
-__all__ = ["Config", "ask_folder", "choose_judge", "in_force"]
+__all__ = ["Config", "choose_judge", "load_judge", "promoted_model"]
 
 
 class Config(BookConfig):
     """Who judges, and which part.
 
     Attributes:
-        backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this machine); ``openai`` (an endpoint);
-            ``auto``: the aligned teacher if one was given and promoted, else the rules.
-        model: name or folder of an instruct model. Where the stage is given an aligned teacher that was promoted,
-            that one is asked instead.
+        backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this
+            machine); ``openai`` (an endpoint); ``auto``: the aligned teacher if one was
+            given and promoted, else the rules.
+        model: name or folder of an instruct model. Where the stage is given an aligned
+            teacher that was promoted, that one is asked instead.
         revision: of the model; for a folder the hash of its files.
         decoding: how answers are drawn.
-        exemplars: judged examples in the prompt, spread over the grades; an aligned teacher gets none, since it learnt
-            to answer without.
-        cache: ``""`` for a file under ``$ADORE_CACHE`` or ``~/.cache/adore``, a folder, ``s3://…``, or ``off``.
+        exemplars: judged examples in the prompt, spread over the grades; an aligned
+            teacher gets none, since it learnt to answer without.
+        cache: ``""`` for a file under ``$ADORE_CACHE`` or ``~/.cache/adore``, a folder,
+            ``s3://…``, or ``off``.
         endpoint: base URL for ``openai``; default ``$OPENAI_BASE_URL``.
         key_env: the environment variable that holds the endpoint's key.
         concurrency: requests in flight at the endpoint.
         prices: dollars per million tokens.
-        refusals: pairs in a row without a usable answer after which the step stops; 0: never.
-        budget: the most that the step may cost; each shard may spend its share by number of pairs.
+        refusals: pairs in a row without a usable answer after which the step stops; 0:
+            never.
+        budget: the most that the step may cost; each shard may spend its share by
+            number of pairs.
         engine: keywords for the backend itself.
     """
 
@@ -71,41 +75,60 @@ class Config(BookConfig):
     @classmethod
     def _samples_differ(cls, value: Decoding) -> Decoding:
         if value.samples > 1 and value.temperature == 0:
-            raise ValueError("samples above 1 are all the same at temperature 0; set temperature, as in 0.7")
+            raise ValueError(
+                "samples above 1 are all the same at temperature 0; set temperature, as in 0.7"
+            )
         return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if taken := sorted({"model", "revision", "threads"} & set(self.engine)):
-            raise ValueError(f"engine: {', '.join(taken)} must be set beside engine, not in it")
+            raise ValueError(
+                f"engine: {', '.join(taken)} must be set beside engine, not in it"
+            )
         if self.backend == "openai":
             _patience(self)
         if self.cache == "off" and self.budget != Budget():
-            raise ValueError("budget: needs a cache, or what was paid is lost when it stops")
+            raise ValueError(
+                "budget: needs a cache, or what was paid is lost when it stops"
+            )
         if self.budget.dollars is not None and not self.prices.known:
-            raise ValueError("budget.dollars: needs a price above 0, or never stops; set judge.prices or budget.tokens")
+            raise ValueError(
+                "budget.dollars: needs a price above 0, or never stops; "
+                "set judge.prices or budget.tokens"
+            )
         return self
 
 
 def choose_judge(
-    config: Config, rulebook: RuleBook, prepared: Path, evidence: Path, teacher: Path | None, share: float = 1.0
+    config: Config,
+    rulebook: RuleBook,
+    prepared: Path,
+    evidence: Path,
+    teacher: Path | None,
+    share: float = 1.0,
 ) -> Judge:
     """The judge that the config asks for.
 
     Args:
+        config: who judges, and how.
+        rulebook: what the answers obey.
         prepared: holds the human judgements that examples are chosen from.
         evidence: holds the evidence of those pairs.
         teacher: an output of ``align``.
         share: of the budget that this shard may spend.
     """
-    aligned = in_force(teacher) if teacher else None
+    aligned = promoted_model(teacher) if teacher else None
     named = config.backend in ("vllm", "openai") or bool(config.model)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
     if aligned and not named and _reads_traces(aligned):
-        return ask_folder(aligned, rulebook, config.threads)
-    taught = _taught(config, aligned)  # without examples, and was examined so
-    chosen = () if taught else choose_exemplars(prepared, evidence, rulebook, config.exemplars, config.seed)
+        return load_judge(aligned, rulebook, config.threads)
+
+    taught = _taught(config, aligned)
+    # a taught model learnt without examples, and was examined so
+    count = 0 if taught else config.exemplars
+    chosen = choose_exemplars(prepared, evidence, rulebook, count, config.seed)
     return TextJudge(
         _source(config, taught),
         Prompter(rulebook, chosen),
@@ -116,7 +139,7 @@ def choose_judge(
     )
 
 
-def in_force(teacher: Path) -> Path | None:
+def promoted_model(teacher: Path) -> Path | None:
     """The model of an output of ``align``, unless its gate left the rules in force.
 
     Raises:
@@ -124,21 +147,37 @@ def in_force(teacher: Path) -> Path | None:
     """
     found = read_manifest(teacher)
     whole = found is not None and found.stage == "align"
-    check(whole, "teacher", str(teacher), must="a whole output of the step align", fix="name a run that came so far")
-    passed = found and (found.metrics.get("promoted") or found.metrics.get("kept_previous"))
+    check(
+        whole,
+        "teacher",
+        str(teacher),
+        must="a whole output of the step align",
+        fix="name a run that came so far",
+    )
+    passed = found and (
+        found.metrics.get("promoted") or found.metrics.get("kept_previous")
+    )
     return teacher / "model" if passed else None
 
 
-def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
-    """The teacher whose model lies in ``folder``, on this machine: a tiny trace reader, or an LLM that reads texts.
+def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
+    """The teacher whose model lies in ``folder``, on this machine.
 
-    Its answers go to this machine's cache, so that an exam that was killed goes on.
+    It is a tiny trace reader, or an LLM that reads texts. An LLM's answers go to this
+    machine's cache, so that an exam that was killed goes on.
+
+    Args:
+        folder: of the model and its tokenizer.
+        rulebook: what the answers obey.
+        threads: of the CPU.
     """
     if _reads_traces(folder):
         from adore.teacher.tiny import TinyGrader
 
         return EvidenceJudge(TinyGrader(folder, threads=threads), rulebook)
-    config = Config.model_validate({"backend": "transformers", "model": str(folder), "threads": threads})
+    config = Config.model_validate(
+        {"backend": "transformers", "model": str(folder), "threads": threads}
+    )
     return TextJudge(
         _source(config, None),
         Prompter(rulebook),
@@ -149,28 +188,55 @@ def ask_folder(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
 
 
 def _reads_traces(folder: Path) -> bool:
-    """True for the tiny LM of :mod:`adore.teacher.tiny`, whose closed vocabulary knows evidence traces only."""
+    """True for the tiny LM of :mod:`adore.teacher.tiny`.
+
+    Its closed vocabulary knows evidence traces only.
+    """
     tokenizer = folder / "tokenizer.json"
-    return tokenizer.is_file() and json.loads(tokenizer.read_text("utf-8"))["model"]["type"] == "WordLevel"
+    return (
+        tokenizer.is_file()
+        and json.loads(tokenizer.read_text("utf-8"))["model"]["type"] == "WordLevel"
+    )
 
 
 def _taught(config: Config, aligned: Path | None) -> Path | None:
     """The aligned teacher if it is a large one that this backend can load."""
-    return aligned if aligned and not _reads_traces(aligned) and config.backend != "openai" else None
+    if aligned is None or _reads_traces(aligned) or config.backend == "openai":
+        return None
+    return aligned
 
 
 def _source(config: Config, taught: Path | None) -> Source:
     """The model that is asked: the taught one, else the config's."""
     model = str(taught) if taught else config.model
-    check(bool(model), "model", model, must=f"given for backend {config.backend}", fix="set judge.model")
+    check(
+        bool(model),
+        "model",
+        model,
+        must=f"given for backend {config.backend}",
+        fix="set judge.model",
+    )
     if config.backend == "openai":
         return Source(model, config.revision, lambda: _endpoint(config))
     if not Path(model).is_dir():
-        path, fix = model.startswith(("/", ".", "~")), "set judge.model to the full path of a model's folder"
-        check(not path, "model", model, must="a folder with a model, or a name on the hub", fix=fix)
-        return Source(model, config.revision, lambda: _local(config, model, config.revision))
+        looks_like_path = model.startswith(("/", ".", "~"))
+        check(
+            not looks_like_path,
+            "model",
+            model,
+            must="a folder with a model, or a name on the hub",
+            fix="set judge.model to the full path of a model's folder",
+        )
+        return Source(
+            model, config.revision, lambda: _local(config, model, config.revision)
+        )
     revision = hash_tree(Path(model))[:12]
-    return Source(Path(model).resolve().name, revision, lambda: _local(config, model, revision), model)
+    return Source(
+        Path(model).resolve().name,
+        revision,
+        lambda: _local(config, model, revision),
+        model,
+    )
 
 
 def _patience(config: Config) -> Patience:
@@ -193,14 +259,27 @@ def _endpoint(config: Config) -> Completer:
 
 
 def _local(config: Config, model: str, revision: str) -> Completer:
-    backend, extra = ("vllm", "vllm") if config.backend == "vllm" else ("transformers", "teacher")
-    kind = getattr(importlib.import_module(f"adore.teacher.{backend}_completer"), f"{backend.title()}Completer")
-    keywords = {"model": model, "revision": revision, "threads": config.threads, **config.engine}
+    if config.backend == "vllm":
+        backend, extra = "vllm", "vllm"
+    else:
+        backend, extra = "transformers", "teacher"
+    module = importlib.import_module(f"adore.teacher.{backend}_completer")
+    kind = getattr(module, f"{backend.title()}Completer")
+    keywords = {
+        "model": model,
+        "revision": revision,
+        "threads": config.threads,
+        **config.engine,
+    }
     try:
         completer: Completer = kind(**keywords)
     except TypeError as error:
-        raise ConfigError(f"judge.engine == {config.engine!r}, must hold arguments of {backend}; {error}") from error
+        raise ConfigError(
+            f"judge.engine == {config.engine!r}, must hold arguments of {backend}; {error}"
+        ) from error
     except ModuleNotFoundError as error:
         fix = f"pip install 'adore-relevance[{extra}]'"
-        raise NotInstalledError(f"module == {error.name!r}, must be installed; {fix}") from error
+        raise NotInstalledError(
+            f"module == {error.name!r}, must be installed; {fix}"
+        ) from error
     return completer

@@ -13,7 +13,11 @@ __all__ = ["Budget", "Ledger", "Prices"]
 
 
 class Prices(BaseModel):
-    """Dollars per million tokens; ``cached_input`` (what the provider's prefix cache read) defaults to ``input``."""
+    """Dollars per million tokens.
+
+    ``cached_input`` is the price of what the provider's prefix cache read; it defaults
+    to ``input``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,18 +31,29 @@ class Prices(BaseModel):
         return any((self.input, self.cached_input, self.output))
 
     def of(self, prompt: float, prefix: float, completion: float) -> float:
-        """Dollars for so many tokens read, read from the prefix cache (part of ``prompt``), and written.
+        """Dollars for so many tokens.
+
+        Args:
+            prompt: tokens read.
+            prefix: those of them that came from the prefix cache.
+            completion: tokens written.
 
         Example:
             >>> Prices(input=1.0, cached_input=0.5, output=4.0).of(3_000_000, 2_000_000, 500_000)
             4.0
         """
-        cached = self.input if self.cached_input is None else self.cached_input
-        return ((prompt - prefix) * self.input + prefix * cached + completion * self.output) / 1e6
+        cached_price = self.input if self.cached_input is None else self.cached_input
+        fresh = (prompt - prefix) * self.input
+        cached = prefix * cached_price
+        written = completion * self.output
+        return (fresh + cached + written) / 1e6
 
 
 class Budget(BaseModel):
-    """The most that one step's answers may cost, those of earlier tries included; None is no cap."""
+    """The most that one step's answers may cost, those of earlier tries included.
+
+    None is no cap.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,8 +85,15 @@ class Ledger:
     before: _Sum = field(default_factory=_Sum)
 
     def add(self, answer: Completion, *, paid: bool) -> None:
-        """Count one answer; ``paid`` in this execution, or earlier and found in the cache."""
-        dollars = self.prices.of(answer.prompt_tokens, answer.prefix_tokens, answer.completion_tokens)
+        """Count one answer.
+
+        Args:
+            answer: whose tokens are priced.
+            paid: in this execution; else earlier, and found in the cache.
+        """
+        dollars = self.prices.of(
+            answer.prompt_tokens, answer.prefix_tokens, answer.completion_tokens
+        )
         side = self.now if paid else self.before
         side.dollars += dollars
         side.tokens += answer.prompt_tokens + answer.completion_tokens
@@ -82,12 +104,20 @@ class Ledger:
     @property
     def reached(self) -> str:
         """Which cap is reached, in words; empty while there is money left."""
-        sums = {"dollars": self.now.dollars + self.before.dollars, "tokens": self.now.tokens + self.before.tokens}
+        sums = {
+            "dollars": self.now.dollars + self.before.dollars,
+            "tokens": self.now.tokens + self.before.tokens,
+        }
         for unit, spent in sums.items():
             cap = getattr(self.budget, unit)
             if cap is not None and spent >= cap * self.share:
-                part = f" (this shard's share: {cap * self.share:.6g})" if self.share < 1 else ""
-                return f"budget.{unit} == {cap:g}{part}, must be more than the {spent:.6g} that answers cost so far"
+                part = ""
+                if self.share < 1:
+                    part = f" (this shard's share: {cap * self.share:.6g})"
+                return (
+                    f"budget.{unit} == {cap:g}{part}, must be more than "
+                    f"the {spent:.6g} that answers cost so far"
+                )
         return ""
 
     def metrics(self) -> dict[str, float]:

@@ -1,4 +1,7 @@
-"""Answers that were paid for, kept for ever: a SQLite file on one machine, one object an answer on S3."""
+"""Answers that were paid for, kept for ever.
+
+A SQLite file on one machine, one object an answer on S3.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,12 @@ class Cache(Protocol):
         ...
 
     def put(self, key: str, value: str) -> None:
-        """Keep one value; an older one of the key is replaced."""
+        """Keep one value; an older one of the key is replaced.
+
+        Args:
+            key: the hash of all that the answer depends on.
+            value: the answer, as JSON.
+        """
         ...
 
 
@@ -38,11 +46,18 @@ class NoCache:
         return {}
 
     def put(self, key: str, value: str) -> None:
-        """See :class:`Cache`."""
+        """See :class:`Cache`.
+
+        Args:
+            key: is forgotten.
+            value: likewise.
+        """
 
 
 class SqliteCache:
-    """One file that several processes of one machine may use at once (write-ahead log; not on a network drive).
+    """One file that several processes of one machine may use at once.
+
+    It keeps a write-ahead log, so it must not lie on a network drive.
 
     Args:
         path: of the file.
@@ -56,7 +71,10 @@ class SqliteCache:
             self._db = sqlite3.connect(path, timeout=patience, isolation_level=None)
             self._start_log(time.monotonic() + patience)
             self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS answers "
+                "(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
+            )
 
     def _start_log(self, until: float) -> None:
         """Turn the write-ahead log on; here SQLite does not wait for a lock by itself."""
@@ -76,28 +94,44 @@ class SqliteCache:
             for start in range(0, len(keys), 500):
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
-                found.update(self._db.execute(f"SELECT key, value FROM answers WHERE key IN ({marks})", part))
+                statement = f"SELECT key, value FROM answers WHERE key IN ({marks})"
+                found.update(self._db.execute(statement, part))
         return found
 
     def put(self, key: str, value: str) -> None:
-        """See :class:`Cache`."""
+        """See :class:`Cache`.
+
+        Args:
+            key: of the answer.
+            value: the answer, as JSON.
+        """
         with self._errors():
-            self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, value))
+            self._db.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, value)
+            )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            must, fix = "a writable SQLite file", "move it, make room or set judge.cache"
+            must = "a writable SQLite file"
+            fix = "move it, make room or set judge.cache"
             if _locked(error):
-                must, fix = "free", "end the process that keeps it locked, then run the same command again"
-            raise UnavailableError(f"cache == {str(self._path)!r}, must be {must}; {fix} ({error})") from error
+                must = "free"
+                fix = (
+                    "end the process that keeps it locked, "
+                    "then run the same command again"
+                )
+            raise UnavailableError(
+                f"cache == {str(self._path)!r}, must be {must}; {fix} ({error})"
+            ) from error
 
 
 def _locked(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)  # the higher bits say which of its kind
+    primary = code & 0xFF  # the higher bits say which of its kind
+    return primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class ObjectCache:
@@ -109,7 +143,8 @@ class ObjectCache:
 
         self._place = place
         bucket, _, prefix = place.removeprefix("s3://").partition("/")
-        self._bucket, self._prefix = bucket, prefix.strip("/")
+        self._bucket = bucket
+        self._prefix = prefix.strip("/")
         self._client: Any = boto3.client("s3", config=Config(max_pool_connections=16))
 
     def _key(self, key: str) -> str:
@@ -119,19 +154,34 @@ class ObjectCache:
         """See :class:`Cache`."""
         with ThreadPoolExecutor(16) as pool:
             values = list(pool.map(self._one, keys))
-        return {k: v for k, v in zip(keys, values, strict=True) if v is not None}
+
+        found: dict[str, str] = {}
+        for key, value in zip(keys, values, strict=True):
+            if value is not None:
+                found[key] = value
+        return found
 
     def _one(self, key: str) -> str | None:
         with self._errors():
             try:
-                return str(self._client.get_object(Bucket=self._bucket, Key=self._key(key))["Body"].read(), "utf-8")
+                answer = self._client.get_object(
+                    Bucket=self._bucket, Key=self._key(key)
+                )
+                return str(answer["Body"].read(), "utf-8")
             except self._client.exceptions.NoSuchKey:
                 return None
 
     def put(self, key: str, value: str) -> None:
-        """See :class:`Cache`."""
+        """See :class:`Cache`.
+
+        Args:
+            key: of the answer.
+            value: the answer, as JSON.
+        """
         with self._errors():
-            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=value.encode())
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._key(key), Body=value.encode()
+            )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -141,7 +191,8 @@ class ObjectCache:
             yield
         except (BotoCoreError, ClientError) as error:
             raise UnavailableError(
-                f"cache == {self._place!r}, must be reachable; check bucket, AWS_ENDPOINT_URL and credentials ({error})"
+                f"cache == {self._place!r}, must be reachable; "
+                f"check bucket, AWS_ENDPOINT_URL and credentials ({error})"
             ) from error
 
 
@@ -149,8 +200,8 @@ def open_cache(place: str) -> Cache:
     """The cache that a config names.
 
     Args:
-        place: a folder, ``s3://bucket/prefix``, or ``off``; ``""`` for the place in ADORE_ANSWERS, else
-            ``answers`` under :func:`adore.config.cache_root`.
+        place: a folder, ``s3://bucket/prefix``, or ``off``; ``""`` for the place in
+            ADORE_ANSWERS, else ``answers`` under :func:`adore.config.cache_root`.
     """
     place = place or os.environ.get(ANSWERS, "")
     if place == "off":

@@ -1,4 +1,7 @@
-"""How a local LLM's folder becomes a name, a tokenizer and token ids: one way for judging and for training."""
+"""How a local LLM's folder becomes a name, a tokenizer and token ids.
+
+One way for judging and for training.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,35 @@ PLAIN = (
 
 
 def with_template(tokenizer: Any) -> Any:
-    """The tokenizer, given :data:`PLAIN` if it has no chat template, and a padding token if it has none."""
+    """The tokenizer, made fit for chat.
+
+    It is given :data:`PLAIN` if it has no chat template, and a padding token if it has
+    none.
+    """
     tokenizer.chat_template = tokenizer.chat_template or PLAIN
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return tokenizer
 
 
 def on_hub(model: str, revision: str) -> str | None:
-    """The revision to ask the hub for; None for a folder, whose revision is the hash of its files."""
+    """The revision to ask the hub for.
+
+    Args:
+        model: a folder or a name on the hub.
+        revision: as configured; of a folder the hash of its files.
+
+    Returns:
+        None for a folder, or where no revision is given.
+    """
     return None if not revision or Path(model).is_dir() else revision
 
 
 def load_tokenizer(model: str, revision: str = "") -> Any:
     """The tokenizer of a folder or of a model on the hub, see :func:`with_template`.
+
+    Args:
+        model: a folder or a name on the hub.
+        revision: of the hub's model; empty: its newest.
 
     Raises:
         ConfigError: there is none.
@@ -41,14 +60,31 @@ def load_tokenizer(model: str, revision: str = "") -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return with_template(AutoTokenizer.from_pretrained(model, revision=on_hub(model, revision)))
-    except (OSError, ValueError) as error:  # transformers' and the hub's own, of many lines
+        return with_template(
+            AutoTokenizer.from_pretrained(model, revision=on_hub(model, revision))
+        )
+    except (OSError, ValueError) as error:
+        # transformers' and the hub's own texts are of many lines
         first = str(error).strip().partition("\n")[0]
         must = "a folder with a model and its tokenizer, or a name on the hub"
-        raise ConfigError(f"model == {model!r}, must be {must}; set it, or download it first ({first})") from error
+        raise ConfigError(
+            f"model == {model!r}, must be {must}; "
+            f"set it, or download it first ({first})"
+        ) from error
 
 
 def encode(tokenizer: Any, prompts: Sequence[Sequence[Message]]) -> list[list[int]]:
-    """Token ids of each prompt, ready for the assistant's turn."""
-    texts = [tokenizer.apply_chat_template(list(p), add_generation_prompt=True, tokenize=False) for p in prompts]
-    return [list(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    """Token ids of each prompt, ready for the assistant's turn.
+
+    Args:
+        tokenizer: with a chat template, which writes special tokens itself.
+        prompts: the messages of each.
+    """
+    texts = [
+        tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, tokenize=False
+        )
+        for messages in prompts
+    ]
+    encoded = tokenizer(texts, add_special_tokens=False)
+    return [list(ids) for ids in encoded["input_ids"]]

@@ -1,4 +1,7 @@
-"""Checkpoints of a TRL trainer: one file beside the stage's output, from which a later start of the same goes on."""
+"""Checkpoints of a TRL trainer.
+
+One file beside the stage's output, from which a later start of the same goes on.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from adore.artifacts import unfinished
+from adore.distributed import found, gathered
 from adore.progress import say
 from adore.storage import join, put_bytes
-from adore.torchrun import found, gathered
 
 __all__ = ["Checkpoint"]
 
@@ -33,47 +36,69 @@ class Checkpoint:
 
     @classmethod
     def of(cls, kind: str, every: int, *what: Any) -> Checkpoint:
-        """The running stage's, of one of its trainings; outside a stage, or with ``every`` 0: none.
+        """The running stage's, of one of its trainings.
+
+        Outside a stage, or with ``every`` 0: none.
 
         Args:
             kind: ``sft`` or ``kto``.
             every: see :class:`Checkpoint`.
-            what: settings, rows, number of processes: they make the file's name, so that nothing goes on from a
-                training of others.
+            what: settings, rows, number of processes: they make the file's name, so
+                that nothing goes on from a training of others.
         """
         if not (every and unfinished()):
             return cls()
-        mark = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        mark = hashlib.sha256(
+            json.dumps(what, sort_keys=True, default=str).encode()
+        ).hexdigest()[:12]
         return cls(join(unfinished(), f"{kind}-{mark}.tar"), every)
 
     def train(self, trainer: Any) -> list[dict[str, float]]:
-        """Train to the end, from the checkpoint where there is one; returns the whole loss curve.
+        """Train to the end, from the checkpoint where there is one.
 
-        The trainer was made with ``save_strategy="no"``: transformers refuses another one for a sharded model, lest
-        the optimiser's state be sharded; ours is that of the adapters, which every process holds whole.
+        The trainer was made with ``save_strategy="no"``: transformers refuses another
+        one for a sharded model, lest the optimiser's state be sharded. Ours is that of
+        the adapters, which every process holds whole.
+
+        Returns:
+            The whole loss curve.
         """
         with tempfile.TemporaryDirectory(prefix="adore-") as home:
             trainer.args.output_dir = str(Path(home, "new"))
             if self.place:
-                trainer.args.save_strategy, trainer.args.save_steps = "steps", self.every
+                trainer.args.save_strategy = "steps"
+                trainer.args.save_steps = self.every
                 trainer.args.save_total_limit = 1
                 trainer.add_callback(_keeper(self.place))
-            trainer.train(resume_from_checkpoint=_unpacked(self.place, Path(home, "old")))
-        return [{"step": float(h["step"]), "loss": float(h["loss"])} for h in trainer.state.log_history if "loss" in h]
+            trainer.train(
+                resume_from_checkpoint=_unpacked(self.place, Path(home, "old"))
+            )
+        return [
+            {"step": float(h["step"]), "loss": float(h["loss"])}
+            for h in trainer.state.log_history
+            if "loss" in h
+        ]
 
 
 def _keeper(place: str) -> Any:
-    """A callback that puts what the trainer saved to the place, with every process's random state."""
+    """A callback that puts what the trainer saved to the place.
+
+    Every process's random state goes with it.
+    """
     from transformers import TrainerCallback
 
     class Keeper(TrainerCallback):  # type: ignore[misc]
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            states = gathered([(p.name, p.read_bytes()) for p in sorted(folder.glob("rng_state*"))])
-            if state.is_world_process_zero:
-                for name, data in (one for each in states for one in each):
+            states = gathered(
+                [(p.name, p.read_bytes()) for p in sorted(folder.glob("rng_state*"))]
+            )
+            if not state.is_world_process_zero:
+                return
+            for of_process in states:
+                for name, data in of_process:
                     (folder / name).write_bytes(data)
-                put_bytes(_packed(folder), place)
+            put_bytes(_packed(folder), place)
 
     return Keeper()
 
@@ -86,7 +111,10 @@ def _packed(folder: Path) -> bytes:
 
 
 def _unpacked(place: str, folder: Path) -> str | None:
-    """The folder with what the first process finds at the place, in every process; None: nothing is there."""
+    """The folder with what the first process finds at the place, in every process.
+
+    None: nothing is there.
+    """
     kept = found(place) if place else b""
     if not kept:
         return None

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adore.teacher.answers import Fault, Probabilities
+from adore.teacher.judgements import Fault, Probabilities
 from adore.types import Grade
 
 __all__ = ["Completer", "Completion", "Decoding", "Message", "grade_probabilities"]
@@ -27,7 +27,10 @@ class Decoding(BaseModel):
     temperature: float = Field(default=0.0, ge=0)
     max_tokens: int = Field(default=1024, ge=16)
     samples: int = Field(default=1, ge=1)
-    """Answers per pair; above 1 the soft label is their share per grade where no token probabilities come."""
+    """Answers per pair.
+
+    Above 1 the soft label is their share per grade where no token probabilities come.
+    """
     seed: int = 0
 
 
@@ -40,7 +43,8 @@ class Completion:
         grade: P(grade) at the grade token of the first text, or None where the backend tells none.
         prompt_tokens: tokens read, of which ``prefix_tokens`` came from the backend's prefix cache.
         completion_tokens: tokens written, all samples together.
-        finish: how the first text ended, in the backend's word (``stop``, ``length``, …); empty if it does not tell.
+        finish: how the first text ended, in the backend's word (``stop``, ``length``,
+            …); empty if it does not tell.
         detail: what the backend said of an answer that has no text.
     """
 
@@ -60,14 +64,22 @@ class Completer(Protocol):
     revision: str
 
     def complete(
-        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+        self,
+        prompts: Sequence[Sequence[Message]],
+        decoding: Decoding,
+        schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """Answer every prompt; yields ``(index, answer)`` as each comes, in any order, each index once.
+        """Answer every prompt.
 
         Args:
-            prompts: one list of messages a pair; prompts that share a long prefix stand together.
+            prompts: one list of messages a pair; prompts that share a long prefix stand
+                together.
             decoding: temperature, lengths, samples.
-            schema: JSON schema that the answer must follow; backends that can, enforce it.
+            schema: JSON schema that the answer must follow; backends that can, enforce
+                it.
+
+        Yields:
+            ``(index, answer)`` as each comes, in any order, each index once.
         """
         ...
 
@@ -76,33 +88,41 @@ class Completer(Protocol):
         ...
 
 
-_LETTER = re.compile(r'"grade"[\s\u0120\u2581]*:[\s\u0120\u2581]*"[\s\u0120\u2581]*([ESCI])')
+_LETTER = re.compile(
+    r'"grade"[\s\u0120\u2581]*:[\s\u0120\u2581]*"[\s\u0120\u2581]*([ESCI])'
+)
 _AROUND = " \t\n\r\"',:\u0120\u2581"
 _FLOOR = math.log(1e-4)
 
 
-def grade_probabilities(text: str, tokens: Sequence[tuple[str, Mapping[str, float]]]) -> Probabilities | None:
+def grade_probabilities(
+    text: str, tokens: Sequence[tuple[str, Mapping[str, float]]]
+) -> Probabilities | None:
     """P(grade) at the token that wrote the letter after ``"grade":``.
 
     Args:
         text: the answer.
-        tokens: each token of it as text, with the log probability of every alternative that the backend told
-            (the token itself among them).
+        tokens: each token of it as text, with the log probability of every alternative
+            that the backend told (the token itself among them).
 
     Returns:
-        The softmax over the four letters, indexed by grade value, or None if the text has no grade or the
-        alternatives name no letter. Alternatives that read the same once quotes and spaces are gone add up; a
-        letter that was not told gets 1e-4 or the smallest told probability, whichever is less.
+        The softmax over the four letters, indexed by grade value, or None if the text
+        has no grade or the alternatives name no letter. Alternatives that read the same
+        once quotes and spaces are gone add up; a letter that was not told gets 1e-4 or
+        the smallest told probability, whichever is less.
 
     Example:
-        >>> p = grade_probabilities('{"grade": "E"}', [('{"grade":', {}), (' "', {}), ("E", {"E": -0.1, "S": -2.4})])
+        >>> tokens = [('{"grade":', {}), (' "', {}), ("E", {"E": -0.1, "S": -2.4})]
+        >>> p = grade_probabilities('{"grade": "E"}', tokens)
         >>> [round(x, 3) for x in p]
         [0.0, 0.0, 0.091, 0.909]
     """
     joined = "".join(token for token, _ in tokens)
-    asked, found = (list(_LETTER.finditer(t)) for t in (text, joined))
+    asked = list(_LETTER.finditer(text))
+    found = list(_LETTER.finditer(joined))
     if not asked or not found or asked[-1][1] != found[-1][1]:
         return None
+
     end = 0
     for token, alternatives in tokens:
         end += len(token)
@@ -112,11 +132,26 @@ def grade_probabilities(text: str, tokens: Sequence[tuple[str, Mapping[str, floa
 
 
 def _softmax(alternatives: Mapping[str, float]) -> Probabilities | None:
+    """P(grade) from the log probabilities of one token's alternatives."""
     told = {text: p for text, p in alternatives.items() if math.isfinite(p)}
     floor = math.exp(min([_FLOOR, *told.values()]))
-    mass = [sum(math.exp(p) for text, p in told.items() if text.strip(_AROUND) == g.letter) for g in Grade]
+
+    # several tokens may write one letter, as with or without a leading blank
+    written = {grade.letter: list[float]() for grade in Grade}
+    for text, log_probability in told.items():
+        letter = text.strip(_AROUND)
+        if letter in written:
+            written[letter].append(math.exp(log_probability))
+    mass = [sum(written[grade.letter]) for grade in Grade]
     if not any(mass):
         return None
-    p = [m or floor for m in mass]
+
+    # a letter that the backend did not tell is unlikely, not impossible
+    p = [one or floor for one in mass]
     total = sum(p)
-    return p[0] / total, p[1] / total, p[2] / total, p[3] / total
+    return (
+        p[0] / total,
+        p[1] / total,
+        p[2] / total,
+        p[3] / total,
+    )

@@ -1,4 +1,7 @@
-"""Few-shot examples: human judgements of train queries on which the rules agree, so that the rules can say why."""
+"""Few-shot examples: human judgements of train queries on which the rules agree.
+
+Since they agree, the rules can say why.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,24 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Case
+from adore.teacher.judgements import Case
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Exemplar, answer_text, user_text
 from adore.teacher.rationale import RationaleSchema, rationale
-from adore.teacher.texts import normal
+from adore.teacher.sanitise import normal
 from adore.types import Evidence, Grade, item_from_row
 
 __all__ = ["choose_exemplars"]
 
-_LOOKED_AT, _POOL = 400, 12
-"""Judged pairs a grade that are tried, in a random order, and sound ones from which the shortest per attribute win."""
+_LOOKED_AT = 400
+"""Judged pairs a grade that are tried, in a random order."""
+_POOL = 12
+"""Sound ones a grade, from which the shortest per attribute win."""
 
 
-def choose_exemplars(prepared: Path, evidence: Path, rulebook: RuleBook, count: int, seed: int) -> list[Exemplar]:
+def choose_exemplars(
+    prepared: Path, evidence: Path, rulebook: RuleBook, count: int, seed: int
+) -> list[Exemplar]:
     """``count`` examples, as many of each grade as there can be, each of another query.
 
     The same in every shard: they depend on the inputs and the seed alone.
@@ -33,39 +40,71 @@ def choose_exemplars(prepared: Path, evidence: Path, rulebook: RuleBook, count: 
         prepared: has ``judgements``, ``queries`` and ``items``.
         evidence: has ``pairs``.
         rulebook: its grade must agree with the human one.
+        count: how many; 0: none.
+        seed: orders the pairs that are tried.
     """
     if not count:
         return []
-    pools: dict[Grade, list[Exemplar]] = {g: [] for g in reversed(Grade)}
+    pools: dict[Grade, list[Exemplar]] = {grade: [] for grade in reversed(Grade)}
     for case, human in _judged(prepared, evidence, seed):
-        if len(pools[human]) < _POOL and (found := _exemplar(case, human, rulebook)):
-            pools[human].append(found)
+        pool = pools[human]
+        if len(pool) >= _POOL:
+            continue
+        found = _exemplar(case, human, rulebook)
+        if found:
+            pool.append(found)
+
     for pool in pools.values():
-        pool.sort(key=lambda e: len(e.user) / min(4, e.answer.count('"attribute"')))
+        pool.sort(key=_length_per_attribute)
+
+    # one of each grade in turn, each of a query that no other example has
     chosen: list[Exemplar] = []
     while len(chosen) < count and any(pools.values()):
         for pool in pools.values():
-            fresh = [e for e in pool if e.query not in {c.query for c in chosen}]
+            taken = {one.query for one in chosen}
+            fresh = [one for one in pool if one.query not in taken]
             chosen += fresh[:1]
             pool[:] = fresh[1:]
     return chosen[:count]
 
 
+def _length_per_attribute(exemplar: Exemplar) -> float:
+    """Characters of the pair for each attribute that its answer shows, four at most."""
+    attributes = exemplar.answer.count('"attribute"')
+    return len(exemplar.user) / min(4, attributes)
+
+
 def _judged(prepared: Path, evidence: Path, seed: int) -> Iterator[tuple[Case, Grade]]:
-    queries = read_table(prepared, "queries").filter(pl.col("split") == "train").select("query_id", "query")
+    queries = (
+        read_table(prepared, "queries")
+        .filter(pl.col("split") == "train")
+        .select("query_id", "query")
+    )
     table = read_table(prepared, "judgements").join(queries, on="query_id")
     table = table.with_columns(
         pl.struct("query_id", "item_id")
-        .map_elements(lambda r: _order(seed, r["query_id"], r["item_id"]), return_dtype=pl.String)
+        .map_elements(
+            lambda r: _order(seed, r["query_id"], r["item_id"]), return_dtype=pl.String
+        )
         .alias("order")
     )
     table = table.sort("order").group_by("grade", maintain_order=True).head(_LOOKED_AT)
-    table = table.join(read_table(evidence, "pairs"), on=["query_id", "item_id"], how="inner")
-    items = read_table(prepared, "items").join(table.select("item_id").unique(), on="item_id", how="semi")
-    known = {r["item_id"]: item_from_row(r) for r in items.iter_rows(named=True)}
-    for r in table.sort("order").iter_rows(named=True):
-        read = Evidence.many_from_json(r["evidence"])
-        yield Case(r["query_id"], r["item_id"], r["query"], known[r["item_id"]], read), Grade(r["grade"])
+    table = table.join(
+        read_table(evidence, "pairs"), on=["query_id", "item_id"], how="inner"
+    )
+    items = read_table(prepared, "items").join(
+        table.select("item_id").unique(), on="item_id", how="semi"
+    )
+    known = {row["item_id"]: item_from_row(row) for row in items.iter_rows(named=True)}
+    for row in table.sort("order").iter_rows(named=True):
+        case = Case(
+            row["query_id"],
+            row["item_id"],
+            row["query"],
+            known[row["item_id"]],
+            Evidence.many_from_json(row["evidence"]),
+        )
+        yield case, Grade(row["grade"])
 
 
 def _order(seed: int, *ids: str) -> str:
@@ -73,10 +112,16 @@ def _order(seed: int, *ids: str) -> str:
 
 
 def _exemplar(case: Case, human: Grade, rulebook: RuleBook) -> Exemplar | None:
-    """The example that this pair makes, unless rules and human differ or its answer is not sound."""
+    """The example that this pair makes.
+
+    None where rules and human differ, or where its answer is not sound.
+    """
     verdict = rulebook.apply(case.evidence)
     if verdict.grade != human or not case.evidence:
         return None
-    answer = answer_text(rationale(case.evidence, rulebook, human, verdict.confidence), case.item)
-    sound = isinstance(parse(answer, case, rulebook), RationaleSchema)
-    return Exemplar(case.query_id, normal(case.query), user_text(case), answer) if sound else None
+    answer = answer_text(
+        rationale(case.evidence, rulebook, human, verdict.confidence), case.item
+    )
+    if not isinstance(parse(answer, case, rulebook), RationaleSchema):
+        return None
+    return Exemplar(case.query_id, normal(case.query), user_text(case), answer)

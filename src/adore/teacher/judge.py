@@ -18,22 +18,41 @@ from adore.artifacts import write_table
 from adore.errors import BudgetError, UnavailableError, check
 from adore.progress import progress, say
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Answer, Case, Fault, Judge, count_pairs, load_cases
 from adore.teacher.backends import Config, choose_judge
-from adore.teacher.graders import EvidenceJudge, Grader, RulesGrader
+from adore.teacher.evidence_judges import EvidenceJudge, Grader, RulesGrader
+from adore.teacher.judgements import Answer, Case, Fault, Judge, count_pairs, load_cases
 from adore.teacher.llm import TextJudge
 from adore.teacher.plan import Plan, plan_cases, render
 from adore.types import LABELS, Grade
 
-__all__ = ["CALLS", "Config", "EvidenceJudge", "Grader", "RulesGrader", "plan", "render", "run", "shard_of"]
+__all__ = [
+    "CALLS",
+    "Config",
+    "EvidenceJudge",
+    "Grader",
+    "RulesGrader",
+    "plan",
+    "render",
+    "run",
+    "shard_of",
+]
 
 CALLS = "_calls.parquet"
 """How each LLM answer came about; the underscore keeps it out of the output's content hash."""
 
 
 def shard_of(query_id: str, shards: int) -> int:
-    """The shard of a query, so that one query's pairs stay together."""
-    return int(hashlib.sha256(query_id.encode()).hexdigest()[:8], 16) % shards
+    """The shard of a query, so that one query's pairs stay together.
+
+    Args:
+        query_id: of the query.
+        shards: how many there are.
+
+    Returns:
+        From 0 to ``shards`` - 1.
+    """
+    digest = hashlib.sha256(query_id.encode()).hexdigest()
+    return int(digest[:8], 16) % shards
 
 
 def _row(case: Case, answer: Answer, by: tuple[str, str]) -> dict[str, Any]:
@@ -75,7 +94,9 @@ class _Calls:
         ]
         if rows:
             table = pa.Table.from_pylist(rows)
-            self._writer = self._writer or pq.ParquetWriter(self._path, table.schema, compression="zstd")
+            self._writer = self._writer or pq.ParquetWriter(
+                self._path, table.schema, compression="zstd"
+            )
             self._writer.write_table(table)
 
     def close(self) -> None:
@@ -84,10 +105,26 @@ class _Calls:
 
 
 def _cases(
-    config: Config, prepared: Path, evidence: Path, candidates: Path | None, retrieved: Path | None
+    config: Config,
+    prepared: Path,
+    evidence: Path,
+    candidates: Path | None,
+    retrieved: Path | None,
 ) -> list[Case]:
-    check(0 <= config.shard < config.shards, "shard", config.shard, must=f"0 .. {config.shards - 1}", fix="set shards")
-    return load_cases(prepared, evidence, candidates, lambda q: shard_of(q, config.shards) == config.shard, retrieved)
+    check(
+        0 <= config.shard < config.shards,
+        "shard",
+        config.shard,
+        must=f"0 .. {config.shards - 1}",
+        fix="set shards",
+    )
+    return load_cases(
+        prepared,
+        evidence,
+        candidates,
+        lambda q: shard_of(q, config.shards) == config.shard,
+        retrieved,
+    )
 
 
 def plan(
@@ -98,9 +135,21 @@ def plan(
     teacher: Path | None = None,
     retrieved: Path | None = None,
 ) -> Plan:
-    """What :func:`run` would take; nothing is asked and no model is loaded."""
+    """What :func:`run` would take; nothing is asked and no model is loaded.
+
+    Args:
+        config: who judges, and which part.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
+        candidates: output of ``synthesise``; if given, its candidates are judged
+            instead of the known pairs.
+        teacher: output of ``align``, whose model is asked if it is in force.
+        retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
+    """
     cases = _cases(config, prepared, evidence, candidates, retrieved)
-    judge = choose_judge(config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher)
+    judge = choose_judge(
+        config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher
+    )
     if not isinstance(judge, TextJudge):
         return Plan(len(cases))
     return plan_cases(judge, cases, config.prices)
@@ -115,7 +164,22 @@ def run(
     teacher: Path | None = None,
     retrieved: Path | None = None,
 ) -> dict[str, float]:
-    """Judge one shard of the known (and retrieved) pairs, or of ``candidates``; faults go to ``quarantine``.
+    """Judge one shard of the known (and retrieved) pairs, or of ``candidates``.
+
+    Faults go to ``quarantine``.
+
+    Args:
+        config: who judges, and which part.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
+        output: where to write.
+        candidates: output of ``synthesise``; if given, its candidates are judged
+            instead of the known pairs.
+        teacher: output of ``align``, whose model is asked if it is in force.
+        retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
+
+    Returns:
+        Metrics for the stage's manifest.
 
     Raises:
         BudgetError: the cap is reached; a higher one goes on from there.
@@ -125,7 +189,9 @@ def run(
     cases = _cases(config, prepared, evidence, candidates, retrieved)
     share = len(cases) / max(1, count_pairs(evidence, candidates, retrieved))
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
-    rows, bad = list[dict[str, Any]](), list[dict[str, Any]]()
+
+    rows = list[dict[str, Any]]()
+    bad = list[dict[str, Any]]()
     with closing(judge), closing(_Calls(output / CALLS)) as calls:
         for start, part, answers in _judged(judge, cases):
             calls.write(part, answers)
@@ -138,10 +204,20 @@ def run(
     write_table(rows, output, "answers")
     if bad:
         write_table(bad, output, "quarantine")
-    counts = {f"grade_{g.letter}": float(sum(r["grade"] == g for r in rows)) for g in reversed(Grade)}
+
+    counts = dict[str, float]()
+    for grade in reversed(Grade):
+        given = sum(row["grade"] == grade for row in rows)
+        counts[f"grade_{grade.letter}"] = float(given)
     paid = judge.ledger.metrics() if isinstance(judge, TextJudge) else {}
     by_model = float(judge.name != "rules")
-    return {"pairs": float(len(rows)), "faults": float(len(bad)), "by_model": by_model, **counts, **paid}
+    return {
+        "pairs": float(len(rows)),
+        "faults": float(len(bad)),
+        "by_model": by_model,
+        **counts,
+        **paid,
+    }
 
 
 def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
@@ -152,26 +228,41 @@ def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
     """
     if not bad:
         return
-    counts = ", ".join(f"{n:,} x {reason}" for reason, n in Counter(row["reason"] for row in bad).most_common(5))
-    fix = "see the table quarantine for what it wrote"
+    counts = ", ".join(
+        f"{n:,} x {reason}"
+        for reason, n in Counter(row["reason"] for row in bad).most_common(5)
+    )
     if len(bad) == pairs:
         last = json.loads(bad[-1]["row"])
-        words = "; ".join(f"{key} {last[key]!r}" for key in ("finish_reason", "detail", "raw") if last[key])
+        words = "; ".join(
+            f"{key} {last[key]!r}"
+            for key in ("finish_reason", "detail", "raw")
+            if last[key]
+        )
         raise UnavailableError(
             f"usable answers of {name} == 0 for {pairs} pairs ({counts}), must be some; "
-            f"{words or 'the answers are empty'}; correct the model, its endpoint or judge.decoding.max_tokens"
+            f"{words or 'the answers are empty'}; "
+            "correct the model, its endpoint or judge.decoding.max_tokens"
         )
-    say(f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); {fix}")
+    say(
+        f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); "
+        "see the table quarantine for what it wrote"
+    )
 
 
-def _judged(judge: Judge, cases: list[Case]) -> Iterator[tuple[int, list[Case], list[Answer | Fault]]]:
-    for start in progress(range(0, len(cases), 2048), f"batches judged by {judge.name}"):
+def _judged(
+    judge: Judge, cases: list[Case]
+) -> Iterator[tuple[int, list[Case], list[Answer | Fault]]]:
+    for start in progress(
+        range(0, len(cases), 2048), f"batches judged by {judge.name}"
+    ):
         part = cases[start : start + 2048]
         try:
             answers = judge.judge(part)
         except BudgetError as error:
             raise BudgetError(
-                f"{error}; {start + error.done} of {len(cases)} pairs are done and kept in the cache: run the same "
-                "command with a higher judge.budget to go on, nothing is paid twice"
+                f"{error}; {start + error.done} of {len(cases)} pairs are done "
+                "and kept in the cache: run the same command with a higher judge.budget "
+                "to go on, nothing is paid twice"
             ) from error
         yield start, part, answers

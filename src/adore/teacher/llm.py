@@ -11,10 +11,10 @@ from typing import overload
 
 from adore.errors import BudgetError
 from adore.progress import progress
-from adore.teacher.answers import Answer, Call, Case, Fault, Probabilities
 from adore.teacher.budget import Ledger
 from adore.teacher.cache import Cache
 from adore.teacher.completers import Completer, Completion, Decoding, Message
+from adore.teacher.judgements import Answer, Call, Case, Fault, Probabilities
 from adore.teacher.parse import Wrong, parse
 from adore.teacher.prompting import Prompter, repair_messages
 from adore.teacher.rationale import RationaleSchema, answer_schema
@@ -45,7 +45,10 @@ class Source:
 
 @dataclass(slots=True)
 class Speed:
-    """What asking one model for so many samples of one length took so far, over all runs that share the cache."""
+    """What asking one model for so many samples of one length took so far.
+
+    It adds up over all runs that share the cache.
+    """
 
     answers: int = 0
     characters: int = 0
@@ -83,48 +86,70 @@ class TextJudge:
         ledger: Ledger,
         refusals: int = MOST,
     ) -> None:
-        self.name = f"{source.name}@{source.revision}" if source.revision else source.name
-        self.folder, self.decoding, self.ledger = source.folder, decoding, ledger
-        self._source, self._prompter, self._cache = source, prompter, cache
-        self._schema = answer_schema(prompter.rulebook)
-        self._completer: Completer | None = None
+        self.name = source.name
+        if source.revision:
+            self.name = f"{source.name}@{source.revision}"
+        self.folder = source.folder
+        self.decoding = decoding
+        self.ledger = ledger
         self.refusals = Refusals(self.name, refusals, decoding)
 
+        self._source = source
+        self._prompter = prompter
+        self._cache = cache
+        self._schema = answer_schema(prompter.rulebook)
+        self._completer: Completer | None = None
+
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
-        """See :class:`adore.teacher.answers.Judge`.
+        """See :class:`adore.teacher.judgements.Judge`.
 
         Raises:
             BudgetError: the cap is reached; the answers so far are in the cache.
             UnavailableError: too many pairs in a row got no usable answer.
         """
-        prompts, answers = self.prompts(cases), dict[int, Answer | Fault]()
-        while left := [i for i in range(len(cases)) if i not in answers]:
-            found = self._round([cases[i] for i in left], [prompts[i] for i in left], len(answers))
+        prompts = self.prompts(cases)
+        answers = dict[int, Answer | Fault]()
+        left = list(range(len(cases)))
+        while left:
+            asked = [cases[i] for i in left]
+            found = self._round(asked, [prompts[i] for i in left], len(answers))
             for i, answer in zip(left, found, strict=True):
                 if answer is not None:
                     answers[i] = answer
                     self.refusals.note(answer)
+            left = [i for i in left if i not in answers]
         return [answers[i] for i in range(len(cases))]
 
-    def _round(self, cases: list[Case], prompts: list[Messages], done: int) -> list[Answer | Fault | None]:
+    def _round(
+        self, cases: list[Case], prompts: list[Messages], done: int
+    ) -> list[Answer | Fault | None]:
         """Ask, and ask once more for what is no answer; None for pairs that were not asked.
 
-        Not all are asked where many first answers in a row are unusable: first their repairs show whether any help.
+        Not all are asked where many first answers in a row are unusable: first their
+        repairs show whether any help.
         """
+        found: list[Answer | Fault | None] = []
+        bad = list[tuple[int, Answer | Fault]]()
+        repairs = list[Messages]()
+        sound = 0
         replies = self._ask(prompts, done, cases)
-        read = [
-            None if reply is None else self._read(case, prompt, reply)
-            for case, prompt, reply in zip(cases, prompts, replies, strict=True)
-        ]
-        found: list[Answer | Fault | None] = [None if one is None else one[0] for one in read]
-        bad = [(i, one) for i, one in enumerate(read) if one is not None and one[1]]
-        repairs = [self._repair(prompts[i], one) for i, one in bad]
-        asked = sum(one is not None for one in read)
-        for (i, (first, _)), prompt, reply in zip(
-            bad, repairs, self._ask(repairs, done + asked - len(bad)), strict=True
-        ):
+        for i, (case, reply) in enumerate(zip(cases, replies, strict=True)):
+            if reply is None:
+                found.append(None)
+                continue
+            answer, wrong = self._read(case, prompts[i], reply)
+            found.append(answer)
+            if wrong is None:
+                sound += 1
+            else:
+                bad.append((i, answer))
+                repairs.append(_repair(prompts[i], answer, wrong))
+
+        second = self._ask(repairs, done + sound)
+        for (i, first), prompt, reply in zip(bad, repairs, second, strict=True):
             if reply is not None:
-                found[i] = _joined(first, self._read(cases[i], prompt, reply)[0])
+                answer, _ = self._read(cases[i], prompt, reply)
+                found[i] = _joined(first, answer)
         return found
 
     def close(self) -> None:
@@ -134,13 +159,24 @@ class TextJudge:
 
     def key(self, messages: Messages) -> str:
         """The cache key: model, revision, prompt, rule book version, decoding, schema."""
-        parts = [self._source.name, self._source.revision, messages, self._prompter.rulebook.version]
-        text = json.dumps([*parts, self.decoding.model_dump(), self._schema], sort_keys=True)
+        parts = [
+            self._source.name,
+            self._source.revision,
+            messages,
+            self._prompter.rulebook.version,
+            self.decoding.model_dump(),
+            self._schema,
+        ]
+        text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def known(self, keys: Sequence[str]) -> dict[str, Completion]:
         """The cache's answers by key."""
-        return {k: _completion(v) for k, v in self._cache.get(list(dict.fromkeys(keys))).items()}
+        distinct = list(dict.fromkeys(keys))
+        found = dict[str, Completion]()
+        for key, text in self._cache.get(distinct).items():
+            found[key] = _completion(text)
+        return found
 
     def prompts(self, cases: Sequence[Case]) -> list[Messages]:
         """The first prompt of every pair."""
@@ -154,28 +190,52 @@ class TextJudge:
 
     @property
     def _speed_key(self) -> str:
-        asked = [self.decoding.samples, self.decoding.max_tokens]
-        parts = ["speed", self._source.name, self._source.revision, *asked]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        parts = [
+            "speed",
+            self._source.name,
+            self._source.revision,
+            self.decoding.samples,
+            self.decoding.max_tokens,
+        ]
+        text = json.dumps(parts)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     # ---------------------------------------------------------------- asking
 
     def _ask(
         self, prompts: Sequence[Messages], done: int = 0, cases: Sequence[Case] = ()
     ) -> list[_Reply | Fault | None]:
-        """A reply a prompt; ``done`` pairs needed none. With ``cases``, None after too many unusable ones in a row."""
-        keys = [self.key(p) for p in prompts]
+        """A reply a prompt; ``done`` pairs needed none.
+
+        With ``cases``, None after too many unusable ones in a row.
+        """
+        keys = [self.key(prompt) for prompt in prompts]
         known = self.known(keys)
         for completion in known.values():
             self.ledger.add(completion, paid=False)
-        try:
-            missing = {k: p for k, p in zip(keys, prompts, strict=True) if k not in known}
-            fresh = self._fetch(missing, dict(zip(keys, cases, strict=False)))
-        except BudgetError as error:
-            raise BudgetError(str(error), done + sum(k in known for k in keys) + error.done) from error
-        return [_Reply(k, True, known[k]) if k in known else fresh.get(k) for k in keys]
 
-    def _fetch(self, missing: dict[str, Messages], cases: dict[str, Case]) -> dict[str, _Reply | Fault]:
+        missing = dict[str, Messages]()
+        for key, prompt in zip(keys, prompts, strict=True):
+            if key not in known:
+                missing[key] = prompt
+        case_of = dict(zip(keys, cases, strict=False))
+        try:
+            fresh = self._fetch(missing, case_of)
+        except BudgetError as error:
+            cached = len([key for key in keys if key in known])
+            raise BudgetError(str(error), done + cached + error.done) from error
+
+        replies: list[_Reply | Fault | None] = []
+        for key in keys:
+            if key in known:
+                replies.append(_Reply(key, cached=True, completion=known[key]))
+            else:
+                replies.append(fresh.get(key))
+        return replies
+
+    def _fetch(
+        self, missing: dict[str, Messages], cases: dict[str, Case]
+    ) -> dict[str, _Reply | Fault]:
         """Ask for what the cache does not know; each answer is kept as it comes."""
         if not missing:
             return {}
@@ -183,26 +243,42 @@ class TextJudge:
             raise BudgetError(reached)
         if self._completer is None:
             self._completer = self._source.make()
-        keys, speed, begun = list(missing), Speed(), time.perf_counter()
+
+        keys = list(missing)
+        speed = Speed()
+        begun = time.perf_counter()
         found: dict[str, _Reply | Fault] = {}
-        unusable, most = [0], self.refusals.most if cases else 0
-        feed = _Feed(list(missing.values()), lambda: bool(self.ledger.reached) or 0 < most <= unusable[0])
+        unusable = 0
+        most = self.refusals.most if cases else 0
+
+        def is_enough() -> bool:
+            return bool(self.ledger.reached) or 0 < most <= unusable
+
+        feed = _Feed(list(missing.values()), is_enough)
         stream = self._completer.complete(feed, self.decoding, self._schema)
         for at, reply in progress(stream, f"answers of {self.name}", total=len(keys)):
-            found[keys[at]] = reply if isinstance(reply, Fault) else self._keep(keys[at], reply)
-            if isinstance(reply, Completion):
-                _count(speed, missing[keys[at]], reply)
-            if case := cases.get(keys[at]):
-                unusable[0] = 0 if self._is_usable(reply, case) else unusable[0] + 1
+            key = keys[at]
+            if isinstance(reply, Fault):
+                found[key] = reply
+            else:
+                found[key] = self._keep(key, reply)
+                _count(speed, missing[key], reply)
+            case = cases.get(key)
+            if case:
+                unusable = 0 if self._is_usable(reply, case) else unusable + 1
         speed.seconds = time.perf_counter() - begun
         self._note(speed)
+
         if len(found) < len(keys) and self.ledger.reached:
             raise BudgetError(self.ledger.reached, len(found))
         return found
 
     def _is_usable(self, reply: Completion | Fault, case: Case) -> bool:
         texts = () if isinstance(reply, Fault) else reply.texts
-        return any(isinstance(parse(text, case, self._prompter.rulebook), RationaleSchema) for text in texts)
+        return any(
+            isinstance(parse(text, case, self._prompter.rulebook), RationaleSchema)
+            for text in texts
+        )
 
     def _keep(self, key: str, completion: Completion) -> _Reply:
         self._cache.put(key, json.dumps(asdict(completion)))
@@ -211,31 +287,46 @@ class TextJudge:
 
     def _note(self, new: Speed) -> None:
         old = asdict(self.speed)
-        self._cache.put(self._speed_key, json.dumps({k: v + old[k] for k, v in asdict(new).items()}))
+        self._cache.put(
+            self._speed_key, json.dumps({k: v + old[k] for k, v in asdict(new).items()})
+        )
 
     # ---------------------------------------------------------------- reading
 
-    def _read(self, case: Case, prompt: Messages, reply: _Reply | Fault) -> tuple[Answer | Fault, Wrong | None]:
+    def _read(
+        self, case: Case, prompt: Messages, reply: _Reply | Fault
+    ) -> tuple[Answer | Fault, Wrong | None]:
         """The answer; or a fault, with what is wrong if the LLM may repair it."""
         shown = json.dumps(prompt, ensure_ascii=False)
         if isinstance(reply, Fault):
             return Fault(reply.reason, reply.call or Call("", False, shown, "")), None
-        c = reply.completion
-        tokens = (0, 0, 0) if reply.cached else (c.prompt_tokens, c.prefix_tokens, c.completion_tokens)
-        call = Call(reply.key, reply.cached, shown, c.texts[0] if c.texts else "", int(not reply.cached), *tokens)
-        read = [parse(text, case, self._prompter.rulebook) for text in c.texts]
-        good = [r for r in read if isinstance(r, RationaleSchema)]
-        if not good:
-            wrong = next((r for r in read if isinstance(r, Wrong)), Wrong("no JSON object"))
-            return Fault(wrong.reason, call, c.finish, c.detail), wrong
-        told = c.grade if isinstance(read[0], RationaleSchema) else None  # they are the first text's
-        probabilities, best = soft_labels(told, good)
-        return Answer(probabilities, best, replace(call, raw=c.texts[read.index(best)])), None
 
-    def _repair(self, prompt: Messages, found: tuple[Answer | Fault, Wrong | None]) -> Messages:
-        fault, wrong = found
-        raw = fault.call.raw if fault.call else ""
-        return repair_messages(prompt, raw, wrong.reason if wrong else "", wrong.detail if wrong else "")
+        completion = reply.completion
+        texts = completion.texts
+        first = texts[0] if texts else ""
+        call = Call(reply.key, reply.cached, shown, first, attempts=0)
+        if not reply.cached:
+            call = replace(
+                call,
+                attempts=1,
+                prompt_tokens=completion.prompt_tokens,
+                prefix_tokens=completion.prefix_tokens,
+                completion_tokens=completion.completion_tokens,
+            )
+
+        read = [parse(text, case, self._prompter.rulebook) for text in texts]
+        good = [one for one in read if isinstance(one, RationaleSchema)]
+        if not good:
+            refused = [one for one in read if isinstance(one, Wrong)]
+            wrong = refused[0] if refused else Wrong("no JSON object")
+            fault = Fault(wrong.reason, call, completion.finish, completion.detail)
+            return fault, wrong
+
+        # the token's probabilities are the first text's
+        told = completion.grade if isinstance(read[0], RationaleSchema) else None
+        probabilities, best = soft_labels(told, good)
+        chosen = texts[read.index(best)]
+        return Answer(probabilities, best, replace(call, raw=chosen)), None
 
 
 class _Feed(Sequence[Messages]):
@@ -261,32 +352,69 @@ class _Feed(Sequence[Messages]):
             yield prompt
 
 
-def soft_labels(grade: Probabilities | None, good: Sequence[RationaleSchema]) -> tuple[Probabilities, RationaleSchema]:
+def soft_labels(
+    grade: Probabilities | None, good: Sequence[RationaleSchema]
+) -> tuple[Probabilities, RationaleSchema]:
     """P(grade) and the answer that stands for it, whose grade is always the likeliest.
 
-    The grade token's probabilities if the backend told them (where no answer has their likeliest grade, it changes
-    places with the grade that was written: as unsure, but of one mind with the reasons); else the share of each grade
-    among the samples; for one sample its confidence, the rest spread over the other grades, nearer ones first.
+    The grade token's probabilities if the backend told them (where no answer has their
+    likeliest grade, it changes places with the grade that was written: as unsure, but
+    of one mind with the reasons); else the share of each grade among the samples; for
+    one sample its confidence, the rest spread over the other grades, nearer ones first.
 
     Args:
-        grade: from the backend.
+        grade: P(grade) from the backend; None: it told none.
         good: valid answers, one a sample.
     """
-    grades = [LABELS[r.grade] for r in good]
+    grades = [LABELS[one.grade] for one in good]
     if grade:
-        likeliest = max(Grade, key=lambda g: (grade[g], g == grades[0]))
-        best = likeliest if likeliest in grades else grades[0]
-        p = list(grade)
-        p[best], p[likeliest] = p[likeliest], p[best]
-        return (p[0], p[1], p[2], p[3]), good[grades.index(best)]
-    best = max(grades, key=grades.count)
-    if len(good) > 1:
-        p = [grades.count(g) / len(good) for g in Grade]
+        best, p = _of_one_mind(grade, grades)
     else:
-        sure = min(0.99, max(0.4, good[0].confidence))
-        weights = [0.0 if g == best else 1.0 / (1 + abs(g - best)) for g in Grade]
-        p = [sure if g == best else (1 - sure) * w / sum(weights) for g, w in zip(Grade, weights, strict=True)]
-    return (p[0], p[1], p[2], p[3]), good[grades.index(best)]
+        best = max(grades, key=grades.count)
+        if len(good) > 1:
+            p = [grades.count(one) / len(good) for one in Grade]
+        else:
+            p = _spread(best, good[0].confidence)
+
+    probabilities = (p[0], p[1], p[2], p[3])
+    answer = good[grades.index(best)]
+    return probabilities, answer
+
+
+def _of_one_mind(
+    told: Probabilities, written: Sequence[Grade]
+) -> tuple[Grade, list[float]]:
+    """The likeliest grade that was written, and P(grade) with that one as likeliest."""
+    first = written[0]
+    # of equally likely grades the one that was written
+    likeliest = max(Grade, key=lambda grade: (told[grade], grade == first))
+    best = likeliest if likeliest in written else first
+
+    p = list(told)
+    p[best] = told[likeliest]
+    p[likeliest] = told[best]
+    return best, p
+
+
+def _spread(best: Grade, confidence: float) -> list[float]:
+    """P(grade) of one sample: its confidence, the rest over the other grades."""
+    sure = min(0.99, max(0.4, confidence))
+
+    # a neighbour gets 1/2, the next 1/3, so that near mistakes are the likelier ones
+    weights = list[float]()
+    for grade in Grade:
+        weights.append(0.0 if grade == best else 1.0 / (1 + abs(grade - best)))
+    total = sum(weights)
+
+    shares = [(1 - sure) * weight / total for weight in weights]
+    shares[best] = sure
+    return shares
+
+
+def _repair(prompt: Messages, first: Answer | Fault, wrong: Wrong) -> Messages:
+    """The prompt that asks once more for what was no answer."""
+    raw = first.call.raw if first.call else ""
+    return repair_messages(prompt, raw, wrong.reason, wrong.detail)
 
 
 def _joined(first: Answer | Fault, second: Answer | Fault) -> Answer | Fault:
@@ -310,7 +438,9 @@ def _joined(first: Answer | Fault, second: Answer | Fault) -> Answer | Fault:
 def _completion(text: str) -> Completion:
     found = json.loads(text)
     grade = found["grade"]
-    p: Probabilities | None = (grade[0], grade[1], grade[2], grade[3]) if grade else None
+    p: Probabilities | None = (
+        (grade[0], grade[1], grade[2], grade[3]) if grade else None
+    )
     return Completion(**{**found, "texts": tuple(found["texts"]), "grade": p})
 
 

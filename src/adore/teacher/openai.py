@@ -1,6 +1,7 @@
-"""Any endpoint that speaks OpenAI's chat completions (a provider's, or ``vllm serve``): patient, bounded, polite.
+"""Any endpoint that speaks OpenAI's chat completions: patient, bounded, polite.
 
-Plain httpx, because one POST is all there is to it, and retries, ``Retry-After`` and giving up are ours to decide.
+A provider's, or that of ``vllm serve``. Plain httpx, because one POST is all there is to
+it, and retries, ``Retry-After`` and giving up are ours to decide.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adore.errors import ConfigError, UnavailableError, check
 from adore.progress import say
-from adore.teacher.answers import Fault
 from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.judgements import Fault
 
 __all__ = ["OpenaiCompleter", "Patience"]
 
@@ -34,7 +35,10 @@ _LADDERS: dict[str, tuple[object, ...]] = {
     "temperature": (True, None),
     "n": (True, None),
 }
-"""What a request asks for; when the endpoint refuses one by name, its next rung is tried, for good."""
+"""What a request asks for.
+
+When the endpoint refuses one by name, its next rung is tried, for good.
+"""
 _ALSO = {
     "response_format": ("response_format", "json_schema", "json_object", "schema"),
     "n": ("'n'", '"n"', "`n`", "parameter: n"),
@@ -56,32 +60,45 @@ class Patience(BaseModel):
     """A ``Retry-After`` of more stops the step."""
 
     def wait(self, attempt: int) -> float:
-        """Full jitter over an exponential back-off. Source: M. Brooker, Exponential Backoff and Jitter, AWS 2015."""
-        return random.uniform(0, min(self.longest_wait, self.first_wait * 2**attempt))
+        """Full jitter over an exponential back-off.
+
+        Source: M. Brooker, Exponential Backoff and Jitter, AWS 2015.
+        """
+        most = min(self.longest_wait, self.first_wait * 2**attempt)
+        return random.uniform(0, most)
 
 
 class _Offers:
     """What the endpoint takes, learnt from its refusals; shared by all threads."""
 
     def __init__(self) -> None:
-        self._at, self._lock = dict.fromkeys(_LADDERS, 0), threading.Lock()
+        self._at = dict.fromkeys(_LADDERS, 0)
+        self._lock = threading.Lock()
 
     def now(self) -> dict[str, object]:
         with self._lock:
             return {name: rungs[self._at[name]] for name, rungs in _LADDERS.items()}
 
     def refused(self, asked: dict[str, object], text: str) -> bool:
-        """Step down from the parameter that ``text`` names; False if it names none or none is left."""
+        """Step down from the parameter that ``text`` names.
+
+        False if it names none or none is left.
+        """
         for name, rungs in _LADDERS.items():
-            if asked[name] is None or not any(word in text for word in _ALSO.get(name, (name,))):
+            words = _ALSO.get(name, (name,))
+            if asked[name] is None or not any(word in text for word in words):
                 continue
             with self._lock:
                 at = self._at[name]
-                if rungs[at] == asked[name]:  # else another thread has stepped down already
+                # else another thread has stepped down already
+                if rungs[at] == asked[name]:
                     if at + 1 == len(rungs):
                         continue
                     self._at[name] = at + 1
-                    say(f"    the endpoint refuses {name} {asked[name]!r}: going on with {rungs[at + 1]!r}")
+                    say(
+                        f"    the endpoint refuses {name} {asked[name]!r}: "
+                        f"going on with {rungs[at + 1]!r}"
+                    )
             return True
         return False
 
@@ -93,7 +110,8 @@ class OpenaiCompleter:
         model: its name at the endpoint.
         revision: of the model, for the cache key.
         endpoint: base URL, as in ``https://host/v1``.
-        key_env: name of the environment variable that holds the key; the key itself is never kept or logged.
+        key_env: name of the environment variable that holds the key; the key itself is
+            never kept or logged.
         concurrency: requests in flight.
         patience: time-outs and attempts.
 
@@ -102,7 +120,14 @@ class OpenaiCompleter:
     """
 
     def __init__(
-        self, *, model: str, revision: str, endpoint: str, key_env: str, concurrency: int, patience: Patience
+        self,
+        *,
+        model: str,
+        revision: str,
+        endpoint: str,
+        key_env: str,
+        concurrency: int,
+        patience: Patience,
     ) -> None:
         check(
             _is_url(endpoint),
@@ -111,45 +136,72 @@ class OpenaiCompleter:
             must="a URL like https://host/v1, without user or password",
             fix="set judge.endpoint or OPENAI_BASE_URL",
         )
-        self.model, self.revision = model, revision
-        self._url, self._key_env, self._patience = f"{endpoint.rstrip('/')}/chat/completions", key_env, patience
-        self._concurrency, self._offers = concurrency, _Offers()
+        self.model = model
+        self.revision = revision
+        self._url = f"{endpoint.rstrip('/')}/chat/completions"
+        self._key_env = key_env
+        self._patience = patience
+        self._concurrency = concurrency
+        self._offers = _Offers()
+
         key = os.environ.get(key_env, "").strip()
         shown = f"{len(key)} characters"
         check(
-            key.isascii() and key.isprintable(), f"${key_env}", shown, must="printable ASCII", fix="set it to the key"
+            key.isascii() and key.isprintable(),
+            f"${key_env}",
+            shown,
+            must="printable ASCII",
+            fix="set it to the key",
         )
         self._client = httpx.Client(
             timeout=patience.timeout,
             limits=httpx.Limits(max_connections=concurrency),
             headers={"Authorization": f"Bearer {key}"} if key else {},
         )
-        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
         self._not_before = 0.0
         self._lost = 0
         self._why = ""
 
     def complete(
-        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+        self,
+        prompts: Sequence[Sequence[Message]],
+        decoding: Decoding,
+        schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`; prompts are taken one by one, as requests get free.
+        """See :class:`adore.teacher.completers.Completer`.
 
-        An error is raised after the answers that were in flight have come.
+        Prompts are taken one by one, as requests get free. An error is raised after the
+        answers that were in flight have come.
+
+        Args:
+            prompts: the messages of each pair.
+            decoding: temperature, lengths, samples.
+            schema: JSON schema that the answer must follow.
         """
-        feed, flying = iter(enumerate(prompts)), dict[Future[Completion | Fault], int]()
+        feed = iter(enumerate(prompts))
+        flying = dict[Future[Completion | Fault], int]()
         self._stop.clear()
         with ThreadPoolExecutor(self._concurrency) as pool:
             try:
                 while True:
-                    for at, messages in islice(feed, self._concurrency - len(flying)):
-                        flying[pool.submit(self._answer, list(messages), decoding, schema)] = at
+                    free = self._concurrency - len(flying)
+                    for at, messages in islice(feed, free):
+                        future = pool.submit(
+                            self._answer, list(messages), decoding, schema
+                        )
+                        flying[future] = at
                     if not flying:
                         return
+
                     done, _ = wait(flying, return_when=FIRST_COMPLETED)
-                    if any(f.exception() for f in done):
-                        self._stop.set()  # ask for nothing more, and keep what is being answered
+                    if any(one.exception() for one in done):
+                        # ask for nothing more, and keep what is being answered
+                        self._stop.set()
                         done, _ = wait(flying)
-                    for future in sorted(done, key=lambda f: f.exception() is not None):  # what was paid for, first
+                    # what was paid for, first
+                    for future in sorted(done, key=_failed):
                         yield flying.pop(future), future.result()
             finally:
                 self._stop.set()
@@ -158,75 +210,115 @@ class OpenaiCompleter:
         """See :class:`adore.teacher.completers.Completer`."""
         self._client.close()
 
-    def _answer(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
-        """One answer with all its samples, in several requests where the endpoint gives fewer at a time."""
+    def _answer(
+        self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
+    ) -> Completion | Fault:
+        """One answer with all its samples.
+
+        It takes several requests where the endpoint gives fewer samples at a time.
+        """
         found = self._ask(messages, decoding, schema)
         while isinstance(found, Completion) and len(found.texts) < decoding.samples:
-            left = {"samples": decoding.samples - len(found.texts), "seed": decoding.seed + len(found.texts)}
+            left = {
+                "samples": decoding.samples - len(found.texts),
+                "seed": decoding.seed + len(found.texts),
+            }
             more = self._ask(messages, decoding.model_copy(update=left), schema)
-            if isinstance(more, Fault):  # fewer samples are better than none, but not for having been stopped
+            if isinstance(more, Fault):
+                # fewer samples are better than none, but not for having been stopped
                 return more if self._stop.is_set() else found
             found = _joined(found, more)
         return found
 
-    def _ask(self, messages: list[Message], decoding: Decoding, schema: dict[str, object]) -> Completion | Fault:
+    def _ask(
+        self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
+    ) -> Completion | Fault:
         attempt = 0
         while attempt < self._patience.attempts and self._may_ask():
             offers = self._offers.now()
             try:
-                response = self._client.post(self._url, json=_body(self.model, messages, decoding, schema, offers))
+                response = self._client.post(
+                    self._url,
+                    json=_body(self.model, messages, decoding, schema, offers),
+                )
             except httpx.TransportError as error:  # time-outs and broken connections
                 response = None
                 self._fails(f"{type(error).__name__}: {error}")
             status = response.status_code if response is not None else 0
-            if response is not None and status in (400, 403, 422) and self._offers.refused(offers, _message(response)):
+            if (
+                response is not None
+                and status in (400, 403, 422)
+                and self._offers.refused(offers, _message(response))
+            ):
                 continue
             if response is not None and status in (400, 422):
-                return self._give_up(f"refused ({response.status_code}): {_message(response)}", "endpoint refused")
+                return self._give_up(
+                    f"refused ({response.status_code}): {_message(response)}",
+                    "endpoint refused",
+                )
             answer = self._read(response)
             if answer:
                 self._lost = 0
                 return answer if answer.prompt_tokens else _estimated(answer, messages)
             self._stop.wait(self._patience.wait(attempt))
             attempt += 1
-        return self._give_up(f"gave no answer in {attempt} attempts ({self._why})", "endpoint gave up")
+        return self._give_up(
+            f"gave no answer in {attempt} attempts ({self._why})", "endpoint gave up"
+        )
 
     def _may_ask(self) -> bool:
-        """Wait until no ``Retry-After`` holds requests back, later ones too; False if all is to stop."""
-        while not self._stop.is_set() and (held := self._not_before - time.monotonic()) > 0:
+        """Wait until no ``Retry-After`` holds requests back, later ones too.
+
+        False if all is to stop.
+        """
+        while not self._stop.is_set():
+            held = self._not_before - time.monotonic()
+            if held <= 0:
+                break
             self._stop.wait(held + self._patience.wait(0))
         return not self._stop.is_set()
 
     def _fails(self, why: str) -> None:
         with self._lock:
             if not self._why:
-                say(f"    the endpoint fails ({why}): each pair is asked up to {self._patience.attempts} times")
+                say(
+                    f"    the endpoint fails ({why}): "
+                    f"each pair is asked up to {self._patience.attempts} times"
+                )
             self._why = why
 
     def _read(self, response: httpx.Response | None) -> Completion | None:
         """The answer, or None if it is worth to ask again.
 
         Raises:
-            ConfigError: the endpoint refuses the key, or does not serve the model; its own words are in the text.
+            ConfigError: the endpoint refuses the key, or does not serve the model; its
+                own words are in the text.
             UnavailableError: there is no money left at the provider.
         """
         if response is None:
             return None
         status = response.status_code
         if status == 401:
-            must = f"must be one that {self._url} takes (HTTP 401: {_message(response)!r}); set it"
-            raise ConfigError(f"key in ${self._key_env}, {must}")
+            raise ConfigError(
+                f"key in ${self._key_env}, must be one that {self._url} takes "
+                f"(HTTP 401: {_message(response)!r}); set it"
+            )
         if status == 403:
             raise ConfigError(
-                f"endpoint == {self._url!r}, must allow these requests, but says (HTTP 403): {_message(response)!r}; "
+                f"endpoint == {self._url!r}, must allow these requests, "
+                f"but says (HTTP 403): {_message(response)!r}; "
                 f"correct what it names, or the key in ${self._key_env}"
             )
         if status == 404:
             raise ConfigError(
-                f"model == {self.model!r}, must be served at {self._url} (HTTP 404); set model or endpoint"
+                f"model == {self.model!r}, must be served at {self._url} (HTTP 404); "
+                "set model or endpoint"
             )
         if status == 429 and "insufficient_quota" in response.text[:2000]:
-            raise UnavailableError(f"endpoint == {self._url!r}, must have money left (insufficient_quota); top it up")
+            raise UnavailableError(
+                f"endpoint == {self._url!r}, must have money left (insufficient_quota); "
+                "top it up"
+            )
         if status != 200:
             self._fails(f"HTTP {status}: {_message(response)}")
             self._pause(response.headers.get("retry-after", ""))
@@ -238,19 +330,26 @@ class OpenaiCompleter:
             return None
 
     def _pause(self, asked: str) -> None:
-        """Honour ``Retry-After`` (seconds or a date) for all threads: it speaks of the key, not of one request.
+        """Honour ``Retry-After`` (seconds or a date) for all threads.
+
+        It speaks of the key, not of one request.
 
         Raises:
             UnavailableError: it asks for more patience than there is.
         """
         try:
-            seconds = float(asked) if asked.replace(".", "").isdecimal() else _until(asked)
+            seconds = (
+                float(asked) if asked.replace(".", "").isdecimal() else _until(asked)
+            )
         except (ValueError, TypeError):
             return
-        if seconds > (most := self._patience.longest_asked):
+        most = self._patience.longest_asked
+        if seconds > most:
             raise UnavailableError(
-                f"Retry-After == {seconds:.0f} s of {self._url!r}, must be at most {most:.0f}; run the same command "
-                "again then (answers so far are in the cache), or raise judge.engine.longest_asked"
+                f"Retry-After == {seconds:.0f} s of {self._url!r}, "
+                f"must be at most {most:.0f}; run the same command "
+                "again then (answers so far are in the cache), "
+                "or raise judge.engine.longest_asked"
             )
         with self._lock:
             self._not_before = max(self._not_before, time.monotonic() + seconds)
@@ -259,7 +358,8 @@ class OpenaiCompleter:
         """A fault of one pair; an error if nothing at all gets through.
 
         Raises:
-            UnavailableError: as many pairs in a row as there are requests in flight, and three more, got no answer.
+            UnavailableError: as many pairs in a row as there are requests in flight,
+                and three more, got no answer.
         """
         if self._stop.is_set():  # it was not asked to the end
             return Fault(reason, detail=text)
@@ -267,10 +367,15 @@ class OpenaiCompleter:
             self._lost += 1
             if self._lost > self._concurrency + 3:
                 raise UnavailableError(
-                    f"endpoint == {self._url!r}, must answer, but {text} for {self._lost} pairs in a row; "
-                    "check it and run the same command again: answers so far are in the cache"
+                    f"endpoint == {self._url!r}, must answer, "
+                    f"but {text} for {self._lost} pairs in a row; check it and run "
+                    "the same command again: answers so far are in the cache"
                 )
         return Fault(reason, detail=text)
+
+
+def _failed(future: Future[Completion | Fault]) -> bool:
+    return future.exception() is not None
 
 
 def _is_url(text: str) -> bool:
@@ -278,7 +383,11 @@ def _is_url(text: str) -> bool:
         url = httpx.URL(text)
     except httpx.InvalidURL:
         return False
-    return url.scheme in ("http", "https") and bool(url.host) and not any(c == "@" or c.isspace() for c in text)
+    return (
+        url.scheme in ("http", "https")
+        and bool(url.host)
+        and not any(c == "@" or c.isspace() for c in text)
+    )
 
 
 def _until(date: str) -> float:
@@ -296,9 +405,17 @@ def _message(response: httpx.Response) -> str:
 
 
 def _body(
-    model: str, messages: list[Message], decoding: Decoding, schema: dict[str, object], offers: dict[str, object]
+    model: str,
+    messages: list[Message],
+    decoding: Decoding,
+    schema: dict[str, object],
+    offers: dict[str, object],
 ) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": model, "messages": messages, str(offers["max_tokens"]): decoding.max_tokens}
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": messages,
+        str(offers["max_tokens"]): decoding.max_tokens,
+    }
     if offers["temperature"]:
         body["temperature"] = decoding.temperature
     if offers["seed"]:
@@ -319,11 +436,17 @@ def _body(
 def _completion(answer: dict[str, Any]) -> Completion:
     choices = answer["choices"]
     texts = tuple(_clean(str(c["message"].get("content") or "")) for c in choices)
-    told = ((choices[0].get("logprobs") or {}).get("content")) or []
-    tokens = [(t["token"], {a["token"]: a["logprob"] for a in [t, *(t.get("top_logprobs") or ())]}) for t in told]
+    first = choices[0]
+
+    logprobs = first.get("logprobs") or {}
+    tokens = list[tuple[str, dict[str, float]]]()
+    for token in logprobs.get("content") or []:
+        others = token.get("top_logprobs") or ()
+        alternatives = {one["token"]: one["logprob"] for one in [token, *others]}
+        tokens.append((token["token"], alternatives))
+
     usage = answer.get("usage") or {}
     details = usage.get("prompt_tokens_details") or {}
-    first = choices[0]
     return Completion(
         texts=texts,
         grade=grade_probabilities(texts[0], tokens),

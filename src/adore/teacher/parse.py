@@ -1,4 +1,7 @@
-"""An LLM's text into a rationale that may be believed: JSON, schema, known names, true quotes, no contradiction."""
+"""An LLM's text into a rationale that may be believed.
+
+It must be JSON and follow the schema, with known names, true quotes, no contradiction.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,14 @@ from pydantic import ValidationError
 
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
-from adore.teacher.answers import Case
-from adore.teacher.rationale import CRITICALITIES, STATES, AskedAttribute, RationaleSchema
-from adore.teacher.texts import find_quote, quotes
+from adore.teacher.judgements import Case
+from adore.teacher.rationale import (
+    CRITICALITIES,
+    STATES,
+    AskedAttribute,
+    RationaleSchema,
+)
+from adore.teacher.sanitise import find_quote, quotes
 from adore.types import ATTRIBUTES
 
 __all__ = ["REASONS", "Wrong", "parse"]
@@ -52,7 +60,8 @@ def parse(text: str, case: Case, rulebook: RuleBook) -> RationaleSchema | Wrong:
         rulebook: whose rules may be named.
 
     Returns:
-        The rationale, with ``where`` made exact (``attributes`` becomes ``attributes.<name>``), or what is wrong.
+        The rationale, with ``where`` made exact (``attributes`` becomes
+        ``attributes.<name>``), or what is wrong.
     """
     found = _last_object(text[:_LONGEST])
     if found is None:
@@ -62,15 +71,27 @@ def parse(text: str, case: Case, rulebook: RuleBook) -> RationaleSchema | Wrong:
         answer.model_dump_json()  # lone surrogates cannot be stored
     except ValidationError as error:
         first = error.errors()[0]
-        return Wrong("not the schema", f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+        return Wrong(
+            "not the schema", f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        )
     except (TypeError, ValueError) as error:
         return Wrong("not the schema", str(error)[:100])
-    return _names(answer, rulebook) or _quotes(answer, case) or _grade(answer) or _placed(answer, case)
+    return (
+        _names(answer, rulebook)
+        or _quotes(answer, case)
+        or _grade(answer)
+        or _placed(answer, case)
+    )
 
 
 def _last_object(text: str) -> dict[str, Any] | None:
-    """The last object with a grade; of an answer that was cut short only inner ones, which have none, can be read."""
-    decoder, last, at = json.JSONDecoder(), None, text.find("{")
+    """The last object with a grade.
+
+    Of an answer that was cut short only inner ones, which have none, can be read.
+    """
+    decoder = json.JSONDecoder()
+    last = None
+    at = text.find("{")
     for _ in range(_STARTS):
         if at < 0:
             break
@@ -90,22 +111,33 @@ def _names(answer: RationaleSchema, rulebook: RuleBook) -> Wrong | None:
         if a.attribute not in ATTRIBUTES:
             return Wrong("unknown attribute", a.attribute)
         if a.state not in STATES or a.criticality not in CRITICALITIES:
-            return Wrong("not the schema", f"state {a.state}, criticality {a.criticality}")
+            return Wrong(
+                "not the schema", f"state {a.state}, criticality {a.criticality}"
+            )
     if not set(answer.rule_ids) <= known:
         return Wrong("unknown rule id", ", ".join(sorted(set(answer.rule_ids) - known)))
     if answer.error_type not in _ERRORS:
         return Wrong("unknown error type", answer.error_type)
-    if answer.grade not in rulebook.grades or not (math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1):
-        return Wrong("not the schema", f"grade {answer.grade}, confidence {answer.confidence}")
+    if answer.grade not in rulebook.grades or not (
+        math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1
+    ):
+        return Wrong(
+            "not the schema", f"grade {answer.grade}, confidence {answer.confidence}"
+        )
     return None
 
 
 def _quotes(answer: RationaleSchema, case: Case) -> Wrong | None:
     for a in answer.attributes:
         if not quotes(a.asked_quote, case.query):
-            return Wrong("quote not in the text", f"{a.asked_quote!r} is not in the query")
+            return Wrong(
+                "quote not in the text", f"{a.asked_quote!r} is not in the query"
+            )
         if a.found_quote and not find_quote(a.found_quote, a.where, case.item):
-            return Wrong("quote not in the text", f"{a.found_quote!r} is not in {a.where or 'a text that is named'}")
+            return Wrong(
+                "quote not in the text",
+                f"{a.found_quote!r} is not in {a.where or 'a text that is named'}",
+            )
         if a.state != "unknown" and a.attribute != "exclusion" and not a.found_quote:
             return Wrong("no quote for a match or conflict", a.attribute)
     return None
@@ -116,8 +148,15 @@ def _grade(answer: RationaleSchema) -> Wrong | None:
     kinds = {a.state for a in answer.attributes if a.attribute == "product_type"}
     faulty = answer.error_type not in _NO_FAULT
     if answer.grade == "E" and ("conflict" in kinds or faulty):
-        return Wrong("grade contradicts the attributes", "E, but product type or error type say otherwise")
-    if answer.grade == "I" and "match" in kinds and all(a.state == "match" for a in answer.attributes):
+        return Wrong(
+            "grade contradicts the attributes",
+            "E, but product type or error type say otherwise",
+        )
+    if (
+        answer.grade == "I"
+        and "match" in kinds
+        and all(a.state == "match" for a in answer.attributes)
+    ):
         return Wrong("grade contradicts the attributes", "I, but everything matches")
     return None
 
@@ -127,4 +166,6 @@ def _placed(answer: RationaleSchema, case: Case) -> RationaleSchema:
         where = find_quote(a.found_quote, a.where, case.item) if a.found_quote else ""
         return a.model_copy(update={"where": where})
 
-    return answer.model_copy(update={"attributes": [exact(a) for a in answer.attributes]})
+    return answer.model_copy(
+        update={"attributes": [exact(a) for a in answer.attributes]}
+    )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from adore.teacher.answers import Case
 from adore.teacher.budget import Prices
+from adore.teacher.judgements import Case
 from adore.teacher.llm import Speed, TextJudge
 
 __all__ = ["Plan", "plan_cases", "render", "total"]
@@ -23,11 +23,13 @@ class Plan:
     """One shard's pairs, how many are cached, and what the others take.
 
     Attributes:
-        prompt_tokens: a prompt counts once for all its samples, as the backends count it; an endpoint that wants
-            several requests for them reads it again, which its answers' measured tokens tell.
+        prompt_tokens: a prompt counts once for all its samples, as the backends count
+            it; an endpoint that wants several requests for them reads it again, which
+            its answers' measured tokens tell.
         completion_tokens: of all samples.
         seconds: NaN where the model's speed is unknown.
-        dollars: at the config's prices, as if no prompt token came from a provider's prefix cache; NaN without prices.
+        dollars: at the config's prices, as if no prompt token came from a provider's
+            prefix cache; NaN without prices.
         method: how tokens were counted.
     """
 
@@ -44,38 +46,54 @@ def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
     """The plan of one shard.
 
     Args:
-        judge: whose cache, prompts and speed count; its backend is not started. Where its model is a folder, that
-            folder's own tokenizer counts the prompt tokens.
+        judge: whose cache, prompts and speed count; its backend is not started. Where
+            its model is a folder, that folder's own tokenizer counts the prompt tokens.
+        cases: the shard's pairs.
         prices: dollars per million tokens.
     """
     speed = judge.speed
     count, method = _counter(judge.folder, speed)
-    cached, unknown = 0, dict[str, float]()
+    cached = 0
+    unknown = dict[str, float]()
     for start in range(0, len(cases), 2048):
         prompts = judge.prompts(cases[start : start + 2048])
-        keys = [judge.key(p) for p in prompts]
+        keys = [judge.key(prompt) for prompt in prompts]
         known = judge.known(keys)
-        cached += sum(k in known for k in keys)
-        unknown |= {
-            k: sum(count(m["content"]) for m in p) for k, p in zip(keys, prompts, strict=True) if k not in known
-        }
-    missing, prompt_tokens = len(unknown), round(sum(unknown.values()))
+        for key, prompt in zip(keys, prompts, strict=True):
+            if key in known:
+                cached += 1
+            else:
+                unknown[key] = sum(count(message["content"]) for message in prompt)
+
+    missing = len(unknown)
+    prompt_tokens = round(sum(unknown.values()))
     assumed = min(_COMPLETION, judge.decoding.max_tokens) * judge.decoding.samples
     each = speed.completion_tokens / speed.answers if speed.answers else assumed
     completion = round(missing * each)
+
+    seconds = math.nan if missing else 0.0
+    if speed.answers:
+        seconds = missing * speed.seconds / speed.answers
+    dollars = math.nan
+    if prices.known or not missing:
+        dollars = prices.of(prompt_tokens, 0, completion)
     return Plan(
         pairs=len(cases),
         cached=cached,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion,
-        seconds=missing * speed.seconds / speed.answers if speed.answers else (math.nan if missing else 0.0),
-        dollars=prices.of(prompt_tokens, 0, completion) if prices.known or not missing else math.nan,
+        seconds=seconds,
+        dollars=dollars,
         method=f"{method}; {each:.0f} answer tokens a pair ({_known(speed)})",
     )
 
 
 def _known(speed: Speed) -> str:
-    return f"measured on {speed.answers} answers" if speed.answers else "assumed: this model was not asked so before"
+    return (
+        f"measured on {speed.answers} answers"
+        if speed.answers
+        else "assumed: this model was not asked so before"
+    )
 
 
 def total(plans: Sequence[Plan]) -> Plan:
@@ -98,22 +116,40 @@ def _counter(folder: str, speed: Speed) -> tuple[Callable[[str], float], str]:
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(path))
-        return lru_cache(maxsize=1024)(lambda text: len(tokenizer.encode(text).ids)), "tokens by the model's tokenizer"
-    each = speed.characters / speed.prompt_tokens if speed.prompt_tokens else 4.0
-    how = f"measured on {speed.answers} answers" if speed.prompt_tokens else "assumed"
+        count = lru_cache(maxsize=1024)(lambda text: len(tokenizer.encode(text).ids))
+        return count, "tokens by the model's tokenizer"
+    each = 4.0
+    how = "assumed"
+    if speed.prompt_tokens:
+        each = speed.characters / speed.prompt_tokens
+        how = f"measured on {speed.answers} answers"
     return lambda text: len(text) / each, f"tokens by characters / {each:.2f} ({how})"
 
 
 def render(plans: Sequence[Plan]) -> str:
-    """A table: a row a shard, then all together, then what is not known and how tokens were counted."""
-    lines = ["shard     pairs    cached   prompt tokens   answer tokens    seconds     dollars"]
-    for name, p in [*((str(i), p) for i, p in enumerate(plans)), ("all", total(plans))]:
-        seconds = "unknown" if math.isnan(p.seconds) else f"{p.seconds:.0f}"
-        dollars = "unknown" if math.isnan(p.dollars) else f"{p.dollars:.4f}"
-        lines.append(
-            f"{name:<5} {p.pairs:>9} {p.cached:>9} {p.prompt_tokens:>15} {p.completion_tokens:>15} "
-            f"{seconds:>10} {dollars:>11}"
-        )
-    if math.isnan(total(plans).dollars):
+    """A table: a row a shard, then all together.
+
+    Below it stands what is not known, and how tokens were counted.
+    """
+    lines = [
+        "shard     pairs    cached   prompt tokens   answer tokens    seconds     dollars"
+    ]
+    for shard, one in enumerate(plans):
+        lines.append(_line(str(shard), one))
+
+    together = total(plans)
+    lines.append(_line("all", together))
+    if math.isnan(together.dollars):
         lines.append("dollars are unknown: judge.prices is not set")
-    return "\n".join([*lines, total(plans).method])
+    lines.append(together.method)
+    return "\n".join(lines)
+
+
+def _line(name: str, one: Plan) -> str:
+    seconds = "unknown" if math.isnan(one.seconds) else f"{one.seconds:.0f}"
+    dollars = "unknown" if math.isnan(one.dollars) else f"{one.dollars:.4f}"
+    return (
+        f"{name:<5} {one.pairs:>9} {one.cached:>9} "
+        f"{one.prompt_tokens:>15} {one.completion_tokens:>15} "
+        f"{seconds:>10} {dollars:>11}"
+    )

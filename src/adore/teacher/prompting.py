@@ -1,4 +1,7 @@
-"""The prompt of an LLM that reads texts: rule book and examples first, the same bytes for every pair; then the pair."""
+"""The prompt of an LLM that reads texts.
+
+Rule book and examples come first, the same bytes for every pair; then the pair.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,17 @@ from pydantic import BaseModel
 
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
-from adore.teacher.answers import Case
 from adore.teacher.completers import Message
-from adore.teacher.rationale import CRITICALITIES, LENGTHS, MOST_ATTRIBUTES, STATES, WHERE, RationaleSchema
-from adore.teacher.texts import find_quote, normal, shown
+from adore.teacher.judgements import Case
+from adore.teacher.rationale import (
+    CRITICALITIES,
+    LENGTHS,
+    MOST_ATTRIBUTES,
+    STATES,
+    WHERE,
+    RationaleSchema,
+)
+from adore.teacher.sanitise import find_quote, normal, shown
 from adore.types import ATTRIBUTES, Evidence, Item
 
 __all__ = ["Exemplar", "Prompter", "answer_text", "repair_messages", "user_text"]
@@ -27,7 +37,10 @@ _BULLETS, _BULLET, _FIELDS, _EVIDENCE = 8, 200, 20, 12
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """A judged pair that a prompt shows: its query (id and normalised text), the pair as text, the answer."""
+    """A judged pair that a prompt shows.
+
+    Its query (id and normalised text), the pair as text, the answer.
+    """
 
     query_id: str
     query: str
@@ -46,12 +59,18 @@ def _templates() -> Environment:
     )
 
 
-def _evidence_line(e: Evidence, item: Item) -> str:
-    where = _where(e.found_quote, e.where, item)
-    asked = f'asked {_value(e.asked)} "{_value(e.asked_quote)}"'
-    quote = f' "{_value(e.found_quote)}" in {where}' if where else ""
-    found = f"found {_value(e.found)}{quote}" if e.found else "found nothing"
-    return f"{e.attribute}: {asked}; {found}; {e.state}"
+def _evidence_line(evidence: Evidence, item: Item) -> str:
+    wanted = _value(evidence.asked)
+    wanted_quote = _value(evidence.asked_quote)
+    asked = f'asked {wanted} "{wanted_quote}"'
+
+    found = "found nothing"
+    if evidence.found:
+        found = f"found {_value(evidence.found)}"
+        where = _where(evidence.found_quote, evidence.where, item)
+        if where:
+            found += f' "{_value(evidence.found_quote)}" in {where}'
+    return f"{evidence.attribute}: {asked}; {found}; {evidence.state}"
 
 
 def _value(text: str) -> str:
@@ -60,23 +79,31 @@ def _value(text: str) -> str:
 
 
 def user_text(case: Case) -> str:
-    """One pair as text: every word of the shop and of shoppers fenced, cut and made visible (see ``texts.shown``)."""
+    """One pair as text.
+
+    Every word of the shop and of shoppers is fenced, cut and made visible (see
+    ``texts.shown``).
+    """
     item = case.item
-    texts = [(name, shown(getattr(item, name), length)) for name, length in _LENGTHS.items()]
-    fields = [(shown(k, _NAME), shown(str(v), _FIELD)) for k, v in list(item.attributes.items())[:_FIELDS]]
-    lists = [
-        ("bullet_points", [shown(b, _BULLET) for b in item.bullet_points[:_BULLETS]]),
-        ("attributes", [f"{k}: {v}" for k, v in fields if v]),
-    ]
-    return (
-        _templates()
-        .get_template("user.j2")
-        .render(
-            query=shown(case.query, _QUERY),
-            texts=[(name, text) for name, text in texts if text],
-            lists=lists,
-            evidence=[_evidence_line(e, item) for e in case.evidence[:_EVIDENCE]],
-        )
+    texts = list[tuple[str, str]]()
+    for name, length in _LENGTHS.items():
+        text = shown(getattr(item, name), length)
+        if text:
+            texts.append((name, text))
+
+    bullets = [shown(one, _BULLET) for one in item.bullet_points[:_BULLETS]]
+    fields = list[str]()
+    for name, given in list(item.attributes.items())[:_FIELDS]:
+        value = shown(str(given), _FIELD)
+        if value:
+            fields.append(f"{shown(name, _NAME)}: {value}")
+
+    template = _templates().get_template("user.j2")
+    return template.render(
+        query=shown(case.query, _QUERY),
+        texts=texts,
+        lists=[("bullet_points", bullets), ("attributes", fields)],
+        evidence=[_evidence_line(one, item) for one in case.evidence[:_EVIDENCE]],
     )
 
 
@@ -87,9 +114,16 @@ def answer_text(why: RationaleSchema, item: Item) -> str:
         why: from ``rationale`` or a judge.
         item: where its quotes are looked up; evidence calls a description ``bullet_points``.
     """
-    ranked = sorted(why.attributes, key=lambda a: CRITICALITIES.index(a.criticality))[:MOST_ATTRIBUTES]
+    ranked = sorted(why.attributes, key=lambda a: CRITICALITIES.index(a.criticality))[
+        :MOST_ATTRIBUTES
+    ]
     short = {"confidence": round(why.confidence, 1), **_short(why)}
-    attributes = [a.model_copy(update={**_short(a), "where": _where(a.found_quote, a.where, item)}) for a in ranked]
+    attributes = [
+        a.model_copy(
+            update={**_short(a), "where": _where(a.found_quote, a.where, item)}
+        )
+        for a in ranked
+    ]
     return why.model_copy(update={**short, "attributes": attributes}).model_dump_json()
 
 
@@ -99,11 +133,17 @@ def _short(record: BaseModel) -> dict[str, str]:
 
 def _where(quote: str, claimed: str, item: Item) -> str:
     """The text that really holds the quote, without the name of the shop's own field."""
-    places = (w for w in (claimed, "description", "title") if quote and find_quote(quote, w, item))
+    places = (
+        w
+        for w in (claimed, "description", "title")
+        if quote and find_quote(quote, w, item)
+    )
     return next(places, "").split(".")[0]
 
 
-def repair_messages(messages: Sequence[Message], bad: str, reason: str, detail: str) -> list[Message]:
+def repair_messages(
+    messages: Sequence[Message], bad: str, reason: str, detail: str
+) -> list[Message]:
     """The conversation that asks for a second answer.
 
     Args:
@@ -112,9 +152,17 @@ def repair_messages(messages: Sequence[Message], bad: str, reason: str, detail: 
         reason: what is wrong with it.
         detail: where, in the answer's own words.
     """
-    ask = _templates().get_template("repair.j2").render(reason=reason, detail=shown(detail, 200))
+    ask = (
+        _templates()
+        .get_template("repair.j2")
+        .render(reason=reason, detail=shown(detail, 200))
+    )
     said = bad[:4000].translate({ord("<"): "\u2039", ord(">"): "\u203a"}) or "{}"
-    return [*messages, {"role": "assistant", "content": said}, {"role": "user", "content": ask}]
+    return [
+        *messages,
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": ask},
+    ]
 
 
 class Prompter:
@@ -122,17 +170,23 @@ class Prompter:
 
     Args:
         rulebook: what the answers obey.
-        exemplars: judged pairs to show; a pair whose query is among theirs does not get to see those.
+        exemplars: judged pairs to show; a pair whose query is among theirs does not get
+            to see those.
     """
 
     def __init__(self, rulebook: RuleBook, exemplars: Sequence[Exemplar] = ()) -> None:
-        self.rulebook, self._exemplars = rulebook, tuple(exemplars)
+        self.rulebook = rulebook
+        self._exemplars = tuple(exemplars)
         self._systems: dict[tuple[Exemplar, ...], str] = {}
 
     def messages(self, case: Case) -> list[Message]:
         """System and user message of one pair; the system message is the same for (nearly) all."""
         query = normal(case.query)
-        others = tuple(e for e in self._exemplars if e.query_id != case.query_id and e.query != query)
+        others = tuple(
+            e
+            for e in self._exemplars
+            if e.query_id != case.query_id and e.query != query
+        )
         if others not in self._systems:
             self._systems[others] = self._system(others)
         system = {"role": "system", "content": self._systems[others]}

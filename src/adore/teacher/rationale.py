@@ -28,7 +28,14 @@ WHERE = ("title", "brand", "category", "bullet_points", "description", "attribut
 """Texts of an item that a quote may stand in; an answer may also say ``attributes.<name>``."""
 STATES = ("match", "conflict", "unknown")
 CRITICALITIES = ("essential", "important", "optional")
-LENGTHS = {"intent": 120, "verdict": 160, "asked": 32, "asked_quote": 48, "found": 32, "found_quote": 64}
+LENGTHS = {
+    "intent": 120,
+    "verdict": 160,
+    "asked": 32,
+    "asked_quote": 48,
+    "found": 32,
+    "found_quote": 64,
+}
 """Most characters that an LLM may write in a field."""
 MOST_ATTRIBUTES = 6
 
@@ -60,31 +67,53 @@ class RationaleSchema(BaseModel):
     confidence: float
 
 
-def rationale(evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, confidence: float) -> RationaleSchema:
+def rationale(
+    evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, confidence: float
+) -> RationaleSchema:
     """Write down why.
 
     Args:
+        evidence: what was read out of both texts.
         rulebook: says how critical each attribute is, and its own verdict.
-        grade: the judge's own grade; where it differs from the verdict, the text says so.
+        grade: the judge's own grade; where it differs from the verdict, the text says
+            so.
+        confidence: the judge's, from 0 to 1.
     """
-    verdict, critical = rulebook.apply(evidence), {r.attribute: r.criticality for r in rulebook.rules}
-    learned = "" if grade == verdict.grade else f"learned grade {grade.letter}, the rules say {verdict.grade.letter}: "
-    against = [e.attribute for e in evidence if e.state == "conflict"]
+    verdict = rulebook.apply(evidence)
+    learned = ""
+    if grade != verdict.grade:
+        learned = (
+            f"learned grade {grade.letter}, the rules say {verdict.grade.letter}: "
+        )
+
+    intent = "; ".join(f"{one.attribute}={one.asked}" for one in evidence)
+    critical = {rule.attribute: rule.criticality for rule in rulebook.rules}
+    attributes = list[AskedAttribute]()
+    for one in evidence:
+        criticality = critical.get(one.attribute, "optional")
+        attributes.append(AskedAttribute(criticality=criticality, **asdict(one)))
+
+    # the first conflict that has an error type names what is wrong; an E has no fault
+    error_type = ""
+    if grade < Grade.EXACT:
+        against = [one.attribute for one in evidence if one.state == "conflict"]
+        error_type = next((TYPE_OF[name] for name in against if name in TYPE_OF), "")
     return RationaleSchema(
-        intent="; ".join(f"{e.attribute}={e.asked}" for e in evidence) or "nothing readable",
-        attributes=[AskedAttribute(criticality=critical.get(e.attribute, "optional"), **asdict(e)) for e in evidence],
+        intent=intent or "nothing readable",
+        attributes=attributes,
         verdict=learned + verdict.reason,
         rule_ids=list(verdict.rule_ids),
         grade=grade.letter,
-        error_type=next((TYPE_OF[a] for a in against if a in TYPE_OF), "") if grade < Grade.EXACT else "",
+        error_type=error_type,
         confidence=round(confidence, 4),
     )
 
 
 def answer_schema(rulebook: RuleBook) -> dict[str, object]:
-    """The JSON schema that constrained decoding holds an LLM to: :class:`RationaleSchema`, narrowed.
+    """The JSON schema that constrained decoding holds an LLM to.
 
-    Reasons come before the grade. Lengths are bounded so that the longest answer is about 2,600 characters.
+    It is :class:`RationaleSchema`, narrowed. Reasons come before the grade. Lengths are
+    bounded so that the longest answer is about 2,600 characters.
 
     Args:
         rulebook: its rule ids and grades are the only ones that may be named.
@@ -105,8 +134,14 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
         "intent": _text("intent"),
         "attributes": {"type": "array", "items": asked, "maxItems": MOST_ATTRIBUTES},
         "verdict": _text("verdict"),
-        "rule_ids": {"type": "array", "items": _one_of(r.id for r in rulebook.rules), "maxItems": 4},
-        "grade": _one_of(g.letter for g in reversed(Grade) if g.letter in rulebook.grades),
+        "rule_ids": {
+            "type": "array",
+            "items": _one_of(r.id for r in rulebook.rules),
+            "maxItems": 4,
+        },
+        "grade": _one_of(
+            g.letter for g in reversed(Grade) if g.letter in rulebook.grades
+        ),
         "error_type": _one_of(["", *(e.name for e in ERROR_TYPES)]),
         "confidence": {"type": "number", "enum": [n / 10 for n in range(11)]},
     }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from adore.errors import UnavailableError
-from adore.teacher.answers import Answer, Fault
 from adore.teacher.completers import Decoding
+from adore.teacher.judgements import Answer, Fault
 
 __all__ = ["MOST", "Refusals"]
 
 MOST = 8
-"""Pairs in a row without a usable answer after which a judge stops, unless its config says otherwise."""
+"""Pairs in a row without a usable answer after which a judge stops.
+
+Its config may say otherwise.
+"""
 
 
 class Refusals:
@@ -22,15 +25,17 @@ class Refusals:
     """
 
     def __init__(self, name: str, most: int, decoding: Decoding) -> None:
-        self.name, self.most, self._decoding = name, most, decoding
+        self.name = name
+        self.most = most
+        self._decoding = decoding
         self.row: list[Fault] = []
 
     def note(self, answer: Answer | Fault) -> None:
         """Count one pair.
 
         Raises:
-            UnavailableError: it was the last of too many in a row; the reason, how the answers ended and the
-                endpoint's own words are in the text.
+            UnavailableError: it was the last of too many in a row; the reason, how the
+                answers ended and the endpoint's own words are in the text.
         """
         if isinstance(answer, Answer):
             self.row.clear()
@@ -43,10 +48,15 @@ class Refusals:
         """Why the last pairs were refused, and what to do."""
         last = self.row[-1]
         raw = last.call.raw.strip() if last.call else ""
-        began = f"; the last answer begins {raw[:160]!r}" if raw else "; the last answer is empty"
+        began = ""
+        if raw:
+            began = f"; the last answer begins {raw[:160]!r}"
+        elif last.call:
+            began = "; the last answer is empty"
         return (
-            f"{self.name} == no usable answer for {count} pairs in a row ({last.reason}), must judge; "
-            f"{self._advice(last)}{began if last.call else ''} (what was answered is in the cache, if there is one; "
+            f"{self.name} == no usable answer for {count} pairs in a row "
+            f"({last.reason}), must judge; {self._advice(last)}{began} "
+            "(what was answered is in the cache, if there is one; "
             "judge.refusals says how many in a row are too many)"
         )
 
@@ -54,9 +64,11 @@ class Refusals:
         ended = fault.finish or ""
         if ended == "length":
             return (
-                f"finish_reason length: max_tokens {self._decoding.max_tokens} was used up before the answer was "
-                "whole; raise judge.decoding.max_tokens, or have the model think less"
+                f"finish_reason length: max_tokens {self._decoding.max_tokens} "
+                "was used up before the answer was whole; "
+                "raise judge.decoding.max_tokens, or have the model think less"
             )
         words = f"; the endpoint says: {fault.detail}" if fault.detail else ""
         reasons = f"finish_reason {ended}{words}" if ended else words.removeprefix("; ")
-        return f"{reasons}; " * bool(reasons) + "see whether the model follows the JSON schema, or name another one"
+        advice = "see whether the model follows the JSON schema, or name another one"
+        return f"{reasons}; {advice}" if reasons else advice

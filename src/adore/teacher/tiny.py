@@ -1,4 +1,8 @@
-"""The tiny causal LM: built from a config, trained in the run, reads evidence traces, answers in JSON."""
+"""The tiny causal LM.
+
+It is built from a config and trained in the run; it reads evidence traces and answers in
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +19,42 @@ from adore.types import ATTRIBUTES, Evidence, Grade
 __all__ = ["TinyGrader", "new_model", "new_tokenizer", "product_words", "sft_row"]
 
 _PIECES = r"\s|[^\W\d]+|\d|[^\w\s]"
-_WHERE = ("title", "category", "bullet_points", "brand", "attributes", "description", "accessory")
+_WHERE = (
+    "title",
+    "category",
+    "bullet_points",
+    "brand",
+    "attributes",
+    "description",
+    "accessory",
+)
 _STATES = ("match", "conflict", "unknown")
+_OfGrades = tuple[float, float, float, float]
 
 
-def product_words(texts: Iterable[str], *, least: int = 4, most: int = 2000) -> list[str]:
-    """Words that at least ``least`` traces use besides the trace language's own, the commonest ``most``, sorted."""
-    found = Counter(word for text in texts for word in set(re.findall(_PIECES, text)))
-    return sorted(w for w, n in found.most_common(most) if n >= least)
+def product_words(
+    texts: Iterable[str], *, least: int = 4, most: int = 2000
+) -> list[str]:
+    """The commonest words of traces, sorted.
+
+    Args:
+        texts: the traces.
+        least: traces that must use a word.
+        most: words.
+    """
+    traces_with = Counter[str]()
+    for text in texts:
+        traces_with.update(set(re.findall(_PIECES, text)))
+    commonest = traces_with.most_common(most)
+    return sorted(word for word, count in commonest if count >= least)
 
 
 def new_tokenizer(products: Sequence[str] = ()) -> Any:
     """The vocabulary of the trace language; decoding gives a text back exactly.
 
     Args:
-        products: product words (of what is asked and found) to know besides; others read as unknown.
+        products: product words (of what is asked and found) to know besides; others
+            read as unknown.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -42,14 +67,25 @@ def new_tokenizer(products: Sequence[str] = ()) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), "isolated")
     tokenizer.decoder = decoders.Fuse()
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>", eos_token="<eos>", padding_side="right"
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        eos_token="<eos>",
+        padding_side="right",
     )
     fast.model_input_names = ["input_ids", "attention_mask"]
     return fast
 
 
 def new_model(tokenizer: Any, *, layers: int, width: int, seed: int) -> Any:
-    """A fresh Llama of ``layers`` and ``width``."""
+    """A fresh Llama with random weights.
+
+    Args:
+        tokenizer: from :func:`new_tokenizer`, whose vocabulary it takes.
+        layers: of the transformer.
+        width: of its hidden states; its feed-forward layers are three times as wide.
+        seed: of the weights.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -72,7 +108,10 @@ def new_model(tokenizer: Any, *, layers: int, width: int, seed: int) -> Any:
 
 
 class TinyGrader:
-    """P(grade) from the grade token after the answer's fixed beginning: one forward pass a distinct trace."""
+    """P(grade) from the grade token after the answer's fixed beginning.
+
+    It takes one forward pass a distinct trace.
+    """
 
     def __init__(self, folder: Path, *, threads: int = 2, batch: int = 256) -> None:
         import torch
@@ -87,26 +126,48 @@ class TinyGrader:
         self.name = f"tiny-llama@{hashlib.sha256(weights).hexdigest()[:12]}"
         self._grades = [self._tokenizer.convert_tokens_to_ids(g.letter) for g in Grade]
 
-    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[tuple[float, float, float, float]]:
+    def grade(
+        self, many: Sequence[tuple[Evidence, ...]]
+    ) -> list[tuple[float, float, float, float]]:
         """See :class:`adore.teacher.judge.Grader`."""
         prompts = [trace(evidence) + ANSWER_PREFIX for evidence in many]
-        distinct = sorted(set(prompts), key=lambda p: (len(p), p))
-        known: dict[str, tuple[float, float, float, float]] = {}
-        for start in range(0, len(distinct), self._batch):
-            part = distinct[start : start + self._batch]
-            known.update(zip(part, self._forward(part), strict=True))
-        return [known[p] for p in prompts]
+        # prompts of like length share a batch, so that little is padded
+        distinct = sorted(set(prompts))
+        distinct.sort(key=len)
 
-    def _forward(self, prompts: list[str]) -> list[tuple[float, float, float, float]]:
+        known = dict[str, _OfGrades]()
+        for start in range(0, len(distinct), self._batch):
+            end = start + self._batch
+            part = distinct[start:end]
+            given = self._forward(part)
+            known.update(zip(part, given, strict=True))
+        return [known[prompt] for prompt in prompts]
+
+    def _forward(self, prompts: list[str]) -> list[_OfGrades]:
         torch = self._torch
         with torch.inference_mode():
             inputs = self._tokenizer(prompts, return_tensors="pt", padding=True)
+            # prompts are padded on the right: the next token follows the last real one
             last = inputs["attention_mask"].sum(1) - 1
-            logits = self._model(**inputs).logits[torch.arange(len(prompts)), last]
-            p = torch.softmax(logits[:, self._grades].double(), -1)
-        return [(r[0], r[1], r[2], r[3]) for r in p.tolist()]
+            rows = torch.arange(len(prompts))
+            output = self._model(**inputs)
+            logits = output.logits[rows, last]
+
+            # P(grade): the softmax over the four letters alone
+            of_grades = logits[:, self._grades].double()
+            probabilities = torch.softmax(of_grades, -1)
+
+        given = list[_OfGrades]()
+        for row in probabilities.tolist():
+            given.append((row[0], row[1], row[2], row[3]))
+        return given
 
 
 def sft_row(evidence: Sequence[Evidence], grade: Grade) -> dict[str, str]:
-    """One row of the SFT set."""
+    """One row of the SFT set.
+
+    Args:
+        evidence: of the pair, whose trace is the prompt.
+        grade: that the answer gives.
+    """
     return {"prompt": trace(evidence), "completion": answer(grade, evidence)}

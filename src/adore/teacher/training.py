@@ -1,4 +1,7 @@
-"""Real TRL: supervised fine-tuning, then KTO, of the tiny teacher; in this process, or in several by torchrun."""
+"""Real TRL: supervised fine-tuning, then KTO, of the tiny teacher.
+
+It runs in this process, or in several by torchrun.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,24 @@ import os
 from pathlib import Path
 from typing import Any
 
+from adore.distributed import keep, share, world
 from adore.progress import say
 from adore.storage import local_copy
 from adore.teacher.checkpoints import Checkpoint
-from adore.torchrun import keep, share, world
 
 __all__ = ["kto", "launch", "sft"]
 
 
-def _arguments(folder: Path, *, seed: int, epochs: float, rate: float, batch: int) -> dict[str, Any]:
+def _arguments(
+    folder: Path, *, seed: int, epochs: float, rate: float, batch: int
+) -> dict[str, Any]:
     """Arguments of both trainers; ``batch`` rows a step, shared by all processes."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     return {
         "output_dir": str(folder),
         "num_train_epochs": epochs,
         "learning_rate": rate,
-        "per_device_train_batch_size": max(2, batch // int(os.environ.get("WORLD_SIZE", "1"))),
+        "per_device_train_batch_size": max(2, batch // processes),
         "lr_scheduler_type": "cosine",
         "seed": seed,
         "data_seed": seed,
@@ -40,18 +46,32 @@ def _told(label: str) -> Any:
     from transformers import TrainerCallback
 
     class Told(TrainerCallback):  # type: ignore[misc]
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if state.is_world_process_zero and "loss" in (logs or {}) and state.global_step % 50 == 0:
-                say(f"    {label}: {state.global_step}/{state.max_steps} steps, loss {float(logs['loss']):.3f}")
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any
+        ) -> None:
+            if (
+                state.is_world_process_zero
+                and "loss" in (logs or {})
+                and state.global_step % 50 == 0
+            ):
+                loss = float(logs["loss"])
+                say(
+                    f"    {label}: {state.global_step}/{state.max_steps} steps, "
+                    f"loss {loss:.3f}"
+                )
 
     return Told()
 
 
-def _finish(trainer: Any, tokenizer: Any, folder: Path, kept: Checkpoint) -> list[dict[str, float]]:
+def _finish(
+    trainer: Any, tokenizer: Any, folder: Path, kept: Checkpoint
+) -> list[dict[str, float]]:
     """Train, save model and tokenizer once, and give the loss curve."""
     import torch
 
-    torch.set_num_threads(1)  # so small a model gains nothing from a second; on a busy machine they wait for each other
+    # so small a model gains nothing from a second; on a busy machine they wait for each
+    # other
+    torch.set_num_threads(1)
     curve = kept.train(trainer)
     if trainer.accelerator.is_main_process:
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
@@ -61,18 +81,35 @@ def _finish(trainer: Any, tokenizer: Any, folder: Path, kept: Checkpoint) -> lis
 
 
 def sft(
-    model: Any, tokenizer: Any, rows: list[dict[str, str]], folder: Path, **settings: Any
+    model: Any,
+    tokenizer: Any,
+    rows: list[dict[str, str]],
+    folder: Path,
+    **settings: Any,
 ) -> list[dict[str, float]]:
-    """Fine-tune on prompt/completion rows; the model is saved to ``folder``; returns the loss curve.
+    """Fine-tune on prompt/completion rows; the model is saved to ``folder``.
 
     Args:
-        settings: ``seed``, ``epochs``, ``rate``, ``batch``, ``kept`` (a :class:`Checkpoint`).
+        model: to begin with.
+        tokenizer: the model's.
+        rows: of :func:`adore.teacher.tiny.sft_row`.
+        folder: where the trained model goes.
+        settings: ``seed``, ``epochs``, ``rate``, ``batch``, ``kept`` (a
+            :class:`Checkpoint`).
+
+    Returns:
+        The loss curve.
     """
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
     kept = settings.pop("kept", Checkpoint())
-    arguments = SFTConfig(**_arguments(folder, **settings), completion_only_loss=True, max_length=256, packing=False)
+    arguments = SFTConfig(
+        **_arguments(folder, **settings),
+        completion_only_loss=True,
+        max_length=256,
+        packing=False,
+    )
     trainer = SFTTrainer(
         model=model,
         args=arguments,
@@ -83,14 +120,19 @@ def sft(
     return _finish(trainer, tokenizer, folder, kept)
 
 
-def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) -> list[dict[str, float]]:
-    """KTO from the model in ``start`` on prompt/completion/label rows, in their order; saved to ``folder``.
+def kto(
+    start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any
+) -> list[dict[str, float]]:
+    """KTO from the model in ``start`` on prompt/completion/label rows, in their order.
+
+    The model is saved to ``folder``.
 
     Args:
         start: folder of the model that is both the beginning and the reference.
         rows: shuffled before, prompts of one batch distinct (``sets.mixed``).
         folder: where to write.
-        settings: as for :func:`sft`, and any of TRL's ``KTOConfig``: ``beta``, ``desirable_weight``, ``loss_type``.
+        settings: as for :func:`sft`, and any of TRL's ``KTOConfig``: ``beta``,
+            ``desirable_weight``, ``loss_type``.
 
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
     """
@@ -98,12 +140,21 @@ def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) 
     from transformers import AutoTokenizer, LlamaForCausalLM
     from trl import KTOConfig, KTOTrainer
 
-    tokenizer, kept = AutoTokenizer.from_pretrained(start), settings.pop("kept", Checkpoint())
-    common = _arguments(folder, **{k: settings.pop(k) for k in ("seed", "epochs", "rate", "batch")})
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    kept = settings.pop("kept", Checkpoint())
+    own = {key: settings.pop(key) for key in ("seed", "epochs", "rate", "batch")}
+    common = _arguments(folder, **own)
     trainer = KTOTrainer(
         model=LlamaForCausalLM.from_pretrained(start),
         ref_model=LlamaForCausalLM.from_pretrained(start),
-        args=KTOConfig(**{**common, "max_length": 256, "train_sampling_strategy": "sequential", **settings}),
+        args=KTOConfig(
+            **{
+                **common,
+                "max_length": 256,
+                "train_sampling_strategy": "sequential",
+                **settings,
+            }
+        ),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         callbacks=[_told("KTO")],
@@ -114,8 +165,17 @@ def kto(start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any) 
 # ---------------------------------------------------------------- several processes
 
 
-def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, processes: int, **settings: Any) -> Any:
-    """Train in ``processes`` processes of this machine; one: in this process; under torchrun: in its processes.
+def launch(
+    kind: str,
+    start: Path,
+    rows: list[dict[str, Any]],
+    folder: Path,
+    processes: int,
+    **settings: Any,
+) -> Any:
+    """Train in ``processes`` processes of this machine.
+
+    One: in this process; under torchrun: in its processes.
 
     Args:
         kind: ``sft`` or ``kto``.
@@ -123,7 +183,8 @@ def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, pro
         rows: see :func:`sft` and :func:`kto`.
         folder: where the trained model goes.
         processes: each takes its share of every batch.
-        settings: see :func:`sft` and :func:`kto`; ``save_steps``: steps from one checkpoint to the next.
+        settings: see :func:`sft` and :func:`kto`; ``save_steps``: steps from one
+            checkpoint to the next.
 
     Returns:
         The loss curve.
@@ -134,14 +195,32 @@ def launch(kind: str, start: Path, rows: list[dict[str, Any]], folder: Path, pro
     place = keep(start, start.name) if world() > 1 else str(start)
     every = settings.pop("save_steps", 0)
     kept = Checkpoint.of(kind, every, settings, rows, max(processes, world()))
-    job = {"kind": kind, "start": place, "rows": rows, "folder": folder, "settings": {**settings, "kept": kept}}
+    job = {
+        "kind": kind,
+        "start": place,
+        "rows": rows,
+        "folder": folder,
+        "settings": {**settings, "kept": kept},
+    }
     return share(processes, "adore.teacher.training:_train", **job)
 
 
-def _train(kind: str, start: str, rows: list[dict[str, Any]], folder: Path, settings: dict[str, Any]) -> Any:
+def _train(
+    kind: str,
+    start: str,
+    rows: list[dict[str, Any]],
+    folder: Path,
+    settings: dict[str, Any],
+) -> Any:
     from transformers import AutoTokenizer, LlamaForCausalLM
 
     home = local_copy(start)
     if kind == "kto":
         return kto(home, rows, folder, **settings)
-    return sft(LlamaForCausalLM.from_pretrained(home), AutoTokenizer.from_pretrained(home), rows, folder, **settings)
+    return sft(
+        LlamaForCausalLM.from_pretrained(home),
+        AutoTokenizer.from_pretrained(home),
+        rows,
+        folder,
+        **settings,
+    )

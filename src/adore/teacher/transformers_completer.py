@@ -1,4 +1,7 @@
-"""Backend ``transformers``: any causal instruct model, batches of like length, JSON schema enforced by llguidance."""
+"""Backend ``transformers``: any causal instruct model, in batches of like length.
+
+The JSON schema is enforced by llguidance.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from adore.teacher.answers import Fault
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.judgements import Fault
 
 __all__ = ["TransformersCompleter"]
 
@@ -27,7 +30,15 @@ class TransformersCompleter:
     For a workstation, or where vLLM cannot be: every prompt is read in full, shared prefixes too.
     """
 
-    def __init__(self, model: str, revision: str = "", *, threads: int = 2, batch: int = 16, **engine: Any) -> None:
+    def __init__(
+        self,
+        model: str,
+        revision: str = "",
+        *,
+        threads: int = 2,
+        batch: int = 16,
+        **engine: Any,
+    ) -> None:
         """Load the model, onto the GPU if there is one.
 
         Args:
@@ -35,49 +46,92 @@ class TransformersCompleter:
             revision: of the hub's model; a folder's is the hash of its files.
             threads: of a CPU.
             batch: pairs a call.
-            engine: more arguments of ``from_pretrained``: ``dtype``, ``device_map``, ``attn_implementation`` ...
+            engine: more arguments of ``from_pretrained``: ``dtype``, ``device_map``,
+                ``attn_implementation`` ...
         """
         import llguidance.hf
         import torch
         from transformers import AutoModelForCausalLM
 
         torch.set_num_threads(threads)
-        self.model, self.revision, self._batch = model, revision, batch
+        self.model = model
+        self.revision = revision
+        self._batch = batch
         self._tokenizer = load_tokenizer(model, revision)
         self._tokenizer.padding_side = "left"
-        placed = {"device_map": "cuda"} if torch.cuda.is_available() else {"dtype": torch.float32}
+        placed = (
+            {"device_map": "cuda"}
+            if torch.cuda.is_available()
+            else {"dtype": torch.float32}
+        )
         self._model = AutoModelForCausalLM.from_pretrained(
             model, revision=on_hub(model, revision), **{**placed, **engine}
         )
         self._model.eval()
-        ends = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
+        ends = (
+            self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
+        )
         self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends)
         self._words = llguidance.hf.from_tokenizer(
-            self._tokenizer, n_vocab=self._model.get_output_embeddings().weight.shape[0], eos_token=self._ends
+            self._tokenizer,
+            n_vocab=self._model.get_output_embeddings().weight.shape[0],
+            eos_token=self._ends,
         )
 
     def complete(
-        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+        self,
+        prompts: Sequence[Sequence[Message]],
+        decoding: Decoding,
+        schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`; a prompt that leaves the model no room is a fault."""
-        room = self._model.config.get_text_config().max_position_embeddings - decoding.max_tokens
+        """See :class:`adore.teacher.completers.Completer`.
+
+        A prompt that leaves the model no room is a fault.
+
+        Args:
+            prompts: the messages of each pair.
+            decoding: temperature, lengths, samples.
+            schema: JSON schema that the answer must follow.
+        """
+        room = (
+            self._model.config.get_text_config().max_position_embeddings
+            - decoding.max_tokens
+        )
         coming = iter(enumerate(prompts))
         while block := list(islice(coming, _SORTED * self._batch)):
-            many = dict(zip((i for i, _ in block), encode(self._tokenizer, [p for _, p in block]), strict=True))
-            for index in [i for i, ids in many.items() if len(ids) > room]:
-                yield index, Fault(f"the prompt has {len(many.pop(index))} tokens, the model has room for {room}")
-            order = sorted(many, key=lambda i: len(many[i]))
-            for start in range(0, len(order), self._batch):
-                part = order[start : start + self._batch]
-                yield from zip(part, self._answer([many[i] for i in part], decoding, schema), strict=True)
+            encoded = encode(self._tokenizer, [messages for _, messages in block])
+            many = dict[int, list[int]]()
+            for (index, _), ids in zip(block, encoded, strict=True):
+                if len(ids) <= room:
+                    many[index] = ids
+                    continue
+                reason = (
+                    f"the prompt has {len(ids)} tokens, the model has room for {room}"
+                )
+                yield index, Fault(reason)
 
-    def _answer(self, many: list[list[int]], decoding: Decoding, schema: dict[str, object]) -> list[Completion]:
+            ranked = sorted(many.items(), key=lambda one: len(one[1]))
+            for start in range(0, len(ranked), self._batch):
+                part = ranked[start : start + self._batch]
+                answers = self._answer([ids for _, ids in part], decoding, schema)
+                for (index, _), answer in zip(part, answers, strict=True):
+                    yield index, answer
+
+    def _answer(
+        self, many: list[list[int]], decoding: Decoding, schema: dict[str, object]
+    ) -> list[Completion]:
         import torch
         from transformers import GenerationConfig, LogitsProcessorList
 
-        inputs = self._tokenizer.pad({"input_ids": many}, return_tensors="pt").to(self._model.device)
+        inputs = self._tokenizer.pad({"input_ids": many}, return_tensors="pt").to(
+            self._model.device
+        )
         guide = _Guide(self._words, schema, len(many) * decoding.samples, self._ends)
-        drawn = {"temperature": decoding.temperature, "top_k": 0, "top_p": 1.0} if decoding.temperature else {}
+        drawn = (
+            {"temperature": decoding.temperature, "top_k": 0, "top_p": 1.0}
+            if decoding.temperature
+            else {}
+        )
         settings = GenerationConfig(
             do_sample=decoding.temperature > 0,
             num_return_sequences=decoding.samples,
@@ -89,19 +143,36 @@ class TransformersCompleter:
         torch.manual_seed(decoding.seed)
         with torch.inference_mode():
             written = self._model.generate(
-                **inputs, generation_config=settings, logits_processor=LogitsProcessorList([guide])
+                **inputs,
+                generation_config=settings,
+                logits_processor=LogitsProcessorList([guide]),
             )
         rows = written[:, inputs["input_ids"].shape[1] :].tolist()
-        return [self._completion(ids, row, rows, guide, decoding.samples) for row, ids in enumerate(many)]
-
-    def _completion(self, prompt: list[int], at: int, rows: list[list[int]], guide: _Guide, samples: int) -> Completion:
-        own = [self._written(row) for row in rows[at * samples : (at + 1) * samples]]
-        texts = tuple(self._tokenizer.decode(row, skip_special_tokens=True) for row in own)
-        words = self._tokenizer.convert_ids_to_tokens
-        told = [
-            (words(token), dict(zip(words(ids[at * samples].tolist()), p[at * samples].tolist(), strict=True)))
-            for token, (p, ids) in zip(own[0], guide.told, strict=False)
+        return [
+            self._completion(ids, row, rows, guide, decoding.samples)
+            for row, ids in enumerate(many)
         ]
+
+    def _completion(
+        self,
+        prompt: list[int],
+        at: int,
+        rows: list[list[int]],
+        guide: _Guide,
+        samples: int,
+    ) -> Completion:
+        first = at * samples
+        own = [self._written(row) for row in rows[first : first + samples]]
+        texts = tuple(
+            self._tokenizer.decode(row, skip_special_tokens=True) for row in own
+        )
+
+        words = self._tokenizer.convert_ids_to_tokens
+        told = list[tuple[str, dict[str, float]]]()
+        for token, (p, ids) in zip(own[0], guide.told, strict=False):
+            likeliest = words(ids[first].tolist())
+            alternatives = dict(zip(likeliest, p[first].tolist(), strict=True))
+            told.append((words(token), alternatives))
         return Completion(
             texts=texts,
             grade=grade_probabilities(texts[0], told),
@@ -112,7 +183,9 @@ class TransformersCompleter:
         )
 
     def _written(self, row: list[int]) -> list[int]:
-        end = next((n for n, token in enumerate(row, 1) if token in self._ends), len(row))
+        end = next(
+            (n for n, token in enumerate(row, 1) if token in self._ends), len(row)
+        )
         return row[:end]
 
     def close(self) -> None:
@@ -121,16 +194,23 @@ class TransformersCompleter:
 
 
 class _Guide:
-    """A logits processor: forbids every token that would break the schema, and keeps the likeliest of the rest.
+    """A logits processor that forbids every token that would break the schema.
+
+    It keeps the likeliest of the rest.
 
     Attributes:
-        told: per step the log probabilities and ids of the likeliest tokens, each of shape (rows, _TOLD).
+        told: per step the log probabilities and ids of the likeliest tokens, each of
+            shape (rows, _TOLD).
     """
 
-    def __init__(self, words: Any, schema: dict[str, object], rows: int, ends: list[int]) -> None:
+    def __init__(
+        self, words: Any, schema: dict[str, object], rows: int, ends: list[int]
+    ) -> None:
         from llguidance import LLMatcher
 
-        grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides={"whitespace_flexible": False})
+        grammar = LLMatcher.grammar_from_json_schema(
+            json.dumps(schema), overrides={"whitespace_flexible": False}
+        )
         self._matchers = [LLMatcher(words, grammar) for _ in range(rows)]
         self._ends = ends
         self.told: list[tuple[Any, Any]] = []
@@ -147,7 +227,9 @@ class _Guide:
             else:
                 bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
                 allowed[row] = np.unpackbits(bits, bitorder="little")[: scores.shape[1]]
-        scores = scores.masked_fill(~torch.from_numpy(allowed).to(scores.device), float("-inf"))
+        scores = scores.masked_fill(
+            ~torch.from_numpy(allowed).to(scores.device), float("-inf")
+        )
         top = torch.log_softmax(scores.float(), -1).topk(_TOLD)
         self.told.append((top.values.cpu(), top.indices.cpu()))
         return scores

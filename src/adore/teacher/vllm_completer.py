@@ -6,17 +6,23 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adore.teacher.answers import Fault
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.judgements import Fault
 
 __all__ = ["DEFAULTS", "VllmCompleter"]
 
 DEFAULTS: dict[str, Any] = {
     "enable_prefix_caching": True,
-    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+    "structured_outputs_config": {
+        "backend": "xgrammar",
+        "disable_any_whitespace": True,
+    },
 }
-"""Engine arguments; those of the profile come over them. Blanks between the parts of an answer would cost tokens."""
+"""Engine arguments; those of the profile come over them.
+
+Blanks between the parts of an answer would cost tokens.
+"""
 _TOLD = 20
 """Alternatives whose log probability is told at each token."""
 
@@ -24,42 +30,66 @@ _TOLD = 20
 class VllmCompleter:
     """An LLM under ``vllm.LLM``; see :class:`adore.teacher.completers.Completer`.
 
-    Answers come as each is finished, so a kill loses at most those in flight (``max_num_seqs``). Prompts are taken in
-    the given order, a few ahead of the engine, so those that share a prefix run together and a budget stops soon.
+    Answers come as each is finished, so a kill loses at most those in flight
+    (``max_num_seqs``). Prompts are taken in the given order, a few ahead of the engine,
+    so those that share a prefix run together and a budget stops soon.
     """
 
-    def __init__(self, model: str, revision: str = "", *, threads: int = 2, **engine: Any) -> None:
+    def __init__(
+        self, model: str, revision: str = "", *, threads: int = 2, **engine: Any
+    ) -> None:
         """Start the engine (about a minute).
 
         Args:
             model: a folder or a name on the hub.
             revision: of the hub's model; a folder's is the hash of its files.
             threads: of a CPU engine, unless the environment sets ``OMP_NUM_THREADS``.
-            engine: arguments of ``vllm.LLM``: ``tensor_parallel_size``, ``gpu_memory_utilization``,
-                ``max_model_len``, ``dtype`` ...
+            engine: arguments of ``vllm.LLM``: ``tensor_parallel_size``,
+                ``gpu_memory_utilization``, ``max_model_len``, ``dtype`` ...
         """
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         from vllm import LLM
 
-        self.model, self.revision = model, revision
+        self.model = model
+        self.revision = revision
         self._tokenizer = load_tokenizer(model, revision)
-        self._llm: Any = LLM(model=model, revision=on_hub(model, revision), **{**DEFAULTS, **engine})
-        self._ahead = 2 * int(self._llm.llm_engine.vllm_config.scheduler_config.max_num_seqs)
+        self._llm: Any = LLM(
+            model=model, revision=on_hub(model, revision), **{**DEFAULTS, **engine}
+        )
+        scheduler = self._llm.llm_engine.vllm_config.scheduler_config
+        self._ahead = 2 * int(scheduler.max_num_seqs)
 
     def complete(
-        self, prompts: Sequence[Sequence[Message]], decoding: Decoding, schema: dict[str, object]
+        self,
+        prompts: Sequence[Sequence[Message]],
+        decoding: Decoding,
+        schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`; a prompt that leaves the model no room is a fault."""
-        engine, parameters = self._llm.llm_engine, _parameters(decoding, schema)
+        """See :class:`adore.teacher.completers.Completer`.
+
+        A prompt that leaves the model no room is a fault.
+
+        Args:
+            prompts: the messages of each pair.
+            decoding: temperature, lengths, samples.
+            schema: JSON schema that the answer must follow.
+        """
+        engine = self._llm.llm_engine
+        parameters = _parameters(decoding, schema)
         room = engine.model_config.max_model_len - decoding.max_tokens
         waiting: dict[str, int] = {}
         try:
             for index, prompt in enumerate(prompts):
-                ids, name = encode(self._tokenizer, [prompt])[0], f"{id(waiting)}-{index}"
+                ids = encode(self._tokenizer, [prompt])[0]
+                name = f"{id(waiting)}-{index}"
                 if len(ids) > room:
-                    yield index, Fault(f"the prompt has {len(ids)} tokens, the model has room for {room}")
+                    reason = (
+                        f"the prompt has {len(ids)} tokens, "
+                        f"the model has room for {room}"
+                    )
+                    yield index, Fault(reason)
                     continue
                 engine.add_request(name, {"prompt_token_ids": ids}, parameters)
                 waiting[name] = index
@@ -91,7 +121,8 @@ def _parameters(decoding: Decoding, schema: dict[str, object]) -> Any:
         n=decoding.samples,
         temperature=decoding.temperature,
         max_tokens=decoding.max_tokens,
-        # a seeded request whose prompt is read in parts kills vLLM 0.32's CPU engine: there the engine's own seed rules
+        # a seeded request whose prompt is read in parts kills vLLM 0.32's CPU engine:
+        # there the engine's own seed rules
         seed=None if current_platform.is_cpu() else decoding.seed,
         logprobs=_TOLD,
         structured_outputs=StructuredOutputsParams(json=schema),
@@ -102,7 +133,10 @@ def _parameters(decoding: Decoding, schema: dict[str, object]) -> Any:
 def _completion(output: Any) -> Completion:
     samples = sorted(output.outputs, key=lambda one: int(one.index))
     first = samples[0]
-    tokens = [_told(token, told) for token, told in zip(first.token_ids, first.logprobs, strict=True)]
+    tokens = [
+        _told(token, told)
+        for token, told in zip(first.token_ids, first.logprobs, strict=True)
+    ]
     return Completion(
         texts=tuple(one.text for one in samples),
         grade=grade_probabilities(first.text, tokens),
@@ -118,5 +152,7 @@ def _told(token: int, told: Mapping[int, Any]) -> tuple[str, dict[str, float]]:
     alternatives: dict[str, float] = {}
     for one in told.values():
         text = one.decoded_token or ""
-        alternatives[text] = max(one.logprob, alternatives.get(text, float("-inf")))
-    return told[token].decoded_token or "", alternatives
+        before = alternatives.get(text, float("-inf"))
+        alternatives[text] = max(one.logprob, before)
+    written = told[token].decoded_token or ""
+    return written, alternatives

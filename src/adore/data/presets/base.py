@@ -15,7 +15,23 @@ from adore.data.rows import Rows
 __all__ = ["Preset", "Row", "Shaped", "by_columns", "has", "plain_text", "rename"]
 
 Row = dict[str, Any]
-_BLOCKS = {"p", "br", "li", "div", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th"}
+_BLOCKS = {
+    "p",
+    "br",
+    "li",
+    "div",
+    "tr",
+    "ul",
+    "ol",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "td",
+    "th",
+}
 
 
 @dataclass(slots=True)
@@ -60,18 +76,40 @@ class Preset:
     by_name: bool = False
 
 
-def has(*names: str, some: Iterable[str] = (), least: int = 0, none: Iterable[str] = ()) -> Callable[..., bool]:
-    """A ``detect`` that asks for all of ``names``, ``least`` of ``some`` and nothing of ``none``."""
-    all_of, some_of, none_of = (frozenset(map(spelt, group)) for group in (names, some, none))
+def has(
+    *names: str, some: Iterable[str] = (), least: int = 0, none: Iterable[str] = ()
+) -> Callable[..., bool]:
+    """A ``detect`` that looks at the names of a file's columns.
+
+    Args:
+        names: must all be there; any spelling.
+        some: ``least`` of them must be there.
+        least: how many of ``some``; 0: none is asked for.
+        none: must all be absent.
+    """
+    all_of, some_of, none_of = (
+        frozenset(map(spelt, group)) for group in (names, some, none)
+    )
 
     def detect(columns: frozenset[str]) -> bool:
-        return all_of <= columns and len(some_of & columns) >= least and not none_of & columns
+        return (
+            all_of <= columns
+            and len(some_of & columns) >= least
+            and not none_of & columns
+        )
 
     return detect
 
 
-def rename(columns: Iterable[str], wanted: Mapping[str, str | tuple[str, ...]]) -> dict[str, str]:
-    """The file's column to ours, each ours from the first of its names that is there."""
+def rename(
+    columns: Iterable[str], wanted: Mapping[str, str | tuple[str, ...]]
+) -> dict[str, str]:
+    """The file's column to ours, each ours from the first of its names that is there.
+
+    Args:
+        columns: as the file has them.
+        wanted: our column to the name, or names, that files give it; any spelling.
+    """
     by_name = {spelt(column): column for column in columns}
     renamed: dict[str, str] = {}
     for ours, names in wanted.items():
@@ -99,9 +137,16 @@ def by_columns(
     def shape(rows: Rows) -> Shaped:
         columns = rows.columns()
         names = rename(columns, wanted)
-        dropped = [c for c in columns if c not in names and any(fnmatchcase(spelt(c), p) for p in patterns)]
+        dropped = [
+            c
+            for c in columns
+            if c not in names and any(fnmatchcase(spelt(c), p) for p in patterns)
+        ]
         kept = {c: names.get(c, c) for c in columns if c not in dropped}
-        good = [(line, {kept[c]: v for c, v in row.items() if c in kept}) for line, row in rows.good]
+        good = [
+            (line, {kept[c]: v for c, v in row.items() if c in kept})
+            for line, row in rows.good
+        ]
         rows.good = [(line, change(row)) for line, row in good] if change else good
         return Shaped(rows, kept, dropped)
 
@@ -118,13 +163,15 @@ class _Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """One opening tag."""
-        self._silent += tag in ("script", "style")
+        if tag in ("script", "style"):
+            self._silent += 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         """One closing tag."""
-        self._silent -= tag in ("script", "style") and self._silent > 0
+        if tag in ("script", "style") and self._silent > 0:
+            self._silent -= 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 
@@ -147,5 +194,8 @@ def plain_text(value: object) -> str:
     parser = _Text()
     parser.feed(text)
     parser.close()
-    lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in "".join(parser.parts).split("\n"))
+    lines = (
+        re.sub(r"[^\S\n]+", " ", line).strip()
+        for line in "".join(parser.parts).split("\n")
+    )
     return "\n".join(line for line in lines if line)

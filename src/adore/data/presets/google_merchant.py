@@ -12,8 +12,9 @@ from adore.data.presets.base import Preset, Row, by_columns, has, plain_text
 __all__ = ["GOOGLE_MERCHANT"]
 
 _MARKS = (
-    "link", "image_link", "availability", "condition", "price", "sale_price", "brand", "gtin", "mpn", "product_type",
-    "google_product_category", "item_group_id", "identifier_exists", "age_group", "gender",
+    "link", "image_link", "availability", "condition", "price", "sale_price", "brand", "gtin",
+    "mpn", "product_type", "google_product_category", "item_group_id", "identifier_exists",
+    "age_group", "gender",
 )  # fmt: skip
 _COLUMNS: dict[str, str | tuple[str, ...]] = {
     "item_id": "id",
@@ -24,12 +25,12 @@ _COLUMNS: dict[str, str | tuple[str, ...]] = {
     "brand": "brand",
 }
 _IGNORED = (
-    "link", "imagelink", "additionalimagelink*", "mobilelink*", "lifestyleimagelink", "availability*", "shipping*",
-    "tax*", "customlabel*", "ads*", "expirationdate", "identifierexists", "excludeddestination*",
-    "pause",
-    "canonicallink", "includeddestination*", "adult", "costofgoodssold", "*handlingtime", "checkout*",
-    "salepriceeffectivedate",
-    "subscriptioncost", "loyalty*", "transittimelabel", "displayads*", "promotionid", "virtualmodellink", "isbundle",
+    "link", "imagelink", "additionalimagelink*", "mobilelink*", "lifestyleimagelink",
+    "availability*", "shipping*", "tax*", "customlabel*", "ads*", "expirationdate",
+    "identifierexists", "excludeddestination*", "pause", "canonicallink", "includeddestination*",
+    "adult", "costofgoodssold", "*handlingtime", "checkout*", "salepriceeffectivedate",
+    "subscriptioncost", "loyalty*", "transittimelabel", "displayads*", "promotionid",
+    "virtualmodellink", "isbundle",
 )  # fmt: skip
 
 
@@ -42,16 +43,25 @@ def _details(value: Any) -> dict[str, str]:
             details[str(row["attribute_name"])] = str(row.get("attribute_value") or "")
         elif isinstance(row, str):
             parts = (part.split(":") for part in row.split(","))
-            details |= {p[-2].strip(): p[-1].strip() for p in parts if len(p) in (2, 3) and p[-2].strip()}
+            details |= {
+                p[-2].strip(): p[-1].strip()
+                for p in parts
+                if len(p) in (2, 3) and p[-2].strip()
+            }
     return {name: text for name, text in details.items() if text}
 
 
 def _change(row: Row) -> Row:
-    if isinstance(row.get("category"), list):
-        row["category"] = row["category"][0]
-    row["title"], row["description"] = plain_text(row.get("title")), plain_text(row.get("description"))
+    category = row.get("category")
+    if isinstance(category, list):
+        row["category"] = category[0]
+
+    row["title"] = plain_text(row.get("title"))
+    row["description"] = plain_text(row.get("description"))
+
     details = _details(row.pop("product_detail", None))
-    return {**{name: text for name, text in details.items() if name not in row}, **row}
+    added = {name: text for name, text in details.items() if name not in row}
+    return {**added, **row}
 
 
 GOOGLE_MERCHANT = Preset(

@@ -1,4 +1,7 @@
-"""Attribute lists as data pools write them: Icecat's JSON and XML, and tables with one line an attribute."""
+"""Attribute lists as data pools write them.
+
+Icecat's JSON and XML, and tables with one line an attribute.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ def _get(value: Any, *path: str) -> Any:
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value in (None, "") else [value]
+    if isinstance(value, list):
+        return value
+    return [] if value in (None, "") else [value]
 
 
 def _text(value: Any) -> str:
@@ -34,18 +39,35 @@ def _text(value: Any) -> str:
 
 
 def _first(*values: Any) -> str:
-    return next((text for value in values if (text := _text(value))), "")
+    """The first text that is not empty, or ``""``."""
+    for value in values:
+        text = _text(value)
+        if text:
+            return text
+    return ""
 
 
 def _features(row: Row) -> dict[str, Any]:
-    """Feature names to their values as shown to people, unit included; a name that repeats has a list."""
-    listed = [f for group in _list(row.get("FeaturesGroups")) for f in _list(_get(group, "Features"))]
+    """Feature names to their values as shown to people, unit included.
+
+    A name that repeats has a list.
+    """
+    listed = []
+    for group in _list(row.get("FeaturesGroups")):
+        listed += _list(_get(group, "Features"))
+    listed += _list(row.get("ProductFeature"))
+
     features: dict[str, Any] = {}
-    for feature in (*listed, *_list(row.get("ProductFeature"))):
+    for feature in listed:
         name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
-        value = _first(_get(feature, "PresentationValue"), _get(feature, "Presentation_Value"))
+        value = _first(
+            _get(feature, "PresentationValue"), _get(feature, "Presentation_Value")
+        )
         if not value:
-            unit = _first(_get(feature, "Feature", "Measure", "Signs"), _get(feature, "Measure", "Sign"))
+            unit = _first(
+                _get(feature, "Feature", "Measure", "Signs"),
+                _get(feature, "Measure", "Sign"),
+            )
             value = f"{_first(_get(feature, 'Value'))} {unit}".strip()
         if name and value:
             before = features.get(name)
@@ -57,14 +79,26 @@ _TITLES = (("Title",), ("TitleInfo", "GeneratedIntTitle"), ("Name",))
 
 
 def _item(row: Row) -> Row:
-    """One product of Icecat's JSON (``GeneralInfo`` beside ``FeaturesGroups``) or XML (all in XML attributes)."""
+    """One product of Icecat's JSON or XML.
+
+    The JSON has ``GeneralInfo`` beside ``FeaturesGroups``, the XML all in XML attributes.
+    """
     data = row["data"] if isinstance(row.get("data"), dict) else row
-    about = data.get("GeneralInfo") if isinstance(data.get("GeneralInfo"), dict) else data
+    about = (
+        data.get("GeneralInfo") if isinstance(data.get("GeneralInfo"), dict) else data
+    )
     gtin = _list(_get(about, "GTIN") or _get(data, "EANCode", "EAN"))
-    description = _first(_get(about, "Description", "LongDesc"), _get(data, "ProductDescription", "LongDesc"))
-    bullets = _get(about, "BulletPoints", "Values") or _get(about, "GeneratedBulletPoints", "Values")
+    description = _first(
+        _get(about, "Description", "LongDesc"),
+        _get(data, "ProductDescription", "LongDesc"),
+    )
+    bullets = _get(about, "BulletPoints", "Values") or _get(
+        about, "GeneratedBulletPoints", "Values"
+    )
     item: Row = {
-        "item_id": _first(_get(about, "IcecatId"), _get(about, "ID"), _get(about, "Product_ID")),
+        "item_id": _first(
+            _get(about, "IcecatId"), _get(about, "ID"), _get(about, "Product_ID")
+        ),
         "title": plain_text(_first(*(_get(about, *path) for path in _TITLES))),
         "brand": _first(_get(about, "Brand"), _get(about, "Supplier", "Name")),
         "category": _first(_get(about, "Category", "Name")),
@@ -74,23 +108,45 @@ def _item(row: Row) -> Row:
         "gtin": [_text(code) for code in gtin] if len(gtin) > 1 else _first(gtin),
     }
     own = {name: value for name, value in row.items() if name.startswith("=")}
-    return {**_features(data), **{name: value for name, value in item.items() if value}, **own}
+    return {
+        **_features(data),
+        **{name: value for name, value in item.items() if value},
+        **own,
+    }
 
 
 def _shape(rows: Rows) -> Shaped:
     columns = rows.columns()
     rows.good = [(line, _item(row)) for line, row in rows.good]
-    features = sorted(set(rows.columns()) - {"item_id", "title", "brand", "category", "description", "bullet_points"})
-    became = dict.fromkeys((c for c in columns if c in ("GeneralInfo", "data")), "ids and texts")
-    became |= dict.fromkeys((c for c in columns if c in ("FeaturesGroups", "ProductFeature")), "attributes")
-    became |= {c: "text" for c in columns if c in ("ID", "Title", "Name", "Supplier", "Category", "ProductDescription")}
+    features = sorted(
+        set(rows.columns())
+        - {"item_id", "title", "brand", "category", "description", "bullet_points"}
+    )
+    became = dict.fromkeys(
+        (c for c in columns if c in ("GeneralInfo", "data")), "ids and texts"
+    )
+    became |= dict.fromkeys(
+        (c for c in columns if c in ("FeaturesGroups", "ProductFeature")), "attributes"
+    )
+    became |= {
+        c: "text"
+        for c in columns
+        if c in ("ID", "Title", "Name", "Supplier", "Category", "ProductDescription")
+    }
     dropped = [c for c in columns if c not in became and not c.startswith("=")]
-    return Shaped(rows, became, dropped, [f"{len(features)} features became attributes: {', '.join(features[:8])}"])
+    return Shaped(
+        rows,
+        became,
+        dropped,
+        [f"{len(features)} features became attributes: {', '.join(features[:8])}"],
+    )
 
 
 def _is_icecat(columns: frozenset[str]) -> bool:
     json_form = {"generalinfo", "featuresgroups"} <= columns
-    return json_form or ("productfeature" in columns and bool({"title", "name", "prodid"} & columns))
+    return json_form or (
+        "productfeature" in columns and bool({"title", "name", "prodid"} & columns)
+    )
 
 
 _ROW_FIELDS: dict[str, str | tuple[str, ...]] = {
@@ -99,17 +155,24 @@ _ROW_FIELDS: dict[str, str | tuple[str, ...]] = {
     "value": ("value", "attribute_value", "feature_value", "presentation_value"),
     "unit": ("unit", "measure", "unit_of_measure"),
 }
-_ROWS_DETECTED = has(some=("attribute", "attribute_name", "feature", "feature_name"), least=1)
+_ROWS_DETECTED = has(
+    some=("attribute", "attribute_name", "feature", "feature_name"), least=1
+)
 
 
 def _are_attribute_rows(columns: frozenset[str]) -> bool:
     ids = {spelt(name) for name in _ROW_FIELDS["item_id"]} & columns
     values = {"value", "attributevalue", "featurevalue", "presentationvalue"} & columns
-    return bool(ids and values) and _ROWS_DETECTED(columns)
+    if not ids or not values:
+        return False
+    return _ROWS_DETECTED(columns)
 
 
 def _shape_rows(rows: Rows) -> Shaped:
-    """One item of all its lines; columns beside name and value are the item's, from the first line that has them."""
+    """One item of all its lines.
+
+    Columns beside name and value are the item's, from the first line that has them.
+    """
     columns = rows.columns()
     names = rename(columns, _ROW_FIELDS)
     items: dict[str, tuple[int, Row]] = {}
@@ -124,12 +187,24 @@ def _shape_rows(rows: Rows) -> Shaped:
             before = item.get(str(name))
             item[str(name)] = text if before in (None, "") else [*_list(before), text]
     rows.good = list(items.values())
-    became = {c: {"name": "attribute", "value": "attribute", "unit": "attribute"}.get(names.get(c, c), names.get(c, c))
-              for c in columns}  # fmt: skip
-    return Shaped(rows, became, [], ["the lines of one item are joined: each names one of its attributes"])
+    became = {}
+    for column in columns:
+        ours = names.get(column, column)
+        became[column] = "attribute" if ours in ("name", "value", "unit") else ours
+    return Shaped(
+        rows,
+        became,
+        [],
+        ["the lines of one item are joined: each names one of its attributes"],
+    )
 
 
 ICECAT = Preset("icecat", "Icecat product data", "items", _is_icecat, _shape)
 ATTRIBUTE_ROWS = Preset(
-    "attribute-rows", "one line an attribute", "items", _are_attribute_rows, _shape_rows, over_ours=True
+    "attribute-rows",
+    "one line an attribute",
+    "items",
+    _are_attribute_rows,
+    _shape_rows,
+    over_ours=True,
 )

@@ -1,4 +1,7 @@
-"""Judgement lists of search tools and research: Quepid, OpenSearch Search Relevance, ESCI, BEIR; and their queries."""
+"""Judgement lists of search tools and research, and their queries.
+
+They are Quepid's, OpenSearch Search Relevance's, ESCI's and BEIR's.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,11 @@ def _is_quepid(columns: frozenset[str]) -> bool:
 
 def _is_book(columns: frozenset[str]) -> bool:
     judges = columns - {"query", "docid"}
-    return {"query", "docid"} <= columns and bool(judges) and not judges & {spelt(name) for name in _RATINGS}
+    return (
+        {"query", "docid"} <= columns
+        and bool(judges)
+        and not judges & {spelt(name) for name in _RATINGS}
+    )
 
 
 def _query_text(row: Row) -> Row:
@@ -32,24 +39,39 @@ def _query_text(row: Row) -> Row:
 def _by_judge(rows: Rows) -> Shaped:
     """One row a judge, of a table with one column a judge."""
     columns = rows.columns()
-    names = {c: {"query": "query", "docid": "item_id"}.get(spelt(c), "") for c in columns}
+    names = {
+        c: {"query": "query", "docid": "item_id"}.get(spelt(c), "") for c in columns
+    }
     judges = [c for c, ours in names.items() if not ours]
     long = []
     for line, row in rows.good:
         pair = {ours: row.get(c) for c, ours in names.items() if ours}
-        long += [(line, _query_text({**pair, "judge": judge, "label": row.get(judge)})) for judge in judges]
+        long += [
+            (line, _query_text({**pair, "judge": judge, "label": row.get(judge)}))
+            for judge in judges
+        ]
     rows.good = long
     became = {c: ours or "label of one judge" for c, ours in names.items()}
     return Shaped(rows, became, [], [f"{len(judges)} judges, one a column"])
 
 
 def _ratings(row: Row) -> list[tuple[Any, Any]]:
-    """Item id and rating of one query's list: objects (OpenSearch), or one object by id (Quepid)."""
+    """Item id and rating of one query's list.
+
+    The list is objects (OpenSearch), or one object by id (Quepid).
+    """
     ratings = row.get("ratings")
     if isinstance(ratings, dict):
         return list(ratings.items())
-    rows = [one for one in ratings if isinstance(one, dict)] if isinstance(ratings, list) else []
-    return [(one.get("docId", one.get("doc_id", one.get("docid"))), one.get("rating")) for one in rows]
+    rows = (
+        [one for one in ratings if isinstance(one, dict)]
+        if isinstance(ratings, list)
+        else []
+    )
+    return [
+        (one.get("docId", one.get("doc_id", one.get("docid"))), one.get("rating"))
+        for one in rows
+    ]
 
 
 def _exploded(rows: Rows) -> Shaped:
@@ -57,14 +79,26 @@ def _exploded(rows: Rows) -> Shaped:
     lists: list[tuple[int, Row]] = []
     for line, row in rows.good:  # a list that was exported as one document
         inner = row.get("judgmentRatings")
-        lists += [(line, one) for one in inner if isinstance(one, dict)] if isinstance(inner, list) else [(line, row)]
+        lists += (
+            [(line, one) for one in inner if isinstance(one, dict)]
+            if isinstance(inner, list)
+            else [(line, row)]
+        )
     rows.good = [
         (line, {"query": row.get("query"), "item_id": item, "label": rating})
         for line, row in lists
         for item, rating in _ratings(row)
     ]
-    became = {"query": "query", "ratings": "item_id and label"} if "ratings" in columns else {}
-    became |= {"judgmentRatings": "query, item_id and label"} if "judgmentRatings" in columns else {}
+    became = (
+        {"query": "query", "ratings": "item_id and label"}
+        if "ratings" in columns
+        else {}
+    )
+    became |= (
+        {"judgmentRatings": "query, item_id and label"}
+        if "judgmentRatings" in columns
+        else {}
+    )
     return Shaped(rows, became, [c for c in columns if c not in became])
 
 
@@ -85,13 +119,19 @@ def _esci_items(rows: Rows) -> Shaped:
         ("product_locale",),
     )
     locales = {row.get("product_locale") for _, row in rows.good} - {None}
-    notes = [f"{len(locales)} locales: the id of an item is LOCALE:PRODUCT"] if len(locales) > 1 else []
+    notes = (
+        [f"{len(locales)} locales: the id of an item is LOCALE:PRODUCT"]
+        if len(locales) > 1
+        else []
+    )
     if notes:
         rows.good = [(n, {**row, "product_id": _located(row)}) for n, row in rows.good]
     result = shaped(rows)
     for _, row in result.rows.good:
         if isinstance(row.get("bullet_points"), str):
-            row["bullet_points"] = [line for line in row["bullet_points"].split("\n") if line.strip()]
+            row["bullet_points"] = [
+                line for line in row["bullet_points"].split("\n") if line.strip()
+            ]
     result.notes += notes
     return result
 
@@ -104,13 +144,32 @@ def _esci_judgements(rows: Rows) -> Shaped:
     locales = {row.get("product_locale") for _, row in rows.good} - {None}
     if len(locales) > 1:
         rows.good = [(n, {**row, "product_id": _located(row)}) for n, row in rows.good]
-    columns = {"query_id": "query_id", "query": "query", "item_id": "product_id", "label": "esci_label"}
-    ignored = ("exampleid", "productlocale", "smallversion", "largeversion", "source", "indexlevel0")
+    columns = {
+        "query_id": "query_id",
+        "query": "query",
+        "item_id": "product_id",
+        "label": "esci_label",
+    }
+    ignored = (
+        "exampleid",
+        "productlocale",
+        "smallversion",
+        "largeversion",
+        "source",
+        "indexlevel0",
+    )
     return by_columns(columns, ignored)(rows)
 
 
 def _beir_items(rows: Rows) -> Shaped:
-    return by_columns({"item_id": "_id", "title": "title", "description": "text", "attributes": "metadata"})(rows)
+    return by_columns(
+        {
+            "item_id": "_id",
+            "title": "title",
+            "description": "text",
+            "attributes": "metadata",
+        }
+    )(rows)
 
 
 JUDGEMENT_LISTS = (
@@ -119,22 +178,56 @@ JUDGEMENT_LISTS = (
         "Quepid judgements",
         "judgements",
         _is_quepid,
-        by_columns({"query": "query", "item_id": _DOC_IDS, "label": "rating"}, (), _query_text),
+        by_columns(
+            {"query": "query", "item_id": _DOC_IDS, "label": "rating"}, (), _query_text
+        ),
     ),
     Preset(
         "quepid-detailed",
         "Quepid detailed export",
         "judgements",
         has("Query Text", "Doc ID", "Rating"),
-        by_columns({"query": "Query Text", "item_id": "Doc ID", "label": "Rating"}, ("*",), _query_text),
+        by_columns(
+            {"query": "Query Text", "item_id": "Doc ID", "label": "Rating"},
+            ("*",),
+            _query_text,
+        ),
     ),
-    Preset("quepid-book", "Quepid book, one column a judge", "judgements", _is_book, _by_judge),
-    Preset("opensearch", "OpenSearch judgement list", "judgements", _is_rating_list, _exploded),
     Preset(
-        "opensearch-queries", "OpenSearch query set", "requests", has("queryText"), by_columns({"query": "queryText"})
+        "quepid-book",
+        "Quepid book, one column a judge",
+        "judgements",
+        _is_book,
+        _by_judge,
     ),
-    Preset("esci", "ESCI products", "items", has("product_id", "product_title"), _esci_items),
-    Preset("esci", "ESCI judgements", "judgements", has("query", "product_id", "esci_label"), _esci_judgements),
+    Preset(
+        "opensearch",
+        "OpenSearch judgement list",
+        "judgements",
+        _is_rating_list,
+        _exploded,
+    ),
+    Preset(
+        "opensearch-queries",
+        "OpenSearch query set",
+        "requests",
+        has("queryText"),
+        by_columns({"query": "queryText"}),
+    ),
+    Preset(
+        "esci",
+        "ESCI products",
+        "items",
+        has("product_id", "product_title"),
+        _esci_items,
+    ),
+    Preset(
+        "esci",
+        "ESCI judgements",
+        "judgements",
+        has("query", "product_id", "esci_label"),
+        _esci_judgements,
+    ),
     Preset(
         "beir",
         "BEIR judgements",
@@ -142,7 +235,14 @@ JUDGEMENT_LISTS = (
         has("query-id", "corpus-id", "score"),
         by_columns({"query_id": "query-id", "item_id": "corpus-id", "label": "score"}),
     ),
-    Preset("beir", "BEIR corpus", "items", has("_id", "title", "text"), _beir_items, by_name=True),
+    Preset(
+        "beir",
+        "BEIR corpus",
+        "items",
+        has("_id", "title", "text"),
+        _beir_items,
+        by_name=True,
+    ),
     Preset(
         "beir",
         "BEIR queries",

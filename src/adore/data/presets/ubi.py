@@ -9,8 +9,23 @@ from adore.data.presets.base import Preset, by_columns, has
 
 __all__ = ["UBI"]
 
-_EVENT_MARKS = ("query_id", "client_id", "session_id", "user_query", "event_attributes", "object_id", "message_type")
-_SEARCH_MARKS = ("client_id", "timestamp", "application", "query_attributes", "query_response_id", "object_id_field")
+_EVENT_MARKS = (
+    "query_id",
+    "client_id",
+    "session_id",
+    "user_query",
+    "event_attributes",
+    "object_id",
+    "message_type",
+)
+_SEARCH_MARKS = (
+    "client_id",
+    "timestamp",
+    "application",
+    "query_attributes",
+    "query_response_id",
+    "object_id_field",
+)
 
 UBI = (
     Preset(
@@ -25,7 +40,13 @@ UBI = (
         "ubi-searches",
         "UBI searches",
         "searches",
-        has("query_id", "user_query", some=_SEARCH_MARKS, least=1, none=("action_name", "exposure_id")),
+        has(
+            "query_id",
+            "user_query",
+            some=_SEARCH_MARKS,
+            least=1,
+            none=("action_name", "exposure_id"),
+        ),
         by_columns({}),
         keeps=True,
     ),

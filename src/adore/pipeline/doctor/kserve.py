@@ -1,4 +1,7 @@
-"""Whether this cluster's KServe takes a release: its version, modes, storage, names, and Pod Security of its pods."""
+"""Whether this cluster's KServe takes a release.
+
+Its version, modes, storage, names, and Pod Security of its pods.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,13 @@ from adore.errors import AdoreError, ConfigError, MissingError
 from adore.pipeline.doctor.finding import Finding
 from adore.release.kubernetes.client import Cluster, api_root
 from adore.release.kubernetes.config import LABEL, Config
-from adore.release.kubernetes.objects import INFERENCE_SERVICE, Plan, inference_services, labels, named
+from adore.release.kubernetes.objects import (
+    INFERENCE_SERVICE,
+    Plan,
+    inference_services,
+    labels,
+    named,
+)
 from adore.release.kubernetes.preview import preview
 from adore.release.kubernetes.router import router
 from adore.release.kubernetes.target import render
@@ -20,21 +29,33 @@ __all__ = ["examine_kserve"]
 
 Object = dict[str, Any]
 HOMES = ("kserve", "opendatahub", "redhat-ods-applications", "kubeflow")
-"""Namespaces in which KServe's controller and its ConfigMap are installed by the guides of KServe and Open Data Hub."""
+"""Namespaces in which KServe's controller and its ConfigMap are installed.
+
+By the guides of KServe and Open Data Hub."""
 LEAST = (0, 20)
 SAMPLE: Plan = {
     "name": "doctor",
     "salt": "doctor",
     "weights": {"control": 0.5, "challenger": 0.5},
     "variants": {
-        "control": {"version": "bm25-000000000000", "kind": "bm25", "uri": "s3://bucket/control"},
-        "challenger": {"version": "student-000000000000", "kind": "student", "uri": "s3://bucket/challenger"},
+        "control": {
+            "version": "bm25-000000000000",
+            "kind": "bm25",
+            "uri": "s3://bucket/control",
+        },
+        "challenger": {
+            "version": "student-000000000000",
+            "kind": "student",
+            "uri": "s3://bucket/challenger",
+        },
     },
 }
 """A release as any other, for dry runs."""
 INITIALIZER = "internal.serving.kserve.io/storage-initializer-sourceuri"
 STORAGE_CONTAINER = "internal.serving.kserve.io/storage-container-name"
-"""Annotations by which KServe's webhook adds its storage initializer to a pod. Source: v0.20.0, pkg/constants."""
+"""Annotations by which KServe's webhook adds its storage initializer to a pod.
+
+Source: KServe v0.20.0, pkg/constants."""
 
 
 def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
@@ -49,24 +70,34 @@ def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
             data = cluster.request("GET", path, "KServe's ConfigMap")["data"]
         except (MissingError, ConfigError):
             continue
-        return home, {key: json.loads(text) for key, text in data.items() if key != "_example"}
-    raise MissingError(f"inferenceservice-config == not readable in {', '.join(HOMES)}, must be; ask an administrator")
+        return home, {
+            key: json.loads(text) for key, text in data.items() if key != "_example"
+        }
+    raise MissingError(
+        f"inferenceservice-config == not readable in {', '.join(HOMES)}, must be; "
+        "ask an administrator"
+    )
 
 
 def _version(cluster: Cluster, home: str) -> str:
     """The tag of the controller's image; empty if it cannot be told."""
-    path = f"{api_root('apps/v1')}/namespaces/{home}/deployments/kserve-controller-manager"
+    space = f"{api_root('apps/v1')}/namespaces/{home}"
+    path = f"{space}/deployments/kserve-controller-manager"
     try:
-        containers = cluster.request("GET", path, "KServe's controller")["spec"]["template"]["spec"]["containers"]
+        controller = cluster.request("GET", path, "KServe's controller")
     except AdoreError:
         return ""
-    tags = [c["image"].rpartition(":")[2] for c in containers if "kserve-controller" in c["image"]]
-    return str(tags[0]) if tags else ""
+    for container in controller["spec"]["template"]["spec"]["containers"]:
+        if "kserve-controller" in container["image"]:
+            return str(container["image"].rpartition(":")[2])
+    return ""
 
 
 def _has_recent_schema(cluster: Cluster) -> bool:
     """Whether InferenceServices have ``spec.canary``, as from 0.20 on."""
-    schema = cluster.request("GET", "/openapi/v3/apis/serving.kserve.io/v1beta1", "KServe's schema")
+    schema = cluster.request(
+        "GET", "/openapi/v3/apis/serving.kserve.io/v1beta1", "KServe's schema"
+    )
     return '"trafficPercent"' in json.dumps(schema)
 
 
@@ -79,49 +110,102 @@ def _release(cluster: Cluster, home: str) -> Finding:
     try:
         recent = _has_recent_schema(cluster)
     except AdoreError:
-        return Finding("KServe", False, "version cannot be told: the API server shows no /openapi/v3", needed=False)
-    return Finding("KServe", recent, f"{wanted}, by its schema" if recent else f"before {wanted}; upgrade it")
+        return Finding(
+            "KServe",
+            False,
+            "version cannot be told: the API server shows no /openapi/v3",
+            needed=False,
+        )
+    return Finding(
+        "KServe",
+        recent,
+        f"{wanted}, by its schema" if recent else f"before {wanted}; upgrade it",
+    )
 
 
 def _mode(settings: dict[str, Any]) -> Finding:
     default = settings.get("deploy", {}).get("defaultDeploymentMode", "Standard")
-    return Finding("KServe's mode", True, f"{default} by default; each of our services asks for Standard")
+    return Finding(
+        "KServe's mode",
+        True,
+        f"{default} by default; each of our services asks for Standard",
+    )
 
 
 def _ports(config: Config, settings: dict[str, Any]) -> Finding:
     headless = bool(settings.get("service", {}).get("serviceClusterIPNone"))
     wanted = 8080 if headless else 80
-    kind = "headless (serviceClusterIPNone)" if headless else "with an address of their own"
+    kind = "with an address of their own"
+    if headless:
+        kind = "headless (serviceClusterIPNone)"
     fix = "" if config.port == wanted else f"; set kubernetes.port to {wanted}"
-    return Finding("KServe's Services", config.port == wanted, f"are {kind}, port {wanted}{fix}")
+    return Finding(
+        "KServe's Services", config.port == wanted, f"are {kind}, port {wanted}{fix}"
+    )
 
 
 def _names(config: Config, settings: dict[str, Any]) -> Finding:
-    template = settings.get("ingress", {}).get("domainTemplate", "{{ .Name }}-{{ .Namespace }}.{{ .IngressDomain }}")
+    template = settings.get("ingress", {}).get(
+        "domainTemplate", "{{ .Name }}-{{ .Namespace }}.{{ .IngressDomain }}"
+    )
     plan = named(_with_exposures(config), SAMPLE)
     longest = max((about["service"] for about in plan["variants"].values()), key=len)
-    parts = {"Name": f"{longest}-predictor", "Namespace": config.namespace, "IngressDomain": "example.com"}
+    parts = {
+        "Name": f"{longest}-predictor",
+        "Namespace": config.namespace,
+        "IngressDomain": "example.com",
+    }
     host = re.sub(r"{{\s*\.(\w+)\s*}}", lambda match: parts.get(match[1], ""), template)
     most = max(len(label) for label in host.split("."))
-    fix = "" if most <= LABEL else f"; shorten ingress.domainTemplate ({template}) or the namespace"
-    return Finding("names", most <= LABEL, f"longest DNS label {most} of {LABEL} characters{fix}")
+
+    text = f"longest DNS label {most} of {LABEL} characters"
+    if most > LABEL:
+        text += f"; shorten ingress.domainTemplate ({template}) or the namespace"
+    return Finding("names", most <= LABEL, text)
 
 
 def _storage(cluster: Cluster, config: Config) -> Finding:
-    """With ``loader: kserve``: whether a container is there for the places, and what its security context lacks."""
+    """With ``loader: kserve``: whether a container is there for the places.
+
+    And what its security context lacks.
+    """
     if config.loader == "server":
-        return Finding("model loading", True, "by the servers themselves; KServe adds no container")
+        return Finding(
+            "model loading", True, "by the servers themselves; KServe adds no container"
+        )
     try:
-        found = cluster.request("GET", f"{api_root('serving.kserve.io/v1alpha1')}/clusterstoragecontainers", "storage")
+        found = cluster.request(
+            "GET",
+            f"{api_root('serving.kserve.io/v1alpha1')}/clusterstoragecontainers",
+            "storage",
+        )
     except AdoreError as error:
-        return Finding("model loading", False, f"by KServe; its containers cannot be listed: {error}", needed=False)
-    by_name = {c["metadata"]["name"]: c for c in found["items"]}
-    fits = [n for n, c in by_name.items() if any(f.get("prefix") == "s3://" for f in c["spec"]["supportedUriFormats"])]
+        return Finding(
+            "model loading",
+            False,
+            f"by KServe; its containers cannot be listed: {error}",
+            needed=False,
+        )
+    by_name = {thing["metadata"]["name"]: thing for thing in found["items"]}
+    fits = [name for name, thing in by_name.items() if _takes_s3(thing)]
     name = config.storage_container or (fits[0] if fits else "")
     if name not in by_name:
-        fix = f"there are {sorted(by_name)}; name one as kubernetes.storage_container, or set loader: server"
-        return Finding("model loading", False, f"no ClusterStorageContainer {name!r} for s3://; {fix}")
+        fix = (
+            f"there are {sorted(by_name)}; "
+            "name one as kubernetes.storage_container, or set loader: server"
+        )
+        return Finding(
+            "model loading",
+            False,
+            f"no ClusterStorageContainer {name!r} for s3://; {fix}",
+        )
     return Finding("model loading", True, f"by KServe, ClusterStorageContainer {name}")
+
+
+def _takes_s3(container: Object) -> bool:
+    """Whether a ClusterStorageContainer reads ``s3://``."""
+    formats = container["spec"]["supportedUriFormats"]
+    return any(one.get("prefix") == "s3://" for one in formats)
 
 
 # ---------------------------------------------------------------- what admission says
@@ -131,13 +215,25 @@ def _server_pod(config: Config) -> Object:
     """A pod as KServe makes one of a sample variant, before its webhook."""
     service = inference_services(config, named(_with_exposures(config), SAMPLE))[0]
     predictor = service["spec"]["predictor"]
-    keys = ("serviceAccountName", "automountServiceAccountToken", "securityContext", "containers", "volumes")
-    uris = [e["value"] for e in predictor["containers"][0]["env"] if e["name"] == "STORAGE_URI"]
+    keys = (
+        "serviceAccountName",
+        "automountServiceAccountToken",
+        "securityContext",
+        "containers",
+        "volumes",
+    )
+    uris = [
+        variable["value"]
+        for variable in predictor["containers"][0]["env"]
+        if variable["name"] == "STORAGE_URI"
+    ]
     notes = {INITIALIZER: uris[0]} if uris else {}
     if config.storage_container:
         notes[STORAGE_CONTAINER] = config.storage_container
     tags = labels(config, "server") | {INFERENCE_SERVICE: service["metadata"]["name"]}
-    return _pod(config, "adore-doctor-server", tags, notes, {k: predictor[k] for k in keys})
+    return _pod(
+        config, "adore-doctor-server", tags, notes, {k: predictor[k] for k in keys}
+    )
 
 
 def _with_exposures(config: Config) -> Config:
@@ -147,42 +243,75 @@ def _with_exposures(config: Config) -> Config:
 
 def _router_pod(config: Config) -> Object:
     template = router(config, 1)[0]["spec"]["template"]
-    return _pod(config, "adore-doctor-router", template["metadata"]["labels"], {}, template["spec"])
+    return _pod(
+        config,
+        "adore-doctor-router",
+        template["metadata"]["labels"],
+        {},
+        template["spec"],
+    )
 
 
-def _pod(config: Config, name: str, tags: dict[str, str], notes: dict[str, str], spec: Object) -> Object:
-    meta = {"name": name, "namespace": config.namespace, "labels": tags, "annotations": notes}
+def _pod(
+    config: Config, name: str, tags: dict[str, str], notes: dict[str, str], spec: Object
+) -> Object:
+    meta = {
+        "name": name,
+        "namespace": config.namespace,
+        "labels": tags,
+        "annotations": notes,
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
 def _admitted(cluster: Cluster, pod: Object) -> Finding:
     """A dry run past Pod Security, quota, and KServe's webhook, which may add a container."""
-    name, space = pod["metadata"]["name"].removeprefix("adore-doctor-"), cluster.config.namespace
-    path = f"/api/v1/namespaces/{space}/pods"
+    name = pod["metadata"]["name"].removeprefix("adore-doctor-")
+    path = f"/api/v1/namespaces/{cluster.config.namespace}/pods"
     try:
-        made = cluster.request("POST", path, f"a pod of the {name}", body=pod, dryRun="All")
+        made = cluster.request(
+            "POST", path, f"a pod of the {name}", body=pod, dryRun="All"
+        )
     except ConfigError as error:
         if "cannot create resource" in str(error):
-            return Finding(f"pods of the {name}", False, "not tried: this account may not create pods", needed=False)
+            return Finding(
+                f"pods of the {name}",
+                False,
+                "not tried: this account may not create pods",
+                needed=False,
+            )
         return Finding(f"pods of the {name}", False, f"{error}")
     except AdoreError as error:
         return Finding(f"pods of the {name}", False, f"{error}")
     spec = made["spec"]
-    containers = [c["name"] for c in [*spec.get("initContainers", []), *spec["containers"]]]
-    return Finding(f"pods of the {name}", True, f"admitted with {', '.join(containers)}")
+    containers = [*spec.get("initContainers", []), *spec["containers"]]
+    names = ", ".join(container["name"] for container in containers)
+    return Finding(f"pods of the {name}", True, f"admitted with {names}")
 
 
 def _dry_run(cluster: Cluster, config: Config) -> Finding:
     things = render(_with_exposures(config), SAMPLE)
     changes = preview(cluster, things)
-    refused = [f"{c.name}: {c.text}" for c in changes if c.action == "refused"]
+
+    refused = []
+    for change in changes:
+        if change.action == "refused":
+            refused.append(f"{change.name}: {change.text}")
     text = f"all {len(changes)} objects of a release are accepted (dry run)"
-    return Finding("a whole release", not refused, "; ".join(refused) or text)
+    if refused:
+        text = "; ".join(refused)
+    return Finding("a whole release", not refused, text)
 
 
 def examine_kserve(cluster: Cluster, config: Config) -> Iterator[Finding]:
-    """What KServe and the API server say to a sample release; nothing is stored."""
-    home, settings = "", dict[str, Any]()
+    """What KServe and the API server say to a sample release; nothing is stored.
+
+    Args:
+        cluster: sees the namespace of the release.
+        config: the profile's section ``kubernetes``.
+    """
+    home = ""
+    settings: dict[str, Any] = {}
     try:
         home, settings = _settings(cluster)
     except AdoreError as error:

@@ -32,11 +32,20 @@ def _installed(package: str) -> str:
 
 def _extras() -> Iterator[Finding]:
     for extra, (packages, needed) in EXTRAS.items():
-        versions = {p: _installed(p) for p in packages}
-        missing = [p for p, v in versions.items() if not v]
-        have = ", ".join(f"{p} {v}" for p, v in versions.items() if v)
-        fix = f"missing {', '.join(missing)}; pip install -c constraints.txt 'adore-relevance[{extra}]'"
-        yield Finding(f"extra {extra}", not missing, fix if missing else have, needed)
+        have = []
+        missing = []
+        for package in packages:
+            version = _installed(package)
+            if version:
+                have.append(f"{package} {version}")
+            else:
+                missing.append(package)
+
+        text = ", ".join(have)
+        if missing:
+            fix = f"pip install -c constraints.txt 'adore-relevance[{extra}]'"
+            text = f"missing {', '.join(missing)}; {fix}"
+        yield Finding(f"extra {extra}", not missing, text, needed)
 
 
 def _weights() -> Finding:
@@ -50,31 +59,49 @@ def _weights() -> Finding:
 
 
 def _store() -> Finding:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    general = os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or general
     if not endpoint:
         return Finding(
-            "S3", False, "no AWS_ENDPOINT_URL set: local folders only; set it to use s3:// places", needed=False
+            "S3",
+            False,
+            "no AWS_ENDPOINT_URL set: local folders only; set it to use s3:// places",
+            needed=False,
         )
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
+    patience = Config(connect_timeout=3, read_timeout=3, retries={"max_attempts": 1})
     try:
-        client = boto3.client("s3", config=Config(connect_timeout=3, read_timeout=3, retries={"max_attempts": 1}))
-        names = [b["Name"] for b in client.list_buckets()["Buckets"]]
-        return Finding("S3", True, f"{endpoint}: buckets {', '.join(names) or 'none'}", needed=False)
+        buckets = boto3.client("s3", config=patience).list_buckets()["Buckets"]
+        names = ", ".join(bucket["Name"] for bucket in buckets)
+        text = f"{endpoint}: buckets {names or 'none'}"
+        return Finding("S3", True, text, needed=False)
     except (BotoCoreError, ClientError) as error:
         return Finding(
-            "S3", False, f"{endpoint} does not answer ({error}); check address and credentials", needed=False
+            "S3",
+            False,
+            f"{endpoint} does not answer ({error}); check address and credentials",
+            needed=False,
         )
 
 
 def examine() -> Iterator[Finding]:
     """Look at everything that the loop needs, cheapest first."""
     version = sys.version.split()[0]
-    yield Finding("Python", (3, 11) <= sys.version_info[:2] < (3, 13), f"{version} (3.11 or 3.12 wanted)")
-    cores, memory = os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    yield Finding("machine", cores >= 2 and memory >= 6, f"{cores} cores, {memory:.0f} GiB (2 cores, 6 GiB wanted)")
+    yield Finding(
+        "Python",
+        (3, 11) <= sys.version_info[:2] < (3, 13),
+        f"{version} (3.11 or 3.12 wanted)",
+    )
+    cores = os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    yield Finding(
+        "machine",
+        cores >= 2 and memory >= 6,
+        f"{cores} cores, {memory:.0f} GiB (2 cores, 6 GiB wanted)",
+    )
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     yield Finding("disk", free >= 5, f"{free:.0f} GiB free here (5 GiB wanted)")
     yield from _extras()
@@ -82,5 +109,8 @@ def examine() -> Iterator[Finding]:
     yield _store()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     yield Finding(
-        "browser", bool(chromium), chromium or "none: page tests are skipped; apt-get install chromium", False
+        "browser",
+        bool(chromium),
+        chromium or "none: page tests are skipped; apt-get install chromium",
+        False,
     )

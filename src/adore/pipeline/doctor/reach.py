@@ -1,4 +1,7 @@
-"""What our pods reach on this cluster, tried by pods that carry our labels, accounts, Secrets and images."""
+"""What our pods reach on this cluster.
+
+Tried by pods that carry our labels, accounts, Secrets and images.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ DOCTOR = f"{GROUP}/doctor"
 
 
 def _tags(config: Config, kind: str) -> dict[str, str]:
-    """Labels that the network's policies know, and that no Service, budget or autoscaler of a live app selects."""
+    """Labels that the network's policies know.
+
+    No Service, budget or autoscaler of a live app selects them.
+    """
     ours = labels(config, kind) | {"app.kubernetes.io/part-of": "adore-doctor"}
     if kind == "server":
         return ours | {INFERENCE_SERVICE: "adore-doctor"}
@@ -61,7 +67,10 @@ def _pod(config: Config, kind: str, run: str) -> Object:
         "command": ["python3", "-m", "adore.serving.reach", *_questions(config, kind)],
         "env": [{"name": "HOME", "value": "/tmp"}],
         "securityContext": SECURITY,
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "128Mi"},
+            "limits": {"cpu": "1", "memory": "256Mi"},
+        },
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         **environment(config),
     }
@@ -84,12 +93,15 @@ def _pod(config: Config, kind: str, run: str) -> Object:
 
 
 def _path(config: Config, name: str = "") -> str:
-    return f"/api/v1/namespaces/{config.namespace}/pods{'/' * bool(name)}{name}"
+    """The pods of the namespace, or one of them."""
+    pods = f"/api/v1/namespaces/{config.namespace}/pods"
+    return f"{pods}/{name}" if name else pods
 
 
 def _answers(cluster: Cluster, kind: str, pod: Object) -> Iterator[Finding]:
     """Wait for one pod, and read what it found."""
-    name, until = pod["metadata"]["name"], time.monotonic() + PATIENCE
+    name = pod["metadata"]["name"]
+    until = time.monotonic() + PATIENCE
     phase = ""
     while phase not in ("Succeeded", "Failed") and time.monotonic() < until:
         time.sleep(EVERY)
@@ -98,26 +110,54 @@ def _answers(cluster: Cluster, kind: str, pod: Object) -> Iterator[Finding]:
     lines = cluster.log(name, "doctor", 20).splitlines()
     results = [json.loads(line) for line in lines if line.startswith("{")]
     for one in results:
-        yield Finding(f"{kind}: {one['check']}", one["ok"], one["text"] if one["ok"] else _with_fix(one))
+        text = one["text"] if one["ok"] else _with_fix(one)
+        yield Finding(f"{kind}: {one['check']}", one["ok"], text)
     if not results:
-        causes = "; ".join(c.text for c in pod_causes(cluster, f"{DOCTOR}={pod['metadata']['labels'][DOCTOR]}"))
-        mine = "; ".join(part for part in causes.split("; pod ") if name in part) or causes
-        text = mine or f"pod {name} said nothing in {PATIENCE:g} s"
-        yield Finding(f"{kind}: its pod", False, text)
+        yield Finding(f"{kind}: its pod", False, _silence(cluster, pod))
+
+
+def _silence(cluster: Cluster, pod: Object) -> str:
+    """Why a pod said nothing, as far as the cluster knows."""
+    about = pod["metadata"]
+    name = about["name"]
+    run = about["labels"][DOCTOR]
+    found = pod_causes(cluster, f"{DOCTOR}={run}")
+    causes = "; ".join(cause.text for cause in found)
+
+    # The run has several pods, and each part begins with the pod that it is of.
+    parts = causes.split("; pod ")
+    mine = "; ".join(part for part in parts if name in part)
+    return mine or causes or f"pod {name} said nothing in {PATIENCE:g} s"
 
 
 def _with_fix(result: dict[str, Any]) -> str:
     fixes = {
-        "names": "no way to the cluster's DNS: see the components dns-openshift and dns-node of manifests/",
+        "names": (
+            "no way to the cluster's DNS: "
+            "see the components dns-openshift and dns-node of manifests/"
+        ),
         "address": "no way to the API server: see the policy pipeline of manifests/base",
-        "store": "no way to the store: see the components storage-inside and storage-outside of manifests/",
-        "write": "check the Secret of kubernetes.credentials, or the account's workload identity, and the bucket",
+        "store": (
+            "no way to the store: "
+            "see the components storage-inside and storage-outside of manifests/"
+        ),
+        "write": (
+            "check the Secret of kubernetes.credentials, "
+            "or the account's workload identity, and the bucket"
+        ),
     }
     return f"{result['text']}; {fixes[result['check']]}"
 
 
 def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
-    """Start a pod as router, one as server and one as pipeline step, and read what each reaches; all are deleted."""
+    """Start a pod as router, one as server and one as pipeline step; read what each reaches.
+
+    All are deleted.
+
+    Args:
+        cluster: sees the namespace of the release.
+        config: the profile's section ``kubernetes``.
+    """
     run = uuid.uuid4().hex[:6]
     pods = {kind: _pod(config, kind, run) for kind in ("router", "server", "step")}
     started = list[str]()
@@ -128,7 +168,10 @@ def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
                 started.append(kind)
             except AdoreError as error:
                 if "cannot create resource" in str(error):
-                    text = "not tried: this account may not create pods; ask an administrator to run this"
+                    text = (
+                        "not tried: this account may not create pods; "
+                        "ask an administrator to run this"
+                    )
                     yield Finding("reach", False, text, needed=False)
                     return
                 yield Finding(f"{kind}: its pod", False, str(error))
@@ -137,4 +180,8 @@ def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
     finally:
         for kind in started:
             with suppress(AdoreError):
-                cluster.request("DELETE", _path(config, pods[kind]["metadata"]["name"]), f"the pod of the {kind}")
+                cluster.request(
+                    "DELETE",
+                    _path(config, pods[kind]["metadata"]["name"]),
+                    f"the pod of the {kind}",
+                )

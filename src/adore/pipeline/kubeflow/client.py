@@ -45,54 +45,119 @@ class Server:
             raise NotInstalledError(
                 "module == 'kfp', must be installed; pip install 'adore-relevance[kubeflow]'"
             ) from error
-        check(bool(host), "--host", host, must="given", fix="set KFP_HOST to the address of Kubeflow Pipelines")
         check(
-            bool(namespace), "--namespace", namespace, must="given", fix="set NAMESPACE to the one the run belongs to"
+            bool(host),
+            "--host",
+            host,
+            must="given",
+            fix="set KFP_HOST to the address of Kubeflow Pipelines",
         )
-        self.host, self.namespace = host.rstrip("/"), namespace
+        check(
+            bool(namespace),
+            "--namespace",
+            namespace,
+            must="given",
+            fix="set NAMESPACE to the one the run belongs to",
+        )
+        self.host = host.rstrip("/")
+        self.namespace = namespace
         token = os.environ.get(TOKEN)
-        pod = None if token or not POD_TOKEN.is_file() else ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
+        pod = None
+        if not token and POD_TOKEN.is_file():
+            pod = ServiceAccountTokenVolumeCredentials(str(POD_TOKEN))
         with self._answering(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # that it wants a server of version 2
-            self.client = kfp.Client(host=self.host, namespace=namespace, existing_token=token, credentials=pod)
+            # That it wants a server of version 2.
+            warnings.simplefilter("ignore", FutureWarning)
+            self.client = kfp.Client(
+                host=self.host,
+                namespace=namespace,
+                existing_token=token,
+                credentials=pod,
+            )
 
     def _answering(self) -> Any:
         return _Answering(self.host)
 
     def many_users(self) -> bool:
-        """False: it was installed for one user, and runs everything in its own namespace, whatever it is asked."""
+        """Whether it was installed for many users.
+
+        Else it runs everything in its own namespace, whatever it is asked.
+        """
         with self._answering():
-            return bool(self.client._healthz_api.healthz_service_get_healthz().multi_user)
+            health = self.client._healthz_api.healthz_service_get_healthz()
+            return bool(health.multi_user)
 
     def upload(self, package: str, name: str) -> tuple[str, str]:
-        """Upload a compiled pipeline; returns the ids of pipeline and version. Versions are named by the time."""
+        """Upload a compiled pipeline as a new version, named by the time.
+
+        Args:
+            package: path of the compiled pipeline, as YAML.
+            name: the pipeline's name; made if the server has none of that name.
+
+        Returns:
+            Ids of the pipeline and of the version.
+        """
         version = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         with self._answering():
             known = self._pipeline(name)
             if not known:
-                known = self.client.upload_pipeline(package, name, namespace=self.namespace).pipeline_id
-            done = self.client.upload_pipeline_version(package, version, pipeline_id=known)
+                known = self.client.upload_pipeline(
+                    package, name, namespace=self.namespace
+                ).pipeline_id
+            done = self.client.upload_pipeline_version(
+                package, version, pipeline_id=known
+            )
             return known, done.pipeline_version_id
 
     def _pipeline(self, name: str) -> str:
         rule = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
         asked = json.dumps({"predicates": [rule]})
-        found = self.client.list_pipelines(namespace=self.namespace, filter=asked).pipelines or []
+        answer = self.client.list_pipelines(namespace=self.namespace, filter=asked)
+        found = answer.pipelines or []
         return str(found[0].pipeline_id) if found else ""
 
     def start(
-        self, ids: tuple[str, str], arguments: dict[str, Any], *, experiment: str, account: str, root: str = ""
+        self,
+        ids: tuple[str, str],
+        arguments: dict[str, Any],
+        *,
+        experiment: str,
+        account: str,
+        root: str = "",
     ) -> str:
-        """Start a run; prints its link; returns its id."""
+        """Start a run, and print its link.
+
+        Args:
+            ids: of the pipeline and its version, from :meth:`upload`.
+            arguments: the pipeline's own.
+            experiment: the experiment's name; made if it is not there.
+            account: the service account of the run's pods.
+            root: where KFP keeps its pointer files; empty: its own store.
+
+        Returns:
+            The run's id.
+        """
         with self._answering():
             home = self.client.create_experiment(experiment, namespace=self.namespace)
             name = f"{experiment} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
-            options = {"pipeline_root": root or None, "enable_caching": False, "service_account": account}
+            options = {
+                "pipeline_root": root or None,
+                "enable_caching": False,
+                "service_account": account,
+            }
             run = self.client.run_pipeline(
-                home.experiment_id, name, params=arguments, pipeline_id=ids[0], version_id=ids[1], **options
+                home.experiment_id,
+                name,
+                params=arguments,
+                pipeline_id=ids[0],
+                version_id=ids[1],
+                **options,
             )
         if not self.many_users():
-            say("note: this Kubeflow Pipelines has one user; the run is in its own namespace (docs/operations.md)")
+            say(
+                "note: this Kubeflow Pipelines has one user; "
+                "the run is in its own namespace (docs/operations.md)"
+            )
         say(f"run: {self.host}/#/runs/details/{run.run_id}")
         return str(run.run_id)
 
@@ -106,11 +171,28 @@ class Server:
         cron: str,
         root: str = "",
     ) -> str:
-        """Make the pipeline a recurring run, one at a time; returns its id."""
+        """Make the pipeline a recurring run, one at a time.
+
+        Args:
+            ids: of the pipeline and its version, from :meth:`upload`.
+            arguments: the pipeline's own.
+            experiment: the experiment's name, and the recurring run's; made if it is not there.
+            account: the service account of the runs' pods.
+            cron: six fields, seconds first.
+            root: where KFP keeps its pointer files; empty: its own store.
+
+        Returns:
+            The recurring run's id.
+        """
         with self._answering():
             home = self.client.create_experiment(experiment, namespace=self.namespace)
-            options = {"max_concurrency": 1, "no_catchup": True, "enable_caching": False, "service_account": account}
-            options["pipeline_root"] = root or None
+            options = {
+                "max_concurrency": 1,
+                "no_catchup": True,
+                "enable_caching": False,
+                "service_account": account,
+                "pipeline_root": root or None,
+            }
             job = self.client.create_recurring_run(
                 home.experiment_id,
                 experiment,
@@ -131,7 +213,8 @@ class Server:
             with self._answering():
                 return str(self.client.get_run(run).state or "PENDING") not in ENDED
         except UnavailableError as error:
-            if isinstance(error.__cause__, ApiException) and error.__cause__.status == 404:
+            cause = error.__cause__
+            if isinstance(cause, ApiException) and cause.status == 404:
                 return False
             raise
 
@@ -144,27 +227,45 @@ class Server:
             about = self.client.get_run(run)
             answer = self._get(f"/apis/v1beta1/runs/{run}", "object")
         state = str(about.state or "PENDING")
-        if state == "FAILED" and any(step.state == "CANCELING" for step in about.state_history or []):
+        before = [step.state for step in about.state_history or []]
+        if state == "FAILED" and "CANCELING" in before:
             state = "CANCELED"
-        return state, tasks_of(answer.get("pipeline_runtime", {}).get("workflow_manifest", ""))
+        workflow = answer.get("pipeline_runtime", {}).get("workflow_manifest", "")
+        return state, tasks_of(workflow)
 
     def log(self, run: str, pod: str) -> str:
-        """What a pod of a run printed, as far as it is still kept; empty where the server cannot say."""
+        """What a pod of a run printed, as far as it is still kept.
+
+        Args:
+            run: the run's id.
+            pod: the pod's name.
+
+        Returns:
+            Its log; empty where the server cannot say.
+        """
+        path = f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
         try:
             with self._answering():
-                found = self._get(f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log", "object")
+                found = self._get(path, "object")
         except UnavailableError:
             return ""
-        return found if isinstance(found, str) else ""  # else an object that says why there is none
+        # Where there is no log, an object says why.
+        return found if isinstance(found, str) else ""
 
     def _get(self, path: str, kind: str) -> Any:
         """One of the server's older calls, which the client has no method for."""
         api = self.client._run_api.api_client
-        return api.call_api(path, "GET", response_type=kind, auth_settings=["Bearer"], _return_http_data_only=True)
+        return api.call_api(
+            path,
+            "GET",
+            response_type=kind,
+            auth_settings=["Bearer"],
+            _return_http_data_only=True,
+        )
 
 
 class _Answering:
-    """Turns what the client raises when its server is not there, or says no, into one of our errors.
+    """Turns what the client raises when its server is away, or says no, into one of our errors.
 
     What the client prints is kept from the terminal: it is said here, once.
     """
@@ -184,6 +285,10 @@ class _Answering:
         if isinstance(value, ApiException):
             text = f"{value.status} {str(value.body)[:300]}"
             fix = f"check the namespace, and {TOKEN}"
-            raise UnavailableError(f"KFP_HOST == {self.host!r}, must accept this; {fix} (it said {text})") from value
+            raise UnavailableError(
+                f"KFP_HOST == {self.host!r}, must accept this; {fix} (it said {text})"
+            ) from value
         if isinstance(value, HTTPError | OSError):
-            raise UnavailableError(f"KFP_HOST == {self.host!r}, must answer; check the address ({value})") from value
+            raise UnavailableError(
+                f"KFP_HOST == {self.host!r}, must answer; check the address ({value})"
+            ) from value

@@ -1,4 +1,7 @@
-"""Follows a run on Kubeflow Pipelines to its end: each task as it is, why one waits, why one failed."""
+"""Follows a run on Kubeflow Pipelines to its end.
+
+Each task as it is, why one waits, why one failed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ class _Told:
     """What has been said of each task, so that only news are."""
 
     def __init__(self, server: Server, run: str) -> None:
-        self.server, self.run = server, run
+        self.server = server
+        self.run = run
         self._phases: dict[str, str] = {}
         self._waits: dict[str, str] = {}
         self.failures: dict[str, str] = {}
@@ -31,7 +35,9 @@ class _Told:
         for task in tasks:
             if cancelled and task.failed:
                 continue
-            waits = task.message if task.phase == "Pending" and task.message not in STARTING else ""
+            waits = ""
+            if task.phase == "Pending" and task.message not in STARTING:
+                waits = task.message
             if waits and waits != self._waits.get(task.name):
                 self._waits[task.name] = waits
                 say(f"{task.name:<17} waits: {waits}")
@@ -56,11 +62,16 @@ class _Told:
         said = reason_in_log(log)
         if said:
             return said
-        last = [line for line in log.splitlines() if line.strip()][-1:]
-        return "; ".join([task.message or "no reason is known", *(f"its last line: {line}" for line in last)])
+        reason = task.message or "no reason is known"
+        lines = [line for line in log.splitlines() if line.strip()]
+        if lines:
+            reason += f"; its last line: {lines[-1]}"
+        return reason
 
 
-def follow(server: Server, run: str, *, every: float = 5.0, patience: float = 600.0) -> int:
+def follow(
+    server: Server, run: str, *, every: float = 5.0, patience: float = 600.0
+) -> int:
     """Until the run ends; says what each task comes to, and how the run ended.
 
     Args:
@@ -75,7 +86,8 @@ def follow(server: Server, run: str, *, every: float = 5.0, patience: float = 60
     Raises:
         UnavailableError: the server does not answer, or does not know the run.
     """
-    told, heard = _Told(server, run), 0.0
+    told = _Told(server, run)
+    heard = 0.0
     while True:
         try:
             state, tasks = server.look(run)
@@ -94,12 +106,13 @@ def follow(server: Server, run: str, *, every: float = 5.0, patience: float = 60
 def _told_end(run: str, state: str, tasks: list[Task], told: _Told) -> int:
     """Say how the run ended; the exit status."""
     if state in ("SUCCEEDED", "SKIPPED"):
-        refused = any(task.name == REFUSED and task.phase == "Succeeded" for task in tasks)
-        say(f"run {run}: {'the gate said no: nothing is released' if refused else 'passed'}")
+        done = [task.name for task in tasks if task.phase == "Succeeded"]
+        end = "the gate said no: nothing is released" if REFUSED in done else "passed"
+        say(f"run {run}: {end}")
         return 0
     if state == "CANCELED":
         say(f"run {run}: stopped, because somebody cancelled it")
         return 1
-    reasons = [f"{name}: {reason}" for name, reason in told.failures.items()]
-    say(f"run {run}: failed; {'; '.join(reasons) or 'no task of it says why; see the link above'}")
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in told.failures.items())
+    say(f"run {run}: failed; {reasons or 'no task of it says why; see the link above'}")
     return 1

@@ -1,4 +1,7 @@
-"""Where the pipeline's steps run on a cluster, from one block of the profile; written into the compiled pipeline."""
+"""Where the pipeline's steps run on a cluster, from one block of the profile.
+
+It is written into the compiled pipeline.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ class Stage(_Part):
     cpu_limit: str = "4"
     memory: str = "4Gi"
     retries: Annotated[int, Field(ge=0)] = 2
-    """How often the step tries again what was unavailable (a store, an endpoint), and Kubeflow Pipelines a lost pod."""
+    """How often the step tries again what was unavailable (a store, an endpoint).
+
+    And Kubeflow Pipelines a lost pod."""
     timeout: Annotated[int, Field(ge=0)] = 6 * 3600
     """Seconds; 0: no end."""
     image: str = ""
@@ -56,14 +61,19 @@ class Stage(_Part):
 
 
 class Train(_Part):
-    """Stages that the nodes of a Kubeflow TrainJob share; each node has the stage's own size, image and GPUs."""
+    """Stages that the nodes of a Kubeflow TrainJob share.
+
+    Each node has the stage's own size, image and GPUs.
+    """
 
     stages: tuple[Literal["align", "distil"], ...] = ()
     nodes: Annotated[int, Field(ge=1)] = 2
     processes: Annotated[int, Field(ge=1)] = 1
     """Of each node without GPUs; a node with GPUs runs one a card."""
     runtime: str = "torch-distributed"
-    """A ClusterTrainingRuntime whose job and container are named ``node``, as in Kubeflow Trainer's own."""
+    """A ClusterTrainingRuntime whose job and container are named ``node``.
+
+    As in Kubeflow Trainer's own."""
 
 
 GROUPS = {
@@ -87,9 +97,9 @@ class Config(StageConfig):
     gpu: Gpu = Gpu()
     train: Train = Train()
     together: tuple[Literal["read", "examine", "prove"], ...] = ()
-    """Groups of small stages that share a pod, each of which Kubeflow Pipelines takes some ten seconds to start:
-    ``read`` (prepare, evidence, retrieve), ``examine`` (score, evaluate, gate), ``prove`` (release, experiment). A
-    group's size stands in ``stages`` under the group's name."""
+    """Groups of small stages that share a pod: Kubeflow Pipelines takes some ten seconds to start
+    one. ``read`` (prepare, evidence, retrieve), ``examine`` (score, evaluate, gate), ``prove``
+    (release, experiment). A group's size stands in ``stages`` under the group's name."""
     parallelism: Annotated[int, Field(ge=0)] = 0
     """Judging shards at a time; 0: all."""
     secrets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -108,7 +118,8 @@ class Config(StageConfig):
             lost = sorted(GROUPS[group] & ({*self.stages, *self.gpu.stages}))
             if lost:
                 raise ValueError(
-                    f"together: {group} runs {', '.join(lost)} in its own pod; size stages.{group} instead"
+                    f"together: {group} runs {', '.join(lost)} in its own pod; "
+                    f"size stages.{group} instead"
                 )
         return self
 
@@ -123,10 +134,12 @@ def place_all(config: Config) -> None:
 def place(tasks: Iterable[Any], config: Config) -> None:
     """Give every task its resources, place, patience, user, secrets and labels.
 
-    The user is named although the images have it: a restricted namespace refuses a container that does not say so.
+    The user is named although the images have it: a restricted namespace refuses a container that
+    does not say so.
 
     Args:
         tasks: KFP tasks of a pipeline that is being traced.
+        config: the profile's section ``cluster``.
     """
     from kfp import kubernetes
 
@@ -137,16 +150,26 @@ def place(tasks: Iterable[Any], config: Config) -> None:
         _size(task, stage.model_copy(update=LAUNCHER) if launches else stage)
         if name in config.gpu.stages and not launches:
             _accelerate(task, config.gpu)
-        user, group = POD_SECURITY["runAsUser"], POD_SECURITY["runAsGroup"]
-        kubernetes.set_security_context(task, run_as_user=user, run_as_group=group, run_as_non_root=True)
+        kubernetes.set_security_context(
+            task,
+            run_as_user=POD_SECURITY["runAsUser"],
+            run_as_group=POD_SECURITY["runAsGroup"],
+            run_as_non_root=True,
+        )
         for secret, keys in config.secrets.items():
-            kubernetes.use_secret_as_env(task, secret, {k: k for k in keys})
+            kubernetes.use_secret_as_env(task, secret, {key: key for key in keys})
         if config.notify and name == "report":
-            kubernetes.use_secret_as_env(task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"})
+            kubernetes.use_secret_as_env(
+                task, config.notify, {"ADORE_NOTIFY_URL": "ADORE_NOTIFY_URL"}
+            )
         if config.claim:
             volume, _, mount = config.claim.partition(":")
             kubernetes.mount_pvc(task, volume, mount)
-        ours = {"app.kubernetes.io/part-of": "adore", "adore.dev/role": "pipeline", "adore.dev/stage": name}
+        ours = {
+            "app.kubernetes.io/part-of": "adore",
+            "adore.dev/role": "pipeline",
+            "adore.dev/stage": name,
+        }
         for key, value in {**ours, **config.labels}.items():
             kubernetes.add_pod_label(task, key, value)
 
@@ -159,7 +182,12 @@ def _size(task: Any, stage: Stage) -> None:
     task.set_caching_options(False)  # ours are keyed by content: see adore.artifacts
     task.set_env_variable(RETRIES, str(stage.retries))
     if stage.retries:
-        task.set_retry(stage.retries, backoff_duration="30s", backoff_factor=2.0, backoff_max_duration="600s")
+        task.set_retry(
+            stage.retries,
+            backoff_duration="30s",
+            backoff_factor=2.0,
+            backoff_max_duration="600s",
+        )
     if stage.timeout:
         kubernetes.set_timeout(task, stage.timeout)
     if stage.image:
@@ -170,12 +198,18 @@ def _accelerate(task: Any, gpu: Gpu) -> None:
     from kfp import kubernetes
 
     task.set_accelerator_type(gpu.type).set_accelerator_limit(gpu.count)
-    kubernetes.empty_dir_mount(task, "shm", "/dev/shm", medium="Memory", size_limit="2Gi")  # for NCCL
+    # For NCCL.
+    kubernetes.empty_dir_mount(
+        task, "shm", "/dev/shm", medium="Memory", size_limit="2Gi"
+    )
     for key, value in gpu.node_selector.items():
         kubernetes.add_node_selector(task, key, value)
     for one in gpu.tolerations:
         kubernetes.add_toleration(task, one.key, one.operator, one.value, one.effect)
-    queue = {"kueue.x-k8s.io/queue-name": gpu.queue, "kueue.x-k8s.io/priority-class": gpu.priority}
+    queue = {
+        "kueue.x-k8s.io/queue-name": gpu.queue,
+        "kueue.x-k8s.io/priority-class": gpu.priority,
+    }
     for key, value in queue.items():
         if value:
             kubernetes.add_pod_label(task, key, value)

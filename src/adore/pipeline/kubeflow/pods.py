@@ -1,4 +1,7 @@
-"""The pods of one run of Kubeflow Pipelines, asked for by a step of it: why some ended without a word."""
+"""The pods of one run of Kubeflow Pipelines: why some ended without a word.
+
+A step of the run asks.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from adore.release.kubernetes.config import Config
 __all__ = ["RUN_LABEL", "causes_of_run", "own_namespace"]
 
 RUN_LABEL = "pipeline/runid"
-"""Label of every pod of a run: its id. Source: kubeflow/pipelines 2.17.0, backend/src/common/util/consts.go:48."""
+"""Label of every pod of a run: its id.
+
+Source: kubeflow/pipelines 2.17.0, backend/src/common/util/consts.go:48."""
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -21,7 +26,9 @@ def own_namespace() -> str:
 
 
 def causes_of_run(job: str) -> list[str]:
-    """What the cluster says of pods of a run that did not end well: out of memory, image missing, evicted.
+    """What the cluster says of pods of a run that did not end well.
+
+    Out of memory, image missing, evicted.
 
     Args:
         job: the run's id.

@@ -1,5 +1,6 @@
-"""What a run on Kubeflow Pipelines needs in its namespace, looked at before anything starts: a pod without its Secret
-or its image waits for its whole ``timeout`` and tells nobody.
+"""What a run on Kubeflow Pipelines needs in its namespace, looked at before anything starts.
+
+A pod without its Secret or its image waits for its whole ``timeout`` and tells nobody.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY
 
-__all__ = ["ACCOUNT", "HOME", "PLACE_KEYS", "examine_images", "examine_namespace", "images_of", "namespace_of_runs"]
+__all__ = [
+    "ACCOUNT",
+    "HOME",
+    "PLACE_KEYS",
+    "examine_images",
+    "examine_namespace",
+    "images_of",
+    "namespace_of_runs",
+]
 
 ACCOUNT = "adore-pipeline"
 """The service account of manifests/base."""
@@ -30,14 +39,21 @@ STORE_SECRET = "mlpipeline-minio-artifact"
 """Where Kubeflow Pipelines keeps the keys of the store that comes with it."""
 PLACE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 PATIENCE = 25.0
-"""Seconds for an image that is missing to be told; one that is there may take minutes to come, and counts as there."""
+"""Seconds for an image that is missing to be told.
+
+One that is there may take minutes to come, and counts as there."""
 EVERY = 0.5
 NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 Object = dict[str, Any]
 
 
 def namespace_of_runs(namespace: str, *, many_users: bool) -> str:
-    """Where the pods of a run are."""
+    """Where the pods of a run are.
+
+    Args:
+        namespace: the one that the run is asked for in.
+        many_users: whether the installation has Profiles.
+    """
     return namespace if many_users else HOME
 
 
@@ -46,37 +62,49 @@ def namespace_of_runs(namespace: str, *, many_users: bool) -> str:
 
 def _secret(cluster: Cluster, name: str, keys: Iterable[str]) -> Finding:
     """Whether a Secret is there with its keys; its values are not looked at."""
-    space, title = cluster.config.namespace, f"Secret {name}"
+    space = cluster.config.namespace
+    title = f"Secret {name}"
     path = f"/api/v1/namespaces/{space}/secrets/{name}"
     try:
         there = set(cluster.request("GET", path, title).get("data") or {})
     except MissingError:
         fix = f"kubectl -n {space} create secret generic {name} --from-literal=KEY=…"
-        return Finding(title, False, f"not in {space}: every step would wait for it; {fix}")
+        return Finding(
+            title, False, f"not in {space}: every step would wait for it; {fix}"
+        )
     except AdoreError:
         return Finding(title, False, "this account may not look", needed=False)
     missing = sorted(set(keys) - there)
-    text = f"lacks {', '.join(missing)}; add them" if missing else f"in {space}, with {', '.join(keys)}"
+    text = (
+        f"lacks {', '.join(missing)}; add them"
+        if missing
+        else f"in {space}, with {', '.join(keys)}"
+    )
     return Finding(title, not missing, text)
 
 
 def _account(cluster: Cluster) -> Finding:
-    space, title = cluster.config.namespace, f"account {ACCOUNT}"
+    space = cluster.config.namespace
+    title = f"account {ACCOUNT}"
+    path = f"/api/v1/namespaces/{space}/serviceaccounts/{ACCOUNT}"
     try:
-        cluster.request("GET", f"/api/v1/namespaces/{space}/serviceaccounts/{ACCOUNT}", title)
+        cluster.request("GET", path, title)
         return Finding(title, True, f"in {space}")
     except MissingError:
-        fix = "kubectl apply -f manifests/standalone.yaml" if space == HOME else "apply an overlay of manifests/"
+        fix = "apply an overlay of manifests/"
+        if space == HOME:
+            fix = "kubectl apply -f manifests/standalone.yaml"
         return Finding(title, False, f"not in {space}; {fix}")
     except AdoreError:
         return Finding(title, False, "this account may not look", needed=False)
 
 
 def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
-    """Whether KFP's launcher reaches its store with the steps' own rights: the ConfigMap ``kfp-launcher``.
+    """Whether KFP's launcher reaches its store with the steps' own rights.
 
-    Without it the launcher takes the endpoint of the step's own environment for ``s3://`` places, and puts the bucket
-    into the host's name; for its own store it reads a Secret under the step's account.
+    The ConfigMap ``kfp-launcher`` says so. Without it the launcher takes the endpoint of the
+    step's own environment for ``s3://`` places, and puts the bucket into the host's name; for its
+    own store it reads a Secret under the step's account.
     Source: kubeflow/pipelines 2.17.0, backend/src/v2/objectstore/object_store.go:278, 305, 391.
 
     Args:
@@ -84,28 +112,36 @@ def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
         placement: the profile's section ``cluster``.
         kind: ``s3`` for runs that are written there, ``minio`` for those on a claim.
     """
-    space, title = cluster.config.namespace, "kfp-launcher"
+    space = cluster.config.namespace
+    title = "kfp-launcher"
     path = f"/api/v1/namespaces/{space}/configmaps/kfp-launcher"
     try:
-        text = (cluster.request("GET", path, "ConfigMap kfp-launcher").get("data") or {}).get("providers", "")
+        data = cluster.request("GET", path, "ConfigMap kfp-launcher").get("data") or {}
+        text = data.get("providers", "")
     except MissingError:
         text = ""
     except AdoreError:
         return Finding(title, False, "this account may not look", needed=False)
-    keys = {key for keys in placement.secrets.values() for key in keys}
+    keys = set[str]()
+    for of_secret in placement.secrets.values():
+        keys.update(of_secret)
     if kind == "s3" and not keys & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}:
         return Finding(title, True, "not needed: no endpoint but the cloud's own")
     try:
-        default = ((yaml.safe_load(text) or {}).get(kind) or {}).get("default") or {}
+        providers = yaml.safe_load(text) or {}
+        default = (providers.get(kind) or {}).get("default") or {}
     except (yaml.YAMLError, AttributeError):
         default = {}
-    endpoint, credentials = default.get("endpoint", ""), default.get("credentials") or {}
+    endpoint = default.get("endpoint", "")
+    credentials = default.get("credentials") or {}
     wanted = "{endpoint, region, forcePathStyle: true, credentials: {fromEnv: true}}"
     fix = f"give it providers: {{{kind}: {{default: {wanted}}}}}"
     if kind == "s3" and not endpoint:
-        return Finding(
-            title, False, f"in {space} names no endpoint for s3://: the first step would fail at its end; {fix}"
+        text = (
+            f"in {space} names no endpoint for s3://: "
+            f"the first step would fail at its end; {fix}"
         )
+        return Finding(title, False, text)
     if credentials.get("fromEnv") and endpoint:
         return Finding(title, True, f"{endpoint}, with the steps' own keys")
     secret = str((credentials.get("secretRef") or {}).get("secretName") or STORE_SECRET)
@@ -120,51 +156,77 @@ def _reads_secret(cluster: Cluster, secret: str, title: str, fix: str) -> Findin
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "LocalSubjectAccessReview",
         "metadata": {"namespace": space},
-        "spec": {"user": f"system:serviceaccount:{space}:{ACCOUNT}", "resourceAttributes": wish},
+        "spec": {
+            "user": f"system:serviceaccount:{space}:{ACCOUNT}",
+            "resourceAttributes": wish,
+        },
     }
     path = f"/apis/authorization.k8s.io/v1/namespaces/{space}/localsubjectaccessreviews"
     try:
-        allowed = cluster.request("POST", path, "a question of rights", body=body)["status"]["allowed"]
+        answer = cluster.request("POST", path, "a question of rights", body=body)
+        allowed = answer["status"]["allowed"]
     except AdoreError:
-        text = f"takes its keys from Secret {secret}; whether {ACCOUNT} may read it cannot be asked by this account"
+        text = (
+            f"takes its keys from Secret {secret}; "
+            f"whether {ACCOUNT} may read it cannot be asked by this account"
+        )
         return Finding(title, False, text, needed=False)
     if allowed:
-        return Finding(title, True, f"keys of Secret {secret}, which {ACCOUNT} may read")
-    return Finding(title, False, f"takes its keys from Secret {secret}, which {ACCOUNT} may not read; {fix}")
+        return Finding(
+            title, True, f"keys of Secret {secret}, which {ACCOUNT} may read"
+        )
+    return Finding(
+        title,
+        False,
+        f"takes its keys from Secret {secret}, which {ACCOUNT} may not read; {fix}",
+    )
 
 
 def _profile_namespace(cluster: Cluster) -> Iterator[Finding]:
     """What Argo mounts into every pod of an installation for many users: without it pods hang."""
     yield _secret(cluster, STORE_SECRET, ("accesskey", "secretkey"))
     space = cluster.config.namespace
+    path = f"/api/v1/namespaces/{space}"
     try:
-        tags = (
-            cluster.request("GET", f"/api/v1/namespaces/{space}", f"namespace {space}")["metadata"].get("labels") or {}
-        )
+        live = cluster.request("GET", path, f"namespace {space}")
+        tags = live["metadata"].get("labels") or {}
     except AdoreError:
-        yield Finding("Kubeflow Profile", False, "this account may not look", needed=False)
+        yield Finding(
+            "Kubeflow Profile", False, "this account may not look", needed=False
+        )
         return
-    key = "app.kubernetes.io/part-of"
-    good = tags.get(key) == "kubeflow-profile"
-    fix = "make it with a Kubeflow Profile, so that Kubeflow's own network policies and Secrets know it"
-    yield Finding("Kubeflow Profile", good, f"{space} is one" if good else f"{space} is none; {fix}", needed=False)
+    good = tags.get("app.kubernetes.io/part-of") == "kubeflow-profile"
+    text = f"{space} is one"
+    if not good:
+        text = (
+            f"{space} is none; make it with a Kubeflow Profile, "
+            "so that Kubeflow's own network policies and Secrets know it"
+        )
+    yield Finding("Kubeflow Profile", good, text, needed=False)
 
 
 def _claim(cluster: Cluster, placement: Placement) -> Finding:
-    name, space = placement.claim.partition(":")[0], cluster.config.namespace
+    name = placement.claim.partition(":")[0]
+    space = cluster.config.namespace
+    path = f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name}"
     try:
-        path = f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name}"
         live = cluster.request("GET", path, f"claim {name}")
     except MissingError:
-        return Finding(f"claim {name}", False, f"no such PersistentVolumeClaim in {space}; make it")
+        return Finding(
+            f"claim {name}", False, f"no such PersistentVolumeClaim in {space}; make it"
+        )
     except AdoreError:
-        return Finding(f"claim {name}", False, "this account may not look", needed=False)
-    return Finding(
-        f"claim {name}", True, f"{live.get('status', {}).get('phase', '')}; user 10001 must be able to write"
-    )
+        return Finding(
+            f"claim {name}", False, "this account may not look", needed=False
+        )
+    phase = live.get("status", {}).get("phase", "")
+    text = f"{phase}; user 10001 must be able to write"
+    return Finding(f"claim {name}", True, text)
 
 
-def examine_namespace(cluster: Cluster, placement: Placement, *, many_users: bool, remote: bool) -> Iterator[Finding]:
+def examine_namespace(
+    cluster: Cluster, placement: Placement, *, many_users: bool, remote: bool
+) -> Iterator[Finding]:
     """Account, Secrets, launcher and claim of the namespace in which runs are.
 
     Args:
@@ -189,9 +251,17 @@ def examine_namespace(cluster: Cluster, placement: Placement, *, many_users: boo
 
 
 def images_of(kubernetes: Config, placement: Placement) -> list[str]:
-    """Every image that a step of the loop runs in."""
-    ours = [kubernetes.image(kind) for kind in ("student", "teacher")]
-    return sorted({*ours, *(stage.image for stage in placement.stages.values() if stage.image)})
+    """Every image that a step of the loop runs in.
+
+    Args:
+        kubernetes: the profile's section ``kubernetes``, which names ours.
+        placement: its section ``cluster``, where a stage may have another image.
+    """
+    images = {kubernetes.image(kind) for kind in ("student", "teacher")}
+    for stage in placement.stages.values():
+        if stage.image:
+            images.add(stage.image)
+    return sorted(images)
 
 
 def _image_pod(image: str, name: str, namespace: str) -> Object:
@@ -200,7 +270,10 @@ def _image_pod(image: str, name: str, namespace: str) -> Object:
         "image": image,
         "command": ["python3", "-c", "0"],
         "securityContext": SECURITY,
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}},
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi"},
+            "limits": {"cpu": "1", "memory": "128Mi"},
+        },
     }
     spec = {
         "restartPolicy": "Never",
@@ -209,7 +282,11 @@ def _image_pod(image: str, name: str, namespace: str) -> Object:
         "securityContext": POD_SECURITY,
         "containers": [container],
     }
-    meta = {"name": name, "namespace": namespace, "labels": {f"{GROUP}/doctor": "image"}}
+    meta = {
+        "name": name,
+        "namespace": namespace,
+        "labels": {f"{GROUP}/doctor": "image"},
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
@@ -239,19 +316,31 @@ def examine_images(cluster: Cluster, images: Iterable[str]) -> Iterator[Finding]
         for name, image in pods.items():
             try:
                 body = _image_pod(image, name, space)
-                cluster.request("POST", f"/api/v1/namespaces/{space}/pods", f"a pod of {image}", body=body)
+                cluster.request(
+                    "POST",
+                    f"/api/v1/namespaces/{space}/pods",
+                    f"a pod of {image}",
+                    body=body,
+                )
                 started.append(name)
             except AdoreError as error:
-                needed = not (isinstance(error, ConfigError) and "cannot create resource" in str(error))
-                text = f"{error}" if needed else "not tried: this account may not create pods"
-                yield Finding(f"image {image}", False, text, needed=needed)
+                text = str(error)
+                refused = isinstance(error, ConfigError)
+                may_not = refused and "cannot create resource" in text
+                if may_not:
+                    text = "not tried: this account may not create pods"
+                yield Finding(f"image {image}", False, text, needed=not may_not)
         until = time.monotonic() + PATIENCE
         for name in started:
             yield _found_image(cluster, name, pods[name], until)
     finally:
         for name in started:
             with suppress(AdoreError):
-                cluster.request("DELETE", f"/api/v1/namespaces/{space}/pods/{name}", "the pod of an image")
+                cluster.request(
+                    "DELETE",
+                    f"/api/v1/namespaces/{space}/pods/{name}",
+                    "the pod of an image",
+                )
 
 
 def _found_image(cluster: Cluster, name: str, image: str, until: float) -> Finding:
@@ -259,5 +348,10 @@ def _found_image(cluster: Cluster, name: str, image: str, until: float) -> Findi
     while state is None and time.monotonic() < until:
         time.sleep(EVERY)
         state = _image_state(cluster.get("Pod", name) or {})
-    ok, text = state or (True, f"not refused in {PATIENCE:g} s: it is being pulled, or its pod waits for a node")
-    return Finding(f"image {image}", ok, text if ok else f"{text}; push it, or mend kubernetes.registry and tag")
+    if state is None:
+        waits = "it is being pulled, or its pod waits for a node"
+        state = (True, f"not refused in {PATIENCE:g} s: {waits}")
+    there, text = state
+    if not there:
+        text += "; push it, or mend kubernetes.registry and tag"
+    return Finding(f"image {image}", there, text)

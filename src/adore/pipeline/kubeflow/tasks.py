@@ -1,7 +1,8 @@
 """The tasks of a run on Kubeflow Pipelines, from its Argo Workflow: the one source that stays true.
 
-The API's own ``task_details`` are not read: once a Workflow is over 1 MiB Argo packs its nodes, and they are never
-brought up to date again. Source: kubeflow/pipelines 2.17.0, backend/src/apiserver/server/api_converter.go:1833.
+The API's own ``task_details`` are not read: once a Workflow is over 1 MiB Argo packs its nodes,
+and they are never brought up to date again.
+Source: kubeflow/pipelines 2.17.0, backend/src/apiserver/server/api_converter.go:1833.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ DRIVER = "-driver"
 SHARD = re.compile(r"\((\d+):")
 """``iteration-iterations(3:3)``: the fourth pass of a loop. Source: there, dag.go:430."""
 LONGEST = 253 - 10 - 1
-"""Characters of a pod's name before its hash. Source: argoproj/argo-workflows v4.0.5, workflow/util/pod_name.go:12."""
+"""Characters of a pod's name before its hash.
+
+Source: argoproj/argo-workflows v4.0.5, workflow/util/pod_name.go:12."""
 ENDED = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
 BAD = frozenset({"Failed", "Error"})
 
@@ -65,29 +68,43 @@ class Task:
 
 
 def tasks_of(manifest: str) -> list[Task]:
-    """Every task of a run that has a pod, in the order in which they began; a retried one once, as it is now.
+    """Every task of a run that has a pod, in the order in which they began.
+
+    A retried one once, as it is now.
 
     Args:
-        manifest: an Argo Workflow in JSON, as Kubeflow Pipelines keeps it; its nodes may be packed.
+        manifest: an Argo Workflow in JSON, as Kubeflow Pipelines keeps it; its nodes may be
+            packed.
     """
     workflow = json.loads(manifest or "{}")
-    named = str(workflow.get("metadata", {}).get("name", ""))
+    metadata = workflow.get("metadata", {})
+    named = str(metadata.get("name", ""))
     names = _display_names(workflow)
     newest: dict[str, tuple[str, Task]] = {}
-    for node in _pods(_nodes(workflow.get("status", {}))):
+    nodes = _nodes(workflow.get("status", {}))
+    for node in _pods(nodes):
         task = _task(node, named, names)
         began = str(node.get("startedAt") or "")
         before = newest.get(task.name)
-        # A driver's node is replaced by that of the task which it prepared, and a try by the next.
+        # A driver's node is replaced by that of the task which it prepared, and a try by
+        # the next.
         if before is None or began >= before[0]:
             newest[task.name] = (began, task)
-    return [task for _, task in sorted(newest.values(), key=lambda found: (found[0], found[1].name))]
+    in_order = sorted(newest.values(), key=_by_start)
+    return [task for _, task in in_order]
+
+
+def _by_start(found: tuple[str, Task]) -> tuple[str, str]:
+    """When a task began, then its name."""
+    began, task = found
+    return began, task.name
 
 
 def _display_names(workflow: dict[str, Any]) -> dict[str, str]:
     """Names that the pipeline gave to tasks, by their keys: ``judge-2`` is called ``judge-again``.
 
-    Source: the components in a Workflow's arguments, as in kubeflow/pipelines 2.17.0, test_data/compiled-workflows.
+    Source: the components in a Workflow's arguments, as in kubeflow/pipelines 2.17.0,
+    test_data/compiled-workflows.
     """
     names = {}
     for argument in workflow.get("spec", {}).get("arguments", {}).get("parameters", []):
@@ -107,7 +124,10 @@ def _nodes(status: dict[str, Any]) -> dict[str, Node]:
 
 
 def _pods(nodes: dict[str, Node]) -> Iterator[Node]:
-    """Nodes with pods of their own: what runs a component; of what prepares one, only what went wrong."""
+    """Nodes with pods of their own: what runs a component.
+
+    Of what prepares one, only what went wrong.
+    """
     for node in nodes.values():
         if node.get("type") != "Pod":
             continue
@@ -126,26 +146,45 @@ def _task(node: Node, workflow: str, names: dict[str, str]) -> Task:
     key = _last(node).removesuffix(DRIVER)
     if key == EXECUTOR and len(path) > 1:
         key = path[-2].split("(")[0]
-    shards = [found.group(1) for part in path[:-1] for found in SHARD.finditer(part)]
-    step = "/".join([names.get(key, key), *shards[-1:]])
+    step = names.get(key, key)
+    shards = []
+    for part in path[:-1]:
+        shards += SHARD.findall(part)
+    if shards:
+        step = f"{step}/{shards[-1]}"
     prefix = f"{workflow}-{node.get('templateName', '')}"[:LONGEST]
     digest = str(node.get("id", "")).rsplit("-", 1)[-1]
-    return Task(step, str(node.get("phase", "")), str(node.get("message") or ""), f"{prefix}-{digest}", _seconds(node))
+    return Task(
+        step,
+        str(node.get("phase", "")),
+        str(node.get("message") or ""),
+        f"{prefix}-{digest}",
+        _seconds(node),
+    )
 
 
 def _seconds(node: Node) -> float:
-    began, ended = node.get("startedAt"), node.get("finishedAt")
+    began = node.get("startedAt")
+    ended = node.get("finishedAt")
     if not began or not ended:
         return 0.0
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+    took = datetime.fromisoformat(ended) - datetime.fromisoformat(began)
+    return took.total_seconds()
 
 
 def reason_in_log(log: str) -> str:
-    """Why a step failed, in its own words, from its pod's log: our last line that says FAILED; empty if there is none.
+    """Why a step failed, in its own words, from its pod's log.
+
+    Our last line that says FAILED; empty if there is none.
 
     Example:
-        >>> reason_in_log("x\\n[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it\\ny")
+        >>> line = "[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it"
+        >>> reason_in_log(f"x\\n{line}\\ny")
         'rows == 0, must be 1 or more; fill it'
     """
-    said = [line.split(" FAILED: ", 1)[1] for line in log.splitlines() if MARK in line and " FAILED: " in line]
+    said = [
+        line.split(" FAILED: ", 1)[1]
+        for line in log.splitlines()
+        if MARK in line and " FAILED: " in line
+    ]
     return said[-1].strip() if said else ""

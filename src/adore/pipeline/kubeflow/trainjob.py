@@ -1,4 +1,6 @@
-"""One stage on several nodes: a TrainJob of Kubeflow Trainer v2, made or found again, followed, cleared away.
+"""One stage on several nodes: a TrainJob of Kubeflow Trainer v2.
+
+It is made or found again, followed, cleared away.
 
 Source: Kubeflow Trainer 2.3, ``trainer.kubeflow.org/v1alpha1``.
 """
@@ -36,21 +38,27 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 # ---------------------------------------------------------------- the object
 
 
-def train_job(config: Config, place: Placement, stage: str, key: str, command: Sequence[str]) -> Object:
+def train_job(
+    config: Config, place: Placement, stage: str, key: str, command: Sequence[str]
+) -> Object:
     """The TrainJob in which every node runs ``command`` under torchrun.
 
     Args:
         config: the profile's section ``kubernetes``.
-        place: its section ``cluster``: size, image and patience of the stage, GPUs, secrets, claim, nodes.
+        place: its section ``cluster``: size, image and patience of the stage, GPUs, secrets,
+            claim, nodes.
+        stage: the step that the nodes share.
         key: see :func:`adore.artifacts.key_of`; the same key is the same job.
+        command: program and arguments.
     """
     size = place.stages.get(stage, place.default)
     gpu = place.gpu if stage in place.gpu.stages else None
     cards = {gpu.type: str(gpu.count)} if gpu else {}
     trainer = {
         "image": size.image or config.image(IMAGES[stage]),
-        "command": ["torchrun", "--no-python", "--", *command],  # without --, torchrun reads our options
-        "env": [_secret(name, k) for name, keys in place.secrets.items() for k in keys],
+        # Without --, torchrun reads our options.
+        "command": ["torchrun", "--no-python", "--", *command],
+        "env": _environment(place),
         "numNodes": place.train.nodes,
         "numProcPerNode": gpu.count if gpu else place.train.processes,
         "resourcesPerNode": {
@@ -58,7 +66,7 @@ def train_job(config: Config, place: Placement, stage: str, key: str, command: S
             "limits": {"cpu": size.cpu_limit, "memory": size.memory, **cards},
         },
     }
-    spec = {
+    spec: Object = {
         "runtimeRef": {
             "apiGroup": VERSION.partition("/")[0],
             "kind": "ClusterTrainingRuntime",
@@ -66,47 +74,88 @@ def train_job(config: Config, place: Placement, stage: str, key: str, command: S
         },
         "trainer": trainer,
         "runtimePatches": [_patch(place, stage, gpu)],
-        **({"activeDeadlineSeconds": size.timeout} if size.timeout else {}),
     }
-    queue = {"kueue.x-k8s.io/queue-name": gpu.queue, "kueue.x-k8s.io/priority-class": gpu.priority} if gpu else {}
-    tags = {**labels(config, stage), **{k: v for k, v in queue.items() if v}}
-    meta = {"name": f"{config.app}-{stage}-{key}", "namespace": config.namespace, "labels": tags}
+    if size.timeout:
+        spec["activeDeadlineSeconds"] = size.timeout
+    tags = dict(labels(config, stage))
+    if gpu and gpu.queue:
+        tags["kueue.x-k8s.io/queue-name"] = gpu.queue
+    if gpu and gpu.priority:
+        tags["kueue.x-k8s.io/priority-class"] = gpu.priority
+    meta = {
+        "name": f"{config.app}-{stage}-{key}",
+        "namespace": config.namespace,
+        "labels": tags,
+    }
     return {"apiVersion": VERSION, "kind": "TrainJob", "metadata": meta, "spec": spec}
 
 
-def _secret(name: str, key: str) -> Object:
-    return {"name": key, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
+def _environment(place: Placement) -> list[Object]:
+    """Every key of the Secrets as an environment variable of the same name."""
+    variables = []
+    for name, keys in place.secrets.items():
+        for key in keys:
+            source = {"secretKeyRef": {"name": name, "key": key}}
+            variables.append({"name": key, "valueFrom": source})
+    return variables
 
 
 def _patch(place: Placement, stage: str, gpu: Gpu | None) -> Object:
-    """What the runtime's pods get beside the trainer: account, security, a place to write, where they may stand."""
-    claim, _, mount = place.claim.partition(":")
+    """What the runtime's pods get beside the trainer.
+
+    Account, security, a place to write, where they may stand.
+    """
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}]
-    volumes += [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "2Gi"}}] if gpu else []  # for NCCL
-    volumes += [{"name": "claim", "persistentVolumeClaim": {"claimName": claim}}] if claim else []
-    paths = {"tmp": "/tmp", "shm": "/dev/shm", "claim": mount}
-    mounts = [{"name": v["name"], "mountPath": paths[v["name"]]} for v in volumes]
-    pod = {
+    mounts = [{"name": "tmp", "mountPath": "/tmp"}]
+    if gpu:
+        shared = {"medium": "Memory", "sizeLimit": "2Gi"}  # for NCCL
+        volumes.append({"name": "shm", "emptyDir": shared})
+        mounts.append({"name": "shm", "mountPath": "/dev/shm"})
+    claim, _, mount = place.claim.partition(":")
+    if claim:
+        source = {"claimName": claim}
+        volumes.append({"name": "claim", "persistentVolumeClaim": source})
+        mounts.append({"name": "claim", "mountPath": mount})
+
+    node = {"name": "node", "securityContext": SECURITY, "volumeMounts": mounts}
+    pod: Object = {
         "serviceAccountName": ACCOUNT,
         "securityContext": POD_SECURITY,
         "volumes": volumes,
-        "containers": [{"name": "node", "securityContext": SECURITY, "volumeMounts": mounts}],
-        **({"nodeSelector": gpu.node_selector} if gpu and gpu.node_selector else {}),
-        **({"tolerations": [t.model_dump(exclude_none=True) for t in gpu.tolerations]} if gpu else {}),
+        "containers": [node],
     }
-    ours = {"app.kubernetes.io/part-of": "adore", f"{GROUP}/role": "training", f"{GROUP}/stage": stage}
+    if gpu and gpu.node_selector:
+        pod["nodeSelector"] = gpu.node_selector
+    if gpu:
+        pod["tolerations"] = [
+            toleration.model_dump(exclude_none=True) for toleration in gpu.tolerations
+        ]
+    ours = {
+        "app.kubernetes.io/part-of": "adore",
+        f"{GROUP}/role": "training",
+        f"{GROUP}/stage": stage,
+    }
     template = {"metadata": {"labels": {**ours, **place.labels}}, "spec": pod}
     job = {"name": "node", "template": {"spec": {"template": template}}}
-    return {"manager": f"{GROUP}/pipeline", "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": [job]}}}}
+    return {
+        "manager": f"{GROUP}/pipeline",
+        "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": [job]}}},
+    }
 
 
 # ---------------------------------------------------------------- its life
 
 
 def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
-    """Make the TrainJob, or take up the unfinished one of its name; follow it; delete it, however this ends.
+    """Make the TrainJob, or take up the unfinished one of its name; follow it.
 
-    A launcher that is killed without a word leaves the job running; the next one follows it.
+    It is deleted, however this ends. A launcher that is killed without a word leaves the job
+    running; the next one follows it.
+
+    Args:
+        cluster: sees the job's namespace.
+        thing: the TrainJob, from :func:`train_job`.
+        every: seconds between two looks.
 
     Raises:
         AdoreError: the job failed, or the cluster refuses or does not know it.
@@ -122,7 +171,12 @@ def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
         say(f"TrainJob {name} is there already: followed")
     else:
         cluster.request(
-            "PATCH", _path(cluster, name), f"TrainJob {name}", body=thing, fieldManager=MANAGER, force="true"
+            "PATCH",
+            _path(cluster, name),
+            f"TrainJob {name}",
+            body=thing,
+            fieldManager=MANAGER,
+            force="true",
         )
         say(f"TrainJob {name}: made, {thing['spec']['trainer']['numNodes']} nodes")
     with _stoppable():
@@ -135,30 +189,43 @@ def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
 def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
     """Until the TrainJob ends: say what keeps its pods, and the log of node 0.
 
+    Args:
+        cluster: sees the job's namespace.
+        name: the job's name.
+        every: seconds between two looks.
+
     Raises:
-        AdoreError: it failed, or was deleted, or the cluster is silent for ``kubernetes.patience`` seconds.
+        AdoreError: it failed, or was deleted, or the cluster is silent for
+            ``kubernetes.patience`` seconds.
     """
-    log, said, heard = _Log(cluster), "", time.monotonic()
+    match = f"jobset.sigs.k8s.io/jobset-name={name}"
+    log = _Log(cluster)
+    said = ""
+    heard = time.monotonic()
     while True:
         try:
             live = _live(cluster, name)
-            state = _ended(live) if live else {"type": "Failed", "message": "someone deleted it"}
-            match = f"jobset.sigs.k8s.io/jobset-name={name}"
+            state: Object = {"type": "Failed", "message": "someone deleted it"}
+            if live:
+                state = _ended(live)
             faults = "; ".join(cause.text for cause in pod_causes(cluster, match))
             log.more(cluster.matching("Pod", match))
             heard = time.monotonic()
         except UnavailableError:
             if time.monotonic() - heard > cluster.config.patience:
                 raise
-            state, faults = {}, said
+            state = {}
+            faults = said
         if faults != said:
             say(f"TrainJob {name}: {faults or 'its pods are well'}")
             said = faults
         if state.get("type") == "Failed":
-            why = "; ".join(w for w in (state.get("reason", ""), state.get("message", ""), faults) if w)
-            raise AdoreError(
-                "\n".join([f"TrainJob {name} == Failed ({why}), must end well; its log ends with", *log.end])
+            words = (state.get("reason", ""), state.get("message", ""), faults)
+            why = "; ".join(word for word in words if word)
+            fault = (
+                f"TrainJob {name} == Failed ({why}), must end well; its log ends with"
             )
+            raise AdoreError("\n".join([fault, *log.end]))
         if state:
             return
         time.sleep(every)
@@ -168,23 +235,32 @@ class _Log:
     """The log of node 0, as it grows; a new pod of the same node is gone over to."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster, self.last = cluster, ""
+        self.cluster = cluster
+        self.last = ""
         self.end: deque[str] = deque(maxlen=20)
 
     def more(self, pods: list[Object]) -> None:
-        mine = [p for p in pods if (p["metadata"].get("annotations") or {}).get(INDEX) == "0"]
-        mine = [p for p in mine if p.get("status", {}).get("phase") not in (None, "Pending")]
+        """Print what has been added to it since the last call."""
+        mine = []
+        for pod in pods:
+            notes = pod["metadata"].get("annotations") or {}
+            phase = pod.get("status", {}).get("phase")
+            if notes.get(INDEX) == "0" and phase not in (None, "Pending"):
+                mine.append(pod["metadata"])
         if not mine:
             return
-        newest = max(mine, key=lambda p: str(p["metadata"].get("creationTimestamp")))["metadata"]["name"]
-        path = f"{api_root('v1')}/namespaces/{self.cluster.config.namespace}/pods/{newest}/log"
-        asked = {
-            "container": "node",
-            "timestamps": "true",
-            **({"sinceTime": f"{self.last[:19]}Z"} if self.last else {}),
-        }
+        newest = max(mine, key=lambda about: str(about.get("creationTimestamp")))
+        name = newest["name"]
+
+        space = f"{api_root('v1')}/namespaces/{self.cluster.config.namespace}"
+        path = f"{space}/pods/{name}/log"
+        asked = {"container": "node", "timestamps": "true"}
+        if self.last:
+            asked["sinceTime"] = f"{self.last[:19]}Z"
         try:
-            text = self.cluster.request("GET", path, f"log of {newest}", body=None, **asked)
+            text = self.cluster.request(
+                "GET", path, f"log of {name}", body=None, **asked
+            )
         except UnavailableError:
             raise
         except AdoreError:  # between two starts of its container
@@ -211,13 +287,21 @@ def _live(cluster: Cluster, name: str) -> Object | None:
 def _ended(live: Object) -> Object:
     """The condition that ended it, or nothing."""
     found = live.get("status", {}).get("conditions") or []
-    return next((c for c in found if c["type"] in ENDED and c["status"] == "True"), {})
+    for condition in found:
+        if condition["type"] in ENDED and condition["status"] == "True":
+            return dict(condition)
+    return {}
 
 
 def _delete(cluster: Cluster, name: str) -> None:
     """In the foreground, so that the name is free only when its pods are gone."""
     try:
-        cluster.request("DELETE", _path(cluster, name), f"TrainJob {name}", propagationPolicy="Foreground")
+        cluster.request(
+            "DELETE",
+            _path(cluster, name),
+            f"TrainJob {name}",
+            propagationPolicy="Foreground",
+        )
     except MissingError:
         return
 

@@ -1,4 +1,7 @@
-"""Why something does not serve, in the cluster's own words: what pods, controllers, events and logs say."""
+"""Why something does not serve, in the cluster's own words.
+
+They are what pods, controllers, events and logs say.
+"""
 
 from __future__ import annotations
 
@@ -63,53 +66,79 @@ def pod_causes(cluster: Cluster, match: str) -> list[Cause]:
     """What keeps the pods with these labels from serving; empty when they are well.
 
     The same words of several pods are told once.
+
+    Args:
+        cluster: where the pods are.
+        match: a label selector, ``key=value,key=value``.
     """
     causes: dict[str, Cause] = {}
     for pod in cluster.matching("Pod", match):
         cause = _pod_cause(cluster, pod)
         if cause and cause.text not in causes:
-            causes[cause.text] = Cause(f"pod {pod['metadata']['name']}: {cause.text}", cause.final)
+            text = f"pod {pod['metadata']['name']}: {cause.text}"
+            causes[cause.text] = Cause(text, cause.final)
     return list(causes.values())
 
 
 def _pod_cause(cluster: Cluster, pod: Object) -> Cause | None:
+    """What keeps one pod from serving: its containers, its place, its probes, warnings."""
     status = pod.get("status", {})
-    containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
-    for container in containers:
-        if cause := _ended(pod, container) or _waiting(container):
+    initial = status.get("initContainerStatuses", [])
+    serving = status.get("containerStatuses", [])
+    for container in [*initial, *serving]:
+        cause = _ended(pod, container) or _waiting(container)
+        if cause:
             return cause
-    unplaced = [c for c in conditions(pod) if c["type"] == "PodScheduled" and c["status"] == "False"]
-    if unplaced:
-        return Cause(_condition_text(unplaced[0]))
-    if any("running" in c["state"] and not c["ready"] for c in status.get("containerStatuses", [])):
-        return _unready(cluster, pod)
+
+    for condition in conditions(pod):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return Cause(_condition_text(condition))
+
+    for container in serving:
+        if "running" in container["state"] and not container["ready"]:
+            return _unready(cluster, pod)
+
     warnings = _warnings(cluster, pod["metadata"]["name"])
-    return Cause(warnings[-1]) if warnings and not _is_ready(pod) else None
+    if not warnings or _is_ready(pod):
+        return None
+    return Cause(warnings[-1])
 
 
-def _is_ready(pod: Object) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions(pod))
+def _is_ready(thing: Object) -> bool:
+    for condition in conditions(thing):
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            return True
+    return False
 
 
 def _ended(pod: Object, container: Object) -> Cause | None:
     """A container that ended badly, now or the time before; a crash that repeats is final."""
     if container.get("ready"):
         return None
-    ended = container["state"].get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    ended = (
+        container["state"].get("terminated")
+        or container.get("lastState", {}).get("terminated")
+        or {}
+    )
     if not ended.get("exitCode"):
         return None
-    about = f"{container['name']} {ended.get('reason', 'Error')}, exit status {ended['exitCode']}"
-    if ended.get("reason") == "OOMKilled":
-        about += f" (memory limit {_memory_limit(pod, container['name'])})"
+
+    name = container["name"]
+    reason = ended.get("reason", "Error")
+    about = f"{name} {reason}, exit status {ended['exitCode']}"
+    if reason == "OOMKilled":
+        about += f" (memory limit {_memory_limit(pod, name)})"
     message = ended.get("message", "").strip()[-LENGTH:]
-    return Cause(f"{about}: {message}" if message else about, container.get("restartCount", 0) >= CRASHES)
+    text = f"{about}: {message}" if message else about
+    return Cause(text, final=container.get("restartCount", 0) >= CRASHES)
 
 
 def _memory_limit(pod: Object, name: str) -> str:
     spec = pod.get("spec", {})
     for container in [*spec.get("initContainers", []), *spec.get("containers", [])]:
         if container["name"] == name:
-            return str(container.get("resources", {}).get("limits", {}).get("memory", "none"))
+            limits = container.get("resources", {}).get("limits", {})
+            return str(limits.get("memory", "none"))
     return "unknown"
 
 
@@ -117,27 +146,42 @@ def _waiting(container: Object) -> Cause | None:
     waiting = container["state"].get("waiting")
     if not waiting or waiting.get("reason", "") in STARTING:
         return None
-    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    reason = waiting.get("reason", "")
+    message = waiting.get("message", "")
     image = container.get("image", "")
     shown = "" if image in message else f"(image {image})"
-    return Cause(_words(container["name"], reason, message[-LENGTH:], shown), reason in HOPELESS)
+    text = _words(container["name"], reason, message[-LENGTH:], shown)
+    return Cause(text, final=reason in HOPELESS)
 
 
 def _unready(cluster: Cluster, pod: Object) -> Cause | None:
-    """A pod that runs and is not ready for a while: what it says itself, else what its probe says."""
+    """A pod that runs and is not ready for a while.
+
+    Told is what it says itself, else what its probe says.
+    """
     name = pod["metadata"]["name"]
-    late = [c for c in pod["status"]["containerStatuses"] if not c["ready"] and _runs_for(c) > GRACE]
-    for container in late:
-        if log := cluster.log(name, container["name"], LINES):
-            return Cause(f"{container['name']} runs and is not ready; its log ends: {log[-LENGTH:]}")
-    warnings = _warnings(cluster, name) if late else []
-    return Cause(_words("runs and is not ready", *warnings[-1:])) if late else None
+    late = []
+    for container in pod["status"]["containerStatuses"]:
+        if not container["ready"] and _runs_for(container) > GRACE:
+            late.append(container["name"])
+    if not late:
+        return None
+
+    for part in late:
+        log = cluster.log(name, part, LINES)
+        if log:
+            return Cause(f"{part} runs and is not ready; its log ends: {log[-LENGTH:]}")
+    warnings = _warnings(cluster, name)
+    return Cause(_words("runs and is not ready", *warnings[-1:]))
 
 
 def _runs_for(container: Object) -> float:
     """Seconds."""
     started = container["state"].get("running", {}).get("startedAt")
-    return (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds() if started else 0.0
+    if not started:
+        return 0.0
+    elapsed = datetime.now(UTC) - datetime.fromisoformat(started)
+    return elapsed.total_seconds()
 
 
 def _warnings(cluster: Cluster, name: str) -> list[str]:
@@ -146,42 +190,70 @@ def _warnings(cluster: Cluster, name: str) -> list[str]:
         events = cluster.warnings(name)
     except AdoreError:  # an account that may not read events still learns all else
         return []
-    texts = [_words(e.get("reason", ""), e.get("message", "")[-LENGTH:]) for e in events]
-    return [text for text in texts if text]
+    texts = []
+    for event in events:
+        message = event.get("message", "")[-LENGTH:]
+        text = _words(event.get("reason", ""), message)
+        if text:
+            texts.append(text)
+    return texts
 
 
 # ---------------------------------------------------------------- controllers
 
 
 def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
-    """Why a Deployment does not get its pods: theirs first, then what refuses to make them."""
+    """Why a Deployment does not get its pods: theirs first, then what refuses to make them.
+
+    Args:
+        cluster: where it is.
+        deployment: its live state.
+    """
     labels = deployment["spec"]["selector"]["matchLabels"]
-    causes = pod_causes(cluster, ",".join(f"{key}={value}" for key, value in labels.items()))
+    match = ",".join(f"{key}={value}" for key, value in labels.items())
+    causes = pod_causes(cluster, match)
     for condition in conditions(deployment):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             text = _condition_text(condition)
-            causes.append(Cause(text, "violates PodSecurity" in text))
+            causes.append(Cause(text, final="violates PodSecurity" in text))
     return causes
 
 
-def service_causes(cluster: Cluster, service: Object, deployment: Object | None) -> list[Cause]:
-    """Why an InferenceService does not serve: its pods, its Deployment, then KServe's own words."""
+def service_causes(
+    cluster: Cluster, service: Object, deployment: Object | None
+) -> list[Cause]:
+    """Why an InferenceService does not serve.
+
+    Its pods say so, its Deployment, then KServe's own words.
+
+    Args:
+        cluster: where it is.
+        service: its live state.
+        deployment: that KServe made of it; None: it made none.
+    """
     causes = deployment_causes(cluster, deployment) if deployment else []
     return causes or [*_kserve_causes(cluster, service, deployment)]
 
 
-def _kserve_causes(cluster: Cluster, service: Object, deployment: Object | None) -> Iterator[Cause]:
+def _kserve_causes(
+    cluster: Cluster, service: Object, deployment: Object | None
+) -> Iterator[Cause]:
+    """Its conditions; where they say nothing, the model's failure, else a warning."""
     texts = set()
     for condition in conditions(service):
-        idle = condition.get("severity") == "Info" or condition.get("reason") in NO_CAUSE
-        text = _words(condition.get("reason", ""), condition.get("message", ""))
+        reason = condition.get("reason", "")
+        idle = condition.get("severity") == "Info" or reason in NO_CAUSE
+        text = _words(reason, condition.get("message", ""))
         if condition["status"] == "False" and not idle and text not in texts:
             texts.add(text)
             yield Cause(text)
-    failure = service.get("status", {}).get("modelStatus", {}).get("lastFailureInfo", {}).get("message", "")
+
+    model = service.get("status", {}).get("modelStatus", {})
+    failure = model.get("lastFailureInfo", {}).get("message", "")
     if failure and not texts:
         texts.add(failure)
         yield Cause(failure[-LENGTH:])
+
     if not texts and deployment is None:
         for warning in _warnings(cluster, service["metadata"]["name"])[-1:]:
             yield Cause(warning)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from adore.errors import AdoreError, ConfigError, MissingError, NotInstalledError, UnavailableError
+from adore.errors import (
+    AdoreError,
+    ConfigError,
+    MissingError,
+    NotInstalledError,
+    UnavailableError,
+)
 from adore.progress import say
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import KINDS, selector
@@ -18,7 +24,10 @@ Object = dict[str, Any]
 
 
 def connect(context: str | None = None) -> Any:
-    """An ``ApiClient``: of KUBECONFIG or ``~/.kube/config`` where there is one, else of the pod that this runs in.
+    """An ``ApiClient``.
+
+    It is of KUBECONFIG or ``~/.kube/config`` where there is one, else of the pod that
+    this runs in.
 
     Raises:
         NotInstalledError: no ``kubernetes`` package.
@@ -27,14 +36,20 @@ def connect(context: str | None = None) -> Any:
     try:
         from kubernetes import client, config
     except ModuleNotFoundError as error:
-        raise NotInstalledError("module == 'kubernetes', must be installed; pip install kubernetes") from error
+        raise NotInstalledError(
+            "module == 'kubernetes', must be installed; pip install kubernetes"
+        ) from error
     settings = client.Configuration()
-    settings.retries = 3  # of connections; a request that was answered is not sent again
+    # of connections; a request that was answered is not sent again
+    settings.retries = 3
+    chosen = {"context": context} if context else {}
     try:
-        config.load_config(client_configuration=settings, **({"context": context} if context else {}))
+        config.load_config(client_configuration=settings, **chosen)
     except (config.ConfigException, TypeError) as error:
         fix = "set KUBECONFIG, or run in a pod with a service account"
-        raise ConfigError(f"cluster == {str(error)!r}, must be reachable; {fix}") from error
+        raise ConfigError(
+            f"cluster == {str(error)!r}, must be reachable; {fix}"
+        ) from error
     return client.ApiClient(settings)
 
 
@@ -58,13 +73,24 @@ def _translate(error: Any, what: str, verb: str) -> AdoreError:
         fix = "bind the pipeline's Roles of manifests/ to this account"
         return ConfigError(f"{verb} {what} == refused ({text}), must be allowed; {fix}")
     if error.status == 404:
-        return MissingError(f"{what} == not found ({text}), must exist; install its CRD, or make its namespace")
+        return MissingError(
+            f"{what} == not found ({text}), must exist; "
+            "install its CRD, or make its namespace"
+        )
     if error.status == 409:
         fix = "end the other manager's claim, or use --force to take the fields over"
-        return ConfigError(f"{what} == held by another manager ({text}), must be ours alone; {fix}")
+        return ConfigError(
+            f"{what} == held by another manager ({text}), must be ours alone; {fix}"
+        )
     if error.status in (400, 403, 422):
-        return ConfigError(f"{what} == refused ({text}), must be valid for this cluster; change the profile")
-    return UnavailableError(f"cluster == {error.status} on {verb} {what} ({text}), must answer; see its API server")
+        return ConfigError(
+            f"{what} == refused ({text}), must be valid for this cluster; "
+            "change the profile"
+        )
+    return UnavailableError(
+        f"cluster == {error.status} on {verb} {what} ({text}), must answer; "
+        "see its API server"
+    )
 
 
 class Cluster:
@@ -77,49 +103,114 @@ class Cluster:
     """
 
     def __init__(self, config: Config, api: Any = None, *, force: bool = False) -> None:
-        self.config, self.force = config, force
+        self.config = config
+        self.force = force
         self.api = api or connect()
 
-    def _call(self, method: str, kind: str, name: str = "", *, body: Object | None = None, **query: str) -> Any:
+    def _call(
+        self,
+        method: str,
+        kind: str,
+        name: str = "",
+        *,
+        body: Object | None = None,
+        **query: str,
+    ) -> Any:
         version, plural = KINDS[kind]
-        path = f"{api_root(version)}/namespaces/{self.config.namespace}/{plural}{'/' * bool(name)}{name}"
-        return self.request(method, path, f"{kind} {name}".strip(), body=body, **query)
+        path = f"{api_root(version)}/namespaces/{self.config.namespace}/{plural}"
+        what = kind
+        if name:
+            path = f"{path}/{name}"
+            what = f"{kind} {name}"
+        return self.request(
+            method,
+            path,
+            what,
+            body=body,
+            **query,
+        )
 
-    def request(self, method: str, path: str, what: str, *, body: Object | None = None, **query: str) -> Any:
-        """One call of the API; ``what`` names its object in errors. A whole object is applied, a part of one merged.
+    def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Object | None = None,
+        **query: str,
+    ) -> Any:
+        """One call of the API.
+
+        Args:
+            method: ``GET``, ``PATCH`` or ``DELETE``.
+            path: on the API server, from ``/api`` or ``/apis`` on.
+            what: names its object in errors.
+            body: of a patch; a whole object is applied, a part of one merged.
+            **query: parameters of the query.
+
+        Returns:
+            The body of the answer.
 
         Raises:
-            ConfigError, MissingError, UnavailableError: it is refused, not there, or nobody answers.
+            ConfigError, MissingError, UnavailableError: it is refused, not there, or
+                nobody answers.
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
-        style = "apply-patch+yaml" if "kind" in (body or {}) else "merge-patch+json"
-        patch = {"Content-Type": f"application/{style}"} if method == "PATCH" else {}
-        more = {"body": body, "auth_settings": ["BearerToken"], "response_type": "object", "_request_timeout": 30}
-        headers = {"Accept": "application/json", **patch}
+        headers = {"Accept": "application/json"}
+        if method == "PATCH":
+            is_whole = "kind" in (body or {})
+            style = "apply-patch+yaml" if is_whole else "merge-patch+json"
+            headers["Content-Type"] = f"application/{style}"
         try:
-            done = self.api.call_api(path, method, query_params=list(query.items()), header_params=headers, **more)
+            done = self.api.call_api(
+                path,
+                method,
+                query_params=list(query.items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+                response_type="object",
+                _request_timeout=30,
+            )
         except ApiException as error:
             raise _translate(error, what, method.lower()) from error
         except HTTPError as error:
             fix = "check the network and the kubeconfig"
-            raise UnavailableError(f"cluster == {str(error)!r}, must answer; {fix}") from error
+            raise UnavailableError(
+                f"cluster == {str(error)!r}, must answer; {fix}"
+            ) from error
         return done[0]
 
     def get(self, kind: str, name: str) -> Object | None:
-        """One object, or None; None as well if the cluster does not know the kind."""
+        """One object, or None; None as well if the cluster does not know the kind.
+
+        Args:
+            kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
+            name: the object's.
+        """
         try:
             return dict(self._call("GET", kind, name))
         except MissingError:
             return None
 
     def ours(self, kind: str, component: str = "") -> list[Object]:
-        """All our objects of a kind; none if the cluster does not know the kind."""
+        """All our objects of a kind; none if the cluster does not know the kind.
+
+        Args:
+            kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
+            component: whose objects, ``server`` or ``router`` say; empty: everybody's.
+        """
         return self.matching(kind, selector(self.config, component))
 
     def matching(self, kind: str, label_selector: str) -> list[Object]:
-        """All objects of a kind with these labels, ours or not."""
+        """All objects of a kind with these labels, ours or not.
+
+        Args:
+            kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
+            label_selector: ``key=value,key=value``.
+        """
         try:
             found = self._call("GET", kind, labelSelector=label_selector)
         except MissingError:
@@ -128,14 +219,29 @@ class Cluster:
 
     def warnings(self, name: str) -> list[Object]:
         """The namespace's events of type Warning about one object, oldest first."""
-        about = self._call("GET", "Event", fieldSelector=f"type=Warning,involvedObject.name={name}")["items"]
-        return sorted(about, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+        about = f"type=Warning,involvedObject.name={name}"
+        found = self._call("GET", "Event", fieldSelector=about)
+
+        def time_of(event: Object) -> str:
+            return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+
+        return sorted(found["items"], key=time_of)
 
     def log(self, pod: str, container: str, lines: int) -> str:
-        """The last lines of a container's log; empty if it has none, or this account may not read it."""
+        """The last lines of a container's log.
+
+        Empty if it has none, or this account may not read it.
+
+        Args:
+            pod: the pod's name.
+            container: the name of one of its containers.
+            lines: how many of the last ones.
+        """
         path = f"/api/v1/namespaces/{self.config.namespace}/pods/{pod}/log"
         try:
-            text = self.request("GET", path, f"log of {pod}", container=container, tailLines=str(lines))
+            text = self.request(
+                "GET", path, f"log of {pod}", container=container, tailLines=str(lines)
+            )
         except AdoreError:
             return ""
         return str(text).strip()
@@ -144,37 +250,57 @@ class Cluster:
         tags = (live or thing)["metadata"].get("labels") or {}
         mine = thing["metadata"]["labels"]
         keys = ("app.kubernetes.io/managed-by", "app.kubernetes.io/part-of")
-        if any(tags.get(k) != mine[k] for k in keys):
+        if any(tags.get(key) != mine[key] for key in keys):
             fix = "rename it, or set kubernetes.app to another prefix"
-            raise ConfigError(f"{title(thing)} == someone else's (labels {tags}), must be ours to be changed; {fix}")
+            raise ConfigError(
+                f"{title(thing)} == someone else's (labels {tags}), "
+                f"must be ours to be changed; {fix}"
+            )
 
     def apply(self, thing: Object, *, dry_run: bool = False) -> Object:
         """Server-side apply; returns the object as it is then.
 
         Args:
+            thing: the whole object, with our labels.
             dry_run: admission and defaults as for the real thing, and nothing is stored.
 
         Raises:
-            ConfigError: it is there and not ours, or another manager holds one of its fields, or it is invalid.
+            ConfigError: it is there and not ours, or another manager holds one of its
+                fields, or it is invalid.
             MissingError: the cluster does not know its kind.
         """
-        kind, name = thing["kind"], thing["metadata"]["name"]
+        kind = thing["kind"]
+        name = thing["metadata"]["name"]
         self._check_owner(thing, self.get(kind, name))
+
         query = {"fieldManager": MANAGER, "force": "true" if self.force else "false"}
-        return dict(self._call("PATCH", kind, name, body=thing, **query, **({"dryRun": "All"} if dry_run else {})))
+        if dry_run:
+            query["dryRun"] = "All"
+        return dict(self._call("PATCH", kind, name, body=thing, **query))
 
     def annotate(self, kind: str, name: str, notes: dict[str, str]) -> None:
         """Add annotations to one of our objects; nothing else of it changes.
 
+        Args:
+            kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
+            name: the object's.
+            notes: annotations by their keys; one that is there is replaced.
+
         Raises:
             MissingError: it is not there.
         """
-        self._call("PATCH", kind, name, body={"metadata": {"annotations": notes}}, fieldManager=MANAGER)
+        body = {"metadata": {"annotations": notes}}
+        self._call("PATCH", kind, name, body=body, fieldManager=MANAGER)
 
     def delete(self, thing: Object) -> None:
         """Delete one of our objects, in the background; what is gone already is fine."""
         live = self.get(thing["kind"], thing["metadata"]["name"])
         if live is not None:
             self._check_owner(thing, live)
-            self._call("DELETE", thing["kind"], thing["metadata"]["name"], propagationPolicy="Background")
+            self._call(
+                "DELETE",
+                thing["kind"],
+                thing["metadata"]["name"],
+                propagationPolicy="Background",
+            )
             say(f"deleted {title(thing)}")

@@ -18,12 +18,19 @@ NAME = r"^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 LABEL = 63
 """Characters of a DNS label. Source: RFC 1035, section 2.3.4."""
 BETWEEN = len("-predictor-")
-"""KServe names a host of every service, ``{name}-predictor-{namespace}``, and refuses a label that is too long.
+"""Characters between a service's name and its namespace in the host name that KServe makes.
 
-Source: kserve v0.20.0, reconcilers/raw/raw_kube_reconciler.go (createRawURL), reconcilers/ingress/domain.go.
+It names a host of every service, ``{name}-predictor-{namespace}``, and refuses a label
+that is too long.
+
+Source: kserve v0.20.0, reconcilers/raw/raw_kube_reconciler.go (createRawURL),
+reconcilers/ingress/domain.go.
 """
 LEAST_NAME = 16
-"""Characters that a service's name needs: some of the app's, and a digest that keeps it apart from all others."""
+"""Characters that a service's name needs.
+
+They are some of the app's, and a digest that keeps it apart from all others.
+"""
 
 
 class Pool(BaseModel):
@@ -51,7 +58,9 @@ class Config(StageConfig):
     tag: str = Field(__version__, pattern=r"^[\w][\w.-]{0,127}$")
     server: Pool = Pool()
     server_threads: int = Field(1, ge=1)
-    """Threads of one answer of a server; with more than one give ``server.cpu_limit`` as many cores."""
+    """Threads of one answer of a server.
+
+    With more than one give ``server.cpu_limit`` as many cores."""
     router: Pool = Pool(cpu="500m", memory="512Mi", cpu_limit="1")
     route: Literal["gateway", "ingress", "none"] = "gateway"
     gateway: str = "adore"
@@ -61,20 +70,34 @@ class Config(StageConfig):
     budget: bool = True
     """Whether the router and each variant's servers get a PodDisruptionBudget."""
     credentials: str = ""
-    """Name of the Secret whose keys are the router's environment (AWS_ACCESS_KEY_ID, ...); empty: workload identity."""
+    """Name of the Secret whose keys are the router's environment (AWS_ACCESS_KEY_ID, ...).
+
+    Empty: workload identity."""
     claim: str = ""
-    """``NAME:/mount``: places under the mount are read by the servers from this PersistentVolumeClaim."""
+    """``NAME:/mount``, a PersistentVolumeClaim.
+
+    Places under the mount are read by the servers from it."""
     loader: Literal["server", "kserve"] = "server"
-    """Who brings an ``s3://`` model into its pod: the server itself, with ``credentials`` or workload identity, or
-    KServe's storage initializer, with what a cluster administrator set up for it."""
+    """Who brings an ``s3://`` model into its pod.
+
+    It is the server itself, with ``credentials`` or workload identity, or KServe's storage
+    initializer, with what a cluster administrator set up for it."""
     storage_container: str = ""
-    """The ClusterStorageContainer that ``loader: kserve`` uses; empty: the one that KServe finds for ``s3://``."""
+    """The ClusterStorageContainer that ``loader: kserve`` uses.
+
+    Empty: the one that KServe finds for ``s3://``."""
     disk: str = "2Gi"
-    """The most that a server's pod may keep on its node's disk: its model, where the server loads it."""
+    """The most that a server's pod may keep on its node's disk.
+
+    That is its model, where the server loads it."""
     exposures: str = ""
-    """``s3://`` place to which the routers ship exposures and events; empty: they stay in the pod, the newest 3 GB."""
+    """``s3://`` place to which the routers ship exposures and events.
+
+    Empty: they stay in the pod, the newest 3 GB."""
     timeout: float = Field(0.3, gt=0)
-    """Seconds a variant has for an answer; then the control has as long, then the items go out as they came."""
+    """Seconds a variant has for an answer.
+
+    Then the control has as long, then the items go out as they came."""
     port: int = 80
     """Port of KServe's predictor Services; 8080 where KServe makes them headless."""
     keep: int = Field(3, ge=2)
@@ -86,7 +109,9 @@ class Config(StageConfig):
     @classmethod
     def _fixed(cls, tag: str) -> str:
         if tag == "latest":
-            raise ValueError("must name one build, for a roll-back to find it; use a version")
+            raise ValueError(
+                "must name one build, for a roll-back to find it; use a version"
+            )
         return tag
 
     @property
@@ -97,7 +122,10 @@ class Config(StageConfig):
     @model_validator(mode="after")
     def _used(self) -> Self:
         if self.storage_container and self.loader != "kserve":
-            raise ValueError("storage_container is of loader kserve, must be empty otherwise; set loader: kserve")
+            raise ValueError(
+                "storage_container is of loader kserve, must be empty otherwise; "
+                "set loader: kserve"
+            )
         return self
 
     @model_validator(mode="after")
@@ -105,8 +133,9 @@ class Config(StageConfig):
         if self.name_length < LEAST_NAME:
             most = LABEL - BETWEEN - LEAST_NAME
             raise ValueError(
-                f"namespace has {len(self.namespace)} characters, must have at most {most}: KServe puts a service's "
-                f"name and its namespace into one DNS label of {LABEL}; use a shorter namespace"
+                f"namespace has {len(self.namespace)} characters, "
+                f"must have at most {most}: KServe puts a service's name and its "
+                f"namespace into one DNS label of {LABEL}; use a shorter namespace"
             )
         return self
 
@@ -124,5 +153,12 @@ class Config(StageConfig):
         if mount and place.startswith(mount.rstrip("/") + "/"):
             return f"pvc://{name}/{place.removeprefix(mount).lstrip('/')}"
         fix = "give one, or set kubernetes.claim to NAME:/mount"
-        check(is_remote(place), "release", place, must="an s3:// place", fix=fix, error=ConfigError)
+        check(
+            is_remote(place),
+            "release",
+            place,
+            must="an s3:// place",
+            fix=fix,
+            error=ConfigError,
+        )
         return place

@@ -1,4 +1,7 @@
-"""Every Kubernetes object of a release, as pure functions to dicts; nothing here talks to a cluster."""
+"""Every Kubernetes object of a release, as pure functions to dicts.
+
+Nothing here talks to a cluster.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +44,17 @@ __all__ = [
 
 GROUP = "adore.dev"
 POD = f"{GROUP}/pod"
-"""Annotation of an InferenceService: a digest of all that its pods are made of. KServe passes it on to the Deployment,
-which so tells whether it is made from the newest state of the service."""
+"""Annotation of an InferenceService: a digest of all that its pods are made of.
+
+KServe passes it on to the Deployment, which so tells whether it is made from the newest
+state of the service."""
 INFERENCE_SERVICE = "serving.kserve.io/inferenceservice"
 """Label that KServe gives every pod of a service, with the service's name."""
 Object = dict[str, Any]
 Plan = dict[str, Any]
-"""An ``experiment.json``: name, salt, weights, design; per variant version, kind, ``uri``, ``service`` (see named)."""
+"""An ``experiment.json``: name, salt, weights, design and variants.
+
+Per variant it has version, kind, ``uri``, ``service`` (see named)."""
 
 KINDS = {
     "ConfigMap": ("v1", "configmaps"),
@@ -78,13 +85,20 @@ SECURITY: Object = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 DRAIN: Object = {"preStop": {"exec": {"command": ["sleep", "15"]}}}
-"""Time for every proxy to forget the pod before it stops listening; with 8 s a busy node was seen to be late."""
+"""Time for every proxy to forget the pod before it stops listening.
+
+With 8 s a busy node was seen to be late."""
 GRACE = 60
 """Seconds that a pod has to drain, to answer what it has taken, and to ship its last logs."""
 
 
 def labels(config: Config, component: str) -> dict[str, str]:
-    """The labels by which an object is known to be ours."""
+    """The labels by which an object is known to be ours.
+
+    Args:
+        config: names the app.
+        component: what it is of: ``server``, ``router`` or ``experiment``.
+    """
     return {
         "app.kubernetes.io/name": component,
         "app.kubernetes.io/part-of": config.app,
@@ -93,44 +107,97 @@ def labels(config: Config, component: str) -> dict[str, str]:
 
 
 def selector(config: Config, component: str = "") -> str:
-    """Label selector of everything that is ours, or of one component."""
+    """Label selector of everything that is ours, or of one component.
+
+    Args:
+        config: names the app.
+        component: as in :func:`labels`; empty: of all.
+    """
     text = f"app.kubernetes.io/managed-by=adore,app.kubernetes.io/part-of={config.app}"
     return f"{text},app.kubernetes.io/name={component}" if component else text
 
 
 def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
-    """``app-variant-version-digest``, short enough for the host name that KServe makes of it (see Config).
+    """``app-variant-version-digest``, an InferenceService's name.
 
-    The digest is of all that the pods are made of: what is served under a name never changes, so that an earlier
-    release is still up as it was.
+    It is short enough for the host name that KServe makes of it (see Config). The digest
+    is of all that the pods are made of: what is served under a name never changes, so
+    that an earlier release is still up as it was.
+
+    Args:
+        config: how the pods are made.
+        variant: the variant's name.
+        about: its ``version`` and ``uri``.
     """
-    exact = json.dumps([variant, about["version"], _pod(config, variant, about["uri"], "")], sort_keys=True)
-    digest = hashlib.sha256(exact.encode()).hexdigest()[:6]
-    plain = re.sub(r"[^a-z0-9]+", "-", f"{config.app}-{variant}-{about['version']}".lower())
-    most = min(52, config.name_length) - len(digest) - 1
-    return f"{plain[:most].rstrip('-')}-{digest}"
+    version = about["version"]
+    uri = about["uri"]
+    pods = _pod(config, variant, uri, "")
+    exact = json.dumps([variant, version, pods], sort_keys=True)
+    digest = hashlib.sha256(exact.encode()).hexdigest()
+    ending = f"-{digest[:6]}"
+
+    words = f"{config.app}-{variant}-{version}".lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", words)
+    most = min(52, config.name_length)
+    start = plain[: most - len(ending)]
+    return start.rstrip("-") + ending
 
 
 def named(config: Config, plan: Plan) -> Plan:
-    """The plan with the name of each variant's InferenceService as ``service``."""
+    """The plan with the name of each variant's InferenceService as ``service``.
+
+    Args:
+        config: how the pods are made; a place for exposures is missed in it.
+        plan: from :func:`adore.release.kubernetes.target.read_plan`.
+    """
     if len(plan["variants"]) > 1 and not config.exposures:
-        say("WARNING: kubernetes.exposures is empty: exposures end with their pods, and no review can read them")
-    variants = {
-        variant: {**about, "service": name_of(config, variant, about)} for variant, about in plan["variants"].items()
-    }
+        say(
+            "WARNING: kubernetes.exposures is empty: exposures end with their pods, "
+            "and no review can read them"
+        )
+    variants = {}
+    for variant, about in plan["variants"].items():
+        service = name_of(config, variant, about)
+        variants[variant] = {**about, "service": service}
     return {**plan, "variants": variants}
 
 
 def make(config: Config, kind: str, name: str, component: str, **body: Any) -> Object:
-    """One of our objects; ``body`` is everything beside its kind and metadata."""
-    meta = {"name": name, "namespace": config.namespace, "labels": labels(config, component)}
+    """One of our objects.
+
+    Args:
+        config: names the namespace and the app.
+        kind: one of :data:`KINDS`.
+        name: the object's.
+        component: as in :func:`labels`.
+        **body: everything beside its kind and metadata.
+    """
+    meta = {
+        "name": name,
+        "namespace": config.namespace,
+        "labels": labels(config, component),
+    }
     return {"apiVersion": KINDS[kind][0], "kind": kind, "metadata": meta, **body}
 
 
-def tagged(thing: Object, *, labels: dict[str, str] | None = None, annotations: dict[str, str] | None = None) -> Object:
-    """The object with more labels and annotations."""
-    meta = {**thing["metadata"], "labels": thing["metadata"]["labels"] | (labels or {})}
-    return {**thing, "metadata": meta | ({"annotations": annotations} if annotations else {})}
+def tagged(
+    thing: Object,
+    *,
+    labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
+) -> Object:
+    """The object with more labels and annotations.
+
+    Args:
+        thing: from :func:`make`; it stays as it is.
+        labels: beside those that it has; none: no more.
+        annotations: in place of those that it has; none: they stay.
+    """
+    meta = {**thing["metadata"]}
+    meta["labels"] = meta["labels"] | (labels or {})
+    if annotations:
+        meta["annotations"] = annotations
+    return {**thing, "metadata": meta}
 
 
 def resources(pool: Pool) -> Object:
@@ -147,7 +214,14 @@ def probe(path: str, **more: int) -> Object:
 
 
 def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
-    """A container that serves: restricted, and drained before it stops."""
+    """A container that serves: restricted, and drained before it stops.
+
+    Args:
+        name: the container's.
+        image: with its tag.
+        pool: how much of a node it gets.
+        **more: further fields of the container: arguments, ports, probes.
+    """
     return {
         "name": name,
         "image": image,
@@ -161,31 +235,47 @@ def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
 
 def environment(config: Config) -> Object:
     """``envFrom`` of a container that speaks to the store; empty with workload identity."""
-    return {"envFrom": [{"secretRef": {"name": config.credentials}}]} if config.credentials else {}
+    if not config.credentials:
+        return {}
+    return {"envFrom": [{"secretRef": {"name": config.credentials}}]}
 
 
 def spread(match: dict[str, str]) -> list[Object]:
     """Over zones and nodes where that can be done."""
     keys = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-    one = {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"matchLabels": match}}
+    one = {
+        "maxSkew": 1,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": match},
+    }
     return [{**one, "topologyKey": key} for key in keys]
 
 
 def _server(config: Config, variant: str, uri: str, name: str) -> Object:
     """The server's container.
 
-    It loads an ``s3://`` model itself. With STORAGE_URI KServe adds its storage initializer, a container whose
-    security context and credentials are a cluster administrator's, or mounts a claim; the model is then in /mnt/models.
+    It loads an ``s3://`` model itself. With STORAGE_URI KServe adds its storage
+    initializer, a container whose security context and credentials are a cluster
+    administrator's, or mounts a claim; the model is then in /mnt/models.
     """
     own = config.loader == "server" and is_remote(uri)
-    env = [{"name": "OMP_NUM_THREADS", "value": str(config.server_threads)}, {"name": "HOME", "value": "/tmp"}]
+    model = uri if own else "/mnt/models"
+    env = [
+        {"name": "OMP_NUM_THREADS", "value": str(config.server_threads)},
+        {"name": "HOME", "value": "/tmp"},
+    ]
     if not own:
         env.append({"name": "STORAGE_URI", "value": uri})
     return container(
         "kserve-container",
         config.image("server"),
         config.server,
-        args=[f"--model={uri if own else '/mnt/models'}", f"--variant={variant}", f"--name={name}", "--port=8080"],
+        args=[
+            f"--model={model}",
+            f"--variant={variant}",
+            f"--name={name}",
+            "--port=8080",
+        ],
         env=env,
         ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
         startupProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
@@ -199,25 +289,33 @@ def _server(config: Config, variant: str, uri: str, name: str) -> Object:
 def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
     """All of a predictor that its pods are made of.
 
-    A predictor of our own container, not a ``model`` with a ServingRuntime: a model without ``storageUri`` is taken for
-    many models, and gets a sidecar that loads them. Source: kserve v0.20.0, controller/v1beta1/inferenceservice/utils
-    (IsMMSPredictor).
+    A predictor of our own container, not a ``model`` with a ServingRuntime: a model
+    without ``storageUri`` is taken for many models, and gets a sidecar that loads them.
+    Source: kserve v0.20.0, controller/v1beta1/inferenceservice/utils (IsMMSPredictor).
     """
-    more = {"storageContainerName": config.storage_container} if config.storage_container else {}
-    return {
+    pod: Object = {
         "serviceAccountName": f"{config.app}-server",
         "automountServiceAccountToken": False,
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": GRACE,
         "containers": [_server(config, variant, uri, name)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": config.disk}}],
-        **more,
     }
+    if config.storage_container:
+        pod["storageContainerName"] = config.storage_container
+    return pod
 
 
 def _scale(pool: Pool) -> Object:
-    """How many pods; KServe makes an autoscaler only where there is room for one (see :func:`inference_services`)."""
-    scale: Object = {"minReplicas": pool.replicas, "maxReplicas": max(pool.replicas, pool.most)}
+    """How many pods.
+
+    KServe makes an autoscaler only where there is room for one (see
+    :func:`inference_services`).
+    """
+    scale: Object = {
+        "minReplicas": pool.replicas,
+        "maxReplicas": max(pool.replicas, pool.most),
+    }
     if pool.most > pool.replicas:
         scale |= {"scaleMetric": "cpu", "scaleTarget": pool.target}
     return scale
@@ -234,14 +332,25 @@ def _predictor(config: Config, variant: str, uri: str, name: str) -> Object:
 
 
 def inference_services(config: Config, plan: Plan) -> list[Object]:
-    """One InferenceService a variant, in KServe's Standard mode, reachable from within the cluster alone."""
+    """One InferenceService a variant.
+
+    It is in KServe's Standard mode, reachable from within the cluster alone.
+
+    Args:
+        config: how the pods are made, and how many.
+        plan: from :func:`named`.
+    """
     services = []
+    scale = _scale(config.server)
     for variant, about in plan["variants"].items():
         predictor = _predictor(config, variant, about["uri"], about["service"])
-        pods = {k: v for k, v in predictor.items() if k not in _scale(config.server)}
+
+        # how many pods there are says nothing of what they are made of
+        pods = {key: value for key, value in predictor.items() if key not in scale}
+        exact = json.dumps(pods, sort_keys=True)
         notes = {
             "serving.kserve.io/deploymentMode": "Standard",
-            POD: hashlib.sha256(json.dumps(pods, sort_keys=True).encode()).hexdigest()[:12],
+            POD: hashlib.sha256(exact.encode()).hexdigest()[:12],
         }
         if config.server.most <= config.server.replicas:
             notes["serving.kserve.io/autoscalerClass"] = "none"
@@ -250,57 +359,136 @@ def inference_services(config: Config, plan: Plan) -> list[Object]:
             f"{GROUP}/version": about["version"],
             "networking.kserve.io/visibility": "cluster-local",
         }
-        service = make(config, "InferenceService", about["service"], "server", spec={"predictor": predictor})
+        service = make(
+            config,
+            "InferenceService",
+            about["service"],
+            "server",
+            spec={"predictor": predictor},
+        )
         services.append(tagged(service, labels=tags, annotations=notes))
     return services
 
 
 def budget(config: Config, name: str, component: str, match: dict[str, str]) -> Object:
-    """A PodDisruptionBudget: a drained node takes one pod at a time."""
+    """A PodDisruptionBudget: a drained node takes one pod at a time.
+
+    Args:
+        config: names the namespace and the app.
+        name: the budget's.
+        component: as in :func:`labels`.
+        match: labels of the pods.
+    """
     spec = {"maxUnavailable": 1, "selector": {"matchLabels": match}}
     return make(config, "PodDisruptionBudget", name, component, spec=spec)
 
 
 def servers(config: Config, plan: Plan) -> list[Object]:
-    """InferenceServices and their budgets: what serves a plan's variants."""
+    """InferenceServices and their budgets: what serves a plan's variants.
+
+    Args:
+        config: how they are served.
+        plan: from :func:`named`.
+    """
     services = inference_services(config, plan)
-    names = [s["metadata"]["name"] for s in services] if config.budget else []
-    return [*services, *(budget(config, n, "server", {INFERENCE_SERVICE: n}) for n in names)]
+    if not config.budget:
+        return services
+    budgets = []
+    for service in services:
+        name = service["metadata"]["name"]
+        budgets.append(budget(config, name, "server", {INFERENCE_SERVICE: name}))
+    return [*services, *budgets]
 
 
 def router_config(config: Config, plan: Plan, number: int) -> Object:
-    """The router's ``experiment.json``: the plan with the variants' addresses in the cluster, deadline and release."""
+    """The router's ``experiment.json``.
+
+    It is the plan with the variants' addresses in the cluster, deadline and release.
+
+    Args:
+        config: namespace, port and deadline.
+        plan: from :func:`named`.
+        number: the release's.
+    """
     variants = {}
     for variant, about in plan["variants"].items():
         name = about["service"]
         base = f"http://{name}-predictor.{config.namespace}.svc"
-        base = base if config.port == 80 else f"{base}:{config.port}"
-        urls = {"url": f"{base}/v1/models/{name}:predict", "ready": f"{base}/v2/models/{name}/ready"}
+        if config.port != 80:
+            base = f"{base}:{config.port}"
+        urls = {
+            "url": f"{base}/v1/models/{name}:predict",
+            "ready": f"{base}/v2/models/{name}/ready",
+        }
         variants[variant] = {**about, **urls}
-    more = {"variants": variants, "timeout": config.timeout, "release": number}
-    return {k: plan[k] for k in ("name", "salt", "weights")} | more
+    return {
+        "name": plan["name"],
+        "salt": plan["salt"],
+        "weights": plan["weights"],
+        "variants": variants,
+        "timeout": config.timeout,
+        "release": number,
+    }
 
 
 def promoted(plan: Plan, variant: str) -> Plan:
-    """The plan in which one variant's model is the control and serves everybody."""
-    check(variant in plan["variants"], "variant", variant, must=f"one of {sorted(plan['variants'])}", fix="name one")
-    about = plan["variants"][variant]
-    about = {k: v for k, v in about.items() if k != "service"}
-    name = f"{about['version']}-alone"
-    return {"name": name, "salt": plan["salt"], "weights": {"control": 1.0}, "variants": {"control": about}}
+    """The plan in which one variant's model is the control and serves everybody.
+
+    Args:
+        plan: of the release whose variant it is.
+        variant: whose model serves.
+
+    Raises:
+        ConfigError: the plan has no such variant.
+    """
+    check(
+        variant in plan["variants"],
+        "variant",
+        variant,
+        must=f"one of {sorted(plan['variants'])}",
+        fix="name one",
+    )
+    about = {**plan["variants"][variant]}
+    about.pop("service", None)
+    return {
+        "name": f"{about['version']}-alone",
+        "salt": plan["salt"],
+        "weights": {"control": 1.0},
+        "variants": {"control": about},
+    }
 
 
 def record_name(config: Config, number: int) -> str:
-    """Name of a release's ConfigMap."""
+    """Name of a release's ConfigMap.
+
+    Args:
+        config: names the app.
+        number: the release's.
+    """
     return f"{config.app}-experiment-{number}"
 
 
 def record(config: Config, plan: Plan, number: int) -> Object:
-    """The experiment ConfigMap: what the router mounts, and all that is needed to make this release again."""
+    """The experiment ConfigMap.
+
+    It is what the router mounts, and all that is needed to make this release again.
+
+    Args:
+        config: how the release is served.
+        plan: from :func:`named`.
+        number: the release's.
+    """
     data = {
         "experiment.json": json.dumps(router_config(config, plan, number), indent=1),
         "plan.json": json.dumps(plan),
         "config.json": config.model_dump_json(),
     }
-    thing = make(config, "ConfigMap", record_name(config, number), "experiment", immutable=True, data=data)
+    thing = make(
+        config,
+        "ConfigMap",
+        record_name(config, number),
+        "experiment",
+        immutable=True,
+        data=data,
+    )
     return tagged(thing, labels={f"{GROUP}/release": str(number)})

@@ -1,4 +1,7 @@
-"""What a release would change on its cluster: every object sent as a dry run, past the real admission webhooks."""
+"""What a release would change on its cluster.
+
+Every object is sent as a dry run, past the real admission webhooks.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,14 @@ from adore.release.kubernetes.client import Cluster, title
 __all__ = ["Change", "preview"]
 
 Object = dict[str, Any]
-SERVERS_OWN = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid", "selfLink")
+SERVERS_OWN = (
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "uid",
+    "selfLink",
+)
 """Metadata that the API server writes."""
 
 
@@ -34,7 +44,14 @@ class Change:
 
 
 def preview(cluster: Cluster, things: list[Object]) -> list[Change]:
-    """One change for each object, in their order; nothing is stored, and a refusal does not end it."""
+    """One change for each object, in their order.
+
+    Nothing is stored, and a refusal does not end it.
+
+    Args:
+        cluster: what the objects are compared with.
+        things: objects as they would be applied.
+    """
     return [_change(cluster, thing) for thing in things]
 
 
@@ -53,13 +70,21 @@ def _change(cluster: Cluster, thing: Object) -> Change:
 
 def _declared(thing: Object) -> Object:
     """An object without what the cluster writes of its own."""
-    meta = {k: v for k, v in thing["metadata"].items() if k not in SERVERS_OWN}
-    return {**{k: v for k, v in thing.items() if k != "status"}, "metadata": meta}
+    meta = {}
+    for key, value in thing["metadata"].items():
+        if key not in SERVERS_OWN:
+            meta[key] = value
+    declared = {**thing, "metadata": meta}
+    declared.pop("status", None)
+    return declared
 
 
 def _differences(before: Any, after: Any, path: str = "") -> list[str]:
     """Paths of the values that differ, as ``spec.replicas``."""
     if isinstance(before, dict) and isinstance(after, dict):
-        keys = sorted(before.keys() | after.keys())
-        return [p for k in keys for p in _differences(before.get(k), after.get(k), f"{path}.{k}" if path else k)]
+        found = []
+        for key in sorted(before.keys() | after.keys()):
+            below = f"{path}.{key}" if path else key
+            found += _differences(before.get(key), after.get(key), below)
+        return found
     return [] if before == after else [path]

@@ -1,4 +1,7 @@
-"""The router on a cluster: Deployment, Service, autoscaler, disruption budget, route; pure functions to dicts."""
+"""The router on a cluster: Deployment, Service, autoscaler, disruption budget, route.
+
+They are pure functions to dicts.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,22 @@ __all__ = ["router"]
 
 
 def router(config: Config, number: int) -> list[Object]:
-    """Everything of the router, the Deployment first."""
+    """Everything of the router, the Deployment first.
+
+    Args:
+        config: how it is served.
+        number: of the release whose record it mounts.
+    """
     found = [_deployment(config, number), _service(config)]
     if config.router.most > config.router.replicas:
         found.append(_autoscaler(config))
     if config.budget:
-        found.append(budget(config, f"{config.app}-router", "router", labels(config, "router")))
-    if config.route != "none":
-        found.append({"gateway": _http_route, "ingress": _ingress}[config.route](config))
+        match = labels(config, "router")
+        found.append(budget(config, f"{config.app}-router", "router", match))
+    if config.route == "gateway":
+        found.append(_http_route(config))
+    elif config.route == "ingress":
+        found.append(_ingress(config))
     return found
 
 
@@ -39,15 +50,23 @@ def _of(config: Config, kind: str, spec: Object) -> Object:
 
 
 def _router_container(config: Config) -> Object:
-    args = ["--config=/etc/adore/experiment.json", "--logs=/var/adore", "--host=0.0.0.0", "--port=8080"]
+    args = [
+        "--config=/etc/adore/experiment.json",
+        "--logs=/var/adore",
+        "--host=0.0.0.0",
+        "--port=8080",
+    ]
+    if config.exposures:
+        args.append(f"--ship={config.exposures}")
     return container(
         "router",
         config.image("router"),
         config.router,
-        args=[*args, f"--ship={config.exposures}"] if config.exposures else args,
+        args=args,
         env=[{"name": "HOME", "value": "/tmp"}],
         ports=[{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-        # a new pod must reach a variant; one that runs stays in, to answer unranked rather than not at all
+        # a new pod must reach a variant; one that runs stays in, to answer unranked rather
+        # than not at all
         startupProbe=probe("/readyz", periodSeconds=1, failureThreshold=60),
         readinessProbe=probe("/healthz", periodSeconds=2, failureThreshold=2),
         livenessProbe=probe("/healthz", periodSeconds=10, failureThreshold=3),
@@ -80,8 +99,14 @@ def _deployment(config: Config, number: int) -> Object:
     spec: Object = {
         "selector": {"matchLabels": match},
         "minReadySeconds": 2,
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%"}},
-        "template": {"metadata": {"labels": match, "annotations": release}, "spec": pod},
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%"},
+        },
+        "template": {
+            "metadata": {"labels": match, "annotations": release},
+            "spec": pod,
+        },
     }
     if config.router.most <= config.router.replicas:
         spec["replicas"] = config.router.replicas  # else the autoscaler's own field
@@ -95,10 +120,14 @@ def _service(config: Config) -> Object:
 
 
 def _autoscaler(config: Config) -> Object:
-    name, pool = f"{config.app}-router", config.router
+    pool = config.router
     use = {"type": "Utilization", "averageUtilization": pool.target}
     spec = {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "scaleTargetRef": {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": f"{config.app}-router",
+        },
         "minReplicas": pool.replicas,
         "maxReplicas": pool.most,
         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": use}}],
@@ -113,11 +142,18 @@ PATHS = ("/rank", "/events")
 def _http_route(config: Config) -> Object:
     space, _, name = config.gateway.rpartition("/")
     parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}
+    if space:
+        parent["namespace"] = space
     rule = {
         "matches": [{"path": {"type": "Exact", "value": path}} for path in PATHS],
-        "backendRefs": [{"kind": "Service", "name": f"{config.app}-router", "port": 80}],
+        "backendRefs": [
+            {"kind": "Service", "name": f"{config.app}-router", "port": 80}
+        ],
     }
-    spec: Object = {"parentRefs": [parent | ({"namespace": space} if space else {})], "rules": [rule]}
+    spec: Object = {
+        "parentRefs": [parent],
+        "rules": [rule],
+    }
     if config.host:
         spec["hostnames"] = [config.host]
     return _of(config, "HTTPRoute", spec)
@@ -125,6 +161,12 @@ def _http_route(config: Config) -> Object:
 
 def _ingress(config: Config) -> Object:
     backend = {"service": {"name": f"{config.app}-router", "port": {"name": "http"}}}
-    rule: Object = {"http": {"paths": [{"path": p, "pathType": "Exact", "backend": backend} for p in PATHS]}}
-    spec = {"ingressClassName": config.gateway, "rules": [rule | ({"host": config.host} if config.host else {})]}
+    paths = [{"path": path, "pathType": "Exact", "backend": backend} for path in PATHS]
+    rule: Object = {"http": {"paths": paths}}
+    if config.host:
+        rule["host"] = config.host
+    spec = {
+        "ingressClassName": config.gateway,
+        "rules": [rule],
+    }
     return _of(config, "Ingress", spec)

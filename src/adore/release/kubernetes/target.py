@@ -1,4 +1,7 @@
-"""The Kubernetes target: KServe servers, the router and its experiment; release, promote, roll back, collect."""
+"""The Kubernetes target: KServe servers, the router and its experiment.
+
+They are released, promoted, rolled back and collected here.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,20 @@ LASTING_KINDS = (
     ("PodDisruptionBudget", "server"),
     ("InferenceService", "server"),
 )
-"""Kind and component of what a release needs while it waits to be served again; users before what they use."""
-ROUTER_KINDS = ("HorizontalPodAutoscaler", "PodDisruptionBudget", "HTTPRoute", "Ingress")
-SERVED, ACTED = f"{GROUP}/served", f"{GROUP}/acted"
-"""Annotations of a release's record: since when it has served, or ``no``; what was done about its experiment."""
+"""Kind and component of what a release needs while it waits to be served again.
+
+Users stand before what they use.
+"""
+ROUTER_KINDS = (
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+    "HTTPRoute",
+    "Ingress",
+)
+SERVED = f"{GROUP}/served"
+"""Annotation of a release's record: since when it has served, or ``no``."""
+ACTED = f"{GROUP}/acted"
+"""Annotation of a release's record: what was done about its experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,7 @@ class Release:
     served: bool = True
     """Whether traffic ever went over to it."""
     acted: str = ""
-    """What was done about its experiment, when and by whom; the review does nothing more about it."""
+    """What was done about its experiment, when and by whom; the review does nothing more."""
 
     @property
     def note(self) -> str:
@@ -60,55 +73,99 @@ class Release:
 
 
 def read_plan(config: Config, place: str) -> Plan:
-    """The plan of a release stage's output, its variants with the address that KServe loads them from."""
+    """The plan of a release stage's output.
+
+    Its variants have the address that KServe loads them from.
+
+    Args:
+        config: which claim holds places that are no ``s3://`` ones.
+        place: the output, a folder under the claim's mount or ``s3://…``.
+
+    Raises:
+        ConfigError: the cluster cannot read the place.
+    """
     path = local_copy(join(place, "experiment.json"))
     plan = json.loads(path.read_text("utf-8"))
-    uris = {name: config.storage_uri(join(place, v["folder"])) for name, v in plan["variants"].items()}
-    plan["variants"] = {
-        name: {"version": v["version"], "kind": v["kind"], "uri": uris[name]} for name, v in plan["variants"].items()
-    }
-    return {k: v for k, v in plan.items() if k in ("name", "salt", "weights", "design", "actions", "variants")}
+
+    variants = {}
+    for name, about in plan["variants"].items():
+        variants[name] = {
+            "version": about["version"],
+            "kind": about["kind"],
+            "uri": config.storage_uri(join(place, about["folder"])),
+        }
+    plan["variants"] = variants
+
+    known = ("name", "salt", "weights", "design", "actions", "variants")
+    return {key: value for key, value in plan.items() if key in known}
 
 
 def render(config: Config, plan: Plan, number: int = 1) -> list[dict[str, Any]]:
-    """Every object of a release, in the order in which they are applied."""
-    return [*_lasting(Release(number, named(config, plan), config, live=False)), *router(config, number)]
+    """Every object of a release, in the order in which they are applied.
+
+    Args:
+        config: how it is served.
+        plan: from :func:`read_plan`.
+        number: the release's.
+    """
+    release = Release(number, named(config, plan), config, live=False)
+    return [*_lasting(release), *router(config, number)]
 
 
 class KubernetesTarget:
     """Releases of one app in one namespace. The cluster itself is the only memory."""
 
     def __init__(self, config: Config, cluster: Cluster | None = None) -> None:
-        self.config, self.cluster = config, cluster or Cluster(config)
+        self.config = config
+        self.cluster = cluster or Cluster(config)
 
     def releases(self) -> list[Release]:
         """All releases that the cluster remembers, oldest first."""
         live = self._live_number()
         found = []
         for thing in self.cluster.ours("ConfigMap", "experiment"):
-            number = int(thing["metadata"]["labels"][f"{GROUP}/release"])
+            meta = thing["metadata"]
+            number = int(meta["labels"][f"{GROUP}/release"])
             stored = json.loads(thing["data"]["config.json"])
-            config = Config(**{k: v for k, v in stored.items() if k in Config.model_fields})  # another version's, too
-            plan = json.loads(thing["data"]["plan.json"])
-            created, notes = thing["metadata"].get("creationTimestamp", ""), thing["metadata"].get("annotations") or {}
-            served, acted = notes.get(SERVED) != "no", notes.get(ACTED, "")
-            found.append(Release(number, plan, config, number == live, created, served, acted))
-        return sorted(found, key=lambda r: r.number)
+
+            # another version's config has keys that this one does not know
+            fields = Config.model_fields
+            known = {key: value for key, value in stored.items() if key in fields}
+            notes = meta.get("annotations") or {}
+            found.append(
+                Release(
+                    number=number,
+                    config=Config(**known),
+                    plan=json.loads(thing["data"]["plan.json"]),
+                    live=number == live,
+                    created=meta.get("creationTimestamp", ""),
+                    served=notes.get(SERVED) != "no",
+                    acted=notes.get(ACTED, ""),
+                )
+            )
+        return sorted(found, key=lambda release: release.number)
 
     def _live_number(self) -> int:
-        deployment = self.cluster.get("Deployment", f"{self.config.app}-router") or {"metadata": {}}
-        return int((deployment["metadata"].get("annotations") or {}).get(f"{GROUP}/release", 0))
+        """The release that the router's Deployment is of; 0: there is none."""
+        deployment = self.cluster.get("Deployment", f"{self.config.app}-router")
+        if not deployment:
+            return 0
+        notes = deployment["metadata"].get("annotations") or {}
+        return int(notes.get(f"{GROUP}/release", 0))
 
     def release(self, plan: Plan) -> int:
-        """Serve a plan; the router goes over when every variant is ready. A retry goes on with the same release.
+        """Serve a plan; the router goes over when every variant is ready.
+
+        A retry goes on with the same release.
 
         Returns:
             the release's number; that of the live release if it is the same.
 
         Raises:
-            UnavailableError: a variant or the router did not become ready; what was live before is live still.
-            ConfigError: an object of the same name is not ours, or the cluster refuses one; or another release went
-                live meanwhile, which serves on.
+            UnavailableError: a variant or the router did not become ready; what was live
+                before is live still.
+            ConfigError: an object of the same name is not ours, or the cluster refuses
+                one; or another release went live meanwhile, which serves on.
         """
         number = self._release(plan)
         self.collect()
@@ -116,7 +173,7 @@ class KubernetesTarget:
 
     def _release(self, plan: Plan, of: Release | None = None) -> int:
         before = self.releases()
-        was = next((r for r in before if r.live), None)
+        was = next((release for release in before if release.live), None)
         plan = named(self.config, plan)
         to = self._known(plan, before) or self._recorded(plan, before)
         if to.live:  # asked again, by a retry perhaps: put right what drifted
@@ -129,47 +186,90 @@ class KubernetesTarget:
         return to.number
 
     def preview(self, plan: Plan) -> list[Change]:
-        """What a release of this plan would change on the cluster, or what it would refuse; nothing is changed."""
+        """What a release of this plan would change on the cluster, or what it would refuse.
+
+        Nothing is changed.
+        """
         before = self.releases()
         plan = named(self.config, plan)
         known = self._known(plan, before)
         number = known.number if known else _next(before)
-        to = Release(number, plan, self.config, live=False)
-        return preview(self.cluster, [*_lasting(to), *router(self.config, number)])
+
+        to = Release(
+            number,
+            plan,
+            self.config,
+            live=False,
+        )
+        things = [
+            *_lasting(to),
+            *router(self.config, number),
+        ]
+        return preview(self.cluster, things)
 
     def _known(self, plan: Plan, before: list[Release]) -> Release | None:
-        """The live release if it is the same, or one that is newer and was broken off before it served."""
-        live = next((r.number for r in before if r.live), 0)
-        same = [r for r in before if (r.plan, r.config) == (plan, self.config)]
-        return max((r for r in same if r.live or _pending(r, live)), key=lambda r: r.live, default=None)
+        """The release that is the same, if one goes on.
+
+        It is the live one, or one that is newer and was broken off before it served.
+        """
+        live = _live_of(before)
+        pending = None
+        for release in before:
+            if release.plan != plan or release.config != self.config:
+                continue
+            if release.live:
+                return release
+            if pending is None and _pending(release, live):
+                pending = release
+        return pending
 
     def _recorded(self, plan: Plan, before: list[Release]) -> Release:
         """A new release on record; what was done about its experiment is remembered."""
         number = _next(before)
-        done = [r.acted for r in before if all(r.plan[k] == plan[k] for k in ("name", "salt"))]
-        acted = max(done, default="")  # they begin with their time
-        notes = {SERVED: "no"} | ({ACTED: acted} if acted else {})
+        experiment = (plan["name"], plan["salt"])
+        acted = ""
+        for release in before:
+            if (release.plan["name"], release.plan["salt"]) == experiment:
+                # they begin with their time: the greatest is the newest
+                acted = max(acted, release.acted)
+
+        notes = {SERVED: "no"}
+        if acted:
+            notes[ACTED] = acted
         self.cluster.apply(tagged(record(self.config, plan, number), annotations=notes))
         return Release(number, plan, self.config, live=False, served=False, acted=acted)
 
     def _note(self, release: Release, key: str, text: str = "") -> None:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self.cluster.annotate("ConfigMap", record_name(self.config, release.number), {key: f"{now} {text}".strip()})
+        """Write down on a release's record what happened now."""
+        now = datetime.now(UTC)
+        begin = now.isoformat(timespec="seconds")
+        note = f"{begin} {text}".strip()
+        name = record_name(self.config, release.number)
+        self.cluster.annotate(
+            "ConfigMap",
+            name,
+            {key: note},
+        )
 
     def _check_live(self, of: Release) -> None:
         number = self._live_number()
-        must, fix = f"{of.number}, as when this was decided", "look at what is live now, and decide again"
+        must = f"{of.number}, as when this was decided"
+        fix = "look at what is live now, and decide again"
         check(number == of.number, "live release", number, must=must, fix=fix)
 
-    def _go_over(self, to: Release, after: Release | None = None, *, least: int | None = None) -> None:
+    def _go_over(
+        self, to: Release, after: Release | None = None, *, least: int | None = None
+    ) -> None:
         """Servers first; when they serve, the router.
 
         Args:
+            to: the release that is to serve.
             after: the release that must still be live when the servers are ready.
             least: pods a variant that suffice; None: all that are asked for.
         """
         services = self._apply_servers(to)
-        say(f"release {to.number}: waiting for {', '.join(s['metadata']['name'] for s in services)}")
+        names = ", ".join(service["metadata"]["name"] for service in services)
+        say(f"release {to.number}: waiting for {names}")
         wait(self.cluster, services, least=least)
         if after:  # pods took their time, and another release may be live by now
             self._check_live(after)
@@ -198,9 +298,11 @@ class KubernetesTarget:
 
         What was live is up: nothing is waited for but a router that had gone over already.
         """
-        now, done = self._live_number(), f"release {failed.number} is withdrawn"
+        now = self._live_number()
+        done = f"release {failed.number} is withdrawn"
         if was and now in (failed.number, was.number):  # else another is live by now
-            self._apply_servers(was)  # the failed one may have scaled those that both use
+            # the failed one may have scaled those that both use
+            self._apply_servers(was)
             deployment = self._apply_router(was)
             if now == failed.number:
                 wait(self.cluster, [deployment])
@@ -213,15 +315,25 @@ class KubernetesTarget:
         self.collect()
         return done
 
-    def promote(self, variant: str = "challenger", *, of: Release | None = None, why: str = "by hand") -> int:
-        """Give one variant of the live release to everybody; a new release, to which roll-back returns as to any.
+    def promote(
+        self,
+        variant: str = "challenger",
+        *,
+        of: Release | None = None,
+        why: str = "by hand",
+    ) -> int:
+        """Give one variant of the live release to everybody.
+
+        This is a new release, to which roll-back returns as to any.
 
         Args:
+            variant: whose model becomes the control, alone.
             of: the release that was judged; none: whatever is live.
             why: for the record, on which the review does not act on this experiment again.
 
         Raises:
-            ConfigError: another release than ``of`` is live, now or when the new one is ready.
+            ConfigError: another release than ``of`` is live, now or when the new one is
+                ready.
         """
         of = of or self.live()
         self._check_live(of)
@@ -236,25 +348,48 @@ class KubernetesTarget:
         Raises:
             MissingError: none does.
         """
-        live = [r for r in self.releases() if r.live]
+        live = [release for release in self.releases() if release.live]
         name = record_name(self.config, self._live_number())
-        check(bool(live), "live release", name, must="on the cluster", fix="release one first", error=MissingError)
+        check(
+            bool(live),
+            "live release",
+            name,
+            must="on the cluster",
+            fix="release one first",
+            error=MissingError,
+        )
         return live[0]
 
     def rollback(self, to: int = 0) -> int:
-        """Serve an earlier release again: ``to``, or the last before the live one that served; returns its number.
+        """Serve an earlier release again; returns its number.
 
-        Both releases are noted as acted on: the review leaves them to the person who rolled back.
+        It is ``to``, or the last before the live one that served. Both releases are noted
+        as acted on: the review leaves them to the person who rolled back.
         """
-        live, known = self.live(), [r for r in self.releases() if r.served]
-        earlier = [r for r in known if (r.number == to if to else r.number < live.number)]
-        numbers = [r.number for r in known]
+        live = self.live()
+        known = [release for release in self.releases() if release.served]
+        numbers = [release.number for release in known]
+        if to:
+            earlier = [release for release in known if release.number == to]
+        else:
+            earlier = [release for release in known if release.number < live.number]
         fix = f"choose one of {numbers} (live: {live.number})"
-        check(bool(earlier), "release", to or "the one before", must="one that served", fix=fix, error=MissingError)
+        check(
+            bool(earlier),
+            "release",
+            to or "the one before",
+            must="one that served",
+            fix=fix,
+            error=MissingError,
+        )
+
         goal = earlier[-1]
+        text = f"rolled back from release {live.number} to {goal.number}, by hand"
         for one in (live, goal):
-            self._note(one, ACTED, f"rolled back from release {live.number} to {goal.number}, by hand")
-        self._go_over(goal, least=1)  # one pod a variant is better than what is fled from; the rest comes after
+            self._note(one, ACTED, text)
+
+        # one pod a variant is better than what is fled from; the rest comes after
+        self._go_over(goal, least=1)
         return goal.number
 
     def collect(self) -> None:
@@ -263,27 +398,44 @@ class KubernetesTarget:
         Kept as well: the live release, and what is newer and does not serve yet.
         """
         known = self.releases()
-        live = next((r.number for r in known if r.live), 0)
-        newest = [r.number for r in known if r.served][-self.config.keep :]
-        kept = [r for r in known if r.live or r.number in newest or _pending(r, live)]
-        wanted = {(o["kind"], o["metadata"]["name"]) for r in kept for o in _lasting(r)}
-        wanted |= {(o["kind"], o["metadata"]["name"]) for r in kept if r.live for o in router(r.config, r.number)}
+        live = _live_of(known)
+        served = [release.number for release in known if release.served]
+        newest = served[-self.config.keep :]
+
+        wanted: list[dict[str, Any]] = []
         looked = list(LASTING_KINDS)
-        if any(r.live for r in kept):
-            looked += [(kind, "router") for kind in ROUTER_KINDS]
+        for release in known:
+            if release.live:
+                wanted += router(release.config, release.number)
+                looked += [(kind, "router") for kind in ROUTER_KINDS]
+            if release.live or release.number in newest or _pending(release, live):
+                wanted += _lasting(release)
+
+        names = {(thing["kind"], thing["metadata"]["name"]) for thing in wanted}
         for kind, component in looked:
             for one in self.cluster.ours(kind, component):
-                if (kind, one["metadata"]["name"]) not in wanted:
+                if (kind, one["metadata"]["name"]) not in names:
                     self.cluster.delete(one)
 
 
 def _lasting(release: Release) -> list[dict[str, Any]]:
     """What a release needs while it waits to be served again."""
-    return [record(release.config, release.plan, release.number), *servers(release.config, release.plan)]
+    return [
+        record(release.config, release.plan, release.number),
+        *servers(release.config, release.plan),
+    ]
 
 
 def _next(before: list[Release]) -> int:
-    return max([r.number for r in before], default=0) + 1
+    return max([release.number for release in before], default=0) + 1
+
+
+def _live_of(releases: list[Release]) -> int:
+    """Number of the live release; 0: none is."""
+    for release in releases:
+        if release.live:
+            return release.number
+    return 0
 
 
 def _pending(release: Release, live: int) -> bool:

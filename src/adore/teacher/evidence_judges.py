@@ -1,4 +1,7 @@
-"""Judges that read evidence, not texts: the rule book itself, or the tiny LM that was trained on evidence traces."""
+"""Judges that read evidence, not texts.
+
+The rule book itself, or the tiny LM that was trained on evidence traces.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Protocol
 
 from adore.attributes.compare import asks_article, caught
 from adore.rulebook import RuleBook
-from adore.teacher.answers import Answer, Case, Fault, Probabilities
+from adore.teacher.judgements import Answer, Case, Fault, Probabilities
 from adore.teacher.rationale import rationale
 from adore.types import Evidence, Grade
 
@@ -38,19 +41,25 @@ class RulesGrader:
 
 
 class EvidenceJudge:
-    """A judge that reads evidence, not texts: the rationale is written from the evidence and the rule book.
+    """A judge that reads evidence, not texts.
 
-    An item that was caught cheating, or a query that is an article number, is judged by the rule book alone: no
-    grader has learnt such evidence.
+    The rationale is written from the evidence and the rule book. An item that was
+    caught cheating, or a query that is an article number, is judged by the rule book
+    alone: no grader has learnt such evidence.
     """
 
     def __init__(self, grader: Grader, rulebook: RuleBook) -> None:
-        self.name, self._grader, self._rulebook = grader.name, grader, rulebook
+        self.name = grader.name
+        self._grader = grader
+        self._rulebook = rulebook
 
     def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
-        """See :class:`adore.teacher.answers.Judge`."""
+        """See :class:`adore.teacher.judgements.Judge`."""
         given = self._grader.grade([c.evidence for c in cases])
-        return [self._answer(case, self._trusted(case, p)) for case, p in zip(cases, given, strict=True)]
+        return [
+            self._answer(case, self._trusted(case, p))
+            for case, p in zip(cases, given, strict=True)
+        ]
 
     def _trusted(self, case: Case, p: Probabilities) -> Probabilities:
         by_rules = caught(case.evidence) or asks_article(case.evidence)

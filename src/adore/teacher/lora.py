@@ -1,8 +1,10 @@
 """Large teachers: SFT and KTO by LoRA on chat messages, merged into an ordinary model folder.
 
-Any causal instruct model; the folder is what the ``vllm`` and ``transformers`` backends load. One process, several of
-this machine, or all that torchrun started with the stage's own, on whichever nodes: each takes its share of the rows
-and holds the whole model or, with ``sharded``, its share of it (FSDP2, from loading on); adapters are everywhere.
+Any causal instruct model; the folder is what the ``vllm`` and ``transformers`` backends
+load. One process, several of this machine, or all that torchrun started with the
+stage's own, on whichever nodes: each takes its share of the rows and holds the whole
+model or, with ``sharded``, its share of it (FSDP2, from loading on); adapters are
+everywhere.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from adore.artifacts import unfinished
+from adore.distributed import keep, share, world
 from adore.errors import MissingError, check
 from adore.progress import say
 from adore.storage import is_remote, local_copy, put_json
 from adore.teacher.chat import encode, load_tokenizer, on_hub
 from adore.teacher.checkpoints import Checkpoint
 from adore.teacher.completers import Message
-from adore.torchrun import keep, share, world
 
 __all__ = ["Large", "Lora", "fitting", "kto", "sft", "text_row"]
 
@@ -63,14 +65,27 @@ class Large(BaseModel):
     beta: float = Field(default=0.1, gt=0)
     loss: Literal["kto", "apo_zero_unpaired"] = "kto"
     desirable_weight: float | None = Field(default=None, gt=0)
-    """None: what makes up for fewer desirable rows than undesirable ones; 1 where there are more."""
+    """None: what makes up for fewer desirable rows than undesirable ones.
+
+    It is 1 where there are more.
+    """
     undesirable_weight: float | None = Field(default=None, gt=0)
     """None: likewise."""
 
 
 def text_row(messages: Sequence[Message], answer: str, **more: Any) -> dict[str, Any]:
-    """One row: what a judge is asked, what it should answer; for KTO with ``label``."""
-    return {"prompt": list(messages), "completion": [{"role": "assistant", "content": answer}], **more}
+    """One row of a training set.
+
+    Args:
+        messages: what a judge is asked.
+        answer: what it should answer.
+        more: other columns: for KTO ``label``, whether the answer is desirable.
+    """
+    return {
+        "prompt": list(messages),
+        "completion": [{"role": "assistant", "content": answer}],
+        **more,
+    }
 
 
 def sft(
@@ -82,26 +97,49 @@ def sft(
     processes: int = 1,
     save_steps: int = 0,
 ) -> list[dict[str, float]]:
-    """Teach the base model the answers of ``rows``; the merged model is saved to ``folder``; returns the loss curve.
+    """Teach the base model the answers of ``rows``.
 
-    On several nodes the model is kept beside the output as well: KTO's nodes and a later start read it there.
+    The merged model is saved to ``folder``. On several nodes it is kept beside the
+    output as well: KTO's nodes and a later start read it there.
 
     Args:
+        config: which model is taught, and how.
+        rows: of :func:`text_row`; those that are too long are left out.
+        folder: where the merged model goes.
+        seed: of all that is drawn.
         processes: of this machine.
         save_steps: from one checkpoint to the next; 0: none.
+
+    Returns:
+        The loss curve.
     """
     start = (config.base_model, config.revision)
     curve = _earlier(folder) if world() > 1 else []
     if not curve:
         rows = fitting(rows, start, config.max_length)
-        curve = _spread("sft", config, start, rows, folder, seed=seed, processes=processes, save_steps=save_steps)
+        curve = _spread(
+            "sft",
+            config,
+            start,
+            rows,
+            folder,
+            seed=seed,
+            processes=processes,
+            save_steps=save_steps,
+        )
         if world() > 1:
             put_json(curve, f"{keep(folder, 'sft')}.json")
     return curve
 
 
 def kto(
-    config: Large, start: Path, rows: Sequence[dict[str, Any]], folder: Path, *, seed: int = 0, **crew: int
+    config: Large,
+    start: Path,
+    rows: Sequence[dict[str, Any]],
+    folder: Path,
+    *,
+    seed: int = 0,
+    **crew: int,
 ) -> list[dict[str, float]]:
     """KTO from the model in ``start`` (of :func:`sft`) on labelled rows; merged into ``folder``.
 
@@ -109,11 +147,22 @@ def kto(
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
 
     Args:
-        rows: that fit (:func:`fitting`), shuffled before, prompts of one batch distinct (``sets.mixed``).
+        config: how it is taught.
+        start: folder of the model that is both the beginning and the reference.
+        rows: that fit (:func:`fitting`), shuffled before, prompts of one batch distinct
+            (``sets.mixed``).
+        folder: where the merged model goes.
+        seed: of all that is drawn.
         crew: ``processes`` and ``save_steps``, see :func:`sft`.
     """
     good = sum(bool(r["label"]) for r in rows)
-    check(0 < good < len(rows), "desirable rows", good, must=f"1 .. {len(rows) - 1}", fix="give feedback of both kinds")
+    check(
+        0 < good < len(rows),
+        "desirable rows",
+        good,
+        must=f"1 .. {len(rows) - 1}",
+        fix="give feedback of both kinds",
+    )
     place = f"{unfinished()}/sft" if world() > 1 else str(start)
     return _spread("kto", config, (place, ""), rows, folder, seed=seed, **crew)
 
@@ -140,13 +189,27 @@ def _spread(
     processes: int = 1,
     save_steps: int = 0,
 ) -> list[dict[str, float]]:
-    """Train in this process, in several of this machine, or in all that torchrun started with it."""
+    """Train in this process, in several of this machine, or in all of torchrun's."""
     crew = max(processes, world())
-    alone, fix = config.sharded and crew == 1, "set align.processes, or cluster.train"
-    check(not alone, "align.large.sharded", True, must="false for one process", fix=fix)
+    alone = config.sharded and crew == 1
+    check(
+        not alone,
+        "align.large.sharded",
+        True,
+        must="false for one process",
+        fix="set align.processes, or cluster.train",
+    )
     kept = Checkpoint.of(kind, save_steps, config.model_dump(), rows, seed, crew)
-    job = {"kind": kind, "config": config, "start": start, "rows": rows, "folder": folder, "seed": seed, "kept": kept}
-    curve: list[dict[str, float]] = share(processes, "adore.teacher.large:_learn", **job)
+    job = {
+        "kind": kind,
+        "config": config,
+        "start": start,
+        "rows": rows,
+        "folder": folder,
+        "seed": seed,
+        "kept": kept,
+    }
+    curve: list[dict[str, float]] = share(processes, "adore.teacher.lora:_learn", **job)
     return curve
 
 
@@ -161,10 +224,15 @@ def _learn(
 ) -> list[dict[str, float]]:
     from trl import KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
-    start = (str(local_copy(start[0])) if is_remote(start[0]) else start[0], start[1])
+    place, revision = start
+    home = str(local_copy(place)) if is_remote(place) else place
+    start = (home, revision)
     arguments = _arguments(config, folder, seed)
     if kind == "sft":
-        arguments |= {"num_train_epochs": config.sft_epochs, "learning_rate": config.sft_rate}
+        arguments |= {
+            "num_train_epochs": config.sft_epochs,
+            "learning_rate": config.sft_rate,
+        }
         settings = SFTConfig(**arguments, completion_only_loss=True, packing=False)
         return _train(SFTTrainer, settings, config, rows, start, kept)
     settings = KTOConfig(
@@ -180,9 +248,10 @@ def _learn(
 
 
 def _weights(config: Large, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Weights of KTO's two kinds of rows: the configured ones, else both kinds count the same in all.
+    """Weights of KTO's two kinds of rows.
 
-    Source: Ethayarajh et al. 2024, section 4.2: weighted counts in a ratio from 1 to 4/3.
+    The configured ones, else both kinds count the same in all. Source: Ethayarajh et al.
+    2024, section 4.2: weighted counts in a ratio from 1 to 4/3.
     """
     good = sum(bool(r["label"]) for r in rows)
     bad = len(rows) - good
@@ -195,8 +264,15 @@ def _weights(config: Large, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
     import torch
 
-    gpu, cards = torch.cuda.is_available(), torch.cuda.device_count()
-    check(world() > 1 or cards < 2, "align.processes", 1, must=f"{cards}, one a card", fix="set it, or show one card")
+    gpu = torch.cuda.is_available()
+    cards = torch.cuda.device_count()
+    check(
+        world() > 1 or cards < 2,
+        "align.processes",
+        1,
+        must=f"{cards}, one a card",
+        fix="set it, or show one card",
+    )
     return {
         "output_dir": str(folder),
         "max_length": config.max_length,
@@ -221,13 +297,18 @@ def _base(start: tuple[str, str], bf16: bool, *, sharded: bool = False) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    more = {"dtype": torch.bfloat16 if bf16 else torch.float32, "revision": on_hub(*start)}
+    more = {
+        "dtype": torch.bfloat16 if bf16 else torch.float32,
+        "revision": on_hub(*start),
+    }
     if sharded and world() > 1:
         from transformers.distributed import DistributedConfig
 
         more["distributed_config"] = DistributedConfig(fsdp_size=world())
     model = AutoModelForCausalLM.from_pretrained(start[0], **more)
-    model._tp_size = None  # no tensor parallelism: else PEFT gathers the whole model to save adapters, in every process
+    # no tensor parallelism: else PEFT gathers the whole model to save adapters, in
+    # every process
+    model._tp_size = None
     return model
 
 
@@ -243,7 +324,9 @@ def _train(
     from datasets import Dataset
     from peft import LoraConfig
 
-    tokenizer, lora, folder = load_tokenizer(*start), config.lora, Path(settings.output_dir)
+    tokenizer = load_tokenizer(*start)
+    lora = config.lora
+    folder = Path(settings.output_dir)
     run = trainer(
         model=_base(start, settings.bf16, sharded=config.sharded),
         args=settings,
@@ -260,7 +343,9 @@ def _train(
     curve = kept.train(run)
     if run.accelerator.is_main_process:
         adapted = run.accelerator.unwrap_model(run.model)
-        whole = _whole(adapted, _base(start, settings.bf16)) if config.sharded and world() > 1 else adapted
+        whole = adapted
+        if config.sharded and world() > 1:
+            whole = _whole(adapted, _base(start, settings.bf16))
         whole.merge_and_unload().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     run.accelerator.wait_for_everyone()
@@ -276,20 +361,31 @@ def _whole(adapted: Any, base: Any) -> Any:
         return PeftModel.from_pretrained(base, home)
 
 
-def fitting(rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int) -> list[dict[str, Any]]:
+def fitting(
+    rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int
+) -> list[dict[str, Any]]:
     """The rows that need not be cut (with room for the end of turn).
 
     Args:
+        rows: of :func:`text_row`.
         start: folder or name of the model, and its revision: whose tokens are counted.
         most: tokens of prompt and answer.
     """
     if not rows:
         return []
     tokenizer = load_tokenizer(*start)
-    asked = encode(tokenizer, [r["prompt"] for r in rows])
-    answers = tokenizer([r["completion"][0]["content"] for r in rows], add_special_tokens=False)["input_ids"]
-    fits = [r for r, p, a in zip(rows, asked, answers, strict=True) if len(p) + len(a) + 8 <= most]
+    asked = encode(tokenizer, [row["prompt"] for row in rows])
+    written = [row["completion"][0]["content"] for row in rows]
+    answers = tokenizer(written, add_special_tokens=False)["input_ids"]
+
+    fits = list[dict[str, Any]]()
+    for row, prompt, answer in zip(rows, asked, answers, strict=True):
+        if len(prompt) + len(answer) + 8 <= most:
+            fits.append(row)
     check(bool(fits), "rows that fit", 0, must="1 or more", fix="raise max_length")
     if len(fits) < len(rows):
-        say(f"    {len(rows) - len(fits)} of {len(rows)} rows are longer than {most} tokens: left out")
+        say(
+            f"    {len(rows) - len(fits)} of {len(rows)} rows are longer than "
+            f"{most} tokens: left out"
+        )
     return fits

@@ -1,6 +1,7 @@
 """What the routers shipped, as tables of a DuckDB file: the needed columns of the needed days.
 
-Layout: ``place/exposures/<experiment>/<YYYY-MM-DD>/*.jsonl`` and ``place/events/<YYYY-MM-DD>/*.jsonl``, UTC.
+Layout: ``place/exposures/<experiment>/<YYYY-MM-DD>/*.jsonl`` and
+``place/events/<YYYY-MM-DD>/*.jsonl``, UTC.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-EXPOSURES = ("exposure_id", "client_id", "variant", "served", "model_version", "experiment")
+EXPOSURES = (
+    "exposure_id",
+    "client_id",
+    "variant",
+    "served",
+    "model_version",
+    "experiment",
+)
 """The strings that the analysis needs of an exposure, beside its time."""
 UNREAD = "cannot be read"
 """Why a row is left out that is torn, or lacks a field, or has one of a wrong type."""
@@ -31,12 +39,19 @@ UNREAD = "cannot be read"
 
 def _days(since: datetime, until: int) -> Iterator[date]:
     """The UTC dates from one time to another, the second in ms since the epoch."""
-    first, last = since.astimezone(UTC).date(), datetime.fromtimestamp(until / 1000, UTC).date()
-    yield from (first + timedelta(n) for n in range((last - first).days + 1))
+    first = since.astimezone(UTC).date()
+    last = datetime.fromtimestamp(until / 1000, UTC).date()
+    day = first
+    while day <= last:
+        yield day
+        day += timedelta(1)
 
 
 def _teach(db: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:
-    """Give SQL the readers of ``prepare``: ``to_millis(text)`` and ``our_action(text)``, null for what they refuse."""
+    """Give SQL the readers of ``prepare``: ``to_millis(text)`` and ``our_action(text)``.
+
+    They give null for what they refuse.
+    """
 
     def to_millis(text: str | None) -> int | None:
         try:
@@ -66,15 +81,17 @@ def _add(db: duckdb.DuckDBPyConnection, sql: str, place: str) -> None:
         folder = local_copy(place)
     except MissingError:  # nobody came on this day
         return
-    if files := [str(path) for path in sorted(folder.glob("*.jsonl"))]:
+    files = [str(path) for path in sorted(folder.glob("*.jsonl"))]
+    if files:
         db.execute(sql, [files])
     if is_remote(place):  # a download is read once
         shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def _exposures_sql() -> str:
+    """Exposures of the experiment; a row that lacks a field is ``bad``."""
     names = {name: f"$.{name}" for name in (*EXPOSURES, "release", "timestamp")}
-    bad = " OR ".join(f"{c} IS NULL" for c in (*EXPOSURES, "timestamp"))
+    bad = " OR ".join(f"{name} IS NULL" for name in (*EXPOSURES, "timestamp"))
     columns = ", ".join((*EXPOSURES, "release"))
     return f"""INSERT INTO all_exposures SELECT *, {bad} FROM (
         SELECT {columns}, TRY_CAST(timestamp AS BIGINT) AS timestamp FROM ({_json(names)}))
@@ -82,56 +99,96 @@ def _exposures_sql() -> str:
 
 
 def _events_sql() -> str:
-    """Events by our action names; UBI 1.3 asks for an action and a time only, so a client may be a session."""
-    names = {
-        name: f"$.{name}" for name in ("event_id", "client_id", "user_id", "session_id", "action_name", "timestamp")
-    }
-    actions = ", ".join(f"'{m.action}'" for m in METRICS)
-    client = "coalesce(nullif(client_id, ''), nullif(user_id, ''), nullif(session_id, ''))"
+    """Events by our action names.
+
+    UBI 1.3 asks for an action and a time only, so a client may be a session.
+    """
+    fields = (
+        "event_id",
+        "client_id",
+        "user_id",
+        "session_id",
+        "action_name",
+        "timestamp",
+    )
+    names = {name: f"$.{name}" for name in fields}
+    actions = ", ".join(f"'{metric.action}'" for metric in METRICS)
+    client = (
+        "coalesce(nullif(client_id, ''), nullif(user_id, ''), nullif(session_id, ''))"
+    )
     return f"""INSERT INTO all_events
         SELECT *, client_id IS NULL OR action_name IS NULL OR timestamp IS NULL AS bad FROM (
-            SELECT coalesce(nullif(event_id, ''), 'content:' || md5(text)) AS event_id, {client} AS client_id,
-                action_name AS written, our_action(action_name) AS action_name, to_millis(timestamp) AS timestamp
+            SELECT coalesce(nullif(event_id, ''), 'content:' || md5(text)) AS event_id,
+                {client} AS client_id, action_name AS written,
+                our_action(action_name) AS action_name, to_millis(timestamp) AS timestamp
             FROM ({_json(names)}))
         WHERE bad OR action_name IN ('', {actions})"""
 
 
-def load(db: duckdb.DuckDBPyConnection, live: Release, until: int) -> dict[str, dict[str, int]]:
-    """Make the tables ``exposures``, of the live release, and ``events``, since it was made, by our action names.
+def load(
+    db: duckdb.DuckDBPyConnection, live: Release, until: int
+) -> dict[str, dict[str, int]]:
+    """Make the tables ``exposures``, of the live release, and ``events``, since it was made.
 
-    A row is of the release that it names; where none names any, all rows are of one.
+    Events have our action names. A row is of the release that it names; where none names
+    any, all rows are of one.
 
     Args:
+        db: where the tables are made.
+        live: its plan has the experiment's name and the shop's actions, its config the
+            place to read.
         until: now, in ms since the epoch.
 
     Returns:
         Per log, the rows that were left out, by reason.
     """
-    name, since = live.plan["name"], datetime.fromisoformat(live.created)
+    name = live.plan["name"]
+    since = datetime.fromisoformat(live.created)
     db.execute("SET VARIABLE experiment = ?", [name])
     _teach(db, live.plan.get("actions", {}))
-    texts = ", ".join(f"{c} VARCHAR" for c in (*EXPOSURES, "release"))
+
+    texts = ", ".join(f"{column} VARCHAR" for column in (*EXPOSURES, "release"))
     db.execute(f"CREATE TABLE all_exposures ({texts}, timestamp BIGINT, bad BOOLEAN)")
     db.execute(
-        "CREATE TABLE all_events (event_id VARCHAR, client_id VARCHAR, written VARCHAR, action_name VARCHAR, "
-        "timestamp BIGINT, bad BOOLEAN)"
+        "CREATE TABLE all_events (event_id VARCHAR, client_id VARCHAR, written VARCHAR, "
+        "action_name VARCHAR, timestamp BIGINT, bad BOOLEAN)"
     )
+
+    place = live.config.exposures
     for day in _days(since, until):
-        _add(db, _exposures_sql(), join(live.config.exposures, f"exposures/{name}", day.isoformat()))
-        _add(db, _events_sql(), join(live.config.exposures, "events", day.isoformat()))
-    ours = f"release = '{live.number}' OR (SELECT count(release) = 0 FROM all_exposures)"
-    db.execute(f"CREATE VIEW exposures AS FROM all_exposures WHERE NOT bad AND ({ours})")
-    db.execute("CREATE VIEW events AS FROM all_events WHERE NOT bad AND action_name <> ''")
-    return {"exposures": _unread(db, "exposures"), "events": {**_unread(db, "events"), **_unknown(db)}}
+        folder = day.isoformat()
+        _add(db, _exposures_sql(), join(place, f"exposures/{name}", folder))
+        _add(db, _events_sql(), join(place, "events", folder))
+
+    ours = (
+        f"release = '{live.number}' OR (SELECT count(release) = 0 FROM all_exposures)"
+    )
+    db.execute(
+        f"CREATE VIEW exposures AS FROM all_exposures WHERE NOT bad AND ({ours})"
+    )
+    db.execute(
+        "CREATE VIEW events AS FROM all_events WHERE NOT bad AND action_name <> ''"
+    )
+    return {
+        "exposures": _unread(db, "exposures"),
+        "events": {**_unread(db, "events"), **_unknown(db)},
+    }
 
 
 def _unread(db: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
-    ((count,),) = db.sql(f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}").fetchall()
+    """Rows that cannot be read, by that reason."""
+    sql = f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}"
+    ((count,),) = db.sql(sql).fetchall()
     return {UNREAD: count} if count else {}
 
 
 def _unknown(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Events whose action nobody explained, by its name."""
-    sql = "SELECT written, count(*) FROM all_events WHERE NOT bad AND action_name = '' GROUP BY ALL"
-    counts = Counter({f"of the unknown action {name[:40]!r}": n for name, n in db.sql(sql).fetchall()})
+    sql = (
+        "SELECT written, count(*) FROM all_events "
+        "WHERE NOT bad AND action_name = '' GROUP BY ALL"
+    )
+    counts = Counter[str]()
+    for name, count in db.sql(sql).fetchall():
+        counts[f"of the unknown action {name[:40]!r}"] = count
     return dict(counts.most_common(20))

@@ -1,4 +1,7 @@
-"""What a judge is asked (:class:`Case`) and what it gives back (:class:`Answer`, or a :class:`Fault`)."""
+"""What a judge is asked and what it gives back.
+
+It is asked a :class:`Case` and gives an :class:`Answer`, or a :class:`Fault`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,16 @@ from adore.artifacts import read_table
 from adore.teacher.rationale import RationaleSchema
 from adore.types import Evidence, Item, item_from_row
 
-__all__ = ["Answer", "Call", "Case", "Fault", "Judge", "Probabilities", "count_pairs", "load_cases"]
+__all__ = [
+    "Answer",
+    "Call",
+    "Case",
+    "Fault",
+    "Judge",
+    "Probabilities",
+    "count_pairs",
+    "load_cases",
+]
 
 Probabilities = tuple[float, float, float, float]
 """P(grade), indexed by grade value; sums to 1."""
@@ -57,7 +69,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A valid judgement: soft labels and the rationale; ``call`` is None where no LLM read the texts."""
+    """A valid judgement: soft labels and the rationale.
+
+    ``call`` is None where no LLM read the texts.
+    """
 
     probabilities: Probabilities
     rationale: RationaleSchema
@@ -71,7 +86,8 @@ class Fault:
     Attributes:
         reason: why.
         call: the raw text, if there was one.
-        finish: how the backend says that the answer ended (``stop``, ``length``, ``content_filter``).
+        finish: how the backend says that the answer ended (``stop``, ``length``,
+            ``content_filter``).
         detail: the endpoint's own words.
     """
 
@@ -107,24 +123,42 @@ def load_cases(
     Args:
         prepared: has ``items`` and ``queries``.
         evidence: has ``pairs``.
-        candidates: output of ``synthesise``; if given, its candidates are judged instead of the known pairs.
+        candidates: output of ``synthesise``; if given, its candidates are judged
+            instead of the known pairs.
         wanted: which queries (by id).
         retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
     """
     if candidates is not None:
-        table = read_table(candidates, "candidates").unique(["query_id", "item_id"]).sort("query_id", "item_id")
+        table = (
+            read_table(candidates, "candidates")
+            .unique(["query_id", "item_id"])
+            .sort("query_id", "item_id")
+        )
         return [
-            Case(r["query_id"], r["item_id"], r["query"], item_from_row(json.loads(r["item"])), _read(r["evidence"]))
+            Case(
+                r["query_id"],
+                r["item_id"],
+                r["query"],
+                item_from_row(json.loads(r["item"])),
+                _read(r["evidence"]),
+            )
             for r in table.iter_rows(named=True)
             if wanted(r["query_id"])
         ]
-    texts = dict(read_table(prepared, "queries").select("query_id", "query").iter_rows())
+    texts = dict(
+        read_table(prepared, "queries").select("query_id", "query").iter_rows()
+    )
     pairs = _pairs(evidence, retrieved)
-    pairs = pairs.filter(pl.col("query_id").is_in([q for q in pairs["query_id"].unique() if wanted(q)]))
-    shown = read_table(prepared, "items").join(pairs.select("item_id"), on="item_id", how="semi")
+    pairs = pairs.filter(
+        pl.col("query_id").is_in([q for q in pairs["query_id"].unique() if wanted(q)])
+    )
+    shown = read_table(prepared, "items").join(
+        pairs.select("item_id"), on="item_id", how="semi"
+    )
     items = {r["item_id"]: item_from_row(r) for r in shown.iter_rows(named=True)}
     return [
-        Case(q, i, texts[q], items[i], _read(e)) for q, i, e in pairs.select("query_id", "item_id", "evidence").rows()
+        Case(q, i, texts[q], items[i], _read(e))
+        for q, i, e in pairs.select("query_id", "item_id", "evidence").rows()
     ]
 
 
@@ -133,8 +167,16 @@ def _pairs(evidence: Path, retrieved: Path | None) -> pl.DataFrame:
     return pl.concat(frames).sort("query_id", "item_id")
 
 
-def count_pairs(evidence: Path, candidates: Path | None, retrieved: Path | None = None) -> int:
-    """How many pairs all shards judge together."""
+def count_pairs(
+    evidence: Path, candidates: Path | None, retrieved: Path | None = None
+) -> int:
+    """How many pairs all shards judge together.
+
+    Args:
+        evidence: has ``pairs``.
+        candidates: output of ``synthesise``; if given, only its candidates count.
+        retrieved: output of ``retrieve``, whose ``pairs`` count besides.
+    """
     if candidates is not None:
         return read_table(candidates, "candidates").n_unique(["query_id", "item_id"])
     return _pairs(evidence, retrieved).height

@@ -20,7 +20,10 @@ _GROUPS: tuple[tuple[str, str], ...] = (
     ("use-case", "indoor outdoor"),
     ("use-case", "christmas halloween easter valentine thanksgiving"),
     ("use-case", "birthday wedding graduation retirement"),
-    ("use-case", "basketball tennis golf yoga cycling soccer baseball volleyball bowling"),
+    (
+        "use-case",
+        "basketball tennis golf yoga cycling soccer baseball volleyball bowling",
+    ),
     ("style", "round square rectangular oval"),
     ("style", "striped plaid floral leopard camo paisley"),
     ("style", "modern vintage"),
@@ -32,16 +35,24 @@ _GROUPS: tuple[tuple[str, str], ...] = (
     ("degree", "mini jumbo"),
     ("degree", "mild spicy"),
 )
-"""Kind (an error type) and meanings of which a thing has one only; each language's words for them are in its pack."""
+"""Kind (an error type) and meanings of which a thing has one only.
+
+Each language's words for them are in its pack.
+"""
 
 _GROUP: dict[str, tuple[str, int]] = {
-    name: (kind, at) for at, (kind, group) in enumerate(_GROUPS) for name in group.split()
+    name: (kind, at)
+    for at, (kind, group) in enumerate(_GROUPS)
+    for name in group.split()
 }
 
 
 @lru_cache(maxsize=1)
 def _meanings() -> dict[str, str]:
-    """Stem to meaning in every language that has a pack; a stem of two languages means what it does in English."""
+    """Stem to meaning in every language that has a pack.
+
+    A stem of two languages means what it does in English.
+    """
     found: dict[str, str] = {}
     for code in sorted(PACKS, key=lambda code: (code != "en", code)):
         for stem, name in load_language(code).contrasts.items():
@@ -51,8 +62,15 @@ def _meanings() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _offers() -> dict[str, str]:
-    """Stem to the way to sell that it names, in every language; an item that names none is sold new."""
-    return {stem: name for code in PACKS for stem, name in load_language(code).offers.items()}
+    """Stem to the way to sell that it names, in every language.
+
+    An item that names none is sold new.
+    """
+    return {
+        stem: name
+        for code in PACKS
+        for stem, name in load_language(code).offers.items()
+    }
 
 
 def is_offer(word: str) -> bool:
@@ -74,11 +92,21 @@ def kind_of(word: str) -> str:
     """
     if word.startswith(PRICE):
         return "price-tier"
-    return "offer-type" if is_offer(word) else _GROUP.get(_meanings().get(word, ""), ("",))[0]
+    if is_offer(word):
+        return "offer-type"
+    meaning = _meanings().get(word, "")
+    return _GROUP[meaning][0] if meaning in _GROUP else ""
 
 
 def rivals(word: str, language: Language) -> list[str]:
     """Words that a stem excludes, one of each meaning, as the language writes them.
+
+    Args:
+        word: the stem.
+        language: of the stem and of the words.
+
+    Returns:
+        nothing for a stem without a rival.
 
     Example:
         >>> english, german = load_language("en"), load_language("de")
@@ -92,22 +120,42 @@ def rivals(word: str, language: Language) -> list[str]:
         return []
     written: Mapping[str, str] = language.written.get("contrasts", {})
     names = _GROUPS[_GROUP[own][1]][1].split()
-    return [written[name].split(",")[0] for name in names if name != own and name in written]
+    return [
+        written[name].split(",")[0] for name in names if name != own and name in written
+    ]
 
 
 def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
-    """The word of a title that means the same as ``word`` (True), or else one that excludes it (False), or nothing.
+    """What a title says of the meaning that a word has.
+
+    Args:
+        word: a stem.
+        title: the stems of a title.
+
+    Returns:
+        the title's word that means the same, and True; or else one that excludes ``word``, and
+        False; an empty word if it has neither.
 
     Example:
-        >>> same_or_rival("wireless", ["bluetooth", "wired"]), same_or_rival("round", ["square", "tray"])
-        (('bluetooth', True), ('square', False))
+        >>> same_or_rival("wireless", ["bluetooth", "wired"])
+        ('bluetooth', True)
+        >>> same_or_rival("round", ["square", "tray"])
+        ('square', False)
     """
     meanings = _meanings()
     own = meanings.get(word)
     if own is None:
         offers = _offers()
-        same = (w for w in title if offers.get(w) == offers[word]) if word in offers else iter(())
+        same = (
+            (w for w in title if offers.get(w) == offers[word])
+            if word in offers
+            else iter(())
+        )
         return next(same, ""), word in offers
     group = _GROUP[own][1]
-    said = [(w, meanings[w] == own) for w in title if w in meanings and _GROUP[meanings[w]][1] == group]
+    said = [
+        (w, meanings[w] == own)
+        for w in title
+        if w in meanings and _GROUP[meanings[w]][1] == group
+    ]
     return max(said, key=lambda pair: pair[1], default=("", False))

@@ -1,4 +1,4 @@
-"""Several processes that train together: made here on this machine, or made by torchrun, on many."""
+"""Several processes that train together: made here, on this machine, or by torchrun, on many."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ from adore.artifacts import unfinished
 from adore.errors import AdoreError, MissingError
 from adore.storage import join, local_copy, open_output
 
-__all__ = ["crew", "first", "follow", "found", "gathered", "keep", "leads", "leave", "share", "together", "world"]
+__all__ = [
+    "crew",
+    "first",
+    "follow",
+    "found",
+    "gathered",
+    "keep",
+    "leads",
+    "leave",
+    "share",
+    "together",
+    "world",
+]
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=2)
@@ -31,7 +43,8 @@ def share(processes: int, function: str, **job: Any) -> Any:
     """Call ``module:function`` in several processes that train together; the first one's result.
 
     Args:
-        processes: made on this machine; 1: this process. Under torchrun its own are taken, on whichever nodes.
+        processes: made on this machine; 1: this process. Under torchrun its own are taken, on
+            whichever nodes.
         function: what to call.
         job: its arguments.
 
@@ -42,13 +55,22 @@ def share(processes: int, function: str, **job: Any) -> Any:
         return together(function, **job)
     if processes == 1:
         return _call(function, job)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+    ]
     with tempfile.TemporaryDirectory(prefix="adore-") as home:
         path = Path(home, "job")
         path.write_bytes(pickle.dumps((function, job)))
-        code, told = _heard([*command, "-m", "adore.torchrun", str(path)])
+        code, told = _heard([*command, "-m", "adore.distributed", str(path)])
         if code:
-            raise AdoreError(f"{function} in {processes} processes == exit {code}, must be 0\n{told}")
+            raise AdoreError(
+                f"{function} in {processes} processes == exit {code}, must be 0\n{told}"
+            )
         return pickle.loads(path.with_suffix(".done").read_bytes())
 
 
@@ -56,7 +78,11 @@ def _heard(command: list[str]) -> tuple[int, str]:
     """Run a command, its output into ours; exit status and the end of what it said."""
     end = deque[str](maxlen=40)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
     ) as child:
         for line in child.stdout or ():
             sys.stderr.write(line)
@@ -74,9 +100,10 @@ def world() -> int:
 
 @contextmanager
 def crew() -> Iterator[bool]:
-    """Join the processes that torchrun started; true in the one that does the stage's work, alone or as the first.
+    """Join the processes that torchrun started.
 
-    The others call :func:`follow`, which ends when the first leaves this block well, and fails when it fails.
+    True in the one that does the stage's work, alone or as the first. The others call
+    :func:`follow`, which ends when the first leaves this block well, and fails when it fails.
     """
     if world() == 1:
         yield True
@@ -156,7 +183,8 @@ def gathered(value: T) -> list[T]:
 def leave(end: SystemExit) -> NoReturn:
     """Exit; under torchrun at once: a library's thread may abort an interpreter that winds down.
 
-    The other nodes are gone by then, so a process that is started again for that would wait for them in vain.
+    The other nodes are gone by then, so a process that is started again for that would wait for
+    them in vain.
     """
     if world() > 1:
         sys.stdout.flush()
@@ -166,7 +194,15 @@ def leave(end: SystemExit) -> NoReturn:
 
 
 def keep(folder: Path, name: str) -> str:
-    """Copy a folder to :func:`adore.artifacts.unfinished`, where other nodes and a later start find it; its place."""
+    """Copy a folder to where other nodes and a later start find it.
+
+    Args:
+        folder: on this machine.
+        name: what it is called there.
+
+    Returns:
+        Its place, in :func:`adore.artifacts.unfinished`.
+    """
     place = join(unfinished(), name)
     with open_output(place) as aside:
         shutil.copytree(folder, aside, dirs_exist_ok=True)

@@ -1,0 +1,114 @@
+"""What a person calls from Python: judge a list of items, run the whole loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adore.types import Evidence, Grade, Item
+
+__all__ = ["Judgement", "judge", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the rule book says of one item for one query.
+
+    Attributes:
+        item_id: the item.
+        grade: Exact, Substitute, Complement or Irrelevant.
+        probabilities: P(grade), indexed by the grade's value (I, C, S, E); sums to 1.
+        reason: what bound the grade, in words.
+        evidence: each asked attribute, what the item says of it, and where.
+    """
+
+    item_id: str
+    grade: Grade
+    probabilities: tuple[float, float, float, float]
+    reason: str
+    evidence: tuple[Evidence, ...]
+
+
+def judge(
+    query: str,
+    items: Sequence[Item],
+    *,
+    rulebook: str = "general",
+    catalogue: Iterable[Item] = (),
+    language: str = "en",
+) -> list[Judgement]:
+    """Judge items for one query by a rule book. No model is loaded and nothing is written.
+
+    Args:
+        query: what a shopper typed.
+        items: the items to judge.
+        rulebook: name of a book that ships, or the path of a ``.yaml`` file.
+        catalogue: more items of the shop. Brands and product words are learnt from them, so the
+            judgements get better with more; the judged items always count.
+        language: ISO 639-1 code of the shop's language.
+
+    Returns:
+        One judgement an item, in the items' order.
+
+    Raises:
+        ConfigError: there is no such rule book, or it is not valid.
+
+    Example:
+        >>> from adore import Item, judge
+        >>> items = [Item("a", "Red mug"), Item("b", "Blue mug")]
+        >>> [(one.item_id, one.grade.letter) for one in judge("red mug", items)]
+        [('a', 'E'), ('b', 'S')]
+    """
+    from adore.attributes.compare import compare
+    from adore.attributes.lexicon import Lexicon
+    from adore.attributes.reader import Reader
+    from adore.rulebook import RuleBook
+
+    known = {item.item_id: item for item in (*catalogue, *items)}
+    reader = Reader(Lexicon.mine(known.values(), language))
+    book = RuleBook.load(rulebook)
+    asked = reader.read_query(query)
+
+    judgements = []
+    for item in items:
+        evidence = tuple(compare(asked, reader.read_item(item)))
+        verdict = book.apply(evidence)
+        judgements.append(
+            Judgement(
+                item_id=item.item_id,
+                grade=verdict.grade,
+                probabilities=verdict.probabilities,
+                reason=verdict.reason,
+                evidence=evidence,
+            )
+        )
+    return judgements
+
+
+def run(
+    data: str = "demo", out: str = "", *, profile: str = "laptop", seed: int = 0
+) -> Path:
+    """Run the whole loop on this machine, as ``adore run`` does.
+
+    Steps whose output is there and still right are kept, so a run that was killed goes on.
+
+    Args:
+        data: the shop's folder; ``demo`` makes the demo shop.
+        out: the run's folder; empty: the newest run of the same arguments under ``runs``,
+            or a new one.
+        profile: name of a profile that ships, or the path of a ``.yaml`` file.
+        seed: seeds every random choice.
+
+    Returns:
+        The run's folder; ``index.html`` in it is the page.
+
+    Raises:
+        AdoreError: the folder cannot be read, or a step failed.
+    """
+    from adore.pipeline.local import check_input, choose_out, run_local
+
+    place = out or choose_out(data, profile, seed)
+    check_input(data, place, profile=profile, seed=seed)
+    run_local(data, place, profile=profile, seed=seed)
+    return Path(place)

@@ -257,21 +257,50 @@ def test_a_router_without_a_catalogue_asks_its_variants(
     )
 
 
-def test_servers_need_no_tables() -> None:
-    """The slim images have no polars, pyarrow or duckdb; what reads items must not ask for them."""
-    heavy = ("polars", "duckdb", "torch", "krippendorff", "charset_normalizer")
-    code = f"""
+NO_TABLES = (
+    "polars",
+    "duckdb",
+    "torch",
+    "krippendorff",
+    "charset_normalizer",
+    "py3langid",
+)
+ROUTER_LACKS = (
+    *NO_TABLES,
+    "numpy",
+    "Stemmer",
+    "price_parser",
+    "stdnum",
+    "onnxruntime",
+    "kserve",
+)
+BLOCKED = """
 import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition('.')[0] in {heavy}:
+        if name.partition('.')[0] in {missing}:
             raise ImportError(name)
 sys.meta_path.insert(0, Blocked())
-from adore.serving.request import parse
-from adore.student import known, rankers
-print(parse({{'query': 'q', 'items': [{{'Item ID': 'a', 'title': 't', 'colour': 'red'}}]}}, 'body').items[0].attributes)
-"""  # noqa: E501
+import {modules}
+from adore.serving.request import Reading
+row = {{'Item ID': 'a', 'title': 't', 'colour': 'red', 'price': '35.00 USD'}}
+print(Reading().item(row, 'items[0]').attributes)
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "modules"),
+    [
+        (NO_TABLES, "adore.serving.server, adore.student.known, adore.student.rankers"),
+        (ROUTER_LACKS, "adore.serving.router, adore.serving.reach"),
+    ],
+    ids=["server", "router"],
+)
+def test_what_reads_items_asks_for_nothing_that_its_slim_image_lacks(
+    missing: tuple[str, ...], modules: str
+) -> None:
+    code = BLOCKED.format(missing=missing, modules=modules)
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
-    assert done.stdout.strip() == "{'colour': 'red'}", done.stderr
+    assert done.stdout.strip() == "{'colour': 'red', 'price': '35.00 USD'}", done.stderr

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from adore.attributes.language_packs import PACKS, load_language
 from adore.errors import check
 
@@ -178,6 +176,8 @@ def shares_of(texts: Iterable[str]) -> dict[str, float]:
     Source: Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new
     a priori probabilities.
     """
+    import numpy as np  # not in the router's image, which only reads items
+
     distinct = dict.fromkeys(texts)
     kept = _sampled([text for text in distinct if _letters(text) >= 4])
     letters = sum(_letters(text) for text in kept)

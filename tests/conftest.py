@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -49,3 +50,31 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             os.environ.pop(k)
         else:
             os.environ[k] = v
+
+
+PER_RUN = ("ADORE_PROFILE", "ADORE_ANSWERS", "ADORE_RUN_PID")
+"""What a run says to its own process in the environment; here many share a process."""
+
+
+@contextmanager
+def _restored() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in PER_RUN}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_run_before_this_file() -> Iterator[None]:
+    with _restored():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_run_before_this_test() -> Iterator[None]:
+    with _restored():
+        yield

@@ -77,6 +77,21 @@ def split_searches(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
     return searches
 
 
+def _impressions(
+    row: Mapping[str, Any], items: list[Any], common: tuple[str, ...], of: str
+) -> Iterator[dict[str, Any]]:
+    """One impression an item of a list that was logged whole, at its place from 1."""
+    fields = {name: row.get(name) for name in common}
+    for place, item in enumerate(items, 1):
+        yield {
+            **fields,
+            "event_id": f"{EXPOSURE}{of}-{place}",
+            "action_name": "impression",
+            "object_id": item,
+            "position": place,
+        }
+
+
 def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
     """The router's exposures as impressions, one an item, at the place where it stood."""
     impressions: list[tuple[int, dict[str, Any]]] = []
@@ -90,19 +105,9 @@ def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
                 row,
             )
             continue
-        common = {
-            k: row.get(k)
-            for k in ("query_id", "user_query", "session_id", "client_id", "timestamp")
-        }
-        for place, item in enumerate(items, 1):
-            impression = {
-                **common,
-                "event_id": f"{EXPOSURE}{row['exposure_id']}-{place}",
-                "action_name": "impression",
-                "object_id": item,
-                "position": place,
-            }
-            impressions.append((line, impression))
+        common = ("query_id", "user_query", "session_id", "client_id", "timestamp")
+        shown = _impressions(row, items, common, str(row["exposure_id"]))
+        impressions += [(line, impression) for impression in shown]
     return impressions
 
 
@@ -140,19 +145,9 @@ def search_impressions(
         if not isinstance(hits, list):
             continue
 
-        common = {
-            name: row.get(name)
-            for name in ("query_id", "user_query", "client_id", "timestamp")
-        }
-        for place, item in enumerate(hits, 1):
-            impression = {
-                **common,
-                "event_id": f"{EXPOSURE}{row.get('query_id')}-{place}",
-                "action_name": "impression",
-                "object_id": item,
-                "position": place,
-            }
-            rows.good.append((line, impression))
+        common = ("query_id", "user_query", "client_id", "timestamp")
+        shown = _impressions(row, hits, common, str(row.get("query_id")))
+        rows.good += [(line, impression) for impression in shown]
     return len(rows.good) > before
 
 

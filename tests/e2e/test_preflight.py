@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.e2e.conftest import impersonate, kubectl, settings, shop_namespace
@@ -37,36 +38,43 @@ def shop(
         yield settings(space)
 
 
+@contextmanager
+def launcher(config: Config, providers: str) -> Iterator[None]:
+    """The ConfigMap kfp-launcher, there for a while."""
+    where = ("-n", config.namespace)
+    given = f"--from-literal=providers={providers}"
+    kubectl(*where, "create", "configmap", "kfp-launcher", given)
+    try:
+        yield
+    finally:
+        kubectl(*where, "delete", "configmap", "kfp-launcher")
+
+
 def look(
-    config: Config, placement: Placement, *, many_users: bool = False, account: str = ""
+    config: Config,
+    placement: Placement,
+    *,
+    many_users: bool = False,
+    account: str = "",
+    remote: bool = True,
 ) -> dict[str, Finding]:
     api = impersonate(account, config.namespace) if account else None
     cluster = Cluster(config, api)
     return {
         f.name: f
         for f in examine_namespace(
-            cluster, placement, many_users=many_users, remote=True
+            cluster, placement, many_users=many_users, remote=remote
         )
     }
 
 
 def test_what_is_there_is_said_to_be_there(shop: Config) -> None:
-    kubectl(
-        "-n",
-        shop.namespace,
-        "create",
-        "configmap",
-        "kfp-launcher",
-        f"--from-literal=providers={LAUNCHER}",
-    )
-    try:
+    with launcher(shop, LAUNCHER):
         found = look(shop, Placement(secrets={"adore-s3": KEYS}))
         assert all(finding.ok for finding in found.values()), found
         assert (
             found["kfp-launcher"].text == "http://store:9000, with the steps' own keys"
         )
-    finally:
-        kubectl("-n", shop.namespace, "delete", "configmap", "kfp-launcher")
 
 
 def test_each_thing_that_a_pod_would_wait_for_is_named_with_its_fix(
@@ -131,35 +139,15 @@ def test_an_image_that_the_nodes_cannot_have_is_told_and_no_pod_is_left(
 
 def test_a_store_whose_keys_the_steps_may_not_read_is_told(shop: Config) -> None:
     """As seen on Kubeflow Pipelines 2.17.0: every step of a run on a claim failed at its end."""
-    on_a_claim = {
-        f.name: f
-        for f in examine_namespace(
-            Cluster(shop), Placement(), many_users=False, remote=False
-        )
-    }
+    on_a_claim = look(shop, Placement(), remote=False)
     assert (
         "mlpipeline-minio-artifact, which adore-pipeline may not read"
         in on_a_claim["kfp-launcher"].text
     )
     assert on_a_claim["kfp-launcher"].needed and not on_a_claim["kfp-launcher"].ok
     own = LAUNCHER.replace("s3:", "minio:")
-    kubectl(
-        "-n",
-        shop.namespace,
-        "create",
-        "configmap",
-        "kfp-launcher",
-        f"--from-literal=providers={own}",
-    )
-    try:
-        found = {
-            f.name: f
-            for f in examine_namespace(
-                Cluster(shop), Placement(), many_users=False, remote=False
-            )
-        }
+    with launcher(shop, own):
+        found = look(shop, Placement(), remote=False)
         assert (
             found["kfp-launcher"].text == "http://store:9000, with the steps' own keys"
         )
-    finally:
-        kubectl("-n", shop.namespace, "delete", "configmap", "kfp-launcher")

@@ -23,7 +23,6 @@ from adore.release.kubernetes.objects import GROUP, POD_SECURITY, SECURITY
 __all__ = [
     "ACCOUNT",
     "HOME",
-    "PLACE_KEYS",
     "examine_images",
     "examine_namespace",
     "images_of",
@@ -37,7 +36,6 @@ HOME = "kubeflow"
 NOTIFY_URL = "ADORE_NOTIFY_URL"
 STORE_SECRET = "mlpipeline-minio-artifact"
 """Where Kubeflow Pipelines keeps the keys of the store that comes with it."""
-PLACE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 PATIENCE = 25.0
 """Seconds for an image that is missing to be told.
 
@@ -60,21 +58,30 @@ def namespace_of_runs(namespace: str, *, many_users: bool) -> str:
 # ---------------------------------------------------------------- Secrets, settings, accounts
 
 
+def _live(cluster: Cluster, title: str, plural: str, name: str) -> Object | Finding:
+    """An object of the runs' namespace, ``{}`` if there is none; a finding if nobody may look."""
+    path = f"/api/v1/namespaces/{cluster.config.namespace}/{plural}/{name}"
+    try:
+        return dict(cluster.request("GET", path, title))
+    except MissingError:
+        return {}
+    except AdoreError:
+        return Finding(title, False, "this account may not look", needed=False)
+
+
 def _secret(cluster: Cluster, name: str, keys: Iterable[str]) -> Finding:
     """Whether a Secret is there with its keys; its values are not looked at."""
     space = cluster.config.namespace
     title = f"Secret {name}"
-    path = f"/api/v1/namespaces/{space}/secrets/{name}"
-    try:
-        there = set(cluster.request("GET", path, title).get("data") or {})
-    except MissingError:
+    live = _live(cluster, title, "secrets", name)
+    if isinstance(live, Finding):
+        return live
+    if not live:
         fix = f"kubectl -n {space} create secret generic {name} --from-literal=KEY=…"
         return Finding(
             title, False, f"not in {space}: every step would wait for it; {fix}"
         )
-    except AdoreError:
-        return Finding(title, False, "this account may not look", needed=False)
-    missing = sorted(set(keys) - there)
+    missing = sorted(set(keys) - set(live.get("data") or {}))
     text = (
         f"lacks {', '.join(missing)}; add them"
         if missing
@@ -86,17 +93,15 @@ def _secret(cluster: Cluster, name: str, keys: Iterable[str]) -> Finding:
 def _account(cluster: Cluster) -> Finding:
     space = cluster.config.namespace
     title = f"account {ACCOUNT}"
-    path = f"/api/v1/namespaces/{space}/serviceaccounts/{ACCOUNT}"
-    try:
-        cluster.request("GET", path, title)
+    live = _live(cluster, title, "serviceaccounts", ACCOUNT)
+    if isinstance(live, Finding):
+        return live
+    if live:
         return Finding(title, True, f"in {space}")
-    except MissingError:
-        fix = "apply an overlay of manifests/"
-        if space == HOME:
-            fix = "kubectl apply -f manifests/standalone.yaml"
-        return Finding(title, False, f"not in {space}; {fix}")
-    except AdoreError:
-        return Finding(title, False, "this account may not look", needed=False)
+    fix = "apply an overlay of manifests/"
+    if space == HOME:
+        fix = "kubectl apply -f manifests/standalone.yaml"
+    return Finding(title, False, f"not in {space}; {fix}")
 
 
 def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
@@ -114,14 +119,10 @@ def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
     """
     space = cluster.config.namespace
     title = "kfp-launcher"
-    path = f"/api/v1/namespaces/{space}/configmaps/kfp-launcher"
-    try:
-        data = cluster.request("GET", path, "ConfigMap kfp-launcher").get("data") or {}
-        text = data.get("providers", "")
-    except MissingError:
-        text = ""
-    except AdoreError:
-        return Finding(title, False, "this account may not look", needed=False)
+    live = _live(cluster, title, "configmaps", title)
+    if isinstance(live, Finding):
+        return live
+    text = (live.get("data") or {}).get("providers", "")
     keys = set[str]()
     for of_secret in placement.secrets.values():
         keys.update(of_secret)
@@ -208,20 +209,15 @@ def _profile_namespace(cluster: Cluster) -> Iterator[Finding]:
 def _claim(cluster: Cluster, placement: Placement) -> Finding:
     name = placement.claim.partition(":")[0]
     space = cluster.config.namespace
-    path = f"/api/v1/namespaces/{space}/persistentvolumeclaims/{name}"
-    try:
-        live = cluster.request("GET", path, f"claim {name}")
-    except MissingError:
-        return Finding(
-            f"claim {name}", False, f"no such PersistentVolumeClaim in {space}; make it"
-        )
-    except AdoreError:
-        return Finding(
-            f"claim {name}", False, "this account may not look", needed=False
-        )
+    title = f"claim {name}"
+    live = _live(cluster, title, "persistentvolumeclaims", name)
+    if isinstance(live, Finding):
+        return live
+    if not live:
+        text = f"no such PersistentVolumeClaim in {space}; make it"
+        return Finding(title, False, text)
     phase = live.get("status", {}).get("phase", "")
-    text = f"{phase}; user 10001 must be able to write"
-    return Finding(f"claim {name}", True, text)
+    return Finding(title, True, f"{phase}; user 10001 must be able to write")
 
 
 def examine_namespace(

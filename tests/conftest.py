@@ -52,7 +52,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             os.environ[k] = v
 
 
-PER_RUN = ("ADORE_PROFILE", "ADORE_ANSWERS", "ADORE_RUN_PID")
+PER_RUN = ("ADORE_ANSWERS", "ADORE_RUN_PID")
 """What a run says to its own process in the environment; here many share a process."""
 
 

@@ -462,16 +462,13 @@ def compile_pipelines(
     ] = "",
 ) -> None:
     """Compile every pipeline to KFP's IR YAML."""
-    import os
-
     if profile:
         from adore.pipeline.settings import check_profile
 
         check_profile(profile)
-        os.environ["ADORE_PROFILE"] = profile
     from adore.pipeline.local import compile_all
 
-    for path in compile_all(output):
+    for path in compile_all(output, profile):
         typer.echo(path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -77,11 +76,6 @@ def _readable(name: str, value: str, profile: str) -> None:
     )
     fix = "give one, or set cluster.claim to NAME:/mount and name a folder under the mount"
     check(good, name, value, must="an s3:// place", fix=fix, error=MissingError)
-
-
-def _compiled(name: str, profile: str, folder: str) -> str:
-    os.environ["ADORE_PROFILE"] = profile  # read where the pipeline is traced
-    return compile_pipeline(name, folder)
 
 
 def _profile(profile: str, run: str) -> str:
@@ -228,7 +222,7 @@ def submit(
     if look:
         _preflight(server, profile, run)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
-        ids = server.upload(_compiled("adore", profile, folder), "adore")
+        ids = server.upload(compile_pipeline("adore", folder, profile), "adore")
     common = {"run": run, "data": data, "profile": _profile(profile, run), "seed": seed}
     return server.start(
         ids,
@@ -253,7 +247,7 @@ def schedule(
     """
     settings.check_profile(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
-        ids = server.upload(_compiled("online", profile, folder), "adore-online")
+        ids = server.upload(compile_pipeline("online", folder, profile), "adore-online")
     arguments = {"profile": _profile(profile, ""), "act": act}
     exposures = settings.section_config(profile, "kubernetes").exposures
     root = ""

@@ -35,6 +35,8 @@ __all__ = [
 
 CHECKOUT = Path(__file__).parents[3]
 """The source checkout, whose folder ``pipelines`` holds the pipelines."""
+PROFILE = "ADORE_PROFILE"
+"""Environment variable that the components read where a pipeline is traced."""
 
 
 def load_pipeline(name: str = "adore") -> Any:
@@ -43,13 +45,12 @@ def load_pipeline(name: str = "adore") -> Any:
     Raises:
         NotInstalledError: there is no checkout, or KFP is not installed.
     """
-    root = CHECKOUT
-    if not (root / "pipelines" / f"{name}.py").is_file():
+    if not (CHECKOUT / "pipelines" / f"{name}.py").is_file():
         raise NotInstalledError(
-            f"pipelines == {str(root / 'pipelines')!r}, must exist; "
+            f"pipelines == {str(CHECKOUT / 'pipelines')!r}, must exist; "
             "run from a source checkout"
         )
-    sys.path.insert(0, str(root))
+    sys.path.insert(0, str(CHECKOUT))
     try:
         return getattr(importlib.import_module(f"pipelines.{name}"), name)
     except ModuleNotFoundError as error:
@@ -58,15 +59,30 @@ def load_pipeline(name: str = "adore") -> Any:
             "pip install 'adore-relevance[kubeflow]'"
         ) from error
     finally:
-        sys.path.remove(str(root))
+        sys.path.remove(str(CHECKOUT))
 
 
-def compile_pipeline(name: str, output: str) -> str:
+@contextlib.contextmanager
+def _compiled_for(profile: str) -> Iterator[None]:
+    """Let the components see a profile while a pipeline is traced; empty: leave it as it is."""
+    before = os.environ.get(PROFILE)
+    if profile:
+        os.environ[PROFILE] = profile
+    try:
+        yield
+    finally:
+        os.environ.pop(PROFILE, None)
+        if before is not None:
+            os.environ[PROFILE] = before
+
+
+def compile_pipeline(name: str, output: str, profile: str = "") -> str:
     """Compile one pipeline to ``output/<name>.yaml``.
 
     Args:
         name: its file's name in the checkout's folder ``pipelines``.
         output: the folder to write to; made if it is not there.
+        profile: whose section ``cluster`` is written into it; empty: none.
 
     Returns:
         The path of what was written.
@@ -75,14 +91,23 @@ def compile_pipeline(name: str, output: str) -> str:
 
     Path(output).mkdir(parents=True, exist_ok=True)
     path = str(Path(output) / f"{name}.yaml")
-    compiler.Compiler().compile(load_pipeline(name), path)
+    with _compiled_for(profile):
+        compiler.Compiler().compile(load_pipeline(name), path)
     return path
 
 
-def compile_all(output: str) -> list[str]:
-    """Compile every pipeline of the checkout to ``output/<name>.yaml``; returns the paths."""
+def compile_all(output: str, profile: str = "") -> list[str]:
+    """Compile every pipeline of the checkout.
+
+    Args:
+        output: the folder to write to, one ``<name>.yaml`` each.
+        profile: as for :func:`compile_pipeline`.
+
+    Returns:
+        The paths of what was written.
+    """
     sources = sorted((CHECKOUT / "pipelines").glob("[a-z]*.py"))
-    return [compile_pipeline(source.stem, output) for source in sources]
+    return [compile_pipeline(source.stem, output, profile) for source in sources]
 
 
 def _input(data: str) -> str:

@@ -43,6 +43,11 @@ def node(
     }
 
 
+def pod_of(one: dict[str, Any]) -> str:
+    """The name of a node's pod, as Argo makes it of the node's id."""
+    return f"adore-x-{IMPL}-{one['id'].removeprefix('adore-x-')}"
+
+
 def workflow(*nodes: dict[str, Any], packed: bool = False) -> dict[str, Any]:
     """A Workflow with a loop over shards whose second judge is called judge-again."""
     tasks = {
@@ -119,11 +124,7 @@ def test_a_pod_is_named_as_argo_names_it() -> None:
     """argoproj/argo-workflows v4.0.5, workflow/util/pod_name.go:38."""
     one = node(f"{ROOT}.distil.executor(0)", "Failed")
     (task,) = tasks_of(json.dumps(workflow(one)))
-    assert (
-        task.pod == f"adore-x-{IMPL}-{one['id'].removeprefix('adore-x-')}"
-        and task.failed
-        and task.ended
-    )
+    assert task.pod == pod_of(one) and task.failed and task.ended
 
 
 def test_what_failed_before_its_task_began_is_seen_too() -> None:
@@ -165,7 +166,7 @@ def test_a_failed_steps_own_reason_is_the_last_thing_told(
 ) -> None:
     bad = node(f"{ROOT}.prepare.executor(0)", "Failed", "Error (exit code 1)", end=1)
     api.workflow, api.states = workflow(bad), ["RUNNING", "FAILED"]
-    pod = f"adore-x-{IMPL}-{bad['id'].removeprefix('adore-x-')}"
+    pod = pod_of(bad)
     api.logs[pod] = (
         "[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it\n"
     )
@@ -202,7 +203,7 @@ def test_a_log_that_is_gone_is_no_log(
         f"{ROOT}.evidence.executor(0)", "Failed", "OOMKilled (exit code 137)", end=1
     )
     api.workflow, api.states = workflow(bad), ["FAILED"]
-    pod = f"adore-x-{IMPL}-{bad['id'].removeprefix('adore-x-')}"
+    pod = pod_of(bad)
     api.logs[pod] = {"error_message": "BadRequestError: Failed to read logs"}
     _, said = told(api, capfd)
     assert (

@@ -34,28 +34,29 @@ cluster:
 """  # noqa: E501
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both pipelines, compiled in a process of its own:
+def compile_with(folder: Path, *options: str) -> None:
+    """Compile both pipelines, in a process of its own:
     the profile is read where a pipeline is traced.
     """
-    folder = tmp_path_factory.mktemp("ir")
-    (folder / "shop.yaml").write_text(PROFILE)
     code = "from adore.cli.main import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "compile",
-        "--output",
-        str(folder),
-        "--profile",
-        str(folder / "shop.yaml"),
-    ]
+    command = [sys.executable, "-c", code, "compile", "--output", str(folder), *options]
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def compile_text(profile: str, folder: Path) -> None:
+    """Compile both pipelines with a profile's text."""
+    path = folder / "shop.yaml"
+    path.write_text(profile)
+    compile_with(folder, "--profile", str(path))
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ir")
+    compile_text(PROFILE, folder)
     return folder
 
 
@@ -154,26 +155,6 @@ def test_every_stage_gets_resources_labels_secrets_and_its_patience(
     assert tries["exec-gate"] == [{"name": RETRIES, "value": "2"}]
 
 
-def compile_with(profile: str, folder: Path) -> None:
-    """Compile both pipelines with a profile's text."""
-    (folder / "p.yaml").write_text(profile)
-    code = "from adore.cli.main import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "compile",
-        "--output",
-        str(folder),
-        "--profile",
-        str(folder / "p.yaml"),
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
 def tasks_in(spec: dict[str, Any]) -> set[str]:
     """Names of all tasks of a compiled pipeline that run a container."""
     return {name.removeprefix("exec-") for name in spec["deploymentSpec"]["executors"]}
@@ -183,7 +164,7 @@ def test_small_stages_that_share_a_pod_are_one_task_and_all_others_are_as_they_w
     compiled: Path, tmp_path: Path
 ) -> None:
     groups = "  together: [read, examine, prove]\n  parallelism"
-    compile_with(PROFILE.replace("  parallelism", groups), tmp_path)
+    compile_text(PROFILE.replace("  parallelism", groups), tmp_path)
     alone, shared = (tasks_in(parts(folder)[0]) for folder in (compiled, tmp_path))
     assert alone - shared == set().union(*GROUPS.values()) and shared - alone == set(
         GROUPS
@@ -204,19 +185,7 @@ def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(
     shared = PROFILE.replace("align]", "distil]").replace(
         "cluster:\n", "cluster:\n  train: {stages: [distil]}\n"
     )
-    (tmp_path / "p.yaml").write_text(f"distil: {{lists: 4}}\n{shared}")
-    code = "from adore.cli.main import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "compile",
-        "--output",
-        str(tmp_path),
-        "--profile",
-        str(tmp_path / "p.yaml"),
-    ]
-    subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
+    compile_text(f"distil: {{lists: 4}}\n{shared}", tmp_path)
     _, executors, extras = parts(tmp_path)
     resources = executors["exec-distil"]["container"]["resources"]
     assert resources["resourceMemoryLimit"] == "2Gi" and "accelerator" not in resources
@@ -239,18 +208,7 @@ def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(
 def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(
     tmp_path: Path,
 ) -> None:
-    code = "from adore.cli.main import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "compile",
-        "--output",
-        str(tmp_path),
-        "--profile",
-        "gpu",
-    ]
-    subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
+    compile_with(tmp_path, "--profile", "gpu")
     _, executors, extras = parts(tmp_path)
     asked = {
         k: v["container"]["resources"].get("accelerator", {}).get("resourceCount")
@@ -268,9 +226,7 @@ def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(
 
 
 def test_without_a_profile_nothing_is_placed(tmp_path: Path) -> None:
-    code = "from adore.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "compile", "--output", str(tmp_path)]
-    subprocess.run(command, capture_output=True, cwd=ROOT, check=True)
+    compile_with(tmp_path)
     assert (
         len(list(yaml.safe_load_all((tmp_path / "adore.yaml").read_text("utf-8")))) == 1
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from adore import __version__
+from adore.registry import plugins
 
 __all__ = ["code_hash", "import_closure"]
 
@@ -46,6 +47,9 @@ def code_hash(module: ModuleType) -> str:
     for path in paths:
         digest.update(path.name.encode() + b"\0")
         digest.update(path.read_bytes())
+    for entry in plugins():  # any stage may look up a part that a plugin registers
+        version = entry.dist.version if entry.dist else ""
+        digest.update(f"{entry.value}=={version}".encode())
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 

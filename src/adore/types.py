@@ -7,15 +7,17 @@ Records are frozen dataclasses; tables are plain ``{column: dtype}`` maps that
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 __all__ = [
     "ATTRIBUTES",
     "GAINS",
     "LABELS",
+    "PAIR",
+    "STATES",
     "TABLES",
     "Evidence",
     "Grade",
@@ -26,10 +28,18 @@ __all__ = [
     "Score",
     "State",
     "Value",
+    "by_letter",
     "item_from_row",
 ]
 
+T = TypeVar("T")
+
+PAIR = ["query_id", "item_id"]
+"""Columns that together name one pair, in the order of every join."""
+
 State = Literal["match", "conflict", "unknown"]
+STATES: tuple[State, ...] = ("match", "conflict", "unknown")
+"""What an item can say of an attribute that a query asks for; heads and features use this order."""
 
 ATTRIBUTES: dict[str, int] = {
     "product_type": 1,
@@ -70,6 +80,19 @@ GAINS: dict[Grade, float] = {
     Grade.IRRELEVANT: 0.0,
 }
 """ESCI's nDCG gains. Source: Reddy et al. 2022, arXiv 2206.06588, section 5."""
+
+
+def by_letter(values: Sequence[T]) -> dict[str, T]:
+    """Name one value per grade by the grade's letter.
+
+    Args:
+        values: indexed by grade value. Shape [4].
+
+    Example:
+        >>> by_letter([0.1, 0.2, 0.3, 0.4])
+        {'I': 0.1, 'C': 0.2, 'S': 0.3, 'E': 0.4}
+    """
+    return {grade.letter: values[grade] for grade in Grade}
 
 
 @dataclass(frozen=True, slots=True)

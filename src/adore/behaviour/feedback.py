@@ -24,11 +24,10 @@ from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
 from adore.progress import say
 from adore.storage import write_json
-from adore.types import Grade
+from adore.types import PAIR, Grade, by_letter
 
 __all__ = ["Config", "run"]
 
-KEYS = ["query_id", "item_id"]
 MANY = 0.2
 """Share of all clients from which on leaving them out is told.
 
@@ -69,7 +68,7 @@ def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
     """
     queries = read_table(prepared, "queries")
     truth = read_table(prepared, "truth").join(queries, on="query_id")
-    used = truth.filter(pl.col("split") != "test").sort(KEYS)
+    used = truth.filter(pl.col("split") != "test").sort(PAIR)
     lists = {
         str(query_id): dict(zip(group["item_id"], group["grade"], strict=True))
         for (query_id,), group in used.group_by("query_id", maintain_order=True)
@@ -135,14 +134,14 @@ def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
 
     ``human`` is the grade of a person, null where nobody judged.
     """
-    tables = [read_table(place, "answers").select(*KEYS, "grade") for place in answers]
+    tables = [read_table(place, "answers").select(*PAIR, "grade") for place in answers]
     brands = read_table(prepared, "items").select("item_id", "brand")
     human = read_table(prepared, "judgements").rename({"grade": "human"})
     splits = read_table(prepared, "queries").select("query_id", "split")
     return (
         pl.concat(tables)
         .join(brands, on="item_id")
-        .join(human, on=KEYS, how="left")
+        .join(human, on=PAIR, how="left")
         .join(splits, on="query_id")
     )
 
@@ -173,14 +172,14 @@ def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt
     tried = trials(
         trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys
     )
-    seen = tried.join(pairs.drop("brand"), on=KEYS).sort("client_id", *KEYS)
+    seen = tried.join(pairs.drop("brand"), on=PAIR).sort("client_id", *PAIR)
     train = seen.filter(pl.col("split") == "train")
     dev = seen.filter(pl.col("split") == "dev")
     taste = fit_grade_model(train)
 
     # a purchase of what a ring pushes corrects nothing: not every member is found
     attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
-    by_kind = [*KEYS, "kind"]
+    by_kind = [*PAIR, "kind"]
     signs = _signs(train, taste, config, bias.known)
     signs = signs.join(attacked, on=by_kind, how="anti")
     held = _signs(dev, taste, config, bias.known)
@@ -198,12 +197,12 @@ def _planted(
 
     def lenient(one: _Learnt) -> pl.DataFrame:
         signs = pl.concat([one.signs, one.held])
-        return signs.filter(pl.col("kind") == LENIENT).select(KEYS)
+        return signs.filter(pl.col("kind") == LENIENT).select(PAIR)
 
     def read(log: pl.DataFrame) -> pl.DataFrame:
         return lenient(_learn(log, pairs, config))
 
-    known = pairs.filter(pl.col("split") != "test").sort(KEYS)
+    known = pairs.filter(pl.col("split") != "test").sort(PAIR)
     return turned(
         events, known, lenient(learnt), read, share=config.planted, seed=config.seed
     )
@@ -250,8 +249,8 @@ def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
             "eta": bias.eta,
             "note": _position_note(bias),
         },
-        "click": dict(zip("ICSE", taste.click.round(4).tolist(), strict=True)),
-        "kept": dict(zip("ICSE", taste.outcome[:, 1].round(4).tolist(), strict=True)),
+        "click": by_letter(taste.click.round(4).tolist()),
+        "kept": by_letter(taste.outcome[:, 1].round(4).tolist()),
         "filtered": dict(filtered.iter_rows()),
         "coarse_clock": coarse,
         "signs": {kind: int((kinds == kind).sum()) for kind in KINDS},
@@ -293,7 +292,7 @@ def run(
         say(f"    feedback: {note}")
 
     traces = read_table(evidence, "pairs")
-    table = learnt.signs.join(traces, on=KEYS).sort(KEYS).to_dicts()
+    table = learnt.signs.join(traces, on=PAIR).sort(PAIR).to_dicts()
     rows = balanced(
         table,
         tilt=config.tilt,
@@ -305,7 +304,7 @@ def run(
 
     held = learnt.held
     filtered = learnt.filtered
-    write_table(held.select(*KEYS, "kind", "wanted_exact", "event_ids"), output, "held")
+    write_table(held.select(*PAIR, "kind", "wanted_exact", "event_ids"), output, "held")
     write_table(filtered, output, "filtered")
 
     planted = _planted(learnt, events, pairs, config)

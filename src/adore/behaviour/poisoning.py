@@ -8,12 +8,11 @@ from typing import Any
 import polars as pl
 
 from adore.data.shoppers import Attack, Shoppers
-from adore.types import Grade
+from adore.types import PAIR, Grade
 
 __all__ = ["ATTACKS", "turned"]
 
 ATTACKS = ("fast", "patient", "ring")
-KEYS = ["query_id", "item_id"]
 
 
 def _target(pairs: pl.DataFrame) -> tuple[str, str]:
@@ -71,7 +70,7 @@ def turned(
     )
 
     lists: dict[str, dict[str, int]] = {}
-    for query_id, item_id, grade in pairs.select(*KEYS, "grade").iter_rows():
+    for query_id, item_id, grade in pairs.select(*PAIR, "grade").iter_rows():
         lists.setdefault(query_id, {})[item_id] = grade
 
     # planted events are ``share`` of the log that holds them, not of the shop's own
@@ -88,7 +87,7 @@ def turned(
         poisoned = pl.concat([events, planted])
 
         after = read(poisoned)
-        corrected = after.join(before, on=KEYS, how="anti")
-        hit = targets.join(corrected, on=KEYS, how="semi")
+        corrected = after.join(before, on=PAIR, how="anti")
+        hit = targets.join(corrected, on=PAIR, how="semi")
         found[kind] = hit.height / targets.height
     return {"pushed": name, "pairs": targets.height, "turned": found}

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import polars as pl
 
 from adore.behaviour.position import PositionBias
+from adore.types import PAIR
 
 __all__ = ["GradeModel", "fit_grade_model", "trials"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-KEYS = ["query_id", "item_id"]
 _LABEL = 0.94 * np.eye(4) + 0.02 * (1 - np.eye(4))
 """P(true grade | labelled grade) before the log is read: a label is right 94 times in 100."""
 
@@ -68,7 +68,7 @@ def trials(
     at_least_deepest = pl.col("examined").clip(bias.propensity.min(), 1)
     return kept.select(
         "client_id",
-        *KEYS,
+        *PAIR,
         examined=pl.when("clicked").then(at_least_deepest).otherwise("examined"),
         clicked="clicked",
         outcome=pl.when("returned").then(2).when("bought").then(1).otherwise(0),
@@ -145,7 +145,7 @@ def _posterior(
 
 def _pairs(seen: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     """The distinct pairs with counts of distinct clients, and each trial's pair."""
-    pairs = seen.group_by(KEYS).agg(
+    pairs = seen.group_by(PAIR).agg(
         pl.col("grade").first().cast(pl.Int64),
         pl.col("human").first(),
         pl.col("examined").sum(),
@@ -160,10 +160,10 @@ def _pairs(seen: pl.DataFrame) -> tuple[pl.DataFrame, Ints]:
     pairs = pairs.with_columns(
         event_ids=pl.when(pl.col("clicks") > 0).then("acts").otherwise("shown")
     )
-    pairs = pairs.drop("acts", "shown").sort(KEYS)
+    pairs = pairs.drop("acts", "shown").sort(PAIR)
 
-    numbered = pairs.select(KEYS).with_row_index("pair")
-    index = seen.join(numbered, on=KEYS, maintain_order="left")["pair"]
+    numbered = pairs.select(PAIR).with_row_index("pair")
+    index = seen.join(numbered, on=PAIR, maintain_order="left")["pair"]
     return pairs, index.cast(pl.Int64).to_numpy()
 
 

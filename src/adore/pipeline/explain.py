@@ -21,7 +21,7 @@ from adore.errors import MissingError, check
 from adore.prompts import ANSWER_PREFIX, trace
 from adore.rulebook import BOOK, RuleBook
 from adore.storage import join, local_copy
-from adore.types import Evidence, Grade, item_from_row
+from adore.types import Evidence, Grade, by_letter, item_from_row
 
 __all__ = ["explain_pair", "render"]
 
@@ -174,7 +174,7 @@ def _served(
         "model": ranker.version,
         "score": round(score.score, 4),
         "grade": score.grade.letter,
-        "probabilities": dict(zip("ICSE", probabilities, strict=True)),
+        "probabilities": by_letter(probabilities),
         "rank": rank,
         "of": len(scores),
         "attributes": {k: dict(v) for k, v in score.attributes.items()},

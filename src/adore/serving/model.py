@@ -16,7 +16,7 @@ from adore.errors import RequestError, check
 from adore.serving.request import RankRequest, Reading, parse
 from adore.student.known import KnownItems, info_of
 from adore.student.rankers import Ranker, load_ranker
-from adore.types import Item, Score
+from adore.types import Item, Score, by_letter
 
 __all__ = ["RankerModel"]
 
@@ -37,7 +37,7 @@ def _scored(score: Score) -> dict[str, Any]:
         "item_id": score.item_id,
         "score": score.score,
         "grade": score.grade.letter,
-        "probabilities": dict(zip("ICSE", rounded, strict=True)),
+        "probabilities": by_letter(rounded),
         "attributes": attributes,
     }
 

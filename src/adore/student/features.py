@@ -16,11 +16,10 @@ from adore.rulebook import RuleBook
 from adore.student.context import CONTEXT, Vectors, context_features
 from adore.student.fields import query_text, title_text
 from adore.student.text_index import TextIndex
-from adore.types import ATTRIBUTES, Evidence, Grade, Item
+from adore.types import ATTRIBUTES, STATES, Evidence, Grade, Item
 
-__all__ = ["FEATURES", "STATES", "ListFeatures", "standardise", "states_of", "with_z"]
+__all__ = ["FEATURES", "ListFeatures", "standardise", "states_of", "with_z"]
 
-STATES = ("match", "conflict", "unknown")
 _TEXT = (
     "bm25_title",
     "bm25_full",

@@ -25,7 +25,7 @@ from adore.student.inputs import ListInputs
 from adore.student.known import save_items
 from adore.student.onnx_models import OnnxEncoder, OnnxHeads, copy_encoder
 from adore.student.text_index import TextIndex
-from adore.types import ATTRIBUTES, Grade, Item, Score
+from adore.types import ATTRIBUTES, STATES, Grade, Item, Score
 
 __all__ = [
     "BASELINES",
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 BASELINES = ("random", "bm25", "bi-encoder", "hybrid")
-_STATES = ("match", "conflict", "unknown")
 
 
 class Ranker(Protocol):
@@ -112,7 +111,7 @@ class Student:
         asked: np.ndarray, states: np.ndarray
     ) -> dict[str, dict[str, float]]:
         return {
-            name: {s: round(float(states[a, k]), 4) for k, s in enumerate(_STATES)}
+            name: {s: round(float(states[a, k]), 4) for k, s in enumerate(STATES)}
             for a, name in enumerate(ATTRIBUTES)
             if asked[a] >= 0
         }

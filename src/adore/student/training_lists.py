@@ -12,11 +12,10 @@ import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.types import Evidence, Grade, Item, item_from_row
+from adore.types import PAIR, Evidence, Grade, Item, item_from_row
 
 __all__ = ["PairList", "Sources", "grade_confusion", "load_training_lists"]
 
-KEYS = ["query_id", "item_id"]
 _DOUBT = 20.0
 """So many pairs of each grade are added on which teacher and people agree.
 
@@ -79,7 +78,7 @@ def _rows(sources: Sources) -> pl.DataFrame:
     human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
     answers = pl.concat(
         [
-            read_table(a, "answers").select(*KEYS, "probabilities")
+            read_table(a, "answers").select(*PAIR, "probabilities")
             for a in sources.answers
         ]
     )
@@ -88,15 +87,15 @@ def _rows(sources: Sources) -> pl.DataFrame:
         read_table(place, "pairs") for place in (sources.evidence, sources.retrieved)
     ]
     pairs = (
-        pl.concat(known).join(answers, on=KEYS, how="left").join(queries, on="query_id")
+        pl.concat(known).join(answers, on=PAIR, how="left").join(queries, on="query_id")
     )
-    pairs = pairs.join(human, on=KEYS, how="left").join(
-        _votes(sources.prepared), on=KEYS, how="left"
+    pairs = pairs.join(human, on=PAIR, how="left").join(
+        _votes(sources.prepared), on=PAIR, how="left"
     )
     pairs = pairs.filter(pl.col("split") != "test")
     # A teacher's answer may be refused.
     graded = pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()
-    return _as_people(pairs.filter(graded).sort(KEYS))
+    return _as_people(pairs.filter(graded).sort(PAIR))
 
 
 def _votes(prepared: Path) -> pl.DataFrame:
@@ -104,14 +103,14 @@ def _votes(prepared: Path) -> pl.DataFrame:
 
     There is no row where all were of one mind.
     """
-    schema: dict[str, Any] = dict.fromkeys(KEYS, pl.String())
+    schema: dict[str, Any] = dict.fromkeys(PAIR, pl.String())
     schema["votes"] = pl.List(pl.Int64)
     if not (prepared / "votes.parquet").is_file():
         return pl.DataFrame(schema=schema)
 
     votes: dict[tuple[str, str], list[int]] = {}
     table = read_table(prepared, "votes")
-    rows = table.select(*KEYS, "grade", "votes")
+    rows = table.select(*PAIR, "grade", "votes")
     for query_id, item_id, grade, count in rows.iter_rows():
         none_yet = [0] * len(Grade)
         counts = votes.setdefault((query_id, item_id), none_yet)

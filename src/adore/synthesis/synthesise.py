@@ -25,11 +25,10 @@ from adore.synthesis.audit import audit
 from adore.synthesis.edits import REAL, Draft, Edit, Source
 from adore.synthesis.generator import UNTYPED, EditContext, rank, row_of, sources_of
 from adore.synthesis.registry import EDITS, PICKS
-from adore.types import Evidence, Grade
+from adore.types import PAIR, Evidence, Grade
 
 __all__ = ["Config", "candidates", "of_type", "run"]
 
-KEYS = ["query_id", "item_id"]
 Rows = dict[str, list[dict[str, Any]]]
 Graded = tuple[int, int, tuple[Evidence, ...]]
 """Human grade, answered grade and evidence of a pair."""
@@ -164,17 +163,17 @@ def _good(config: Config, prepared: Path, answers: list[Path]) -> dict[str, list
     Or, where no human graded the pair, that a confident judge does.
     """
     train = _queries_of(prepared, "train")
-    human = read_table(prepared, "judgements").select(*KEYS, "grade")
+    human = read_table(prepared, "judgements").select(*PAIR, "grade")
     exact = human.filter(pl.col("grade") == int(Grade.EXACT))
     sure = _confident(answers, config.confidence)
-    sure = sure.join(human, on=KEYS, how="anti")
+    sure = sure.join(human, on=PAIR, how="anti")
 
     both = pl.concat([exact, sure])
     both = both.join(train, on="query_id")
-    both = both.sort(KEYS)
+    both = both.sort(PAIR)
 
     good: dict[str, list[str]] = defaultdict(list)
-    for query_id, item_id in both.select(KEYS).iter_rows():
+    for query_id, item_id in both.select(PAIR).iter_rows():
         good[query_id].append(item_id)
     return good
 
@@ -188,7 +187,7 @@ def _confident(answers: list[Path], confidence: float) -> pl.DataFrame:
 
     answered = _answers(answers)
     sure = answered.filter(exact & confident)
-    return sure.select(*KEYS, "grade")
+    return sure.select(*PAIR, "grade")
 
 
 def _queries_of(prepared: Path, split: str) -> pl.DataFrame:
@@ -199,16 +198,16 @@ def _queries_of(prepared: Path, split: str) -> pl.DataFrame:
 def _answers(folders: list[Path]) -> pl.DataFrame:
     """The first answer to each pair."""
     frames = [
-        read_table(folder, "answers").select(*KEYS, "grade", "probabilities")
+        read_table(folder, "answers").select(*PAIR, "grade", "probabilities")
         for folder in folders
     ]
-    return pl.concat(frames).unique(KEYS, keep="first", maintain_order=True)
+    return pl.concat(frames).unique(PAIR, keep="first", maintain_order=True)
 
 
 def _sources(
     config: Config, workshop: EditContext, prepared: Path, answers: list[Path]
 ) -> list[Source]:
-    judgements = read_table(prepared, "judgements").select(*KEYS, "grade")
+    judgements = read_table(prepared, "judgements").select(*PAIR, "grade")
     graded: dict[str, dict[str, int]] = defaultdict(dict)
     for query_id, item_id, grade in judgements.iter_rows():
         graded[query_id][item_id] = grade
@@ -238,14 +237,14 @@ def _errors(
     human = (
         read_table(prepared, "judgements")
         .join(dev, on="query_id")
-        .select(*KEYS, "grade")
-        .join(pairs, on=KEYS)
+        .select(*PAIR, "grade")
+        .join(pairs, on=PAIR)
     )
 
     found = {"teacher": _confused(human, _answers(answers))}
     if scores is not None:
         graded = read_table(scores, "scores")
-        both = human.join(graded, on=KEYS, how="semi").height
+        both = human.join(graded, on=PAIR, how="semi").height
         check(
             both > 0,
             "synthesise.previous",
@@ -256,8 +255,8 @@ def _errors(
         found["student"] = _confused(human, graded)
     if feedback is not None:
         signs = read_table(feedback, "feedback")
-        of_pairs = pairs.select(*KEYS, "evidence")
-        found["online"] = _online(signs.join(of_pairs, on=KEYS))
+        of_pairs = pairs.select(*PAIR, "evidence")
+        found["online"] = _online(signs.join(of_pairs, on=PAIR))
     return found
 
 
@@ -273,7 +272,7 @@ def _online(signs: pl.DataFrame) -> dict[str, int]:
         "returned, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
         "bought, judged strictly": (Grade.EXACT, Grade.IRRELEVANT),
     }
-    seen = signs.filter(pl.col("kind").is_in(list(grades))).unique(KEYS).sort(KEYS)
+    seen = signs.filter(pl.col("kind").is_in(list(grades))).unique(PAIR).sort(PAIR)
 
     graded: list[Graded] = []
     for kind, text in seen.select("kind", "evidence").iter_rows():
@@ -284,8 +283,8 @@ def _online(signs: pl.DataFrame) -> dict[str, int]:
 
 def _confused(human: pl.DataFrame, answered: pl.DataFrame) -> dict[str, int]:
     """Error types of the pairs on which answers and humans differ."""
-    given = answered.select(*KEYS, pl.col("grade").alias("answered"))
-    both = human.join(given, on=KEYS).sort(KEYS)
+    given = answered.select(*PAIR, pl.col("grade").alias("answered"))
+    both = human.join(given, on=PAIR).sort(PAIR)
     both = both.drop_nulls("answered")
     both = both.select("grade", "answered", "evidence")
 

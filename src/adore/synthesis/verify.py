@@ -26,11 +26,10 @@ from adore.synthesis.fluency import Fluency
 from adore.synthesis.generator import UNTYPED, plain
 from adore.synthesis.minimality import fault
 from adore.taxonomy import ERROR_TYPES
-from adore.types import Evidence, Grade
+from adore.types import PAIR, Evidence, Grade
 
 __all__ = ["REASONS", "Config", "agrees", "run"]
 
-KEYS = ["query_id", "item_id"]
 _NAMES = (*(error.name for error in ERROR_TYPES), UNTYPED)
 
 REASONS: dict[str, str] = {
@@ -176,16 +175,16 @@ def _joined(candidates: Path, answers: list[Path]) -> list[dict[str, Any]]:
     None: no answer.
     """
     frames = [
-        read_table(folder, "answers").select(*KEYS, "grade") for folder in answers
+        read_table(folder, "answers").select(*PAIR, "grade") for folder in answers
     ]
     graded = (
         pl.concat(frames)
-        .group_by(KEYS, maintain_order=True)
+        .group_by(PAIR, maintain_order=True)
         .agg(pl.col("grade").alias("grades"))
     )
     graded = graded.with_columns(pl.col("grades").list.first().alias("answered_grade"))
     made = read_table(candidates, "candidates").sort("synthetic_id")
-    return made.join(graded, on=KEYS, how="left", maintain_order="left").to_dicts()
+    return made.join(graded, on=PAIR, how="left", maintain_order="left").to_dicts()
 
 
 class _Checks:

@@ -23,7 +23,7 @@ from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
 from adore.teacher.rationale import RationaleSchema, rationale
 from adore.teacher.tiny import sft_row
-from adore.types import LABELS, Evidence, Grade
+from adore.types import LABELS, PAIR, Evidence, Grade
 
 __all__ = [
     "agreed",
@@ -36,7 +36,6 @@ __all__ = [
     "text_feedback",
 ]
 
-KEYS = ["query_id", "item_id"]
 _Key = tuple[str, str]
 _SURE = 0.9
 
@@ -55,12 +54,12 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
     """
     judged = read_table(prepared, "judgements").rename({"grade": "human"})
     shards = [read_table(place, "answers") for place in answers]
-    first = pl.concat([one.select(*KEYS, "grade", "rationale") for one in shards])
+    first = pl.concat([one.select(*PAIR, "grade", "rationale") for one in shards])
     splits = read_table(prepared, "queries").select("query_id", "split")
     pairs = (
-        read_table(evidence, "pairs").join(first, on=KEYS).join(splits, on="query_id")
+        read_table(evidence, "pairs").join(first, on=PAIR).join(splits, on="query_id")
     )
-    return pairs.join(judged, on=KEYS, how="left").sort(KEYS)
+    return pairs.join(judged, on=PAIR, how="left").sort(PAIR)
 
 
 def agreed(table: pl.DataFrame) -> pl.DataFrame:
@@ -151,8 +150,8 @@ def kto_traces(
     right = {False: list[dict[str, Any]](), True: list[dict[str, Any]]()}
     pairs = (
         feedback.sort("desirable", descending=True)
-        .unique(KEYS, keep="first")
-        .sort(KEYS)
+        .unique(PAIR, keep="first")
+        .sort(PAIR)
     )
     for i in np.random.default_rng(seed).permutation(pairs.height):
         row = pairs.row(int(i), named=True)
@@ -310,7 +309,7 @@ def text_feedback(
 
     # a pair with an undesirable answer corrects the teacher: those come first
     order = np.random.default_rng(seed).permutation(feedback.height)
-    is_right = pl.col("desirable").all().over(KEYS)
+    is_right = pl.col("desirable").all().over(PAIR)
     ranked = feedback[order].sort(is_right, maintain_order=True)
 
     told: list[tuple[_Key, dict[str, Any]]] = []

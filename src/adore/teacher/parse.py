@@ -17,12 +17,11 @@ from adore.taxonomy import ERROR_TYPES
 from adore.teacher.judgements import Case
 from adore.teacher.rationale import (
     CRITICALITIES,
-    STATES,
     AskedAttribute,
     RationaleSchema,
 )
 from adore.teacher.sanitise import find_quote, quotes
-from adore.types import ATTRIBUTES
+from adore.types import ATTRIBUTES, STATES
 
 __all__ = ["REASONS", "Wrong", "parse"]
 

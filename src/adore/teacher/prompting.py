@@ -20,12 +20,11 @@ from adore.teacher.rationale import (
     CRITICALITIES,
     LENGTHS,
     MOST_ATTRIBUTES,
-    STATES,
     WHERE,
     RationaleSchema,
 )
 from adore.teacher.sanitise import find_quote, normal, shown
-from adore.types import ATTRIBUTES, Evidence, Item
+from adore.types import ATTRIBUTES, STATES, Evidence, Item
 
 __all__ = ["Exemplar", "Prompter", "answer_text", "repair_messages", "user_text"]
 

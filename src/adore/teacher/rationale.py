@@ -10,13 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES, TYPE_OF
-from adore.types import ATTRIBUTES, Evidence, Grade
+from adore.types import ATTRIBUTES, STATES, Evidence, Grade
 
 __all__ = [
     "CRITICALITIES",
     "LENGTHS",
     "MOST_ATTRIBUTES",
-    "STATES",
     "WHERE",
     "AskedAttribute",
     "RationaleSchema",
@@ -26,7 +25,6 @@ __all__ = [
 
 WHERE = ("title", "brand", "category", "bullet_points", "description", "attributes")
 """Texts of an item that a quote may stand in; an answer may also say ``attributes.<name>``."""
-STATES = ("match", "conflict", "unknown")
 CRITICALITIES = ("essential", "important", "optional")
 LENGTHS = {
     "intent": 120,

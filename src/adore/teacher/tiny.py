@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adore.prompts import ANSWER_PREFIX, answer, trace
-from adore.types import ATTRIBUTES, Evidence, Grade
+from adore.types import ATTRIBUTES, STATES, Evidence, Grade
 
 __all__ = ["TinyGrader", "new_model", "new_tokenizer", "product_words", "sft_row"]
 
@@ -28,7 +28,6 @@ _WHERE = (
     "description",
     "accessory",
 )
-_STATES = ("match", "conflict", "unknown")
 _OfGrades = tuple[float, float, float, float]
 
 
@@ -60,7 +59,7 @@ def new_tokenizer(products: Sequence[str] = ()) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     words = ["<unk>", "<pad>", "<eos>", " ", "\n", *'{}[]":,', *"0123456789", *"ICSE"]
-    words += ["pair", "answer", "grade", "against", *ATTRIBUTES, *_STATES, *_WHERE]
+    words += ["pair", "answer", "grade", "against", *ATTRIBUTES, *STATES, *_WHERE]
     words += ["asked", "found", "nothing", *products]
     vocabulary = {w: i for i, w in enumerate(dict.fromkeys(words))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))

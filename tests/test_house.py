@@ -209,7 +209,7 @@ def test_the_project_speaks_of_itself_alone() -> None:
 def test_the_teachers_image_trains_and_runs_steps_with_what_was_tested_here() -> None:
     files = [
         (ROOT / name).read_text("utf-8").split()
-        for name in ("constraints.txt", "constraints-teacher.txt")
+        for name in ("constraints/base.txt", "constraints/teacher.txt")
     ]
     here, there = (
         dict(line.split("==") for line in file if "==" in line) for file in files

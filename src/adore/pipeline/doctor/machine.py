@@ -43,7 +43,7 @@ def _extras() -> Iterator[Finding]:
 
         text = ", ".join(have)
         if missing:
-            fix = f"pip install -c constraints.txt 'adore-relevance[{extra}]'"
+            fix = f"pip install -c constraints/base.txt 'adore-relevance[{extra}]'"
             text = f"missing {', '.join(missing)}; {fix}"
         yield Finding(f"extra {extra}", not missing, text, needed)
 

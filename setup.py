@@ -14,6 +14,7 @@ class BuildWithPipelines(build_py):
     """Also copies the folders that stand beside ``src``."""
 
     def run(self) -> None:
+        """Build as usual, then add the folders."""
         super().run()
         if self.editable_mode:
             return

@@ -287,7 +287,7 @@ def test_an_edited_book_is_another_config_and_another_data_set(tmp_path: Path) -
                 str(tmp_path / "out"),
             ).content
         }
-        assert RuleBook.of_data(tmp_path / "out").version in versions
+        assert RuleBook.of_dataset(tmp_path / "out").version in versions
     assert len(versions) == len(contents) == 2 and BookConfig().rulebook_version == ""
     (data / "dataset.yaml").write_text(f"rulebook: {path}\n")
     with pytest.raises(MissingError, match="must be a file in"):

@@ -184,7 +184,7 @@ def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float
         attacked=ATTACKED,
         seed=bench.seed,
     )
-    book = RuleBook.of_data(run / "prepare")
+    book = RuleBook.of_dataset(run / "prepare")
     judges: dict[str, Judge] = {"rules": EvidenceJudge(RulesGrader(book), book)}
     judges |= {
         name: load_judge(folder, book, bench.config.threads)

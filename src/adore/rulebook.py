@@ -19,9 +19,9 @@ from adore.errors import ConfigError, MissingError, check
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
 
 __all__ = [
-    "BOOK",
     "CRITICALITY",
     "RULEBOOKS",
+    "RULEBOOK_FILE",
     "SYNONYMOUS",
     "Book",
     "BookConfig",
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 RULEBOOKS = Path(__file__).parent / "rulebooks"
-BOOK = "rulebook.yaml"
+RULEBOOK_FILE = "rulebook.yaml"
 """The data set's rule book in the output of ``prepare``.
 
 Whoever reads that runs again when the book changes."""
@@ -293,7 +293,7 @@ class RuleBook:
         )
 
     @staticmethod
-    def of_data(prepared: Path, name: str = "") -> RuleBook:
+    def of_dataset(prepared: Path, name: str = "") -> RuleBook:
         """The rule book of a prepared data set.
 
         Args:
@@ -303,7 +303,7 @@ class RuleBook:
         Raises:
             MissingError: as :meth:`load`; or an older ADORE made ``prepared``.
         """
-        own = prepared / BOOK
+        own = prepared / RULEBOOK_FILE
         check(
             bool(name) or own.is_file(),
             "rule book",

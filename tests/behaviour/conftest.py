@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from adore.artifacts import write_table
-from adore.data.shoppers import Shoppers, shuffled
+from adore.data.shoppers import Shoppers, noisy_ranking
 from adore.types import Evidence, Grade
 
 QUERIES, ITEMS, USERS, VISITS = 32, 20, 240, 12
@@ -79,7 +79,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         for visit in range(VISITS):
             query = rng.choice(sorted(lists))
             rows += SHOPPERS.visit(
-                user, query, shuffled(lists[query], rng), lists[query], visit=visit
+                user, query, noisy_ranking(lists[query], rng), lists[query], visit=visit
             )
     for name in ("prepared", "evidence", "answers"):
         (folder / name).mkdir()

@@ -10,7 +10,7 @@ import pytest
 from adore.behaviour.position import position_bias
 from adore.behaviour.signs import fit_grade_model, trials
 from adore.behaviour.trust import untrusted
-from adore.data.shoppers import BUY, CLICK
+from adore.data.shoppers import CLICK_PROBABILITY, PURCHASE_PROBABILITY
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,10 @@ def seen(shop: Any) -> pl.DataFrame:
 
 def test_taste_is_learned_without_a_human(seen: pl.DataFrame) -> None:
     taste = fit_grade_model(seen)
-    assert taste.click == pytest.approx(CLICK, abs=0.08)
+    assert taste.click == pytest.approx(CLICK_PROBABILITY, abs=0.08)
     assert taste.outcome[3].sum() == pytest.approx(1) and taste.outcome[
         3, 1
-    ] == pytest.approx(BUY[3], abs=0.06)
+    ] == pytest.approx(PURCHASE_PROBABILITY[3], abs=0.06)
     assert taste.mix[3].mean(0)[3] < 0.97, "the judge is not always right"
 
 

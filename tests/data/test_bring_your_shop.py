@@ -60,16 +60,16 @@ def test_an_example_is_understood_as_the_page_says(
 ) -> None:
     for name, text in example.files.items():
         (tmp_path / name).write_text(text, "utf-8")
-    holds = {note.table for note in read_shop(tmp_path, CONFIG).understanding.files}
+    holds = {note.table for note in read_shop(tmp_path, CONFIG).report.files}
     for name, text in PLAIN.files.items():
         if name.partition(".")[0] not in holds:
             (tmp_path / name).write_text(text, "utf-8")
-    screen, good = check_folder(tmp_path, CONFIG)
-    shown = " ".join(screen.split())
-    assert good, screen
+    report = check_folder(tmp_path, CONFIG)
+    shown = " ".join(report.text.split())
+    assert report.can_run, report.text
     assert example.screen
     for line in example.screen:
-        assert " ".join(line.split()) in shown, screen
+        assert " ".join(line.split()) in shown, report.text
     monkeypatch.chdir(tmp_path)
     for command in example.commands:
         done = CliRunner().invoke(app, command.removeprefix("adore ").split())

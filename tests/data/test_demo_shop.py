@@ -235,11 +235,11 @@ def test_the_other_world_grades_by_what_a_thing_is() -> None:
     rng = random.Random(0)
     supply = next(
         s
-        for s in demo_lab.make_supplies(rng, 200)
+        for s in demo_lab.make_products(rng, 200)
         if not s.part and s.facts["body"] == "polystyrene"
     )
     kind = demo_lab.KINDS[supply.kind]
-    need = demo_lab.Need("q", kind.noun, supply.kind, "body", "polystyrene")
+    need = demo_lab.Intent("q", kind.noun, supply.kind, "body", "polystyrene")
     assert demo_lab.grade(need, supply) == Grade.EXACT
     assert (
         demo_lab.grade(replace(need, value="polyethylene"), supply) == Grade.SUBSTITUTE
@@ -247,6 +247,6 @@ def test_the_other_world_grades_by_what_a_thing_is() -> None:
     assert demo_lab.grade(need, replace(supply, part=True)) == Grade.COMPLEMENT
     assert demo_lab.grade(replace(need, kind=-1), supply) == Grade.EXACT
     assert (
-        demo_lab.grade(demo_lab.Need("q", field="maker", value="nobody"), supply)
+        demo_lab.grade(demo_lab.Intent("q", field="maker", value="nobody"), supply)
         == Grade.IRRELEVANT
     )

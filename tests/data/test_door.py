@@ -18,9 +18,9 @@ from adore.artifacts import read_table
 from adore.cli.main import app
 from adore.config import configure
 from adore.data.check import check_folder
-from adore.data.dataset import read_info
-from adore.data.judges import agreement, join_judges
-from adore.data.labels import canonical, scale_of
+from adore.data.dataset import read_dataset_info
+from adore.data.judges import aggregate_judgements, agreement
+from adore.data.labels import canonical_label, infer_scale
 from adore.data.prepare import Config, run
 from adore.data.shop import ReadConfig, Shop, read_shop
 from adore.data.tables import read_judgements, read_pairs, read_scores
@@ -68,12 +68,12 @@ def folder(tmp: Path, dataset: str = "", **tables: Any) -> Path:
 
 def shop_of(data: Path) -> Shop:
     shop = read_shop(data, CONFIG)
-    assert not shop.understanding.problems, shop.understanding.problems
+    assert not shop.report.problems, shop.report.problems
     return shop
 
 
 def problem_of(data: Path) -> AdoreError:
-    return read_shop(data, CONFIG).understanding.problems[0]
+    return read_shop(data, CONFIG).report.problems[0]
 
 
 def relabelled(label: Any) -> list[dict[str, Any]]:
@@ -136,9 +136,11 @@ def test_delimiters_and_encodings_are_sniffed(
     assert [r["title"] for r in shop_of(tmp_path).tables["items"]] == [
         r["title"] for r in rows
     ]
-    text, _ = check_folder(tmp_path, CONFIG)
+    report = check_folder(tmp_path, CONFIG)
     names = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
-    assert names[delimiter] in text and ("cp1252" in text) == (encoding == "cp1252")
+    assert names[delimiter] in report.text and ("cp1252" in report.text) == (
+        encoding == "cp1252"
+    )
 
 
 def test_a_sep_line_says_the_delimiter(tmp_path: Path) -> None:
@@ -175,11 +177,15 @@ def test_a_file_that_nothing_reads_is_named(tmp_path: Path) -> None:
     (folder(tmp_path) / "prices.csv").write_text("sku,amount\na,1\n")
     (tmp_path / "notes.docx").write_bytes(b"x")
     (tmp_path / "more-judgements.csv").write_text(as_table(LABELS))
-    text, good = check_folder(tmp_path, CONFIG)
-    assert good and "NOT READ  prices.csv" in text and "NOT READ  notes.docx" in text
+    report = check_folder(tmp_path, CONFIG)
+    assert (
+        report.can_run
+        and "NOT READ  prices.csv" in report.text
+        and "NOT READ  notes.docx" in report.text
+    )
     assert (
         "more-judgements.csv: looks like judgements, which judgements.jsonl holds already"
-        in text
+        in report.text
     )
 
 
@@ -238,13 +244,13 @@ def test_our_names_in_another_spelling_are_ours(tmp_path: Path) -> None:
 
 def test_check_says_what_every_column_became(tmp_path: Path) -> None:
     rows = [{**r, "colour": "red", "stock": 3} for r in ITEMS]
-    text, _ = check_folder(
+    report = check_folder(
         folder(tmp_path, items=rows, dataset="attributes: [colour]\n"), CONFIG
     )
     assert (
-        "columns: item_id, title, brand" in text
-        and "attributes: colour" in text
-        and "ignored: stock" in text
+        "columns: item_id, title, brand" in report.text
+        and "attributes: colour" in report.text
+        and "ignored: stock" in report.text
     )
 
 
@@ -345,16 +351,17 @@ def test_blank_is_unrated_and_so_is_what_the_shop_says_is(tmp_path: Path) -> Non
         ),
     ]
     data = folder(tmp_path, judgements=rows)
-    assert same(data) and shop_of(data).understanding.left_out["judgements"] == {
+    assert same(data) and shop_of(data).report.left_out["judgements"] == {
         "not rated": 3
     }
-    scale = scale_of(["good", "n/a", "bad", "so-so"], read_info(folder(tmp_path, dataset=(
-        "labels: {good: 3, so-so: 1, bad: 0, n/a: unrated}\n"))), "x")  # fmt: skip
+    labels = "labels: {good: 3, so-so: 1, bad: 0, n/a: unrated}\n"
+    info = read_dataset_info(folder(tmp_path, dataset=labels))
+    scale = infer_scale(["good", "n/a", "bad", "so-so"], info, "x")
     assert [scale.grade(v) for v in ("good", "N/A", "bad", "")] == [3, None, 0, None]
 
 
 def test_labels_are_compared_as_numbers_and_words() -> None:
-    assert [canonical(x) for x in (1, 1.0, "1.0", " 01 ", "E", True, None)] == [
+    assert [canonical_label(x) for x in (1, 1.0, "1.0", " 01 ", "E", True, None)] == [
         "1",
         "1",
         "1",
@@ -363,8 +370,10 @@ def test_labels_are_compared_as_numbers_and_words() -> None:
         "true",
         "",
     ]
-    scale = scale_of(
-        ["Exact", "s", "2.0", "irrelevant", "C"], read_info(Path("/nowhere")), "x"
+    scale = infer_scale(
+        ["Exact", "s", "2.0", "irrelevant", "C"],
+        read_dataset_info(Path("/nowhere")),
+        "x",
     )
     assert [scale.grade(v) for v in ("exact", "S", 2, "irrelevant", "C", None)] == [
         3,
@@ -457,20 +466,22 @@ def test_several_judges_are_joined_as_the_shop_says_and_their_doubt_is_kept(
     assert (
         report["several"] == 18 and report["split"] == 1 and 0.8 < report["alpha"] < 1
     )
-    assert "agreement (Krippendorff's alpha, ordinal)" in check_folder(data, CONFIG)[0]
+    assert (
+        "agreement (Krippendorff's alpha, ordinal)" in check_folder(data, CONFIG).text
+    )
 
 
 def test_majority_and_median_of_a_pair() -> None:
     pair = ("q", "i")
     given = ([3, 3, 0], [3, 0, 0, 2], [3, 0], [3, 2, 0])
     chosen = {
-        how: [join_judges({pair: g}, how, "f").rows[0]["grade"] for g in given]
+        how: [aggregate_judgements({pair: g}, how, "f").rows[0]["grade"] for g in given]
         for how in ("majority", "median")
     }
     assert chosen == {"majority": [3, 0, 0, 2], "median": [3, 0, 0, 2]}
     with pytest.raises(DataError, match="judgements of a pair in f == E I of 'q', 'i'"):
-        join_judges({pair: [3, 0]}, "", "f")
-    assert join_judges({pair: [2, 2]}, "", "f").votes == []
+        aggregate_judgements({pair: [3, 0]}, "", "f")
+    assert aggregate_judgements({pair: [2, 2]}, "", "f").votes == []
 
 
 def test_agreement_is_krippendorffs() -> None:
@@ -505,34 +516,41 @@ def test_check_ends_with_status_1_where_a_run_cannot_begin(tmp_path: Path) -> No
 def test_one_fault_does_not_hide_the_others(tmp_path: Path) -> None:
     data = folder(tmp_path, judgements=relabelled(lambda g: g + 2))
     (data / "items.jsonl").unlink()
-    text, good = check_folder(data, CONFIG)
-    assert not good and "items.*" in text.replace("\n", "")
+    report = check_folder(data, CONFIG)
+    assert not report.can_run and "items.*" in report.text.replace("\n", "")
     folder(
         tmp_path,
         judgements=relabelled(lambda g: g + 2),
         events=[{"action_name": "click"}],
     )
-    text, _ = check_folder(data, CONFIG)
-    assert "5 (" in text and "columns of events.jsonl" in text
+    report = check_folder(data, CONFIG)
+    assert "5 (" in report.text and "columns of events.jsonl" in report.text
 
 
 def test_ids_of_another_kind_are_told_loudly(tmp_path: Path) -> None:
-    text, good = check_folder(
+    report = check_folder(
         folder(
             tmp_path,
             judgements=[{**r, "item_id": f"sku-{n}"} for n, r in enumerate(LABELS)],
         ),
         CONFIG,
     )
-    assert good and "WARNING: 18 of 18 judgements" in text and "sku-0" in text
+    assert (
+        report.can_run
+        and "WARNING: 18 of 18 judgements" in report.text
+        and "sku-0" in report.text
+    )
 
 
 def test_check_of_the_published_format_needs_no_other_files(tmp_path: Path) -> None:
     frame = pl.DataFrame(ITEMS)
     folder(tmp_path, items=None)
     frame.write_parquet(tmp_path / "items.parquet")
-    text, good = check_folder(tmp_path, CONFIG)
-    assert good and "items.parquet: items (the catalogue), 6 rows, Parquet" in text
+    report = check_folder(tmp_path, CONFIG)
+    assert (
+        report.can_run
+        and "items.parquet: items (the catalogue), 6 rows, Parquet" in report.text
+    )
 
 
 def test_a_run_says_first_how_it_understood_the_folder_and_begins_nothing_that_would_fail_late(

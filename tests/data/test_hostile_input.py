@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adore.artifacts import read_table
 from adore.config import configure
 from adore.data.prepare import Config, run
-from adore.data.queries import SplitConfig, normalised, read_queries, split_of
+from adore.data.queries import SplitConfig, assign_split, normalise_query, read_queries
 from adore.data.rows import Rows
 from adore.data.tables import read_items
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError
@@ -260,12 +260,15 @@ def test_no_text_stands_in_two_splits(rows: list[tuple[str, str]]) -> None:
     ]
     seen: dict[str, str] = {}
     for row in read_queries(Rows(list(enumerate(queries))), SplitConfig()):
-        assert seen.setdefault(normalised(row["query"]), row["split"]) == row["split"]
+        assert (
+            seen.setdefault(normalise_query(row["query"]), row["split"]) == row["split"]
+        )
 
 
 def test_drawn_splits_have_the_asked_shares() -> None:
     got = [
-        split_of(f"query {n}", dev_share=0.15, test_share=0.25) for n in range(20_000)
+        assign_split(f"query {n}", dev_share=0.15, test_share=0.25)
+        for n in range(20_000)
     ]
     for split, share in (
         ("test", 0.25),

@@ -15,9 +15,9 @@ from adore.attributes import evidence
 from adore.attributes.lexicon import Lexicon
 from adore.config import configure
 from adore.data.check import check_folder
-from adore.data.language import choose_language, normal_code, shares_of
+from adore.data.language import choose_language, language_shares, parse_language_code
 from adore.data.prepare import Config, run
-from adore.data.queries import normalised
+from adore.data.queries import normalise_query
 from adore.data.shop import ReadConfig
 from adore.entities import decoded, decoded_values
 from adore.errors import ConfigError
@@ -90,12 +90,12 @@ def test_an_unknown_code_lists_the_packs(said: str) -> None:
         ConfigError,
         match=rf"'{said}'.*de \(German\), en \(English\), es \(Spanish\), fr \(French\)",
     ):
-        normal_code(said)
+        parse_language_code(said)
 
 
 def test_shares_do_not_depend_on_order_or_number_of_rows() -> None:
     texts = [f"{text} {n}" for n in range(400) for text in TEXTS["de"]]
-    assert list(shares_of(texts)) == list(shares_of(texts[::-1])) == ["de"]
+    assert list(language_shares(texts)) == list(language_shares(texts[::-1])) == ["de"]
 
 
 def shop(folder: Path, dataset: str = "", **tables: list[dict[str, Any]]) -> Path:
@@ -221,24 +221,28 @@ def test_the_chosen_language_is_kept_for_training_and_serving(tmp_path: Path) ->
 
 
 def test_check_says_the_language_and_what_is_wrong_with_it(tmp_path: Path) -> None:
-    page, good = check_folder(german(tmp_path), configure(ReadConfig, {}, "prepare"))
-    assert good and "German (de), told by titles and queries" in page
-    page, good = check_folder(
+    report = check_folder(german(tmp_path), configure(ReadConfig, {}, "prepare"))
+    assert report.can_run and "German (de), told by titles and queries" in report.text
+    report = check_folder(
         german(tmp_path, "language: nl\n"), configure(ReadConfig, {}, "prepare")
     )
     assert (
-        good
-        and "negation, colours" in " ".join(page.split())
-        and "look like German (de)" in " ".join(page.split())
+        report.can_run
+        and "negation, colours" in " ".join(report.text.split())
+        and "look like German (de)" in " ".join(report.text.split())
     )
-    page, good = check_folder(
+    report = check_folder(
         german(tmp_path, "language: klingon\n"), configure(ReadConfig, {}, "prepare")
     )
-    assert not good and "'klingon'" in page and "de (German)" in page
+    assert (
+        not report.can_run
+        and "'klingon'" in report.text
+        and "de (German)" in report.text
+    )
     german(tmp_path, "language: en\n")
     assert (
         "English (en), as dataset.yaml says"
-        in check_folder(tmp_path, configure(ReadConfig, {}, "prepare"))[0]
+        in check_folder(tmp_path, configure(ReadConfig, {}, "prepare")).text
     )
 
 
@@ -289,7 +293,7 @@ def test_html_is_decoded_wherever_a_text_comes_in(
         == served.query
         == f"{read} dev mug"
     )
-    assert normalised(f"{written} MUG") == normalised(f"{read} mug")
+    assert normalise_query(f"{written} MUG") == normalise_query(f"{read} mug")
 
 
 def test_names_and_nested_values_are_decoded_and_others_kept() -> None:

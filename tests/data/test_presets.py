@@ -43,7 +43,7 @@ def folder(
 
 def shop_of(data: Path) -> Shop:
     shop = read_shop(data, CONFIG)
-    assert not shop.understanding.problems, shop.understanding.problems
+    assert not shop.report.problems, shop.report.problems
     return shop
 
 
@@ -202,7 +202,7 @@ def test_quepid_names_queries_by_their_text_and_leaves_blanks_unrated(
         ("2", "a"): 2,
         ("2", "b"): 0,
     }
-    left = shop_of(data).understanding.left_out["judgements"]
+    left = shop_of(data).report.left_out["judgements"]
     assert left == {"not rated": 2, "of a query that is not among the queries": 1}
 
 
@@ -232,9 +232,7 @@ def test_quepids_other_exports(tmp_path: Path) -> None:
 
 def test_a_quepid_book_has_a_column_a_judge(tmp_path: Path) -> None:
     data = folder(tmp_path, "book_3_judgements.csv", items=ITEMS, queries=QUERIES)
-    assert "set judges: majority" in str(
-        read_shop(data, CONFIG).understanding.problems[0]
-    )
+    assert "set judges: majority" in str(read_shop(data, CONFIG).report.problems[0])
     (data / "dataset.yaml").write_text("judges: median\n")
     shop = shop_of(data)
     assert {(r["query_id"], r["item_id"]): r["grade"] for r in shop.tables["judgements"]} == {
@@ -277,7 +275,7 @@ def test_trec_qrels(tmp_path: Path) -> None:
         ("2", "a"): 2,
         ("2", "b"): 0,
     }
-    assert "adore evaluate" in shop_of(data).understanding.unread["bm25.run"]
+    assert "adore evaluate" in shop_of(data).report.unread["bm25.run"]
 
 
 def test_esci_as_it_is_published(tmp_path: Path) -> None:
@@ -365,11 +363,8 @@ def check_ubi(shop: Shop) -> None:
         ("1", "click", "b", 2), ("1", "purchase", "b", 2),
         ("1", "impression", "a", 1), ("1", "impression", "c", 2),
     ]  # fmt: skip
-    assert (
-        "places count from 0 in this log; 1 was added to each"
-        in shop.understanding.notes
-    )
-    assert shop.understanding.left_out["events"] == {
+    assert "places count from 0 in this log; 1 was added to each" in shop.report.notes
+    assert shop.report.left_out["events"] == {
         "click on what this search never showed": 1
     }
 
@@ -430,9 +425,12 @@ def test_check_says_the_preset_of_each_export_on_one_screen(
     tmp_path: Path, name: str
 ) -> None:
     tables = {"items": ITEMS, "queries": QUERIES, "judgements": KETTLE}
-    holds = read_shop(folder(tmp_path, name), CONFIG).understanding.files[0].table
+    holds = read_shop(folder(tmp_path, name), CONFIG).report.files[0].table
     own = {table: rows for table, rows in tables.items() if table != holds}
-    screen, _ = check_folder(folder(tmp_path, **own), CONFIG)
-    text = " ".join(screen.split())
+    report = check_folder(folder(tmp_path, **own), CONFIG)
+    text = " ".join(report.text.split())
     assert f"{name}: {holds}" in text and f"read as {FIXTURES[name]}" in text
-    assert len(screen.splitlines()) <= 60 and max(map(len, screen.splitlines())) <= 120
+    assert (
+        len(report.text.splitlines()) <= 60
+        and max(map(len, report.text.splitlines())) <= 120
+    )

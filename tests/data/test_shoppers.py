@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from adore.data.shoppers import BUY, CLICK, RETURN, Attack, Shoppers
+from adore.data.shoppers import (
+    CLICK_PROBABILITY,
+    PURCHASE_PROBABILITY,
+    RETURN_PROBABILITY,
+    Attack,
+    Shoppers,
+)
 from adore.types import TABLES
 
 LIST = [f"i{n:02d}" for n in range(12)]
@@ -54,34 +60,36 @@ def test_clicks_fall_with_position_as_the_known_bias_says(eta: float) -> None:
     )
     for k in range(1, len(LIST) + 1):
         assert rows[k, "impression"] == 2000
-        assert near(rows[k, "click"], 2000, CLICK[3] * k**-eta)
+        assert near(rows[k, "click"], 2000, CLICK_PROBABILITY[3] * k**-eta)
 
 
 @pytest.mark.parametrize("grade", [0, 1, 2, 3])
 def test_clicks_purchases_and_returns_follow_the_grade(grade: int) -> None:
     shoppers = Shoppers(seed=2, users=1500, bots=0.0, eta=0.0)
-    strict = {u for u in range(1500) if not shoppers.tolerant(u)}
+    strict = {u for u in range(1500) if not shoppers.is_tolerant(u)}
     rows = Counter(
         r["action_name"]
         for r in visits(shoppers, grade, range(1500))
         if r["user"] in strict
     )
-    assert near(rows["click"], len(strict) * 4 * len(LIST), CLICK[grade])
-    assert near(rows["purchase"], rows["click"], BUY[grade])
-    assert near(rows["return"], rows["purchase"], RETURN[grade])
+    assert near(rows["click"], len(strict) * 4 * len(LIST), CLICK_PROBABILITY[grade])
+    assert near(rows["purchase"], rows["click"], PURCHASE_PROBABILITY[grade])
+    assert near(rows["return"], rows["purchase"], RETURN_PROBABILITY[grade])
     assert rows["add_to_cart"] >= rows["purchase"] >= rows["return"]
 
 
 def test_tolerant_shoppers_buy_substitutes() -> None:
     shoppers = Shoppers(seed=5, users=2000, bots=0.0, eta=0.0)
-    tolerant = {u for u in range(2000) if shoppers.tolerant(u)}
+    tolerant = {u for u in range(2000) if shoppers.is_tolerant(u)}
     assert near(len(tolerant), 2000, 0.25)
     rows = Counter(
         (r["user"] in tolerant, r["action_name"])
         for r in visits(shoppers, 2, range(2000))
     )
-    assert near(rows[True, "purchase"], rows[True, "click"], BUY[3] * 0.85)
-    assert near(rows[False, "purchase"], rows[False, "click"], BUY[2])
+    assert near(
+        rows[True, "purchase"], rows[True, "click"], PURCHASE_PROBABILITY[3] * 0.85
+    )
+    assert near(rows[False, "purchase"], rows[False, "click"], PURCHASE_PROBABILITY[2])
 
 
 def test_bots_burst_and_do_not_care_for_relevance() -> None:

@@ -13,11 +13,11 @@ from tests.data.ubi_log import rewrite
 
 from adore.artifacts import read_table
 from adore.config import configure
-from adore.data.actions import our_action
+from adore.data.actions import canonical_action
 from adore.data.check import check_folder
-from adore.data.events import event_id_of, read_event
+from adore.data.events import content_id, read_event
 from adore.data.shop import ReadConfig, Shop, read_shop
-from adore.data.times import millis
+from adore.data.times import parse_millis
 from adore.pipeline.runner import call, run_step
 
 CONFIG = configure(ReadConfig, {}, "prepare")
@@ -77,7 +77,7 @@ def read(
 ) -> list[tuple[Any, ...]]:
     """``query, action, item, place`` of the events that are used."""
     shop = shop_of(tmp, rows, dataset, **tables)
-    assert not shop.understanding.problems, shop.understanding.problems
+    assert not shop.report.problems, shop.report.problems
     return [
         (e["query_id"], e["action_name"], e["object_id"], e["position"])
         for e in shop.tables["events"]
@@ -85,7 +85,7 @@ def read(
 
 
 def left_out(shop: Shop) -> dict[str, int]:
-    return dict(shop.understanding.left_out["events"])
+    return dict(shop.report.left_out["events"])
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_what_is_not_ours_is_left_out_and_counted_and_only_malformed_rows_are_ba
         event("scroll_depth", "a", 1) | {"action_name": "view"},
     ]
     shop = shop_of(tmp_path, [*shown(), *odd], "")
-    assert not shop.understanding.problems and len(shop.tables["events"]) == 4
+    assert not shop.report.problems and len(shop.tables["events"]) == 4
     assert left_out(shop) == {
         "of a search that is none of the queries": 1,
         "of an item that is not in the catalogue": 1,
@@ -217,9 +217,7 @@ def test_what_is_not_ours_is_left_out_and_counted_and_only_malformed_rows_are_ba
         "no object_id (object_id or event_attributes.object.object_id)": 1,
         "of nobody: no client_id, user_id or session_id": 1,
     }
-    assert (
-        shop.understanding.log and shop.understanding.log.actions["view", "ignore"] == 1
-    )
+    assert shop.report.log and shop.report.log.actions["view", "ignore"] == 1
     bad = [
         event("click", "a", 1, timestamp="later"),
         event("click", "a", "top"),
@@ -296,7 +294,7 @@ TIMES += ["Thu, 01 Jan 2026 00:00:00 GMT", "2026-01-01T00:00:00.000000000Z"]
 
 @pytest.mark.parametrize("time", TIMES)
 def test_times_as_logs_write_them(time: Any) -> None:
-    assert millis(time) == WHEN
+    assert parse_millis(time) == WHEN
 
 
 @pytest.mark.parametrize(
@@ -316,7 +314,7 @@ def test_times_as_logs_write_them(time: Any) -> None:
 )
 def test_what_is_no_time_is_named(time: Any) -> None:
     with pytest.raises(ValueError, match="timestamp == "):
-        millis(time)
+        parse_millis(time)
 
 
 def test_ubis_words_and_the_shops_own() -> None:
@@ -331,15 +329,15 @@ def test_ubis_words_and_the_shops_own() -> None:
         "view",
         "watch",
     )
-    assert [our_action(word, {}) for word in words] == [
+    assert [canonical_action(word, {}) for word in words] == [
         "impression", "click", "add_to_cart", "purchase",
         "click", "add_to_cart", "purchase", "ignore", "ignore",
     ]  # fmt: skip
     assert (
-        our_action("kauf", {"kauf": "purchase"}) == "purchase"
-        and our_action("view", {"view": "click"}) == "click"
+        canonical_action("kauf", {"kauf": "purchase"}) == "purchase"
+        and canonical_action("view", {"view": "click"}) == "click"
     )
-    assert our_action("dance", {}) == ""
+    assert canonical_action("dance", {}) == ""
 
 
 def test_an_event_without_an_id_gets_one_from_its_content(tmp_path: Path) -> None:
@@ -351,7 +349,7 @@ def test_an_event_without_an_id_gets_one_from_its_content(tmp_path: Path) -> Non
     assert (
         read_event(row)["event_id"]
         == read_event(flat)["event_id"]
-        == event_id_of(read_event(row))
+        == content_id(read_event(row))
     )
     shop = shop_of(tmp_path, [*shown(), row, row, {**row, "timestamp": WHEN + 1}])
     assert (
@@ -394,7 +392,7 @@ def test_a_log_that_counts_from_0_is_corrected_and_said(tmp_path: Path) -> None:
         event("click", "b", 1, second=3, query_id="x1", user_query="camp kettle")
     )
     assert {p for _, a, i, p in read(tmp_path, rows) if i == "b"} == {2}
-    assert "places count from 0 in this log" in check_folder(tmp_path, CONFIG)[0]
+    assert "places count from 0 in this log" in check_folder(tmp_path, CONFIG).text
 
 
 def test_places_of_which_nobody_can_say_where_they_begin_are_asked_for(
@@ -405,7 +403,7 @@ def test_places_of_which_nobody_can_say_where_they_begin_are_asked_for(
         event("impression", "d", 4, query_id="x"),
     ]
     rows = [{**r, "user_query": "camp kettle"} for r in rows]
-    problem = str(shop_of(tmp_path, rows).understanding.problems[0])
+    problem = str(shop_of(tmp_path, rows).report.problems[0])
     assert "positions == 0 in 3 of 4 events" in problem and "first_position" in problem
     assert {p for *_, p in read(tmp_path, rows, "first_position: 1\n")} == {0, 4}
     assert {p for *_, p in read(tmp_path, rows, "first_position: 0\n")} == {1, 5}
@@ -437,7 +435,7 @@ def test_a_log_of_clicks_alone_is_kept_and_said(tmp_path: Path) -> None:
     )
     assert (
         "no impressions: what was shown and not clicked is unknown"
-        in check_folder(tmp_path, CONFIG)[0]
+        in check_folder(tmp_path, CONFIG).text
     )
 
 
@@ -450,7 +448,7 @@ def test_what_a_search_returned_counts_where_no_impression_is_logged(
     assert read(tmp_path, [click], searches=searches) == [
         ("q1", "impression", "b", 1), ("q1", "impression", "a", 2), ("q1", "click", "a", 2),
     ]  # fmt: skip
-    assert "query_response_hit_ids" in check_folder(tmp_path, CONFIG)[0]
+    assert "query_response_hit_ids" in check_folder(tmp_path, CONFIG).text
     own = shown("a", query_id="x1")
     assert [e[1] for e in read(tmp_path, [*own, click], searches=searches)] == [
         "impression",

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from adore.cli.main import app
 from adore.rulebook import RuleBook
-from adore.rulebooks.draft import draft, nearest
+from adore.rulebooks.draft import draft, nearest_book
 from adore.rulebooks.lint import lint
 from adore.rulebooks.survey import Catalogue, survey
 from adore.types import Item
@@ -37,7 +37,7 @@ SHOP = [
 
 def test_the_draft_is_clean_and_says_why() -> None:
     seen = survey(Catalogue(SHOP))
-    assert nearest(seen) == "fashion" and seen.seen["colour"].fields == 12
+    assert nearest_book(seen) == "fashion" and seen.seen["colour"].fields == 12
     text = draft(seen, "no")
     assert lint(text) == [] and "\n  - id: evil" not in text
     assert (
@@ -63,7 +63,7 @@ def test_people_propose_synonyms() -> None:
     ]
     plain = [Item(f"g{n}", f"Garden hose {n}", "", "Garden > Hoses") for n in range(30)]
     seen = survey(Catalogue([*SHOP, *plain], queries, judged))
-    assert nearest(seen) == "general"
+    assert nearest_book(seen) == "general"
     said = seen.synonyms["product_type"]["trainer", "sneaker"]
     assert said.enough and said.text.startswith("people called 4 of 4 pairs exact")
     text = draft(seen, "mine")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from adore.cli.main import app
 from adore.errors import ConfigError
 from adore.rulebook import RULEBOOKS, RuleBook
-from adore.rulebooks.lint import lint, reachable
+from adore.rulebooks.lint import lint, reachable_grades
 from adore.types import ATTRIBUTES, Evidence
 
 GENERAL = (RULEBOOKS / "general.yaml").read_text("utf-8")
@@ -204,7 +204,9 @@ def test_no_evidence_gives_an_unreachable_grade(name: str, data: st.DataObject) 
     one = st.builds(Evidence, st.sampled_from(sorted(ATTRIBUTES)), st.just("a"), st.just("a"),
                     st.sampled_from(["b", "accessory b"]), st.just("b"), st.just("title"),
                     st.sampled_from(["match", "conflict", "unknown"]))  # fmt: skip
-    assert book.apply(data.draw(st.lists(one, max_size=12))).grade in reachable(book)
+    assert book.apply(data.draw(st.lists(one, max_size=12))).grade in reachable_grades(
+        book
+    )
 
 
 def test_the_verb_exits_1_on_errors_alone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from adore.artifacts import read_table, write_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.rulebook import BOOK, RULEBOOKS
+from adore.rulebook import RULEBOOK_FILE, RULEBOOKS
 from adore.storage import write_json
 from adore.teacher.judge import Config, run
 from adore.types import Evidence, item_from_row
@@ -69,7 +69,7 @@ def write_shop(folder: Path) -> Path:
         "judgements": judged,
     }.items():
         write_table(rows, folder, name)
-    shutil.copyfile(RULEBOOKS / "general.yaml", folder / BOOK)
+    shutil.copyfile(RULEBOOKS / "general.yaml", folder / RULEBOOK_FILE)
     return folder
 
 

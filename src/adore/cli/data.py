@@ -51,9 +51,9 @@ def is_understood(data: str, profile: str) -> bool:
 
     config = config_of("prepare", profile)
     requests = local_copy(config.requests) if config.requests else None
-    text, good = check_folder(local_copy(data), config, requests, data)
-    typer.echo(text)
-    return good
+    report = check_folder(local_copy(data), config, requests, data)
+    typer.echo(report.text)
+    return report.can_run
 
 
 def may_begin(data: str, profile: str) -> bool:

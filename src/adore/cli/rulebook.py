@@ -49,7 +49,7 @@ def draft_book(
         must="a new file",
         fix="remove it or choose another name",
     )
-    from adore.rulebooks.draft import draft, nearest
+    from adore.rulebooks.draft import draft, nearest_book
     from adore.rulebooks.survey import read_catalogue, survey
 
     seen = survey(read_catalogue(data=data, items=items))
@@ -57,7 +57,7 @@ def draft_book(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     counts = f"{seen.items} items, {seen.queries} queries, {seen.judged} judgements"
-    typer.echo(f"{output}: from {nearest(seen)}, {counts}")
+    typer.echo(f"{output}: from {nearest_book(seen)}, {counts}")
 
 
 @app.command("lint")

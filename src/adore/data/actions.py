@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["ACTIONS", "ALIASES", "IGNORE", "our_action"]
+__all__ = ["ACTIONS", "ALIASES", "IGNORE", "canonical_action"]
 
 ACTIONS = ("impression", "click", "add_to_cart", "purchase", "return")
 IGNORE = "ignore"
@@ -68,7 +68,7 @@ def _spelt(name: str) -> str:
 _KNOWN = {_spelt(name): action for name, action in ALIASES.items()}
 
 
-def our_action(name: str, own: Mapping[str, str]) -> str:
+def canonical_action(name: str, own: Mapping[str, str]) -> str:
     """One of :data:`ACTIONS`, :data:`IGNORE`, or ``""`` for a name that nobody explained.
 
     Args:
@@ -76,9 +76,9 @@ def our_action(name: str, own: Mapping[str, str]) -> str:
         own: the shop's names, from its ``dataset.yaml``; they go first.
 
     Example:
-        >>> our_action("click_through", {}), our_action("kauf", {"kauf": "purchase"})
+        >>> canonical_action("click_through", {}), canonical_action("kauf", {"kauf": "purchase"})
         ('click', 'purchase')
-        >>> our_action("dance", {})
+        >>> canonical_action("dance", {})
         ''
     """
     if name in own:

@@ -8,13 +8,13 @@ from typing import Any
 
 from adore.entities import decoded
 
-__all__ = ["id_fault", "id_of", "json_of", "text_of", "there"]
+__all__ = ["id_fault", "parse_id", "parse_json", "text_of", "there"]
 
 
 _JSON = json.JSONDecoder(parse_constant=lambda _: None)
 
 
-def json_of(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """Parsed JSON; ``NaN`` and ``Infinity``, as pandas writes gaps, are None.
 
     Raises:
@@ -24,7 +24,7 @@ def json_of(text: str) -> Any:
     return _JSON.decode(text)
 
 
-def id_of(value: object) -> str:
+def parse_id(value: object) -> str:
     """An id as text, ``""`` if it is none.
 
     7.0 (how some tools write integers beside gaps) is ``"7"``.
@@ -72,4 +72,4 @@ def there(value: object) -> bool:
 
 def id_fault(row: dict[str, Any], *keys: str) -> str:
     """Why a row has no usable id in one of ``keys``, or nothing."""
-    return next((f"no {key}" for key in keys if not id_of(row.get(key)).strip()), "")
+    return next((f"no {key}" for key in keys if not parse_id(row.get(key)).strip()), "")

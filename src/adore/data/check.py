@@ -9,15 +9,16 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from adore.data.columns import COLUMNS
+from adore.data.folder_report import FileReport, FolderReport
 from adore.data.labels import LabelScale
 from adore.data.shop import ReadConfig, Shop, read_shop
-from adore.data.understanding import FileNote, Understanding
 from adore.types import Grade
 
-__all__ = ["check_folder", "render"]
+__all__ = ["CheckReport", "check_folder", "render"]
 
 WIDTH = 110
 MOST = 6
@@ -34,9 +35,17 @@ _WHAT = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """How a folder is read: one screen of text, and whether a run can begin."""
+
+    text: str
+    can_run: bool
+
+
 def check_folder(
     data: Path, config: ReadConfig, requests: Path | None = None, place: str = ""
-) -> tuple[str, bool]:
+) -> CheckReport:
     """Read a folder as ``prepare`` will; nothing is run, written or paid.
 
     Args:
@@ -45,9 +54,6 @@ def check_folder(
         requests: a file of requests elsewhere.
         place: what a person calls the folder, where it is a copy.
 
-    Returns:
-        One screen of text, and whether a run can begin.
-
     Raises:
         ConfigError: ``dataset.yaml`` cannot be read.
         DataError: two files hold one table.
@@ -55,9 +61,9 @@ def check_folder(
     """
     shop = read_shop(data, config, requests)
     text = render(shop)
-    return text.replace(
-        str(data), place
-    ) if place else text, not shop.understanding.problems
+    if place:
+        text = text.replace(str(data), place)
+    return CheckReport(text, can_run=not shop.report.problems)
 
 
 def render(shop: Shop) -> str:
@@ -65,7 +71,7 @@ def render(shop: Shop) -> str:
 
     Then what will be possible, and what is wrong.
     """
-    seen = shop.understanding
+    seen = shop.report
     lines = [f"How {seen.data} is understood (nothing is run or paid yet)", "", "Files"]
     for note in sorted(seen.files, key=lambda note: list(_WHAT).index(note.table)):
         lines += _file(note, shop)
@@ -127,7 +133,7 @@ def _nested(shop: Shop) -> str:
     )
 
 
-def _file(note: FileNote, shop: Shop) -> list[str]:
+def _file(note: FileReport, shop: Shop) -> list[str]:
     preset = f", read as {note.columns.preset}" if note.columns.preset else ""
     head = (
         f"  {note.name}: {note.table} ({_WHAT.get(note.table, '')}), "
@@ -169,14 +175,14 @@ def _arrow(theirs: str, ours: str) -> str:
     return theirs if theirs == ours else f"{theirs} -> {ours}"
 
 
-def _language(seen: Understanding) -> list[str]:
+def _language(seen: FolderReport) -> list[str]:
     """What the texts are read in."""
     if seen.language is None:
         return []
     return ["", "Language", *_wrapped(seen.language.sentence(), "  ", "  ")]
 
 
-def _labels(seen: Understanding) -> list[str]:
+def _labels(seen: FolderReport) -> list[str]:
     scale = seen.labels
     if scale is None:
         return []
@@ -220,7 +226,7 @@ def _label(scale: LabelScale, label: str) -> str:
 
 
 def _joined(shop: Shop) -> Iterator[str]:
-    seen = shop.understanding
+    seen = shop.report
     shown = [
         t
         for t in ("judgements", "events")
@@ -242,7 +248,7 @@ def _joined(shop: Shop) -> Iterator[str]:
             yield from _wrapped(line, "      malformed: ", "          ")
 
 
-def _actions(seen: Understanding) -> str:
+def _actions(seen: FolderReport) -> str:
     """What the log's action names count as, commonest first, with their events."""
     if seen.log is None:
         return ""
@@ -254,7 +260,7 @@ def _actions(seen: Understanding) -> str:
     return ", ".join(parts)
 
 
-def _splits(seen: Understanding) -> list[str]:
+def _splits(seen: FolderReport) -> list[str]:
     if not seen.splits:
         return []
     text = ", ".join(
@@ -266,7 +272,7 @@ def _splits(seen: Understanding) -> list[str]:
 
 
 def _possible(shop: Shop) -> list[str]:
-    seen = shop.understanding
+    seen = shop.report
     if seen.problems:
         return []
     judged_test = seen.splits.get("test", (0, 0))[1]

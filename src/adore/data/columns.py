@@ -14,8 +14,8 @@ __all__ = [
     "COLUMNS",
     "NEEDED",
     "Columns",
-    "check_columns_of",
-    "described",
+    "check_column_map",
+    "describe_columns",
     "require",
     "resolve",
     "spelt",
@@ -214,7 +214,7 @@ def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     return list(dict.fromkeys(likely))[:4]
 
 
-def described(
+def describe_columns(
     names: Mapping[str, str], table: str, attributes: Iterable[str] = ()
 ) -> Columns:
     """What became of a table's columns, for people.
@@ -237,7 +237,7 @@ def described(
     return columns
 
 
-def check_columns_of(own: Mapping[str, Mapping[str, Any]]) -> None:
+def check_column_map(own: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse a map of a table that does not exist.
 
     Raises:

@@ -13,7 +13,7 @@ from adore.errors import ConfigError, MissingError, check
 from adore.rulebook import RuleBook, find_book
 from adore.types import LABELS, Grade
 
-__all__ = ["UNRATED", "DatasetInfo", "book_of", "read_info"]
+__all__ = ["UNRATED", "DatasetInfo", "find_dataset_rulebook", "read_dataset_info"]
 
 UNRATED = "unrated"
 """What a label may be mapped to that is no grade: the judge did not say."""
@@ -85,7 +85,7 @@ def _raw(path: Path) -> dict[str, Any]:
     return {name: value for name, value in raw.items() if value != ""}
 
 
-def read_info(data: Path) -> DatasetInfo:
+def read_dataset_info(data: Path) -> DatasetInfo:
     """What ``dataset.yaml`` of a folder says; defaults where there is none.
 
     Raises:
@@ -141,7 +141,7 @@ def read_info(data: Path) -> DatasetInfo:
     return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 
-def book_of(data: Path, info: DatasetInfo) -> Path:
+def find_dataset_rulebook(data: Path, info: DatasetInfo) -> Path:
     """The file of the rule book: one of ours by name, or one in the input folder.
 
     The bytes of a book in the folder are this step's input.

@@ -20,7 +20,7 @@ from adore.config import StageConfig
 from adore.data import demo_lab
 from adore.data.demo_shop import Intent, Spec, make_intents, make_specs, true_grade
 from adore.data.demo_text import item_row, query_text
-from adore.data.shoppers import Shoppers, shuffled
+from adore.data.shoppers import Shoppers, noisy_ranking
 from adore.types import Grade
 
 __all__ = ["Config", "run"]
@@ -78,8 +78,8 @@ _WORLDS = {
         lambda g: g.letter,
     ),
     "lab": _World(
-        demo_lab.make_supplies,
-        demo_lab.make_needs,
+        demo_lab.make_products,
+        demo_lab.make_intents,
         demo_lab.grade,
         demo_lab.shares,
         demo_lab.row,
@@ -164,7 +164,7 @@ def _events(
         for visit in range(config.visits):
             query = rng.choice(names)
             grades = lists[query]
-            ranking = shuffled(grades, rng)
+            ranking = noisy_ranking(grades, rng)
             for row in shoppers.visit(user, query, ranking, grades, visit=visit):
                 rows[row["event_id"]] = row
 

@@ -16,12 +16,12 @@ from adore.types import Grade
 __all__ = [
     "KINDS",
     "VALUES",
+    "Intent",
     "Kind",
-    "Need",
-    "Supply",
+    "Product",
     "grade",
-    "make_needs",
-    "make_supplies",
+    "make_intents",
+    "make_products",
     "row",
     "shares",
     "text",
@@ -103,7 +103,7 @@ _ALIKE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Supply:
+class Product:
     """What an item really is; its title and fields may say less."""
 
     item_id: int
@@ -114,7 +114,7 @@ class Supply:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Intent:
     """What somebody wants: a kind of thing, a value of one field, or both.
 
     ``word`` names the kind.
@@ -127,7 +127,7 @@ class Need:
     value: str = ""
 
 
-def make_supplies(rng: random.Random, count: int) -> list[Supply]:
+def make_products(rng: random.Random, count: int) -> list[Product]:
     """``count`` items, one in six a part that goes with a thing, spread evenly over the kinds.
 
     Args:
@@ -146,12 +146,12 @@ def make_supplies(rng: random.Random, count: int) -> list[Supply]:
         }
         volume = rng.choice(kind.volumes) if kind.volumes else 0
         supplies.append(
-            Supply(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts)
+            Product(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts)
         )
     return supplies
 
 
-def make_needs(rng: random.Random, count: int) -> list[Need]:
+def make_intents(rng: random.Random, count: int) -> list[Intent]:
     """One-word needs in random order, then needs of two words, ``count`` in all.
 
     Args:
@@ -161,14 +161,14 @@ def make_needs(rng: random.Random, count: int) -> list[Need]:
     kinds = []
     for index, kind in enumerate(KINDS):
         for word in (kind.noun, *kind.names):
-            kinds.append(Need("", word, index))
+            kinds.append(Intent("", word, index))
 
     values = []
     for field, names in VALUES.items():
         for name in names:
-            values.append(Need("", field=field, value=name))
+            values.append(Intent("", field=field, value=name))
     for flag in FLAGS:
-        values.append(Need("", field=flag, value=flag))
+        values.append(Intent("", field=flag, value=flag))
 
     both = []
     for thing in kinds:
@@ -185,17 +185,17 @@ def make_needs(rng: random.Random, count: int) -> list[Need]:
     ]
 
 
-def _sold(kind: int, value: Need) -> bool:
+def _sold(kind: int, value: Intent) -> bool:
     return value.field != "body" or value.value in KINDS[kind].bodies
 
 
-def _alike(need: Need, supply: Supply) -> bool:
+def _alike(need: Intent, supply: Product) -> bool:
     return need.field == "body" and any(
         {need.value, supply.facts["body"]} <= group for group in _ALIKE
     )
 
 
-def grade(need: Need, supply: Supply) -> Grade:
+def grade(need: Intent, supply: Product) -> Grade:
     """The known truth.
 
     All that is asked is 3; a like body, another value, or a thing of the same family 2; a part 1.
@@ -221,7 +221,7 @@ def grade(need: Need, supply: Supply) -> Grade:
     return Grade.SUBSTITUTE if like and has else Grade.IRRELEVANT
 
 
-def shares(need: Need, supply: Supply) -> bool:
+def shares(need: Intent, supply: Product) -> bool:
     """Whether an irrelevant item is a near miss: the same family or the same value.
 
     Args:
@@ -238,7 +238,7 @@ def shares(need: Need, supply: Supply) -> bool:
     return supply.facts[need.field] in (True, need.value)
 
 
-def _title(supply: Supply, rng: random.Random) -> str:
+def _title(supply: Product, rng: random.Random) -> str:
     kind = KINDS[supply.kind]
     facts = supply.facts
     noun = rng.choice((kind.noun, kind.noun, *kind.names))
@@ -259,7 +259,7 @@ def _title(supply: Supply, rng: random.Random) -> str:
     return ", ".join([noun.capitalize(), *shuffled])
 
 
-def row(supply: Supply, rng: random.Random) -> dict[str, Any]:
+def row(supply: Product, rng: random.Random) -> dict[str, Any]:
     """The catalogue row: a terse title and twenty fields.
 
     One in eight of the fields that matter is missing.
@@ -290,7 +290,7 @@ def row(supply: Supply, rng: random.Random) -> dict[str, Any]:
     }
 
 
-def text(need: Need, rng: random.Random) -> str:
+def text(need: Intent, rng: random.Random) -> str:
     """What somebody types: the kind, the value, or both; now and then a plural.
 
     Args:

@@ -12,11 +12,11 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adore.data.cells import id_of, json_of
+from adore.data.cells import parse_id, parse_json
 from adore.data.columns import spelt
-from adore.data.times import millis
+from adore.data.times import parse_millis
 
-__all__ = ["Event", "event_id_of", "flat_fields", "read_event"]
+__all__ = ["Event", "content_id", "flat_fields", "read_event"]
 
 Event = dict[str, Any]
 """Our fields of one event.
@@ -57,7 +57,7 @@ def _object(value: Any, name: str) -> dict[str, Any]:
         return {}
     if isinstance(value, str):
         try:
-            value = json_of(value)
+            value = parse_json(value)
         except (ValueError, RecursionError):
             raise ValueError(f"{name} == {value[:40]!r}, must be an object") from None
         value = {} if value is None else value
@@ -90,7 +90,7 @@ def _ordinal(value: Any) -> int | None:
     return int(number)
 
 
-def event_id_of(event: Mapping[str, Any]) -> str:
+def content_id(event: Mapping[str, Any]) -> str:
     """An id from an event's content: the same event has the same id wherever it is read."""
     names = (
         "query_id",
@@ -140,22 +140,22 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
             f"event_attributes.object == {str(about)[:40]!r}, must be an object"
         )
     item = (
-        id_of(row.get("object_id"))
-        or id_of(about.get("object_id"))
-        or id_of(beside.get("object_id"))
-        or id_of(about.get("internal_id"))
-        or id_of(beside.get("internal_id"))
+        parse_id(row.get("object_id"))
+        or parse_id(about.get("object_id"))
+        or parse_id(beside.get("object_id"))
+        or parse_id(about.get("internal_id"))
+        or parse_id(beside.get("internal_id"))
     )
     position = None
     for place in (row.get("position"), nested.get("position"), beside.get("position")):
         if place is not None and (position := _ordinal(place)) is not None:
             break
-    client = id_of(row.get("client_id")) or id_of(row.get("user_id"))
-    session = id_of(row.get("session_id"))
+    client = parse_id(row.get("client_id")) or parse_id(row.get("user_id"))
+    session = parse_id(row.get("session_id"))
     text = row.get("user_query")
     event: Event = {
-        "event_id": id_of(row.get("event_id")),
-        "query_id": id_of(row.get("query_id")),
+        "event_id": parse_id(row.get("event_id")),
+        "query_id": parse_id(row.get("query_id")),
         "user_query": text if isinstance(text, str) else "",
         "session_id": session or client,
         "client_id": client or session,
@@ -164,13 +164,13 @@ def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) ->
         "object_id": item,
         "position": position,
     }
-    event["event_id"] = event["event_id"] or event_id_of(event)
+    event["event_id"] = event["event_id"] or content_id(event)
     return event
 
 
 def _time(value: Any) -> int:
     try:
-        when = millis(value)
+        when = parse_millis(value)
     except (OverflowError, OSError) as error:
         raise ValueError(f"timestamp == {str(value)[:40]!r}, must be a time") from error
     if not 0 <= when < 2**53 or math.isnan(when):

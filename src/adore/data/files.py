@@ -10,7 +10,7 @@ from pathlib import Path
 from adore.data.columns import COLUMNS
 from adore.data.dataset import DatasetInfo
 from adore.data.formats import SUFFIXES, format_of, read_source
-from adore.data.presets import table_of
+from adore.data.presets import detect_table
 from adore.errors import AdoreError, DataError, MissingError, check
 
 __all__ = ["NAMES", "FolderFiles", "find_tables", "table_of_name"]
@@ -116,7 +116,9 @@ def _tell_by_columns(
     for path in paths:
         try:
             rows, source = read_source(path, "rows", encoding)
-            table = "judgements" if source.kind == "TREC" else table_of(rows.columns())
+            table = (
+                "judgements" if source.kind == "TREC" else detect_table(rows.columns())
+            )
         except AdoreError as error:
             files.unread[str(path.relative_to(data))] = (
                 f"cannot be read: {str(error)[:100]}"

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import polars as pl
 
-from adore.data.cells import json_of
+from adore.data.cells import parse_json
 from adore.data.rows import BadRow, Rows
-from adore.data.sniff import Dialect, decode, dialect_of
+from adore.data.sniff import Dialect, decode, detect_dialect
 from adore.data.trec import is_trec, trec_rows
 from adore.data.xml_rows import xml_rows
 from adore.errors import DataError, check
@@ -106,9 +106,9 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
     if kind == "TREC" or (kind == "CSV" and is_trec(text)):
         return trec_rows(text, table), Source(path.name, "TREC", details)
     if kind == "CSV":
-        dialect = dialect_of(text, path.name)
+        dialect = detect_dialect(text, path.name)
         return _csv(text, table, path.name, dialect), Source(
-            path.name, kind, (dialect.said, *details)
+            path.name, kind, (dialect.delimiter_name, *details)
         )
     return _json(text, table, kind), Source(path.name, kind, details)
 
@@ -148,7 +148,7 @@ def _json(text: str, table: str, kind: str) -> Rows:
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if kind == "JSON" or start == "[":
         try:
-            documents = _list_in(json_of(text.lstrip("\ufeff")))
+            documents = _list_in(parse_json(text.lstrip("\ufeff")))
         except (ValueError, RecursionError):
             documents = None  # lines after all
         if documents is not None:
@@ -192,7 +192,7 @@ def _json_lines(text: str, table: str) -> Rows:
             rows.bad.append(BadRow(table, line, "not UTF-8", one[:500]))
             continue
         try:
-            row = json_of(one.lstrip("\ufeff"))
+            row = parse_json(one.lstrip("\ufeff"))
             row = _clean(row) if "\\u" in one or "\0" in one else row
         except (
             ValueError,

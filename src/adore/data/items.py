@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from adore.data.cells import id_fault, id_of, json_of, text_of, there
+from adore.data.cells import id_fault, parse_id, parse_json, text_of, there
 from adore.data.columns import COLUMNS
 from adore.data.dataset import DatasetInfo
 from adore.data.rows import Rows
@@ -21,7 +21,7 @@ _VALUES = ("value", "presentation_value", "values")
 def _bullets(value: object, limit: int) -> list[str]:
     if isinstance(value, str) and value.startswith("["):
         try:
-            value = json_of(value)
+            value = parse_json(value)
         except ValueError:  # "[Sale] made of steel" is a bullet, not a list
             value = [value]
     value = [value] if isinstance(value, str) else value or []
@@ -62,7 +62,7 @@ def _named(pairs: list[Any]) -> dict[str, Any]:
 def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:
     value = row.get("attributes") or {}
     try:
-        value = json_of(value) if isinstance(value, str) else value
+        value = parse_json(value) if isinstance(value, str) else value
         attributes = _named(value) if isinstance(value, list) else dict(value)
         keep = info.attributes or [
             k for k in row if k not in ITEM_FIELDS and k not in ("_id", "_index")
@@ -96,7 +96,7 @@ def item_row(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, An
         "bullet_points": _bullets(row.get("bullet_points"), limit),
         "attributes": _attributes(row, info, limit),
     }
-    return {"item_id": id_of(row["item_id"]), **text, **more}
+    return {"item_id": parse_id(row["item_id"]), **text, **more}
 
 
 def item_rows(rows: Rows, info: DatasetInfo, limit: int) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ def item_rows(rows: Rows, info: DatasetInfo, limit: int) -> list[dict[str, Any]]
     seen: dict[str, dict[str, Any]] = {}
     for line, row in rows.good:
         fault = id_fault(row, "item_id")
-        if not fault and id_of(row["item_id"]) in seen:
+        if not fault and parse_id(row["item_id"]) in seen:
             fault = "duplicate item_id"
         if not fault:
             try:

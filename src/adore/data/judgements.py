@@ -6,17 +6,17 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from adore.data.cells import id_of, there
+from adore.data.cells import parse_id, there
 from adore.data.dataset import DatasetInfo
-from adore.data.judges import Joined, Pair, join_judges
-from adore.data.labels import LabelScale, scale_of
+from adore.data.judges import AggregatedJudgements, Pair, aggregate_judgements
+from adore.data.labels import LabelScale, infer_scale
 from adore.data.rows import Rows
 from adore.data.searches import QueryFinder, text_id
 
-__all__ = ["graded_rows", "label_of", "queries_of_judgements", "query_id_of"]
+__all__ = ["grade_rows", "queries_of_judgements", "read_label", "resolve_query_id"]
 
 
-def label_of(row: dict[str, Any]) -> object:
+def read_label(row: dict[str, Any]) -> object:
     """A judgement's label; ``grade`` where there is none."""
     label = row.get("label")
     if not there(label) and "grade" in row:
@@ -24,7 +24,7 @@ def label_of(row: dict[str, Any]) -> object:
     return label
 
 
-def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
+def resolve_query_id(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
     """The query of a row, by its id or by its text.
 
     Args:
@@ -34,7 +34,7 @@ def query_id_of(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
     Returns:
         ``""`` if the row has neither id nor text, or the shop has no such query.
     """
-    query_id = id_of(row.get("query_id"))
+    query_id = parse_id(row.get("query_id"))
     text = row.get("query")
     if not isinstance(text, str):
         text = ""
@@ -57,20 +57,20 @@ def queries_of_judgements(rows: Rows) -> Rows:
         text = row.get("query")
         if not isinstance(text, str) or not text.strip():
             continue
-        query_id = query_id_of(row)
+        query_id = resolve_query_id(row)
         split = {"split": row["split"]} if there(row.get("split")) else {}
         queries.setdefault(query_id, {"query_id": query_id, "query": text, **split})
     return Rows(list(enumerate(queries.values(), 1)))
 
 
-def graded_rows(
+def grade_rows(
     rows: Rows,
     table: str,
     info: DatasetInfo,
     finder: QueryFinder,
     items: Collection[str],
     file: str,
-) -> tuple[LabelScale, Joined]:
+) -> tuple[LabelScale, AggregatedJudgements]:
     """One grade a pair.
 
     Rows without an id are refused; unrated and unknown ones are left out and counted.
@@ -87,28 +87,32 @@ def graded_rows(
         DataError: a label is not on the scale, or judges disagree and nobody said how to join them.
     """
     ours = table == "truth"
-    scale = scale_of((label_of(row) for _, row in rows.good), info, file, ours=ours)
+    scale = infer_scale(
+        (read_label(row) for _, row in rows.good), info, file, ours=ours
+    )
     graded: dict[Pair, list[int]] = defaultdict(list)
     for line, row in rows.good:
-        grade = scale.grade(label_of(row))
+        grade = scale.grade(read_label(row))
         if grade is None:
             rows.left_out["not rated"] += 1
             continue
 
-        item_id = id_of(row.get("item_id")).strip()
+        item_id = parse_id(row.get("item_id")).strip()
         query = (
-            id_of(row.get("query_id")).strip() or str(row.get("query") or "").strip()
+            parse_id(row.get("query_id")).strip() or str(row.get("query") or "").strip()
         )
         if not query or not item_id:
             reason = "no query_id" if not query else "no item_id"
             rows.refuse(table, line, reason, row)
             continue
 
-        query_id = query_id_of(row, finder)
+        query_id = resolve_query_id(row, finder)
         if not query_id:
             rows.left_out["of a query that is not among the queries"] += 1
         elif item_id not in items:
             rows.left_out["of an item that is not in the catalogue"] += 1
         else:
             graded[query_id, item_id].append(grade)
-    return scale, join_judges(graded, "majority" if ours else info.judges, file)
+    return scale, aggregate_judgements(
+        graded, "majority" if ours else info.judges, file
+    )

@@ -12,13 +12,13 @@ from typing import Any
 
 from adore.errors import DataError
 
-__all__ = ["Joined", "agreement", "join_judges"]
+__all__ = ["AggregatedJudgements", "aggregate_judgements", "agreement"]
 
 Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class AggregatedJudgements:
     """Judgements with one grade a pair.
 
     Attributes:
@@ -79,7 +79,9 @@ def agreement(votes: list[Counter[int]]) -> float | None:
     )
 
 
-def join_judges(graded: Mapping[Pair, list[int]], how: str, file: str) -> Joined:
+def aggregate_judgements(
+    graded: Mapping[Pair, list[int]], how: str, file: str
+) -> AggregatedJudgements:
     """One grade a pair.
 
     Args:
@@ -112,7 +114,7 @@ def join_judges(graded: Mapping[Pair, list[int]], how: str, file: str) -> Joined
         if of_pair.total() > 1:
             for grade, count in sorted(of_pair.items()):
                 table.append({**pair_ids, "grade": grade, "votes": count})
-    return Joined(
+    return AggregatedJudgements(
         rows,
         table if split else [],
         len(several),

@@ -14,7 +14,7 @@ from adore.data.dataset import DatasetInfo
 from adore.errors import DataError
 from adore.types import LABELS, Grade
 
-__all__ = ["LabelScale", "canonical", "scale_of"]
+__all__ = ["LabelScale", "canonical_label", "infer_scale"]
 
 _WORDS = {
     **{letter.lower(): int(grade) for letter, grade in LABELS.items()},
@@ -29,15 +29,15 @@ MANY = 12
 """Distinct numbers from which on ratings look continuous."""
 
 
-def canonical(label: object) -> str:
+def canonical_label(label: object) -> str:
     """A label as it is compared: text without outer spaces, numbers in their shortest form.
 
     ``""`` is unrated.
 
     Example:
-        >>> [canonical(label) for label in ("100.000", 1.0, True, " Exact ")]
+        >>> [canonical_label(label) for label in ("100.000", 1.0, True, " Exact ")]
         ['100', '1', 'true', 'exact']
-        >>> [canonical(label) for label in (None, "2e0", float("nan"))]
+        >>> [canonical_label(label) for label in (None, "2e0", float("nan"))]
         ['', '2', '']
     """
     if isinstance(label, bool):
@@ -59,10 +59,10 @@ class LabelScale:
     """How the labels of one file become grades.
 
     Attributes:
-        grades: canonical label to grade; None: unrated.
-        counts: canonical label to the rows that have it.
+        grades: canonical_label label to grade; None: unrated.
+        counts: canonical_label label to the rows that have it.
         thresholds: ratings from which on a pair is C, S and E, for a continuous scale.
-        written: canonical label to how the file writes it.
+        written: canonical_label label to how the file writes it.
     """
 
     grades: Mapping[str, int | None]
@@ -72,7 +72,7 @@ class LabelScale:
 
     def grade(self, label: object) -> int | None:
         """The grade of a label, or None where it is blank or mapped to unrated."""
-        key = canonical(label)
+        key = canonical_label(label)
         if self.thresholds and key:
             return sum(float(key) >= edge for edge in self.thresholds)
         return self.grades.get(key)
@@ -84,8 +84,8 @@ class LabelScale:
 
 
 def _own(info: DatasetInfo, seen: Mapping[str, int]) -> dict[str, int | None]:
-    """The shop's map by canonical label, with the twins of YAML's booleans."""
-    grades = {canonical(label): grade for label, grade in info.labels.items()}
+    """The shop's map by canonical_label label, with the twins of YAML's booleans."""
+    grades = {canonical_label(label): grade for label, grade in info.labels.items()}
 
     for words in (_YES, _NO):
         mapped = {grades[word] for word in words if word in grades}
@@ -133,7 +133,7 @@ def _template(counts: Mapping[str, int]) -> str:
         pairs = [f"{label}: {round(3 * at / top)}" for at, label in enumerate(numbers)]
     else:
         pairs = [
-            f"{label}: {_WORDS.get(canonical(label), 'GRADE')}"
+            f"{label}: {_WORDS.get(canonical_label(label), 'GRADE')}"
             for label in sorted(counts)
         ]
     return "labels: {" + ", ".join(pairs[:MANY]) + "}"
@@ -150,7 +150,7 @@ def _ask(file: str, rated: Mapping[str, int], why: str) -> DataError:
     return DataError(f"labels of {file} == {_shown(rated)}, {why}; {fix}")
 
 
-def scale_of(
+def infer_scale(
     labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bool = False
 ) -> LabelScale:
     """The scale of one file's labels.
@@ -168,7 +168,7 @@ def scale_of(
     counts = Counter[str]()
     written: dict[str, str] = {}
     for label in labels:
-        key = canonical(label)
+        key = canonical_label(label)
         counts[key] += 1
         written.setdefault(key, str(label).strip())
     rated = {label: n for label, n in counts.items() if label}

@@ -13,7 +13,13 @@ from typing import Any
 from adore.attributes.language_packs import PACKS, load_language
 from adore.errors import check
 
-__all__ = ["KNOWN", "ChosenLanguage", "choose_language", "normal_code", "shares_of"]
+__all__ = [
+    "KNOWN",
+    "ChosenLanguage",
+    "choose_language",
+    "language_shares",
+    "parse_language_code",
+]
 
 KNOWN: tuple[str, ...] = (
     "af", "ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fa", "fi", "fr",
@@ -122,14 +128,14 @@ def _name(code: str) -> str:
     )
 
 
-def normal_code(said: str) -> str:
+def parse_language_code(said: str) -> str:
     """``de`` of ``DE`` or ``de-AT``; nothing of nothing.
 
     Raises:
         ConfigError: it is no code that is known.
 
     Example:
-        >>> normal_code("de-AT"), normal_code(" FR "), normal_code("")
+        >>> parse_language_code("de-AT"), parse_language_code(" FR "), parse_language_code("")
         ('de', 'fr', '')
     """
     code = said.strip().replace("_", "-").partition("-")[0].lower()
@@ -157,8 +163,8 @@ def choose_language(said: str, texts: Iterable[str]) -> ChosenLanguage:
     Raises:
         ConfigError: what is said is no code that is known.
     """
-    code = normal_code(said)
-    shares = shares_of(texts)
+    code = parse_language_code(said)
+    shares = language_shares(texts)
     if code:
         return ChosenLanguage(code, "said", shares)
     first = next(iter(shares), "")
@@ -167,7 +173,7 @@ def choose_language(said: str, texts: Iterable[str]) -> ChosenLanguage:
     return ChosenLanguage(first, "detected", shares)
 
 
-def shares_of(texts: Iterable[str]) -> dict[str, float]:
+def language_shares(texts: Iterable[str]) -> dict[str, float]:
     """Language to its share of the texts, the largest first; those with a small share are left out.
 
     One title or query says little (*LED lamp* is of many languages). How much of the whole each

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adore.data.actions import IGNORE, our_action
-from adore.data.cells import json_of
+from adore.data.actions import IGNORE, canonical_action
+from adore.data.cells import parse_json
 from adore.data.events import Event, flat_fields, read_event
 from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
@@ -132,14 +132,14 @@ def search_impressions(
         for _, row in rows.good
         if isinstance(row.get("action_name"), str)
     }
-    if any(our_action(str(name), own) == "impression" for name in names):
+    if any(canonical_action(str(name), own) == "impression" for name in names):
         return False
     before = len(rows.good)
     for line, row in searches:
         hits = row.get("query_response_hit_ids")
         if isinstance(hits, str) and hits.startswith("["):
             try:
-                hits = json_of(hits)
+                hits = parse_json(hits)
             except ValueError:
                 continue
         if not isinstance(hits, list):
@@ -165,7 +165,7 @@ def _parsed(
     for line, row in rows.good:
         name = row.get("action_name")
         if isinstance(name, str) and name not in known:
-            known[name] = our_action(name, own)
+            known[name] = canonical_action(name, own)
         action = known.get(name, "") if isinstance(name, str) else ""
         if action == IGNORE:
             report.actions[str(name), IGNORE] += 1

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from adore.artifacts import write_table
 from adore.data.check import render
-from adore.data.report import describe
 from adore.data.shop import ReadConfig, read_shop
+from adore.data.statistics import summarise_tables
 from adore.progress import say
-from adore.rulebook import BOOK
+from adore.rulebook import RULEBOOK_FILE
 from adore.storage import write_json
 
 __all__ = ["CHECK", "Config", "run"]
@@ -60,9 +60,9 @@ def run(
         QuarantineError: more than ``max_bad_share`` of a table's rows are bad.
     """
     shop = read_shop(data, config, requests)
-    for problem in shop.understanding.problems:
+    for problem in shop.report.problems:
         raise problem
-    for note in shop.understanding.notes:
+    for note in shop.report.notes:
         say(f"    prepare: {note}")
     tables = dict(shop.tables)
     votes = tables.pop("votes", [])
@@ -77,15 +77,15 @@ def run(
     write_table(bad, output, "quarantine")
     write_json(shop.info.model_dump(), output / "dataset.json")
     if shop.book:
-        shutil.copyfile(shop.book, output / BOOK)
-    seen = shop.understanding
+        shutil.copyfile(shop.book, output / RULEBOOK_FILE)
+    seen = shop.report
     ignored = (
         sum(n for (_, action), n in seen.log.actions.items() if action == "ignore")
         if seen.log
         else 0
     )
     report = {
-        **describe(frames, bad),
+        **summarise_tables(frames, bad),
         **seen.report(),
         "ignored_events": ignored,
     }

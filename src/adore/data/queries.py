@@ -9,20 +9,20 @@ from typing import Any
 from pydantic import Field
 
 from adore.config import StageConfig
-from adore.data.cells import id_fault, id_of, text_of
+from adore.data.cells import id_fault, parse_id, text_of
 from adore.data.rows import BadRow, Rows
 from adore.entities import decoded
 
 __all__ = [
-    "REQUEST",
+    "REQUEST_PREFIX",
     "SplitConfig",
-    "normalised",
+    "assign_split",
+    "normalise_query",
     "read_queries",
     "read_requests",
-    "split_of",
 ]
 
-REQUEST = "request:"
+REQUEST_PREFIX = "request:"
 """What the id of a request begins with."""
 SPLITS = ("train", "dev", "test")
 NAMES = {
@@ -42,12 +42,12 @@ class SplitConfig(StageConfig):
     """Share of queries for test where the data names none."""
 
 
-def normalised(query: str) -> str:
+def normalise_query(query: str) -> str:
     """What makes two query texts the same: HTML decoded, NFKC, lower case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", decoded(query)).lower().split())
 
 
-def split_of(query: str, *, dev_share: float, test_share: float) -> str:
+def assign_split(query: str, *, dev_share: float, test_share: float) -> str:
     """Split by the normalised query text alone, so that the same text never stands in two splits.
 
     Args:
@@ -56,7 +56,7 @@ def split_of(query: str, *, dev_share: float, test_share: float) -> str:
         test_share: share of all texts that are ``test``; what both leave is ``train``.
     """
     # The text's hash is a point in [0, 1), the same in every run.
-    text = normalised(query)
+    text = normalise_query(query)
     digest = hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()
     point = int(digest[:8], 16) / 2**32
 
@@ -67,7 +67,7 @@ def split_of(query: str, *, dev_share: float, test_share: float) -> str:
 
 def _fault(row: dict[str, Any], seen: dict[str, Any], limit: int) -> str:
     fault = id_fault(row, "query_id")
-    if not fault and id_of(row["query_id"]) in seen:
+    if not fault and parse_id(row["query_id"]) in seen:
         return "duplicate query_id"
     if not fault and str(row.get("split") or "train").lower() not in NAMES:
         return f"split not one of {', '.join(SPLITS)}"
@@ -110,18 +110,18 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
         query = decoded(str(row["query"]))
         split = NAMES[str(row.get("split") or "train").lower()]
         if split == "train":
-            split = split_of(query, **shares)
+            split = assign_split(query, **shares)
 
         # Later splits are held out more.
-        text = normalised(query)
+        text = normalise_query(query)
         held[text] = max(held.get(text, 0), SPLITS.index(split))
 
-        query_id = id_of(row["query_id"])
+        query_id = parse_id(row["query_id"])
         seen[query_id] = {"query_id": query_id, "query": query}
 
     queries = []
     for _, row in sorted(seen.items()):
-        split = SPLITS[held[normalised(row["query"])]]
+        split = SPLITS[held[normalise_query(row["query"])]]
         queries.append({**row, "split": split})
     return queries
 
@@ -138,7 +138,7 @@ def read_requests(
         queries: of :func:`read_queries`.
         limit: longest text, in characters.
     """
-    known = {normalised(query["query"]) for query in queries}
+    known = {normalise_query(query["query"]) for query in queries}
     taken = {query["query_id"] for query in queries}
 
     found: list[dict[str, Any]] = []
@@ -149,16 +149,16 @@ def read_requests(
             continue
 
         written = str(row["query"])
-        text = normalised(written)
+        text = normalise_query(written)
         if text in known:
             continue
         known.add(text)
 
         # The line's number, or the next that is free.
         number = line
-        while f"{REQUEST}{number}" in taken:
+        while f"{REQUEST_PREFIX}{number}" in taken:
             number += 1
-        query_id = f"{REQUEST}{number}"
+        query_id = f"{REQUEST_PREFIX}{number}"
         taken.add(query_id)
 
         query = decoded(written)

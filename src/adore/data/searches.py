@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from adore.data.queries import normalised
+from adore.data.queries import normalise_query
 
 __all__ = ["QueryFinder", "merge_searches", "text_id"]
 
-_cached = lru_cache(maxsize=100_000)(normalised)
+_cached = lru_cache(maxsize=100_000)(normalise_query)
 LONGEST = 200
 """Characters of an id that is a text."""
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adore.data.cells import id_of
-from adore.data.columns import check_columns_of
-from adore.data.dataset import DatasetInfo, book_of, read_info
+from adore.data.cells import parse_id
+from adore.data.columns import check_column_map
+from adore.data.dataset import DatasetInfo, find_dataset_rulebook, read_dataset_info
 from adore.data.files import NAMES, find_tables
+from adore.data.folder_report import FolderReport
 from adore.data.items import item_rows
-from adore.data.judgements import graded_rows, queries_of_judgements
+from adore.data.judgements import grade_rows, queries_of_judgements
 from adore.data.language import choose_language
 from adore.data.log import (
     exposure_events,
@@ -26,7 +27,6 @@ from adore.data.queries import SplitConfig, read_queries, read_requests
 from adore.data.rows import BadRow, Rows
 from adore.data.searches import QueryFinder, merge_searches, text_id
 from adore.data.tables import read_table_file
-from adore.data.understanding import Understanding
 from adore.errors import AdoreError, DataError, MissingError, QuarantineError, check
 
 __all__ = ["ReadConfig", "Shop", "read_shop"]
@@ -52,7 +52,7 @@ class Shop:
     """A folder's tables, as rows, and how it was understood."""
 
     info: DatasetInfo
-    understanding: Understanding
+    report: FolderReport
     tables: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {table: [] for table in TABLES}
     )
@@ -67,15 +67,15 @@ class _Reader:
         self.data = data
         self.config = config
         self.requests = requests
-        self.shop = Shop(DatasetInfo(), Understanding(str(data)))
+        self.shop = Shop(DatasetInfo(), FolderReport(str(data)))
 
         self.raw: dict[str, Rows] = {}
         self.same: dict[str, str] = {}
         self.failed: set[str] = set()
 
     @property
-    def seen(self) -> Understanding:
-        return self.shop.understanding
+    def seen(self) -> FolderReport:
+        return self.shop.report
 
     @contextmanager
     def noting(self, table: str = "") -> Iterator[None]:
@@ -88,9 +88,9 @@ class _Reader:
 
     def read(self) -> Shop:
         """All of it."""
-        self.shop.info = read_info(self.data)
-        check_columns_of(self.shop.info.columns)
-        self.shop.book = book_of(self.data, self.shop.info)
+        self.shop.info = read_dataset_info(self.data)
+        check_column_map(self.shop.info.columns)
+        self.shop.book = find_dataset_rulebook(self.data, self.shop.info)
         self._load()
         tables = self.shop.tables
         with self.noting():
@@ -269,7 +269,7 @@ class _Reader:
         if not shop.tables["queries"] or not items:
             return
         try:
-            scale, joined = graded_rows(
+            scale, joined = grade_rows(
                 rows, table, shop.info, self._finder(), items, name
             )
         finally:
@@ -298,7 +298,7 @@ class _Reader:
             return
         for name, known in (("query_id", queries), ("item_id", items)):
             theirs = sorted(
-                {id_of(row.get(name)) for _, row in rows.good} - {"", *known}
+                {parse_id(row.get(name)) for _, row in rows.good} - {"", *known}
             )[:3]
             if theirs:
                 self.seen.notes.append(
@@ -404,7 +404,7 @@ class _Reader:
 
 
 def read_shop(data: Path, config: ReadConfig, requests: Path | None = None) -> Shop:
-    """Read a folder; what makes a run impossible is in ``understanding.problems``, in order.
+    """Read a folder; what makes a run impossible is in ``report.problems``, in order.
 
     Args:
         data: the input folder.

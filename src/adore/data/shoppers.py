@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Attack", "Shoppers", "shuffled"]
+__all__ = ["Attack", "Shoppers", "noisy_ranking"]
 
-CLICK = (0.04, 0.10, 0.35, 0.75)
+CLICK_PROBABILITY = (0.04, 0.10, 0.35, 0.75)
 """P(click | examined, grade 0..3)."""
-BUY = (0.01, 0.03, 0.12, 0.40)
+PURCHASE_PROBABILITY = (0.01, 0.03, 0.12, 0.40)
 """P(purchase | clicked, grade 0..3) of a shopper of middling taste."""
-RETURN = (0.60, 0.45, 0.20, 0.04)
+RETURN_PROBABILITY = (0.60, 0.45, 0.20, 0.04)
 """P(return | purchased, grade 0..3)."""
 
 
@@ -27,7 +27,7 @@ def _uniform(*parts: object) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def shuffled(
+def noisy_ranking(
     grades: Mapping[str, int], rng: random.Random, noise: float = 1.5
 ) -> list[str]:
     """A shop's old ranking: the truth under normal noise, drawn anew at every call.
@@ -51,7 +51,7 @@ class Shoppers:
     Shopper ``u < bots * users`` is a bot that buys what ranks in the slots it pushes.
 
     A visit examines position k with probability :meth:`propensity`, clicks and buys by true grade.
-    A *tolerant* shopper (one in four) takes a substitute nearly as gladly as an exact item.
+    A *is_tolerant* shopper (one in four) takes a substitute nearly as gladly as an exact item.
 
     Source: position-based click model (Craswell et al. 2008); parameters are ours.
     """
@@ -74,7 +74,7 @@ class Shoppers:
         """The client id in the log; it does not tell who is a bot."""
         return f"u{hashlib.blake2b(f'{self.seed}|{user}'.encode(), digest_size=5).hexdigest()}"
 
-    def tolerant(self, user: int) -> bool:
+    def is_tolerant(self, user: int) -> bool:
         """Whether this shopper takes substitutes nearly as gladly as exact items."""
         return _uniform(self.seed, "taste", user) < 0.25
 
@@ -141,15 +141,19 @@ class Shoppers:
         # Position-based click model: a click needs an examined place and an attractive item.
         if chance("examine") >= self.propensity(position):
             return []
-        if chance("click") >= CLICK[grade]:
+        if chance("click") >= CLICK_PROBABILITY[grade]:
             return []
 
-        buy = BUY[grade]
-        if grade == 2 and self.tolerant(user):
-            buy = BUY[3] * 0.85
+        buy = PURCHASE_PROBABILITY[grade]
+        if grade == 2 and self.is_tolerant(user):
+            buy = PURCHASE_PROBABILITY[3] * 0.85
         if chance("buy") >= buy:
             return ["click", "add_to_cart"] if chance("cart") < buy else ["click"]
-        return [*bought, "return"] if chance("return") < RETURN[grade] else bought
+        return (
+            [*bought, "return"]
+            if chance("return") < RETURN_PROBABILITY[grade]
+            else bought
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +264,7 @@ class Attack:
         while len(rows) < count:
             query = rng.choice(names)
             grades = lists[query]
-            ranking = shuffled(grades, rng)
+            ranking = noisy_ranking(grades, rng)
             account, visit = divmod(number, visits)
             rows += self.visit(account, query, ranking, grades, visit=visit)
             number += 1

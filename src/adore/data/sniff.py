@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adore.errors import DataError, check
 
-__all__ = ["Dialect", "decode", "dialect_of"]
+__all__ = ["Dialect", "decode", "detect_dialect"]
 
 ALONE = "\x1f"
 """The delimiter of a file with one column: no text has it, so commas part nothing."""
@@ -53,7 +53,7 @@ class Dialect:
     skip: int = 0
 
     @property
-    def said(self) -> str:
+    def delimiter_name(self) -> str:
         """The delimiter in words."""
         return _NAMES.get(self.delimiter, repr(self.delimiter))
 
@@ -116,7 +116,7 @@ def _guess(raw: bytes) -> str:
     return str(best.encoding)
 
 
-def dialect_of(text: str, name: str) -> Dialect:
+def detect_dialect(text: str, name: str) -> Dialect:
     """The dialect of a delimited text.
 
     Args:

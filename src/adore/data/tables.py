@@ -12,19 +12,19 @@ from typing import Any
 import polars as pl
 
 from adore.config import configure
-from adore.data.cells import id_of
+from adore.data.cells import parse_id
 from adore.data.columns import require
-from adore.data.dataset import DatasetInfo, read_info
+from adore.data.dataset import DatasetInfo, read_dataset_info
 from adore.data.files import table_of_name
+from adore.data.folder_report import FileReport
 from adore.data.formats import SUFFIXES, read_source
 from adore.data.items import item_rows
-from adore.data.judgements import graded_rows, query_id_of
-from adore.data.labels import canonical, scale_of
-from adore.data.presets import table_of
+from adore.data.judgements import grade_rows, resolve_query_id
+from adore.data.labels import canonical_label, infer_scale
+from adore.data.mapping import map_rows
+from adore.data.presets import detect_table
 from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
-from adore.data.shaping import shaped
-from adore.data.understanding import FileNote
 from adore.entities import decoded_values
 from adore.errors import DataError, MissingError, QuarantineError, check
 from adore.storage import is_remote, local_copy, put_file
@@ -43,7 +43,9 @@ __all__ = [
 WRITTEN = (".parquet", ".csv", ".jsonl")
 
 
-def read_table_file(path: Path, table: str, info: DatasetInfo) -> tuple[Rows, FileNote]:
+def read_table_file(
+    path: Path, table: str, info: DatasetInfo
+) -> tuple[Rows, FileReport]:
     """Read one file as a table.
 
     Args:
@@ -60,15 +62,15 @@ def read_table_file(path: Path, table: str, info: DatasetInfo) -> tuple[Rows, Fi
     rows, source = read_source(path, table, info.encoding)
     columns = rows.columns()
     own = info.columns.get(table, {})
-    if table == "queries" and table_of(columns) == "searches" and not own:
+    if table == "queries" and detect_table(columns) == "searches" and not own:
         table = "searches"
-    note = FileNote(
+    note = FileReport(
         source.name, table, ", ".join((source.kind, *source.details)), rows.total
     )
     if source.kind == "TREC" and rows.good:
         note.columns.preset = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
     preset = note.columns.preset
-    rows = shaped(rows, table, info, note, columns)
+    rows = map_rows(rows, table, info, note, columns)
     note.columns.preset = note.columns.preset or preset
     if rows.good:
         require(rows.columns(), table, path.name, columns)
@@ -90,7 +92,7 @@ def _strict(place: str, table: str) -> tuple[Rows, Path, DatasetInfo]:
         raise MissingError(
             f"file == {place!r}, must be a file ({', '.join(SUFFIXES)}); check the path"
         )
-    info = read_info(path.parent)
+    info = read_dataset_info(path.parent)
     rows, _ = read_table_file(path, table, info)
     if rows.bad:
         bad = rows.bad[0]
@@ -118,10 +120,10 @@ def _queries_beside(path: Path) -> QueryFinder | None:
     ]
     if len(files) != 1:
         return None
-    rows, note = read_table_file(files[0], "queries", read_info(path.parent))
+    rows, note = read_table_file(files[0], "queries", read_dataset_info(path.parent))
     if note.table != "queries":
         return None
-    pairs = ((id_of(row.get("query_id")), row.get("query")) for _, row in rows.good)
+    pairs = ((parse_id(row.get("query_id")), row.get("query")) for _, row in rows.good)
     queries = [
         {"query_id": query_id, "query": text}
         for query_id, text in pairs
@@ -132,14 +134,14 @@ def _queries_beside(path: Path) -> QueryFinder | None:
 
 def _with_ids(rows: Rows, path: Path) -> None:
     """Give rows that name their query by its text the id of that query, or the text as an id."""
-    if all(id_of(row.get("query_id")) for _, row in rows.good):
+    if all(parse_id(row.get("query_id")) for _, row in rows.good):
         return
     finder = _queries_beside(path)
     for _, row in rows.good:
-        if not id_of(row.get("query_id")):
+        if not parse_id(row.get("query_id")):
             row["query_id"] = (
-                query_id_of(row, finder) if finder else ""
-            ) or query_id_of(row)
+                resolve_query_id(row, finder) if finder else ""
+            ) or resolve_query_id(row)
 
 
 def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str, Any]]:
@@ -156,10 +158,10 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
     """
     from adore.data.shop import ReadConfig
 
-    info = read_info(path.parent)
+    info = read_dataset_info(path.parent)
     config = configure(ReadConfig, {}, "prepare")
     rows, _ = read_table_file(path, "items", info)
-    ids = {line: id_of(row.get("item_id")) for line, row in rows.good}
+    ids = {line: parse_id(row.get("item_id")) for line, row in rows.good}
     total = rows.total
     items = item_rows(rows, info, config.max_text)
     share = len(rows.bad) / max(1, total)
@@ -242,11 +244,11 @@ def read_scores(place: str) -> pl.DataFrame:
     _with_ids(rows, path)
     grades = [row.get("grade") for _, row in rows.good]
     if any(
-        isinstance(grade, str) and not canonical(grade).isdecimal()
+        isinstance(grade, str) and not canonical_label(grade).isdecimal()
         for grade in grades
-        if canonical(grade)
+        if canonical_label(grade)
     ):
-        scale = scale_of(grades, info, path.name, ours=True)
+        scale = infer_scale(grades, info, path.name, ours=True)
         for _, row in rows.good:
             row["grade"] = scale.grade(row.get("grade"))
     frame = _frame(rows, ("query_id", "item_id", "score", "grade", "system"))
@@ -274,14 +276,14 @@ def read_judgements(place: str) -> pl.DataFrame:
     """
     rows, path, info = _strict(place, "judgements")
     _with_ids(rows, path)
-    ids = sorted({id_of(row["query_id"]) for _, row in rows.good})
+    ids = sorted({parse_id(row["query_id"]) for _, row in rows.good})
     finder = QueryFinder(
         {"query_id": query_id, "query": f"\0{query_id}"} for query_id in ids
     )
-    items = {id_of(row.get("item_id")).strip() for _, row in rows.good}
+    items = {parse_id(row.get("item_id")).strip() for _, row in rows.good}
     for _, row in rows.good:
         row.pop("query", None)
-    _, joined = graded_rows(rows, "judgements", info, finder, items, path.name)
+    _, joined = grade_rows(rows, "judgements", info, finder, items, path.name)
     if rows.bad:
         bad = rows.bad[0]
         raise DataError(

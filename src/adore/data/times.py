@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-__all__ = ["millis"]
+__all__ = ["parse_millis"]
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _ZONE_WORD = re.compile(r"(?P<time>.*\d)\s*(?P<zone>[A-Za-z][A-Za-z_/+\-0-9]*)")
@@ -22,7 +22,7 @@ _UNITS = (
 MUST = "ISO 8601 or a number since 1970 (seconds, milliseconds, microseconds or nanoseconds)"
 
 
-def millis(value: Any) -> int:
+def parse_millis(value: Any) -> int:
     """Milliseconds since the epoch; a time without a zone is UTC.
 
     Args:
@@ -34,8 +34,8 @@ def millis(value: Any) -> int:
         ValueError: it is none of these; the text names the value.
 
     Example:
-        >>> millis("2026-03-01 08:00:00 UTC") == millis(1772352000) == millis("1772352000000.0")
-        True
+        >>> [parse_millis(time) for time in ("2026-03-01 08:00:00 UTC", 1772352000)]
+        [1772352000000, 1772352000000]
     """
     if isinstance(value, str):
         text = value.strip()

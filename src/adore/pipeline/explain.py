@@ -16,10 +16,10 @@ from adore.artifacts import read_manifest, read_table
 from adore.attributes.compare import caught, compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.data.queries import normalised
+from adore.data.queries import normalise_query
 from adore.errors import MissingError, check
 from adore.prompts import ANSWER_PREFIX, trace
-from adore.rulebook import BOOK, RuleBook
+from adore.rulebook import RULEBOOK_FILE, RuleBook
 from adore.storage import join, local_copy
 from adore.types import Evidence, Grade, by_letter, item_from_row
 
@@ -33,7 +33,7 @@ def _queries(run: Path, text: str) -> dict[str, str]:
     return {
         query_id: split
         for query_id, split, query in rows
-        if normalised(query) == normalised(text)
+        if normalise_query(query) == normalise_query(text)
     }
 
 
@@ -254,7 +254,9 @@ def explain_pair(run_place: str, query: str, item_id: str) -> dict[str, Any]:
     lexicon = (run / "evidence" / "lexicon.json").read_text("utf-8")
     reader = Reader(Lexicon.from_json(lexicon))
     evidence = compare(reader.read_query(query), reader.read_item(item))
-    rulebook = RuleBook.load(str(run / ("distil" if student else "prepare") / BOOK))
+    rulebook = RuleBook.load(
+        str(run / ("distil" if student else "prepare") / RULEBOOK_FILE)
+    )
     verdict = rulebook.apply(evidence)
     guidelines = {rule.id: rule.guideline for rule in rulebook.rules}
     feedback = _table_rows(run, "feedback", "feedback", query_id=ids, item_id=[item_id])

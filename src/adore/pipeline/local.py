@@ -248,13 +248,13 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
             return said.read_text("utf-8").rstrip()
     config = settings.config_of("prepare", profile)
     requests = storage.local_copy(config.requests) if config.requests else None
-    text, good = check_folder(storage.local_copy(data), config, requests, data)
-    if not good:
+    report = check_folder(storage.local_copy(data), config, requests, data)
+    if not report.can_run:
         raise DataError(
             f"data == {data!r}, must be one that a run can begin with; "
-            f"correct what stands below\n\n{text}"
+            f"correct what stands below\n\n{report.text}"
         )
-    return text
+    return report.text
 
 
 def _is_prepared(run: str, **arguments: Any) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from adore.data.actions import our_action
-from adore.data.times import millis
+from adore.data.actions import canonical_action
+from adore.data.times import parse_millis
 from adore.errors import MissingError
 from adore.experiment.analyse import METRICS
 from adore.release.kubernetes.target import Release
@@ -48,23 +48,23 @@ def _days(since: datetime, until: int) -> Iterator[date]:
 
 
 def _teach(db: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:
-    """Give SQL the readers of ``prepare``: ``to_millis(text)`` and ``our_action(text)``.
+    """Give SQL the readers of ``prepare``: ``to_millis(text)`` and ``canonical_action(text)``.
 
     They give null for what they refuse.
     """
 
     def to_millis(text: str | None) -> int | None:
         try:
-            return None if text is None else millis(text)
+            return None if text is None else parse_millis(text)
         except (ValueError, OverflowError, OSError):
             return None
 
     def action(name: str | None) -> str | None:
-        return None if name is None else our_action(name, own)
+        return None if name is None else canonical_action(name, own)
 
     define: Any = db.create_function
     define("to_millis", to_millis, ["VARCHAR"], "BIGINT", null_handling="special")
-    define("our_action", action, ["VARCHAR"], "VARCHAR", null_handling="special")
+    define("canonical_action", action, ["VARCHAR"], "VARCHAR", null_handling="special")
 
 
 def _json(names: Mapping[str, str]) -> str:
@@ -120,7 +120,7 @@ def _events_sql() -> str:
         SELECT *, client_id IS NULL OR action_name IS NULL OR timestamp IS NULL AS bad FROM (
             SELECT coalesce(nullif(event_id, ''), 'content:' || md5(text)) AS event_id,
                 {client} AS client_id, action_name AS written,
-                our_action(action_name) AS action_name, to_millis(timestamp) AS timestamp
+                canonical_action(action_name) AS action_name, to_millis(timestamp) AS timestamp
             FROM ({_json(names)}))
         WHERE bad OR action_name IN ('', {actions})"""
 

@@ -19,7 +19,7 @@ import polars as pl
 
 from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
-from adore.data.actions import our_action
+from adore.data.actions import canonical_action
 from adore.data.shoppers import Shoppers
 from adore.errors import DataError, UnavailableError, check
 from adore.experiment.analyse import analyse, design_of
@@ -210,7 +210,7 @@ def _events(logged: list[dict[str, Any]], own: dict[str, str]) -> list[dict[str,
     rows = []
     for event in sorted(logged, key=lambda one: str(one["event_id"])):
         name = event["action_name"]
-        rows.append({**event, "action_name": our_action(name, own) or name})
+        rows.append({**event, "action_name": canonical_action(name, own) or name})
     return rows
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from adore.errors import check
 from adore.rulebook import Rule, RuleBook
 from adore.rulebooks.lint import lint
-from adore.rulebooks.survey import Seen, Survey
+from adore.rulebooks.survey import AttributeCounts, Survey
 from adore.types import LABELS, Grade
 
-__all__ = ["draft", "nearest"]
+__all__ = ["draft", "nearest_book"]
 
 _ANY_ITEM = frozenset(["brand", "audience", "colour", "size", "material", "pack"])
 """Attributes that any kind of item may state.
@@ -23,7 +23,7 @@ The share of all items that do means something."""
 _STATES = {"conflict": "on_conflict", "unknown": "on_missing"}
 
 
-def nearest(survey: Survey) -> str:
+def nearest_book(survey: Survey) -> str:
     """The rule book to start from: the domain that half of the items belong to, else general."""
     name = max(sorted(survey.domains), key=lambda n: survey.domains[n])
     return name if survey.domains[name] >= 0.5 else "general"
@@ -40,7 +40,7 @@ def draft(survey: Survey, name: str) -> str:
         ConfigError: the draft has an error that :func:`adore.rulebooks.lint.lint` finds (the start
             book has it too).
     """
-    start = RuleBook.load(nearest(survey))
+    start = RuleBook.load(nearest_book(survey))
     text = "\n".join(_lines(survey, start, name)) + "\n"
     errors = [f.text for f in lint(text, survey.language) if f.level == "error"]
     check(
@@ -175,7 +175,7 @@ def _evidence(rule: Rule, survey: Survey) -> Iterator[str]:
         yield f"People, where nothing else is against the pair: {'; '.join(said)}."
 
 
-def _written(attribute: str, seen: Seen) -> str:
+def _written(attribute: str, seen: AttributeCounts) -> str:
     """Units and colour words as sellers write them."""
     if attribute == "size":
         units = Counter[str]()
@@ -185,11 +185,11 @@ def _written(attribute: str, seen: Seen) -> str:
     return f"; as written: {_top(seen.quotes, 8)}" if attribute == "colour" else ""
 
 
-def _grades(seen: Seen, state: str) -> Counter[str]:
+def _grades(seen: AttributeCounts, state: str) -> Counter[str]:
     return Counter({g.letter: n for (s, g), n in seen.human.items() if s == state})
 
 
-def _looks(rule: Rule, seen: Seen) -> Iterator[str]:
+def _looks(rule: Rule, seen: AttributeCounts) -> Iterator[str]:
     """Where at least twenty judgements mostly say another grade than the rule."""
     for state, key in _STATES.items():
         grades = _grades(seen, state)

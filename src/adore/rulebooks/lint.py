@@ -15,7 +15,14 @@ from adore.attributes.text import words
 from adore.rulebook import CRITICALITY, Book, Rule, RuleBook
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
 
-__all__ = ["BOOK_CHECKS", "RULE_CHECKS", "Finding", "lint", "lint_file", "reachable"]
+__all__ = [
+    "BOOK_CHECKS",
+    "RULE_CHECKS",
+    "Finding",
+    "lint",
+    "lint_file",
+    "reachable_grades",
+]
 
 Found = Iterator[tuple[Literal["error", "warning"], str, str]]
 """Level, id of the rule (``""``: the whole book), and what is wrong with what to do."""
@@ -283,7 +290,7 @@ def _guidelines(book: RuleBook) -> Found:
                 )
 
 
-def reachable(book: RuleBook) -> dict[Grade, str]:
+def reachable_grades(book: RuleBook) -> dict[Grade, str]:
     """The grades that the rules can give, each with the least evidence that gives it.
 
     A verdict is the lowest of the caps of single pieces of evidence and of the words' cap, so
@@ -316,7 +323,7 @@ def _kinds_of_evidence() -> Iterator[list[Evidence]]:
 
 
 def _grades(book: RuleBook) -> Found:
-    can = reachable(book)
+    can = reachable_grades(book)
     for grade in sorted(Grade, reverse=True):
         if grade in can and grade.letter not in book.grades:
             yield (

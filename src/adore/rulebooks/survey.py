@@ -21,7 +21,7 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.attributes.text import words
 from adore.config import configure
-from adore.data.dataset import read_info
+from adore.data.dataset import read_dataset_info
 from adore.data.language import choose_language
 from adore.data.prepare import Config
 from adore.data.prepare import run as prepare
@@ -30,7 +30,14 @@ from adore.rulebook import RULEBOOKS, RuleBook
 from adore.storage import local_copy
 from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_from_row
 
-__all__ = ["Catalogue", "Said", "Seen", "Survey", "read_catalogue", "survey"]
+__all__ = [
+    "AttributeCounts",
+    "Catalogue",
+    "Survey",
+    "SynonymEvidence",
+    "read_catalogue",
+    "survey",
+]
 
 _FIELDS = ("brand", "category", "attributes")
 _LEGAL = frozenset(
@@ -70,7 +77,7 @@ class Catalogue:
 
 
 @dataclass
-class Seen:
+class AttributeCounts:
     """What was seen of one attribute.
 
     Attributes:
@@ -105,7 +112,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Said:
+class SynonymEvidence:
     """What speaks for two values being the same, and whether that is enough to propose it."""
 
     text: str
@@ -131,8 +138,8 @@ class Survey:
     items: int
     queries: int
     judged: int
-    seen: dict[str, Seen]
-    synonyms: dict[str, dict[tuple[str, str], Said]]
+    seen: dict[str, AttributeCounts]
+    synonyms: dict[str, dict[tuple[str, str], SynonymEvidence]]
     words: Counter[str]
     domains: dict[str, float]
     language: str = "en"
@@ -149,7 +156,7 @@ def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
         path = local_copy(items)
         known = [item_from_row(row) for row in read_items(path)]
         chosen = choose_language(
-            read_info(path.parent).language, [item.title for item in known]
+            read_dataset_info(path.parent).language, [item.title for item in known]
         )
         return Catalogue(known, language=chosen.code)
     with tempfile.TemporaryDirectory() as home:
@@ -170,7 +177,7 @@ def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
 def survey(catalogue: Catalogue) -> Survey:
     """Read the whole catalogue with its own lexicon and count."""
     reader = Reader(Lexicon.mine(catalogue.items, catalogue.language))
-    seen = {name: Seen() for name in ATTRIBUTES}
+    seen = {name: AttributeCounts() for name in ATTRIBUTES}
     readings = {item.item_id: reader.read_item(item) for item in catalogue.items}
     for reading in readings.values():
         for name, values in _stated(reading, set(reader.lexicon.types)):
@@ -256,7 +263,7 @@ def _indexed(reading: Reading, types: set[str]) -> Iterator[Value]:
                 yield Value(stem, word, where)
 
 
-def _count(seen: Seen, values: tuple[Value, ...]) -> None:
+def _count(seen: AttributeCounts, values: tuple[Value, ...]) -> None:
     """Count one item: where it states the attribute, and each value and quote once."""
     in_field = any(value.where.split(".")[0] in _FIELDS for value in values)
     if in_field:
@@ -269,7 +276,7 @@ def _count(seen: Seen, values: tuple[Value, ...]) -> None:
 
 
 def _judged(
-    seen: dict[str, Seen], evidence: tuple[Evidence, ...], grade: Grade
+    seen: dict[str, AttributeCounts], evidence: tuple[Evidence, ...], grade: Grade
 ) -> None:
     """Count the pair for the one attribute that does not match; other words are not asked about."""
     against = []
@@ -289,7 +296,7 @@ def _judged(
 
 def _types(
     pairs: list[tuple[str, tuple[Evidence, ...], Grade]],
-) -> dict[tuple[str, str], Said]:
+) -> dict[tuple[str, str], SynonymEvidence]:
     """Product words asked and found where nothing else speaks against the pair.
 
     Did people call it exact?
@@ -313,7 +320,7 @@ def _types(
 
     # Worth a word where people called three pairs and half of them exact; enough to propose
     # where they did so for four in five, of several queries.
-    found: dict[tuple[str, str], Said] = {}
+    found: dict[tuple[str, str], SynonymEvidence] = {}
     for pair, count in sorted(conflicts.items()):
         agreed = exact[pair]
         if agreed < 3 or agreed * 2 < count or pair[1].startswith("accessory"):
@@ -324,11 +331,11 @@ def _types(
             f"people called {agreed} of {count} pairs exact that differ in this alone, "
             f"queries: {asked}"
         )
-        found[pair] = Said(text, agreed >= 0.8 * count and asked > 1)
+        found[pair] = SynonymEvidence(text, agreed >= 0.8 * count and asked > 1)
     return found
 
 
-def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
+def _brands(values: Counter[str]) -> dict[tuple[str, str], SynonymEvidence]:
     """Spellings of one brand: they differ by spaces and by words such as inc."""
     spellings: dict[str, list[str]] = {}
     for brand, _ in values.most_common():
@@ -336,18 +343,18 @@ def _brands(values: Counter[str]) -> dict[tuple[str, str], Said]:
         if len(key) > 2:
             spellings.setdefault(key, []).append(brand)
 
-    found: dict[tuple[str, str], Said] = {}
+    found: dict[tuple[str, str], SynonymEvidence] = {}
     for first, *others in spellings.values():
         for other in others:
             counts = f"{values[first]} and {values[other]} items"
             text = f"{counts}, alike but for spaces and legal forms"
-            found[first, other] = Said(text, True)
+            found[first, other] = SynonymEvidence(text, True)
     return found
 
 
 def _colours(
     readings: Iterable[Reading], families: set[str]
-) -> dict[tuple[str, str], Said]:
+) -> dict[tuple[str, str], SynonymEvidence]:
     """A colour name of this catalogue alone, and the one family beside it in its fields."""
     alone = Counter[str]()
     beside = Counter[tuple[str, str]]()
@@ -366,7 +373,7 @@ def _colours(
         for family in known:
             beside.update((family, name) for name in new)
 
-    found: dict[tuple[str, str], Said] = {}
+    found: dict[tuple[str, str], SynonymEvidence] = {}
     for pair, count in sorted(beside.items()):
         fields = alone[pair[1]]
         if count < 5 or count < 0.8 * fields:
@@ -375,5 +382,5 @@ def _colours(
             f"side by side in {count} of the {fields} colour fields "
             "with that word and one family"
         )
-        found[pair] = Said(text, False)
+        found[pair] = SynonymEvidence(text, False)
     return found

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from adore.data.cells import id_of
+from adore.data.cells import parse_id
 from adore.data.dataset import DatasetInfo
-from adore.data.shaping import MAX_TEXT, OneItem
+from adore.data.mapping import MAX_TEXT, ItemParser
 from adore.entities import decoded
 from adore.errors import AdoreError, RequestError, check
 from adore.types import Item
@@ -62,7 +62,7 @@ class Reading:
     def __init__(
         self, info: DatasetInfo | None = None, known: Known | None = None
     ) -> None:
-        self.one = OneItem(info)
+        self.one = ItemParser(info)
         self.known = known
 
     def item(self, row: object, where: str) -> Item:
@@ -96,7 +96,7 @@ class Reading:
             error=RequestError,
         )
         fields = self._fields(given, where)
-        item_id = id_of(fields["item_id"])
+        item_id = parse_id(fields["item_id"])
         known = None
         if self.known and not fields.get("title"):
             known = self.known.get(item_id)
@@ -119,7 +119,7 @@ class Reading:
     def _fields(self, given: dict[str, Any], where: str) -> dict[str, Any]:
         """The row in our columns, with an id."""
         try:
-            fields = self.one.fields(given)
+            fields = self.one.map_columns(given)
         except (AdoreError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(
                 f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})"
@@ -129,7 +129,7 @@ class Reading:
         good = (isinstance(value, str) and bool(value)) or type(value) in (int, float)
         fix = f"send one; the item has {sorted(map(str, given))[:20]}"
         check(
-            good and bool(id_of(value)),
+            good and bool(parse_id(value)),
             f"{where}.item_id",
             value,
             must="a string",
@@ -151,7 +151,7 @@ class Reading:
             error=RequestError,
         )
         try:
-            return self.one.item(fields)
+            return self.one.parse(fields)
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
             words = str(error).split()
             name = next((word for word in words if word in _EXPECTED), "attributes")

@@ -18,7 +18,7 @@ from adore.config import StageConfig
 from adore.distributed import world
 from adore.errors import DataError, check
 from adore.progress import progress
-from adore.rulebook import BOOK, RuleBook
+from adore.rulebook import RULEBOOK_FILE, RuleBook
 from adore.storage import discard, write_json
 from adore.types import Grade, item_from_row
 
@@ -242,7 +242,7 @@ def write_inputs(
     lexicon = Lexicon.from_json((output / "lexicon.json").read_text("utf-8"))
     index = TextIndex.build(items, load_language(lexicon.language))
     (output / "text_index.json").write_text(index.to_json(), "utf-8")
-    rulebook = copy_rulebook(str(prepared / BOOK), output)
+    rulebook = copy_rulebook(str(prepared / RULEBOOK_FILE), output)
     save_readings(items, evidence, output)
     save_items(items, output)
     copy_info(prepared, output)

@@ -22,7 +22,7 @@ from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.text import words
 from adore.config import StageConfig
-from adore.data.queries import REQUEST
+from adore.data.queries import REQUEST_PREFIX
 from adore.progress import progress
 from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
@@ -172,7 +172,9 @@ def _wanted(
     fresh = train.filter(~pl.col("query_id").is_in(known)).sample(
         fraction=1.0, shuffle=True, seed=config.seed
     )
-    fresh = fresh.sort(pl.col("query_id").str.starts_with(REQUEST), maintain_order=True)
+    fresh = fresh.sort(
+        pl.col("query_id").str.starts_with(REQUEST_PREFIX), maintain_order=True
+    )
 
     seen = train.filter(pl.col("query_id").is_in(judged))
     for query_id, text in seen.select("query_id", "query").iter_rows():

@@ -241,7 +241,7 @@ def train(
 
 
 def _rulebook(config: Config, prepared: Path) -> RuleBook:
-    return RuleBook.of_data(prepared, config.rulebook)
+    return RuleBook.of_dataset(prepared, config.rulebook)
 
 
 def _sat(judge: Judge, exam: ValidationSet, *, attacks: bool = False) -> Paper:

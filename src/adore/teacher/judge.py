@@ -148,7 +148,11 @@ def plan(
     """
     cases = _cases(config, prepared, evidence, candidates, retrieved)
     judge = choose_judge(
-        config, RuleBook.of_data(prepared, config.rulebook), prepared, evidence, teacher
+        config,
+        RuleBook.of_dataset(prepared, config.rulebook),
+        prepared,
+        evidence,
+        teacher,
     )
     if not isinstance(judge, TextJudge):
         return Plan(len(cases))
@@ -185,7 +189,7 @@ def run(
         BudgetError: the cap is reached; a higher one goes on from there.
         UnavailableError: no pair got a usable answer, or too many in a row got none.
     """
-    rulebook = RuleBook.of_data(prepared, config.rulebook)
+    rulebook = RuleBook.of_dataset(prepared, config.rulebook)
     cases = _cases(config, prepared, evidence, candidates, retrieved)
     share = len(cases) / max(1, count_pairs(evidence, candidates, retrieved))
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)

@@ -14,7 +14,7 @@ from adore.data.presets.ubi import UBI
 from adore.data.presets.woocommerce import WOOCOMMERCE
 from adore.errors import check
 
-__all__ = ["PRESETS", "recognise", "table_of", "title_of"]
+__all__ = ["PRESETS", "detect_preset", "detect_table", "preset_title"]
 
 PRESETS: tuple[Preset, ...] = (
     SHOPIFY,
@@ -30,7 +30,7 @@ _TOLD = ("events", "judgements", "items", "queries")
 """Tables that their own columns tell, whatever the file is called."""
 
 
-def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | None:
+def detect_preset(columns: Iterable[str], table: str, named: str = "") -> Preset | None:
     """The preset of a table's file, or None.
 
     A file that has all columns that we need is ours already.
@@ -64,7 +64,7 @@ def recognise(columns: Iterable[str], table: str, named: str = "") -> Preset | N
     return next((preset for preset in fitting if preset.over_ours or not ours), None)
 
 
-def title_of(columns: Iterable[str], table: str) -> str:
+def preset_title(columns: Iterable[str], table: str) -> str:
     """What a file that has our columns is called anyway, like UBI's events.
 
     Args:
@@ -81,7 +81,7 @@ def title_of(columns: Iterable[str], table: str) -> str:
     )
 
 
-def table_of(columns: Iterable[str]) -> str:
+def detect_table(columns: Iterable[str]) -> str:
     """The table of a file that only its columns tell; ``""`` where they do not.
 
     They tell it by a preset, or because they are ours.

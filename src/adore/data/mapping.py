@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from adore.data.columns import described, resolve
+from adore.data.columns import describe_columns, resolve
 from adore.data.dataset import DatasetInfo
 from adore.data.events import flat_fields
+from adore.data.folder_report import FileReport
 from adore.data.items import ITEM_FIELDS, item_row
-from adore.data.presets import recognise, title_of
+from adore.data.presets import detect_preset, preset_title
 from adore.data.rows import Rows
-from adore.data.understanding import FileNote
 from adore.types import Item, item_from_row
 
-__all__ = ["MAX_TEXT", "OneItem", "shaped"]
+__all__ = ["MAX_TEXT", "ItemParser", "map_rows"]
 
 MAX_TEXT = 100_000
 """Characters of one text of an item that is sent."""
@@ -24,8 +24,8 @@ _PLANS = 256
 """Sets of columns whose meaning is remembered."""
 
 
-def shaped(
-    rows: Rows, table: str, info: DatasetInfo, note: FileNote, columns: list[str]
+def map_rows(
+    rows: Rows, table: str, info: DatasetInfo, note: FileReport, columns: list[str]
 ) -> Rows:
     """Rows in our columns, by the preset that their columns tell.
 
@@ -39,11 +39,11 @@ def shaped(
         columns: of the file.
     """
     own = info.columns.get(table, {})
-    preset = recognise(columns, table, info.preset.get(table, ""))
+    preset = detect_preset(columns, table, info.preset.get(table, ""))
     if preset is None:
         names = resolve(rows, table, own, note.name, columns)
-        note.columns = described(names, table, info.attributes)
-        note.columns.preset = title_of(columns, table)
+        note.columns = describe_columns(names, table, info.attributes)
+        note.columns.preset = preset_title(columns, table)
         nested = flat_fields(columns) if table == "events" else {}
         note.columns.became |= nested
         note.columns.ignored = [
@@ -69,7 +69,7 @@ def shaped(
     return shaped.rows
 
 
-class OneItem:
+class ItemParser:
     """Reads single items as ``prepare`` reads the rows of an items file.
 
     Every other column is an attribute.
@@ -78,9 +78,9 @@ class OneItem:
         info: the shop's own map of its columns.
 
     Example:
-        >>> read = OneItem()
+        >>> read = ItemParser()
         >>> row = {"Item ID": "a", "title": "Mug", "colour": "red", "price": 12.0}
-        >>> read.item(read.fields(row)).attributes
+        >>> read.parse(read.map_columns(row)).attributes
         {'colour': 'red', 'price': 12.0}
     """
 
@@ -88,7 +88,7 @@ class OneItem:
         self.info = info or DatasetInfo()
         self._names: dict[tuple[str, ...], dict[str, str] | None] = {}
 
-    def fields(self, row: dict[str, Any]) -> dict[str, Any]:
+    def map_columns(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row in our columns.
 
         A row of a known export (a Merchant feed's, Shopify's) is read by its preset.
@@ -117,7 +117,7 @@ class OneItem:
             if theirs in row
         }
         columns = list(row)
-        preset = recognise(columns, "items", self.info.preset.get("items", ""))
+        preset = detect_preset(columns, "items", self.info.preset.get("items", ""))
         return (
             resolve(Rows([(1, dict(row))]), "items", own, "the item", columns)
             if preset is None
@@ -131,16 +131,16 @@ class OneItem:
             if theirs in row
         }
         info = self.info.model_copy(update={"columns": {"items": own}})
-        rows = shaped(
+        rows = map_rows(
             Rows([(1, dict(row))]),
             "items",
             info,
-            FileNote("the item", "items", "JSON"),
+            FileReport("the item", "items", "JSON"),
             list(row),
         )
         return rows.good[0][1] if len(rows.good) == 1 else None
 
-    def item(self, fields: dict[str, Any]) -> Item:
+    def parse(self, fields: dict[str, Any]) -> Item:
         """The item of a row in our columns.
 
         Raises:

@@ -9,10 +9,10 @@ import polars as pl
 
 from adore.types import Grade
 
-__all__ = ["describe"]
+__all__ = ["summarise_tables"]
 
 
-def describe(
+def summarise_tables(
     frames: dict[str, pl.DataFrame], quarantine: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Counts, label mix, field coverage, judged pairs per query, splits and quarantine reasons.

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adore.data.columns import Columns
-from adore.data.judges import Joined
+from adore.data.judges import AggregatedJudgements
 from adore.data.labels import LabelScale
 from adore.data.language import ChosenLanguage
 from adore.data.log import LogReport
 from adore.errors import AdoreError
 
-__all__ = ["FileNote", "Understanding"]
+__all__ = ["FileReport", "FolderReport"]
 
 
 @dataclass(slots=True)
-class FileNote:
+class FileReport:
     """One file as it was read."""
 
     name: str
@@ -33,7 +33,7 @@ class FileNote:
 
 
 @dataclass(slots=True)
-class Understanding:
+class FolderReport:
     """All that was learnt of a folder, filled as it is read.
 
     Attributes:
@@ -53,14 +53,14 @@ class Understanding:
     """
 
     data: str
-    files: list[FileNote] = field(default_factory=list)
+    files: list[FileReport] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     read: Counter[str] = field(default_factory=Counter)
     left_out: dict[str, Counter[str]] = field(default_factory=dict)
     bad: dict[str, Counter[str]] = field(default_factory=dict)
     labels: LabelScale | None = None
-    judges: Joined | None = None
+    judges: AggregatedJudgements | None = None
     log: LogReport | None = None
     language: ChosenLanguage | None = None
     splits: dict[str, tuple[int, int]] = field(default_factory=dict)

@@ -120,17 +120,17 @@ golden: manifests ## Take the rendered overlays as what they must be
 	@$(BIN)/python -c "import yaml; from adore.release.kubernetes.target import render; from adore.release.kubernetes.config import Config; from tests.release.test_objects import PLAN; open('tests/manifests/golden/release.yaml', 'w').write(yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False))"
 
 .PHONY: bench
-bench: setup ## Tables of finished runs into docs/benchmarks.md: RUNS="runs/a runs/b"
-	$(BIN)/python bench/bench_runs.py $(RUNS)
+bench: setup ## Tables of finished runs into bench/results and docs/benchmarks.md: RUNS="runs/a runs/b"
+	$(BIN)/python -m bench.bench_runs $(RUNS)
 
 .PHONY: bench-teacher
-bench-teacher: setup ## The teacher's tables into docs/benchmarks.md: [PARTS="agreement evidence"]
+bench-teacher: setup ## The teacher's tables into bench/results and docs/benchmarks.md: [PARTS="agreement evidence"]
 	$(BIN)/python -m bench.bench_teacher $(PARTS)
 
 .PHONY: bench-quality
-bench-quality: setup ## What a customer buys, into docs/benchmarks.md: [PARTS="judged world"]
+bench-quality: setup ## What a customer buys, into bench/results and docs/benchmarks.md: [PARTS="judged world"]
 	$(BIN)/python -m bench.bench_quality $(PARTS)
 
 .PHONY: bench-serving
-bench-serving: setup ## What is served, into docs/benchmarks.md: [PARTS="images"]
+bench-serving: setup ## What is served, into bench/results and docs/benchmarks.md: [PARTS="images"]
 	$(BIN)/python -m bench.bench_serving $(PARTS)

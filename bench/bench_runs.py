@@ -1,51 +1,74 @@
-"""Tables of finished runs:
-measures with intervals, gate, online result, seconds per step. Writes docs/benchmarks.md.
+"""Figures of finished runs: measures with intervals, gates, online result, seconds per step.
 
-Usage: python bench/bench_runs.py runs/demo runs/esci
+Writes bench/results/<data>.json and .md, and the headline page.
+Usage: python -m bench.bench_runs runs/demo runs/esci
 """
 
 from __future__ import annotations
 
 import json
 import platform
-import resource
 import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from bench import headline
+from bench.headline import RESULTS
 
 from adore.artifacts import read_table
 from adore.storage import write_json
 
-ROOT = Path(__file__).parents[1]
-TEACHER = "<!-- teacher: begin -->"
-"""Begins what bench_teacher.py writes; it stays."""
-HEAD = """# Benchmarks
-
-Every figure below was printed by `make bench RUNS="…"` from finished runs; \
-nothing is written by hand.
-Measures are on the test split of human judgements \
-(the demo shop's are simulated, with 5 % noise), judged
-items only, 95 % intervals by bootstrap over queries. \
-Online figures come from **simulated shoppers**.
-"""
+HEAD = """Printed by `make bench RUNS="…"` from a finished run. Measures are on the test
+split of human judgements (the demo shop's are simulated, with 5 % noise), on judged items only,
+with 95 % intervals by bootstrap over queries. Online figures come from **simulated shoppers**."""
 
 
 def load(path: Path) -> dict[str, Any]:
     """A JSON file, or {} where the step did not run."""
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return loaded
 
 
-def measures(run: Path) -> list[dict[str, Any]]:
-    """Overall test measures of every system."""
+def measure(run: Path) -> dict[str, Any]:
+    """Everything that the pages say of one run."""
+    record = load(run / "run.json")
     frame = read_table(run / "evaluate", "measures")
-    rows = frame.filter((pl.col("split") == "test") & (pl.col("slice") == "all"))
-    return rows.sort("measure", "value", descending=[False, True]).to_dicts()
+    overall = frame.filter((pl.col("split") == "test") & (pl.col("slice") == "all"))
+    overall = overall.sort("measure", "value", descending=[False, True])
+    teacher_gate = load(run / "align" / "gate.json")
+    return {
+        "name": load(run / "prepare" / "dataset.json")["name"],
+        "processor": platform.processor() or platform.machine(),
+        "run": {k: v for k, v in record.items() if k not in ("data", "place")},
+        "is_demo": record.get("data") == "demo",
+        "measures": overall.to_dicts(),
+        "against": load(run / "evaluate" / "comparisons.json").get("against", []),
+        "teacher": {
+            key: teacher_gate.get(key) for key in ("systems", "promoted", "reasons")
+        },
+        "online": online_result(run),
+    }
 
 
-def quality(rows: list[dict[str, Any]]) -> str:
-    """The table of systems."""
+def online_result(run: Path) -> dict[str, Any]:
+    """The experiment with its decision, or why there was none."""
+    result = load(run / "experiment" / "result.json")
+    if not result:
+        return {"stopped": load(run / "gate" / "gate.json").get("reasons", [])}
+    decision = load(run / "experiment" / "decision.json")
+    shown = ("metrics", "exposures", "degraded", "latency_ms")
+    return {
+        **{key: result[key] for key in shown},
+        "action": decision["action"],
+        "reason": decision["reason"],
+    }
+
+
+def systems_table(rows: list[dict[str, Any]]) -> str:
+    """Every measure of every system."""
     lines = [
         "| measure | system | value | 95 % interval | n |",
         "|---|---|---:|---|---:|",
@@ -58,9 +81,8 @@ def quality(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def against(run: Path) -> str:
+def against_table(rows: list[dict[str, Any]]) -> str:
     """Student against each baseline."""
-    rows = load(run / "evaluate" / "comparisons.json").get("against", [])
     lines = [
         "| student against | difference in nDCG@10 | 95 % interval | who wins |",
         "|---|---:|---|---|",
@@ -73,121 +95,85 @@ def against(run: Path) -> str:
     return "\n".join(lines)
 
 
-def teacher(run: Path) -> str:
+def teacher_table(gate: dict[str, Any]) -> str:
     """Held-out agreement of the teachers."""
-    gate = load(run / "align" / "gate.json")
     lines = [
         "| teacher (dev judgements) | macro-F1 | FNR | FPR |",
         "|---|---:|---:|---:|",
     ]
-    for name, r in gate.get("systems", {}).items():
+    for name, r in (gate["systems"] or {}).items():
         lines.append(
             f"| {name} | {r['macro_f1']:.3f} | {r['fnr']:.3f} | {r['fpr']:.3f} |"
         )
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"Promoted: **{gate.get('promoted')}** ({'; '.join(gate.get('reasons', []))})",
-        ]
-    )
+    reasons = "; ".join(gate["reasons"] or [])
+    return "\n".join([*lines, "", f"Promoted: **{gate['promoted']}** ({reasons})"])
 
 
-def online(run: Path) -> str:
+def online_table(online: dict[str, Any]) -> str:
     """The experiment's result."""
-    result, decision = (
-        load(run / "experiment" / "result.json"),
-        load(run / "experiment" / "decision.json"),
-    )
-    if not result:
-        return (
-            "No experiment: the gate stopped the release ("
-            + "; ".join(load(run / "gate" / "gate.json").get("reasons", []))
-            + ")."
-        )
+    if "stopped" in online:
+        reasons = "; ".join(online["stopped"])
+        return f"No experiment: the gate stopped the release ({reasons})."
     lines = [
         "| metric (simulated shoppers) | control | challenger | effect | 95 % interval | p |",
         "|---|---:|---:|---:|---|---:|",
     ]
-    for name, m in result["metrics"].items():
+    for name, m in online["metrics"].items():
         lines.append(
             f"| {name} | {m['control']:.3f} | {m['treatment']:.3f} | {m['effect']:+.3f} "
             f"| {m['low']:+.3f} to {m['high']:+.3f} | {m['p']:.2g} |"
         )
-    shown = (
-        f"{result['exposures']} requests, degraded {result['degraded']}, "
-        f"latency ms {result['latency_ms']}"
+    requests = (
+        f"{online['exposures']} requests, degraded {online['degraded']}, "
+        f"latency ms {online['latency_ms']}"
     )
-    return "\n".join(
-        [
-            *lines,
-            "",
-            shown,
-            "",
-            f"Decision: **{decision['action']}**, {decision['reason']}",
-        ]
-    )
+    decision = f"Decision: **{online['action']}**, {online['reason']}"
+    return "\n".join([*lines, "", requests, "", decision])
 
 
-def seconds(run: Path) -> str:
+def seconds_table(record: dict[str, Any]) -> str:
     """Time per step."""
-    steps = load(run / "run.json")
-    lines = [
-        "| step | seconds |",
-        "|---|---:|",
-        *(f"| {k} | {v:.1f} |" for k, v in steps.get("steps", {}).items()),
+    lines = ["| step | seconds |", "|---|---:|"]
+    lines += [f"| {step} | {took:.1f} |" for step, took in record["steps"].items()]
+    whole = f"| **whole run, with orchestration** | **{record['seconds']:.1f}** |"
+    return "\n".join([*lines, whole])
+
+
+def render(result: dict[str, Any]) -> str:
+    """The page of one run's figures."""
+    record = result["run"]
+    data = f"../shared/data/{result['name']}"
+    if result["is_demo"]:
+        data = "demo"
+    command = f"make pipeline-run DATA={data} SEED={record['seed']}"
+    parts = [
+        f"# One run: {result['name']}",
+        HEAD,
+        f"`{command}` ({result['processor']}, {record['started'][:10]})",
+        "## Student and baselines",
+        systems_table(result["measures"]),
+        against_table(result["against"]),
+        "## Teacher",
+        teacher_table(result["teacher"]),
+        "## Online",
+        online_table(result["online"]),
+        "## Seconds",
+        seconds_table(record),
     ]
-    return "\n".join(
-        [
-            *lines,
-            f"| **whole run, with orchestration** | **{steps.get('seconds', 0):.1f}** |",
-        ]
-    )
+    return "\n\n".join(parts) + "\n"
 
 
 def main(runs: list[str]) -> None:
-    """Print and write everything."""
-    cpu = platform.processor() or platform.machine()
-    parts = [HEAD]
+    """Print and write everything; without runs, write the pages of the kept figures anew."""
     for name in runs:
-        run = Path(name)
-        about = load(run / "prepare" / "dataset.json")
-        begun = load(run / "run.json")
-        data = (
-            "demo" if begun.get("data") == "demo" else f"../shared/data/{about['name']}"
-        )
-        command = f"make pipeline-run DATA={data} SEED={begun.get('seed')}"
-        parts += [
-            f"## {about['name']}",
-            f"`{command}` ({cpu}, {begun.get('started', '')[:10]})",
-            "### Student and baselines",
-        ]
-        rows = measures(run)
-        parts += [
-            quality(rows),
-            against(run),
-            "### Teacher",
-            teacher(run),
-            "### Online",
-            online(run),
-            "### Seconds",
-            seconds(run),
-        ]
-        kept = {k: v for k, v in begun.items() if k not in ("data", "place")}
-        write_json(
-            {"run": kept, "measures": rows},
-            ROOT / "bench" / "results" / f"{about['name'].replace(' ', '-')}.json",
-        )
-    text = "\n\n".join(parts) + "\n"
-    page = ROOT / "docs" / "benchmarks.md"
-    found = page.read_text("utf-8") if page.is_file() else ""
-    teacher_part = found[found.index(TEACHER) :] if TEACHER in found else ""
-    page.write_text(f"{text}\n{teacher_part}", "utf-8")
-    print(text)
-    print(
-        "peak memory of this command: "
-        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"
-    )
+        result = measure(Path(name))
+        stem = result["name"].replace(" ", "-")
+        write_json(result, RESULTS / f"run-{stem}.json")
+    for path in sorted(RESULTS.glob("run-*.json")):
+        text = render(json.loads(path.read_text("utf-8")))
+        path.with_suffix(".md").write_text(text, "utf-8")
+        print(text)
+    headline.write()
 
 
 if __name__ == "__main__":

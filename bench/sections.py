@@ -1,5 +1,6 @@
-"""Runs a room's benchmark parts,
-keeps their figures in bench/results/ and writes their section of docs/benchmarks.md.
+"""Runs a room's benchmark parts; keeps their figures and their page in bench/results/.
+
+The headline page, docs/benchmarks.md, is then written anew from all figures.
 
 A part is a module ``bench.<room>.<part>`` with ``measure(seed) -> dict`` (plain JSON)
 and ``render(result) -> str``.
@@ -13,20 +14,20 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import headline
+from bench.headline import RESULTS
+
 from adore.progress import say
 from adore.storage import write_json
-
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True)
 class Section:
-    """One room's part of the page.
+    """One room's benchmarks.
 
     Args:
         room: folder under bench/.
-        title: heading of the section.
+        title: heading of its page.
         parts: its modules, in the page's order.
     """
 
@@ -35,8 +36,8 @@ class Section:
     parts: tuple[str, ...]
 
     def result_of(self, part: str) -> Path:
-        """Where a part's figures lie."""
-        return ROOT / "bench" / "results" / f"{self.room}-{part}.json"
+        """Where a part's figures are."""
+        return RESULTS / f"{self.room}-{part}.json"
 
     def measure(self, part: str, seed: int) -> None:
         """Measure one part and keep its figures."""
@@ -54,33 +55,25 @@ class Section:
         """The Markdown of every part that has figures."""
         how = f'`make bench-{self.room} [PARTS="{" ".join(self.parts[:2])}"]`'
         out = [
-            f"<!-- {self.room}: begin -->",
-            f"## {self.title}",
+            f"# {self.title}",
             f"{how}; JSON in `bench/results/{self.room}-*.json`.",
         ]
         for part in self.parts:
-            if self.result_of(part).is_file():
-                found = json.loads(self.result_of(part).read_text("utf-8"))
-                text = importlib.import_module(f"bench.{self.room}.{part}").render(
-                    found["result"]
-                )
-                out += [
-                    text,
-                    f"({part}: seed {found['seed']}, {found['seconds']:.0f} s)",
-                ]
-        return "\n\n".join([*out, f"<!-- {self.room}: end -->"])
+            if not self.result_of(part).is_file():
+                continue
+            figures = json.loads(self.result_of(part).read_text("utf-8"))
+            module = importlib.import_module(f"bench.{self.room}.{part}")
+            text = module.render(figures["result"]).replace("### ", "## ")
+            made = f"({part}: seed {figures['seed']}, {figures['seconds']:.0f} s)"
+            out += [text.strip(), made]
+        return "\n\n".join(out) + "\n"
 
     def main(self, parts: list[str], seed: int = 0) -> None:
-        """Measure what was asked (default: every part), print and write the section."""
+        """Measure the named parts (default: every part), print and write the page."""
         for part in parts or self.parts:
             if part != "page":  # that only writes the page anew
                 self.measure(part, seed)
-        text, section = PAGE.read_text("utf-8"), self.render()
-        begin, end = f"<!-- {self.room}: begin -->", f"<!-- {self.room}: end -->"
-        before, _, rest = text.partition(begin)
-        after = rest.partition(end)[2]
-        PAGE.write_text(
-            f"{before.rstrip()}\n\n{section}\n\n{after.strip()}".rstrip() + "\n",
-            "utf-8",
-        )
-        print(section)
+        text = self.render()
+        (RESULTS / f"{self.room}.md").write_text(text, "utf-8")
+        print(text)
+        headline.write()

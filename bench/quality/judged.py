@@ -272,7 +272,7 @@ def _hard_cases(result: dict[str, Any]) -> list[str]:
 
 
 def render(result: dict[str, Any]) -> str:
-    """The section of the benchmarks page."""
+    """The section of its page."""
     head = "### ESCI, five folds by query"
     if "skipped" in result:
         return f"{head}\n\nSKIPPED: {result['skipped']}"
@@ -280,17 +280,16 @@ def render(result: dict[str, Any]) -> str:
     lines = [
         head,
         "",
-        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries; each "
-        "query is asked of students that never saw it. Students are trained with "
+        f"{result['pairs']:,} human-judged pairs of {result['queries']} queries. Each "
+        "query is scored by students that never saw it. Students are trained with "
         f"{SEEDS} seeds, baselines with one; a query's nDCG@10 is the mean over "
-        "seeds. 95 % intervals and paired differences by bootstrap over queries. All "
-        "baselines learn from the same folds' human judgements. The teacher is the "
-        "rule book (the gate refuses the aligned one on this data, so without KTO it "
-        "is the same student; below it is measured where the gate passes). With a "
-        "share of the judged queries, the teacher judges the others, or they are left "
-        "out. Where people's judgements are alone, so are the lists that features are "
-        "read from. Answers that an earlier command of the same code made are kept, "
-        "so the seconds are the last command's.",
+        "seeds. Intervals of 95 % and paired differences come from a bootstrap over "
+        "queries. All baselines learn from the human judgements of the same folds. "
+        "The teacher is the rule book: the gate refuses the aligned one on this "
+        "data. With a share of the judged queries, the teacher judges the others, or "
+        "they are left out. Ablations without teacher pairs also compute list "
+        "features from human-judged pairs only. Scores of an earlier command of the "
+        "same code are kept, so the seconds are the last command's.",
         "",
         _goals(result, first),
         "",

@@ -123,7 +123,7 @@ def measure(seed: int) -> dict[str, Any]:
 
 
 def render(result: dict[str, Any]) -> str:
-    """The section of the benchmarks page."""
+    """The section of its page."""
     head = "### Latency of a list of 100 items, one thread"
     if "skipped" in result:
         return f"{head}\n\nSKIPPED: {result['skipped']}"

@@ -116,7 +116,7 @@ def measure(seed: int) -> dict[str, Any]:
 
 
 def render(result: dict[str, Any]) -> str:
-    """The section of docs/benchmarks.md."""
+    """The section of its page."""
     faults = ", ".join(f"{n} x {kind}" for kind, n in result["faults"].items())
     return "\n".join(
         [

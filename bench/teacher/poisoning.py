@@ -255,7 +255,7 @@ def measure(seed: int) -> dict[str, Any]:
 
 
 def render(result: dict[str, Any]) -> str:
-    """The section of the benchmarks page."""
+    """The section of its page."""
     clean, noise = result["clean"], result["noise"]
     lines = [
         "### Poisoning (simulated attacks on the demo shop)",

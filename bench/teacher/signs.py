@@ -75,7 +75,7 @@ def measure(seed: int) -> dict[str, Any]:
 
 
 def render(result: dict[str, Any]) -> str:
-    """The section of the benchmarks page."""
+    """The section of its page."""
     about, metrics = result["behaviour"], result["metrics"]
     eta = about["position"]["eta"]
     lines = [

@@ -89,7 +89,7 @@ def measure(seed: int) -> dict[str, Any]:
 
 
 def render(result: dict[str, Any]) -> str:
-    """The section of the benchmarks page."""
+    """The section of its page."""
     shops = [name for name in result if isinstance(result[name], dict)]
     lines = [
         "### Speed of judging",

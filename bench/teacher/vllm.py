@@ -156,7 +156,7 @@ def _elsewhere(seed: int) -> dict[str, Any]:
 
 
 def render(result: dict[str, Any]) -> str:
-    """The section of docs/benchmarks.md."""
+    """The section of its page."""
     head = "### vLLM on a CPU\n\n"
     if "skipped" in result:
         return f"{head}SKIPPED: {result['skipped']}\n"

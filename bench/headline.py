@@ -1,0 +1,303 @@
+"""The headline tables of docs/benchmarks.md, made from the figures in bench/results/.
+
+Usage: python -m bench.headline (every other benchmark calls it when it ends).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
+INTRO = """# Benchmarks
+
+Each table names the command that prints it. The page itself is generated from the figures
+in `bench/results/` (`python -m bench.headline`); a test compares the two.
+
+- **nDCG@10** and **macro-F1** are measured on judged pairs of queries that nothing was trained on.
+- Brackets hold 95 % intervals, by bootstrap over queries.
+- **Simulated** marks shoppers that are a program. Their truth is known; they are not people.
+- ESCI is Amazon's public set of human judgements; we use a sample of it.
+
+All tables, ablations and timings: [whole runs: demo shop](../bench/results/run-demo-shop.md),
+[whole runs: ESCI](../bench/results/run-esci.md), [student](../bench/results/quality.md),
+[teacher](../bench/results/teacher.md), [serving](../bench/results/serving.md)."""
+BASELINES = (
+    "BM25",
+    "bi-encoder",
+    "hybrid",
+    "boosting, hand features, z-scores",
+    "cross-encoder, human judgements",
+)
+ABLATIONS = (
+    "no list context",
+    "no synthesis",
+    "no attribute heads",
+    "no teacher pairs",
+    "10% of the judged queries",
+)
+TEACHERS = ("rules", "SFT", "counterbalanced KTO")
+HARDEST = 5
+"""How many of the hardest error types are shown."""
+
+
+def figures(name: str) -> dict[str, Any]:
+    """What a benchmark kept."""
+    path = RESULTS / f"{name}.json"
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    result: dict[str, Any] = kept.get("result", kept)
+    return result
+
+
+def table(head: str, rows: list[list[str]]) -> str:
+    """A Markdown table; every column but the first is aligned to the right."""
+    columns = head.count("|") + 1
+    lines = [f"| {head} |", "|---|" + "---:|" * (columns - 1)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def interval(value: dict[str, float], key: str = "value", sign: str = "") -> str:
+    """``0.746 [0.707, 0.780]``."""
+    low, high = value["low"], value["high"]
+    return f"{value[key]:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def ranking() -> str:
+    """The student and its baselines on human judgements, and what each part adds."""
+    result = figures("quality-judged")
+    systems = {row["system"]: row for row in result["rows"]}
+    rows = []
+    for name in ("ADORE", *BASELINES):
+        gap = systems[name]["nDCG@10 gap"]
+        difference = ""
+        if name != "ADORE":
+            difference = interval(gap, "difference", "+")
+        rows.append([name, interval(systems[name]["nDCG@10"]), difference])
+    ablations = []
+    for name in ABLATIONS:
+        gap = interval(systems[name]["nDCG@10 gap"], "difference", "+")
+        ablations.append([name, gap])
+    return "\n\n".join(
+        [
+            "## Ranking on human judgements (ESCI)",
+            "`make bench-quality PARTS=judged`. Five folds by query, "
+            f"{result['pairs']:,} pairs of {result['queries']} queries. All learn from the "
+            "human judgements of the same folds. The teacher is the rule book.",
+            table("system | nDCG@10 | against ADORE", rows),
+            "Each row takes one part away:",
+            table("ablation | nDCG@10 against ADORE", ablations),
+        ]
+    )
+
+
+def robustness() -> str:
+    """The student on hard cases."""
+    student = figures("quality-judged")["robust"]["ADORE"]
+    alone = figures("quality-judged")["robust"]["human judgements alone"]
+    kinds = sorted(student, key=lambda kind: float(student[kind]["side"]))
+    kinds = ["all", *[kind for kind in kinds if kind != "all"][:HARDEST]]
+    rows = []
+    for kind in kinds:
+        trained, bare = student[kind], alone[kind]
+        shares = [f"{trained['side']:.1%}", f"{bare['side']:.1%}"]
+        rows.append([kind, str(trained["pairs"]), *shares])
+    return "\n\n".join(
+        [
+            "## Hard cases",
+            "`make bench-quality PARTS=judged`. The frozen adversarial set of the test "
+            "queries. A case is right if it is graded exact when it is exact, and not "
+            f"exact when it is not. All types together, then the {HARDEST} hardest.",
+            table(
+                "error type | pairs | ADORE | trained on human judgements alone", rows
+            ),
+        ]
+    )
+
+
+def whole_runs() -> str:
+    """The loop from end to end."""
+    rows = []
+    for name in ("run-demo-shop", "run-esci"):
+        run = figures(name)
+        best = max(run["against"], key=lambda other: float(other["other"]))
+        gap = {**best, "difference": best["value"] - best["other"]}
+        online = run["online"]
+        effect = online["metrics"]["purchases_per_user"]
+        rows.append(
+            [
+                run["name"],
+                f"{best['value']:.3f}",
+                f"{best['system']} {best['other']:.3f}",
+                interval(gap, "difference", "+"),
+                interval(effect, "effect", "+"),
+                online["action"],
+                f"{run['run']['seconds'] / 60:.0f} min",
+            ]
+        )
+    return "\n\n".join(
+        [
+            "## Whole runs",
+            '`make bench RUNS="…"` after `make pipeline-run`, laptop profile, two CPU cores. '
+            "Purchases per user are of **simulated** shoppers, challenger against control.",
+            table(
+                "data | student, nDCG@10 | best baseline | difference | purchases per user "
+                "| decision | time",
+                rows,
+            ),
+        ]
+    )
+
+
+def other_world() -> str:
+    """A shop that is unlike the demo shop."""
+    result = figures("quality-world")
+    rows = []
+    for row in sorted(result["measures"], key=lambda row: -float(row["value"])):
+        if row["measure"] == "nDCG@10":
+            rows.append([row["system"], interval(row)])
+    return "\n\n".join(
+        [
+            "## A shop of another kind",
+            "`make bench-quality PARTS=world`. A **simulated** laboratory supplier: no "
+            "categories, no brands, twenty fields of its own. No setting was changed.",
+            table("system | nDCG@10", rows),
+        ]
+    )
+
+
+def alignment() -> str:
+    """What KTO does to the teacher, and the teacher to the student."""
+    rows = []
+    for data, result in figures("teacher-agreement").items():
+        for name in TEACHERS:
+            system = result["systems"][name]
+            shares = [f"{system[key]:.3f}" for key in ("macro_f1", "fnr", "fpr")]
+            rows.append([data, name, *shares])
+    kto = figures("quality-kto")
+    taught = []
+    for name, student in kto["students"].items():
+        taught.append([name, f"{student['nDCG@10']:.3f}", f"{student['macro-F1']:.3f}"])
+    return "\n\n".join(
+        [
+            "## The teacher, before and after KTO",
+            "`make bench-teacher PARTS=agreement`. Held-out pairs; behaviour is **simulated**. "
+            "FNR: exact pairs graded lower. FPR: other pairs graded exact.",
+            table("data | teacher | macro-F1 | FNR | FPR", rows),
+            "`make bench-quality PARTS=kto`. The student of each teacher, on the demo shop's "
+            "known truth (**simulated**):",
+            table("taught by | nDCG@10 | macro-F1", taught),
+            f"Rule book against aligned teacher: nDCG@10 "
+            f"{interval(kto['nDCG@10'], 'difference', '+')}.",
+        ]
+    )
+
+
+def attacks() -> str:
+    """Texts and accounts that want a better grade."""
+    rows = []
+    evidence = figures("teacher-evidence")["judge"]
+    agreement = figures("teacher-agreement")
+    for name in evidence["esci"]["raised"]:
+        rows.append(
+            [
+                name,
+                f"{evidence['esci']['raised'][name]['value']:.1%}",
+                f"{agreement['esci']['raised']['counterbalanced KTO'][name]:.1%}",
+            ]
+        )
+    poisoning = []
+    for attack in figures("teacher-poisoning")["attacks"]:
+        if attack["share"] == 0.1 and attack["filter"]:
+            caught = f"{attack['found']} of {attack['attackers']}"
+            moved = f"{attack['grade']:+.2f}"
+            poisoning.append([attack["attack"], caught, moved])
+    return "\n\n".join(
+        [
+            "## Attacks",
+            '`make bench-teacher PARTS="evidence agreement"`. Share of ESCI pairs whose grade '
+            "an item's text raises. No judge can tell a copied query from an honest text.",
+            table("attack | rules | tiny teacher after KTO", rows),
+            "`make bench-teacher PARTS=poisoning`. **Simulated** accounts that make 10 % of "
+            "all events push one brand. Movement is of the brand's expected grade, of 100.",
+            table("attack | accounts found | movement, points", poisoning),
+        ]
+    )
+
+
+def reading() -> str:
+    """Precision and recall of the evidence reader."""
+    rows = []
+    for name, row in figures("teacher-evidence")["reader"]["held"].items():
+        cells = []
+        for key in ("precision", "recall"):
+            cells.append(
+                f"{row[key]['value']:.3f} ({row[key]['hits']}/{row[key]['n']})"
+            )
+        rows.append([name, *cells])
+    return "\n\n".join(
+        [
+            "## The evidence reader",
+            "`make bench-teacher PARTS=evidence`. Values labelled by hand in real texts, the "
+            "half that nothing was tuned on.",
+            table("attribute | precision | recall", rows),
+        ]
+    )
+
+
+def speed() -> str:
+    """Milliseconds, pairs a second, megabytes."""
+    latency = figures("quality-latency")
+    student, cross = latency["student"], latency["cross"]
+    judging = figures("teacher-speed")["esci"]
+    images = figures("serving-images")["images"]
+    rows = [
+        ["student", f"{student['p50']:.0f} ms", f"{student['p95']:.0f} ms"],
+        ["MiniLM cross-encoder", f"{cross['p50']:.0f} ms", f"{cross['p95']:.0f} ms"],
+    ]
+    before = judging["evidence + rules, items read before"]
+    now = judging["evidence + rules, items read now"]
+    paces = [
+        ["rule book, items read before", f"{before:,.0f}"],
+        ["rule book, items read now", f"{now:,.0f}"],
+        ["tiny teacher", f"{judging['tiny LM']:,.0f}"],
+    ]
+    sizes = [[name, f"{image['mb']:,.0f}"] for name, image in images.items()]
+    return "\n\n".join(
+        [
+            "## Speed and size",
+            "`make bench-quality PARTS=latency`. A list of 100 known items, one thread:",
+            table("ranker | p50 | p95", rows),
+            "`make bench-teacher PARTS=speed`. ESCI pairs a second, one core (tiny teacher: two):",
+            table("judge | pairs a second", paces),
+            "`make bench-serving PARTS=images`. Uncompressed:",
+            table("image | MB", sizes),
+        ]
+    )
+
+
+def render() -> str:
+    """The whole page."""
+    sections = (
+        ranking,
+        robustness,
+        whole_runs,
+        other_world,
+        alignment,
+        attacks,
+        reading,
+        speed,
+    )
+    return "\n\n".join([INTRO, *[section() for section in sections]]) + "\n"
+
+
+def write() -> None:
+    """Write the page."""
+    PAGE.write_text(render(), "utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"errors"},
     {"registry"},
     {"taxonomy"},
-    {"types", "config", "progress", "entities"},
+    {"types", "config", "progress", "entities", "text"},
     {"parquet", "storage", "code_hash"},
     {"artifacts", "rulebook", "prompts", "run_record"},
     {"distributed"},

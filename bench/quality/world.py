@@ -15,11 +15,11 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.attributes.language_packs import load_language
-from adore.attributes.text import words
 from adore.data import demo_data
 from adore.pipeline.graph import STEPS
 from adore.pipeline.runner import run_step
 from adore.student.training import ndcg
+from adore.text import word_stems
 from adore.types import item_from_row
 
 SHOP = {"items": 900, "queries": 140, "judged": 80, "users": 300, "visits": 6}
@@ -47,7 +47,7 @@ def every_field(run: Path) -> float:
     at = {item.item_id: n for n, item in enumerate(items)}
     index = bm25s.BM25()
     texts = [" ".join([i.title, *map(str, i.attributes.values())]) for i in items]
-    index.index([words(text, ENGLISH) for text in texts], show_progress=False)
+    index.index([word_stems(text, ENGLISH) for text in texts], show_progress=False)
     judged = read_table(run / "prepare", "judgements").join(
         read_table(run / "prepare", "queries"), on="query_id"
     )
@@ -55,7 +55,7 @@ def every_field(run: Path) -> float:
     for (query,), one in judged.filter(split="test").group_by(
         "query", maintain_order=True
     ):
-        asked = [w for w in words(str(query), ENGLISH) if w in index.vocab_dict]
+        asked = [w for w in word_stems(str(query), ENGLISH) if w in index.vocab_dict]
         scores = index.get_scores(asked) if asked else np.zeros(len(items))
         found.append(
             ndcg(scores[[at[i] for i in one["item_id"]]], one["grade"].to_numpy())

@@ -25,11 +25,11 @@ from adore.attributes.compare import compare
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.attributes.text import words
 from adore.attributes.units import same_size
 from adore.data import demo_data
 from adore.evaluation.measures import confusion, macro_f1, ndcg
 from adore.rulebook import RuleBook
+from adore.text import word_stems
 from adore.types import GAINS, LABELS, Grade, Item, Value, item_from_row
 
 ENGLISH = load_language("en")
@@ -66,7 +66,10 @@ def matches(attribute: str, label: str, value: str) -> bool:
     """Whether a read value is one of the label's equally right values."""
     if attribute == "size":
         return any(same_size(one, value) for one in label.split("|"))
-    return any(words(one, ENGLISH) == words(value, ENGLISH) for one in label.split("|"))
+    return any(
+        word_stems(one, ENGLISH) == word_stems(value, ENGLISH)
+        for one in label.split("|")
+    )
 
 
 def readings(

@@ -12,7 +12,7 @@ from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
 from adore.attributes.reader import Reader
-from adore.attributes.text import tokens, words
+from adore.text import tokenize, word_stems
 from adore.types import Item
 
 FOLDER = Path(__import__("adore").__file__).parent / "attributes" / "languages"
@@ -113,8 +113,8 @@ def test_a_word_of_two_values_is_refused() -> None:
 )
 def test_absence_in_every_language(code: str, text: str, absent: list[str]) -> None:
     language = load_language(code)
-    found = {a.value for a in find_absences(text, tokens(text, language), language)}
-    assert found == {" ".join(words(word, language)) for word in absent}
+    found = {a.value for a in find_absences(text, tokenize(text, language), language)}
+    assert found == {" ".join(word_stems(word, language)) for word in absent}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences
 from adore.attributes.packs import read_packs
 from adore.attributes.reader import Reader
-from adore.attributes.text import tokens, visible
 from adore.attributes.units import UNITS, read_sizes, same_size
+from adore.text import tokenize, visible
 from adore.types import Evidence, Item, Reading
 
 ITEMS = [
@@ -153,7 +153,7 @@ def test_a_size_is_the_same_in_other_units(n: int, unit: str) -> None:
 )
 def test_what_is_absent(text: str, absent: list[str]) -> None:
     assert [
-        a.value for a in find_absences(text, tokens(text, ENGLISH), ENGLISH)
+        a.value for a in find_absences(text, tokenize(text, ENGLISH), ENGLISH)
     ] == absent
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adore.attributes.compare import compare
-from adore.attributes.contrasts import kind_of
+from adore.attributes.contrasts import contrast_type
 from adore.rulebook import RuleBook
 from adore.synthesis.edits import REAL, Draft, Source
 from adore.synthesis.generator import EditContext
@@ -100,7 +100,9 @@ def test_an_edit_moves_one_attribute_and_nothing_else(
         conflicts = [e.attribute for e in found if e.state == "conflict"]
         assert conflicts == [draft.attribute]
         if draft.attribute == "feature":
-            assert [kind_of(e.asked) for e in found if e.state == "conflict"] == [error]
+            assert [contrast_type(e.asked) for e in found if e.state == "conflict"] == [
+                error
+            ]
         for name in {e.attribute for e in source.evidence} - {
             draft.attribute,
             "feature",

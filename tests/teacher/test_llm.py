@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adore.artifacts import Manifest
-from adore.attributes.compare import STUFFED
+from adore.attributes.compare import KEYWORD_STUFFED
 from adore.cli.main import app
 from adore.config import configure
 from adore.errors import ConfigError, NotInstalledError
@@ -316,7 +316,10 @@ def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
     assert shown["prompt"] == 'pair\nbrand match brand\nanswer {"grade":"'
     assert "      | brand match brand" in _judgement_lines(shown, set())
     assert "prompt" not in _with_trace({"by": "rules (judge)"}, SEEN)
-    stuffed = (*SEEN, Evidence("feature", "x", "x", STUFFED, "x", "title", "conflict"))
+    stuffed = (
+        *SEEN,
+        Evidence("feature", "x", "x", KEYWORD_STUFFED, "x", "title", "conflict"),
+    )
     caught = _with_trace({"by": "tiny-llama@0 (judge)"}, stuffed)
     assert "prompt" not in caught and caught["by"].startswith("the rule book alone")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adore.artifacts import read_table, write_table
-from adore.attributes.compare import STUFFED
+from adore.attributes.compare import KEYWORD_STUFFED
 from adore.errors import ConfigError
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
@@ -110,7 +110,9 @@ def test_an_item_caught_cheating_is_judged_by_the_rules() -> None:
         ) -> list[tuple[float, float, float, float]]:
             return [(0.0, 0.0, 0.0, 1.0) for _ in many]
 
-    caught = Evidence("product_type", "mug", "mug", STUFFED, "", "title", "conflict")
+    caught = Evidence(
+        "product_type", "mug", "mug", KEYWORD_STUFFED, "", "title", "conflict"
+    )
     cases = [
         Case("q", "i", "mug", Item("i", "Mug"), evidence)
         for evidence in ((caught,), BAD)

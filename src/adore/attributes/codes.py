@@ -19,7 +19,7 @@ from typing import Any
 from stdnum import ean, isbn
 
 from adore.attributes.language import Language
-from adore.attributes.text import tokens, visible
+from adore.text import tokenize, visible
 from adore.types import Item, Value
 
 __all__ = [
@@ -236,7 +236,7 @@ def _said(title: str, language: Language) -> Iterator[str]:
     fits = _FOR.search(title)
     stems = [
         t.stem.upper()
-        for t in tokens(title[: fits.start()] if fits else title, language)
+        for t in tokenize(title[: fits.start()] if fits else title, language)
     ]
     yield from (stem for stem in stems if len(stem) < _SHORT)
     pairs = (first + second for first, second in pairwise(stems))
@@ -271,7 +271,7 @@ def asked_article(
     found = code, start, start + len(text)
     names = [
         t.stem
-        for t in tokens(text, language)
+        for t in tokenize(text, language)
         if t.stem.isalpha() and len(t.stem) >= _LEAST
     ]
     speaks = len(text.split()) > 1 and bool(names)

@@ -11,18 +11,18 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from adore.attributes.codes import ARTICLE, canonical
-from adore.attributes.contrasts import is_offer, same_or_rival
+from adore.attributes.contrasts import is_offer, same_or_contrast
 from adore.attributes.devices import parse_device, same_device
 from adore.attributes.prices import PRICE, holds
 from adore.attributes.units import same_size, size_dimension
 from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
 
-__all__ = ["GUIDE", "STUFFED", "asks_article", "caught", "compare"]
+__all__ = ["GUIDE", "KEYWORD_STUFFED", "asks_article", "compare", "is_stuffed"]
 
 GUIDE = "guide"
 """The product type that a query asks which wants to know something."""
 
-STUFFED = "stuffed title"
+KEYWORD_STUFFED = "stuffed title"
 """What is found of a product type where a title was caught stuffing.
 
 No evidence of such an item can be trusted.
@@ -81,9 +81,9 @@ def asks_article(evidence: Iterable[Evidence]) -> bool:
     )
 
 
-def caught(evidence: Iterable[Evidence]) -> bool:
-    """Whether the item was caught cheating: see :data:`STUFFED`."""
-    return any(e.found == STUFFED for e in evidence)
+def is_stuffed(evidence: Iterable[Evidence]) -> bool:
+    """Whether the item was caught cheating: see :data:`KEYWORD_STUFFED`."""
+    return any(e.found == KEYWORD_STUFFED for e in evidence)
 
 
 def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
@@ -98,7 +98,7 @@ def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
     elif name == "pack":
         state, found = _pack(asked, query, item)
     else:
-        state, found = _valued(name, asked, item)
+        state, found = _compare_value(name, asked, item)
     if state == "match" and found.where == "title" and "words.stuffed" in item.values:
         state = "unknown" if name == "feature" else "conflict"
     return Evidence(
@@ -165,7 +165,7 @@ def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
     if parts and _mentioned(parts, item)[0] == "match":
         return _mentioned(parts, item)
     title = _index_of(item, "title")
-    word, same = same_or_rival(asked, title)
+    word, same = same_or_contrast(asked, title)
     if word:
         return ("match" if same else "conflict"), Value(word, title[word], "title")
     if is_offer(asked):
@@ -194,13 +194,13 @@ def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, V
     if word in category:
         return "match", Value(word, category[word], "category")
     if "words.stuffed" in item.values:
-        return "conflict", Value(STUFFED, "", "title")
+        return "conflict", Value(KEYWORD_STUFFED, "", "title")
     accessory = _accessory(word, query, item)
     if accessory:
         return "conflict", accessory
-    state, found = _called(word, item)
+    state, found = _title_names(word, item)
     parts = _parts(word, query) if state != "match" else []
-    return _called_in_parts(parts, item) or (state, found)
+    return _title_names_parts(parts, item) or (state, found)
 
 
 def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
@@ -224,7 +224,7 @@ def _article(code: str, item: Reading) -> tuple[State, Value]:
     return "conflict", Value("another article", "", "title")
 
 
-def _called(word: str, item: Reading) -> tuple[State, Value]:
+def _title_names(word: str, item: Reading) -> tuple[State, Value]:
     """Whether the title, or else titles of the same category, or the texts call the item so."""
     title, kinds, category = (
         _index_of(item, where) for where in ("title", "kind", "category")
@@ -256,7 +256,7 @@ def _called(word: str, item: Reading) -> tuple[State, Value]:
     return "unknown", _NOTHING
 
 
-def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
+def _title_names_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
     """Whether both parts of a compound call an item that the compound does not.
 
     The last part alone may mean it.
@@ -266,7 +266,7 @@ def _called_in_parts(parts: list[str], item: Reading) -> tuple[State, Value] | N
     whole = next(_mentions(parts, item), None)
     if whole and whole.where not in _BODY:
         return "match", whole
-    state, found = _called(parts[-1], item)
+    state, found = _title_names(parts[-1], item)
     return ("unknown", found) if state == "match" else None
 
 
@@ -304,7 +304,7 @@ def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
         return "match", Value(asked.value, "", "title")
 
     found = next(_mentions([last], item), None)
-    if found is None and last in _index_of(item, "doubted"):
+    if found is None and last in _index_of(item, "untrusted"):
         found = Value(last, "", "description")
     if found is None:
         return "unknown", _NOTHING
@@ -317,7 +317,7 @@ def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
     An item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece.
     """
     if item.values.get("pack") or asked.value == "1":
-        return _valued("pack", asked, item)
+        return _compare_value("pack", asked, item)
     sizes = [v for v in item.values.get("size", ()) if v.where not in _BODY]
     amounts = [
         v.value
@@ -349,7 +349,7 @@ def _device(asked: str, item: Reading) -> tuple[State, Value] | None:
     return ("conflict", named[0]) if named else None
 
 
-def _valued(name: str, asked: Value, item: Reading) -> tuple[State, Value]:
+def _compare_value(name: str, asked: Value, item: Reading) -> tuple[State, Value]:
     """Only the most trusted place that speaks of the attribute is heard."""
     values = item.values.get(name, ())
     device = _device(asked.value, item) if name in ("model", "compatibility") else None

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 
 from adore.attributes.language import Language
-from adore.attributes.text import Token, tokens
+from adore.text import Token, tokenize
 from adore.types import Item
 
 __all__ = ["Parts", "join_tokens", "joined_stems", "mine_parts"]
@@ -75,7 +75,7 @@ def _neighbours(
     for item in items:
         seen = set[tuple[str, str]]()
         for text in (item.title, item.category):
-            for one, other in pairwise(tokens(text, language)):
+            for one, other in pairwise(tokenize(text, language)):
                 gap = text[one.end : other.start]
                 if gap not in ("-", " ") or not _may_join(one, other, language):
                     continue

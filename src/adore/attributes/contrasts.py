@@ -9,7 +9,7 @@ from adore.attributes.language import Language
 from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.prices import PRICE
 
-__all__ = ["is_offer", "kind_of", "rivals", "same_or_rival"]
+__all__ = ["contrast_type", "contrasts", "is_offer", "same_or_contrast"]
 
 _GROUPS: tuple[tuple[str, str], ...] = (
     ("function", "electric manual"),
@@ -83,12 +83,12 @@ def is_offer(word: str) -> bool:
     return word in _offers()
 
 
-def kind_of(word: str) -> str:
+def contrast_type(word: str) -> str:
     """The error type that a stem's rivals make, or ``""``.
 
     Example:
-        >>> kind_of("round"), kind_of("renewed"), kind_of("price:20"), kind_of("bottle")
-        ('style', 'offer-type', 'price-tier', '')
+        >>> [contrast_type(word) for word in ("round", "renewed", "price:20", "bottle")]
+        ['style', 'offer-type', 'price-tier', '']
     """
     if word.startswith(PRICE):
         return "price-tier"
@@ -98,7 +98,7 @@ def kind_of(word: str) -> str:
     return _GROUP[meaning][0] if meaning in _GROUP else ""
 
 
-def rivals(word: str, language: Language) -> list[str]:
+def contrasts(word: str, language: Language) -> list[str]:
     """Words that a stem excludes, one of each meaning, as the language writes them.
 
     Args:
@@ -110,9 +110,9 @@ def rivals(word: str, language: Language) -> list[str]:
 
     Example:
         >>> english, german = load_language("en"), load_language("de")
-        >>> rivals("manual", english), rivals("square", english), rivals("bottle", english)
+        >>> contrasts("manual", english), contrasts("square", english), contrasts("bottle", english)
         (['electric'], ['round', 'rectangular', 'oval'], [])
-        >>> rivals(german.stem("rund"), german)
+        >>> contrasts(german.stem("rund"), german)
         ['quadratisch', 'rechteckig', 'oval']
     """
     own = language.contrasts.get(word, "")
@@ -125,7 +125,7 @@ def rivals(word: str, language: Language) -> list[str]:
     ]
 
 
-def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
+def same_or_contrast(word: str, title: Iterable[str]) -> tuple[str, bool]:
     """What a title says of the meaning that a word has.
 
     Args:
@@ -137,9 +137,9 @@ def same_or_rival(word: str, title: Iterable[str]) -> tuple[str, bool]:
         False; an empty word if it has neither.
 
     Example:
-        >>> same_or_rival("wireless", ["bluetooth", "wired"])
+        >>> same_or_contrast("wireless", ["bluetooth", "wired"])
         ('bluetooth', True)
-        >>> same_or_rival("round", ["square", "tray"])
+        >>> same_or_contrast("round", ["square", "tray"])
         ('square', False)
     """
     meanings = _meanings()

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from adore.attributes.language import Language
-from adore.attributes.text import words
 from adore.attributes.units import UNITS
+from adore.text import word_stems
 from adore.types import Item
 
-__all__ = ["Own", "mine_custom_fields", "read_custom_fields", "with_unit"]
+__all__ = ["CustomField", "mine_custom_fields", "read_custom_fields", "with_unit"]
 
 _KNOWN = re.compile(
     r"colo|material|fabric|compat|fits|series|model|size|volume|capacity|pack|audience|"
@@ -37,7 +37,7 @@ _READ = 8
 """Stems that are read of one value."""
 
 
-class Own(NamedTuple):
+class CustomField(NamedTuple):
     """One value of one own field.
 
     Attributes:
@@ -53,7 +53,7 @@ class Own(NamedTuple):
     flag: bool | None = None
 
 
-def read_custom_fields(item: Item, language: Language) -> Iterator[Own]:
+def read_custom_fields(item: Item, language: Language) -> Iterator[CustomField]:
     """Every value in words of the item's own fields; a flag's value is the flag's name.
 
     Args:
@@ -91,19 +91,19 @@ def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
         yield key, raw
 
 
-def _one(field: str, value: Any, language: Language) -> Iterator[Own]:
+def _one(field: str, value: Any, language: Language) -> Iterator[CustomField]:
     """One value as a flag or as a text, or nothing if it is neither."""
     low = str(value).lower()
     if isinstance(value, bool) or low in _TRUE | _FALSE:
-        stems = words(_said_by(field), language)
+        stems = word_stems(_said_by(field), language)
         phrase = " ".join(stems)
         if phrase:
-            yield Own(field, phrase, str(value), low in _TRUE)
+            yield CustomField(field, phrase, str(value), low in _TRUE)
     elif isinstance(value, str) and low not in _EMPTY:
-        stems = words(value, language)[:_READ]
+        stems = word_stems(value, language)[:_READ]
         phrase = " ".join(stems)
         if len(phrase) > 2 and any(letter.isalpha() for letter in phrase):
-            yield Own(field, phrase, value)
+            yield CustomField(field, phrase, value)
 
 
 def _said_by(field: str) -> str:
@@ -143,7 +143,7 @@ def mine_custom_fields(
                 having[place] += 1
                 said.add(own.phrase)
 
-        grams = _grams(words(item.title, language))
+        grams = _grams(word_stems(item.title, language))
         titles.update(grams - said)
 
     found: dict[str, set[str]] = defaultdict(set)

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from adore.attributes.language import Language
-from adore.attributes.spans import Said, grams, inside
-from adore.attributes.text import Token, visible, words
+from adore.attributes.spans import TextSpan, grams, inside
+from adore.text import Token, visible, word_stems
 
 __all__ = [
     "Device",
@@ -208,7 +208,7 @@ def is_made_for(text: str, start: int, end: int, language: Language) -> bool:
     return any(
         stem in language.accessories
         for part in (text[:start], after)
-        for stem in words(part, language)
+        for stem in word_stems(part, language)
     )
 
 
@@ -218,7 +218,7 @@ def is_head(stem: str) -> bool:
 
 
 def device_spans(
-    said: Said, phrases: Mapping[str, set[str]], used: set[int]
+    said: TextSpan, phrases: Mapping[str, set[str]], used: set[int]
 ) -> list[tuple[int, int]]:
     """Places of the words that name devices.
 
@@ -257,7 +257,11 @@ def device_spans(
         if token.stem not in _OTHERS or first in taken:
             continue
         stop = first + 1
-        while stop < len(toks) and stop not in taken and _goes_on(text, toks, stop):
+        while (
+            stop < len(toks)
+            and stop not in taken
+            and _continues_device(text, toks, stop)
+        ):
             stop += 1
         spans.append((first, stop))
         taken.update(range(first, stop))
@@ -265,7 +269,7 @@ def device_spans(
     return sorted(spans)
 
 
-def _goes_on(text: str, toks: list[Token], place: int) -> bool:
+def _continues_device(text: str, toks: list[Token], place: int) -> bool:
     """Whether the word at ``place`` still belongs to the name of the device before it."""
     token, before = toks[place], toks[place - 1]
     if text[before.end : token.start].strip():

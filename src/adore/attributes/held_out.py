@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from adore.attributes.language import Language
-from adore.attributes.text import words
+from adore.text import word_stems
 
 __all__ = ["HeldOut"]
 
@@ -34,7 +34,7 @@ class HeldOut:
         self._language = language
         self.threshold = threshold
         self._texts = sorted(set(queries))
-        self._sets = [frozenset(words(text, language)) for text in self._texts]
+        self._sets = [frozenset(word_stems(text, language)) for text in self._texts]
         self._postings: dict[str, list[int]] = defaultdict(list)
         for i, stems in enumerate(self._sets):
             for stem in stems:
@@ -42,7 +42,7 @@ class HeldOut:
 
     def near(self, text: str) -> str:
         """The held-out query that ``text`` repeats, or ``""``."""
-        stems = frozenset(words(text, self._language))
+        stems = frozenset(word_stems(text, self._language))
         shared = Counter[int]()
         for stem in stems:
             shared.update(self._postings.get(stem, ()))

@@ -22,20 +22,20 @@ from adore.attributes.packs import read_packs
 from adore.attributes.prices import item_price
 from adore.attributes.spans import (
     Found,
-    Said,
-    absent_in,
+    TextSpan,
+    absent_stems,
     add,
     by_first,
     extend,
     grams,
     index,
     is_stuffed,
+    item_texts,
     quote,
-    texts_of,
 )
 from adore.attributes.spelling import Spelling
-from adore.attributes.text import Token, tokens, visible, words
 from adore.attributes.units import read_sizes, size_dimension
+from adore.text import Token, tokenize, visible, word_stems
 from adore.types import Item, Reading, Value
 
 __all__ = ["ItemReader", "reading_of"]
@@ -71,10 +71,10 @@ class ItemReader:
         self._colours = {**own_colours, **self.language.colours}
 
     def _words(self, text: str) -> list[str]:
-        return words(text, self.language)
+        return word_stems(text, self.language)
 
-    def _said(self, where: str, text: str) -> Said:
-        return Said(where, text, tokens(text, self.language))
+    def _said(self, where: str, text: str) -> TextSpan:
+        return TextSpan(where, text, tokenize(text, self.language))
 
     def _kind(self, text: str, toks: list[Token], i: int) -> tuple[str, str]:
         """Colour, audience or material of one word, or two empty texts."""
@@ -132,7 +132,7 @@ class ItemReader:
 
     def _audiences(self, text: str, where: str) -> Iterator[Value]:
         table = self.language.audiences
-        toks = tokens(text, self.language)
+        toks = tokenize(text, self.language)
         return (
             Value(table[t.stem], text[t.start : t.end], where)
             for t in toks
@@ -145,7 +145,7 @@ class ItemReader:
         With the words that it uses (``words.*``, ``stem=Word`` pairs).
         """
         found: Found = {}
-        texts, doubted = texts_of(item, self.language)
+        texts, untrusted = item_texts(item, self.language)
         title, *body = texts
         self._item_brand(item, title, found)
         self._item_fields(item, found)
@@ -165,18 +165,18 @@ class ItemReader:
         if "material" not in found:
             for said in body:
                 self._item_materials(said, found)
-        self._item_index(item, texts, doubted, found)
+        self._item_index(item, texts, untrusted, found)
         return reading_of(found)
 
     def _item_index(
-        self, item: Item, texts: list[Said], doubted: Said, found: Found
+        self, item: Item, texts: list[TextSpan], untrusted: TextSpan, found: Found
     ) -> None:
         """Words by place, what is denied, what others of the category are called.
 
         And whether the title is stuffed.
         """
         category = " ".join(item.category.split(">")[-2:])
-        places = [*texts, doubted, self._said("category", category)]
+        places = [*texts, untrusted, self._said("category", category)]
         more = {
             place.where: self._spelling.other_forms(place)
             for place in (places[0], places[-1])
@@ -184,7 +184,7 @@ class ItemReader:
         for where in dict.fromkeys(t.where for t in places):
             said = index(*(t for t in places if t.where == where), more=more.get(where))
             add(found, f"words.{where}", said, "", where)
-        absent = absent_in(texts, doubted, self.language)
+        absent = absent_stems(texts, untrusted, self.language)
         add(found, "words.absent", " ".join(sorted(absent)), "", "title")
         usual = self.lexicon.usual_in(item.category)
         kinds = dict.fromkeys(
@@ -246,7 +246,7 @@ class ItemReader:
             "attributes",
         )
 
-    def _item_brand(self, item: Item, title: Said, found: Found) -> None:
+    def _item_brand(self, item: Item, title: TextSpan, found: Found) -> None:
         if item.brand:
             add(
                 found,
@@ -273,7 +273,7 @@ class ItemReader:
     def _item_field(self, name: str, raw: Any, where: str, found: Found) -> None:
         kind, text = self._field_kind(name), str(raw)
         if kind == "colour":
-            for token in tokens(text, self.language):
+            for token in tokenize(text, self.language):
                 if token.stem in self._colours:
                     add(
                         found,
@@ -283,7 +283,7 @@ class ItemReader:
                         where,
                     )
         elif kind == "material":
-            for token in tokens(text, self.language):
+            for token in tokenize(text, self.language):
                 value = self.language.materials.get(token.stem, token.stem)
                 add(found, "material", value, text[token.start : token.end], where)
         elif kind == "compatibility":
@@ -328,7 +328,7 @@ class ItemReader:
             self._kinds[key] = next(kinds, "") or foreign_field(low)
         return self._kinds[key]
 
-    def _item_words(self, title: Said, found: Found) -> None:
+    def _item_words(self, title: TextSpan, found: Found) -> None:
         where, text, toks = title
         # A brand's words say nothing of the thing (*Black & Decker*).
         named = set[int]()
@@ -354,7 +354,7 @@ class ItemReader:
             value = " ".join(self._words(match.group()))
             add(found, "model", value, match.group(), where)
 
-    def _item_materials(self, said: Said, found: Found) -> None:
+    def _item_materials(self, said: TextSpan, found: Found) -> None:
         for i, token in enumerate(said.toks):
             if token.stem in self.language.materials:
                 name, value = self._kind(said.text, said.toks, i)
@@ -367,7 +367,7 @@ class ItemReader:
                         said.where,
                     )
 
-    def _item_fits(self, title: Said, found: Found) -> None:
+    def _item_fits(self, title: TextSpan, found: Found) -> None:
         m = self.language.fits.search(title.text)
         kinds = {t.stem for t in title.toks} & self.language.accessories
         own_end = m.start() if m else len(title.text)

@@ -16,7 +16,7 @@ from adore.attributes.custom_fields import mine_custom_fields
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
 from adore.attributes.prices import item_price
-from adore.attributes.text import words
+from adore.text import word_stems
 from adore.types import Item
 
 __all__ = ["Lexicon"]
@@ -127,7 +127,7 @@ class _Miner:
 
     def __init__(self, items: list[Item], language: Language) -> None:
         self.items, self.language = items, language
-        self.titles = [words(item.title, language) for item in items]
+        self.titles = [word_stems(item.title, language) for item in items]
 
     def lexicon(self) -> Lexicon:
         items, types = self.items, self._types()
@@ -150,7 +150,7 @@ class _Miner:
         )
 
     def _words(self, text: str) -> list[str]:
-        return words(text, self.language)
+        return word_stems(text, self.language)
 
     def _phrases(self, kind: str) -> set[str]:
         """Values of the fields of one kind, as phrases."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from adore.attributes.language import Language
-from adore.attributes.text import Token
+from adore.text import Token
 
 __all__ = ["Absence", "find_absences"]
 
@@ -40,19 +40,19 @@ def find_absences(
     """Everything that a text says it lacks or does not want.
 
     Args:
-        text: without hidden words (:func:`adore.attributes.text.visible`).
+        text: without hidden words (:func:`adore.text.visible`).
         toks: its words.
         language: of the text.
 
     Example:
         >>> from adore.attributes.language_packs import load_language
-        >>> from adore.attributes.text import tokens
+        >>> from adore.text import tokenize
         >>> english, german = load_language("en"), load_language("de")
         >>> text = "sugar-free, no fat or salt, w/o milk"
-        >>> [a.value for a in find_absences(text, tokens(text, english), english)]
+        >>> [a.value for a in find_absences(text, tokenize(text, english), english)]
         ['milk', 'fat', 'salt', 'sugar']
         >>> text = "Tasse ohne Henkel, zuckerfrei"
-        >>> [a.value for a in find_absences(text, tokens(text, german), german)]
+        >>> [a.value for a in find_absences(text, tokenize(text, german), german)]
         ['henkel', 'zuck']
     """
     words = language.absence

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from adore.attributes.text import visible
 from adore.attributes.units import find_multipacks, has_times, matches_at, number_starts
+from adore.text import visible
 from adore.types import Value
 
 __all__ = ["find_packs", "read_packs"]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from price_parser import Price as Parsed
 
-from adore.attributes.text import visible
+from adore.text import visible
 from adore.types import Item, Value
 
 __all__ = [

@@ -15,14 +15,14 @@ from adore.attributes.packs import find_packs
 from adore.attributes.prices import find_limits
 from adore.attributes.spans import (
     Found,
-    Said,
+    TextSpan,
     add,
     grams,
     inside,
     quote,
 )
-from adore.attributes.text import Token, tokens, visible
 from adore.attributes.units import UNITS, find_sizes
+from adore.text import Token, tokenize, visible
 from adore.types import Reading
 
 __all__ = ["Reader"]
@@ -51,7 +51,7 @@ class Reader(ItemReader):
             add(found, "product_type", f"{ARTICLE}{article}", text[start:end], "query")
             return reading_of(found)
         language = self.language
-        plain = tokens(text, language)
+        plain = tokenize(text, language)
         toks = self._query_tokens(text, plain, found)
         for absence in find_absences(visible(text), plain, language):
             add(
@@ -72,7 +72,7 @@ class Reader(ItemReader):
         self._query_sizes(text, toks, found, used)
         for start, end in option_names(text):
             used.update(inside(toks, start, end))
-        said = Said("query", text, toks)
+        said = TextSpan("query", text, toks)
         self._query_names(said, found, used)
         for i in range(len(toks)):
             if i not in used:
@@ -155,7 +155,7 @@ class Reader(ItemReader):
                     used |= inside(toks, start, end)
                     places |= set(range(start, end))
 
-    def _query_names(self, said: Said, found: Found, used: set[int]) -> None:
+    def _query_names(self, said: TextSpan, found: Found, used: set[int]) -> None:
         """Devices, article numbers, brands, series, and values of the shop's own fields."""
         self._query_devices(said, found, used)
         self._query_codes(said, found, used)
@@ -174,7 +174,7 @@ class Reader(ItemReader):
                 add(found, f"own.{phrase}", field, "", "query")
             used.update(range(first, stop))
 
-    def _query_devices(self, said: Said, found: Found, used: set[int]) -> None:
+    def _query_devices(self, said: TextSpan, found: Found, used: set[int]) -> None:
         """Devices that the asked thing is for, or that are asked themselves."""
         toks = said.toks
         before_device = self.language.before_device
@@ -195,7 +195,7 @@ class Reader(ItemReader):
                 quote(found, "model", said, span)
                 used.update(i for i in places if not is_head(toks[i].stem))
 
-    def _query_codes(self, said: Said, found: Found, used: set[int]) -> None:
+    def _query_codes(self, said: TextSpan, found: Found, used: set[int]) -> None:
         """Article numbers among other words."""
         for code, start, end in find_codes(said.text, self._codes):
             places = inside(said.toks, start, end)
@@ -205,7 +205,7 @@ class Reader(ItemReader):
             add(found, "model", code.lower(), written, "query")
             used |= places
 
-    def _query_word(self, said: Said, i: int, found: Found, used: set[int]) -> None:
+    def _query_word(self, said: TextSpan, i: int, found: Found, used: set[int]) -> None:
         _, text, toks = said
         token = toks[i]
         name, value = self._kind(text, toks, i)
@@ -248,7 +248,7 @@ class Reader(ItemReader):
             add(
                 found,
                 "product_type",
-                self._spelling.spelt(token.stem),
+                self._spelling.correct_spelling(token.stem),
                 text[token.start : token.end],
                 "query",
             )
@@ -267,7 +267,7 @@ class Reader(ItemReader):
         plural = token.end - token.start > len(last)  # so it is a noun
         heard = (
             plural
-            or self._spelling.spelt(last) in self.lexicon.frequency
+            or self._spelling.correct_spelling(last) in self.lexicon.frequency
             or last in self._types
         )
         if not known or (known[-1] >= free[-1] - 1 and heard):

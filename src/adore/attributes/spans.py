@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from adore.attributes.language import Language
 from adore.attributes.negation import find_absences
-from adore.attributes.text import MAX_TEXT, Token, believable, tokens, visible
+from adore.text import MAX_TEXT, Token, is_trustworthy, tokenize, visible
 from adore.types import Item, Value
 
 __all__ = [
     "Found",
-    "Said",
-    "absent_in",
+    "TextSpan",
+    "absent_stems",
     "add",
     "by_first",
     "extend",
@@ -24,8 +24,8 @@ __all__ = [
     "index",
     "inside",
     "is_stuffed",
+    "item_texts",
     "quote",
-    "texts_of",
 ]
 
 Found = dict[str, list[Value]]
@@ -36,7 +36,7 @@ _BULLETS = 6
 """Bullet points that are read."""
 
 
-class Said(NamedTuple):
+class TextSpan(NamedTuple):
     """A text, where it stands, and its words."""
 
     where: str
@@ -93,7 +93,7 @@ def inside(toks: list[Token], start: int, end: int) -> set[int]:
     return {i for i, t in enumerate(toks) if t.start < end and t.end > start}
 
 
-def quote(found: Found, name: str, said: Said, span: tuple[int, int]) -> None:
+def quote(found: Found, name: str, said: TextSpan, span: tuple[int, int]) -> None:
     """Add a phrase as it stands in the text.
 
     Args:
@@ -139,7 +139,7 @@ def extend(found: Found, name: str, values: Iterable[Value]) -> None:
         add(found, name, value.value, value.quote, value.where)
 
 
-def index(*texts: Said, more: Mapping[str, str] | None = None) -> str:
+def index(*texts: TextSpan, more: Mapping[str, str] | None = None) -> str:
     """Stem to the word as it first stands, in one line.
 
     Args:
@@ -157,16 +157,18 @@ def index(*texts: Said, more: Mapping[str, str] | None = None) -> str:
     return " ".join(pairs)
 
 
-def absent_in(texts: Iterable[Said], doubted: Said, language: Language) -> set[str]:
+def absent_stems(
+    texts: Iterable[TextSpan], untrusted: TextSpan, language: Language
+) -> set[str]:
     """Stems that the texts say are not there, if nothing says otherwise.
 
     Args:
         texts: what is believed.
-        doubted: what is not believed, but may say that something is there.
+        untrusted: what is not believed, but may say that something is there.
         language: of the texts.
     """
     absent = set[str]()
-    said = {token.stem for token in doubted.toks}
+    said = {token.stem for token in untrusted.toks}
     for _, text, toks in texts:
         denied = set[int]()
         for absence in find_absences(visible(text), toks, language):
@@ -178,7 +180,7 @@ def absent_in(texts: Iterable[Said], doubted: Said, language: Language) -> set[s
     return absent - said
 
 
-def is_stuffed(title: Said, language: Language) -> bool:
+def is_stuffed(title: TextSpan, language: Language) -> bool:
     """Whether a title is written to look relevant.
 
     It hides words, or lists four or more rival values of one attribute, at most one word apart.
@@ -205,7 +207,7 @@ def is_stuffed(title: Said, language: Language) -> bool:
     return False
 
 
-def texts_of(item: Item, language: Language) -> tuple[list[Said], Said]:
+def item_texts(item: Item, language: Language) -> tuple[list[TextSpan], TextSpan]:
     """The texts of an item.
 
     Args:
@@ -220,15 +222,15 @@ def texts_of(item: Item, language: Language) -> tuple[list[Said], Said]:
     body.append(("description", item.description[:500]))
 
     read = [("title", item.title[:MAX_TEXT])]
-    doubted: list[str] = []
+    untrusted: list[str] = []
     for where, text in body:
-        honest = text and believable(text)
+        honest = text and is_trustworthy(text)
         if not honest:
-            doubted.append(text)
+            untrusted.append(text)
         elif where == "description" or len(read) <= _BULLETS:  # the title is read, too
             read.append((where, text))
 
-    texts = [Said(where, text, tokens(text, language)) for where, text in read]
-    rest = " ".join(doubted)
-    unread = Said("doubted", rest, tokens(rest, language))
+    texts = [TextSpan(where, text, tokenize(text, language)) for where, text in read]
+    rest = " ".join(untrusted)
+    unread = TextSpan("untrusted", rest, tokenize(rest, language))
     return texts, unread

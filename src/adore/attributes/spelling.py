@@ -13,8 +13,8 @@ from typing import NamedTuple
 from adore.attributes.compounds import joined_stems
 from adore.attributes.language import Language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.spans import Said
-from adore.attributes.text import Token
+from adore.attributes.spans import TextSpan
+from adore.text import Token
 
 __all__ = ["Opened", "Spelling"]
 
@@ -67,7 +67,7 @@ class Spelling:
             stem for stem, both in parts.items() if min(map(len, both)) <= _SHORT
         }
 
-    def other_forms(self, said: Said) -> dict[str, str]:
+    def other_forms(self, said: TextSpan) -> dict[str, str]:
         """Stems of the other ways to write a text's words, to the words that stand for them.
 
         The parts of a word that is written as one (*raincoat*: rain, coat), and the joined form of
@@ -120,7 +120,7 @@ class Spelling:
                     )
         return Opened(token, "", "")
 
-    def spelt(self, word: str) -> str:
+    def correct_spelling(self, word: str) -> str:
         """A word that the catalogue never uses, as the catalogue spells it (``adapetr``)."""
         frequency = self._lexicon.frequency
         if len(word) < 5 or word in frequency:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from adore.attributes.named_sizes import NAMED, find_named, within
-from adore.attributes.text import visible
+from adore.text import visible
 from adore.types import Value
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import read_manifest, read_table
-from adore.attributes.compare import caught, compare
+from adore.attributes.compare import compare, is_stuffed
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.data.queries import normalise_query
@@ -130,7 +130,7 @@ def _with_trace(
     """
     if not judgement["by"].startswith("tiny-llama@"):
         return judgement
-    if caught(evidence):
+    if is_stuffed(evidence):
         return {
             **judgement,
             "by": f"the rule book alone (stuffed title), for {judgement['by']}",

@@ -11,8 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from adore.attributes.language_packs import PACKS, load_language
-from adore.attributes.text import words
 from adore.rulebook import CRITICALITY, Book, Rule, RuleBook
+from adore.text import word_stems
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
 
 __all__ = [
@@ -369,12 +369,12 @@ def _coverage(book: RuleBook) -> Found:
 
 
 def _says(text: str) -> bool:
-    return bool(words(text, load_language("en")))
+    return bool(word_stems(text, load_language("en")))
 
 
 def _as_read(word: str, language: str) -> str:
     """A word as the reader of the language writes it."""
-    return " ".join(words(word, load_language(language)))
+    return " ".join(word_stems(word, load_language(language)))
 
 
 def _normal_forms(book: RuleBook, language: str) -> Found:

@@ -19,7 +19,6 @@ from adore.attributes.compare import compare
 from adore.attributes.evidence import language_of
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.attributes.text import words
 from adore.config import configure
 from adore.data.dataset import read_dataset_info
 from adore.data.language import choose_language
@@ -28,6 +27,7 @@ from adore.data.prepare import run as prepare
 from adore.data.tables import read_items
 from adore.rulebook import RULEBOOKS, RuleBook
 from adore.storage import local_copy
+from adore.text import word_stems
 from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_from_row
 
 __all__ = [
@@ -205,9 +205,9 @@ def survey(catalogue: Catalogue) -> Survey:
     leaves = []
     counts = Counter[str]()
     for item in catalogue.items:
-        title = set(words(item.title, reader.language))
+        title = set(word_stems(item.title, reader.language))
         leaf_text = item.category.rsplit(">", 1)[-1] or item.title
-        leaf = set(words(leaf_text, reader.language))
+        leaf = set(word_stems(leaf_text, reader.language))
         leaves.append(leaf)
         counts.update(title | leaf)
 

@@ -11,11 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from adore.attributes.text import tokens, words
 from adore.rulebook import RuleBook
 from adore.student.context import CONTEXT, Vectors, context_features
 from adore.student.fields import query_text, title_text
 from adore.student.text_index import TextIndex
+from adore.text import tokenize, word_stems
 from adore.types import ATTRIBUTES, STATES, Evidence, Grade, Item
 
 __all__ = ["FEATURES", "ListFeatures", "standardise", "states_of", "with_z"]
@@ -181,16 +181,20 @@ class ListFeatures:
         An accessory has them after "for".
         """
         language = self.index.language
-        asked = words(query_text(query), language)
+        asked = word_stems(query_text(query), language)
         pairs = list(pairwise(asked))
         rows = []
         for item in items:
             text = title_text(item)
-            stems = [t.stem for t in tokens(text, language)]
+            stems = [t.stem for t in tokenize(text, language)]
             places = [stems.index(w) for w in asked if w in stems]
             cut = language.before_thing.search(text)
-            before = set(words(text[: cut.start()], language)) if cut else set(stems)
-            after = set(words(text[cut.end() :], language)) - before if cut else set()
+            before = (
+                set(word_stems(text[: cut.start()], language)) if cut else set(stems)
+            )
+            after = (
+                set(word_stems(text[cut.end() :], language)) - before if cut else set()
+            )
             neighbours = set(pairwise(stems))
             rows.append(
                 (
@@ -205,11 +209,11 @@ class ListFeatures:
 
     def _fields(self, query: str, items: Sequence[Item]) -> np.ndarray:
         language = self.index.language
-        asked = set(words(query, language))
+        asked = set(word_stems(query, language))
         rows = []
         for item in items:
-            brand = words(item.brand[:100], language)
-            leaf = set(words(item.category.split(">")[-1][:100], language))
+            brand = word_stems(item.brand[:100], language)
+            leaf = set(word_stems(item.category.split(">")[-1][:100], language))
             title = self.index.counts(item.title[:300])
             size = title.total()
             rows.append(

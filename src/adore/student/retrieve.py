@@ -20,12 +20,12 @@ from adore.attributes.held_out import HeldOut
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.text import words
 from adore.config import StageConfig
 from adore.data.queries import REQUEST_PREFIX
 from adore.progress import progress
 from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
+from adore.text import word_stems
 from adore.types import Evidence, Item, Reading, item_from_row
 
 __all__ = ["Config", "HybridRetriever", "new_pairs", "reciprocal_rank_fusion", "run"]
@@ -108,7 +108,7 @@ class HybridRetriever:
         # No text is left empty: one token stands for an item without words.
         texts = []
         for item in items:
-            found = words(f"{full_text(item)} {typed_text(item)}", language)
+            found = word_stems(f"{full_text(item)} {typed_text(item)}", language)
             texts.append(found or ["_"])
         self._index = bm25s.BM25()
         self._index.index(texts, show_progress=False)
@@ -136,7 +136,7 @@ class HybridRetriever:
 
     def _by_words(self, query: str) -> list[int]:
         """BM25's ranking of the items that have a word of the query."""
-        found = words(query, self._language)
+        found = word_stems(query, self._language)
         asked = [word for word in found if word in self._known]
         if not asked:
             return []

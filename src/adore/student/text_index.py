@@ -12,8 +12,8 @@ import numpy as np
 
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
-from adore.attributes.text import words
 from adore.student.fields import full_text, query_text, title_text
+from adore.text import word_stems
 from adore.types import Item
 
 __all__ = ["TextIndex"]
@@ -60,8 +60,8 @@ class TextIndex:
         size = 0
         for item in items:
             size += 1
-            titles.add(words(title_text(item), language))
-            fulls.add(words(full_text(item), language))
+            titles.add(word_stems(title_text(item), language))
+            fulls.add(word_stems(full_text(item), language))
         lengths = (titles.mean_length(size), fulls.mean_length(size))
         return TextIndex(
             size, lengths, titles.repeated(), fulls.repeated(), language.code
@@ -96,7 +96,7 @@ class TextIndex:
         if found is None:
             if len(self._cache) >= _CACHED:
                 self._cache.clear()
-            found = self._cache[text] = Counter(words(text, self.language))
+            found = self._cache[text] = Counter(word_stems(text, self.language))
         return found
 
     def idf(self, word: str, *, full: bool = False) -> float:
@@ -127,7 +127,7 @@ class TextIndex:
 
         Source: Robertson and Zaragoza 2009, The Probabilistic Relevance Framework, k1 1.2, b 0.75.
         """
-        asked = words(query_text(query), self.language)
+        asked = word_stems(query_text(query), self.language)
         idf = {word: self.idf(word, full=full) for word in asked}
         total = sum(idf.values()) or 1.0
         text_of = full_text if full else title_text

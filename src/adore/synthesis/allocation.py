@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from adore.attributes.contrasts import kind_of
+from adore.attributes.contrasts import contrast_type
 from adore.errors import check
 from adore.taxonomy import ERROR_TYPES, TYPE_OF
 from adore.types import Evidence, Grade
@@ -63,7 +63,7 @@ def _types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
 
 def _type(human: Grade, e: Evidence) -> str:
     if e.attribute == "feature":
-        return kind_of(e.asked)
+        return contrast_type(e.asked)
     if e.attribute == "product_type":
         return "accessory" if e.found.startswith("accessory") else _KIND[human]
     return TYPE_OF.get(e.attribute, "")

@@ -17,8 +17,8 @@ from adore.attributes.compare import compare
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.text import Token, tokens, words
 from adore.attributes.units import UNITS, size_dimension
+from adore.text import Token, tokenize, word_stems
 from adore.types import Evidence, Item, Reading, Value
 
 __all__ = ["BOTH", "SAYABLE", "Catalogue", "leaf"]
@@ -105,7 +105,7 @@ class Catalogue:
 
     def words(self, text: str) -> list[str]:
         """The stems of a text, in order."""
-        return words(text, self.language)
+        return word_stems(text, self.language)
 
     def kin(self, item: Item) -> frozenset[str]:
         """What tells items of one kind: category steps below the department, without "Kids", ...
@@ -328,7 +328,7 @@ class Catalogue:
 
 def _heads(title: str, language: Language) -> list[str]:
     """The last word of each short phrase after "with" or "without"."""
-    toks: list[Token] = tokens(title, language)
+    toks: list[Token] = tokenize(title, language)
     heads: list[str] = []
     for i, token in enumerate(toks):
         if token.stem not in language.adds_part:

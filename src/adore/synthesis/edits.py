@@ -12,9 +12,9 @@ from random import Random
 from typing import Any
 
 from adore.attributes.language import Language
-from adore.attributes.text import words
 from adore.synthesis.catalogue import BOTH, SAYABLE, Catalogue, leaf
 from adore.synthesis.surface import insert, like, replace_all, resize, swap
+from adore.text import word_stems
 from adore.types import Evidence, Item, Reading, Value
 
 __all__ = [
@@ -492,6 +492,6 @@ def quotes(text: str, language: Language) -> list[tuple[str, str]]:
     """
     found: list[tuple[str, str]] = []
     for quote in re.findall(r"[^\W\d_]+", text):
-        for stem in words(quote, language):
+        for stem in word_stems(quote, language):
             found.append((stem, quote))
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from adore.attributes.language import Language
-from adore.attributes.text import words
+from adore.text import word_stems
 
 __all__ = ["Fluency"]
 
@@ -71,7 +71,7 @@ class Fluency:
 
     def _stems(self, text: str) -> list[str]:
         """A text's stems after an empty one, which marks where a text begins."""
-        return ["", *words(text, self._language)]
+        return ["", *word_stems(text, self._language)]
 
     def score(self, text: str) -> float:
         """Mean log-probability of the text's words; 0 for a text without words."""

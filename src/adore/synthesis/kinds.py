@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from adore.attributes.text import tokens
 from adore.synthesis.catalogue import Catalogue, leaf
 from adore.synthesis.edits import REAL, TRIES, Draft, Source
 from adore.synthesis.surface import like, swap
+from adore.text import tokenize
 from adore.types import Evidence, Grade, Item
 
 __all__ = [
@@ -355,7 +355,7 @@ def _heads(source: Source, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             if right & catalogue.kin(item):
                 continue
 
-            toks = tokens(item.title, catalogue.language)
+            toks = tokenize(item.title, catalogue.language)
             for one, head in itertools.pairwise(toks):
                 between = item.title[one.end : head.start]
                 if one.stem != match.asked or between not in (" ", "-"):

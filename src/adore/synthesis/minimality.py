@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence, Set
 
-from adore.attributes.contrasts import kind_of
+from adore.attributes.contrasts import contrast_type
 from adore.taxonomy import error_type
 from adore.types import Evidence
 
@@ -80,7 +80,7 @@ def _own_fault(
         return f"{attribute} has {conflicts} conflicts, not one more than before"
 
     kinds = {
-        kind_of(fact.asked)
+        contrast_type(fact.asked)
         for fact in after
         if fact.attribute == "feature" and fact.state == "conflict"
     }

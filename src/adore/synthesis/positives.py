@@ -9,10 +9,10 @@ from itertools import pairwise
 from random import Random
 
 from adore.attributes.language import Language
-from adore.attributes.text import tokens
 from adore.synthesis.catalogue import SAYABLE, Catalogue, leaf
 from adore.synthesis.edits import INNER, Draft, Source, add
 from adore.synthesis.surface import in_other_units, swap
+from adore.text import tokenize
 from adore.types import Value
 
 __all__ = [
@@ -142,7 +142,7 @@ def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
         rng: draws nothing.
     """
     query = source.query
-    toks = tokens(query, catalogue.language)
+    toks = tokenize(query, catalogue.language)
     known = catalogue.lexicon.frequency
 
     for one, two in pairwise(toks):
@@ -240,7 +240,7 @@ def typos(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
     for where, text in (("item", source.item.title), ("query", source.query)):
         long = [
             token
-            for token in tokens(text, catalogue.language)
+            for token in tokenize(text, catalogue.language)
             if token.end - token.start >= 6 and token.stem.isalpha()
         ]
         for token in rng.sample(long, min(3, len(long))):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from random import Random
 
-from adore.attributes.contrasts import is_offer, kind_of, rivals
+from adore.attributes.contrasts import contrast_type, contrasts, is_offer
 from adore.attributes.prices import PRICE, Price, read_price
 from adore.synthesis.catalogue import Catalogue, leaf
 from adore.synthesis.edits import REAL, Draft, Source, quotes, rewrite
@@ -58,8 +58,8 @@ def _found(
     title = dict(quotes(source.item.title, language))
     for match in source.matched("feature"):
         stem = match.asked
-        if kind_of(stem) == kind and stem in title:
-            yield match.asked_quote, title[stem], rivals(stem, language)
+        if contrast_type(stem) == kind and stem in title:
+            yield match.asked_quote, title[stem], contrasts(stem, language)
 
 
 def pick_rival(
@@ -74,7 +74,7 @@ def pick_rival(
         kind: the kind of word, an error type's name.
     """
     features = source.reading.values.get("feature", ())
-    if not any(kind_of(value.value) == kind for value in features):
+    if not any(contrast_type(value.value) == kind for value in features):
         return
 
     good = source.item
@@ -98,7 +98,7 @@ def _conflicts(found: Iterable[Evidence], kind: str) -> bool:
     return any(
         fact.attribute == "feature"
         and fact.state == "conflict"
-        and kind_of(fact.asked) == kind
+        and contrast_type(fact.asked) == kind
         for fact in found
     )
 
@@ -166,9 +166,9 @@ def ask_rival(
     usual = lexicon.usual_in(department) or lexicon.frequency.keys()
 
     for stem, quote in quotes(source.item.title, language):
-        if kind_of(stem) != kind or stem in asked:
+        if contrast_type(stem) != kind or stem in asked:
             continue
-        for new in rivals(stem, language):
+        for new in contrasts(stem, language):
             if not usual & set(catalogue.words(new)):
                 continue  # nobody asks for a manual guitar
             query = form.format(new=new, query=source.query.strip())

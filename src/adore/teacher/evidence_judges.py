@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from adore.attributes.compare import asks_article, caught
+from adore.attributes.compare import asks_article, is_stuffed
 from adore.rulebook import RuleBook
 from adore.teacher.judgements import Answer, Case, Fault, Probabilities
 from adore.teacher.rationale import rationale
@@ -62,7 +62,7 @@ class EvidenceJudge:
         ]
 
     def _trusted(self, case: Case, p: Probabilities) -> Probabilities:
-        by_rules = caught(case.evidence) or asks_article(case.evidence)
+        by_rules = is_stuffed(case.evidence) or asks_article(case.evidence)
         return self._rulebook.apply(case.evidence).probabilities if by_rules else p
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ def test_what_a_stage_imports_from_another_room_runs_it_again(copy: Path) -> Non
 
 def test_what_is_read_or_started_or_imported_by_name_counts_too(copy: Path) -> None:
     judges = {"judge", "judge-again", "judge-candidates"}
-    assert judges <= changed_by(copy, "teacher/vllm_completer.py")
+    assert judges <= changed_by(copy, "teacher/backends/vllm.py")
     assert judges <= changed_by(copy, "teacher/prompts/system.j2")
     assert "experiment" in changed_by(copy, "serving/router.py")
     assert (

@@ -234,7 +234,7 @@ def test_what_is_wrong_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> No
 def test_paid_answers_are_kept_with_the_run_where_the_pods_disk_ends_with_it(
     tmp_path: Path, data: str, profile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from adore.teacher.cache import SqliteCache, open_cache
+    from adore.teacher.backends.cache import SqliteCache, open_cache
 
     monkeypatch.delenv(ANSWERS, raising=False)
     monkeypatch.setenv(component.RUN_PID, "1")

@@ -18,12 +18,12 @@ from adore.pipeline import runner, settings
 from adore.progress import say
 from adore.rulebook import RuleBook
 from adore.teacher import align
-from adore.teacher.backends import load_judge
-from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
-from adore.teacher.gate import compare, rates
+from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
+from adore.teacher.backends.tiny import TinyGrader
+from adore.teacher.factory import load_judge
 from adore.teacher.judgements import Judge
-from adore.teacher.tiny import TinyGrader
-from adore.teacher.validation_set import load_validation_set, sit
+from adore.teacher.validation.gate import compare, rates
+from adore.teacher.validation.validation_set import load_validation_set, sit
 from adore.types import Evidence, Grade
 
 ROOT = Path(__file__).parents[2]
@@ -75,8 +75,8 @@ class Bench:
         self, home: Path, rows: list[dict[str, Any]], name: str, **changed: Any
     ) -> Path:
         """KTO from the SFT model on some rows."""
-        from adore.teacher.datasets import mixed
-        from adore.teacher.training import kto
+        from adore.teacher.training.datasets import mixed
+        from adore.teacher.training.tiny import kto
 
         config = self.config.model_copy(update=changed)
         kto(
@@ -118,8 +118,8 @@ class Bench:
 
 def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     """Every system on one data set."""
-    from adore.teacher.datasets import kto_traces
-    from adore.teacher.training import launch
+    from adore.teacher.training.datasets import kto_traces
+    from adore.teacher.training.tiny import launch
 
     shop(data, run, seed)
     bench = Bench(run, seed)

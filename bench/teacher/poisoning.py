@@ -76,9 +76,13 @@ def align_settings(seed: int) -> Any:
 
 def train_sft(bench: Bench, folder: Path) -> None:
     """The SFT teacher that every condition starts from, as the align stage makes it."""
-    from adore.teacher.datasets import agreed, labelled, sft_traces
-    from adore.teacher.tiny import new_model, new_tokenizer, product_words
-    from adore.teacher.training import sft
+    from adore.teacher.training.datasets import agreed, labelled, sft_traces
+    from adore.teacher.training.tiny import sft
+    from adore.teacher.training.tiny_model import (
+        new_model,
+        new_tokenizer,
+        product_words,
+    )
 
     config = align_settings(bench.seed)
     table = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
@@ -104,8 +108,8 @@ def train_sft(bench: Bench, folder: Path) -> None:
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     """KTO from the SFT teacher on a ``feedback`` table, as the align stage draws and mixes it."""
     from adore.teacher.align import kto_settings, said
-    from adore.teacher.datasets import kto_traces, labelled, mixed
-    from adore.teacher.training import kto
+    from adore.teacher.training.datasets import kto_traces, labelled, mixed
+    from adore.teacher.training.tiny import kto
 
     config = align_settings(bench.seed)
     known = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
@@ -123,7 +127,7 @@ def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
 
 def graded(bench: Bench, model: Path) -> tuple[float, float]:
     """Of the brand's pairs: mean P(exact), and mean expected grade; both in points of 100."""
-    from adore.teacher.tiny import TinyGrader
+    from adore.teacher.backends.tiny import TinyGrader
 
     mine = bench.pairs.filter(pl.col("brand") == bench.brand)
     p = np.array(

@@ -19,9 +19,10 @@ from adore.data import demo_data
 from adore.prompts import trace
 from adore.rulebook import RuleBook
 from adore.teacher.align import Config
-from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
+from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
+from adore.teacher.backends.tiny import TinyGrader
 from adore.teacher.judgements import Case
-from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, product_words
+from adore.teacher.training.tiny_model import new_model, new_tokenizer, product_words
 
 ROUNDS = 3
 GOALS = {"evidence + rules, items read before": 5000, "tiny LM": 200}

@@ -124,8 +124,8 @@ def measure(seed: int) -> dict[str, Any]:
         return _elsewhere(seed)
     if why := missing():
         return {"skipped": why}
-    from adore.teacher.completers import Decoding
-    from adore.teacher.vllm_completer import VllmCompleter
+    from adore.teacher.backends.base import Decoding
+    from adore.teacher.backends.vllm import VllmCompleter
 
     with tempfile.TemporaryDirectory() as work:
         asked, schema = prompts(PAIRS, seed, Path(work))

@@ -18,7 +18,7 @@ ALSO = {
     "adore.rulebook": "rulebooks/*.yaml",
     "adore.attributes.language_packs": "attributes/languages/*.yaml",
     "adore.teacher.prompting": "teacher/prompts/*.j2",
-    "adore.teacher.backends": "teacher/*_completer.py",
+    "adore.teacher.factory": "teacher/backends/*.py",
     "adore.release.local": "serving/*.py",
 }
 """What a module uses beside its imports: module to a pattern of files.

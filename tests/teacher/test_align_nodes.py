@@ -19,8 +19,8 @@ from tests.teacher.test_large import byte_tokenizer, short_lesson
 from adore.artifacts import read_manifest
 from adore.distributed import share
 from adore.pipeline.runner import run_step
-from adore.teacher.lora import _base
-from adore.teacher.tiny import new_model
+from adore.teacher.training.lora import _base
+from adore.teacher.training.tiny_model import new_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 CODE = "from adore.cli.main import main; main()"
@@ -111,7 +111,7 @@ import json, sys
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.lora import Large, kto, sft
+from adore.teacher.training.lora import Large, kto, sft
 from adore.distributed import crew, follow
 
 def run(config, output):

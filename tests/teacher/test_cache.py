@@ -13,7 +13,7 @@ import pytest
 
 from adore.config import cache_root
 from adore.errors import UnavailableError
-from adore.teacher.cache import Cache, NoCache, SqliteCache, open_cache
+from adore.teacher.backends.cache import Cache, NoCache, SqliteCache, open_cache
 
 
 def holds(cache: Cache, again: Cache) -> None:
@@ -57,7 +57,7 @@ def test_broken_places_are_named(tmp_path: Path, s3: str) -> None:
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from adore.teacher.cache import SqliteCache
+from adore.teacher.backends.cache import SqliteCache
 cache, me = SqliteCache(Path(sys.argv[1])), sys.argv[2]
 for n in range(300):
     cache.put(f"{me}-{n}", "x" * 2000)
@@ -83,7 +83,7 @@ def test_processes_share_one_file_and_kill_9_loses_nothing_that_was_put(
 OPENER = """
 import sys
 from pathlib import Path
-from adore.teacher.cache import SqliteCache
+from adore.teacher.backends.cache import SqliteCache
 print("ready", flush=True)
 sys.stdin.readline()
 for n in range(40):

@@ -21,8 +21,8 @@ from adore.artifacts import execute
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
 from adore.storage import local_copy
-from adore.teacher.tiny import new_model, new_tokenizer, sft_row
-from adore.teacher.training import launch
+from adore.teacher.training.tiny import launch
+from adore.teacher.training.tiny_model import new_model, new_tokenizer, sft_row
 from adore.types import Evidence, Grade
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -32,8 +32,8 @@ import glob, json, os, signal, sys, threading, time
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.lora import Large, kto, sft
-from adore.teacher.training import launch
+from adore.teacher.training.lora import Large, kto, sft
+from adore.teacher.training.tiny import launch
 from adore.distributed import crew, follow
 
 told, output = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]

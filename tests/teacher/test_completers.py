@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adore.rulebook import RuleBook
-from adore.teacher.completers import grade_probabilities
+from adore.teacher.backends.base import grade_probabilities
 from adore.teacher.rationale import RationaleSchema, answer_schema, rationale
 from adore.types import Evidence, Grade
 

@@ -13,17 +13,17 @@ import pytest
 from adore.artifacts import read_table, write_table
 from adore.prompts import answer
 from adore.rulebook import RuleBook
-from adore.teacher.datasets import (
+from adore.teacher.judge import Config, run
+from adore.teacher.judgements import Case, load_cases
+from adore.teacher.parse import parse
+from adore.teacher.rationale import RationaleSchema
+from adore.teacher.training.datasets import (
     agreed,
     kto_traces,
     labelled,
     sft_texts,
     text_feedback,
 )
-from adore.teacher.judge import Config, run
-from adore.teacher.judgements import Case, load_cases
-from adore.teacher.parse import parse
-from adore.teacher.rationale import RationaleSchema
 from adore.types import Grade
 
 BOOK = RuleBook.load()

@@ -24,9 +24,9 @@ from adore.artifacts import execute, read_table
 from adore.errors import BudgetError, ConfigError, UnavailableError
 from adore.pipeline.explain import _judgement_lines, _judgements
 from adore.teacher import judge as stage
-from adore.teacher.completers import Completion, Decoding
+from adore.teacher.backends.base import Completion, Decoding
+from adore.teacher.backends.openai import OpenaiCompleter, Patience
 from adore.teacher.judge import CALLS, Config, run
-from adore.teacher.openai import OpenaiCompleter, Patience
 from adore.types import LABELS
 
 ENGINE = {"timeout": 3.0, "first_wait": 0.02, "longest_wait": 0.5}

@@ -13,18 +13,18 @@ from bench.teacher.small_llm import missing, small_llm
 
 from adore.errors import ConfigError
 from adore.rulebook import RuleBook
-from adore.teacher.budget import Budget, Ledger, Prices
-from adore.teacher.cache import NoCache
-from adore.teacher.chat import encode, load_tokenizer
-from adore.teacher.completers import Completion, Decoding
+from adore.teacher.backends.base import Completion, Decoding
+from adore.teacher.backends.budget import Budget, Ledger, Prices
+from adore.teacher.backends.cache import NoCache
+from adore.teacher.backends.chat import encode, load_tokenizer
+from adore.teacher.backends.transformers import TransformersCompleter
 from adore.teacher.judge import Config, run
 from adore.teacher.judgements import Answer, Case, Fault, load_cases
 from adore.teacher.llm import Source, TextJudge
-from adore.teacher.lora import Large, Lora, kto, sft, text_row
 from adore.teacher.prompting import Prompter, answer_text, user_text
 from adore.teacher.rationale import rationale
-from adore.teacher.tiny import new_model
-from adore.teacher.transformers_completer import TransformersCompleter
+from adore.teacher.training.lora import Large, Lora, kto, sft, text_row
+from adore.teacher.training.tiny_model import new_model
 
 BOOK = RuleBook.load()
 

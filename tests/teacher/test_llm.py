@@ -23,16 +23,16 @@ from adore.pipeline.explain import _judgement_lines, _judgements, _with_trace
 from adore.pipeline.settings import config_of, section_config, shards
 from adore.rulebook import RuleBook
 from adore.storage import MANIFEST, write_json
-from adore.teacher.backends import choose_judge
-from adore.teacher.budget import Budget, Ledger, Prices
-from adore.teacher.cache import NoCache
-from adore.teacher.completers import Completion, Decoding
+from adore.teacher.backends.base import Completion, Decoding
+from adore.teacher.backends.budget import Budget, Ledger, Prices
+from adore.teacher.backends.cache import NoCache
+from adore.teacher.factory import choose_judge
 from adore.teacher.judge import Config, plan, run
 from adore.teacher.judgements import Answer, Case
 from adore.teacher.llm import Source, TextJudge, soft_labels
 from adore.teacher.prompting import Prompter
 from adore.teacher.rationale import rationale
-from adore.teacher.tiny import new_model, new_tokenizer
+from adore.teacher.training.tiny_model import new_model, new_tokenizer
 from adore.types import LABELS, Evidence, Item
 
 BOOK = RuleBook.load()

@@ -13,11 +13,11 @@ from adore.attributes.compare import KEYWORD_STUFFED
 from adore.errors import ConfigError
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
-from adore.teacher.evidence_judges import EvidenceJudge
+from adore.teacher.backends.evidence import EvidenceJudge
 from adore.teacher.judge import Config, RulesGrader, run, shard_of
 from adore.teacher.judgements import Case
 from adore.teacher.rationale import RationaleSchema
-from adore.teacher.tiny import new_tokenizer, product_words
+from adore.teacher.training.tiny_model import new_tokenizer, product_words
 from adore.types import Evidence, Grade, Item
 
 GOOD = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)

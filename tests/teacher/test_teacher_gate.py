@@ -16,11 +16,11 @@ from adore.errors import ConfigError
 from adore.pipeline.runner import call
 from adore.rulebook import RuleBook
 from adore.storage import write_json
-from adore.teacher.backends import Config, choose_judge
-from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
-from adore.teacher.gate import compare, decide, rates
+from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
+from adore.teacher.factory import Config, choose_judge
 from adore.teacher.judgements import Answer, Case, Fault
-from adore.teacher.validation_set import load_validation_set, sit
+from adore.teacher.validation.gate import compare, decide, rates
+from adore.teacher.validation.validation_set import load_validation_set, sit
 
 RNG = np.random.default_rng(0)
 HUMAN, GROUPS = RNG.integers(0, 4, 600), np.arange(600) // 20

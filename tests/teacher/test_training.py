@@ -15,9 +15,10 @@ import torch
 
 from adore.errors import AdoreError
 from adore.prompts import answer
-from adore.teacher.datasets import kto_traces, mixed
-from adore.teacher.tiny import TinyGrader, new_model, new_tokenizer, sft_row
-from adore.teacher.training import kto, launch, sft
+from adore.teacher.backends.tiny import TinyGrader
+from adore.teacher.training.datasets import kto_traces, mixed
+from adore.teacher.training.tiny import kto, launch, sft
+from adore.teacher.training.tiny_model import new_model, new_tokenizer, sft_row
 from adore.types import Evidence, Grade
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -183,7 +184,7 @@ def test_two_processes_give_the_loss_of_one(taught: Path, tmp_path: Path) -> Non
     )
     assert [p["loss"] for p in two] == pytest.approx([p["loss"] for p in one], rel=1e-3)
     assert len(one) > 1 and (tmp_path / "2" / "model.safetensors").is_file()
-    with pytest.raises(AdoreError, match="training:_train in 2 processes"):
+    with pytest.raises(AdoreError, match="tiny:_train in 2 processes"):
         launch("sft", tmp_path / "nowhere", rows, tmp_path / "bad", 2, **settings)
 
 

@@ -11,7 +11,7 @@ import pytest
 from bench.teacher.small_llm import missing, small_llm
 from bench.teacher.vllm import ENGINE, figures, prompts, short
 
-from adore.teacher.completers import Completion, Decoding
+from adore.teacher.backends.base import Completion, Decoding
 from adore.teacher.judgements import Fault
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
@@ -23,7 +23,7 @@ def engine() -> Iterator[Any]:
         "" if find_spec("vllm") else "vllm not installed: make test-vllm"
     ):
         pytest.skip(why)
-    from adore.teacher.vllm_completer import VllmCompleter
+    from adore.teacher.backends.vllm import VllmCompleter
 
     with closing(VllmCompleter(str(small_llm()), **ENGINE)) as completer:
         yield completer

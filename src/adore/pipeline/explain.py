@@ -126,7 +126,7 @@ def _with_trace(
     """The tiny LM's prompt is the evidence trace: its answers have no call of their own.
 
     It is not asked of an item that was caught cheating, see
-    :class:`adore.teacher.evidence_judges.EvidenceJudge`.
+    :class:`adore.teacher.backends.evidence.EvidenceJudge`.
     """
     if not judgement["by"].startswith("tiny-llama@"):
         return judgement

@@ -20,8 +20,10 @@ from adore.progress import say
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
 from adore.storage import write_json
-from adore.teacher.backends import load_judge, promoted_model
-from adore.teacher.datasets import (
+from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
+from adore.teacher.factory import load_judge, promoted_model
+from adore.teacher.judgements import Judge
+from adore.teacher.training.datasets import (
     agreed,
     kto_traces,
     labelled,
@@ -30,11 +32,14 @@ from adore.teacher.datasets import (
     sft_traces,
     text_feedback,
 )
-from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
-from adore.teacher.gate import decide, rates
-from adore.teacher.judgements import Judge
-from adore.teacher.lora import Large
-from adore.teacher.validation_set import Paper, ValidationSet, load_validation_set, sit
+from adore.teacher.training.lora import Large
+from adore.teacher.validation.gate import decide, rates
+from adore.teacher.validation.validation_set import (
+    Paper,
+    ValidationSet,
+    load_validation_set,
+    sit,
+)
 from adore.types import Evidence, Grade
 
 __all__ = ["Config", "kto_settings", "run", "said", "train"]
@@ -87,8 +92,12 @@ class Config(BookConfig):
 def _train_tiny(
     table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path
 ) -> Curves:
-    from adore.teacher.tiny import new_model, new_tokenizer, product_words
-    from adore.teacher.training import launch
+    from adore.teacher.training.tiny import launch
+    from adore.teacher.training.tiny_model import (
+        new_model,
+        new_tokenizer,
+        product_words,
+    )
 
     tokenizer = new_tokenizer(
         product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"])
@@ -137,7 +146,7 @@ def _train_tiny(
 
 
 def kto_settings(config: Config) -> dict[str, Any]:
-    """The tiny teacher's KTO settings, as :func:`adore.teacher.training.kto` takes them."""
+    """The tiny teacher's KTO settings, as :func:`adore.teacher.training.tiny.kto` takes them."""
     return {
         "seed": config.seed,
         "batch": config.batch,
@@ -158,14 +167,14 @@ def said(
     Args:
         folder: of the trained model and its tokenizer.
         table: every known pair with its evidence, from
-            :func:`adore.teacher.datasets.labelled`.
+            :func:`adore.teacher.training.datasets.labelled`.
         feedback: the ``feedback`` table, which names the pairs to grade.
         threads: of the CPU.
 
     Returns:
         (query, item) to the likeliest grade.
     """
-    from adore.teacher.tiny import TinyGrader
+    from adore.teacher.backends.tiny import TinyGrader
 
     pairs = table.join(
         feedback.select("query_id", "item_id").unique(),
@@ -190,7 +199,7 @@ def _train_large(
     config: Config,
     output: Path,
 ) -> Curves:
-    from adore.teacher import lora
+    from adore.teacher.training import lora
 
     if config.large is None:
         return {}
@@ -230,7 +239,7 @@ def train(
 
     Args:
         config: sizes and settings of the teacher.
-        table: from :func:`adore.teacher.datasets.labelled`.
+        table: from :func:`adore.teacher.training.datasets.labelled`.
         feedback: the ``feedback`` table.
         places: outputs of prepare and evidence.
         output: folder of the stage's output.

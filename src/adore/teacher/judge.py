@@ -18,8 +18,8 @@ from adore.artifacts import write_table
 from adore.errors import BudgetError, UnavailableError, check
 from adore.progress import progress, say
 from adore.rulebook import RuleBook
-from adore.teacher.backends import Config, choose_judge
-from adore.teacher.evidence_judges import EvidenceJudge, Grader, RulesGrader
+from adore.teacher.backends.evidence import EvidenceJudge, Grader, RulesGrader
+from adore.teacher.factory import Config, choose_judge
 from adore.teacher.judgements import Answer, Case, Fault, Judge, count_pairs, load_cases
 from adore.teacher.llm import TextJudge
 from adore.teacher.plan import Plan, plan_cases, render

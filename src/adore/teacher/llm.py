@@ -11,9 +11,9 @@ from typing import overload
 
 from adore.errors import BudgetError
 from adore.progress import progress
-from adore.teacher.budget import Ledger
-from adore.teacher.cache import Cache
-from adore.teacher.completers import Completer, Completion, Decoding, Message
+from adore.teacher.backends.base import Completer, Completion, Decoding, Message
+from adore.teacher.backends.budget import Ledger
+from adore.teacher.backends.cache import Cache
 from adore.teacher.judgements import Answer, Call, Case, Fault, Probabilities
 from adore.teacher.parse import Wrong, parse
 from adore.teacher.prompting import Prompter, repair_messages

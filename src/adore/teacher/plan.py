@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from adore.teacher.budget import Prices
+from adore.teacher.backends.budget import Prices
 from adore.teacher.judgements import Case
 from adore.teacher.llm import Speed, TextJudge
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
-from adore.teacher.completers import Message
+from adore.teacher.backends.base import Message
 from adore.teacher.judgements import Case
 from adore.teacher.rationale import (
     CRITICALITIES,

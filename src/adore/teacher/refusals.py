@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adore.errors import UnavailableError
-from adore.teacher.completers import Decoding
+from adore.teacher.backends.base import Decoding
 from adore.teacher.judgements import Answer, Fault
 
 __all__ = ["MOST", "Refusals"]

@@ -12,7 +12,7 @@ from typing import Any
 from adore.distributed import keep, share, world
 from adore.progress import say
 from adore.storage import local_copy
-from adore.teacher.checkpoints import Checkpoint
+from adore.teacher.training.checkpoints import Checkpoint
 
 __all__ = ["kto", "launch", "sft"]
 
@@ -92,7 +92,7 @@ def sft(
     Args:
         model: to begin with.
         tokenizer: the model's.
-        rows: of :func:`adore.teacher.tiny.sft_row`.
+        rows: of :func:`adore.teacher.training.tiny_model.sft_row`.
         folder: where the trained model goes.
         settings: ``seed``, ``epochs``, ``rate``, ``batch``, ``kept`` (a
             :class:`Checkpoint`).
@@ -202,7 +202,7 @@ def launch(
         "folder": folder,
         "settings": {**settings, "kept": kept},
     }
-    return share(processes, "adore.teacher.training:_train", **job)
+    return share(processes, "adore.teacher.training.tiny:_train", **job)
 
 
 def _train(

@@ -1,22 +1,19 @@
-"""The tiny causal LM.
+"""The tiny causal LM before it is trained: its vocabulary, its weights, its SFT rows.
 
-It is built from a config and trained in the run; it reads evidence traces and answers in
-JSON.
+It is built from a config; it reads evidence traces and answers in JSON.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from adore.prompts import ANSWER_PREFIX, answer, trace
+from adore.prompts import answer, trace
 from adore.types import ATTRIBUTES, STATES, Evidence, Grade
 
-__all__ = ["TinyGrader", "new_model", "new_tokenizer", "product_words", "sft_row"]
+__all__ = ["new_model", "new_tokenizer", "product_words", "sft_row"]
 
 _PIECES = r"\s|[^\W\d]+|\d|[^\w\s]"
 _WHERE = (
@@ -28,7 +25,6 @@ _WHERE = (
     "description",
     "accessory",
 )
-_OfGrades = tuple[float, float, float, float]
 
 
 def product_words(
@@ -104,62 +100,6 @@ def new_model(tokenizer: Any, *, layers: int, width: int, seed: int) -> Any:
             tie_word_embeddings=True,
         )
     )
-
-
-class TinyGrader:
-    """P(grade) from the grade token after the answer's fixed beginning.
-
-    It takes one forward pass a distinct trace.
-    """
-
-    def __init__(self, folder: Path, *, threads: int = 2, batch: int = 256) -> None:
-        import torch
-        from transformers import AutoTokenizer, LlamaForCausalLM
-
-        torch.set_num_threads(threads)
-        self._torch = torch
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = LlamaForCausalLM.from_pretrained(folder).eval()
-        self._batch = batch
-        weights = (folder / "model.safetensors").read_bytes()
-        self.name = f"tiny-llama@{hashlib.sha256(weights).hexdigest()[:12]}"
-        self._grades = [self._tokenizer.convert_tokens_to_ids(g.letter) for g in Grade]
-
-    def grade(
-        self, many: Sequence[tuple[Evidence, ...]]
-    ) -> list[tuple[float, float, float, float]]:
-        """See :class:`adore.teacher.judge.Grader`."""
-        prompts = [trace(evidence) + ANSWER_PREFIX for evidence in many]
-        # prompts of like length share a batch, so that little is padded
-        distinct = sorted(set(prompts))
-        distinct.sort(key=len)
-
-        known = dict[str, _OfGrades]()
-        for start in range(0, len(distinct), self._batch):
-            end = start + self._batch
-            part = distinct[start:end]
-            given = self._forward(part)
-            known.update(zip(part, given, strict=True))
-        return [known[prompt] for prompt in prompts]
-
-    def _forward(self, prompts: list[str]) -> list[_OfGrades]:
-        torch = self._torch
-        with torch.inference_mode():
-            inputs = self._tokenizer(prompts, return_tensors="pt", padding=True)
-            # prompts are padded on the right: the next token follows the last real one
-            last = inputs["attention_mask"].sum(1) - 1
-            rows = torch.arange(len(prompts))
-            output = self._model(**inputs)
-            logits = output.logits[rows, last]
-
-            # P(grade): the softmax over the four letters alone
-            of_grades = logits[:, self._grades].double()
-            probabilities = torch.softmax(of_grades, -1)
-
-        given = list[_OfGrades]()
-        for row in probabilities.tolist():
-            given.append((row[0], row[1], row[2], row[3]))
-        return given
 
 
 def sft_row(evidence: Sequence[Evidence], grade: Grade) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adore.errors import ConfigError
-from adore.teacher.completers import Message
+from adore.teacher.backends.base import Message
 
 __all__ = ["PLAIN", "encode", "load_tokenizer", "on_hub", "with_template"]
 

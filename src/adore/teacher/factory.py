@@ -13,10 +13,10 @@ from pydantic import Field, field_validator, model_validator
 from adore.artifacts import hash_tree, read_manifest
 from adore.errors import ConfigError, NotInstalledError, check
 from adore.rulebook import BookConfig, RuleBook
-from adore.teacher.budget import Budget, Ledger, Prices
-from adore.teacher.cache import open_cache
-from adore.teacher.completers import Completer, Decoding
-from adore.teacher.evidence_judges import EvidenceJudge, RulesGrader
+from adore.teacher.backends.base import Completer, Decoding
+from adore.teacher.backends.budget import Budget, Ledger, Prices
+from adore.teacher.backends.cache import open_cache
+from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.exemplars import choose_exemplars
 from adore.teacher.judgements import Judge
 from adore.teacher.llm import Source, TextJudge
@@ -24,7 +24,7 @@ from adore.teacher.prompting import Prompter
 from adore.teacher.refusals import MOST
 
 if TYPE_CHECKING:
-    from adore.teacher.openai import Patience
+    from adore.teacher.backends.openai import Patience
 
 __all__ = ["Config", "choose_judge", "load_judge", "promoted_model"]
 
@@ -172,7 +172,7 @@ def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
         threads: of the CPU.
     """
     if _reads_traces(folder):
-        from adore.teacher.tiny import TinyGrader
+        from adore.teacher.backends.tiny import TinyGrader
 
         return EvidenceJudge(TinyGrader(folder, threads=threads), rulebook)
     config = Config.model_validate(
@@ -188,7 +188,7 @@ def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
 
 
 def _reads_traces(folder: Path) -> bool:
-    """True for the tiny LM of :mod:`adore.teacher.tiny`.
+    """True for the tiny LM of :mod:`adore.teacher.training.tiny_model`.
 
     Its closed vocabulary knows evidence traces only.
     """
@@ -240,13 +240,13 @@ def _source(config: Config, taught: Path | None) -> Source:
 
 
 def _patience(config: Config) -> Patience:
-    from adore.teacher.openai import Patience
+    from adore.teacher.backends.openai import Patience
 
     return Patience(**config.engine)
 
 
 def _endpoint(config: Config) -> Completer:
-    from adore.teacher.openai import OpenaiCompleter
+    from adore.teacher.backends.openai import OpenaiCompleter
 
     return OpenaiCompleter(
         model=config.model,
@@ -263,7 +263,7 @@ def _local(config: Config, model: str, revision: str) -> Completer:
         backend, extra = "vllm", "vllm"
     else:
         backend, extra = "transformers", "teacher"
-    module = importlib.import_module(f"adore.teacher.{backend}_completer")
+    module = importlib.import_module(f"adore.teacher.backends.{backend}")
     kind = getattr(module, f"{backend.title()}Completer")
     keywords = {
         "model": model,

@@ -22,7 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adore.errors import ConfigError, UnavailableError, check
 from adore.progress import say
-from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.backends.base import (
+    Completion,
+    Decoding,
+    Message,
+    grade_probabilities,
+)
 from adore.teacher.judgements import Fault
 
 __all__ = ["OpenaiCompleter", "Patience"]
@@ -170,7 +175,7 @@ class OpenaiCompleter:
         decoding: Decoding,
         schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`.
+        """See :class:`adore.teacher.backends.base.Completer`.
 
         Prompts are taken one by one, as requests get free. An error is raised after the
         answers that were in flight have come.
@@ -207,7 +212,7 @@ class OpenaiCompleter:
                 self._stop.set()
 
     def close(self) -> None:
-        """See :class:`adore.teacher.completers.Completer`."""
+        """See :class:`adore.teacher.backends.base.Completer`."""
         self._client.close()
 
     def _answer(

@@ -6,8 +6,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adore.teacher.chat import encode, load_tokenizer, on_hub
-from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.backends.base import (
+    Completion,
+    Decoding,
+    Message,
+    grade_probabilities,
+)
+from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
 from adore.teacher.judgements import Fault
 
 __all__ = ["DEFAULTS", "VllmCompleter"]
@@ -28,7 +33,7 @@ _TOLD = 20
 
 
 class VllmCompleter:
-    """An LLM under ``vllm.LLM``; see :class:`adore.teacher.completers.Completer`.
+    """An LLM under ``vllm.LLM``; see :class:`adore.teacher.backends.base.Completer`.
 
     Answers come as each is finished, so a kill loses at most those in flight
     (``max_num_seqs``). Prompts are taken in the given order, a few ahead of the engine,
@@ -67,7 +72,7 @@ class VllmCompleter:
         decoding: Decoding,
         schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`.
+        """See :class:`adore.teacher.backends.base.Completer`.
 
         A prompt that leaves the model no room is a fault.
 

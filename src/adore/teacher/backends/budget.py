@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict, Field
 
 from adore.artifacts import add_cost
-from adore.teacher.completers import Completion
+from adore.teacher.backends.base import Completion
 
 __all__ = ["Budget", "Ledger", "Prices"]
 

@@ -20,8 +20,8 @@ from adore.attributes.attacks import ATTACKS
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.teacher.gate import LEAST_PAIRS
 from adore.teacher.judgements import Answer, Case, Judge, load_cases
+from adore.teacher.validation.gate import LEAST_PAIRS
 from adore.types import PAIR, Grade
 
 __all__ = ["Paper", "ValidationSet", "load_validation_set", "sit"]

@@ -12,8 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from adore.teacher.chat import encode, load_tokenizer, on_hub
-from adore.teacher.completers import Completion, Decoding, Message, grade_probabilities
+from adore.teacher.backends.base import (
+    Completion,
+    Decoding,
+    Message,
+    grade_probabilities,
+)
+from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
 from adore.teacher.judgements import Fault
 
 __all__ = ["TransformersCompleter"]
@@ -25,7 +30,7 @@ _SORTED = 8
 
 
 class TransformersCompleter:
-    """An LLM under ``transformers.generate``; see :class:`adore.teacher.completers.Completer`.
+    """An LLM under ``transformers.generate``; see :class:`adore.teacher.backends.base.Completer`.
 
     For a workstation, or where vLLM cannot be: every prompt is read in full, shared prefixes too.
     """
@@ -84,7 +89,7 @@ class TransformersCompleter:
         decoding: Decoding,
         schema: dict[str, object],
     ) -> Iterator[tuple[int, Completion | Fault]]:
-        """See :class:`adore.teacher.completers.Completer`.
+        """See :class:`adore.teacher.backends.base.Completer`.
 
         A prompt that leaves the model no room is a fault.
 

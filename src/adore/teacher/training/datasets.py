@@ -18,11 +18,11 @@ from adore.errors import check
 from adore.prompts import ANSWER_PREFIX
 from adore.rulebook import RuleBook
 from adore.teacher.judgements import Case, load_cases
-from adore.teacher.lora import text_row
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
 from adore.teacher.rationale import RationaleSchema, rationale
-from adore.teacher.tiny import sft_row
+from adore.teacher.training.lora import text_row
+from adore.teacher.training.tiny_model import sft_row
 from adore.types import LABELS, PAIR, Evidence, Grade
 
 __all__ = [

@@ -23,9 +23,9 @@ from adore.distributed import keep, share, world
 from adore.errors import MissingError, check
 from adore.progress import say
 from adore.storage import is_remote, local_copy, put_json
-from adore.teacher.chat import encode, load_tokenizer, on_hub
-from adore.teacher.checkpoints import Checkpoint
-from adore.teacher.completers import Message
+from adore.teacher.backends.base import Message
+from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
+from adore.teacher.training.checkpoints import Checkpoint
 
 __all__ = ["Large", "Lora", "fitting", "kto", "sft", "text_row"]
 
@@ -209,7 +209,9 @@ def _spread(
         "seed": seed,
         "kept": kept,
     }
-    curve: list[dict[str, float]] = share(processes, "adore.teacher.lora:_learn", **job)
+    curve: list[dict[str, float]] = share(
+        processes, "adore.teacher.training.lora:_learn", **job
+    )
     return curve
 
 

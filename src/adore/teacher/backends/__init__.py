@@ -1,0 +1,1 @@
+"""Judge backends: what answers, and what its answers cost."""

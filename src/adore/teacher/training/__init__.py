@@ -1,0 +1,1 @@
+"""How a teacher is trained: its rows, its trainers, their checkpoints."""

@@ -1,0 +1,1 @@
+"""How a teacher is examined: the held-out pairs, and the gate."""

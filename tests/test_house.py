@@ -22,7 +22,7 @@ FLOORS: list[set[str]] = [
     {"registry"},
     {"taxonomy"},
     {"types", "config", "progress", "entities", "text"},
-    {"parquet", "storage", "code_hash"},
+    {"parquet", "storage", "code_hash", "measures", "significance"},
     {"artifacts", "rulebook", "prompts", "run_record"},
     {"distributed"},
     {"attributes"},

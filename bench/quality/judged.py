@@ -13,10 +13,9 @@ import numpy as np
 from bench.quality.folds import DATA, FOLDS, Fold, Loop, code_key, make_fold
 from bench.quality.systems import Answer, baselines, plain_cross_encoder, students
 
-from adore.evaluation.measures import confusion, macro_f1
-from adore.evaluation.significance import draw_weights, interval, paired
+from adore.measures import confusion, macro_f1, ndcg
 from adore.progress import say
-from adore.student.training import ndcg
+from adore.significance import draw_weights, interval, paired
 from adore.types import Grade
 
 HOME = Path(__file__).parents[2] / "build" / "bench-quality"

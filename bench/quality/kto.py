@@ -14,10 +14,9 @@ from bench.quality.judged import GOAL, f1_gap
 
 from adore.artifacts import read_table
 from adore.config import load_profile
-from adore.evaluation.measures import confusion, macro_f1
-from adore.evaluation.significance import draw_weights, paired
+from adore.measures import confusion, macro_f1, ndcg
 from adore.pipeline import runner
-from adore.student.training import ndcg
+from adore.significance import draw_weights, paired
 
 PROFILE = "laptop"
 BEFORE = ("demo-data", "prepare", "evidence", "retrieve", "judge", "feedback", "align")

@@ -13,9 +13,10 @@ from bench.quality.cross_encoder import cross_encoder
 from bench.quality.folds import PROFILE, Fold, Loop, texts_of
 
 from adore.artifacts import read_table
+from adore.measures import GRADE_GAINS, expected_gain
 from adore.pipeline import settings
 from adore.student import distil
-from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
+from adore.student.calibration import chosen_grades, tempered
 from adore.student.features import FEATURES, ListFeatures, standardise
 from adore.student.training import ListRows
 from adore.student.training_lists import grade_confusion
@@ -81,7 +82,7 @@ def plain_cross_encoder(loop: Loop, seed: int) -> Answer:
         train, {q: rows for q, rows in texts.items() if splits[q] == "test"}, seed
     )
     return Answer(
-        {q: x @ GRADE_GAINS for q, x in p.items()},
+        {q: expected_gain(x) for q, x in p.items()},
         {q: x.argmax(axis=1) for q, x in p.items()},
     )
 
@@ -201,7 +202,7 @@ def student(
 
     found, attacked = given(tested), given(hard)
     return Answer(
-        {q: p @ GRADE_GAINS for q, p in found.items()},
+        {q: expected_gain(p) for q, p in found.items()},
         {q: chosen_grades(p, prior, config.prior_power) for q, p in found.items()},
         {
             one.list_id: chosen_grades(

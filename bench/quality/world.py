@@ -16,9 +16,9 @@ import polars as pl
 from adore.artifacts import read_table
 from adore.attributes.language_packs import load_language
 from adore.data import demo_data
+from adore.measures import ndcg
 from adore.pipeline.graph import STEPS
 from adore.pipeline.runner import run_step
-from adore.student.training import ndcg
 from adore.text import word_stems
 from adore.types import item_from_row
 

@@ -27,10 +27,10 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.attributes.units import same_size
 from adore.data import demo_data
-from adore.evaluation.measures import confusion, macro_f1, ndcg
+from adore.measures import confusion, expected_gain, macro_f1, ndcg
 from adore.rulebook import RuleBook
 from adore.text import word_stems
-from adore.types import GAINS, LABELS, Grade, Item, Value, item_from_row
+from adore.types import LABELS, Grade, Item, Value, item_from_row
 
 ENGLISH = load_language("en")
 ROOT = Path(__file__).parents[2]
@@ -226,8 +226,7 @@ def judged(shop: Shop, seed: int) -> dict[str, Any]:
             cheat = reader.read_item(attack.apply(shop.queries[q], shop.items[i], rng))
             hits += book.apply(compare(queries[q], cheat)).grade > verdicts[n].grade
         raised[attack.name] = share(hits, len(sample) - hits)
-    gains = np.array([GAINS[g] for g in Grade])
-    score = np.array([np.asarray(v.probabilities) @ gains for v in verdicts])
+    score = expected_gain(np.array([v.probabilities for v in verdicts]))
     given, human = np.array([v.grade for v in verdicts]), np.array(shop.grades)
     of = np.array([q for q, _ in shop.pairs])
     return {

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from sklearn.metrics import f1_score, ndcg_score
@@ -12,6 +13,7 @@ from adore.data.tables import read_judgements
 from adore.errors import DataError
 from adore.evaluation import evaluate, gate
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
+from adore.measures import MEASURES, RankingMeasure
 from adore.pipeline.graph import LOOP
 from adore.report.page import summary_table, write_report
 from adore.types import GAINS, Grade, Reading, Value
@@ -44,6 +46,21 @@ def test_scores_files_are_measured_like_the_oracle() -> None:
         )
     )
     assert found["missing pairs"] == found["unjudged pairs"] == 0
+
+
+def reciprocal_rank(scores: np.ndarray, grades: np.ndarray) -> float:
+    ranked = grades[np.argsort(-scores, kind="stable")]
+    exact = np.flatnonzero(ranked == Grade.EXACT)
+    return 1.0 / (exact[0] + 1) if len(exact) else float("nan")
+
+
+def test_a_new_ranking_measure_is_measured_without_more() -> None:
+    MEASURES.add("MRR", RankingMeasure("higher", "Rank of an exact.", reciprocal_rank))
+    try:
+        found = values(evaluate.evaluate_scores(SCORED, JUDGED))
+    finally:
+        MEASURES.remove("MRR")
+    assert found["MRR"] == pytest.approx(1 / 3)
 
 
 def test_missing_and_unjudged_pairs_are_counted_and_a_missing_pair_ranks_last() -> None:

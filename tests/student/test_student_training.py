@@ -3,9 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.metrics import ndcg_score
 
 from adore.errors import ConfigError, DataError
 from adore.student import training
@@ -13,7 +10,6 @@ from adore.student.training import (
     ListRows,
     Plan,
     mean_ndcg,
-    ndcg,
     net_probabilities,
     train_net,
     train_net_in,
@@ -158,23 +154,4 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     for name, one in net.state_dict().items():
         torch.testing.assert_close(
             both.state_dict()[name], one, rtol=1e-4, atol=1e-5, msg=name
-        )
-
-
-@settings(deadline=None, max_examples=40, database=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 3), st.floats(-5, 5, width=32)),
-        min_size=2,
-        max_size=25,
-        unique_by=lambda t: t[1],
-    )
-)
-def test_ndcg_is_sklearns(rows):
-    grades, scores = (np.array(column) for column in zip(*rows, strict=True))
-    if grades.max() == 0:
-        assert np.isnan(ndcg(scores, grades))
-    else:
-        assert ndcg(scores, grades) == pytest.approx(
-            ndcg_score(GAINS[grades][None], scores[None], k=10)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from pydantic import Field
 from adore.artifacts import read_table, write_table
 from adore.config import StageConfig, configure
 from adore.errors import DataError, check
-from adore.evaluation.measures import MEASURES, confusion, ndcg
-from adore.evaluation.significance import draw_weights, interval, paired
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
+from adore.measures import MEASURES, RankingMeasure, confusion, mean
+from adore.significance import draw_weights, interval, paired
 from adore.storage import write_json
 from adore.types import Grade
 
@@ -47,8 +47,10 @@ class _Rows:
     """One system's judged pairs: per-query rows that every measure sums."""
 
     queries: list[str]
-    ranking: Floats  # [n, 2]: nDCG (0 if undefined), 1 if defined
-    counts: Floats  # [n, 4, 4]
+    ranking: dict[str, Floats]
+    """By ranking measure: its value (0 if undefined), 1 if defined. Shape [n, 2]."""
+    counts: Floats
+    """Confusion counts, human x predicted. Shape [n, 4, 4]."""
 
 
 def _clean(scores: pl.DataFrame) -> pl.DataFrame:
@@ -128,23 +130,32 @@ def _joined(
 
 
 def _rows(joined: pl.DataFrame) -> _Rows:
-    queries, ranking, counts = [], [], []
+    queries: list[str] = []
+    counts: list[Floats] = []
+    measures: dict[str, RankingMeasure] = {}
+    for name, measure in MEASURES.items():
+        if isinstance(measure, RankingMeasure):
+            measures[name] = measure
+    ranking: dict[str, list[tuple[float, float]]] = {name: [] for name in measures}
+
     for (query,), group in joined.group_by("query_id", maintain_order=True):
         queries.append(str(query))
 
         scores = group["score"].fill_null(BELOW_ALL).to_numpy()
         grades = group["grade"].to_numpy()
-        value = ndcg(scores, grades)
-        if np.isnan(value):
-            ranking.append((0.0, 0.0))
-        else:
-            ranking.append((value, 1.0))
+        for name, ranking_measure in measures.items():
+            value = ranking_measure.of_query(scores, grades)
+            if np.isnan(value):
+                ranking[name].append((0.0, 0.0))
+            else:
+                ranking[name].append((value, 1.0))
 
         graded = group.filter(pl.col("given").is_not_null())
         human = graded["grade"].to_numpy()
         given = graded["given"].to_numpy()
         counts.append(confusion(human, given))
-    return _Rows(queries, np.array(ranking), np.array(counts))
+    tables = {name: np.array(values) for name, values in ranking.items()}
+    return _Rows(queries, tables, np.array(counts))
 
 
 def _measured(rows: _Rows, config: Config, kind: str) -> Iterator[dict[str, Any]]:
@@ -152,18 +163,23 @@ def _measured(rows: _Rows, config: Config, kind: str) -> Iterator[dict[str, Any]
     if not rows.queries:
         return
     weights = draw_weights(len(rows.queries), draws=config.draws, seed=config.seed)
-    for measure in MEASURES.values():
-        if measure.needs == "score":
-            table = rows.ranking
-            n = int(rows.ranking[:, 1].sum())
+    for name, measure in MEASURES.items():
+        statistic: Callable[[Floats], Floats]
+        if isinstance(measure, RankingMeasure):
+            if kind == "pair":
+                continue
+            table = rows.ranking[name]
+            statistic = mean
+            n = int(table[:, 1].sum())
         else:
             table = rows.counts
-            n = int(rows.counts.sum())
-        if not n or (measure.needs == "score" and kind == "pair"):
+            statistic = measure.statistic
+            n = int(table.sum())
+        if not n:
             continue
-        found = interval(table, measure.of, weights, level=config.level)
-        if np.isfinite(found.value):
-            yield {"measure": measure.name, **asdict(found), "n": n}
+        estimate = interval(table, statistic, weights, level=config.level)
+        if np.isfinite(estimate.value):
+            yield {"measure": name, **asdict(estimate), "n": n}
 
 
 def _slices(
@@ -260,7 +276,9 @@ def _split_tables(
 
 def _ranked(rows: _Rows) -> Iterator[dict[str, Any]]:
     """nDCG of every query where it is defined."""
-    for query, (value, is_defined) in zip(rows.queries, rows.ranking, strict=True):
+    for query, (value, is_defined) in zip(
+        rows.queries, rows.ranking[RANKING], strict=True
+    ):
         if is_defined:
             yield {"query_id": query, "value": float(value)}
 

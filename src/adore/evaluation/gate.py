@@ -14,8 +14,8 @@ from pydantic import Field
 from adore.artifacts import read_table
 from adore.config import StageConfig
 from adore.evaluation.evaluate import HARD, RANKING, SIDE
-from adore.evaluation.significance import paired
 from adore.evaluation.slices import ALL
+from adore.significance import paired
 from adore.storage import write_json
 
 __all__ = ["Config", "champion_of", "decide", "run"]

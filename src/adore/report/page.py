@@ -14,8 +14,8 @@ import polars as pl
 
 from adore.artifacts import read_manifest, read_table
 from adore.evaluation.evaluate import HARD
-from adore.evaluation.measures import MEASURES
 from adore.evaluation.slices import ALL, SLICES
+from adore.measures import MEASURES
 from adore.report.plots import bars, forest, lines
 from adore.run_record import RUN, RunStatus
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.errors import MissingError, check
-from adore.evaluation.measures import MEASURES, confusion
+from adore.measures import MEASURES, GradeMeasure, confusion
 from adore.rulebook import RuleBook, Verdict
 from adore.storage import local_copy
 from adore.types import LABELS, TABLES, Evidence, Grade
@@ -235,11 +235,11 @@ def _human(rows: list[_Change]) -> dict[str, Any] | None:
 
     measures: dict[str, dict[str, float]] = {}
     for name, measure in MEASURES.items():
-        if measure.needs != "grade":
+        if not isinstance(measure, GradeMeasure):
             continue
         measures[name] = {}
         for side, grades in given.items():
-            value = float(measure.of(confusion(human, grades)))
+            value = float(measure.statistic(confusion(human, grades)))
             measures[name][side] = round(value, 4)
 
     # A pair comes nearer if b's grade is fewer grades away from the human one than a's.

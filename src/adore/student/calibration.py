@@ -8,18 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from adore.student.onnx_models import softmax
-from adore.types import GAINS, Grade
 
 __all__ = [
-    "GRADE_GAINS",
     "calibration_error",
     "chosen_grades",
     "fit_temperature",
     "tempered",
 ]
 
-GRADE_GAINS = np.array([GAINS[g] for g in Grade])
-"""(4,) gain of each grade; probabilities times these are the score that orders a list."""
 _RANGE = np.exp(np.linspace(np.log(0.3), np.log(3.0), 61))
 _TINY = 1e-9
 

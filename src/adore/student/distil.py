@@ -291,14 +291,15 @@ def _dev_scores(
 
     ``found`` is tempered.
     """
-    from adore.student.calibration import GRADE_GAINS, chosen_grades
+    from adore.measures import expected_gain
+    from adore.student.calibration import chosen_grades
 
     return [
         {
             "system": "student",
             "query_id": one.list_id,
             "item_id": item.item_id,
-            "score": float(p @ GRADE_GAINS),
+            "score": float(expected_gain(p)),
             "grade": int(grade),
             **{f"p_{g.letter}": float(p[g]) for g in reversed(Grade)},
         }

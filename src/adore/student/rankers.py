@@ -17,8 +17,9 @@ import numpy as np
 from adore.attributes.compare import asks_article
 from adore.attributes.language_packs import load_language
 from adore.errors import DataError, MissingError, check
+from adore.measures import expected_gain
 from adore.rulebook import RuleBook
-from adore.student.calibration import GRADE_GAINS, chosen_grades, tempered
+from adore.student.calibration import chosen_grades, tempered
 from adore.student.features import standardise
 from adore.student.fields import query_text, title_text, typed_text
 from adore.student.inputs import ListInputs
@@ -98,7 +99,7 @@ class Student:
         return [
             Score(
                 item.item_id,
-                float(p[i] @ GRADE_GAINS),
+                float(expected_gain(p[i])),
                 Grade(int(grades[i])),
                 tuple(p[i].tolist()),
                 heads[i],

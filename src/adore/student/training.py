@@ -18,9 +18,9 @@ from torch import distributed
 
 from adore.distributed import first, found, leads, share, world
 from adore.errors import DataError, check
+from adore.measures import GRADE_GAINS, expected_gain, ndcg
 from adore.progress import progress, say
 from adore.storage import put_bytes
-from adore.student.calibration import GRADE_GAINS
 from adore.student.losses import (
     attribute_loss,
     grade_loss,
@@ -34,7 +34,6 @@ __all__ = [
     "ListRows",
     "Plan",
     "mean_ndcg",
-    "ndcg",
     "net_probabilities",
     "train_net",
     "train_net_in",
@@ -99,33 +98,6 @@ class Curve:
     kept: int
 
 
-def ndcg(scores: np.ndarray, grades: np.ndarray, depth: int = 10) -> float:
-    """nDCG with ESCI's gains over judged items; NaN if no item has a gain.
-
-    Args:
-        scores: (items,).
-        grades: (items,) grade values.
-        depth: places that count.
-    """
-    values = np.asarray(grades, dtype=np.int64)
-    gains = GRADE_GAINS[values]
-
-    # The gain at rank r, from 1, is divided by log2(r + 1).
-    places = min(depth, len(gains))
-    discount = 1 / np.log2(np.arange(2, places + 2))
-
-    best_first = np.sort(gains)[::-1]
-    ideal = (best_first[:depth] * discount).sum()
-
-    order = np.argsort(-scores, kind="stable")
-    ranked = gains[order]
-    reached = (ranked[:depth] * discount).sum()
-
-    if ideal > 0:
-        return float(reached) / float(ideal)
-    return float("nan")
-
-
 def mean_ndcg(probabilities: Sequence[np.ndarray], lists: Sequence[ListRows]) -> float:
     """Mean nDCG@10 over lists with a relevant item; 0 without any.
 
@@ -136,7 +108,7 @@ def mean_ndcg(probabilities: Sequence[np.ndarray], lists: Sequence[ListRows]) ->
         lists: their targets hold the grades.
     """
     each = [
-        ndcg(p @ GRADE_GAINS, one.targets.argmax(1))
+        ndcg(expected_gain(p), one.targets.argmax(1))
         for p, one in zip(probabilities, lists, strict=True)
     ]
     return float(np.nanmean(each)) if each and not np.isnan(each).all() else 0.0

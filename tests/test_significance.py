@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap, ttest_rel
 
 from adore.errors import ConfigError
-from adore.evaluation.measures import mean
-from adore.evaluation.significance import draw_weights, interval, paired
+from adore.measures import mean
+from adore.significance import draw_weights, interval, paired, paired_interval
 
 VALUES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=30)
 
@@ -63,6 +63,18 @@ def test_interval_of_a_constant_is_a_point() -> None:
     rows = np.array([[0.5, 1.0]] * 9)
     found = interval(rows, mean, draw_weights(9))
     assert (found.value, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_paired_interval_of_means_is_that_of_the_paired_bootstrap() -> None:
+    a, b = np.random.default_rng(2).random((2, 30))
+    ones = np.ones(30)
+    estimate = paired_interval(
+        np.column_stack([a, ones]), np.column_stack([b, ones]), mean, draw_weights(30)
+    )
+    difference = paired(a, b)
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
+        (difference.difference, difference.low, difference.high)
+    )
 
 
 def test_coverage_of_the_interval_is_near_its_level() -> None:

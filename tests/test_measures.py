@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, ndcg_score, recall_score
 
 from adore.errors import ConfigError
-from adore.evaluation.measures import (
+from adore.measures import (
     MEASURES,
+    GradeMeasure,
     accuracy,
     confusion,
     false_exact,
@@ -64,8 +65,8 @@ def test_false_and_missed_exact_by_hand() -> None:
 def test_grade_measures_work_on_many_samples_at_once() -> None:
     counts = np.stack([confusion(np.array([3, 0]), np.array([3, g])) for g in (0, 3)])
     for measure in MEASURES.values():
-        if measure.needs == "grade":
-            assert measure.of(counts).shape == (2,)
+        if isinstance(measure, GradeMeasure):
+            assert measure.statistic(counts).shape == (2,)
 
 
 def test_ranking_by_grade_is_perfect_and_unscored_items_rank_last() -> None:

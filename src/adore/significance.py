@@ -1,4 +1,4 @@
-"""Bootstrap by query: intervals of a measure, and of the paired difference of two systems."""
+"""Bootstrap by query: intervals of a statistic, and of the paired difference of two systems."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ import numpy.typing as npt
 
 from adore.errors import check
 
-__all__ = ["Difference", "Interval", "draw_weights", "interval", "paired"]
+__all__ = [
+    "Difference",
+    "Interval",
+    "draw_weights",
+    "interval",
+    "paired",
+    "paired_interval",
+]
 
 Floats = npt.NDArray[np.float64]
+Statistic = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A measure's value and its percentile interval."""
+    """A value and its percentile interval."""
 
     value: float
     low: float
@@ -70,28 +78,65 @@ def _bounds(values: Floats, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _sample_sums(rows: Floats, weights: Floats) -> Floats:
+    """Sums of the rows of each bootstrap sample. Shape [draws, *row]."""
+    return np.tensordot(weights, rows, axes=1)
+
+
 def interval(
-    rows: Floats,
-    of: Callable[[Floats], Floats],
-    weights: Floats,
-    *,
-    level: float = 0.95,
+    rows: Floats, statistic: Statistic, weights: Floats, *, level: float = 0.95
 ) -> Interval:
     """A statistic of summed per-query rows, and its interval.
 
     Args:
         rows: one row (of any shape) a query. Shape [n, ...].
-        of: maps sums of rows, shape [..., *row], to values, shape [...].
+        statistic: maps sums of rows, shape [..., *row], to values, shape [...].
         weights: from :func:`draw_weights`. Shape [draws, n].
         level: coverage.
-    """
-    whole = rows.sum(axis=0)
-    value = float(of(whole))
 
-    # Sums of the rows of each bootstrap sample. Shape [draws, *row].
-    sampled = np.tensordot(weights, rows, axes=1)
-    low, high = _bounds(of(sampled), level)
+    Returns:
+        The value over all queries, and its bounds; NaN where the statistic is undefined.
+    """
+    totals = rows.sum(axis=0)
+    value = float(statistic(totals))
+
+    sampled = statistic(_sample_sums(rows, weights))
+    low, high = _bounds(sampled, level)
     return Interval(value, low, high)
+
+
+def paired_interval(
+    new: Floats,
+    old: Floats,
+    statistic: Statistic,
+    weights: Floats,
+    *,
+    level: float = 0.95,
+) -> Interval:
+    """New minus old of a statistic of summed per-query rows, and its interval.
+
+    Both systems are measured on the same bootstrap samples.
+
+    Args:
+        new: one row (of any shape) a query. Shape [n, ...].
+        old: the other system's rows of the same queries. Shape [n, ...].
+        statistic: maps sums of rows, shape [..., *row], to values, shape [...].
+        weights: from :func:`draw_weights`. Shape [draws, n].
+        level: coverage.
+
+    Returns:
+        The value over all queries, and its bounds; NaN where the statistic is undefined.
+    """
+    new_value = statistic(new.sum(axis=0))
+    old_value = statistic(old.sum(axis=0))
+
+    # The same weights for both: what is hard in a sample is hard for both systems.
+    new_values = statistic(_sample_sums(new, weights))
+    old_values = statistic(_sample_sums(old, weights))
+    differences = new_values - old_values
+
+    low, high = _bounds(differences, level)
+    return Interval(float(new_value - old_value), low, high)
 
 
 def paired(
@@ -100,10 +145,14 @@ def paired(
     """Paired bootstrap of ``mean(a - b)``; swapping ``a`` and ``b`` flips the signs and keeps p.
 
     Args:
-        a, b: one value a query, in the same order, finite. Shape [n].
+        a: one value a query, finite. Shape [n].
+        b: the other system's values of the same queries. Shape [n].
         draws: bootstrap samples.
         seed: seeds the samples.
         level: coverage.
+
+    Returns:
+        The mean difference with its interval and p-value.
 
     Source: Smucker, Allan, Carterette 2007 (shifted bootstrap test); p is (1 + extreme) /
         (1 + draws).
@@ -117,20 +166,20 @@ def paired(
         must="equal, [n]",
         fix="align by query",
     )
+    gaps = a - b
     check(
-        bool(np.isfinite(a - b).all()),
+        bool(np.isfinite(gaps).all()),
         "values",
         "NaN or inf",
         must="finite",
         fix="drop queries without a value",
     )
-    gaps = a - b
-    found = float(gaps.mean())
+    difference = float(gaps.mean())
     means = draw_weights(len(gaps), draws=draws, seed=seed) @ gaps / len(gaps)
     low, high = _bounds(means, level)
 
-    # Shifted by what was found, the samples have mean 0, as if there were no difference.
-    shifted = np.abs(means - found)
-    extreme = int((shifted >= abs(found) - 1e-12).sum())
-    p = (1 + extreme) / (1 + draws)
-    return Difference(found, low, high, p, len(gaps))
+    # Shifted by the observed difference, the samples have mean 0: the null hypothesis.
+    shifted = np.abs(means - difference)
+    extreme = int((shifted >= abs(difference) - 1e-12).sum())
+    p_value = (1 + extreme) / (1 + draws)
+    return Difference(difference, low, high, p_value, len(gaps))

@@ -17,7 +17,7 @@ from pathlib import Path
 from bench import headline
 from bench.headline import RESULTS
 
-from adore.progress import say
+from adore.progress import log_line
 from adore.storage import write_json
 
 
@@ -41,7 +41,7 @@ class Section:
 
     def measure(self, part: str, seed: int) -> None:
         """Measure one part and keep its figures."""
-        say(f"bench {part}")
+        log_line(f"bench {part}")
         begun = time.perf_counter()
         result = importlib.import_module(f"bench.{self.room}.{part}").measure(seed)
         seconds = round(time.perf_counter() - begun, 1)

@@ -11,8 +11,8 @@ __all__ = ["deploy"]
 def deploy(run: str, release: dsl.Input[dsl.Model], profile: str) -> int:
     """Serves a release on the cluster that the pipeline runs on; the release's number."""
     from adore.pipeline.cluster import deploy as serve
-    from adore.pipeline.component import place_of, quiet, reporting
+    from adore.pipeline.component import place_of, quiet, report_failure
 
     quiet()
-    with reporting("deploy", run):
+    with report_failure("deploy", run):
         return serve(place_of(release), profile)

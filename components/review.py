@@ -13,10 +13,10 @@ def review(profile: str, act: bool, result: dsl.Output[dsl.Artifact]) -> str:
     import json
 
     from adore.pipeline.cluster import review as judge
-    from adore.pipeline.component import quiet, reporting
+    from adore.pipeline.component import quiet, report_failure
 
     quiet()
-    with reporting("review"):
+    with report_failure("review"):
         found = judge(profile, act=act)
     result.metadata["display_name"] = "decision"
     with open(result.path, "w", encoding="utf-8") as file:  # noqa: PTH123

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adore.artifacts import execute, read_manifest, read_table, unfinished, write_table
+from adore.artifacts import execute, read_manifest, read_table, resume_dir, write_table
 from adore.config import StageConfig, configure, load_profile
 from adore.errors import ConfigError, DataError, MissingError, UnavailableError, check
 from adore.pipeline.settings import check_profile
@@ -174,7 +174,7 @@ def test_what_a_failed_stage_kept_is_found_by_the_next_start_and_gone_at_its_end
     root, found = (join(s3, "half") if where == "s3" else str(tmp_path)), list[bytes]()
 
     def go_on() -> None:
-        place = f"{unfinished()}/state"
+        place = f"{resume_dir()}/state"
         with suppress(MissingError):
             found.append(local_copy(place).read_bytes())
         put_bytes(b"half", place)
@@ -185,7 +185,7 @@ def test_what_a_failed_stage_kept_is_found_by_the_next_start_and_gone_at_its_end
     with pytest.raises(ConfigError):
         execute(module, "s", StageConfig(), {}, f"{root}/kept")
     execute(module, "s", StageConfig(), {}, f"{root}/kept")
-    assert found == [b"half"] and unfinished() == ""
+    assert found == [b"half"] and resume_dir() == ""
     assert not [
         p
         for p in local_copy(root).rglob("*")

@@ -143,7 +143,7 @@ def test_what_is_no_error_of_ours_names_its_kind(
 ) -> None:
     with (
         pytest.raises(OSError, match="full"),
-        component.reporting("distil", str(tmp_path)),
+        component.report_failure("distil", str(tmp_path)),
     ):
         raise OSError("disk full")
     assert (
@@ -169,13 +169,13 @@ def test_what_failed_before_this_pass_began_does_not_count(tmp_path: Path) -> No
 def test_a_failure_is_kept_in_a_store_and_a_store_that_is_away_hides_no_error(
     s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DataError), component.reporting("verify", f"{s3}/failing"):
+    with pytest.raises(DataError), component.report_failure("verify", f"{s3}/failing"):
         raise DataError("rows == 0, must be 1 or more; fill it")
     assert [f.step for f in read_failures(f"{s3}/failing")] == ["verify"]
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with (
         pytest.raises(DataError, match="rows == 0"),
-        component.reporting("verify", f"{s3}/failing"),
+        component.report_failure("verify", f"{s3}/failing"),
     ):
         raise DataError("rows == 0, must be 1 or more; fill it")
 

@@ -14,7 +14,7 @@ from bench.quality.folds import DATA, FOLDS, Fold, Loop, code_key, make_fold
 from bench.quality.systems import Answer, baselines, plain_cross_encoder, students
 
 from adore.measures import confusion, macro_f1, ndcg
-from adore.progress import say
+from adore.progress import log_line
 from adore.significance import draw_weights, interval, paired
 from adore.types import Grade
 
@@ -32,7 +32,7 @@ def _answer(home: Path, name: str, seed: int, make: Callable[[int], Answer]) -> 
     kept = home / f"{name.replace(' ', '-').replace('%', '')}.pickle"
     if kept.is_file():
         return pickle.loads(kept.read_bytes())  # type: ignore[no-any-return]
-    say(f"    {home.name}: {name}")
+    log_line(f"    {home.name}: {name}")
     found = make(seed)
     kept.write_bytes(pickle.dumps(found))
     return found

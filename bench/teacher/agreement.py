@@ -15,7 +15,7 @@ import polars as pl
 from adore.artifacts import read_table
 from adore.attributes.attacks import ATTACKS
 from adore.pipeline import runner, settings
-from adore.progress import say
+from adore.progress import log_line
 from adore.rulebook import RuleBook
 from adore.teacher import align
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
@@ -223,7 +223,9 @@ def measure(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="adore-agreement-") as home:
         for name, data in (("demo shop", "demo"), ("esci", str(ESCI))):
             if name == "esci" and not ESCI.is_dir():
-                say(f"SKIPPED agreement on esci: {ESCI.name} is not beside the project")
+                log_line(
+                    f"SKIPPED agreement on esci: {ESCI.name} is not beside the project"
+                )
                 continue
             result[name] = measure_one(data, Path(home) / name.replace(" ", "-"), seed)
     return result

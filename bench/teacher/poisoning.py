@@ -18,7 +18,7 @@ from adore.behaviour import feedback
 from adore.data import demo_data
 from adore.data.shoppers import Attack, Shoppers
 from adore.pipeline import runner, settings
-from adore.progress import say
+from adore.progress import log_line
 from adore.prompts import trace
 from adore.types import Evidence, Grade
 
@@ -239,7 +239,7 @@ def measure(seed: int) -> dict[str, Any]:
                             ),
                         }
                     )
-                    say(f"poisoning: {rows[-1]}")
+                    log_line(f"poisoning: {rows[-1]}")
         pairs = bench.pairs.filter(pl.col("brand") == bench.brand).height
         return {
             "seed": seed,

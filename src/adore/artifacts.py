@@ -21,26 +21,26 @@ from adore.code_hash import code_hash
 from adore.config import StageConfig
 from adore.errors import MissingError
 from adore.parquet import read_table, write_table
-from adore.progress import say
-from adore.storage import MANIFEST, discard, join, local_copy, open_output, write_json
+from adore.progress import log_line
+from adore.storage import MANIFEST, delete, join, local_copy, open_output, write_json
 
 __all__ = [
     "Manifest",
     "add_cost",
-    "asked",
     "execute",
+    "fingerprint",
     "hash_tree",
     "key_of",
     "read_manifest",
     "read_table",
-    "unfinished",
+    "resume_dir",
     "write_table",
 ]
 
-USERS = "data"
+USER_INPUT = "data"
 """The input that a person edits: a manifest in it may be of the folder it was copied from."""
 Inputs = Mapping[str, str | list[str]]
-Asked = tuple[str, str, dict[str, Any], dict[str, str | list[str]]]
+Fingerprint = tuple[str, str, dict[str, Any], dict[str, str | list[str]]]
 """Stage, code, config and the inputs' content: what an output must answer."""
 
 
@@ -67,7 +67,7 @@ class Manifest:
     cost: float
     metrics: dict[str, float] = field(default_factory=dict)
 
-    def answers(self, call: Asked) -> bool:
+    def matches(self, call: Fingerprint) -> bool:
         """True if this output is what the given call would make again."""
         return (self.stage, self.code, self.config, self.inputs) == call
 
@@ -129,7 +129,7 @@ def _map(inputs: Inputs, call: Callable[[str], Any]) -> dict[str, Any]:
 # ---------------------------------------------------------------- stages
 
 _cost: ContextVar[list[float] | None] = ContextVar("cost", default=None)
-_unfinished: ContextVar[str] = ContextVar("unfinished", default="")
+_resume_dir: ContextVar[str] = ContextVar("resume_dir", default="")
 
 
 def add_cost(dollars: float) -> None:
@@ -161,7 +161,9 @@ def _quarantine(folder: Path) -> dict[str, int]:
     return counts
 
 
-def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -> Asked:
+def fingerprint(
+    module: ModuleType, stage: str, config: StageConfig, inputs: Inputs
+) -> Fingerprint:
     """The call as a manifest keeps it.
 
     Args:
@@ -173,7 +175,7 @@ def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -
     users = dict[str, str]()
     made = dict[str, str | list[str]]()
     for name, place in inputs.items():
-        if name == USERS:
+        if name == USER_INPUT:
             users[name] = hash_tree(local_copy(str(place)))
         else:
             made[name] = place
@@ -183,20 +185,20 @@ def asked(module: ModuleType, stage: str, config: StageConfig, inputs: Inputs) -
     return stage, code_hash(module), settings, content
 
 
-def key_of(call: Asked, output: str) -> str:
+def key_of(call: Fingerprint, output: str) -> str:
     """A short name of a call and its place, the same for the same content.
 
     Args:
-        call: what :func:`asked` returns.
+        call: what :func:`fingerprint` returns.
         output: the place to write to.
     """
     text = json.dumps([call, output], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def unfinished() -> str:
+def resume_dir() -> str:
     """Where the running stage may keep what a later start of the same call goes on from."""
-    return _unfinished.get()
+    return _resume_dir.get()
 
 
 def execute(
@@ -213,17 +215,17 @@ def execute(
         output: the place to write to.
     """
     begun = time.perf_counter()
-    call = asked(module, stage, config, inputs)
+    call = fingerprint(module, stage, config, inputs)
     found = read_manifest(output)
-    if found and found.answers(call):
-        say(f"{stage:<17} kept")
+    if found and found.matches(call):
+        log_line(f"{stage:<17} kept")
         return found
-    say(f"{stage:<17} runs")
+    log_line(f"{stage:<17} runs")
     costs: list[float] = []
     token = _cost.set(costs)
     beside = output.rstrip("/").rpartition("/")[0] or "."
     place = join(beside, f".unfinished-{key_of(call, output)}")
-    begun_at = _unfinished.set(place)
+    begun_at = _resume_dir.set(place)
     try:
         with open_output(output) as folder:
             metrics = module.run(config, **_map(inputs, local_copy), output=folder)
@@ -244,7 +246,7 @@ def execute(
             write_json(asdict(manifest), folder / MANIFEST)
     finally:
         _cost.reset(token)
-        _unfinished.reset(begun_at)
-    discard(place)
-    say(f"{stage:<17} done   {manifest.seconds:6.1f} s")
+        _resume_dir.reset(begun_at)
+    delete(place)
+    log_line(f"{stage:<17} done   {manifest.seconds:6.1f} s")
     return manifest

@@ -16,22 +16,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from adore.artifacts import unfinished
+from adore.artifacts import resume_dir
 from adore.errors import AdoreError, MissingError
 from adore.storage import join, local_copy, open_output
 
 __all__ = [
-    "crew",
-    "first",
-    "follow",
-    "found",
-    "gathered",
-    "keep",
-    "leads",
+    "broadcast",
+    "broadcast_file",
+    "gather",
+    "is_main",
+    "launch",
     "leave",
-    "share",
-    "together",
-    "world",
+    "process_group",
+    "run_on_all",
+    "save_shared",
+    "worker_loop",
+    "world_size",
 ]
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ PATIENCE = timedelta(days=2)
 """How long a process waits for the others: the first one reads and scores while they wait."""
 
 
-def share(processes: int, function: str, **job: Any) -> Any:
+def launch(processes: int, function: str, **job: Any) -> Any:
     """Call ``module:function`` in several processes that train together; the first one's result.
 
     Args:
@@ -51,8 +51,8 @@ def share(processes: int, function: str, **job: Any) -> Any:
     Raises:
         AdoreError: a process failed; the end of its output is in the text.
     """
-    if world() > 1:
-        return together(function, **job)
+    if world_size() > 1:
+        return run_on_all(function, **job)
     if processes == 1:
         return _call(function, job)
     command = [
@@ -93,19 +93,19 @@ def _heard(command: list[str]) -> tuple[int, str]:
 # ---------------------------------------------------------------- a stage's command under torchrun
 
 
-def world() -> int:
+def world_size() -> int:
     """How many processes torchrun started with this one; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
-def crew() -> Iterator[bool]:
+def process_group() -> Iterator[bool]:
     """Join the processes that torchrun started.
 
     True in the one that does the stage's work, alone or as the first. The others call
-    :func:`follow`, which ends when the first leaves this block well, and fails when it fails.
+    :func:`worker_loop`, which ends when the first leaves this block well, and fails when it fails.
     """
-    if world() == 1:
+    if world_size() == 1:
         yield True
         return
     import torch
@@ -114,14 +114,14 @@ def crew() -> Iterator[bool]:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=PATIENCE)
     try:
-        yield leads()
-        if leads():
+        yield is_main()
+        if is_main():
             distributed.broadcast_object_list([None])
     finally:
         distributed.destroy_process_group()
 
 
-def together(function: str, **arguments: Any) -> Any:
+def run_on_all(function: str, **arguments: Any) -> Any:
     """Called by the first process: call ``module:function`` in all of them; its own result."""
     from torch import distributed
 
@@ -129,8 +129,8 @@ def together(function: str, **arguments: Any) -> Any:
     return _call(function, arguments)
 
 
-def follow() -> None:
-    """Take part in whatever the first process calls :func:`together`, until it is done."""
+def worker_loop() -> None:
+    """Take part in whatever the first process calls :func:`run_on_all`, until it is done."""
     from torch import distributed
 
     while True:
@@ -141,14 +141,14 @@ def follow() -> None:
         _call(*box[0])
 
 
-def leads() -> bool:
+def is_main() -> bool:
     """True in the first process, or alone."""
     from torch import distributed
 
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
-def first(value: T) -> T:
+def broadcast(value: T) -> T:
     """The first process's value, in every process; alone: the value."""
     from torch import distributed
 
@@ -159,25 +159,25 @@ def first(value: T) -> T:
     return box[0]
 
 
-def found(place: str) -> bytes:
+def broadcast_file(place: str) -> bytes:
     """The file that the first process finds at a place, in every process; empty: none is there."""
-    if not leads():
-        return first(b"")
+    if not is_main():
+        return broadcast(b"")
     try:
-        return first(local_copy(place).read_bytes())
+        return broadcast(local_copy(place).read_bytes())
     except MissingError:
-        return first(b"")
+        return broadcast(b"")
 
 
-def gathered(value: T) -> list[T]:
+def gather(value: T) -> list[T]:
     """Every process's value, in the first one; alone: the value. In the others: nothing."""
     from torch import distributed
 
     if not distributed.is_initialized():
         return [value]
     box: list[Any] = [None] * distributed.get_world_size()
-    distributed.gather_object(value, box if leads() else None)
-    return box if leads() else []
+    distributed.gather_object(value, box if is_main() else None)
+    return box if is_main() else []
 
 
 def leave(end: SystemExit) -> NoReturn:
@@ -186,14 +186,14 @@ def leave(end: SystemExit) -> NoReturn:
     The other nodes are gone by then, so a process that is started again for that would wait for
     them in vain.
     """
-    if world() > 1:
+    if world_size() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
     raise end
 
 
-def keep(folder: Path, name: str) -> str:
+def save_shared(folder: Path, name: str) -> str:
     """Copy a folder to where other nodes and a later start find it.
 
     Args:
@@ -201,9 +201,9 @@ def keep(folder: Path, name: str) -> str:
         name: what it is called there.
 
     Returns:
-        Its place, in :func:`adore.artifacts.unfinished`.
+        Its place, in :func:`adore.artifacts.resume_dir`.
     """
-    place = join(unfinished(), name)
+    place = join(resume_dir(), name)
     with open_output(place) as aside:
         shutil.copytree(folder, aside, dirs_exist_ok=True)
     return place
@@ -215,12 +215,12 @@ def _call(function: str, arguments: dict[str, Any]) -> Any:
 
 
 def _job(path: Path) -> None:
-    """One process of :func:`share`."""
+    """One process of :func:`launch`."""
     function, job = pickle.loads(path.read_bytes())
-    with crew() as does:
-        if not does:
-            return follow()
-        path.with_suffix(".done").write_bytes(pickle.dumps(together(function, **job)))
+    with process_group() as is_first:
+        if not is_first:
+            return worker_loop()
+        path.with_suffix(".done").write_bytes(pickle.dumps(run_on_all(function, **job)))
 
 
 if __name__ == "__main__":

@@ -7,17 +7,17 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
-__all__ = ["MARK", "progress", "say"]
+__all__ = ["LOG_PREFIX", "log_line", "progress"]
 
-MARK = "[adore] "
+LOG_PREFIX = "[adore] "
 """Begins every line that is meant for the person who runs the loop."""
 
 T = TypeVar("T")
 
 
-def say(text: str) -> None:
+def log_line(text: str) -> None:
     """Print one marked line on stderr."""
-    print(f"{MARK}{text}", file=sys.stderr, flush=True)
+    print(f"{LOG_PREFIX}{text}", file=sys.stderr, flush=True)
 
 
 def progress(
@@ -44,4 +44,4 @@ def progress(
         now = time.monotonic()
         if now - told >= every:
             told = now
-            say(f"    {label}: {done}/{total or '?'}, {now - begun:.0f} s")
+            log_line(f"    {label}: {done}/{total or '?'}, {now - begun:.0f} s")

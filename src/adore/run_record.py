@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adore.errors import AdoreError, MissingError, check
-from adore.storage import discard, join, local_copy, put_json
+from adore.storage import delete, join, local_copy, put_json
 
 __all__ = [
     "FAILURES",
@@ -184,7 +184,7 @@ def clear_failure(run: str, step: str) -> None:
         step: the step's name, with its shard.
     """
     with suppress(AdoreError, OSError):
-        discard(_place(run, step))
+        delete(_place(run, step))
 
 
 def read_failures(run: str, since: float = 0.0) -> list[Failure]:

@@ -23,7 +23,7 @@ from adore.errors import MissingError, UnavailableError, check
 
 __all__ = [
     "MANIFEST",
-    "discard",
+    "delete",
     "is_remote",
     "join",
     "local_copy",
@@ -282,7 +282,7 @@ def put_bytes(data: bytes, place: str) -> None:
         aside.replace(place)
 
 
-def discard(place: str) -> None:
+def delete(place: str) -> None:
     """Delete all that lies at or under a place."""
     if not is_remote(place):
         if Path(place).is_file():

@@ -202,7 +202,7 @@ def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(
     assert [k for k, v in extras.items() if "hook" in str(v["secretAsEnv"])] == [
         "exec-report"
     ]
-    assert set(parts(compiled, "online")[1]) == {"exec-review"}
+    assert set(parts(compiled, "review")[1]) == {"exec-review"}
 
 
 def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(

@@ -95,11 +95,11 @@ def test_where_the_runs_of_an_installation_for_one_user_are_is_said(
     assert "the run is in its own namespace" in capfd.readouterr().err
 
 
-def test_the_online_pipeline_recurs_one_at_a_time(api: StandIn) -> None:
+def test_the_review_recurs_one_at_a_time(api: StandIn) -> None:
     server = Server(api.url, "shop")
     assert (
         cluster.schedule(
-            server, profile="laptop", cron="0 0 * * * *", experiment="online", act=True
+            server, profile="laptop", cron="0 0 * * * *", experiment="review", act=True
         )
         == "j1"
     )

@@ -13,7 +13,7 @@ from tests.release.apiserver import ApiServer, Killed
 from tests.release.test_objects import PLAN
 
 from adore.errors import ConfigError, MissingError, UnavailableError
-from adore.release import online
+from adore.release import review
 from adore.release.kubernetes import target as module
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
@@ -66,7 +66,7 @@ def decided(
         meanwhile()
         return {"decision": {"action": action, "reason": "test"}}
 
-    monkeypatch.setattr(online, "analyse_live", judge)
+    monkeypatch.setattr(review, "analyse_live", judge)
 
 
 def test_a_roll_back_by_hand_is_not_undone(
@@ -74,12 +74,12 @@ def test_a_roll_back_by_hand_is_not_undone(
 ) -> None:
     decided(monkeypatch, "promote")
     target.release(plan("a"))
-    assert online.review(target, act=True)["live"] == 2
-    assert online.review(target, act=True)["decision"]["reason"].startswith(
+    assert review.review(target, act=True)["live"] == 2
+    assert review.review(target, act=True)["decision"]["reason"].startswith(
         "release 2 is no experiment"
     )
     assert target.rollback() == 1
-    again = online.review(target, act=True)
+    again = review.review(target, act=True)
     assert again["live"] == 1 and again["acted"].endswith(
         "rolled back from release 2 to 1, by hand"
     )
@@ -91,15 +91,15 @@ def test_an_experiment_acted_on_stays_so_when_it_is_released_again(
 ) -> None:
     decided(monkeypatch, "roll back")
     target.release(plan("a"))
-    assert online.review(target, act=True)["live"] == 2
+    assert review.review(target, act=True)["live"] == 2
     fresh = CONFIG.model_copy(update={"tag": "2"})
     assert KubernetesTarget(fresh, target.cluster).release(plan("a")) == 3
-    again = online.review(target, act=True)
+    again = review.review(target, act=True)
     assert again["live"] == 3 and again["acted"].endswith(
         "control promoted as release 2, by the review"
     )
     assert target.release(plan("b")) == 4 and not target.live().acted
-    assert online.review(target, act=True)["live"] == 5
+    assert review.review(target, act=True)["live"] == 5
 
 
 def test_what_was_not_judged_is_not_promoted(
@@ -110,7 +110,7 @@ def test_what_was_not_judged_is_not_promoted(
     with pytest.raises(
         ConfigError, match="live release == 2, must be 1, as when this was decided"
     ):
-        online.review(target, act=True)
+        review.review(target, act=True)
     assert known(target) == {1: False, 2: True} and not any(
         r.acted for r in target.releases()
     )
@@ -177,7 +177,7 @@ def test_unserved_records_take_no_place_of_those_kept(
         target.release(plan(name))
     for name in "de":
         killed(target, plan(name), monkeypatch)
-    target.collect()
+    target.garbage_collect()
     assert known(target) == {1: False, 2: False, 3: True, 4: False, 5: False}
     target.release(plan("f"))
     assert known(target) == {2: False, 3: False, 6: True}

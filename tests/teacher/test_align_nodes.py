@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from tests.teacher.test_large import byte_tokenizer, short_lesson
 
 from adore.artifacts import read_manifest
-from adore.distributed import share
+from adore.distributed import launch
 from adore.pipeline.runner import run_step
 from adore.teacher.training.lora import _base
 from adore.teacher.training.tiny_model import new_model
@@ -112,7 +112,7 @@ from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
 from adore.teacher.training.lora import Large, kto, sft
-from adore.distributed import crew, follow
+from adore.distributed import process_group, worker_loop
 
 def run(config, output):
     told = json.loads(Path(sys.argv[1]).read_text())
@@ -124,11 +124,11 @@ def run(config, output):
     return {}
 
 if __name__ == "__main__":
-    with crew() as leads:
-        if leads:
+    with process_group() as is_main:
+        if is_main:
             artifacts.execute(sys.modules["__main__"], "align", StageConfig(), {}, sys.argv[2])
         else:
-            follow()
+            worker_loop()
 """
 
 
@@ -217,5 +217,5 @@ def test_each_process_holds_its_share_of_a_sharded_model(tmp_path: Path) -> None
     new_model(byte_tokenizer(["x"]), layers=2, width=64, seed=0).save_pretrained(
         tmp_path / "base"
     )
-    mine, all_of_it = share(2, f"{__name__}:held", folder=str(tmp_path / "base"))
+    mine, all_of_it = launch(2, f"{__name__}:held", folder=str(tmp_path / "base"))
     assert mine == pytest.approx(all_of_it / 2, rel=0.01)

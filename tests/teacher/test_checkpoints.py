@@ -34,7 +34,7 @@ from adore import artifacts
 from adore.config import StageConfig
 from adore.teacher.training.lora import Large, kto, sft
 from adore.teacher.training.tiny import launch
-from adore.distributed import crew, follow
+from adore.distributed import process_group, worker_loop
 
 told, output = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]
 
@@ -60,9 +60,9 @@ def run(config, output):
     return {}
 
 if __name__ == "__main__":
-    with crew() as leads:
-        if not leads:
-            follow()
+    with process_group() as is_main:
+        if not is_main:
+            worker_loop()
         else:
             if told["killed"]:
                 threading.Thread(target=die, daemon=True).start()

@@ -22,7 +22,7 @@ from adore.behaviour.signs import GradeModel, fit_grade_model, trials
 from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
 from adore.config import StageConfig
 from adore.data.shoppers import Shoppers
-from adore.progress import say
+from adore.progress import log_line
 from adore.storage import write_json
 from adore.types import PAIR, Grade, by_letter
 
@@ -289,7 +289,7 @@ def run(
     notes = [] if learnt.bias.known else [_position_note(learnt.bias)]
     notes += _trust_notes(events, about["filtered"], about["coarse_clock"])
     for note in notes:
-        say(f"    feedback: {note}")
+        log_line(f"    feedback: {note}")
 
     traces = read_table(evidence, "pairs")
     table = learnt.signs.join(traces, on=PAIR).sort(PAIR).to_dicts()

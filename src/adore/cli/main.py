@@ -432,7 +432,7 @@ def submit(  # noqa: PLR0913, PLR0917 - a parameter is an option
 def schedule(
     host: Host,
     namespace: Into,
-    experiment: Experiment = "adore-online",
+    experiment: Experiment = "adore-review",
     profile: Profile = "laptop",
     cron: Annotated[
         str, typer.Option(help="When, six fields, seconds first.")

@@ -15,7 +15,7 @@ from adore.artifacts import write_table
 from adore.data.check import render
 from adore.data.shop import ReadConfig, read_shop
 from adore.data.statistics import summarise_tables
-from adore.progress import say
+from adore.progress import log_line
 from adore.rulebook import RULEBOOK_FILE
 from adore.storage import write_json
 
@@ -63,7 +63,7 @@ def run(
     for problem in shop.report.problems:
         raise problem
     for note in shop.report.notes:
-        say(f"    prepare: {note}")
+        log_line(f"    prepare: {note}")
     tables = dict(shop.tables)
     votes = tables.pop("votes", [])
     tables["truth"] = tables["truth"] or tables["judgements"]

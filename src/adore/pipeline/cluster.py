@@ -21,7 +21,7 @@ from adore.pipeline.kubeflow.preflight import (
     namespace_of_runs,
 )
 from adore.pipeline.local import compile_pipeline
-from adore.progress import say
+from adore.progress import log_line
 from adore.release.kubernetes.client import Cluster
 from adore.run_record import RunStatus, read_run
 
@@ -59,10 +59,10 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
         act: promote or roll back as decided; else only say.
 
     Returns:
-        The decision, as :func:`adore.release.online.review` returns it.
+        The decision, as :func:`adore.release.review.review` returns it.
     """
     from adore.release.kubernetes.target import KubernetesTarget
-    from adore.release.online import review as judge
+    from adore.release.review import review as judge
 
     config = settings.section_config(profile, "kubernetes")
     return judge(KubernetesTarget(config), act=act)
@@ -122,7 +122,7 @@ def _check_free(server: Server, run: str) -> None:
     try:
         about = read_run(run)
     except AdoreError as error:
-        say(
+        log_line(
             f"note: whether another run writes to {run} cannot be seen from here ({error})"
         )
         return
@@ -157,11 +157,11 @@ def _preflight(server: Server, profile: str, run: str) -> None:
         )
         findings += examine_images(cluster, images_of(kubernetes, placement))
     except AdoreError as error:
-        say(f"note: Secrets and images of {space} were not looked at: {error}")
+        log_line(f"note: Secrets and images of {space} were not looked at: {error}")
         return
     for finding in findings:
         if not finding.ok and not finding.needed:
-            say(f"note: {finding.name}: {finding.text}")
+            log_line(f"note: {finding.name}: {finding.text}")
     missing = [
         f"{finding.name}: {finding.text}"
         for finding in findings
@@ -236,7 +236,7 @@ def submit(
 def schedule(
     server: Server, *, profile: str, cron: str, experiment: str, act: bool
 ) -> str:
-    """Make ``pipelines/online.py`` a recurring run; returns its id.
+    """Make ``pipelines/review.py`` a recurring run; returns its id.
 
     Args:
         server: Kubeflow Pipelines.
@@ -247,7 +247,7 @@ def schedule(
     """
     settings.check_profile(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
-        ids = server.upload(compile_pipeline("online", folder, profile), "adore-online")
+        ids = server.upload(compile_pipeline("review", folder, profile), "adore-review")
     arguments = {"profile": _profile(profile, ""), "act": act}
     exposures = settings.section_config(profile, "kubernetes").exposures
     root = ""

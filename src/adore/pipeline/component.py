@@ -20,7 +20,7 @@ from adore.config import ANSWERS
 from adore.errors import AdoreError, UnavailableError
 from adore.pipeline import runner, settings
 from adore.pipeline.kubeflow.placement import RETRIES
-from adore.progress import say
+from adore.progress import log_line
 from adore.run_record import clear_failure, note_failure
 from adore.storage import join
 
@@ -31,7 +31,7 @@ __all__ = [
     "place_of",
     "point_to",
     "quiet",
-    "reporting",
+    "report_failure",
     "retried",
     "run_component",
 ]
@@ -79,7 +79,7 @@ def point_to(artefact: Any, place: str, name: str, **about: Any) -> None:
 
 
 @contextmanager
-def reporting(step: str, run: str = "") -> Iterator[None]:
+def report_failure(step: str, run: str = "") -> Iterator[None]:
     """Say why a step failed, and keep it in the run's place; the error goes on to KFP.
 
     Args:
@@ -92,7 +92,7 @@ def reporting(step: str, run: str = "") -> Iterator[None]:
         yield
     except Exception as error:
         kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
-        say(f"{step:<17} FAILED: {kind}{error}")
+        log_line(f"{step:<17} FAILED: {kind}{error}")
         if run:
             note_failure(run, step, error)
         raise
@@ -149,7 +149,9 @@ def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Mani
         try:
             return call()
         except UnavailableError as error:
-            say(f"{step:<17} tries again in {wait:g} s, {left} times more: {error}")
+            log_line(
+                f"{step:<17} tries again in {wait:g} s, {left} times more: {error}"
+            )
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
     return call()
@@ -196,9 +198,9 @@ def run_component(
     if not is_local_run():
         # A pod's own disk ends with it.
         os.environ.setdefault(ANSWERS, join(run, ".answers"))
-    with reporting(step, run):
+    with report_failure(step, run):
         if name in settings.section_config(profile, "cluster").train.stages:
-            manifest = runner.train(
+            manifest = runner.run_train_job(
                 name, run, places, place, profile=profile, seed=seed
             )
         else:

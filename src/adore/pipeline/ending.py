@@ -17,7 +17,7 @@ from adore.config import profile_name
 from adore.errors import AdoreError, MissingError
 from adore.pipeline import graph
 from adore.pipeline.component import is_local_run
-from adore.progress import say
+from adore.progress import log_line
 from adore.run_record import RUN, RunStatus, read_failures, read_run
 
 __all__ = ["Ending", "ending_of", "finish", "finish_on_cluster", "withdraw"]
@@ -33,10 +33,10 @@ def withdraw(run: str, gate: str) -> None:
     path = storage.local_copy(gate) / "gate.json"
     verdict = json.loads(path.read_text("utf-8"))
     reasons = "; ".join(verdict["reasons"])
-    say(f"the gate said no: {reasons}")
+    log_line(f"the gate said no: {reasons}")
 
     for step in ("release", "experiment"):
-        storage.discard(storage.join(run, step))
+        storage.delete(storage.join(run, step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _lost_pods(job: str) -> str:
     try:
         return "; ".join(causes_of_run(job))
     except AdoreError as error:
-        say(f"why pods ended cannot be asked: {error}")
+        log_line(f"why pods ended cannot be asked: {error}")
         return ""
 
 
@@ -210,4 +210,4 @@ def _notify(about: dict[str, str]) -> None:
         try:
             httpx.post(url, json=about, timeout=10).raise_for_status()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            say(f"ADORE_NOTIFY_URL was not told: {error}")
+            log_line(f"ADORE_NOTIFY_URL was not told: {error}")

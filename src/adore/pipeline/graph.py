@@ -29,12 +29,14 @@ class Step:
     previous: dict[str, str] = field(default_factory=dict)
     """Inputs from an earlier run, where the step's config names one (``previous``)."""
     files: tuple[str, ...] = ()
-    """Inputs that are files of the user's, where the step's config names one by the same name."""
+    """Config fields that hold a path; each is added to the step's inputs under its own name."""
+    settings: str = ""
+    """The profile's section, where it is not named after the module."""
 
     @property
     def section(self) -> str:
         """The profile's section: judge, judge-again and judge-candidates share one."""
-        return self.module.rsplit(".", 1)[-1]
+        return self.settings or self.module.rsplit(".", 1)[-1]
 
 
 STEPS: dict[str, Step] = {
@@ -144,8 +146,9 @@ STEPS: dict[str, Step] = {
         ),
         Step(
             "experiment",
-            "adore.release.experiment",
+            "adore.release.simulated_experiment",
             {"prepared": "prepare", "release": "release"},
+            settings="experiment",
         ),
     )
 }

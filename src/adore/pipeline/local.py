@@ -17,8 +17,13 @@ from adore import artifacts, storage
 from adore.config import profile_name
 from adore.errors import AdoreError, DataError, MissingError, NotInstalledError
 from adore.pipeline import graph, runner, settings
-from adore.pipeline.component import RUN_PID, is_local_run, reporting, run_component
-from adore.progress import MARK
+from adore.pipeline.component import (
+    RUN_PID,
+    is_local_run,
+    report_failure,
+    run_component,
+)
+from adore.progress import LOG_PREFIX
 from adore.run_record import RUN, begin_run, check_free, read_run
 
 __all__ = [
@@ -162,8 +167,8 @@ class _Console(io.TextIOBase):
         self._log.flush()
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            if MARK in line:
-                print(line.split(MARK, 1)[1], file=sys.stderr, flush=True)
+            if LOG_PREFIX in line:
+                print(line.split(LOG_PREFIX, 1)[1], file=sys.stderr, flush=True)
         return len(text)
 
     def isatty(self) -> bool:
@@ -270,8 +275,8 @@ def _is_prepared(run: str, **arguments: Any) -> bool:
     module = importlib.import_module(step.module)
     config = settings.config_of(step.name, arguments["profile"], seed=seed)
     own = runner.inputs_of(step.name, run, **arguments)
-    inputs = runner.with_named(step, config, own)
-    return found.answers(artifacts.asked(module, step.name, config, inputs))
+    inputs = runner.add_configured_inputs(step, config, own)
+    return found.matches(artifacts.fingerprint(module, step.name, config, inputs))
 
 
 def _check_folder(data: str) -> None:
@@ -327,7 +332,7 @@ def read_input(
     """
     if data == "demo":
         data = storage.join(run, "demo-data")
-        with reporting("demo-data", run):
+        with report_failure("demo-data", run):
             runner.call("demo-data", {}, data, profile=profile, seed=seed)
     run_component(
         "prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed

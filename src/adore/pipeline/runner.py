@@ -8,16 +8,26 @@ from __future__ import annotations
 from typing import Any
 
 from adore import artifacts, storage
-from adore.distributed import crew, follow
+from adore.distributed import process_group, worker_loop
 from adore.errors import MissingError, check
 from adore.pipeline.graph import STEPS, Step
 from adore.pipeline.settings import section_config, shards, stage_of
-from adore.progress import say
+from adore.progress import log_line
 
-__all__ = ["call", "costs", "inputs_of", "plan", "run_step", "train", "with_named"]
+__all__ = [
+    "add_configured_inputs",
+    "call",
+    "costs",
+    "inputs_of",
+    "plan",
+    "run_step",
+    "run_train_job",
+]
 
 
-def with_named(step: Step, config: Any, inputs: artifacts.Inputs) -> artifacts.Inputs:
+def add_configured_inputs(
+    step: Step, config: Any, inputs: artifacts.Inputs
+) -> artifacts.Inputs:
     """The inputs, and those that the step's config names: their content counts, too.
 
     Args:
@@ -65,15 +75,15 @@ def call(
     )
     step = STEPS[name]
     module, config = stage_of(step, profile, overrides)
-    inputs = with_named(step, config, inputs)
-    with crew() as leads:
-        if leads:
+    inputs = add_configured_inputs(step, config, inputs)
+    with process_group() as is_main_process:
+        if is_main_process:
             return artifacts.execute(module, name, config, inputs, output)
-        follow()
-    return _made(output)
+        worker_loop()
+    return _require_manifest(output)
 
 
-def _made(output: str) -> artifacts.Manifest:
+def _require_manifest(output: str) -> artifacts.Manifest:
     """What another process or pod has made."""
     found = artifacts.read_manifest(output)
     if found is None:
@@ -210,7 +220,7 @@ def costs(run: str, *, data: str, profile: str, seed: int) -> str:
     return "\n".join([*lines, *plans])
 
 
-def train(
+def run_train_job(
     name: str,
     run: str,
     inputs: artifacts.Inputs,
@@ -242,11 +252,11 @@ def train(
     from adore.release.kubernetes.client import Cluster
 
     module, config = stage_of(STEPS[name], profile, {"seed": seed})
-    inputs = with_named(STEPS[name], config, inputs)
-    wanted = artifacts.asked(module, name, config, inputs)
+    inputs = add_configured_inputs(STEPS[name], config, inputs)
+    wanted = artifacts.fingerprint(module, name, config, inputs)
     found = artifacts.read_manifest(output)
-    if found and found.answers(wanted):
-        say(f"{name:<17} kept")
+    if found and found.matches(wanted):
+        log_line(f"{name:<17} kept")
         return found
 
     kubernetes = section_config(profile, "kubernetes")
@@ -256,7 +266,7 @@ def train(
     job = train_job(kubernetes, placement, name, key, command)
     follow_job(Cluster(kubernetes), job)
 
-    made = _made(output)
+    made = _require_manifest(output)
     fix = "give the nodes and this step images of one build"
-    check(made.answers(wanted), "code of the nodes", made.code, must=wanted[1], fix=fix)
+    check(made.matches(wanted), "code of the nodes", made.code, must=wanted[1], fix=fix)
     return made

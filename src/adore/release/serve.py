@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from adore.errors import MissingError, UnavailableError, check
-from adore.progress import say
+from adore.progress import log_line
 from adore.release.local import LocalTarget, stop_on_signal
 
 __all__ = ["serve"]
@@ -34,9 +34,9 @@ def serve(release: Path, *, port: int = 8080) -> None:
         error=MissingError,
     )
     with tempfile.TemporaryDirectory(prefix="adore-serve-") as home, stop_on_signal():
-        say("starting two model servers and the router")
+        log_line("starting two model servers and the router")
         with LocalTarget(release, Path(home), port=port) as target:
-            say(f"ready: {target.url}  (Ctrl-C stops it)")
+            log_line(f"ready: {target.url}  (Ctrl-C stops it)")
             try:
                 processes = target.processes.values()
                 while all(process.poll() is None for process in processes):

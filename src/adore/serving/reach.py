@@ -58,11 +58,11 @@ def _endpoint() -> str:
 
 def _writes(place: str) -> str:
     """That an object can be written to a place of the store, and deleted again."""
-    from adore.storage import discard, join, put_bytes
+    from adore.storage import delete, join, put_bytes
 
     probe = join(place, f".adore-doctor-{uuid.uuid4().hex}")
     put_bytes(b"{}", probe)
-    discard(probe)
+    delete(probe)
     return f"{place} takes objects"
 
 

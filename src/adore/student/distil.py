@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from adore.artifacts import read_manifest, read_table, unfinished, write_table
+from adore.artifacts import read_manifest, read_table, resume_dir, write_table
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.config import StageConfig
-from adore.distributed import world
+from adore.distributed import world_size
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.rulebook import RULEBOOK_FILE, RuleBook
-from adore.storage import discard, write_json
+from adore.storage import delete, write_json
 from adore.types import Grade, item_from_row
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _around(one: PairList, most: int) -> list[int]:
 
 
 def _checkpoint(config: Config, train: list[ListRows]) -> str:
-    kept = config.checkpoint or (f"{unfinished()}/net" if world() > 1 else "")
+    kept = config.checkpoint or (f"{resume_dir()}/net" if world_size() > 1 else "")
     return f"{kept}.{len(train)}" if kept else ""
 
 
@@ -437,7 +437,7 @@ def run(
     for learnt_from in (train, rows):
         checkpoint = _checkpoint(config, learnt_from)
         if checkpoint:
-            discard(checkpoint)
+            delete(checkpoint)
 
     return {
         "pairs": float(sum(len(one.items) for one in learnt)),

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import distributed
 
-from adore.distributed import first, found, leads, share, world
+from adore.distributed import broadcast, broadcast_file, is_main, launch, world_size
 from adore.errors import DataError, check
 from adore.measures import GRADE_GAINS, expected_gain, ndcg
-from adore.progress import progress, say
+from adore.progress import log_line, progress
 from adore.storage import put_bytes
 from adore.student.losses import (
     attribute_loss,
@@ -190,7 +190,7 @@ class _State:
 
         Where nothing is there, training stays at the beginning.
         """
-        kept = found(place)
+        kept = broadcast_file(place)
         if not kept:
             return
         parts = torch.load(io.BytesIO(kept), weights_only=True)
@@ -212,7 +212,7 @@ class _State:
 
 def _mark(train: Sequence[ListRows], plan: Plan) -> str:
     """Names plan and data, so that no training goes on from a checkpoint of another one."""
-    found = hashlib.sha256(str(plan).encode())
+    digest = hashlib.sha256(str(plan).encode())
     for one in train:
         for part in (
             one.matrix,
@@ -222,8 +222,8 @@ def _mark(train: Sequence[ListRows], plan: Plan) -> str:
             one.states,
             one.real,
         ):
-            found.update(part.tobytes())
-    return found.hexdigest()
+            digest.update(part.tobytes())
+    return digest.hexdigest()
 
 
 def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
@@ -331,17 +331,17 @@ def train_net(
         state.losses.append(_epoch(state, train, plan, epoch))
         # All processes take the first one's measure, lest they stop apart.
         measured = mean_ndcg(net_probabilities(state.net, dev), dev)
-        state.dev.append(first(measured))
+        state.dev.append(broadcast(measured))
 
         if not dev or state.dev[-1] >= max(state.dev):
             state.best = copy.deepcopy(state.net.state_dict())
             state.kept = epoch
-        if checkpoint and leads():
+        if checkpoint and is_main():
             state.save(checkpoint)
 
     state.net.load_state_dict(state.best)
     told = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""
-    say(
+    log_line(
         f"    student: {len(state.losses)} epochs, kept {state.kept}, "
         f"loss {state.losses[-1]:.3f}{told}"
     )
@@ -373,7 +373,7 @@ def train_net_in(
     Raises:
         ConfigError: the lists of a step cannot be shared evenly.
     """
-    processes = world() if world() > 1 else processes
+    processes = world_size() if world_size() > 1 else processes
     check(
         plan.lists % processes == 0,
         "lists",
@@ -387,4 +387,4 @@ def train_net_in(
         "plan": plan,
         "checkpoint": checkpoint,
     }
-    return share(processes, "adore.student.training:train_net", **job)  # type: ignore[no-any-return]
+    return launch(processes, "adore.student.training:train_net", **job)  # type: ignore[no-any-return]

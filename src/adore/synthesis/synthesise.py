@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from adore.artifacts import read_table, write_table
 from adore.config import StageConfig
 from adore.errors import check
-from adore.progress import progress, say
+from adore.progress import log_line, progress
 from adore.storage import write_json
 from adore.synthesis.allocation import confusions, mix, quotas
 from adore.synthesis.audit import audit
@@ -129,7 +129,7 @@ def run(
     }
     write_json(plan, output / "plan.json")
     if not rows:
-        say(
+        log_line(
             "    synthesise: no good pair could be edited; "
             "the student learns from judged pairs alone"
         )

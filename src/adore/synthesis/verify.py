@@ -19,7 +19,7 @@ from adore.attributes.evidence import language_of
 from adore.attributes.held_out import HeldOut
 from adore.attributes.language_packs import load_language
 from adore.config import StageConfig
-from adore.progress import say
+from adore.progress import log_line
 from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
 from adore.synthesis.fluency import Fluency
@@ -135,7 +135,7 @@ def run(
     summary["audit"] = told.get("audit", {})
     write_json(summary, output / "yield.json")
     if rows and not kept:
-        say("    verify: no candidate held; see rejected.parquet for why")
+        log_line("    verify: no candidate held; see rejected.parquet for why")
     return _metrics(rows, kept)
 
 

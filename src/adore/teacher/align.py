@@ -16,7 +16,7 @@ from pydantic import Field
 
 from adore.artifacts import read_table
 from adore.attributes.attacks import ATTACKS
-from adore.progress import say
+from adore.progress import log_line
 from adore.prompts import trace
 from adore.rulebook import BookConfig, RuleBook
 from adore.storage import write_json
@@ -130,7 +130,7 @@ def _train_tiny(
     )
     told = mixed(wishes, config.batch, config.seed)
     if len(told) < config.batch:
-        say(
+        log_line(
             f"    KTO: left out, {len(told)} rows that speak both ways, "
             f"less than a batch of {config.batch}"
         )
@@ -219,7 +219,7 @@ def _train_large(
     fits = lora.fitting(wishes, start, config.large.max_length)
     told = mixed(fits, config.large.batch, seed)
     if not told:
-        say("    KTO: left out, no feedback that speaks both ways")
+        log_line("    KTO: left out, no feedback that speaks both ways")
         shutil.copytree(output / "sft", output / "model")
         return curves
 

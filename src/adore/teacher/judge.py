@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from adore.artifacts import write_table
 from adore.errors import BudgetError, UnavailableError, check
-from adore.progress import progress, say
+from adore.progress import log_line, progress
 from adore.rulebook import RuleBook
 from adore.teacher.backends.evidence import EvidenceJudge, Grader, RulesGrader
 from adore.teacher.factory import Config, choose_judge
@@ -248,7 +248,7 @@ def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
             f"{words or 'the answers are empty'}; "
             "correct the model, its endpoint or judge.decoding.max_tokens"
         )
-    say(
+    log_line(
         f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); "
         "see the table quarantine for what it wrote"
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from adore.errors import NotInstalledError, UnavailableError, check
 from adore.pipeline.kubeflow.tasks import Task, tasks_of
-from adore.progress import say
+from adore.progress import log_line
 
 __all__ = ["ENDED", "Server"]
 
@@ -154,11 +154,11 @@ class Server:
                 **options,
             )
         if not self.many_users():
-            say(
+            log_line(
                 "note: this Kubeflow Pipelines has one user; "
                 "the run is in its own namespace (docs/operations.md)"
             )
-        say(f"run: {self.host}/#/runs/details/{run.run_id}")
+        log_line(f"run: {self.host}/#/runs/details/{run.run_id}")
         return str(run.run_id)
 
     def repeat(
@@ -202,7 +202,9 @@ class Server:
                 version_id=ids[1],
                 **options,
             )
-        say(f"recurring run: {self.host}/#/recurringrun/details/{job.recurring_run_id}")
+        log_line(
+            f"recurring run: {self.host}/#/recurringrun/details/{job.recurring_run_id}"
+        )
         return str(job.recurring_run_id)
 
     def is_going(self, run: str) -> bool:

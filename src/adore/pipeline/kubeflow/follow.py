@@ -10,7 +10,7 @@ import time
 from adore.errors import UnavailableError
 from adore.pipeline.kubeflow.client import ENDED, Server
 from adore.pipeline.kubeflow.tasks import Task, reason_in_log
-from adore.progress import say
+from adore.progress import log_line
 
 __all__ = ["follow"]
 
@@ -40,7 +40,7 @@ class _Told:
                 waits = task.message
             if waits and waits != self._waits.get(task.name):
                 self._waits[task.name] = waits
-                say(f"{task.name:<17} waits: {waits}")
+                log_line(f"{task.name:<17} waits: {waits}")
             if task.phase != self._phases.get(task.name):
                 self._phases[task.name] = task.phase
                 self._new_phase(task)
@@ -48,13 +48,13 @@ class _Told:
     def _new_phase(self, task: Task) -> None:
         if task.phase == "Running":
             self.failures.pop(task.name, None)
-            say(f"{task.name:<17} running")
+            log_line(f"{task.name:<17} running")
         elif task.phase == "Succeeded":
             self.failures.pop(task.name, None)
-            say(f"{task.name:<17} done, {task.seconds:.0f} s")
+            log_line(f"{task.name:<17} done, {task.seconds:.0f} s")
         elif task.failed:
             self.failures[task.name] = self._reason(task)
-            say(f"{task.name:<17} FAILED: {self.failures[task.name]}")
+            log_line(f"{task.name:<17} FAILED: {self.failures[task.name]}")
 
     def _reason(self, task: Task) -> str:
         """The step's own words; where it left none, Argo's, and the last line that it printed."""
@@ -108,11 +108,13 @@ def _told_end(run: str, state: str, tasks: list[Task], told: _Told) -> int:
     if state in ("SUCCEEDED", "SKIPPED"):
         done = [task.name for task in tasks if task.phase == "Succeeded"]
         end = "the gate said no: nothing is released" if REFUSED in done else "passed"
-        say(f"run {run}: {end}")
+        log_line(f"run {run}: {end}")
         return 0
     if state == "CANCELED":
-        say(f"run {run}: stopped, because somebody cancelled it")
+        log_line(f"run {run}: stopped, because somebody cancelled it")
         return 1
     reasons = "; ".join(f"{name}: {reason}" for name, reason in told.failures.items())
-    say(f"run {run}: failed; {reasons or 'no task of it says why; see the link above'}")
+    log_line(
+        f"run {run}: failed; {reasons or 'no task of it says why; see the link above'}"
+    )
     return 1

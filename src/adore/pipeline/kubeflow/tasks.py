@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adore.progress import MARK
+from adore.progress import LOG_PREFIX
 
 __all__ = ["Task", "reason_in_log", "tasks_of"]
 
@@ -185,6 +185,6 @@ def reason_in_log(log: str) -> str:
     said = [
         line.split(" FAILED: ", 1)[1]
         for line in log.splitlines()
-        if MARK in line and " FAILED: " in line
+        if LOG_PREFIX in line and " FAILED: " in line
     ]
     return said[-1].strip() if said else ""

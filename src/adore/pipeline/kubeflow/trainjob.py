@@ -18,7 +18,7 @@ from typing import Any
 from adore.errors import AdoreError, MissingError, UnavailableError
 from adore.pipeline.kubeflow.placement import Config as Placement
 from adore.pipeline.kubeflow.placement import Gpu
-from adore.progress import say
+from adore.progress import log_line
 from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import MANAGER, Cluster, api_root
 from adore.release.kubernetes.config import Config
@@ -168,7 +168,7 @@ def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
             time.sleep(every)
         live = None
     if live:
-        say(f"TrainJob {name} is there already: followed")
+        log_line(f"TrainJob {name} is there already: followed")
     else:
         cluster.request(
             "PATCH",
@@ -178,7 +178,7 @@ def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
             fieldManager=MANAGER,
             force="true",
         )
-        say(f"TrainJob {name}: made, {thing['spec']['trainer']['numNodes']} nodes")
+        log_line(f"TrainJob {name}: made, {thing['spec']['trainer']['numNodes']} nodes")
     with _stoppable():
         try:
             follow(cluster, name, every=every)
@@ -217,7 +217,7 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
             state = {}
             faults = said
         if faults != said:
-            say(f"TrainJob {name}: {faults or 'its pods are well'}")
+            log_line(f"TrainJob {name}: {faults or 'its pods are well'}")
             said = faults
         if state.get("type") == "Failed":
             words = (state.get("reason", ""), state.get("message", ""), faults)

@@ -12,7 +12,7 @@ from adore.errors import (
     NotInstalledError,
     UnavailableError,
 )
-from adore.progress import say
+from adore.progress import log_line
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import KINDS, selector
 
@@ -303,4 +303,4 @@ class Cluster:
                 thing["metadata"]["name"],
                 propagationPolicy="Background",
             )
-            say(f"deleted {title(thing)}")
+            log_line(f"deleted {title(thing)}")

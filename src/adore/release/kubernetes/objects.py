@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from adore.errors import check
-from adore.progress import say
+from adore.progress import log_line
 from adore.release.kubernetes.config import Config, Pool
 from adore.storage import is_remote
 
@@ -151,7 +151,7 @@ def named(config: Config, plan: Plan) -> Plan:
         plan: from :func:`adore.release.kubernetes.target.read_plan`.
     """
     if len(plan["variants"]) > 1 and not config.exposures:
-        say(
+        log_line(
             "WARNING: kubernetes.exposures is empty: exposures end with their pods, "
             "and no review can read them"
         )

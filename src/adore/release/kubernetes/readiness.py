@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from adore.errors import UnavailableError
-from adore.progress import say
+from adore.progress import log_line
 from adore.release.kubernetes.causes import (
     Cause,
     conditions,
@@ -153,5 +153,5 @@ def wait(cluster: Cluster, things: list[Object], *, least: int | None = None) ->
             raise UnavailableError(f"{', '.join(causes)} == not ready, {must}; {text}")
         if text not in said:
             said.add(text)
-            say(f"    {text}")
+            log_line(f"    {text}")
         time.sleep(EVERY)

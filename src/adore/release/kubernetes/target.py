@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adore.errors import ConfigError, MissingError, UnavailableError, check
-from adore.progress import say
+from adore.progress import log_line
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.objects import (
@@ -168,7 +168,7 @@ class KubernetesTarget:
                 one; or another release went live meanwhile, which serves on.
         """
         number = self._release(plan)
-        self.collect()
+        self.garbage_collect()
         return number
 
     def _release(self, plan: Plan, of: Release | None = None) -> int:
@@ -177,10 +177,10 @@ class KubernetesTarget:
         plan = named(self.config, plan)
         to = self._known(plan, before) or self._recorded(plan, before)
         if to.live:  # asked again, by a retry perhaps: put right what drifted
-            self._go_over(to)
+            self._switch_traffic(to)
             return to.number
         try:
-            self._go_over(to, after=of or was)
+            self._switch_traffic(to, after=of or was)
         except (UnavailableError, ConfigError, MissingError) as error:
             raise type(error)(f"{error}; {self._undo(to, was)}") from error
         return to.number
@@ -257,7 +257,7 @@ class KubernetesTarget:
         fix = "look at what is live now, and decide again"
         check(number == of.number, "live release", number, must=must, fix=fix)
 
-    def _go_over(
+    def _switch_traffic(
         self, to: Release, after: Release | None = None, *, least: int | None = None
     ) -> None:
         """Servers first; when they serve, the router.
@@ -269,12 +269,12 @@ class KubernetesTarget:
         """
         services = self._apply_servers(to)
         names = ", ".join(service["metadata"]["name"] for service in services)
-        say(f"release {to.number}: waiting for {names}")
+        log_line(f"release {to.number}: waiting for {names}")
         wait(self.cluster, services, least=least)
         if after:  # pods took their time, and another release may be live by now
             self._check_live(after)
         deployment = self._apply_router(to)
-        say(f"release {to.number}: waiting for {deployment['metadata']['name']}")
+        log_line(f"release {to.number}: waiting for {deployment['metadata']['name']}")
         wait(self.cluster, [deployment])
         if not to.served:
             self._note(to, SERVED)
@@ -312,7 +312,7 @@ class KubernetesTarget:
                 for one in self.cluster.ours(kind, "router"):
                     self.cluster.delete(one)
         self.cluster.delete(record(self.config, failed.plan, failed.number))
-        self.collect()
+        self.garbage_collect()
         return done
 
     def promote(
@@ -339,7 +339,7 @@ class KubernetesTarget:
         self._check_live(of)
         number = self._release(promoted(of.plan, variant), of)
         self._note(of, ACTED, f"{variant} promoted as release {number}, {why}")
-        self.collect()
+        self.garbage_collect()
         return number
 
     def live(self) -> Release:
@@ -389,10 +389,10 @@ class KubernetesTarget:
             self._note(one, ACTED, text)
 
         # one pod a variant is better than what is fled from; the rest comes after
-        self._go_over(goal, least=1)
+        self._switch_traffic(goal, least=1)
         return goal.number
 
-    def collect(self) -> None:
+    def garbage_collect(self) -> None:
         """Delete our objects that none of the newest ``keep`` releases that served has use for.
 
         Kept as well: the live release, and what is newer and does not serve yet.

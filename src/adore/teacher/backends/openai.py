@@ -21,7 +21,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from adore.errors import ConfigError, UnavailableError, check
-from adore.progress import say
+from adore.progress import log_line
 from adore.teacher.backends.base import (
     Completion,
     Decoding,
@@ -100,7 +100,7 @@ class _Offers:
                     if at + 1 == len(rungs):
                         continue
                     self._at[name] = at + 1
-                    say(
+                    log_line(
                         f"    the endpoint refuses {name} {asked[name]!r}: "
                         f"going on with {rungs[at + 1]!r}"
                     )
@@ -286,7 +286,7 @@ class OpenaiCompleter:
     def _fails(self, why: str) -> None:
         with self._lock:
             if not self._why:
-                say(
+                log_line(
                     f"    the endpoint fails ({why}): "
                     f"each pair is asked up to {self._patience.attempts} times"
                 )

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adore.artifacts import unfinished
-from adore.distributed import found, gathered
-from adore.progress import say
+from adore.artifacts import resume_dir
+from adore.distributed import broadcast_file, gather
+from adore.progress import log_line
 from adore.storage import join, put_bytes
 
 __all__ = ["Checkpoint"]
@@ -46,12 +46,12 @@ class Checkpoint:
             what: settings, rows, number of processes: they make the file's name, so
                 that nothing goes on from a training of others.
         """
-        if not (every and unfinished()):
+        if not (every and resume_dir()):
             return cls()
         mark = hashlib.sha256(
             json.dumps(what, sort_keys=True, default=str).encode()
         ).hexdigest()[:12]
-        return cls(join(unfinished(), f"{kind}-{mark}.tar"), every)
+        return cls(join(resume_dir(), f"{kind}-{mark}.tar"), every)
 
     def train(self, trainer: Any) -> list[dict[str, float]]:
         """Train to the end, from the checkpoint where there is one.
@@ -90,7 +90,7 @@ def _keeper(place: str) -> Any:
     class Keeper(TrainerCallback):  # type: ignore[misc]
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            states = gathered(
+            states = gather(
                 [(p.name, p.read_bytes()) for p in sorted(folder.glob("rng_state*"))]
             )
             if not state.is_world_process_zero:
@@ -115,11 +115,11 @@ def _unpacked(place: str, folder: Path) -> str | None:
 
     None: nothing is there.
     """
-    kept = found(place) if place else b""
+    kept = broadcast_file(place) if place else b""
     if not kept:
         return None
     with tarfile.open(fileobj=io.BytesIO(kept)) as whole:
         whole.extractall(folder, filter="data")
     step = json.loads((folder / "trainer_state.json").read_text("utf-8"))["global_step"]
-    say(f"    goes on after step {step}, kept by an earlier start")
+    log_line(f"    goes on after step {step}, kept by an earlier start")
     return str(folder)

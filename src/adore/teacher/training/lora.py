@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adore.artifacts import unfinished
-from adore.distributed import keep, share, world
+from adore.artifacts import resume_dir
+from adore.distributed import launch, save_shared, world_size
 from adore.errors import MissingError, check
-from adore.progress import say
+from adore.progress import log_line
 from adore.storage import is_remote, local_copy, put_json
 from adore.teacher.backends.base import Message
 from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
@@ -114,7 +114,7 @@ def sft(
         The loss curve.
     """
     start = (config.base_model, config.revision)
-    curve = _earlier(folder) if world() > 1 else []
+    curve = _earlier(folder) if world_size() > 1 else []
     if not curve:
         rows = fitting(rows, start, config.max_length)
         curve = _spread(
@@ -127,8 +127,8 @@ def sft(
             processes=processes,
             save_steps=save_steps,
         )
-        if world() > 1:
-            put_json(curve, f"{keep(folder, 'sft')}.json")
+        if world_size() > 1:
+            put_json(curve, f"{save_shared(folder, 'sft')}.json")
     return curve
 
 
@@ -163,18 +163,18 @@ def kto(
         must=f"1 .. {len(rows) - 1}",
         fix="give feedback of both kinds",
     )
-    place = f"{unfinished()}/sft" if world() > 1 else str(start)
+    place = f"{resume_dir()}/sft" if world_size() > 1 else str(start)
     return _spread("kto", config, (place, ""), rows, folder, seed=seed, **crew)
 
 
 def _earlier(folder: Path) -> list[dict[str, float]]:
     """The curve of an SFT that an earlier start ended, its model in ``folder``; empty: none did."""
     try:
-        told = local_copy(f"{unfinished()}/sft.json").read_text("utf-8")
+        told = local_copy(f"{resume_dir()}/sft.json").read_text("utf-8")
     except MissingError:
         return []
-    shutil.copytree(local_copy(f"{unfinished()}/sft"), folder)
-    say("    SFT: kept by an earlier start")
+    shutil.copytree(local_copy(f"{resume_dir()}/sft"), folder)
+    log_line("    SFT: kept by an earlier start")
     return [dict(point) for point in json.loads(told)]
 
 
@@ -190,7 +190,7 @@ def _spread(
     save_steps: int = 0,
 ) -> list[dict[str, float]]:
     """Train in this process, in several of this machine, or in all of torchrun's."""
-    crew = max(processes, world())
+    crew = max(processes, world_size())
     alone = config.sharded and crew == 1
     check(
         not alone,
@@ -209,7 +209,7 @@ def _spread(
         "seed": seed,
         "kept": kept,
     }
-    curve: list[dict[str, float]] = share(
+    curve: list[dict[str, float]] = launch(
         processes, "adore.teacher.training.lora:_learn", **job
     )
     return curve
@@ -269,7 +269,7 @@ def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
     gpu = torch.cuda.is_available()
     cards = torch.cuda.device_count()
     check(
-        world() > 1 or cards < 2,
+        world_size() > 1 or cards < 2,
         "align.processes",
         1,
         must=f"{cards}, one a card",
@@ -303,10 +303,10 @@ def _base(start: tuple[str, str], bf16: bool, *, sharded: bool = False) -> Any:
         "dtype": torch.bfloat16 if bf16 else torch.float32,
         "revision": on_hub(*start),
     }
-    if sharded and world() > 1:
+    if sharded and world_size() > 1:
         from transformers.distributed import DistributedConfig
 
-        more["distributed_config"] = DistributedConfig(fsdp_size=world())
+        more["distributed_config"] = DistributedConfig(fsdp_size=world_size())
     model = AutoModelForCausalLM.from_pretrained(start[0], **more)
     # no tensor parallelism: else PEFT gathers the whole model to save adapters, in
     # every process
@@ -346,7 +346,7 @@ def _train(
     if run.accelerator.is_main_process:
         adapted = run.accelerator.unwrap_model(run.model)
         whole = adapted
-        if config.sharded and world() > 1:
+        if config.sharded and world_size() > 1:
             whole = _whole(adapted, _base(start, settings.bf16))
         whole.merge_and_unload().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -386,7 +386,7 @@ def fitting(
             fits.append(row)
     check(bool(fits), "rows that fit", 0, must="1 or more", fix="raise max_length")
     if len(fits) < len(rows):
-        say(
+        log_line(
             f"    {len(rows) - len(fits)} of {len(rows)} rows are longer than "
             f"{most} tokens: left out"
         )

@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from adore.distributed import keep, share, world
-from adore.progress import say
+from adore.distributed import launch as launch_workers
+from adore.distributed import save_shared, world_size
+from adore.progress import log_line
 from adore.storage import local_copy
 from adore.teacher.training.checkpoints import Checkpoint
 
@@ -55,7 +56,7 @@ def _told(label: str) -> Any:
                 and state.global_step % 50 == 0
             ):
                 loss = float(logs["loss"])
-                say(
+                log_line(
                     f"    {label}: {state.global_step}/{state.max_steps} steps, "
                     f"loss {loss:.3f}"
                 )
@@ -192,9 +193,9 @@ def launch(
     Raises:
         AdoreError: a process failed; the end of its output is in the text.
     """
-    place = keep(start, start.name) if world() > 1 else str(start)
+    place = save_shared(start, start.name) if world_size() > 1 else str(start)
     every = settings.pop("save_steps", 0)
-    kept = Checkpoint.of(kind, every, settings, rows, max(processes, world()))
+    kept = Checkpoint.of(kind, every, settings, rows, max(processes, world_size()))
     job = {
         "kind": kind,
         "start": place,
@@ -202,7 +203,7 @@ def launch(
         "folder": folder,
         "settings": {**settings, "kept": kept},
     }
-    return share(processes, "adore.teacher.training.tiny:_train", **job)
+    return launch_workers(processes, "adore.teacher.training.tiny:_train", **job)
 
 
 def _train(

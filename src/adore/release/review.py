@@ -40,7 +40,7 @@ def analyse_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
         fix="set it, and release again",
     )
     with (
-        tempfile.TemporaryDirectory(prefix="adore-online-") as home,
+        tempfile.TemporaryDirectory(prefix="adore-review-") as home,
         duckdb.connect(f"{home}/live.duckdb") as db,
     ):
         unread = load(db, live, until)

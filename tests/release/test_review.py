@@ -19,8 +19,8 @@ from adore.errors import ConfigError
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.target import Release, read_plan
 from adore.release.local import LocalTarget
-from adore.release.online import analyse_live
 from adore.release.release import shop_actions
+from adore.release.review import analyse_live
 from adore.serving.router import create_app
 from adore.storage import write_json
 
@@ -44,7 +44,7 @@ def shipped(
     shop_release: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """260 users; nearly all that see red shoes first (BM25's answer) buy, and one in ten of all."""
-    home = tmp_path_factory.mktemp("online")
+    home = tmp_path_factory.mktemp("live")
     with LocalTarget(shop_release, home / "target") as target:
         plan = json.loads((target.work / "router.json").read_text())
         with TestClient(create_app(plan, home / "logs")) as client:

@@ -1,22 +1,22 @@
 """The recurring pipeline: read the live experiment, decide, act."""
 
 from components import place
-from components.review import review
+from components.review import review as review_task
 from kfp import dsl
 
-__all__ = ["online"]
+__all__ = ["review"]
 
 
 @dsl.pipeline(
-    name="adore-online",
+    name="adore-review",
     description="read the experiment that runs on this cluster, and decide",
 )
-def online(profile: str = "laptop", act: bool = False) -> None:
+def review(profile: str = "laptop", act: bool = False) -> None:
     """One look at the live experiment.
 
     Args:
         profile: its section ``kubernetes`` says which app, and where exposures lie.
         act: promote or roll back as decided; else the decision is only on record.
     """
-    review(profile=profile, act=act)
+    review_task(profile=profile, act=act)
     place()

@@ -20,8 +20,8 @@ MODULES = sorted(p for p in SRC.rglob("*.py"))
 FLOORS: list[set[str]] = [
     {"errors"},
     {"registry"},
-    {"taxonomy"},
     {"types", "config", "progress", "entities", "text"},
+    {"taxonomy"},
     {"parquet", "storage", "code_hash", "measures", "significance"},
     {"artifacts", "rulebook", "prompts", "run_record"},
     {"distributed"},

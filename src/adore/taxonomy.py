@@ -1,223 +1,278 @@
-"""The error types: synthesis, offline slices and online segments all name errors from here."""
+"""The error types, by which synthesis, offline slices and online segments name errors.
+
+:func:`register_error_type` adds one; ``docs/extending.md`` has the recipe.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from adore.errors import check
+from adore.registry import Registry
+from adore.types import ATTRIBUTES, Grade
 
-__all__ = ["ERROR_TYPES", "TYPE_OF", "ErrorType", "error_type"]
+__all__ = ["ERROR_TYPES", "TYPE_OF", "ErrorType", "register_error_type"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorType:
     """One way in which a ranker is wrong about a pair.
 
     Attributes:
-        name: its word everywhere.
+        name: its word in profiles, tables and error texts.
         definition: one sentence for people.
-        attribute: the key attribute that an edit of this type moves (``feature``: a word of the
-            query that is no other attribute; ``""``: whichever the edit takes, or none).
-        level: level of that attribute, 1 weighs most; 0 where there is no one attribute.
-        grade: intended grade of an exact pair after the edit (ESCI value; see
-            ``adore.types.Grade``).
+        grade: the grade that an exact pair is meant to have after an edit of this type.
+        attribute: the key attribute that an edit of this type changes. ``feature`` is a
+            word of the query that belongs to no other attribute; ``""`` means that each
+            edit chooses the attribute, or changes none.
+        contrasts: groups of words of which a product has at most one (``round``,
+            ``square``). A query that asks for one word and an item that says another of
+            its group differ in this error type. Each word is a key of ``contrasts`` in a
+            language pack, which lists how that language writes it.
     """
 
     name: str
     definition: str
-    attribute: str
-    level: int
-    grade: int
+    grade: Grade
+    attribute: str = ""
+    contrasts: tuple[tuple[str, ...], ...] = ()
 
     @property
     def positive(self) -> bool:
         """True for hard positives: the pair stays exact and the words change."""
-        return self.grade == 3
+        return self.grade == Grade.EXACT
+
+    @property
+    def level(self) -> int:
+        """Level of the attribute, 1 weighs most; 0 where there is no single attribute."""
+        return ATTRIBUTES.get(self.attribute, 0)
 
 
-ERROR_TYPES: tuple[ErrorType, ...] = tuple(
-    ErrorType(*fields)
-    for fields in (
-        (
-            "category",
-            "The item is another kind of product that shares words with the query.",
-            "product_type",
-            1,
-            0,
-        ),
-        (
-            "accessory",
-            "The item is a part of, or made for, the product that is asked.",
-            "product_type",
-            1,
-            1,
-        ),
-        (
-            "complement",
-            "The item is of a kind that people use together with what is asked.",
-            "product_type",
-            1,
-            1,
-        ),
-        (
-            "modifier-as-head",
-            "The item is what a word beside the query's head names.",
-            "product_type",
-            1,
-            0,
-        ),
-        (
-            "negation",
-            "The item has the very thing that the query excludes.",
-            "exclusion",
-            2,
-            2,
-        ),
-        (
-            "knowledge-intent",
-            "The query wants to know something; the item is only its topic.",
-            "product_type",
-            1,
-            0,
-        ),
-        (
-            "compatibility",
-            "The item fits another device or system than the one asked.",
-            "compatibility",
-            2,
-            2,
-        ),
-        (
-            "brand",
-            "The item is right but for another brand than the one asked.",
-            "brand",
-            2,
-            2,
-        ),
-        (
-            "model",
-            "The item is of another series or model than the one asked.",
-            "model",
-            2,
-            2,
-        ),
-        (
-            "audience",
-            "The item is made for other people than those asked.",
-            "audience",
-            2,
-            2,
-        ),
-        (
-            "function",
-            "The item works in another way than asked (electric, manual).",
-            "feature",
-            3,
-            2,
-        ),
-        (
-            "use-case",
-            "The item is for another place, sport or occasion than asked.",
-            "feature",
-            3,
-            2,
-        ),
-        (
-            "alternative",
-            "The item is a neighbouring kind of product that serves the same need.",
-            "product_type",
-            1,
-            2,
-        ),
-        (
-            "offer-type",
-            "The query asks used, renewed, rented or a sample; the item is sold new.",
-            "feature",
-            3,
-            2,
-        ),
-        (
-            "keyword-stuffing",
-            "Another kind of product whose title holds the query's words.",
-            "product_type",
-            1,
-            0,
-        ),
-        (
-            "size",
-            "The item is right but in another size or volume than asked.",
-            "size",
-            3,
-            2,
-        ),
-        ("pack", "The item is right but in another count than asked.", "pack", 3, 2),
-        (
-            "colour",
-            "The item is right but in another colour than asked.",
-            "colour",
-            3,
-            2,
-        ),
-        (
-            "material",
-            "The item is right but of another material than asked.",
-            "material",
-            3,
-            2,
-        ),
-        (
-            "style",
-            "The item has another shape, pattern, look or form than asked.",
-            "feature",
-            3,
-            2,
-        ),
-        (
-            "degree",
-            "The item is softer, thinner, wider ... than asked.",
-            "feature",
-            3,
-            2,
-        ),
-        ("price-tier", "The item costs more than the query allows.", "feature", 3, 2),
-        (
-            "partial-multi-constraint",
-            "The item meets all constraints of the query but one.",
-            "",
-            0,
-            2,
-        ),
-        ("synonym", "Hard positive: the item is right, said in other words.", "", 0, 3),
-        (
-            "over-strict",
-            "Hard positive: the item is right, and says less, more or in another order.",
-            "",
-            0,
-            3,
-        ),
-    )
-)
-
-TYPE_OF: dict[str, str] = {
-    attribute: next(e.name for e in ERROR_TYPES if e.attribute == attribute)
-    for attribute in dict.fromkeys(e.attribute for e in ERROR_TYPES)
-    if attribute not in ("", "feature")
-}
-"""Key attribute to the error type that a conflict in it is called."""
+ERROR_TYPES: Registry[ErrorType] = Registry("error type")
+"""Every error type by name. The order of registration is the order of all tables."""
 
 
-def error_type(name: str) -> ErrorType:
-    """Look up one error type by name.
+def register_error_type(error: ErrorType) -> ErrorType:
+    """Add an error type.
+
+    Args:
+        error: the new type.
+
+    Returns:
+        The type.
 
     Raises:
-        ConfigError: no such error type.
+        ConfigError: its name is taken, or its attribute is no key attribute.
     """
-    by_name = {e.name: e for e in ERROR_TYPES}
     check(
-        name in by_name,
-        "error_type",
-        name,
-        must=f"one of {sorted(by_name)}",
-        fix="use one of them",
+        error.attribute in ("", *ATTRIBUTES),
+        f"attribute of error type {error.name}",
+        error.attribute,
+        must=f"empty or one of: {', '.join(ATTRIBUTES)}",
+        fix="choose one of them",
     )
-    return by_name[name]
+    return ERROR_TYPES.add(error.name, error)
+
+
+_BUILT_IN = (
+    ErrorType(
+        name="category",
+        definition="The item is another kind of product that shares words with the query.",
+        grade=Grade.IRRELEVANT,
+        attribute="product_type",
+    ),
+    ErrorType(
+        name="accessory",
+        definition="The item is a part of, or made for, the product that is asked.",
+        grade=Grade.COMPLEMENT,
+        attribute="product_type",
+    ),
+    ErrorType(
+        name="complement",
+        definition="The item is of a kind that people use together with what is asked.",
+        grade=Grade.COMPLEMENT,
+        attribute="product_type",
+    ),
+    ErrorType(
+        name="modifier-as-head",
+        definition="The item is what a word beside the query's head names.",
+        grade=Grade.IRRELEVANT,
+        attribute="product_type",
+    ),
+    ErrorType(
+        name="negation",
+        definition="The item has the very thing that the query excludes.",
+        grade=Grade.SUBSTITUTE,
+        attribute="exclusion",
+    ),
+    ErrorType(
+        name="knowledge-intent",
+        definition="The query wants to know something; the item is only its topic.",
+        grade=Grade.IRRELEVANT,
+        attribute="product_type",
+    ),
+    ErrorType(
+        name="compatibility",
+        definition="The item fits another device or system than the one asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="compatibility",
+    ),
+    ErrorType(
+        name="brand",
+        definition="The item is right but for another brand than the one asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="brand",
+    ),
+    ErrorType(
+        name="model",
+        definition="The item is of another series or model than the one asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="model",
+    ),
+    ErrorType(
+        name="audience",
+        definition="The item is made for other people than those asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="audience",
+    ),
+    ErrorType(
+        name="function",
+        definition="The item works in another way than asked (electric, manual).",
+        grade=Grade.SUBSTITUTE,
+        attribute="feature",
+        contrasts=(
+            ("electric", "manual"),
+            ("wired", "wireless"),
+            ("corded", "cordless"),
+            ("disposable", "reusable"),
+            ("analog", "digital"),
+        ),
+    ),
+    ErrorType(
+        name="use-case",
+        definition="The item is for another place, sport or occasion than asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="feature",
+        contrasts=(
+            ("indoor", "outdoor"),
+            ("christmas", "halloween", "easter", "valentine", "thanksgiving"),
+            ("birthday", "wedding", "graduation", "retirement"),
+            (
+                "basketball",
+                "tennis",
+                "golf",
+                "yoga",
+                "cycling",
+                "soccer",
+                "baseball",
+                "volleyball",
+                "bowling",
+            ),
+        ),
+    ),
+    ErrorType(
+        name="alternative",
+        definition="The item is a neighbouring kind of product that serves the same need.",
+        grade=Grade.SUBSTITUTE,
+        attribute="product_type",
+    ),
+    ErrorType(
+        name="offer-type",
+        definition="The query asks used, renewed, rented or a sample; the item is sold new.",
+        grade=Grade.SUBSTITUTE,
+        attribute="feature",
+    ),
+    ErrorType(
+        name="keyword-stuffing",
+        definition="Another kind of product whose title holds the query's words.",
+        grade=Grade.IRRELEVANT,
+        attribute="product_type",
+    ),
+    ErrorType(
+        name="size",
+        definition="The item is right but in another size or volume than asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="size",
+    ),
+    ErrorType(
+        name="pack",
+        definition="The item is right but in another count than asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="pack",
+    ),
+    ErrorType(
+        name="colour",
+        definition="The item is right but in another colour than asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="colour",
+    ),
+    ErrorType(
+        name="material",
+        definition="The item is right but of another material than asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="material",
+    ),
+    ErrorType(
+        name="style",
+        definition="The item has another shape, pattern, look or form than asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="feature",
+        contrasts=(
+            ("round", "square", "rectangular", "oval"),
+            ("striped", "plaid", "floral", "leopard", "camo", "paisley"),
+            ("modern", "vintage"),
+            ("matte", "glossy"),
+            ("liquid", "powder", "gel", "capsule", "gummy"),
+        ),
+    ),
+    ErrorType(
+        name="degree",
+        definition="The item is softer, thinner, wider ... than asked.",
+        grade=Grade.SUBSTITUTE,
+        attribute="feature",
+        contrasts=(
+            ("soft", "firm"),
+            ("wide", "narrow"),
+            ("lightweight", "heavyweight"),
+            ("mini", "jumbo"),
+            ("mild", "spicy"),
+        ),
+    ),
+    ErrorType(
+        name="price-tier",
+        definition="The item costs more than the query allows.",
+        grade=Grade.SUBSTITUTE,
+        attribute="feature",
+    ),
+    ErrorType(
+        name="partial-multi-constraint",
+        definition="The item meets all constraints of the query but one.",
+        grade=Grade.SUBSTITUTE,
+    ),
+    ErrorType(
+        name="synonym",
+        definition="Hard positive: the item is right, said in other words.",
+        grade=Grade.EXACT,
+    ),
+    ErrorType(
+        name="over-strict",
+        definition="Hard positive: the item is right, and says less, more or in another order.",
+        grade=Grade.EXACT,
+    ),
+)
+
+for _error in _BUILT_IN:
+    register_error_type(_error)
+
+
+def _first_by_attribute() -> dict[str, str]:
+    """Each key attribute that stands for itself, and its first error type."""
+    first: dict[str, str] = {}
+    for error in _BUILT_IN:
+        if error.attribute not in ("", "feature"):
+            first.setdefault(error.attribute, error.name)
+    return first
+
+
+TYPE_OF: dict[str, str] = _first_by_attribute()
+"""Key attribute to the error type that a conflict in it is called."""

@@ -15,7 +15,7 @@ from adore.artifacts import read_table, write_table
 from adore.synthesis.adversarial import COLUMNS, adversarial, content_hash
 from adore.synthesis.generator import reserved
 from adore.synthesis.registry import EDITS, HELD_OUT_EDITS
-from adore.taxonomy import error_type
+from adore.taxonomy import ERROR_TYPES
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def test_it_is_the_same_every_time(hard: pl.DataFrame, synthesis_shop: Path) -> 
 
 def test_its_rows_say_what_they_are(hard: pl.DataFrame) -> None:
     for row in hard.iter_rows(named=True):
-        assert row["intended_grade"] == error_type(row["error_type"]).grade
+        assert row["intended_grade"] == ERROR_TYPES[row["error_type"]].grade
         assert json.loads(row["item"])["item_id"] == row["item_id"]
     assert set(hard["source_query_id"]) == {"q9"}  # nobody called an item of q7 exact
 

@@ -8,43 +8,22 @@ from functools import lru_cache
 from adore.attributes.language import Language
 from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.prices import PRICE
+from adore.taxonomy import ERROR_TYPES
 
 __all__ = ["contrast_type", "contrasts", "is_offer", "same_or_contrast"]
 
-_GROUPS: tuple[tuple[str, str], ...] = (
-    ("function", "electric manual"),
-    ("function", "wired wireless"),
-    ("function", "corded cordless"),
-    ("function", "disposable reusable"),
-    ("function", "analog digital"),
-    ("use-case", "indoor outdoor"),
-    ("use-case", "christmas halloween easter valentine thanksgiving"),
-    ("use-case", "birthday wedding graduation retirement"),
-    (
-        "use-case",
-        "basketball tennis golf yoga cycling soccer baseball volleyball bowling",
-    ),
-    ("style", "round square rectangular oval"),
-    ("style", "striped plaid floral leopard camo paisley"),
-    ("style", "modern vintage"),
-    ("style", "matte glossy"),
-    ("style", "liquid powder gel capsule gummy"),
-    ("degree", "soft firm"),
-    ("degree", "wide narrow"),
-    ("degree", "lightweight heavyweight"),
-    ("degree", "mini jumbo"),
-    ("degree", "mild spicy"),
-)
-"""Kind (an error type) and meanings of which a thing has one only.
 
-Each language's words for them are in its pack.
-"""
+@lru_cache(maxsize=1)
+def _groups() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Meaning to its error type and to the group of which a product has one only.
 
-_GROUP: dict[str, tuple[str, int]] = {
-    name: (kind, at)
-    for at, (kind, group) in enumerate(_GROUPS)
-    for name in group.split()
-}
+    Each language's words for the meanings are in its pack.
+    """
+    groups: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for error in ERROR_TYPES.values():
+        for group in error.contrasts:
+            groups.update(dict.fromkeys(group, (error.name, group)))
+    return groups
 
 
 @lru_cache(maxsize=1)
@@ -95,7 +74,8 @@ def contrast_type(word: str) -> str:
     if is_offer(word):
         return "offer-type"
     meaning = _meanings().get(word, "")
-    return _GROUP[meaning][0] if meaning in _GROUP else ""
+    groups = _groups()
+    return groups[meaning][0] if meaning in groups else ""
 
 
 def contrasts(word: str, language: Language) -> list[str]:
@@ -116,10 +96,11 @@ def contrasts(word: str, language: Language) -> list[str]:
         ['quadratisch', 'rechteckig', 'oval']
     """
     own = language.contrasts.get(word, "")
-    if own not in _GROUP:
+    groups = _groups()
+    if own not in groups:
         return []
     written: Mapping[str, str] = language.written.get("contrasts", {})
-    names = _GROUPS[_GROUP[own][1]][1].split()
+    names = groups[own][1]
     return [
         written[name].split(",")[0] for name in names if name != own and name in written
     ]
@@ -152,10 +133,11 @@ def same_or_contrast(word: str, title: Iterable[str]) -> tuple[str, bool]:
             else iter(())
         )
         return next(same, ""), word in offers
-    group = _GROUP[own][1]
+    groups = _groups()
+    group = groups[own][1]
     said = [
         (w, meanings[w] == own)
         for w in title
-        if w in meanings and _GROUP[meanings[w]][1] == group
+        if w in meanings and groups[meanings[w]][1] == group
     ]
     return max(said, key=lambda pair: pair[1], default=("", False))

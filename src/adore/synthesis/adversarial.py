@@ -82,7 +82,7 @@ def adversarial(
     rows: list[dict[str, Any]] = []
     for error in ERROR_TYPES:
 
-        def make(source: Source, name: str = error.name) -> Iterator[dict[str, Any]]:
+        def make(source: Source, name: str = error) -> Iterator[dict[str, Any]]:
             return _made(workshop, checks, source, name, per_pair)
 
         rows += of_type(sources, make, limit=per_type, rounds=_ROUNDS)

@@ -81,7 +81,7 @@ def mix(given: Mapping[str, float], *wrong: Mapping[str, int]) -> dict[str, floa
     Raises:
         ConfigError: an unknown error type, a negative weight, or nothing but zeros.
     """
-    names = [kind.name for kind in ERROR_TYPES]
+    names = list(ERROR_TYPES)
     unknown = sorted(set(given) - set(names))
     check(
         not unknown,
@@ -133,7 +133,7 @@ def _capped(shares: dict[str, float]) -> dict[str, float]:
 
     The other types get the rest.
     """
-    positive = {kind.name for kind in ERROR_TYPES if kind.positive}
+    positive = {kind.name for kind in ERROR_TYPES.values() if kind.positive}
     held = sum(shares[name] for name in positive)
     if held <= _POSITIVE:
         return shares

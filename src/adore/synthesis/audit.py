@@ -13,7 +13,7 @@ from random import Random
 from adore.synthesis.edits import Edit, Source
 from adore.synthesis.generator import EditContext
 from adore.synthesis.registry import PICKS
-from adore.taxonomy import error_type
+from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 
 __all__ = ["audit"]
@@ -70,7 +70,7 @@ def _summary(error: str, graded: Mapping[tuple[str, str], int]) -> dict[str, flo
     as_intended = 0.0
     if number:
         not_exact = round(1 - counts[int(Grade.EXACT)] / number, 3)
-        as_intended = round(counts[error_type(error).grade] / number, 3)
+        as_intended = round(counts[ERROR_TYPES[error].grade] / number, 3)
 
     return {
         "n": number,

@@ -22,7 +22,7 @@ from adore.attributes.reader import Reader
 from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits import REAL, Draft, Source
 from adore.synthesis.minimality import clean, fault
-from adore.taxonomy import error_type
+from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, Grade, Item, Reading, item_from_row
 
 __all__ = [
@@ -280,7 +280,7 @@ def row_of(
         "attribute": draft.attribute,
         "edit": draft.edit,
         "source_grade": source.grade,
-        "intended_grade": error_type(error).grade,
+        "intended_grade": int(ERROR_TYPES[error].grade),
         "evidence": Evidence.many_to_json(found),
         "source_evidence": Evidence.many_to_json(source.evidence),
     }

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence, Set
 
 from adore.attributes.contrasts import contrast_type
-from adore.taxonomy import error_type
+from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence
 
 __all__ = ["clean", "fault"]
@@ -72,7 +72,7 @@ def _own_fault(
     conflicts = own_after["conflict"]
     more = conflicts - own_before["conflict"]
 
-    if error_type(error).positive:
+    if ERROR_TYPES[error].positive:
         return f"{attribute} is in conflict" if more > 0 else ""
     if error == "alternative":
         return "it is said to be of the asked kind" if own_after["match"] else ""

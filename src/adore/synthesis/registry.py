@@ -13,7 +13,6 @@ from typing import Any
 from adore.synthesis import edits, kinds, positives, wishes
 from adore.synthesis.edits import Edit
 from adore.taxonomy import ERROR_TYPES
-from adore.types import Grade
 
 __all__ = ["EDITS", "HELD_OUT_EDITS", "PICKS", "table"]
 
@@ -120,7 +119,7 @@ def table() -> str:
         "|---|---|---|---|---|---|",
     ]
     used: dict[str, str] = {}
-    for error in ERROR_TYPES:
+    for error in ERROR_TYPES.values():
         functions = [_of(edit) for edit in EDITS[error.name]]
         for function in functions:
             used[function.__name__] = _summary(function)
@@ -128,7 +127,7 @@ def table() -> str:
         how = ", ".join(f"`{function.__name__}`" for function in functions)
         moved = f"`{error.attribute}`" if error.attribute else ""
         level = str(error.level or "")
-        letter = Grade(error.grade).letter
+        letter = error.grade.letter
         cells = (error.name, error.definition, moved, level, letter, how)
         lines.append(f"| {' | '.join(cells)} |")
 

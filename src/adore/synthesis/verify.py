@@ -30,8 +30,6 @@ from adore.types import PAIR, Evidence, Grade
 
 __all__ = ["REASONS", "Config", "agrees", "run"]
 
-_NAMES = (*(error.name for error in ERROR_TYPES), UNTYPED)
-
 REASONS: dict[str, str] = {
     "unanswered": "The judge gave no answer for the pair.",
     "judge": "Too few of the judge's answers are near the intended grade.",
@@ -150,7 +148,7 @@ def _metrics(
         "accepted": len(kept),
         "yield": len(kept) / max(1, len(rows)),
     }
-    for name in _NAMES:
+    for name in (*ERROR_TYPES, UNTYPED):
         if made[name]:
             metrics[f"yield_{name}"] = accepted[name] / made[name]
     return metrics
@@ -273,7 +271,7 @@ def _yield(
 ) -> dict[str, Any]:
     """The table of ``yield.json``: in all, and per error type."""
     types: list[dict[str, Any]] = []
-    for name in _NAMES:
+    for name in (*ERROR_TYPES, UNTYPED):
         good = [row for row in kept if row["error_type"] == name]
         bad = [row for row in rejected if row["error_type"] == name]
         if name == UNTYPED and not good and not bad:

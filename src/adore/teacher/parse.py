@@ -37,8 +37,6 @@ REASONS = (
 )
 """Every reason for which an answer is refused."""
 
-_ERRORS = {"", *(e.name for e in ERROR_TYPES)}
-_NO_FAULT = {"", *(e.name for e in ERROR_TYPES if e.positive)}
 _STARTS, _LONGEST = 64, 100_000
 
 
@@ -115,7 +113,7 @@ def _names(answer: RationaleSchema, rulebook: RuleBook) -> Wrong | None:
             )
     if not set(answer.rule_ids) <= known:
         return Wrong("unknown rule id", ", ".join(sorted(set(answer.rule_ids) - known)))
-    if answer.error_type not in _ERRORS:
+    if answer.error_type not in ("", *ERROR_TYPES):
         return Wrong("unknown error type", answer.error_type)
     if answer.grade not in rulebook.grades or not (
         math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1
@@ -145,7 +143,7 @@ def _quotes(answer: RationaleSchema, case: Case) -> Wrong | None:
 def _grade(answer: RationaleSchema) -> Wrong | None:
     """An E although it is another product, an E with something wrong, an I with nothing wrong."""
     kinds = {a.state for a in answer.attributes if a.attribute == "product_type"}
-    faulty = answer.error_type not in _NO_FAULT
+    faulty = bool(answer.error_type) and not ERROR_TYPES[answer.error_type].positive
     if answer.grade == "E" and ("conflict" in kinds or faulty):
         return Wrong(
             "grade contradicts the attributes",

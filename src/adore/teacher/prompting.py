@@ -203,7 +203,7 @@ class Prompter:
                 most=MOST_ATTRIBUTES,
                 grades=list(self.rulebook.grades),
                 where=WHERE,
-                error_types=[e.name for e in ERROR_TYPES],
+                error_types=list(ERROR_TYPES),
                 exemplars=exemplars,
             )
         )

@@ -140,7 +140,7 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
         "grade": _one_of(
             g.letter for g in reversed(Grade) if g.letter in rulebook.grades
         ),
-        "error_type": _one_of(["", *(e.name for e in ERROR_TYPES)]),
+        "error_type": _one_of(["", *ERROR_TYPES]),
         "confidence": {"type": "number", "enum": [n / 10 for n in range(11)]},
     }
     for part in (schema, asked):

@@ -173,7 +173,7 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
         (prepared / "events.parquet").unlink()
         write_table(events, prepared, "events")
         config = settings.config_of(
-            "feedback", PROFILE, seed=bench.seed, trust=trust, planted=0.0
+            "feedback", PROFILE, seed=bench.seed, trust=trust, poisoning_share=0.0
         )
         feedback.run(config, prepared, bench.run / "evidence", bench.answers, out)
         table = read_table(out, "feedback")
@@ -181,7 +181,7 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
         if key not in bench.known:
             train_kto(bench, table, Path(home) / "model")
             bench.known[key] = graded(bench, Path(home) / "model")
-        filtered = set(read_table(out, "filtered")["client_id"])
+        untrusted = set(read_table(out, "untrusted_clients")["client_id"])
     items = (
         bench.pairs.filter(pl.col("brand") == bench.brand).select("item_id").unique()
     )
@@ -192,7 +192,7 @@ def taught(bench: Bench, events: pl.DataFrame, *, trust: bool) -> dict[str, Any]
     return {
         "p_exact": p,
         "grade": grade,
-        "filtered": filtered,
+        "untrusted": untrusted,
         "lenient": lenient.join(items, on="item_id").height,
     }
 
@@ -233,9 +233,9 @@ def measure(seed: int) -> dict[str, Any]:
                             "grade": one["grade"] - clean["grade"],
                             "lenient": one["lenient"],
                             "attackers": len(bad),
-                            "found": len(one["filtered"] & bad),
+                            "found": len(one["untrusted"] & bad),
                             "honest_lost": len(
-                                one["filtered"] - bad - clean["filtered"]
+                                one["untrusted"] - bad - clean["untrusted"]
                             ),
                         }
                     )
@@ -246,7 +246,7 @@ def measure(seed: int) -> dict[str, Any]:
             "simulated": True,
             "brand": bench.brand,
             "pairs": pairs,
-            "honest_clients": len(clients) - len(clean["filtered"]),
+            "honest_clients": len(clients) - len(clean["untrusted"]),
             "clean": {
                 "p_exact": clean["p_exact"],
                 "grade": clean["grade"],

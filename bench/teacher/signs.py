@@ -63,7 +63,7 @@ def measure(seed: int) -> dict[str, Any]:
             [Shoppers().propensity(k) for k in range(1, len(about["propensity"]) + 1)]
         )
         error = float(np.abs(np.array(about["propensity"]) - known).max())
-        tables = {table: right(run, table) for table in ("feedback", "held")}
+        tables = {table: right(run, table) for table in ("feedback", "dev_signs")}
         return {
             "seed": seed,
             "simulated": True,
@@ -84,7 +84,7 @@ def render(result: dict[str, Any]) -> str:
         "| sign | train signs used | right | held-out (dev) signs | right |",
         "|---|---:|---:|---:|---:|",
     ]
-    for a, b in zip(result["feedback"], result["held"], strict=True):
+    for a, b in zip(result["feedback"], result["dev_signs"], strict=True):
         shown = [
             f"{r['signs']} | {format(r['right'], '.3f') if r['signs'] else ''}"
             for r in (a, b)

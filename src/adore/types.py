@@ -262,13 +262,13 @@ TABLES: dict[str, dict[str, str]] = {
         "kind": "str",
         "event_ids": "list[str]",
     },
-    "held": {  # signs of dev queries, which never teach
+    "dev_signs": {  # signs of dev queries, which never teach
         **_PAIR,
         "kind": "str",
         "wanted_exact": "bool",
         "event_ids": "list[str]",
     },
-    "filtered": {
+    "untrusted_clients": {
         "client_id": "str",
         "reason": "str",
         "targets": "list[str]",

@@ -54,7 +54,7 @@ def test_signs_are_mostly_right_in_both_directions(shop: Any, made: Out) -> None
     assert set(found) <= set(KINDS) and set(made[2]["signs"]) == set(KINDS)
 
 
-def test_only_train_queries_teach_and_dev_queries_are_held(
+def test_only_train_queries_teach_and_dev_queries_are_kept_apart(
     shop: Any, made: Out
 ) -> None:
     split = dict(
@@ -62,15 +62,15 @@ def test_only_train_queries_teach_and_dev_queries_are_held(
         .select("query_id", "split")
         .iter_rows()
     )
-    held = read_table(made[0], "held")
+    dev_signs = read_table(made[0], "dev_signs")
     assert {split[q] for q in read_table(made[0], "feedback")["query_id"]} == {"train"}
-    assert {split[q] for q in held["query_id"]} == {"dev"} and made[1][
-        "held"
-    ] == held.height > 50
-    assert held["wanted_exact"].to_list() == [
-        k.startswith("bought") for k in held["kind"]
+    assert {split[q] for q in dev_signs["query_id"]} == {"dev"} and made[1][
+        "dev_signs"
+    ] == dev_signs.height > 50
+    assert dev_signs["wanted_exact"].to_list() == [
+        k.startswith("bought") for k in dev_signs["kind"]
     ]
-    assert (right(shop, held)["ok"] > 0.85).all()
+    assert (right(shop, dev_signs)["ok"] > 0.85).all()
 
 
 def test_every_row_names_events_of_the_log(shop: Any, made: Out) -> None:
@@ -80,7 +80,7 @@ def test_every_row_names_events_of_the_log(shop: Any, made: Out) -> None:
             "event_id", "query_id", "object_id"
         ).iter_rows()
     }
-    for table in ("feedback", "held"):
+    for table in ("feedback", "dev_signs"):
         for q, i, ids in (
             read_table(made[0], table)
             .select("query_id", "item_id", "event_ids")
@@ -131,7 +131,7 @@ def test_a_shop_without_events_gets_simulated_ones_and_says_so(
 ) -> None:
     out = variant(shop, tmp_path, shop.events.head(0))
     metrics = run(
-        Config(simulate_users=60),
+        Config(simulated_shoppers=60),
         **{**shop.stage(), "prepared": tmp_path / "prepared"},
         output=out,
     )
@@ -149,7 +149,7 @@ def told(
 ) -> tuple[bool, str]:
     out = variant(shop, tmp_path, events)
     run(
-        Config(planted=0),
+        Config(poisoning_share=0),
         **{**shop.stage(), "prepared": tmp_path / "prepared"},
         output=out,
     )
@@ -170,7 +170,7 @@ def test_a_coarse_clock_is_told(
     assert coarse and "times are too coarse" in text and "warning" not in text
 
 
-def test_many_filtered_clients_are_told_by_reason(
+def test_many_untrusted_clients_are_reported_by_reason(
     shop: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     few = shop.events.filter(
@@ -186,14 +186,15 @@ def test_many_filtered_clients_are_told_by_reason(
 
 
 def test_too_little_exposure_gives_no_sign(shop: Any, tmp_path: Path) -> None:
-    run(Config(planted=0), **shop.stage(), output=tmp_path)
-    some = {k: read_table(tmp_path, k).height for k in ("feedback", "held")}
-    run(Config(min_exposure=1e6, planted=0), **shop.stage(), output=tmp_path)
+    run(Config(poisoning_share=0), **shop.stage(), output=tmp_path)
+    some = {k: read_table(tmp_path, k).height for k in ("feedback", "dev_signs")}
+    run(Config(min_exposure=1e6, poisoning_share=0), **shop.stage(), output=tmp_path)
     assert min(some.values()) > 0 and {
         k: read_table(tmp_path, k).height for k in some
-    } == {"feedback": 0, "held": 0}
+    } == {"feedback": 0, "dev_signs": 0}
     assert (
-        json.loads((tmp_path / "behaviour.json").read_text())["planted"]["turned"] == {}
+        json.loads((tmp_path / "behaviour.json").read_text())["poisoning"]["flipped"]
+        == {}
     )
 
 
@@ -205,4 +206,6 @@ def test_one_client_is_not_enough(shop: Any, tmp_path: Path) -> None:
         **{**shop.stage(), "prepared": tmp_path / "prepared"},
         output=out,
     )
-    assert metrics["events"] == one.height and metrics["rows"] == metrics["held"] == 0
+    assert (
+        metrics["events"] == one.height and metrics["rows"] == metrics["dev_signs"] == 0
+    )

@@ -1,4 +1,4 @@
-"""The poisoning test: with the trust filter nothing is turned, without it a brand is bought."""
+"""The poisoning test: with the trust filter nothing is flipped, without it a brand is bought."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from adore.artifacts import read_table
 from adore.behaviour.feedback import Config, run
-from adore.behaviour.poisoning import ATTACKS, turned
+from adore.behaviour.poisoning import ATTACKS, flipped_shares
 from adore.behaviour.trust import RING, pushed
 
 
@@ -20,25 +20,25 @@ def test_only_the_trust_filter_stands_between_a_ring_and_its_brand(
     shop: Any, tmp_path: Path, trust: bool
 ) -> None:
     run(Config(trust=trust), **shop.stage(), output=tmp_path)
-    planted = json.loads((tmp_path / "behaviour.json").read_text())["planted"]
-    assert planted["pairs"] > 10 and planted["pushed"] in set(shop.pairs["brand"])
-    assert set(planted["turned"]) == set(ATTACKS)
-    assert (max(planted["turned"].values()) <= 0.02) == trust and (
-        planted["turned"]["ring"] > 0.2
+    poisoning = json.loads((tmp_path / "behaviour.json").read_text())["poisoning"]
+    assert poisoning["pairs"] > 10 and poisoning["pushed"] in set(shop.pairs["brand"])
+    assert set(poisoning["flipped"]) == set(ATTACKS)
+    assert (max(poisoning["flipped"].values()) <= 0.02) == trust and (
+        poisoning["flipped"]["ring"] > 0.2
     ) == (not trust)
-    assert RING not in set(read_table(tmp_path, "filtered")["reason"]), (
+    assert RING not in set(read_table(tmp_path, "untrusted_clients")["reason"]), (
         "nothing planted stays in the output"
     )
 
 
 def test_what_a_ring_pushes_is_left_out_for_all() -> None:
-    filtered = pl.DataFrame(
+    untrusted_clients = pl.DataFrame(
         {"client_id": ["a", "b"], "targets": [[], ["brand:Zeta", "item:i3"]]}
     )
     rows = [("q", "i1", "Zeta"), ("q", "i2", "Acme"), ("q", "i3", "")]
     pairs = pl.DataFrame(rows, schema=["query_id", "item_id", "brand"], orient="row")
-    assert pushed(filtered, pairs)["item_id"].to_list() == ["i1", "i3"]
-    assert pushed(filtered.head(0), pairs).is_empty()
+    assert pushed(untrusted_clients, pairs)["item_id"].to_list() == ["i1", "i3"]
+    assert pushed(untrusted_clients.head(0), pairs).is_empty()
 
 
 def test_nothing_to_push_is_no_test(shop: Any) -> None:
@@ -46,13 +46,13 @@ def test_nothing_to_push_is_no_test(shop: Any) -> None:
     none = exact.select("query_id", "item_id").head(0)
     for pairs, share in ((exact, 0.1), (shop.pairs, 0.0)):
         assert (
-            turned(shop.events, pairs, none, lambda log: none, share=share, seed=0)[
-                "turned"
-            ]
+            flipped_shares(
+                shop.events, pairs, none, lambda log: none, share=share, seed=0
+            )["flipped"]
             == {}
         )
     nameless = shop.pairs.with_columns(brand=pl.lit(""))
-    found = turned(
+    found = flipped_shares(
         shop.events,
         nameless,
         none,
@@ -61,5 +61,5 @@ def test_nothing_to_push_is_no_test(shop: Any) -> None:
         seed=0,
     )
     assert found["pushed"] in set(nameless["item_id"]) and found[
-        "turned"
+        "flipped"
     ] == dict.fromkeys(ATTACKS, 1.0)

@@ -56,12 +56,14 @@ def test_an_absurd_position_counts_as_the_deepest() -> None:
     first = events.head(2).with_columns(position=pl.Series([10_000, 20_000]))
     bias = position_bias(pl.concat([events, first]))
     assert len(bias.propensity) == DEEPEST and bias.eta == pytest.approx(0.7, abs=0.1)
-    assert bias.at(np.array([10_000, 2**31 - 1])) == pytest.approx(bias.propensity[-1])
+    assert bias.propensity_at(np.array([10_000, 2**31 - 1])) == pytest.approx(
+        bias.propensity[-1]
+    )
 
 
 def test_unknown_and_deeper_positions() -> None:
     bias = position_bias(log(0.7, 100))
-    p = bias.at(np.array([1, 16, 99, 0]))
+    p = bias.propensity_at(np.array([1, 16, 99, 0]))
     assert (
         p[0] == 1
         and p[1] == p[2] == bias.propensity[-1]

@@ -1,4 +1,4 @@
-"""Beliefs by behaviour, against the simulated shoppers' known truth and tastes."""
+"""Posterior grades by behaviour, against the simulated shoppers' known truth and tastes."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def seen(shop: Any) -> pl.DataFrame:
     )
 
 
-def test_taste_is_learned_without_a_human(seen: pl.DataFrame) -> None:
-    taste = fit_grade_model(seen)
-    assert taste.click == pytest.approx(CLICK_PROBABILITY, abs=0.08)
-    assert taste.outcome[3].sum() == pytest.approx(1) and taste.outcome[
+def test_the_grade_model_is_learned_without_a_human(seen: pl.DataFrame) -> None:
+    model = fit_grade_model(seen)
+    assert model.click == pytest.approx(CLICK_PROBABILITY, abs=0.08)
+    assert model.outcome[3].sum() == pytest.approx(1) and model.outcome[
         3, 1
     ] == pytest.approx(PURCHASE_PROBABILITY[3], abs=0.06)
-    assert taste.mix[3].mean(0)[3] < 0.97, "the judge is not always right"
+    assert model.mix[3].mean(0)[3] < 0.97, "the judge is not always right"
 
 
-def test_beliefs_are_right_where_the_judge_is_wrong(
+def test_posteriors_are_right_where_the_judge_is_wrong(
     shop: Any, seen: pl.DataFrame
 ) -> None:
-    belief = fit_grade_model(seen).believe(seen)
+    posterior = fit_grade_model(seen).posterior(seen)
     truth = [
         shop.lists[q][i] == 3
-        for q, i in belief.select("query_id", "item_id").iter_rows()
+        for q, i in posterior.select("query_id", "item_id").iter_rows()
     ]
-    exact = belief["belief"].list.get(3)
-    sure = belief.with_columns(truth=pl.Series(truth), exact=exact).filter(
+    exact = posterior["posterior"].list.get(3)
+    sure = posterior.with_columns(truth=pl.Series(truth), exact=exact).filter(
         exact.is_between(0.1, 0.9).not_()
     )
-    assert sure.height > 0.8 * belief.height
+    assert sure.height > 0.8 * posterior.height
     assert ((sure["exact"] > 0.5) == sure["truth"]).mean() > 0.97
 
 
@@ -76,7 +76,7 @@ def test_exposure_is_corrected_by_position(shop: Any) -> None:
             for k in (2, 9)
         ]
     )
-    p = bias.at(twice["position"].to_numpy())
+    p = bias.propensity_at(twice["position"].to_numpy())
     row = trials(twice, bias, per_query=1, per_client=1).to_dicts()[0]
     assert row["examined"] == pytest.approx(1 - (1 - p[0]) * (1 - p[1])) and row[
         "event_ids"

@@ -109,7 +109,7 @@ def learnt(
         .rows()
     )
     held = (
-        read_table(run / "feedback", "held")
+        read_table(run / "feedback", "dev_signs")
         .select(*keys, "wanted_exact")
         .sort(*keys)
         .rows()

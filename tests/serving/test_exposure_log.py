@@ -86,7 +86,7 @@ def test_what_a_full_disk_refuses_leaves_nothing_behind(
 
 
 def test_a_log_that_nobody_ships_keeps_the_newest(tmp_path: Path) -> None:
-    log = Log(tmp_path / "x.jsonl", piece=90, most=300)
+    log = Log(tmp_path / "x.jsonl", piece_bytes=90, max_piece_bytes=300)
     for n in range(1000, 1100):
         log.append({"n": n})
     rows, torn = read_log(log.path)

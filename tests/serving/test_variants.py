@@ -103,7 +103,7 @@ def test_a_hung_challenger_is_spared_and_its_shoppers_get_the_control(
         answers = await asyncio.gather(
             *map(router.rank, bodies[:30])
         )  # all at once; the others find it spared
-        assert not challenger.breaker.lets_through()
+        assert not challenger.breaker.allows()
         answers += [await router.rank(body) for body in bodies[30:]]
         for variant in router.variants.values():
             await variant.client.aclose()
@@ -149,8 +149,8 @@ def test_a_variant_is_left_alone_after_silence_and_asked_again_after_a_rest(
         with pytest.raises(UnavailableError, match="v == no answer 3 times"):
             await variant.ask("q", ITEMS)
         variant.about, variant.timeout, variant.breaker.rest = {"url": there}, 20.0, 0.0
-        variant.breaker.note(False)
-        assert await variant.ask("q", ITEMS) == GOOD and variant.breaker.lets_through()
+        variant.breaker.record(False)
+        assert await variant.ask("q", ITEMS) == GOOD and variant.breaker.allows()
         await variant.client.aclose()
 
     with serving(predictions) as there:
@@ -159,14 +159,14 @@ def test_a_variant_is_left_alone_after_silence_and_asked_again_after_a_rest(
 
 def test_a_breaker_lets_one_try_at_a_time() -> None:
     breaker = Breaker(after=2, rest=3600)
-    breaker.note(False)
-    assert breaker.lets_through()
-    breaker.note(False)
-    assert not breaker.lets_through()
+    breaker.record(False)
+    assert breaker.allows()
+    breaker.record(False)
+    assert not breaker.allows()
     breaker._until = 0.0
-    assert [breaker.lets_through() for _ in range(3)] == [True, False, False]
-    breaker.note(True)
-    assert breaker.lets_through()
+    assert [breaker.allows() for _ in range(3)] == [True, False, False]
+    breaker.record(True)
+    assert breaker.allows()
 
 
 @pytest.mark.parametrize(

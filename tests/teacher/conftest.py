@@ -100,9 +100,9 @@ def school(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "event_ids": [],
         }
     ]
-    write_table(held, folder, "held")
+    write_table(held, folder, "dev_signs")
     write_table([], folder, "feedback")
-    write_json({"planted": {"turned": {}}}, folder / "behaviour.json")
+    write_json({"poisoning": {"flipped": {}}}, folder / "behaviour.json")
     items = [item_from_row(r) for r in read_table(shop, "items").iter_rows(named=True)]
     (folder / "lexicon.json").write_text(Lexicon.mine(items).to_json(), "utf-8")
     run(Config(backend="rules"), prepared=shop, evidence=shop, output=folder)

@@ -35,18 +35,18 @@ def verdict(
     *,
     slices: dict | None = None,
     fooled: dict | None = None,
-    turned: dict | None = None,
+    flipped: dict | None = None,
     behaviour: tuple = SIGNS,
     **more: Any,
 ) -> dict:
     tried = {"claim": 0.0} if fooled is None else fooled
-    planted = {"ring": 0.0} if turned is None else turned
+    poisoning = {"ring": 0.0} if flipped is None else flipped
     return decide(
         (HUMAN, STRICT, new, GROUPS),
         behaviour,
         slices or {},
         tried,
-        planted,
+        poisoning,
         **more,
         seed=0,
     )
@@ -105,10 +105,10 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
         "attack claim: raises 3.0% of grades"
         in verdict(HUMAN, fooled={"claim": 0.03})["reasons"]
     )
-    bribed = verdict(HUMAN, turned={"ring": 0.05, "fast": 0.01})
+    bribed = verdict(HUMAN, flipped={"ring": 0.05, "fast": 0.01})
     assert [r.split(":")[0] for r in bribed["reasons"]] == [
         "poisoning ring"
-    ] and "turn 5.0% of" in bribed["reasons"][0]
+    ] and "flip 5.0% of" in bribed["reasons"][0]
     assert verdict(HUMAN, fooled={"claim": 0.01})["promoted"]
 
 
@@ -120,7 +120,7 @@ def test_what_was_not_tried_refuses() -> None:
     for more, reason in (
         ({"behaviour": NONE}, "shoppers: fewer than 30 held-out pairs"),
         ({"fooled": {"claim": None}}, "attack claim: not tried on 30 answered pairs"),
-        ({"turned": {}}, "poisoning: not tried"),
+        ({"flipped": {}}, "poisoning: not tried"),
         (
             {"unanswered": (0.0, 0.9)},
             "held-out pairs without a valid answer rose: 0.0% to 90.0%",

@@ -32,7 +32,7 @@ def _wanted(sign: dict[str, Any]) -> list[tuple[Grade, bool]]:
         return [(grade, True)]
     if sign["kind"] == LENIENT:
         return [(grade, False), (Grade.EXACT, True)]
-    likeliest = Grade(int(np.argmax(sign["belief"][: Grade.EXACT])))
+    likeliest = Grade(int(np.argmax(sign["posterior"][: Grade.EXACT])))
     return [(Grade.EXACT, False), (likeliest, True)]
 
 
@@ -61,7 +61,7 @@ def balanced(
     """The KTO rows of a set of signs; none where nothing is to correct.
 
     Args:
-        signs: ``query_id, item_id, kind, grade, belief, event_ids, evidence``.
+        signs: ``query_id, item_id, kind, grade, posterior, event_ids, evidence``.
         tilt: most corrections of one direction for one of the other.
         confirm: most right answers of one kind for one correction; they hold the rest of
             the teacher in place.

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from adore.artifacts import read_table, write_table
 from adore.behaviour.balance import KINDS, LENIENT, balanced
-from adore.behaviour.poisoning import turned
+from adore.behaviour.poisoning import flipped_shares
 from adore.behaviour.position import PositionBias, position_bias
 from adore.behaviour.signs import GradeModel, fit_grade_model, trials
 from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
@@ -55,9 +55,9 @@ class Config(StageConfig):
     """Most corrections of one direction for one of the other."""
     confirm: float = Field(20.0, ge=0)
     """Most right answers of one kind for one correction."""
-    planted: float = Field(0.1, ge=0, lt=0.5)
-    """Share of events that the poisoning test plants, three times; 0: no test."""
-    simulate_users: int = Field(1000, ge=0)
+    poisoning_share: float = Field(0.1, ge=0, lt=0.5)
+    """Share of events that each simulated attack adds to the log; 0 skips the poisoning test."""
+    simulated_shoppers: int = Field(1000, ge=0)
     """Shoppers simulated from the human judgements where the shop has no events."""
 
 
@@ -74,10 +74,10 @@ def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
         for (query_id,), group in used.group_by("query_id", maintain_order=True)
     }
 
-    shoppers = Shoppers(seed=config.seed, users=config.simulate_users)
+    shoppers = Shoppers(seed=config.seed, users=config.simulated_shoppers)
     rng = np.random.default_rng(config.seed)
     names = sorted(lists)
-    users = config.simulate_users if names else 0
+    users = config.simulated_shoppers if names else 0
     rows = list[dict[str, Any]]()
     for user in range(users):
         for visit in range(4):
@@ -102,7 +102,7 @@ def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
     A skip says nothing where position bias is not known.
     """
     judged = "judged exact" if row["grade"] == Grade.EXACT else "judged strictly"
-    exact = row["belief"][Grade.EXACT]
+    exact = row["posterior"][Grade.EXACT]
     if row["kept"] >= config.min_clients and exact >= config.confidence:
         return f"bought, {judged}"
     if exact > 1 - config.confidence or row["clients"] < config.min_clients:
@@ -113,11 +113,11 @@ def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
 
 
 def _signs(
-    seen: pl.DataFrame, taste: GradeModel, config: Config, known: bool
+    seen: pl.DataFrame, model: GradeModel, config: Config, known: bool
 ) -> pl.DataFrame:
-    """The pairs that give a sign: its ``kind``, ``belief`` and events."""
-    beliefs = taste.believe(seen)
-    table = beliefs.filter(pl.col("examined") >= config.min_exposure)
+    """The pairs that give a sign: its ``kind``, ``posterior`` and events."""
+    posteriors = model.posterior(seen)
+    table = posteriors.filter(pl.col("examined") >= config.min_exposure)
 
     kinds = []
     for row in table.iter_rows(named=True):
@@ -148,13 +148,13 @@ def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Learnt:
-    """What one log says: signs of train queries, and of dev queries (``held``)."""
+    """What one log says: signs of train queries, and of dev queries (``dev_signs``)."""
 
     bias: PositionBias
-    taste: GradeModel
-    filtered: pl.DataFrame
+    model: GradeModel
+    untrusted_clients: pl.DataFrame
     signs: pl.DataFrame
-    held: pl.DataFrame
+    dev_signs: pl.DataFrame
 
 
 def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt:
@@ -165,8 +165,8 @@ def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt
         pairs: from :func:`_pairs`.
     """
     doubted = events if config.trust else events.head(0)
-    filtered = untrusted(doubted, pairs)
-    trusted = events.join(filtered, on="client_id", how="anti")
+    untrusted_clients = untrusted(doubted, pairs)
+    trusted = events.join(untrusted_clients, on="client_id", how="anti")
 
     bias = position_bias(trusted)
     tried = trials(
@@ -175,19 +175,19 @@ def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt
     seen = tried.join(pairs.drop("brand"), on=PAIR).sort("client_id", *PAIR)
     train = seen.filter(pl.col("split") == "train")
     dev = seen.filter(pl.col("split") == "dev")
-    taste = fit_grade_model(train)
+    model = fit_grade_model(train)
 
     # a purchase of what a ring pushes corrects nothing: not every member is found
-    attacked = pushed(filtered, pairs).with_columns(kind=pl.lit(LENIENT))
+    attacked = pushed(untrusted_clients, pairs).with_columns(kind=pl.lit(LENIENT))
     by_kind = [*PAIR, "kind"]
-    signs = _signs(train, taste, config, bias.known)
+    signs = _signs(train, model, config, bias.known)
     signs = signs.join(attacked, on=by_kind, how="anti")
-    held = _signs(dev, taste, config, bias.known)
-    held = held.join(attacked, on=by_kind, how="anti")
-    return _Learnt(bias, taste, filtered, signs, held)
+    dev_signs = _signs(dev, model, config, bias.known)
+    dev_signs = dev_signs.join(attacked, on=by_kind, how="anti")
+    return _Learnt(bias, model, untrusted_clients, signs, dev_signs)
 
 
-def _planted(
+def _poisoning(
     learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, config: Config
 ) -> Any:
     """The poisoning test on this log, for the teacher's gate.
@@ -196,15 +196,20 @@ def _planted(
     """
 
     def lenient(one: _Learnt) -> pl.DataFrame:
-        signs = pl.concat([one.signs, one.held])
+        signs = pl.concat([one.signs, one.dev_signs])
         return signs.filter(pl.col("kind") == LENIENT).select(PAIR)
 
     def read(log: pl.DataFrame) -> pl.DataFrame:
         return lenient(_learn(log, pairs, config))
 
     known = pairs.filter(pl.col("split") != "test").sort(PAIR)
-    return turned(
-        events, known, lenient(learnt), read, share=config.planted, seed=config.seed
+    return flipped_shares(
+        events,
+        known,
+        lenient(learnt),
+        read,
+        share=config.poisoning_share,
+        seed=config.seed,
     )
 
 
@@ -232,16 +237,16 @@ def _trust_notes(
         counts = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
         yield (
             f"warning: {out} of {clients} clients are left out ({counts}); "
-            "see the table filtered"
+            "see the table untrusted_clients"
         )
 
 
 def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
     """What ``behaviour.json`` says of the log."""
     bias = learnt.bias
-    taste = learnt.taste
+    model = learnt.model
     kinds = learnt.signs["kind"]
-    filtered = learnt.filtered.group_by("reason").len().sort("reason")
+    untrusted_clients = learnt.untrusted_clients.group_by("reason").len().sort("reason")
     return {
         "propensity": [round(float(chance), 4) for chance in bias.propensity[:20]],
         "position": {
@@ -249,9 +254,9 @@ def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
             "eta": bias.eta,
             "note": _position_note(bias),
         },
-        "click": by_letter(taste.click.round(4).tolist()),
-        "kept": by_letter(taste.outcome[:, 1].round(4).tolist()),
-        "filtered": dict(filtered.iter_rows()),
+        "click": by_letter(model.click.round(4).tolist()),
+        "kept": by_letter(model.outcome[:, 1].round(4).tolist()),
+        "untrusted_clients": dict(untrusted_clients.iter_rows()),
         "coarse_clock": coarse,
         "signs": {kind: int((kinds == kind).sum()) for kind in KINDS},
     }
@@ -260,9 +265,9 @@ def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
 def run(
     config: Config, prepared: Path, evidence: Path, answers: list[Path], output: Path
 ) -> dict[str, float]:
-    """Write ``feedback``, ``held``, ``filtered`` (untrusted clients) and ``behaviour.json``.
+    """Write ``feedback``, ``dev_signs``, ``untrusted_clients`` and ``behaviour.json``.
 
-    Only train queries teach. ``held`` has the signs of dev queries, for the teacher's
+    Only train queries teach. ``dev_signs`` has the signs of dev queries, for the teacher's
     gate, read with what train queries taught of shoppers. Simulated events are written
     as ``events``, so that every row's events are there.
 
@@ -275,7 +280,7 @@ def run(
         output: the stage's folder.
 
     Returns:
-        The stage's counts: KTO rows, of which desirable and not, held signs, events,
+        The stage's counts: KTO rows, of which desirable and not, dev signs, events,
         untrusted clients; ``simulated`` is 1 where the events are.
     """
     events = read_table(prepared, "events")
@@ -287,7 +292,7 @@ def run(
 
     about = _about(learnt, config.trust and coarse_clock(events))
     notes = [] if learnt.bias.known else [_position_note(learnt.bias)]
-    notes += _trust_notes(events, about["filtered"], about["coarse_clock"])
+    notes += _trust_notes(events, about["untrusted_clients"], about["coarse_clock"])
     for note in notes:
         log_line(f"    feedback: {note}")
 
@@ -302,13 +307,17 @@ def run(
     )
     write_table(rows, output, "feedback")
 
-    held = learnt.held
-    filtered = learnt.filtered
-    write_table(held.select(*PAIR, "kind", "wanted_exact", "event_ids"), output, "held")
-    write_table(filtered, output, "filtered")
+    dev_signs = learnt.dev_signs
+    untrusted_clients = learnt.untrusted_clients
+    write_table(
+        dev_signs.select(*PAIR, "kind", "wanted_exact", "event_ids"),
+        output,
+        "dev_signs",
+    )
+    write_table(untrusted_clients, output, "untrusted_clients")
 
-    planted = _planted(learnt, events, pairs, config)
-    summary = {"simulated": simulated, **about, "planted": planted}
+    poisoning = _poisoning(learnt, events, pairs, config)
+    summary = {"simulated": simulated, **about, "poisoning": poisoning}
     write_json(summary, output / "behaviour.json")
 
     good = sum(row["desirable"] for row in rows)
@@ -316,8 +325,8 @@ def run(
         "rows": float(len(rows)),
         "desirable": float(good),
         "undesirable": float(len(rows) - good),
-        "held": float(held.height),
+        "dev_signs": float(dev_signs.height),
         "events": float(events.height),
-        "filtered_clients": float(filtered.height),
+        "untrusted_clients": float(untrusted_clients.height),
         "simulated": float(simulated),
     }

@@ -1,4 +1,7 @@
-"""The poisoning test: simulated accounts push one brand in a shop's own log; what do they turn?"""
+"""The poisoning test: simulated accounts push one brand in a shop's own log.
+
+It measures how many of the brand's pairs they flip to a lenient correction.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import polars as pl
 from adore.data.shoppers import Attack, Shoppers
 from adore.types import PAIR, Grade
 
-__all__ = ["ATTACKS", "turned"]
+__all__ = ["ATTACKS", "flipped_shares"]
 
 ATTACKS = ("fast", "patient", "ring")
 
@@ -38,7 +41,7 @@ def _target(pairs: pl.DataFrame) -> tuple[str, str]:
     return column, str(ranked[column][0])
 
 
-def turned(
+def flipped_shares(
     events: pl.DataFrame,
     pairs: pl.DataFrame,
     before: pl.DataFrame,
@@ -47,7 +50,7 @@ def turned(
     share: float,
     seed: int,
 ) -> dict[str, Any]:
-    """The share of pairs below exact that each attack turns into a lenient correction.
+    """The share of pairs below exact that each attack flips to a lenient correction.
 
     Args:
         events: the shop's log.
@@ -59,7 +62,7 @@ def turned(
 
     Returns:
         ``pushed``, its number of ``pairs`` below exact, and by attack the share that is
-        ``turned``; no attack where there is nothing to push or ``share`` is 0.
+        ``flipped``; no attack where there is nothing to push or ``share`` is 0.
     """
     column, name = _target(pairs)
     named = pairs.filter(pl.col(column) == name)
@@ -77,7 +80,7 @@ def turned(
     count = int(share / (1 - share) * events.height)
     found = dict[str, float]()
     if count == 0 or targets.is_empty():
-        return {"pushed": name, "pairs": targets.height, "turned": found}
+        return {"pushed": name, "pairs": targets.height, "flipped": found}
 
     for kind in ATTACKS:
         attack = Attack(kind, pushed, Shoppers(seed=seed, users=0))
@@ -90,4 +93,4 @@ def turned(
         corrected = after.join(before, on=PAIR, how="anti")
         hit = targets.join(corrected, on=PAIR, how="semi")
         found[kind] = hit.height / targets.height
-    return {"pushed": name, "pairs": targets.height, "turned": found}
+    return {"pushed": name, "pairs": targets.height, "flipped": found}

@@ -39,7 +39,7 @@ class PositionBias:
     pairs: int
     known: bool
 
-    def at(self, position: npt.NDArray[np.int64]) -> Floats:
+    def propensity_at(self, position: npt.NDArray[np.int64]) -> Floats:
         """P(examined) of each position.
 
         Deeper than the log counts as its last position, 0 (unknown) as the mean.

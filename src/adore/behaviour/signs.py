@@ -43,7 +43,7 @@ def trials(
     item = pl.col("object_id").alias("item_id")
 
     # looked at is what was looked at in one impression at least
-    missed = pl.Series("missed", 1 - bias.at(events["position"].to_numpy()))
+    missed = pl.Series("missed", 1 - bias.propensity_at(events["position"].to_numpy()))
     one = (
         events.with_columns(missed)
         .sort("timestamp", "event_id")
@@ -94,11 +94,11 @@ class GradeModel:
     mix: Floats
     edges: Floats
 
-    def believe(self, seen: pl.DataFrame) -> pl.DataFrame:
+    def posterior(self, seen: pl.DataFrame) -> pl.DataFrame:
         """P(true grade) of every pair of :func:`trials` joined with the judge's ``grade``.
 
         Returns:
-            One row a pair: ``query_id, item_id, grade``, ``belief`` (P of each true
+            One row a pair: ``query_id, item_id, grade``, ``posterior`` (P of each true
             grade), ``examined`` impressions, distinct clients that were shown it
             (``clients``), clicked it (``clicks``), ``kept`` or ``returned`` it, and
             ``event_ids``, at most 20: acts, or impressions where nobody acted.
@@ -106,14 +106,14 @@ class GradeModel:
         pairs, index = _pairs(seen)
         place = np.digitize(pairs["place"].to_numpy(), self.edges)
         prior = self.mix[pairs["grade"].to_numpy(), place]
-        belief = _posterior(self, seen, index, prior)
+        posterior = _posterior(self, seen, index, prior)
         return pairs.with_columns(
-            pl.Series("belief", belief.tolist(), pl.List(pl.Float64))
+            pl.Series("posterior", posterior.tolist(), pl.List(pl.Float64))
         )
 
 
 def _posterior(
-    taste: GradeModel, seen: pl.DataFrame, index: Ints, prior: Floats
+    model: GradeModel, seen: pl.DataFrame, index: Ints, prior: Floats
 ) -> Floats:
     """P(true grade) a pair. ``prior`` and result: shape [pairs, 4]."""
     examined = seen["examined"].to_numpy()[:, None]
@@ -122,10 +122,10 @@ def _posterior(
 
     # log P(what one client did | grade), shape [trials, 4]: it looked, clicked and did
     # what it did after the click; or it did not look, or looked and did not click
-    click = np.log(examined.clip(1e-6) * taste.click)
-    chances = taste.outcome[:, outcome]
+    click = np.log(examined.clip(1e-6) * model.click)
+    chances = model.outcome[:, outcome]
     after = np.log(chances.T)
-    no_click = np.log1p(-examined * taste.click)
+    no_click = np.log1p(-examined * model.click)
     trial = np.where(clicked, click + after, no_click)
 
     # clients act independently given the grade: their logs add up over a pair
@@ -202,23 +202,23 @@ def fit_grade_model(seen: pl.DataFrame, *, rounds: int = 60) -> GradeModel:
     known = pairs["human"].is_not_null().to_numpy()[:, None]
     label = _LABEL[pairs["human"].fill_null(0).to_numpy()]
 
-    taste = GradeModel(
+    model = GradeModel(
         click=np.array([0.05, 0.1, 0.2, 0.4]),
         outcome=np.tile([0.7, 0.2, 0.1], (4, 1)),
         mix=np.repeat(_LABEL, 4, 0),
         edges=edges,
     )
-    belief = np.where(known, label, _LABEL[grade])
+    posterior = np.where(known, label, _LABEL[grade])
     for _ in range(rounds):
         # E step, examination: P(looked at | act, grade), shape [trials, 4]. Who clicked
         # looked; of who did not, Bayes' rule tells how likely a look was all the same.
-        looked_no_click = examined * (1 - taste.click)
-        no_click = 1 - examined * taste.click
+        looked_no_click = examined * (1 - model.click)
+        no_click = 1 - examined * model.click
         looked = np.where(clicked, 1.0, looked_no_click / no_click)
 
         # M step, click rates: expected clicks over expected looks of each grade, leaning on
         # 1 click in 5 looks; the running maximum keeps a higher grade clicked no less.
-        weight = belief[index]
+        weight = posterior[index]
         clicks = (weight * clicked).sum(0)
         looks = (weight * looked).sum(0)
         rates = (clicks + 1) / (looks + 5)
@@ -233,14 +233,14 @@ def fit_grade_model(seen: pl.DataFrame, *, rounds: int = 60) -> GradeModel:
 
         # M step, mix: expected true grades of each cell, leaning on 5 pairs as those of its
         # judged grade wherever placed, which lean on 2 pairs of _LABEL.
-        whole = judged_as.T @ belief + 2 * _LABEL
+        whole = judged_as.T @ posterior + 2 * _LABEL
         anywhere = whole / whole.sum(1, keepdims=True)
-        mix = in_cell.T @ belief + 5 * np.repeat(anywhere, 4, 0)
+        mix = in_cell.T @ posterior + 5 * np.repeat(anywhere, 4, 0)
         mix = mix / mix.sum(1, keepdims=True)
-        taste = GradeModel(click, outcome, mix, edges)
+        model = GradeModel(click, outcome, mix, edges)
 
         # E step, grade: P(true grade | acts) of each pair, from its cell's mix or its label.
-        prior = np.where(known, label, taste.mix[cell])
-        belief = _posterior(taste, seen, index, prior)
+        prior = np.where(known, label, model.mix[cell])
+        posterior = _posterior(model, seen, index, prior)
 
-    return GradeModel(taste.click, taste.outcome, taste.mix.reshape(4, 4, 4), edges)
+    return GradeModel(model.click, model.outcome, model.mix.reshape(4, 4, 4), edges)

@@ -1,4 +1,4 @@
-"""Whose events to believe.
+"""Which clients' events to trust.
 
 Machines, bursts and self-purchase rings are left out, each with its reason.
 """
@@ -201,19 +201,19 @@ def _rings(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
     )
 
 
-def pushed(filtered: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def pushed(untrusted_clients: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """The pairs of what rings push.
 
     Not every member is found, so no purchase of these says that they are exact.
 
     Args:
-        filtered: from :func:`untrusted`.
+        untrusted_clients: from :func:`untrusted`.
         pairs: ``query_id, item_id, brand``.
 
     Returns:
         ``query_id, item_id``.
     """
-    targets = filtered["targets"].explode()
+    targets = untrusted_clients["targets"].explode()
     names = targets.drop_nulls().unique().to_list()
     brand = "brand:" + pl.col("brand")
     item = "item:" + pl.col("item_id")

@@ -372,13 +372,13 @@ def _judge(
 
 
 def _failing(design: Design, users: pl.DataFrame, mismatch: dict[str, float]) -> str:
-    """That the challenger surely does not answer for its users; empty if it may."""
+    """That the challenger significantly does not answer for its users; empty if it may."""
     if _few(design, users):
         return ""
     # all rules together may err as often as the design allows
     alpha = design.alpha / RULES
-    surely = _compare(users, "wrong", alpha)["low"] > 0
-    if not surely:
+    significant = _compare(users, "wrong", alpha)["low"] > 0
+    if not significant:
         return ""
     text = {variant: f"{share:.1%}" for variant, share in mismatch.items()}
     return f"another variant or model answers for the challenger: {text}"
@@ -447,7 +447,7 @@ def analyse_tables(
         ``design``, ``method``, ``users`` per variant, ``mismatch`` per variant,
         ``sample_ratio_p`` and either ``metrics`` (name to control, treatment, effect,
         relative effect, interval, p) or ``refusal``; ``failing`` says that the
-        challenger surely does not answer for its users; ``left_out`` counts, per log,
+        challenger significantly does not answer for its users; ``left_out`` counts, per log,
         rows that do not count, by reason.
     """
     log = _look(db, design, lost)

@@ -14,8 +14,8 @@ PRIMARY = "purchases_per_user"
 def decide(result: dict[str, Any]) -> dict[str, Any]:
     """Turn an analysis into ``{"action", "reason", "method"}``.
 
-    Promote if the primary metric's interval lies above 0 and no guardrail is surely
-    worse; roll back if the primary metric or a guardrail is surely worse, or the
+    Promote if the primary metric's interval lies above 0 and no guardrail is significantly
+    worse; roll back if the primary metric or a guardrail is significantly worse, or the
     challenger does not answer for its users; else hold.
     """
     return {**_decide(result), "method": result["method"]}
@@ -48,7 +48,7 @@ def _decide(result: dict[str, Any]) -> dict[str, Any]:
         }
     return {
         "action": "hold",
-        "reason": f"{PRIMARY} did not surely change: {_text(primary)}",
+        "reason": f"{PRIMARY} did not significantly change: {_text(primary)}",
     }
 
 

@@ -33,18 +33,22 @@ class Log:
 
     Args:
         path: the file that grows; what an earlier process left there becomes a piece.
-        piece: bytes from which on the file is put aside as a piece.
-        most: bytes of pieces that stay; beyond, the oldest are deleted and counted in
+        piece_bytes: bytes from which on the file is put aside as a piece.
+        max_piece_bytes: bytes of pieces that stay; beyond, the oldest are deleted and counted in
             ``dropped``.
     """
 
     def __init__(
-        self, path: Path, *, piece: int = 16_000_000, most: int = 1_500_000_000
+        self,
+        path: Path,
+        *,
+        piece_bytes: int = 16_000_000,
+        max_piece_bytes: int = 1_500_000_000,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.piece = piece
-        self.most = most
+        self.piece_bytes = piece_bytes
+        self.max_piece_bytes = max_piece_bytes
         self.dropped = 0
         if _size(path):
             # so that a torn line of a killed process stays the last of its file
@@ -76,7 +80,7 @@ class Log:
                 raise OSError(errno.EIO, "the rows could not be synced", str(self.path))
             if self._synced < mine:
                 self._flush()
-        if self._end >= self.piece:
+        if self._end >= self.piece_bytes:
             with suppress(OSError):  # the rows are safe; the next one tries again
                 self.roll()
 
@@ -129,7 +133,7 @@ class Log:
     def _drop(self) -> None:
         """Delete the oldest pieces until the rest is small enough."""
         pieces = self.pieces()
-        excess = sum(map(_size, pieces)) - self.most
+        excess = sum(map(_size, pieces)) - self.max_piece_bytes
         for piece in pieces:
             if excess <= 0:
                 return

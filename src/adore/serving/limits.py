@@ -22,14 +22,14 @@ Message = MutableMapping[str, Any]
 class BodyLimit:
     """ASGI middleware: refuses bodies unread.
 
-    One over ``most`` bytes gets 413, one of no stated length 411.
+    One over ``max_bytes`` gets 413, one of no stated length 411.
     """
 
     def __init__(
-        self, app: Callable[..., Awaitable[None]], most: int = MAX_BYTES
+        self, app: Callable[..., Awaitable[None]], max_bytes: int = MAX_BYTES
     ) -> None:
         self.app = app
-        self.most = most
+        self.max_bytes = max_bytes
 
     async def __call__(
         self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
@@ -47,26 +47,25 @@ class BodyLimit:
 
         # the HTTP parser refused what is no number
         size = int(headers.get(b"content-length", b"0"))
-        if size > self.most:
+        if size > self.max_bytes:
             return await _refuse(
                 send,
                 413,
-                f"body == {size} bytes, must be at most {self.most}; send fewer items",
+                f"body == {size} bytes, must be at most {self.max_bytes}; send fewer items",
             )
         return await self.app(scope, receive, send)
 
 
 class ConcurrencyLimit:
-    """ASGI middleware: refuses (503) a POST while ``most`` others are in work.
+    """ASGI middleware: refuses (503) a POST while ``max_in_flight`` others are in work.
 
-    Who waits longer than the router does is answered for nobody, and holds up those who
-    still could be answered.
+    A request that outlives the router's timeout wastes capacity, so it is rejected early.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]], most: int) -> None:
+    def __init__(self, app: Callable[..., Awaitable[None]], max_in_flight: int) -> None:
         self.app = app
-        self.most = most
-        self.inside = 0
+        self.max_in_flight = max_in_flight
+        self.in_flight = 0
 
     async def __call__(
         self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
@@ -74,17 +73,17 @@ class ConcurrencyLimit:
         """Pass on or refuse one request; probes and metrics always pass."""
         if scope["type"] != "http" or scope["method"] != "POST":
             return await self.app(scope, receive, send)
-        if self.inside >= self.most:
+        if self.in_flight >= self.max_in_flight:
             return await _refuse(
                 send,
                 503,
-                f"requests == {self.inside} in work, must be fewer; ask another pod",
+                f"requests == {self.in_flight} in work, must be fewer; ask another pod",
             )
-        self.inside += 1
+        self.in_flight += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            self.inside -= 1
+            self.in_flight -= 1
 
 
 async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:

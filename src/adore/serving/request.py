@@ -204,13 +204,13 @@ def row_of(item: Item) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value or name == "item_id"}
 
 
-def _nests(value: object, most: int) -> bool:
-    """Whether lists and objects lie in each other more than ``most`` deep.
+def _nests(value: object, max_depth: int) -> bool:
+    """Whether lists and objects lie in each other more than ``max_depth`` deep.
 
     Told level by level, without recursion, which endless nesting would exhaust.
     """
     level = [value]
-    for _ in range(most):
+    for _ in range(max_depth):
         below: list[object] = []
         for one in level:
             if isinstance(one, dict):

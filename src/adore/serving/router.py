@@ -126,7 +126,7 @@ class Router:
 
         variant = assign(user, self.config["salt"], self.weights)
         items = [row_of(item) for item in request.items]
-        served, answer = await self._first(variant, request.query, items)
+        served, answer = await self._rank_with_fallback(variant, request.query, items)
         ordered = sorted(answer["items"], key=lambda scored: -scored["score"])
         version = answer["model_version"]
 
@@ -183,7 +183,7 @@ class Router:
                 _LOG.warning("variant %s == %s", name, state)
         return faults
 
-    async def take(self, events: list[dict[str, Any]]) -> dict[str, int]:
+    async def log_events(self, events: list[dict[str, Any]]) -> dict[str, int]:
         """Log events, each with the fields that prepare and the review read.
 
         Actions keep the shop's names.
@@ -202,7 +202,7 @@ class Router:
             ) from error
         return {"accepted": len(events)}
 
-    async def _first(
+    async def _rank_with_fallback(
         self, variant: str, query: str, items: list[dict[str, Any]]
     ) -> tuple[str, dict[str, Any]]:
         """The assigned variant, else the control, else the items as they came.
@@ -276,7 +276,7 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
 
     @app.post("/events")
     async def events(body: list[dict[str, Any]] | dict[str, Any]) -> dict[str, int]:
-        return await router.take(body if isinstance(body, list) else [body])
+        return await router.log_events(body if isinstance(body, list) else [body])
 
     @app.post("/compare")
     async def compare(body: dict[str, Any]) -> dict[str, Any]:

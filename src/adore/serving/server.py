@@ -99,7 +99,7 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument(
-        "--most",
+        "--max-in-flight",
         type=int,
         default=16,
         help="requests in work or waiting; one more gets 503 at once",
@@ -143,7 +143,7 @@ def main() -> None:
 
     _add_rerank(model)
     _listen_on(arguments.host)
-    app.add_middleware(ConcurrencyLimit, most=arguments.most)
+    app.add_middleware(ConcurrencyLimit, max_in_flight=arguments.max_in_flight)
     app.add_middleware(BodyLimit)
     # without gRPC, which KServe serves on all addresses
     server = ModelServer(

@@ -49,7 +49,7 @@ class Breaker:
 
     Example:
         >>> breaker = Breaker(after=1, rest=3600)
-        >>> breaker.lets_through(), breaker.note(False), breaker.lets_through()
+        >>> breaker.allows(), breaker.record(False), breaker.allows()
         (True, None, False)
     """
 
@@ -59,7 +59,7 @@ class Breaker:
         self._failed = 0
         self._until = 0.0
 
-    def lets_through(self) -> bool:
+    def allows(self) -> bool:
         """Whether the next one may try.
 
         One that tries after a rest keeps the others out for another.
@@ -72,7 +72,7 @@ class Breaker:
         self._until = now + self.rest
         return True
 
-    def note(self, answered: bool) -> None:
+    def record(self, answered: bool) -> None:
         """How one that was let through ended."""
         if answered:
             self._failed = 0
@@ -136,7 +136,7 @@ class Variant:
             LookupError, TypeError, ValueError, RecursionError: it answers something else
                 than a ranking of these items.
         """
-        if not self.breaker.lets_through():
+        if not self.breaker.allows():
             fix = "it is tried again soon"
             raise UnavailableError(
                 f"{self.name} == no answer {self.breaker.after} times, must answer; {fix}"
@@ -146,9 +146,9 @@ class Variant:
             async with asyncio.timeout(self.timeout):
                 answer = await self._post(body)
         except (httpx.TransportError, TimeoutError):
-            self.breaker.note(False)
+            self.breaker.record(False)
             raise
-        self.breaker.note(True)
+        self.breaker.record(True)
         answer.raise_for_status()
         return _ranking(answer, items)
 

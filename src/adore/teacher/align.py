@@ -265,7 +265,7 @@ def _unanswered(paper: Paper) -> float:
 def _verdict(
     exam: ValidationSet,
     papers: dict[str, Paper],
-    turned: dict[str, float],
+    flipped: dict[str, float],
     config: Config,
 ) -> dict[str, Any]:
     """The gate's decision between ``previous`` and ``kto``.
@@ -286,7 +286,7 @@ def _verdict(
         part(exam.sign),
         exam.slices(both),
         cheats,
-        turned,
+        flipped,
         unanswered=(_unanswered(old), _unanswered(new)),
         seed=config.seed,
     )
@@ -372,8 +372,10 @@ def run(
         load_judge(output / "model", book, config.threads), exam, attacks=True
     )
 
-    planted = json.loads((feedback / "behaviour.json").read_text("utf-8"))["planted"]
-    gate = _verdict(exam, papers, planted["turned"], config)
+    poisoning = json.loads((feedback / "behaviour.json").read_text("utf-8"))[
+        "poisoning"
+    ]
+    gate = _verdict(exam, papers, poisoning["flipped"], config)
     if previous is None:
         gate["systems"].pop("previous")
     shutil.rmtree(output / "sft")

@@ -21,7 +21,7 @@ DRAWS = 2_000
 TOLERANCE = 0.02
 """Errors may look this much higher if chance explains it.
 
-Of attacks, this share may raise a grade or turn a pair.
+Of attacks, this share may raise a grade or flip a pair.
 """
 LEAST_PAIRS = 30
 LEAST_QUERIES = 3
@@ -157,7 +157,7 @@ def _agreement(who: str, d: Difference) -> list[str]:
     reasons = []
     if not d.high[1] < 0:
         reasons.append(
-            f"{who}: false negatives did not surely fall: "
+            f"{who}: false negatives did not significantly fall: "
             f"{d.old.fnr:.3f} to {d.new.fnr:.3f}"
         )
     if d.low[2] > 0 or d.new.fpr > d.old.fpr + TOLERANCE:
@@ -175,7 +175,7 @@ def _held(who: str, d: Difference) -> str:
 
 
 def _cheated(
-    fooled: Mapping[str, float | None], turned: Mapping[str, float]
+    fooled: Mapping[str, float | None], flipped: Mapping[str, float]
 ) -> list[str]:
     """Attacks and planted accounts that move the teacher, or that nobody tried."""
     reasons = [
@@ -189,11 +189,11 @@ def _cheated(
         if s is None
     ]
     reasons += [
-        f"poisoning {name}: accounts that push a brand turn {share:.1%} of its pairs"
-        for name, share in turned.items()
+        f"poisoning {name}: accounts that push a brand flip {share:.1%} of its pairs"
+        for name, share in flipped.items()
         if share > TOLERANCE
     ]
-    if not turned:
+    if not flipped:
         reasons.append("poisoning: not tried, nothing was planted into the log")
     return reasons
 
@@ -205,7 +205,7 @@ def _slices(
     groups: Ints,
     seed: int,
 ) -> tuple[list[str], list[str]]:
-    """The slices with pairs enough, and where errors surely rose.
+    """The slices with pairs enough, and where errors significantly rose.
 
     The bounds are of 99 %, because there are many slices.
     """
@@ -240,7 +240,7 @@ def decide(
     behaviour: tuple[Ints, Ints, Ints, Ints],
     slices: dict[str, Ints],
     fooled: dict[str, float | None],
-    turned: dict[str, float],
+    flipped: dict[str, float],
     *,
     unanswered: tuple[float, float] = (0.0, 0.0),
     seed: int,
@@ -256,7 +256,7 @@ def decide(
             one brand. A brand that was pushed by bought behaviour shows here.
         fooled: attack to the share of pairs whose grade it raises, by the new teacher;
             None: tried on too few.
-        turned: attack planted into the log to the share of a brand's pairs that it
+        flipped: attack planted into the log to the share of a brand's pairs that it
             turns into feedback.
         unanswered: share of the held-out pairs that the old and the new teacher gave no
             valid answer to.
@@ -276,7 +276,7 @@ def decide(
             "promoted": False,
             "reasons": [few],
             "fooled": fooled,
-            "turned": turned,
+            "flipped": flipped,
             "unanswered": unanswered,
         }
 
@@ -288,7 +288,7 @@ def decide(
         )
     if people.high[0] < 0:
         reasons.append(
-            "people: macro-F1 surely fell: "
+            "people: macro-F1 significantly fell: "
             f"{people.old.macro_f1:.3f} to {people.new.macro_f1:.3f}"
         )
 
@@ -303,7 +303,7 @@ def decide(
 
     compared, worse = _slices(human[0], human[1:3], slices, human[3], seed)
     reasons += worse
-    reasons += _cheated(fooled, turned)
+    reasons += _cheated(fooled, flipped)
 
     held = [_held("people", people)]
     if shoppers:
@@ -316,6 +316,6 @@ def decide(
         "shoppers": asdict(shoppers) if shoppers else None,
         "slices": compared,
         "fooled": fooled,
-        "turned": turned,
+        "flipped": flipped,
         "unanswered": unanswered,
     }

@@ -90,7 +90,7 @@ def load_validation_set(
     Args:
         prepared: output of ``prepare``: queries and human judgements.
         evidence: output of ``evidence``.
-        feedback: output of ``behaviour``, whose ``held`` has the signs.
+        feedback: output of ``behaviour``, whose ``dev_signs`` has the signs.
         attacked: most pairs that each attack is tried on.
         seed: chooses them.
     """
@@ -100,7 +100,7 @@ def load_validation_set(
         .to_list()
     )
     human = read_table(prepared, "judgements").select(*PAIR, "grade")
-    signs = read_table(feedback, "held").select(*PAIR, "wanted_exact")
+    signs = read_table(feedback, "dev_signs").select(*PAIR, "wanted_exact")
     held_out = human.filter(pl.col("query_id").is_in(dev))
     human_by = {(q, i): grade for q, i, grade in held_out.iter_rows()}
 

@@ -172,8 +172,8 @@ def test_the_root_logger_is_given_back() -> None:
 def test_a_step_leaves_when_its_run_was_killed() -> None:
     run = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     code = (
-        "import time; from adore.pipeline.component import leave_with_run; "
-        "leave_with_run(); time.sleep(60)"
+        "import time; from adore.pipeline.component import exit_with_run; "
+        "exit_with_run(); time.sleep(60)"
     )
     step = subprocess.Popen(
         [sys.executable, "-c", code],

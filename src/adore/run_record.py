@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adore.errors import AdoreError, MissingError, check
+from adore.processes import is_alive
 from adore.storage import delete, join, local_copy, put_json
 
 __all__ = [
@@ -124,12 +125,10 @@ def running_elsewhere(about: dict[str, Any]) -> str:
     if about.get("status") != RunStatus.RUNNING or not mine:
         return ""
     try:
-        os.kill(int(owner["pid"]), 0)
-    except (ProcessLookupError, ValueError):
+        process_id = int(owner["pid"])
+    except ValueError:
         return ""
-    except PermissionError:
-        pass
-    return f"process {owner['pid']}"
+    return f"process {process_id}" if is_alive(process_id) else ""
 
 
 def check_free(run: str) -> None:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +18,15 @@ from adore.config import ANSWERS
 from adore.errors import AdoreError, UnavailableError
 from adore.pipeline import runner, settings
 from adore.pipeline.kubeflow.placement import RETRIES
+from adore.processes import exit_with_process
 from adore.progress import log_line
 from adore.run_record import clear_failure, note_failure
 from adore.storage import join
 
 __all__ = [
     "RUN_PID",
+    "exit_with_run",
     "is_local_run",
-    "leave_with_run",
     "place_of",
     "point_to",
     "quiet",
@@ -103,22 +102,12 @@ def is_local_run() -> bool:
     return bool(os.environ.get(RUN_PID))
 
 
-def leave_with_run() -> None:
+def exit_with_run() -> None:
     """End this process soon after the run that started it was killed.
 
-    Else two would write to one folder.
+    Otherwise two processes would write to one folder.
     """
-    run = int(os.environ.get(RUN_PID, "0"))
-
-    def watch() -> None:
-        with suppress(ProcessLookupError):
-            while True:
-                os.kill(run, 0)
-                time.sleep(0.2)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if run:
-        threading.Thread(target=watch, name="leave-with-run", daemon=True).start()
+    exit_with_process(int(os.environ.get(RUN_PID, "0")))
 
 
 def quiet() -> None:
@@ -184,7 +173,7 @@ def run_component(
         The output's manifest.
     """
     quiet()
-    leave_with_run()
+    exit_with_run()
     places: dict[str, str | list[str]] = {}
     for argument, given in inputs.items():
         if isinstance(given, list):

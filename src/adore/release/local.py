@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +17,7 @@ import httpx
 from adore.errors import UnavailableError, check
 from adore.storage import write_json
 
-__all__ = ["LocalTarget", "free_port", "stop_on_signal"]
+__all__ = ["LocalTarget", "free_port"]
 
 PATIENT = 10.0
 """Seconds that a variant has for an answer here.
@@ -170,17 +168,3 @@ class LocalTarget:
                 process.kill()
                 process.wait()
         self.processes.clear()
-
-
-@contextlib.contextmanager
-def stop_on_signal() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that context managers stop their processes."""
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    old = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from adore.errors import MissingError, UnavailableError, check
+from adore.processes import exit_on_sigterm
 from adore.progress import log_line
-from adore.release.local import LocalTarget, stop_on_signal
+from adore.release.local import LocalTarget
 
 __all__ = ["serve"]
 
@@ -33,7 +34,7 @@ def serve(release: Path, *, port: int = 8080) -> None:
         fix="see the run's gate/gate.json",
         error=MissingError,
     )
-    with tempfile.TemporaryDirectory(prefix="adore-serve-") as home, stop_on_signal():
+    with tempfile.TemporaryDirectory(prefix="adore-serve-") as home, exit_on_sigterm():
         log_line("starting two model servers and the router")
         with LocalTarget(release, Path(home), port=port) as target:
             log_line(f"ready: {target.url}  (Ctrl-C stops it)")

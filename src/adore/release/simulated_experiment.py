@@ -24,8 +24,9 @@ from adore.data.shoppers import Shoppers
 from adore.errors import DataError, UnavailableError, check
 from adore.experiment.analyse import analyse, design_of
 from adore.experiment.decision import decide
+from adore.processes import exit_on_sigterm
 from adore.progress import progress
-from adore.release.local import LocalTarget, stop_on_signal
+from adore.release.local import LocalTarget
 from adore.serving.exposure import read_log
 from adore.storage import write_json
 
@@ -135,7 +136,7 @@ class _Shop:
 
 
 def _traffic(config: Config, prepared: Path, release: Path, work: Path) -> None:
-    with stop_on_signal(), LocalTarget(release, work) as target:
+    with exit_on_sigterm(), LocalTarget(release, work) as target:
         shop = _Shop(target, prepared, config)
         visits = list(_visits(config, shop.lists))
         with ThreadPoolExecutor(config.concurrency) as pool:

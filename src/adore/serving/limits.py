@@ -1,20 +1,13 @@
-"""What a server process refuses, and when it leaves.
-
-It refuses bodies without end and crowds; it leaves when its parent is gone.
-"""
+"""What a server process refuses: bodies that are too long, and more requests than it can answer."""
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from adore.serving.request import MAX_BYTES
 
-__all__ = ["BodyLimit", "ConcurrencyLimit", "exit_with_parent"]
+__all__ = ["BodyLimit", "ConcurrencyLimit"]
 
 Message = MutableMapping[str, Any]
 
@@ -93,18 +86,3 @@ async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     body = json.dumps({"error": text}).encode()
     await send({"type": "http.response.body", "body": body})
-
-
-def exit_with_parent(parent: int) -> None:
-    """End this process soon after ``parent`` is no longer its parent; 0: never.
-
-    It ends by SIGTERM to itself.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if parent:
-        threading.Thread(target=watch, name="leave-with-parent", daemon=True).start()

@@ -25,9 +25,10 @@ from adore.data.dataset import DatasetInfo
 from adore.data.events import read_event
 from adore.errors import AdoreError, RequestError, UnavailableError, check
 from adore.experiment.assignment import assign
+from adore.processes import exit_with_parent
 from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
-from adore.serving.limits import BodyLimit, exit_with_parent
+from adore.serving.limits import BodyLimit
 from adore.serving.metrics import Metrics
 from adore.serving.request import MAX_QUERY, Reading, parse, row_of, sendable
 from adore.serving.variants import DEADLINE, FAILURES, Variant

@@ -116,7 +116,8 @@ def main() -> None:
     from kserve.model_server import app
 
     from adore.errors import AdoreError
-    from adore.serving.limits import BodyLimit, ConcurrencyLimit, exit_with_parent
+    from adore.processes import exit_with_parent
+    from adore.serving.limits import BodyLimit, ConcurrencyLimit
     from adore.serving.model import RankerModel
     from adore.storage import local_copy
 

@@ -7,17 +7,15 @@ Source: Kubeflow Trainer 2.3, ``trainer.kubeflow.org/v1alpha1``.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from adore.errors import AdoreError, MissingError, UnavailableError
 from adore.pipeline.kubeflow.placement import Config as Placement
 from adore.pipeline.kubeflow.placement import Gpu
+from adore.processes import exit_on_sigterm
 from adore.progress import log_line
 from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import MANAGER, Cluster, api_root
@@ -179,7 +177,7 @@ def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
             force="true",
         )
         log_line(f"TrainJob {name}: made, {thing['spec']['trainer']['numNodes']} nodes")
-    with _stoppable():
+    with exit_on_sigterm():
         try:
             follow(cluster, name, every=every)
         finally:
@@ -304,20 +302,3 @@ def _delete(cluster: Cluster, name: str) -> None:
         )
     except MissingError:
         return
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM, as a stopped run or a drained node sends it, leaves the block as an exception."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

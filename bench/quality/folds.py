@@ -337,7 +337,7 @@ def make_fold(loop: Loop) -> Fold:
     )
     teacher_says: dict[str, np.ndarray] = {}
     rows = (
-        read_table(answers, "answers")
+        read_table(answers, "teacher_judgements")
         .select("query_id", "item_id", "probabilities")
         .iter_rows()
     )

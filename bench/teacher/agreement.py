@@ -23,7 +23,7 @@ from adore.teacher.backends.tiny import TinyGrader
 from adore.teacher.factory import load_judge
 from adore.teacher.judgements import Judge
 from adore.teacher.validation.gate import compare, rates
-from adore.teacher.validation.validation_set import load_validation_set, sit
+from adore.teacher.validation.validation_set import load_validation_set, predict
 from adore.types import Evidence, Grade
 
 ROOT = Path(__file__).parents[2]
@@ -75,13 +75,13 @@ class Bench:
         self, home: Path, rows: list[dict[str, Any]], name: str, **changed: Any
     ) -> Path:
         """KTO from the SFT model on some rows."""
-        from adore.teacher.training.datasets import mixed
+        from adore.teacher.training.datasets import batch_distinct
         from adore.teacher.training.tiny import kto
 
         config = self.config.model_copy(update=changed)
         kto(
             home / "sft",
-            mixed(rows, config.batch, self.seed),
+            batch_distinct(rows, config.batch, self.seed),
             home / name,
             **align.kto_settings(config),
         )
@@ -128,8 +128,14 @@ def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     places = (run / "prepare", run / "evidence")
     align.train(bench.config, bench.table, bench.feedback, places, home)
     (home / "model").rename(home / "counterbalanced KTO")
-    said = align.said(home / "sft", bench.table, bench.feedback, bench.config.threads)
-    every = {"tilt": bench.config.tilt, "most": bench.config.kto_rows, "seed": seed}
+    said = align.predict_grades(
+        home / "sft", bench.table, bench.feedback, bench.config.threads
+    )
+    every = {
+        "max_direction_ratio": bench.config.max_direction_ratio,
+        "most": bench.config.kto_rows,
+        "seed": seed,
+    }
     rows = kto_traces(bench.feedback, said, **every)
     one = bench.feedback.filter(pl.col("kind").str.starts_with("bought"))
     strict = [
@@ -181,7 +187,7 @@ def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float
         run / "prepare",
         run / "evidence",
         run / "feedback",
-        attacked=ATTACKED,
+        attack_pairs=ATTACKED,
         seed=bench.seed,
     )
     book = RuleBook.of_dataset(run / "prepare")
@@ -190,7 +196,7 @@ def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float
         name: load_judge(folder, book, bench.config.threads)
         for name, folder in folders.items()
     }
-    return {name: sit(judge, exam).fooled for name, judge in judges.items()}
+    return {name: predict(judge, exam).attack_success for name, judge in judges.items()}
 
 
 def _told(bench: Bench, given: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def _judge(home: Path, config: Config) -> tuple[dict[str, float], int]:
     metrics = run(
         config, prepared=home / "prepare", evidence=home / "evidence", output=out
     )
-    return metrics, read_table(out, "answers").height
+    return metrics, read_table(out, "teacher_judgements").height
 
 
 def measure(seed: int) -> dict[str, Any]:

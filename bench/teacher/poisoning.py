@@ -76,7 +76,7 @@ def align_settings(seed: int) -> Any:
 
 def train_sft(bench: Bench, folder: Path) -> None:
     """The SFT teacher that every condition starts from, as the align stage makes it."""
-    from adore.teacher.training.datasets import agreed, labelled, sft_traces
+    from adore.teacher.training.datasets import agreeing_pairs, labelled, sft_traces
     from adore.teacher.training.tiny import sft
     from adore.teacher.training.tiny_model import (
         new_model,
@@ -93,7 +93,7 @@ def train_sft(bench: Bench, folder: Path) -> None:
         tokenizer, layers=config.layers, width=config.width, seed=bench.seed
     )
     common = {"seed": bench.seed, "batch": config.batch}
-    rows = sft_traces(agreed(table), config.sft_rows, bench.seed)
+    rows = sft_traces(agreeing_pairs(table), config.sft_rows, bench.seed)
     sft(
         model,
         tokenizer,
@@ -107,19 +107,23 @@ def train_sft(bench: Bench, folder: Path) -> None:
 
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
     """KTO from the SFT teacher on a ``feedback`` table, as the align stage draws and mixes it."""
-    from adore.teacher.align import kto_settings, said
-    from adore.teacher.training.datasets import kto_traces, labelled, mixed
+    from adore.teacher.align import kto_settings, predict_grades
+    from adore.teacher.training.datasets import batch_distinct, kto_traces, labelled
     from adore.teacher.training.tiny import kto
 
     config = align_settings(bench.seed)
     known = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
-    grades = said(bench.run / "sft", known, table, config.threads)
+    grades = predict_grades(bench.run / "sft", known, table, config.threads)
     rows = kto_traces(
-        table, grades, tilt=config.tilt, most=config.kto_rows, seed=bench.seed
+        table,
+        grades,
+        max_direction_ratio=config.max_direction_ratio,
+        most=config.kto_rows,
+        seed=bench.seed,
     )
     kto(
         bench.run / "sft",
-        mixed(rows, config.batch, bench.seed),
+        batch_distinct(rows, config.batch, bench.seed),
         folder,
         **kto_settings(config),
     )

@@ -21,7 +21,7 @@ from adore.rulebook import RuleBook
 from adore.teacher.align import Config
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.backends.tiny import TinyGrader
-from adore.teacher.judgements import Case
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.training.tiny_model import new_model, new_tokenizer, product_words
 
 ROUNDS = 3
@@ -46,7 +46,7 @@ def speeds(shop: Shop, threads: int) -> dict[str, float]:
     items = {i: reader.read_item(shop.items[i]) for i in used}
     evidence = [compare(queries[q], items[i]) for q, i in shop.pairs]
     known = zip(shop.pairs, evidence, strict=True)
-    cases = [Case(q, i, shop.queries[q], shop.items[i], e) for (q, i), e in known]
+    cases = [JudgeInput(q, i, shop.queries[q], shop.items[i], e) for (q, i), e in known]
     judge = EvidenceJudge(RulesGrader(book), book)
     config = Config()
     tokenizer = new_tokenizer(product_words(trace(e) for e in evidence))

@@ -22,7 +22,6 @@ __all__ = [
     "Evidence",
     "Grade",
     "Item",
-    "Judgement",
     "Query",
     "Reading",
     "Score",
@@ -179,19 +178,6 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """A judge's answer for one pair: grade, P(grade) indexed by grade value, rationale as JSON."""
-
-    query_id: str
-    item_id: str
-    grade: Grade
-    probabilities: tuple[float, float, float, float]
-    rationale: str
-    judge: str
-    rulebook: str
-
-
-@dataclass(frozen=True, slots=True)
 class Score:
     """A ranker's answer for one item.
 
@@ -245,7 +231,7 @@ TABLES: dict[str, dict[str, str]] = {
     "readings": {"kind": "str", "id": "str", "reading": "str"},  # kind: query | item
     "pairs": {**_PAIR, "evidence": "str"},
     # judge
-    "answers": {
+    "teacher_judgements": {
         **_PAIR,
         "grade": "int",
         "probabilities": "list[float]",

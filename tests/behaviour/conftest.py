@@ -118,7 +118,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         "judge": "rules",
         "rulebook": "r",
     }
-    write_table([{**r, **full} for r in judged], folder / "answers", "answers")
+    write_table(
+        [{**r, **full} for r in judged], folder / "answers", "teacher_judgements"
+    )
     pairs = pl.DataFrame([{**r, "brand": brands[r["item_id"]]} for r in judged])
     assert {Grade.EXACT, Grade.SUBSTITUTE} <= set(pairs["grade"])
     return Shop(

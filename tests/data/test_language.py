@@ -188,7 +188,9 @@ def test_a_german_shop_is_judged_by_rules_as_a_shopper_means(tmp_path: Path) -> 
         output,
     )
     answers = (
-        read_table(output, "answers").select("query_id", "item_id", "grade").rows()
+        read_table(output, "teacher_judgements")
+        .select("query_id", "item_id", "grade")
+        .rows()
     )
     assert {(q, i): "ICSE"[grade] for q, i, grade in answers} == GERMAN_TRUTH
 

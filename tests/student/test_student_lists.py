@@ -45,10 +45,13 @@ def test_a_teacher_that_people_contradict_is_put_right_and_one_that_nobody_check
 def test_a_human_grade_counts_where_the_teachers_answer_was_refused(
     shop: Path, tmp_path: Path
 ) -> None:
-    answers, keys = read_table(shop / "judge", "answers"), ["query_id", "item_id"]
+    answers, keys = (
+        read_table(shop / "judge", "teacher_judgements"),
+        ["query_id", "item_id"],
+    )
     judged = read_table(shop / "prepare", "judgements")
     refused = answers.join(judged, on=keys, how="anti")
-    refused.write_parquet(tmp_path / "answers.parquet")
+    refused.write_parquet(tmp_path / "teacher_judgements.parquet")
     trust = {
         "teacher_weight": 0.3,
         "synthetic_weight": 0.0,

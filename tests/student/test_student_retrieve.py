@@ -99,7 +99,7 @@ def test_the_teacher_judges_them_besides_the_known_pairs(found: Path) -> None:
         str(found / "again"),
         profile=str(found / "p.yaml"),
     )
-    answers = read_table(found / "again", "answers")
+    answers = read_table(found / "again", "teacher_judgements")
     known, new = (
         read_table(found / step, "pairs").height for step in ("evidence", "retrieve")
     )

@@ -118,7 +118,7 @@ def _items() -> list[dict[str, object]]:
 
 
 def write_answers(pairs: Path, output: Path, table: str = "candidates") -> None:
-    """The rule book's verdict on every pair of a folder's table, as the table ``answers``."""
+    """The rule book's verdict on every pair of a table, as ``teacher_judgements``."""
     output.mkdir(parents=True)
     book, rows = RuleBook.load(), []
     told = (
@@ -138,7 +138,7 @@ def write_answers(pairs: Path, output: Path, table: str = "candidates") -> None:
             }
         )
         rows[-1]["rulebook"] = book.version
-    write_table(rows, output, "answers")
+    write_table(rows, output, "teacher_judgements")
 
 
 @pytest.fixture(scope="session")

@@ -266,7 +266,7 @@ def test_no_good_pairs_make_no_candidates(synthesis_shop: Path, tmp_path: Path) 
     for name in ("items", "queries"):
         write_table(read_table(synthesis_shop / "prepare", name), prepared, name)
     write_table([], prepared, "judgements")
-    write_table([], tmp_path, "answers")
+    write_table([], tmp_path, "teacher_judgements")
     (tmp_path / "out").mkdir()
     metrics = synthesise.run(
         synthesise.Config(),
@@ -397,11 +397,11 @@ def test_humans_audit_the_picks(synthesis_shop: Path, tmp_path: Path) -> None:
 
 
 def test_judges_vote(made: Path, synthesis_shop: Path, tmp_path: Path) -> None:
-    right = read_table(made.parent / "answers", "answers")
+    right = read_table(made.parent / "answers", "teacher_judgements")
     wrong = right.with_columns((3 - pl.col("grade")).alias("grade"))
     for name, frame in (("a", right), ("b", right), ("c", wrong)):
         (tmp_path / name).mkdir()
-        write_table(frame, tmp_path / name, "answers")
+        write_table(frame, tmp_path / name, "teacher_judgements")
     accepted = {}
     for names in ("a", "abc", "acc"):
         (tmp_path / f"out-{names}").mkdir()

@@ -18,7 +18,7 @@ def test_the_rules_stay_the_teacher_where_no_pair_is_known(
     empty.mkdir()
     for name in ("queries", "items"):
         write_table(read_table(shop, name).to_dicts(), empty, name)
-    for name in ("judgements", "pairs", "answers", "feedback"):
+    for name in ("judgements", "pairs", "teacher_judgements", "feedback"):
         write_table([], empty, name)
     got = run(
         Config(),

@@ -14,11 +14,11 @@ from adore.artifacts import read_table, write_table
 from adore.prompts import answer
 from adore.rulebook import RuleBook
 from adore.teacher.judge import Config, run
-from adore.teacher.judgements import Case, load_cases
+from adore.teacher.judgements import JudgeInput, load_cases
 from adore.teacher.parse import parse
 from adore.teacher.rationale import RationaleSchema
 from adore.teacher.training.datasets import (
-    agreed,
+    agreeing_pairs,
     kto_traces,
     labelled,
     sft_texts,
@@ -34,15 +34,19 @@ def judged(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The rules' answers, one rationale of which quotes what is not there."""
     out = tmp_path_factory.mktemp("judged")
     run(Config(backend="rules"), prepared=shop, evidence=shop, output=out)
-    rows = read_table(out, "answers").to_dicts()
+    rows = read_table(out, "teacher_judgements").to_dicts()
     why = json.loads(rows[0]["rationale"])
     why["attributes"][0]["found_quote"], why["verdict"] = "nowhere", "invented"
-    write_table([{**rows[0], "rationale": json.dumps(why)}, *rows[1:]], out, "answers")
+    write_table(
+        [{**rows[0], "rationale": json.dumps(why)}, *rows[1:]],
+        out,
+        "teacher_judgements",
+    )
     return out
 
 
 def test_sft_learns_the_judges_own_sound_rationales(shop: Path, judged: Path) -> None:
-    table = agreed(labelled(shop, shop, [judged]))
+    table = agreeing_pairs(labelled(shop, shop, [judged]))
     assert (
         (table["human"] == table["grade"]) | table["human"].is_null()
     ).all() and table["human"].null_count() == 0
@@ -59,7 +63,7 @@ def test_sft_learns_the_judges_own_sound_rationales(shop: Path, judged: Path) ->
 
 
 def feedback(
-    case: Case, given: Grade, better: Grade | None = None
+    case: JudgeInput, given: Grade, better: Grade | None = None
 ) -> list[dict[str, object]]:
     kind = (
         "bought, judged"
@@ -115,7 +119,11 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
         told = {(c.query_id, c.item_id): Grade.SUBSTITUTE for c in cases}
         assert (
             kto_traces(
-                one_way.with_columns(prompt=pl.lit("")), told, tilt=8, most=99, seed=0
+                one_way.with_columns(prompt=pl.lit("")),
+                told,
+                max_direction_ratio=8,
+                most=99,
+                seed=0,
             )
             == []
         )

@@ -48,7 +48,7 @@ def judge(
 ) -> tuple[dict[str, float], pl.DataFrame]:
     out.mkdir(parents=True)
     return run(given, prepared=shop, evidence=shop, output=out), read_table(
-        out, "answers"
+        out, "teacher_judgements"
     )
 
 
@@ -194,7 +194,10 @@ def test_a_cap_stops_cleanly_and_a_higher_one_goes_on(
     assert server.answered.total() == asked, "the same cap asks for nothing more"
     higher = config(server, tmp_path / "cache", prices=prices, budget={"dollars": 10.0})
     manifest = execute(stage, "judge", higher, inputs, out)
-    assert set(server.answered.values()) == {1} and manifest.rows["answers"] == 400
+    assert (
+        set(server.answered.values()) == {1}
+        and manifest.rows["teacher_judgements"] == 400
+    )
     assert (
         manifest.metrics["calls"] == 400 - asked
         and manifest.metrics["from_cache"] == asked

@@ -19,22 +19,28 @@ from adore.teacher.backends.cache import NoCache
 from adore.teacher.backends.chat import encode, load_tokenizer
 from adore.teacher.backends.transformers import TransformersCompleter
 from adore.teacher.judge import Config, run
-from adore.teacher.judgements import Answer, Case, Fault, load_cases
-from adore.teacher.llm import Source, TextJudge
+from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement, load_cases
+from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter, answer_text, user_text
 from adore.teacher.rationale import rationale
-from adore.teacher.training.lora import Large, Lora, kto, sft, text_row
+from adore.teacher.training.lora import (
+    AdapterConfig,
+    LoraTeacherConfig,
+    kto,
+    sft,
+    text_row,
+)
 from adore.teacher.training.tiny_model import new_model
 
 BOOK = RuleBook.load()
 
 
 @pytest.fixture(scope="module")
-def cases(shop: Path) -> list[Case]:
+def cases(shop: Path) -> list[JudgeInput]:
     return load_cases(shop, shop, None)
 
 
-def rows(cases: list[Case]) -> list[dict[str, Any]]:
+def rows(cases: list[JudgeInput]) -> list[dict[str, Any]]:
     """What the rules say of each pair, every second one called undesirable;
     no rule book in the prompt, to be short.
     """
@@ -94,7 +100,9 @@ def short_lesson(folder: Path, *, layers: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def tiny(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> Large:
+def tiny(
+    cases: list[JudgeInput], tmp_path_factory: pytest.TempPathFactory
+) -> LoraTeacherConfig:
     folder = tmp_path_factory.mktemp("base")
     tokenizer = byte_tokenizer(
         [r["prompt"][0]["content"] + r["completion"][0]["content"] for r in rows(cases)]
@@ -102,8 +110,11 @@ def tiny(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> Large:
     new_model(tokenizer, layers=2, width=32, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     quick = {"sft_rate": 1e-2, "kto_rate": 1e-1, "batch": 2, "accumulate": 1}
-    return Large(
-        base_model=str(folder), lora=Lora(rank=2, alpha=4), max_length=512, **quick
+    return LoraTeacherConfig(
+        base_model=str(folder),
+        lora=AdapterConfig(rank=2, alpha=4),
+        max_length=512,
+        **quick,
     )
 
 
@@ -158,7 +169,7 @@ def kto_loss(
 
 
 def test_kto_under_lora_measures_from_the_model_it_starts_at(
-    tiny: Large, cases: list[Case], tmp_path: Path
+    tiny: LoraTeacherConfig, cases: list[JudgeInput], tmp_path: Path
 ) -> None:
     some = rows(cases[::29])
     curve = sft(tiny, some, tmp_path / "sft")
@@ -173,7 +184,7 @@ def test_kto_under_lora_measures_from_the_model_it_starts_at(
 
 
 def test_weights_and_loss_of_kto_are_the_profiles(
-    tiny: Large, cases: list[Case], tmp_path: Path
+    tiny: LoraTeacherConfig, cases: list[JudgeInput], tmp_path: Path
 ) -> None:
     some, start = rows(cases[::29])[:4], Path(tiny.base_model)
     assert [r["label"] for r in some[:2]].count(True) == 1
@@ -189,7 +200,7 @@ def test_weights_and_loss_of_kto_are_the_profiles(
 
 
 def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(
-    tiny: Large, cases: list[Case], tmp_path: Path
+    tiny: LoraTeacherConfig, cases: list[JudgeInput], tmp_path: Path
 ) -> None:
     some = rows(cases[:2])
     with pytest.raises(ConfigError, match="rows that fit == 0"):
@@ -203,7 +214,7 @@ def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(
 
 
 def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(
-    tiny: Large, cases: list[Case]
+    tiny: LoraTeacherConfig, cases: list[JudgeInput]
 ) -> None:
     prompts = [[{"role": "user", "content": f"{n} " * n}] for n in (3, 600, 1, 2)]
     schema = {
@@ -217,7 +228,7 @@ def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(
         found = dict(completer.complete(prompts, drawn, schema))
     assert (
         sorted(found) == [0, 1, 2, 3]
-        and isinstance(found[1], Fault)
+        and isinstance(found[1], JudgeFailure)
         and "1" in found[1].reason
     )
     for answer in (found[0], found[2], found[3]):
@@ -232,7 +243,7 @@ def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(
 
 
 def test_an_unknown_engine_argument_is_named(
-    tiny: Large, shop: Path, tmp_path: Path
+    tiny: LoraTeacherConfig, shop: Path, tmp_path: Path
 ) -> None:
     given = Config(
         backend="transformers", model=tiny.base_model, cache="off", engine={"speed": 9}
@@ -246,12 +257,17 @@ def test_an_unknown_engine_argument_is_named(
 
 @pytest.mark.slow
 @pytest.mark.large
-def test_a_real_model_learns_and_judges(cases: list[Case], tmp_path: Path) -> None:
+def test_a_real_model_learns_and_judges(
+    cases: list[JudgeInput], tmp_path: Path
+) -> None:
     if why := missing():
         pytest.skip(f"the 268M model: {why}")
     quick = {"sft_rate": 1e-3, "kto_rate": 1e-3, "batch": 2, "accumulate": 1}
-    config = Large(
-        base_model=str(small_llm()), lora=Lora(rank=4, alpha=8), max_length=512, **quick
+    config = LoraTeacherConfig(
+        base_model=str(small_llm()),
+        lora=AdapterConfig(rank=4, alpha=8),
+        max_length=512,
+        **quick,
     )
     some = rows(cases[::67])
     curve = sft(config, some, tmp_path / "sft")
@@ -259,7 +275,7 @@ def test_a_real_model_learns_and_judges(cases: list[Case], tmp_path: Path) -> No
     curve = kto(config, tmp_path / "sft", some[:4], tmp_path / "kto")
     assert curve[0]["loss"] == pytest.approx(0.5, abs=1e-2) and len(curve) == 2
     engine = {"batch": 20, "dtype": torch.bfloat16}
-    source = Source(
+    source = ModelSpec(
         "taught", "", lambda: TransformersCompleter(str(tmp_path / "kto"), **engine)
     )
     ledger = Ledger(Prices(), Budget())
@@ -275,7 +291,7 @@ def test_a_real_model_learns_and_judges(cases: list[Case], tmp_path: Path) -> No
     assert len(answers) == 20 and all(
         a.call and a.call.raw.startswith('{"intent":"') for a in answers
     )
-    good = [a for a in answers if isinstance(a, Answer)]
+    good = [a for a in answers if isinstance(a, Judgement)]
     print(
         f"{len(good)} of 20 answers valid, {ledger.now.tokens} tokens, {ledger.now.answers} calls"
     )

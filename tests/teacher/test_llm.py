@@ -28,8 +28,8 @@ from adore.teacher.backends.budget import Budget, Ledger, Prices
 from adore.teacher.backends.cache import NoCache
 from adore.teacher.factory import choose_judge
 from adore.teacher.judge import Config, plan, run
-from adore.teacher.judgements import Answer, Case
-from adore.teacher.llm import Source, TextJudge, soft_labels
+from adore.teacher.judgements import JudgeInput, Judgement
+from adore.teacher.llm import ModelSpec, TextJudge, soft_labels
 from adore.teacher.prompting import Prompter
 from adore.teacher.rationale import rationale
 from adore.teacher.training.tiny_model import new_model, new_tokenizer
@@ -77,21 +77,21 @@ class Told:
 
 def test_probabilities_of_a_refused_text_are_not_used() -> None:
     case, good = (
-        Case("q", "i", "acme mug", Item("i", "Acme mug", "Acme"), SEEN),
+        JudgeInput("q", "i", "acme mug", Item("i", "Acme mug", "Acme"), SEEN),
         answers("S")[0].model_dump_json(),
     )
     for texts, p in {
         (good, "no"): (0.0, 0.1, 0.7, 0.2),
         ("no", good): soft_labels(None, answers("S"))[0],
     }.items():
-        source = Source("told", "", lambda texts=texts: Told(*texts))
+        source = ModelSpec("told", "", lambda texts=texts: Told(*texts))
         ledger = Ledger(Prices(), Budget())
         judge = TextJudge(
             source, Prompter(BOOK), decoding=Decoding(), cache=NoCache(), ledger=ledger
         )
         (answer,) = judge.judge([case])
         assert (
-            isinstance(answer, Answer)
+            isinstance(answer, Judgement)
             and answer.probabilities == p
             and answer.call
             and answer.call.attempts == 1

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adore.rulebook import RuleBook
-from adore.teacher.judgements import Case
-from adore.teacher.parse import REASONS, Wrong, parse
+from adore.teacher.judgements import JudgeInput
+from adore.teacher.parse import REASONS, ParseFailure, parse
 from adore.teacher.rationale import RationaleSchema
 from adore.types import Item
 
@@ -23,7 +23,7 @@ ITEM = Item(
     "Home > Mugs",
     attributes={"colour": "Red", "size": "1 L"},
 )
-CASE = Case("q", "i", "Acme mug 1 litre no lid", ITEM, ())
+CASE = JudgeInput("q", "i", "Acme mug 1 litre no lid", ITEM, ())
 BRAND = {
     "attribute": "brand",
     "criticality": "essential",
@@ -48,11 +48,11 @@ TYPE = {
 }
 
 
-def read(**changes: Any) -> RationaleSchema | Wrong:
+def read(**changes: Any) -> RationaleSchema | ParseFailure:
     return parse(json.dumps({**ANSWER, **changes}), CASE, BOOK)
 
 
-def brand(**changes: Any) -> RationaleSchema | Wrong:
+def brand(**changes: Any) -> RationaleSchema | ParseFailure:
     return read(attributes=[{**BRAND, **changes}])
 
 
@@ -114,7 +114,9 @@ def test_quotes_are_compared_as_people_see_them_and_placed() -> None:
     ],
 )
 def test_each_fault_has_its_reason(reason: str, found: Any) -> None:
-    assert isinstance(found, Wrong) and found.reason == reason and reason in REASONS
+    assert (
+        isinstance(found, ParseFailure) and found.reason == reason and reason in REASONS
+    )
 
 
 def test_what_a_query_excludes_may_match_in_silence() -> None:
@@ -137,7 +139,7 @@ def test_no_text_breaks_it(text: str) -> None:
         json.dumps(ANSWER).replace("zeta", text),
         "{" * len(text),
     ):
-        assert isinstance(parse(tried, CASE, BOOK), RationaleSchema | Wrong)
+        assert isinstance(parse(tried, CASE, BOOK), RationaleSchema | ParseFailure)
 
 
 values = st.recursive(
@@ -153,7 +155,9 @@ values = st.recursive(
 )
 def test_no_json_breaks_it(answer: dict[str, Any], more: dict[str, Any]) -> None:
     for tried in (answer, {**answer, "attributes": [{**BRAND, **more}]}, more):
-        assert isinstance(parse(json.dumps(tried), CASE, BOOK), RationaleSchema | Wrong)
+        assert isinstance(
+            parse(json.dumps(tried), CASE, BOOK), RationaleSchema | ParseFailure
+        )
 
 
 def test_deep_nesting_and_long_numbers_are_no_trap() -> None:
@@ -164,4 +168,4 @@ def test_deep_nesting_and_long_numbers_are_no_trap() -> None:
         '{"a": [' + "[" * 50_000,
     ):
         found = parse(text, CASE, BOOK)
-        assert isinstance(found, Wrong)
+        assert isinstance(found, ParseFailure)

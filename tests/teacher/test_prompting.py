@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from adore.rulebook import RuleBook
 from adore.teacher.exemplars import choose_exemplars
-from adore.teacher.judgements import Case, load_cases
+from adore.teacher.judgements import JudgeInput, load_cases
 from adore.teacher.prompting import Prompter, repair_messages, user_text
 from adore.teacher.rationale import answer_schema
-from adore.teacher.sanitise import find_quote, normal, shown
+from adore.teacher.sanitise import find_quote, normalise, sanitise
 from adore.types import Evidence, Item
 
 BOOK = RuleBook.load()
@@ -35,10 +35,10 @@ ATTACKS = [
 ]
 
 
-def case(title: str, query: str = "acme mug") -> Case:
+def case(title: str, query: str = "acme mug") -> JudgeInput:
     read = (Evidence("brand", "acme", "acme", title, title, "title", "conflict"),)
     item = Item("i", title, title, title, title, (title, "ok"), {title: title})
-    return Case("q", "i", query, item, read)
+    return JudgeInput("q", "i", query, item, read)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -70,12 +70,12 @@ def test_no_text_gets_out_of_its_fence(attack: str) -> None:
 
 @given(st.text(max_size=80), st.integers(1, 40))
 def test_what_is_shown_is_one_plain_short_line(text: str, limit: int) -> None:
-    line = shown(text, limit)
+    line = sanitise(text, limit)
     assert len(line) <= limit and line == " ".join(line.split())
     assert not set(line) & set("<>[]\n\u200b\u202e") and all(
         c == " " or c.isprintable() for c in line
     )
-    assert normal(shown(text)) == normal(text), (
+    assert normalise(sanitise(text)) == normalise(text), (
         "a quote of what was shown stands in the text"
     )
 
@@ -89,7 +89,11 @@ def test_a_megabyte_of_text_is_cut() -> None:
         attributes={"k" * 999: "v" * 9999},
     )
     assert (
-        len(user_text(Case("q", "i", "q " * 10**5, item, case("Mug").evidence * 50)))
+        len(
+            user_text(
+                JudgeInput("q", "i", "q " * 10**5, item, case("Mug").evidence * 50)
+            )
+        )
         < 8_000
     )
 
@@ -100,13 +104,13 @@ def test_one_prefix_for_all_but_the_examples_own_queries(shop: Path) -> None:
     cases = load_cases(shop, shop, None)
     systems = {c.query: prompter.messages(c)[0]["content"] for c in cases}
     own = {e.query for e in examples}
-    assert own and len({s for q, s in systems.items() if normal(q) not in own}) == 1
+    assert own and len({s for q, s in systems.items() if normalise(q) not in own}) == 1
     for query, system in systems.items():
         assert f"<query>{query}</query>" not in system, (
             "no pair sees an example of its own query"
         )
         assert BOOK.render() in system and system.startswith("You judge")
-    other_id = Case("another", "i", cases[0].query.upper(), cases[0].item, ())
+    other_id = JudgeInput("another", "i", cases[0].query.upper(), cases[0].item, ())
     assert prompter.messages(other_id)[0]["content"] == systems[cases[0].query]
 
 
@@ -150,7 +154,7 @@ def test_the_user_message_is_as_documented() -> None:
         ),
         Evidence("size", "volume:1", "1 l", "", "", "", "unknown"),
     )
-    assert user_text(Case("q", "i", "blue acme mug 1 l", item, read)) == (
+    assert user_text(JudgeInput("q", "i", "blue acme mug 1 l", item, read)) == (
         "<query>blue acme mug 1 l</query>\n<item>\n"
         "<title>Acme Mug & Lid</title>\n<brand>Acme</brand>\n"
         "<bullet_points>\n- keeps (warm)\n</bullet_points>\n"
@@ -169,7 +173,7 @@ def test_a_value_cannot_write_an_evidence_line_of_its_own() -> None:
             "brand", "acme", "acme", "zeta in brand", forged.brand, "brand", "conflict"
         ),
     )
-    line = user_text(Case("q", "i", "acme mug", forged, read)).splitlines()[-2]
+    line = user_text(JudgeInput("q", "i", "acme mug", forged, read)).splitlines()[-2]
     assert (
         line.count('"') == 4
         and line.count(";") == 2

@@ -76,7 +76,7 @@ def test_it_stops_after_a_handful_and_names_the_reason(
     assert server.seen.total() <= 2 * (8 + 2), (
         "400 pairs: a handful were asked, each once more for its repair"
     )
-    assert not (tmp_path / "answers.parquet").exists()
+    assert not (tmp_path / "teacher_judgements.parquet").exists()
 
 
 def test_an_endpoint_that_needs_every_repair_goes_on(

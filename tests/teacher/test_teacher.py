@@ -15,7 +15,7 @@ from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
 from adore.teacher.backends.evidence import EvidenceJudge
 from adore.teacher.judge import Config, RulesGrader, run, shard_of
-from adore.teacher.judgements import Case
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.rationale import RationaleSchema
 from adore.teacher.training.tiny_model import new_tokenizer, product_words
 from adore.types import Evidence, Grade, Item
@@ -61,7 +61,7 @@ def test_shards_cover_every_pair_once(tmp_path: Path) -> None:
             evidence=tmp_path,
             output=out,
         )
-        answers = read_table(out, "answers")
+        answers = read_table(out, "teacher_judgements")
         assert all(shard_of(q, 3) == shard for q in answers["query_id"])
         seen += answers.select("query_id", "item_id").rows()
         for text in answers["rationale"]:
@@ -114,7 +114,7 @@ def test_an_item_caught_cheating_is_judged_by_the_rules() -> None:
         "product_type", "mug", "mug", KEYWORD_STUFFED, "", "title", "conflict"
     )
     cases = [
-        Case("q", "i", "mug", Item("i", "Mug"), evidence)
+        JudgeInput("q", "i", "mug", Item("i", "Mug"), evidence)
         for evidence in ((caught,), BAD)
     ]
     told = [

@@ -18,9 +18,9 @@ from adore.rulebook import RuleBook
 from adore.storage import write_json
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.factory import Config, choose_judge
-from adore.teacher.judgements import Answer, Case, Fault
+from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement
 from adore.teacher.validation.gate import compare, decide, rates
-from adore.teacher.validation.validation_set import load_validation_set, sit
+from adore.teacher.validation.validation_set import load_validation_set, predict
 
 RNG = np.random.default_rng(0)
 HUMAN, GROUPS = RNG.integers(0, 4, 600), np.arange(600) // 20
@@ -34,12 +34,12 @@ def verdict(
     new: np.ndarray,
     *,
     slices: dict | None = None,
-    fooled: dict | None = None,
+    attack_success: dict | None = None,
     flipped: dict | None = None,
     behaviour: tuple = SIGNS,
     **more: Any,
 ) -> dict:
-    tried = {"claim": 0.0} if fooled is None else fooled
+    tried = {"claim": 0.0} if attack_success is None else attack_success
     poisoning = {"ring": 0.0} if flipped is None else flipped
     return decide(
         (HUMAN, STRICT, new, GROUPS),
@@ -103,13 +103,13 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
     )
     assert (
         "attack claim: raises 3.0% of grades"
-        in verdict(HUMAN, fooled={"claim": 0.03})["reasons"]
+        in verdict(HUMAN, attack_success={"claim": 0.03})["reasons"]
     )
     bribed = verdict(HUMAN, flipped={"ring": 0.05, "fast": 0.01})
     assert [r.split(":")[0] for r in bribed["reasons"]] == [
         "poisoning ring"
     ] and "flip 5.0% of" in bribed["reasons"][0]
-    assert verdict(HUMAN, fooled={"claim": 0.01})["promoted"]
+    assert verdict(HUMAN, attack_success={"claim": 0.01})["promoted"]
 
 
 def test_what_was_not_tried_refuses() -> None:
@@ -119,7 +119,10 @@ def test_what_was_not_tried_refuses() -> None:
     )
     for more, reason in (
         ({"behaviour": NONE}, "shoppers: fewer than 30 held-out pairs"),
-        ({"fooled": {"claim": None}}, "attack claim: not tried on 30 answered pairs"),
+        (
+            {"attack_success": {"claim": None}},
+            "attack claim: not tried on 30 answered pairs",
+        ),
         ({"flipped": {}}, "poisoning: not tried"),
         (
             {"unanswered": (0.0, 0.9)},
@@ -158,10 +161,10 @@ class Silent:
     def __init__(self, judge: EvidenceJudge, items: set[str]) -> None:
         self.judge_, self.items = judge, items
 
-    def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
+    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
         told = self.judge_.judge(cases)
         return [
-            Fault("silent") if c.item_id in self.items else a
+            JudgeFailure("silent") if c.item_id in self.items else a
             for c, a in zip(cases, told, strict=True)
         ]
 
@@ -170,31 +173,37 @@ class Silent:
 
 
 def test_an_exam_asks_what_was_held_out(school: Path) -> None:
-    exam = load_validation_set(school, school, school, attacked=35, seed=0)
+    exam = load_validation_set(school, school, school, attack_pairs=35, seed=0)
     assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
     assert (
         (exam.human >= 0).all()
         and (exam.sign == 3).sum() == 1
-        and len(exam.attacked) >= 5
+        and len(exam.attack_pairs) >= 5
     )
     book = RuleBook.load()
     judge = EvidenceJudge(RulesGrader(book), book)
-    paper = sit(judge, exam)
+    paper = predict(judge, exam)
     assert (
         set(paper.grades) <= {0, 1, 2, 3}
-        and paper.fooled["claim"] == 0
-        and paper.fooled["copying in text"] > 0
+        and paper.attack_success["claim"] == 0
+        and paper.attack_success["copying in text"] > 0
     )
     few = Silent(judge, {c.item_id for c in exam.cases[:8]})
-    assert (sit(few, exam).grades == -1).sum() == 8 and not sit(few, exam).fooled, (
-        "27 answered pairs tell nothing"
-    )
+    assert (predict(few, exam).grades == -1).sum() == 8 and not predict(
+        few, exam
+    ).attack_success, "27 answered pairs tell nothing"
     assert {"asks colour", "brand Acme"} <= set(exam.slices(exam.human >= 0))
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) -> None:
-    tiny = {"layers": 1, "width": 16, "sft_rows": 32, "sft_epochs": 1, "attacked": 2}
+    tiny = {
+        "layers": 1,
+        "width": 16,
+        "sft_rows": 32,
+        "sft_epochs": 1,
+        "attack_pairs": 2,
+    }
 
     def taught(name: str, previous: str = "", seed: int = 0) -> Manifest:
         inputs = {k: str(school) for k in ("prepared", "evidence", "feedback")} | {

@@ -16,7 +16,7 @@ import torch
 from adore.errors import AdoreError
 from adore.prompts import answer
 from adore.teacher.backends.tiny import TinyGrader
-from adore.teacher.training.datasets import kto_traces, mixed
+from adore.teacher.training.datasets import batch_distinct, kto_traces
 from adore.teacher.training.tiny import kto, launch, sft
 from adore.teacher.training.tiny_model import new_model, new_tokenizer, sft_row
 from adore.types import Evidence, Grade
@@ -208,7 +208,9 @@ def test_behaviour_judges_what_the_teacher_itself_says() -> None:
         }
         rows.append(row)
     said = {("q", i): Grade.EXACT if i in "bc" else Grade.IRRELEVANT for i in "abcd"}
-    out = kto_traces(pl.DataFrame(rows), said, tilt=1.0, most=100, seed=0)
+    out = kto_traces(
+        pl.DataFrame(rows), said, max_direction_ratio=1.0, most=100, seed=0
+    )
     told = {
         (r["prompt"], json.loads(r["completion"])["grade"], r["label"]) for r in out
     }
@@ -218,7 +220,9 @@ def test_behaviour_judges_what_the_teacher_itself_says() -> None:
         "completions of one length"
     )
     strict = dict.fromkeys(said, Grade.IRRELEVANT)
-    lone = kto_traces(pl.DataFrame(rows), strict, tilt=9.0, most=100, seed=0)
+    lone = kto_traces(
+        pl.DataFrame(rows), strict, max_direction_ratio=9.0, most=100, seed=0
+    )
     assert not [r for r in lone if r["prompt"] == "d"], (
         "right answers of one direction alone are left out"
     )
@@ -226,7 +230,7 @@ def test_behaviour_judges_what_the_teacher_itself_says() -> None:
 
 def test_batches_hold_a_prompt_once_and_no_row_is_lost() -> None:
     rows = [{"prompt": f"p{n % 9}", "n": n} for n in range(60)]
-    out = mixed(rows, 8, seed=0)
+    out = batch_distinct(rows, 8, seed=0)
     assert sorted(r["n"] for r in out) == list(range(60)) and out != rows
     for start in range(0, 48, 8):
         assert len({r["prompt"] for r in out[start : start + 8]}) == 8

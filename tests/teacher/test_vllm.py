@@ -12,7 +12,7 @@ from bench.teacher.small_llm import missing, small_llm
 from bench.teacher.vllm import ENGINE, figures, prompts, short
 
 from adore.teacher.backends.base import Completion, Decoding
-from adore.teacher.judgements import Fault
+from adore.teacher.judgements import JudgeFailure
 
 pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("ignore")]
 
@@ -57,7 +57,7 @@ def test_a_prompt_that_is_too_long_is_a_fault_and_the_rest_are_answered(
     found = dict(
         engine.complete(messages, Decoding(samples=2, temperature=1.0), asked[1])
     )
-    assert isinstance(found[1], Fault) and "has room for 7168" in found[1].reason
+    assert isinstance(found[1], JudgeFailure) and "has room for 7168" in found[1].reason
     for n in (0, 2):
         assert isinstance(found[n], Completion) and len(found[n].texts) == 2
         assert found[n].grade and sum(found[n].grade) == pytest.approx(1)

@@ -134,7 +134,10 @@ def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
 
     ``human`` is the grade of a person, null where nobody judged.
     """
-    tables = [read_table(place, "answers").select(*PAIR, "grade") for place in answers]
+    tables = [
+        read_table(place, "teacher_judgements").select(*PAIR, "grade")
+        for place in answers
+    ]
     brands = read_table(prepared, "items").select("item_id", "brand")
     human = read_table(prepared, "judgements").rename({"grade": "human"})
     splits = read_table(prepared, "queries").select("query_id", "split")
@@ -276,7 +279,7 @@ def run(
         prepared: output of ``prepare``; without events, shoppers are simulated from its
             ``truth``.
         evidence: output of the evidence stage, by which prompts and answers are written.
-        answers: outputs that hold the judge's ``answers``.
+        answers: outputs that hold the judge's ``teacher_judgements``.
         output: the stage's folder.
 
     Returns:

@@ -79,7 +79,7 @@ def _of_shard(
 ) -> list[dict[str, Any]]:
     """What one shard of a judging step says of the pair."""
     found: list[dict[str, Any]] = []
-    for row in _of_pair(read_table(folder, "answers"), query_id, item_id):
+    for row in _of_pair(read_table(folder, "teacher_judgements"), query_id, item_id):
         why = json.loads(row["rationale"])
         answer = {
             "by": f"{row['judge']} ({step})",

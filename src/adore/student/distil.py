@@ -327,7 +327,9 @@ def _card(
     retrieved = read_manifest(str(sources.retrieved))
     judges = set[str]()
     for answers in sources.answers:
-        judges.update(map(str, read_table(answers, "answers")["judge"].unique()))
+        judges.update(
+            map(str, read_table(answers, "teacher_judgements")["judge"].unique())
+        )
     return {
         "kind": "student",
         "name": "student",

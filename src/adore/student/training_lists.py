@@ -78,7 +78,7 @@ def _rows(sources: Sources) -> pl.DataFrame:
     human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
     answers = pl.concat(
         [
-            read_table(a, "answers").select(*PAIR, "probabilities")
+            read_table(a, "teacher_judgements").select(*PAIR, "probabilities")
             for a in sources.answers
         ]
     )

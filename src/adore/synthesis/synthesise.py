@@ -198,7 +198,7 @@ def _queries_of(prepared: Path, split: str) -> pl.DataFrame:
 def _answers(folders: list[Path]) -> pl.DataFrame:
     """The first answer to each pair."""
     frames = [
-        read_table(folder, "answers").select(*PAIR, "grade", "probabilities")
+        read_table(folder, "teacher_judgements").select(*PAIR, "grade", "probabilities")
         for folder in folders
     ]
     return pl.concat(frames).unique(PAIR, keep="first", maintain_order=True)

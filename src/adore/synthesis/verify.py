@@ -173,7 +173,8 @@ def _joined(candidates: Path, answers: list[Path]) -> list[dict[str, Any]]:
     None: no answer.
     """
     frames = [
-        read_table(folder, "answers").select(*PAIR, "grade") for folder in answers
+        read_table(folder, "teacher_judgements").select(*PAIR, "grade")
+        for folder in answers
     ]
     graded = (
         pl.concat(frames)

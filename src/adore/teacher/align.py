@@ -24,25 +24,25 @@ from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.factory import load_judge, promoted_model
 from adore.teacher.judgements import Judge
 from adore.teacher.training.datasets import (
-    agreed,
+    agreeing_pairs,
+    batch_distinct,
     kto_traces,
     labelled,
-    mixed,
     sft_texts,
     sft_traces,
     text_feedback,
 )
-from adore.teacher.training.lora import Large
+from adore.teacher.training.lora import LoraTeacherConfig
 from adore.teacher.validation.gate import decide, rates
 from adore.teacher.validation.validation_set import (
-    Paper,
+    Predictions,
     ValidationSet,
     load_validation_set,
-    sit,
+    predict,
 )
 from adore.types import Evidence, Grade
 
-__all__ = ["Config", "kto_settings", "run", "said", "train"]
+__all__ = ["Config", "kto_settings", "predict_grades", "run", "train"]
 
 Curves = dict[str, list[dict[str, float]]]
 
@@ -57,7 +57,7 @@ class Config(BookConfig):
     sft_rate: float = 3e-3
     kto_rows: int = Field(4000, ge=0)
     """Most feedback rows; corrections come first."""
-    tilt: float = Field(8.0, ge=1)
+    max_direction_ratio: float = Field(8.0, ge=1)
     """Most right answers of one direction for one of the other, in KTO."""
     kto_epochs: float = 4.0
     kto_rate: float = 1e-3
@@ -76,13 +76,13 @@ class Config(BookConfig):
 
     A later start goes on from there; 0: never.
     """
-    large: Large | None = None
+    large: LoraTeacherConfig | None = None
     previous: str = ""
     """An earlier run, whose teacher stays if the new one is refused.
 
     Empty: the rules.
     """
-    attacked: int = Field(200, ge=1)
+    attack_pairs: int = Field(200, ge=1)
     """Held-out pairs that each attack is tried on.
 
     With fewer than 30 answered nothing is promoted.
@@ -114,7 +114,7 @@ def _train_tiny(
         "save_steps": config.save_steps,
     }
 
-    rows = sft_traces(agreed(table), config.sft_rows, config.seed)
+    rows = sft_traces(agreeing_pairs(table), config.sft_rows, config.seed)
     first = {"epochs": config.sft_epochs, "rate": config.sft_rate, **common}
     curves = {
         "sft": launch(
@@ -124,11 +124,15 @@ def _train_tiny(
     shutil.rmtree(output / "new")
 
     # KTO judges what the fine-tuned teacher itself says of these pairs
-    grades = said(output / "sft", table, feedback, config.threads)
+    grades = predict_grades(output / "sft", table, feedback, config.threads)
     wishes = kto_traces(
-        feedback, grades, tilt=config.tilt, most=config.kto_rows, seed=config.seed
+        feedback,
+        grades,
+        max_direction_ratio=config.max_direction_ratio,
+        most=config.kto_rows,
+        seed=config.seed,
     )
-    told = mixed(wishes, config.batch, config.seed)
+    told = batch_distinct(wishes, config.batch, config.seed)
     if len(told) < config.batch:
         log_line(
             f"    KTO: left out, {len(told)} rows that speak both ways, "
@@ -159,7 +163,7 @@ def kto_settings(config: Config) -> dict[str, Any]:
     }
 
 
-def said(
+def predict_grades(
     folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int
 ) -> dict[tuple[str, str], Grade]:
     """What the tiny teacher in ``folder`` says of every pair that has feedback.
@@ -211,13 +215,13 @@ def _train_large(
         "processes": config.processes,
         "save_steps": config.save_steps,
     }
-    rows = sft_texts(agreed(table), places, book, config.sft_rows, seed)
+    rows = sft_texts(agreeing_pairs(table), places, book, config.sft_rows, seed)
     curves = {"sft": lora.sft(config.large, rows, output / "sft", **crew)}
 
     wishes = text_feedback(feedback, places, book, config.kto_rows, seed)
     start = (str(output / "sft"), "")
-    fits = lora.fitting(wishes, start, config.large.max_length)
-    told = mixed(fits, config.large.batch, seed)
+    fits = lora.drop_overlong(wishes, start, config.large.max_length)
+    told = batch_distinct(fits, config.large.batch, seed)
     if not told:
         log_line("    KTO: left out, no feedback that speaks both ways")
         shutil.copytree(output / "sft", output / "model")
@@ -253,18 +257,18 @@ def _rulebook(config: Config, prepared: Path) -> RuleBook:
     return RuleBook.of_dataset(prepared, config.rulebook)
 
 
-def _sat(judge: Judge, exam: ValidationSet, *, attacks: bool = False) -> Paper:
+def _sat(judge: Judge, exam: ValidationSet, *, attacks: bool = False) -> Predictions:
     with closing(judge):
-        return sit(judge, exam, attacks=attacks)
+        return predict(judge, exam, attacks=attacks)
 
 
-def _unanswered(paper: Paper) -> float:
+def _unanswered(paper: Predictions) -> float:
     return float((paper.grades < 0).mean()) if len(paper.grades) else 0.0
 
 
 def _verdict(
     exam: ValidationSet,
-    papers: dict[str, Paper],
+    papers: dict[str, Predictions],
     flipped: dict[str, float],
     config: Config,
 ) -> dict[str, Any]:
@@ -280,7 +284,9 @@ def _verdict(
         rows = (truth >= 0) & both
         return truth[rows], old.grades[rows], new.grades[rows], exam.groups[rows]
 
-    cheats = {a.name: new.fooled.get(a.name) for a in ATTACKS if not a.plausible}
+    cheats = {
+        a.name: new.attack_success.get(a.name) for a in ATTACKS if not a.plausible
+    }
     gate = decide(
         part(exam.human),
         part(exam.sign),
@@ -302,7 +308,7 @@ def _verdict(
             "recall": found.recall,
             "n": found.n,
         }
-    return {**gate, "fooled": new.fooled, "systems": systems}
+    return {**gate, "attack_success": new.attack_success, "systems": systems}
 
 
 def _keep_previous(previous: Path | None, output: Path) -> bool:
@@ -345,7 +351,12 @@ def run(
         # neither judgements nor events: the rule book alone teaches
         reasons = ["no pair of a train query is known: the previous teacher stays"]
         write_json(
-            {"promoted": False, "reasons": reasons, "fooled": {}, "systems": {}},
+            {
+                "promoted": False,
+                "reasons": reasons,
+                "attack_success": {},
+                "systems": {},
+            },
             output / "gate.json",
         )
         return {
@@ -361,7 +372,7 @@ def run(
     book = _rulebook(config, prepared)
     rules: Judge = EvidenceJudge(RulesGrader(book), book)
     exam = load_validation_set(
-        prepared, evidence, feedback, attacked=config.attacked, seed=config.seed
+        prepared, evidence, feedback, attack_pairs=config.attack_pairs, seed=config.seed
     )
     papers = {"rules": _sat(rules, exam, attacks=True)}
     papers["previous"] = papers["rules"]
@@ -380,7 +391,10 @@ def run(
         gate["systems"].pop("previous")
     shutil.rmtree(output / "sft")
     kept = not gate["promoted"] and _keep_previous(previous, output)
-    write_json({**gate, "fooled_rules": papers["rules"].fooled}, output / "gate.json")
+    write_json(
+        {**gate, "attack_success_rules": papers["rules"].attack_success},
+        output / "gate.json",
+    )
 
     metrics = {
         "promoted": float(gate["promoted"]),

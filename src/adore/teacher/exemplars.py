@@ -14,11 +14,11 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.rulebook import RuleBook
-from adore.teacher.judgements import Case
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Exemplar, answer_text, user_text
 from adore.teacher.rationale import RationaleSchema, rationale
-from adore.teacher.sanitise import normal
+from adore.teacher.sanitise import normalise
 from adore.types import Evidence, Grade, item_from_row
 
 __all__ = ["choose_exemplars"]
@@ -74,7 +74,9 @@ def _length_per_attribute(exemplar: Exemplar) -> float:
     return len(exemplar.user) / min(4, attributes)
 
 
-def _judged(prepared: Path, evidence: Path, seed: int) -> Iterator[tuple[Case, Grade]]:
+def _judged(
+    prepared: Path, evidence: Path, seed: int
+) -> Iterator[tuple[JudgeInput, Grade]]:
     queries = (
         read_table(prepared, "queries")
         .filter(pl.col("split") == "train")
@@ -97,7 +99,7 @@ def _judged(prepared: Path, evidence: Path, seed: int) -> Iterator[tuple[Case, G
     )
     known = {row["item_id"]: item_from_row(row) for row in items.iter_rows(named=True)}
     for row in table.sort("order").iter_rows(named=True):
-        case = Case(
+        case = JudgeInput(
             row["query_id"],
             row["item_id"],
             row["query"],
@@ -111,7 +113,7 @@ def _order(seed: int, *ids: str) -> str:
     return hashlib.sha256(json.dumps([seed, *ids]).encode()).hexdigest()
 
 
-def _exemplar(case: Case, human: Grade, rulebook: RuleBook) -> Exemplar | None:
+def _exemplar(case: JudgeInput, human: Grade, rulebook: RuleBook) -> Exemplar | None:
     """The example that this pair makes.
 
     None where rules and human differ, or where its answer is not sound.
@@ -124,4 +126,4 @@ def _exemplar(case: Case, human: Grade, rulebook: RuleBook) -> Exemplar | None:
     )
     if not isinstance(parse(answer, case, rulebook), RationaleSchema):
         return None
-    return Exemplar(case.query_id, normal(case.query), user_text(case), answer)
+    return Exemplar(case.query_id, normalise(case.query), user_text(case), answer)

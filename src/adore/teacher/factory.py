@@ -19,7 +19,7 @@ from adore.teacher.backends.cache import open_cache
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.exemplars import choose_exemplars
 from adore.teacher.judgements import Judge
-from adore.teacher.llm import Source, TextJudge
+from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter
 from adore.teacher.refusals import MOST
 
@@ -206,7 +206,7 @@ def _taught(config: Config, aligned: Path | None) -> Path | None:
     return aligned
 
 
-def _source(config: Config, taught: Path | None) -> Source:
+def _source(config: Config, taught: Path | None) -> ModelSpec:
     """The model that is asked: the taught one, else the config's."""
     model = str(taught) if taught else config.model
     check(
@@ -217,7 +217,7 @@ def _source(config: Config, taught: Path | None) -> Source:
         fix="set judge.model",
     )
     if config.backend == "openai":
-        return Source(model, config.revision, lambda: _endpoint(config))
+        return ModelSpec(model, config.revision, lambda: _endpoint(config))
     if not Path(model).is_dir():
         looks_like_path = model.startswith(("/", ".", "~"))
         check(
@@ -227,11 +227,11 @@ def _source(config: Config, taught: Path | None) -> Source:
             must="a folder with a model, or a name on the hub",
             fix="set judge.model to the full path of a model's folder",
         )
-        return Source(
+        return ModelSpec(
             model, config.revision, lambda: _local(config, model, config.revision)
         )
     revision = hash_tree(Path(model))[:12]
-    return Source(
+    return ModelSpec(
         Path(model).resolve().name,
         revision,
         lambda: _local(config, model, revision),

@@ -20,7 +20,14 @@ from adore.progress import log_line, progress
 from adore.rulebook import RuleBook
 from adore.teacher.backends.evidence import EvidenceJudge, Grader, RulesGrader
 from adore.teacher.factory import Config, choose_judge
-from adore.teacher.judgements import Answer, Case, Fault, Judge, count_pairs, load_cases
+from adore.teacher.judgements import (
+    Judge,
+    JudgeFailure,
+    JudgeInput,
+    Judgement,
+    count_pairs,
+    load_cases,
+)
 from adore.teacher.llm import TextJudge
 from adore.teacher.plan import Plan, plan_cases, render
 from adore.types import LABELS, Grade
@@ -55,7 +62,7 @@ def shard_of(query_id: str, shards: int) -> int:
     return int(digest[:8], 16) % shards
 
 
-def _row(case: Case, answer: Answer, by: tuple[str, str]) -> dict[str, Any]:
+def _row(case: JudgeInput, answer: Judgement, by: tuple[str, str]) -> dict[str, Any]:
     return {
         "query_id": case.query_id,
         "item_id": case.item_id,
@@ -67,7 +74,7 @@ def _row(case: Case, answer: Answer, by: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def _bad(case: Case, line: int, fault: Fault) -> dict[str, Any]:
+def _bad(case: JudgeInput, line: int, fault: JudgeFailure) -> dict[str, Any]:
     raw = fault.call.raw if fault.call else ""
     row = {"query_id": case.query_id, "item_id": case.item_id, "raw": raw}
     row |= {"finish_reason": fault.finish, "detail": fault.detail}
@@ -86,7 +93,9 @@ class _Calls:
         self._path = path
         self._writer: Any = None
 
-    def write(self, part: list[Case], answers: list[Answer | Fault]) -> None:
+    def write(
+        self, part: list[JudgeInput], answers: list[Judgement | JudgeFailure]
+    ) -> None:
         rows = [
             {"query_id": case.query_id, "item_id": case.item_id, **asdict(answer.call)}
             for case, answer in zip(part, answers, strict=True)
@@ -110,7 +119,7 @@ def _cases(
     evidence: Path,
     candidates: Path | None,
     retrieved: Path | None,
-) -> list[Case]:
+) -> list[JudgeInput]:
     check(
         0 <= config.shard < config.shards,
         "shard",
@@ -200,12 +209,12 @@ def run(
         for start, part, answers in _judged(judge, cases):
             calls.write(part, answers)
             for at, (case, answer) in enumerate(zip(part, answers, strict=True), start):
-                if isinstance(answer, Fault):
+                if isinstance(answer, JudgeFailure):
                     bad.append(_bad(case, at, answer))
                 else:
                     rows.append(_row(case, answer, (judge.name, rulebook.version)))
     _tell_faults(judge.name, len(cases), bad)
-    write_table(rows, output, "answers")
+    write_table(rows, output, "teacher_judgements")
     if bad:
         write_table(bad, output, "quarantine")
 
@@ -255,8 +264,8 @@ def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
 
 
 def _judged(
-    judge: Judge, cases: list[Case]
-) -> Iterator[tuple[int, list[Case], list[Answer | Fault]]]:
+    judge: Judge, cases: list[JudgeInput]
+) -> Iterator[tuple[int, list[JudgeInput], list[Judgement | JudgeFailure]]]:
     for start in progress(
         range(0, len(cases), 2048), f"batches judged by {judge.name}"
     ):

@@ -1,6 +1,6 @@
 """What a judge is asked and what it gives back.
 
-It is asked a :class:`Case` and gives an :class:`Answer`, or a :class:`Fault`.
+It is asked a :class:`JudgeInput` and gives an :class:`Judgement`, or a :class:`JudgeFailure`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from adore.teacher.rationale import RationaleSchema
 from adore.types import Evidence, Item, item_from_row
 
 __all__ = [
-    "Answer",
     "Call",
-    "Case",
-    "Fault",
     "Judge",
+    "JudgeFailure",
+    "JudgeInput",
+    "Judgement",
     "Probabilities",
     "count_pairs",
     "load_cases",
@@ -33,7 +33,7 @@ Probabilities = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JudgeInput:
     """One pair as a judge sees it: both texts and the evidence that was read out of them."""
 
     query_id: str
@@ -68,7 +68,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Judgement:
     """A valid judgement: soft labels and the rationale.
 
     ``call`` is None where no LLM read the texts.
@@ -80,7 +80,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class JudgeFailure:
     """No judgement. The pair goes to quarantine.
 
     Attributes:
@@ -102,7 +102,7 @@ class Judge(Protocol):
 
     name: str
 
-    def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
+    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
         """One answer or fault a case, in order."""
         ...
 
@@ -117,7 +117,7 @@ def load_cases(
     candidates: Path | None,
     wanted: Callable[[str], bool] = lambda query_id: True,
     retrieved: Path | None = None,
-) -> list[Case]:
+) -> list[JudgeInput]:
     """The pairs to judge, sorted by query and item.
 
     Args:
@@ -135,7 +135,7 @@ def load_cases(
             .sort("query_id", "item_id")
         )
         return [
-            Case(
+            JudgeInput(
                 r["query_id"],
                 r["item_id"],
                 r["query"],
@@ -157,7 +157,7 @@ def load_cases(
     )
     items = {r["item_id"]: item_from_row(r) for r in shown.iter_rows(named=True)}
     return [
-        Case(q, i, texts[q], items[i], _read(e))
+        JudgeInput(q, i, texts[q], items[i], _read(e))
         for q, i, e in pairs.select("query_id", "item_id", "evidence").rows()
     ]
 

@@ -14,20 +14,26 @@ from adore.progress import progress
 from adore.teacher.backends.base import Completer, Completion, Decoding, Message
 from adore.teacher.backends.budget import Ledger
 from adore.teacher.backends.cache import Cache
-from adore.teacher.judgements import Answer, Call, Case, Fault, Probabilities
-from adore.teacher.parse import Wrong, parse
+from adore.teacher.judgements import (
+    Call,
+    JudgeFailure,
+    JudgeInput,
+    Judgement,
+    Probabilities,
+)
+from adore.teacher.parse import ParseFailure, parse
 from adore.teacher.prompting import Prompter, repair_messages
 from adore.teacher.rationale import RationaleSchema, answer_schema
 from adore.teacher.refusals import MOST, Refusals
 from adore.types import LABELS, Grade
 
-__all__ = ["Source", "Speed", "TextJudge", "soft_labels"]
+__all__ = ["ModelSpec", "Speed", "TextJudge", "soft_labels"]
 
 Messages = list[Message]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelSpec:
     """Which LLM.
 
     Attributes:
@@ -78,7 +84,7 @@ class TextJudge:
 
     def __init__(
         self,
-        source: Source,
+        source: ModelSpec,
         prompter: Prompter,
         *,
         decoding: Decoding,
@@ -100,7 +106,7 @@ class TextJudge:
         self._schema = answer_schema(prompter.rulebook)
         self._completer: Completer | None = None
 
-    def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
+    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
         """See :class:`adore.teacher.judgements.Judge`.
 
         Raises:
@@ -108,7 +114,7 @@ class TextJudge:
             UnavailableError: too many pairs in a row got no usable answer.
         """
         prompts = self.prompts(cases)
-        answers = dict[int, Answer | Fault]()
+        answers = dict[int, Judgement | JudgeFailure]()
         left = list(range(len(cases)))
         while left:
             asked = [cases[i] for i in left]
@@ -121,15 +127,15 @@ class TextJudge:
         return [answers[i] for i in range(len(cases))]
 
     def _round(
-        self, cases: list[Case], prompts: list[Messages], done: int
-    ) -> list[Answer | Fault | None]:
+        self, cases: list[JudgeInput], prompts: list[Messages], done: int
+    ) -> list[Judgement | JudgeFailure | None]:
         """Ask, and ask once more for what is no answer; None for pairs that were not asked.
 
         Not all are asked where many first answers in a row are unusable: first their
         repairs show whether any help.
         """
-        found: list[Answer | Fault | None] = []
-        bad = list[tuple[int, Answer | Fault]]()
+        found: list[Judgement | JudgeFailure | None] = []
+        bad = list[tuple[int, Judgement | JudgeFailure]]()
         repairs = list[Messages]()
         sound = 0
         replies = self._ask(prompts, done, cases)
@@ -178,7 +184,7 @@ class TextJudge:
             found[key] = _completion(text)
         return found
 
-    def prompts(self, cases: Sequence[Case]) -> list[Messages]:
+    def prompts(self, cases: Sequence[JudgeInput]) -> list[Messages]:
         """The first prompt of every pair."""
         return [self._prompter.messages(c) for c in cases]
 
@@ -203,8 +209,11 @@ class TextJudge:
     # ---------------------------------------------------------------- asking
 
     def _ask(
-        self, prompts: Sequence[Messages], done: int = 0, cases: Sequence[Case] = ()
-    ) -> list[_Reply | Fault | None]:
+        self,
+        prompts: Sequence[Messages],
+        done: int = 0,
+        cases: Sequence[JudgeInput] = (),
+    ) -> list[_Reply | JudgeFailure | None]:
         """A reply a prompt; ``done`` pairs needed none.
 
         With ``cases``, None after too many unusable ones in a row.
@@ -225,7 +234,7 @@ class TextJudge:
             cached = len([key for key in keys if key in known])
             raise BudgetError(str(error), done + cached + error.done) from error
 
-        replies: list[_Reply | Fault | None] = []
+        replies: list[_Reply | JudgeFailure | None] = []
         for key in keys:
             if key in known:
                 replies.append(_Reply(key, cached=True, completion=known[key]))
@@ -234,8 +243,8 @@ class TextJudge:
         return replies
 
     def _fetch(
-        self, missing: dict[str, Messages], cases: dict[str, Case]
-    ) -> dict[str, _Reply | Fault]:
+        self, missing: dict[str, Messages], cases: dict[str, JudgeInput]
+    ) -> dict[str, _Reply | JudgeFailure]:
         """Ask for what the cache does not know; each answer is kept as it comes."""
         if not missing:
             return {}
@@ -247,18 +256,18 @@ class TextJudge:
         keys = list(missing)
         speed = Speed()
         begun = time.perf_counter()
-        found: dict[str, _Reply | Fault] = {}
+        found: dict[str, _Reply | JudgeFailure] = {}
         unusable = 0
         most = self.refusals.most if cases else 0
 
         def is_enough() -> bool:
             return bool(self.ledger.reached) or 0 < most <= unusable
 
-        feed = _Feed(list(missing.values()), is_enough)
+        feed = _BudgetedPrompts(list(missing.values()), is_enough)
         stream = self._completer.complete(feed, self.decoding, self._schema)
         for at, reply in progress(stream, f"answers of {self.name}", total=len(keys)):
             key = keys[at]
-            if isinstance(reply, Fault):
+            if isinstance(reply, JudgeFailure):
                 found[key] = reply
             else:
                 found[key] = self._keep(key, reply)
@@ -273,8 +282,8 @@ class TextJudge:
             raise BudgetError(self.ledger.reached, len(found))
         return found
 
-    def _is_usable(self, reply: Completion | Fault, case: Case) -> bool:
-        texts = () if isinstance(reply, Fault) else reply.texts
+    def _is_usable(self, reply: Completion | JudgeFailure, case: JudgeInput) -> bool:
+        texts = () if isinstance(reply, JudgeFailure) else reply.texts
         return any(
             isinstance(parse(text, case, self._prompter.rulebook), RationaleSchema)
             for text in texts
@@ -294,12 +303,14 @@ class TextJudge:
     # ---------------------------------------------------------------- reading
 
     def _read(
-        self, case: Case, prompt: Messages, reply: _Reply | Fault
-    ) -> tuple[Answer | Fault, Wrong | None]:
+        self, case: JudgeInput, prompt: Messages, reply: _Reply | JudgeFailure
+    ) -> tuple[Judgement | JudgeFailure, ParseFailure | None]:
         """The answer; or a fault, with what is wrong if the LLM may repair it."""
         shown = json.dumps(prompt, ensure_ascii=False)
-        if isinstance(reply, Fault):
-            return Fault(reply.reason, reply.call or Call("", False, shown, "")), None
+        if isinstance(reply, JudgeFailure):
+            return JudgeFailure(
+                reply.reason, reply.call or Call("", False, shown, "")
+            ), None
 
         completion = reply.completion
         texts = completion.texts
@@ -317,19 +328,21 @@ class TextJudge:
         read = [parse(text, case, self._prompter.rulebook) for text in texts]
         good = [one for one in read if isinstance(one, RationaleSchema)]
         if not good:
-            refused = [one for one in read if isinstance(one, Wrong)]
-            wrong = refused[0] if refused else Wrong("no JSON object")
-            fault = Fault(wrong.reason, call, completion.finish, completion.detail)
+            refused = [one for one in read if isinstance(one, ParseFailure)]
+            wrong = refused[0] if refused else ParseFailure("no JSON object")
+            fault = JudgeFailure(
+                wrong.reason, call, completion.finish, completion.detail
+            )
             return fault, wrong
 
         # the token's probabilities are the first text's
         told = completion.grade if isinstance(read[0], RationaleSchema) else None
         probabilities, best = soft_labels(told, good)
         chosen = texts[read.index(best)]
-        return Answer(probabilities, best, replace(call, raw=chosen)), None
+        return Judgement(probabilities, best, replace(call, raw=chosen)), None
 
 
-class _Feed(Sequence[Messages]):
+class _BudgetedPrompts(Sequence[Messages]):
     """Prompts that end early when it is enough, for backends that take them one by one."""
 
     def __init__(self, prompts: list[Messages], is_enough: Callable[[], bool]) -> None:
@@ -411,13 +424,17 @@ def _spread(best: Grade, confidence: float) -> list[float]:
     return shares
 
 
-def _repair(prompt: Messages, first: Answer | Fault, wrong: Wrong) -> Messages:
+def _repair(
+    prompt: Messages, first: Judgement | JudgeFailure, wrong: ParseFailure
+) -> Messages:
     """The prompt that asks once more for what was no answer."""
     raw = first.call.raw if first.call else ""
     return repair_messages(prompt, raw, wrong.reason, wrong.detail)
 
 
-def _joined(first: Answer | Fault, second: Answer | Fault) -> Answer | Fault:
+def _joined(
+    first: Judgement | JudgeFailure, second: Judgement | JudgeFailure
+) -> Judgement | JudgeFailure:
     """The repaired answer; its call tells of both."""
     a, b = first.call, second.call
     if a is None or b is None:

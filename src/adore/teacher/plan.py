@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from adore.teacher.backends.budget import Prices
-from adore.teacher.judgements import Case
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.llm import Speed, TextJudge
 
 __all__ = ["Plan", "plan_cases", "render", "total"]
@@ -42,7 +42,7 @@ class Plan:
     method: str = "no LLM: nothing is paid"
 
 
-def plan_cases(judge: TextJudge, cases: Sequence[Case], prices: Prices) -> Plan:
+def plan_cases(judge: TextJudge, cases: Sequence[JudgeInput], prices: Prices) -> Plan:
     """The plan of one shard.
 
     Args:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from adore.rulebook import RuleBook
 from adore.taxonomy import ERROR_TYPES
 from adore.teacher.backends.base import Message
-from adore.teacher.judgements import Case
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.rationale import (
     CRITICALITIES,
     LENGTHS,
@@ -23,7 +23,7 @@ from adore.teacher.rationale import (
     WHERE,
     RationaleSchema,
 )
-from adore.teacher.sanitise import find_quote, normal, shown
+from adore.teacher.sanitise import find_quote, normalise, sanitise
 from adore.types import ATTRIBUTES, STATES, Evidence, Item
 
 __all__ = ["Exemplar", "Prompter", "answer_text", "repair_messages", "user_text"]
@@ -74,32 +74,32 @@ def _evidence_line(evidence: Evidence, item: Item) -> str:
 
 def _value(text: str) -> str:
     """A stranger's words inside an evidence line, without the marks that end a value there."""
-    return shown(text, _FIELD).translate(_ENDS)
+    return sanitise(text, _FIELD).translate(_ENDS)
 
 
-def user_text(case: Case) -> str:
+def user_text(case: JudgeInput) -> str:
     """One pair as text.
 
     Every word of the shop and of shoppers is fenced, cut and made visible (see
-    ``texts.shown``).
+    :func:`adore.teacher.sanitise.sanitise`).
     """
     item = case.item
     texts = list[tuple[str, str]]()
     for name, length in _LENGTHS.items():
-        text = shown(getattr(item, name), length)
+        text = sanitise(getattr(item, name), length)
         if text:
             texts.append((name, text))
 
-    bullets = [shown(one, _BULLET) for one in item.bullet_points[:_BULLETS]]
+    bullets = [sanitise(one, _BULLET) for one in item.bullet_points[:_BULLETS]]
     fields = list[str]()
     for name, given in list(item.attributes.items())[:_FIELDS]:
-        value = shown(str(given), _FIELD)
+        value = sanitise(str(given), _FIELD)
         if value:
-            fields.append(f"{shown(name, _NAME)}: {value}")
+            fields.append(f"{sanitise(name, _NAME)}: {value}")
 
     template = _templates().get_template("user.j2")
     return template.render(
-        query=shown(case.query, _QUERY),
+        query=sanitise(case.query, _QUERY),
         texts=texts,
         lists=[("bullet_points", bullets), ("attributes", fields)],
         evidence=[_evidence_line(one, item) for one in case.evidence[:_EVIDENCE]],
@@ -127,7 +127,7 @@ def answer_text(why: RationaleSchema, item: Item) -> str:
 
 
 def _short(record: BaseModel) -> dict[str, str]:
-    return {k: shown(v, LENGTHS[k]) for k, v in record if k in LENGTHS}
+    return {k: sanitise(v, LENGTHS[k]) for k, v in record if k in LENGTHS}
 
 
 def _where(quote: str, claimed: str, item: Item) -> str:
@@ -154,7 +154,7 @@ def repair_messages(
     ask = (
         _templates()
         .get_template("repair.j2")
-        .render(reason=reason, detail=shown(detail, 200))
+        .render(reason=reason, detail=sanitise(detail, 200))
     )
     said = bad[:4000].translate({ord("<"): "\u2039", ord(">"): "\u203a"}) or "{}"
     return [
@@ -178,9 +178,9 @@ class Prompter:
         self._exemplars = tuple(exemplars)
         self._systems: dict[tuple[Exemplar, ...], str] = {}
 
-    def messages(self, case: Case) -> list[Message]:
+    def messages(self, case: JudgeInput) -> list[Message]:
         """System and user message of one pair; the system message is the same for (nearly) all."""
-        query = normal(case.query)
+        query = normalise(case.query)
         others = tuple(
             e
             for e in self._exemplars

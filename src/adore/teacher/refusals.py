@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adore.errors import UnavailableError
 from adore.teacher.backends.base import Decoding
-from adore.teacher.judgements import Answer, Fault
+from adore.teacher.judgements import JudgeFailure, Judgement
 
 __all__ = ["MOST", "Refusals"]
 
@@ -28,16 +28,16 @@ class Refusals:
         self.name = name
         self.most = most
         self._decoding = decoding
-        self.row: list[Fault] = []
+        self.row: list[JudgeFailure] = []
 
-    def note(self, answer: Answer | Fault) -> None:
+    def note(self, answer: Judgement | JudgeFailure) -> None:
         """Count one pair.
 
         Raises:
             UnavailableError: it was the last of too many in a row; the reason, how the
                 answers ended and the endpoint's own words are in the text.
         """
-        if isinstance(answer, Answer):
+        if isinstance(answer, Judgement):
             self.row.clear()
             return
         self.row.append(answer)
@@ -60,7 +60,7 @@ class Refusals:
             "judge.refusals says how many in a row are too many)"
         )
 
-    def _advice(self, fault: Fault) -> str:
+    def _advice(self, fault: JudgeFailure) -> str:
         ended = fault.finish or ""
         if ended == "length":
             return (

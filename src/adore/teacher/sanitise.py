@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from adore.types import Item
 
-__all__ = ["find_quote", "normal", "quotes", "shown", "texts_of"]
+__all__ = ["contains_quote", "find_quote", "normalise", "sanitise", "texts_of"]
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 _BLANK = set(
@@ -49,7 +49,7 @@ def _inked(character: str) -> str:
     return " " if character.isspace() else ""
 
 
-def shown(text: str, limit: int = _LONGEST) -> str:
+def sanitise(text: str, limit: int = _LONGEST) -> str:
     """A text as a prompt shows it: one line, visible characters, other brackets.
 
     Args:
@@ -75,7 +75,7 @@ def shown(text: str, limit: int = _LONGEST) -> str:
 
 
 @lru_cache(maxsize=8192)
-def normal(text: str) -> str:
+def normalise(text: str) -> str:
     """A text as quotes are compared.
 
     It is as shown, NFKC, case folded, quotation marks alike, white space collapsed.
@@ -84,7 +84,7 @@ def normal(text: str) -> str:
         >>> normal("Ａcme\\u00ad  MUG&nbsp;1½ L")
         'acme mug 11⁄2 l'
     """
-    compatible = unicodedata.normalize("NFKC", shown(text))
+    compatible = unicodedata.normalize("NFKC", sanitise(text))
     folded = compatible.casefold().translate(_QUOTES)
     return " ".join(folded.split())
 
@@ -108,7 +108,7 @@ def texts_of(item: Item) -> dict[str, str]:
     }
 
 
-def quotes(quote: str, text: str) -> bool:
+def contains_quote(quote: str, text: str) -> bool:
     """Whether whole words of ``text`` are the quote.
 
     "red" does not stand in "featured", nor "5" in "500". Scripts without letter case,
@@ -124,8 +124,8 @@ def quotes(quote: str, text: str) -> bool:
         >>> quotes("茶", "緑茶")
         True
     """
-    part = normal(quote)
-    whole = normal(text)
+    part = normalise(quote)
+    whole = normalise(text)
     if not part:
         return False
     # looking ahead finds places that overlap as well
@@ -162,4 +162,4 @@ def find_quote(quote: str, where: str, item: Item) -> str:
         for w in texts
         if w == where or (where == "attributes" and w.startswith("attributes."))
     ]
-    return next((w for w in places if quotes(quote, texts[w])), "")
+    return next((w for w in places if contains_quote(quote, texts[w])), "")

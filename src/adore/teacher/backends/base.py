@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adore.teacher.judgements import Fault, Probabilities
+from adore.teacher.judgements import JudgeFailure, Probabilities
 from adore.types import Grade
 
 __all__ = ["Completer", "Completion", "Decoding", "Message", "grade_probabilities"]
@@ -68,7 +68,7 @@ class Completer(Protocol):
         prompts: Sequence[Sequence[Message]],
         decoding: Decoding,
         schema: dict[str, object],
-    ) -> Iterator[tuple[int, Completion | Fault]]:
+    ) -> Iterator[tuple[int, Completion | JudgeFailure]]:
         """Answer every prompt.
 
         Args:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from adore.attributes.compare import asks_article, is_stuffed
 from adore.rulebook import RuleBook
-from adore.teacher.judgements import Answer, Case, Fault, Probabilities
+from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement, Probabilities
 from adore.teacher.rationale import rationale
 from adore.types import Evidence, Grade
 
@@ -53,7 +53,7 @@ class EvidenceJudge:
         self._grader = grader
         self._rulebook = rulebook
 
-    def judge(self, cases: Sequence[Case]) -> list[Answer | Fault]:
+    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
         """See :class:`adore.teacher.judgements.Judge`."""
         given = self._grader.grade([c.evidence for c in cases])
         return [
@@ -61,13 +61,13 @@ class EvidenceJudge:
             for case, p in zip(cases, given, strict=True)
         ]
 
-    def _trusted(self, case: Case, p: Probabilities) -> Probabilities:
+    def _trusted(self, case: JudgeInput, p: Probabilities) -> Probabilities:
         by_rules = is_stuffed(case.evidence) or asks_article(case.evidence)
         return self._rulebook.apply(case.evidence).probabilities if by_rules else p
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _answer(self, case: Case, p: Probabilities) -> Answer:
+    def _answer(self, case: JudgeInput, p: Probabilities) -> Judgement:
         grade = Grade(max(range(4), key=lambda g: p[g]))
-        return Answer(p, rationale(case.evidence, self._rulebook, grade, p[grade]))
+        return Judgement(p, rationale(case.evidence, self._rulebook, grade, p[grade]))

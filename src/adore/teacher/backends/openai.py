@@ -28,11 +28,11 @@ from adore.teacher.backends.base import (
     Message,
     grade_probabilities,
 )
-from adore.teacher.judgements import Fault
+from adore.teacher.judgements import JudgeFailure
 
 __all__ = ["OpenaiCompleter", "Patience"]
 
-_LADDERS: dict[str, tuple[object, ...]] = {
+_FALLBACKS: dict[str, tuple[object, ...]] = {
     "logprobs": (20, 5, None),
     "response_format": ("strict", "loose", "json_object", None),
     "max_tokens": ("max_tokens", "max_completion_tokens"),
@@ -44,7 +44,7 @@ _LADDERS: dict[str, tuple[object, ...]] = {
 
 When the endpoint refuses one by name, its next rung is tried, for good.
 """
-_ALSO = {
+_SYNONYMS = {
     "response_format": ("response_format", "json_schema", "json_object", "schema"),
     "n": ("'n'", '"n"', "`n`", "parameter: n"),
     "logprobs": ("logprobs", "log probabilities", "logprob"),
@@ -73,24 +73,24 @@ class Patience(BaseModel):
         return random.uniform(0, most)
 
 
-class _Offers:
+class _EndpointFeatures:
     """What the endpoint takes, learnt from its refusals; shared by all threads."""
 
     def __init__(self) -> None:
-        self._at = dict.fromkeys(_LADDERS, 0)
+        self._at = dict.fromkeys(_FALLBACKS, 0)
         self._lock = threading.Lock()
 
     def now(self) -> dict[str, object]:
         with self._lock:
-            return {name: rungs[self._at[name]] for name, rungs in _LADDERS.items()}
+            return {name: rungs[self._at[name]] for name, rungs in _FALLBACKS.items()}
 
     def refused(self, asked: dict[str, object], text: str) -> bool:
         """Step down from the parameter that ``text`` names.
 
         False if it names none or none is left.
         """
-        for name, rungs in _LADDERS.items():
-            words = _ALSO.get(name, (name,))
+        for name, rungs in _FALLBACKS.items():
+            words = _SYNONYMS.get(name, (name,))
             if asked[name] is None or not any(word in text for word in words):
                 continue
             with self._lock:
@@ -147,7 +147,7 @@ class OpenaiCompleter:
         self._key_env = key_env
         self._patience = patience
         self._concurrency = concurrency
-        self._offers = _Offers()
+        self._offers = _EndpointFeatures()
 
         key = os.environ.get(key_env, "").strip()
         shown = f"{len(key)} characters"
@@ -174,7 +174,7 @@ class OpenaiCompleter:
         prompts: Sequence[Sequence[Message]],
         decoding: Decoding,
         schema: dict[str, object],
-    ) -> Iterator[tuple[int, Completion | Fault]]:
+    ) -> Iterator[tuple[int, Completion | JudgeFailure]]:
         """See :class:`adore.teacher.backends.base.Completer`.
 
         Prompts are taken one by one, as requests get free. An error is raised after the
@@ -186,7 +186,7 @@ class OpenaiCompleter:
             schema: JSON schema that the answer must follow.
         """
         feed = iter(enumerate(prompts))
-        flying = dict[Future[Completion | Fault], int]()
+        flying = dict[Future[Completion | JudgeFailure], int]()
         self._stop.clear()
         with ThreadPoolExecutor(self._concurrency) as pool:
             try:
@@ -217,7 +217,7 @@ class OpenaiCompleter:
 
     def _answer(
         self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
-    ) -> Completion | Fault:
+    ) -> Completion | JudgeFailure:
         """One answer with all its samples.
 
         It takes several requests where the endpoint gives fewer samples at a time.
@@ -229,7 +229,7 @@ class OpenaiCompleter:
                 "seed": decoding.seed + len(found.texts),
             }
             more = self._ask(messages, decoding.model_copy(update=left), schema)
-            if isinstance(more, Fault):
+            if isinstance(more, JudgeFailure):
                 # fewer samples are better than none, but not for having been stopped
                 return more if self._stop.is_set() else found
             found = _joined(found, more)
@@ -237,7 +237,7 @@ class OpenaiCompleter:
 
     def _ask(
         self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
-    ) -> Completion | Fault:
+    ) -> Completion | JudgeFailure:
         attempt = 0
         while attempt < self._patience.attempts and self._may_ask():
             offers = self._offers.now()
@@ -359,7 +359,7 @@ class OpenaiCompleter:
         with self._lock:
             self._not_before = max(self._not_before, time.monotonic() + seconds)
 
-    def _give_up(self, text: str, reason: str) -> Fault:
+    def _give_up(self, text: str, reason: str) -> JudgeFailure:
         """A fault of one pair; an error if nothing at all gets through.
 
         Raises:
@@ -367,7 +367,7 @@ class OpenaiCompleter:
                 and three more, got no answer.
         """
         if self._stop.is_set():  # it was not asked to the end
-            return Fault(reason, detail=text)
+            return JudgeFailure(reason, detail=text)
         with self._lock:
             self._lost += 1
             if self._lost > self._concurrency + 3:
@@ -376,10 +376,10 @@ class OpenaiCompleter:
                     f"but {text} for {self._lost} pairs in a row; check it and run "
                     "the same command again: answers so far are in the cache"
                 )
-        return Fault(reason, detail=text)
+        return JudgeFailure(reason, detail=text)
 
 
-def _failed(future: Future[Completion | Fault]) -> bool:
+def _failed(future: Future[Completion | JudgeFailure]) -> bool:
     return future.exception() is not None
 
 

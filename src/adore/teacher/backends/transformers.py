@@ -19,7 +19,7 @@ from adore.teacher.backends.base import (
     grade_probabilities,
 )
 from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
-from adore.teacher.judgements import Fault
+from adore.teacher.judgements import JudgeFailure
 
 __all__ = ["TransformersCompleter"]
 
@@ -88,7 +88,7 @@ class TransformersCompleter:
         prompts: Sequence[Sequence[Message]],
         decoding: Decoding,
         schema: dict[str, object],
-    ) -> Iterator[tuple[int, Completion | Fault]]:
+    ) -> Iterator[tuple[int, Completion | JudgeFailure]]:
         """See :class:`adore.teacher.backends.base.Completer`.
 
         A prompt that leaves the model no room is a fault.
@@ -113,7 +113,7 @@ class TransformersCompleter:
                 reason = (
                     f"the prompt has {len(ids)} tokens, the model has room for {room}"
                 )
-                yield index, Fault(reason)
+                yield index, JudgeFailure(reason)
 
             ranked = sorted(many.items(), key=lambda one: len(one[1]))
             for start in range(0, len(ranked), self._batch):

@@ -13,7 +13,7 @@ from adore.teacher.backends.base import (
     grade_probabilities,
 )
 from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
-from adore.teacher.judgements import Fault
+from adore.teacher.judgements import JudgeFailure
 
 __all__ = ["DEFAULTS", "VllmCompleter"]
 
@@ -71,7 +71,7 @@ class VllmCompleter:
         prompts: Sequence[Sequence[Message]],
         decoding: Decoding,
         schema: dict[str, object],
-    ) -> Iterator[tuple[int, Completion | Fault]]:
+    ) -> Iterator[tuple[int, Completion | JudgeFailure]]:
         """See :class:`adore.teacher.backends.base.Completer`.
 
         A prompt that leaves the model no room is a fault.
@@ -94,7 +94,7 @@ class VllmCompleter:
                         f"the prompt has {len(ids)} tokens, "
                         f"the model has room for {room}"
                     )
-                    yield index, Fault(reason)
+                    yield index, JudgeFailure(reason)
                     continue
                 engine.add_request(name, {"prompt_token_ids": ids}, parameters)
                 waiting[name] = index

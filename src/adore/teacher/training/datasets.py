@@ -17,7 +17,7 @@ from adore.artifacts import read_table
 from adore.errors import check
 from adore.prompts import ANSWER_PREFIX
 from adore.rulebook import RuleBook
-from adore.teacher.judgements import Case, load_cases
+from adore.teacher.judgements import JudgeInput, load_cases
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
 from adore.teacher.rationale import RationaleSchema, rationale
@@ -26,11 +26,11 @@ from adore.teacher.training.tiny_model import sft_row
 from adore.types import LABELS, PAIR, Evidence, Grade
 
 __all__ = [
-    "agreed",
-    "draw",
+    "agreeing_pairs",
+    "balanced_sample",
+    "batch_distinct",
     "kto_traces",
     "labelled",
-    "mixed",
     "sft_texts",
     "sft_traces",
     "text_feedback",
@@ -53,7 +53,7 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
         ``rationale``, and ``human`` (null where nobody judged); sorted by the keys.
     """
     judged = read_table(prepared, "judgements").rename({"grade": "human"})
-    shards = [read_table(place, "answers") for place in answers]
+    shards = [read_table(place, "teacher_judgements") for place in answers]
     first = pl.concat([one.select(*PAIR, "grade", "rationale") for one in shards])
     splits = read_table(prepared, "queries").select("query_id", "split")
     pairs = (
@@ -62,7 +62,7 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
     return pairs.join(judged, on=PAIR, how="left").sort(PAIR)
 
 
-def agreed(table: pl.DataFrame) -> pl.DataFrame:
+def agreeing_pairs(table: pl.DataFrame) -> pl.DataFrame:
     """The train pairs whose rationale may be learnt.
 
     It is the judge's own, unless people say otherwise: a rationale that contradicts the
@@ -83,7 +83,7 @@ def agreed(table: pl.DataFrame) -> pl.DataFrame:
     return kept
 
 
-def draw(grades: Sequence[int], count: int, seed: int) -> list[int]:
+def balanced_sample(grades: Sequence[int], count: int, seed: int) -> list[int]:
     """Row numbers, with replacement, every grade equally often.
 
     Args:
@@ -106,14 +106,14 @@ def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str
     """SFT rows of the tiny teacher: evidence trace, compact answer.
 
     Args:
-        pairs: from :func:`agreed`.
+        pairs: from :func:`agreeing_pairs`.
         count: rows drawn.
         seed: of the draw.
     """
     pool = pairs.select("evidence", "grade").rows()
     grades = pairs["grade"].to_list()
     rows = list[dict[str, str]]()
-    for at in draw(grades, count, seed):
+    for at in balanced_sample(grades, count, seed):
         text, grade = pool[at]
         evidence = Evidence.many_from_json(text)
         rows.append(sft_row(evidence, Grade(grade)))
@@ -124,7 +124,7 @@ def kto_traces(
     feedback: pl.DataFrame,
     said: Mapping[tuple[str, str], Grade],
     *,
-    tilt: float,
+    max_direction_ratio: float,
     most: int,
     seed: int,
 ) -> list[dict[str, Any]]:
@@ -138,7 +138,7 @@ def kto_traces(
         feedback: the ``feedback`` table; each pair's sign and better answer are read
             from it.
         said: the teacher's grade of each of its pairs.
-        tilt: most right answers of one direction (exact, less than exact) for one of
+        max_direction_ratio: most right answers of one direction (exact, less than exact) for one of
             the other: with many more of one, KTO would teach it for every pair. With
             nothing of the other there are no rows.
         most: rows.
@@ -166,7 +166,7 @@ def kto_traces(
             corrections.append(_kto_row(row, better, True))
 
     fewer = min(len(side) for side in right.values())
-    each = int(tilt * fewer)
+    each = int(max_direction_ratio * fewer)
     return [*corrections, *right[True][:each], *right[False][:each]][:most]
 
 
@@ -189,7 +189,7 @@ def _kto_row(row: dict[str, Any], grade: Grade, label: bool) -> dict[str, Any]:
     }
 
 
-def mixed(
+def batch_distinct(
     rows: Iterable[dict[str, Any]], batch: int, seed: int
 ) -> list[dict[str, Any]]:
     """Rows shuffled so that a batch holds a prompt once, as far as they go.
@@ -228,7 +228,7 @@ def mixed(
 
 def _cases(
     prepared: Path, evidence: Path, wanted: pl.DataFrame
-) -> dict[tuple[str, str], Case]:
+) -> dict[tuple[str, str], JudgeInput]:
     queries = set(wanted["query_id"])
     return {
         (c.query_id, c.item_id): c
@@ -237,7 +237,7 @@ def _cases(
 
 
 def _text(
-    case: Case, why: RationaleSchema, prompter: Prompter, **more: Any
+    case: JudgeInput, why: RationaleSchema, prompter: Prompter, **more: Any
 ) -> tuple[dict[str, Any], bool]:
     """One row, and whether a judge that answers so is believed."""
     sure = why.model_copy(update={"confidence": _SURE})
@@ -260,7 +260,7 @@ def sft_texts(
     It reads rule book, texts and evidence, and learns the first judge's whole rationale.
 
     Args:
-        pairs: from :func:`agreed`.
+        pairs: from :func:`agreeing_pairs`.
         places: outputs of prepare and evidence.
         rulebook: of the prompt.
         count: rows drawn; those that are no sound answer, as with a quote that was cut,
@@ -271,7 +271,7 @@ def sft_texts(
     prompter = Prompter(rulebook)
     grades = pairs["grade"].to_list()
     rows = list[dict[str, Any]]()
-    for at in draw(grades, count, seed):
+    for at in balanced_sample(grades, count, seed):
         pair = pairs.row(at, named=True)
         case = cases[pair["query_id"], pair["item_id"]]
         why = RationaleSchema.model_validate_json(pair["rationale"])

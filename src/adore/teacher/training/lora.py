@@ -27,10 +27,17 @@ from adore.teacher.backends.base import Message
 from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
 from adore.teacher.training.checkpoints import Checkpoint
 
-__all__ = ["Large", "Lora", "fitting", "kto", "sft", "text_row"]
+__all__ = [
+    "AdapterConfig",
+    "LoraTeacherConfig",
+    "drop_overlong",
+    "kto",
+    "sft",
+    "text_row",
+]
 
 
-class Lora(BaseModel):
+class AdapterConfig(BaseModel):
     """Low-rank adapters. Source: Hu et al. 2021, arXiv 2106.09685."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +49,7 @@ class Lora(BaseModel):
     """Names of modules, or ``all-linear``: every linear layer but the output head."""
 
 
-class Large(BaseModel):
+class LoraTeacherConfig(BaseModel):
     """Which model is taught, and how."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +57,7 @@ class Large(BaseModel):
     base_model: str
     """A folder or a name on the hub."""
     revision: str = ""
-    lora: Lora = Lora()
+    lora: AdapterConfig = AdapterConfig()
     max_length: int = Field(default=4096, ge=64)
     """Tokens of prompt and answer; longer rows are left out, never cut."""
     batch: int = Field(default=4, ge=2)
@@ -89,7 +96,7 @@ def text_row(messages: Sequence[Message], answer: str, **more: Any) -> dict[str,
 
 
 def sft(
-    config: Large,
+    config: LoraTeacherConfig,
     rows: Sequence[dict[str, Any]],
     folder: Path,
     *,
@@ -116,7 +123,7 @@ def sft(
     start = (config.base_model, config.revision)
     curve = _earlier(folder) if world_size() > 1 else []
     if not curve:
-        rows = fitting(rows, start, config.max_length)
+        rows = drop_overlong(rows, start, config.max_length)
         curve = _spread(
             "sft",
             config,
@@ -133,7 +140,7 @@ def sft(
 
 
 def kto(
-    config: Large,
+    config: LoraTeacherConfig,
     start: Path,
     rows: Sequence[dict[str, Any]],
     folder: Path,
@@ -149,8 +156,8 @@ def kto(
     Args:
         config: how it is taught.
         start: folder of the model that is both the beginning and the reference.
-        rows: that fit (:func:`fitting`), shuffled before, prompts of one batch distinct
-            (``sets.mixed``).
+        rows: that fit (:func:`drop_overlong`), shuffled before, prompts of one batch distinct
+            (:func:`adore.teacher.training.datasets.batch_distinct`).
         folder: where the merged model goes.
         seed: of all that is drawn.
         crew: ``processes`` and ``save_steps``, see :func:`sft`.
@@ -180,7 +187,7 @@ def _earlier(folder: Path) -> list[dict[str, float]]:
 
 def _spread(
     kind: str,
-    config: Large,
+    config: LoraTeacherConfig,
     start: tuple[str, str],
     rows: Any,
     folder: Path,
@@ -217,7 +224,7 @@ def _spread(
 
 def _learn(
     kind: str,
-    config: Large,
+    config: LoraTeacherConfig,
     start: tuple[str, str],
     rows: list[dict[str, Any]],
     folder: Path,
@@ -249,7 +256,9 @@ def _learn(
     return _train(KTOTrainer, settings, config, rows, start, kept)
 
 
-def _weights(config: Large, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+def _weights(
+    config: LoraTeacherConfig, rows: Sequence[dict[str, Any]]
+) -> dict[str, float]:
     """Weights of KTO's two kinds of rows.
 
     The configured ones, else both kinds count the same in all. Source: Ethayarajh et al.
@@ -263,7 +272,7 @@ def _weights(config: Large, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def _arguments(config: Large, folder: Path, seed: int) -> dict[str, Any]:
+def _arguments(config: LoraTeacherConfig, folder: Path, seed: int) -> dict[str, Any]:
     import torch
 
     gpu = torch.cuda.is_available()
@@ -317,7 +326,7 @@ def _base(start: tuple[str, str], bf16: bool, *, sharded: bool = False) -> Any:
 def _train(
     trainer: Callable[..., Any],
     settings: Any,
-    config: Large,
+    config: LoraTeacherConfig,
     rows: list[dict[str, Any]],
     start: tuple[str, str],
     kept: Checkpoint,
@@ -363,7 +372,7 @@ def _whole(adapted: Any, base: Any) -> Any:
         return PeftModel.from_pretrained(base, home)
 
 
-def fitting(
+def drop_overlong(
     rows: Sequence[dict[str, Any]], start: tuple[str, str], most: int
 ) -> list[dict[str, Any]]:
     """The rows that need not be cut (with room for the end of turn).

@@ -130,7 +130,8 @@ def kto(
 
     Args:
         start: folder of the model that is both the beginning and the reference.
-        rows: shuffled before, prompts of one batch distinct (``sets.mixed``).
+        rows: shuffled before, prompts of one batch distinct; see
+            :func:`adore.teacher.training.datasets.batch_distinct`.
         folder: where to write.
         settings: as for :func:`sft`, and any of TRL's ``KTOConfig``: ``beta``,
             ``desirable_weight``, ``loss_type``.

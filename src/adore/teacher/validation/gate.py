@@ -175,17 +175,17 @@ def _held(who: str, d: Difference) -> str:
 
 
 def _cheated(
-    fooled: Mapping[str, float | None], flipped: Mapping[str, float]
+    attack_success: Mapping[str, float | None], flipped: Mapping[str, float]
 ) -> list[str]:
     """Attacks and planted accounts that move the teacher, or that nobody tried."""
     reasons = [
         f"attack {name}: raises {share:.1%} of grades"
-        for name, share in fooled.items()
+        for name, share in attack_success.items()
         if share is not None and share > TOLERANCE
     ]
     reasons += [
         f"attack {name}: not tried on {LEAST_PAIRS} answered pairs"
-        for name, s in fooled.items()
+        for name, s in attack_success.items()
         if s is None
     ]
     reasons += [
@@ -239,7 +239,7 @@ def decide(
     human: tuple[Ints, Ints, Ints, Ints],
     behaviour: tuple[Ints, Ints, Ints, Ints],
     slices: dict[str, Ints],
-    fooled: dict[str, float | None],
+    attack_success: dict[str, float | None],
     flipped: dict[str, float],
     *,
     unanswered: tuple[float, float] = (0.0, 0.0),
@@ -254,7 +254,7 @@ def decide(
             want it, else S).
         slices: name to row numbers of ``human``: pairs that ask one attribute, pairs of
             one brand. A brand that was pushed by bought behaviour shows here.
-        fooled: attack to the share of pairs whose grade it raises, by the new teacher;
+        attack_success: attack to the share of pairs whose grade it raises, by the new teacher;
             None: tried on too few.
         flipped: attack planted into the log to the share of a brand's pairs that it
             turns into feedback.
@@ -275,7 +275,7 @@ def decide(
         return {
             "promoted": False,
             "reasons": [few],
-            "fooled": fooled,
+            "attack_success": attack_success,
             "flipped": flipped,
             "unanswered": unanswered,
         }
@@ -303,7 +303,7 @@ def decide(
 
     compared, worse = _slices(human[0], human[1:3], slices, human[3], seed)
     reasons += worse
-    reasons += _cheated(fooled, flipped)
+    reasons += _cheated(attack_success, flipped)
 
     held = [_held("people", people)]
     if shoppers:
@@ -315,7 +315,7 @@ def decide(
         "people": asdict(people),
         "shoppers": asdict(shoppers) if shoppers else None,
         "slices": compared,
-        "fooled": fooled,
+        "attack_success": attack_success,
         "flipped": flipped,
         "unanswered": unanswered,
     }

@@ -20,11 +20,11 @@ from adore.attributes.attacks import ATTACKS
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.teacher.judgements import Answer, Case, Judge, load_cases
+from adore.teacher.judgements import Judge, JudgeInput, Judgement, load_cases
 from adore.teacher.validation.gate import LEAST_PAIRS
 from adore.types import PAIR, Grade
 
-__all__ = ["Paper", "ValidationSet", "load_validation_set", "sit"]
+__all__ = ["Predictions", "ValidationSet", "load_validation_set", "predict"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -38,14 +38,14 @@ class ValidationSet:
         human: human grade, -1 unknown. Shape [n].
         sign: E if shoppers want the item for the query, S if not, -1 unknown. Shape [n].
         groups: the query of each pair, as an integer. Shape [n].
-        attacked: attack to (row of ``cases``, the attacked pair).
+        attack_pairs: attack to (row of ``cases``, the attacked pair).
     """
 
-    cases: list[Case]
+    cases: list[JudgeInput]
     human: Ints
     sign: Ints
     groups: Ints
-    attacked: dict[str, list[tuple[int, Case]]]
+    attack_pairs: dict[str, list[tuple[int, JudgeInput]]]
 
     def slices(self, rows: npt.NDArray[np.bool_]) -> dict[str, Ints]:
         """The human-judged pairs among ``rows`` by asked attribute and by brand.
@@ -69,21 +69,21 @@ class ValidationSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class Predictions:
     """One teacher's answers.
 
     Attributes:
         grades: of each case, -1 where it gave no valid answer. Shape [n].
-        fooled: attack to the share of grades that it raised, among pairs answered with
+        attack_success: attack to the share of grades that it raised, among pairs answered with
             and without it; attacks with too few of those are left out.
     """
 
     grades: Ints
-    fooled: dict[str, float]
+    attack_success: dict[str, float]
 
 
 def load_validation_set(
-    prepared: Path, evidence: Path, feedback: Path, *, attacked: int, seed: int
+    prepared: Path, evidence: Path, feedback: Path, *, attack_pairs: int, seed: int
 ) -> ValidationSet:
     """Everything held out from the teacher's training: dev queries.
 
@@ -91,7 +91,7 @@ def load_validation_set(
         prepared: output of ``prepare``: queries and human judgements.
         evidence: output of ``evidence``.
         feedback: output of ``behaviour``, whose ``dev_signs`` has the signs.
-        attacked: most pairs that each attack is tried on.
+        attack_pairs: most pairs that each attack is tried on.
         seed: chooses them.
     """
     dev = (
@@ -107,7 +107,7 @@ def load_validation_set(
     wanted = {(q, i): is_wanted for q, i, is_wanted in signs.iter_rows()}
 
     queries = set(dev)
-    asked = list[Case]()
+    asked = list[JudgeInput]()
     for case in load_cases(prepared, evidence, None, lambda q: q in queries):
         key = case.query_id, case.item_id
         if key in human_by or key in wanted:
@@ -123,17 +123,17 @@ def load_validation_set(
         np.array([human_by.get(k, -1) for k in keys], dtype=np.int64),
         np.array(sign, dtype=np.int64),
         np.array([number[case.query_id] for case in asked], dtype=np.int64),
-        _attack(asked, evidence, attacked, seed),
+        _attack(asked, evidence, attack_pairs, seed),
     )
 
 
 def _attack(
-    cases: Sequence[Case], evidence: Path, most: int, seed: int
-) -> dict[str, list[tuple[int, Case]]]:
+    cases: Sequence[JudgeInput], evidence: Path, most: int, seed: int
+) -> dict[str, list[tuple[int, JudgeInput]]]:
     reader = Reader(Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")))
     rows = sorted(Random(seed).sample(range(len(cases)), min(most, len(cases))))
 
-    def cheat(case: Case, attack: int) -> Case:
+    def cheat(case: JudgeInput, attack: int) -> JudgeInput:
         item = ATTACKS[attack].apply(
             case.query, case.item, Random(f"{seed}|{case.query_id}|{case.item_id}")
         )
@@ -149,18 +149,18 @@ def _attack(
     }
 
 
-def _grades(judge: Judge, cases: Sequence[Case]) -> Ints:
+def _grades(judge: Judge, cases: Sequence[JudgeInput]) -> Ints:
     answers = judge.judge(cases)
     return np.array(
         [
-            int(np.argmax(a.probabilities)) if isinstance(a, Answer) else -1
+            int(np.argmax(a.probabilities)) if isinstance(a, Judgement) else -1
             for a in answers
         ],
         dtype=np.int64,
     )
 
 
-def sit(judge: Judge, exam: ValidationSet, *, attacks: bool = True) -> Paper:
+def predict(judge: Judge, exam: ValidationSet, *, attacks: bool = True) -> Predictions:
     """Let a teacher answer.
 
     Args:
@@ -169,13 +169,13 @@ def sit(judge: Judge, exam: ValidationSet, *, attacks: bool = True) -> Paper:
         attacks: whether the attacked pairs are asked too.
     """
     grades = _grades(judge, exam.cases)
-    fooled: dict[str, float] = {}
+    attack_success: dict[str, float] = {}
     if not attacks:
-        return Paper(grades, fooled)
+        return Predictions(grades, attack_success)
 
-    for name, pairs in exam.attacked.items():
-        attacked = [case for _, case in pairs]
-        told = _grades(judge, attacked)
+    for name, pairs in exam.attack_pairs.items():
+        attack_pairs = [case for _, case in pairs]
+        told = _grades(judge, attack_pairs)
         rows = [row for row, _ in pairs]
         clean = grades[rows]
 
@@ -183,5 +183,5 @@ def sit(judge: Judge, exam: ValidationSet, *, attacks: bool = True) -> Paper:
         both = (told >= 0) & (clean >= 0)
         if both.sum() >= LEAST_PAIRS:
             raised = told > clean
-            fooled[name] = float(raised[both].mean())
-    return Paper(grades, fooled)
+            attack_success[name] = float(raised[both].mean())
+    return Predictions(grades, attack_success)

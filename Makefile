@@ -55,7 +55,7 @@ check: setup ## Lint, types, the house's own rules, pipeline compile
 	$(PYTEST) tests/test_house.py
 
 style: setup ## How the code reads, in figures, beside another project's: [PEER=folder]
-	$(BIN)/python bench/style.py src/adore $(PEER) --densest 10
+	$(BIN)/python -m bench.style src/adore $(PEER) --densest 10
 
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -120,17 +120,5 @@ golden: manifests ## Take the rendered overlays as what they must be
 	@$(BIN)/python -c "import yaml; from adore.release.kubernetes.target import render; from adore.release.kubernetes.config import Config; from tests.release.test_objects import PLAN; open('tests/manifests/golden/release.yaml', 'w').write(yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False))"
 
 .PHONY: bench
-bench: setup ## Tables of finished runs into bench/results and docs/benchmarks.md: RUNS="runs/a runs/b"
-	$(BIN)/python -m bench.bench_runs $(RUNS)
-
-.PHONY: bench-teacher
-bench-teacher: setup ## The teacher's tables into bench/results and docs/benchmarks.md: [PARTS="agreement evidence"]
-	$(BIN)/python -m bench.bench_teacher $(PARTS)
-
-.PHONY: bench-quality
-bench-quality: setup ## What a customer buys, into bench/results and docs/benchmarks.md: [PARTS="judged world"]
-	$(BIN)/python -m bench.bench_quality $(PARTS)
-
-.PHONY: bench-serving
-bench-serving: setup ## What is served, into bench/results and docs/benchmarks.md: [PARTS="images"]
-	$(BIN)/python -m bench.bench_serving $(PARTS)
+bench: setup ## Benchmarks, kept in bench/results and docs/benchmarks.md: ROOM=student [PARTS="judged world"]; ROOM=runs PARTS="runs/a runs/b"
+	$(BIN)/python -m bench $(ROOM) $(PARTS)

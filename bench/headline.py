@@ -1,6 +1,6 @@
 """The headline tables of docs/benchmarks.md, made from the figures in bench/results/.
 
-Usage: python -m bench.headline (every other benchmark calls it when it ends).
+``python -m bench`` writes it after each benchmark.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 INTRO = """# Benchmarks
 
 Each table names the command that prints it. The page itself is generated from the figures
-in `bench/results/` (`python -m bench.headline`); a test compares the two.
+in `bench/results/` (`python -m bench pages`); a test compares the two.
 
 - **nDCG@10** and **macro-F1** are measured on judged pairs of queries that nothing was trained on.
 - Brackets hold 95 % intervals, by bootstrap over queries.
@@ -23,7 +23,7 @@ in `bench/results/` (`python -m bench.headline`); a test compares the two.
 - ESCI is Amazon's public set of human judgements; we use a sample of it.
 
 All tables, ablations and timings: [whole runs: demo shop](../bench/results/run-demo-shop.md),
-[whole runs: ESCI](../bench/results/run-esci.md), [student](../bench/results/quality.md),
+[whole runs: ESCI](../bench/results/run-esci.md), [student](../bench/results/student.md),
 [teacher](../bench/results/teacher.md), [serving](../bench/results/serving.md)."""
 BASELINES = (
     "BM25",
@@ -68,7 +68,7 @@ def interval(value: dict[str, float], key: str = "value", sign: str = "") -> str
 
 def ranking() -> str:
     """The student and its baselines on human judgements, and what each part adds."""
-    result = figures("quality-judged")
+    result = figures("student-judged")
     systems = {row["system"]: row for row in result["rows"]}
     rows = []
     for name in ("ADORE", *BASELINES):
@@ -84,7 +84,7 @@ def ranking() -> str:
     return "\n\n".join(
         [
             "## Ranking on human judgements (ESCI)",
-            "`make bench-quality PARTS=judged`. Five folds by query, "
+            "`python -m bench student judged`. Five folds by query, "
             f"{result['pairs']:,} pairs of {result['queries']} queries. All learn from the "
             "human judgements of the same folds. The teacher is the rule book.",
             table("system | nDCG@10 | against ADORE", rows),
@@ -96,8 +96,8 @@ def ranking() -> str:
 
 def robustness() -> str:
     """The student on hard cases."""
-    student = figures("quality-judged")["robust"]["ADORE"]
-    alone = figures("quality-judged")["robust"]["human judgements alone"]
+    student = figures("student-judged")["robust"]["ADORE"]
+    alone = figures("student-judged")["robust"]["human judgements alone"]
     kinds = sorted(student, key=lambda kind: float(student[kind]["side"]))
     kinds = ["all", *[kind for kind in kinds if kind != "all"][:HARDEST]]
     rows = []
@@ -108,7 +108,7 @@ def robustness() -> str:
     return "\n\n".join(
         [
             "## Hard cases",
-            "`make bench-quality PARTS=judged`. The frozen adversarial set of the test "
+            "`python -m bench student judged`. The frozen adversarial set of the test "
             "queries. A case is right if it is graded exact when it is exact, and not "
             f"exact when it is not. All types together, then the {HARDEST} hardest.",
             table(
@@ -141,7 +141,7 @@ def whole_runs() -> str:
     return "\n\n".join(
         [
             "## Whole runs",
-            '`make bench RUNS="…"` after `make pipeline-run`, laptop profile, two CPU cores. '
+            "`python -m bench runs RUN…` after `make pipeline-run`, laptop profile, two CPU cores. "
             "Purchases per user are of **simulated** shoppers, challenger against control.",
             table(
                 "data | student, nDCG@10 | best baseline | difference | purchases per user "
@@ -154,7 +154,7 @@ def whole_runs() -> str:
 
 def other_world() -> str:
     """A shop that is unlike the demo shop."""
-    result = figures("quality-world")
+    result = figures("student-world")
     rows = []
     for row in sorted(result["measures"], key=lambda row: -float(row["value"])):
         if row["measure"] == "nDCG@10":
@@ -162,7 +162,7 @@ def other_world() -> str:
     return "\n\n".join(
         [
             "## A shop of another kind",
-            "`make bench-quality PARTS=world`. A **simulated** laboratory supplier: no "
+            "`python -m bench student world`. A **simulated** laboratory supplier: no "
             "categories, no brands, twenty fields of its own. No setting was changed.",
             table("system | nDCG@10", rows),
         ]
@@ -177,17 +177,17 @@ def alignment() -> str:
             system = result["systems"][name]
             shares = [f"{system[key]:.3f}" for key in ("macro_f1", "fnr", "fpr")]
             rows.append([data, name, *shares])
-    kto = figures("quality-kto")
+    kto = figures("student-kto")
     taught = []
     for name, student in kto["students"].items():
         taught.append([name, f"{student['nDCG@10']:.3f}", f"{student['macro-F1']:.3f}"])
     return "\n\n".join(
         [
             "## The teacher, before and after KTO",
-            "`make bench-teacher PARTS=agreement`. Held-out pairs; behaviour is **simulated**. "
+            "`python -m bench teacher agreement`. Held-out pairs; behaviour is **simulated**. "
             "FNR: exact pairs graded lower. FPR: other pairs graded exact.",
             table("data | teacher | macro-F1 | FNR | FPR", rows),
-            "`make bench-quality PARTS=kto`. The student of each teacher, on the demo shop's "
+            "`python -m bench student kto`. The student of each teacher, on the demo shop's "
             "known truth (**simulated**):",
             table("taught by | nDCG@10 | macro-F1", taught),
             f"Rule book against aligned teacher: nDCG@10 "
@@ -218,10 +218,10 @@ def attacks() -> str:
     return "\n\n".join(
         [
             "## Attacks",
-            '`make bench-teacher PARTS="evidence agreement"`. Share of ESCI pairs whose grade '
+            "`python -m bench teacher evidence agreement`. Share of ESCI pairs whose grade "
             "an item's text raises. No judge can tell a copied query from an honest text.",
             table("attack | rules | tiny teacher after KTO", rows),
-            "`make bench-teacher PARTS=poisoning`. **Simulated** accounts that make 10 % of "
+            "`python -m bench teacher poisoning`. **Simulated** accounts that make 10 % of "
             "all events push one brand. Movement is of the brand's expected grade, of 100.",
             table("attack | accounts found | movement, points", poisoning),
         ]
@@ -241,7 +241,7 @@ def reading() -> str:
     return "\n\n".join(
         [
             "## The evidence reader",
-            "`make bench-teacher PARTS=evidence`. Values labelled by hand in real texts, the "
+            "`python -m bench teacher evidence`. Values labelled by hand in real texts, the "
             "half that nothing was tuned on.",
             table("attribute | precision | recall", rows),
         ]
@@ -250,7 +250,7 @@ def reading() -> str:
 
 def speed() -> str:
     """Milliseconds, pairs a second, megabytes."""
-    latency = figures("quality-latency")
+    latency = figures("student-latency")
     student, cross = latency["student"], latency["cross"]
     judging = figures("teacher-speed")["esci"]
     images = figures("serving-images")["images"]
@@ -269,11 +269,11 @@ def speed() -> str:
     return "\n\n".join(
         [
             "## Speed and size",
-            "`make bench-quality PARTS=latency`. A list of 100 known items, one thread:",
+            "`python -m bench student latency`. A list of 100 known items, one thread:",
             table("ranker | p50 | p95", rows),
-            "`make bench-teacher PARTS=speed`. ESCI pairs a second, one core (tiny teacher: two):",
+            "`python -m bench teacher speed`. ESCI pairs a second, one core (tiny teacher: two):",
             table("judge | pairs a second", paces),
-            "`make bench-serving PARTS=images`. Uncompressed:",
+            "`python -m bench serving images`. Uncompressed:",
             table("image | MB", sizes),
         ]
     )
@@ -297,7 +297,3 @@ def render() -> str:
 def write() -> None:
     """Write the page."""
     PAGE.write_text(render(), "utf-8")
-
-
-if __name__ == "__main__":
-    write()

@@ -1,4 +1,4 @@
-"""How code reads, in figures: ``python bench/style.py [FOLDER ...]``.
+"""How code reads, in figures: ``python -m bench.style [FOLDER ...]``.
 
 Another project's source is measured alike.
 """

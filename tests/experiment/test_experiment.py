@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from bench.bench_peeking import looks
+from bench.experiment.peeking import looks
 
 from adore.errors import ConfigError
 from adore.experiment.analyse import RULES, Design, analyse, design_of

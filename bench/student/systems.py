@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from bench.quality.cross_encoder import cross_encoder
-from bench.quality.folds import PROFILE, Fold, Loop, texts_of
+from bench.student.cross_encoder import cross_encoder
+from bench.student.folds import PROFILE, Fold, Loop, texts_of
 
 from adore.artifacts import read_table
 from adore.measures import GRADE_GAINS, expected_gain

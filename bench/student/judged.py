@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.quality.folds import DATA, FOLDS, Fold, Loop, code_key, make_fold
-from bench.quality.systems import Answer, baselines, plain_cross_encoder, students
+from bench.student.folds import DATA, FOLDS, Fold, Loop, code_key, make_fold
+from bench.student.systems import Answer, baselines, plain_cross_encoder, students
 
 from adore.measures import confusion, macro_f1, ndcg
 from adore.progress import log_line
 from adore.significance import draw_weights, interval, paired
 from adore.types import Grade
 
-HOME = Path(__file__).parents[2] / "build" / "bench-quality"
+HOME = Path(__file__).parents[2] / "build" / "bench-student"
 PLAIN = "cross-encoder, human judgements"
 GOAL = {"nDCG@10": 0.03, "macro-F1": 0.05}
 SEEDS = 3
@@ -162,7 +162,7 @@ def _robust(answers: list[Answer], folds: list[Fold]) -> dict[str, dict[str, flo
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """All folds; what was made before is kept in ``build/bench-quality``
+    """All folds; what was made before is kept in ``build/bench-student``
     (remove it to measure anew).
     """
     if not DATA.is_dir():

@@ -1,25 +1,22 @@
 """Figures of finished runs: measures with intervals, gates, online result, seconds per step.
 
-Writes bench/results/<data>.json and .md, and the headline page.
-Usage: python -m bench.bench_runs runs/demo runs/esci
+Kept in bench/results/run-<data>.json and .md.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-import sys
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from bench import headline
 from bench.headline import RESULTS
 
 from adore.artifacts import read_table
 from adore.storage import write_json
 
-HEAD = """Printed by `make bench RUNS="…"` from a finished run. Measures are on the test
+HEAD = """Printed by `python -m bench runs RUN…` from a finished run. Measures are on the test
 split of human judgements (the demo shop's are simulated, with 5 % noise), on judged items only,
 with 95 % intervals by bootstrap over queries. Online figures come from **simulated shoppers**."""
 
@@ -163,18 +160,17 @@ def render(result: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def main(runs: list[str]) -> None:
-    """Print and write everything; without runs, write the pages of the kept figures anew."""
+def measure_all(runs: list[str]) -> None:
+    """Keep the figures of finished runs, and write their pages."""
     for name in runs:
         result = measure(Path(name))
         stem = result["name"].replace(" ", "-")
         write_json(result, RESULTS / f"run-{stem}.json")
+    write_pages()
+
+
+def write_pages() -> None:
+    """Write every run's page from its kept figures."""
     for path in sorted(RESULTS.glob("run-*.json")):
         text = render(json.loads(path.read_text("utf-8")))
         path.with_suffix(".md").write_text(text, "utf-8")
-        print(text)
-    headline.write()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

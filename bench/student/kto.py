@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.quality.judged import GOAL, f1_gap
+from bench.student.judged import GOAL, f1_gap
 
 from adore.artifacts import read_table
 from adore.config import load_profile

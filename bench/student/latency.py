@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench.quality.cross_encoder import Cross, probabilities
-from bench.quality.folds import DATA, Loop, inputs_of, make_fold
-from bench.quality.judged import HOME
+from bench.student.cross_encoder import Cross, probabilities
+from bench.student.folds import DATA, Loop, inputs_of, make_fold
+from bench.student.judged import HOME
 
 from adore.artifacts import read_table
 from adore.student import distil

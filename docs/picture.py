@@ -1,5 +1,5 @@
 """A picture of a run's page for the README:
-python bench/picture.py runs/demo docs/page.png (needs Chromium).
+python docs/picture.py runs/demo docs/page.png (needs Chromium).
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ test-vllm: $(VLLM)/.ready ## The vLLM backend, real engine on this CPU, environm
 test-all: test test-slow test-large test-browser test-vllm ## All that can run on one machine
 
 clean: ## Remove what was made here, but not runs/
-	rm -rf $(VENV) $(VLLM) build .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM) $(DOCS) build .mypy_cache .ruff_cache
 
 IMAGES ?= router server student
 REGISTRY ?= adore
@@ -118,6 +118,21 @@ manifests: ## Kubernetes overlays, rendered into build/manifests/
 golden: manifests ## Take the rendered overlays as what they must be
 	@mkdir -p tests/manifests/golden && cp build/manifests/*.yaml tests/manifests/golden/
 	@$(BIN)/python -c "import yaml; from adore.release.kubernetes.target import render; from adore.release.kubernetes.config import Config; from tests.release.test_objects import PLAN; open('tests/manifests/golden/release.yaml', 'w').write(yaml.safe_dump_all(render(Config(), PLAN), sort_keys=False))"
+
+DOCS := .venv-docs
+$(DOCS)/.ready: pyproject.toml constraints/base.txt
+	@echo "set-up: what builds the documents, in $(DOCS) (a minute, once)"
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install -q -c constraints/base.txt -e '.[docs]'
+	@touch $@
+
+.PHONY: docs reference
+docs: $(DOCS)/.ready ## The documents as a site, into build/site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build -q
+
+reference: setup ## The pages that the code tells, into docs/reference/
+	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.http_examples
 
 .PHONY: bench
 bench: setup ## Benchmarks, kept in bench/results and docs/benchmarks.md: ROOM=student [PARTS="judged world"]; ROOM=runs PARTS="runs/a runs/b"

@@ -24,7 +24,8 @@ in `bench/results/` (`python -m bench pages`); a test compares the two.
 
 All tables, ablations and timings: [whole runs: demo shop](../bench/results/run-demo-shop.md),
 [whole runs: ESCI](../bench/results/run-esci.md), [student](../bench/results/student.md),
-[teacher](../bench/results/teacher.md), [serving](../bench/results/serving.md)."""
+[teacher](../bench/results/teacher.md), [serving](../bench/results/serving.md),
+[experiment](../bench/results/experiment.md)."""
 BASELINES = (
     "BM25",
     "bi-encoder",
@@ -228,6 +229,27 @@ def attacks() -> str:
     )
 
 
+def peeking() -> str:
+    """How often an experiment without effect acts all the same."""
+    result = figures("experiment-peeking")
+    names = {False: "Welch's interval, repeated", True: "confidence sequences"}
+    rows = []
+    for row in result["rows"]:
+        shares = [f"{row[key]:.1%}" for key in ("promoted", "rolled_back")]
+        rows.append([names[row["sequential"]], str(row["mean"]), *shares])
+    return "\n\n".join(
+        [
+            "## Hourly looks at an experiment",
+            f"`python -m bench experiment peeking`. {result['experiments']:,} **simulated** "
+            f"experiments without effect, {result['looks']} looks each.",
+            table(
+                "interval | purchases per user | wrongly promoted | wrongly rolled back",
+                rows,
+            ),
+        ]
+    )
+
+
 def reading() -> str:
     """Precision and recall of the evidence reader."""
     rows = []
@@ -288,6 +310,7 @@ def render() -> str:
         other_world,
         alignment,
         attacks,
+        peeking,
         reading,
         speed,
     )

@@ -16,7 +16,7 @@ from adore.config import StageConfig, configure, load_profile
 from adore.errors import ConfigError, DataError, MissingError, UnavailableError, check
 from adore.pipeline.settings import check_profile
 from adore.release.local import free_port
-from adore.storage import join, local_copy, open_output, put_bytes, put_file
+from adore.storage import copy_file, join, local_copy, open_output, write_bytes
 
 
 def stage(runs: list[int]) -> types.ModuleType:
@@ -177,7 +177,7 @@ def test_what_a_failed_stage_kept_is_found_by_the_next_start_and_gone_at_its_end
         place = f"{resume_dir()}/state"
         with suppress(MissingError):
             found.append(local_copy(place).read_bytes())
-        put_bytes(b"half", place)
+        write_bytes(b"half", place)
         check(bool(found), "start", 1, must="the second", fix="start again")
 
     module = stage([])
@@ -209,11 +209,28 @@ def test_a_remote_place_holds_its_last_output_alone(s3: str, tmp_path: Path) -> 
     old = local_copy(out)
     assert [p.name for p in old.rglob("*")] == ["a"] and (old / "a").read_text() == "1"
     (tmp_path / "a").write_text("new")
-    put_file(tmp_path / "a", join(out, "a"))
+    copy_file(tmp_path / "a", join(out, "a"))
     assert (old / "a").read_text() == "1", "a download is never changed under a reader"
     assert (local_copy(out) / "a").read_text() == "new"
     with pytest.raises(UnavailableError, match="no-bucket"):
-        put_file(tmp_path / "a", "s3://no-bucket/a")
+        copy_file(tmp_path / "a", "s3://no-bucket/a")
+
+
+def test_a_copy_that_breaks_off_leaves_the_old_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(_source: Path, target: Path) -> None:
+        Path(target).write_text("half")
+        raise OSError("no space left")
+
+    (tmp_path / "new").write_text("new")
+    place = tmp_path / "home" / "a"
+    write_bytes(b"old", place)
+    monkeypatch.setattr("adore.storage.shutil.copyfile", break_off)
+    with pytest.raises(OSError, match="no space"):
+        copy_file(tmp_path / "new", place)
+    assert place.read_text() == "old"
+    assert [path.name for path in place.parent.iterdir()] == ["a"]
 
 
 def test_downloads_that_nobody_asks_for_are_removed(s3: str) -> None:
@@ -221,12 +238,12 @@ def test_downloads_that_nobody_asks_for_are_removed(s3: str) -> None:
         join(s3, name) for name in ("used.txt", "unused.txt", "other.txt")
     )
     for place in (used, unused):
-        put_bytes(b"x", place)
+        write_bytes(b"x", place)
     copies = [local_copy(place) for place in (used, unused)]
     for copy in copies:
         os.utime(copy.parent, (0, 0))
     local_copy(used)
-    put_bytes(b"x", other)
+    write_bytes(b"x", other)
     local_copy(other)
     assert copies[0].exists() and not copies[1].parent.exists()
 

@@ -12,11 +12,11 @@ import pytest
 from kfp import dsl
 from kfp.dsl.types import artifact_types
 
-from adore.artifacts import write_json
 from adore.errors import DataError
 from adore.pipeline import ending
 from adore.pipeline.ending import finish, finish_on_cluster, withdraw
 from adore.run_record import RUN, RunStatus, begin_run, note_failure
+from adore.storage import write_json
 
 ABOUT: dict[str, Any] = {"data": "demo", "profile": "shop", "seed": 0}
 

@@ -145,7 +145,7 @@ def test_a_page_takes_no_weights(s3: str, monkeypatch: pytest.MonkeyPatch) -> No
         ("prepare/manifest.json", "judge/0/manifest.json"), b'{"seconds": 1.0}'
     )
     for name, data in files.items():
-        storage.put_bytes(data, f"{s3}/run/{name}")
+        storage.write_bytes(data, f"{s3}/run/{name}")
     got = storage.local_copy(f"{s3}/run", only=FILES)
     names = {p.relative_to(got).as_posix() for p in got.rglob("*.*")}
     assert names == {

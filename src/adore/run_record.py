@@ -18,7 +18,7 @@ from typing import Any
 
 from adore.errors import AdoreError, MissingError, check
 from adore.processes import is_alive
-from adore.storage import delete, join, local_copy, put_json
+from adore.storage import delete, join, local_copy, write_json
 
 __all__ = [
     "FAILURES",
@@ -111,7 +111,7 @@ def begin_run(
     }
     for gone in ("error", "reason"):
         about.pop(gone, None)
-    put_json(about, join(run, RUN))
+    write_json(about, join(run, RUN))
     return about
 
 
@@ -172,7 +172,7 @@ def note_failure(run: str, step: str, error: BaseException) -> None:
     failure = Failure(step, f"{kind}{error}", time.time())
 
     with suppress(AdoreError, OSError):
-        put_json(asdict(failure), _place(run, step))
+        write_json(asdict(failure), _place(run, step))
 
 
 def clear_failure(run: str, step: str) -> None:

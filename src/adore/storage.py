@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,44 +24,39 @@ from adore.errors import MissingError, UnavailableError, check
 
 __all__ = [
     "MANIFEST",
+    "copy_file",
     "delete",
     "is_remote",
     "join",
     "local_copy",
     "open_output",
-    "put_bytes",
-    "put_file",
-    "put_json",
+    "write_bytes",
     "write_json",
 ]
 
 MANIFEST = "manifest.json"
-"""The last file of a stage's output: without it the output is not there for any reader."""
+"""The last file of a stage's output: without it, no reader sees the output."""
 UNUSED = 7 * 86400.0
-"""Seconds after which a download that nobody asked for again is removed."""
-
-
-def write_json(value: object, path: Path) -> None:
-    """Write JSON aside and rename, so that no reader ever sees half of it.
-
-    Args:
-        value: what to write; what JSON does not know is written as its ``str``.
-        path: the file; its folder exists.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(
-        json.dumps(value, indent=2, ensure_ascii=False, default=str), "utf-8"
-    )
-    partial.replace(path)
+"""Seconds after which a download that nobody used again is removed."""
+CONNECTIONS = 8
+"""Files that are downloaded at the same time."""
 
 
 def is_remote(place: str | Path) -> bool:
-    """True for ``s3://…``."""
+    """Return whether a place is ``s3://…``."""
     return str(place).startswith("s3://")
 
 
 def join(place: str, *parts: str) -> str:
-    """Append path parts to a place."""
+    """Append path parts to a place.
+
+    Args:
+        place: a local path, or ``s3://bucket/key``.
+        parts: names below it.
+
+    Returns:
+        The place of what lies there.
+    """
     check(
         bool(place),
         "place",
@@ -71,18 +67,21 @@ def join(place: str, *parts: str) -> str:
     return "/".join([str(place).rstrip("/"), *parts])
 
 
+# ---------------------------------------------------------------- the object store
+
+
 def _client() -> Any:
     import boto3
     from botocore.config import Config
 
     # Endpoint from AWS_ENDPOINT_URL(_S3), credentials from the usual chain. A store that
-    # cannot be reached is told of in seconds: botocore's own defaults take five minutes.
-    patience = Config(
+    # cannot be reached fails within seconds: botocore's own defaults take five minutes.
+    timeouts = Config(
         connect_timeout=5,
         read_timeout=60,
         retries={"mode": "standard", "max_attempts": 4},
     )
-    return boto3.client("s3", config=patience)
+    return boto3.client("s3", config=timeouts)
 
 
 @contextmanager
@@ -104,43 +103,28 @@ def _split(place: str) -> tuple[str, str]:
     return bucket, key
 
 
-def _keys(place: str) -> dict[str, str]:
+def _etags(place: str) -> dict[str, str]:
     """Every key at or under a place, with its ETag.
 
-    Not the empty objects that consoles leave for folders.
+    Without the empty objects that consoles leave for folders.
     """
     bucket, prefix = _split(place)
-    with _s3_errors(place):
-        pages = (
-            _client()
-            .get_paginator("list_objects_v2")
-            .paginate(Bucket=bucket, Prefix=prefix)
-        )
-        found = {}
-        for page in pages:
-            for thing in page.get("Contents", ()):
-                found[thing["Key"]] = thing["ETag"]
-
     # The store compares characters: of a prefix ``run/1`` it lists ``run/10``, too.
     folder = f"{prefix.rstrip('/')}/"
-    return {
-        key: tag
-        for key, tag in found.items()
-        if f"{key}/".startswith(folder) and not key.endswith("/")
-    }
+
+    etags = {}
+    with _s3_errors(place):
+        paginator = _client().get_paginator("list_objects_v2")
+        for page in paginator.paginate(Bucket=bucket, Prefix=prefix):
+            for entry in page.get("Contents", ()):
+                key = entry["Key"]
+                is_below = f"{key}/".startswith(folder)
+                if is_below and not key.endswith("/"):
+                    etags[key] = entry["ETag"]
+    return etags
 
 
-def _cache(place: str, keys: Mapping[str, str]) -> Path:
-    """Where a download lies: a folder of its own for every version.
-
-    So no reader loses files under its hands.
-    """
-    tags = sorted(keys.items())
-    text = json.dumps([place, tags])
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    version = digest[:16]
-    name = Path(place).name
-    return cache_root() / "downloads" / version / name
+# ---------------------------------------------------------------- reading
 
 
 def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
@@ -148,48 +132,56 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
 
     Args:
         place: a local path, or ``s3://bucket/key``.
-        only: patterns of the files in it to download; ``*`` stands for slashes, too.
+        only: patterns of the files in it to download; ``*`` matches slashes, too.
+
+    Returns:
+        The path; nobody changes what lies there.
 
     Raises:
         MissingError: nothing is there.
         UnavailableError: the store does not answer.
     """
-    if not is_remote(place):
-        check(
-            Path(place).exists(),
-            "place",
-            str(place),
-            must="there",
-            fix="check the path",
-            error=MissingError,
-        )
-        return Path(place)
-    place = str(place)
+    if is_remote(place):
+        return _download(str(place), only)
+    check(
+        Path(place).exists(),
+        "place",
+        str(place),
+        must="there",
+        fix="check the path",
+        error=MissingError,
+    )
+    return Path(place)
+
+
+def _download(place: str, only: Sequence[str]) -> Path:
+    """A folder or file with the wanted files of a remote place, from the cache if it has them."""
     prefix = _split(place)[1]
-    keys = {}
-    for key, tag in _keys(place).items():
+    etags = {}
+    for key, etag in _etags(place).items():
         name = key[len(prefix) :].lstrip("/")
         if any(fnmatch(name, pattern) for pattern in only):
-            keys[key] = tag
+            etags[key] = etag
     check(
-        bool(keys),
+        bool(etags),
         "place",
         place,
         must="one with objects",
         fix="check bucket and key",
         error=MissingError,
     )
-    target = _cache(place, keys)
+
+    target = _cached_path(place, etags)
     if target.exists():
         os.utime(target.parent)
         return target
 
     downloads = target.parent.parent
     downloads.mkdir(parents=True, exist_ok=True)
-    _forget_unused(downloads)
+    _remove_unused(downloads)
     aside = Path(tempfile.mkdtemp(prefix=".partial-", dir=downloads))
     try:
-        _download(place, keys, aside / target.name)
+        _fetch(place, etags, aside / target.name)
         with suppress(OSError):  # another process was first with the same version
             aside.rename(target.parent)
     finally:
@@ -197,132 +189,156 @@ def local_copy(place: str | Path, *, only: Sequence[str] = ("*",)) -> Path:
     return target
 
 
-def _forget_unused(downloads: Path) -> None:
-    """Remove downloads that nobody asked for again."""
+def _cached_path(place: str, etags: Mapping[str, str]) -> Path:
+    """Where a download lies: each version has its own folder, so no reader loses files."""
+    text = json.dumps([place, sorted(etags.items())])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return cache_root() / "downloads" / digest[:16] / Path(place).name
+
+
+def _remove_unused(downloads: Path) -> None:
+    """Remove downloads that nobody used again."""
     for version in downloads.iterdir():
         with suppress(OSError):  # another process was first
             if time.time() - version.stat().st_mtime > UNUSED:
                 shutil.rmtree(version)
 
 
-def _download(place: str, keys: Mapping[str, str], folder: Path) -> None:
-    """Fetch the keys of a place into a folder, eight at a time."""
+def _fetch(place: str, keys: Mapping[str, str], folder: Path) -> None:
+    """Download the keys of a place into a folder, several at a time."""
     bucket, prefix = _split(place)
+    paths = {key: folder / key[len(prefix) :].lstrip("/") for key in keys}
+    for path in paths.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+
     with _s3_errors(place):
-        paths = {key: folder / key[len(prefix) :].lstrip("/") for key in keys}
-        for path in paths.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
         client = _client()
 
         def fetch(key: str) -> None:
             client.download_file(bucket, key, str(paths[key]))
 
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            list(pool.map(fetch, paths))  # the first error of one is raised here
+        with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
+            list(pool.map(fetch, paths))  # raises the first error
 
 
-def _publish(source: Path, place: str) -> None:
-    """Make ``source`` (a whole folder) appear at ``place``; the manifest goes last."""
-    if not is_remote(place):
-        target = Path(place)
-        old = target.with_name(f".{target.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            target.rename(old)
-        source.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-        return
-    bucket, prefix = _split(place)
-    found = [path for path in source.rglob("*") if path.is_file()]
-    files = sorted(found, key=lambda path: path.name == MANIFEST)
-    keys = {f"{prefix}/{path.relative_to(source).as_posix()}": path for path in files}
-    stale = sorted(_keys(place).keys() - keys.keys())
-    with _s3_errors(place):
-        client = _client()
-        for key in (f"{prefix}/{MANIFEST}", *stale):
-            client.delete_object(Bucket=bucket, Key=key)
-        for key, path in keys.items():
-            client.upload_file(str(path), bucket, key)
+# ---------------------------------------------------------------- writing
 
 
-def put_file(path: Path, place: str) -> None:
-    """Copy one local file to a place (nothing to do if it lies there already).
-
-    Args:
-        path: the local file.
-        place: where the copy goes, file name included.
-    """
-    if is_remote(place):
-        with _s3_errors(place):
-            _client().upload_file(str(path), *_split(place))
-    elif path.resolve() != Path(place).resolve():
-        Path(place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
-
-
-def put_bytes(data: bytes, place: str) -> None:
-    """Write a small file to a place, whole or not at all.
+def write_bytes(data: bytes, place: str | Path) -> None:
+    """Write a file, whole or not at all.
 
     Args:
         data: the file's content.
-        place: where it goes, file name included.
+        place: where it goes, file name included; its folder is made.
     """
-    home = (
-        Path(tempfile.mkdtemp(prefix="adore-"))
-        if is_remote(place)
-        else Path(place).parent
-    )
-    home.mkdir(parents=True, exist_ok=True)
-    aside = home / f".{Path(place).name}.{os.getpid()}"
-    aside.write_bytes(data)
     if is_remote(place):
-        put_file(aside, place)
-        shutil.rmtree(home)
-    else:
-        aside.replace(place)
-
-
-def delete(place: str) -> None:
-    """Delete all that lies at or under a place."""
-    if not is_remote(place):
-        if Path(place).is_file():
-            Path(place).unlink()
-        else:
-            shutil.rmtree(place, ignore_errors=True)
+        bucket, key = _split(str(place))
+        with _s3_errors(str(place)):
+            _client().upload_fileobj(io.BytesIO(data), bucket, key)
         return
-    with _s3_errors(place):
-        for key in _keys(place):
-            _client().delete_object(Bucket=_split(place)[0], Key=key)
+    _replace(Path(place), lambda aside: aside.write_bytes(data))
 
 
-def put_json(value: object, place: str) -> None:
-    """Write a small JSON file to a place, whole or not at all.
+def write_json(value: object, place: str | Path) -> None:
+    """Write a JSON file, whole or not at all.
 
     Args:
-        value: what to write, as for :func:`write_json`.
-        place: where it goes, file name included.
+        value: what to write; what JSON does not know is written as its ``str``.
+        place: where it goes, file name included; its folder is made.
     """
-    with tempfile.TemporaryDirectory() as home:
-        path = Path(home) / Path(place).name if is_remote(place) else Path(place)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(value, path)
-        put_file(path, place)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    write_bytes(text.encode(), place)
+
+
+def copy_file(path: Path, place: str | Path) -> None:
+    """Copy one local file to a place, whole or not at all; nothing if it lies there already.
+
+    Args:
+        path: the local file.
+        place: where the copy goes, file name included; its folder is made.
+    """
+    if is_remote(place):
+        bucket, key = _split(str(place))
+        with _s3_errors(str(place)):
+            _client().upload_file(str(path), bucket, key)
+        return
+    if path.resolve() != Path(place).resolve():
+        _replace(Path(place), lambda aside: shutil.copyfile(path, aside))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside the path, then rename it: no reader sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 @contextmanager
 def open_output(place: str | Path) -> Iterator[Path]:
-    """A fresh local folder: becomes ``place`` when the block ends well, and vanishes otherwise."""
-    home = (
-        Path(tempfile.mkdtemp(prefix="adore-"))
-        if is_remote(place)
-        else Path(place).parent
-    )
+    """A new local folder that becomes ``place`` if the block ends well, and vanishes otherwise."""
+    home = Path(place).parent
+    if is_remote(place):
+        home = Path(tempfile.mkdtemp(prefix="adore-"))
     home.mkdir(parents=True, exist_ok=True)
+
     aside = home / f".{Path(place).name}.partial"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     try:
         yield aside
-        _publish(aside, str(place))
+        if is_remote(place):
+            _upload(aside, str(place))
+        else:
+            _move(aside, Path(place))
     finally:
-        shutil.rmtree(home if is_remote(place) else aside, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        if is_remote(place):
+            home.rmdir()
+
+
+def _move(source: Path, target: Path) -> None:
+    """Put a folder in the place of another one."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    source.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _upload(source: Path, place: str) -> None:
+    """Make a remote place hold the files of a folder and nothing else."""
+    bucket, prefix = _split(place)
+    paths = {}
+    for path in source.rglob("*"):
+        if path.is_file():
+            paths[f"{prefix}/{path.relative_to(source).as_posix()}"] = path
+    stale = sorted(_etags(place).keys() - paths.keys())
+
+    with _s3_errors(place):
+        client = _client()
+        # Without its manifest an output does not exist: it goes first and comes last.
+        manifest = f"{prefix}/{MANIFEST}"
+        for key in (manifest, *stale):
+            client.delete_object(Bucket=bucket, Key=key)
+        for key in sorted(paths, key=lambda key: key == manifest):
+            client.upload_file(str(paths[key]), bucket, key)
+
+
+def delete(place: str) -> None:
+    """Delete all that lies at or under a place."""
+    if is_remote(place):
+        bucket, _ = _split(place)
+        keys = sorted(_etags(place))
+        with _s3_errors(place):
+            client = _client()
+            for key in keys:
+                client.delete_object(Bucket=bucket, Key=key)
+    elif Path(place).is_file():
+        Path(place).unlink()
+    else:
+        shutil.rmtree(place, ignore_errors=True)

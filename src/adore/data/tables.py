@@ -27,7 +27,7 @@ from adore.data.rows import Rows
 from adore.data.searches import QueryFinder
 from adore.entities import decoded_values
 from adore.errors import DataError, MissingError, QuarantineError, check
-from adore.storage import is_remote, local_copy, put_file
+from adore.storage import copy_file, is_remote, local_copy
 
 __all__ = [
     "check_output",
@@ -326,4 +326,4 @@ def write_file(frame: pl.DataFrame, place: str) -> None:
         else:
             frame.write_parquet(partial)
         partial.replace(local)
-        put_file(local, place)
+        copy_file(local, place)

@@ -91,7 +91,7 @@ def _profile(profile: str, run: str) -> str:
         return content
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     place = storage.join(run, ".profiles", digest, Path(profile).name)
-    storage.put_bytes(Path(profile).read_bytes(), place)
+    storage.write_bytes(Path(profile).read_bytes(), place)
     return place
 
 

@@ -184,7 +184,7 @@ def _write_page(
     storage.write_json({**about, **end}, local / RUN)
     page = write_report(local, graph.LOOP)
     for path in (local / RUN, page):
-        storage.put_file(path, storage.join(run, path.name))
+        storage.copy_file(path, storage.join(run, path.name))
     return storage.join(run, page.name)
 
 

@@ -18,6 +18,7 @@ from adore.evaluation.slices import ALL, SLICES
 from adore.measures import MEASURES
 from adore.report.plots import bars, forest, lines
 from adore.run_record import RUN, RunStatus
+from adore.storage import write_bytes
 
 __all__ = ["FILES", "summary_table", "write_report"]
 
@@ -266,9 +267,7 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
         seconds=bars(spent, "Seconds per step"),
     )
     page = run_dir / "index.html"
-    partial = page.with_name(".index.html.partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(page)
+    write_bytes(text.encode(), page)
     return page
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from adore.storage import join, local_copy, put_file
+from adore.storage import copy_file, join, local_copy
 
 __all__ = ["Log", "Shipper", "read_log", "read_shipped"]
 
@@ -229,7 +229,7 @@ class Shipper:
         seconds = int(put_aside) / 1e9
         day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
         name = f"{socket.gethostname()}-{put_aside}.jsonl"
-        put_file(piece, join(self.place, folder, day, name))
+        copy_file(piece, join(self.place, folder, day, name))
         piece.unlink(missing_ok=True)
 
     @contextmanager

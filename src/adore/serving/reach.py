@@ -58,10 +58,10 @@ def _endpoint() -> str:
 
 def _writes(place: str) -> str:
     """That an object can be written to a place of the store, and deleted again."""
-    from adore.storage import delete, join, put_bytes
+    from adore.storage import delete, join, write_bytes
 
     probe = join(place, f".adore-doctor-{uuid.uuid4().hex}")
-    put_bytes(b"{}", probe)
+    write_bytes(b"{}", probe)
     delete(probe)
     return f"{place} takes objects"
 

@@ -20,7 +20,7 @@ from adore.distributed import broadcast, broadcast_file, is_main, launch, world_
 from adore.errors import DataError, check
 from adore.measures import GRADE_GAINS, expected_gain, ndcg
 from adore.progress import log_line, progress
-from adore.storage import put_bytes
+from adore.storage import write_bytes
 from adore.student.losses import (
     attribute_loss,
     grade_loss,
@@ -183,7 +183,7 @@ class _State:
         }
         held = io.BytesIO()
         torch.save({**parts, "schedule": self.schedule.state_dict(), **told}, held)
-        put_bytes(held.getvalue(), place)
+        write_bytes(held.getvalue(), place)
 
     def load(self, place: str) -> None:
         """Go on from what the first process finds at the place.

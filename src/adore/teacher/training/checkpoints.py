@@ -17,7 +17,7 @@ from typing import Any
 from adore.artifacts import resume_dir
 from adore.distributed import broadcast_file, gather
 from adore.progress import log_line
-from adore.storage import join, put_bytes
+from adore.storage import join, write_bytes
 
 __all__ = ["Checkpoint"]
 
@@ -98,7 +98,7 @@ def _keeper(place: str) -> Any:
             for of_process in states:
                 for name, data in of_process:
                     (folder / name).write_bytes(data)
-            put_bytes(_packed(folder), place)
+            write_bytes(_packed(folder), place)
 
     return Keeper()
 

@@ -22,7 +22,7 @@ from adore.artifacts import resume_dir
 from adore.distributed import launch, save_shared, world_size
 from adore.errors import MissingError, check
 from adore.progress import log_line
-from adore.storage import is_remote, local_copy, put_json
+from adore.storage import is_remote, local_copy, write_json
 from adore.teacher.backends.base import Message
 from adore.teacher.backends.chat import encode, load_tokenizer, on_hub
 from adore.teacher.training.checkpoints import Checkpoint
@@ -135,7 +135,7 @@ def sft(
             save_steps=save_steps,
         )
         if world_size() > 1:
-            put_json(curve, f"{save_shared(folder, 'sft')}.json")
+            write_json(curve, f"{save_shared(folder, 'sft')}.json")
     return curve
 
 

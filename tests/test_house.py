@@ -144,8 +144,8 @@ def test_profiles_name_known_stages_and_keys_only() -> None:
 
 
 def test_every_step_is_in_the_compiled_pipeline(tmp_path: Path) -> None:
+    from adore.pipeline.compiler import compile_all
     from adore.pipeline.graph import STEPS
-    from adore.pipeline.local import compile_all
 
     paths = compile_all(str(tmp_path))
     assert paths

@@ -191,9 +191,13 @@ def _download(place: str, only: Sequence[str]) -> Path:
 
 def _cached_path(place: str, etags: Mapping[str, str]) -> Path:
     """Where a download lies: each version has its own folder, so no reader loses files."""
-    text = json.dumps([place, sorted(etags.items())])
+    versions = sorted(etags.items())
+    text = json.dumps([place, versions])
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return cache_root() / "downloads" / digest[:16] / Path(place).name
+    version = digest[:16]
+
+    name = Path(place).name
+    return cache_root() / "downloads" / version / name
 
 
 def _remove_unused(downloads: Path) -> None:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 RUN = """
 import os, sys
 from kfp import local
-from adore.pipeline.local import load_pipeline
+from adore.pipeline.compiler import load_pipeline
 
 root, profile = sys.argv[1:]
 hard = {"read_only": True, "tmpfs": {"/tmp": "exec"}, "cap_drop": ["ALL"], "network_mode": "none"}

@@ -12,6 +12,7 @@ import yaml
 
 from adore.config import load_profile
 from adore.pipeline.cluster import MOST_SHARDS
+from adore.pipeline.compiler import compile_pipeline, load_pipeline
 from adore.pipeline.kubeflow.placement import GROUPS, RETRIES, Config, Stage
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +204,27 @@ def test_only_the_exit_handler_knows_the_hook_and_no_secret_has_a_value(
         "exec-report"
     ]
     assert set(parts(compiled, "review")[1]) == {"exec-review"}
+
+
+def test_one_process_compiles_each_profile_with_its_own_images_and_sizes(
+    tmp_path: Path,
+) -> None:
+    pipeline = load_pipeline()
+    images, limits = [], []
+    for tag, memory in (("v1", "3Gi"), ("v2", "5Gi")):
+        profile = tmp_path / f"{tag}.yaml"
+        profile.write_text(
+            f"kubernetes: {{registry: r.example, tag: {tag}}}\n"
+            f"cluster: {{default: {{memory: {memory}}}}}\n"
+        )
+        compile_pipeline("adore", str(tmp_path / tag), str(profile))
+        container = parts(tmp_path / tag)[1]["exec-prepare"]["container"]
+        images.append(container["image"])
+        limits.append(container["resources"]["resourceMemoryLimit"])
+
+    assert images == ["r.example/student:v1", "r.example/student:v2"]
+    assert limits == ["3Gi", "5Gi"]
+    assert load_pipeline() is pipeline, "what a run holds is left as it was"
 
 
 def test_the_gpu_profile_asks_for_the_cards_that_its_engine_uses(

@@ -466,7 +466,7 @@ def compile_pipelines(
         from adore.pipeline.settings import check_profile
 
         check_profile(profile)
-    from adore.pipeline.local import compile_all
+    from adore.pipeline.compiler import compile_all
 
     for path in compile_all(output, profile):
         typer.echo(path)

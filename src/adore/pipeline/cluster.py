@@ -12,6 +12,7 @@ from adore import storage
 from adore.config import load_profile
 from adore.errors import AdoreError, ConfigError, MissingError, check
 from adore.pipeline import settings
+from adore.pipeline.compiler import compile_pipeline
 from adore.pipeline.kubeflow.client import Server
 from adore.pipeline.kubeflow.preflight import (
     ACCOUNT,
@@ -20,7 +21,6 @@ from adore.pipeline.kubeflow.preflight import (
     images_of,
     namespace_of_runs,
 )
-from adore.pipeline.local import compile_pipeline
 from adore.progress import log_line
 from adore.release.kubernetes.client import Cluster
 from adore.run_record import RunStatus, read_run

@@ -15,8 +15,9 @@ from typing import Any
 
 from adore import artifacts, storage
 from adore.config import profile_name
-from adore.errors import AdoreError, DataError, MissingError, NotInstalledError
+from adore.errors import AdoreError, DataError, MissingError
 from adore.pipeline import graph, runner, settings
+from adore.pipeline.compiler import load_pipeline
 from adore.pipeline.component import (
     RUN_PID,
     is_local_run,
@@ -30,98 +31,9 @@ __all__ = [
     "begin_on_cluster",
     "check_input",
     "choose_out",
-    "compile_all",
-    "compile_pipeline",
-    "load_pipeline",
     "read_input",
     "run_local",
 ]
-
-
-CHECKOUT = Path(__file__).parents[3]
-"""The source checkout, if there is one."""
-PACKED = Path(__file__).parents[1] / "_kfp"
-"""Where a wheel holds the folders ``pipelines`` and ``components`` of the checkout."""
-PROFILE = "ADORE_PROFILE"
-"""Environment variable that the components read where a pipeline is traced."""
-
-
-def _pipeline_sources() -> Path:
-    """The folder that holds ``pipelines`` and ``components``: the checkout, or the wheel's."""
-    for folder in (CHECKOUT, PACKED):
-        if (folder / "pipelines" / "__init__.py").is_file():
-            return folder
-    raise NotInstalledError(
-        f"pipelines == {str(PACKED / 'pipelines')!r}, must exist; "
-        "install the wheel, or run from a source checkout"
-    )
-
-
-def load_pipeline(name: str = "adore") -> Any:
-    """The pipeline ``pipelines/<name>.py``, of the source checkout or of the wheel.
-
-    Raises:
-        NotInstalledError: there are no pipelines, or KFP is not installed.
-    """
-    folder = str(_pipeline_sources())
-    sys.path.insert(0, folder)
-    try:
-        return getattr(importlib.import_module(f"pipelines.{name}"), name)
-    except ModuleNotFoundError as error:
-        raise NotInstalledError(
-            f"module == {error.name!r}, must be installed; "
-            "pip install 'adore-relevance[kubeflow]'"
-        ) from error
-    finally:
-        sys.path.remove(folder)
-
-
-@contextlib.contextmanager
-def _compiled_for(profile: str) -> Iterator[None]:
-    """Let the components see a profile while a pipeline is traced; empty: leave it as it is."""
-    before = os.environ.get(PROFILE)
-    if profile:
-        os.environ[PROFILE] = profile
-    try:
-        yield
-    finally:
-        os.environ.pop(PROFILE, None)
-        if before is not None:
-            os.environ[PROFILE] = before
-
-
-def compile_pipeline(name: str, output: str, profile: str = "") -> str:
-    """Compile one pipeline to ``output/<name>.yaml``.
-
-    Args:
-        name: its file's name in the folder ``pipelines``.
-        output: the folder to write to; made if it is not there.
-        profile: whose section ``cluster`` is written into it; empty: none.
-
-    Returns:
-        The path of what was written.
-    """
-    from kfp import compiler
-
-    Path(output).mkdir(parents=True, exist_ok=True)
-    path = str(Path(output) / f"{name}.yaml")
-    with _compiled_for(profile):
-        compiler.Compiler().compile(load_pipeline(name), path)
-    return path
-
-
-def compile_all(output: str, profile: str = "") -> list[str]:
-    """Compile every pipeline.
-
-    Args:
-        output: the folder to write to, one ``<name>.yaml`` each.
-        profile: as for :func:`compile_pipeline`.
-
-    Returns:
-        The paths of what was written.
-    """
-    sources = sorted((_pipeline_sources() / "pipelines").glob("[a-z]*.py"))
-    return [compile_pipeline(source.stem, output, profile) for source in sources]
 
 
 def _input(data: str) -> str:

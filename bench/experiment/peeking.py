@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adore.experiment.analyse import RULES
+from adore.experiment.metrics import rule_count
 from adore.experiment.sequential import confidence_sequence
 
 __all__ = ["looks", "measure", "render"]
@@ -62,7 +62,7 @@ def _week(mean: float, seed: int, *, sequential: bool) -> tuple[float, float]:
         effect, error, users = looks(rate, experiments=EXPERIMENTS, seed=seed + offset)
         if sequential:
             low, high, _ = confidence_sequence(
-                effect, error, users, alpha=ALPHA / RULES
+                effect, error, users, alpha=ALPHA / rule_count()
             )
         else:
             low = effect - 1.96 * error

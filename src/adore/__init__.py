@@ -7,7 +7,8 @@ What most people need, by task:
 - judge: :class:`Item`, :class:`RuleBook`, :func:`judge`, :class:`Judgement`, :class:`Grade`
 - rank with a student that was trained: :func:`load_ranker`
 - measure: :func:`evaluate_scores`
-- experiment: :func:`assign`, :class:`Design`, :func:`analyse`, :func:`decide`
+- experiment: :func:`assign`, :class:`Design`, :func:`analyse`, :class:`ExperimentResult`,
+  :class:`MetricEffect`, :func:`decide`, :class:`Decision`
 - run the loop: :func:`run`
 
 A name is loaded when it is first used, so that importing this costs nothing.

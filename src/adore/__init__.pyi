@@ -1,18 +1,23 @@
 from .evaluation.evaluate import evaluate_scores
-from .experiment.analyse import Design, analyse
+from .experiment.analysis import analyse
 from .experiment.assignment import assign
-from .experiment.decision import decide
+from .experiment.decision import Decision, decide
+from .experiment.design import Design
+from .experiment.result import ExperimentResult, MetricEffect
 from .library import Judgement, judge, run
 from .rulebook import RuleBook
 from .student.rankers import load_ranker
 from .types import Evidence, Grade, Item, Score
 
 __all__ = [
+    "Decision",
     "Design",
     "Evidence",
+    "ExperimentResult",
     "Grade",
     "Item",
     "Judgement",
+    "MetricEffect",
     "RuleBook",
     "Score",
     "analyse",

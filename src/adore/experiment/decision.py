@@ -1,68 +1,99 @@
-"""Promote, hold or roll back: the rule was written before the numbers."""
+"""Promote, hold or roll back, by rules that were written before the numbers."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 
-from adore.experiment.analyse import METRICS
+from adore.experiment.metrics import METRICS, PRIMARY
+from adore.experiment.result import ExperimentResult
 
-__all__ = ["PRIMARY", "decide"]
-
-PRIMARY = "purchases_per_user"
+__all__ = ["Action", "Decision", "decide"]
 
 
-def decide(result: dict[str, Any]) -> dict[str, Any]:
-    """Turn an analysis into ``{"action", "reason", "method"}``.
+class Action(StrEnum):
+    """What to do with a release."""
 
-    Promote if the primary metric's interval lies above 0 and no guardrail is significantly
-    worse; roll back if the primary metric or a guardrail is significantly worse, or the
-    challenger does not answer for its users; else hold.
+    PROMOTE = "promote"
+    HOLD = "hold"
+    ROLL_BACK = "roll back"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with the challenger.
+
+    Attributes:
+        action: what to do.
+        reason: why, for people.
+        method: how the intervals behind it were computed.
     """
-    return {**_decide(result), "method": result["method"]}
 
+    action: Action
+    reason: str
+    method: str
 
-def _decide(result: dict[str, Any]) -> dict[str, Any]:
-    if result["failing"]:
-        return {"action": "roll back", "reason": result["failing"]}
-    if result["refusal"]:
-        return {"action": "hold", "reason": f"refused: {result['refusal']}"}
-    if PRIMARY not in result["metrics"]:
-        return {"action": "hold", "reason": _nothing(result)}
-
-    for metric in METRICS:
-        one = result["metrics"].get(metric.name)
-        if one is None:
-            continue
-        worse = one["high"] < 0 if metric.good > 0 else one["low"] > 0
-        if worse and (metric.guardrail or metric.name == PRIMARY):
-            return {
-                "action": "roll back",
-                "reason": f"{metric.name} got worse: {_text(one)}",
-            }
-
-    primary = result["metrics"][PRIMARY]
-    if primary["low"] > 0:
+    def to_json(self) -> dict[str, str]:
+        """The decision as ``decision.json`` has it."""
         return {
-            "action": "promote",
-            "reason": f"{PRIMARY} rose and no guardrail got worse: {_text(primary)}",
+            "action": self.action.value,
+            "reason": self.reason,
+            "method": self.method,
         }
-    return {
-        "action": "hold",
-        "reason": f"{PRIMARY} did not significantly change: {_text(primary)}",
-    }
 
 
-def _nothing(result: dict[str, Any]) -> str:
-    """Why the primary metric cannot be compared.
+def decide(result: ExperimentResult) -> Decision:
+    """Turn a result into a decision.
 
-    That nothing came is only said if nothing came.
+    Promote if the primary metric's interval lies above 0 and no guardrail is
+    significantly worse. Roll back if the primary metric or a guardrail is significantly
+    worse, or the challenger does not answer for its users. Hold otherwise.
+
+    Args:
+        result: of :func:`adore.experiment.analysis.analyse`.
+
+    Returns:
+        The action with its reason.
     """
-    left_out = result.get("left_out", {}).get("events", {})
+    action, reason = _rule(result)
+    return Decision(action, reason, result.method)
+
+
+def _rule(result: ExperimentResult) -> tuple[Action, str]:
+    """The first rule that applies, and why."""
+    if result.failing:
+        return Action.ROLL_BACK, result.failing
+    if result.refusal:
+        return Action.HOLD, f"refused: {result.refusal}"
+    if PRIMARY not in result.metrics:
+        return Action.HOLD, _why_no_primary(result.left_out.get("events", {}))
+
+    for metric in METRICS.values():
+        effect = result.metrics.get(metric.name)
+        decides = metric.guardrail or metric.name == PRIMARY
+        if effect is None or not decides:
+            continue
+        if metric.is_worse(effect.low, effect.high):
+            return Action.ROLL_BACK, f"{metric.name} got worse: {effect.describe()}"
+
+    primary = result.metrics[PRIMARY]
+    figures = primary.describe()
+    if primary.low > 0:
+        return (
+            Action.PROMOTE,
+            f"{PRIMARY} rose and no guardrail got worse: {figures}",
+        )
+    return Action.HOLD, f"{PRIMARY} did not significantly change: {figures}"
+
+
+def _why_no_primary(left_out: Mapping[str, int]) -> str:
+    """Why the primary metric cannot be compared: no event, or none of an exposed user."""
     if not left_out:
         return f"{PRIMARY} never happened, so it cannot be compared"
 
-    most_first = sorted(left_out.items(), key=lambda pair: -pair[1])
-    counts = ", ".join(f"{count:,} {reason}" for reason, count in most_first)
+    most_frequent_first = sorted(left_out.items(), key=lambda pair: -pair[1])
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in most_frequent_first)
     fix = (
         "send the events of the users who are ranked for, "
         "and name the shop's actions in dataset.yaml"
@@ -70,12 +101,4 @@ def _nothing(result: dict[str, Any]) -> str:
     return (
         f"{PRIMARY} was read for no exposed user, but {sum(left_out.values()):,} events "
         f"were left out: {counts}; {fix}"
-    )
-
-
-def _text(one: dict[str, float]) -> str:
-    interval = f"[{one['low']:+.3f}, {one['high']:+.3f}]"
-    return (
-        f"{one['control']:.3f} to {one['treatment']:.3f}, "
-        f"effect {one['effect']:+.3f} {interval}"
     )

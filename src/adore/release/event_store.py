@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from adore.data.actions import canonical_action
 from adore.data.times import parse_millis
 from adore.errors import MissingError
-from adore.experiment.analyse import METRICS
+from adore.experiment.metrics import METRICS
 from adore.release.kubernetes.target import Release
 from adore.storage import is_remote, join, local_copy
 
@@ -112,7 +112,7 @@ def _events_sql() -> str:
         "timestamp",
     )
     names = {name: f"$.{name}" for name in fields}
-    actions = ", ".join(f"'{metric.action}'" for metric in METRICS)
+    actions = ", ".join(f"'{metric.action}'" for metric in METRICS.values())
     client = (
         "coalesce(nullif(client_id, ''), nullif(user_id, ''), nullif(session_id, ''))"
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from typing import Any
 
 from adore.errors import check
-from adore.experiment.analyse import CHALLENGER, analyse_tables, design_of
+from adore.experiment.analysis import analyse_tables
 from adore.experiment.decision import decide
+from adore.experiment.design import CHALLENGER, design_of
 from adore.release.event_store import load
 from adore.release.kubernetes.target import KubernetesTarget, Release
 
@@ -24,7 +26,7 @@ def analyse_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
         now: seconds since the epoch; the clock's if not given.
 
     Returns:
-        What :func:`analyse_tables` returns, with ``decision``; ``left_out`` has the
+        The JSON of :func:`analyse_tables`'s result, with ``decision``; ``left_out`` has the
         number of rows of each log that do not count, ``left_out_reasons`` why.
     """
     import duckdb
@@ -48,14 +50,15 @@ def analyse_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
         design = design_of(live.plan, sequential=True)
         result = analyse_tables(db, design, until=until, lost=lost)
 
-    reasons = result["left_out"]
+    reasons = dict(result.left_out)
     reasons["events"] = {**unread["events"], **reasons["events"]}
-    counts = {log: sum(found.values()) for log, found in reasons.items()}
+    result = replace(result, left_out=reasons)
+    counts = {log: sum(rows.values()) for log, rows in reasons.items()}
     return {
-        **result,
+        **result.to_json(),
         "left_out": counts,
         "left_out_reasons": reasons,
-        "decision": decide(result),
+        "decision": decide(result).to_json(),
     }
 
 

@@ -22,8 +22,10 @@ from adore.config import StageConfig
 from adore.data.actions import canonical_action
 from adore.data.shoppers import Shoppers
 from adore.errors import DataError, UnavailableError, check
-from adore.experiment.analyse import analyse, design_of
-from adore.experiment.decision import decide
+from adore.experiment.analysis import analyse
+from adore.experiment.decision import Action, decide
+from adore.experiment.design import design_of
+from adore.experiment.metrics import PRIMARY
 from adore.processes import exit_on_sigterm
 from adore.progress import progress
 from adore.release.local import LocalTarget
@@ -175,8 +177,9 @@ def run(
 
     # one look, when all shoppers are through
     result = analyse(design_of(plan), shown, done, lost=torn)
-    decision = {**decide(result), "simulated": True, "experiment": plan["name"]}
+    decision = decide(result)
     degraded = int(shown["degraded"].sum())
+    labels = {"simulated": True, "experiment": plan["name"]}
     more = {
         "simulated": True,
         "variants": plan["variants"],
@@ -184,11 +187,14 @@ def run(
         "degraded": degraded,
         "torn": torn + torn_events,
     }
-    write_json({**result, **more}, output / "result.json")
-    write_json(decision, output / "decision.json")
+    write_json({**result.to_json(), **more}, output / "result.json")
+    write_json({**decision.to_json(), **labels}, output / "decision.json")
 
-    effect = result["metrics"].get("purchases_per_user", {}).get("effect", 0.0)
-    promoted = float(decision["action"] == "promote")
+    purchases = result.metrics.get(PRIMARY)
+    effect = 0.0
+    if purchases is not None:
+        effect = purchases.effect
+    promoted = float(decision.action is Action.PROMOTE)
     return {
         "requests": float(shown.height),
         "degraded": float(degraded),

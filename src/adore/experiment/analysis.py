@@ -78,9 +78,11 @@ def _too_few(design: Design, users: pl.DataFrame) -> dict[str, int]:
 
 def _mismatch(users: pl.DataFrame) -> dict[str, float]:
     """Per assigned variant, the share of requests that another variant or model answered."""
-    wrong_requests = (pl.col("wrong") * pl.col("requests")).sum()
-    share = wrong_requests / pl.col("requests").sum()
-    return dict(users.group_by("variant").agg(share).sort("variant").iter_rows())
+    requests = pl.col("requests")
+    wrong_requests = (pl.col("wrong") * requests).sum()
+    share = wrong_requests / requests.sum()
+    by_variant = users.group_by("variant").agg(share)
+    return dict(by_variant.sort("variant").iter_rows())
 
 
 def _failing(design: Design, users: pl.DataFrame, mismatch: dict[str, float]) -> str:

@@ -113,6 +113,9 @@ def rule_count() -> int:
     The rules are the primary metric, each guardrail, and a challenger that does not
     answer. They share the design's ``alpha`` (Bonferroni), so that a new guardrail widens
     the interval of every metric in a sequential design.
+
+    Returns:
+        2 and one for each guardrail.
     """
     guardrails = [metric for metric in METRICS.values() if metric.guardrail]
     return 2 + len(guardrails)

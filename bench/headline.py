@@ -12,6 +12,9 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+MARKS = ("<!-- headline -->\n", "<!-- end -->")
+"""Between these the README holds the table of systems."""
 INTRO = """# Benchmarks
 
 Each table names the command that prints it. The page itself is generated from the figures
@@ -67,17 +70,22 @@ def interval(value: dict[str, float], key: str = "value", sign: str = "") -> str
     return f"{value[key]:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
-def ranking() -> str:
-    """The student and its baselines on human judgements, and what each part adds."""
-    result = figures("student-judged")
-    systems = {row["system"]: row for row in result["rows"]}
+def systems_table() -> str:
+    """The student and its baselines on human judgements."""
+    systems = {row["system"]: row for row in figures("student-judged")["rows"]}
     rows = []
     for name in ("ADORE", *BASELINES):
-        gap = systems[name]["nDCG@10 gap"]
         difference = ""
         if name != "ADORE":
-            difference = interval(gap, "difference", "+")
+            difference = interval(systems[name]["nDCG@10 gap"], "difference", "+")
         rows.append([name, interval(systems[name]["nDCG@10"]), difference])
+    return table("system | nDCG@10 | against ADORE", rows)
+
+
+def ranking() -> str:
+    """The table of systems, and what each part of the student adds."""
+    result = figures("student-judged")
+    systems = {row["system"]: row for row in result["rows"]}
     ablations = []
     for name in ABLATIONS:
         gap = interval(systems[name]["nDCG@10 gap"], "difference", "+")
@@ -88,7 +96,7 @@ def ranking() -> str:
             "`python -m bench student judged`. Five folds by query, "
             f"{result['pairs']:,} pairs of {result['queries']} queries. All learn from the "
             "human judgements of the same folds. The teacher is the rule book.",
-            table("system | nDCG@10 | against ADORE", rows),
+            systems_table(),
             "Each row takes one part away:",
             table("ablation | nDCG@10 against ADORE", ablations),
         ]
@@ -317,6 +325,14 @@ def render() -> str:
     return "\n\n".join([INTRO, *[section() for section in sections]]) + "\n"
 
 
+def readme() -> str:
+    """The README with the table of systems between its marks."""
+    begin, end = MARKS
+    before, _, rest = README.read_text("utf-8").partition(begin)
+    return f"{before}{begin}{systems_table()}\n{end}{rest.partition(end)[2]}"
+
+
 def write() -> None:
-    """Write the page."""
+    """Write the page, and the README's table."""
     PAGE.write_text(render(), "utf-8")
+    README.write_text(readme(), "utf-8")

@@ -81,7 +81,7 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
         return
     yield from _table(model, common)
     for key, field in model.model_fields.items():
-        for inner in _models(field.annotation):
+        for inner in models_in(field.annotation):
             yield from ("", f"### {name}.{key}", "")
             if inner.__doc__ and not inner.__doc__.startswith("!!!"):
                 yield from (summary(inner), "")
@@ -194,10 +194,11 @@ def default_of(field: FieldInfo) -> str:
     return f"`{text}`" if len(text) <= LONGEST else "see the source"
 
 
-def _models(hint: Any) -> list[type[BaseModel]]:
+def models_in(hint: Any) -> list[type[BaseModel]]:
+    """The models within a type hint."""
     if inspect.isclass(hint) and issubclass(hint, BaseModel):
         return [hint]
-    return [model for inner in typing.get_args(hint) for model in _models(inner)]
+    return [model for inner in typing.get_args(hint) for model in models_in(inner)]
 
 
 def command_line() -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import doctest
+import re
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,9 @@ from docs import generate
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_headline_page_is_made_from_the_figures() -> None:
+def test_the_headline_tables_are_made_from_the_figures() -> None:
     assert headline.PAGE.read_text("utf-8") == headline.render()
+    assert headline.README.read_text("utf-8") == headline.readme()
 
 
 @pytest.mark.parametrize("name", generate.PAGES)
@@ -29,3 +33,40 @@ def test_every_page_and_every_face_is_in_the_sites_menu() -> None:
         pages.append(f"reference/api/{stub.parent.name}.md")
     missing = [page for page in pages if f": {page}\n" not in menu]
     assert not missing, "add them to the nav of mkdocs.yml"
+
+
+def source_texts() -> str:
+    """Every string of the source, whole, as it is put together from its lines."""
+    texts = []
+    for path in (ROOT / "src").glob("**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_every_error_text_of_the_troubleshooting_page_is_one_of_ours() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    quoted = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    texts = source_texts()
+    assert len(quoted) > 15
+    assert [text for text in quoted if text not in texts] == []
+
+
+def test_the_tutorial_names_every_section_of_the_report() -> None:
+    template = ROOT / "src/adore/report/templates/report.html.j2"
+    heads = re.findall(r"<h2>([\w ]+\w)", template.read_text("utf-8"))
+    page = (ROOT / "docs" / "report.md").read_text("utf-8")
+    assert len(heads) >= 7
+    assert [head for head in heads if f"\n## {head}\n" not in page] == []
+
+
+def test_the_rule_book_of_the_tutorial_judges_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = ROOT / "docs" / "rulebooks.md"
+    book = re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)[0]
+    (tmp_path / "mugs.yaml").write_text(book, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = doctest.testfile(str(page), module_relative=False)
+    assert done.attempted >= 3 and done.failed == 0

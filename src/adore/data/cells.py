@@ -6,70 +6,101 @@ import json
 import math
 from typing import Any
 
+from adore.data.rows import Row
 from adore.entities import decoded
 
-__all__ = ["id_fault", "parse_id", "parse_json", "text_of", "there"]
+__all__ = ["has_value", "id_fault", "parse_id", "parse_json", "parse_text"]
 
 
-_JSON = json.JSONDecoder(parse_constant=lambda _: None)
+def _constant(_: str) -> None:
+    """What ``NaN`` and ``Infinity`` are read as."""
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant)
+_LISTS = ("brand", "category", "description")
+"""Columns whose cells may be lists of texts."""
 
 
 def parse_json(text: str) -> Any:
-    """Parsed JSON; ``NaN`` and ``Infinity``, as pandas writes gaps, are None.
+    """Parse JSON; ``NaN`` and ``Infinity``, as pandas writes gaps, become None.
 
-    Raises:
-        ValueError: it is no JSON.
-        RecursionError: it is too deep.
+    The parser fails with ``ValueError`` where the text is no JSON, and with ``RecursionError``
+    where it is nested too deeply.
+
+    Args:
+        text: one JSON document.
+
+    Returns:
+        The document.
     """
-    return _JSON.decode(text)
+    return _DECODER.decode(text)
 
 
 def parse_id(value: object) -> str:
-    """An id as text, ``""`` if it is none.
+    """Read an id as text.
 
-    7.0 (how some tools write integers beside gaps) is ``"7"``.
+    7.0, as some tools write integers beside gaps, is ``"7"``.
+
+    Args:
+        value: the cell.
+
+    Returns:
+        The id; ``""`` where the cell holds none.
     """
     if isinstance(value, str):
         return value
+    if value is None or isinstance(value, dict | list | bool):
+        return ""
+
     if isinstance(value, float):
         if value.is_integer():
             return str(int(value))
-        return str(value) if math.isfinite(value) else ""
-    return "" if value is None or isinstance(value, dict | list | bool) else str(value)
+        if not math.isfinite(value):
+            return ""
+    return str(value)
 
 
-def text_of(row: dict[str, Any], key: str, limit: int) -> str:
-    """A cell as text, ``""`` if it is empty; brand, category and description may be lists.
+def parse_text(row: Row, key: str, limit: int) -> str:
+    """Read a cell as text; brand, category and description may be lists.
 
     Args:
         row: of the file, with our column names; a column that is not there is empty.
         key: the column to read.
         limit: longest text, in characters.
 
+    Returns:
+        The text; ``""`` where the cell is empty.
+
     Raises:
         TypeError: the cell holds no text.
         ValueError: it is longer than ``limit`` characters.
     """
     value = row.get(key)
-    if key in ("brand", "category", "description") and isinstance(value, list):
-        value = (" > " if key == "category" else ", ").join(
-            str(v) for v in value if there(v)
-        )
+    if key in _LISTS and isinstance(value, list):
+        separator = " > " if key == "category" else ", "
+        value = separator.join([str(part) for part in value if has_value(part)])
+
     if isinstance(value, dict | list | bool):
         raise TypeError(f"wrong type of {key}")
-    text = decoded(str(value)) if there(value) else ""
+    if not has_value(value):
+        return ""
+
+    text = decoded(str(value))
     if len(text) > limit:
         raise ValueError(f"{key} longer than {limit} characters")
     return text
 
 
-def there(value: object) -> bool:
-    """Whether a cell says anything; Parquet fills gaps with nulls, pandas with NaN."""
-    return value not in (None, "") and not (
-        isinstance(value, float) and math.isnan(value)
-    )
+def has_value(value: object) -> bool:
+    """Whether a cell is filled; Parquet marks gaps with nulls, pandas with NaN."""
+    if isinstance(value, float):
+        return not math.isnan(value)
+    return value not in (None, "")
 
 
-def id_fault(row: dict[str, Any], *keys: str) -> str:
-    """Why a row has no usable id in one of ``keys``, or nothing."""
-    return next((f"no {key}" for key in keys if not parse_id(row.get(key)).strip()), "")
+def id_fault(row: Row, *keys: str) -> str:
+    """Say why a row has no usable id in one of ``keys``; ``""`` where it has all of them."""
+    for key in keys:
+        if not parse_id(row.get(key)).strip():
+            return f"no {key}"
+    return ""

@@ -1,4 +1,4 @@
-"""``adore check``: how a folder was understood.
+"""``adore check``: how a folder is read.
 
 It is one screen, for a person who has never seen the project.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from adore.data.columns import COLUMNS
-from adore.data.folder_report import FileReport, FolderReport
+from adore.data.folder_report import FileReport, FolderReport, SplitSize
 from adore.data.labels import LabelScale
 from adore.data.shop import ReadConfig, Shop, read_shop
 from adore.types import Grade
@@ -21,9 +21,15 @@ from adore.types import Grade
 __all__ = ["CheckReport", "check_folder", "render"]
 
 WIDTH = 110
-MOST = 6
+MAX_LINES = 6
 """Lines of a list that may become long."""
-_WHAT = {
+MAX_NAMES = 12
+"""Names in a list that may become long."""
+MAX_ATTRIBUTES = 30
+MAX_IGNORED = 20
+FEW_QUERIES = 20
+"""Judged test queries below which only large differences are significant."""
+_CONTENTS = {
     "items": "the catalogue",
     "queries": "what shoppers search for",
     "searches": "texts of the log's searches",
@@ -48,16 +54,16 @@ def check_folder(
 ) -> CheckReport:
     """Read a folder as ``prepare`` will; nothing is run, written or paid.
 
+    It raises what :func:`adore.data.shop.read_shop` raises.
+
     Args:
         data: the input folder.
         config: of the stage ``prepare``.
         requests: a file of requests elsewhere.
         place: what a person calls the folder, where it is a copy.
 
-    Raises:
-        ConfigError: ``dataset.yaml`` cannot be read.
-        DataError: two files hold one table.
-        MissingError: ``dataset.yaml`` names a file that is not there.
+    Returns:
+        The screen, and whether a run can begin.
     """
     shop = read_shop(data, config, requests)
     text = render(shop)
@@ -67,282 +73,341 @@ def check_folder(
 
 
 def render(shop: Shop) -> str:
-    """The screen: files and columns, labels, what joined, splits.
+    """Render the screen.
 
-    Then what will be possible, and what is wrong.
+    It shows files and columns, labels, what joined, splits, what a run can do with it, and what
+    is wrong.
+
+    Args:
+        shop: a folder that was read.
+
+    Returns:
+        The text.
     """
-    seen = shop.report
-    lines = [f"How {seen.data} is understood (nothing is run or paid yet)", "", "Files"]
-    for note in sorted(seen.files, key=lambda note: list(_WHAT).index(note.table)):
-        lines += _file(note, shop)
-    lines += [f"  NOT READ  {name}: {why}" for name, why in seen.unread.items()]
-    lines += _language(seen)
-    lines += _labels(seen)
-    lines += _joined(shop)
-    lines += _splits(seen)
-    lines += _possible(shop)
-    if seen.notes:
-        lines += [
-            "",
-            "Worth knowing",
-            *(part for note in seen.notes for part in _wrapped(note, "  - ", "    ")),
-        ]
-    if seen.problems:
-        lines += ["", "A RUN CANNOT BEGIN"]
-        for problem in seen.problems:
-            lines += _wrapped(str(problem), "  ! ", "    ")
+    return "\n".join(_lines(shop))
+
+
+def _lines(shop: Shop) -> Iterator[str]:
+    report = shop.report
+    yield f"How {report.data} is understood (nothing is run or paid yet)"
+    yield ""
+    yield "Files"
+    order = list(_CONTENTS)
+    for file in sorted(report.files, key=lambda file: order.index(file.table)):
+        yield from _file_lines(file, shop)
+    for name, reason in report.unread.items():
+        yield f"  NOT READ  {name}: {reason}"
+
+    yield from _language_lines(report)
+    yield from _label_lines(report)
+    yield from _joined_lines(report)
+    yield from _split_lines(report)
+    yield from _possible_lines(shop)
+    if report.notes:
+        yield ""
+        yield "Worth knowing"
+    for note in report.notes:
+        yield from _wrap(note, "  - ", "    ")
+
+    yield ""
+    if report.problems:
+        yield "A RUN CANNOT BEGIN"
     else:
-        lines += ["", f"A run can begin: make pipeline-run DATA={seen.data}"]
-    return "\n".join(lines)
+        yield f"A run can begin: make pipeline-run DATA={report.data}"
+    for problem in report.problems:
+        yield from _wrap(str(problem), "  ! ", "    ")
 
 
-def _wrapped(text: str, first: str, rest: str) -> list[str]:
+def _wrap(text: str, first: str, rest: str) -> list[str]:
+    """Lines of at most :data:`WIDTH`, the first and the others with their indents."""
     lines: list[str] = []
     for line in text.split("\n"):
-        start = first if not lines else rest
-        lines += textwrap.wrap(
+        wrapped = textwrap.wrap(
             line,
             WIDTH,
-            initial_indent=start,
+            initial_indent=rest if lines else first,
             subsequent_indent=rest,
             break_long_words=False,
-        ) or [""]
+        )
+        lines += wrapped or [""]
     return lines
 
 
-def _counted(counts: Mapping[str, int], most: int = MOST) -> list[str]:
+def _label_wrap(label: str, text: str) -> list[str]:
+    """Lines of a file's details, indented as far as their label."""
+    first = f"      {label}: "
+    return _wrap(text, first, " " * 15)
+
+
+def _count_lines(counts: Mapping[str, int]) -> list[str]:
     """``120 x reason`` lines, commonest first."""
     ordered = Counter(counts).most_common()
-    lines = [f"{count:,} x {reason}" for reason, count in ordered[:most]]
+    lines = [f"{count:,} x {reason}" for reason, count in ordered[:MAX_LINES]]
 
-    more = len(ordered) - most
-    if more > 0:
-        lines.append(f"and {more} more reasons")
+    hidden = len(ordered) - MAX_LINES
+    if hidden > 0:
+        lines.append(f"and {hidden} more reasons")
     return lines
 
 
-def _nested(shop: Shop) -> str:
+# ---------------------------------------------------------------- files
+
+
+def _attribute_names(shop: Shop) -> str:
     """Names inside the column ``attributes``, commonest first."""
-    names = Counter[str]()
+    counts = Counter[str]()
     for row in shop.tables["items"]:
-        names.update(list(json.loads(row["attributes"])))
+        counts.update(list(json.loads(row["attributes"])))
 
-    some = [name for name, _ in names.most_common(12)]
-    return ", ".join(some) + (
-        f" and {len(names) - len(some)} more" if len(names) > len(some) else ""
-    )
+    text = ", ".join([name for name, _ in counts.most_common(MAX_NAMES)])
+    hidden = len(counts) - MAX_NAMES
+    return f"{text} and {hidden} more" if hidden > 0 else text
 
 
-def _file(note: FileReport, shop: Shop) -> list[str]:
-    preset = f", read as {note.columns.preset}" if note.columns.preset else ""
+def _file_lines(file: FileReport, shop: Shop) -> Iterator[str]:
+    columns = file.columns
+    preset = f", read as {columns.preset}" if columns.preset else ""
     head = (
-        f"  {note.name}: {note.table} ({_WHAT.get(note.table, '')}), "
-        f"{note.rows:,} rows, {note.written}{preset}"
+        f"  {file.name}: {file.table} ({_CONTENTS.get(file.table, '')}), "
+        f"{file.rows:,} rows, {file.written}{preset}"
     )
-    ours = [
-        (theirs, became)
-        for theirs, became in note.columns.became.items()
-        if became in COLUMNS.get(note.table, ())
-    ]
-    others = [
-        (theirs, became)
-        for theirs, became in note.columns.became.items()
-        if (theirs, became) not in ours
-    ]
-    lines = _wrapped(head, "", "      ")
-    lines += _wrapped(
-        ", ".join(_arrow(*pair) for pair in ours), "      columns: ", "               "
-    )
-    if "attributes" in note.columns.became and (inside := _nested(shop)):
-        lines += _wrapped(inside, "      attributes: ", "               ")
+    yield from _wrap(head, "", "      ")
+
+    ours = []
+    others = []
+    for theirs, became in columns.became.items():
+        arrow = _arrow(theirs, became)
+        if became in COLUMNS.get(file.table, ()):
+            ours.append(arrow)
+        else:
+            others.append(arrow)
+    yield from _label_wrap("columns", ", ".join(ours))
+
+    attributes = ""
+    if "attributes" in columns.became:
+        attributes = _attribute_names(shop)
+    if attributes:
+        yield from _label_wrap("attributes", attributes)
     elif others:
-        kind = "attributes" if note.table == "items" else "also read"
-        lines += _wrapped(
-            ", ".join(_arrow(*pair) for pair in others[:30]),
-            f"      {kind}: ",
-            "               ",
-        )
-    if note.columns.ignored:
-        lines += _wrapped(
-            ", ".join(note.columns.ignored[:20]), "      ignored: ", "               "
-        )
-    for text in note.notes:
-        lines += _wrapped(text, "      ", "      ")
-    return lines
+        label = "attributes" if file.table == "items" else "also read"
+        yield from _label_wrap(label, ", ".join(others[:MAX_ATTRIBUTES]))
+    if columns.ignored:
+        yield from _label_wrap("ignored", ", ".join(columns.ignored[:MAX_IGNORED]))
+    for note in file.notes:
+        yield from _wrap(note, "      ", "      ")
 
 
 def _arrow(theirs: str, ours: str) -> str:
-    return theirs if theirs == ours else f"{theirs} -> {ours}"
+    if theirs == ours:
+        return theirs
+    return f"{theirs} -> {ours}"
 
 
-def _language(seen: FolderReport) -> list[str]:
+# ---------------------------------------------------------------- texts and labels
+
+
+def _language_lines(report: FolderReport) -> Iterator[str]:
     """What the texts are read in."""
-    if seen.language is None:
-        return []
-    return ["", "Language", *_wrapped(seen.language.sentence(), "  ", "  ")]
+    if report.language is not None:
+        yield ""
+        yield "Language"
+        yield from _wrap(report.language.sentence(), "  ", "  ")
 
 
-def _labels(seen: FolderReport) -> list[str]:
-    scale = seen.labels
+def _label_lines(report: FolderReport) -> Iterator[str]:
+    scale = report.labels
     if scale is None:
-        return []
-    lines = ["", "Labels"]
-    if scale.thresholds:
-        c, s, e = scale.thresholds
-        lines.append(
-            f"  ratings: below {c:g} irrelevant, from {c:g} complement, "
-            f"from {s:g} substitute, from {e:g} exact"
-        )
-    else:
-        lines += _wrapped(
-            ", ".join(_label(scale, label) for label in _ordered(scale)[:12]),
-            "  ",
-            "  ",
-        )
-    if scale.unrated:
-        lines.append(f"  {scale.unrated:,} without a rating, left out")
-    judges = seen.judges
-    if judges and judges.several:
-        agree = (
-            ""
-            if judges.alpha is None
-            else f"; agreement (Krippendorff's alpha, ordinal) {judges.alpha:.2f}"
-        )
-        lines.append(
-            f"  {judges.several:,} pairs were judged more than once, "
-            f"{judges.split:,} with different labels{agree}"
-        )
-    return lines
-
-
-def _ordered(scale: LabelScale) -> list[str]:
-    rated = [label for label in scale.counts if scale.grade(label) is not None]
-    return sorted(rated, key=lambda label: (-(scale.grade(label) or 0), label))
-
-
-def _label(scale: LabelScale, label: str) -> str:
-    grade = Grade(scale.grade(label) or 0)
-    return f"{scale.written.get(label, label)} = {grade.name.lower()} ({scale.counts[label]:,})"
-
-
-def _joined(shop: Shop) -> Iterator[str]:
-    seen = shop.report
-    shown = [
-        t
-        for t in ("judgements", "events")
-        if seen.read.get(t) and (seen.rows.get(t) or t in seen.left_out)
-    ]
-    if not shown:
         return
     yield ""
+    yield "Labels"
+    if scale.thresholds:
+        complement, substitute, exact = scale.thresholds
+        yield (
+            f"  ratings: below {complement:g} irrelevant, from {complement:g} complement, "
+            f"from {substitute:g} substitute, from {exact:g} exact"
+        )
+    else:
+        yield from _wrap(", ".join(_graded_labels(scale)), "  ", "  ")
+    if scale.unrated:
+        yield f"  {scale.unrated:,} without a rating, left out"
+
+    judges = report.judges
+    if judges and judges.several:
+        agreement = ""
+        if judges.alpha is not None:
+            agreement = (
+                f"; agreement (Krippendorff's alpha, ordinal) {judges.alpha:.2f}"
+            )
+        yield (
+            f"  {judges.several:,} pairs were judged more than once, "
+            f"{judges.split:,} with different labels{agreement}"
+        )
+
+
+def _graded_labels(scale: LabelScale) -> list[str]:
+    """Labels with their grades and counts, the best grade first."""
+    graded = []
+    for label, count in scale.counts.items():
+        grade = scale.grade(label)
+        if grade is not None:
+            name = Grade(grade).name.lower()
+            text = f"{scale.written.get(label, label)} = {name} ({count:,})"
+            graded.append((-grade, label, text))
+    return [text for _, _, text in sorted(graded)[:MAX_NAMES]]
+
+
+# ---------------------------------------------------------------- what joined
+
+
+def _joined_lines(report: FolderReport) -> Iterator[str]:
+    tables = []
+    for table in ("judgements", "events"):
+        in_use = report.rows.get(table) or table in report.left_out
+        if report.read.get(table) and in_use:
+            tables.append(table)
+    if not tables:
+        return
+
+    yield ""
     yield "What joined"
-    for table in shown:
-        kept = seen.rows.get(table, 0)
+    for table in tables:
         unit = "pairs" if table == "judgements" else "events"
-        yield f"  {table}: {kept:,} {unit} are used, of {seen.read[table]:,} rows"
-        if table == "events" and seen.log:
-            yield from _wrapped(_actions(seen), "      counted as ", "      ")
-        for line in _counted(seen.left_out.get(table, {})):
+        rows = report.rows.get(table, 0)
+        yield f"  {table}: {rows:,} {unit} are used, of {report.read[table]:,} rows"
+        if table == "events" and report.log:
+            yield from _wrap(_actions(report), "      counted as ", "      ")
+        for line in _count_lines(report.left_out.get(table, {})):
             yield f"      left out: {line}"
-        for line in _counted(seen.bad.get(table, {})):
-            yield from _wrapped(line, "      malformed: ", "          ")
+        for line in _count_lines(report.bad.get(table, {})):
+            yield from _wrap(line, "      malformed: ", "          ")
 
 
-def _actions(seen: FolderReport) -> str:
+def _actions(report: FolderReport) -> str:
     """What the log's action names count as, commonest first, with their events."""
-    if seen.log is None:
+    if report.log is None:
         return ""
 
     parts = []
-    for (name, action), count in seen.log.actions.most_common(12):
+    for (name, action), count in report.log.actions.most_common(MAX_NAMES):
         arrow = _arrow(name, action or "?")
         parts.append(f"{arrow} ({count:,})")
     return ", ".join(parts)
 
 
-def _splits(seen: FolderReport) -> list[str]:
-    if not seen.splits:
-        return []
-    text = ", ".join(
-        f"{split} {count:,} ({judged:,} judged)"
-        for split, (count, judged) in seen.splits.items()
+def _split_lines(report: FolderReport) -> Iterator[str]:
+    if not report.splits:
+        return
+    parts = []
+    for split, size in report.splits.items():
+        parts.append(f"{split} {size.queries:,} ({size.judged:,} judged)")
+    yield ""
+    yield "Queries"
+    yield f"  {', '.join(parts)}: train teaches, dev tunes, test decides"
+
+
+# ---------------------------------------------------------------- what is possible
+
+
+@dataclass(frozen=True, slots=True)
+class _Ability:
+    """What a run can do with this data, or why it cannot."""
+
+    possible: bool
+    text: str
+
+
+def _possible_lines(shop: Shop) -> Iterator[str]:
+    if shop.report.problems:
+        return
+    yield ""
+    yield "What a run can do with this"
+    for ability in _abilities(shop):
+        first = "  yes  " if ability.possible else "  no   "
+        yield from _wrap(ability.text, first, "       ")
+
+
+def _abilities(shop: Shop) -> Iterable[_Ability]:
+    splits = shop.report.splits
+    judged_test = splits.get("test", SplitSize()).judged
+    judged_dev = splits.get("dev", SplitSize()).judged
+    gated = judged_test >= 2
+    student = "student: distilled from the teacher's and people's judgements"
+    return (
+        _teacher(shop),
+        _Ability(True, student),
+        _tuning(judged_dev),
+        _kto(shop),
+        _gate(judged_test),
+        _experiment(shop, gated=gated),
     )
-    uses = "train teaches, dev tunes, test decides"
-    return ["", "Queries", f"  {text}: {uses}"]
 
 
-def _possible(shop: Shop) -> list[str]:
-    seen = shop.report
-    if seen.problems:
-        return []
-    judged_test = seen.splits.get("test", (0, 0))[1]
-    judged_dev = seen.splits.get("dev", (0, 0))[1]
-    pairs = {
-        (r["query_id"], r["item_id"])
-        for name in ("judgements", "truth")
-        for r in shop.tables[name]
-    }
-    pairs |= {(r["query_id"], r["object_id"]) for r in shop.tables["events"]}
-    teacher = (
+def _teacher(shop: Shop) -> _Ability:
+    pairs = set()
+    for table in ("judgements", "truth"):
+        for row in shop.tables[table]:
+            pairs.add((row["query_id"], row["item_id"]))
+    for row in shop.tables["events"]:
+        pairs.add((row["query_id"], row["object_id"]))
+    text = (
         f"teacher: judges {len(pairs):,} known pairs, "
         "and those that are retrieved for train queries and requests"
     )
-    if judged_test < 2:
-        gate = (
-            f"gate: needs at least 2 judged test queries and has {judged_test}, "
-            "so nothing can be released"
-        )
-    else:
-        gate = f"gate: student against baselines on {judged_test} judged test queries"
-        gate += "" if judged_test >= 20 else " (few: only large differences will show)"
-    return [
-        "",
-        "What a run can do with this",
-        *_line(True, teacher),
-        *_line(True, "student: distilled from the teacher's and people's judgements"),
-        *_line(judged_dev > 0, _tuning(judged_dev)),
-        *_line(*_kto(shop)),
-        *_line(judged_test >= 2, gate),
-        *_line(*_experiment(shop, gated=judged_test >= 2)),
-    ]  # fmt: skip
+    return _Ability(True, text)
 
 
-def _tuning(judged: int) -> str:
+def _tuning(judged: int) -> _Ability:
     if not judged:
-        return "tuning: no judged dev query, so nothing is calibrated on people"
-    return f"tuning: on {judged} judged dev quer{'y' if judged == 1 else 'ies'}"
+        return _Ability(
+            False, "tuning: no judged dev query, so nothing is calibrated on people"
+        )
+    queries = "query" if judged == 1 else "queries"
+    return _Ability(True, f"tuning: on {judged} judged dev {queries}")
 
 
-def _kto(shop: Shop) -> tuple[bool, str]:
+def _kto(shop: Shop) -> _Ability:
     """What KTO will learn from."""
     tables = shop.tables
-    if not tables["events"]:
-        known = bool(tables["truth"] or tables["judgements"])
-        return False, "KTO on behaviour: no events joined" + (
-            "; shoppers are simulated instead" if known else ""
+    events = tables["events"]
+    if not events:
+        text = "KTO on behaviour: no events joined"
+        if tables["truth"] or tables["judgements"]:
+            text += "; shoppers are simulated instead"
+        return _Ability(False, text)
+
+    actions = {row["action_name"] for row in events}
+    clients = {row["client_id"] for row in events}
+    missing = [action for action in ("impression", "purchase") if action not in actions]
+    text = f"KTO on behaviour: {len(events):,} events of {len(clients):,} shoppers"
+    if missing:
+        text += f", but no {' and no '.join(missing)}: fewer signs"
+    return _Ability(True, text)
+
+
+def _gate(judged: int) -> _Ability:
+    if judged < 2:
+        text = (
+            f"gate: needs at least 2 judged test queries and has {judged}, "
+            "so nothing can be released"
         )
-    kinds = Counter(row["action_name"] for row in tables["events"])
-    clients = len({row["client_id"] for row in tables["events"]})
-    missing = [kind for kind in ("impression", "purchase") if not kinds[kind]]
-    text = f"KTO on behaviour: {len(tables['events']):,} events of {clients:,} shoppers"
-    return True, text + (
-        f", but no {' and no '.join(missing)}: fewer signs" if missing else ""
-    )
+        return _Ability(False, text)
+    text = f"gate: student against baselines on {judged} judged test queries"
+    if judged < FEW_QUERIES:
+        text += " (few: only large differences will show)"
+    return _Ability(True, text)
 
 
-def _experiment(shop: Shop, *, gated: bool) -> tuple[bool, str]:
+def _experiment(shop: Shop, *, gated: bool) -> _Ability:
     """Whether simulated shoppers can compare the released variants."""
-    name = "experiment on this machine: "
+    name = "experiment on this machine"
     if not shop.tables["truth"] and not shop.tables["judgements"]:
-        return False, name + "nothing is judged, so no shopper can be simulated"
+        reason = "nothing is judged, so no shopper can be simulated"
+        return _Ability(False, f"{name}: {reason}")
     if not gated:
-        return False, name + "only what passes the gate is released and compared"
-    return (
-        True,
-        name
-        + "if the gate passes, shoppers simulated from the known pairs compare both variants",
+        reason = "only what passes the gate is released and compared"
+        return _Ability(False, f"{name}: {reason}")
+    text = (
+        f"{name}: if the gate passes, shoppers simulated from the known pairs "
+        "compare both variants"
     )
-
-
-def _line(possible: bool, text: str) -> list[str]:
-    return _wrapped(text, "  yes  " if possible else "  no   ", "       ")
+    return _Ability(True, text)

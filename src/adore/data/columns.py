@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from adore.data.rows import Rows
 from adore.errors import ConfigError, DataError, check
@@ -16,9 +15,9 @@ __all__ = [
     "Columns",
     "check_column_map",
     "describe_columns",
-    "require",
-    "resolve",
-    "spelt",
+    "normalise_name",
+    "rename_columns",
+    "require_columns",
 ]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -72,9 +71,9 @@ _SYNONYMS = {
 }
 
 
-def spelt(name: str) -> str:
-    """``Item ID``, ``item-id`` and ``itemId`` are one name: letters and digits, lower case."""
-    return "".join(c for c in name.lower() if c.isalnum())
+def normalise_name(name: str) -> str:
+    """Letters and digits in lower case: ``Item ID``, ``item-id`` and ``itemId`` are one name."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 @dataclass(slots=True)
@@ -99,17 +98,17 @@ def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
     ours = {}
     for name in COLUMNS[table]:
         if name not in names:
-            ours[spelt(name)] = name
+            ours[normalise_name(name)] = name
 
     matching = {}
     for theirs in names:
-        name = ours.get(spelt(theirs), "")
+        name = ours.get(normalise_name(theirs), "")
         if name:
             matching[theirs] = name
     return matching
 
 
-def resolve(
+def rename_columns(
     rows: Rows, table: str, own: Mapping[str, str], file: str, columns: list[str]
 ) -> dict[str, str]:
     """Give the columns our names, in place.
@@ -133,26 +132,31 @@ def resolve(
             f"dataset.yaml columns.{table} == {absent}, must be columns of {file}: {columns}; "
             "correct their names"
         )
-    renamed = {
-        **_matching(columns, table),
-        **{theirs: ours for ours, theirs in own.items()},
-    }
-    taken = set(renamed.values())
-    moved = {
-        name: f"{name} (file)"
-        for name in columns
-        if name in taken and name not in renamed
-    }
-    names = {**{name: name for name in columns}, **renamed, **moved}
-    if any(old != new for old, new in names.items()):
-        rows.good = [
-            (line, {names[name]: value for name, value in row.items()})
-            for line, row in rows.good
-        ]
+
+    renamed = _matching(columns, table)
+    for ours, theirs in own.items():
+        renamed[theirs] = ours
+
+    names = {}
+    new_names = set(renamed.values())
+    for column in columns:
+        if column in renamed:
+            names[column] = renamed[column]
+        elif column in new_names:  # another column has become this one
+            names[column] = f"{column} (file)"
+        else:
+            names[column] = column
+    for theirs, ours in renamed.items():
+        names.setdefault(theirs, ours)
+
+    if any(theirs != ours for theirs, ours in names.items()):
+        for index, (line, row) in enumerate(rows.good):
+            renamed_row = {names[column]: value for column, value in row.items()}
+            rows.good[index] = (line, renamed_row)
     return names
 
 
-def require(
+def require_columns(
     columns: Iterable[str], table: str, file: str, original: Iterable[str] | None = None
 ) -> None:
     """Refuse a table that lacks a column, once, with what might be meant.
@@ -166,30 +170,35 @@ def require(
     Raises:
         DataError: names every missing column and its candidates.
     """
-    there = set(columns)
-    shown = list(original if original is not None else columns)
-    groups = [
-        (need,) if isinstance(need, str) else need for need in NEEDED.get(table, ())
-    ]
-    missing = [group for group in groups if not there & set(group)]
+    known = set(columns)
+    in_file = list(columns if original is None else original)
+
+    missing = []
+    for need in NEEDED.get(table, ()):
+        alternatives = (need,) if isinstance(need, str) else need
+        if known.isdisjoint(alternatives):
+            missing.append(alternatives)
     if not missing:
         return
-    names = ", ".join(" or ".join(group) for group in missing)
-    candidates = {group[0]: _candidates(group, shown) for group in missing}
-    guessed = {name: theirs for name, theirs in candidates.items() if theirs}
-    guess = (
-        ", ".join(f"{name}: {theirs[0]}" for name, theirs in guessed.items())
-        or f"{missing[0][0]}: THEIR_NAME"
-    )
-    hint = (
-        "; candidates: "
-        + "; ".join(f"{name}: {', '.join(theirs)}" for name, theirs in guessed.items())
-        if guessed
-        else ""
-    )
+
+    hints = []
+    guesses = []
+    for alternatives in missing:
+        candidates = _candidates(alternatives, in_file)
+        if candidates:
+            hints.append(f"{alternatives[0]}: {', '.join(candidates)}")
+            guesses.append(f"{alternatives[0]}: {candidates[0]}")
+
+    hint = ""
+    if hints:
+        hint = "; candidates: " + "; ".join(hints)
+    else:
+        guesses.append(f"{missing[0][0]}: THEIR_NAME")
+
+    names = ", ".join(map(" or ".join, missing))
     raise DataError(
-        f"columns of {file} == {shown[:40]}, must be with {names}{hint}; "
-        f"map them in dataset.yaml, as in columns: {{{table}: {{{guess}}}}}"
+        f"columns of {file} == {in_file[:40]}, must be with {names}{hint}; "
+        f"map them in dataset.yaml, as in columns: {{{table}: {{{', '.join(guesses)}}}}}"
     )
 
 
@@ -197,19 +206,21 @@ def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     """Columns that may be meant, likeliest first."""
     words = []
     for name in group:
+        words.append(normalise_name(name))
         synonyms = _SYNONYMS.get(name, "").split()
-        words += [spelt(word) for word in (name, *synonyms)]
+        words += map(normalise_name, synonyms)
 
-    by_name = {spelt(column): column for column in reversed(columns)}
+    by_name = {normalise_name(column): column for column in reversed(columns)}
     likely = [by_name[word] for word in words if word in by_name]
 
     for word in words[:6]:
-        near = difflib.get_close_matches(word, by_name, 2, 0.75)
-        likely += [by_name[one] for one in near]
+        for close_name in difflib.get_close_matches(word, by_name, 2, 0.75):
+            likely.append(by_name[close_name])
 
     long_words = [word for word in words if len(word) > 2]
     for column in columns:
-        if any(word in spelt(column) for word in long_words):
+        normalised = normalise_name(column)
+        if any(word in normalised for word in long_words):
             likely.append(column)
     return list(dict.fromkeys(likely))[:4]
 
@@ -217,37 +228,38 @@ def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
 def describe_columns(
     names: Mapping[str, str], table: str, attributes: Iterable[str] = ()
 ) -> Columns:
-    """What became of a table's columns, for people.
+    """Say what became of a table's columns.
 
     Args:
-        names: from :func:`resolve`.
+        names: from :func:`rename_columns`.
         table: its name.
         attributes: the only columns that become attributes, if the shop named some.
+
+    Returns:
+        The columns that are read and those that are ignored.
     """
     chosen = set(attributes)
     columns = Columns()
     for theirs, ours in names.items():
-        kept = ours in COLUMNS[table] or (
-            table == "items" and (not chosen or ours in chosen)
-        )
-        if kept:
+        is_attribute = table == "items" and (not chosen or ours in chosen)
+        if is_attribute or ours in COLUMNS[table]:
             columns.became[theirs] = ours
         else:
             columns.ignored.append(theirs)
     return columns
 
 
-def check_column_map(own: Mapping[str, Mapping[str, Any]]) -> None:
+def check_column_map(own: Mapping[str, Mapping[str, str]]) -> None:
     """Refuse a map of a table that does not exist.
 
-    Raises:
-        ConfigError: names it.
+    Args:
+        own: by table, our column to the file's; from ``dataset.yaml``.
     """
-    strange = sorted(set(own) - set(COLUMNS))
+    unknown = sorted(set(own) - set(COLUMNS))
     check(
-        not strange,
+        not unknown,
         "dataset.yaml columns",
-        strange,
+        unknown,
         must=f"of tables {sorted(COLUMNS)}",
         fix="rename them",
     )

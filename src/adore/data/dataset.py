@@ -16,7 +16,7 @@ from adore.types import LABELS, Grade
 __all__ = ["UNRATED", "DatasetInfo", "find_dataset_rulebook", "read_dataset_info"]
 
 UNRATED = "unrated"
-"""What a label may be mapped to that is no grade: the judge did not say."""
+"""What a label may be mapped to that is no grade: the judge did not decide."""
 
 
 class DatasetInfo(BaseModel):
@@ -27,7 +27,7 @@ class DatasetInfo(BaseModel):
     files: dict[str, str] = {}
     """Table to the file that holds it, where its name does not tell."""
     preset: dict[str, str] = {}
-    """Table to the preset that reads it, or ``none``; else it is recognised by its columns."""
+    """Table to the preset that reads it, or ``none``; else it is detected by its columns."""
     columns: dict[str, dict[str, str]] = {}
     """Table to a map from our column (or an attribute's new name) to the file's."""
     encoding: str = ""
@@ -39,61 +39,73 @@ class DatasetInfo(BaseModel):
     judges: Literal["", "majority", "median"] = ""
     """How several judgements of one pair become one; empty: they must agree."""
     first_position: Literal["", "0", "1"] = ""
-    """Of a list in the events; empty: recognised."""
+    """Number of a list's first position in the events; empty: detected."""
     rulebook: str = "general"
     """One of ours by name, or a ``.yaml`` file of the folder."""
     attributes: list[str] = []
     """Item columns that are attributes; empty: every unknown column."""
     language: str = ""
-    """Of the texts, as ISO 639-1 says it (de, en, ...); empty: told by titles and queries."""
+    """Of the texts, as an ISO 639-1 code (de, en, ...); empty: detected from titles and queries."""
     actions: dict[str, str] = {}
     """The shop's action name to one of ours, or ``ignore``.
 
-    It goes over :data:`adore.data.actions.ALIASES`."""
+    It takes precedence over :data:`adore.data.actions.ALIASES`."""
     simulated: bool = False
     """True if the shop itself is simulated (the demo)."""
 
 
-def _grade_of(value: object) -> int | str | None:
+def _parse_grade(value: object) -> int | str | None:
     """A grade as people write it: 3, E, exact, or unrated; anything else as it is."""
     text = str(value).strip()
     if text.lower() in (UNRATED, "", "null", "~", "none"):
         return None
-    if text.upper() in LABELS:
-        return int(LABELS[text.upper()])
-    if text.upper() in Grade.__members__:
-        return int(Grade[text.upper()])
-    return int(text) if text.isdecimal() and text.isascii() else text
+
+    letter = text.upper()
+    if letter in LABELS:
+        return int(LABELS[letter])
+    if letter in Grade.__members__:
+        return int(Grade[letter])
+    if text.isdecimal() and text.isascii():
+        return int(text)
+    return text
 
 
-def _raw(path: Path) -> dict[str, Any]:
+def _read_mapping(path: Path) -> dict[str, object]:
     """The file as it is written.
 
     YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant.
     """
-    raw = (
-        yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
-        if path.is_file()
-        else {}
-    )
-    if not isinstance(raw, dict):
-        return dict(raw) if raw else {}
-    if isinstance(raw.get("labels"), dict):
-        raw["labels"] = {
-            label: _grade_of(grade) for label, grade in raw["labels"].items()
+    if not path.is_file():
+        return {}
+    written = yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
+    if not written:
+        return {}
+
+    mapping = dict(written)
+    labels = mapping.get("labels")
+    if isinstance(labels, dict):
+        mapping["labels"] = {
+            label: _parse_grade(grade) for label, grade in labels.items()
         }
-    return {name: value for name, value in raw.items() if value != ""}
+    return {name: value for name, value in mapping.items() if value != ""}
 
 
 def read_dataset_info(data: Path) -> DatasetInfo:
-    """What ``dataset.yaml`` of a folder says; defaults where there is none.
+    """Read ``dataset.yaml`` of a folder; defaults where there is none.
+
+    Args:
+        data: the folder.
+
+    Returns:
+        What it says, with the folder's name where it says none.
 
     Raises:
         ConfigError: it is no mapping, or has an unknown key or value.
     """
     path = data / "dataset.yaml"
     try:
-        info = DatasetInfo(**_raw(path))
+        mapping: dict[str, Any] = _read_mapping(path)
+        info = DatasetInfo(**mapping)
     except (
         ValidationError,
         yaml.YAMLError,
@@ -104,72 +116,78 @@ def read_dataset_info(data: Path) -> DatasetInfo:
         raise ConfigError(
             f"dataset.yaml == {str(path)!r}, must be a mapping with known keys; {error}"
         ) from error
-    bad = {
-        label: grade
-        for label, grade in info.labels.items()
-        if grade is not None and grade not in range(4)
-    }
+
+    _check_values(info)
+    if info.name:
+        return info
+    return info.model_copy(update={"name": data.resolve().name})
+
+
+def _check_values(info: DatasetInfo) -> None:
+    """Refuse grades, actions and thresholds that do not exist."""
+    unknown_grades = {}
+    for label, grade in info.labels.items():
+        if grade is not None and grade not in range(4):
+            unknown_grades[label] = grade
     check(
-        not bad,
+        not unknown_grades,
         "dataset.yaml labels",
-        bad,
+        unknown_grades,
         must="grades 0-3 or unrated",
         fix="map every label to one of them",
     )
-    wrong = {
-        name: action
-        for name, action in info.actions.items()
-        if action not in (*ACTIONS, IGNORE)
-    }
+
+    unknown_actions = {}
+    for name, action in info.actions.items():
+        if action not in (*ACTIONS, IGNORE):
+            unknown_actions[name] = action
     check(
-        not wrong,
+        not unknown_actions,
         "dataset.yaml actions",
-        wrong,
+        unknown_actions,
         must=f"one of {ACTIONS} or ignore",
         fix="map them",
     )
-    rising = info.thresholds == sorted(set(info.thresholds)) and len(
-        info.thresholds
-    ) in (0, 3)
+
+    thresholds = info.thresholds
+    rising = thresholds == sorted(set(thresholds))
     check(
-        rising,
+        rising and len(thresholds) in (0, 3),
         "dataset.yaml thresholds",
-        info.thresholds,
+        thresholds,
         must="three rising numbers",
         fix="say where C, S, E begin",
     )
-    return info if info.name else info.model_copy(update={"name": data.resolve().name})
 
 
 def find_dataset_rulebook(data: Path, info: DatasetInfo) -> Path:
-    """The file of the rule book: one of ours by name, or one in the input folder.
+    """Find the file of the rule book: one of ours by name, or one in the input folder.
 
+    The book is loaded, so that its faults are reported now and not when somebody judges by it.
     The bytes of a book in the folder are this step's input.
 
     Args:
         data: the input folder.
         info: what ``dataset.yaml`` says; its ``rulebook`` is a name, or a path in the folder.
 
-    Raises:
-        MissingError: there is none.
-        ConfigError: it cannot be used.
+    Returns:
+        The file.
     """
     name = Path(info.rulebook)
-    if name.suffix:
-        inside = (
-            not name.is_absolute()
-            and ".." not in name.parts
-            and (data / name).is_file()
-        )
-        fix = "copy it there and name it by its path in the folder, as in mine.yaml"
-        check(
-            inside,
-            "dataset.yaml rulebook",
-            info.rulebook,
-            must=f"a file in {data}",
-            fix=fix,
-            error=MissingError,
-        )
-    path = data / name if name.suffix else find_book(info.rulebook)
-    RuleBook.load(str(path))  # now, not when somebody judges by it
+    if not name.suffix:
+        path = find_book(info.rulebook)
+        RuleBook.load(str(path))
+        return path
+
+    path = data / name
+    leaves_folder = name.is_absolute() or ".." in name.parts
+    check(
+        not leaves_folder and path.is_file(),
+        "dataset.yaml rulebook",
+        info.rulebook,
+        must=f"a file in {data}",
+        fix="copy it there and name it by its path in the folder, as in mine.yaml",
+        error=MissingError,
+    )
+    RuleBook.load(str(path))
     return path

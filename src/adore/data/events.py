@@ -1,6 +1,6 @@
 """One event of a log, nested or flat, to our fields.
 
-It is the one normaliser of prepare, the router and the review.
+Prepare, the router and the review of an experiment all read events here.
 
 Source: User Behavior Insights, o19s/ubi, event.schema.json 1.3.0 and earlier.
 """
@@ -8,21 +8,37 @@ Source: User Behavior Insights, o19s/ubi, event.schema.json 1.3.0 and earlier.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TypedDict
 
 from adore.data.cells import parse_id, parse_json
-from adore.data.columns import spelt
+from adore.data.columns import normalise_name
+from adore.data.rows import Row
 from adore.data.times import parse_millis
 
 __all__ = ["Event", "content_id", "flat_fields", "read_event"]
 
-Event = dict[str, Any]
-"""Our fields of one event.
+MAX_TIME = 2**53
+"""Milliseconds from which on a float, as JSON readers use, loses digits."""
+MAX_POSITION = 2**31
 
-``event_id, query_id`` (as logged), ``user_query, session_id, client_id, action_name`` (as logged),
-``timestamp`` (ms), ``object_id`` and ``position`` (None where the log has none)."""
+
+class Event(TypedDict):
+    """Our fields of one event; ids, texts and the action's name are as logged."""
+
+    event_id: str
+    query_id: str
+    user_query: str
+    session_id: str
+    client_id: str
+    action_name: str
+    timestamp: int
+    """Milliseconds since the epoch."""
+    object_id: str
+    position: int | None
+    """None where the log has none."""
+
+
 _FLAT = {
     "object_id": (
         "eventattributesobjectobjectid", "objectobjectid", "attributesobjectobjectid", "objectid",
@@ -33,13 +49,39 @@ _FLAT = {
         "position", "eventattributesposition", "eventattributespositionordinalindex", "ordinal",
     ),
 }  # fmt: skip
-_PATHS = {spelling: ours for ours, spellings in _FLAT.items() for spelling in spellings}
+
+
+def _by_path() -> dict[str, str]:
+    paths = {}
+    for field, spellings in _FLAT.items():
+        for spelling in spellings:
+            paths[spelling] = field
+    return paths
+
+
+_PATHS = _by_path()
+_ID_FIELDS = (
+    "query_id",
+    "user_query",
+    "session_id",
+    "client_id",
+    "action_name",
+    "timestamp",
+    "object_id",
+    "position",
+)
 
 
 def flat_fields(columns: Iterable[str]) -> dict[str, str]:
-    """Columns that hold a nested field's value, and the field's name.
+    """Find columns that hold a nested field's value.
 
     ``event_attributes.object.object_id`` is one.
+
+    Args:
+        columns: of a log.
+
+    Returns:
+        Column to the name of the field.
 
     Example:
         >>> flat_fields(["query_id", "event_attributes.object.object_id"])
@@ -47,132 +89,157 @@ def flat_fields(columns: Iterable[str]) -> dict[str, str]:
         >>> flat_fields(["event_attributes_position_ordinal"])
         {'event_attributes_position_ordinal': 'position'}
     """
-    fields = {column: _PATHS.get(spelt(column), "") for column in columns}
-    return {column: ours for column, ours in fields.items() if ours and column != ours}
+    fields = {}
+    for column in columns:
+        field = _PATHS.get(normalise_name(column), "")
+        if field and field != column:
+            fields[column] = field
+    return fields
 
 
-def _object(value: Any, name: str) -> dict[str, Any]:
+def _parse_object(value: object, name: str) -> Row:
     """An object, or the JSON text of one; ``{}`` for a gap."""
     if value is None or value == "":
         return {}
     if isinstance(value, str):
         try:
-            value = parse_json(value)
+            parsed = parse_json(value)
         except (ValueError, RecursionError):
             raise ValueError(f"{name} == {value[:40]!r}, must be an object") from None
-        value = {} if value is None else value
+        if parsed is None:
+            return {}
+        value = parsed
+
     if not isinstance(value, dict):
         raise ValueError(f"{name} == {str(value)[:40]!r}, must be an object")
     return value
 
 
-def _ordinal(value: Any) -> int | None:
-    """A place in a list as any version of UBI writes it: a number, text, or an object around it."""
-    if type(value) is int and 0 <= value < 2**31:
+def _parse_position(value: object) -> int | None:
+    """A position as any version of UBI writes it: a number, text, or an object around it."""
+    if type(value) is int and 0 <= value < MAX_POSITION:  # as nearly all logs write it
         return value
+
     while isinstance(value, dict):
         value = value.get("ordinal", value.get("index"))
-    if isinstance(value, str) and value.strip().startswith("{"):
-        return _ordinal(_object(value, "position"))
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if isinstance(value, str):
+        text = value.strip()
+        if not text:
+            return None
+        if text.startswith("{"):
+            return _parse_position(_parse_object(value, "position"))
+    if value is None:
         return None
+
+    fault = ValueError(
+        f"position == {str(value)[:40]!r}, must be a whole number from 0"
+    )
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise fault
     try:
         number = float(value)
-        good = (
-            not isinstance(value, bool) and number.is_integer() and 0 <= number < 2**31
-        )
-    except (ValueError, TypeError, OverflowError):
-        good = False
-    if not good:
-        raise ValueError(
-            f"position == {str(value)[:40]!r}, must be a whole number from 0"
-        )
+    except (ValueError, OverflowError):
+        raise fault from None
+    if not number.is_integer() or not 0 <= number < MAX_POSITION:
+        raise fault
     return int(number)
 
 
-def content_id(event: Mapping[str, Any]) -> str:
-    """An id from an event's content: the same event has the same id wherever it is read."""
-    names = (
-        "query_id",
-        "user_query",
-        "session_id",
-        "client_id",
-        "action_name",
-        "timestamp",
-        "object_id",
-        "position",
-    )
-    text = "\x1f".join(str(event.get(name)) for name in names)
+def content_id(event: Event) -> str:
+    """Make an id from an event's content: the same event has the same id wherever it is read."""
+    text = "\x1f".join([str(event.get(name)) for name in _ID_FIELDS])
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12)
     return f"content:{digest.hexdigest()}"
 
 
-def read_event(row: Mapping[str, Any], flat: Mapping[str, str] | None = None) -> Event:
-    """The fields of one logged event.
+def read_event(
+    row: Mapping[str, object], flat: Mapping[str, str] | None = None
+) -> Event:
+    """Read the fields of one logged event.
 
     Args:
         row: as it was logged.
         flat: from :func:`flat_fields` of all columns of the log; None: of this row's.
 
+    Returns:
+        Its fields; an event without an id gets one from its content.
+
     Raises:
         ValueError: names the field that is missing or malformed, and its value.
     """
-    flat = flat_fields(row) if flat is None else flat
+    if flat is None:
+        flat = flat_fields(row)
+
+    nested = _parse_object(row.get("event_attributes"), "event_attributes")
     action = row.get("action_name")
-    nested = _object(row.get("event_attributes"), "event_attributes")
+    if not action:
+        raise ValueError("no action_name")
     if not isinstance(action, str) or not action.strip():
-        raise ValueError(
-            f"action_name == {str(action)[:40]!r}, must be a text"
-            if action
-            else "no action_name"
-        )
+        raise ValueError(f"action_name == {str(action)[:40]!r}, must be a text")
     if row.get("timestamp") in (None, ""):
         raise ValueError("no timestamp")
 
-    beside = {}
-    for column, ours in flat.items():
+    flat_values = {}
+    for column, field in flat.items():
         if row.get(column) not in (None, ""):
-            beside[ours] = row[column]
+            flat_values[field] = row[column]
 
-    about = nested.get("object") or {}
-    if not isinstance(about, dict):
-        raise ValueError(
-            f"event_attributes.object == {str(about)[:40]!r}, must be an object"
-        )
-    item = (
-        parse_id(row.get("object_id"))
-        or parse_id(about.get("object_id"))
-        or parse_id(beside.get("object_id"))
-        or parse_id(about.get("internal_id"))
-        or parse_id(beside.get("internal_id"))
-    )
-    position = None
-    for place in (row.get("position"), nested.get("position"), beside.get("position")):
-        if place is not None and (position := _ordinal(place)) is not None:
-            break
+    text = row.get("user_query")
     client = parse_id(row.get("client_id")) or parse_id(row.get("user_id"))
     session = parse_id(row.get("session_id"))
-    text = row.get("user_query")
-    event: Event = {
-        "event_id": parse_id(row.get("event_id")),
-        "query_id": parse_id(row.get("query_id")),
-        "user_query": text if isinstance(text, str) else "",
-        "session_id": session or client,
-        "client_id": client or session,
-        "action_name": action,
-        "timestamp": _time(row["timestamp"]),
-        "object_id": item,
-        "position": position,
-    }
-    event["event_id"] = event["event_id"] or content_id(event)
+    event = Event(
+        event_id=parse_id(row.get("event_id")),
+        query_id=parse_id(row.get("query_id")),
+        user_query=text if isinstance(text, str) else "",
+        session_id=session or client,
+        client_id=client or session,
+        action_name=action,
+        object_id=_read_item(row, nested, flat_values),
+        position=_read_position(row, nested, flat_values),
+        timestamp=_parse_time(row["timestamp"]),
+    )
+    if not event["event_id"]:
+        event["event_id"] = content_id(event)
     return event
 
 
-def _time(value: Any) -> int:
+def _read_item(row: Mapping[str, object], nested: Row, flat: Row) -> str:
+    """The item's id from the first place that has one."""
+    item = nested.get("object") or {}
+    if not isinstance(item, dict):
+        raise ValueError(
+            f"event_attributes.object == {str(item)[:40]!r}, must be an object"
+        )
+
+    candidates = (
+        row.get("object_id"),
+        item.get("object_id"),
+        flat.get("object_id"),
+        item.get("internal_id"),
+        flat.get("internal_id"),
+    )
+    for value in candidates:
+        item_id = parse_id(value)
+        if item_id:
+            return item_id
+    return ""
+
+
+def _read_position(row: Mapping[str, object], nested: Row, flat: Row) -> int | None:
+    """The position from the first place that has one."""
+    for value in (row.get("position"), nested.get("position"), flat.get("position")):
+        position = _parse_position(value)
+        if position is not None:
+            return position
+    return None
+
+
+def _parse_time(value: object) -> int:
+    shown = repr(str(value)[:40])
     try:
-        when = parse_millis(value)
+        time = parse_millis(value)
     except (OverflowError, OSError) as error:
-        raise ValueError(f"timestamp == {str(value)[:40]!r}, must be a time") from error
-    if not 0 <= when < 2**53 or math.isnan(when):
-        raise ValueError(f"timestamp == {str(value)[:40]!r}, must be a time after 1970")
-    return when
+        raise ValueError(f"timestamp == {shown}, must be a time") from error
+    if not 0 <= time < MAX_TIME:
+        raise ValueError(f"timestamp == {shown}, must be a time after 1970")
+    return time

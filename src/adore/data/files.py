@@ -28,9 +28,19 @@ NAMES: dict[str, tuple[str, ...]] = {
 """What a table's file may be called, in any case.
 
 A number or date may follow, and a folder may hold its parts."""
-_TABLES = {name: table for table, names in NAMES.items() for name in names}
+
+
+def _tables_by_name() -> dict[str, str]:
+    by_name = {}
+    for table, names in NAMES.items():
+        for name in names:
+            by_name[name] = table
+    return by_name
+
+
+_TABLES = _tables_by_name()
 _PART = re.compile(r"[-_. ]?[\d][\d\-_.T]*")
-_OURS = {"dataset.yaml", "manifest.json"}
+_OWN_FILES = {"dataset.yaml", "manifest.json"}
 
 
 @dataclass(slots=True)
@@ -40,7 +50,7 @@ class FolderFiles:
     Attributes:
         tables: files of each table, in order.
         unread: files that nothing reads, with the reason.
-        by_columns: files that only their columns told.
+        by_columns: files whose table was detected by their columns alone.
     """
 
     tables: dict[str, list[Path]] = field(default_factory=dict)
@@ -49,16 +59,23 @@ class FolderFiles:
 
 
 def _stem(path: Path) -> str:
+    """The file's name without its format and compression, in one spelling."""
     name = path.name.lower().removesuffix(".gz")
-    suffix = next(
-        (one for one in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(one)),
-        "",
-    )
-    return name[: len(name) - len(suffix)].replace("-", "_").replace(" ", "_")
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if name.endswith(suffix):
+            name = name.removesuffix(suffix)
+            break
+    return name.replace("-", "_").replace(" ", "_")
 
 
 def table_of_name(path: Path) -> str:
-    """The table that a file's name tells, or ``""``.
+    """Tell a table by its file's name.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The table, or ``""``.
 
     Example:
         >>> names = ("Judgments.CSV", "events-2026-03-01.ndjson.gz", "notes.csv")
@@ -68,23 +85,25 @@ def table_of_name(path: Path) -> str:
     stem = _stem(path)
     if stem in _TABLES:
         return _TABLES[stem]
+
     for name, table in _TABLES.items():
-        if stem.startswith(name) and _PART.fullmatch(stem[len(name) :]):
+        if stem.startswith(name) and _PART.fullmatch(stem.removeprefix(name)):
             return table
     return ""
 
 
-def _named(data: Path, info: DatasetInfo, files: FolderFiles) -> set[Path]:
-    """Take the files that dataset.yaml names."""
-    strange = sorted(set(info.files) - set(COLUMNS))
+def _configured_files(data: Path, info: DatasetInfo) -> dict[str, Path]:
+    """The files that dataset.yaml names, by table."""
+    unknown = sorted(set(info.files) - set(COLUMNS))
     check(
-        not strange,
+        not unknown,
         "dataset.yaml files",
-        strange,
+        unknown,
         must=f"tables of {sorted(NAMES)}",
         fix="rename them",
     )
-    taken = set()
+
+    configured = {}
     for table, name in info.files.items():
         path = data / name
         inside = path.is_file() and data.resolve() in path.resolve().parents
@@ -96,47 +115,48 @@ def _named(data: Path, info: DatasetInfo, files: FolderFiles) -> set[Path]:
             fix="correct it",
             error=MissingError,
         )
-        files.tables[table] = [path]
-        taken.add(path)
-    return taken
+        configured[table] = path
+    return configured
 
 
 def _parts(folder: Path) -> list[Path]:
-    return sorted(
-        p
-        for p in folder.rglob("*")
-        if p.is_file() and format_of(p) and not p.name.startswith(".")
-    )
+    """All files of a folder that have a format that is read, in order of their paths."""
+    parts = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and format_of(path) and not path.name.startswith("."):
+            parts.append(path)
+    return parts
 
 
-def _tell_by_columns(
+def _detect_by_columns(
     data: Path, paths: list[Path], files: FolderFiles, encoding: str
 ) -> None:
     """Look into files whose names say nothing, for tables that no name has told."""
     for path in paths:
         try:
             rows, source = read_source(path, "rows", encoding)
-            table = (
-                "judgements" if source.kind == "TREC" else detect_table(rows.columns())
-            )
         except AdoreError as error:
-            files.unread[str(path.relative_to(data))] = (
-                f"cannot be read: {str(error)[:100]}"
-            )
+            reason = f"cannot be read: {str(error)[:100]}"
+            files.unread[str(path.relative_to(data))] = reason
             continue
-        names = " or ".join(NAMES.get(table, (table,)))
-        if source.kind == "TREC" and rows.good and "score" in rows.good[0][1]:
-            files.unread[path.name] = (
-                "a TREC run: measure it with adore evaluate --scores"
-            )
-        elif not table:
+
+        is_trec = source.kind == "TREC"
+        if is_trec and rows.good and "score" in rows.good[0][1]:
+            reason = "a TREC run: measure it with adore evaluate --scores"
+            files.unread[path.name] = reason
+            continue
+
+        table = "judgements" if is_trec else detect_table(rows.columns())
+        if not table:
             files.unread[path.name] = (
                 "neither its name nor its columns tell what it holds"
             )
         elif table in files.tables:
-            has = files.tables[table][0].name
+            other = files.tables[table][0].name
+            names = " or ".join(NAMES.get(table, (table,)))
             files.unread[path.name] = (
-                f"looks like {table}, which {has} holds already (or call it {names} with a number)"
+                f"looks like {table}, which {other} holds already "
+                f"(or call it {names} with a number)"
             )
         else:
             files.tables[table] = [path]
@@ -144,25 +164,33 @@ def _tell_by_columns(
 
 
 def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> FolderFiles:
-    """The files of an input folder, by table.
+    """Find the files of an input folder, by table.
+
+    Several files of one table that are no numbered parts of it are an error, and so is a file
+    that ``dataset.yaml`` names and that is not there.
 
     Args:
         data: the folder.
         info: its ``dataset.yaml``.
         book: the rule book, if it lies in the folder.
 
-    Raises:
-        DataError: several files hold the same table, and are no numbered parts of it.
-        MissingError: dataset.yaml names a file that is not there.
+    Returns:
+        The files, also those that nothing reads.
     """
     files = FolderFiles()
-    unknown: list[Path] = []
-    taken = _named(data, info, files) | {book}
-    inside = sorted(data.iterdir()) if data.is_dir() else []
+    for table, path in _configured_files(data, info).items():
+        files.tables[table] = [path]
+    in_use = {book, *(paths[0] for paths in files.tables.values())}
 
+    unknown: list[Path] = []
     by_table: dict[str, list[Path]] = defaultdict(list)
+    inside = sorted(data.iterdir()) if data.is_dir() else []
     for path in inside:
-        if path in taken or path.name in _OURS or path.name.startswith((".", "_")):
+        if (
+            path in in_use
+            or path.name in _OWN_FILES
+            or path.name.startswith((".", "_"))
+        ):
             continue
         table = table_of_name(path)
         if path.is_dir():
@@ -181,29 +209,29 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
 
     for table, paths in by_table.items():
         if table in files.tables:
-            files.unread |= {
-                p.name: f"dataset.yaml names another file for {table}" for p in paths
-            }
+            for path in paths:
+                files.unread[path.name] = f"dataset.yaml names another file for {table}"
         elif paths:
-            _one_or_parts(table, paths, data)
+            _check_parts(table, paths, data)
             files.tables[table] = paths
-    _tell_by_columns(data, unknown, files, info.encoding)
+    _detect_by_columns(data, unknown, files, info.encoding)
     return files
 
 
-def _one_or_parts(table: str, paths: list[Path], data: Path) -> None:
-    """Parts are numbered or dated, or lie in a folder of their own.
+def _check_parts(table: str, paths: list[Path], data: Path) -> None:
+    """Refuse two whole files of one table.
 
-    Two whole files are one too many.
+    Parts are numbered or dated, or lie in a folder of their own.
     """
-    whole = [p for p in paths if p.parent == data and _stem(p) in _TABLES]
-    names = [p.name for p in whole]
-    fix = "keep one, or name it in dataset.yaml, files"
+    whole = []
+    for path in paths:
+        if path.parent == data and _stem(path) in _TABLES:
+            whole.append(path.name)
     check(
         len(whole) <= 1,
         f"files of table {table}",
-        names,
+        whole,
         must="one",
-        fix=fix,
+        fix="keep one, or name it in dataset.yaml, files",
         error=DataError,
     )

@@ -1,4 +1,4 @@
-"""How a shop's folder was understood.
+"""How a shop's folder was read.
 
 ``adore check`` prints it and ``data_report.json`` keeps it.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from adore.data.columns import Columns
 from adore.data.judges import AggregatedJudgements
 from adore.data.labels import LabelScale
 from adore.data.language import ChosenLanguage
 from adore.data.log import LogReport
+from adore.data.rows import Row
 from adore.errors import AdoreError
 
-__all__ = ["FileReport", "FolderReport"]
+__all__ = ["FileReport", "FolderReport", "SplitSize"]
 
 
 @dataclass(slots=True)
@@ -31,10 +31,30 @@ class FileReport:
     columns: Columns = field(default_factory=Columns)
     notes: list[str] = field(default_factory=list)
 
+    def to_json(self) -> Row:
+        """Write it for ``data_report.json``; its notes are for ``adore check`` alone."""
+        return {
+            "name": self.name,
+            "table": self.table,
+            "written": self.written,
+            "rows": self.rows,
+            "preset": self.columns.preset,
+            "became": self.columns.became,
+            "ignored": self.columns.ignored,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSize:
+    """Queries of one split, and how many of them are judged."""
+
+    queries: int = 0
+    judged: int = 0
+
 
 @dataclass(slots=True)
 class FolderReport:
-    """All that was learnt of a folder, filled as it is read.
+    """How a folder was read, filled while it is read.
 
     Attributes:
         data: the folder.
@@ -46,8 +66,9 @@ class FolderReport:
         bad: per table, malformed rows, by reason.
         labels: the label scale of the judgements.
         judges: how several judgements of a pair became one.
-        language: that the texts are read in.
         log: what the log's actions meant, and what was corrected.
+        language: that the texts are read in.
+        splits: sizes by split.
         notes: whatever else a person should know, one sentence each.
         problems: what makes a run impossible, in order.
     """
@@ -63,30 +84,42 @@ class FolderReport:
     judges: AggregatedJudgements | None = None
     log: LogReport | None = None
     language: ChosenLanguage | None = None
-    splits: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Queries of each split, and how many of them are judged."""
+    splits: dict[str, SplitSize] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[AdoreError] = field(default_factory=list)
 
-    def report(self) -> dict[str, Any]:
-        """For ``data_report.json``."""
-        judges = self.judges
+    @property
+    def ignored_events(self) -> int:
+        """Number of logged events that say nothing of a pair."""
+        return self.log.ignored if self.log else 0
+
+    @property
+    def total_left_out(self) -> int:
+        """Number of well-formed rows that are not used."""
+        return sum(reasons.total() for reasons in self.left_out.values())
+
+    def to_json(self) -> Row:
+        """Write it for ``data_report.json``."""
+        left_out = {}
+        for table, reasons in self.left_out.items():
+            if reasons:
+                left_out[table] = dict(reasons.most_common())
+
+        judges: Row = {}
+        if self.judges:
+            judges = {
+                "several": self.judges.several,
+                "split": self.judges.split,
+                "alpha": self.judges.alpha,
+            }
+        language: Row = {}
+        if self.language:
+            language = self.language.to_json()
         return {
-            "files": [
-                {"name": f.name, "table": f.table, "written": f.written, "rows": f.rows,
-                 "preset": f.columns.preset, "became": f.columns.became,
-                 "ignored": f.columns.ignored}
-                for f in self.files
-            ],
+            "files": [file.to_json() for file in self.files],
             "unread": self.unread,
-            "left_out": {
-                table: dict(counts.most_common())
-                for table, counts in self.left_out.items()
-                if counts
-            },
-            "judges": {
-                "several": judges.several, "split": judges.split, "alpha": judges.alpha,
-            } if judges else {},
-            "language": self.language.record() if self.language else {},
+            "left_out": left_out,
+            "judges": judges,
+            "language": language,
             "notes": self.notes,
-        }  # fmt: skip
+        }

@@ -7,15 +7,15 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
 from adore.data.cells import parse_json
-from adore.data.rows import BadRow, Rows
+from adore.data.rows import NumberedRow, Row, Rows
 from adore.data.sniff import Dialect, decode, detect_dialect
 from adore.data.trec import is_trec, trec_rows
 from adore.data.xml_rows import xml_rows
@@ -42,10 +42,16 @@ SUFFIXES = tuple(FORMATS)
 _LISTS = (
     "products items data results docs documents judgmentRatings querySetQueries queries "
     "judgements judgments events"
-)
+).split()
 """Names under which exports wrap their list of objects."""
 _ENVELOPE = {"msg", "data", "status", "code", "message"}
-"""What an interface's answer is wrapped in."""
+"""Keys of the object that a web service wraps its answer in."""
+_INDEX_KEYS = ("_index", "_id")
+"""What a search index says of a document, beside its source."""
+_SPACE = "\ufeff \t\r"
+"""White space around a line, and the byte order mark."""
+MAX_CELL = 2**27
+"""Characters of one cell of a delimited file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,12 @@ class Source:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file's name says, or ``""``; case does not matter."""
+    """Tell the format of a file by its name, in any case; ``""`` where nothing reads it."""
     name = path.name.lower().removesuffix(".gz")
-    return next((kind for suffix, kind in FORMATS.items() if name.endswith(suffix)), "")
+    for suffix, kind in FORMATS.items():
+        if name.endswith(suffix):
+            return kind
+    return ""
 
 
 def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Source]:
@@ -70,6 +79,9 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
         path: the file.
         table: what it is read as; bad rows carry the name.
         encoding: of text that is not UTF-8; empty: detected.
+
+    Returns:
+        Its rows, and how it is written.
 
     Raises:
         DataError: the file as a whole cannot be read.
@@ -83,34 +95,41 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
         fix="convert it",
         error=DataError,
     )
+    packed = path.name.lower().endswith(".gz")
     try:
         if kind == "Parquet":
-            frame = pl.read_parquet(path)
-            return Rows(
-                [(n, _clean(row)) for n, row in enumerate(frame.to_dicts(), 1)]
-            ), Source(path.name, kind)
-        packed = path.name.lower().endswith(".gz")
-        raw = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+            return _numbered(pl.read_parquet(path).to_dicts()), Source(path.name, kind)
+        content = path.read_bytes()
+        if packed:
+            content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
         fix = f"write it again ({error})"
         raise DataError(
             f"file == {str(path)!r}, must be readable {path.suffix}; {fix}"
         ) from error
-    gz = ("gzip",) if packed else ()
+
+    details = ("gzip",) if packed else ()
     if kind == "XML":
-        return Rows(list(enumerate(map(_clean, xml_rows(raw, path.name)), 1))), Source(
-            path.name, kind, gz
-        )
-    text, written = decode(raw, encoding)
-    details = gz if written == "UTF-8" else (*gz, written)
+        return _numbered(xml_rows(content, path.name)), Source(path.name, kind, details)
+
+    text, text_encoding = decode(content, encoding)
+    if text_encoding != "UTF-8":
+        details = (*details, text_encoding)
     if kind == "TREC" or (kind == "CSV" and is_trec(text)):
         return trec_rows(text, table), Source(path.name, "TREC", details)
     if kind == "CSV":
         dialect = detect_dialect(text, path.name)
-        return _csv(text, table, path.name, dialect), Source(
-            path.name, kind, (dialect.delimiter_name, *details)
-        )
-    return _json(text, table, kind), Source(path.name, kind, details)
+        rows = _read_delimited(text, table, path.name, dialect)
+        return rows, Source(path.name, kind, (dialect.delimiter_name, *details))
+    return _read_json(text, table, kind), Source(path.name, kind, details)
+
+
+def _numbered(records: Iterable[Row]) -> Rows:
+    """Rows of a file without lines, numbered from 1."""
+    rows = Rows()
+    for number, record in enumerate(records, 1):
+        rows.good.append((number, _clean(record)))
+    return rows
 
 
 def _clean(value: Any) -> Any:
@@ -132,15 +151,17 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _broken(text: str) -> bool:
-    """Whether bytes of it could not be decoded."""
-    return not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
+def _has_broken_bytes(text: str) -> bool:
+    """Whether bytes of a text could not be decoded."""
+    if text.isascii():
+        return False
+    return any("\udc80" <= character <= "\udcff" for character in text)
 
 
 # ---------------------------------------------------------------- JSON
 
 
-def _json(text: str, table: str, kind: str) -> Rows:
+def _read_json(text: str, table: str, kind: str) -> Rows:
     """JSON lines, or one document with a list of objects.
 
     Whatever the file's name says of the two.
@@ -148,169 +169,164 @@ def _json(text: str, table: str, kind: str) -> Rows:
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if kind == "JSON" or start == "[":
         try:
-            documents = _list_in(parse_json(text.lstrip("\ufeff")))
+            documents = _find_list(parse_json(text.lstrip("\ufeff")))
         except (ValueError, RecursionError):
             documents = None  # lines after all
         if documents is not None:
-            return _objects(documents, table)
-    return _json_lines(text, table)
+            return _object_rows(documents, table)
+    return _line_rows(text, table)
 
 
-def _list_in(document: Any) -> list[Any] | None:
+def _find_list(document: Any) -> list[Any] | None:
     """The list of objects that a document is, or wraps; None where it is one JSON line's object."""
     if isinstance(document, list):
         return document
     if not isinstance(document, dict):
         return None
-    if isinstance(hits := document.get("hits"), dict) and isinstance(
-        hits.get("hits"), list
-    ):
+
+    hits = document.get("hits")
+    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
         return list(hits["hits"])
-    for name in _LISTS.split():
-        if (
-            isinstance(document.get(name), list)
-            and "query_id" not in document
-            and "item_id" not in document
-        ):
-            return list(document[name])
+
+    is_row = "query_id" in document or "item_id" in document
+    if not is_row:
+        for name in _LISTS:
+            if isinstance(document.get(name), list):
+                return list(document[name])
     return [document]
 
 
-def _objects(documents: list[Any], table: str) -> Rows:
+def _object_rows(documents: list[Any], table: str) -> Rows:
     rows = Rows()
-    for line, value in enumerate(documents, 1):
-        _take(rows, table, line, _clean(value), str(value))
-    return _unwrapped(rows)
+    for number, document in enumerate(documents, 1):
+        _add_object(rows, table, number, _clean(document), str(document))
+    return _unwrap(rows)
 
 
-def _json_lines(text: str, table: str) -> Rows:
+def _line_rows(text: str, table: str) -> Rows:
     rows = Rows()
-    for line, one in enumerate(text.split("\n"), 1):
-        if not one.strip("\ufeff \t\r"):
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip(_SPACE):
             continue
-        if _broken(one):
-            rows.bad.append(BadRow(table, line, "not UTF-8", one[:500]))
+        if _has_broken_bytes(line):
+            rows.refuse(table, number, "not UTF-8", line)
             continue
         try:
-            row = parse_json(one.lstrip("\ufeff"))
-            row = _clean(row) if "\\u" in one or "\0" in one else row
-        except (
-            ValueError,
-            RecursionError,
-        ):  # ValueError: also an integer of thousands of digits
-            rows.bad.append(BadRow(table, line, "not JSON", one[:500]))
-        else:
-            _take(rows, table, line, row, one)
-    return _unwrapped(rows)
+            document = parse_json(line.lstrip("\ufeff"))
+        except (ValueError, RecursionError):  # also an integer of thousands of digits
+            rows.refuse(table, number, "not JSON", line)
+            continue
+
+        # Only escapes can bring in what _clean removes.
+        if "\\u" in line or "\0" in line:
+            document = _clean(document)
+        _add_object(rows, table, number, document, line)
+    return _unwrap(rows)
 
 
-def _take(rows: Rows, table: str, line: int, row: Any, text: str) -> None:
-    if isinstance(row, dict):
-        rows.good.append((line, row))
+def _add_object(
+    rows: Rows, table: str, number: int, document: object, text: str
+) -> None:
+    if isinstance(document, dict):
+        rows.good.append((number, document))
     else:
-        rows.bad.append(BadRow(table, line, "not a JSON object", text[:500]))
+        rows.refuse(table, number, "not a JSON object", text)
 
 
-def _unwrapped(rows: Rows) -> Rows:
-    """Documents as OpenSearch and other interfaces give them.
+def _unwrap(rows: Rows) -> Rows:
+    """Documents as OpenSearch and other services give them.
 
-    Their envelopes and a bulk file's action lines are taken away.
+    Their envelopes and a bulk file's action lines are removed.
     """
-    if any(
-        "_source" in row or "index" in row or "create" in row
-        for _, row in rows.good[:2]
-    ):
+    marks = ("_source", "index", "create")
+    if any(mark in row for _, row in rows.good[:2] for mark in marks):
         rows.good = list(_documents(rows.good))
-    if rows.good and all(
-        set(row) <= _ENVELOPE and isinstance(row.get("data"), dict)
-        for _, row in rows.good
-    ):
-        rows.good = [(line, row["data"]) for line, row in rows.good]
+    if rows.good and all(_is_envelope(row) for _, row in rows.good):
+        rows.good = [(number, row["data"]) for number, row in rows.good]
     return rows
 
 
-def _documents(
-    good: list[tuple[int, dict[str, Any]]],
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    about: dict[str, Any] = {}
-    for line, row in good:
+def _is_envelope(row: Row) -> bool:
+    return row.keys() <= _ENVELOPE and isinstance(row.get("data"), dict)
+
+
+def _index_keys(row: Row) -> Row:
+    return {name: row[name] for name in _INDEX_KEYS if name in row}
+
+
+def _documents(good: list[NumberedRow]) -> Iterator[NumberedRow]:
+    """Documents with what the index says of them; an action line is about the next document."""
+    announced: Row = {}
+    for number, row in good:
         action = row.get("index") or row.get("create")
+        source = row.get("_source")
         if len(row) == 1 and isinstance(action, dict):
-            about = {name: action[name] for name in ("_index", "_id") if name in action}
-        elif isinstance(row.get("_source"), dict):
-            yield (
-                line,
-                {
-                    **{name: row[name] for name in ("_index", "_id") if name in row},
-                    **row["_source"],
-                },
-            )
+            announced = _index_keys(action)
+        elif isinstance(source, dict):
+            yield number, {**_index_keys(row), **source}
         else:
-            yield line, {**about, **row}
-            about = {}
+            yield number, {**announced, **row}
+            announced = {}
 
 
 # ---------------------------------------------------------------- delimited text
 
 
-def _csv(text: str, table: str, name: str, dialect: Dialect) -> Rows:
+def _read_delimited(text: str, table: str, name: str, dialect: Dialect) -> Rows:
     text = text.replace("\0", " ").lstrip("\ufeff")
     body = text.split("\n", dialect.skip)[dialect.skip]
     try:
-        return _read_csv(body, table, name, dialect, quoted=True)
+        return _read_csv(body, table, name, dialect, csv.QUOTE_MINIMAL)
     except csv.Error as error:
-        if (
-            dialect.unquoted and dialect.delimiter == "\t"
-        ):  # 27" monitors stand in feeds that never quote
-            return _read_csv(body, table, name, dialect, quoted=False)
+        # Feeds that never quote have 27" monitors.
+        if dialect.unquoted and dialect.delimiter == "\t":
+            return _read_csv(body, table, name, dialect, csv.QUOTE_NONE)
         raise DataError(
             f"a row of {name} is not CSV ({error}); correct its quotes"
         ) from error
 
 
-def _read_csv(
-    text: str, table: str, name: str, dialect: Dialect, *, quoted: bool
-) -> Rows:
-    csv.field_size_limit(2**27)
-    rows = Rows()
-    escape = dialect.escape or None
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+def _read_csv(text: str, table: str, name: str, dialect: Dialect, quoting: Any) -> Rows:
+    csv.field_size_limit(MAX_CELL)
     reader = csv.DictReader(
         io.StringIO(text, newline=""),
         strict=True,
         delimiter=dialect.delimiter,
         quoting=quoting,
-        escapechar=escape,
-        doublequote=not escape,
+        escapechar=dialect.escape or None,
+        doublequote=not dialect.escape,
     )
     try:
-        names = [column.strip() for column in reader.fieldnames or ()]
-        reader.fieldnames = names
-        twice = sorted({n for n in names if n and names.count(n) > 1})
-        check(
-            not twice,
-            f"columns of {name}",
-            twice,
-            must="unique",
-            fix="rename them",
-            error=DataError,
-        )
-        for row in reader:
-            line = reader.line_num + dialect.skip
-            if None in row or None in row.values():
-                rows.bad.append(
-                    BadRow(
-                        table, line, "wrong number of columns", str(list(row.values()))
-                    )
-                )
-            elif _broken("".join(row.values())):
-                rows.bad.append(
-                    BadRow(table, line, "not UTF-8", str(list(row.values())))
-                )
-            else:
-                rows.good.append((line, {n: v for n, v in row.items() if n}))
+        reader.fieldnames = _unique_columns(reader.fieldnames or (), name)
+        return _csv_rows(reader, table, dialect.skip)
     except csv.Error as error:
-        raise csv.Error(
-            f"after line {reader.line_num + dialect.skip}: {error}"
-        ) from error
+        line = reader.line_num + dialect.skip
+        raise csv.Error(f"after line {line}: {error}") from error
+
+
+def _unique_columns(columns: Iterable[str], file: str) -> list[str]:
+    names = [column.strip() for column in columns]
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    check(
+        not repeated,
+        f"columns of {file}",
+        repeated,
+        must="unique",
+        fix="rename them",
+        error=DataError,
+    )
+    return names
+
+
+def _csv_rows(reader: csv.DictReader[str], table: str, skipped: int) -> Rows:
+    rows = Rows()
+    for row in reader:
+        line = reader.line_num + skipped
+        if None in row or None in row.values():
+            rows.refuse(table, line, "wrong number of columns", list(row.values()))
+        elif _has_broken_bytes("".join(row.values())):
+            rows.refuse(table, line, "not UTF-8", list(row.values()))
+        else:
+            row.pop("", None)  # a column without a name, as after a last delimiter
+            rows.good.append((line, dict(row)))
     return rows

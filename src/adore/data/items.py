@@ -3,72 +3,98 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from adore.data.cells import id_fault, parse_id, parse_json, text_of, there
+from adore.data.cells import has_value, id_fault, parse_id, parse_json, parse_text
 from adore.data.columns import COLUMNS
 from adore.data.dataset import DatasetInfo
-from adore.data.rows import Rows
+from adore.data.rows import Row, Rows
 from adore.entities import decoded, decoded_values
 
 __all__ = ["ITEM_FIELDS", "item_row", "item_rows"]
 
 ITEM_FIELDS = COLUMNS["items"]
-_NAMES = ("name", "key", "attribute", "feature", "label")
-_VALUES = ("value", "presentation_value", "values")
+_INDEX_COLUMNS = ("_id", "_index")
+_NAME_KEYS = ("name", "key", "attribute", "feature", "label")
+_VALUE_KEYS = ("value", "presentation_value", "values")
 
 
-def _bullets(value: object, limit: int) -> list[str]:
+def _bullet_points(value: object, limit: int) -> list[str]:
     if isinstance(value, str) and value.startswith("["):
         try:
             value = parse_json(value)
         except ValueError:  # "[Sale] made of steel" is a bullet, not a list
             value = [value]
-    value = [value] if isinstance(value, str) else value or []
+
+    if isinstance(value, str):
+        value = [value]
+    if not value:
+        return []
     if not isinstance(value, list):
         raise TypeError("wrong type of bullet_points")
-    bullets = [decoded(str(v)) for v in value if v]
+
+    bullets = [decoded(str(bullet)) for bullet in value if bullet]
     if sum(map(len, bullets)) > limit:
         raise ValueError(f"bullet_points longer than {limit} characters")
     return bullets
 
 
-def _named(pairs: list[Any]) -> dict[str, Any]:
+def _read_pair(pair: Row) -> tuple[str, object]:
+    """Name and value of one attribute; a ``unit`` beside the value is part of it."""
+    names = [pair[key] for key in _NAME_KEYS if isinstance(pair.get(key), str)]
+    values = [pair[key] for key in _VALUE_KEYS if key in pair]
+    if not names or not values:
+        raise TypeError("attributes must be a mapping or a list of name and value")
+
+    value = values[0]
+    unit = pair.get("unit")
+    if isinstance(unit, str) and unit and isinstance(value, str | int | float):
+        value = f"{value} {unit}"
+    return names[0], value
+
+
+def _from_pairs(pairs: list[Row]) -> Row:
     """``[{"name": "colour", "value": "red"}, ...]`` as a mapping.
 
     Several values of one name become a list.
-
-    A ``unit`` beside a value is part of it.
     """
-    attributes: dict[str, Any] = {}
+    attributes: Row = {}
     for pair in pairs:
-        name = next((pair[k] for k in _NAMES if isinstance(pair.get(k), str)), None)
-        value_key = next((k for k in _VALUES if k in pair), None)
-        if name is None or value_key is None:
-            raise TypeError("attributes must be a mapping or a list of name and value")
-        value = pair[value_key]
-        unit = pair.get("unit")
-        if isinstance(unit, str) and unit and isinstance(value, str | int | float):
-            value = f"{value} {unit}"
+        name, value = _read_pair(pair)
         before = attributes.get(name)
-        attributes[name] = (
-            value
-            if before is None
-            else [*(before if isinstance(before, list) else [before]), value]
-        )
+        if before is None:
+            attributes[name] = value
+        elif isinstance(before, list):
+            attributes[name] = [*before, value]
+        else:
+            attributes[name] = [before, value]
     return attributes
 
 
-def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:
+def _attribute_columns(row: Row, info: DatasetInfo) -> list[str]:
+    """The columns of a row that are attributes: those that the shop names, else all others."""
+    if info.attributes:
+        return info.attributes
+    not_attributes = (*ITEM_FIELDS, *_INDEX_COLUMNS)
+    return [column for column in row if column not in not_attributes]
+
+
+def _merge_attributes(row: Row, info: DatasetInfo) -> Row:
+    """What the column ``attributes`` holds, and the columns that are attributes."""
     value = row.get("attributes") or {}
+    if isinstance(value, str):
+        value = parse_json(value)
+    attributes = _from_pairs(value) if isinstance(value, list) else dict(value)
+
+    for column in _attribute_columns(row, info):
+        if has_value(row.get(column)):
+            attributes[column] = row[column]
+    return {name: inner for name, inner in attributes.items() if has_value(inner)}
+
+
+def _attributes(row: Row, info: DatasetInfo, limit: int) -> str:
+    """The attributes as JSON text, sorted by name."""
     try:
-        value = parse_json(value) if isinstance(value, str) else value
-        attributes = _named(value) if isinstance(value, list) else dict(value)
-        keep = info.attributes or [
-            k for k in row if k not in ITEM_FIELDS and k not in ("_id", "_index")
-        ]
-        attributes |= {k: row[k] for k in keep if there(row.get(k))}
-        attributes = decoded_values({k: v for k, v in attributes.items() if there(v)})
+        attributes = decoded_values(_merge_attributes(row, info))
         text = json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TypeError("wrong type of attributes") from error
@@ -77,50 +103,59 @@ def _attributes(row: dict[str, Any], info: DatasetInfo, limit: int) -> str:
     return text
 
 
-def item_row(row: dict[str, Any], info: DatasetInfo, limit: int) -> dict[str, Any]:
-    """One row of the ``items`` table; every column that is not ours is an attribute.
+def item_row(row: Row, info: DatasetInfo, limit: int) -> Row:
+    """Make one row of the ``items`` table; every column that is not ours is an attribute.
+
+    It fails with ``TypeError`` where a field is of a wrong type (the last word names it), and
+    with ``ValueError`` where one is too long (the first word names it).
 
     Args:
         row: with our column names; an id is there.
         info: which columns are attributes.
         limit: longest text of one field, in characters.
 
-    Raises:
-        TypeError: a field is of a wrong type; the last word names it.
-        ValueError: a field is too long; the first word names it.
+    Returns:
+        The table's row.
     """
-    text = {
-        k: text_of(row, k, limit) for k in ("title", "brand", "category", "description")
-    }
-    more = {
-        "bullet_points": _bullets(row.get("bullet_points"), limit),
+    return {
+        "item_id": parse_id(row["item_id"]),
+        "title": parse_text(row, "title", limit),
+        "brand": parse_text(row, "brand", limit),
+        "category": parse_text(row, "category", limit),
+        "description": parse_text(row, "description", limit),
+        "bullet_points": _bullet_points(row.get("bullet_points"), limit),
         "attributes": _attributes(row, info, limit),
     }
-    return {"item_id": parse_id(row["item_id"]), **text, **more}
 
 
-def item_rows(rows: Rows, info: DatasetInfo, limit: int) -> list[dict[str, Any]]:
-    """Good rows of the ``items`` table, sorted by id; the others are refused in ``rows``.
+def item_rows(rows: Rows, info: DatasetInfo, limit: int) -> list[Row]:
+    """Make the good rows of the ``items`` table, sorted by id; others are refused in ``rows``.
 
     Args:
         rows: of the file, with our column names.
         info: which columns are attributes.
         limit: longest text of one field, in characters.
+
+    Returns:
+        The table's rows.
     """
-    seen: dict[str, dict[str, Any]] = {}
+    items: dict[str, Row] = {}
     for line, row in rows.good:
         fault = id_fault(row, "item_id")
-        if not fault and parse_id(row["item_id"]) in seen:
-            fault = "duplicate item_id"
-        if not fault:
-            try:
-                item = item_row(row, info, limit)
-                if item["title"].strip():
-                    seen[item["item_id"]] = item
-                else:
-                    fault = "no title"
-            except (ValueError, TypeError) as error:
-                fault = str(error)
         if fault:
             rows.refuse("items", line, fault, row)
-    return sorted(seen.values(), key=lambda r: str(r["item_id"]))
+            continue
+        if parse_id(row["item_id"]) in items:
+            rows.refuse("items", line, "duplicate item_id", row)
+            continue
+
+        try:
+            item = item_row(row, info, limit)
+        except (ValueError, TypeError) as error:
+            rows.refuse("items", line, str(error), row)
+            continue
+        if item["title"].strip():
+            items[item["item_id"]] = item
+        else:
+            rows.refuse("items", line, "no title", row)
+    return [item for _, item in sorted(items.items())]

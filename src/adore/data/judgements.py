@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from typing import Any
 
-from adore.data.cells import parse_id, there
+from adore.data.cells import has_value, parse_id
 from adore.data.dataset import DatasetInfo
 from adore.data.judges import AggregatedJudgements, Pair, aggregate_judgements
 from adore.data.labels import LabelScale, infer_scale
-from adore.data.rows import Rows
+from adore.data.rows import Row, Rows
 from adore.data.searches import QueryFinder, text_id
 
 __all__ = ["grade_rows", "queries_of_judgements", "read_label", "resolve_query_id"]
 
 
-def read_label(row: dict[str, Any]) -> object:
-    """A judgement's label; ``grade`` where there is none."""
+def read_label(row: Row) -> object:
+    """Read a judgement's label; ``grade`` where there is none."""
     label = row.get("label")
-    if not there(label) and "grade" in row:
+    if not has_value(label) and "grade" in row:
         return row["grade"]
     return label
 
 
-def resolve_query_id(row: dict[str, Any], finder: QueryFinder | None = None) -> str:
-    """The query of a row, by its id or by its text.
+def resolve_query_id(row: Row, finder: QueryFinder | None = None) -> str:
+    """Find the query of a row, by its id or by its text.
 
     Args:
         row: of a judgements file, with our column names.
@@ -44,22 +43,32 @@ def resolve_query_id(row: dict[str, Any], finder: QueryFinder | None = None) -> 
             return query_id
         return text_id(text)
 
-    # An id that the shop knows decides; the text is asked only where it does not.
+    # An id that the shop knows decides; the text counts only where it does not.
     if query_id and finder.find(query_id, ""):
         text = ""
     return finder.find(query_id, text)
 
 
 def queries_of_judgements(rows: Rows) -> Rows:
-    """Queries as the judgements tell them: an id, a text and perhaps a split; one row a query."""
-    queries: dict[str, dict[str, Any]] = {}
+    """Collect the queries that judgements name: an id, a text and perhaps a split.
+
+    Args:
+        rows: of a judgements file, with our column names.
+
+    Returns:
+        One row a query, as a file of queries would have it.
+    """
+    queries: dict[str, Row] = {}
     for _, row in rows.good:
         text = row.get("query")
         if not isinstance(text, str) or not text.strip():
             continue
+
         query_id = resolve_query_id(row)
-        split = {"split": row["split"]} if there(row.get("split")) else {}
-        queries.setdefault(query_id, {"query_id": query_id, "query": text, **split})
+        query: Row = {"query_id": query_id, "query": text}
+        if has_value(row.get("split")):
+            query["split"] = row["split"]
+        queries.setdefault(query_id, query)
     return Rows(list(enumerate(queries.values(), 1)))
 
 
@@ -71,39 +80,43 @@ def grade_rows(
     items: Collection[str],
     file: str,
 ) -> tuple[LabelScale, AggregatedJudgements]:
-    """One grade a pair.
+    """Read one grade a pair.
 
-    Rows without an id are refused; unrated and unknown ones are left out and counted.
+    Rows without an id are refused; unrated and unknown ones are left out and counted. A label
+    that is not on the scale is an error, and so are judges who disagree where the shop does not
+    say how their judgements are aggregated.
 
     Args:
         rows: with our column names.
         table: ``judgements`` or ``truth``.
-        info: the label map and how judges are joined.
+        info: the label map and how judgements are aggregated.
         finder: of the shop's queries.
         items: ids of the catalogue.
         file: its name, for errors.
 
-    Raises:
-        DataError: a label is not on the scale, or judges disagree and nobody said how to join them.
+    Returns:
+        The scale of the labels, and the grades.
     """
-    ours = table == "truth"
-    scale = infer_scale(
-        (read_label(row) for _, row in rows.good), info, file, ours=ours
-    )
-    graded: dict[Pair, list[int]] = defaultdict(list)
-    for line, row in rows.good:
-        grade = scale.grade(read_label(row))
+    is_truth = table == "truth"
+    labels = [read_label(row) for _, row in rows.good]
+    scale = infer_scale(labels, info, file, ours=is_truth)
+
+    grades: dict[Pair, list[int]] = defaultdict(list)
+    for (line, row), label in zip(rows.good, labels, strict=True):
+        grade = scale.grade(label)
         if grade is None:
             rows.left_out["not rated"] += 1
             continue
 
-        item_id = parse_id(row.get("item_id")).strip()
-        query = (
+        has_query = (
             parse_id(row.get("query_id")).strip() or str(row.get("query") or "").strip()
         )
-        if not query or not item_id:
-            reason = "no query_id" if not query else "no item_id"
-            rows.refuse(table, line, reason, row)
+        if not has_query:
+            rows.refuse(table, line, "no query_id", row)
+            continue
+        item_id = parse_id(row.get("item_id")).strip()
+        if not item_id:
+            rows.refuse(table, line, "no item_id", row)
             continue
 
         query_id = resolve_query_id(row, finder)
@@ -112,7 +125,7 @@ def grade_rows(
         elif item_id not in items:
             rows.left_out["of an item that is not in the catalogue"] += 1
         else:
-            graded[query_id, item_id].append(grade)
-    return scale, aggregate_judgements(
-        graded, "majority" if ours else info.judges, file
-    )
+            grades[query_id, item_id].append(grade)
+
+    method = "majority" if is_truth else info.judges
+    return scale, aggregate_judgements(grades, method, file)

@@ -1,4 +1,4 @@
-"""Several judgements of one pair: joined as the shop chose, with their agreement.
+"""Several judgements of one pair: aggregated as the shop chose, with their agreement.
 
 Disagreement is kept.
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from adore.data.rows import Row
 from adore.errors import DataError
+from adore.types import Grade
 
-__all__ = ["AggregatedJudgements", "aggregate_judgements", "agreement"]
+__all__ = ["AggregatedJudgements", "Pair", "aggregate_judgements", "agreement"]
 
 Pair = tuple[str, str]
+"""Query id and item id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,15 @@ class AggregatedJudgements:
 
     Attributes:
         rows: ``query_id, item_id, grade``, sorted.
-        votes: ``query_id, item_id, grade, votes`` of pairs that were judged more than once; else
-            empty.
+        votes: ``query_id, item_id, grade, votes`` of pairs that were judged more than once; empty
+            where all judges agree.
         several: pairs with more than one judgement.
         split: those of them whose judges disagree.
         alpha: Krippendorff's, ordinal; None where nothing was judged twice or all have one grade.
     """
 
-    rows: list[dict[str, Any]]
-    votes: list[dict[str, Any]]
+    rows: list[Row]
+    votes: list[Row]
     several: int = 0
     split: int = 0
     alpha: float | None = None
@@ -39,11 +41,10 @@ class AggregatedJudgements:
 
 def _majority(votes: Counter[int]) -> int:
     """The commonest grade; of several, the one nearest to the median, then the lower."""
-    most = max(votes.values())
+    maximum = max(votes.values())
+    tied = [grade for grade, count in votes.items() if count == maximum]
     middle = _median(votes)
-    return min(
-        (g for g, n in votes.items() if n == most), key=lambda g: (abs(g - middle), g)
-    )
+    return min(tied, key=lambda grade: (abs(grade - middle), grade))
 
 
 def _median(votes: Counter[int]) -> int:
@@ -53,71 +54,80 @@ def _median(votes: Counter[int]) -> int:
 
 
 def agreement(votes: list[Counter[int]]) -> float | None:
-    """Krippendorff's alpha for ordinal grades: 1 is agreement, 0 is chance.
+    """Compute Krippendorff's alpha for ordinal grades: 1 is agreement, 0 is chance.
+
+    Source: Krippendorff 2011, Computing Krippendorff's alpha-reliability; the package
+    ``krippendorff``.
 
     Args:
         votes: per pair, how many judges gave each grade.
 
     Returns:
         None where no pair was judged twice, or only one grade was given.
-
-    Source: Krippendorff 2011, Computing Krippendorff's alpha-reliability; the package
-    ``krippendorff``.
     """
     import krippendorff
     import numpy as np
 
-    several = [v for v in votes if v.total() > 1]
-    used = sorted({grade for v in several for grade in v})
-    if len(used) < 2:
+    several = [of_pair for of_pair in votes if of_pair.total() > 1]
+    in_use = sorted(set().union(*several))
+    if len(in_use) < 2:
         return None
-    table = np.array([[v[grade] for grade in used] for v in several])
-    return float(
-        krippendorff.alpha(
-            value_counts=table, value_domain=used, level_of_measurement="ordinal"
-        )
+
+    # One row a pair, one column a grade that was given.
+    table = np.zeros((len(several), len(in_use)), dtype=int)
+    for index, of_pair in enumerate(several):
+        table[index] = [of_pair[grade] for grade in in_use]
+    alpha = krippendorff.alpha(
+        value_counts=table, value_domain=in_use, level_of_measurement="ordinal"
     )
+    return float(alpha)
 
 
 def aggregate_judgements(
-    graded: Mapping[Pair, list[int]], how: str, file: str
+    grades: Mapping[Pair, list[int]], method: str, file: str
 ) -> AggregatedJudgements:
-    """One grade a pair.
+    """Reduce the judgements of each pair to one grade.
 
     Args:
-        graded: every grade of each pair.
-        how: ``majority`` or ``median``; ``""``: all judges of a pair must agree.
+        grades: every grade of each pair.
+        method: ``majority`` or ``median``; ``""``: all judges of a pair must agree.
         file: its name, for the error.
 
+    Returns:
+        One grade a pair, with the votes where judges disagree.
+
     Raises:
-        DataError: judges disagree and nobody said how to join them.
+        DataError: judges disagree and no method is given.
     """
-    votes = {pair: Counter(grades) for pair, grades in graded.items()}
-    several = [v for v in votes.values() if v.total() > 1]
-    split = [(pair, v) for pair, v in sorted(votes.items()) if len(v) > 1]
-    if split and not how:
-        pair, first = split[0]
-        letters = " ".join("ICSE"[g] for g in sorted(first.elements(), reverse=True))
+    votes = {pair: Counter(of_pair) for pair, of_pair in sorted(grades.items())}
+    several = 0
+    split = []
+    for pair, of_pair in votes.items():
+        if of_pair.total() > 1:
+            several += 1
+        if len(of_pair) > 1:
+            split.append(pair)
+
+    if split and not method:
+        query_id, item_id = split[0]
+        best_first = sorted(votes[split[0]].elements(), reverse=True)
+        letters = " ".join([Grade(grade).letter for grade in best_first])
         raise DataError(
-            f"judgements of a pair in {file} == {letters} of {pair[0]!r}, {pair[1]!r} "
-            f"({len(split)} of {len(several)} pairs that were judged more than once differ), "
+            f"judgements of a pair in {file} == {letters} of {query_id!r}, {item_id!r} "
+            f"({len(split)} of {several} pairs that were judged more than once differ), "
             "must be joined to one; set judges: majority or "
             "judges: median in dataset.yaml (their disagreement is kept as a soft label)"
         )
 
-    choose = _median if how == "median" else _majority
-    rows: list[dict[str, Any]] = []
-    table: list[dict[str, Any]] = []
-    for (query_id, item_id), of_pair in sorted(votes.items()):
+    choose = _median if method == "median" else _majority
+    rows: list[Row] = []
+    vote_rows: list[Row] = []
+    for (query_id, item_id), of_pair in votes.items():
         pair_ids = {"query_id": query_id, "item_id": item_id}
         rows.append({**pair_ids, "grade": choose(of_pair)})
-        if of_pair.total() > 1:
+        if split and of_pair.total() > 1:
             for grade, count in sorted(of_pair.items()):
-                table.append({**pair_ids, "grade": grade, "votes": count})
-    return AggregatedJudgements(
-        rows,
-        table if split else [],
-        len(several),
-        len(split),
-        agreement(list(votes.values())),
-    )
+                vote_rows.append({**pair_ids, "grade": grade, "votes": count})
+
+    alpha = agreement(list(votes.values()))
+    return AggregatedJudgements(rows, vote_rows, several, len(split), alpha)

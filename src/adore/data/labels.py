@@ -1,6 +1,6 @@
 """Labels to grades: one map, read by prepare, evaluate and score.
 
-What is not plain is asked for, never guessed.
+A label that is not plain is an error that asks for its meaning; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -16,23 +16,35 @@ from adore.types import LABELS, Grade
 
 __all__ = ["LabelScale", "canonical_label", "infer_scale"]
 
-_WORDS = {
-    **{letter.lower(): int(grade) for letter, grade in LABELS.items()},
-    **{name.lower(): int(grade) for name, grade in Grade.__members__.items()},
-}
+
+def _word_grades() -> dict[str, int]:
+    grades = {letter.lower(): int(grade) for letter, grade in LABELS.items()}
+    for grade in Grade:
+        grades[grade.name.lower()] = int(grade)
+    return grades
+
+
+_WORDS = _word_grades()
 _NUMBERS = {"0", "1", "2", "3"}
-_YES, _NO = ("true", "yes", "on", "y"), ("false", "no", "off", "n")
+_YES = ("true", "yes", "on", "y")
+_NO = ("false", "no", "off", "n")
 """What YAML 1.1 reads as booleans.
 
 A map that says ``yes`` may mean JSON's true, and the other way round."""
-MANY = 12
-"""Distinct numbers from which on ratings look continuous."""
+MAX_SHOWN = 12
+"""Distinct numbers from which on ratings look continuous, and labels that an error shows."""
 
 
 def canonical_label(label: object) -> str:
-    """A label as it is compared: text without outer spaces, numbers in their shortest form.
+    """Bring a label to the form in which labels are compared.
 
-    ``""`` is unrated.
+    Text is without outer spaces and in lower case, numbers are in their shortest form.
+
+    Args:
+        label: as a file has it.
+
+    Returns:
+        ``""`` where it is blank, so unrated.
 
     Example:
         >>> [canonical_label(label) for label in ("100.000", 1.0, True, " Exact ")]
@@ -40,18 +52,31 @@ def canonical_label(label: object) -> str:
         >>> [canonical_label(label) for label in (None, "2e0", float("nan"))]
         ['', '2', '']
     """
+    if label is None:
+        return ""
     if isinstance(label, bool):
-        return "true" if label else "false"
-    text = "" if label is None else str(label).strip()
-    try:
-        number = float(text) if text.isascii() and "_" not in text else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
+        return str(label).lower()
+
+    text = str(label).strip()
     if text.lower() == "nan":
         return ""
-    if math.isfinite(number):
-        return str(int(number)) if number.is_integer() else repr(number)
-    return text.casefold()
+    number = _parse_number(text)
+    if number is None:
+        return text.casefold()
+    if number.is_integer():
+        return str(int(number))
+    return repr(number)
+
+
+def _parse_number(text: str) -> float | None:
+    """The finite number that a text is; other scripts' digits and 1_000 are none."""
+    if not text.isascii() or "_" in text:
+        return None
+    try:
+        number = float(text)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +84,10 @@ class LabelScale:
     """How the labels of one file become grades.
 
     Attributes:
-        grades: canonical_label label to grade; None: unrated.
-        counts: canonical_label label to the rows that have it.
+        grades: canonical label to grade; None: unrated.
+        counts: canonical label to the rows that have it.
         thresholds: ratings from which on a pair is C, S and E, for a continuous scale.
-        written: canonical_label label to how the file writes it.
+        written: canonical label to how the file writes it.
     """
 
     grades: Mapping[str, int | None]
@@ -71,20 +96,25 @@ class LabelScale:
     written: Mapping[str, str] = field(default_factory=dict)
 
     def grade(self, label: object) -> int | None:
-        """The grade of a label, or None where it is blank or mapped to unrated."""
+        """Map a label to its grade; None where it is blank or mapped to unrated."""
         key = canonical_label(label)
         if self.thresholds and key:
-            return sum(float(key) >= edge for edge in self.thresholds)
+            rating = float(key)
+            return sum(rating >= threshold for threshold in self.thresholds)
         return self.grades.get(key)
 
     @property
     def unrated(self) -> int:
-        """Rows without a rating."""
-        return sum(n for label, n in self.counts.items() if self.grade(label) is None)
+        """Number of rows without a rating."""
+        unrated = 0
+        for label, count in self.counts.items():
+            if self.grade(label) is None:
+                unrated += count
+        return unrated
 
 
-def _own(info: DatasetInfo, seen: Mapping[str, int]) -> dict[str, int | None]:
-    """The shop's map by canonical_label label, with the twins of YAML's booleans."""
+def _own_grades(info: DatasetInfo, labels: Iterable[str]) -> dict[str, int | None]:
+    """The shop's map by canonical label, with the twins of YAML's booleans."""
     grades = {canonical_label(label): grade for label, grade in info.labels.items()}
 
     for words in (_YES, _NO):
@@ -93,7 +123,7 @@ def _own(info: DatasetInfo, seen: Mapping[str, int]) -> dict[str, int | None]:
             continue  # none is mapped, or they mean different things
 
         grade = mapped.pop()
-        for label in seen:
+        for label in labels:
             if label in words and label not in grades:
                 grades[label] = grade
     return grades
@@ -106,116 +136,153 @@ def _is_number(label: str) -> bool:
         return False
 
 
-def _shown(counts: Mapping[str, int]) -> str:
+def _list_labels(counts: Mapping[str, int]) -> str:
     """Labels with their counts: numbers in order, then words by frequency."""
-    numbers = sorted((label for label in counts if _is_number(label)), key=float)
-    words = sorted(
-        (label for label in counts if not _is_number(label)),
-        key=lambda label: (-counts[label], label),
-    )
+    numbers = sorted(filter(_is_number, counts), key=float)
+    words = [label for label in counts if not _is_number(label)]
+    words.sort(key=lambda label: (-counts[label], label))
     ordered = [*numbers, *words]
 
-    parts = [f"{label} ({counts[label]:,})" for label in ordered[:MANY]]
+    parts = [f"{label} ({counts[label]:,})" for label in ordered[:MAX_SHOWN]]
     text = ", ".join(parts)
 
-    more = len(ordered) - MANY
-    return f"{text} and {more} more" if more > 0 else text
+    hidden = len(ordered) - MAX_SHOWN
+    return f"{text} and {hidden} more" if hidden > 0 else text
 
 
-def _template(counts: Mapping[str, int]) -> str:
+def _map_template(counts: Mapping[str, int]) -> str:
     """A map to copy into dataset.yaml, for its writer to correct.
 
     Numbers are spread over the grades.
     """
-    numbers = sorted((label for label in counts if _is_number(label)), key=float)
+    pairs = []
+    numbers = sorted(filter(_is_number, counts), key=float)
     if numbers and len(numbers) == len(counts):
-        top = max(1, len(numbers) - 1)
-        pairs = [f"{label}: {round(3 * at / top)}" for at, label in enumerate(numbers)]
+        last = max(1, len(numbers) - 1)
+        for index, label in enumerate(numbers):
+            pairs.append(f"{label}: {round(3 * index / last)}")
     else:
-        pairs = [
-            f"{label}: {_WORDS.get(canonical_label(label), 'GRADE')}"
-            for label in sorted(counts)
-        ]
-    return "labels: {" + ", ".join(pairs[:MANY]) + "}"
+        for label in sorted(counts):
+            grade = _WORDS.get(canonical_label(label), "GRADE")
+            pairs.append(f"{label}: {grade}")
+    return "labels: {" + ", ".join(pairs[:MAX_SHOWN]) + "}"
 
 
-def _ask(file: str, rated: Mapping[str, int], why: str) -> DataError:
-    if len(rated) > MANY and all(map(_is_number, rated)):
+def _label_error(file: str, rated: Mapping[str, int], must: str) -> DataError:
+    if len(rated) > MAX_SHOWN and all(map(_is_number, rated)):
         fix = "say in dataset.yaml where C, S and E begin, as in thresholds: [0.25, 0.5, 0.75]"
     else:
         fix = (
-            f"write what each means into dataset.yaml, as in {_template(rated)} "
+            f"write what each means into dataset.yaml, as in {_map_template(rated)} "
             "(3 exact, 2 substitute, 1 complement, 0 irrelevant, or unrated)"
         )
-    return DataError(f"labels of {file} == {_shown(rated)}, {why}; {fix}")
+    return DataError(f"labels of {file} == {_list_labels(rated)}, {must}; {fix}")
+
+
+@dataclass(slots=True)
+class _Labels:
+    """The labels of one file.
+
+    Attributes:
+        file: its name.
+        counts: canonical label to the rows that have it.
+        written: canonical label to how the file writes it.
+    """
+
+    file: str
+    counts: Counter[str]
+    written: dict[str, str]
+
+    def rated(self) -> list[str]:
+        """Every label but the blank one."""
+        return [label for label in self.counts if label]
+
+    def as_written(self, labels: Iterable[str]) -> dict[str, int]:
+        """Counts of some labels, by how the file writes them."""
+        return {self.written[label]: self.counts[label] for label in labels}
+
+    def scale(self, grades: Mapping[str, int | None]) -> LabelScale:
+        """The scale by a map of labels."""
+        return LabelScale(grades, self.counts, written=self.written)
 
 
 def infer_scale(
     labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bool = False
 ) -> LabelScale:
-    """The scale of one file's labels.
+    """Infer the scale of one file's labels.
+
+    A label that is not on the scale is an error, whatever its share. So are two numbers (or
+    booleans) alone: nobody can tell whether 1 means exact.
 
     Args:
         labels: of every row, as the file has them; blank ones are unrated.
         info: the shop's own map, or thresholds, if it has one.
         file: its name, for the error.
-        ours: the file is known to hold our grades 0-3, so nothing is asked.
+        ours: the file is known to hold our grades 0-3, so two numbers are no error.
 
-    Raises:
-        DataError: a label is not on the scale, whatever its share; or there are only two numbers
-            (or booleans), so that nobody can tell whether 1 means exact.
+    Returns:
+        The scale, with the counts of the labels.
     """
-    counts = Counter[str]()
-    written: dict[str, str] = {}
+    counted = _Labels(file, Counter(), {})
     for label in labels:
         key = canonical_label(label)
-        counts[key] += 1
-        written.setdefault(key, str(label).strip())
-    rated = {label: n for label, n in counts.items() if label}
-    shown = {written[label]: n for label, n in rated.items()}
+        counted.counts[key] += 1
+        counted.written.setdefault(key, str(label).strip())
+
     if info.thresholds:
-        words = [label for label in rated if not _is_number(label)]
-        if words:
-            raise _ask(
-                file,
-                {written[w]: rated[w] for w in words},
-                "must be numbers where thresholds are given",
-            )
-        return LabelScale({}, counts, tuple(info.thresholds), written)
+        return _threshold_scale(counted, info)
     if info.labels:
-        own = _own(info, rated)
-        strange = {label: n for label, n in rated.items() if label not in own}
-        if strange:
-            known = ", ".join(info.labels)
-            others = _shown({written[label]: n for label, n in strange.items()})
-            raise _ask(
-                file,
-                shown,
-                f"must each be one of dataset.yaml's labels ({known}): {others} is not",
-            )
-        return LabelScale(own, counts, written=written)
-    grades: dict[str, int | None] = {
-        label: _WORDS.get(label, int(label) if label in _NUMBERS else None)
-        for label in rated
-    }
-    strange = {label: rated[label] for label, grade in grades.items() if grade is None}
-    if strange and not all(label in (*_YES, *_NO) for label in rated):
-        others = _shown({written[label]: n for label, n in strange.items()})
-        raise _ask(
-            file,
-            shown,
-            f"must each be E, S, C, I, their words or 0 to 3: {others} is not",
-        )
-    if (strange or not ours) and rated and _is_binary(rated):
-        raise _ask(
-            file,
-            shown,
-            "must be more than two values, or be explained: they may mean exact, or only related",
-        )
-    return LabelScale(grades, counts, written=written)
+        return _mapped_scale(counted, info)
+    return _known_scale(counted, ours=ours)
 
 
-def _is_binary(rated: Mapping[str, int]) -> bool:
+def _threshold_scale(labels: _Labels, info: DatasetInfo) -> LabelScale:
+    words = [label for label in labels.rated() if not _is_number(label)]
+    if words:
+        must = "must be numbers where thresholds are given"
+        raise _label_error(labels.file, labels.as_written(words), must)
+    return LabelScale({}, labels.counts, tuple(info.thresholds), labels.written)
+
+
+def _mapped_scale(labels: _Labels, info: DatasetInfo) -> LabelScale:
+    """The scale by the shop's own map."""
+    rated = labels.rated()
+    grades = _own_grades(info, rated)
+    unknown = [label for label in rated if label not in grades]
+    if unknown:
+        known = ", ".join(info.labels)
+        others = _list_labels(labels.as_written(unknown))
+        must = f"must each be one of dataset.yaml's labels ({known}): {others} is not"
+        raise _label_error(labels.file, labels.as_written(rated), must)
+    return labels.scale(grades)
+
+
+def _known_scale(labels: _Labels, *, ours: bool) -> LabelScale:
+    """The scale of letters, their words, or numbers from 0 to 3."""
+    rated = labels.rated()
+    grades: dict[str, int | None] = {}
+    unknown = []
+    for label in rated:
+        if label in _NUMBERS:
+            grades[label] = int(label)
+        else:
+            grades[label] = _WORDS.get(label)
+        if grades[label] is None:
+            unknown.append(label)
+
+    if unknown and not set(rated) <= {*_YES, *_NO}:
+        others = _list_labels(labels.as_written(unknown))
+        must = f"must each be E, S, C, I, their words or 0 to 3: {others} is not"
+        raise _label_error(labels.file, labels.as_written(rated), must)
+
+    is_explained = ours and not unknown
+    if rated and not is_explained and _is_binary(rated):
+        must = "must be more than two values, or be explained: they may mean exact, or only related"
+        raise _label_error(labels.file, labels.as_written(rated), must)
+    return labels.scale(grades)
+
+
+def _is_binary(rated: Iterable[str]) -> bool:
     """Whether only yes and no occur, in numbers or words; letters say themselves what they mean."""
     labels = set(rated)
     if labels & set(_WORDS):

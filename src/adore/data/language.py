@@ -1,6 +1,6 @@
 """Which language a shop's texts are read in.
 
-It is said in ``dataset.yaml``, or told by the shop's titles and queries.
+``dataset.yaml`` sets it; otherwise it is detected from the shop's titles and queries.
 """
 
 from __future__ import annotations
@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from adore.attributes.language_packs import PACKS, load_language
+from adore.data.rows import Row
 from adore.errors import check
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 __all__ = [
     "KNOWN",
@@ -27,18 +31,22 @@ KNOWN: tuple[str, ...] = (
     "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "th", "tr", "uk", "vi",
     "zh",
 )  # fmt: skip
-"""Languages that are told apart (ISO 639-1)."""
+"""Languages that are detected (ISO 639-1)."""
 
 DEFAULT = "en"
-"""Where there is too little text to tell."""
+"""Where there is too little text to detect a language."""
 _SAMPLE = 2_000
-"""Texts that are looked at."""
-_LEAST_TEXTS = 4
-_LEAST_LETTERS = 80
-"""Less text than that tells no language."""
-_SURE = 0.5
+"""Texts that are classified."""
+_TEXT_LENGTH = 200
+"""Characters of each text that are classified."""
+_MIN_TEXTS = 4
+_MIN_LETTERS = 80
+"""Less text than that detects no language."""
+_MIN_WORD = 4
+"""Letters that a text must have."""
+_MAIN_SHARE = 0.5
 """Share from which a language is the catalogue's."""
-_MIXED = 0.1
+_MIXED_SHARE = 0.1
 """Share from which another language makes a catalogue mixed ..."""
 _MIXED_TEXTS = 5
 """... if it is of so many texts."""
@@ -51,7 +59,7 @@ class ChosenLanguage:
 
     Attributes:
         code: ISO 639-1.
-        how: ``said``, ``detected`` or ``assumed``.
+        how: ``said`` (by ``dataset.yaml``), ``detected`` or ``assumed``.
         shares: language to its share of the texts, the largest first; empty where there is too
             little text.
     """
@@ -66,9 +74,9 @@ class ChosenLanguage:
         return len(self.shares) > 1
 
     def sentence(self) -> str:
-        """What a person should know of it."""
+        """Say in one sentence which language it is and why."""
         name = _name(self.code)
-        why = {
+        sentences = {
             "said": f"{name}, as dataset.yaml says",
             "detected": (
                 f"{name}, told by titles and queries "
@@ -78,10 +86,13 @@ class ChosenLanguage:
                 f"{name} is assumed: there is too little text to tell "
                 "(say it in dataset.yaml: language: de)"
             ),
-        }[self.how]
-        return why if load_language(self.code).packed else f"{why}; {self._lacks()}"
+        }
+        sentence = sentences[self.how]
+        if load_language(self.code).packed:
+            return sentence
+        return f"{sentence}; {self._limits()}"
 
-    def _lacks(self) -> str:
+    def _limits(self) -> str:
         packed = ", ".join(map(_name, PACKS))
         return (
             f"there is no pack of words for it ({packed} have one), "
@@ -90,60 +101,61 @@ class ChosenLanguage:
         )
 
     def warnings(self) -> list[str]:
-        """What may go wrong with it, one sentence each."""
+        """List what may go wrong with it, one sentence each."""
         parts = ", ".join(
-            f"{_name(code)} {share:.0%}" for code, share in self.shares.items()
+            [f"{_name(code)} {share:.0%}" for code, share in self.shares.items()]
         )
-        notes = []
+        warnings = []
         if self.mixed:
-            notes.append(
+            warnings.append(
                 f"WARNING: the texts are of several languages ({parts}); "
                 f"all are read as {_name(self.code)}, so split the shop by language, "
                 "or say which one counts in dataset.yaml (language: de)"
             )
         elif self.how == "said" and self.shares and self.code not in self.shares:
-            notes.append(
+            warnings.append(
                 f"WARNING: dataset.yaml says language: {self.code}, but the texts look like {parts}"
             )
         if not load_language(self.code).packed:
-            notes.append(f"WARNING: {_name(self.code)}: {self._lacks()}")
-        return notes
+            warnings.append(f"WARNING: {_name(self.code)}: {self._limits()}")
+        return warnings
 
-    def record(self) -> dict[str, Any]:
-        """For ``data_report.json``."""
-        shares = {code: round(share, 4) for code, share in self.shares.items()}
-        packed = load_language(self.code).packed
+    def to_json(self) -> Row:
+        """Write it for ``data_report.json``."""
         return {
             "code": self.code,
             "how": self.how,
-            "shares": shares,
+            "shares": {code: round(share, 4) for code, share in self.shares.items()},
             "mixed": self.mixed,
-            "pack": packed,
+            "pack": load_language(self.code).packed,
         }
 
 
 def _name(code: str) -> str:
-    return (
-        f"{load_language(code).name} ({code})" if code in PACKS else f"language {code}"
-    )
+    if code in PACKS:
+        return f"{load_language(code).name} ({code})"
+    return f"language {code}"
 
 
-def parse_language_code(said: str) -> str:
-    """``de`` of ``DE`` or ``de-AT``; nothing of nothing.
+def parse_language_code(configured: str) -> str:
+    """Read a language code; one that is not known is an error.
 
-    Raises:
-        ConfigError: it is no code that is known.
+    Args:
+        configured: ``language`` of ``dataset.yaml``.
+
+    Returns:
+        ``de`` of ``DE`` or ``de-AT``; ``""`` of ``""``.
 
     Example:
-        >>> parse_language_code("de-AT"), parse_language_code(" FR "), parse_language_code("")
-        ('de', 'fr', '')
+        >>> [parse_language_code(code) for code in ("de-AT", " FR ", "")]
+        ['de', 'fr', '']
     """
-    code = said.strip().replace("_", "-").partition("-")[0].lower()
-    packs = ", ".join(f"{pack} ({load_language(pack).name})" for pack in PACKS)
+    code = configured.strip().replace("_", "-").partition("-")[0].lower()
+    packs = ", ".join([f"{pack} ({load_language(pack).name})" for pack in PACKS])
     check(
         not code or code in KNOWN,
         "dataset.yaml language",
-        said,
+        configured,
         must=(
             f"a two-letter code; {packs} have a pack of words, "
             f"any other of {', '.join(KNOWN)} is read without"
@@ -153,82 +165,89 @@ def parse_language_code(said: str) -> str:
     return code
 
 
-def choose_language(said: str, texts: Iterable[str]) -> ChosenLanguage:
-    """The language that a shop says, or else that most of its texts are of.
+def choose_language(configured: str, texts: Iterable[str]) -> ChosenLanguage:
+    """Choose the language that a shop configures, or else that most of its texts are of.
 
     Args:
-        said: ``language`` of ``dataset.yaml``; empty: told by the texts.
+        configured: ``language`` of ``dataset.yaml``; empty: detected from the texts.
         texts: titles and queries.
 
-    Raises:
-        ConfigError: what is said is no code that is known.
+    Returns:
+        The language, and why it was chosen.
     """
-    code = parse_language_code(said)
+    code = parse_language_code(configured)
     shares = language_shares(texts)
     if code:
         return ChosenLanguage(code, "said", shares)
-    first = next(iter(shares), "")
-    if not first or (shares[first] < _SURE and len(shares) == 1):
+    if not shares:
         return ChosenLanguage(DEFAULT, "assumed")
-    return ChosenLanguage(first, "detected", shares)
+
+    main = next(iter(shares))
+    if len(shares) == 1 and shares[main] < _MAIN_SHARE:
+        return ChosenLanguage(DEFAULT, "assumed")
+    return ChosenLanguage(main, "detected", shares)
 
 
 def language_shares(texts: Iterable[str]) -> dict[str, float]:
-    """Language to its share of the texts, the largest first; those with a small share are left out.
+    """Estimate the share of each language among texts.
 
-    One title or query says little (*LED lamp* is of many languages). How much of the whole each
-    language has, and of which each text then is, are found together by expectation maximisation.
+    One title or query says little (*LED lamp* is of many languages). The share of each language
+    and the language of each text are therefore estimated together by expectation maximisation.
 
     Source: Saerens, Latinne and Decaestecker 2002, Adjusting the outputs of a classifier to new
     a priori probabilities.
+
+    Args:
+        texts: titles and queries; each counts once.
+
+    Returns:
+        Language to share, the largest first, without small shares; empty for too little text.
     """
     import numpy as np  # not in the router's image, which only reads items
 
     distinct = dict.fromkeys(texts)
-    kept = _sampled([text for text in distinct if _letters(text) >= 4])
-    letters = sum(_letters(text) for text in kept)
-    if len(kept) < _LEAST_TEXTS or letters < _LEAST_LETTERS:
+    sample = _sample([text for text in distinct if _letters(text) >= _MIN_WORD])
+    if len(sample) < _MIN_TEXTS or sum(map(_letters, sample)) < _MIN_LETTERS:
         return {}
 
     # The classifier's probability of each language (column) for each text (row).
     identifier = _identifier()
-    rows = []
-    for text in kept:
-        of_text = dict(identifier.rank(text.lower()))
-        rows.append([of_text[code] for code in KNOWN])
-    likely = np.array(rows)
+    likely = np.empty((len(sample), len(KNOWN)))
+    for index, text in enumerate(sample):
+        by_language = dict(identifier.rank(text.lower()))
+        likely[index] = [by_language[code] for code in KNOWN]
 
-    share = np.full(len(KNOWN), 1.0 / len(KNOWN))
+    shares = np.full(len(KNOWN), 1.0 / len(KNOWN))
     for _ in range(_ROUNDS):
         # E step: P(language | text) under the present shares.
-        of_texts = likely * share
-        of_texts /= np.maximum(of_texts.sum(axis=1, keepdims=True), 1e-300)
+        posterior = likely * shares
+        posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), 1e-300)
 
         # M step: a language's share is its mean over the texts.
-        share = of_texts.mean(axis=0)
+        shares = posterior.mean(axis=0)
 
-    largest_first = np.argsort(-share, kind="stable")
-    found: dict[str, float] = {}
+    largest_first = np.argsort(-shares, kind="stable")
+    by_share: dict[str, float] = {}
     for index in largest_first:
-        part = float(share[index])
-        is_large = part >= _MIXED and part * len(kept) >= _MIXED_TEXTS
-        if not found or is_large:  # the largest always stays
-            found[KNOWN[index]] = part
-    return found
+        share = float(shares[index])
+        is_large = share >= _MIXED_SHARE and share * len(sample) >= _MIXED_TEXTS
+        if not by_share or is_large:  # the largest always stays
+            by_share[KNOWN[index]] = share
+    return by_share
 
 
 def _letters(text: str) -> int:
-    return sum(character.isalpha() for character in text)
+    return sum(map(str.isalpha, text))
 
 
-def _sampled(texts: Sequence[str]) -> list[str]:
+def _sample(texts: Sequence[str]) -> list[str]:
     """At most :data:`_SAMPLE` texts, evenly from all of them."""
     step = max(1, -(-len(texts) // _SAMPLE))
-    return [text[:200] for text in texts[::step]]
+    return [text[:_TEXT_LENGTH] for text in texts[::step]]
 
 
 @lru_cache(maxsize=1)
-def _identifier() -> Any:
+def _identifier() -> LanguageIdentifier:
     """The classifier, with its calibrated probabilities."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 

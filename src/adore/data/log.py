@@ -1,19 +1,18 @@
-"""A whole log to the ``events`` table: each event finds its query, item and place.
+"""A whole log to the ``events`` table: each event finds its query, item and position.
 
-What is not ours is counted.
+Events of other queries or items are counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from adore.data.actions import IGNORE, canonical_action
 from adore.data.cells import parse_json
 from adore.data.events import Event, flat_fields, read_event
-from adore.data.rows import Rows
+from adore.data.rows import NumberedRow, Row, Rows
 from adore.data.searches import QueryFinder
 from adore.errors import DataError
 
@@ -25,94 +24,119 @@ __all__ = [
     "split_searches",
 ]
 
-AGAIN_MS = 30 * 60_000
+REPEAT_MS = 30 * 60_000
 """How long a repeat is still the same impression: a page that was reloaded.
 
-A repeat is the same item at the same place of the same search."""
-ZEROS = 0.01
-"""Share of places that are 0 from which on they must mean something."""
-EXPOSURE = "exposure:"
-"""What the id of an impression begins with that the router or the search engine logged.
+A repeat is the same item at the same position of the same search."""
+MIN_ZERO_SHARE = 0.01
+"""Share of positions that are 0 from which on they must mean something."""
+EXPOSURE_PREFIX = "exposure:"
+"""Prefix of the id of an impression that the router or the search engine logged.
 
-Its places count from 1."""
-COLUMNS = (
-    "event_id",
-    "query_id",
-    "session_id",
-    "client_id",
-    "action_name",
-    "timestamp",
-    "object_id",
-    "position",
-)
+Its positions count from 1."""
+
+
+class _LogEvent(Event):
+    """An event with our action name, and what the whole log says of it."""
+
+    search: str
+    """The search as logged, once ``query_id`` is the shop's query."""
+    repeated: bool
+    """The very same event was logged before."""
+
+
+_Key = tuple[str, str, str]
 
 
 @dataclass(slots=True)
 class LogReport:
-    """What was seen of a log.
+    """How a log was read.
 
     Attributes:
-        actions: name as logged to what it counts as (``""``: nobody explained it) and how often
-            it came.
+        actions: name as logged and what it counts as (``""``: unknown), to the number of events.
         notes: what was corrected, one sentence each.
     """
 
     actions: Counter[tuple[str, str]] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def ignored(self) -> int:
+        """Number of events that say nothing of a pair."""
+        ignored = 0
+        for (_, action), count in self.actions.items():
+            if action == IGNORE:
+                ignored += count
+        return ignored
 
-def split_searches(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
+
+def split_searches(rows: Rows) -> list[NumberedRow]:
     """Take the searches out of a log that keeps both in one file.
 
     A search is a row with a text and no action.
+
+    Args:
+        rows: of the log; its searches are removed.
+
+    Returns:
+        The searches.
     """
-    searches = [
-        (line, row)
-        for line, row in rows.good
-        if row.get("action_name") in (None, "") and row.get("user_query")
-    ]
-    if searches:
-        taken = {line for line, _ in searches}
-        rows.good = [(line, row) for line, row in rows.good if line not in taken]
+    searches = []
+    events = []
+    for line, row in rows.good:
+        if row.get("action_name") in (None, "") and row.get("user_query"):
+            searches.append((line, row))
+        else:
+            events.append((line, row))
+    rows.good = events
     return searches
 
 
 def _impressions(
-    row: Mapping[str, Any], items: list[Any], common: tuple[str, ...], of: str
-) -> Iterator[dict[str, Any]]:
-    """One impression an item of a list that was logged whole, at its place from 1."""
+    row: Mapping[str, object],
+    items: list[object],
+    common: tuple[str, ...],
+    list_id: str,
+) -> Iterator[Row]:
+    """One impression an item of a list that was logged whole, at its position from 1."""
     fields = {name: row.get(name) for name in common}
-    for place, item in enumerate(items, 1):
+    for position, item in enumerate(items, 1):
         yield {
             **fields,
-            "event_id": f"{EXPOSURE}{of}-{place}",
+            "event_id": f"{EXPOSURE_PREFIX}{list_id}-{position}",
             "action_name": "impression",
             "object_id": item,
-            "position": place,
+            "position": position,
         }
 
 
-def exposure_events(rows: Rows) -> list[tuple[int, dict[str, Any]]]:
-    """The router's exposures as impressions, one an item, at the place where it stood."""
-    impressions: list[tuple[int, dict[str, Any]]] = []
+def exposure_events(rows: Rows) -> list[NumberedRow]:
+    """Turn the router's exposures into impressions, one an item, at the position it had.
+
+    Args:
+        rows: the exposures; malformed ones are refused in it.
+
+    Returns:
+        The impressions, with the line of their exposure.
+    """
+    impressions: list[NumberedRow] = []
+    common = ("query_id", "user_query", "session_id", "client_id", "timestamp")
     for line, row in rows.good:
         items = row.get("item_ids")
-        if not isinstance(items, list) or not row.get("exposure_id"):
-            rows.refuse(
-                "exposures",
-                line,
-                "no exposure_id" if isinstance(items, list) else "no item_ids",
-                row,
-            )
+        if not isinstance(items, list):
+            rows.refuse("exposures", line, "no item_ids", row)
             continue
-        common = ("query_id", "user_query", "session_id", "client_id", "timestamp")
-        shown = _impressions(row, items, common, str(row["exposure_id"]))
-        impressions += [(line, impression) for impression in shown]
+        if not row.get("exposure_id"):
+            rows.refuse("exposures", line, "no exposure_id", row)
+            continue
+
+        for impression in _impressions(row, items, common, str(row["exposure_id"])):
+            impressions.append((line, impression))
     return impressions
 
 
 def search_impressions(
-    rows: Rows, searches: list[tuple[int, dict[str, Any]]], own: Mapping[str, str]
+    rows: Rows, searches: list[NumberedRow], own: Mapping[str, str]
 ) -> bool:
     """Add what each search returned as impressions to a log that has none.
 
@@ -127,90 +151,106 @@ def search_impressions(
     Returns:
         Whether there was something to add.
     """
-    names = {
-        row.get("action_name")
-        for _, row in rows.good
-        if isinstance(row.get("action_name"), str)
-    }
-    if any(canonical_action(str(name), own) == "impression" for name in names):
+    names = set()
+    for _, row in rows.good:
+        name = row.get("action_name")
+        if isinstance(name, str):
+            names.add(name)
+    if any(canonical_action(name, own) == "impression" for name in names):
         return False
-    before = len(rows.good)
+
+    events = len(rows.good)
+    common = ("query_id", "user_query", "client_id", "timestamp")
     for line, row in searches:
-        hits = row.get("query_response_hit_ids")
-        if isinstance(hits, str) and hits.startswith("["):
-            try:
-                hits = parse_json(hits)
-            except ValueError:
-                continue
-        if not isinstance(hits, list):
-            continue
-
-        common = ("query_id", "user_query", "client_id", "timestamp")
-        shown = _impressions(row, hits, common, str(row.get("query_id")))
-        rows.good += [(line, impression) for impression in shown]
-    return len(rows.good) > before
+        for impression in _impressions(
+            row, _hits(row), common, str(row.get("query_id"))
+        ):
+            rows.good.append((line, impression))
+    return len(rows.good) > events
 
 
-def _parsed(
+def _hits(search: Row) -> list[object]:
+    """The item ids that a search returned, or the JSON text of them."""
+    hits = search.get("query_response_hit_ids")
+    if isinstance(hits, str) and hits.startswith("["):
+        try:
+            hits = parse_json(hits)
+        except ValueError:
+            return []
+    return hits if isinstance(hits, list) else []
+
+
+class _ActionNames:
+    """Our name of each logged action, looked up once a name."""
+
+    def __init__(self, own: Mapping[str, str]) -> None:
+        self._own = own
+        self._known: dict[str, str] = {}
+
+    def canonical(self, name: object) -> str:
+        """One of ours, ``ignore``, or ``""`` where the name is unknown or no text."""
+        if not isinstance(name, str):
+            return ""
+        if name not in self._known:
+            self._known[name] = canonical_action(name, self._own)
+        return self._known[name]
+
+
+def _parse_events(
     rows: Rows, own: Mapping[str, str], report: LogReport
-) -> list[tuple[int, Event]]:
+) -> list[_LogEvent]:
     """Well-formed events with our action names.
 
     The others are refused or, if they mean nothing, left out.
     """
     flat = flat_fields(rows.columns())
-    known: dict[str, str] = {}
-    events: list[tuple[int, Event]] = []
-    seen: dict[str, tuple[Any, ...]] = {}
+    names = _ActionNames(own)
+    events: list[_LogEvent] = []
+    first_values: dict[str, tuple[object, ...]] = {}
     for line, row in rows.good:
-        name = row.get("action_name")
-        if isinstance(name, str) and name not in known:
-            known[name] = canonical_action(name, own)
-        action = known.get(name, "") if isinstance(name, str) else ""
+        action = names.canonical(row.get("action_name"))
         if action == IGNORE:
-            report.actions[str(name), IGNORE] += 1
+            report.actions[str(row["action_name"]), IGNORE] += 1
             continue
 
         try:
-            event = read_event(row, flat)
+            logged = read_event(row, flat)
         except (ValueError, TypeError, RecursionError) as error:
             rows.refuse("events", line, str(error), row)
             continue
-        logged = event["action_name"]
-        report.actions[logged, action] += 1
+        name = logged["action_name"]
+        report.actions[name, action] += 1
         if not action:
-            reason = f"unknown action_name {logged[:20]!r}"
-            rows.refuse("events", line, reason, row)
+            rows.refuse("events", line, f"unknown action_name {name[:20]!r}", row)
             continue
 
         # The same event twice is one event; another event of the same id is malformed.
-        values = tuple(event.values())
-        before = seen.get(event["event_id"])
-        if before is None:
-            seen[event["event_id"]] = values
-            event["action_name"] = action
-            events.append((line, event))
-        elif before == values:
-            events.append((line, {**event, "action_name": action, "again": True}))
-        else:
+        values = tuple(logged.values())
+        before = first_values.setdefault(logged["event_id"], values)
+        if before != values:
             rows.refuse("events", line, "duplicate event_id", row)
+            continue
+
+        # setdefault gives back these very values where the id is new.
+        repeated = before is not values
+        events.append(
+            {**logged, "action_name": action, "search": "", "repeated": repeated}
+        )
     return events
 
 
-def _ours(
-    events: list[tuple[int, Event]],
-    rows: Rows,
-    finder: QueryFinder,
-    items: Collection[str],
-) -> list[Event]:
-    """Events of this shop's queries and items.
+def _keep_known(
+    events: list[_LogEvent], rows: Rows, finder: QueryFinder, items: Collection[str]
+) -> list[_LogEvent]:
+    """Events of this shop's queries and items; the others are counted.
 
     ``search`` is the search as logged, ``query_id`` the shop's query.
     """
-    by_id = any(event["query_id"] for _, event in events)
-    finder.learn((event["query_id"], event["user_query"]) for _, event in events)
-    kept = []
-    for _, event in events:
+    by_id = any(event["query_id"] for event in events)
+    finder.learn((event["query_id"], event["user_query"]) for event in events)
+
+    known = []
+    for event in events:
         search_id = event["query_id"] if by_id else ""
         query_id = finder.find(search_id, event["user_query"])
         if by_id and not search_id:
@@ -225,102 +265,102 @@ def _ours(
             reason = "of an item that is not in the catalogue"
         elif not event["client_id"]:
             reason = "of nobody: no client_id, user_id or session_id"
-        elif "again" in event:
+        elif event["repeated"]:
             reason = "the same event again"
         else:
-            kept.append(
-                {
-                    **event,
-                    "search": search_id or event["user_query"],
-                    "query_id": query_id,
-                }
-            )
+            event["search"] = search_id or event["user_query"]
+            event["query_id"] = query_id
+            known.append(event)
             continue
         rows.left_out[reason] += 1
-    return kept
+    return known
 
 
-def _is_exposure(event: Event) -> bool:
-    return bool(event["event_id"].startswith(EXPOSURE))
+def _is_impression(event: _LogEvent) -> bool:
+    return event["action_name"] == "impression"
 
 
-def _first_place(events: list[Event], named: str) -> int:
-    """0 or 1: the number of the first place of a list.
+def _is_exposure(event: _LogEvent) -> bool:
+    return event["event_id"].startswith(EXPOSURE_PREFIX)
 
-    A list that counts from 0 has one item at 0; where 0 means that the place is unknown, several
-    items have it.
+
+def _first_position(events: list[_LogEvent], configured: str) -> int:
+    """0 or 1: the number of a list's first position.
+
+    A list that counts from 0 has one item at 0; where 0 means that the position is unknown,
+    several items have it.
 
     Raises:
-        DataError: it cannot be told.
+        DataError: the log does not tell.
     """
-    if named:
-        return int(named)
-    placed = [
-        event
-        for event in events
-        if event["position"] is not None and not _is_exposure(event)
-    ]
-    zeros = sum(event["position"] == 0 for event in placed)
-    if zeros <= ZEROS * len(placed):
+    if configured:
+        return int(configured)
+
+    positioned = []
+    for event in events:
+        if event["position"] is not None and not _is_exposure(event):
+            positioned.append(event)
+    zeros = sum(event["position"] == 0 for event in positioned)
+    if zeros <= MIN_ZERO_SHARE * len(positioned):
         return 1
 
-    at_zero: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    lists: dict[tuple[str, str, str], set[int]] = defaultdict(set)
-    for event in placed:
-        if event["action_name"] == "impression":
-            key = event["search"], event["client_id"], event["session_id"]
-            lists[key].add(event["position"])
-            if event["position"] == 0:
-                at_zero[key].add(event["object_id"])
+    at_zero: dict[_Key, set[str]] = defaultdict(set)
+    lists: dict[_Key, set[int | None]] = defaultdict(set)
+    for event in filter(_is_impression, positioned):
+        key = event["search"], event["client_id"], event["session_id"]
+        lists[key].add(event["position"])
+        if event["position"] == 0:
+            at_zero[key].add(event["object_id"])
 
     # Lists count from 0 if a list has one item there, and half of the longer lists have one.
     single = sum(len(item_ids) == 1 for item_ids in at_zero.values())
-    whole = [key for key, places in lists.items() if len(places) > 1]
-    begun = sum(key in at_zero for key in whole)
-    if single >= 0.9 * max(1, len(at_zero)) and whole and begun >= 0.5 * len(whole):
+    longer = [key for key, positions in lists.items() if len(positions) > 1]
+    with_zero = sum(key in at_zero for key in longer)
+    one_item_each = single >= 0.9 * max(1, len(at_zero))
+    if one_item_each and longer and with_zero >= 0.5 * len(longer):
         return 0
     raise DataError(
-        f"positions == 0 in {zeros} of {len(placed)} events, must be told apart: "
+        f"positions == 0 in {zeros} of {len(positioned)} events, must be told apart: "
         "the first place of a list, or an unknown one; "
         'set first_position: "0" or "1" in dataset.yaml (with 1, a place 0 is unknown)'
     )
 
 
-def _place(events: list[Event], first: int) -> None:
-    """Places that count from 1 (0: unknown).
+def _set_positions(events: list[_LogEvent], first: int) -> None:
+    """Positions that count from 1 (0: unknown).
 
-    An act without one stands where its impression stood.
+    An action without one gets the position of its impression.
     """
-    shown: dict[tuple[str, str, str], list[tuple[int, int]]] = defaultdict(list)
+    shown: dict[_Key, list[tuple[int, int]]] = defaultdict(list)
     for event in events:
-        if event["position"] is None:
-            event["position"] = 0
-        elif not _is_exposure(event):  # the router's places count from 1 already
-            event["position"] += 1 - first
-        if event["action_name"] == "impression" and event["position"]:
-            shown[_shown_to(event)].append((event["timestamp"], event["position"]))
+        position = event["position"]
+        if position is None:
+            position = 0
+        elif not _is_exposure(event):  # the router's positions count from 1 already
+            position += 1 - first
+        event["position"] = position
+        if position and _is_impression(event):
+            shown[_exposure_key(event)].append((event["timestamp"], position))
 
     for event in events:
-        if event["action_name"] == "impression" or event["position"]:
+        if event["position"] or _is_impression(event):
             continue
 
-        # The last impression before the act, else the first after it.
-        places = shown.get(_shown_to(event), [])
-        before = [one for one in places if one[0] <= event["timestamp"]]
+        # The last impression before the action, else the first after it.
+        impressions = shown.get(_exposure_key(event), [])
+        before = [pair for pair in impressions if pair[0] <= event["timestamp"]]
         if before:
             event["position"] = max(before)[1]
-        elif places:
-            event["position"] = min(places)[1]
-        else:
-            event["position"] = 0
+        elif impressions:
+            event["position"] = min(impressions)[1]
 
 
-def _shown_to(event: Event) -> tuple[str, str, str]:
+def _exposure_key(event: _LogEvent) -> _Key:
     """What was shown to whom: the search, the client and the item."""
     return event["search"], event["client_id"], event["object_id"]
 
 
-def _logged_twice(ordered: list[Event]) -> set[str]:
+def _logged_twice(ordered: list[_LogEvent]) -> set[str]:
     """Ids of the router's impressions that the shop logged as well.
 
     The shop logged them by a session or clock of its own.
@@ -329,47 +369,65 @@ def _logged_twice(ordered: list[Event]) -> set[str]:
     if not router:
         return set()
 
-    times: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    times: dict[_Key, list[int]] = defaultdict(list)
     for event in ordered:
-        if event["action_name"] == "impression" and not _is_exposure(event):
-            times[_shown_to(event)].append(event["timestamp"])
+        if _is_impression(event) and not _is_exposure(event):
+            times[_exposure_key(event)].append(event["timestamp"])
 
     twice = set()
     for event in router:
-        for time in times.get(_shown_to(event), ()):
-            if abs(event["timestamp"] - time) < AGAIN_MS:
+        for time in times.get(_exposure_key(event), ()):
+            if abs(event["timestamp"] - time) < REPEAT_MS:
                 twice.add(event["event_id"])
                 break
     return twice
 
 
-def _believable(events: Iterable[Event], rows: Rows) -> Iterator[Event]:
-    """Without impressions that were logged twice, and acts on what was never shown.
+def _time_order(event: _LogEvent) -> tuple[int, str]:
+    return event["timestamp"], event["event_id"]
 
-    An act is held to what was shown only where lists are logged at all.
+
+def _without_repeats(events: list[_LogEvent], rows: Rows) -> Iterator[_LogEvent]:
+    """Without impressions that were logged twice, and actions on what was never shown.
+
+    Actions need an impression only where impressions are logged at all.
     """
-    ordered = sorted(events, key=lambda e: (e["timestamp"], e["event_id"]))
-    shown = {
-        _shown_to(event) for event in ordered if event["action_name"] == "impression"
-    }
-    last: dict[tuple[Any, ...], int] = {}
-    logged = _logged_twice(ordered)
+    ordered = sorted(events, key=_time_order)
+    shown = {_exposure_key(event) for event in ordered if _is_impression(event)}
+    logged_twice = _logged_twice(ordered)
+
+    last: dict[tuple[object, ...], int] = {}
     for event in ordered:
-        pair = _shown_to(event)
-        if event["action_name"] != "impression":
-            if shown and pair not in shown:
+        exposure = _exposure_key(event)
+        if not _is_impression(event):
+            if shown and exposure not in shown:
                 reason = f"{event['action_name']} on what this search never showed"
                 rows.left_out[reason] += 1
                 continue
+            yield event
+            continue
+
+        time = event["timestamp"]
+        key = (*exposure, event["session_id"], event["position"])
+        is_reload = key in last and time - last[key] < REPEAT_MS
+        last[key] = time
+        if is_reload or event["event_id"] in logged_twice:
+            rows.left_out["the same impression again"] += 1
         else:
-            key = (*pair, event["session_id"], event["position"])
-            again = key in last and event["timestamp"] - last[key] < AGAIN_MS
-            again = again or event["event_id"] in logged
-            last[key] = event["timestamp"]
-            if again:
-                rows.left_out["the same impression again"] += 1
-                continue
-        yield event
+            yield event
+
+
+def _table_row(event: _LogEvent) -> Row:
+    return {
+        "event_id": event["event_id"],
+        "query_id": event["query_id"],
+        "session_id": event["session_id"],
+        "client_id": event["client_id"],
+        "action_name": event["action_name"],
+        "timestamp": event["timestamp"],
+        "object_id": event["object_id"],
+        "position": event["position"],
+    }
 
 
 def read_events(
@@ -378,11 +436,12 @@ def read_events(
     items: Collection[str],
     own: Mapping[str, str],
     first_position: str = "",
-) -> tuple[list[dict[str, Any]], LogReport]:
-    """Rows of the ``events`` table, in order of time.
+) -> tuple[list[Row], LogReport]:
+    """Read a log as rows of the ``events`` table, in order of time.
 
     Malformed rows are refused in ``rows``; events that say nothing of this shop's pairs are
-    counted by reason in ``rows.left_out``.
+    counted by reason in ``rows.left_out``. A log that does not tell whether its lists begin at 0
+    or at 1 is an error.
 
     Args:
         rows: of the log, with the router's exposures as impressions.
@@ -391,20 +450,19 @@ def read_events(
         own: the shop's action names.
         first_position: ``"0"`` or ``"1"``, if the shop says where its lists begin.
 
-    Raises:
-        DataError: lists begin at 0 or 1, and the log does not tell.
+    Returns:
+        The table's rows, and how the log was read.
     """
     report = LogReport()
-    events = _ours(_parsed(rows, own, report), rows, finder, items)
-    first = _first_place(events, first_position)
+    logged = _parse_events(rows, own, report)
+    events = _keep_known(logged, rows, finder, items)
+
+    first = _first_position(events, first_position)
     if first == 0:
         report.notes.append("places count from 0 in this log; 1 was added to each")
-    _place(events, first)
-    kept = list(_believable(events, rows))
-    if kept and not any(event["action_name"] == "impression" for event in kept):
-        report.notes.append("no impressions: what was shown and not clicked is unknown")
+    _set_positions(events, first)
 
-    table = []
-    for event in kept:
-        table.append({name: event[name] for name in COLUMNS})
-    return table, report
+    distinct = list(_without_repeats(events, rows))
+    if distinct and not any(map(_is_impression, distinct)):
+        report.notes.append("no impressions: what was shown and not clicked is unknown")
+    return list(map(_table_row, distinct)), report

@@ -1,6 +1,6 @@
 """Stage ``prepare``: the user's folder into validated tables.
 
-Bad rows go to quarantine with a reason.
+Malformed rows go to quarantine with a reason.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from adore.storage import write_json
 __all__ = ["CHECK", "Config", "run"]
 
 CHECK = "_check.txt"
-"""How the folder was understood, as ``adore check`` prints it.
+"""File with how the folder was read, as ``adore check`` prints it.
 
 The underscore keeps it out of the content's hash."""
 
@@ -31,7 +31,7 @@ class Config(ReadConfig):
     """How strict to be, how to split, and a file of requests."""
 
     max_bad_share: float = Field(0.05, ge=0, le=1)
-    """Largest share of bad rows of a table; more stops the run."""
+    """Largest share of malformed rows of a table; more stops the run."""
     requests: str = ""
     """A file of queries that people wrote and nobody judged.
 
@@ -43,9 +43,7 @@ def run(
 ) -> dict[str, float]:
     """Validate a folder of ``items``, ``queries``, ``judgements`` and ``events``.
 
-    The house's tables are written from it.
-
-    What it reads, and how, is what ``adore check`` prints.
+    Our tables are written from it. What is read, and how, is what ``adore check`` prints.
 
     Args:
         config: how strict to be and how to split.
@@ -53,48 +51,46 @@ def run(
         output: the folder to write to.
         requests: the file that ``config.requests`` names.
 
+    Returns:
+        Rows of each table, and of those that are not used.
+
     Raises:
-        MissingError: items or queries are not there.
-        DataError: one of them has no usable row; a column is missing; labels or places must be
-            explained; or there is no train query.
-        QuarantineError: more than ``max_bad_share`` of a table's rows are bad.
+        AdoreError: what makes a run impossible: items or queries are not there, or none of them
+            is usable; a column is missing; labels or positions must be explained; there is no
+            train query; or more than ``max_bad_share`` of a table's rows are malformed.
     """
     shop = read_shop(data, config, requests)
-    for problem in shop.report.problems:
+    report = shop.report
+    for problem in report.problems:
         raise problem
-    for note in shop.report.notes:
+    for note in report.notes:
         log_line(f"    prepare: {note}")
+
     tables = dict(shop.tables)
     votes = tables.pop("votes", [])
-    tables["truth"] = tables["truth"] or tables["judgements"]
-    frames: dict[str, pl.DataFrame] = {
-        name: write_table(rows, output, name) for name, rows in tables.items()
-    }
+    if not tables["truth"]:
+        tables["truth"] = tables["judgements"]
+
+    frames: dict[str, pl.DataFrame] = {}
+    for name, rows in tables.items():
+        frames[name] = write_table(rows, output, name)
     if votes:
         write_table(votes, output, "votes")
+    quarantine = [row.to_row() for row in shop.quarantine]
+    write_table(quarantine, output, "quarantine")
+
     (output / CHECK).write_text(render(shop) + "\n", "utf-8")
-    bad = [row.record() for row in shop.quarantine]
-    write_table(bad, output, "quarantine")
     write_json(shop.info.model_dump(), output / "dataset.json")
     if shop.book:
         shutil.copyfile(shop.book, output / RULEBOOK_FILE)
-    seen = shop.report
-    ignored = (
-        sum(n for (_, action), n in seen.log.actions.items() if action == "ignore")
-        if seen.log
-        else 0
-    )
-    report = {
-        **summarise_tables(frames, bad),
-        **seen.report(),
-        "ignored_events": ignored,
-    }
-    write_json(report, output / "data_report.json")
-    counts = {name: float(frame.height) for name, frame in frames.items()}
-    left_out = sum(sum(reasons.values()) for reasons in seen.left_out.values())
-    more = {
-        "quarantined": float(len(bad)),
-        "ignored_events": float(ignored),
-        "left_out": float(left_out),
-    }
-    return {**counts, **more}
+
+    data_report = summarise_tables(frames, quarantine).to_json()
+    data_report |= report.to_json()
+    data_report["ignored_events"] = report.ignored_events
+    write_json(data_report, output / "data_report.json")
+
+    metrics = {name: float(frame.height) for name, frame in frames.items()}
+    metrics["quarantined"] = float(len(quarantine))
+    metrics["ignored_events"] = float(report.ignored_events)
+    metrics["left_out"] = float(report.total_left_out)
+    return metrics

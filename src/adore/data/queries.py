@@ -1,16 +1,16 @@
-"""Queries and requests with a split; the same text never stands in two splits."""
+"""Queries and requests with a split; the same text is never in two splits."""
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
-from typing import Any
+from collections.abc import Container, Iterable
 
 from pydantic import Field
 
 from adore.config import StageConfig
-from adore.data.cells import id_fault, parse_id, text_of
-from adore.data.rows import BadRow, Rows
+from adore.data.cells import id_fault, parse_id, parse_text
+from adore.data.rows import Row, Rows
 from adore.entities import decoded
 
 __all__ = [
@@ -25,9 +25,14 @@ __all__ = [
 REQUEST_PREFIX = "request:"
 """What the id of a request begins with."""
 SPLITS = ("train", "dev", "test")
+"""In the order in which they are held out: a text in several splits goes to the last of them."""
 NAMES = {
-    **{s: s for s in SPLITS},
-    **dict.fromkeys(("val", "valid", "validation"), "dev"),
+    "train": "train",
+    "dev": "dev",
+    "val": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "test": "test",
 }
 
 
@@ -43,17 +48,23 @@ class SplitConfig(StageConfig):
 
 
 def normalise_query(query: str) -> str:
-    """What makes two query texts the same: HTML decoded, NFKC, lower case, single spaces."""
+    """Normalise a query: HTML decoded, NFKC, lower case, single spaces.
+
+    Two queries with one normalised text are the same.
+    """
     return " ".join(unicodedata.normalize("NFKC", decoded(query)).lower().split())
 
 
 def assign_split(query: str, *, dev_share: float, test_share: float) -> str:
-    """Split by the normalised query text alone, so that the same text never stands in two splits.
+    """Split by the normalised query text alone, so that the same text is never in two splits.
 
     Args:
         query: its text.
         dev_share: share of all texts that are ``dev``.
         test_share: share of all texts that are ``test``; what both leave is ``train``.
+
+    Returns:
+        The name of the split.
     """
     # The text's hash is a point in [0, 1), the same in every run.
     text = normalise_query(query)
@@ -62,27 +73,42 @@ def assign_split(query: str, *, dev_share: float, test_share: float) -> str:
 
     if point < test_share:
         return "test"
-    return "dev" if point < test_share + dev_share else "train"
+    if point < test_share + dev_share:
+        return "dev"
+    return "train"
 
 
-def _fault(row: dict[str, Any], seen: dict[str, Any], limit: int) -> str:
+def _fault(row: Row, known: Container[str], limit: int) -> str:
+    """Why a row is no usable query, or ``""``."""
     fault = id_fault(row, "query_id")
-    if not fault and parse_id(row["query_id"]) in seen:
+    if fault:
+        return fault
+    if parse_id(row["query_id"]) in known:
         return "duplicate query_id"
-    if not fault and str(row.get("split") or "train").lower() not in NAMES:
+    if str(row.get("split") or "train").lower() not in NAMES:
         return f"split not one of {', '.join(SPLITS)}"
-    return fault or _text_fault(row, limit)
+    return _text_fault(row, limit)
 
 
-def _text_fault(row: dict[str, Any], limit: int) -> str:
+def _text_fault(row: Row, limit: int) -> str:
     try:
-        return "" if text_of(row, "query", limit).strip() else "no query"
+        text = parse_text(row, "query", limit)
     except (ValueError, TypeError) as error:
         return str(error)
+    return "" if text.strip() else "no query"
 
 
-def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
-    """Queries with a split.
+def _named_splits(rows: Iterable[Row]) -> set[str]:
+    """The splits that the data itself names."""
+    named = set()
+    for row in rows:
+        if row.get("split"):
+            named.add(NAMES.get(str(row["split"]).lower(), ""))
+    return named
+
+
+def read_queries(rows: Rows, config: SplitConfig) -> list[Row]:
+    """Read queries and give each a split.
 
     A text that the data puts in two splits goes to the one that is held out more. Dev and test are
     taken from the train queries where the data names no query for them.
@@ -91,76 +117,75 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[dict[str, Any]]:
         rows: each with ``query_id`` and ``query``, perhaps with ``split``; malformed ones are
             refused in it.
         config: longest text and the shares of dev and test.
+
+    Returns:
+        Rows of the ``queries`` table, sorted by id.
     """
-    given = {
-        NAMES.get(str(row["split"]).lower()) for _, row in rows.good if row.get("split")
-    }
-    shares = {
-        f"{one}_share": 0.0 if one in given else getattr(config, f"{one}_share")
-        for one in ("dev", "test")
-    }
-    seen: dict[str, dict[str, Any]] = {}
-    held: dict[str, int] = {}
+    named = _named_splits(row for _, row in rows.good)
+    dev_share = 0.0 if "dev" in named else config.dev_share
+    test_share = 0.0 if "test" in named else config.test_share
+
+    texts: dict[str, str] = {}
+    split_of_text: dict[str, int] = {}
     for line, row in rows.good:
-        fault = _fault(row, seen, config.max_text)
+        fault = _fault(row, texts, config.max_text)
         if fault:
-            rows.bad.append(BadRow("queries", line, fault, str(row)[:500]))
+            rows.refuse("queries", line, fault, row)
             continue
 
         query = decoded(str(row["query"]))
         split = NAMES[str(row.get("split") or "train").lower()]
         if split == "train":
-            split = assign_split(query, **shares)
+            split = assign_split(query, dev_share=dev_share, test_share=test_share)
 
         # Later splits are held out more.
         text = normalise_query(query)
-        held[text] = max(held.get(text, 0), SPLITS.index(split))
-
-        query_id = parse_id(row["query_id"])
-        seen[query_id] = {"query_id": query_id, "query": query}
+        split_of_text[text] = max(split_of_text.get(text, 0), SPLITS.index(split))
+        texts[parse_id(row["query_id"])] = query
 
     queries = []
-    for _, row in sorted(seen.items()):
-        split = SPLITS[held[normalise_query(row["query"])]]
-        queries.append({**row, "split": split})
+    for query_id, query in sorted(texts.items()):
+        split = SPLITS[split_of_text[normalise_query(query)]]
+        queries.append({"query_id": query_id, "query": query, "split": split})
     return queries
 
 
-def read_requests(
-    rows: Rows, queries: list[dict[str, Any]], limit: int
-) -> list[dict[str, Any]]:
-    """Texts that people wrote and nobody judged, as train queries.
+def read_requests(rows: Rows, queries: list[Row], limit: int) -> list[Row]:
+    """Read texts that people wrote and nobody judged, as train queries.
 
     One that is a query already is left out.
 
     Args:
-        rows: each with ``query``; other columns are not looked at.
+        rows: each with ``query``; other columns are not read; malformed ones are refused in it.
         queries: of :func:`read_queries`.
         limit: longest text, in characters.
-    """
-    known = {normalise_query(query["query"]) for query in queries}
-    taken = {query["query_id"] for query in queries}
 
-    found: list[dict[str, Any]] = []
+    Returns:
+        Rows of the ``queries`` table.
+    """
+    known_texts = {normalise_query(query["query"]) for query in queries}
+    known_ids = {query["query_id"] for query in queries}
+
+    requests: list[Row] = []
     for line, row in rows.good:
         fault = _text_fault(row, limit)
         if fault:
-            rows.bad.append(BadRow("requests", line, fault, str(row)[:500]))
+            rows.refuse("requests", line, fault, row)
             continue
 
         written = str(row["query"])
         text = normalise_query(written)
-        if text in known:
+        if text in known_texts:
             continue
-        known.add(text)
+        known_texts.add(text)
 
         # The line's number, or the next that is free.
         number = line
-        while f"{REQUEST_PREFIX}{number}" in taken:
+        while f"{REQUEST_PREFIX}{number}" in known_ids:
             number += 1
         query_id = f"{REQUEST_PREFIX}{number}"
-        taken.add(query_id)
+        known_ids.add(query_id)
 
         query = decoded(written)
-        found.append({"query_id": query_id, "query": query, "split": "train"})
-    return found
+        requests.append({"query_id": query_id, "query": query, "split": "train"})
+    return requests

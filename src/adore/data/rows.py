@@ -1,16 +1,22 @@
-"""Rows of the user's files: good ones with their line, bad ones with a reason.
+"""Rows of the user's files: usable ones with their line, malformed ones with a reason.
 
-Those left out on purpose are counted.
+Rows that are left out on purpose are counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
-__all__ = ["BadRow", "Rows"]
+__all__ = ["BadRow", "NumberedRow", "Row", "Rows"]
+
+Row = dict[str, Any]
+"""One row by column: JSON values of a user's file, which nobody has validated yet."""
+NumberedRow = tuple[int, Row]
+"""The number of a row's line in its file, and the row."""
+QUOTED_CHARACTERS = 500
+"""Characters of a malformed row that the quarantine keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +28,14 @@ class BadRow:
     reason: str
     row: str
 
-    def record(self) -> dict[str, Any]:
+    def to_row(self) -> Row:
         """A row of the ``quarantine`` table; the text is cut to 500 characters."""
         text = self.row.encode("utf-8", "replace").decode("utf-8")
         return {
             "table": self.table,
             "line": self.line,
             "reason": self.reason,
-            "row": text[:500],
+            "row": text[:QUOTED_CHARACTERS],
         }
 
 
@@ -44,16 +50,16 @@ class Rows:
             by reason.
     """
 
-    good: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    good: list[NumberedRow] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
     @property
     def total(self) -> int:
-        """Rows that were read, usable or not."""
+        """Number of rows that were read, usable or not."""
         return len(self.good) + len(self.bad)
 
-    def refuse(self, table: str, line: int, reason: str, row: dict[str, Any]) -> None:
+    def refuse(self, table: str, line: int, reason: str, row: object) -> None:
         """Count one malformed row.
 
         Args:
@@ -62,8 +68,12 @@ class Rows:
             reason: what is wrong with it, as the quarantine says it.
             row: as the file has it; its first 500 characters are kept.
         """
-        self.bad.append(BadRow(table, line, reason, str(row)[:500]))
+        text = str(row)[:QUOTED_CHARACTERS]
+        self.bad.append(BadRow(table, line, reason, text))
 
     def columns(self) -> list[str]:
         """Every column name, in the order in which the rows first use it."""
-        return list(dict.fromkeys(chain.from_iterable(row for _, row in self.good)))
+        columns: dict[str, None] = {}
+        for _, row in self.good:
+            columns.update(dict.fromkeys(row))
+        return list(columns)

@@ -1,4 +1,4 @@
-"""Reads a shop's folder into our tables, and notes how every file was understood."""
+"""Reads a shop's folder into our tables, and notes how every file was read."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from adore.data.cells import parse_id
 from adore.data.columns import check_column_map
 from adore.data.dataset import DatasetInfo, find_dataset_rulebook, read_dataset_info
 from adore.data.files import NAMES, find_tables
-from adore.data.folder_report import FolderReport
+from adore.data.folder_report import FolderReport, SplitSize
 from adore.data.items import item_rows
 from adore.data.judgements import grade_rows, queries_of_judgements
 from adore.data.language import choose_language
@@ -23,20 +22,23 @@ from adore.data.log import (
     search_impressions,
     split_searches,
 )
-from adore.data.queries import SplitConfig, read_queries, read_requests
-from adore.data.rows import BadRow, Rows
+from adore.data.queries import SPLITS, SplitConfig, read_queries, read_requests
+from adore.data.rows import BadRow, NumberedRow, Row, Rows
 from adore.data.searches import QueryFinder, merge_searches, text_id
 from adore.data.tables import read_table_file
 from adore.errors import AdoreError, DataError, MissingError, QuarantineError, check
 
 __all__ = ["ReadConfig", "Shop", "read_shop"]
 
-_MAPS = {
+_HINTS = {
     "judgements": " (name labels in dataset.yaml, labels: {good: 3, bad: 0})",
     "events": " (name other actions in dataset.yaml, actions: {kauf: purchase, hover: ignore})",
 }
+"""How to correct many malformed rows of a table."""
 _TEXTS = {"items": "title", "queries": "query"}
 """Table to the column that tells the language."""
+_SEARCH_TABLES = ("searches", "events", "exposures")
+"""Tables whose rows have the text of a search."""
 TABLES = ("items", "queries", "judgements", "truth", "events")
 
 
@@ -44,20 +46,34 @@ class ReadConfig(SplitConfig):
     """How strict to be, and how to split."""
 
     max_bad_share: float = 0.05
-    """Largest share of bad rows of a table; more stops the run."""
+    """Largest share of malformed rows of a table; more stops the run."""
+
+
+def _empty_tables() -> dict[str, list[Row]]:
+    return {table: [] for table in TABLES}
 
 
 @dataclass(slots=True)
 class Shop:
-    """A folder's tables, as rows, and how it was understood."""
+    """A folder's tables, as rows, and how it was read.
+
+    Attributes:
+        info: what ``dataset.yaml`` says, with the chosen language.
+        report: how the folder was read.
+        tables: rows of each of our tables.
+        quarantine: malformed rows.
+        book: the file of the rule book.
+    """
 
     info: DatasetInfo
     report: FolderReport
-    tables: dict[str, list[dict[str, Any]]] = field(
-        default_factory=lambda: {table: [] for table in TABLES}
-    )
+    tables: dict[str, list[Row]] = field(default_factory=_empty_tables)
     quarantine: list[BadRow] = field(default_factory=list)
     book: Path | None = None
+
+    def ids(self, table: str, column: str) -> set[str]:
+        """Collect the ids in one column of a table."""
+        return {row[column] for row in self.tables[table]}
 
 
 class _Reader:
@@ -74,72 +90,74 @@ class _Reader:
         self.failed: set[str] = set()
 
     @property
-    def seen(self) -> FolderReport:
+    def report(self) -> FolderReport:
         return self.shop.report
 
     @contextmanager
-    def noting(self, table: str = "") -> Iterator[None]:
+    def collect_problems(self, table: str = "") -> Iterator[None]:
         """Keep an error for the end; ``table`` is then known to have failed already."""
         try:
             yield
         except AdoreError as error:
-            self.seen.problems.append(error)
+            self.report.problems.append(error)
             self.failed.add(table)
 
     def read(self) -> Shop:
         """All of it."""
-        self.shop.info = read_dataset_info(self.data)
-        check_column_map(self.shop.info.columns)
-        self.shop.book = find_dataset_rulebook(self.data, self.shop.info)
+        shop = self.shop
+        shop.info = read_dataset_info(self.data)
+        check_column_map(shop.info.columns)
+        shop.book = find_dataset_rulebook(self.data, shop.info)
         self._load()
-        tables = self.shop.tables
-        with self.noting():
-            self._items()
-        with self.noting():
-            self._queries()
-        with self.noting():
-            self._judgements("judgements")
-        with self.noting():
-            self._judgements("truth")
-        with self.noting():
-            self._merge()
-        with self.noting():
-            self._requests()
-        with self.noting():
-            self._events()
-        with self.noting():
-            self._language()
-        self.seen.rows = {name: len(rows) for name, rows in tables.items()}
-        if not self.seen.problems:
-            with self.noting():
-                self._splits()
-        return self.shop
+
+        with self.collect_problems():
+            self._read_items()
+        with self.collect_problems():
+            self._read_queries()
+        with self.collect_problems():
+            self._read_judgements("judgements")
+        with self.collect_problems():
+            self._read_judgements("truth")
+        with self.collect_problems():
+            self._merge_queries()
+        with self.collect_problems():
+            self._read_requests()
+        with self.collect_problems():
+            self._read_events()
+        with self.collect_problems():
+            self._choose_language()
+
+        self.report.rows = {name: len(rows) for name, rows in shop.tables.items()}
+        if not self.report.problems:
+            with self.collect_problems():
+                self._count_splits()
+        return shop
 
     # ------------------------------------------------------------ files
 
     def _load(self) -> None:
-        info = self.shop.info
-        files = find_tables(self.data, info, self.shop.book)
+        """Read every file of the folder."""
+        files = find_tables(self.data, self.shop.info, self.shop.book)
         if self.requests:
             files.tables["requests"] = [self.requests]
-        self.seen.unread = files.unread
+        self.report.unread = files.unread
         for table, paths in files.tables.items():
             for path in paths:
-                with self.noting(table):
-                    rows, note = read_table_file(path, table, info)
-                    if path in files.by_columns:
-                        note.notes.append("told by its columns, not by its name")
-                    if path.parent != self.data:
-                        note.name = (
-                            str(path.relative_to(self.data))
-                            if self.data in path.parents
-                            else str(path)
-                        )
-                    self.seen.files.append(note)
-                    self._add(note.table, rows)
+                with self.collect_problems(table):
+                    self._load_file(path, table, by_columns=path in files.by_columns)
 
-    def _add(self, table: str, rows: Rows) -> None:
-        self.seen.read[table] += rows.total
+    def _load_file(self, path: Path, table: str, *, by_columns: bool) -> None:
+        rows, report = read_table_file(path, table, self.shop.info)
+        if by_columns:
+            report.notes.append("told by its columns, not by its name")
+        if self.data in path.parents:
+            report.name = str(path.relative_to(self.data))
+        else:
+            report.name = str(path)
+        self.report.files.append(report)
+
+        table = report.table
+        self.report.read[table] += rows.total
         if table not in self.raw:
             self.raw[table] = rows
             return
@@ -148,85 +166,87 @@ class _Reader:
         whole.bad += rows.bad
         whole.left_out += rows.left_out
 
-    def _take(self, table: str) -> Rows:
+    def _rows(self, table: str) -> Rows:
         return self.raw.get(table, Rows())
 
     def _close(self, table: str, rows: Rows) -> None:
-        """Count what was bad or left out; too much that is bad stops the run."""
+        """Count what was malformed or left out; too many malformed rows stop the run."""
         bad = rows.bad
+        reasons = Counter(row.reason for row in bad)
         self.shop.quarantine += bad
-        self.seen.left_out[table] = rows.left_out
-        self.seen.bad[table] = Counter(row.reason for row in bad)
+        self.report.left_out[table] = rows.left_out
+        self.report.bad[table] = reasons
 
-        total = self.seen.read[table]
+        total = self.report.read[table]
         if not total or len(bad) / total <= self.config.max_bad_share:
             return
 
         first = {row.reason: row for row in reversed(bad)}
         lines = []
-        for reason, count in self.seen.bad[table].most_common(10):
+        for reason, count in reasons.most_common(10):
             example = first[reason]
-            shown = f"line {example.line}: {example.row[:80]}"
-            lines.append(f"  {count} x {reason} ({shown})")
+            lines.append(
+                f"  {count} x {reason} (line {example.line}: {example.row[:80]})"
+            )
 
-        worst = "\n".join(lines)
+        commonest = "\n".join(lines)
         raise QuarantineError(
             f"bad share of {table} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), "
             f"must be at most {self.config.max_bad_share}; "
-            f"mend the rows{_MAPS.get(table, '')} or raise prepare.max_bad_share:\n{worst}"
+            f"mend the rows{_HINTS.get(table, '')} or raise prepare.max_bad_share:\n{commonest}"
         )
 
-    def _needed(self, table: str) -> None:
+    def _require(self, table: str) -> None:
         """Refuse a folder without a table, or with an empty one."""
-        if table not in self.raw:
-            if table in self.failed:
-                return  # its own error is on record
-            there = (
-                ", ".join(sorted(p.name for p in self.data.iterdir())[:20])
-                if self.data.is_dir()
-                else "no folder"
+        if table in self.raw:
+            check(
+                bool(self.shop.tables[table]),
+                f"rows of {table}",
+                0,
+                must="1 or more",
+                fix="fill it",
+                error=DataError,
             )
-            names = " or ".join(NAMES[table])
-            raise MissingError(
-                f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, "
-                f".tsv, .parquet or .xml ({names}; .gz too), "
-                f"or be named in dataset.yaml, files: {{{table}: NAME}}; found: {there}"
-            )
-        rows = self.shop.tables[table]
-        check(
-            bool(rows),
-            f"rows of {table}",
-            0,
-            must="1 or more",
-            fix="fill it",
-            error=DataError,
+            return
+        if table in self.failed:
+            return  # its own error is on record
+
+        files = "no folder"
+        if self.data.is_dir():
+            paths = sorted(path.name for path in self.data.iterdir())
+            files = ", ".join(paths[:20])
+        names = " or ".join(NAMES[table])
+        raise MissingError(
+            f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, "
+            f".tsv, .parquet or .xml ({names}; .gz too), "
+            f"or be named in dataset.yaml, files: {{{table}: NAME}}; found: {files}"
         )
 
     # ------------------------------------------------------------ tables
 
-    def _items(self) -> None:
-        rows = self._take("items")
-        self.shop.tables["items"] = item_rows(
-            rows, self.shop.info, self.config.max_text
-        )
+    def _read_items(self) -> None:
+        rows = self._rows("items")
+        items = item_rows(rows, self.shop.info, self.config.max_text)
+        self.shop.tables["items"] = items
         self._close("items", rows)
-        self._needed("items")
+        self._require("items")
 
-    def _queries(self) -> None:
-        rows = self._take("queries")
+    def _read_queries(self) -> None:
+        rows = self._rows("queries")
         if not rows.total and "queries" not in self.raw:
-            rows = self._derived_queries()
-        self.shop.tables["queries"] = read_queries(rows, self.config)
+            rows = self._derive_queries()
+        queries = read_queries(rows, self.config)
+        self.shop.tables["queries"] = queries
         self._close("queries", rows)
-        if not self.shop.tables["queries"]:
-            self._needed("queries")
+        if not queries:
+            self._require("queries")
 
-    def _derived_queries(self) -> Rows:
+    def _derive_queries(self) -> Rows:
         """The texts of judgements and of the log, where there is no file of queries."""
-        rows = queries_of_judgements(self._take("judgements"))
+        rows = queries_of_judgements(self._rows("judgements"))
         known = {text_id(str(row["query"])) for _, row in rows.good}
         judged = len(rows.good)
-        for text in self._log_texts():
+        for text in self._search_texts():
             query_id = text_id(text)
             if query_id not in known:
                 known.add(query_id)
@@ -236,164 +256,157 @@ class _Reader:
         total = len(rows.good)
         if total:
             self.raw["queries"] = rows
-            self.seen.read["queries"] = total
-            self.seen.notes.append(
+            self.report.read["queries"] = total
+            self.report.notes.append(
                 f"no file of queries: {total} texts were taken, "
                 f"{judged} from the judgements and {total - judged} from the log"
             )
         return rows
 
-    def _log_texts(self) -> list[str]:
+    def _search_texts(self) -> list[str]:
+        """Every text that was searched for, once, in the order of the log."""
         texts: dict[str, None] = {}
-        for table, name in (
-            ("searches", "user_query"),
-            ("events", "user_query"),
-            ("exposures", "user_query"),
-        ):
-            for _, row in self._take(table).good:
-                text = row.get(name)
+        for table in _SEARCH_TABLES:
+            for _, row in self._rows(table).good:
+                text = row.get("user_query")
                 if isinstance(text, str) and text.strip():
                     texts.setdefault(text, None)
         return list(texts)
 
     def _finder(self, searches: dict[str, str] | None = None) -> QueryFinder:
-        judged = {row["query_id"] for row in self.shop.tables["judgements"]}
+        judged = self.shop.ids("judgements", "query_id")
         return QueryFinder(self.shop.tables["queries"], self.same, judged, searches)
 
-    def _judgements(self, table: str) -> None:
-        rows = self._take(table)
+    def _read_judgements(self, table: str) -> None:
         shop = self.shop
-        items = {row["item_id"] for row in shop.tables["items"]}
-        files = [note.name for note in self.seen.files if note.table == table]
-        name = files[0] if files else table
+        rows = self._rows(table)
+        items = shop.ids("items", "item_id")
         if not shop.tables["queries"] or not items:
             return
+
+        files = [file.name for file in self.report.files if file.table == table]
+        name = files[0] if files else table
         try:
-            scale, joined = grade_rows(
+            scale, judgements = grade_rows(
                 rows, table, shop.info, self._finder(), items, name
             )
         finally:
             self._close(table, rows)
-        shop.tables[table] = joined.rows
+
+        shop.tables[table] = judgements.rows
         if table == "judgements" and files:
-            self.seen.labels = scale
-            self.seen.judges = joined
-            shop.tables["votes"] = joined.votes
-            self._warn_of_ids(
-                rows, {row["query_id"] for row in shop.tables["queries"]}, items
-            )
+            self.report.labels = scale
+            self.report.judges = judgements
+            shop.tables["votes"] = judgements.votes
+            self._warn_of_unknown_ids(rows)
 
-    def _warn_of_ids(self, rows: Rows, queries: set[str], items: set[str]) -> None:
-        """Say loudly that hardly any judgement is of a known pair.
-
-        Their ids are probably other ones.
-        """
-        lost = sum(n for reason, n in rows.left_out.items() if reason.startswith("of "))
-        rated = (
-            sum(rows.left_out.values())
-            - rows.left_out["not rated"]
-            + len(self.shop.tables["judgements"])
-        )
-        if not lost or 2 * lost < rated:
+    def _warn_of_unknown_ids(self, rows: Rows) -> None:
+        """Warn if hardly any judgement is of a known pair; their ids are probably other ones."""
+        unknown = 0
+        for reason, count in rows.left_out.items():
+            if reason.startswith("of "):
+                unknown += count
+        rated = rows.left_out.total() - rows.left_out["not rated"]
+        rated += len(self.shop.tables["judgements"])
+        if not unknown or 2 * unknown < rated:
             return
-        for name, known in (("query_id", queries), ("item_id", items)):
-            theirs = sorted(
-                {parse_id(row.get(name)) for _, row in rows.good} - {"", *known}
-            )[:3]
-            if theirs:
-                self.seen.notes.append(
-                    f"WARNING: {lost:,} of {rated:,} judgements are not of this shop's pairs: "
-                    f"their {name} is like {theirs}, the shop's is like {sorted(known)[:3]}; "
+
+        known_ids = {
+            "query_id": self.shop.ids("queries", "query_id"),
+            "item_id": self.shop.ids("items", "item_id"),
+        }
+        for column, known in known_ids.items():
+            theirs = {parse_id(row.get(column)) for _, row in rows.good}
+            strange = sorted(theirs - known - {""})
+            if strange:
+                self.report.notes.append(
+                    f"WARNING: {unknown:,} of {rated:,} judgements are not of this shop's pairs: "
+                    f"their {column} is like {strange[:3]}, "
+                    f"the shop's is like {sorted(known)[:3]}; "
                     "if these are the same things, map the right column in dataset.yaml, "
                     "as in columns: {items: {item_id: COLUMN}}"
                 )
 
-    def _merge(self) -> None:
-        """Where searches of a log stand as queries, one row a text stays."""
+    def _merge_queries(self) -> None:
+        """Where searches of a log are among the queries, one row a text stays."""
         tables = self.shop.tables
-        judged = {
-            row["query_id"] for name in ("judgements", "truth") for row in tables[name]
-        }
+        judged = self.shop.ids("judgements", "query_id")
+        judged |= self.shop.ids("truth", "query_id")
         tables["queries"], self.same = merge_searches(tables["queries"], judged)
         if self.same:
-            self.seen.notes.append(
+            self.report.notes.append(
                 f"{len(self.same)} queries have the text of another and count together with it"
             )
 
-    def _requests(self) -> None:
-        rows = self._take("requests")
-        tables = self.shop.tables
-        tables["queries"] += read_requests(
-            rows, tables["queries"], self.config.max_text
-        )
+    def _read_requests(self) -> None:
+        rows = self._rows("requests")
+        queries = self.shop.tables["queries"]
+        queries += read_requests(rows, queries, self.config.max_text)
         self._close("requests", rows)
 
-    def _events(self) -> None:
-        rows = self._take("events")
-        exposures = self._take("exposures")
+    def _read_events(self) -> None:
         shop = self.shop
+        rows = self._rows("events")
+        exposures = self._rows("exposures")
         if not shop.tables["queries"] or not shop.tables["items"]:
             return
-        searches = [*self._take("searches").good, *split_searches(rows)]
-        texts = {
-            str(row.get("query_id")): str(row["user_query"])
-            for _, row in searches
-            if row.get("user_query")
-        }
+
+        searches = [*self._rows("searches").good, *split_searches(rows)]
         rows.good += exposure_events(exposures)
         if rows.good and search_impressions(rows, searches, shop.info.actions):
-            self.seen.notes.append(
+            self.report.notes.append(
                 "no impressions in the log: "
                 "what each search returned (query_response_hit_ids) counts"
             )
-        self.seen.read["events"] = rows.total
-        items = {row["item_id"] for row in shop.tables["items"]}
+        self.report.read["events"] = rows.total
+
         try:
-            shop.tables["events"], self.seen.log = read_events(
+            shop.tables["events"], log = read_events(
                 rows,
-                self._finder(texts),
-                items,
+                self._finder(_texts_by_id(searches)),
+                shop.ids("items", "item_id"),
                 shop.info.actions,
                 shop.info.first_position,
             )
         finally:
             self._close("exposures", exposures)
             self._close("events", rows)
-        self.seen.notes += self.seen.log.notes if self.seen.log else []
+
+        self.report.log = log
+        self.report.notes += log.notes
         if rows.left_out and not shop.tables["events"]:
-            (reason, count), *_ = rows.left_out.most_common(1)
-            self.seen.notes.append(
+            [(reason, count)] = rows.left_out.most_common(1)
+            self.report.notes.append(
                 f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}"
             )
 
-    def _language(self) -> None:
-        """Choose what the texts are read in, for good: every later step reads with the same."""
+    def _choose_language(self) -> None:
+        """Choose the language of the texts once: every later step reads with the same."""
         texts: list[str] = []
-        for table, name in _TEXTS.items():
+        for table, column in _TEXTS.items():
             for row in self.shop.tables[table]:
-                texts.append(row[name])
+                texts.append(row[column])
 
-        chosen = choose_language(self.shop.info.language, texts)
-        self.shop.info = self.shop.info.model_copy(update={"language": chosen.code})
-        self.seen.language = chosen
-        self.seen.notes += chosen.warnings()
+        language = choose_language(self.shop.info.language, texts)
+        self.shop.info = self.shop.info.model_copy(update={"language": language.code})
+        self.report.language = language
+        self.report.notes += language.warnings()
 
-    def _splits(self) -> None:
-        judged = {row["query_id"] for row in self.shop.tables["judgements"]}
-        by_split: dict[str, list[str]] = {
-            split: [] for split in ("train", "dev", "test")
-        }
+    def _count_splits(self) -> None:
+        judged = self.shop.ids("judgements", "query_id")
+        counts = Counter[str]()
+        judged_counts = Counter[str]()
         for row in self.shop.tables["queries"]:
-            by_split[row["split"]].append(row["query_id"])
-        for split, query_ids in by_split.items():
-            of_split = sum(query_id in judged for query_id in query_ids)
-            self.seen.splits[split] = (len(query_ids), of_split)
+            counts[row["split"]] += 1
+            if row["query_id"] in judged:
+                judged_counts[row["split"]] += 1
+        for split in SPLITS:
+            self.report.splits[split] = SplitSize(counts[split], judged_counts[split])
 
-        counts = {split: len(query_ids) for split, query_ids in by_split.items()}
         check(
             counts["train"] > 0,
             "queries of each split",
-            counts,
+            {split: counts[split] for split in SPLITS},
             must="at least one of train",
             fix=(
                 "name the split of some in a column split (train, dev, test), add queries, "
@@ -403,17 +416,28 @@ class _Reader:
         )
 
 
+def _texts_by_id(searches: list[NumberedRow]) -> dict[str, str]:
+    """The text of each search that has one."""
+    texts = {}
+    for _, row in searches:
+        if row.get("user_query"):
+            texts[str(row.get("query_id"))] = str(row["user_query"])
+    return texts
+
+
 def read_shop(data: Path, config: ReadConfig, requests: Path | None = None) -> Shop:
-    """Read a folder; what makes a run impossible is in ``report.problems``, in order.
+    """Read a folder.
+
+    What makes a run impossible is in ``report.problems``, in order. Only faults that leave nothing
+    to read are raised: a ``dataset.yaml`` that cannot be read or names a file that is not there,
+    and two files of one table.
 
     Args:
         data: the input folder.
         config: limits and split.
         requests: a file of requests elsewhere.
 
-    Raises:
-        ConfigError: ``dataset.yaml`` cannot be read.
-        DataError: two files hold one table.
-        MissingError: ``dataset.yaml`` names a file that is not there.
+    Returns:
+        The tables, and how they were read.
     """
     return _Reader(data, config, requests).read()

@@ -1,6 +1,6 @@
 """How a text file is written.
 
-Its encoding is told by charset-normalizer, its delimiter and quotes by DuckDB.
+charset-normalizer detects its encoding, DuckDB its delimiter and quotes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from adore.errors import DataError, check
 
 __all__ = ["Dialect", "decode", "detect_dialect"]
 
-ALONE = "\x1f"
-"""The delimiter of a file with one column: no text has it, so commas part nothing."""
+ONE_COLUMN = "\x1f"
+"""The delimiter of a file with one column: no text has it, so commas separate nothing."""
 SAMPLE = 262_144
 """Characters (or bytes) that are looked at."""
 _BOMS = (
@@ -33,18 +33,20 @@ _CANDIDATES = [
 """Encodings that spreadsheets and shops still write.
 
 Where several Western ones fit, the Web's default is taken."""
-_NAMES = {
-    ALONE: "one column",
+_DELIMITER_NAMES = {
+    ONE_COLUMN: "one column",
     ",": "commas",
     ";": "semicolons",
     "\t": "tabs",
     "|": "pipes",
 }
+_LENIENT = ", null_padding = true, strict_mode = false, ignore_errors = true"
+"""Options by which DuckDB reads files with ragged rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a delimited file is written; ``skip`` lines stand before its header."""
+    """How a delimited file is written; ``skip`` lines are before its header."""
 
     delimiter: str
     escape: str = ""
@@ -55,109 +57,137 @@ class Dialect:
     @property
     def delimiter_name(self) -> str:
         """The delimiter in words."""
-        return _NAMES.get(self.delimiter, repr(self.delimiter))
+        return _DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))
 
 
-def decode(raw: bytes, named: str = "") -> tuple[str, str]:
-    """The text of a file and its encoding.
+def decode(content: bytes, configured: str = "") -> tuple[str, str]:
+    """Decode a file and name its encoding.
 
     UTF-8 with some broken places stays UTF-8: each broken byte becomes a lone surrogate, whose row
     is refused later.
 
     Args:
-        raw: the file's bytes.
-        named: encoding that its owner named, if it is not UTF-8.
+        content: the file's bytes.
+        configured: encoding that ``dataset.yaml`` names, if it is not UTF-8.
+
+    Returns:
+        The text and its encoding.
 
     Raises:
         DataError: the named encoding does not exist, or does not fit.
     """
-    bom = next((name for mark, name in _BOMS if raw.startswith(mark)), "")
+    by_mark = _encoding_of_mark(content)
     try:
-        return raw.decode(bom or "utf-8"), "UTF-8" if bom in (
-            "",
-            "utf-8-sig",
-        ) else bom.upper()
+        text = content.decode(by_mark or "utf-8")
     except UnicodeDecodeError:
         pass
-    if named:
+    else:
+        if by_mark in ("", "utf-8-sig"):
+            return text, "UTF-8"
+        return text, by_mark.upper()
+
+    if configured:
         try:
-            return raw.decode(named), named
+            return content.decode(configured), configured
         except (LookupError, UnicodeDecodeError) as error:
             fix = "correct it in dataset.yaml, or leave it out"
             raise DataError(
-                f"encoding == {named!r}, must fit the file; {fix} ({error})"
+                f"encoding == {configured!r}, must fit the file; {fix} ({error})"
             ) from error
-    text = raw.decode("utf-8", "surrogateescape")
-    whole = sum(ord(c) > 127 for c in text)
-    broken = sum("\udc80" <= c <= "\udcff" for c in text)
-    guess = "" if whole - broken > broken else _guess(raw)
-    return (
-        (raw.decode(guess, "surrogateescape"), guess)
-        if guess
-        else (text, "UTF-8, broken in places")
-    )
+
+    text = content.decode("utf-8", "surrogateescape")
+    if _is_mostly_utf8(text):
+        return text, "UTF-8, broken in places"
+    detected = _detect_encoding(content)
+    if detected:
+        return content.decode(detected, "surrogateescape"), detected
+    return text, "UTF-8, broken in places"
 
 
-def _guess(raw: bytes) -> str:
+def _encoding_of_mark(content: bytes) -> str:
+    """The encoding of a byte order mark, or ``""``."""
+    for mark, name in _BOMS:
+        if content.startswith(mark):
+            return name
+    return ""
+
+
+def _is_mostly_utf8(text: str) -> bool:
+    """Whether more characters beyond ASCII were decoded than could not be."""
+    broken = 0
+    others = 0
+    for character in text:
+        if "\udc80" <= character <= "\udcff":
+            broken += 1
+        elif ord(character) > 127:
+            others += 1
+    return others > broken
+
+
+def _detect_encoding(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    lines = [line for line in raw[: 8 * SAMPLE].split(b"\n") if not line.isascii()]
-    matches = from_bytes(b"\n".join(lines)[:SAMPLE], cp_isolation=_CANDIDATES)
+    lines = content[: 8 * SAMPLE].split(b"\n")
+    sample = b"\n".join([line for line in lines if not line.isascii()])
+    matches = from_bytes(sample[:SAMPLE], cp_isolation=_CANDIDATES)
     best = matches.best()
     if best is None:
         return ""
-    fitting = {
-        name
-        for match in matches
-        for name in (match.encoding, *match.could_be_from_charset)
-    }
+
+    fitting = set()
+    for match in matches:
+        fitting |= {match.encoding, *match.could_be_from_charset}
     if best.encoding in _LATIN and "cp1252" in fitting:
         return "cp1252"
     return str(best.encoding)
 
 
 def detect_dialect(text: str, name: str) -> Dialect:
-    """The dialect of a delimited text.
+    """Detect the dialect of a delimited text.
+
+    A ``sep=`` line that names more than one character is an error.
 
     Args:
         text: the file's text.
         name: of the file, for the error.
 
-    Raises:
-        DataError: a ``sep=`` line names more than one character.
+    Returns:
+        The dialect; one column where no delimiter is found.
     """
     head = text.partition("\n")[0]
-    if head.strip().lower().startswith("sep="):  # how spreadsheets say it
-        sep = head.rstrip("\r")[4:]
+    if head.strip().lower().startswith("sep="):  # how spreadsheets name it
+        delimiter = head.rstrip("\r")[4:]
         check(
-            len(sep) == 1,
+            len(delimiter) == 1,
             f"first line of {name}",
             head[:20],
             must="sep= and one character",
             fix="correct it",
             error=DataError,
         )
-        return Dialect(sep, skip=1)
-    first = next((line for line in text.split("\n", 20) if line.strip()), "")
-    with tempfile.TemporaryDirectory(prefix="adore-sniff-") as home:
-        path = Path(home) / "sample.csv"
-        sample = (
-            text[:SAMPLE]
-            if len(text) <= SAMPLE
-            else text[:SAMPLE].rpartition("\n")[0] or text[:SAMPLE]
-        )
-        path.write_text(sample, "utf-8", "replace", newline="")
-        for options in (
-            "",
-            ", null_padding = true, strict_mode = false, ignore_errors = true",
-        ):
-            sniffed = _sniffed(path, options)
-            if sniffed and sniffed.delimiter in first:
-                return sniffed
-    return Dialect(ALONE)
+        return Dialect(delimiter, skip=1)
+
+    first_line = next((line for line in text.split("\n", 20) if line.strip()), "")
+    with tempfile.TemporaryDirectory(prefix="adore-sniff-") as folder:
+        path = Path(folder) / "sample.csv"
+        path.write_text(_sample(text), "utf-8", "replace", newline="")
+        for options in ("", _LENIENT):
+            dialect = _sniff(path, options)
+            if dialect and dialect.delimiter in first_line:
+                return dialect
+    return Dialect(ONE_COLUMN)
 
 
-def _sniffed(path: Path, options: str) -> Dialect | None:
+def _sample(text: str) -> str:
+    """The beginning of a text, in whole lines where it has any."""
+    beginning = text[:SAMPLE]
+    if len(text) <= SAMPLE:
+        return beginning
+    return beginning.rpartition("\n")[0] or beginning
+
+
+def _sniff(path: Path, options: str) -> Dialect | None:
+    """The dialect that DuckDB detects, or None where it does not or where it skips lines."""
     import duckdb
 
     sql = (
@@ -165,12 +195,13 @@ def _sniffed(path: Path, options: str) -> Dialect | None:
         f"FROM sniff_csv(?, header = true, all_varchar = true{options})"
     )
     try:
-        with duckdb.connect() as db:
-            delimiter, quote, escape, skip = db.execute(sql, [str(path)]).fetchall()[0]
+        with duckdb.connect() as connection:
+            rows = connection.execute(sql, [str(path)]).fetchall()
     except duckdb.Error:
         return None
-    if skip or len(delimiter) != 1:
+
+    delimiter, quote, escape, skipped = rows[0]
+    if skipped or len(delimiter) != 1:
         return None
-    return Dialect(
-        delimiter, escape="\\" if escape == "\\" else "", unquoted=quote == "(empty)"
-    )
+    escape = escape if escape == "\\" else ""
+    return Dialect(delimiter, escape=escape, unquoted=quote == "(empty)")

@@ -5,15 +5,16 @@ Its preset and its columns count, and ``dataset.yaml`` beside it.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from adore.config import configure
 from adore.data.cells import parse_id
-from adore.data.columns import require
+from adore.data.columns import require_columns
 from adore.data.dataset import DatasetInfo, read_dataset_info
 from adore.data.files import table_of_name
 from adore.data.folder_report import FileReport
@@ -23,7 +24,7 @@ from adore.data.judgements import grade_rows, resolve_query_id
 from adore.data.labels import canonical_label, infer_scale
 from adore.data.mapping import map_rows
 from adore.data.presets import detect_table
-from adore.data.rows import Rows
+from adore.data.rows import Row, Rows
 from adore.data.searches import QueryFinder
 from adore.entities import decoded_values
 from adore.errors import DataError, MissingError, QuarantineError, check
@@ -46,46 +47,61 @@ WRITTEN = (".parquet", ".csv", ".jsonl")
 def read_table_file(
     path: Path, table: str, info: DatasetInfo
 ) -> tuple[Rows, FileReport]:
-    """Read one file as a table.
+    """Read one file as a table; one that cannot be read or lacks a column is an error.
 
     Args:
         path: the file.
         table: what it holds; a file of queries with UBI's columns turns out to hold searches.
-        info: the shop's own words.
+        info: the shop's own map of columns, preset and encoding.
 
     Returns:
-        Its rows in our columns, and how it was understood; ``note.table`` is what it holds.
-
-    Raises:
-        DataError: it cannot be read, or a column is missing.
+        Its rows in our columns, and how it was read; ``report.table`` is what it holds.
     """
     rows, source = read_source(path, table, info.encoding)
     columns = rows.columns()
-    own = info.columns.get(table, {})
-    if table == "queries" and detect_table(columns) == "searches" and not own:
+    maps_queries = bool(info.columns.get("queries"))
+    if table == "queries" and not maps_queries and detect_table(columns) == "searches":
         table = "searches"
-    note = FileReport(
-        source.name, table, ", ".join((source.kind, *source.details)), rows.total
-    )
+
+    written = ", ".join((source.kind, *source.details))
+    report = FileReport(source.name, table, written, rows.total)
+    title = ""
     if source.kind == "TREC" and rows.good:
-        note.columns.preset = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
-    preset = note.columns.preset
-    rows = map_rows(rows, table, info, note, columns)
-    note.columns.preset = note.columns.preset or preset
+        title = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
+    rows = map_rows(rows, table, info, report, columns)
+    if not report.columns.preset:
+        report.columns.preset = title
     if rows.good:
-        require(rows.columns(), table, path.name, columns)
-    return rows, note
+        require_columns(rows.columns(), table, path.name, columns)
+    return rows, report
 
 
 # ---------------------------------------------------------------- single files
 
 
-def _strict(place: str, table: str) -> tuple[Rows, Path, DatasetInfo]:
-    """A file in which any bad line is an error.
+@dataclass(frozen=True, slots=True)
+class _TableFile:
+    """One file in which no line is malformed, and the ``dataset.yaml`` beside it."""
+
+    rows: Rows
+    path: Path
+    info: DatasetInfo
+
+
+def _malformed(place: str, rows: Rows) -> DataError:
+    first = rows.bad[0]
+    return DataError(
+        f"{place}: line {first.line} is bad ({first.reason}), {len(rows.bad)} bad in all; "
+        "mend the file"
+    )
+
+
+def _read_strictly(place: str, table: str) -> _TableFile:
+    """A file in which any malformed line is an error.
 
     Raises:
         MissingError: no such file.
-        DataError: unreadable, empty, or with a bad line.
+        DataError: it has a malformed line.
     """
     path = local_copy(place)
     if not path.is_file():
@@ -95,11 +111,7 @@ def _strict(place: str, table: str) -> tuple[Rows, Path, DatasetInfo]:
     info = read_dataset_info(path.parent)
     rows, _ = read_table_file(path, table, info)
     if rows.bad:
-        bad = rows.bad[0]
-        raise DataError(
-            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; "
-            "mend the file"
-        )
+        raise _malformed(place, rows)
     check(
         bool(rows.good),
         f"rows of {place}",
@@ -108,53 +120,57 @@ def _strict(place: str, table: str) -> tuple[Rows, Path, DatasetInfo]:
         fix="give a file with rows",
         error=DataError,
     )
-    return rows, path, info
+    return _TableFile(rows, path, info)
 
 
 def _queries_beside(path: Path) -> QueryFinder | None:
     """The queries of the folder that a file lies in, where it has some."""
-    files = [
-        p
-        for p in sorted(path.parent.iterdir())
-        if p.is_file() and table_of_name(p) == "queries"
-    ]
+    files = []
+    for sibling in sorted(path.parent.iterdir()):
+        if sibling.is_file() and table_of_name(sibling) == "queries":
+            files.append(sibling)
     if len(files) != 1:
         return None
-    rows, note = read_table_file(files[0], "queries", read_dataset_info(path.parent))
-    if note.table != "queries":
+
+    rows, report = read_table_file(files[0], "queries", read_dataset_info(path.parent))
+    if report.table != "queries":
         return None
-    pairs = ((parse_id(row.get("query_id")), row.get("query")) for _, row in rows.good)
-    queries = [
-        {"query_id": query_id, "query": text}
-        for query_id, text in pairs
-        if query_id and isinstance(text, str)
-    ]
+    queries = []
+    for _, row in rows.good:
+        query_id = parse_id(row.get("query_id"))
+        text = row.get("query")
+        if query_id and isinstance(text, str):
+            queries.append({"query_id": query_id, "query": text})
     return QueryFinder(queries)
 
 
-def _with_ids(rows: Rows, path: Path) -> None:
+def _add_query_ids(file: _TableFile) -> None:
     """Give rows that name their query by its text the id of that query, or the text as an id."""
-    if all(parse_id(row.get("query_id")) for _, row in rows.good):
+    without_id = [row for _, row in file.rows.good if not parse_id(row.get("query_id"))]
+    if not without_id:
         return
-    finder = _queries_beside(path)
-    for _, row in rows.good:
-        if not parse_id(row.get("query_id")):
-            row["query_id"] = (
-                resolve_query_id(row, finder) if finder else ""
-            ) or resolve_query_id(row)
+
+    finder = _queries_beside(file.path)
+    for row in without_id:
+        query_id = resolve_query_id(row, finder) if finder else ""
+        row["query_id"] = query_id or resolve_query_id(row)
 
 
-def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """The good rows of one items file, as rows of the ``items`` table.
+def read_items(path: Path, named: Iterable[str] | None = None) -> list[Row]:
+    """Read the good rows of one items file, as rows of the ``items`` table.
 
     Args:
         path: the file; ``dataset.yaml`` beside it is obeyed.
-        named: ids of the items that are needed; bad rows of others do not matter. None: all are
-            needed.
+        named: ids of the items that are needed; malformed rows of others do not matter. None: all
+            are needed.
+
+    Returns:
+        The table's rows.
 
     Raises:
-        DataError: the file has no usable row, or only a bad one for an item that is named.
-        QuarantineError: more than the allowed share of the rows are bad, where all are needed.
+        DataError: the file has no usable row, or only a malformed one for an item that is named.
+        QuarantineError: more than the allowed share of the rows are malformed, where all are
+            needed.
     """
     from adore.data.shop import ReadConfig
 
@@ -164,20 +180,23 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
     ids = {line: parse_id(row.get("item_id")) for line, row in rows.good}
     total = rows.total
     items = item_rows(rows, info, config.max_text)
-    share = len(rows.bad) / max(1, total)
-    if named is None and share > config.max_bad_share:
+
+    bad_share = len(rows.bad) / max(1, total)
+    if named is None and bad_share > config.max_bad_share:
         first = rows.bad[0]
         raise QuarantineError(
-            f"bad share of items == {share:.3f} ({len(rows.bad)} of {total} rows), must be at most "
-            f"{config.max_bad_share}; mend the rows: {first.reason} "
+            f"bad share of items == {bad_share:.3f} ({len(rows.bad)} of {total} rows), "
+            f"must be at most {config.max_bad_share}; mend the rows: {first.reason} "
             f"(line {first.line}: {first.row[:80]})"
         )
-    lost = set(named or ()) - {row["item_id"] for row in items}
-    for bad in (b for b in rows.bad if ids.get(b.line) in lost):
-        raise DataError(
-            f"{path}: line {bad.line} is bad ({bad.reason}) "
-            f"and a pair names {ids[bad.line]!r}; mend it"
-        )
+
+    missing = set(named or ()) - {row["item_id"] for row in items}
+    for bad in rows.bad:
+        if ids.get(bad.line) in missing:
+            raise DataError(
+                f"{path}: line {bad.line} is bad ({bad.reason}) "
+                f"and a pair names {ids[bad.line]!r}; mend it"
+            )
     check(
         bool(items),
         f"rows of {path}",
@@ -189,80 +208,85 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[dict[str,
     return items
 
 
-def _frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
-    there = [name for name in columns if any(name in row for _, row in rows.good)]
-    return pl.DataFrame(
-        [{n: row.get(n) for n in there} for _, row in rows.good],
-        infer_schema_length=None,
-        strict=False,
-    )
+def _to_frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
+    """Those of some columns that the rows have."""
+    in_file = set(rows.columns())
+    names = [column for column in columns if column in in_file]
+    records = []
+    for _, row in rows.good:
+        records.append({name: row.get(name) for name in names})
+    return pl.DataFrame(records, infer_schema_length=None, strict=False)
 
 
 def read_queries_file(place: str) -> pl.DataFrame:
-    """``query_id, query`` of a queries file, strictly.
+    """Read a queries file; any malformed line is an error.
 
-    Raises:
-        MissingError: no such file.
-        DataError: it cannot be read, or a column is missing.
+    Args:
+        place: the file, or its address.
+
+    Returns:
+        ``query_id, query``.
     """
-    rows, _, _ = _strict(place, "queries")
+    rows = _read_strictly(place, "queries").rows
     for _, row in rows.good:
         row["query"] = decoded_values(row.get("query"))
-    return _frame(rows, ("query_id", "query"))
+    return _to_frame(rows, ("query_id", "query"))
 
 
 def read_pairs(place: str) -> pl.DataFrame:
-    """``query_id, item_id`` of a file of pairs, or of judgements, strictly.
+    """Read a file of pairs, or of judgements; any malformed line is an error.
 
-    Raises:
-        MissingError: no such file.
-        DataError: it cannot be read, or a column is missing.
+    Args:
+        place: the file, or its address.
+
+    Returns:
+        ``query_id, item_id``.
     """
     path = local_copy(place)
-    table = (
-        "judgements"
-        if path.is_file() and table_of_name(path) == "judgements"
-        else "pairs"
-    )
-    rows, path, _ = _strict(place, table)
-    _with_ids(rows, path)
-    return _frame(rows, ("query_id", "item_id"))
+    table = "pairs"
+    if path.is_file() and table_of_name(path) == "judgements":
+        table = "judgements"
+    file = _read_strictly(place, table)
+    _add_query_ids(file)
+    return _to_frame(file.rows, ("query_id", "item_id"))
+
+
+def _is_unread_label(label: object) -> bool:
+    """Whether a label is text other than a number from 0 on."""
+    canonical = canonical_label(label)
+    return bool(canonical) and isinstance(label, str) and not canonical.isdecimal()
 
 
 def read_scores(place: str) -> pl.DataFrame:
-    """``query_id, item_id, score`` of a scores file or a TREC run.
-
-    ``grade, system`` come with them where the file has them.
+    """Read a scores file or a TREC run; any malformed line is an error.
 
     Grades are read by the label map of ``dataset.yaml`` beside the file, if it maps them.
 
-    Raises:
-        MissingError: no such file.
-        DataError: it cannot be read, or a column is missing.
+    Args:
+        place: the file, or its address.
+
+    Returns:
+        ``query_id, item_id, score``, with ``grade, system`` where the file has them.
     """
-    rows, path, info = _strict(place, "scores")
-    _with_ids(rows, path)
-    grades = [row.get("grade") for _, row in rows.good]
-    if any(
-        isinstance(grade, str) and not canonical_label(grade).isdecimal()
-        for grade in grades
-        if canonical_label(grade)
-    ):
-        scale = infer_scale(grades, info, path.name, ours=True)
-        for _, row in rows.good:
+    file = _read_strictly(place, "scores")
+    _add_query_ids(file)
+    labels = [row.get("grade") for _, row in file.rows.good]
+    if any(map(_is_unread_label, labels)):
+        scale = infer_scale(labels, file.info, file.path.name, ours=True)
+        for _, row in file.rows.good:
             row["grade"] = scale.grade(row.get("grade"))
-    frame = _frame(rows, ("query_id", "item_id", "score", "grade", "system"))
-    if path.suffix == ".parquet":
-        return (
-            pl.read_parquet(path)
-            if set(frame.columns) <= set(pl.read_parquet_schema(path))
-            else frame
-        )
+
+    frame = _to_frame(file.rows, ("query_id", "item_id", "score", "grade", "system"))
+    if file.path.suffix != ".parquet":
+        return frame
+    # A Parquet file in our columns keeps its own types.
+    if set(frame.columns) <= set(pl.read_parquet_schema(file.path)):
+        return pl.read_parquet(file.path)
     return frame
 
 
 def read_judgements(place: str) -> pl.DataFrame:
-    """One grade a pair of a judgements file, by the same label map and judges as ``prepare``.
+    """Read one grade a pair of a judgements file, by the labels and judges of ``prepare``.
 
     Args:
         place: the file; ``dataset.yaml`` and the queries beside it are obeyed.
@@ -271,27 +295,34 @@ def read_judgements(place: str) -> pl.DataFrame:
         ``query_id, item_id, grade``; unrated rows are left out.
 
     Raises:
-        MissingError: no such file.
-        DataError: it cannot be read, a column is missing, or a label is not on the scale.
+        DataError: a line is malformed.
     """
-    rows, path, info = _strict(place, "judgements")
-    _with_ids(rows, path)
-    ids = sorted({parse_id(row["query_id"]) for _, row in rows.good})
-    finder = QueryFinder(
-        {"query_id": query_id, "query": f"\0{query_id}"} for query_id in ids
-    )
-    items = {parse_id(row.get("item_id")).strip() for _, row in rows.good}
-    for _, row in rows.good:
+    file = _read_strictly(place, "judgements")
+    _add_query_ids(file)
+
+    # Every query and item of the file is known here; the ids alone say which is which.
+    query_ids = set()
+    item_ids = set()
+    for _, row in file.rows.good:
+        query_ids.add(parse_id(row["query_id"]))
+        item_ids.add(parse_id(row.get("item_id")).strip())
         row.pop("query", None)
-    _, joined = grade_rows(rows, "judgements", info, finder, items, path.name)
-    if rows.bad:
-        bad = rows.bad[0]
-        raise DataError(
-            f"{place}: line {bad.line} is bad ({bad.reason}), {len(rows.bad)} bad in all; "
-            "mend the file"
-        )
+    queries = []
+    for query_id in sorted(query_ids):
+        queries.append({"query_id": query_id, "query": f"\0{query_id}"})
+
+    _, judgements = grade_rows(
+        file.rows,
+        "judgements",
+        file.info,
+        QueryFinder(queries),
+        item_ids,
+        file.path.name,
+    )
+    if file.rows.bad:
+        raise _malformed(place, file.rows)
     schema = {"query_id": pl.String, "item_id": pl.String, "grade": pl.Int64}
-    return pl.DataFrame(joined.rows, schema=schema)
+    return pl.DataFrame(judgements.rows, schema=schema)
 
 
 def check_output(place: str) -> None:
@@ -312,14 +343,15 @@ def write_file(frame: pl.DataFrame, place: str) -> None:
         frame: the table.
         place: a path or an address; ``.jsonl``, ``.csv`` or ``.parquet``.
     """
-    import tempfile
-
     check_output(place)
-    with tempfile.TemporaryDirectory() as home:
-        local = Path(place) if not is_remote(place) else Path(home) / Path(place).name
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(place)
+        if is_remote(place):
+            local = Path(folder) / local.name
         local.parent.mkdir(parents=True, exist_ok=True)
+
         partial = local.with_name(f".{local.name}.partial")
-        if local.name.endswith(".jsonl"):
+        if local.suffix == ".jsonl":
             frame.write_ndjson(partial)
         elif local.suffix == ".csv":
             frame.write_csv(partial)

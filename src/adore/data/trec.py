@@ -6,9 +6,8 @@ They are lines of fields between spaces, without a header.
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from adore.data.rows import BadRow, Rows
+from adore.data.rows import Row, Rows
 
 __all__ = ["is_trec", "trec_rows"]
 
@@ -18,53 +17,56 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 
 def _fields(line: str) -> list[str]:
+    """The line's fields; a run's name may hold spaces."""
     fields = line.split()
-    return [*fields[:5], " ".join(fields[5:])] if len(fields) > 6 else fields
+    if len(fields) <= len(RUN):
+        return fields
+    name = " ".join(fields[5:])
+    return [*fields[:5], name]
 
 
-def _is_row(line: str) -> bool:
+def _is_row(fields: list[str]) -> bool:
     """Four fields that end in a grade, or six with a rank and a score before the run's name."""
-    fields = _fields(line)
     if len(fields) == len(QRELS):
-        return bool(_NUMBER.fullmatch(fields[3])) and fields[1] in ("0", "Q0", "1")
-    return (
-        len(fields) == len(RUN)
-        and fields[1] in ("Q0", "0")
-        and all(map(_NUMBER.fullmatch, fields[3:5]))
-    )
+        return fields[1] in ("0", "Q0", "1") and _is_number(fields[3])
+    if len(fields) == len(RUN):
+        return fields[1] in ("Q0", "0") and all(map(_is_number, fields[3:5]))
+    return False
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None
 
 
 def is_trec(text: str) -> bool:
     """Whether the first lines are those of a qrels or run file, whatever its name says."""
-    lines = [line for line in text[:20_000].splitlines()[:20] if line.strip()]
-    return bool(lines) and all(map(_is_row, lines))
+    lines = text[:20_000].splitlines()[:20]
+    rows = [_fields(line) for line in lines if line.strip()]
+    return bool(rows) and all(map(_is_row, rows))
 
 
 def trec_rows(text: str, table: str) -> Rows:
-    """``query_id, item_id, label`` of qrels; ``query_id, item_id, score, rank, system`` of a run.
+    """Read qrels or a run.
 
     Args:
         text: the file.
         table: what bad rows are counted under.
+
+    Returns:
+        ``query_id, item_id, label`` of qrels; ``query_id, item_id, score, rank, system`` of a run.
     """
     rows = Rows()
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        if not _is_row(line):
-            rows.bad.append(
-                BadRow(
-                    table,
-                    number,
-                    "neither qrels (4 fields) nor a run (6 fields)",
-                    line[:500],
-                )
-            )
-            continue
         fields = _fields(line)
-        row: dict[str, Any] = dict(
-            zip(QRELS if len(fields) == len(QRELS) else RUN, fields, strict=True)
-        )
+        if not _is_row(fields):
+            reason = "neither qrels (4 fields) nor a run (6 fields)"
+            rows.refuse(table, number, reason, line)
+            continue
+
+        names = QRELS if len(fields) == len(QRELS) else RUN
+        row: Row = dict(zip(names, fields, strict=True))
         del row["iteration"]
         if "score" in row:
             row["score"] = float(row["score"])

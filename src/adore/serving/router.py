@@ -12,6 +12,7 @@ import logging
 import math
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -325,7 +326,7 @@ def _event(row: dict[str, Any], where: str) -> dict[str, Any]:
         )
     sendable(row, where)
     try:
-        event = read_event(row)
+        event: Mapping[str, object] = read_event(row)
     except (ValueError, TypeError) as error:
         raise RequestError(f"{where}.{error}; send it as UBI 1.3 has it") from error
     given = row.get("object_id")

@@ -1,10 +1,10 @@
-"""Presets: exports that are recognised by their columns."""
+"""Presets: exports that are detected by their columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from adore.data.columns import NEEDED, spelt
+from adore.data.columns import NEEDED, normalise_name
 from adore.data.presets.base import Preset
 from adore.data.presets.google_merchant import GOOGLE_MERCHANT
 from adore.data.presets.icecat import ATTRIBUTE_ROWS, ICECAT
@@ -25,47 +25,65 @@ PRESETS: tuple[Preset, ...] = (
     ATTRIBUTE_ROWS,
     *UBI,
 )
-NONE = "none"
-_TOLD = ("events", "judgements", "items", "queries")
+"""In the order in which they are tried."""
+NO_PRESET = "none"
+_DETECTABLE = ("events", "judgements", "items", "queries")
 """Tables that their own columns tell, whatever the file is called."""
 
 
-def detect_preset(columns: Iterable[str], table: str, named: str = "") -> Preset | None:
-    """The preset of a table's file, or None.
+def detect_preset(
+    columns: Iterable[str], table: str, configured: str = ""
+) -> Preset | None:
+    """Detect the preset of a table's file.
 
-    A file that has all columns that we need is ours already.
+    A file that has all columns that we need is ours already. A configured preset that this table
+    does not have is an error.
 
     Args:
         columns: as the file has them.
         table: what it is read as.
-        named: the preset that the shop named; ``none``: no preset.
+        configured: the preset that ``dataset.yaml`` names; ``none``: no preset.
 
-    Raises:
-        ConfigError: there is no such preset of this table.
+    Returns:
+        None where no preset reads the file.
     """
     known = [preset for preset in PRESETS if preset.table == table]
-    names = sorted({preset.name for preset in known} | {NONE})
+    names = sorted({NO_PRESET, *(preset.name for preset in known)})
     check(
-        named in ("", *names),
+        configured in ("", *names),
         f"dataset.yaml preset.{table}",
-        named,
+        configured,
         must=f"one of {names}",
         fix="correct it",
     )
-    there = frozenset(map(spelt, columns))
-    if named:
-        mine = [preset for preset in known if preset.name == named]
-        return next(
-            (preset for preset in mine if preset.detect(there)),
-            mine[0] if mine else None,
-        )
-    ours = _has_all(there, table)
-    fitting = [preset for preset in known if preset.detect(there)]
-    return next((preset for preset in fitting if preset.over_ours or not ours), None)
+    normalised = _normalise(columns)
+    if configured:
+        return _configured_preset(known, configured, normalised)
+
+    is_ours = _has_all(normalised, table)
+    for preset in known:
+        if preset.detect(normalised) and (preset.over_ours or not is_ours):
+            return preset
+    return None
+
+
+def _configured_preset(
+    known: list[Preset], name: str, columns: frozenset[str]
+) -> Preset | None:
+    """The preset of a name; of several, the one that the columns belong to, else the first."""
+    of_name = [preset for preset in known if preset.name == name]
+    for preset in of_name:
+        if preset.detect(columns):
+            return preset
+    return of_name[0] if of_name else None
+
+
+def _normalise(columns: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(normalise_name, columns))
 
 
 def preset_title(columns: Iterable[str], table: str) -> str:
-    """What a file that has our columns is called anyway, like UBI's events.
+    """Name a file that has our columns and is of a known kind anyway, like UBI's events.
 
     Args:
         columns: as the file has them.
@@ -74,37 +92,40 @@ def preset_title(columns: Iterable[str], table: str) -> str:
     Returns:
         ``""`` for a plain file.
     """
-    there = frozenset(map(spelt, columns))
-    return next(
-        (p.title for p in PRESETS if p.table == table and p.keeps and p.detect(there)),
-        "",
-    )
+    normalised = _normalise(columns)
+    for preset in PRESETS:
+        if preset.table == table and preset.keeps and preset.detect(normalised):
+            return preset.title
+    return ""
 
 
 def detect_table(columns: Iterable[str]) -> str:
-    """The table of a file that only its columns tell; ``""`` where they do not.
+    """Detect the table of a file by its columns: by a preset, or because they are ours.
 
-    They tell it by a preset, or because they are ours.
+    Args:
+        columns: as the file has them.
+
+    Returns:
+        ``""`` where they do not tell it.
     """
-    there = frozenset(map(spelt, columns))
-    known = next(
-        (
-            preset.table
-            for preset in PRESETS
-            if preset.detect(there) and not preset.by_name
-        ),
-        "",
-    )
+    normalised = _normalise(columns)
+    for preset in PRESETS:
+        if preset.detect(normalised) and not preset.by_name:
+            return preset.table
+
     # What a ranker gave is no judgement, though it has grades, too.
-    if known or "score" in there:
-        return known
-    return next((table for table in _TOLD if _has_all(there, table)), "")
+    if "score" in normalised:
+        return ""
+    for table in _DETECTABLE:
+        if _has_all(normalised, table):
+            return table
+    return ""
 
 
-def _has_all(there: frozenset[str], table: str) -> bool:
-    """Whether spelt columns are all that a table needs."""
+def _has_all(columns: frozenset[str], table: str) -> bool:
+    """Whether normalised columns are all that a table needs."""
     for need in NEEDED[table]:
         names = [need] if isinstance(need, str) else need
-        if there.isdisjoint(map(spelt, names)):
+        if columns.isdisjoint(map(normalise_name, names)):
             return False
     return True

@@ -1,4 +1,4 @@
-"""What a preset is: how a known export is recognised, and how its rows become ours."""
+"""What a preset is: how a known export is detected, and how its rows become ours."""
 
 from __future__ import annotations
 
@@ -7,35 +7,27 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from html.parser import HTMLParser
-from typing import Any
 
-from adore.data.columns import spelt
-from adore.data.rows import Rows
+from adore.data.columns import normalise_name
+from adore.data.rows import Row, Rows
 
-__all__ = ["Preset", "Row", "Shaped", "by_columns", "has", "plain_text", "rename"]
+__all__ = [
+    "ConvertedRows",
+    "Preset",
+    "has_columns",
+    "map_values",
+    "match_columns",
+    "plain_text",
+    "renaming",
+]
 
-Row = dict[str, Any]
-_BLOCKS = {
-    "p",
-    "br",
-    "li",
-    "div",
-    "tr",
-    "ul",
-    "ol",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "td",
-    "th",
-}
+Wanted = Mapping[str, str | tuple[str, ...]]
+"""Our column to the name, or names, that files give it; any spelling."""
+_BLOCKS = set("p br li div tr ul ol h1 h2 h3 h4 h5 h6 td th".split())
 
 
 @dataclass(slots=True)
-class Shaped:
+class ConvertedRows:
     """Rows in our columns, and what became of the file's.
 
     Attributes:
@@ -59,8 +51,9 @@ class Preset:
         name: in ``dataset.yaml``.
         title: for people.
         table: which of ours it holds.
-        detect: whether columns (spelt as by :func:`adore.data.columns.spelt`) are this export's.
-        shape: its rows to ours.
+        detect: whether columns (normalised by :func:`adore.data.columns.normalise_name`) are this
+            export's.
+        convert: its rows to ours.
         over_ours: it is also looked for where a file has all columns that we need.
         keeps: its columns are ours already; it only has a name.
         by_name: its columns are too common to tell what a file is that is not called so.
@@ -70,119 +63,156 @@ class Preset:
     title: str
     table: str
     detect: Callable[[frozenset[str]], bool]
-    shape: Callable[[Rows], Shaped]
+    convert: Callable[[Rows], ConvertedRows]
     over_ours: bool = False
     keeps: bool = False
     by_name: bool = False
 
 
-def has(
+def has_columns(
     *names: str, some: Iterable[str] = (), least: int = 0, none: Iterable[str] = ()
-) -> Callable[..., bool]:
-    """A ``detect`` that looks at the names of a file's columns.
+) -> Callable[[frozenset[str]], bool]:
+    """Make a ``detect`` that looks at the names of a file's columns.
 
     Args:
         names: must all be there; any spelling.
         some: ``least`` of them must be there.
-        least: how many of ``some``; 0: none is asked for.
+        least: how many of ``some``; 0: none is needed.
         none: must all be absent.
+
+    Returns:
+        The function.
     """
-    all_of, some_of, none_of = (
-        frozenset(map(spelt, group)) for group in (names, some, none)
-    )
+    needed = frozenset(map(normalise_name, names))
+    optional = frozenset(map(normalise_name, some))
+    forbidden = frozenset(map(normalise_name, none))
 
     def detect(columns: frozenset[str]) -> bool:
-        return (
-            all_of <= columns
-            and len(some_of & columns) >= least
-            and not none_of & columns
-        )
+        if columns & forbidden or not needed <= columns:
+            return False
+        return len(optional & columns) >= least
 
     return detect
 
 
-def rename(
-    columns: Iterable[str], wanted: Mapping[str, str | tuple[str, ...]]
-) -> dict[str, str]:
-    """The file's column to ours, each ours from the first of its names that is there.
+def match_columns(columns: Iterable[str], wanted: Wanted) -> dict[str, str]:
+    """Match a file's columns to ours, each ours to the first of its names that is there.
 
     Args:
         columns: as the file has them.
-        wanted: our column to the name, or names, that files give it; any spelling.
+        wanted: our column to the name, or names, that files give it.
+
+    Returns:
+        The file's column to ours.
     """
-    by_name = {spelt(column): column for column in columns}
-    renamed: dict[str, str] = {}
+    by_name = {normalise_name(column): column for column in columns}
+    matched: dict[str, str] = {}
     for ours, names in wanted.items():
-        spellings = map(spelt, [names] if isinstance(names, str) else names)
-        theirs = next((by_name[name] for name in spellings if name in by_name), "")
-        if theirs and theirs not in renamed:
-            renamed[theirs] = ours
-    return renamed
+        candidates = [names] if isinstance(names, str) else names
+        for name in map(normalise_name, candidates):
+            if name in by_name:
+                matched.setdefault(by_name[name], ours)
+                break
+    return matched
 
 
-def by_columns(
-    wanted: Mapping[str, str | tuple[str, ...]],
+def map_values(row: Row, names: Mapping[str, str]) -> Row:
+    """Rename a row's columns.
+
+    Args:
+        row: in the file's columns.
+        names: the file's column to ours; others are dropped.
+
+    Returns:
+        The row in our columns.
+    """
+    return {names[column]: value for column, value in row.items() if column in names}
+
+
+def renaming(
+    wanted: Wanted,
     ignored: Iterable[str] = (),
     change: Callable[[Row], Row] | None = None,
-) -> Callable[[Rows], Shaped]:
-    """A ``shape`` that renames columns, drops some and keeps the rest.
+) -> Callable[[Rows], ConvertedRows]:
+    """Make a ``convert`` that renames columns, drops some and keeps the rest.
 
     Args:
         wanted: our column to the export's names for it.
-        ignored: patterns of columns (spelt) that are dropped, as in ``image*``.
+        ignored: patterns of columns (normalised) that are dropped, as in ``image*``.
         change: of each renamed row.
+
+    Returns:
+        The function.
     """
-    patterns = [pattern if "*" in pattern else spelt(pattern) for pattern in ignored]
+    patterns = []
+    for pattern in ignored:
+        patterns.append(pattern if "*" in pattern else normalise_name(pattern))
 
-    def shape(rows: Rows) -> Shaped:
+    def is_ignored(column: str) -> bool:
+        name = normalise_name(column)
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    def convert(rows: Rows) -> ConvertedRows:
         columns = rows.columns()
-        names = rename(columns, wanted)
-        dropped = [
-            c
-            for c in columns
-            if c not in names and any(fnmatchcase(spelt(c), p) for p in patterns)
-        ]
-        kept = {c: names.get(c, c) for c in columns if c not in dropped}
-        good = [
-            (line, {kept[c]: v for c, v in row.items() if c in kept})
-            for line, row in rows.good
-        ]
-        rows.good = [(line, change(row)) for line, row in good] if change else good
-        return Shaped(rows, kept, dropped)
+        matched = match_columns(columns, wanted)
+        names = {}
+        dropped = []
+        for column in columns:
+            if column in matched:
+                names[column] = matched[column]
+            elif is_ignored(column):
+                dropped.append(column)
+            else:
+                names[column] = column
 
-    return shape
+        good = []
+        for line, row in rows.good:
+            renamed = map_values(row, names)
+            if change is not None:
+                renamed = change(renamed)
+            good.append((line, renamed))
+        rows.good = good
+        return ConvertedRows(rows, names, dropped)
+
+    return convert
 
 
 class _Text(HTMLParser):
-    """Collects the text of HTML; block elements part lines, scripts and styles are silent."""
+    """Collects the text of HTML; block elements separate lines, scripts and styles are dropped."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._silent = 0
+        self._dropped = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """One opening tag."""
         if tag in ("script", "style"):
-            self._silent += 1
+            self._dropped += 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         """One closing tag."""
-        if tag in ("script", "style") and self._silent > 0:
-            self._silent -= 1
+        if tag in ("script", "style") and self._dropped > 0:
+            self._dropped -= 1
         if tag in _BLOCKS:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
         """Text between tags."""
-        if not self._silent:
+        if not self._dropped:
             self.parts.append(data)
 
 
 def plain_text(value: object) -> str:
-    """The text of a cell that holds HTML, by Python's own parser.
+    """Extract the text of a cell that holds HTML, by Python's own parser.
+
+    Args:
+        value: the cell.
+
+    Returns:
+        Its lines, without tags and without empty lines.
 
     Example:
         >>> plain_text("<p>Wool Tee &amp; Buff</p><ul><li>warm</li></ul>")
@@ -191,11 +221,13 @@ def plain_text(value: object) -> str:
     text = "" if value is None else str(value)
     if "<" not in text and "&" not in text:
         return text
+
     parser = _Text()
     parser.feed(text)
     parser.close()
-    lines = (
-        re.sub(r"[^\S\n]+", " ", line).strip()
-        for line in "".join(parser.parts).split("\n")
-    )
-    return "\n".join(line for line in lines if line)
+    lines = []
+    for line in "".join(parser.parts).split("\n"):
+        stripped = re.sub(r"[^\S\n]+", " ", line).strip()
+        if stripped:
+            lines.append(stripped)
+    return "\n".join(lines)

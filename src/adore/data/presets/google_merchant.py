@@ -5,9 +5,8 @@ Source: Google Merchant Center, product data specification.
 
 from __future__ import annotations
 
-from typing import Any
-
-from adore.data.presets.base import Preset, Row, by_columns, has, plain_text
+from adore.data.presets.base import Preset, has_columns, plain_text, renaming
+from adore.data.rows import Row
 
 __all__ = ["GOOGLE_MERCHANT"]
 
@@ -34,21 +33,27 @@ _IGNORED = (
 )  # fmt: skip
 
 
-def _details(value: Any) -> dict[str, str]:
+def _details(value: object) -> dict[str, str]:
     """``product_detail``: objects of an XML feed, or ``section:name:value`` between commas."""
-    rows = value if isinstance(value, list) else [value]
+    entries = value if isinstance(value, list) else [value]
     details: dict[str, str] = {}
-    for row in rows:
-        if isinstance(row, dict) and row.get("attribute_name"):
-            details[str(row["attribute_name"])] = str(row.get("attribute_value") or "")
-        elif isinstance(row, str):
-            parts = (part.split(":") for part in row.split(","))
-            details |= {
-                p[-2].strip(): p[-1].strip()
-                for p in parts
-                if len(p) in (2, 3) and p[-2].strip()
-            }
+    for entry in entries:
+        if isinstance(entry, dict) and entry.get("attribute_name"):
+            name = str(entry["attribute_name"])
+            details[name] = str(entry.get("attribute_value") or "")
+        elif isinstance(entry, str):
+            details |= _details_of_text(entry)
     return {name: text for name, text in details.items() if text}
+
+
+def _details_of_text(text: str) -> dict[str, str]:
+    """Name and value of each ``section:name:value``; the section may be left out."""
+    details = {}
+    for part in text.split(","):
+        fields = [field.strip() for field in part.split(":")]
+        if len(fields) in (2, 3) and fields[-2]:
+            details[fields[-2]] = fields[-1]
+    return details
 
 
 def _change(row: Row) -> Row:
@@ -59,15 +64,15 @@ def _change(row: Row) -> Row:
     row["title"] = plain_text(row.get("title"))
     row["description"] = plain_text(row.get("description"))
 
+    # The feed's own columns take precedence over its details.
     details = _details(row.pop("product_detail", None))
-    added = {name: text for name, text in details.items() if name not in row}
-    return {**added, **row}
+    return {**details, **row}
 
 
 GOOGLE_MERCHANT = Preset(
     "google-merchant",
     "Google Merchant feed",
     "items",
-    has("id", "title", some=_MARKS, least=3),
-    by_columns(_COLUMNS, _IGNORED, _change),
+    has_columns("id", "title", some=_MARKS, least=3),
+    renaming(_COLUMNS, _IGNORED, _change),
 )

@@ -5,40 +5,55 @@ Icecat's JSON and XML, and tables with one line an attribute.
 
 from __future__ import annotations
 
-from typing import Any
-
-from adore.data.columns import spelt
-from adore.data.presets.base import Preset, Row, Shaped, has, plain_text, rename
-from adore.data.rows import Rows
+from adore.data.columns import normalise_name
+from adore.data.presets.base import (
+    ConvertedRows,
+    Preset,
+    has_columns,
+    map_values,
+    match_columns,
+    plain_text,
+)
+from adore.data.rows import Row, Rows
 
 __all__ = ["ATTRIBUTE_ROWS", "ICECAT"]
 
+_OWN_PREFIX = "="
+"""Marks columns that the shop maps itself."""
 
-def _get(value: Any, *path: str) -> Any:
+
+def _get(value: object, *path: str) -> object:
     """A value deep inside objects and one-element lists, or None."""
     for name in path:
-        value = value[0] if isinstance(value, list) and value else value
-        value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, list) and value:
+            value = value[0]
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
     return value
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: object) -> list[object]:
     if isinstance(value, list):
         return value
-    return [] if value in (None, "") else [value]
+    if value in (None, ""):
+        return []
+    return [value]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """The text of a leaf that may be wrapped: ``{"Value": "red", "Language": "EN"}``."""
     while isinstance(value, dict | list):
-        if isinstance(value, list):
-            value = value[0] if value else None
-        else:
+        if isinstance(value, dict):
             value = value.get("Value") or value.get("text") or value.get("_")
+        elif value:
+            value = value[0]
+        else:
+            value = None
     return "" if value is None else str(value)
 
 
-def _first(*values: Any) -> str:
+def _first(*values: object) -> str:
     """The first text that is not empty, or ``""``."""
     for value in values:
         text = _text(value)
@@ -47,31 +62,37 @@ def _first(*values: Any) -> str:
     return ""
 
 
-def _features(row: Row) -> dict[str, Any]:
-    """Feature names to their values as shown to people, unit included.
+def _feature_value(feature: object) -> str:
+    """A feature's value as shown to people, unit included."""
+    value = _first(
+        _get(feature, "PresentationValue"), _get(feature, "Presentation_Value")
+    )
+    if value:
+        return value
 
-    A name that repeats has a list.
-    """
+    unit = _first(
+        _get(feature, "Feature", "Measure", "Signs"), _get(feature, "Measure", "Sign")
+    )
+    return f"{_first(_get(feature, 'Value'))} {unit}".strip()
+
+
+def _features(row: Row) -> Row:
+    """Feature names to their values; a name that repeats has a list."""
     listed = []
-    for group in _list(row.get("FeaturesGroups")):
-        listed += _list(_get(group, "Features"))
-    listed += _list(row.get("ProductFeature"))
+    for group in _as_list(row.get("FeaturesGroups")):
+        listed += _as_list(_get(group, "Features"))
+    listed += _as_list(row.get("ProductFeature"))
 
-    features: dict[str, Any] = {}
+    features: Row = {}
     for feature in listed:
         name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
-        value = _first(
-            _get(feature, "PresentationValue"), _get(feature, "Presentation_Value")
-        )
-        if not value:
-            unit = _first(
-                _get(feature, "Feature", "Measure", "Signs"),
-                _get(feature, "Measure", "Sign"),
-            )
-            value = f"{_first(_get(feature, 'Value'))} {unit}".strip()
-        if name and value:
-            before = features.get(name)
-            features[name] = value if before is None else [*_list(before), value]
+        value = _feature_value(feature)
+        if not name or not value:
+            continue
+        if name in features:
+            features[name] = [*_as_list(features[name]), value]
+        else:
+            features[name] = value
     return features
 
 
@@ -83,128 +104,164 @@ def _item(row: Row) -> Row:
 
     The JSON has ``GeneralInfo`` beside ``FeaturesGroups``, the XML all in XML attributes.
     """
-    data = row["data"] if isinstance(row.get("data"), dict) else row
-    about = (
-        data.get("GeneralInfo") if isinstance(data.get("GeneralInfo"), dict) else data
-    )
-    gtin = _list(_get(about, "GTIN") or _get(data, "EANCode", "EAN"))
+    product = row["data"] if isinstance(row.get("data"), dict) else row
+    general = product.get("GeneralInfo")
+    if not isinstance(general, dict):
+        general = product
+
+    item = _features(product)
+    for name, value in _fields(product, general).items():
+        if value:
+            item[name] = value
+    for name, value in row.items():
+        if name.startswith(_OWN_PREFIX):
+            item[name] = value
+    return item
+
+
+def _fields(product: Row, general: Row) -> Row:
+    """Our fields of one product, and its numbers."""
+    titles = [_get(general, *path) for path in _TITLES]
     description = _first(
-        _get(about, "Description", "LongDesc"),
-        _get(data, "ProductDescription", "LongDesc"),
+        _get(general, "Description", "LongDesc"),
+        _get(product, "ProductDescription", "LongDesc"),
     )
-    bullets = _get(about, "BulletPoints", "Values") or _get(
-        about, "GeneratedBulletPoints", "Values"
-    )
-    item: Row = {
-        "item_id": _first(
-            _get(about, "IcecatId"), _get(about, "ID"), _get(about, "Product_ID")
-        ),
-        "title": plain_text(_first(*(_get(about, *path) for path in _TITLES))),
-        "brand": _first(_get(about, "Brand"), _get(about, "Supplier", "Name")),
-        "category": _first(_get(about, "Category", "Name")),
-        "description": plain_text(description),
-        "bullet_points": [plain_text(one) for one in _list(bullets)],
-        "mpn": _first(_get(about, "BrandPartCode"), _get(about, "Prod_id")),
-        "gtin": [_text(code) for code in gtin] if len(gtin) > 1 else _first(gtin),
-    }
-    own = {name: value for name, value in row.items() if name.startswith("=")}
+    bullets = _get(general, "BulletPoints", "Values")
+    if not bullets:
+        bullets = _get(general, "GeneratedBulletPoints", "Values")
     return {
-        **_features(data),
-        **{name: value for name, value in item.items() if value},
-        **own,
+        "item_id": _first(
+            _get(general, "IcecatId"), _get(general, "ID"), _get(general, "Product_ID")
+        ),
+        "title": plain_text(_first(*titles)),
+        "brand": _first(_get(general, "Brand"), _get(general, "Supplier", "Name")),
+        "category": _first(_get(general, "Category", "Name")),
+        "description": plain_text(description),
+        "bullet_points": [plain_text(bullet) for bullet in _as_list(bullets)],
+        "mpn": _first(_get(general, "BrandPartCode"), _get(general, "Prod_id")),
+        "gtin": _gtin(product, general),
     }
 
 
-def _shape(rows: Rows) -> Shaped:
+def _gtin(product: Row, general: Row) -> str | list[str]:
+    """The trade item number, or all of them where there are several."""
+    numbers = _as_list(_get(general, "GTIN") or _get(product, "EANCode", "EAN"))
+    if len(numbers) > 1:
+        return [_text(number) for number in numbers]
+    return _first(numbers)
+
+
+_BECAME = {
+    "GeneralInfo": "ids and texts",
+    "data": "ids and texts",
+    "FeaturesGroups": "attributes",
+    "ProductFeature": "attributes",
+    "ID": "text",
+    "Title": "text",
+    "Name": "text",
+    "Supplier": "text",
+    "Category": "text",
+    "ProductDescription": "text",
+}
+"""What the export's columns become, in the order in which ``adore check`` lists them."""
+_TEXT_FIELDS = {
+    "item_id",
+    "title",
+    "brand",
+    "category",
+    "description",
+    "bullet_points",
+}
+
+
+def _convert(rows: Rows) -> ConvertedRows:
     columns = rows.columns()
     rows.good = [(line, _item(row)) for line, row in rows.good]
-    features = sorted(
-        set(rows.columns())
-        - {"item_id", "title", "brand", "category", "description", "bullet_points"}
-    )
-    became = dict.fromkeys(
-        (c for c in columns if c in ("GeneralInfo", "data")), "ids and texts"
-    )
-    became |= dict.fromkeys(
-        (c for c in columns if c in ("FeaturesGroups", "ProductFeature")), "attributes"
-    )
-    became |= {
-        c: "text"
-        for c in columns
-        if c in ("ID", "Title", "Name", "Supplier", "Category", "ProductDescription")
-    }
-    dropped = [c for c in columns if c not in became and not c.startswith("=")]
-    return Shaped(
-        rows,
-        became,
-        dropped,
-        [f"{len(features)} features became attributes: {', '.join(features[:8])}"],
-    )
+    features = sorted(set(rows.columns()) - _TEXT_FIELDS)
+
+    became = {}
+    for column, meaning in _BECAME.items():
+        if column in columns:
+            became[column] = meaning
+    dropped = []
+    for column in columns:
+        if column not in became and not column.startswith(_OWN_PREFIX):
+            dropped.append(column)
+    note = f"{len(features)} features became attributes: {', '.join(features[:8])}"
+    return ConvertedRows(rows, became, dropped, [note])
 
 
 def _is_icecat(columns: frozenset[str]) -> bool:
-    json_form = {"generalinfo", "featuresgroups"} <= columns
-    return json_form or (
-        "productfeature" in columns and bool({"title", "name", "prodid"} & columns)
-    )
+    if {"generalinfo", "featuresgroups"} <= columns:
+        return True
+    has_title = not columns.isdisjoint(("title", "name", "prodid"))
+    return "productfeature" in columns and has_title
 
 
-_ROW_FIELDS: dict[str, str | tuple[str, ...]] = {
+_ROW_COLUMNS: dict[str, str | tuple[str, ...]] = {
     "item_id": ("item_id", "product_id", "id", "sku"),
     "name": ("attribute", "attribute_name", "feature", "feature_name", "name", "key"),
     "value": ("value", "attribute_value", "feature_value", "presentation_value"),
     "unit": ("unit", "measure", "unit_of_measure"),
 }
-_ROWS_DETECTED = has(
+_PAIR_COLUMNS = ("name", "value", "unit")
+_has_attribute = has_columns(
     some=("attribute", "attribute_name", "feature", "feature_name"), least=1
 )
 
 
 def _are_attribute_rows(columns: frozenset[str]) -> bool:
-    ids = {spelt(name) for name in _ROW_FIELDS["item_id"]} & columns
-    values = {"value", "attributevalue", "featurevalue", "presentationvalue"} & columns
-    if not ids or not values:
+    ids = map(normalise_name, _ROW_COLUMNS["item_id"])
+    values = map(normalise_name, _ROW_COLUMNS["value"])
+    if columns.isdisjoint(ids) or columns.isdisjoint(values):
         return False
-    return _ROWS_DETECTED(columns)
+    return _has_attribute(columns)
 
 
-def _shape_rows(rows: Rows) -> Shaped:
+def _convert_attribute_rows(rows: Rows) -> ConvertedRows:
     """One item of all its lines.
 
     Columns beside name and value are the item's, from the first line that has them.
     """
     columns = rows.columns()
-    names = rename(columns, _ROW_FIELDS)
+    names = {column: column for column in columns}
+    names |= match_columns(columns, _ROW_COLUMNS)
+
     items: dict[str, tuple[int, Row]] = {}
-    for line, raw in rows.good:
-        row = {names.get(c, c): v for c, v in raw.items()}
-        name, value, unit = (row.pop(key, None) for key in ("name", "value", "unit"))
+    for line, written in rows.good:
+        row = map_values(written, names)
+        name, value, unit = (row.pop(column, None) for column in _PAIR_COLUMNS)
         _, item = items.setdefault(str(row.get("item_id")), (line, {}))
-        for key, own in row.items():
-            item[key] = item.get(key) or own
+        for column, own_value in row.items():
+            item[column] = item.get(column) or own_value
         if name and value not in (None, ""):
-            text = f"{value} {unit}".strip() if unit else value
-            before = item.get(str(name))
-            item[str(name)] = text if before in (None, "") else [*_list(before), text]
+            _add_attribute(
+                item, str(name), f"{value} {unit}".strip() if unit else value
+            )
     rows.good = list(items.values())
+
     became = {}
     for column in columns:
-        ours = names.get(column, column)
-        became[column] = "attribute" if ours in ("name", "value", "unit") else ours
-    return Shaped(
-        rows,
-        became,
-        [],
-        ["the lines of one item are joined: each names one of its attributes"],
-    )
+        ours = names[column]
+        became[column] = "attribute" if ours in _PAIR_COLUMNS else ours
+    note = "the lines of one item are joined: each names one of its attributes"
+    return ConvertedRows(rows, became, [], [note])
 
 
-ICECAT = Preset("icecat", "Icecat product data", "items", _is_icecat, _shape)
+def _add_attribute(item: Row, name: str, value: object) -> None:
+    before = item.get(name)
+    if before in (None, ""):
+        item[name] = value
+    else:
+        item[name] = [*_as_list(before), value]
+
+
+ICECAT = Preset("icecat", "Icecat product data", "items", _is_icecat, _convert)
 ATTRIBUTE_ROWS = Preset(
     "attribute-rows",
     "one line an attribute",
     "items",
     _are_attribute_rows,
-    _shape_rows,
+    _convert_attribute_rows,
     over_ours=True,
 )

@@ -5,171 +5,178 @@ They are Quepid's, OpenSearch Search Relevance's, ESCI's and BEIR's.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
-from adore.data.columns import spelt
-from adore.data.presets.base import Preset, Row, Shaped, by_columns, has
-from adore.data.rows import Rows
+from adore.data.columns import normalise_name
+from adore.data.presets.base import (
+    ConvertedRows,
+    Preset,
+    has_columns,
+    map_values,
+    renaming,
+)
+from adore.data.rows import NumberedRow, Row, Rows
 
 __all__ = ["JUDGEMENT_LISTS"]
 
 _RATINGS = ("rating", "label", "grade", "score", "relevance")
 _DOC_IDS = ("docid", "doc_id")
+_JSON_DOC_IDS = ("docId", "doc_id", "docid")
+_BOOK_COLUMNS = {"query": "query", "docid": "item_id"}
 
 
 def _is_quepid(columns: frozenset[str]) -> bool:
     return {"query", "docid", "rating"} <= columns
 
 
-def _is_book(columns: frozenset[str]) -> bool:
+def _is_quepid_book(columns: frozenset[str]) -> bool:
     judges = columns - {"query", "docid"}
     return (
-        {"query", "docid"} <= columns
-        and bool(judges)
-        and not judges & {spelt(name) for name in _RATINGS}
+        {"query", "docid"} <= columns and bool(judges) and judges.isdisjoint(_RATINGS)
     )
 
 
-def _query_text(row: Row) -> Row:
+def _strip_query(row: Row) -> Row:
     """Quepid writes a space before a query that a spreadsheet would take for a formula."""
     query = row.get("query")
-    return {**row, "query": query.strip()} if isinstance(query, str) else row
+    if not isinstance(query, str):
+        return row
+    return {**row, "query": query.strip()}
 
 
-def _by_judge(rows: Rows) -> Shaped:
+def _melt_judges(rows: Rows) -> ConvertedRows:
     """One row a judge, of a table with one column a judge."""
-    columns = rows.columns()
-    names = {
-        c: {"query": "query", "docid": "item_id"}.get(spelt(c), "") for c in columns
-    }
-    judges = [c for c, ours in names.items() if not ours]
-    long = []
+    names = {}
+    judges = []
+    became = {}
+    for column in rows.columns():
+        ours = _BOOK_COLUMNS.get(normalise_name(column))
+        if ours:
+            names[column] = ours
+        else:
+            judges.append(column)
+        became[column] = ours or "label of one judge"
+
+    judgements = []
     for line, row in rows.good:
-        pair = {ours: row.get(c) for c, ours in names.items() if ours}
-        long += [
-            (line, _query_text({**pair, "judge": judge, "label": row.get(judge)}))
-            for judge in judges
-        ]
-    rows.good = long
-    became = {c: ours or "label of one judge" for c, ours in names.items()}
-    return Shaped(rows, became, [], [f"{len(judges)} judges, one a column"])
+        pair = _strip_query(map_values(row, names))
+        for judge in judges:
+            judgement = {**pair, "judge": judge, "label": row.get(judge)}
+            judgements.append((line, judgement))
+    rows.good = judgements
+    return ConvertedRows(rows, became, [], [f"{len(judges)} judges, one a column"])
 
 
-def _ratings(row: Row) -> list[tuple[Any, Any]]:
+def _ratings(row: Row) -> Iterator[tuple[object, object]]:
     """Item id and rating of one query's list.
 
     The list is objects (OpenSearch), or one object by id (Quepid).
     """
     ratings = row.get("ratings")
     if isinstance(ratings, dict):
-        return list(ratings.items())
-    rows = (
-        [one for one in ratings if isinstance(one, dict)]
-        if isinstance(ratings, list)
-        else []
-    )
-    return [
-        (one.get("docId", one.get("doc_id", one.get("docid"))), one.get("rating"))
-        for one in rows
-    ]
+        yield from ratings.items()
+    if not isinstance(ratings, list):
+        return
+
+    for rating in ratings:
+        if not isinstance(rating, dict):
+            continue
+        item_ids = [rating[name] for name in _JSON_DOC_IDS if name in rating]
+        yield item_ids[0] if item_ids else None, rating.get("rating")
 
 
-def _exploded(rows: Rows) -> Shaped:
-    columns = rows.columns()
-    lists: list[tuple[int, Row]] = []
-    for line, row in rows.good:  # a list that was exported as one document
+def _rating_lists(good: list[NumberedRow]) -> Iterator[NumberedRow]:
+    """One row a query, also of a list that was exported as one document."""
+    for line, row in good:
         inner = row.get("judgmentRatings")
-        lists += (
-            [(line, one) for one in inner if isinstance(one, dict)]
-            if isinstance(inner, list)
-            else [(line, row)]
-        )
-    rows.good = [
-        (line, {"query": row.get("query"), "item_id": item, "label": rating})
-        for line, row in lists
-        for item, rating in _ratings(row)
-    ]
-    became = (
-        {"query": "query", "ratings": "item_id and label"}
-        if "ratings" in columns
-        else {}
-    )
-    became |= (
-        {"judgmentRatings": "query, item_id and label"}
-        if "judgmentRatings" in columns
-        else {}
-    )
-    return Shaped(rows, became, [c for c in columns if c not in became])
+        if not isinstance(inner, list):
+            yield line, row
+            continue
+        for of_query in inner:
+            if isinstance(of_query, dict):
+                yield line, of_query
+
+
+def _explode_ratings(rows: Rows) -> ConvertedRows:
+    """One row a rating, of one list a query."""
+    columns = rows.columns()
+    judgements: list[NumberedRow] = []
+    for line, row in _rating_lists(rows.good):
+        for item_id, rating in _ratings(row):
+            judgement = {"query": row.get("query"), "item_id": item_id, "label": rating}
+            judgements.append((line, judgement))
+    rows.good = judgements
+
+    became = {}
+    if "ratings" in columns:
+        became["query"] = "query"
+        became["ratings"] = "item_id and label"
+    if "judgmentRatings" in columns:
+        became["judgmentRatings"] = "query, item_id and label"
+    dropped = [column for column in columns if column not in became]
+    return ConvertedRows(rows, became, dropped)
 
 
 def _is_rating_list(columns: frozenset[str]) -> bool:
     return {"query", "ratings"} <= columns or "judgmentratings" in columns
 
 
-def _esci_items(rows: Rows) -> Shaped:
-    shaped = by_columns(
-        {
-            "item_id": "product_id",
-            "title": "product_title",
-            "description": "product_description",
-            "bullet_points": "product_bullet_point",
-            "brand": "product_brand",
-            "color": "product_color",
-        },
-        ("product_locale",),
-    )
-    locales = {row.get("product_locale") for _, row in rows.good} - {None}
-    notes = (
-        [f"{len(locales)} locales: the id of an item is LOCALE:PRODUCT"]
-        if len(locales) > 1
-        else []
-    )
-    if notes:
-        rows.good = [(n, {**row, "product_id": _located(row)}) for n, row in rows.good]
-    result = shaped(rows)
-    for _, row in result.rows.good:
-        if isinstance(row.get("bullet_points"), str):
-            row["bullet_points"] = [
-                line for line in row["bullet_points"].split("\n") if line.strip()
-            ]
-    result.notes += notes
-    return result
-
-
-def _located(row: Row) -> str:
-    return f"{row.get('product_locale')}:{row.get('product_id')}"
-
-
-def _esci_judgements(rows: Rows) -> Shaped:
-    locales = {row.get("product_locale") for _, row in rows.good} - {None}
-    if len(locales) > 1:
-        rows.good = [(n, {**row, "product_id": _located(row)}) for n, row in rows.good]
-    columns = {
+_CONVERT_ESCI_ITEMS = renaming(
+    {
+        "item_id": "product_id",
+        "title": "product_title",
+        "description": "product_description",
+        "bullet_points": "product_bullet_point",
+        "brand": "product_brand",
+        "color": "product_color",
+    },
+    ("product_locale",),
+)
+_CONVERT_ESCI_JUDGEMENTS = renaming(
+    {
         "query_id": "query_id",
         "query": "query",
         "item_id": "product_id",
         "label": "esci_label",
-    }
-    ignored = (
+    },
+    (
         "exampleid",
         "productlocale",
         "smallversion",
         "largeversion",
         "source",
         "indexlevel0",
-    )
-    return by_columns(columns, ignored)(rows)
+    ),
+)
 
 
-def _beir_items(rows: Rows) -> Shaped:
-    return by_columns(
-        {
-            "item_id": "_id",
-            "title": "title",
-            "description": "text",
-            "attributes": "metadata",
-        }
-    )(rows)
+def _convert_esci_items(rows: Rows) -> ConvertedRows:
+    locales = _locate_products(rows)
+    converted = _CONVERT_ESCI_ITEMS(rows)
+    for _, row in converted.rows.good:
+        bullets = row.get("bullet_points")
+        if isinstance(bullets, str):
+            lines = bullets.split("\n")
+            row["bullet_points"] = [line for line in lines if line.strip()]
+
+    if locales > 1:
+        note = f"{locales} locales: the id of an item is LOCALE:PRODUCT"
+        converted.notes.append(note)
+    return converted
+
+
+def _convert_esci_judgements(rows: Rows) -> ConvertedRows:
+    _locate_products(rows)
+    return _CONVERT_ESCI_JUDGEMENTS(rows)
+
+
+def _locate_products(rows: Rows) -> int:
+    """Make ids unique where a table has several locales, and count the locales."""
+    locales = {row.get("product_locale") for _, row in rows.good} - {None}
+    if len(locales) > 1:
+        for _, row in rows.good:
+            row["product_id"] = f"{row.get('product_locale')}:{row.get('product_id')}"
+    return len(locales)
 
 
 JUDGEMENT_LISTS = (
@@ -178,78 +185,85 @@ JUDGEMENT_LISTS = (
         "Quepid judgements",
         "judgements",
         _is_quepid,
-        by_columns(
-            {"query": "query", "item_id": _DOC_IDS, "label": "rating"}, (), _query_text
+        renaming(
+            {"query": "query", "item_id": _DOC_IDS, "label": "rating"}, (), _strip_query
         ),
     ),
     Preset(
         "quepid-detailed",
         "Quepid detailed export",
         "judgements",
-        has("Query Text", "Doc ID", "Rating"),
-        by_columns(
+        has_columns("Query Text", "Doc ID", "Rating"),
+        renaming(
             {"query": "Query Text", "item_id": "Doc ID", "label": "Rating"},
             ("*",),
-            _query_text,
+            _strip_query,
         ),
     ),
     Preset(
         "quepid-book",
         "Quepid book, one column a judge",
         "judgements",
-        _is_book,
-        _by_judge,
+        _is_quepid_book,
+        _melt_judges,
     ),
     Preset(
         "opensearch",
         "OpenSearch judgement list",
         "judgements",
         _is_rating_list,
-        _exploded,
+        _explode_ratings,
     ),
     Preset(
         "opensearch-queries",
         "OpenSearch query set",
         "requests",
-        has("queryText"),
-        by_columns({"query": "queryText"}),
+        has_columns("queryText"),
+        renaming({"query": "queryText"}),
     ),
     Preset(
         "esci",
         "ESCI products",
         "items",
-        has("product_id", "product_title"),
-        _esci_items,
+        has_columns("product_id", "product_title"),
+        _convert_esci_items,
     ),
     Preset(
         "esci",
         "ESCI judgements",
         "judgements",
-        has("query", "product_id", "esci_label"),
-        _esci_judgements,
+        has_columns("query", "product_id", "esci_label"),
+        _convert_esci_judgements,
     ),
     Preset(
         "beir",
         "BEIR judgements",
         "judgements",
-        has("query-id", "corpus-id", "score"),
-        by_columns({"query_id": "query-id", "item_id": "corpus-id", "label": "score"}),
+        has_columns("query-id", "corpus-id", "score"),
+        renaming({"query_id": "query-id", "item_id": "corpus-id", "label": "score"}),
     ),
     Preset(
         "beir",
         "BEIR corpus",
         "items",
-        has("_id", "title", "text"),
-        _beir_items,
+        has_columns("_id", "title", "text"),
+        renaming(
+            {
+                "item_id": "_id",
+                "title": "title",
+                "description": "text",
+                "attributes": "metadata",
+            }
+        ),
         by_name=True,
     ),
     Preset(
         "beir",
         "BEIR queries",
         "queries",
-        has("_id", "text", none=("title",)),
-        by_columns({"query_id": "_id", "query": "text"}, ("metadata",)),
+        has_columns("_id", "text", none=("title",)),
+        renaming({"query_id": "_id", "query": "text"}, ("metadata",)),
         by_name=True,
     ),
 )
-"""First the presets that ask for most. Query sets are requests: texts that nobody judged."""
+"""First the presets that need most columns. Query sets are requests: texts that nobody judged."""

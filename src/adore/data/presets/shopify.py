@@ -1,16 +1,22 @@
 """Shopify's product CSV: one row a variant, or a further picture.
 
-The product's fields stand in its first row.
+The product's fields are in its first row.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
-from adore.data.columns import spelt
-from adore.data.presets.base import Preset, Row, Shaped, plain_text, rename
-from adore.data.rows import Rows
+from adore.data.columns import normalise_name
+from adore.data.presets.base import (
+    ConvertedRows,
+    Preset,
+    map_values,
+    match_columns,
+    plain_text,
+)
+from adore.data.rows import NumberedRow, Row, Rows
 
 __all__ = ["SHOPIFY"]
 
@@ -30,11 +36,12 @@ _FIELDS: dict[str, str | tuple[str, ...]] = {
     "age_group": "Google Shopping / Age Group",
     "mpn": "Google Shopping / MPN",
     "condition": "Google Shopping / Condition",
-    **{
-        f"option{n} {part}": f"Option{n} {part}"
-        for n in (1, 2, 3)
-        for part in ("name", "value")
-    },
+    "option1 name": "Option1 name",
+    "option1 value": "Option1 value",
+    "option2 name": "Option2 name",
+    "option2 value": "Option2 value",
+    "option3 name": "Option3 name",
+    "option3 value": "Option3 value",
 }
 _PRODUCT = (
     "title",
@@ -48,7 +55,12 @@ _PRODUCT = (
     "mpn",
     "condition",
 )
-"""Fields of the whole product; a variant's own value goes first."""
+"""Fields of the whole product; a variant's own value takes precedence."""
+_OPTIONS = ("option1", "option2", "option3")
+_FILLER = ("title", "defaulttitle")
+"""Name and value of the option by which Shopify marks a product without options."""
+_OWN_PREFIX = "="
+"""Marks columns that the shop maps itself."""
 _DROPPED = tuple(
     (
         "image variantimage variantinventory variantfulfillment variantrequires varianttax "
@@ -57,7 +69,7 @@ _DROPPED = tuple(
         "weight requires fulfillment charge productimage taxcode unitprice"
     ).split()
 )
-"""What columns begin with (spelt) that say nothing of what an item is."""
+"""What columns (normalised) begin with that say nothing of what an item is."""
 
 
 def _is_shopify(columns: frozenset[str]) -> bool:
@@ -67,17 +79,16 @@ def _is_shopify(columns: frozenset[str]) -> bool:
 
 
 def _options(row: Row, product: Row) -> dict[str, str]:
-    """Option names (which stand in the product's first row) with this variant's values."""
+    """Option names (which are in the product's first row) with this variant's values."""
     options: dict[str, str] = {}
-    for n in (1, 2, 3):
-        name = row.get(f"option{n} name") or product.get(f"option{n} name")
-        value = row.get(f"option{n} value")
+    for option in _OPTIONS:
+        name = row.get(f"{option} name") or product.get(f"{option} name")
+        value = row.get(f"{option} value")
         if not name or not value:
             continue
 
-        # Shopify's filler of a product without options.
-        pair = (spelt(str(name)), spelt(str(value)))
-        if pair != ("title", "defaulttitle"):
+        pair = (normalise_name(str(name)), normalise_name(str(value)))
+        if pair != _FILLER:
             options[str(name)] = str(value)
     return options
 
@@ -86,43 +97,61 @@ def _is_variant(row: Row) -> bool:
     return any(row.get(name) for name in ("sku", "price", "option1 value"))
 
 
-def _text(value: Any) -> str:
-    """Without the apostrophe by which spreadsheets are told that digits are text."""
+def _text(value: object) -> str:
+    """Without the apostrophe by which spreadsheets mark digits as text."""
     return str(value or "").strip().removeprefix("'")
 
 
-def _item(row: Row, product: Row, alone: bool) -> Row:
-    options = _options(row, product)
-    names = "/".join(options.values())
-    own = {
-        k: v
-        for k, v in row.items()
-        if v and k not in (*_PRODUCT, "handle", "sku") and not k.startswith("option")
-    }
-    fields: Row = {name: row.get(name) or product.get(name) for name in _PRODUCT}
+def _own_fields(row: Row) -> Row:
+    """What a variant's row has beside the product's fields, its ids and options."""
+    others = (*_PRODUCT, "handle", "sku")
+    own = {}
+    for name, value in row.items():
+        if value and name not in others and not name.startswith("option"):
+            own[name] = value
+    return own
+
+
+def _item_id(row: Row, options: dict[str, str], *, only: bool) -> str:
+    """The SKU, else the product's handle, with the options where it has several variants."""
+    sku = _text(row.get("sku"))
     handle = str(row.get("handle") or "")
-    item_id = _text(row.get("sku")) or (
-        handle if alone or not names else f"{handle}/{names}"
-    )
-    item: Row = {**own, **fields, **options, "item_id": item_id, "product": handle}
+    if sku:
+        return sku
+    if only or not options:
+        return handle
+    return f"{handle}/{'/'.join(options.values())}"
+
+
+def _tags(value: object) -> list[str]:
+    tags = [tag.strip() for tag in str(value or "").split(",")]
+    return [tag for tag in tags if tag]
+
+
+def _item(row: Row, product: Row, *, only: bool) -> Row:
+    """One variant as an item; ``only``: its product has no other."""
+    options = _options(row, product)
+    item = _own_fields(row)
+    for name in _PRODUCT:
+        item[name] = row.get(name) or product.get(name)
+    item |= options
+
+    item["item_id"] = _item_id(row, options, only=only)
+    item["product"] = str(row.get("handle") or "")
     item["title"] = plain_text(item["title"])
     item["description"] = plain_text(item["description"])
-    item["tags"] = [
-        tag.strip() for tag in str(item["tags"] or "").split(",") if tag.strip()
-    ]
+    item["tags"] = _tags(item["tags"])
     if item.get("barcode"):
         item["barcode"] = _text(item["barcode"])
     if item["category"] == item["type"]:
         del item["type"]
-    return {
-        name: value
-        for name, value in item.items()
-        if value or name in ("item_id", "title")
-    }
+
+    needed = ("item_id", "title")
+    return {name: value for name, value in item.items() if value or name in needed}
 
 
-def _variants(good: list[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
-    products: dict[str, list[tuple[int, Row]]] = {}
+def _variants(good: list[NumberedRow]) -> Iterator[NumberedRow]:
+    products: dict[str, list[NumberedRow]] = {}
     for line, row in good:
         handle = str(row.get("handle") or "")
         products.setdefault(handle, []).append((line, row))
@@ -133,39 +162,49 @@ def _variants(good: list[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
             continue
 
         titled = [row for _, row in rows if row.get("title")]
-        first = titled[0] if titled else rows[0][1]
+        product = titled[0] if titled else rows[0][1]
 
         variants = [(line, row) for line, row in rows if _is_variant(row)]
         if not variants:
             variants = rows[:1]
+        only = len(variants) == 1
         for line, row in variants:
-            yield line, _item(row, first, len(variants) == 1)
+            yield line, _item(row, product, only=only)
 
 
-def _shape(rows: Rows) -> Shaped:
+def _is_dropped(column: str) -> bool:
+    if column.startswith(_OWN_PREFIX):
+        return False
+    return normalise_name(column).startswith(_DROPPED)
+
+
+_BECAME = {"sku": "item_id", "handle": "item_id where a row has no SKU"}
+
+
+def _convert(rows: Rows) -> ConvertedRows:
     columns = rows.columns()
-    names = rename(columns, _FIELDS)
-    dropped = [
-        c
-        for c in columns
-        if c not in names and not c.startswith("=") and spelt(c).startswith(_DROPPED)
-    ]
-    kept = {c: names.get(c, c) for c in columns if c not in dropped}
-    total = len(rows.good)
-    rows.good = [
-        (line, {kept[c]: v for c, v in row.items() if c in kept})
-        for line, row in rows.good
-    ]
-    rows.good = sorted(_variants(rows.good), key=lambda pair: pair[0])
-    rows.left_out["rows that only hold a further picture"] += total - len(rows.good)
-    rows.left_out += type(rows.left_out)()  # drops a zero
-    said = {"sku": "item_id", "handle": "item_id where a row has no SKU"}
-    became = {
-        c: said.get(ours, ours.replace("option", "attribute of option "))
-        for c, ours in kept.items()
-    }
-    notes = ["each variant is an item; it inherits the fields of its product"]
-    return Shaped(rows, became, dropped, notes)
+    matched = match_columns(columns, _FIELDS)
+    names = {}
+    became = {}
+    dropped = []
+    for column in columns:
+        if column not in matched and _is_dropped(column):
+            dropped.append(column)
+            continue
+        name = matched.get(column, column)
+        names[column] = name
+        became[column] = _BECAME.get(
+            name, name.replace("option", "attribute of option ")
+        )
+
+    renamed = [(line, map_values(row, names)) for line, row in rows.good]
+    rows.good = sorted(_variants(renamed), key=lambda numbered: numbered[0])
+    pictures = len(renamed) - len(rows.good)
+    if pictures:
+        rows.left_out += Counter({"rows that only hold a further picture": pictures})
+
+    note = "each variant is an item; it inherits the fields of its product"
+    return ConvertedRows(rows, became, dropped, [note])
 
 
-SHOPIFY = Preset("shopify", "Shopify product CSV", "items", _is_shopify, _shape)
+SHOPIFY = Preset("shopify", "Shopify product CSV", "items", _is_shopify, _convert)

@@ -5,7 +5,7 @@ Source: o19s/ubi, schema 1.3.0 (query.request, event).
 
 from __future__ import annotations
 
-from adore.data.presets.base import Preset, by_columns, has
+from adore.data.presets.base import Preset, has_columns, renaming
 
 __all__ = ["UBI"]
 
@@ -32,31 +32,31 @@ UBI = (
         "ubi",
         "UBI events",
         "events",
-        has("action_name", "timestamp", some=_EVENT_MARKS, least=1),
-        by_columns({}),
+        has_columns("action_name", "timestamp", some=_EVENT_MARKS, least=1),
+        renaming({}),
         keeps=True,
     ),
     Preset(
         "ubi-searches",
         "UBI searches",
         "searches",
-        has(
+        has_columns(
             "query_id",
             "user_query",
             some=_SEARCH_MARKS,
             least=1,
             none=("action_name", "exposure_id"),
         ),
-        by_columns({}),
+        renaming({}),
         keeps=True,
     ),
     Preset(
         "adore-exposures",
         "exposures of the router",
         "exposures",
-        has("exposure_id", "client_id", "item_ids"),
-        by_columns({}),
+        has_columns("exposure_id", "client_id", "item_ids"),
+        renaming({}),
         keeps=True,
     ),
 )
-"""Their fields are read where they stand, nested or flat, by :mod:`adore.data.events`."""
+"""Their columns stay; :mod:`adore.data.events` reads their fields, nested or flat."""

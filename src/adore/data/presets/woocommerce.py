@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from adore.data.columns import spelt
-from adore.data.presets.base import Preset, Row, Shaped, plain_text, rename
-from adore.data.rows import Rows
+from adore.data.columns import normalise_name
+from adore.data.presets.base import (
+    ConvertedRows,
+    Preset,
+    map_values,
+    match_columns,
+    plain_text,
+)
+from adore.data.rows import Row, Rows
 
 __all__ = ["WOOCOMMERCE"]
 
@@ -27,8 +32,9 @@ _FIELDS: dict[str, str | tuple[str, ...]] = {
     "parent": "Parent",
 }
 _KEPT = ("weight", "length", "width", "height")
-"""Further columns that describe an item, by what they begin with (spelt)."""
-_ATTRIBUTE = re.compile(r"attribute(\d+)(name|values?)")
+"""Further columns that describe an item, by what they begin with (normalised)."""
+_ATTRIBUTE = re.compile(r"attribute(?P<number>\d+)(?P<part>name|values?)")
+_NOT_SHOWN = ("sku", "id", "kind", "parent")
 _INHERITED = ("title", "short", "description", "category", "tags", "brand")
 
 
@@ -44,107 +50,118 @@ def _is_woocommerce(columns: frozenset[str]) -> bool:
     return {"type", "sku", "name"} <= columns and len(marks & columns) >= 2
 
 
-def _values(text: str) -> list[str]:
-    """The parts of a comma-separated cell; an escaped comma is none."""
-    return [
-        part.replace("\\,", ",").strip()
-        for part in re.split(r"(?<!\\),", text)
-        if part.strip()
-    ]
+def _split(text: object) -> list[str]:
+    """The parts of a comma-separated cell; an escaped comma separates nothing."""
+    parts = []
+    for part in re.split(r"(?<!\\),", str(text or "")):
+        unescaped = part.replace("\\,", ",").strip()
+        if unescaped:
+            parts.append(unescaped)
+    return parts
 
 
-def _attributes(row: Row) -> dict[str, Any]:
+def _attributes(row: Row) -> Row:
     """``Attribute 1 name`` and ``Attribute 1 value(s)`` as one field."""
-    parts: dict[str, dict[str, str]] = {}
+    names: dict[str, str] = {}
+    values: dict[str, str] = {}
     for column, value in row.items():
-        if (match := _ATTRIBUTE.fullmatch(spelt(column))) and value:
-            parts.setdefault(match[1], {})[
-                "name" if match[2] == "name" else "value"
-            ] = str(value)
-    attributes: dict[str, Any] = {}
-    for part in parts.values():
-        if "name" in part and "value" in part:
-            values = _values(part["value"])
-            attributes[part["name"]] = values[0] if len(values) == 1 else values
+        match = _ATTRIBUTE.fullmatch(normalise_name(column))
+        if not match or not value:
+            continue
+        parts = names if match["part"] == "name" else values
+        parts[match["number"]] = str(value)
+
+    attributes: Row = {}
+    for number, name in names.items():
+        if number in values:
+            parsed = _split(values[number])
+            attributes[name] = parsed[0] if len(parsed) == 1 else parsed
     return attributes
 
 
-def _parent(row: Row, by_key: dict[str, Row]) -> Row:
-    return by_key.get(str(row.get("parent") or "").strip(), {})
+def _description(fields: Row) -> str:
+    texts = [plain_text(fields.get("short")), plain_text(fields.get("description"))]
+    return "\n".join(filter(None, texts))
 
 
 def _item(row: Row, parent: Row, id_column: str) -> Row:
-    whole = {**row, **{name: row.get(name) or parent.get(name) for name in _INHERITED}}
-    attributes = (
-        {**_attributes(parent), **_attributes(row)} if parent else _attributes(row)
-    )
-    categories = _values(str(whole.get("category") or ""))
-    description = "\n".join(
-        filter(
-            None, (plain_text(whole.get("short")), plain_text(whole.get("description")))
-        )
-    )
-    item: Row = {
-        name: value
-        for name, value in row.items()
-        if name.startswith("=") or spelt(name).startswith(_KEPT)
-    }
-    item |= {name: row.get(name) for name in ("price", "sale_price", "gtin")}
-    item |= {"brand": whole.get("brand"), "description": description, **attributes}
-    item |= {
-        "category": categories[0] if categories else "",
-        "more_categories": categories[1:],
-    }
-    item["tags"] = _values(str(whole.get("tags") or ""))
+    """One product or variation, with what it inherits."""
+    fields = {name: row.get(name) or parent.get(name) for name in _INHERITED}
+    categories = _split(fields["category"])
+
+    item: Row = {}
+    for name, value in row.items():
+        if name.startswith("=") or normalise_name(name).startswith(_KEPT):
+            item[name] = value
+    for name in ("price", "sale_price", "gtin"):
+        item[name] = row.get(name)
+    item["brand"] = fields["brand"]
+    item["description"] = _description(fields)
+    item |= _attributes(parent)
+    item |= _attributes(row)
+    item["category"] = categories[0] if categories else ""
+    item["more_categories"] = categories[1:]
+    item["tags"] = _split(fields["tags"])
+
     item = {name: value for name, value in item.items() if value}
-    return {
-        **item,
-        "item_id": row.get(id_column),
-        "title": plain_text(whole.get("title")),
-    }
+    item["item_id"] = row.get(id_column)
+    item["title"] = plain_text(fields["title"])
+    return item
 
 
-def _shape(rows: Rows) -> Shaped:
-    columns = rows.columns()
-    names = rename(columns, _FIELDS)
-    good = [
-        (line, {names.get(c, c): v for c, v in row.items()}) for line, row in rows.good
-    ]
-    id_column = (
-        "sku"
-        if good and all(str(row.get("sku") or "").strip() for _, row in good)
-        else "id"
-    )
+def _sku(row: Row) -> str:
+    return str(row.get("sku") or "").strip()
+
+
+def _by_key(products: list[Row]) -> dict[str, Row]:
+    """Products by the two keys by which a variation may name its parent."""
     by_key: dict[str, Row] = {}
-    for _, row in good:
-        by_key |= {
-            f"id:{row.get('id')}": row,
-            str(row.get("sku") or f"id:{row.get('id')}"): row,
-        }
-    rows.good = [
-        (line, _item(row, _parent(row, by_key), id_column)) for line, row in good
-    ]
+    for row in products:
+        id_key = f"id:{row.get('id')}"
+        by_key[id_key] = row
+        by_key[str(row.get("sku") or id_key)] = row
+    return by_key
+
+
+def _convert(rows: Rows) -> ConvertedRows:
+    columns = rows.columns()
+    matched = match_columns(columns, _FIELDS)
+    names = {column: matched.get(column, column) for column in columns}
+    lines = [line for line, _ in rows.good]
+    products = [map_values(row, names) for _, row in rows.good]
+
+    all_have_sku = bool(products) and all(map(_sku, products))
+    id_column = "sku" if all_have_sku else "id"
+    by_key = _by_key(products)
+    items = []
+    for line, row in zip(lines, products, strict=True):
+        parent = by_key.get(str(row.get("parent") or "").strip(), {})
+        items.append((line, _item(row, parent, id_column)))
+    rows.good = items
+
     became: dict[str, str] = {}
     dropped: list[str] = []
     for column in columns:
-        ours = names.get(column, "")
-        if ours in ("sku", "id") and ours == id_column:
+        ours = matched.get(column, "")
+        if ours == id_column:
             became[column] = "item_id"
-        elif ours and ours not in ("sku", "id", "kind", "parent"):
+        elif ours and ours not in _NOT_SHOWN:
             became[column] = "description" if ours == "short" else ours
-        elif _ATTRIBUTE.fullmatch(spelt(column)) or spelt(column).startswith(_KEPT):
+        elif _is_attribute(column):
             became[column] = "attribute"
         else:
             dropped.append(column)
-    used = "SKU" if id_column == "sku" else "ID (some rows have no SKU)"
-    return Shaped(
-        rows,
-        became,
-        dropped,
-        [f"variations inherit from their parent; the id of an item is its {used}"],
-    )
+
+    id_name = "SKU" if all_have_sku else "ID (some rows have no SKU)"
+    note = f"variations inherit from their parent; the id of an item is its {id_name}"
+    return ConvertedRows(rows, became, dropped, [note])
+
+
+def _is_attribute(column: str) -> bool:
+    name = normalise_name(column)
+    return bool(_ATTRIBUTE.fullmatch(name)) or name.startswith(_KEPT)
 
 
 WOOCOMMERCE = Preset(
-    "woocommerce", "WooCommerce product CSV", "items", _is_woocommerce, _shape
+    "woocommerce", "WooCommerce product CSV", "items", _is_woocommerce, _convert
 )

@@ -157,9 +157,11 @@ def _attribute_names(shop: Shop) -> str:
     """Names inside the column ``attributes``, commonest first."""
     counts = Counter[str]()
     for row in shop.tables["items"]:
-        counts.update(list(json.loads(row["attributes"])))
+        attributes = json.loads(row["attributes"])
+        counts.update(attributes.keys())
 
-    text = ", ".join([name for name, _ in counts.most_common(MAX_NAMES)])
+    names = [name for name, _ in counts.most_common(MAX_NAMES)]
+    text = ", ".join(names)
     hidden = len(counts) - MAX_NAMES
     return f"{text} and {hidden} more" if hidden > 0 else text
 
@@ -249,10 +251,11 @@ def _graded_labels(scale: LabelScale) -> list[str]:
     graded = []
     for label, count in scale.counts.items():
         grade = scale.grade(label)
-        if grade is not None:
-            name = Grade(grade).name.lower()
-            text = f"{scale.written.get(label, label)} = {name} ({count:,})"
-            graded.append((-grade, label, text))
+        if grade is None:
+            continue
+        name = Grade(grade).name.lower()
+        written = scale.written.get(label, label)
+        graded.append((-grade, label, f"{written} = {name} ({count:,})"))
     return [text for _, _, text in sorted(graded)[:MAX_NAMES]]
 
 

@@ -71,10 +71,8 @@ def _parse_grade(value: object) -> int | str | None:
 
 
 def _read_mapping(path: Path) -> dict[str, object]:
-    """The file as it is written.
-
-    YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant.
-    """
+    """The file as it is written."""
+    # YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant.
     if not path.is_file():
         return {}
     written = yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)

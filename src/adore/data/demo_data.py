@@ -97,10 +97,8 @@ def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 def _candidates(
     intent: Any, items: list[Any], rng: random.Random, world: _World, count: int
 ) -> dict[Any, int]:
-    """A list as retrieval would give it, with true grades.
-
-    It holds exact items, near misses, accessories, and strangers that share a word.
-    """
+    """A list as retrieval would give it, with true grades."""
+    # It holds exact items, near misses, accessories, and strangers that share a word.
     order = rng.sample(items, len(items))
     by_grade: dict[Grade, list[Any]] = {grade: [] for grade in Grade}
     for item in order:
@@ -152,10 +150,8 @@ def _ubi(row: dict[str, Any], queries: dict[str, str]) -> dict[str, Any]:
 def _events(
     config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Simulated shoppers over the shop's old ranking.
-
-    The ranking is the truth under much noise, other noise at every visit.
-    """
+    """Simulated shoppers over the shop's old ranking."""
+    # The ranking is the truth under much noise, other noise at every visit.
     shoppers = Shoppers(seed=config.seed, users=config.users, bots=config.bots)
     rng = random.Random(config.seed + 1)
     names = sorted(lists)

@@ -147,8 +147,9 @@ def _parse_position(value: object) -> int | None:
 
 def content_id(event: Event) -> str:
     """Make an id from an event's content: the same event has the same id wherever it is read."""
-    text = "\x1f".join([str(event.get(name)) for name in _ID_FIELDS])
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12)
+    values = [str(event.get(name)) for name in _ID_FIELDS]
+    content = "\x1f".join(values).encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(content, digest_size=12)
     return f"content:{digest.hexdigest()}"
 
 

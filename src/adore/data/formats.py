@@ -133,10 +133,8 @@ def _numbered(records: Iterable[Row]) -> Rows:
 
 
 def _clean(value: Any) -> Any:
-    """A value that any table can hold, at any depth.
-
-    No table holds NULs and lone surrogates; NaN and infinity become None.
-    """
+    """A value that any table can hold, at any depth."""
+    # No table holds NULs and lone surrogates; NaN and infinity become None.
     if isinstance(value, str):
         plain = value.replace("\0", " ")
         return plain.encode("utf-8", "replace").decode("utf-8")
@@ -162,10 +160,8 @@ def _has_broken_bytes(text: str) -> bool:
 
 
 def _read_json(text: str, table: str, kind: str) -> Rows:
-    """JSON lines, or one document with a list of objects.
-
-    Whatever the file's name says of the two.
-    """
+    """JSON lines, or one document with a list of objects."""
+    # Whatever the file's name says of the two.
     start = text.lstrip("\ufeff \t\r\n")[:1]
     if kind == "JSON" or start == "[":
         try:
@@ -234,16 +230,24 @@ def _add_object(
 
 
 def _unwrap(rows: Rows) -> Rows:
-    """Documents as OpenSearch and other services give them.
-
-    Their envelopes and a bulk file's action lines are removed.
-    """
-    marks = ("_source", "index", "create")
-    if any(mark in row for _, row in rows.good[:2] for mark in marks):
+    """Documents as OpenSearch and other services give them."""
+    # Their envelopes and a bulk file's action lines are removed.
+    beginning = [row for _, row in rows.good[:2]]
+    if any(map(_is_of_index, beginning)):
         rows.good = list(_documents(rows.good))
-    if rows.good and all(_is_envelope(row) for _, row in rows.good):
-        rows.good = [(number, row["data"]) for number, row in rows.good]
+
+    inner = []
+    for number, row in rows.good:
+        if not _is_envelope(row):
+            return rows
+        inner.append((number, row["data"]))
+    rows.good = inner
     return rows
+
+
+def _is_of_index(row: Row) -> bool:
+    """Whether a row is a document of a search index, or a bulk file's action line."""
+    return not row.keys().isdisjoint(("_source", "index", "create"))
 
 
 def _is_envelope(row: Row) -> bool:

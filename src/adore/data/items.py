@@ -40,7 +40,10 @@ def _bullet_points(value: object, limit: int) -> list[str]:
 
 def _read_pair(pair: Row) -> tuple[str, object]:
     """Name and value of one attribute; a ``unit`` beside the value is part of it."""
-    names = [pair[key] for key in _NAME_KEYS if isinstance(pair.get(key), str)]
+    names = []
+    for key in _NAME_KEYS:
+        if isinstance(pair.get(key), str):
+            names.append(pair[key])
     values = [pair[key] for key in _VALUE_KEYS if key in pair]
     if not names or not values:
         raise TypeError("attributes must be a mapping or a list of name and value")
@@ -53,10 +56,8 @@ def _read_pair(pair: Row) -> tuple[str, object]:
 
 
 def _from_pairs(pairs: list[Row]) -> Row:
-    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping.
-
-    Several values of one name become a list.
-    """
+    """``[{"name": "colour", "value": "red"}, ...]`` as a mapping."""
+    # Several values of one name become a list.
     attributes: Row = {}
     for pair in pairs:
         name, value = _read_pair(pair)

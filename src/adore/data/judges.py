@@ -43,8 +43,11 @@ def _majority(votes: Counter[int]) -> int:
     """The commonest grade; of several, the one nearest to the median, then the lower."""
     maximum = max(votes.values())
     tied = [grade for grade, count in votes.items() if count == maximum]
+
     middle = _median(votes)
-    return min(tied, key=lambda grade: (abs(grade - middle), grade))
+    distances = [(abs(grade - middle), grade) for grade in tied]
+    _, nearest = min(distances)
+    return nearest
 
 
 def _median(votes: Counter[int]) -> int:

@@ -139,11 +139,13 @@ def _is_number(label: str) -> bool:
 def _list_labels(counts: Mapping[str, int]) -> str:
     """Labels with their counts: numbers in order, then words by frequency."""
     numbers = sorted(filter(_is_number, counts), key=float)
-    words = [label for label in counts if not _is_number(label)]
-    words.sort(key=lambda label: (-counts[label], label))
+    words = sorted(set(counts) - set(numbers))
+    words.sort(key=lambda label: -counts[label])
     ordered = [*numbers, *words]
 
-    parts = [f"{label} ({counts[label]:,})" for label in ordered[:MAX_SHOWN]]
+    parts = []
+    for label in ordered[:MAX_SHOWN]:
+        parts.append(f"{label} ({counts[label]:,})")
     text = ", ".join(parts)
 
     hidden = len(ordered) - MAX_SHOWN
@@ -151,10 +153,8 @@ def _list_labels(counts: Mapping[str, int]) -> str:
 
 
 def _map_template(counts: Mapping[str, int]) -> str:
-    """A map to copy into dataset.yaml, for its writer to correct.
-
-    Numbers are spread over the grades.
-    """
+    """A map to copy into dataset.yaml, for its writer to correct."""
+    # Numbers are spread over the grades.
     pairs = []
     numbers = sorted(filter(_is_number, counts), key=float)
     if numbers and len(numbers) == len(counts):

@@ -199,10 +199,8 @@ class _ActionNames:
 def _parse_events(
     rows: Rows, own: Mapping[str, str], report: LogReport
 ) -> list[_LogEvent]:
-    """Well-formed events with our action names.
-
-    The others are refused or, if they mean nothing, left out.
-    """
+    """Well-formed events with our action names."""
+    # The others are refused or, if they mean nothing, left out.
     flat = flat_fields(rows.columns())
     names = _ActionNames(own)
     events: list[_LogEvent] = []
@@ -242,10 +240,8 @@ def _parse_events(
 def _keep_known(
     events: list[_LogEvent], rows: Rows, finder: QueryFinder, items: Collection[str]
 ) -> list[_LogEvent]:
-    """Events of this shop's queries and items; the others are counted.
-
-    ``search`` is the search as logged, ``query_id`` the shop's query.
-    """
+    """Events of this shop's queries and items; the others are counted."""
+    # ``search`` is the search as logged, ``query_id`` the shop's query.
     by_id = any(event["query_id"] for event in events)
     finder.learn((event["query_id"], event["user_query"]) for event in events)
 
@@ -285,14 +281,9 @@ def _is_exposure(event: _LogEvent) -> bool:
 
 
 def _first_position(events: list[_LogEvent], configured: str) -> int:
-    """0 or 1: the number of a list's first position.
-
-    A list that counts from 0 has one item at 0; where 0 means that the position is unknown,
-    several items have it.
-
-    Raises:
-        DataError: the log does not tell.
-    """
+    """0 or 1: the number of a list's first position."""
+    # A list that counts from 0 has one item at 0; where 0 means that the position is unknown,
+    # several items have it.
     if configured:
         return int(configured)
 
@@ -361,10 +352,8 @@ def _exposure_key(event: _LogEvent) -> _Key:
 
 
 def _logged_twice(ordered: list[_LogEvent]) -> set[str]:
-    """Ids of the router's impressions that the shop logged as well.
-
-    The shop logged them by a session or clock of its own.
-    """
+    """Ids of the router's impressions that the shop logged as well."""
+    # The shop logged them by a session or clock of its own.
     router = [event for event in ordered if _is_exposure(event)]
     if not router:
         return set()
@@ -388,10 +377,8 @@ def _time_order(event: _LogEvent) -> tuple[int, str]:
 
 
 def _without_repeats(events: list[_LogEvent], rows: Rows) -> Iterator[_LogEvent]:
-    """Without impressions that were logged twice, and actions on what was never shown.
-
-    Actions need an impression only where impressions are logged at all.
-    """
+    """Without impressions that were logged twice, and actions on what was never shown."""
+    # Actions need an impression only where impressions are logged at all.
     ordered = sorted(events, key=_time_order)
     shown = {_exposure_key(event) for event in ordered if _is_impression(event)}
     logged_twice = _logged_twice(ordered)

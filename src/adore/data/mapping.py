@@ -165,5 +165,11 @@ class ItemParser:
 
         It fails with ``TypeError`` where a field is of a wrong type (the last word names it), and
         with ``ValueError`` where one is too long (the first word names it).
+
+        Args:
+            fields: from :meth:`map_columns`.
+
+        Returns:
+            The item.
         """
         return item_from_row(item_row(fields, self.info, MAX_TEXT))

@@ -43,7 +43,10 @@ def run(
 ) -> dict[str, float]:
     """Validate a folder of ``items``, ``queries``, ``judgements`` and ``events``.
 
-    Our tables are written from it. What is read, and how, is what ``adore check`` prints.
+    Our tables are written from it. What is read, and how, is what ``adore check`` prints. The
+    first problem that makes a run impossible is raised: items or queries are not there, or none
+    of them is usable; a column is missing; labels or positions must be explained; there is no
+    train query; or more than ``max_bad_share`` of a table's rows are malformed.
 
     Args:
         config: how strict to be and how to split.
@@ -53,11 +56,6 @@ def run(
 
     Returns:
         Rows of each table, and of those that are not used.
-
-    Raises:
-        AdoreError: what makes a run impossible: items or queries are not there, or none of them
-            is usable; a column is missing; labels or positions must be explained; there is no
-            train query; or more than ``max_bad_share`` of a table's rows are malformed.
     """
     shop = read_shop(data, config, requests)
     report = shop.report

@@ -72,7 +72,15 @@ class Shop:
     book: Path | None = None
 
     def ids(self, table: str, column: str) -> set[str]:
-        """Collect the ids in one column of a table."""
+        """Collect the ids in one column of a table.
+
+        Args:
+            table: name of one of our tables.
+            column: the column with the ids.
+
+        Returns:
+            The ids.
+        """
         return {row[column] for row in self.tables[table]}
 
 

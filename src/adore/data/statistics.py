@@ -95,11 +95,14 @@ def summarise_tables(
 
 
 def _coverage(items: pl.DataFrame) -> dict[str, float]:
-    filled = {name: int((items[name] != "").sum()) for name in _TEXT_FIELDS}
-    filled["bullet_points"] = int((items["bullet_points"].list.len() > 0).sum())
+    filled = {name: items[name] != "" for name in _TEXT_FIELDS}
+    filled["bullet_points"] = items["bullet_points"].list.len() > 0
 
     total = max(1, items.height)
-    return {name: round(count / total, 4) for name, count in filled.items()}
+    coverage = {}
+    for name, is_filled in filled.items():
+        coverage[name] = round(int(is_filled.sum()) / total, 4)
+    return coverage
 
 
 def _pairs_per_query(judgements: pl.DataFrame) -> PairsPerQuery:

@@ -88,21 +88,16 @@ class _TableFile:
     info: DatasetInfo
 
 
-def _malformed(place: str, rows: Rows) -> DataError:
+def _malformed(place: str, rows: Rows) -> str:
     first = rows.bad[0]
-    return DataError(
+    return (
         f"{place}: line {first.line} is bad ({first.reason}), {len(rows.bad)} bad in all; "
         "mend the file"
     )
 
 
 def _read_strictly(place: str, table: str) -> _TableFile:
-    """A file in which any malformed line is an error.
-
-    Raises:
-        MissingError: no such file.
-        DataError: it has a malformed line.
-    """
+    """A file in which any malformed line is an error."""
     path = local_copy(place)
     if not path.is_file():
         raise MissingError(
@@ -111,7 +106,7 @@ def _read_strictly(place: str, table: str) -> _TableFile:
     info = read_dataset_info(path.parent)
     rows, _ = read_table_file(path, table, info)
     if rows.bad:
-        raise _malformed(place, rows)
+        raise DataError(_malformed(place, rows))
     check(
         bool(rows.good),
         f"rows of {place}",
@@ -320,7 +315,7 @@ def read_judgements(place: str) -> pl.DataFrame:
         file.path.name,
     )
     if file.rows.bad:
-        raise _malformed(place, file.rows)
+        raise DataError(_malformed(place, file.rows))
     schema = {"query_id": pl.String, "item_id": pl.String, "grade": pl.Int64}
     return pl.DataFrame(judgements.rows, schema=schema)
 

@@ -50,12 +50,12 @@ def parse_millis(value: object) -> int:
         return _since_epoch(_parse_datetime(text, value))
 
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _fault(value)
+        raise ValueError(_fault(value))
     return _to_millis(value, value)
 
 
-def _fault(value: object) -> ValueError:
-    return ValueError(f"timestamp == {str(value)[:40]!r}, must be {FORMATS}")
+def _fault(value: object) -> str:
+    return f"timestamp == {str(value)[:40]!r}, must be {FORMATS}"
 
 
 def _to_millis(number: float, value: object) -> int:
@@ -66,7 +66,7 @@ def _to_millis(number: float, value: object) -> int:
         if factor == 1.0:
             return int(number)  # times a float would lose digits of a large integer
         return int(number * factor)
-    raise _fault(value)
+    raise ValueError(_fault(value))
 
 
 def _since_epoch(moment: datetime) -> int:
@@ -78,7 +78,7 @@ def _since_epoch(moment: datetime) -> int:
 def _parse_datetime(text: str, value: object) -> datetime:
     """A text in ISO 8601, with a zone word, or as e-mails write dates."""
     if not text.isascii():  # Python's own parser takes digits of other scripts
-        raise _fault(value)
+        raise ValueError(_fault(value))
 
     try:
         return datetime.fromisoformat(text)
@@ -95,7 +95,7 @@ def _parse_datetime(text: str, value: object) -> datetime:
     try:
         return parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError) as error:
-        raise _fault(value) from error
+        raise ValueError(_fault(value)) from error
 
 
 def _with_zone(time: str, zone: str) -> datetime:

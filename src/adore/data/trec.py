@@ -28,9 +28,12 @@ def _fields(line: str) -> list[str]:
 def _is_row(fields: list[str]) -> bool:
     """Four fields that end in a grade, or six with a rank and a score before the run's name."""
     if len(fields) == len(QRELS):
-        return fields[1] in ("0", "Q0", "1") and _is_number(fields[3])
+        _, iteration, _, label = fields
+        return iteration in ("0", "Q0", "1") and _is_number(label)
+
     if len(fields) == len(RUN):
-        return fields[1] in ("Q0", "0") and all(map(_is_number, fields[3:5]))
+        _, iteration, _, rank, score, _ = fields
+        return iteration in ("0", "Q0") and _is_number(rank) and _is_number(score)
     return False
 
 
@@ -40,9 +43,14 @@ def _is_number(text: str) -> bool:
 
 def is_trec(text: str) -> bool:
     """Whether the first lines are those of a qrels or run file, whatever its name says."""
-    lines = text[:20_000].splitlines()[:20]
-    rows = [_fields(line) for line in lines if line.strip()]
-    return bool(rows) and all(map(_is_row, rows))
+    rows = 0
+    for line in text[:20_000].splitlines()[:20]:
+        if not line.strip():
+            continue
+        if not _is_row(_fields(line)):
+            return False
+        rows += 1
+    return rows > 0
 
 
 def trec_rows(text: str, table: str) -> Rows:

@@ -47,10 +47,8 @@ def _value(element: Element) -> object:
 
 
 def _row_elements(root: Element) -> list[Element]:
-    """The rows: by their usual names, else the children that repeat most often somewhere.
-
-    Such children must have children themselves.
-    """
+    """The rows: by their usual names, else the children that repeat most often somewhere."""
+    # Such children must have children themselves.
     for name in _ROW_NAMES:
         elements = [element for element in root.iter() if _is_row(element, name)]
         if elements:

@@ -100,10 +100,8 @@ _TITLES = (("Title",), ("TitleInfo", "GeneratedIntTitle"), ("Name",))
 
 
 def _item(row: Row) -> Row:
-    """One product of Icecat's JSON or XML.
-
-    The JSON has ``GeneralInfo`` beside ``FeaturesGroups``, the XML all in XML attributes.
-    """
+    """One product of Icecat's JSON or XML."""
+    # The JSON has ``GeneralInfo`` beside ``FeaturesGroups``, the XML all in XML attributes.
     product = row["data"] if isinstance(row.get("data"), dict) else row
     general = product.get("GeneralInfo")
     if not isinstance(general, dict):
@@ -219,10 +217,8 @@ def _are_attribute_rows(columns: frozenset[str]) -> bool:
 
 
 def _convert_attribute_rows(rows: Rows) -> ConvertedRows:
-    """One item of all its lines.
-
-    Columns beside name and value are the item's, from the first line that has them.
-    """
+    """One item of all its lines."""
+    # Columns beside name and value are the item's, from the first line that has them.
     columns = rows.columns()
     names = {column: column for column in columns}
     names |= match_columns(columns, _ROW_COLUMNS)

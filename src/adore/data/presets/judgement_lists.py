@@ -68,10 +68,8 @@ def _melt_judges(rows: Rows) -> ConvertedRows:
 
 
 def _ratings(row: Row) -> Iterator[tuple[object, object]]:
-    """Item id and rating of one query's list.
-
-    The list is objects (OpenSearch), or one object by id (Quepid).
-    """
+    """Item id and rating of one query's list."""
+    # The list is objects (OpenSearch), or one object by id (Quepid).
     ratings = row.get("ratings")
     if isinstance(ratings, dict):
         yield from ratings.items()
@@ -172,10 +170,15 @@ def _convert_esci_judgements(rows: Rows) -> ConvertedRows:
 
 def _locate_products(rows: Rows) -> int:
     """Make ids unique where a table has several locales, and count the locales."""
-    locales = {row.get("product_locale") for _, row in rows.good} - {None}
-    if len(locales) > 1:
-        for _, row in rows.good:
-            row["product_id"] = f"{row.get('product_locale')}:{row.get('product_id')}"
+    locales = {row.get("product_locale") for _, row in rows.good}
+    locales.discard(None)
+    if len(locales) <= 1:
+        return len(locales)
+
+    for _, row in rows.good:
+        locale = row.get("product_locale")
+        product = row.get("product_id")
+        row["product_id"] = f"{locale}:{product}"
     return len(locales)
 
 

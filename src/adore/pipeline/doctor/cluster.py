@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from adore.errors import AdoreError, MissingError
+from adore.errors import AdoreError
 from adore.pipeline.doctor.finding import Finding
 from adore.pipeline.doctor.kserve import examine_kserve
+from adore.pipeline.doctor.lookups import (
+    is_allowed,
+    look_up,
+    missing_keys,
+    namespaced,
+)
 from adore.pipeline.doctor.reach import examine_reach
 from adore.pipeline.kubeflow.client import Server
 from adore.pipeline.kubeflow.placement import Config as Placement
@@ -38,6 +44,8 @@ FIXES = {
         "install the Gateway API's CRDs, or set kubernetes.route to ingress"
     ),
 }
+STORE_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""Keys of the Secret ``credentials`` that an object store asks for."""
 VERBS = ("get", "list", "create", "patch", "delete")
 READ = {"Pod": ("get", "list"), "Event": ("list",)}
 """Kinds that a release only reads."""
@@ -87,56 +95,40 @@ def _kinds(cluster: Cluster, wanted: list[str]) -> Iterator[Finding]:
         yield Finding(version, not missing, text)
 
 
-def _may(cluster: Cluster, verb: str, version: str, plural: str) -> bool:
-    """Whether this account may do that in the namespace."""
-    asked = {
-        "namespace": cluster.config.namespace,
-        "verb": verb,
-        "group": version.rpartition("/")[0],
-        "resource": plural,
-    }
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": asked},
-    }
-    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    answer = cluster.request("POST", path, "access review", body=review)
-    return bool(answer["status"]["allowed"])
+def _refused_verbs(
+    cluster: Cluster, version: str, plural: str, verbs: Sequence[str]
+) -> list[str]:
+    """The verbs that this account may not use on a kind."""
+    group = version.rpartition("/")[0]
+    refused = []
+    for verb in verbs:
+        if not is_allowed(cluster, {"verb": verb, "group": group, "resource": plural}):
+            refused.append(verb)
+    return refused
 
 
 def _rights(cluster: Cluster, wanted: list[str]) -> Finding:
     refused = []
     for kind in wanted:
         version, plural = KINDS[kind]
-        lacks = [
-            verb
-            for verb in READ.get(kind, VERBS)
-            if not _may(cluster, verb, version, plural)
-        ]
-        if lacks:
-            refused.append(f"{plural}: {', '.join(lacks)}")
-    text = "all that a release does"
-    if refused:
-        fix = "bind the Role adore-release of manifests/base to this account"
-        text = f"{'; '.join(refused)} refused; {fix}"
-    return Finding("rights", not refused, text)
+        verbs = _refused_verbs(cluster, version, plural, READ.get(kind, VERBS))
+        if verbs:
+            refused.append(f"{plural}: {', '.join(verbs)}")
+    if not refused:
+        return Finding("rights", True, "all that a release does")
+    fix = "bind the Role adore-release of manifests/base to this account"
+    return Finding("rights", False, f"{'; '.join(refused)} refused; {fix}")
 
 
 def _account(cluster: Cluster, name: str) -> Finding:
-    space = cluster.config.namespace
-    path = f"/api/v1/namespaces/{space}/serviceaccounts/{name}"
-    try:
-        cluster.request("GET", path, f"account {name}")
-        return Finding(name, True, f"there, in {space}")
-    except MissingError:
-        return Finding(
-            name,
-            False,
-            f"no such account in {space}; kubectl apply -k manifests/overlays/cpu",
-        )
-    except AdoreError:
-        return Finding(name, False, "this account may not look", needed=False)
+    namespace = cluster.config.namespace
+    live = look_up(cluster, name, namespaced(cluster, "serviceaccounts", name))
+    if isinstance(live, Finding):
+        return live
+    if live:
+        return Finding(name, True, f"there, in {namespace}")
+    fix = "kubectl apply -k manifests/overlays/cpu"
+    return Finding(name, False, f"no such account in {namespace}; {fix}")
 
 
 def _cards(cluster: Cluster, placement: Placement) -> Finding:
@@ -145,47 +137,44 @@ def _cards(cluster: Cluster, placement: Placement) -> Finding:
         nodes = cluster.request("GET", "/api/v1/nodes", "nodes")["items"]
     except AdoreError as error:
         return Finding("GPUs", False, f"cannot be counted: {error}", needed=False)
+
     cards = []
     for node in nodes:
-        tags = node["metadata"].get("labels") or {}
-        if gpu.node_selector.items() <= tags.items():
-            cards.append(int(node["status"].get("allocatable", {}).get(gpu.type, 0)))
-    most = max(cards, default=0)
+        node_labels = node["metadata"].get("labels") or {}
+        if gpu.node_selector.items() <= node_labels.items():
+            allocatable = node["status"].get("allocatable", {})
+            cards.append(int(allocatable.get(gpu.type, 0)))
+    largest = max(cards, default=0)
     text = (
         f"{len(cards)} nodes fit {gpu.node_selector or 'any'}, "
-        f"at most {most} {gpu.type} each; {gpu.count} wanted"
+        f"at most {largest} {gpu.type} each; {gpu.count} wanted"
     )
-    return Finding("GPUs", most >= gpu.count, text)
+    return Finding("GPUs", largest >= gpu.count, text)
 
 
 def _training(cluster: Cluster, runtime: str) -> Iterator[Finding]:
     """Kubeflow Trainer, its jobs' runtime, the launcher's rights, the nodes' account."""
-    name = f"runtime {runtime}"
-    path = f"{api_root(TRAINER)}/clustertrainingruntimes/{runtime}"
-    try:
-        cluster.request("GET", path, name)
-        yield Finding(TRAINER, True, f"has {name}")
-    except MissingError:
-        yield Finding(
-            TRAINER,
-            False,
-            f"lacks {name}; install Kubeflow Trainer 2.2 or later with its runtimes",
-        )
-    except AdoreError:
-        yield Finding(
-            TRAINER, False, f"{name}: this account may not look", needed=False
-        )
-    refused = [
-        verb
-        for verb in ("get", "create", "patch", "delete")
-        if not _may(cluster, verb, TRAINER, "trainjobs")
-    ]
+    yield _runtime(cluster, runtime)
+    refused = _refused_verbs(
+        cluster, TRAINER, "trainjobs", ("get", "create", "patch", "delete")
+    )
     text = "all that is needed"
     if refused:
         fix = "add manifests/components/train to your overlay"
         text = f"{', '.join(refused)} refused; {fix}"
     yield Finding("training", not refused, text)
     yield _account(cluster, ACCOUNT)
+
+
+def _runtime(cluster: Cluster, runtime: str) -> Finding:
+    path = f"{api_root(TRAINER)}/clustertrainingruntimes/{runtime}"
+    live = look_up(cluster, TRAINER, path)
+    if isinstance(live, Finding):
+        return live
+    if live:
+        return Finding(TRAINER, True, f"has runtime {runtime}")
+    fix = "install Kubeflow Trainer 2.2 or later with its runtimes"
+    return Finding(TRAINER, False, f"lacks runtime {runtime}; {fix}")
 
 
 def _pipelines(
@@ -220,73 +209,60 @@ def _pipelines(
 
 
 def _secret(cluster: Cluster, config: Config) -> Finding:
-    """Whether the Secret of ``credentials`` is there, with the keys of a store.
-
-    Its values are not looked at.
-    """
+    """Whether the Secret of ``credentials`` is there, with the keys of a store."""
     name = config.credentials
     title = "credentials"
     if not name:
-        return Finding(
-            title, True, "none: workload identity of the accounts", needed=False
-        )
-    path = f"/api/v1/namespaces/{config.namespace}/secrets/{name}"
-    try:
-        keys = set(cluster.request("GET", path, f"Secret {name}").get("data") or {})
-    except MissingError:
-        fix = (
-            f"kubectl -n {config.namespace} create secret generic {name} "
-            "--from-env-file=s3.env"
-        )
+        text = "none: workload identity of the accounts"
+        return Finding(title, True, text, needed=False)
+
+    live = look_up(cluster, title, namespaced(cluster, "secrets", name))
+    if isinstance(live, Finding):
+        return live
+    if not live:
+        create = f"kubectl -n {config.namespace} create secret generic {name}"
+        fix = f"{create} --from-env-file=s3.env"
         return Finding(title, False, f"no Secret {name} in {config.namespace}; {fix}")
-    except AdoreError:
-        return Finding(
-            title, False, f"Secret {name}: this account may not look", needed=False
-        )
-    missing = sorted({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} - keys)
-    return Finding(
-        title,
-        not missing,
-        f"Secret {name} lacks {', '.join(missing)}" if missing else f"Secret {name}",
-    )
+    missing = missing_keys(live, STORE_KEYS)
+    text = f"Secret {name}"
+    if missing:
+        text = f"Secret {name} lacks {', '.join(missing)}"
+    return Finding(title, not missing, text)
 
 
 def _autoscaling(cluster: Cluster, config: Config) -> Finding:
     """An autoscaler without CPU figures never adds a pod."""
-    scaled = [
-        name
-        for name in ("server", "router")
-        if getattr(config, name).most > getattr(config, name).replicas
-    ]
+    title = "autoscaling"
+    scaled = []
+    for name, pool in (("server", config.server), ("router", config.router)):
+        if pool.most > pool.replicas:
+            scaled.append(name)
     if not scaled:
-        return Finding("autoscaling", True, "none: most equals replicas")
+        return Finding(title, True, "none: most equals replicas")
+
+    names = ", ".join(scaled)
     try:
         cluster.request("GET", "/apis/metrics.k8s.io/v1beta1", "metrics")
-        return Finding(
-            "autoscaling", True, f"of {', '.join(scaled)}, by metrics.k8s.io"
-        )
     except AdoreError:
         fix = "install metrics-server, or set most to replicas"
-        return Finding(
-            "autoscaling",
-            False,
-            f"{', '.join(scaled)} would never get more pods: no metrics.k8s.io; {fix}",
-        )
+        text = f"{names} would never get more pods: no metrics.k8s.io; {fix}"
+        return Finding(title, False, text)
+    return Finding(title, True, f"of {names}, by metrics.k8s.io")
 
 
 def _storage(cluster: Cluster) -> Finding:
+    path = "/apis/storage.k8s.io/v1/storageclasses"
     try:
-        found = cluster.request(
-            "GET", "/apis/storage.k8s.io/v1/storageclasses", "storage classes"
-        )["items"]
+        classes = cluster.request("GET", path, "storage classes")["items"]
     except AdoreError as error:
         return Finding("storage", False, f"cannot be listed: {error}", needed=False)
-    key = "storageclass.kubernetes.io/is-default-class"
+
     default = []
-    for storage_class in found:
-        about = storage_class["metadata"]
-        if (about.get("annotations") or {}).get(key) == "true":
-            default.append(about["name"])
+    for storage_class in classes:
+        meta = storage_class["metadata"]
+        annotations = meta.get("annotations") or {}
+        if annotations.get("storageclass.kubernetes.io/is-default-class") == "true":
+            default.append(meta["name"])
     text = "no default StorageClass; a claim must name its own"
     if default:
         text = f"default class {default[0]}"

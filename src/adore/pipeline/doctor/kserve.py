@@ -12,6 +12,7 @@ from typing import Any
 
 from adore.errors import AdoreError, ConfigError, MissingError
 from adore.pipeline.doctor.finding import Finding
+from adore.pipeline.doctor.lookups import may_not_create, namespaced
 from adore.release.kubernetes.client import Cluster, api_root
 from adore.release.kubernetes.config import LABEL, Config
 from adore.release.kubernetes.objects import (
@@ -266,27 +267,23 @@ def _pod(
 
 def _admitted(cluster: Cluster, pod: Object) -> Finding:
     """A dry run past Pod Security, quota, and KServe's webhook, which may add a container."""
-    name = pod["metadata"]["name"].removeprefix("adore-doctor-")
-    path = f"/api/v1/namespaces/{cluster.config.namespace}/pods"
+    kind = pod["metadata"]["name"].removeprefix("adore-doctor-")
+    title = f"pods of the {kind}"
+    path = namespaced(cluster, "pods")
     try:
-        made = cluster.request(
-            "POST", path, f"a pod of the {name}", body=pod, dryRun="All"
+        admitted = cluster.request(
+            "POST", path, f"a pod of the {kind}", body=pod, dryRun="All"
         )
-    except ConfigError as error:
-        if "cannot create resource" in str(error):
-            return Finding(
-                f"pods of the {name}",
-                False,
-                "not tried: this account may not create pods",
-                needed=False,
-            )
-        return Finding(f"pods of the {name}", False, f"{error}")
     except AdoreError as error:
-        return Finding(f"pods of the {name}", False, f"{error}")
-    spec = made["spec"]
+        if may_not_create(error):
+            text = "not tried: this account may not create pods"
+            return Finding(title, False, text, needed=False)
+        return Finding(title, False, str(error))
+
+    spec = admitted["spec"]
     containers = [*spec.get("initContainers", []), *spec["containers"]]
     names = ", ".join(container["name"] for container in containers)
-    return Finding(f"pods of the {name}", True, f"admitted with {names}")
+    return Finding(title, True, f"admitted with {names}")
 
 
 def _dry_run(cluster: Cluster, config: Config) -> Finding:

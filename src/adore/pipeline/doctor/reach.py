@@ -9,11 +9,11 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from adore.errors import AdoreError
 from adore.pipeline.doctor.finding import Finding
+from adore.pipeline.doctor.lookups import TrialPods, may_not_create
 from adore.release.kubernetes.causes import pod_causes
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
@@ -92,12 +92,6 @@ def _pod(config: Config, kind: str, run: str) -> Object:
     }
 
 
-def _path(config: Config, name: str = "") -> str:
-    """The pods of the namespace, or one of them."""
-    pods = f"/api/v1/namespaces/{config.namespace}/pods"
-    return f"{pods}/{name}" if name else pods
-
-
 def _answers(cluster: Cluster, kind: str, pod: Object) -> Iterator[Finding]:
     """Wait for one pod, and read what it found."""
     name = pod["metadata"]["name"]
@@ -159,29 +153,20 @@ def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
         config: the profile's section ``kubernetes``.
     """
     run = uuid.uuid4().hex[:6]
-    pods = {kind: _pod(config, kind, run) for kind in ("router", "server", "step")}
-    started = list[str]()
-    try:
-        for kind, pod in pods.items():
+    started: dict[str, Object] = {}
+    with TrialPods(cluster) as pods:
+        for kind in ("router", "server", "step"):
+            pod = _pod(config, kind, run)
             try:
-                cluster.request("POST", _path(config), f"a pod of the {kind}", body=pod)
-                started.append(kind)
+                pods.start(pod, f"a pod of the {kind}")
             except AdoreError as error:
-                if "cannot create resource" in str(error):
-                    text = (
-                        "not tried: this account may not create pods; "
-                        "ask an administrator to run this"
-                    )
+                if may_not_create(error):
+                    fix = "ask an administrator to run this"
+                    text = f"not tried: this account may not create pods; {fix}"
                     yield Finding("reach", False, text, needed=False)
                     return
                 yield Finding(f"{kind}: its pod", False, str(error))
-        for kind in started:
-            yield from _answers(cluster, kind, pods[kind])
-    finally:
-        for kind in started:
-            with suppress(AdoreError):
-                cluster.request(
-                    "DELETE",
-                    _path(config, pods[kind]["metadata"]["name"]),
-                    f"the pod of the {kind}",
-                )
+            else:
+                started[kind] = pod
+        for kind, pod in started.items():
+            yield from _answers(cluster, kind, pod)

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import yaml
 
-from adore.errors import AdoreError, ConfigError, MissingError
+from adore.errors import AdoreError
 from adore.pipeline.doctor.finding import Finding
+from adore.pipeline.doctor.lookups import (
+    TrialPods,
+    is_allowed,
+    look_up,
+    may_not_create,
+    missing_keys,
+    namespaced,
+)
 from adore.pipeline.kubeflow.placement import Config as Placement
 from adore.release.kubernetes.client import Cluster
 from adore.release.kubernetes.config import Config
@@ -33,6 +40,8 @@ ACCOUNT = "adore-pipeline"
 """The service account of manifests/base."""
 HOME = "kubeflow"
 """Where an installation for one user runs everything, whatever namespace it is asked for."""
+ENDPOINTS = frozenset({"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"})
+"""Keys of a Secret that name the endpoint of an object store."""
 NOTIFY_URL = "ADORE_NOTIFY_URL"
 STORE_SECRET = "mlpipeline-minio-artifact"
 """Where Kubeflow Pipelines keeps the keys of the store that comes with it."""
@@ -58,50 +67,36 @@ def namespace_of_runs(namespace: str, *, many_users: bool) -> str:
 # ---------------------------------------------------------------- Secrets, settings, accounts
 
 
-def _live(cluster: Cluster, title: str, plural: str, name: str) -> Object | Finding:
-    """An object of the runs' namespace, ``{}`` if there is none; a finding if nobody may look."""
-    path = f"/api/v1/namespaces/{cluster.config.namespace}/{plural}/{name}"
-    try:
-        return dict(cluster.request("GET", path, title))
-    except MissingError:
-        return {}
-    except AdoreError:
-        return Finding(title, False, "this account may not look", needed=False)
-
-
-def _secret(cluster: Cluster, name: str, keys: Iterable[str]) -> Finding:
-    """Whether a Secret is there with its keys; its values are not looked at."""
-    space = cluster.config.namespace
+def _secret(cluster: Cluster, name: str, keys: Sequence[str]) -> Finding:
+    """Whether a Secret is there with its keys."""
+    namespace = cluster.config.namespace
     title = f"Secret {name}"
-    live = _live(cluster, title, "secrets", name)
+    live = look_up(cluster, title, namespaced(cluster, "secrets", name))
     if isinstance(live, Finding):
         return live
     if not live:
-        fix = f"kubectl -n {space} create secret generic {name} --from-literal=KEY=…"
-        return Finding(
-            title, False, f"not in {space}: every step would wait for it; {fix}"
-        )
-    missing = sorted(set(keys) - set(live.get("data") or {}))
-    text = (
-        f"lacks {', '.join(missing)}; add them"
-        if missing
-        else f"in {space}, with {', '.join(keys)}"
-    )
+        create = f"kubectl -n {namespace} create secret generic {name}"
+        text = f"not in {namespace}: every step would wait for it"
+        return Finding(title, False, f"{text}; {create} --from-literal=KEY=…")
+    missing = missing_keys(live, keys)
+    text = f"in {namespace}, with {', '.join(keys)}"
+    if missing:
+        text = f"lacks {', '.join(missing)}; add them"
     return Finding(title, not missing, text)
 
 
 def _account(cluster: Cluster) -> Finding:
-    space = cluster.config.namespace
+    namespace = cluster.config.namespace
     title = f"account {ACCOUNT}"
-    live = _live(cluster, title, "serviceaccounts", ACCOUNT)
+    live = look_up(cluster, title, namespaced(cluster, "serviceaccounts", ACCOUNT))
     if isinstance(live, Finding):
         return live
     if live:
-        return Finding(title, True, f"in {space}")
+        return Finding(title, True, f"in {namespace}")
     fix = "apply an overlay of manifests/"
-    if space == HOME:
+    if namespace == HOME:
         fix = "kubectl apply -f manifests/standalone.yaml"
-    return Finding(title, False, f"not in {space}; {fix}")
+    return Finding(title, False, f"not in {namespace}; {fix}")
 
 
 def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
@@ -117,55 +112,53 @@ def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
         placement: the profile's section ``cluster``.
         kind: ``s3`` for runs that are written there, ``minio`` for those on a claim.
     """
-    space = cluster.config.namespace
+    namespace = cluster.config.namespace
     title = "kfp-launcher"
-    live = _live(cluster, title, "configmaps", title)
+    live = look_up(cluster, title, namespaced(cluster, "configmaps", title))
     if isinstance(live, Finding):
         return live
-    text = (live.get("data") or {}).get("providers", "")
-    keys = set[str]()
-    for of_secret in placement.secrets.values():
-        keys.update(of_secret)
-    if kind == "s3" and not keys & {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}:
+    if kind == "s3" and not _names_endpoint(placement):
         return Finding(title, True, "not needed: no endpoint but the cloud's own")
-    try:
-        providers = yaml.safe_load(text) or {}
-        default = (providers.get(kind) or {}).get("default") or {}
-    except (yaml.YAMLError, AttributeError):
-        default = {}
+
+    providers = (live.get("data") or {}).get("providers", "")
+    default = _default_provider(providers, kind)
     endpoint = default.get("endpoint", "")
     credentials = default.get("credentials") or {}
     wanted = "{endpoint, region, forcePathStyle: true, credentials: {fromEnv: true}}"
     fix = f"give it providers: {{{kind}: {{default: {wanted}}}}}"
     if kind == "s3" and not endpoint:
-        text = (
-            f"in {space} names no endpoint for s3://: "
-            f"the first step would fail at its end; {fix}"
+        text = f"in {namespace} names no endpoint for s3://"
+        return Finding(
+            title, False, f"{text}: the first step would fail at its end; {fix}"
         )
-        return Finding(title, False, text)
     if credentials.get("fromEnv") and endpoint:
         return Finding(title, True, f"{endpoint}, with the steps' own keys")
     secret = str((credentials.get("secretRef") or {}).get("secretName") or STORE_SECRET)
     return _reads_secret(cluster, secret, title, fix)
 
 
+def _names_endpoint(placement: Placement) -> bool:
+    """Whether a Secret of the steps names the endpoint of an object store."""
+    named = set[str]()
+    for keys in placement.secrets.values():
+        named.update(keys)
+    return bool(named & ENDPOINTS)
+
+
+def _default_provider(providers: str, kind: str) -> Object:
+    """The launcher's settings for one kind of store; ``{}`` if there are none to be read."""
+    try:
+        by_kind = yaml.safe_load(providers) or {}
+        return (by_kind.get(kind) or {}).get("default") or {}
+    except (yaml.YAMLError, AttributeError):
+        return {}
+
+
 def _reads_secret(cluster: Cluster, secret: str, title: str, fix: str) -> Finding:
     """Whether the steps' account may read the Secret that the launcher would take its keys from."""
-    space = cluster.config.namespace
-    wish = {"namespace": space, "verb": "get", "resource": "secrets", "name": secret}
-    body = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "LocalSubjectAccessReview",
-        "metadata": {"namespace": space},
-        "spec": {
-            "user": f"system:serviceaccount:{space}:{ACCOUNT}",
-            "resourceAttributes": wish,
-        },
-    }
-    path = f"/apis/authorization.k8s.io/v1/namespaces/{space}/localsubjectaccessreviews"
+    attributes = {"verb": "get", "resource": "secrets", "name": secret}
     try:
-        answer = cluster.request("POST", path, "a question of rights", body=body)
-        allowed = answer["status"]["allowed"]
+        allowed = is_allowed(cluster, attributes, ACCOUNT)
     except AdoreError:
         text = (
             f"takes its keys from Secret {secret}; "
@@ -173,48 +166,43 @@ def _reads_secret(cluster: Cluster, secret: str, title: str, fix: str) -> Findin
         )
         return Finding(title, False, text, needed=False)
     if allowed:
-        return Finding(
-            title, True, f"keys of Secret {secret}, which {ACCOUNT} may read"
-        )
-    return Finding(
-        title,
-        False,
-        f"takes its keys from Secret {secret}, which {ACCOUNT} may not read; {fix}",
-    )
+        text = f"keys of Secret {secret}, which {ACCOUNT} may read"
+        return Finding(title, True, text)
+    text = f"takes its keys from Secret {secret}, which {ACCOUNT} may not read"
+    return Finding(title, False, f"{text}; {fix}")
 
 
 def _profile_namespace(cluster: Cluster) -> Iterator[Finding]:
     """What Argo mounts into every pod of an installation for many users: without it pods hang."""
     yield _secret(cluster, STORE_SECRET, ("accesskey", "secretkey"))
-    space = cluster.config.namespace
-    path = f"/api/v1/namespaces/{space}"
-    try:
-        live = cluster.request("GET", path, f"namespace {space}")
-        tags = live["metadata"].get("labels") or {}
-    except AdoreError:
-        yield Finding(
-            "Kubeflow Profile", False, "this account may not look", needed=False
-        )
+    namespace = cluster.config.namespace
+    title = "Kubeflow Profile"
+    live = look_up(cluster, title, f"/api/v1/namespaces/{namespace}")
+    if isinstance(live, Finding):
+        yield live
         return
-    good = tags.get("app.kubernetes.io/part-of") == "kubeflow-profile"
-    text = f"{space} is one"
-    if not good:
-        text = (
-            f"{space} is none; make it with a Kubeflow Profile, "
-            "so that Kubeflow's own network policies and Secrets know it"
-        )
-    yield Finding("Kubeflow Profile", good, text, needed=False)
+    namespace_labels = live.get("metadata", {}).get("labels") or {}
+    part_of = namespace_labels.get("app.kubernetes.io/part-of")
+    if part_of == "kubeflow-profile":
+        yield Finding(title, True, f"{namespace} is one", needed=False)
+        return
+    text = (
+        f"{namespace} is none; make it with a Kubeflow Profile, "
+        "so that Kubeflow's own network policies and Secrets know it"
+    )
+    yield Finding(title, False, text, needed=False)
 
 
 def _claim(cluster: Cluster, placement: Placement) -> Finding:
     name = placement.claim.partition(":")[0]
-    space = cluster.config.namespace
+    namespace = cluster.config.namespace
     title = f"claim {name}"
-    live = _live(cluster, title, "persistentvolumeclaims", name)
+    path = namespaced(cluster, "persistentvolumeclaims", name)
+    live = look_up(cluster, title, path)
     if isinstance(live, Finding):
         return live
     if not live:
-        text = f"no such PersistentVolumeClaim in {space}; make it"
+        text = f"no such PersistentVolumeClaim in {namespace}; make it"
         return Finding(title, False, text)
     phase = live.get("status", {}).get("phase", "")
     return Finding(title, True, f"{phase}; user 10001 must be able to write")
@@ -305,49 +293,42 @@ def examine_images(cluster: Cluster, images: Iterable[str]) -> Iterator[Finding]
         cluster: sees the namespace in which runs are.
         images: names with tags.
     """
-    space = cluster.config.namespace
-    pods = {f"adore-doctor-image-{uuid.uuid4().hex[:8]}": image for image in images}
-    started = list[str]()
-    try:
-        for name, image in pods.items():
+    namespace = cluster.config.namespace
+    started: dict[str, str] = {}
+    with TrialPods(cluster) as pods:
+        for image in images:
+            name = f"adore-doctor-image-{uuid.uuid4().hex[:8]}"
             try:
-                body = _image_pod(image, name, space)
-                cluster.request(
-                    "POST",
-                    f"/api/v1/namespaces/{space}/pods",
-                    f"a pod of {image}",
-                    body=body,
-                )
-                started.append(name)
+                pods.start(_image_pod(image, name, namespace), f"a pod of {image}")
             except AdoreError as error:
-                text = str(error)
-                refused = isinstance(error, ConfigError)
-                may_not = refused and "cannot create resource" in text
-                if may_not:
-                    text = "not tried: this account may not create pods"
-                yield Finding(f"image {image}", False, text, needed=not may_not)
+                yield _refused_image(image, error)
+            else:
+                started[name] = image
+
         until = time.monotonic() + PATIENCE
-        for name in started:
-            yield _found_image(cluster, name, pods[name], until)
-    finally:
-        for name in started:
-            with suppress(AdoreError):
-                cluster.request(
-                    "DELETE",
-                    f"/api/v1/namespaces/{space}/pods/{name}",
-                    "the pod of an image",
-                )
+        for name, image in started.items():
+            yield _image_finding(cluster, name, image, until)
 
 
-def _found_image(cluster: Cluster, name: str, image: str, until: float) -> Finding:
+def _refused_image(image: str, error: AdoreError) -> Finding:
+    title = f"image {image}"
+    if may_not_create(error):
+        text = "not tried: this account may not create pods"
+        return Finding(title, False, text, needed=False)
+    return Finding(title, False, str(error))
+
+
+def _image_finding(cluster: Cluster, name: str, image: str, until: float) -> Finding:
+    """Wait until the nodes have an image, refuse it, or the time is up."""
     state = None
     while state is None and time.monotonic() < until:
         time.sleep(EVERY)
         state = _image_state(cluster.get("Pod", name) or {})
     if state is None:
-        waits = "it is being pulled, or its pod waits for a node"
-        state = (True, f"not refused in {PATIENCE:g} s: {waits}")
+        reason = "it is being pulled, or its pod waits for a node"
+        text = f"not refused in {PATIENCE:g} s: {reason}"
+        return Finding(f"image {image}", True, text)
     there, text = state
     if not there:
-        text += "; push it, or mend kubernetes.registry and tag"
+        text += "; push it, or correct kubernetes.registry and tag"
     return Finding(f"image {image}", there, text)

@@ -1,0 +1,147 @@
+"""Look-ups on a live cluster that the doctor and the preflight of a run share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from adore.errors import AdoreError, MissingError
+from adore.pipeline.doctor.finding import Finding
+from adore.release.kubernetes.client import Cluster
+
+__all__ = [
+    "TrialPods",
+    "is_allowed",
+    "look_up",
+    "may_not_create",
+    "missing_keys",
+    "namespaced",
+]
+
+Object = dict[str, Any]
+REVIEWS = "authorization.k8s.io/v1"
+NO_RIGHT = "cannot create resource"
+"""What the API server writes where an account may not create an object."""
+
+
+def namespaced(cluster: Cluster, plural: str, name: str = "") -> str:
+    """Build the path of core objects in the cluster's namespace.
+
+    Args:
+        cluster: its config names the namespace.
+        plural: the kind as it stands in paths (``secrets``).
+        name: of one object; empty: all of them.
+
+    Returns:
+        A path of the API server.
+    """
+    path = f"/api/v1/namespaces/{cluster.config.namespace}/{plural}"
+    return f"{path}/{name}" if name else path
+
+
+def look_up(cluster: Cluster, title: str, path: str) -> Object | Finding:
+    """Read one object.
+
+    Args:
+        cluster: where it is.
+        title: what the object is called in errors and findings.
+        path: its path at the API server.
+
+    Returns:
+        The object; ``{}`` if there is none; a finding if this account may not look.
+    """
+    try:
+        return dict(cluster.request("GET", path, title))
+    except MissingError:
+        return {}
+    except AdoreError:
+        return Finding(title, False, "this account may not look", needed=False)
+
+
+def missing_keys(secret: Object, keys: Iterable[str]) -> list[str]:
+    """List the keys that a Secret lacks; its values are not looked at.
+
+    Args:
+        secret: the live object.
+        keys: those that it must have.
+
+    Returns:
+        Names, sorted.
+    """
+    return sorted(set(keys) - set(secret.get("data") or {}))
+
+
+def is_allowed(
+    cluster: Cluster, attributes: Mapping[str, str], account: str = ""
+) -> bool:
+    """Ask whether an account may do something in the cluster's namespace.
+
+    Args:
+        cluster: asks.
+        attributes: ``verb``, ``group``, ``resource`` and ``name`` of what is to be done.
+        account: a service account of the namespace; empty: the one that asks.
+
+    Returns:
+        The API server's answer.
+    """
+    namespace = cluster.config.namespace
+    spec: Object = {"resourceAttributes": {"namespace": namespace, **attributes}}
+    if not account:
+        path = f"/apis/{REVIEWS}/selfsubjectaccessreviews"
+        review = {
+            "apiVersion": REVIEWS,
+            "kind": "SelfSubjectAccessReview",
+            "spec": spec,
+        }
+    else:
+        path = f"/apis/{REVIEWS}/namespaces/{namespace}/localsubjectaccessreviews"
+        spec["user"] = f"system:serviceaccount:{namespace}:{account}"
+        review = {
+            "apiVersion": REVIEWS,
+            "kind": "LocalSubjectAccessReview",
+            "metadata": {"namespace": namespace},
+            "spec": spec,
+        }
+    answer = cluster.request("POST", path, "access review", body=review)
+    return bool(answer["status"]["allowed"])
+
+
+# ---------------------------------------------------------------- small pods
+
+
+def may_not_create(error: AdoreError) -> bool:
+    """Return whether an error says that this account may not create such objects."""
+    return NO_RIGHT in str(error)
+
+
+class TrialPods:
+    """Small pods in the cluster's namespace; use as a context manager, which deletes them.
+
+    Args:
+        cluster: where they are started.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.names: list[str] = []
+
+    def start(self, pod: Object, title: str) -> None:
+        """Create one pod.
+
+        Args:
+            pod: the object.
+            title: what it is called in errors.
+        """
+        path = namespaced(self.cluster, "pods")
+        self.cluster.request("POST", path, title, body=pod)
+        self.names.append(pod["metadata"]["name"])
+
+    def __enter__(self) -> TrialPods:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for name in self.names:
+            path = namespaced(self.cluster, "pods", name)
+            with suppress(AdoreError):
+                self.cluster.request("DELETE", path, f"pod {name}")

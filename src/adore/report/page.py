@@ -1,22 +1,21 @@
 """The page of a run: what came in, what was made, who wins, what was decided.
 
-It works for unfinished runs too.
+A run that is not finished has a page, too.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+from markupsafe import Markup
 
-from adore.artifacts import read_manifest, read_table
-from adore.evaluation.evaluate import HARD
-from adore.evaluation.slices import ALL, SLICES
-from adore.measures import MEASURES
-from adore.report.plots import bars, forest, lines
+from adore.artifacts import read_manifest
+from adore.report.plots import Bar, Interval, bars, forest, lines
+from adore.report.quality import GRADING, RANKING, Quality, read_quality
 from adore.run_record import RUN, RunStatus
 from adore.storage import write_bytes
 
@@ -37,80 +36,39 @@ FILES = (
     "experiment/decision.json",
 )
 """Patterns of all files of a run that the page is made of."""
-RANKING, GRADING = "nDCG@10", "macro-F1"
+Document = dict[str, Any]
+"""A stage's JSON file, as the template reads it."""
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """How far one step of a run is."""
+
+    name: str
+    done: bool
+    seconds: float
+    """Summed over shards."""
+    metrics: Mapping[str, float]
 
 
-def _steps(run: Path, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Every step with its status, seconds (summed over shards) and metrics."""
-    steps = []
-    for name in names:
-        folders = [run / name, *sorted((run / name).glob("[0-9]*"))]
-        manifests = map(read_manifest, folders)
-        done = [manifest for manifest in manifests if manifest]
-        step = {
-            "name": name,
-            "done": bool(done),
-            "seconds": sum(manifest.seconds for manifest in done),
-            "metrics": done[0].metrics if done else {},
-        }
-        steps.append(step)
-    return steps
-
-
-def _measures(run: Path) -> pl.DataFrame | None:
-    if not (run / "evaluate" / "measures.parquet").is_file():
-        return None
-    return read_table(run / "evaluate", "measures").filter(pl.col("split") == "test")
-
-
-def _quality(run: Path) -> dict[str, Any]:
-    """Systems by ranking with intervals, grading measures of the student, slices, comparisons."""
-    frame = _measures(run)
-    if frame is None or frame.is_empty():
+def _read(path: Path) -> Document:
+    """One of the run's JSON files; nothing where the run has not come so far."""
+    if not path.is_file():
         return {}
-    whole = frame.filter(pl.col("slice") == ALL)
-    ranking = (
-        whole.filter(pl.col("measure") == RANKING)
-        .sort("value", descending=True)
-        .to_dicts()
-    )
-    student = whole.filter(
-        (pl.col("system") == "student") & (pl.col("measure") != RANKING)
-    ).to_dicts()
-    sliced = frame.filter(
-        (pl.col("slice") != ALL) & (pl.col("system") == "student")
-    ).sort("slice", "measure")
-    shown = [r for r in sliced.to_dicts() if r["measure"] in (RANKING, "accuracy")]
-    rows = [(r["system"], r["value"], r["low"], r["high"]) for r in ranking]
-    hard = [
-        (
-            "all" if r["slice"] == HARD else str(r["slice"]).removeprefix(f"{HARD}: "),
-            float(r["value"]),
-            f"{r['value']:.0%} of {r['n']}",
-        )
-        for r in frame.filter(pl.col("slice").str.starts_with(HARD))
-        .sort("slice")
-        .iter_rows(named=True)
-    ]
-    return {
-        "ranking": ranking,
-        "plot": forest(
-            rows, f"{RANKING} on held-out queries, 95 % intervals", best="student"
-        ),
-        "student": student,
-        "slices": [
-            {**r, "definition": SLICES[r["slice"]].definition}
-            for r in shown
-            if r["slice"] in SLICES
-        ],
-        "robust": bars(hard, "Right side of exact, by error type") if hard else "",
-        "comparisons": _json(run / "evaluate" / "comparisons.json"),
-        "measures": list(MEASURES),
-    }
+    return dict(json.loads(path.read_text("utf-8")))
+
+
+def _step_status(run: Path, name: str) -> StepStatus:
+    folders = [run / name, *sorted((run / name).glob("[0-9]*"))]
+    manifests = []
+    for folder in folders:
+        manifest = read_manifest(folder)
+        if manifest:
+            manifests.append(manifest)
+    if not manifests:
+        return StepStatus(name, done=False, seconds=0.0, metrics={})
+    seconds = sum(manifest.seconds for manifest in manifests)
+    return StepStatus(name, done=True, seconds=seconds, metrics=manifests[0].metrics)
 
 
 def _duration(seconds: float) -> str:
@@ -119,40 +77,41 @@ def _duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if minutes:
+        return f"{minutes} min {rest} s"
+    return f"{rest} s"
 
 
-def _head(run: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
+def _head(record: Document, dataset: Document) -> Document:
     """What a reader asks first of a run, as far as it is known.
 
     Whose input is it, with what, when, how long and where did it run?
     """
-    took = run.get("seconds")
-    data = run.get("data")
+    data = record.get("data")
     if data in (None, "demo"):
         data = dataset.get("name", data)
-    known = {
+    duration = None
+    if record.get("seconds") is not None:
+        duration = _duration(record["seconds"])
+    head = {
         "data": data,
-        "profile": run.get("profile"),
-        "seed": run.get("seed"),
-        "started": run.get("started"),
-        "took": None if took is None else _duration(took),
-        "status": run.get("status"),
-        "place": run.get("place"),
+        "profile": record.get("profile"),
+        "seed": record.get("seed"),
+        "started": record.get("started"),
+        "took": duration,
+        "status": record.get("status"),
+        "place": record.get("place"),
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in head.items() if value is not None}
 
 
 def _verdict(
-    run: dict[str, Any],
-    quality: dict[str, Any],
-    gate: dict[str, Any],
-    decision: dict[str, Any],
+    record: Document, quality: Quality, gate: Document, decision: Document
 ) -> str:
     """The run in one sentence."""
-    if run.get("status") == RunStatus.FAILED:
+    if record.get("status") == RunStatus.FAILED:
         return "This run failed."
-    if run.get("status") == RunStatus.STOPPED:
+    if record.get("status") == RunStatus.STOPPED:
         return "This run was stopped before its end."
     if gate and not gate.get("passed"):
         return (
@@ -166,59 +125,73 @@ def _verdict(
     return "The student was measured; it has not been released."
 
 
-def _synthesis(run: Path) -> dict[str, Any]:
-    found = _json(run / "verify" / "yield.json")
-    types = found.get("types", [])
-    rows = [
-        (t["error_type"], float(t["accepted"]), f"{t['accepted']} of {t['made']}")
-        for t in types
-    ]
-    return (
-        {**found, "plot": bars(rows, "Accepted synthetic pairs by error type")}
-        if types
-        else {}
-    )
+# ---------------------------------------------------------------- plots
 
 
-def _teacher(run: Path) -> dict[str, Any]:
-    gate = _json(run / "align" / "gate.json")
-    curves = _json(run / "align" / "curves.json")
-    losses = {
-        f"{name.upper()} loss": [p["loss"] for p in curve]
-        for name, curve in curves.items()
-        if curve
-    }
-    return {**gate, "plot": lines(losses, "Training losses")} if gate else {}
+def _synthesis_plot(summary: Document) -> Markup:
+    rows = []
+    for counts in summary.get("types", []):
+        accepted = counts["accepted"]
+        text = f"{accepted} of {counts['made']}"
+        rows.append(Bar(counts["error_type"], float(accepted), text))
+    return bars(rows, "Accepted synthetic pairs by error type")
 
 
-def _online(run: Path) -> dict[str, Any]:
-    result = _json(run / "experiment" / "result.json")
-    decision = _json(run / "experiment" / "decision.json")
-    if not result:
-        return {}
-    rows = [(k, m["effect"], m["low"], m["high"]) for k, m in result["metrics"].items()]
-    return {
-        **result,
-        "decision": decision,
-        "plot": forest(rows, "Effect of the challenger, 95 % intervals"),
-    }
+def _losses_plot(curves: Document) -> Markup:
+    losses = {}
+    for name, curve in curves.items():
+        if curve:
+            losses[f"{name.upper()} loss"] = [point["loss"] for point in curve]
+    return lines(losses, "Training losses")
 
 
-def _data(run: Path) -> dict[str, Any]:
-    report = _json(run / "prepare" / "data_report.json")
-    if not report:
-        return {}
-    total = sum(report["labels"].values()) or 1
-    mix = [
-        (f"grade {k}", float(v), f"{v} ({v / total:.0%})")
-        for k, v in report["labels"].items()
-    ]
-    cover = [(k, v, f"{v:.0%}") for k, v in report["coverage"].items()]
-    plots = {
-        "mix": bars(mix, "Human judgements by grade"),
-        "cover": bars(cover, "Share of items that have the field"),
-    }
-    return {**report, **plots, "dataset": _json(run / "prepare" / "dataset.json")}
+def _effects_plot(result: Document) -> Markup:
+    rows = []
+    for name, metric in result.get("metrics", {}).items():
+        rows.append(Interval(name, metric["effect"], metric["low"], metric["high"]))
+    return forest(rows, "Effect of the challenger, 95 % intervals")
+
+
+def _grades_plot(report: Document) -> Markup:
+    labels = report.get("labels", {})
+    total = sum(labels.values()) or 1
+    rows = []
+    for letter, count in labels.items():
+        text = f"{count} ({count / total:.0%})"
+        rows.append(Bar(f"grade {letter}", float(count), text))
+    return bars(rows, "Human judgements by grade")
+
+
+def _coverage_plot(report: Document) -> Markup:
+    rows = []
+    for name, share in report.get("coverage", {}).items():
+        rows.append(Bar(name, share, f"{share:.0%}"))
+    return bars(rows, "Share of items that have the field")
+
+
+def _ranking_plot(quality: Quality) -> Markup:
+    rows = [measure.interval() for measure in quality.ranking]
+    title = f"{RANKING} on held-out queries, 95 % intervals"
+    return forest(rows, title, best="student")
+
+
+def _hard_cases_plot(quality: Quality) -> Markup:
+    """The adversarial set; nothing where it was not scored."""
+    rows = quality.hard_cases()
+    if not rows:
+        return Markup("")
+    return bars(rows, "Right side of exact, by error type")
+
+
+def _seconds_plot(steps: Sequence[StepStatus]) -> Markup:
+    rows = []
+    for step in steps:
+        if step.done:
+            rows.append(Bar(step.name, step.seconds, f"{step.seconds:.1f} s"))
+    return bars(rows, "Seconds per step")
+
+
+# ---------------------------------------------------------------- the page
 
 
 def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
@@ -233,68 +206,85 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    done = _steps(run_dir, steps)
-    gate = _json(run_dir / "gate" / "gate.json")
-    quality = _quality(run_dir)
-    online = _online(run_dir)
-    about = _json(run_dir / RUN)
-    spent = [
-        (s["name"], s["seconds"], f"{s['seconds']:.1f} s") for s in done if s["done"]
-    ]
-    loader = PackageLoader("adore.report", "templates")
     environment = Environment(
-        loader=loader,
+        loader=PackageLoader("adore.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = environment.get_template("report.html.j2").render(
-        run=about,
-        head=_head(about, _json(run_dir / "prepare" / "dataset.json")),
-        name=run_dir.name,
-        verdict=_verdict(about, quality, gate, online.get("decision", {})),
-        steps=done,
-        data=_data(run_dir),
-        behaviour=_json(run_dir / "feedback" / "behaviour.json"),
-        feedback=next(s["metrics"] for s in done if s["name"] == "feedback"),
-        teacher=_teacher(run_dir),
-        synthesis=_synthesis(run_dir),
-        card=_json(run_dir / "distil" / "card.json"),
-        quality=quality,
-        gate=gate,
-        online=online,
-        seconds=bars(spent, "Seconds per step"),
-    )
+    template = environment.get_template("report.html.j2")
+    text = template.render(_contents(run_dir, steps))
     page = run_dir / "index.html"
     write_bytes(text.encode(), page)
     return page
 
 
-def summary_table(run_dir: Path) -> str:
-    """The run in a dozen lines for a terminal."""
-    gate = _json(run_dir / "gate" / "gate.json")
-    decision = _json(run_dir / "experiment" / "decision.json")
-    frame = _measures(run_dir)
-    out = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
-    if frame is not None:
-        whole = frame.filter(pl.col("slice") == ALL)
-        graded = whole.filter(pl.col("measure") == GRADING)
-        f1 = {row["system"]: row["value"] for row in graded.to_dicts()}
+def _contents(run_dir: Path, names: Sequence[str]) -> Document:
+    """Everything that the template shows."""
+    steps = [_step_status(run_dir, name) for name in names]
+    by_name = {step.name: step for step in steps}
+    record = _read(run_dir / RUN)
+    report = _read(run_dir / "prepare" / "data_report.json")
+    dataset = _read(run_dir / "prepare" / "dataset.json")
+    teacher = _read(run_dir / "align" / "gate.json")
+    synthesis = _read(run_dir / "verify" / "yield.json")
+    gate = _read(run_dir / "gate" / "gate.json")
+    online = _read(run_dir / "experiment" / "result.json")
+    decision = _read(run_dir / "experiment" / "decision.json")
+    quality = read_quality(run_dir)
+    plots = {
+        "grades": _grades_plot(report),
+        "coverage": _coverage_plot(report),
+        "losses": _losses_plot(_read(run_dir / "align" / "curves.json")),
+        "synthesis": _synthesis_plot(synthesis),
+        "ranking": _ranking_plot(quality),
+        "hard_cases": _hard_cases_plot(quality),
+        "effects": _effects_plot(online),
+        "seconds": _seconds_plot(steps),
+    }
+    return {
+        "name": run_dir.name,
+        "run": record,
+        "head": _head(record, dataset),
+        "verdict": _verdict(record, quality, gate, decision),
+        "steps": steps,
+        "plots": plots,
+        "data": report,
+        "dataset": dataset,
+        "behaviour": _read(run_dir / "feedback" / "behaviour.json"),
+        "feedback": by_name["feedback"].metrics,
+        "teacher": teacher,
+        "synthesis": synthesis,
+        "card": _read(run_dir / "distil" / "card.json"),
+        "quality": quality,
+        "comparisons": _read(run_dir / "evaluate" / "comparisons.json"),
+        "gate": gate,
+        "online": online,
+        "decision": decision,
+    }
 
-        ranked = whole.filter(pl.col("measure") == RANKING)
-        for row in ranked.sort("value", descending=True).to_dicts():
-            system = row["system"]
-            grading = f"{f1[system]:8.3f}" if system in f1 else "       -"
-            out.append(
-                f"{system:<12} {row['value']:8.3f}  "
-                f"{row['low']:.3f} to {row['high']:.3f}    {grading}"
-            )
+
+def summary_table(run_dir: Path) -> str:
+    """Summarise a run in a dozen lines for a terminal."""
+    rows = [f"{'system':<12} {RANKING:>8}  95 % interval     {GRADING:>8}"]
+    quality = read_quality(run_dir)
+    grading = quality.grading
+    for measure in quality.ranking:
+        macro_f1 = "       -"
+        if measure.system in grading:
+            macro_f1 = f"{grading[measure.system]:8.3f}"
+        rows.append(
+            f"{measure.system:<12} {measure.value:8.3f}  "
+            f"{measure.low:.3f} to {measure.high:.3f}    {macro_f1}"
+        )
+
+    gate = _read(run_dir / "gate" / "gate.json")
     if gate:
         verdict = "passed" if gate["passed"] else "stopped"
-        out.append(f"gate: {verdict} against {gate['champion'] or 'no baseline'}")
+        rows.append(f"gate: {verdict} against {gate['champion'] or 'no baseline'}")
+    decision = _read(run_dir / "experiment" / "decision.json")
     if decision:
-        out.append(
-            f"online (simulated shoppers): {decision['action']}, {decision['reason']}"
-        )
-    return "\n".join(out)
+        action = decision["action"]
+        rows.append(f"online (simulated shoppers): {action}, {decision['reason']}")
+    return "\n".join(rows)

@@ -1,149 +1,240 @@
 """Small SVG plots for the page: bars, intervals, lines.
 
-Everything a person reads in them is escaped.
+Everything a person reads in them is escaped. Lengths are in the units of the plot's view box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-__all__ = ["bars", "forest", "lines"]
+__all__ = ["Bar", "Interval", "bars", "forest", "lines"]
 
-WIDTH, ROW, LEFT = 640, 30, 190
+WIDTH = 640
+ROW_HEIGHT = 30
+LABEL_WIDTH = 190
+"""Left part of a plot, with the names of its rows."""
+BAR_MARGIN = 110
+"""Space behind the longest bar, for its text."""
+INTERVAL_MARGIN = 170
+"""Right part of a forest plot, with the figures of its rows."""
+GRID_STEPS = 4
+PANEL_BASE = 110
+PANEL_HEIGHT = 80
+"""Of one curve: where its least value lies, and how far above it the greatest."""
 
 
-def _svg(height: float, title: str, parts: Sequence[Markup]) -> Markup:
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of :func:`bars`.
+
+    Args:
+        label: what is measured.
+        value: its size, not negative.
+        text: what stands behind the bar.
+    """
+
+    label: str
+    value: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One row of :func:`forest`.
+
+    Args:
+        label: what is measured.
+        value: the estimate.
+        low: the interval's lower end.
+        high: its upper end.
+    """
+
+    label: str
+    value: float
+    low: float
+    high: float
+
+
+def _svg(height: float, title: str, elements: Sequence[Markup]) -> Markup:
     head = Markup(
         '<svg viewBox="0 0 {} {:.0f}" role="img" aria-label="{}"><title>{}</title>'
     )
-    return (
-        head.format(WIDTH, height, title, title)
-        + Markup("").join(parts)
-        + Markup("</svg>")
-    )
+    opening = head.format(WIDTH, height, title, title)
+    return opening + Markup("").join(elements) + Markup("</svg>")
 
 
 def _label(
-    x: float, y: float, text: object, css: str = "", anchor: str = "start"
+    left: float, top: float, text: object, css: str = "", anchor: str = "start"
 ) -> Markup:
-    return Markup(
+    template = Markup(
         '<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}">{}</text>'
-    ).format(x, y, css, anchor, text)
+    )
+    return template.format(left, top, css, anchor, text)
 
 
-def _rect(x: float, y: float, size: tuple[float, float], css: str) -> Markup:
-    form = Markup(
+def _bar(top: float, width: float) -> Markup:
+    template = Markup(
         '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3" class="{}"/>'
     )
-    return form.format(x, y, max(size[0], 0.5), size[1], css)
+    # A bar of length zero stays visible.
+    return template.format(LABEL_WIDTH, top, max(width, 0.5), 18, "bar")
 
 
-def bars(rows: Sequence[tuple[str, float, str]], title: str) -> Markup:
-    """Horizontal bars.
+def bars(rows: Sequence[Bar], title: str) -> Markup:
+    """Draw horizontal bars.
 
     Args:
-        rows: label, value (not negative), text behind the bar.
+        rows: from top to bottom.
         title: what the plot shows.
+
+    Returns:
+        An SVG element.
     """
-    # The longest bar leaves room for the text behind it; without any value none has a length.
-    longest = max((value for _, value, _ in rows), default=0.0) or 1.0
-    scale = (WIDTH - LEFT - 110) / longest
+    longest = max((row.value for row in rows), default=0.0)
+    # Without any value no bar has a length, whatever the scale.
+    scale = (WIDTH - LABEL_WIDTH - BAR_MARGIN) / (longest or 1.0)
 
-    parts = []
-    for i, (name, value, text) in enumerate(rows):
-        top = i * ROW + 6
+    elements = []
+    for index, row in enumerate(rows):
+        top = index * ROW_HEIGHT + 6
         baseline = top + 14
-        length = value * scale
-        end = LEFT + length
-        parts += [
-            _label(LEFT - 10, baseline, name, anchor="end"),
-            _rect(LEFT, top, (length, 18), "bar"),
-            _label(end + 8, baseline, text, "dim"),
-        ]
+        length = row.value * scale
+        text_left = LABEL_WIDTH + length + 8
+        elements.append(_label(LABEL_WIDTH - 10, baseline, row.label, anchor="end"))
+        elements.append(_bar(top, length))
+        elements.append(_label(text_left, baseline, row.text, "dim"))
 
-    height = len(rows) * ROW + 8
-    return _svg(height, title, parts)
+    height = len(rows) * ROW_HEIGHT + 8
+    return _svg(height, title, elements)
 
 
-def forest(
-    rows: Sequence[tuple[str, float, float, float]], title: str, *, best: str = ""
-) -> Markup:
-    """Points with intervals on one axis.
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """A horizontal axis that maps values to positions."""
+
+    low: float
+    high: float
+
+    def position(self, value: float) -> float:
+        width = WIDTH - LABEL_WIDTH - INTERVAL_MARGIN
+        scale = width / (self.high - self.low)
+        return LABEL_WIDTH + (value - self.low) * scale
+
+
+def _axis_of(rows: Sequence[Interval]) -> _Axis:
+    """An axis that holds every interval, with some space at both ends."""
+    least = min(row.low for row in rows)
+    greatest = max(row.high for row in rows)
+    padding = (greatest - least) * 0.08
+    if padding == 0:
+        padding = 0.05
+    return _Axis(least - padding, greatest + padding)
+
+
+def forest(rows: Sequence[Interval], title: str, *, best: str = "") -> Markup:
+    """Draw points with intervals on one axis.
 
     Args:
-        rows: label, value, low, high.
+        rows: from top to bottom.
         title: what the plot shows.
-        best: the row that is coloured.
+        best: label of the row that is coloured; empty: none.
+
+    Returns:
+        An SVG element; nothing where there are no rows.
     """
     if not rows:
         return Markup("")
-    least = min(row[2] for row in rows)
-    most = max(row[3] for row in rows)
-    pad = (most - least) * 0.08 or 0.05
-    low = least - pad
-    high = most + pad
-    scale = (WIDTH - LEFT - 170) / (high - low)
-    parts = []
-    end = len(rows) * ROW + 6
-    for k in range(5):
-        x = LEFT + (WIDTH - LEFT - 170) * k / 4
-        parts += [
-            Markup(
-                '<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" class="grid"/>'
-            ).format(x, end),
-            _label(
-                x, end + 14, f"{low + (high - low) * k / 4:.2f}", "dim small", "middle"
-            ),
-        ]
-    for i, (name, value, a, b) in enumerate(rows):
-        y = i * ROW + 18
-        css = "best" if name == best else "point"
-        at = [LEFT + (v - low) * scale for v in (value, a, b)]
-        form = Markup(
-            '<line x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}" class="span {css}"/>'
-            '<circle cx="{:.1f}" cy="{y}" r="5" class="{css}"/>'
+    axis = _axis_of(rows)
+    bottom = len(rows) * ROW_HEIGHT + 6
+    elements = _grid(axis, bottom)
+    for index, row in enumerate(rows):
+        middle = index * ROW_HEIGHT + 18
+        elements += _interval(row, axis, middle, is_best=row.label == best)
+    return _svg(bottom + 20, title, elements)
+
+
+def _grid(axis: _Axis, bottom: float) -> list[Markup]:
+    """Vertical lines at even distances, each with its value below."""
+    template = Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}" class="grid"/>')
+    elements = []
+    for step in range(GRID_STEPS + 1):
+        value = axis.low + (axis.high - axis.low) * step / GRID_STEPS
+        left = axis.position(value)
+        elements.append(template.format(left, bottom))
+        elements.append(
+            _label(left, bottom + 14, f"{value:.2f}", "dim small", "middle")
         )
-        parts += [
-            _label(LEFT - 10, y + 5, name, "strong" if name == best else "", "end"),
-            form.format(at[1], at[2], at[0], y=y, css=css),
-            _label(WIDTH - 155, y + 5, f"{value:.3f}", "strong"),
-            _label(WIDTH - 108, y + 5, f"{a:.2f} to {b:.2f}", "dim small"),
-        ]
-    return _svg(end + 20, title, parts)
+    return elements
+
+
+def _interval(
+    row: Interval, axis: _Axis, middle: float, *, is_best: bool
+) -> list[Markup]:
+    """One row: its label, its interval and point, and their figures."""
+    template = Markup(
+        '<line x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}" class="span {css}"/>'
+        '<circle cx="{:.1f}" cy="{y}" r="5" class="{css}"/>'
+    )
+    css = "best" if is_best else "point"
+    label_css = "strong" if is_best else ""
+    point = template.format(
+        axis.position(row.low),
+        axis.position(row.high),
+        axis.position(row.value),
+        y=middle,
+        css=css,
+    )
+    baseline = middle + 5
+    return [
+        _label(LABEL_WIDTH - 10, baseline, row.label, label_css, "end"),
+        point,
+        _label(WIDTH - 155, baseline, f"{row.value:.3f}", "strong"),
+        _label(WIDTH - 108, baseline, f"{row.low:.2f} to {row.high:.2f}", "dim small"),
+    ]
 
 
 def lines(curves: Mapping[str, Sequence[float]], title: str) -> Markup:
-    """Line plots, one panel a curve, each on its own scale.
+    """Draw one panel a curve, each on its own scale.
 
     Args:
         curves: name to values, at even distances.
         title: what the plot shows.
+
+    Returns:
+        An SVG element.
     """
-    parts: list[Markup] = []
-    width = (WIDTH - 20) / max(len(curves), 1)
-    for k, (name, values) in enumerate(curves.items()):
-        top = max(values, default=1.0)
-        low = min(values, default=0.0)
-        left = 10 + k * width
+    panel_width = (WIDTH - 20) / max(len(curves), 1)
+    elements: list[Markup] = []
+    for index, (name, values) in enumerate(curves.items()):
+        left = 10 + index * panel_width
+        elements += _panel(name, values, left, panel_width)
+    return _svg(124, str(escape(title)), elements)
 
-        steps = max(len(values) - 1, 1)
-        span = (top - low) or 1.0
-        start = left + 40
-        points = []
-        for i, value in enumerate(values):
-            x = start + (width - 60) * i / steps
-            y = 110 - 80 * (value - low) / span
-            points.append(f"{x:.1f},{y:.1f}")
 
-        # The axis' labels stand to the left of the line.
-        axis = left + 34
-        line = Markup('<polyline points="{}" class="line"/>')
-        parts += [
-            _label(start, 16, name, "strong"),
-            _label(axis, 34, f"{top:.2f}", "dim small", "end"),
-            _label(axis, 112, f"{low:.2f}", "dim small", "end"),
-            line.format(" ".join(points)),
-        ]
-    return _svg(124, str(escape(title)), parts)
+def _panel(
+    name: str, values: Sequence[float], left: float, panel_width: float
+) -> list[Markup]:
+    """One curve, with its name above and its extremes to the left."""
+    greatest = max(values, default=1.0)
+    least = min(values, default=0.0)
+    spread = (greatest - least) or 1.0
+    start = left + 40
+    intervals = max(len(values) - 1, 1)
+
+    points = []
+    for index, value in enumerate(values):
+        across = start + (panel_width - 60) * index / intervals
+        down = PANEL_BASE - PANEL_HEIGHT * (value - least) / spread
+        points.append(f"{across:.1f},{down:.1f}")
+
+    axis = left + 34
+    curve = Markup('<polyline points="{}" class="line"/>')
+    return [
+        _label(start, 16, name, "strong"),
+        _label(axis, 34, f"{greatest:.2f}", "dim small", "end"),
+        _label(axis, 112, f"{least:.2f}", "dim small", "end"),
+        curve.format(" ".join(points)),
+    ]

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from adore import __version__
 from adore.code_hash import code_hash
@@ -25,6 +25,7 @@ from adore.progress import log_line
 from adore.storage import MANIFEST, delete, join, local_copy, open_output, write_json
 
 __all__ = [
+    "Fingerprint",
     "Manifest",
     "add_cost",
     "execute",
@@ -38,10 +39,22 @@ __all__ = [
 ]
 
 USER_INPUT = "data"
-"""The input that a person edits: a manifest in it may be of the folder it was copied from."""
+"""The input that a person edits: a manifest in it may belong to the folder it was copied from."""
 Inputs = Mapping[str, str | list[str]]
-Fingerprint = tuple[str, str, dict[str, Any], dict[str, str | list[str]]]
-"""Stage, code, config and the inputs' content: what an output must answer."""
+"""Places by argument name; a list where a step has shards."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a stage's output depends on: the same fingerprint makes the same output."""
+
+    stage: str
+    code: str
+    """Hash of the code that the stage imports."""
+    config: dict[str, Any]
+    inputs: dict[str, str | list[str]]
+    """Content hash of each input."""
 
 
 # ---------------------------------------------------------------- manifests
@@ -68,61 +81,63 @@ class Manifest:
     metrics: dict[str, float] = field(default_factory=dict)
 
     def matches(self, call: Fingerprint) -> bool:
-        """True if this output is what the given call would make again."""
-        return (self.stage, self.code, self.config, self.inputs) == call
+        """Return whether this output is what the call would make again."""
+        made_from = Fingerprint(
+            stage=self.stage, code=self.code, config=self.config, inputs=self.inputs
+        )
+        return call == made_from
 
 
 def read_manifest(place: str | Path) -> Manifest | None:
-    """The manifest of a stage's output, or None if the output is not whole."""
+    """Read the manifest of a stage's output; None if the output is not whole."""
     try:
-        return Manifest(
-            **json.loads(local_copy(join(str(place), MANIFEST)).read_text("utf-8"))
-        )
-    except (
-        MissingError,
-        ValueError,
-        TypeError,
-    ):  # none, cut short, or of another version: the stage runs again
+        path = local_copy(join(str(place), MANIFEST))
+        return Manifest(**json.loads(path.read_text("utf-8")))
+    except (MissingError, ValueError, TypeError):
+        # There is none, it is cut short, or it is of another version: the stage runs again.
         return None
 
 
 def hash_tree(path: Path) -> str:
     """SHA-256 over the names and bytes of a file or of every file in a folder.
 
-    Files that begin with ``_`` tell of one execution (what came from a cache, say) and do not
-    count.
+    Files that begin with ``_`` describe one execution (what came from a cache, for example) and
+    do not count.
     """
-    files = [path]
-    if not path.is_file():
-        found = [file for file in path.rglob("*") if file.is_file()]
-        files = [
-            file
-            for file in sorted(found)
-            if file.name != MANIFEST and not file.name.startswith("_")
-        ]
     digest = hashlib.sha256()
-    for file in files:
-        name = file.relative_to(path) if file != path else file.name
-        digest.update(f"{name}\0".encode())
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    if path.is_file():
+        _hash_file(path, path.name, digest)
+        return digest.hexdigest()
+    for file in sorted(path.rglob("*")):
+        is_output = file.name != MANIFEST and not file.name.startswith("_")
+        if is_output and file.is_file():
+            _hash_file(file, str(file.relative_to(path)), digest)
     return digest.hexdigest()
+
+
+def _hash_file(path: Path, name: str, digest: hashlib._Hash) -> None:
+    digest.update(f"{name}\0".encode())
+    with path.open("rb") as stream:
+        file_digest = hashlib.file_digest(stream, "sha256")
+    digest.update(file_digest.digest())
 
 
 def _content(place: str) -> str:
     """An input's hash: from its manifest if a stage wrote it, else from its bytes."""
     manifest = read_manifest(place)
-    return manifest.content if manifest else hash_tree(local_copy(place))
+    if manifest:
+        return manifest.content
+    return hash_tree(local_copy(place))
 
 
-def _map(inputs: Inputs, call: Callable[[str], Any]) -> dict[str, Any]:
-    """Every place of the inputs through a function; lists stay lists."""
-    mapped: dict[str, Any] = {}
+def _map_places(inputs: Inputs, function: Callable[[str], T]) -> dict[str, T | list[T]]:
+    """Apply a function to every place of the inputs; lists stay lists."""
+    mapped: dict[str, T | list[T]] = {}
     for name, places in inputs.items():
         if isinstance(places, list):
-            mapped[name] = [call(place) for place in places]
+            mapped[name] = [function(place) for place in places]
         else:
-            mapped[name] = call(places)
+            mapped[name] = function(places)
     return mapped
 
 
@@ -164,47 +179,56 @@ def _quarantine(folder: Path) -> dict[str, int]:
 def fingerprint(
     module: ModuleType, stage: str, config: StageConfig, inputs: Inputs
 ) -> Fingerprint:
-    """The call as a manifest keeps it.
+    """Compute what the output of a call depends on.
 
     Args:
         module: the stage's module, whose code is hashed.
         stage: the stage's name.
         config: its settings.
         inputs: places by argument name; their content is hashed.
+
+    Returns:
+        The fingerprint, as a manifest keeps it.
     """
-    users = dict[str, str]()
-    made = dict[str, str | list[str]]()
-    for name, place in inputs.items():
-        if name == USER_INPUT:
-            users[name] = hash_tree(local_copy(str(place)))
-        else:
-            made[name] = place
-    content = _map(made, _content) | users
+    made = {name: place for name, place in inputs.items() if name != USER_INPUT}
+    content = _map_places(made, _content)
+    if USER_INPUT in inputs:
+        user_folder = local_copy(str(inputs[USER_INPUT]))
+        content[USER_INPUT] = hash_tree(user_folder)
 
     settings = json.loads(config.model_dump_json())
-    return stage, code_hash(module), settings, content
+    return Fingerprint(stage, code_hash(module), settings, content)
 
 
 def key_of(call: Fingerprint, output: str) -> str:
-    """A short name of a call and its place, the same for the same content.
+    """Name a call and its place, the same for the same content.
 
     Args:
         call: what :func:`fingerprint` returns.
         output: the place to write to.
+
+    Returns:
+        Twelve hexadecimal digits.
     """
-    text = json.dumps([call, output], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    parts = [call.stage, call.code, call.config, call.inputs]
+    text = json.dumps([parts, output], sort_keys=True)
+    data = text.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    return digest[:12]
 
 
 def resume_dir() -> str:
-    """Where the running stage may keep what a later start of the same call goes on from."""
+    """The place where the running stage keeps checkpoints; empty: no stage runs.
+
+    A later start of the same call finds them there.
+    """
     return _resume_dir.get()
 
 
 def execute(
     module: ModuleType, stage: str, config: StageConfig, inputs: Inputs, output: str
 ) -> Manifest:
-    """Run a stage unless its output already answers the same call.
+    """Run a stage unless its output already matches the call.
 
     Args:
         module: has ``run(config, **inputs, output) -> dict[str, float]``; each input arrives as a
@@ -213,40 +237,46 @@ def execute(
         config: its settings.
         inputs: places by argument name.
         output: the place to write to.
+
+    Returns:
+        The output's manifest.
     """
     begun = time.perf_counter()
     call = fingerprint(module, stage, config, inputs)
-    found = read_manifest(output)
-    if found and found.matches(call):
+    earlier = read_manifest(output)
+    if earlier and earlier.matches(call):
         log_line(f"{stage:<17} kept")
-        return found
+        return earlier
     log_line(f"{stage:<17} runs")
+
+    parent = output.rstrip("/").rpartition("/")[0] or "."
+    checkpoints = join(parent, f".unfinished-{key_of(call, output)}")
     costs: list[float] = []
-    token = _cost.set(costs)
-    beside = output.rstrip("/").rpartition("/")[0] or "."
-    place = join(beside, f".unfinished-{key_of(call, output)}")
-    begun_at = _resume_dir.set(place)
+    cost_token = _cost.set(costs)
+    resume_token = _resume_dir.set(checkpoints)
     try:
         with open_output(output) as folder:
-            metrics = module.run(config, **_map(inputs, local_copy), output=folder)
+            metrics = module.run(
+                config, **_map_places(inputs, local_copy), output=folder
+            )
             manifest = Manifest(
                 stage=stage,
                 version=__version__,
-                code=call[1],
-                config=call[2],
-                inputs=call[3],
-                sources=_map(inputs, str),
+                code=call.code,
+                config=call.config,
+                inputs=call.inputs,
+                sources=_map_places(inputs, str),
                 content=hash_tree(folder),
                 rows=_rows(folder),
                 quarantine=_quarantine(folder),
                 seconds=round(time.perf_counter() - begun, 3),
                 cost=sum(costs),
-                metrics={k: float(v) for k, v in metrics.items()},
+                metrics={name: float(value) for name, value in metrics.items()},
             )
             write_json(asdict(manifest), folder / MANIFEST)
     finally:
-        _cost.reset(token)
-        _resume_dir.reset(begun_at)
-    delete(place)
+        _cost.reset(cost_token)
+        _resume_dir.reset(resume_token)
+    delete(checkpoints)
     log_line(f"{stage:<17} done   {manifest.seconds:6.1f} s")
     return manifest

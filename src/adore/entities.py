@@ -10,29 +10,27 @@ from typing import Any
 __all__ = ["decoded", "decoded_values"]
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_ROUNDS = 3
+_MAX_ROUNDS = 3
 """How often a text may have been escaped."""
 _SPACES = str.maketrans({"\xa0": " ", "\u202f": " ", "\u2009": " ", "\xad": None})
-"""Spaces that do not break, as spaces; hyphens that are not seen, not at all.
-
-*Kaffee&shy;tasse* hides nothing."""
+"""Non-breaking spaces become spaces; soft hyphens vanish, as in *Kaffee&shy;tasse*."""
 
 
-def _sign(match: re.Match[str]) -> str:
+def _character(match: re.Match[str]) -> str:
     """What a reference stands for; a name that HTML does not know stays as it is."""
     written = match.group()
     is_number = written.startswith("&#")
     if not is_number and written[1:] not in html.entities.html5:
         return written
 
-    sign = html.unescape(written)
-    return sign.translate(_SPACES)
+    character = html.unescape(written)
+    return character.translate(_SPACES)
 
 
 def decoded(text: str) -> str:
     """A text without HTML's character references, also where it was escaped twice.
 
-    Only references that end in a semicolon: ``a=1&copy=2`` is an address, not a sign.
+    Only references that end in a semicolon: ``a=1&copy=2`` is an address, not a character.
 
     Example:
         >>> decoded("Caf&eacute; &amp; Bar 8&quot;"), decoded("1000&amp;nbsp;ml")
@@ -40,10 +38,10 @@ def decoded(text: str) -> str:
         >>> decoded("R&D ?a=1&copy=2")
         'R&D ?a=1&copy=2'
     """
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         if "&" not in text or not _ENTITY.search(text):
             return text
-        text = _ENTITY.sub(_sign, text)
+        text = _ENTITY.sub(_character, text)
     return text
 
 
@@ -57,9 +55,10 @@ def decoded_values(value: Any) -> Any:
     if isinstance(value, str):
         return decoded(value)
     if isinstance(value, dict):
-        return {
-            decoded_values(name): decoded_values(one) for name, one in value.items()
-        }
+        decoded_dict = {}
+        for name, inner in value.items():
+            decoded_dict[decoded_values(name)] = decoded_values(inner)
+        return decoded_dict
     if isinstance(value, list | tuple):
-        return [decoded_values(one) for one in value]
+        return [decoded_values(inner) for inner in value]
     return value

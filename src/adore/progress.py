@@ -10,19 +10,19 @@ from typing import TypeVar
 __all__ = ["LOG_PREFIX", "log_line", "progress"]
 
 LOG_PREFIX = "[adore] "
-"""Begins every line that is meant for the person who runs the loop."""
+"""Marks every line that is meant for the person who runs the loop."""
 
-T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 def log_line(text: str) -> None:
-    """Print one marked line on stderr."""
+    """Print one line on stderr, with :data:`LOG_PREFIX`."""
     print(f"{LOG_PREFIX}{text}", file=sys.stderr, flush=True)
 
 
 def progress(
-    items: Iterable[T], label: str, total: int | None = None, *, every: float = 10.0
-) -> Iterator[T]:
+    items: Iterable[Item], label: str, total: int | None = None, *, every: float = 10.0
+) -> Iterator[Item]:
     """Yield ``items`` and report how far they are on stderr.
 
     Args:
@@ -30,6 +30,9 @@ def progress(
         label: what is being done.
         total: how many there will be; taken from ``len(items)`` if it has one.
         every: seconds between lines where stderr is no terminal.
+
+    Yields:
+        The items, in their order.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
@@ -38,10 +41,11 @@ def progress(
 
         yield from tqdm(items, desc=label, total=total, leave=False)
         return
-    told = begun = time.monotonic()
-    for done, item in enumerate(items, 1):
+    started = time.monotonic()
+    last_report = started
+    for count, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - told >= every:
-            told = now
-            log_line(f"    {label}: {done}/{total or '?'}, {now - begun:.0f} s")
+        if now - last_report >= every:
+            last_report = now
+            log_line(f"    {label}: {count}/{total or '?'}, {now - started:.0f} s")

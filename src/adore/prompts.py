@@ -6,6 +6,7 @@ The evidence trace, and the answer that a teacher gives to it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from adore.types import ATTRIBUTES, Evidence, Grade
@@ -21,27 +22,32 @@ def _line(name: str, evidence: Sequence[Evidence]) -> str:
     if name == "feature":
         return _feature_line(evidence)
     if name == "product_type":
-        kind = evidence[0]
-        found = kind.found or "nothing"
-        return f"{name} {_state(kind)} asked {kind.asked} found {found}"
-    return f"{name} {' '.join(sorted(map(_state, evidence)))}"
+        product_type = evidence[0]
+        item_type = product_type.found or "nothing"
+        state = _state(product_type)
+        return f"{name} {state} asked {product_type.asked} found {item_type}"
+    states = sorted(map(_state, evidence))
+    return f"{name} {' '.join(states)}"
 
 
 def _feature_line(evidence: Sequence[Evidence]) -> str:
     """A pair has any number of features: they are counted, not named."""
-    matched = sum(one.state == "match" for one in evidence)
-    against = sum(one.state == "conflict" for one in evidence)
-    unknown = len(evidence) - matched - against
-
-    # At most 9, so that a count is one digit.
-    line = f"feature match {min(matched, 9)} unknown {min(unknown, 9)}"
-    if against:
-        line += f" conflict {min(against, 9)}"
+    states = Counter(feature.state for feature in evidence)
+    line = (
+        f"feature match {_digit(states['match'])} unknown {_digit(states['unknown'])}"
+    )
+    if states["conflict"]:
+        line += f" conflict {_digit(states['conflict'])}"
     return line
 
 
+def _digit(count: int) -> int:
+    """At most 9, so that a count is one token of the tiny teacher."""
+    return min(count, 9)
+
+
 def _state(evidence: Evidence) -> str:
-    """How a wish is met and, where the item tells, in which part of it."""
+    """How a wish is met and, if the item says, in which part of it."""
     if evidence.state == "unknown":
         return evidence.state
     part = evidence.where.split(".")[0]
@@ -49,22 +55,26 @@ def _state(evidence: Evidence) -> str:
 
 
 def trace(evidence: Sequence[Evidence]) -> str:
-    """The evidence of one pair as a short text; the tiny teacher's prompt.
+    """Write the evidence of one pair as a short text, the tiny teacher's prompt.
 
     Example:
         >>> trace([Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")])
         'pair\\nbrand conflict title\\nanswer '
     """
+    by_attribute: dict[str, list[Evidence]] = {}
+    for piece in evidence:
+        by_attribute.setdefault(piece.attribute, []).append(piece)
+
+    # The order of the attributes is fixed, so that equal evidence makes equal prompts.
     lines = []
     for name in ATTRIBUTES:
-        asked = [one for one in evidence if one.attribute == name]
-        if asked:
-            lines.append(_line(name, asked))
+        if name in by_attribute:
+            lines.append(_line(name, by_attribute[name]))
     return "\n".join(["pair", *lines, "answer "])
 
 
 def answer(grade: Grade, evidence: Sequence[Evidence]) -> str:
-    """The rationale that a teacher is trained to give.
+    """Write the rationale that a teacher is trained to give.
 
     Two answers to one prompt differ in the grade's letter alone, so that KTO compares grades
     and not lengths.
@@ -81,9 +91,9 @@ def answer(grade: Grade, evidence: Sequence[Evidence]) -> str:
         >>> answer(Grade.EXACT, [conflict])
         '{"grade":"E","against":["brand"]}'
     """
-    against = set()
-    for one in evidence:
-        if one.state == "conflict":
-            against.add(one.attribute)
-    said = {"grade": grade.letter, "against": sorted(against)}
-    return json.dumps(said, separators=(",", ":"))
+    conflicts = set()
+    for piece in evidence:
+        if piece.state == "conflict":
+            conflicts.add(piece.attribute)
+    rationale = {"grade": grade.letter, "against": sorted(conflicts)}
+    return json.dumps(rationale, separators=(",", ":"))

@@ -268,5 +268,7 @@ def run_train_job(
 
     made = _require_manifest(output)
     fix = "give the nodes and this step images of one build"
-    check(made.matches(wanted), "code of the nodes", made.code, must=wanted[1], fix=fix)
+    check(
+        made.matches(wanted), "code of the nodes", made.code, must=wanted.code, fix=fix
+    )
     return made

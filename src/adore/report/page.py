@@ -19,7 +19,7 @@ from adore.report.quality import GRADING, RANKING, Quality, read_quality
 from adore.run_record import RUN, RunStatus
 from adore.storage import write_bytes
 
-__all__ = ["FILES", "summary_table", "write_report"]
+__all__ = ["FILES", "StepStatus", "summary_table", "write_report"]
 
 FILES = (
     RUN,

@@ -119,9 +119,11 @@ class _Axis:
     high: float
 
     def position(self, value: float) -> float:
+        """How far from the left a value lies."""
         width = WIDTH - LABEL_WIDTH - INTERVAL_MARGIN
-        scale = width / (self.high - self.low)
-        return LABEL_WIDTH + (value - self.low) * scale
+        spread = self.high - self.low
+        share = (value - self.low) / spread
+        return LABEL_WIDTH + width * share
 
 
 def _axis_of(rows: Sequence[Interval]) -> _Axis:
@@ -206,12 +208,16 @@ def lines(curves: Mapping[str, Sequence[float]], title: str) -> Markup:
     Returns:
         An SVG element.
     """
-    panel_width = (WIDTH - 20) / max(len(curves), 1)
-    elements: list[Markup] = []
-    for index, (name, values) in enumerate(curves.items()):
-        left = 10 + index * panel_width
+    panels = max(len(curves), 1)
+    panel_width = (WIDTH - 20) / panels
+    left = 10.0
+    elements = []
+    for name, values in curves.items():
         elements += _panel(name, values, left, panel_width)
-    return _svg(124, str(escape(title)), elements)
+        left += panel_width
+
+    label = str(escape(title))
+    return _svg(124, label, elements)
 
 
 def _panel(

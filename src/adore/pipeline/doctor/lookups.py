@@ -133,9 +133,11 @@ class TrialPods:
             pod: the object.
             title: what it is called in errors.
         """
+        name = pod["metadata"]["name"]
         path = namespaced(self.cluster, "pods")
         self.cluster.request("POST", path, title, body=pod)
-        self.names.append(pod["metadata"]["name"])
+        # Only a pod that the API server took is there to be deleted.
+        self.names.append(name)
 
     def __enter__(self) -> TrialPods:
         return self

@@ -61,7 +61,7 @@ def configuration() -> str:
             lines += [f"Read by {listed}. {summary(model)}", ""]
         else:
             lines += [f"{summary(model)}", ""]
-        lines += _section(section, model)
+        lines += _section(section, model, None)
     return "\n".join(lines) + "\n"
 
 
@@ -73,29 +73,37 @@ def sections() -> Iterator[tuple[str, list[str], type[BaseModel]]]:
         yield section, steps, importlib.import_module(module).Config
 
 
-def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
-    """Its table, then those of the models within."""
+def _section(name: str, model: type[BaseModel], filled: Any) -> Iterator[str]:
+    """Its table, then those of the models within; ``filled`` has its defaults, if it has all."""
     common = set(StageConfig.model_fields) if issubclass(model, StageConfig) else set()
     if set(model.model_fields) == common:
         yield "No keys of its own."
         return
-    yield from _table(model, common)
+    yield from _table(model, common, filled)
     for key, field in model.model_fields.items():
         for inner in models_in(field.annotation):
             yield from ("", f"### {name}.{key}", "")
             if inner.__doc__ and not inner.__doc__.startswith("!!!"):
                 yield from (summary(inner), "")
-            yield from _section(f"{name}.{key}", inner)
+            default = field.get_default(call_default_factory=True)
+            is_filled = isinstance(default, inner)
+            yield from _section(f"{name}.{key}", inner, default if is_filled else None)
 
 
-def _table(model: type[BaseModel], without: set[str]) -> Iterator[str]:
+def _table(
+    model: type[BaseModel], without: set[str], filled: Any = None
+) -> Iterator[str]:
     meanings = meanings_of(model)
     yield "| key | type | default | meaning |"
     yield "|---|---|---|---|"
     for key, field in model.model_fields.items():
-        if key not in without:
-            cells = (f"`{key}`", type_of(field), default_of(field), meanings[key])
-            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        if key in without:
+            continue
+        default = default_of(field)
+        if filled is not None:
+            default = shown(getattr(filled, key))
+        cells = (f"`{key}`", type_of(field), default, meanings[key])
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def summary(model: type) -> str:
@@ -177,7 +185,11 @@ def default_of(field: FieldInfo) -> str:
     """As YAML has it; nothing where the key must be given."""
     if field.is_required():
         return "needed"
-    value = field.get_default(call_default_factory=True)
+    return shown(field.get_default(call_default_factory=True))
+
+
+def shown(value: Any) -> str:
+    """A value as YAML has it."""
     if isinstance(value, BaseModel):
         return "see below"
     if isinstance(value, dict | tuple | list) and not value:

@@ -70,3 +70,9 @@ def test_the_rule_book_of_the_tutorial_judges_as_it_says(
     monkeypatch.chdir(tmp_path)
     done = doctest.testfile(str(page), module_relative=False)
     assert done.attempted >= 3 and done.failed == 0
+
+
+def test_every_key_of_a_profile_has_a_meaning() -> None:
+    page = generate.configuration()
+    assert page.count("\n| `") > 150
+    assert re.findall(r"^\| `(\w+)` .*\|  \|$", page, re.MULTILINE) == []

@@ -51,6 +51,7 @@ class Config(StageConfig):
     client_buys: int = Field(20, ge=1)
     """Most pairs that one client may buy in all."""
     max_query_rows: int = Field(60, ge=1)
+    """Most feedback rows of one query."""
     tilt: float = Field(2.0, ge=1)
     """Most corrections of one direction for one of the other."""
     confirm: float = Field(20.0, ge=0)

@@ -34,15 +34,21 @@ class Config(StageConfig):
 
     ``lab``: laboratory supplies, one-word queries, fields of its own."""
     items: int = Field(1500, ge=24, le=100_000)
+    """Items of the catalogue."""
     queries: int = Field(240, ge=4, le=2_000)
+    """Queries, judged or not."""
     judged: int = Field(110, ge=0)
     """Queries with human judgements."""
     candidates: int = Field(24, ge=4)
+    """Items of each query's list that may be judged."""
     label_noise: float = Field(0.05, ge=0, le=1)
     """Share of human labels that are one grade off."""
     users: int = Field(600, ge=0)
+    """Simulated shoppers."""
     visits: int = Field(8, ge=0)
+    """Visits of each shopper."""
     bots: float = Field(0.03, ge=0, le=1)
+    """Share of shoppers that are bots."""
 
 
 @dataclass(frozen=True, slots=True)

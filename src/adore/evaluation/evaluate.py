@@ -40,6 +40,7 @@ class Config(StageConfig):
     level: float = Field(0.95, gt=0, lt=1)
     """Coverage of the intervals."""
     challenger: str = "student"
+    """The system that is compared with all others."""
 
 
 @dataclass(frozen=True, slots=True)

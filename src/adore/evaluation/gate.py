@@ -39,8 +39,11 @@ class Config(StageConfig):
     min_queries: int = 5
     """Slices with fewer judged test queries are not guarded."""
     draws: int = Field(2000, ge=1)
+    """Bootstrap samples."""
     level: float = Field(0.95, gt=0, lt=1)
+    """Coverage of the interval."""
     challenger: str = "student"
+    """The system that asks to be released."""
     fallback: str = "hybrid"
     """The champion where no dev query is judged; the test split never chooses it."""
 

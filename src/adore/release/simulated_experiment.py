@@ -42,8 +42,11 @@ class Config(StageConfig):
     """
 
     users: int = 400
+    """Simulated shoppers."""
     visits: int = 2
+    """Visits of each shopper."""
     concurrency: int = 2
+    """Shoppers at a time."""
     list_size: int = 40
     """Longest candidate list of a request."""
 

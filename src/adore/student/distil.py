@@ -44,7 +44,9 @@ class Config(StageConfig):
     """Budget and trust; the backbone is the one that ``retrieve`` embedded the catalogue with."""
 
     epochs: int = Field(20, ge=1)
+    """Most epochs of the net."""
     learning_rate: float = Field(2e-3, gt=0)
+    """Of the net."""
     patience: int = Field(10, ge=1)
     """Epochs without a better nDCG@10 on dev queries after which the net's training stops."""
     lists: int = Field(2, ge=1)
@@ -61,12 +63,15 @@ class Config(StageConfig):
     list_context: bool = True
     """False: every item is scored as if it were alone."""
     trees: int = Field(200, ge=1)
+    """Trees of the forest."""
     context: int = Field(24, ge=2)
     """Real items that stand around a synthetic pair whose query was edited."""
     max_pairs: int = Field(20_000, ge=2)
+    """Most pairs that are trained on."""
     teacher_weight: float = Field(0.3, ge=0, lt=1)
     """Trust in a pair that only the teacher judged."""
     synthetic_weight: float = Field(0.3, ge=0, le=1)
+    """Trust in a verified synthetic pair."""
     refit: bool = True
     """Learn again from train and dev queries once dev has said how long and how sure."""
     prior_power: float = Field(0.4, ge=0, le=1)

@@ -51,21 +51,33 @@ class Config(BookConfig):
     """Sizes and settings of the teacher; ``large`` None: a tiny one that reads evidence traces."""
 
     layers: int = 3
+    """Layers of the tiny teacher."""
     width: int = 96
+    """Width of the tiny teacher."""
     sft_rows: int = Field(4000, ge=1)
+    """Most rationales of SFT."""
     sft_epochs: float = 5.0
+    """Epochs of SFT."""
     sft_rate: float = 3e-3
+    """Learning rate of SFT."""
     kto_rows: int = Field(4000, ge=0)
     """Most feedback rows; corrections come first."""
     max_direction_ratio: float = Field(8.0, ge=1)
     """Most right answers of one direction for one of the other, in KTO."""
     kto_epochs: float = 4.0
+    """Epochs of KTO."""
     kto_rate: float = 1e-3
+    """Learning rate of KTO."""
     beta: float = Field(0.5, gt=0)
+    """How closely KTO keeps to the SFT teacher; larger is closer."""
     desirable_weight: float = 1.0
+    """Weight of desirable answers in KTO's loss."""
     undesirable_weight: float = 1.0
+    """Weight of undesirable answers in KTO's loss."""
     loss: Literal["kto", "apo_zero_unpaired"] = "kto"
+    """TRL's loss type."""
     batch: int = Field(32, ge=2)
+    """Rows of one step."""
     processes: int = Field(1, ge=1)
     """Processes of this machine that train together (torchrun).
 
@@ -77,6 +89,7 @@ class Config(BookConfig):
     A later start goes on from there; 0: never.
     """
     large: LoraTeacherConfig | None = None
+    """A large teacher with LoRA in place of the tiny one."""
     previous: str = ""
     """An earlier run, whose teacher stays if the new one is refused.
 

@@ -57,7 +57,9 @@ class Config(BookConfig):
 
     backend: Literal["auto", "rules", "transformers", "vllm", "openai"] = "auto"
     shard: int = 0
+    """Which part of the pairs this process judges; the pipeline sets it."""
     shards: int = 1
+    """Parts that the pairs are split into."""
     model: str = ""
     revision: str = ""
     decoding: Decoding = Decoding()

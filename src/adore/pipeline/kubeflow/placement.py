@@ -24,9 +24,13 @@ class Toleration(_Part):
     """As in a pod."""
 
     key: str
+    """The taint's key."""
     operator: Literal["Equal", "Exists"] = "Exists"
+    """Whether the taint's value matters."""
     value: str | None = None
+    """The taint's value, for ``Equal``."""
     effect: Literal["NoExecute", "NoSchedule", "PreferNoSchedule"] | None = None
+    """The taint's effect; null: every effect."""
 
 
 class Gpu(_Part):
@@ -35,9 +39,13 @@ class Gpu(_Part):
     stages: tuple[str, ...] = ()
     """Components: judge, align, ..."""
     type: str = "nvidia.com/gpu"
+    """The resource's name."""
     count: Annotated[int, Field(ge=1)] = 1
+    """GPUs of each pod."""
     node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels of the nodes that have them."""
     tolerations: tuple[Toleration, ...] = ()
+    """Taints of those nodes that the pods tolerate."""
     queue: str = ""
     """Kueue's LocalQueue."""
     priority: str = ""
@@ -48,8 +56,11 @@ class Stage(_Part):
     """Requests and patience of one component; limits equal requests for memory."""
 
     cpu: str = "1"
+    """Requested cores."""
     cpu_limit: str = "4"
+    """Most cores."""
     memory: str = "4Gi"
+    """Requested memory, and its limit."""
     retries: Annotated[int, Field(ge=0)] = 2
     """How often the step tries again what was unavailable (a store, an endpoint).
 
@@ -67,7 +78,9 @@ class Train(_Part):
     """
 
     stages: tuple[Literal["align", "distil"], ...] = ()
+    """Stages that run as a TrainJob."""
     nodes: Annotated[int, Field(ge=1)] = 2
+    """Nodes of each TrainJob."""
     processes: Annotated[int, Field(ge=1)] = 1
     """Of each node without GPUs; a node with GPUs runs one a card."""
     runtime: str = "torch-distributed"
@@ -92,10 +105,13 @@ class Config(StageConfig):
     """The profile's section ``cluster``."""
 
     default: Stage = Stage()
+    """Size and patience of every stage that ``stages`` does not name."""
     stages: dict[str, Stage] = Field(default_factory=dict)
     """By component; others take ``default``."""
     gpu: Gpu = Gpu()
+    """Which stages get GPUs, and where."""
     train: Train = Train()
+    """Which stages run on several nodes."""
     together: tuple[Literal["read", "examine", "prove"], ...] = ()
     """Groups of small stages that share a pod: Kubeflow Pipelines takes some ten seconds to start
     one. ``read`` (prepare, evidence, retrieve), ``examine`` (score, evaluate, gate), ``prove``

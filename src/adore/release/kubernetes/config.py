@@ -39,30 +39,40 @@ class Pool(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     replicas: Annotated[int, Field(ge=1)] = 2
+    """Least pods."""
     most: Annotated[int, Field(ge=1)] = 6
     """The autoscaler's upper end; equal to ``replicas``: no autoscaler."""
     target: Annotated[int, Field(ge=1, le=100)] = 70
     """Percent of the requested CPU at which pods are added."""
     cpu: str = "1"
+    """Requested cores."""
     memory: str = "1Gi"
+    """Requested memory, and its limit."""
     cpu_limit: str = "2"
+    """Most cores."""
 
 
 class Config(StageConfig):
     """Where and how a release is served."""
 
     namespace: str = Field("adore", pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+    """Where the release is served."""
     app: str = Field("adore", pattern=NAME)
     """Prefix of every name; two apps share a namespace without seeing each other."""
     registry: str = "adore"
+    """Registry and path of the images."""
     tag: str = Field(__version__, pattern=r"^[\w][\w.-]{0,127}$")
+    """Tag of the images."""
     server: Pool = Pool()
+    """Pods of each variant's model server."""
     server_threads: int = Field(1, ge=1)
     """Threads of one answer of a server.
 
     With more than one give ``server.cpu_limit`` as many cores."""
     router: Pool = Pool(cpu="500m", memory="512Mi", cpu_limit="1")
+    """Pods of the router."""
     route: Literal["gateway", "ingress", "none"] = "gateway"
+    """How traffic reaches the router: HTTPRoute, Ingress, or a way of your own."""
     gateway: str = "adore"
     """Name of the Gateway, or ``namespace/name``; with ``ingress`` the IngressClass."""
     host: str = ""

@@ -25,13 +25,16 @@ class Decoding(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(default=0.0, ge=0)
+    """Of sampling; 0: greedy."""
     max_tokens: int = Field(default=1024, ge=16)
+    """Most tokens of one answer."""
     samples: int = Field(default=1, ge=1)
     """Answers per pair.
 
     Above 1 the soft label is their share per grade where no token probabilities come.
     """
     seed: int = 0
+    """Of sampling, where the backend takes one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,11 @@ class Prices(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: float = Field(default=0.0, ge=0)
+    """Of tokens that are read."""
     cached_input: float | None = Field(default=None, ge=0)
+    """Of tokens from the prompt cache; null: as ``input``."""
     output: float = Field(default=0.0, ge=0)
+    """Of tokens that are written."""
 
     @property
     def known(self) -> bool:
@@ -58,7 +61,9 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dollars: float | None = Field(default=None, ge=0)
+    """Most dollars; null: no cap."""
     tokens: int | None = Field(default=None, ge=0)
+    """Most tokens, read and written; null: no cap."""
 
 
 @dataclass

@@ -43,8 +43,11 @@ class AdapterConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(default=16, ge=1)
+    """Rank of the adapters."""
     alpha: int = Field(default=32, ge=1)
+    """Their scale is ``alpha / rank``."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the adapters' inputs that training drops."""
     targets: str | list[str] = "all-linear"
     """Names of modules, or ``all-linear``: every linear layer but the output head."""
 
@@ -57,20 +60,29 @@ class LoraTeacherConfig(BaseModel):
     base_model: str
     """A folder or a name on the hub."""
     revision: str = ""
+    """Of the model on the hub."""
     lora: AdapterConfig = AdapterConfig()
+    """Size of the adapters."""
     max_length: int = Field(default=4096, ge=64)
     """Tokens of prompt and answer; longer rows are left out, never cut."""
     batch: int = Field(default=4, ge=2)
     """Rows a process and step; KTO's KL term needs two or more."""
     accumulate: int = Field(default=4, ge=1)
+    """Batches of one step."""
     sharded: bool = False
     """Several processes share the model's weights out instead of each holding them all (FSDP2)."""
     sft_epochs: float = 1.0
+    """Epochs of SFT."""
     sft_rate: float = 1e-4
+    """Learning rate of SFT."""
     kto_epochs: float = 1.0
+    """Epochs of KTO."""
     kto_rate: float = 5e-6
+    """Learning rate of KTO."""
     beta: float = Field(default=0.1, gt=0)
+    """How closely KTO keeps to the SFT teacher; larger is closer."""
     loss: Literal["kto", "apo_zero_unpaired"] = "kto"
+    """TRL's loss type."""
     desirable_weight: float | None = Field(default=None, gt=0)
     """None: what makes up for fewer desirable rows than undesirable ones.
 

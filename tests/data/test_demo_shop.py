@@ -236,17 +236,18 @@ def test_the_other_world_grades_by_what_a_thing_is() -> None:
     supply = next(
         s
         for s in demo_lab.make_products(rng, 200)
-        if not s.part and s.facts["body"] == "polystyrene"
+        if not s.is_part and s.fields["body"] == "polystyrene"
     )
-    kind = demo_lab.KINDS[supply.kind]
-    need = demo_lab.Intent("q", kind.noun, supply.kind, "body", "polystyrene")
-    assert demo_lab.grade(need, supply) == Grade.EXACT
+    kind = demo_lab.PRODUCT_TYPES[supply.product_type]
+    need = demo_lab.Intent("q", kind.noun, supply.product_type, "body", "polystyrene")
+    assert demo_lab.true_grade(need, supply) == Grade.EXACT
     assert (
-        demo_lab.grade(replace(need, value="polyethylene"), supply) == Grade.SUBSTITUTE
+        demo_lab.true_grade(replace(need, value="polyethylene"), supply)
+        == Grade.SUBSTITUTE
     )
-    assert demo_lab.grade(need, replace(supply, part=True)) == Grade.COMPLEMENT
-    assert demo_lab.grade(replace(need, kind=-1), supply) == Grade.EXACT
+    assert demo_lab.true_grade(need, replace(supply, is_part=True)) == Grade.COMPLEMENT
+    assert demo_lab.true_grade(replace(need, product_type=-1), supply) == Grade.EXACT
     assert (
-        demo_lab.grade(demo_lab.Intent("q", field="maker", value="nobody"), supply)
+        demo_lab.true_grade(demo_lab.Intent("q", field="maker", value="nobody"), supply)
         == Grade.IRRELEVANT
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import yaml
 from pydantic import Field
@@ -20,6 +20,7 @@ from adore.config import StageConfig
 from adore.data import demo_lab
 from adore.data.demo_shop import Intent, Spec, make_intents, make_specs, true_grade
 from adore.data.demo_text import item_row, query_text
+from adore.data.rows import Row
 from adore.data.shoppers import Shoppers, noisy_ranking
 from adore.types import Grade
 
@@ -51,67 +52,100 @@ class Config(StageConfig):
     """Share of shoppers that are bots."""
 
 
+class _HasQueryId(Protocol):
+    @property
+    def query_id(self) -> str: ...
+
+
+class _HasItemId(Protocol):
+    @property
+    def item_id(self) -> str | int: ...
+
+
+IntentT = TypeVar("IntentT", bound=_HasQueryId)
+ItemT = TypeVar("ItemT", bound=_HasItemId)
+Grades = Mapping[Any, int]
+"""True grade by item id; the ids are texts in one world and numbers in the other."""
+
+
 @dataclass(frozen=True, slots=True)
-class _World:
+class _World(Generic[IntentT, ItemT]):
     """How one world makes items and intents, grades them, and writes them down.
 
     Attributes:
-        near: whether an irrelevant item looks like what is meant.
+        make_items: a number of items.
+        make_intents: a number of intents.
+        true_grade: the grade of a pair.
+        is_near_miss: whether an irrelevant item looks like what is meant.
+        item_row: an item as the catalogue has it.
+        query_text: an intent as a shopper types it.
         label: a grade as this world's judges write it.
     """
 
-    items: Callable[[random.Random, int], list[Any]]
-    intents: Callable[[random.Random, int], list[Any]]
-    grade: Callable[[Any, Any], Grade]
-    near: Callable[[Any, Any], bool]
-    row: Callable[[Any, random.Random], dict[str, Any]]
-    text: Callable[[Any, random.Random], str]
+    make_items: Callable[[random.Random, int], list[ItemT]]
+    make_intents: Callable[[random.Random, int], list[IntentT]]
+    true_grade: Callable[[IntentT, ItemT], Grade]
+    is_near_miss: Callable[[IntentT, ItemT], bool]
+    item_row: Callable[[ItemT, random.Random], Row]
+    query_text: Callable[[IntentT, random.Random], str]
     label: Callable[[Grade], object]
 
 
-def _shop_near(intent: Intent, spec: Spec) -> bool:
+def _is_near_miss(intent: Intent, spec: Spec) -> bool:
     return spec.category == intent.category or spec.brand == intent.brand
 
 
-_WORLDS = {
+def _letter(grade: Grade) -> str:
+    return grade.letter
+
+
+_WORLDS: dict[str, _World[Any, Any]] = {
     "shop": _World(
         make_specs,
         make_intents,
         true_grade,
-        _shop_near,
+        _is_near_miss,
         item_row,
         query_text,
-        lambda g: g.letter,
+        _letter,
     ),
     "lab": _World(
         demo_lab.make_products,
         demo_lab.make_intents,
-        demo_lab.grade,
-        demo_lab.shares,
-        demo_lab.row,
-        demo_lab.text,
+        demo_lab.true_grade,
+        demo_lab.is_near_miss,
+        demo_lab.item_row,
+        demo_lab.query_text,
         int,
     ),
 }
 
 
-def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
-    path.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
+def _write_lines(path: Path, rows: Iterable[Row]) -> None:
+    """JSON lines, compressed where the file's name ends so."""
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    content = "".join(lines).encode()
+    if path.suffix == ".gz":
+        content = gzip.compress(content, mtime=0)
+    path.write_bytes(content)
 
 
 def _candidates(
-    intent: Any, items: list[Any], rng: random.Random, world: _World, count: int
-) -> dict[Any, int]:
+    intent: IntentT,
+    items: list[ItemT],
+    rng: random.Random,
+    world: _World[IntentT, ItemT],
+    count: int,
+) -> Grades:
     """A list as retrieval would give it, with true grades."""
-    # It holds exact items, near misses, accessories, and strangers that share a word.
+    # It has exact items, near misses, accessories, and others that share a word.
     order = rng.sample(items, len(items))
-    by_grade: dict[Grade, list[Any]] = {grade: [] for grade in Grade}
+    by_grade: dict[Grade, list[ItemT]] = {grade: [] for grade in Grade}
     for item in order:
-        by_grade[world.grade(intent, item)].append(item)
+        by_grade[world.true_grade(intent, item)].append(item)
 
     irrelevant = by_grade[Grade.IRRELEVANT]
-    near = [item for item in irrelevant if world.near(intent, item)]
+    near = [item for item in irrelevant if world.is_near_miss(intent, item)]
 
     third = count // 3
     eighth = count // 8
@@ -123,61 +157,83 @@ def _candidates(
     ]
 
     # The rest of the list is whatever else the shop sells.
-    have = {item.item_id for item in chosen}
-    strangers = [item for item in irrelevant if item.item_id not in have]
-    chosen += strangers[: count - len(chosen)]
+    chosen_ids = {item.item_id for item in chosen}
+    others = [item for item in irrelevant if item.item_id not in chosen_ids]
+    chosen += others[: count - len(chosen)]
 
-    chosen.sort(key=lambda item: item.item_id)
-    return {item.item_id: int(world.grade(intent, item)) for item in chosen}
+    grades = {item.item_id: int(world.true_grade(intent, item)) for item in chosen}
+    return dict(sorted(grades.items()))
 
 
-def _noisy(grade: int, rng: random.Random, noise: float) -> int:
+def _noisy_grade(grade: int, rng: random.Random, noise: float) -> int:
+    """The grade, or in a share of the cases one beside it."""
     if rng.random() >= noise:
         return grade
     step = rng.choice((-1, 1))
-    return grade + step if 0 <= grade + step <= 3 else grade - step
+    if not 0 <= grade + step <= 3:
+        step = -step
+    return grade + step
 
 
-def _ubi(row: dict[str, Any], queries: dict[str, str]) -> dict[str, Any]:
+def _ubi_event(row: Row, queries: Mapping[str, str]) -> Row:
     """One event in OpenSearch's UBI schema."""
-    place = {
-        "object": {"object_id": row["object_id"]},
-        "position": {"ordinal": row["position"]},
+    event: Row = {"application": "demo-shop", **row}
+    item_id = event.pop("object_id")
+    position = event.pop("position")
+    event["user_query"] = queries[row["query_id"]]
+    event["event_attributes"] = {
+        "object": {"object_id": item_id},
+        "position": {"ordinal": position},
     }
-    top = {k: v for k, v in row.items() if k not in ("object_id", "position")}
-    return {
-        "application": "demo-shop",
-        **top,
-        "user_query": queries[row["query_id"]],
-        "event_attributes": place,
-    }
+    return event
 
 
-def _events(
-    config: Config, lists: dict[str, dict[str, int]], queries: dict[str, str]
-) -> list[dict[str, Any]]:
+def _simulate_events(
+    config: Config, lists: Mapping[str, Grades], queries: Mapping[str, str]
+) -> list[Row]:
     """Simulated shoppers over the shop's old ranking."""
     # The ranking is the truth under much noise, other noise at every visit.
     shoppers = Shoppers(seed=config.seed, users=config.users, bots=config.bots)
     rng = random.Random(config.seed + 1)
-    names = sorted(lists)
-    rows: dict[str, dict[str, Any]] = {}
+    query_ids = sorted(lists)
+    rows: dict[str, Row] = {}
     for user in range(config.users):
         for visit in range(config.visits):
-            query = rng.choice(names)
-            grades = lists[query]
+            query_id = rng.choice(query_ids)
+            grades = lists[query_id]
             ranking = noisy_ranking(grades, rng)
-            for row in shoppers.visit(user, query, ranking, grades, visit=visit):
+            for row in shoppers.visit(user, query_id, ranking, grades, visit=visit):
                 rows[row["event_id"]] = row
 
-    events = []
-    for row in sorted(rows.values(), key=_when):
-        events.append(_ubi(row, queries))
-    return events
+    in_order = sorted(rows.values(), key=_time_order)
+    return [_ubi_event(row, queries) for row in in_order]
 
 
-def _when(row: dict[str, Any]) -> tuple[int, str]:
+def _time_order(row: Row) -> tuple[int, str]:
     return row["timestamp"], row["event_id"]
+
+
+def _truth_rows(lists: Mapping[str, Grades]) -> list[Row]:
+    rows = []
+    for query_id, grades in lists.items():
+        for item_id, grade in grades.items():
+            rows.append({"query_id": query_id, "item_id": item_id, "grade": grade})
+    return rows
+
+
+def _judge(
+    config: Config, lists: Mapping[str, Grades], rng: random.Random
+) -> list[Row]:
+    """Judgements of some queries, with noise, as this world's judges write them."""
+    write_label = _WORLDS[config.world].label
+    query_ids = rng.sample(sorted(lists), min(config.judged, len(lists)))
+    rows = []
+    for query_id in sorted(query_ids):
+        for item_id, grade in lists[query_id].items():
+            noisy = Grade(_noisy_grade(grade, rng, config.label_noise))
+            label = write_label(noisy)
+            rows.append({"query_id": query_id, "item_id": item_id, "label": label})
+    return rows
 
 
 def run(config: Config, output: Path) -> dict[str, float]:
@@ -193,47 +249,37 @@ def run(config: Config, output: Path) -> dict[str, float]:
     # One generator draws for all of it, so the order of the steps decides what comes out.
     world = _WORLDS[config.world]
     rng = random.Random(config.seed)
-    items = world.items(rng, config.items)
-    intents = world.intents(rng, config.queries)
-    queries = {intent.query_id: world.text(intent, rng) for intent in intents}
+    items = world.make_items(rng, config.items)
+    intents = world.make_intents(rng, config.queries)
+    queries = {intent.query_id: world.query_text(intent, rng) for intent in intents}
 
-    lists: dict[str, dict[str, int]] = {}
+    lists: dict[str, Grades] = {}
     for intent in intents:
         candidates = _candidates(intent, items, rng, world, config.candidates)
         lists[intent.query_id] = candidates
 
-    judged = rng.sample(sorted(queries), min(config.judged, len(queries)))
-    labels = []
-    for query_id in sorted(judged):
-        for item_id, grade in lists[query_id].items():
-            noisy = Grade(_noisy(grade, rng, config.label_noise))
-            label = world.label(noisy)
-            labels.append({"query_id": query_id, "item_id": item_id, "label": label})
-
-    truth = []
-    for query_id, grades in lists.items():
-        for item_id, grade in grades.items():
-            truth.append({"query_id": query_id, "item_id": item_id, "grade": grade})
-
-    events = _events(config, lists, queries)
+    judgements = _judge(config, lists, rng)
+    events = _simulate_events(config, lists, queries)
     texts = [
         {"query_id": query_id, "query": text} for query_id, text in queries.items()
     ]
-    _lines(output / "items.jsonl.gz", (world.row(item, rng) for item in items))
-    _lines(output / "queries.jsonl", texts)
-    _lines(output / "judgements.jsonl", labels)
-    _lines(output / "truth.jsonl.gz", truth)
-    _lines(output / "events.jsonl.gz", events)
-    about = {
+    _write_lines(
+        output / "items.jsonl.gz", (world.item_row(item, rng) for item in items)
+    )
+    _write_lines(output / "queries.jsonl", texts)
+    _write_lines(output / "judgements.jsonl", judgements)
+    _write_lines(output / "truth.jsonl.gz", _truth_rows(lists))
+    _write_lines(output / "events.jsonl.gz", events)
+    info = {
         "name": f"demo {config.world}",
         "language": "en",
         "rulebook": "general",
         "simulated": True,
     }
-    (output / "dataset.yaml").write_text(yaml.safe_dump(about), "utf-8")
+    (output / "dataset.yaml").write_text(yaml.safe_dump(info), "utf-8")
     return {
         "items": len(items),
         "queries": len(queries),
-        "judgements": len(labels),
+        "judgements": len(judgements),
         "events": len(events),
     }

@@ -1,39 +1,46 @@
 """Another simulated world: a laboratory supplier.
 
-It has one-word queries, twenty fields of its own and no categories.
-
-Nobody tunes to it: it asks whether the loop stands up in a shop that is nothing like the demo shop.
+It has one-word queries, twenty fields of its own and no categories. Nobody tunes to it: it tests
+whether the loop works in a shop that is nothing like the demo shop.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from typing import Any
 
+from adore.data.rows import Row
 from adore.types import Grade
 
 __all__ = [
-    "KINDS",
-    "VALUES",
+    "FIELD_VALUES",
+    "PRODUCT_TYPES",
     "Intent",
-    "Kind",
     "Product",
-    "grade",
+    "ProductType",
+    "is_near_miss",
+    "item_row",
     "make_intents",
     "make_products",
-    "row",
-    "shares",
-    "text",
+    "query_text",
+    "true_grade",
 ]
+
+FIRST_ID = 100_000
+PART_SHARE = 1 / 6
+"""Share of the items that are parts which go with a thing."""
+MISSING_SHARE = 1 / 8
+"""Share of the fields that matter which a row leaves out."""
+FLAG_SHARE = 0.4
+"""Share of the items that have a flag."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of thing.
+class ProductType:
+    """One type of product.
 
     Attributes:
-        family: things of one family may stand in for one another.
+        family: products of one family may substitute one another.
         noun: its name.
         names: what else it is called.
         bodies: what it may be made of.
@@ -50,31 +57,33 @@ class Kind:
 _GLASS = ("borosilicate", "polypropylene", "quartz")
 _PLASTIC = ("polypropylene", "polystyrene", "polyethylene")
 _METAL = ("stainless", "titanium", "nickel")
-KINDS: tuple[Kind, ...] = (
-    Kind("vessel", "beaker", ("griffin",), _GLASS, (50, 100, 250, 600)),
-    Kind("vessel", "flask", ("erlenmeyer",), _GLASS, (100, 250, 500, 1000)),
-    Kind("vessel", "bottle", ("carboy",), _GLASS, (250, 500, 1000, 2000)),
-    Kind("vessel", "vial", ("ampoule",), _GLASS, (2, 4, 8, 20)),
-    Kind("dosing", "pipette", ("pipettor",), _PLASTIC, (1, 5, 10, 25)),
-    Kind("dosing", "burette", ("titrator",), _GLASS, (10, 25, 50)),
-    Kind("dosing", "syringe", ("injector",), _PLASTIC, (1, 5, 10, 50)),
-    Kind("culture", "dish", ("petri",), _PLASTIC, (15, 25, 60)),
-    Kind("culture", "microplate", ("wellplate",), _PLASTIC, (24, 48, 96)),
-    Kind("culture", "tube", ("falcon",), _PLASTIC, (2, 15, 50)),
-    Kind("protection", "gloves", ("gauntlets",), ("nitrile", "latex", "neoprene")),
-    Kind("protection", "goggles", ("eyewear",), ("polycarbonate", "acetate")),
-    Kind("protection", "apron", ("smock",), ("neoprene", "polyethylene")),
-    Kind("heating", "hotplate", ("heater",), ("ceramic", "stainless")),
-    Kind("heating", "burner", ("bunsen",), _METAL),
-    Kind("heating", "furnace", ("kiln",), ("ceramic", "stainless")),
-    Kind("moving", "stirrer", ("agitator",), ("ceramic", "stainless")),
-    Kind("moving", "shaker", ("orbital",), ("stainless", "polycarbonate")),
-    Kind("moving", "pump", ("aspirator",), ("stainless", "titanium")),
-    Kind("tool", "spatula", ("scoop",), _METAL),
-    Kind("tool", "forceps", ("tweezers",), _METAL),
-    Kind("tool", "scalpel", ("lancet",), _METAL),
-    Kind("metering", "thermometer", ("probe",), ("borosilicate", "stainless")),
-    Kind("metering", "balance", ("scale",), ("stainless", "polycarbonate")),
+PRODUCT_TYPES: tuple[ProductType, ...] = (
+    ProductType("vessel", "beaker", ("griffin",), _GLASS, (50, 100, 250, 600)),
+    ProductType("vessel", "flask", ("erlenmeyer",), _GLASS, (100, 250, 500, 1000)),
+    ProductType("vessel", "bottle", ("carboy",), _GLASS, (250, 500, 1000, 2000)),
+    ProductType("vessel", "vial", ("ampoule",), _GLASS, (2, 4, 8, 20)),
+    ProductType("dosing", "pipette", ("pipettor",), _PLASTIC, (1, 5, 10, 25)),
+    ProductType("dosing", "burette", ("titrator",), _GLASS, (10, 25, 50)),
+    ProductType("dosing", "syringe", ("injector",), _PLASTIC, (1, 5, 10, 50)),
+    ProductType("culture", "dish", ("petri",), _PLASTIC, (15, 25, 60)),
+    ProductType("culture", "microplate", ("wellplate",), _PLASTIC, (24, 48, 96)),
+    ProductType("culture", "tube", ("falcon",), _PLASTIC, (2, 15, 50)),
+    ProductType(
+        "protection", "gloves", ("gauntlets",), ("nitrile", "latex", "neoprene")
+    ),
+    ProductType("protection", "goggles", ("eyewear",), ("polycarbonate", "acetate")),
+    ProductType("protection", "apron", ("smock",), ("neoprene", "polyethylene")),
+    ProductType("heating", "hotplate", ("heater",), ("ceramic", "stainless")),
+    ProductType("heating", "burner", ("bunsen",), _METAL),
+    ProductType("heating", "furnace", ("kiln",), ("ceramic", "stainless")),
+    ProductType("moving", "stirrer", ("agitator",), ("ceramic", "stainless")),
+    ProductType("moving", "shaker", ("orbital",), ("stainless", "polycarbonate")),
+    ProductType("moving", "pump", ("aspirator",), ("stainless", "titanium")),
+    ProductType("tool", "spatula", ("scoop",), _METAL),
+    ProductType("tool", "forceps", ("tweezers",), _METAL),
+    ProductType("tool", "scalpel", ("lancet",), _METAL),
+    ProductType("metering", "thermometer", ("probe",), ("borosilicate", "stainless")),
+    ProductType("metering", "balance", ("scale",), ("stainless", "polycarbonate")),
 )
 _PARTS = (
     "rack for {}",
@@ -83,8 +92,17 @@ _PARTS = (
     "{} spare seal",
     "{} holder",
 )
-VALUES: dict[str, tuple[str, ...]] = {
-    "body": tuple(sorted({b for k in KINDS for b in k.bodies})),
+
+
+def _all_bodies() -> tuple[str, ...]:
+    bodies = set[str]()
+    for product_type in PRODUCT_TYPES:
+        bodies.update(product_type.bodies)
+    return tuple(sorted(bodies))
+
+
+FIELD_VALUES: dict[str, tuple[str, ...]] = {
+    "body": _all_bodies(),
     "maker": ("Vitralab", "Glassmann", "Orbisci", "Labkraft", "Corvex", "Pyrolux"),
     "discipline": ("microbiology", "chemistry", "histology", "pharmacy", "geology"),
     "closure": ("threaded", "stoppered", "snap-on"),
@@ -94,190 +112,237 @@ VALUES: dict[str, tuple[str, ...]] = {
 """Own fields of words; a query may name any of their values."""
 FLAGS = ("sterile", "autoclavable", "disposable", "graduated")
 """Own fields of true and false."""
-_ALIKE = (
-    frozenset(_PLASTIC),
+_SIMILAR_BODIES = (
+    set(_PLASTIC),
     {"nitrile", "latex", "neoprene"},
     {"borosilicate", "quartz"},
 )
-"""Bodies that may stand in for one another."""
+"""Bodies that may substitute one another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What an item really is; its title and fields may say less."""
+    """What an item really is; its title and fields may say less.
+
+    Attributes:
+        item_id: its id.
+        product_type: index in :data:`PRODUCT_TYPES`.
+        is_part: whether it only goes with a product of the type.
+        volume: in ml; 0: it has none.
+        fields: value of each own field.
+    """
 
     item_id: int
-    kind: int
-    part: bool
+    product_type: int
+    is_part: bool
     volume: int
-    facts: dict[str, str | bool]
+    fields: dict[str, str | bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What somebody wants: a kind of thing, a value of one field, or both.
+    """What a shopper wants: a product type, a value of one field, or both.
 
-    ``word`` names the kind.
+    Attributes:
+        query_id: its id.
+        word: the name by which the shopper calls the type.
+        product_type: index in :data:`PRODUCT_TYPES`; -1: any.
+        field: name of an own field; empty: none matters.
+        value: of the field; of a flag, its name.
     """
 
     query_id: str
     word: str = ""
-    kind: int = -1
+    product_type: int = -1
     field: str = ""
     value: str = ""
 
 
 def make_products(rng: random.Random, count: int) -> list[Product]:
-    """``count`` items, one in six a part that goes with a thing, spread evenly over the kinds.
+    """Make items spread evenly over the types, one in six a part that goes with a product.
 
     Args:
         rng: gives every draw.
         count: number of items.
+
+    Returns:
+        The items.
     """
-    supplies = []
-    for n in range(count):
-        kind = KINDS[n % len(KINDS)]
-        facts: dict[str, str | bool] = {
-            name: rng.choice(values) for name, values in VALUES.items()
-        }
-        facts |= {
-            "body": rng.choice(kind.bodies),
-            **{flag: rng.random() < 0.4 for flag in FLAGS},
-        }
-        volume = rng.choice(kind.volumes) if kind.volumes else 0
-        supplies.append(
-            Product(100_000 + n, n % len(KINDS), rng.random() < 1 / 6, volume, facts)
-        )
-    return supplies
+    products = []
+    for number in range(count):
+        index = number % len(PRODUCT_TYPES)
+        product_type = PRODUCT_TYPES[index]
+        fields: dict[str, str | bool] = {}
+        for name, values in FIELD_VALUES.items():
+            fields[name] = rng.choice(values)
+        fields["body"] = rng.choice(product_type.bodies)
+        for flag in FLAGS:
+            fields[flag] = rng.random() < FLAG_SHARE
+
+        volume = rng.choice(product_type.volumes) if product_type.volumes else 0
+        is_part = rng.random() < PART_SHARE
+        products.append(Product(FIRST_ID + number, index, is_part, volume, fields))
+    return products
 
 
 def make_intents(rng: random.Random, count: int) -> list[Intent]:
-    """One-word needs in random order, then needs of two words, ``count`` in all.
+    """Make one-word intents in random order, then intents of two words.
 
     Args:
         rng: gives every draw.
-        count: number of needs; fewer come back where there are not so many.
+        count: number of intents.
+
+    Returns:
+        The intents; fewer where there are not so many.
     """
-    kinds = []
-    for index, kind in enumerate(KINDS):
-        for word in (kind.noun, *kind.names):
-            kinds.append(Intent("", word, index))
+    type_intents = []
+    for index, product_type in enumerate(PRODUCT_TYPES):
+        for word in (product_type.noun, *product_type.names):
+            type_intents.append(Intent("", word, index))
 
-    values = []
-    for field, names in VALUES.items():
-        for name in names:
-            values.append(Intent("", field=field, value=name))
-    for flag in FLAGS:
-        values.append(Intent("", field=flag, value=flag))
-
-    both = []
-    for thing in kinds:
+    value_intents = []
+    for field, values in FIELD_VALUES.items():
         for value in values:
-            if _sold(thing.kind, value):
-                both.append(replace(thing, field=value.field, value=value.value))
+            value_intents.append(Intent("", field=field, value=value))
+    for flag in FLAGS:
+        value_intents.append(Intent("", field=flag, value=flag))
 
-    one_word = kinds + values
-    needs = rng.sample(one_word, len(one_word))
-    needs += rng.sample(both, len(both))
-    return [
-        replace(need, query_id=f"need{number}")
-        for number, need in enumerate(needs[:count])
-    ]
+    combined = []
+    for of_type in type_intents:
+        for of_value in value_intents:
+            if _is_sold(of_type.product_type, of_value):
+                combined.append(
+                    replace(of_type, field=of_value.field, value=of_value.value)
+                )
 
-
-def _sold(kind: int, value: Intent) -> bool:
-    return value.field != "body" or value.value in KINDS[kind].bodies
-
-
-def _alike(need: Intent, supply: Product) -> bool:
-    return need.field == "body" and any(
-        {need.value, supply.facts["body"]} <= group for group in _ALIKE
-    )
-
-
-def grade(need: Intent, supply: Product) -> Grade:
-    """The known truth.
-
-    All that is asked is 3; a like body, another value, or a thing of the same family 2; a part 1.
-
-    Args:
-        need: what is wanted.
-        supply: the item as it really is.
-    """
-    has = not need.field or supply.facts[need.field] in (True, need.value)
-    if need.kind < 0:  # a value alone: any whole thing may have it
-        if supply.part:
-            return Grade.IRRELEVANT
-        if has:
-            return Grade.EXACT
-        return Grade.SUBSTITUTE if _alike(need, supply) else Grade.IRRELEVANT
-
-    if need.kind == supply.kind:
-        if supply.part:
-            return Grade.COMPLEMENT
-        return Grade.EXACT if has else Grade.SUBSTITUTE
-
-    like = KINDS[need.kind].family == KINDS[supply.kind].family and not supply.part
-    return Grade.SUBSTITUTE if like and has else Grade.IRRELEVANT
+    one_word = type_intents + value_intents
+    intents = rng.sample(one_word, len(one_word))
+    intents += rng.sample(combined, len(combined))
+    numbered = []
+    for number, intent in enumerate(intents[:count]):
+        numbered.append(replace(intent, query_id=f"need{number}"))
+    return numbered
 
 
-def shares(need: Intent, supply: Product) -> bool:
-    """Whether an irrelevant item is a near miss: the same family or the same value.
+def _is_sold(product_type: int, intent: Intent) -> bool:
+    """Whether any product of a type may have the value."""
+    if intent.field != "body":
+        return True
+    return intent.value in PRODUCT_TYPES[product_type].bodies
 
-    Args:
-        need: what is wanted.
-        supply: the item as it really is.
-    """
-    if need.kind >= 0:
-        wanted = KINDS[need.kind].family
-        if KINDS[supply.kind].family == wanted:
-            return True
 
-    if not need.field:
+def _has_similar_body(intent: Intent, product: Product) -> bool:
+    if intent.field != "body":
         return False
-    return supply.facts[need.field] in (True, need.value)
+    bodies = {intent.value, product.fields["body"]}
+    return any(bodies <= group for group in _SIMILAR_BODIES)
 
 
-def _title(supply: Product, rng: random.Random) -> str:
-    kind = KINDS[supply.kind]
-    facts = supply.facts
-    noun = rng.choice((kind.noun, kind.noun, *kind.names))
-    if supply.part:
+def _has_value(intent: Intent, product: Product) -> bool:
+    return product.fields[intent.field] in (True, intent.value)
+
+
+def true_grade(intent: Intent, product: Product) -> Grade:
+    """Grade a pair by the known truth.
+
+    All that the shopper wants is 3; a similar body, another value, or a product of the same family
+    2; a part 1.
+
+    Args:
+        intent: what the shopper wants.
+        product: the item as it really is.
+
+    Returns:
+        The grade.
+    """
+    has_value = not intent.field or _has_value(intent, product)
+    if intent.product_type < 0:
+        return _grade_of_value(intent, product, has_value=has_value)
+
+    if intent.product_type == product.product_type:
+        if product.is_part:
+            return Grade.COMPLEMENT
+        return Grade.EXACT if has_value else Grade.SUBSTITUTE
+
+    if product.is_part or not has_value:
+        return Grade.IRRELEVANT
+    is_related = _are_of_one_family(intent, product)
+    return Grade.SUBSTITUTE if is_related else Grade.IRRELEVANT
+
+
+def _grade_of_value(intent: Intent, product: Product, *, has_value: bool) -> Grade:
+    """The grade where a value alone is wanted: any whole product may have it."""
+    if product.is_part:
+        return Grade.IRRELEVANT
+    if has_value:
+        return Grade.EXACT
+    is_similar = _has_similar_body(intent, product)
+    return Grade.SUBSTITUTE if is_similar else Grade.IRRELEVANT
+
+
+def _are_of_one_family(intent: Intent, product: Product) -> bool:
+    intended = PRODUCT_TYPES[intent.product_type]
+    return intended.family == PRODUCT_TYPES[product.product_type].family
+
+
+def is_near_miss(intent: Intent, product: Product) -> bool:
+    """Whether an irrelevant item is a near miss: of the same family or with the same value.
+
+    Args:
+        intent: what the shopper wants.
+        product: the item as it really is.
+
+    Returns:
+        True for a near miss.
+    """
+    if intent.product_type >= 0 and _are_of_one_family(intent, product):
+        return True
+    return bool(intent.field) and _has_value(intent, product)
+
+
+def _title(product: Product, rng: random.Random) -> str:
+    product_type = PRODUCT_TYPES[product.product_type]
+    noun = rng.choice((product_type.noun, product_type.noun, *product_type.names))
+    if product.is_part:
         part = rng.choice(_PARTS).format(noun)
         series = rng.choice("ABCD")
         number = rng.randrange(10, 99)
         return f"{part} {series}{number}".capitalize()
 
-    more = [
-        f"{supply.volume} ml" if supply.volume and rng.random() < 0.6 else "",
-        str(facts["body"]) if rng.random() < 0.3 else "",
-        str(facts["maker"]) if rng.random() < 0.3 else "",
-        rng.choice(("", "", "class A", "type 2", "economy", "pro line")),
-    ]
-    told = [one for one in more if one]
-    shuffled = rng.sample(told, len(told))
+    details = []
+    if product.volume and rng.random() < 0.6:
+        details.append(f"{product.volume} ml")
+    for field in ("body", "maker"):
+        if rng.random() < 0.3:
+            details.append(str(product.fields[field]))
+    quality = rng.choice(("", "", "class A", "type 2", "economy", "pro line"))
+    if quality:
+        details.append(quality)
+    shuffled = rng.sample(details, len(details))
     return ", ".join([noun.capitalize(), *shuffled])
 
 
-def row(supply: Product, rng: random.Random) -> dict[str, Any]:
-    """The catalogue row: a terse title and twenty fields.
+def item_row(product: Product, rng: random.Random) -> Row:
+    """Write the catalogue row: a terse title and twenty fields.
 
     One in eight of the fields that matter is missing.
 
     Args:
-        supply: the item as it really is.
+        product: the item as it really is.
         rng: gives every draw.
+
+    Returns:
+        The row.
     """
-    told = {
-        name: value
-        for name, value in supply.facts.items()
-        if rng.random() > 1 / 8 and not supply.part
-    }
+    stated = {}
+    for name, value in product.fields.items():
+        if rng.random() > MISSING_SHARE and not product.is_part:
+            stated[name] = value
     return {
-        "item_id": supply.item_id,
-        "title": _title(supply, rng),
-        **told,
-        "rated_volume_ml": supply.volume or None,
+        "item_id": product.item_id,
+        "title": _title(product, rng),
+        **stated,
+        "rated_volume_ml": product.volume or None,
         "catalog_no": f"{rng.choice('KLMN')}{rng.randrange(10**5, 10**6)}",
         "origin": rng.choice(("DE", "US", "JP", "CN")),
         "standard": rng.choice(("ISO 3819", "ASTM E960", "DIN 12331")),
@@ -290,17 +355,18 @@ def row(supply: Product, rng: random.Random) -> dict[str, Any]:
     }
 
 
-def text(need: Intent, rng: random.Random) -> str:
-    """What somebody types: the kind, the value, or both; now and then a plural.
+def query_text(intent: Intent, rng: random.Random) -> str:
+    """Write what a shopper types: the type, the value, or both; now and then a plural.
 
     Args:
-        need: what is wanted.
+        intent: what the shopper wants.
         rng: gives every draw.
+
+    Returns:
+        The query.
     """
-    plural = (
-        need.word
-        and not need.field
-        and not need.word.endswith("s")
-        and rng.random() < 0.3
-    )
-    return f"{need.value.lower()} {need.word}{'s' if plural else ''}".strip()
+    word = intent.word
+    may_be_plural = word and not intent.field and not word.endswith("s")
+    if may_be_plural and rng.random() < 0.3:
+        word = f"{word}s"
+    return f"{intent.value.lower()} {word}".strip()

@@ -1,4 +1,4 @@
-"""The demo shop's plan: categories, item specs, intents, and the true grade of any pair.
+"""The demo shop's world: categories, item specs, intents, and the true grade of any pair.
 
 All of it is simulated.
 """
@@ -20,6 +20,9 @@ __all__ = [
     "true_grade",
 ]
 
+ACCESSORY_SHARE = 1 / 7
+MAX_WRONG = 2
+"""Wrong properties with which an item is still a substitute."""
 COLOURS = (
     "black",
     "white",
@@ -117,7 +120,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a shopper really wants; empty means no matter."""
+    """What a shopper really wants; empty: it does not matter."""
 
     query_id: str
     category: int
@@ -130,75 +133,96 @@ class Intent:
     without_option: bool = False
 
 
+def _choose(rng: random.Random, values: tuple[str, ...]) -> str:
+    """One of the values; ``""``, without a draw, where there are none."""
+    return rng.choice(values) if values else ""
+
+
+def _choose_size(rng: random.Random, category: Category) -> float:
+    return rng.choice(category.sizes) if category.sizes else 0.0
+
+
 def make_specs(rng: random.Random, count: int) -> list[Spec]:
-    """``count`` items, one in seven an accessory, spread evenly over the categories.
+    """Make items spread evenly over the categories, one in seven an accessory.
 
     Args:
         rng: gives every draw.
         count: number of items.
+
+    Returns:
+        The items.
     """
     specs = []
-    for n in range(count):
-        index = n % len(CATEGORIES)
-        c = CATEGORIES[index]
-        specs.append(
-            Spec(
-                item_id=f"item-{n:05d}",
-                category=index,
-                accessory=rng.random() < 1 / 7,
-                brand=rng.choice(c.brands),
-                series=rng.choice(c.series),
-                colour=rng.choice(COLOURS[:6]),
-                size=rng.choice(c.sizes) if c.sizes else 0.0,
-                material=rng.choice(c.materials) if c.materials else "",
-                audience=rng.choice(c.audiences) if c.audiences else "",
-                device=rng.choice(c.devices) if c.devices else "",
-                pack=rng.choice((1, 1, 1, 1, 2, 3)),
-                has_option=rng.random() < 0.5,
-            )
+    for number in range(count):
+        index = number % len(CATEGORIES)
+        category = CATEGORIES[index]
+
+        # The order of the draws decides which shop comes out.
+        spec = Spec(
+            item_id=f"item-{number:05d}",
+            category=index,
+            accessory=rng.random() < ACCESSORY_SHARE,
+            brand=rng.choice(category.brands),
+            series=rng.choice(category.series),
+            colour=rng.choice(COLOURS[:6]),
+            size=_choose_size(rng, category),
+            material=_choose(rng, category.materials),
+            audience=_choose(rng, category.audiences),
+            device=_choose(rng, category.devices),
+            pack=rng.choice((1, 1, 1, 1, 2, 3)),
+            has_option=rng.random() < 0.5,
         )
+        specs.append(spec)
     return specs
 
 
 def make_intents(rng: random.Random, count: int) -> list[Intent]:
-    """``count`` intents that ask one to three things each, all different.
+    """Make intents that ask for one to three properties each, all different.
 
     Args:
         rng: gives every draw.
         count: number of intents.
+
+    Returns:
+        The intents.
     """
     intents: dict[Intent, None] = {}
     while len(intents) < count:
         index = rng.randrange(len(CATEGORIES))
-        c = CATEGORIES[index]
+        category = CATEGORIES[index]
         choices = {
-            "brand": rng.choice(c.brands),
+            "brand": rng.choice(category.brands),
             "colour": rng.choice(COLOURS[:6]),
-            "size": rng.choice(c.sizes) if c.sizes else 0.0,
-            "material": rng.choice(c.materials) if c.materials else "",
-            "audience": rng.choice(c.audiences) if c.audiences else "",
-            "device": rng.choice(c.devices) if c.devices else "",
+            "size": _choose_size(rng, category),
+            "material": _choose(rng, category.materials),
+            "audience": _choose(rng, category.audiences),
+            "device": _choose(rng, category.devices),
             "without_option": True,
         }
-        open_ = [k for k, v in choices.items() if v]
-        asked = rng.sample(open_, k=min(len(open_), rng.choice((0, 1, 1, 2, 2, 3))))
-        wanted = {name: choices[name] for name in asked}
-        intents[Intent("", index, **wanted)] = None  # type: ignore[arg-type]
-    return [
-        replace(intent, query_id=f"q-{number:04d}")
-        for number, intent in enumerate(intents)
-    ]
+        available = [name for name, value in choices.items() if value]
+        number = rng.choice((0, 1, 1, 2, 2, 3))
+        names = rng.sample(available, k=min(len(available), number))
+        properties = {name: choices[name] for name in names}
+        intents[Intent("", index, **properties)] = None  # type: ignore[arg-type]
+
+    numbered = []
+    for number, intent in enumerate(intents):
+        numbered.append(replace(intent, query_id=f"q-{number:04d}"))
+    return numbered
 
 
 def true_grade(intent: Intent, spec: Spec) -> Grade:
-    """The known truth.
+    """Grade a pair by the known truth.
 
-    An item of another category is I, an accessory C. Else it is E if all that is asked is right,
-    S if one or two things are wrong, and I if more are.
+    An item of another category is I, an accessory C. Else it is E if every property is right,
+    S if one or two are wrong, and I if more are.
 
     Args:
         intent: what the shopper really wants.
         spec: what the item really is.
+
+    Returns:
+        The grade.
     """
     if spec.category != intent.category:
         return Grade.IRRELEVANT
@@ -207,12 +231,12 @@ def true_grade(intent: Intent, spec: Spec) -> Grade:
 
     wrong = 0
     for name in ("brand", "colour", "size", "material", "audience", "device"):
-        asked = getattr(intent, name)
-        if asked and asked != getattr(spec, name):
+        wanted = getattr(intent, name)
+        if wanted and wanted != getattr(spec, name):
             wrong += 1
     if intent.without_option and spec.has_option:
         wrong += 1
 
     if wrong == 0:
         return Grade.EXACT
-    return Grade.SUBSTITUTE if wrong <= 2 else Grade.IRRELEVANT
+    return Grade.SUBSTITUTE if wrong <= MAX_WRONG else Grade.IRRELEVANT

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
-from adore.data.demo_shop import CATEGORIES, Intent, Spec
+from adore.data.demo_shop import CATEGORIES, Category, Intent, Spec
+from adore.data.rows import Row
 
 __all__ = ["item_row", "query_text"]
 
-_NOISE = ("🔥 ", "NEW ", "[Sale] ", "*** ", "✅ ", "Best Gift - ")
-_TAILS = (
+_PREFIXES = ("🔥 ", "NEW ", "[Sale] ", "*** ", "✅ ", "Best Gift - ")
+_SUFFIXES = (
     " - Premium Quality",
     " | Free Returns",
     " (2026 Model)",
@@ -18,7 +18,7 @@ _TAILS = (
     " for Home & Travel",
     " ⭐⭐⭐⭐⭐",
 )
-_OTHER = {
+_OTHER_UNITS = {
     "ml": (29.5735, "fl oz"),
     "g": (28.3495, "oz"),
     "kg": (0.453592, "lb"),
@@ -35,14 +35,16 @@ _SHADES = {
 
 
 def _amount(value: float, unit: str, rng: random.Random) -> str:
+    """A size as sellers write it, now and then in another unit."""
     if not value:
         return ""
     if unit == "ml" and value >= 500 and rng.random() < 0.3:
         return f"{value / 1000:g} L"
-    if unit in _OTHER and rng.random() < 0.2:
-        factor, name = _OTHER[unit]
+    if unit in _OTHER_UNITS and rng.random() < 0.2:
+        factor, name = _OTHER_UNITS[unit]
         return f"{value / factor:.1f} {name}"
-    return f"{value:g}{rng.choice(('', ' '))}{unit}"
+    space = rng.choice(("", " "))
+    return f"{value:g}{space}{unit}"
 
 
 def _option(spec: Spec, option: str, rng: random.Random) -> str:
@@ -51,32 +53,45 @@ def _option(spec: Spec, option: str, rng: random.Random) -> str:
     return rng.choice((f"no {option}", f"without {option}", "", ""))
 
 
-def _title(spec: Spec, rng: random.Random) -> str:
-    c = CATEGORIES[spec.category]
-    noun = rng.choice((c.noun, c.noun, *c.synonyms))
-    if spec.accessory:
-        parts = [
-            spec.brand,
-            c.accessory,
-            f"for {noun}" if rng.random() < 0.6 else "",
-            spec.colour,
-        ]
-    else:
-        parts = [
-            spec.brand if rng.random() < 0.75 else "",
-            spec.series if rng.random() < 0.7 else "",
-            rng.choice(_SHADES[spec.colour]) if rng.random() < 0.7 else "",
-            spec.material if rng.random() < 0.7 else "",
-            noun,
+def _maybe(text: str, share: float, rng: random.Random) -> str:
+    """The text in a share of the cases, else ``""``; it always draws."""
+    return text if rng.random() < share else ""
+
+
+def _accessory_parts(spec: Spec, noun: str, rng: random.Random) -> list[str]:
+    category = CATEGORIES[spec.category]
+    purpose = _maybe(f"for {noun}", 0.6, rng)
+    return [spec.brand, category.accessory, purpose, spec.colour]
+
+
+def _product_parts(spec: Spec, noun: str, rng: random.Random) -> list[str]:
+    # Every draw is in the order of the title; its conditions draw only where they apply.
+    category = CATEGORIES[spec.category]
+    parts = [_maybe(spec.brand, 0.75, rng), _maybe(spec.series, 0.7, rng)]
+    if rng.random() < 0.7:
+        parts.append(rng.choice(_SHADES[spec.colour]))
+    parts.append(_maybe(spec.material, 0.7, rng))
+    parts.append(noun)
+
+    if spec.device:
+        parts.append(
             rng.choice((f"for {spec.device}", f"compatible with {spec.device}"))
-            if spec.device
-            else "",
-            f"for {spec.audience}" if spec.audience and rng.random() < 0.85 else "",
-            _option(spec, c.option, rng),
-            _amount(spec.size, c.unit, rng) if rng.random() < 0.8 else "",
-            f"pack of {spec.pack}" if spec.pack > 1 else "",
-        ]
-    head, *tail = [part for part in parts if part]
+        )
+    if spec.audience:
+        parts.append(_maybe(f"for {spec.audience}", 0.85, rng))
+    parts.append(_option(spec, category.option, rng))
+    if rng.random() < 0.8:
+        parts.append(_amount(spec.size, category.unit, rng))
+    if spec.pack > 1:
+        parts.append(f"pack of {spec.pack}")
+    return parts
+
+
+def _title(spec: Spec, rng: random.Random) -> str:
+    category = CATEGORIES[spec.category]
+    noun = rng.choice((category.noun, category.noun, *category.synonyms))
+    write_parts = _accessory_parts if spec.accessory else _product_parts
+    head, *tail = filter(None, write_parts(spec, noun, rng))
     if rng.random() < 0.3:
         rng.shuffle(tail)
 
@@ -86,31 +101,46 @@ def _title(spec: Spec, rng: random.Random) -> str:
     elif rng.random() < 0.7:
         title = title.title()
 
-    noise = rng.choice(_NOISE) if rng.random() < 0.15 else ""
-    end = rng.choice(_TAILS) if rng.random() < 0.3 else ""
-    return noise + title + end
+    prefix = rng.choice(_PREFIXES) if rng.random() < 0.15 else ""
+    suffix = rng.choice(_SUFFIXES) if rng.random() < 0.3 else ""
+    return f"{prefix}{title}{suffix}"
 
 
-def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
-    """The catalogue row that a seller would write for a spec: fields missing, words dirty.
+def _attributes(spec: Spec, category: Category, rng: random.Random) -> Row:
+    attributes: Row = {}
+    if not spec.accessory:
+        attributes["series"] = spec.series
+    if rng.random() < 0.8:
+        attributes["colour"] = rng.choice(_SHADES[spec.colour]).title()
+    if spec.accessory:
+        return attributes
+
+    if spec.device:
+        attributes["compatible_with"] = spec.device
+    if spec.size and rng.random() < 0.5:
+        attributes["size"] = _amount(spec.size, category.unit, rng)
+    return attributes
+
+
+def _category_path(spec: Spec, category: Category) -> str:
+    if not spec.accessory:
+        return category.path
+    parent = category.path.rsplit(" > ", 1)[0]
+    return f"{parent} > {category.accessory.title()}s"
+
+
+def item_row(spec: Spec, rng: random.Random) -> Row:
+    """Write the catalogue row that a seller would write: fields missing, words dirty.
 
     Args:
         spec: what the item really is.
         rng: gives every draw.
+
+    Returns:
+        The row.
     """
-    c = CATEGORIES[spec.category]
-    leaf = (
-        f"{c.path.rsplit(' > ', 1)[0]} > {c.accessory.title()}s"
-        if spec.accessory
-        else c.path
-    )
-    attributes: dict[str, Any] = {"series": spec.series} if not spec.accessory else {}
-    if rng.random() < 0.8:
-        attributes["colour"] = rng.choice(_SHADES[spec.colour]).title()
-    if spec.device and not spec.accessory:
-        attributes["compatible_with"] = spec.device
-    if spec.size and not spec.accessory and rng.random() < 0.5:
-        attributes["size"] = _amount(spec.size, c.unit, rng)
+    category = CATEGORIES[spec.category]
+    attributes = _attributes(spec, category, rng)
     bullets = [
         f"{spec.brand} {spec.series}: made to last",
         rng.choice(("Easy to clean", "Loved by thousands", "Gift ready")),
@@ -120,8 +150,8 @@ def item_row(spec: Spec, rng: random.Random) -> dict[str, Any]:
     return {
         "item_id": spec.item_id,
         "title": _title(spec, rng),
-        "brand": spec.brand if rng.random() < 0.9 else "",
-        "category": leaf if rng.random() < 0.95 else "",
+        "brand": _maybe(spec.brand, 0.9, rng),
+        "category": _maybe(_category_path(spec, category), 0.95, rng),
         "attributes": attributes,
         "description": "",
         "bullet_points": bullets,
@@ -134,33 +164,36 @@ def _typo(word: str, rng: random.Random) -> str:
     if len(word) < 5:
         return word
 
-    place = rng.randrange(1, len(word) - 2)
-    before = word[:place]
-    after = word[place + 2 :]
-    exchanged = word[place + 1] + word[place]
+    index = rng.randrange(1, len(word) - 2)
+    before = word[:index]
+    after = word[index + 2 :]
+    exchanged = word[index + 1] + word[index]
     return before + exchanged + after
 
 
 def query_text(intent: Intent, rng: random.Random) -> str:
-    """What a shopper would type for an intent.
+    """Write what a shopper would type for an intent.
 
     Args:
         intent: what the shopper really wants.
         rng: gives every draw.
+
+    Returns:
+        The query.
     """
-    c = CATEGORIES[intent.category]
-    noun = c.noun if rng.random() < 0.7 else rng.choice(c.synonyms)
+    category = CATEGORIES[intent.category]
+    noun = category.noun if rng.random() < 0.7 else rng.choice(category.synonyms)
     if rng.random() < 0.06:
         noun = _typo(noun, rng)
-    front = [intent.brand.lower(), intent.colour, intent.material]
-    back = [
-        f"for {intent.device}" if intent.device else "",
-        rng.choice((f"for {intent.audience}", intent.audience))
-        if intent.audience
-        else "",
-        _amount(intent.size, c.unit, rng),
-        rng.choice((f"without {c.option}", f"no {c.option}"))
-        if intent.without_option
-        else "",
-    ]
-    return " ".join(p for p in [*front, noun, *back] if p)
+
+    parts = [intent.brand.lower(), intent.colour, intent.material, noun]
+    if intent.device:
+        parts.append(f"for {intent.device}")
+    if intent.audience:
+        parts.append(rng.choice((f"for {intent.audience}", intent.audience)))
+    parts.append(_amount(intent.size, category.unit, rng))
+    if intent.without_option:
+        parts.append(
+            rng.choice((f"without {category.option}", f"no {category.option}"))
+        )
+    return " ".join(filter(None, parts))

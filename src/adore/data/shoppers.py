@@ -1,4 +1,4 @@
-"""Simulated shoppers: a known taste, a known position bias, and bots.
+"""Simulated shoppers: known preferences, a known position bias, and bots.
 
 Every figure from them is simulated.
 """
@@ -7,30 +7,50 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from adore.data.rows import Row
 
 __all__ = ["Attack", "Shoppers", "noisy_ranking"]
 
 CLICK_PROBABILITY = (0.04, 0.10, 0.35, 0.75)
 """P(click | examined, grade 0..3)."""
 PURCHASE_PROBABILITY = (0.01, 0.03, 0.12, 0.40)
-"""P(purchase | clicked, grade 0..3) of a shopper of middling taste."""
+"""P(purchase | clicked, grade 0..3) of a shopper who is not tolerant."""
 RETURN_PROBABILITY = (0.60, 0.45, 0.20, 0.04)
 """P(return | purchased, grade 0..3)."""
+TOLERANT_SHARE = 0.25
+"""Share of the shoppers who take substitutes nearly as gladly as exact items."""
+TOLERANCE = 0.85
+"""A tolerant shopper's P(purchase) of a substitute, as a share of that of an exact item."""
+PUSHED_SHARE = 0.08
+"""Share of the items that the bots push."""
+START_MS = 1_790_000_000_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+LOG_DAYS = 14
+HUMAN_PAUSE_MS = 4_000
+BOT_PAUSE_MS = 50
+BURST_MS = 3_000
+"""Time between two visits of a bot."""
+_PURCHASE = ("click", "add_to_cart", "purchase")
+_VISITS = {"fast": 50, "patient": 6, "ring": 3}
+"""Kind of an attack to the visits of each account."""
 
 
 def _uniform(*parts: object) -> float:
     """A number in [0, 1) that depends on its arguments alone, so that no order of calls matters."""
-    digest = hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    text = "|".join(map(str, parts))
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    number = int.from_bytes(digest, "big")
+    return number / 2**64
 
 
 def noisy_ranking(
     grades: Mapping[str, int], rng: random.Random, noise: float = 1.5
 ) -> list[str]:
-    """A shop's old ranking: the truth under normal noise, drawn anew at every call.
+    """Rank as a shop's old ranker: the truth under normal noise, drawn anew at every call.
 
     Args:
         grades: true grade by item id.
@@ -40,18 +60,29 @@ def noisy_ranking(
     Returns:
         Item ids, best first.
     """
-    order = {item: grade + rng.gauss(0, noise) for item, grade in grades.items()}
-    return sorted(order, key=lambda item: -order[item])
+    scores = {item: grade + rng.gauss(0, noise) for item, grade in grades.items()}
+    return sorted(scores, key=lambda item: -scores[item])
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    """One item that a visit shows."""
+
+    query_id: str
+    item_id: str
+    visit: int
+    position: int
+    grade: int
 
 
 @dataclass(frozen=True, slots=True)
 class Shoppers:
     """A population of shoppers, some of them bots.
 
-    Shopper ``u < bots * users`` is a bot that buys what ranks in the slots it pushes.
+    Shopper ``u < bots * users`` is a bot that buys the items that it pushes.
 
     A visit examines position k with probability :meth:`propensity`, clicks and buys by true grade.
-    A *is_tolerant* shopper (one in four) takes a substitute nearly as gladly as an exact item.
+    A *tolerant* shopper (one in four) takes a substitute nearly as gladly as an exact item.
 
     Source: position-based click model (Craswell et al. 2008); parameters are ours.
     """
@@ -63,7 +94,7 @@ class Shoppers:
     """Position bias: P(examine k) = k ** -eta."""
 
     def propensity(self, position: int) -> float:
-        """P(a shopper looks at ``position``), 1 = top."""
+        """Compute P(a shopper examines ``position``), 1 = top."""
         return float(position**-self.eta)
 
     def is_bot(self, user: int) -> bool:
@@ -71,12 +102,12 @@ class Shoppers:
         return user < self.bots * self.users
 
     def client(self, user: int) -> str:
-        """The client id in the log; it does not tell who is a bot."""
-        return f"u{hashlib.blake2b(f'{self.seed}|{user}'.encode(), digest_size=5).hexdigest()}"
+        """Make the client id in the log; it does not reveal who is a bot."""
+        return _client_id(self.seed, user)
 
     def is_tolerant(self, user: int) -> bool:
         """Whether this shopper takes substitutes nearly as gladly as exact items."""
-        return _uniform(self.seed, "taste", user) < 0.25
+        return _uniform(self.seed, "taste", user) < TOLERANT_SHARE
 
     def visit(
         self,
@@ -86,8 +117,8 @@ class Shoppers:
         grades: Mapping[str, int],
         *,
         visit: int = 0,
-    ) -> list[dict[str, Any]]:
-        """What one shopper does with one ranked list: rows of the ``events`` table.
+    ) -> list[Row]:
+        """Simulate what one shopper does with one ranked list.
 
         Args:
             user: index below ``users``.
@@ -95,17 +126,19 @@ class Shoppers:
             ranking: item ids, best first.
             grades: true grade by item id; an absent one counts as irrelevant.
             visit: number of this visit; another number, another visit.
+
+        Returns:
+            Rows of the ``events`` table.
         """
-        rows: list[dict[str, Any]] = []
-        begun = self._time(user, visit)
+        rows: list[Row] = []
+        start = self._start(user, visit)
         client = self.client(user)
-        pause = 50 if self.is_bot(user) else 4_000
+        pause = BOT_PAUSE_MS if self.is_bot(user) else HUMAN_PAUSE_MS
 
         for position, item in enumerate(ranking, 1):
             grade = grades.get(item, 0)
-            where = (query_id, item, visit)
-            actions = self._actions(user, where, position, grade)
-            for action in ("impression", *actions):
+            exposure = _Exposure(query_id, item, visit, position, grade)
+            for action in ("impression", *self._actions(user, exposure)):
                 rows.append(
                     {
                         "event_id": f"{client}-{visit}-{query_id}-{item}-{action}",
@@ -113,47 +146,52 @@ class Shoppers:
                         "session_id": f"{client}-{visit}",
                         "client_id": client,
                         "action_name": action,
-                        "timestamp": begun + pause * len(rows),
+                        "timestamp": start + pause * len(rows),
                         "object_id": item,
                         "position": position,
                     }
                 )
         return rows
 
-    def _time(self, user: int, visit: int) -> int:
-        day = 86_400_000
-        start = 1_790_000_000_000
+    def _start(self, user: int, visit: int) -> int:
         if self.is_bot(user):  # bots come in bursts
-            return start + visit * 3_000
-        return start + int(_uniform(self.seed, "time", user, visit) * 14 * day)
+            return START_MS + visit * BURST_MS
+        moment = _uniform(self.seed, "time", user, visit)
+        return START_MS + int(moment * LOG_DAYS * DAY_MS)
 
-    def _actions(
-        self, user: int, where: tuple[str, str, int], position: int, grade: int
-    ) -> list[str]:
-        def chance(what: str) -> float:
-            return _uniform(self.seed, what, user, *where)
-
-        bought = ["click", "add_to_cart", "purchase"]
+    def _actions(self, user: int, exposure: _Exposure) -> tuple[str, ...]:
+        """What the shopper does with the item, after its impression."""
         if self.is_bot(user):
-            pushed = _uniform(self.seed, "pushed", where[1]) < 0.08
-            return bought if pushed else []
+            pushed = _uniform(self.seed, "pushed", exposure.item_id) < PUSHED_SHARE
+            return _PURCHASE if pushed else ()
 
-        # Position-based click model: a click needs an examined place and an attractive item.
-        if chance("examine") >= self.propensity(position):
-            return []
-        if chance("click") >= CLICK_PROBABILITY[grade]:
-            return []
+        # Each decision has a number of its own, whatever was decided before.
+        shown = (exposure.query_id, exposure.item_id, exposure.visit)
 
-        buy = PURCHASE_PROBABILITY[grade]
+        def draw(decision: str) -> float:
+            return _uniform(self.seed, decision, user, *shown)
+
+        # Position-based click model: a click needs an examined position and an attractive item.
+        grade = exposure.grade
+        if draw("examine") >= self.propensity(exposure.position):
+            return ()
+        if draw("click") >= CLICK_PROBABILITY[grade]:
+            return ()
+
+        purchase = PURCHASE_PROBABILITY[grade]
         if grade == 2 and self.is_tolerant(user):
-            buy = PURCHASE_PROBABILITY[3] * 0.85
-        if chance("buy") >= buy:
-            return ["click", "add_to_cart"] if chance("cart") < buy else ["click"]
-        return (
-            [*bought, "return"]
-            if chance("return") < RETURN_PROBABILITY[grade]
-            else bought
-        )
+            purchase = PURCHASE_PROBABILITY[3] * TOLERANCE
+        if draw("buy") >= purchase:
+            return _PURCHASE[:2] if draw("cart") < purchase else _PURCHASE[:1]
+        if draw("return") < RETURN_PROBABILITY[grade]:
+            return (*_PURCHASE, "return")
+        return _PURCHASE
+
+
+def _client_id(*parts: object) -> str:
+    text = "|".join(map(str, parts))
+    digest = hashlib.blake2b(text.encode(), digest_size=5)
+    return f"u{digest.hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +211,8 @@ class Attack:
     shoppers: Shoppers
 
     def client(self, account: int) -> str:
-        """The client id in the log."""
-        digest = hashlib.blake2b(
-            f"{self.shoppers.seed}|{self.kind}|{account}".encode(), digest_size=5
-        )
-        return f"u{digest.hexdigest()}"
+        """Make the client id in the log."""
+        return _client_id(self.shoppers.seed, self.kind, account)
 
     def visit(
         self,
@@ -187,8 +222,8 @@ class Attack:
         grades: Mapping[str, int],
         *,
         visit: int = 0,
-    ) -> list[dict[str, Any]]:
-        """What one account does with one ranked list: rows of the ``events`` table.
+    ) -> list[Row]:
+        """Simulate what one account does with one ranked list.
 
         Args:
             account: index of the account, from 0.
@@ -196,76 +231,76 @@ class Attack:
             ranking: item ids, best first.
             grades: true grade by item id; an absent one counts as irrelevant.
             visit: number of this visit; another number, another visit.
+
+        Returns:
+            Rows of the ``events`` table.
         """
-        # A taste of its own, and no bot of the population.
+        # A shopper with preferences of its own, and no bot of the population.
         shopper = self.shoppers.users + account
-        shown = ranking
         if self.kind == "ring":
-            shown = [item for item in ranking if item in self.pushed]
-        rows = self.shoppers.visit(shopper, query_id, shown, grades, visit=visit)
+            ranking = [item for item in ranking if item in self.pushed]
+        browsing = self.shoppers.visit(shopper, query_id, ranking, grades, visit=visit)
 
         if self.kind == "fast":
-            begun = 1_790_000_000_000 + account * 3_600_000 + visit * 3_000
-            pause = 50
+            start = START_MS + account * HOUR_MS + visit * BURST_MS
+            pause = BOT_PAUSE_MS
         else:
-            begun = rows[0]["timestamp"]
-            pause = 4_000
+            start = browsing[0]["timestamp"]
+            pause = HUMAN_PAUSE_MS
 
         client = self.client(account)
         session = f"{client}-{visit}"
-        done: list[dict[str, Any]] = []
-        for row in rows:
+        rows: list[Row] = []
+        for row, action in self._attack_actions(browsing):
             item = row["object_id"]
-            pushed = item in self.pushed
-            first = row["action_name"] == "impression"
-            if pushed and first:
-                actions = ["impression", "click", "add_to_cart", "purchase"]
-            elif first or (self.kind == "patient" and not pushed):
-                actions = [row["action_name"]]
-            else:
-                continue
+            changes = {
+                "event_id": f"{session}-{query_id}-{item}-{action}",
+                "session_id": session,
+                "client_id": client,
+                "action_name": action,
+                "timestamp": start + pause * len(rows),
+            }
+            rows.append({**row, **changes})
+        return rows
 
-            for action in actions:
-                own = {
-                    "event_id": f"{session}-{query_id}-{item}-{action}",
-                    "session_id": session,
-                    "client_id": client,
-                    "action_name": action,
-                    "timestamp": begun + pause * len(done),
-                }
-                done.append({**row, **own})
-        return done
+    def _attack_actions(self, browsing: list[Row]) -> Iterator[tuple[Row, str]]:
+        """The shopper's events, with a purchase of each item that is pushed."""
+        for row in browsing:
+            action = row["action_name"]
+            is_pushed = row["object_id"] in self.pushed
+            if action == "impression":
+                yield row, action
+                if is_pushed:
+                    for step in _PURCHASE:
+                        yield row, step
+            elif self.kind == "patient" and not is_pushed:
+                yield row, action
 
-    def log(
-        self, lists: Mapping[str, Mapping[str, int]], count: int
-    ) -> list[dict[str, Any]]:
-        """At least ``count`` events over the queries whose list holds a pushed item.
+    def log(self, lists: Mapping[str, Mapping[str, int]], count: int) -> list[Row]:
+        """Simulate at least ``count`` events over the queries whose list has a pushed item.
 
         Args:
             lists: true grade by item id, by query id.
             count: number of events; the last visit may bring more.
 
         Returns:
-            Rows of the ``events`` table; none if no list holds a pushed item.
+            Rows of the ``events`` table; none if no list has a pushed item.
         """
+        query_ids = []
+        for query_id, grades in sorted(lists.items()):
+            if not self.pushed.isdisjoint(grades):
+                query_ids.append(query_id)
+        if not query_ids:
+            return []
+
         rng = random.Random(self.shoppers.seed)
-        rows: list[dict[str, Any]] = []
-
-        names = []
-        for query_id, grades in lists.items():
-            if self.pushed & set(grades):
-                names.append(query_id)
-        if not names:
-            return rows
-
-        names.sort()
-        visits = {"fast": 50, "patient": 6, "ring": 3}[self.kind]
-        number = 0
+        rows: list[Row] = []
+        visits = 0
         while len(rows) < count:
-            query = rng.choice(names)
-            grades = lists[query]
+            query_id = rng.choice(query_ids)
+            grades = lists[query_id]
             ranking = noisy_ranking(grades, rng)
-            account, visit = divmod(number, visits)
-            rows += self.visit(account, query, ranking, grades, visit=visit)
-            number += 1
+            account, visit = divmod(visits, _VISITS[self.kind])
+            rows += self.visit(account, query_id, ranking, grades, visit=visit)
+            visits += 1
         return rows

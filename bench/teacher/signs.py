@@ -14,7 +14,7 @@ import polars as pl
 from bench.teacher.poisoning import PROFILE, Bench, shop
 
 from adore.artifacts import read_table
-from adore.behaviour.balance import KINDS
+from adore.behaviour.signs import SignKind
 from adore.data.shoppers import Shoppers
 from adore.pipeline import runner
 from adore.types import Grade
@@ -45,7 +45,7 @@ def right(run: Path, table: str) -> list[dict[str, Any]]:
             "signs": found.get(k, (0, 0))[0],
             "right": found.get(k, (0, 0.0))[1],
         }
-        for k in KINDS
+        for k in [kind.value for kind in SignKind]
     ]
 
 

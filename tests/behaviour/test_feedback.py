@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from adore.artifacts import read_table, write_table
-from adore.behaviour.balance import KINDS
 from adore.behaviour.feedback import Config, run
+from adore.behaviour.signs import SignKind
 from adore.types import Grade
 
 Out = tuple[Path, dict[str, float], dict[str, Any]]
@@ -51,7 +51,7 @@ def test_signs_are_mostly_right_in_both_directions(shop: Any, made: Out) -> None
     lenient, strict = found["bought, judged strictly"], found["skipped, judged exact"]
     assert lenient[0] >= 10 and lenient[1] > 0.9
     assert strict[0] >= 10 and strict[1] > 0.9
-    assert set(found) <= set(KINDS) and set(made[2]["signs"]) == set(KINDS)
+    assert set(found) <= set(SignKind) and set(made[2]["signs"]) == set(SignKind)
 
 
 def test_only_train_queries_teach_and_dev_queries_are_kept_apart(

@@ -48,7 +48,7 @@ def test_nothing_to_push_is_no_test(shop: Any) -> None:
         assert (
             flipped_shares(
                 shop.events, pairs, none, lambda log: none, share=share, seed=0
-            )["flipped"]
+            ).flipped
             == {}
         )
     nameless = shop.pairs.with_columns(brand=pl.lit(""))
@@ -60,6 +60,6 @@ def test_nothing_to_push_is_no_test(shop: Any) -> None:
         share=0.1,
         seed=0,
     )
-    assert found["pushed"] in set(nameless["item_id"]) and found[
-        "flipped"
-    ] == dict.fromkeys(ATTACKS, 1.0)
+    assert found.pushed in set(nameless["item_id"]) and found.flipped == dict.fromkeys(
+        ATTACKS, 1.0
+    )

@@ -10,29 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 from pydantic import Field
 
 from adore.artifacts import read_table, write_table
-from adore.behaviour.balance import KINDS, LENIENT, balanced
-from adore.behaviour.poisoning import flipped_shares
+from adore.behaviour.balance import Sign, balance_feedback
+from adore.behaviour.grade_model import GradeModel, fit_grade_model, trials
+from adore.behaviour.poisoning import PoisoningResult, flipped_shares
 from adore.behaviour.position import PositionBias, position_bias
-from adore.behaviour.signs import GradeModel, fit_grade_model, trials
+from adore.behaviour.signs import LENIENT_CORRECTION, SignKind, SignRule, find_signs
+from adore.behaviour.simulation import simulate_events
 from adore.behaviour.trust import FAST, coarse_clock, pushed, untrusted
 from adore.config import StageConfig
-from adore.data.shoppers import Shoppers
 from adore.progress import log_line
 from adore.storage import write_json
-from adore.types import PAIR, Grade, by_letter
+from adore.types import PAIR, Evidence, Grade, by_letter
 
 __all__ = ["Config", "run"]
 
-MANY = 0.2
-"""Share of all clients from which on leaving them out is told.
+MAX_UNTRUSTED_SHARE = 0.2
+"""Share of untrusted clients above which a note warns.
 
-The log may be odd, not the clients.
+Then the log may be at fault, not the clients.
 """
+REPORTED_POSITIONS = 20
+"""Positions whose propensity ``behaviour.json`` has."""
 
 
 class Config(StageConfig):
@@ -62,83 +64,15 @@ class Config(StageConfig):
     """Shoppers simulated from the human judgements where the shop has no events."""
 
 
-def _simulated(prepared: Path, config: Config) -> pl.DataFrame:
-    """Behaviour of :class:`adore.data.shoppers.Shoppers` on train and dev queries.
-
-    Each visit sees a noisy ranking of its query's list.
-    """
-    queries = read_table(prepared, "queries")
-    truth = read_table(prepared, "truth").join(queries, on="query_id")
-    used = truth.filter(pl.col("split") != "test").sort(PAIR)
-    lists = {
-        str(query_id): dict(zip(group["item_id"], group["grade"], strict=True))
-        for (query_id,), group in used.group_by("query_id", maintain_order=True)
-    }
-
-    shoppers = Shoppers(seed=config.seed, users=config.simulated_shoppers)
-    rng = np.random.default_rng(config.seed)
-    names = sorted(lists)
-    users = config.simulated_shoppers if names else 0
-    rows = list[dict[str, Any]]()
-    for user in range(users):
-        for visit in range(4):
-            query = names[int(rng.integers(len(names)))]
-            grades = lists[query]
-            noisy = {
-                item: grade + 2.0 * rng.standard_normal()
-                for item, grade in grades.items()
-            }
-            ranking = sorted(noisy, key=lambda item: -noisy[item])[:20]
-            rows += shoppers.visit(user, query, ranking, grades, visit=visit)
-
-    if not rows:
-        return read_table(prepared, "events").unique("event_id", maintain_order=True)
-    frame = pl.DataFrame(rows, infer_schema_length=None)
-    return frame.unique("event_id", maintain_order=True)
-
-
-def _kind(row: dict[str, Any], config: Config, known: bool) -> str:
-    """Which sign a pair gives, or ``""``.
-
-    A skip says nothing where position bias is not known.
-    """
-    judged = "judged exact" if row["grade"] == Grade.EXACT else "judged strictly"
-    exact = row["posterior"][Grade.EXACT]
-    if row["kept"] >= config.min_clients and exact >= config.confidence:
-        return f"bought, {judged}"
-    if exact > 1 - config.confidence or row["clients"] < config.min_clients:
-        return ""
-    if row["returned"]:
-        return f"returned, {judged}"
-    return f"skipped, {judged}" if known and not row["kept"] else ""
-
-
-def _signs(
-    seen: pl.DataFrame, model: GradeModel, config: Config, known: bool
-) -> pl.DataFrame:
-    """The pairs that give a sign: its ``kind``, ``posterior`` and events."""
-    posteriors = model.posterior(seen)
-    table = posteriors.filter(pl.col("examined") >= config.min_exposure)
-
-    kinds = []
-    for row in table.iter_rows(named=True):
-        kinds.append(_kind(row, config, known))
-    kind = pl.Series("kind", kinds, pl.String)
-
-    signs = table.with_columns(kind).filter(pl.col("kind") != "")
-    wanted_exact = pl.col("kind").str.starts_with("bought")
-    return signs.with_columns(wanted_exact=wanted_exact)
-
-
-def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
+def _judged_pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
     """Judged pairs: the judge's ``grade``, ``human``, ``brand`` and ``split``.
 
     ``human`` is the grade of a person, null where nobody judged.
     """
-    tables = [
-        read_table(place, "teacher_judgements").select(*PAIR, "grade")
-        for place in answers
-    ]
+    tables = []
+    for place in answers:
+        judgements = read_table(place, "teacher_judgements")
+        tables.append(judgements.select(*PAIR, "grade"))
     brands = read_table(prepared, "items").select("item_id", "brand")
     human = read_table(prepared, "judgements").rename({"grade": "human"})
     splits = read_table(prepared, "queries").select("query_id", "split")
@@ -151,8 +85,16 @@ def _pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class _Learnt:
-    """What one log says: signs of train queries, and of dev queries (``dev_signs``)."""
+class _Reading:
+    """What one log says.
+
+    Attributes:
+        bias: how positions count.
+        model: what shoppers do with items of each grade, learned from train queries.
+        untrusted_clients: as :func:`adore.behaviour.trust.untrusted` gives them.
+        signs: of train queries.
+        dev_signs: of dev queries, which never teach.
+    """
 
     bias: PositionBias
     model: GradeModel
@@ -160,58 +102,85 @@ class _Learnt:
     signs: pl.DataFrame
     dev_signs: pl.DataFrame
 
+    def lenient_corrections(self) -> pl.DataFrame:
+        """``query_id, item_id`` of all pairs that the judge graded too strictly."""
+        signs = pl.concat(
+            [
+                self.signs,
+                self.dev_signs,
+            ]
+        )
+        is_lenient = pl.col("kind") == LENIENT_CORRECTION.value
+        lenient = signs.filter(is_lenient)
+        return lenient.select(*PAIR)
 
-def _learn(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Learnt:
+
+def _read_log(events: pl.DataFrame, pairs: pl.DataFrame, config: Config) -> _Reading:
     """Read a log: whom to trust, how positions count, what shoppers mean.
 
     Args:
         events: the ``events`` table.
-        pairs: from :func:`_pairs`.
+        pairs: from :func:`_judged_pairs`.
+        config: what counts as a sign.
+
+    Returns:
+        The model and its signs.
     """
-    doubted = events if config.trust else events.head(0)
-    untrusted_clients = untrusted(doubted, pairs)
+    screened = events
+    if not config.trust:
+        screened = events.head(0)
+    untrusted_clients = untrusted(screened, pairs)
     trusted = events.join(untrusted_clients, on="client_id", how="anti")
 
     bias = position_bias(trusted)
-    tried = trials(
+    by_client = trials(
         trusted, bias, per_query=config.client_query_buys, per_client=config.client_buys
     )
-    seen = tried.join(pairs.drop("brand"), on=PAIR).sort("client_id", *PAIR)
-    train = seen.filter(pl.col("split") == "train")
-    dev = seen.filter(pl.col("split") == "dev")
+    grades = pairs.drop("brand")
+    seen = by_client.join(grades, on=PAIR)
+    seen = seen.sort("client_id", *PAIR)
+
+    split = pl.col("split")
+    train = seen.filter(split == "train")
+    dev = seen.filter(split == "dev")
     model = fit_grade_model(train)
+    rule = SignRule(
+        confidence=config.confidence,
+        min_exposure=config.min_exposure,
+        min_clients=config.min_clients,
+        skips_count=bias.known,
+    )
 
-    # a purchase of what a ring pushes corrects nothing: not every member is found
-    attacked = pushed(untrusted_clients, pairs).with_columns(kind=pl.lit(LENIENT))
+    # Some members of a ring stay undetected, so that a purchase of what it pushes corrects
+    # nothing, whoever made it.
+    kind = pl.lit(LENIENT_CORRECTION.value)
+    not_trusted = pushed(untrusted_clients, pairs).with_columns(kind=kind)
     by_kind = [*PAIR, "kind"]
-    signs = _signs(train, model, config, bias.known)
-    signs = signs.join(attacked, on=by_kind, how="anti")
-    dev_signs = _signs(dev, model, config, bias.known)
-    dev_signs = dev_signs.join(attacked, on=by_kind, how="anti")
-    return _Learnt(bias, model, untrusted_clients, signs, dev_signs)
+    signs = find_signs(train, model, rule)
+    dev_signs = find_signs(dev, model, rule)
+    return _Reading(
+        bias=bias,
+        model=model,
+        untrusted_clients=untrusted_clients,
+        signs=signs.join(not_trusted, on=by_kind, how="anti"),
+        dev_signs=dev_signs.join(not_trusted, on=by_kind, how="anti"),
+    )
 
 
-def _poisoning(
-    learnt: _Learnt, events: pl.DataFrame, pairs: pl.DataFrame, config: Config
-) -> Any:
-    """The poisoning test on this log, for the teacher's gate.
+def _test_poisoning(
+    reading: _Reading, events: pl.DataFrame, pairs: pl.DataFrame, config: Config
+) -> PoisoningResult:
+    """The poisoning test on this log, for the teacher's gate."""
 
-    See :mod:`adore.behaviour.poisoning`.
-    """
-
-    def lenient(one: _Learnt) -> pl.DataFrame:
-        signs = pl.concat([one.signs, one.dev_signs])
-        return signs.filter(pl.col("kind") == LENIENT).select(PAIR)
-
-    def read(log: pl.DataFrame) -> pl.DataFrame:
-        return lenient(_learn(log, pairs, config))
+    def read_corrections(log: pl.DataFrame) -> pl.DataFrame:
+        return _read_log(log, pairs, config).lenient_corrections()
 
     known = pairs.filter(pl.col("split") != "test").sort(PAIR)
     return flipped_shares(
         events,
         known,
-        lenient(learnt),
-        read,
+        reading.lenient_corrections(),
+        read_corrections,
         share=config.poisoning_share,
         seed=config.seed,
     )
@@ -227,7 +196,7 @@ def _position_note(bias: PositionBias) -> str:
 
 
 def _trust_notes(
-    events: pl.DataFrame, reasons: dict[str, int], coarse: bool
+    events: pl.DataFrame, reasons: dict[str, int], *, coarse: bool
 ) -> Iterator[str]:
     """What the person who runs the loop should know of the trust filter on this log."""
     if coarse:
@@ -236,23 +205,29 @@ def _trust_notes(
             "nobody is left out for it"
         )
     clients = events["client_id"].n_unique()
-    out = sum(reasons.values())
-    if out > MANY * clients:
+    left_out = sum(reasons.values())
+    if left_out > MAX_UNTRUSTED_SHARE * clients:
         counts = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
         yield (
-            f"warning: {out} of {clients} clients are left out ({counts}); "
+            f"warning: {left_out} of {clients} clients are left out ({counts}); "
             "see the table untrusted_clients"
         )
 
 
-def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
+def _summary(reading: _Reading, *, coarse: bool) -> dict[str, Any]:
     """What ``behaviour.json`` says of the log."""
-    bias = learnt.bias
-    model = learnt.model
-    kinds = learnt.signs["kind"]
-    untrusted_clients = learnt.untrusted_clients.group_by("reason").len().sort("reason")
+    bias = reading.bias
+    model = reading.model
+    first_positions = bias.propensity[:REPORTED_POSITIONS]
+    propensity = []
+    for chance in first_positions.tolist():
+        propensity.append(round(chance, 4))
+
+    reasons = reading.untrusted_clients.group_by("reason").len()
+    kinds = reading.signs.group_by("kind").len()
+    counts = dict(kinds.iter_rows())
     return {
-        "propensity": [round(float(chance), 4) for chance in bias.propensity[:20]],
+        "propensity": propensity,
         "position": {
             "known": bias.known,
             "eta": bias.eta,
@@ -260,10 +235,23 @@ def _about(learnt: _Learnt, coarse: bool) -> dict[str, Any]:
         },
         "click": by_letter(model.click.round(4).tolist()),
         "kept": by_letter(model.outcome[:, 1].round(4).tolist()),
-        "untrusted_clients": dict(untrusted_clients.iter_rows()),
+        "untrusted_clients": dict(reasons.sort("reason").iter_rows()),
         "coarse_clock": coarse,
-        "signs": {kind: int((kinds == kind).sum()) for kind in KINDS},
+        "signs": {kind.value: counts.get(kind.value, 0) for kind in SignKind},
     }
+
+
+def _sign_of(row: dict[str, Any]) -> Sign:
+    """A row of signs, joined with the pair's evidence."""
+    return Sign(
+        query_id=row["query_id"],
+        item_id=row["item_id"],
+        kind=SignKind(row["kind"]),
+        grade=Grade(row["grade"]),
+        posterior=row["posterior"],
+        event_ids=row["event_ids"],
+        evidence=Evidence.many_from_json(row["evidence"]),
+    )
 
 
 def run(
@@ -272,8 +260,8 @@ def run(
     """Write ``feedback``, ``dev_signs``, ``untrusted_clients`` and ``behaviour.json``.
 
     Only train queries teach. ``dev_signs`` has the signs of dev queries, for the teacher's
-    gate, read with what train queries taught of shoppers. Simulated events are written
-    as ``events``, so that every row's events are there.
+    gate, by the model that train queries taught. Simulated events are written as
+    ``events``, so that every row's events are there.
 
     Args:
         config: what counts as a sign, and the caps.
@@ -288,49 +276,49 @@ def run(
         untrusted clients; ``simulated`` is 1 where the events are.
     """
     events = read_table(prepared, "events")
-    simulated = events.is_empty()
-    if simulated:
-        events = write_table(_simulated(prepared, config), output, "events")
-    pairs = _pairs(prepared, answers)
-    learnt = _learn(events, pairs, config)
+    is_simulated = events.is_empty()
+    if is_simulated:
+        count = config.simulated_shoppers
+        events = simulate_events(prepared, count=count, seed=config.seed)
+        events = write_table(events, output, "events")
+    pairs = _judged_pairs(prepared, answers)
+    reading = _read_log(events, pairs, config)
 
-    about = _about(learnt, config.trust and coarse_clock(events))
-    notes = [] if learnt.bias.known else [_position_note(learnt.bias)]
-    notes += _trust_notes(events, about["untrusted_clients"], about["coarse_clock"])
+    is_coarse = config.trust and coarse_clock(events)
+    summary = _summary(reading, coarse=is_coarse)
+    notes = []
+    if not reading.bias.known:
+        notes.append(_position_note(reading.bias))
+    notes += _trust_notes(events, summary["untrusted_clients"], coarse=is_coarse)
     for note in notes:
         log_line(f"    feedback: {note}")
 
     traces = read_table(evidence, "pairs")
-    table = learnt.signs.join(traces, on=PAIR).sort(PAIR).to_dicts()
-    rows = balanced(
-        table,
+    with_evidence = reading.signs.join(traces, on=PAIR).sort(PAIR)
+    signs = [_sign_of(row) for row in with_evidence.iter_rows(named=True)]
+    rows = balance_feedback(
+        signs,
         tilt=config.tilt,
         confirm=config.confirm,
         per_query=config.max_query_rows,
         seed=config.seed,
     )
-    write_table(rows, output, "feedback")
+    dev_signs = reading.dev_signs.select(*PAIR, "kind", "wanted_exact", "event_ids")
+    write_table([dict(row) for row in rows], output, "feedback")
+    write_table(dev_signs, output, "dev_signs")
+    write_table(reading.untrusted_clients, output, "untrusted_clients")
 
-    dev_signs = learnt.dev_signs
-    untrusted_clients = learnt.untrusted_clients
-    write_table(
-        dev_signs.select(*PAIR, "kind", "wanted_exact", "event_ids"),
-        output,
-        "dev_signs",
-    )
-    write_table(untrusted_clients, output, "untrusted_clients")
+    poisoning = _test_poisoning(reading, events, pairs, config)
+    report = {"simulated": is_simulated, **summary, "poisoning": poisoning.to_json()}
+    write_json(report, output / "behaviour.json")
 
-    poisoning = _poisoning(learnt, events, pairs, config)
-    summary = {"simulated": simulated, **about, "poisoning": poisoning}
-    write_json(summary, output / "behaviour.json")
-
-    good = sum(row["desirable"] for row in rows)
+    desirable = sum(row["desirable"] for row in rows)
     return {
         "rows": float(len(rows)),
-        "desirable": float(good),
-        "undesirable": float(len(rows) - good),
+        "desirable": float(desirable),
+        "undesirable": float(len(rows) - desirable),
         "dev_signs": float(dev_signs.height),
         "events": float(events.height),
-        "untrusted_clients": float(untrusted_clients.height),
-        "simulated": float(simulated),
+        "untrusted_clients": float(reading.untrusted_clients.height),
+        "simulated": float(is_simulated),
     }

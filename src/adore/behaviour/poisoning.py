@@ -5,40 +5,71 @@ It measures how many of the brand's pairs they flip to a lenient correction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
 
+from adore.behaviour.simulation import grades_by_query
 from adore.data.shoppers import Attack, Shoppers
 from adore.types import PAIR, Grade
 
-__all__ = ["ATTACKS", "flipped_shares"]
+__all__ = ["ATTACKS", "PoisoningResult", "flipped_shares"]
 
 ATTACKS = ("fast", "patient", "ring")
 
 
-def _target(pairs: pl.DataFrame) -> tuple[str, str]:
-    """Column and value of what is pushed: the brand with most pairs below exact.
+@dataclass(frozen=True, slots=True)
+class PoisoningResult:
+    """How well the trust filter withstands simulated attacks.
 
-    Where no item has a brand, it is the item with most of them.
+    Attributes:
+        pushed: the brand, or the item, that the accounts push; empty if there is none.
+        pairs: its pairs below exact.
+        flipped: attack to the share of these pairs that it flips to a lenient
+            correction; empty where nothing was tried.
     """
-    below = pairs.filter(pl.col("grade") < int(Grade.EXACT))
-    branded = below.filter(pl.col("brand") != "")
-    column = "brand" if branded.height else "item_id"
 
-    named = below.filter(pl.col(column) != "")
+    pushed: str
+    pairs: int
+    flipped: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as ``behaviour.json`` has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What an attack pushes: a column of the pairs and its value."""
+
+    column: str
+    value: str
+
+
+def _target(pairs: pl.DataFrame) -> _Target:
+    """The brand with most pairs below exact, or the item where no item has a brand."""
+    is_below_exact = pl.col("grade") < int(Grade.EXACT)
+    below_exact = pairs.filter(is_below_exact)
+    column = "brand"
+    branded = below_exact.filter(pl.col("brand") != "")
+    if branded.is_empty():
+        column = "item_id"
+
+    named = below_exact.filter(pl.col(column) != "")
     counts = named[column].value_counts()
     if counts.is_empty():
-        return column, ""
+        return _Target(column, "")
 
-    # among values with equally many pairs the first by name, so that a rerun pushes the same
+    # Equal counts are ordered by name, so that every run pushes the same value.
     ranked = counts.sort(
         "count",
         column,
         descending=[True, False],
     )
-    return column, str(ranked[column][0])
+    most_frequent = ranked[column][0]
+    return _Target(column, str(most_frequent))
 
 
 def flipped_shares(
@@ -49,48 +80,56 @@ def flipped_shares(
     *,
     share: float,
     seed: int,
-) -> dict[str, Any]:
-    """The share of pairs below exact that each attack flips to a lenient correction.
+) -> PoisoningResult:
+    """Measure the share of pairs below exact that each attack flips to a lenient correction.
 
     Args:
         events: the shop's log.
         pairs: ``query_id, item_id, brand, grade`` (the judge's) of train and dev queries.
-        before: ``query_id, item_id`` of the log's own lenient corrections.
-        read: the same of another log.
-        share: of the poisoned log's events that are planted.
-        seed: of the accounts.
+        before: ``query_id, item_id`` of the lenient corrections from the shop's log.
+        read: gives the same pairs for another log.
+        share: simulated events as a share of the poisoned log.
+        seed: of the simulated accounts.
 
     Returns:
-        ``pushed``, its number of ``pairs`` below exact, and by attack the share that is
-        ``flipped``; no attack where there is nothing to push or ``share`` is 0.
+        The shares by attack; none where there is nothing to push or ``share`` is 0.
     """
-    column, name = _target(pairs)
-    named = pairs.filter(pl.col(column) == name)
-    pushed = frozenset(named["item_id"])
-    targets = pairs.filter(
-        pl.col("item_id").is_in(list(pushed)),
-        pl.col("grade") < int(Grade.EXACT),
+    target = _target(pairs)
+    is_of_target = pl.col(target.column) == target.value
+    of_target = pairs.filter(is_of_target)
+    pushed_items = frozenset(of_target["item_id"])
+
+    is_pushed = pl.col("item_id").is_in(list(pushed_items))
+    is_below_exact = pl.col("grade") < int(Grade.EXACT)
+    target_pairs = pairs.filter(
+        is_pushed,
+        is_below_exact,
     )
 
-    lists: dict[str, dict[str, int]] = {}
-    for query_id, item_id, grade in pairs.select(*PAIR, "grade").iter_rows():
-        lists.setdefault(query_id, {})[item_id] = grade
+    # The simulated events are ``share`` of the log that contains them.
+    events_per_event = share / (1 - share)
+    count = int(events_per_event * events.height)
+    if count == 0 or target_pairs.is_empty():
+        return PoisoningResult(target.value, target_pairs.height)
 
-    # planted events are ``share`` of the log that holds them, not of the shop's own
-    count = int(share / (1 - share) * events.height)
-    found = dict[str, float]()
-    if count == 0 or targets.is_empty():
-        return {"pushed": name, "pairs": targets.height, "flipped": found}
-
+    lists = grades_by_query(pairs)
+    accounts = Shoppers(seed=seed, users=0)
+    flipped = {}
     for kind in ATTACKS:
-        attack = Attack(kind, pushed, Shoppers(seed=seed, users=0))
-        rows = attack.log(lists, count)
-        planted = pl.DataFrame(rows, schema_overrides=events.schema)
-        planted = planted.select(events.columns)
-        poisoned = pl.concat([events, planted])
+        attack = Attack(kind, pushed_items, accounts)
+        simulated = pl.DataFrame(
+            attack.log(lists, count),
+            schema_overrides=events.schema,
+        )
+        simulated = simulated.select(events.columns)
+        poisoned = pl.concat([events, simulated])
 
         after = read(poisoned)
-        corrected = after.join(before, on=PAIR, how="anti")
-        hit = targets.join(corrected, on=PAIR, how="semi")
-        found[kind] = hit.height / targets.height
-    return {"pushed": name, "pairs": targets.height, "flipped": found}
+        added = after.join(before, on=PAIR, how="anti")
+        flipped_pairs = target_pairs.join(added, on=PAIR, how="semi")
+        flipped[kind] = flipped_pairs.height / target_pairs.height
+    return PoisoningResult(
+        pushed=target.value,
+        pairs=target_pairs.height,
+        flipped=flipped,
+    )

@@ -1,6 +1,6 @@
-"""Position bias out of the log itself.
+"""Position bias from the log itself.
 
-The same item at several positions tells how much a position counts.
+The same item at several positions shows how much a position counts.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["PositionBias", "position_bias"]
+__all__ = ["DEEPEST", "PositionBias", "position_bias"]
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 DEEPEST = 500
 """Deeper positions count as this one.
 
 Hardly anybody looks there, and one absurd value must not fill the memory.
 """
+MIN_PROPENSITY = 0.01
+"""Keeps weights of 1 / propensity bounded."""
+SETTLED = 1e-5
+"""Largest change of a propensity at which the alternation ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +31,12 @@ class PositionBias:
     """Relative chance that a position is examined.
 
     Attributes:
-        propensity: index 0 is position 1 and equals 1; never rises; at most
+        propensity: index 0 is position 1 and equals 1. It never rises. At most
             :data:`DEEPEST` long.
-        eta: the power law ``k ** -eta`` that thin positions lean on.
+        eta: of the power law ``k ** -eta``, towards which rare positions are smoothed.
         pairs: clicked pairs that were shown at two positions or more; only they inform.
-        known: False where no pair did: then every propensity is 1 and nothing is
-            corrected.
+        known: False where there is no such pair. Then every propensity is 1 and nothing
+            is corrected.
     """
 
     propensity: Floats
@@ -39,13 +44,24 @@ class PositionBias:
     pairs: int
     known: bool
 
-    def propensity_at(self, position: npt.NDArray[np.int64]) -> Floats:
+    def propensity_at(self, position: Integers) -> Floats:
         """P(examined) of each position.
 
-        Deeper than the log counts as its last position, 0 (unknown) as the mean.
+        Args:
+            position: from 1. Positions deeper than the log count as its last one,
+                0 (unknown) as the mean. Shape [n].
+
+        Returns:
+            Shape [n].
         """
-        index = np.clip(position, 1, len(self.propensity)) - 1
-        return np.where(position < 1, self.propensity.mean(), self.propensity[index])
+        deepest = len(self.propensity)
+        index = np.clip(position, 1, deepest) - 1
+        is_unknown = position < 1
+        return np.where(
+            is_unknown,
+            self.propensity.mean(),
+            self.propensity[index],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,9 @@ class _Block:
     def pooled(self, right: _Block) -> _Block:
         """This block and the next one as one, at their weighted mean."""
         weight = self.weight + right.weight
-        total = self.mean * self.weight + right.mean * right.weight
+        left_total = self.mean * self.weight
+        right_total = right.mean * right.weight
+        total = left_total + right_total
         return _Block(
             mean=total / weight,
             weight=weight,
@@ -67,48 +85,91 @@ class _Block:
         )
 
 
-def _falling(value: Floats, weight: Floats) -> Floats:
+def _never_rising(values: Floats, weights: Floats) -> Floats:
     """Nearest sequence that never rises, by weighted squares (pool adjacent violators)."""
     blocks: list[_Block] = []
-    for one_value, one_weight in zip(value, weight, strict=True):
-        blocks.append(_Block(one_value, one_weight, 1))
+    for value, weight in zip(values, weights, strict=True):
+        block = _Block(value, weight, length=1)
+        blocks.append(block)
 
-        # a block above the one before it breaks the order: their weighted mean is the
-        # nearest value that both may have, and it may in turn exceed the block before
+        # A block above the one before it breaks the order. Their weighted mean is the
+        # nearest value that both may have, and it may in turn exceed the block before.
         while len(blocks) > 1 and blocks[-2].mean < blocks[-1].mean:
             right = blocks.pop()
             left = blocks.pop()
-            blocks.append(left.pooled(right))
+            pooled = left.pooled(right)
+            blocks.append(pooled)
 
     parts = []
     for block in blocks:
-        parts.append(np.full(block.length, block.mean))
+        part = np.full(block.length, block.mean)
+        parts.append(part)
     return np.concatenate(parts)
 
 
-def _power(clicks: Floats, expected: Floats) -> float:
-    """The eta in 0 .. 3 that makes ``clicks`` likeliest.
+def _fit_power_law(clicks: Floats, expected: Floats) -> float:
+    """The maximum-likelihood eta in 0 .. 3.
 
-    Position k takes ``k ** -eta`` of ``expected``, its clicks if everybody looked there.
+    Args:
+        clicks: at each position. Shape [positions].
+        expected: clicks at each position if everybody looked there. Position k gets
+            ``k ** -eta`` of them. Shape [positions].
+
+    Returns:
+        eta, to two digits.
     """
     etas = np.linspace(0, 3, 301)
     positions = np.arange(1, len(clicks) + 1)
-    log_law = -etas[:, None] * np.log(positions)  # [etas, positions]
+    log_positions = np.log(positions)
 
-    # log likelihood of a multinomial with shares proportional to expected * k ** -eta,
-    # without the terms that do not depend on eta
+    # Shape [etas, positions].
+    log_law = -etas[:, None] * log_positions
+
+    # Log likelihood of a multinomial with shares proportional to expected * k ** -eta,
+    # without the terms that do not depend on eta.
     matched = (clicks * log_law).sum(1)
     shares = expected * np.exp(log_law)
-    normaliser = np.log(shares.sum(1))
-    total = clicks.sum()
-    log_likelihood = matched - total * normaliser
+    normaliser = shares.sum(1)
+    total_clicks = clicks.sum()
+    penalty = total_clicks * np.log(normaliser)
+    log_likelihood = matched - penalty
 
     likeliest = np.argmax(log_likelihood)
     return float(etas[likeliest])
 
 
-def _sums(index: npt.NDArray[np.int64], value: Floats, size: int = 0) -> Floats:
-    return np.bincount(index, value, size).astype(np.float64)
+def _sums(index: Integers, values: Floats, size: int = 0) -> Floats:
+    """Sum of ``values`` at each index. Shape [size], or as long as the largest index."""
+    return np.bincount(index, values, size).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Impressions and clicks of each pair at each position, as columns of equal length.
+
+    Attributes:
+        pair: numbers the pairs from 0. Shape [cells].
+        place: position less 1. Shape [cells].
+        impressions: at least 1. Shape [cells].
+        clicks: Shape [cells].
+        depth: number of positions of the log.
+    """
+
+    pair: Integers
+    place: Integers
+    impressions: Floats
+    clicks: Floats
+    depth: int
+
+    @classmethod
+    def of(cls, counts: pl.DataFrame, depth: int) -> _Cells:
+        return cls(
+            pair=counts["pair"].to_numpy(),
+            place=counts["position"].to_numpy() - 1,
+            impressions=counts["impressions"].to_numpy().astype(float),
+            clicks=counts["clicks"].to_numpy().astype(float),
+            depth=depth,
+        )
 
 
 def position_bias(
@@ -118,76 +179,112 @@ def position_bias(
 
     Fits clicks = impressions x relevance(query, item) x propensity(position) by
     alternating estimating equations, which are unbiased for yes-or-no clicks too. A
-    position's propensity leans on the fitted power law as if ``lean`` clicks had been
-    seen there, so a thin position is never wild. Positions deeper than
-    :data:`DEEPEST` count as that one.
+    position's propensity is smoothed towards the fitted power law as if ``lean`` clicks
+    had been seen there, so that a rare position is never extreme.
 
     Args:
-        events: the ``events`` table, of trusted clients.
-        rounds: most alternations; fewer where the propensities settle before.
-        lean: clicks that the power law is worth at every position.
+        events: the ``events`` table, of trusted clients. Positions deeper than
+            :data:`DEEPEST` count as that one.
+        rounds: largest number of alternations; they end early once the propensities
+            settle.
+        lean: weight of the power law at every position, in clicks.
+
+    Returns:
+        The bias; ``known`` is False where no pair was shown at two positions.
 
     Source: intervention harvesting, Agarwal et al. 2019 (arXiv 1812.05161), likelihood
     form.
     """
-    events = events.with_columns(pl.col("position").clip(upper_bound=DEEPEST))
-    counts = _counts(events)
+    position = pl.col("position").clip(upper_bound=DEEPEST)
+    events = events.with_columns(position)
+    counts = _count_cells(events)
     depth = int(events["position"].max() or 1)  # type: ignore[arg-type]
-    moved = int((counts["pair"].value_counts()["count"] > 1).sum())
-    if not moved:
-        return PositionBias(np.ones(max(1, depth)), 0.0, 0, known=False)
 
-    pair = counts["pair"].to_numpy()
-    place = counts["position"].to_numpy() - 1
-    impressions = counts["impressions"].to_numpy().astype(float)
-    clicks = counts["clicks"].to_numpy().astype(float)
-    pair_clicks = _sums(pair, clicks)
-    place_clicks = _sums(place, clicks, depth)
+    positions_of_pair = counts["pair"].value_counts()["count"]
+    is_moved = positions_of_pair > 1
+    moved_pairs = int(is_moved.sum())
+    if not moved_pairs:
+        return PositionBias(
+            propensity=np.ones(max(1, depth)),
+            eta=0.0,
+            pairs=0,
+            known=False,
+        )
+
+    cells = _Cells.of(counts, depth)
+    pair_clicks = _sums(cells.pair, cells.clicks)
+    place_clicks = _sums(cells.place, cells.clicks, depth)
+    positions = np.arange(1, depth + 1)
 
     propensity = np.ones(depth)
     eta = 0.0
     for _ in range(rounds):
-        # relevance of each pair: its clicks over the impressions that were looked at
-        relevance = pair_clicks / _sums(pair, impressions * propensity[place])
+        # Relevance of each pair: its clicks over the impressions that were looked at.
+        examined = cells.impressions * propensity[cells.place]
+        relevance = pair_clicks / _sums(cells.pair, examined)
 
-        # clicks that each position would have if everybody looked there
-        expected = _sums(place, impressions * relevance[pair], depth)
+        # Clicks that each position would have if everybody looked there.
+        if_all_looked = cells.impressions * relevance[cells.pair]
+        expected = _sums(cells.place, if_all_looked, depth)
 
-        # the power law that fits the clicks of all positions, as high as they are together
-        eta = _power(place_clicks, expected)
-        law = np.arange(1, depth + 1) ** -eta
-        scale = place_clicks.sum() / (expected * law).sum()
+        # The power law that fits the clicks of all positions, scaled to their sum.
+        eta = _fit_power_law(place_clicks, expected)
+        law = positions**-eta
+        clicks_by_law = (expected * law).sum()
+        scale = place_clicks.sum() / clicks_by_law
 
-        # propensity of each position: clicks over expected clicks, shrunk to the law
+        # Propensity of each position: clicks over expected clicks, smoothed by the law.
         weight = expected + lean
-        shrunk = (place_clicks + lean * law * scale) / weight
-        falling = _falling(shrunk, weight)
+        pseudo_clicks = lean * law * scale
+        smoothed = (place_clicks + pseudo_clicks) / weight
+        falling = _never_rising(smoothed, weight)
 
-        # the first position is the unit; the floor keeps weights 1 / propensity bounded
-        updated = np.clip(falling / falling[0], 0.01, 1.0)
-        change = np.abs(updated - propensity).max()
+        # The first position is the unit.
+        relative = falling / falling[0]
+        updated = np.clip(relative, MIN_PROPENSITY, 1.0)
+        changes = np.abs(updated - propensity)
         propensity = updated
-        if change < 1e-5:
+        if changes.max() < SETTLED:
             break
-    return PositionBias(propensity, eta, moved, known=True)
+    return PositionBias(
+        propensity=propensity,
+        eta=eta,
+        pairs=moved_pairs,
+        known=True,
+    )
 
 
-def _counts(events: pl.DataFrame) -> pl.DataFrame:
+def _count_cells(events: pl.DataFrame) -> pl.DataFrame:
     """``impressions`` and ``clicks`` by pair and position, of pairs that have a click.
 
     ``pair`` numbers the pairs from 0.
     """
     action = pl.col("action_name")
-    has_click = (pl.col("clicks").sum() > 0).over("query_id", "object_id")
-    rank = pl.struct("query_id", "object_id").rank("dense").cast(pl.Int64)
-    return (
-        events.filter(action.is_in(["impression", "click"]) & (pl.col("position") > 0))
-        .group_by("query_id", "object_id", "position")
-        .agg(
-            impressions=(action == "impression").sum(),
-            clicks=(action == "click").sum(),
-        )
-        .filter(has_click, pl.col("impressions") > 0)
-        .with_columns(pair=rank - 1)
-        .sort("pair", "position")
+    is_impression = action == "impression"
+    is_click = action == "click"
+    has_position = pl.col("position") > 0
+    counted = events.filter(
+        is_impression | is_click,
+        has_position,
     )
+    by_pair_and_position = counted.group_by(
+        "query_id",
+        "object_id",
+        "position",
+    )
+    counts = by_pair_and_position.agg(
+        impressions=is_impression.sum(),
+        clicks=is_click.sum(),
+    )
+
+    clicks_of_pair = pl.col("clicks").sum().over("query_id", "object_id")
+    was_shown = pl.col("impressions") > 0
+    informative = counts.filter(
+        clicks_of_pair > 0,
+        was_shown,
+    )
+
+    pair = pl.struct("query_id", "object_id")
+    number = pair.rank("dense").cast(pl.Int64) - 1
+    numbered = informative.with_columns(pair=number)
+    return numbered.sort("pair", "position")

@@ -6,41 +6,60 @@ Machines, bursts and self-purchase rings are left out, each with its reason.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from adore.types import Grade
+from adore.types import PAIR, Grade
 
 __all__ = ["coarse_clock", "pushed", "sessions", "untrusted"]
 
+Floats = npt.NDArray[np.float64]
 FAST = "acts faster than a person"
 BURST = "many sessions at once"
 RING = "one of a group that buys one brand or item whatever is asked"
 MIN_GAP_MS = 500
 MIN_GAPS = 3
-COARSE = 0.1
-"""A clock by which more of a typical client's gaps are 0 cannot tell who is fast."""
+MAX_ZERO_GAPS = 0.1
+"""A clock by which more of a typical client's gaps are 0 cannot show who is fast."""
 BURST_SESSIONS = 5
 BURST_MS = 120_000
 IDLE_MS = 30 * 60_000
-PUSH = 0.5
-"""P(a member of a ring buys an item of its brand that it is shown)."""
+RING_PURCHASE_RATE = 0.5
+"""P(a member of a ring buys an item of its target that it is shown)."""
+INITIAL_RING_SHARE = 0.02
+MIN_RING_SHARE = 1e-4
+MAX_RING_SHARE = 0.95
+RING_ROUNDS = 30
+RING_CONFIDENCE = 0.9
+"""P(member) above which a client counts as a member."""
 MIN_RING = 3
-"""A ring is at least this many clients."""
-MIN_BUYS = 2
+"""A ring has at least this many clients."""
+MIN_RING_PURCHASES = 2
 """Each client of a ring has at least this many purchases."""
 
 
 def sessions(events: pl.DataFrame) -> pl.DataFrame:
-    """The events, ordered, with a ``session`` number in each client.
+    """Number the sessions of each client.
 
     A new id or half an hour's pause begins a session.
+
+    Args:
+        events: the ``events`` table.
+
+    Returns:
+        The events, ordered, with a ``session`` number within their client.
     """
     ordered = events.sort("client_id", "session_id", "timestamp", "event_id")
-    pause = pl.col("timestamp").diff() > IDLE_MS
-    new = pause | (pl.col("session_id") != pl.col("session_id").shift())
-    return ordered.with_columns(
-        session=new.fill_null(False).cum_sum().over("client_id")
-    )
+    pause = pl.col("timestamp").diff()
+    is_after_pause = pause > IDLE_MS
+
+    session_id = pl.col("session_id")
+    is_new_id = session_id != session_id.shift()
+
+    begins = is_after_pause | is_new_id
+    begins_so_far = begins.fill_null(False).cum_sum()
+    number = begins_so_far.over("client_id")
+    return ordered.with_columns(session=number)
 
 
 def _gaps(events: pl.DataFrame) -> pl.DataFrame:
@@ -48,163 +67,248 @@ def _gaps(events: pl.DataFrame) -> pl.DataFrame:
 
     Impressions are no acts: they come by the page.
     """
-    is_act = pl.col("action_name").is_in(["click", "add_to_cart"])
-    gap = pl.col("timestamp").diff().over("client_id", "session")
-    gaps = events.filter(is_act).select("client_id", gap=gap)
-    found = (
-        gaps.drop_nulls()
-        .group_by("client_id")
-        .agg(
-            gap=pl.col("gap").median(),
-            zero=(pl.col("gap") == 0).mean(),
-            n=pl.len(),
-        )
+    action = pl.col("action_name")
+    acts = events.filter(action.is_in(["click", "add_to_cart"]))
+
+    since_last = pl.col("timestamp").diff()
+    gaps = acts.select(
+        "client_id",
+        gap=since_last.over("client_id", "session"),
     )
-    return found.filter(pl.col("n") >= MIN_GAPS)
+
+    gap = pl.col("gap")
+    is_zero = gap == 0
+    by_client = gaps.drop_nulls().group_by("client_id")
+    summary = by_client.agg(
+        gap=gap.median(),
+        zero=is_zero.mean(),
+        count=pl.len(),
+    )
+    has_enough = pl.col("count") >= MIN_GAPS
+    return summary.filter(has_enough)
 
 
 def coarse_clock(events: pl.DataFrame) -> bool:
-    """Whether the log's clock is too coarse to tell who is fast.
+    """Whether the log's clock is too coarse to show who is fast.
 
-    Times rounded to minutes or days, or one time for a whole visit, make gaps 0 that
-    were none, a person's as well as a machine's. By a fine clock a person's gaps are
-    hardly ever 0. Every client counts once and the middle one decides, so that a few
-    machines whose gaps really are 0 do not silence the test.
+    Times rounded to minutes or days, or one time for a whole visit, make gaps 0, a
+    person's as well as a machine's. By a fine clock a person's gaps are hardly ever 0.
+    Every client counts once and the median decides, so that a few machines whose gaps
+    really are 0 do not silence the test.
 
     Args:
         events: the ``events`` table.
+
+    Returns:
+        True where the median client has too many gaps of 0.
     """
-    return _coarse(_gaps(sessions(events)))
+    return _is_coarse(_gaps(sessions(events)))
 
 
-def _coarse(gaps: pl.DataFrame) -> bool:
-    many_zeros = pl.col("zero").median() > COARSE
-    return bool(gaps.select(many_zeros.fill_null(False)).item())
+def _is_coarse(gaps: pl.DataFrame) -> bool:
+    typical_share = pl.col("zero").median()
+    is_coarse = typical_share > MAX_ZERO_GAPS
+    answer = gaps.select(is_coarse.fill_null(False))
+    return bool(answer.item())
 
 
-def _fast(events: pl.DataFrame) -> pl.DataFrame:
+def _fast_clients(events: pl.DataFrame) -> pl.DataFrame:
     """Clients whose clicks and carts follow each other as no person's do.
 
     By a coarse clock there are none.
     """
     gaps = _gaps(events)
-    if _coarse(gaps):
+    if _is_coarse(gaps):
         gaps = gaps.head(0)
-    fast = gaps.filter(pl.col("gap") < MIN_GAP_MS)
-    return fast.select("client_id", reason=pl.lit(FAST))
+    is_fast = pl.col("gap") < MIN_GAP_MS
+    fast = gaps.filter(is_fast)
+    return fast.select(
+        "client_id",
+        reason=pl.lit(FAST),
+    )
 
 
-def _bursts(events: pl.DataFrame) -> pl.DataFrame:
+def _burst_clients(events: pl.DataFrame) -> pl.DataFrame:
     """Clients that begin several sessions within two minutes."""
-    begun = (
-        events.group_by("client_id", "session")
-        .agg(pl.col("timestamp").min())
-        .sort("client_id", "timestamp")
+    timestamp = pl.col("timestamp")
+    by_session = events.group_by("client_id", "session")
+    begins = by_session.agg(timestamp.min())
+    ordered = begins.sort("client_id", "timestamp")
+
+    # From the first to the last begin of so many sessions in a row.
+    earlier = timestamp.shift(BURST_SESSIONS - 1)
+    span = timestamp - earlier
+    by_client = ordered.group_by("client_id")
+    shortest = by_client.agg(span=span.min())
+
+    is_burst = pl.col("span") <= BURST_MS
+    bursts = shortest.filter(is_burst)
+    return bursts.select(
+        "client_id",
+        reason=pl.lit(BURST),
     )
-    span = (pl.col("timestamp") - pl.col("timestamp").shift(BURST_SESSIONS - 1)).min()
-    found = (
-        begun.group_by("client_id").agg(span=span).filter(pl.col("span") <= BURST_MS)
-    )
-    return found.select("client_id", reason=pl.lit(BURST))
 
 
-def _shown(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
+def _inexact_impressions(
+    events: pl.DataFrame, pairs: pl.DataFrame | None
+) -> pl.DataFrame:
     """One row a client and pair that a judge does not call exact.
 
-    It has the brand, the class of pairs that are bought alike (``usual``), and whether
-    the pair was ``bought``.
+    It has the brand, whether the pair was ``bought``, and its ``stratum``: the class of
+    pairs that shoppers buy equally often.
     """
-    keys = ["query_id", "item_id"]
     item = pl.col("object_id").alias("item_id")
-    seen = events.group_by("client_id", "query_id", item).agg(
-        bought=(pl.col("action_name") == "purchase").any(),
+    is_purchase = pl.col("action_name") == "purchase"
+    by_client_and_pair = events.group_by(
+        "client_id",
+        "query_id",
+        item,
+    )
+    impressions = by_client_and_pair.agg(
+        bought=is_purchase.any(),
         position=pl.col("position").min(),
     )
     if pairs is None:
-        seen = seen.with_columns(brand=pl.lit(""), grade=pl.lit(0))
+        judged = impressions.with_columns(
+            brand=pl.lit(""),
+            grade=pl.lit(0),
+        )
     else:
-        seen = seen.join(pairs.select(*keys, "brand", "grade"), on=keys)
+        columns = pairs.select(*PAIR, "brand", "grade")
+        judged = impressions.join(columns, on=PAIR)
 
-    # depth by powers of two: positions 1, 2-3, 4-7, ... are one class each
-    depth = pl.col("position").clip(1).log(2).floor().cast(pl.Int64)
-    usual = pl.col("grade") * 64 + depth
-    return seen.filter(pl.col("grade") < int(Grade.EXACT)).with_columns(usual=usual)
+    # Depth by powers of two: positions 1, 2-3, 4-7, ... are one stratum each.
+    position = pl.col("position").clip(1)
+    depth = position.log(2).floor().cast(pl.Int64)
+
+    grade = pl.col("grade")
+    stratum = grade * 64 + depth
+    is_inexact = grade < int(Grade.EXACT)
+    inexact = judged.filter(is_inexact)
+    return inexact.with_columns(stratum=stratum)
 
 
-def _odds(shown: pl.DataFrame) -> pl.DataFrame:
-    """Log odds of member against shopper, one row a client and target.
+def _log_odds(impressions: pl.DataFrame) -> pl.DataFrame:
+    """Log odds of ring member against shopper, one row a client and ``target``.
 
-    They come from what the client bought of what it was shown. A shopper buys as usual
-    at that grade and depth of *other* targets, which no ring of this one can have
-    changed; a member buys with probability :data:`PUSH`.
+    They come from what the client bought of what it was shown. A shopper buys at the rate
+    of the stratum among *other* targets, which no ring of this one can have changed. A
+    member buys at :data:`RING_PURCHASE_RATE`.
     """
     shows = pl.len()
     bought = pl.col("bought").sum()
 
-    # purchase rate of the class, leaning on half a purchase in 50 shows
-    everyone = (bought + 0.5).over("usual") / (shows + 50).over("usual")
+    # Purchase rate of the stratum, smoothed by half a purchase in 50 shows.
+    smoothed_bought = bought + 0.5
+    smoothed_shows = shows + 50
+    stratum_rate = smoothed_bought.over("stratum") / smoothed_shows.over("stratum")
 
-    # the same without this target, leaning on 50 shows at the rate of everyone
-    others_shows = shows.over("usual") - shows.over("usual", "target")
-    others_bought = bought.over("usual") - bought.over("usual", "target")
-    rate = (others_bought + 50 * everyone) / (others_shows + 50)
+    # The same without this target, smoothed by 50 shows at the rate of the stratum.
+    target_shows = shows.over("stratum", "target")
+    target_bought = bought.over("stratum", "target")
+    other_shows = shows.over("stratum") - target_shows
+    other_bought = bought.over("stratum") - target_bought
+    pseudo_bought = 50 * stratum_rate
+    shopper_rate = (other_bought + pseudo_bought) / (other_shows + 50)
 
-    # log likelihood ratio of one show; those of a client and target add up
-    if_bought = (PUSH / rate).log()
-    if_not_bought = ((1 - PUSH) / (1 - rate)).log()
-    odds = pl.when("bought").then(if_bought).otherwise(if_not_bought)
-    return (
-        shown.with_columns(odds=odds)
-        .group_by("target", "client_id")
-        .agg(pl.col("odds").sum(), buys=bought)
+    # Log likelihood ratio of one show; those of a client and target add up.
+    ratio_if_bought = RING_PURCHASE_RATE / shopper_rate
+    ratio_if_not_bought = (1 - RING_PURCHASE_RATE) / (1 - shopper_rate)
+    odds = (
+        pl.when("bought")
+        .then(ratio_if_bought.log())
+        .otherwise(ratio_if_not_bought.log())
+    )
+    of_each_show = impressions.with_columns(odds=odds)
+    by_target_and_client = of_each_show.group_by("target", "client_id")
+    return by_target_and_client.agg(
+        pl.col("odds").sum(),
+        purchases=bought,
     )
 
 
-def _rings(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
-    """Clients that a mixture of shoppers and members calls members.
+def _fit_rings(candidates: pl.DataFrame) -> Floats:
+    """P(member) of each client and target, by a two-component mixture for each target.
 
-    There is one mixture for every brand and item; few members are no ring.
+    Args:
+        candidates: from :func:`_log_odds`, sorted by ``target``.
+
+    Returns:
+        Shape [candidates].
     """
-    shown = _shown(events, pairs)
-    branded = shown.filter(pl.col("brand") != "")
-    brands = branded.with_columns(target="brand:" + pl.col("brand"))
-    items = shown.with_columns(target="item:" + pl.col("item_id"))
-    one = pl.concat([_odds(brands), _odds(items)]).sort("target", "client_id")
-
-    target = one["target"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    odds = one["odds"].to_numpy()
-    size = one["target"].n_unique()
-    clients = np.bincount(target, minlength=size)
-
-    share = np.full(size, 0.02)
-    chance = np.zeros(len(odds))
-    for _ in range(30):
-        # E step: P(member | purchases) of each client and target, the logistic of the log
-        # odds before and by the purchases; cut at 50, where exp is still finite
-        prior = np.log(share / (1 - share))[target]
-        chance = 1 / (1 + np.exp(-np.clip(prior + odds, -50, 50)))
-
-        # M step: share of members among each target's clients, kept off 0 and 1, from which
-        # no later step comes back
-        members_expected = np.bincount(target, chance, size)
-        share = np.clip(members_expected / clients, 1e-4, 0.95)
-
-    scored = one.with_columns(pl.Series("chance", chance))
-    found = scored.filter(pl.col("chance") > 0.9, pl.col("buys") >= MIN_BUYS)
-    members = (
-        found.filter(pl.len().over("target") >= MIN_RING)
-        .group_by("client_id")
-        .agg(targets="target")
+    targets = candidates["target"]
+    ranks = targets.rank("dense").cast(pl.Int64)
+    target = ranks.to_numpy() - 1
+    target_count = targets.n_unique()
+    clients = np.bincount(
+        target,
+        minlength=target_count,
     )
-    return members.select(
-        "client_id", pl.lit(RING).alias("reason"), pl.col("targets").list.sort()
+    log_odds = candidates["odds"].to_numpy()
+
+    ring_share = np.full(target_count, INITIAL_RING_SHARE)
+    membership = np.zeros(len(log_odds))
+    for _ in range(RING_ROUNDS):
+        # E step: P(member | purchases) of each client and target, the logistic of prior
+        # plus evidence in log odds; cut at 50, where exp is still finite.
+        prior_odds = np.log(ring_share / (1 - ring_share))
+        posterior_odds = prior_odds[target] + log_odds
+        finite_odds = np.clip(posterior_odds, -50, 50)
+        membership = 1 / (1 + np.exp(-finite_odds))
+
+        # M step: share of members among each target's clients. The bounds keep it off 0
+        # and 1, which no later step could leave.
+        expected_members = np.bincount(
+            target,
+            membership,
+            target_count,
+        )
+        ring_share = np.clip(
+            expected_members / clients,
+            MIN_RING_SHARE,
+            MAX_RING_SHARE,
+        )
+    return membership
+
+
+def _ring_clients(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
+    """Clients that a per-target mixture assigns to the ring; at least three a ring.
+
+    Every brand and every item is a target.
+    """
+    impressions = _inexact_impressions(events, pairs)
+    brand = pl.col("brand")
+    branded = impressions.filter(brand != "")
+    by_brand = branded.with_columns(target="brand:" + brand)
+    by_item = impressions.with_columns(target="item:" + pl.col("item_id"))
+    log_odds = [
+        _log_odds(by_brand),
+        _log_odds(by_item),
+    ]
+    candidates = pl.concat(log_odds).sort("target", "client_id")
+
+    membership = pl.Series("membership", _fit_rings(candidates))
+    is_member = membership > RING_CONFIDENCE
+    bought_enough = pl.col("purchases") >= MIN_RING_PURCHASES
+    members = candidates.filter(
+        is_member,
+        bought_enough,
+    )
+
+    ring_size = pl.len().over("target")
+    in_ring = members.filter(ring_size >= MIN_RING)
+    by_client = in_ring.group_by("client_id").agg(targets="target")
+    return by_client.select(
+        "client_id",
+        reason=pl.lit(RING),
+        targets=pl.col("targets").list.sort(),
     )
 
 
 def pushed(untrusted_clients: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """The pairs of what rings push.
+    """Find the pairs of what rings push.
 
-    Not every member is found, so no purchase of these says that they are exact.
+    Some members stay undetected, so no purchase of these pairs shows that they are exact.
 
     Args:
         untrusted_clients: from :func:`untrusted`.
@@ -214,22 +318,22 @@ def pushed(untrusted_clients: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame
         ``query_id, item_id``.
     """
     targets = untrusted_clients["targets"].explode()
-    names = targets.drop_nulls().unique().to_list()
+    distinct = targets.drop_nulls().unique()
+    names = distinct.to_list()
+
     brand = "brand:" + pl.col("brand")
     item = "item:" + pl.col("item_id")
     is_pushed = brand.is_in(names) | item.is_in(names)
-    return pairs.filter(is_pushed).select(
-        "query_id",
-        "item_id",
-    )
+    pushed_pairs = pairs.filter(is_pushed)
+    return pushed_pairs.select(*PAIR)
 
 
 def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Clients not to learn from.
+    """Find the clients that must not teach.
 
-    Purchases of items that the judge calls exact are no sign of a ring: they are what
-    shoppers do, a loyal buyer of one brand too, and they teach nothing false. One client
-    alone is never a ring.
+    Purchases of items that the judge calls exact are no sign of a ring: shoppers make
+    them, loyal buyers of one brand too, and they teach nothing false. One client alone is
+    never a ring.
 
     Args:
         events: the ``events`` table.
@@ -237,24 +341,26 @@ def untrusted(events: pl.DataFrame, pairs: pl.DataFrame | None = None) -> pl.Dat
             are targets.
 
     Returns:
-        ``client_id, reason, targets, events``, one row a client; what a ring pushes is
+        ``client_id, reason, targets, events``, one row a client. What a ring pushes is
         ``brand:…`` or ``item:…``.
     """
     events = sessions(events)
-    fast = _fast(events)
-    bursts = _bursts(events)
+    fast = _fast_clients(events)
+    bursts = _burst_clients(events)
     no_targets = pl.lit([], pl.List(pl.String))
-    alone = (
+    automated = (
         pl.concat([fast, bursts])
         .unique("client_id", keep="first", maintain_order=True)
         .with_columns(targets=no_targets)
     )
 
-    # who is left out already is no evidence of a ring
-    others = events.join(alone, on="client_id", how="anti")
-    rings = _rings(others, pairs)
-    found = pl.concat([alone, rings])
+    # A client that is left out already is no evidence of a ring.
+    others = events.join(automated, on="client_id", how="anti")
+    rings = _ring_clients(others, pairs)
+    left_out = pl.concat([automated, rings])
 
-    size = pl.len().cast(pl.Int64)
-    counts = events.group_by("client_id").agg(events=size)
-    return found.join(counts, on="client_id").sort("client_id")
+    count = pl.len().cast(pl.Int64)
+    by_client = events.group_by("client_id")
+    event_counts = by_client.agg(events=count)
+    with_counts = left_out.join(event_counts, on="client_id")
+    return with_counts.sort("client_id")

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from adore.behaviour.grade_model import fit_grade_model, trials
 from adore.behaviour.position import position_bias
-from adore.behaviour.signs import fit_grade_model, trials
 from adore.behaviour.trust import untrusted
 from adore.data.shoppers import CLICK_PROBABILITY, PURCHASE_PROBABILITY
 

@@ -29,6 +29,8 @@ class ErrorType:
             ``square``). A query that asks for one word and an item that says another of
             its group differ in this error type. Each word is a key of ``contrasts`` in a
             language pack, which lists how that language writes it.
+        needs_conflict: an edit of this type must make the evidence contradict the query.
+            Without it, the evidence only must not say that the item matches.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ErrorType:
     grade: Grade
     attribute: str = ""
     contrasts: tuple[tuple[str, ...], ...] = ()
+    needs_conflict: bool = True
 
     @property
     def positive(self) -> bool:
@@ -175,6 +178,7 @@ _BUILT_IN = (
         definition="The item is a neighbouring kind of product that serves the same need.",
         grade=Grade.SUBSTITUTE,
         attribute="product_type",
+        needs_conflict=False,
     ),
     ErrorType(
         name="offer-type",

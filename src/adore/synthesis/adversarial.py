@@ -1,43 +1,48 @@
 """The frozen adversarial set.
 
-Hard cases of held-out queries, of items and wordings that training never uses.
+Hard cases of held-out queries, with items and wordings that training never uses.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.attributes.held_out import HeldOut
 from adore.parquet import schema_of
-from adore.synthesis.edits import Source
-from adore.synthesis.fluency import Fluency
-from adore.synthesis.generator import EditContext, rank, sources_of
-from adore.synthesis.registry import HELD_OUT_EDITS, PICKS
-from adore.synthesis.synthesise import candidates, of_type
+from adore.synthesis.checks import QueryChecks, on_same_side
+from adore.synthesis.edits import Source, adversarial_edits
+from adore.synthesis.generator import (
+    Candidate,
+    EditContext,
+    find_sources,
+    generate,
+    shuffle_key,
+)
+from adore.synthesis.synthesise import candidates_of_type
 from adore.taxonomy import ERROR_TYPES
-from adore.types import Grade
+from adore.types import PAIR, Grade
 
 __all__ = ["COLUMNS", "adversarial", "content_hash"]
 
 COLUMNS = schema_of("adversarial")
 """The set's columns.
 
-``item`` is a catalogue row as JSON, ``human_grade`` is there where a person graded this
+``item`` is a catalogue row as JSON, ``human_grade`` is null where no person graded the
 pair.
 """
 
 SEED = 20_251
 """The set's own; no stage's seed changes it."""
-_ROUNDS = 40
-_NEAR, _FLUENCY = 0.8, 0.02
+_PER_QUERY = 40
+"""Most good pairs of one query, and most pairs of one error type that they make."""
+_NEAR = 0.8
+_FLUENCY = 0.02
 
 
 def adversarial(
@@ -53,8 +58,8 @@ def adversarial(
 
     The same data give the same set. Training's synthesis never edits or picks its items
     (every third of the catalogue), never has its queries, and never uses its wordings
-    (:data:`adore.synthesis.registry.HELD_OUT_EDITS`). A real item that people graded for the query
-    is taken only where they agree that it is, or is not, exact.
+    (edits that are registered as ``held_out``). A real item that people graded for the
+    query is used only if they agree that it is, or is not, exact.
 
     Args:
         prepared: output of ``prepare``.
@@ -67,108 +72,118 @@ def adversarial(
     Returns:
         One row a pair, see :data:`COLUMNS`, sorted by error type, query and item.
     """
-    workshop = EditContext(prepared, evidence, adversarial=True)
+    context = EditContext(prepared, evidence, adversarial=True)
     queries = read_table(prepared, "queries")
-    wanted = (
-        pl.col("split") == split
-        if query_ids is None
-        else pl.col("query_id").is_in(list(query_ids))
-    )
-    edited = queries.filter(wanted)["query_id"].to_list()
-    others = queries.filter(~wanted)["query"].to_list()
+    is_edited = pl.col("split") == split
+    if query_ids is not None:
+        is_edited = pl.col("query_id").is_in(list(query_ids))
+    edited_ids = queries.filter(is_edited)["query_id"].to_list()
+    other_queries = queries.filter(~is_edited)["query"].to_list()
 
-    sources = _sources(workshop, prepared, edited)
-    checks = _Checks(workshop, others)
-    rows: list[dict[str, Any]] = []
-    for error in ERROR_TYPES:
+    graded = _human_grades(prepared, edited_ids)
+    sources = _sources(context, graded)
+    checks = _query_checks(context, other_queries)
+    rows: list[dict[str, object]] = []
+    for error_type in ERROR_TYPES:
+        make = _maker(context, checks, error_type, per_pair)
+        candidates = candidates_of_type(
+            sources, make, limit=per_type, per_query=_PER_QUERY
+        )
+        for candidate in candidates:
+            grades = graded[candidate.source_query_id]
+            rows.append(_row(candidate, _human_grade(candidate, grades)))
 
-        def make(source: Source, name: str = error) -> Iterator[dict[str, Any]]:
-            return _made(workshop, checks, source, name, per_pair)
-
-        rows += of_type(sources, make, limit=per_type, rounds=_ROUNDS)
-    return pl.DataFrame(rows, schema=COLUMNS).sort("error_type", "query_id", "item_id")
+    table = pl.DataFrame(rows, schema=COLUMNS)
+    return table.sort("error_type", "query_id", "item_id")
 
 
 def content_hash(table: pl.DataFrame) -> str:
-    """SHA-256 of the rows in order: two measures are of the same set if this is the same."""
+    """SHA-256 of the rows in order. Two results are of the same set if it is the same."""
     return hashlib.sha256(table.write_ndjson().encode()).hexdigest()
 
 
-def _sources(
-    workshop: EditContext, prepared: Path, query_ids: list[str]
-) -> list[Source]:
-    """Exact pairs; a real item may be one that people graded, unless they call it exact."""
+def _human_grades(prepared: Path, query_ids: list[str]) -> dict[str, dict[str, int]]:
+    """Query id to item id to human grade, for some queries."""
     graded: dict[str, dict[str, int]] = {query_id: {} for query_id in query_ids}
-    judgements = read_table(prepared, "judgements")
-    for query_id, item_id, grade in judgements.select(
-        "query_id", "item_id", "grade"
-    ).rows():
+    judgements = read_table(prepared, "judgements").select(*PAIR, "grade")
+    for query_id, item_id, grade in judgements.iter_rows():
         if query_id in graded:
             graded[query_id][item_id] = grade
+    return graded
 
+
+def _sources(
+    context: EditContext, graded: Mapping[str, Mapping[str, int]]
+) -> list[Source]:
+    """Exact pairs. An edit may pick an item that people graded, unless they call it exact."""
     good: dict[str, list[str]] = {}
     for query_id in sorted(graded):
         grades = graded[query_id]
         exact = [item_id for item_id in grades if grades[item_id] == Grade.EXACT]
         good[query_id] = sorted(exact)
 
-    sources = sources_of(workshop, good, graded, per_query=_ROUNDS, seed=SEED)
-    return [replace(source, known=frozenset(source.good)) for source in sources]
+    sources = find_sources(context, good, graded, per_query=_PER_QUERY, seed=SEED)
+    return [replace(source, excluded=frozenset(source.good_ids)) for source in sources]
 
 
-class _Checks:
-    """Whether a row stands.
-
-    People agree, no other query is (nearly) the same, the query reads like one.
-    """
-
-    def __init__(self, workshop: EditContext, others: list[str]) -> None:
-        language = workshop.catalogue.language
-        self._others = HeldOut(others, _NEAR, language)
-
-        items = workshop.catalogue.items.values()
-        titles = [item.title for item in items]
-        categories = dict.fromkeys(item.category for item in items)
-        texts = [*titles, *categories]
-        real = workshop.texts.values()
-        self._fluency = Fluency(texts, real, _FLUENCY, language)
-
-    def stands(self, source: Source, row: dict[str, Any]) -> bool:
-        """True if a row passes.
-
-        Args:
-            source: the good pair that the row was made of.
-            row: a row of the set; ``human_grade`` is None where nobody graded the pair.
-        """
-        human = row["human_grade"]
-        intended_exact = row["intended_grade"] == Grade.EXACT
-        if human is not None and (human == Grade.EXACT) != intended_exact:
-            return False
-
-        query = row["query"]
-        if query == source.query:
-            return True
-        if self._others.near(query):
-            return False
-        return not self._fluency.salad(query, source.query)
+def _query_checks(context: EditContext, other_queries: list[str]) -> QueryChecks:
+    """The checks of edited queries; none may repeat another query."""
+    catalogue = context.catalogue
+    items = catalogue.items.values()
+    titles = [item.title for item in items]
+    categories = dict.fromkeys(item.category for item in items)
+    return QueryChecks(
+        [*titles, *categories],
+        context.queries.values(),
+        other_queries,
+        catalogue.language,
+        near=_NEAR,
+        fluency=_FLUENCY,
+    )
 
 
-def _made(
-    workshop: EditContext, checks: _Checks, source: Source, error: str, limit: int
-) -> Iterator[dict[str, Any]]:
-    """One good pair's rows of one error type: real items, then the held-out wordings."""
-    edits = HELD_OUT_EDITS.get(error, ())
-    if error in PICKS:
-        edits = (PICKS[error], *edits)
-    if not edits:
-        return
+def _maker(
+    context: EditContext, checks: QueryChecks, error_type: str, per_pair: int
+) -> Callable[[Source], Iterator[Candidate]]:
+    """From a good pair to its candidates of an error type that pass the checks."""
+    edits = adversarial_edits(error_type)
 
-    rng = Random(rank(SEED, error, source.query_id, source.item.item_id))
-    for row in candidates(workshop, source, error, edits, rng=rng, limit=limit):
-        same = row["query"] == source.query
-        row["human_grade"] = source.graded.get(row["item_id"]) if same else None
-        if checks.stands(source, row):
-            yield {
-                "synthetic_id": row["synthetic_id"],
-                **{name: row[name] for name in COLUMNS},
-            }
+    def make(source: Source) -> Iterator[Candidate]:
+        key = shuffle_key(SEED, error_type, source.query_id, source.item.item_id)
+        candidates = generate(
+            context, source, error_type, edits, rng=Random(key), limit=per_pair
+        )
+        for candidate in candidates:
+            if _passes(candidate, source, checks):
+                yield candidate
+
+    return make
+
+
+def _passes(candidate: Candidate, source: Source, checks: QueryChecks) -> bool:
+    """Whether people agree with the intention, and an edited query is new and fluent."""
+    human_grade = _human_grade(candidate, source.graded)
+    intended_grade = candidate.intended_grade
+    if human_grade is not None and not on_same_side(human_grade, intended_grade):
+        return False
+
+    query = candidate.query
+    if query == source.query:
+        return True
+    if checks.repeated_query(query):
+        return False
+    return not checks.disfluency(query, source.query)
+
+
+def _human_grade(candidate: Candidate, grades: Mapping[str, int]) -> int | None:
+    """The human grade of a pair of a real query and a real item, where there is one."""
+    if candidate.query_id != candidate.source_query_id:
+        return None
+    return grades.get(candidate.item_id)
+
+
+def _row(candidate: Candidate, human_grade: int | None) -> dict[str, object]:
+    """A row of the set."""
+    columns = candidate.to_row()
+    columns["human_grade"] = human_grade
+    return {name: columns[name] for name in COLUMNS}

@@ -1,88 +1,115 @@
-"""Which errors to make more of: those that teacher, student and shoppers show."""
+"""How many candidates of each error type to make: more of those that are seen to go wrong."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from adore.attributes.contrasts import contrast_type
 from adore.errors import check
+from adore.synthesis.catalogue import is_accessory
 from adore.taxonomy import ERROR_TYPES, TYPE_OF
 from adore.types import Evidence, Grade
 
-__all__ = ["confusions", "mix", "quotas"]
+__all__ = ["GradedPair", "count_errors", "quotas", "type_shares"]
 
-_KIND = {
+_OTHER_TYPE = {
     Grade.IRRELEVANT: "category",
     Grade.COMPLEMENT: "complement",
     Grade.SUBSTITUTE: "alternative",
 }
-"""What an item of another kind is called, by the grade that people give it."""
-_POSITIVE = 0.25
-"""Most of all candidates that are hard positives.
+"""Human grade of an item of another product type, to the error type."""
+_MOST_POSITIVES = 0.25
+"""Largest share of hard positives among all candidates.
 
-Too strict a judge is the commonest error, and one that people's judgements mend better
-than pairs whose grade no edit changes (``docs/benchmarks.md``).
+A judge that is too strict is the most frequent error, but human judgements correct it
+better than synthetic pairs whose grade stays the same (``docs/benchmarks.md``).
 """
 
 
-def confusions(graded: Iterable[tuple[int, int, Sequence[Evidence]]]) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class GradedPair:
+    """What is known of a pair that was answered and judged.
+
+    Attributes:
+        human: human grade, 0 to 3.
+        answered: grade of the teacher or the student, 0 to 3.
+        evidence: evidence of the pair.
+    """
+
+    human: int
+    answered: int
+    evidence: Sequence[Evidence]
+
+
+def count_errors(pairs: Iterable[GradedPair]) -> dict[str, int]:
     """How often an answer and a human differ, per error type that the evidence names.
 
-    An exact pair that was graded down is ``over-strict`` where the evidence has a
-    conflict and ``synonym`` where it has none. Another pair counts for each conflict, by
-    its attribute, by the kind of word, or, where it is of another kind of product, by the
-    human grade; and for ``partial-multi-constraint`` if all else that was asked matches.
+    An exact pair that was graded down is ``over-strict`` if the evidence has a conflict,
+    else ``synonym``. Any other pair counts for each conflict: by its attribute, by the
+    type of the word, or, if the item is of another product type, by the human grade. It
+    counts for ``partial-multi-constraint`` if everything else that was asked for matches.
 
     Args:
-        graded: human grade, answered grade and evidence of each pair.
+        pairs: answered and judged pairs.
     """
-    wrong = Counter[str]()
-    for human, answered, evidence in graded:
-        if human != answered:
-            wrong.update(_types(Grade(human), evidence))
-    return dict(sorted(wrong.items()))
+    counts = Counter[str]()
+    for pair in pairs:
+        if pair.human != pair.answered:
+            counts.update(_error_types(Grade(pair.human), pair.evidence))
+    return dict(sorted(counts.items()))
 
 
-def _types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
+def _error_types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
     """The error types of one wrong answer."""
     conflicts = [fact for fact in evidence if fact.state == "conflict"]
     if human == Grade.EXACT:
         return {"over-strict" if conflicts else "synonym"}
 
-    types = {_type(human, fact) for fact in conflicts}
-    met = [
-        fact
-        for fact in evidence
-        if fact.state == "match" and fact.attribute not in ("product_type", "feature")
-    ]
-    if len(conflicts) == 1 and len(met) > 1:
-        types.add("partial-multi-constraint")
-    return types - {""}
+    names = {_error_type(human, fact) for fact in conflicts}
+    met_constraints = 0
+    for fact in evidence:
+        is_constraint = fact.attribute not in ("product_type", "feature")
+        if is_constraint and fact.state == "match":
+            met_constraints += 1
+
+    if len(conflicts) == 1 and met_constraints > 1:
+        names.add("partial-multi-constraint")
+    return names - {""}
 
 
-def _type(human: Grade, e: Evidence) -> str:
-    if e.attribute == "feature":
-        return contrast_type(e.asked)
-    if e.attribute == "product_type":
-        return "accessory" if e.found.startswith("accessory") else _KIND[human]
-    return TYPE_OF.get(e.attribute, "")
+def _error_type(human: Grade, conflict: Evidence) -> str:
+    """The error type of one conflict; empty if it has none."""
+    if conflict.attribute == "feature":
+        return contrast_type(conflict.asked)
+    if conflict.attribute != "product_type":
+        return TYPE_OF.get(conflict.attribute, "")
+    if is_accessory(conflict):
+        return "accessory"
+    return _OTHER_TYPE[human]
 
 
-def mix(given: Mapping[str, float], *wrong: Mapping[str, int]) -> dict[str, float]:
+def type_shares(
+    weights: Mapping[str, float], *errors: Mapping[str, int]
+) -> dict[str, float]:
     """Share of candidates per error type, summing to 1.
 
     Args:
-        given: the user's weights; types that are not named get 0. Empty: half of the
-            candidates are spread evenly, half go where errors are (all evenly if there
-            are none); hard positives get a quarter at most.
-        wrong: wrong answers per error type; each that has any speaks with the same voice.
+        weights: the user's weights; types that are not named get 0. If empty, half of the
+            candidates are spread evenly and half go where errors are (all evenly if there
+            are none), and hard positives get a quarter at most.
+        errors: counts of errors per error type, one mapping for each source of errors.
+            Every source with errors has the same influence.
+
+    Returns:
+        Error type to share.
 
     Raises:
         ConfigError: an unknown error type, a negative weight, or nothing but zeros.
     """
     names = list(ERROR_TYPES)
-    unknown = sorted(set(given) - set(names))
+    unknown = sorted(set(weights) - set(names))
     check(
         not unknown,
         "synthesise.weights",
@@ -91,59 +118,62 @@ def mix(given: Mapping[str, float], *wrong: Mapping[str, int]) -> dict[str, floa
         fix="rename or drop them",
     )
     check(
-        all(weight >= 0 for weight in given.values()),
+        all(weight >= 0 for weight in weights.values()),
         "synthesise.weights",
-        dict(given),
+        dict(weights),
         must=">= 0",
         fix="raise them",
     )
-    if given:
-        total = sum(given.values())
-        check(
-            total > 0,
-            "synthesise.weights",
-            dict(given),
-            must="above 0 in sum",
-            fix="raise one",
-        )
-        return {name: given.get(name, 0.0) / total for name in names}
-    return _capped(_spread(names, wrong))
+    if not weights:
+        return _cap_positives(_spread(names, errors))
+
+    total = sum(weights.values())
+    check(
+        total > 0,
+        "synthesise.weights",
+        dict(weights),
+        must="above 0 in sum",
+        fix="raise one",
+    )
+    return {name: weights.get(name, 0.0) / total for name in names}
 
 
 def _spread(
-    names: Sequence[str], wrong: Iterable[Mapping[str, int]]
+    names: Sequence[str], errors: Iterable[Mapping[str, int]]
 ) -> dict[str, float]:
     """Half evenly, half by the mean of the shares of errors."""
     even = 1.0 / len(names)
-    voices: list[dict[str, float]] = []
-    for counts in wrong:
+    shares_of_sources: list[dict[str, float]] = []
+    for counts in errors:
         total = sum(counts.values())
         if total:
-            voices.append({name: counts.get(name, 0) / total for name in names})
+            shares_of_sources.append(
+                {name: counts.get(name, 0) / total for name in names}
+            )
 
     spread: dict[str, float] = {}
     for name in names:
-        shares = [voice[name] for voice in voices] or [even]
+        shares = [by_type[name] for by_type in shares_of_sources] or [even]
         spread[name] = 0.5 * even + 0.5 * sum(shares) / len(shares)
     return spread
 
 
-def _capped(shares: dict[str, float]) -> dict[str, float]:
-    """Hard positives, scaled down to :data:`_POSITIVE` where they have more.
-
-    The other types get the rest.
-    """
-    positive = {kind.name for kind in ERROR_TYPES.values() if kind.positive}
-    held = sum(shares[name] for name in positive)
-    if held <= _POSITIVE:
-        return shares
+def _cap_positives(shares: Mapping[str, float]) -> dict[str, float]:
+    """Scale hard positives down to :data:`_MOST_POSITIVES`; the other types get the rest."""
+    positives = {name for name in shares if ERROR_TYPES[name].positive}
+    positive_share = sum(shares[name] for name in positives)
+    if positive_share <= _MOST_POSITIVES:
+        return dict(shares)
 
     # both groups keep their own proportions, and all shares still sum to 1
-    down = _POSITIVE / held
-    up = (1 - _POSITIVE) / (1 - held) if held < 1 else 1.0
+    factor_of_positives = _MOST_POSITIVES / positive_share
+    factor_of_others = 1.0
+    if positive_share < 1:
+        factor_of_others = (1 - _MOST_POSITIVES) / (1 - positive_share)
+
     capped: dict[str, float] = {}
     for name, share in shares.items():
-        factor = down if name in positive else up
+        factor = factor_of_positives if name in positives else factor_of_others
         capped[name] = share * factor
     return capped
 
@@ -155,9 +185,9 @@ def quotas(
     per_type: int,
     available: Mapping[str, int],
 ) -> dict[str, int]:
-    """How many candidates of each type to keep.
+    """How many candidates of each type to use.
 
-    Shares of ``total``, and what one type lacks goes to the others.
+    Shares of ``total``; what one type lacks goes to the others.
 
     Args:
         shares: error type to its share; a type with 0 gets nothing.
@@ -169,22 +199,23 @@ def quotas(
         >>> quotas({"a": 0.5, "b": 0.5}, total=10, per_type=8, available={"a": 2, "b": 20})
         {'a': 2, 'b': 8}
     """
-    room: dict[str, int] = {}
+    capacities: dict[str, int] = {}
     for name, share in shares.items():
         if share > 0:
-            room[name] = min(available.get(name, 0), per_type)
+            capacities[name] = min(available.get(name, 0), per_type)
 
-    taken = dict.fromkeys(room, 0)
-    open_types = list(room)
-    left = total
-    while left > 0 and open_types:
-        # each round shares out what is left among the types that still have some
-        weight = sum(shares[name] for name in open_types)
+    allotted = dict.fromkeys(capacities, 0)
+    open_types = list(capacities)
+    remaining = total
+    while remaining > 0 and open_types:
+        # each round shares out what remains among the types that still have some
+        open_share = sum(shares[name] for name in open_types)
         for name in open_types:
-            part = max(1, int(left * shares[name] / weight))
-            still = total - sum(taken.values())
-            taken[name] += min(part, room[name] - taken[name], still)
+            portion = max(1, int(remaining * shares[name] / open_share))
+            capacity = capacities[name] - allotted[name]
+            unallotted = total - sum(allotted.values())
+            allotted[name] += min(portion, capacity, unallotted)
 
-        left = total - sum(taken.values())
-        open_types = [name for name in open_types if taken[name] < room[name]]
-    return taken
+        remaining = total - sum(allotted.values())
+        open_types = [name for name in open_types if allotted[name] < capacities[name]]
+    return allotted

@@ -1,7 +1,4 @@
-"""Asks the humans: how often is an edit's intended grade right.
-
-On real items that they happen to have graded.
-"""
+"""Audits picks of real items: how often people gave the intended grade where they graded one."""
 
 from __future__ import annotations
 
@@ -10,72 +7,85 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from random import Random
 
-from adore.synthesis.edits import Edit, Source
+from adore.synthesis.edits import Edit, Source, training_edits
 from adore.synthesis.generator import EditContext
-from adore.synthesis.registry import PICKS
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Grade
 
 __all__ = ["audit"]
 
+_Pair = tuple[str, str]
+"""Ids of query and item, in the order of :data:`adore.types.PAIR`."""
+
 
 def audit(
-    sources: Iterable[Source], workshop: EditContext
+    sources: Iterable[Source], context: EditContext
 ) -> dict[str, dict[str, float]]:
-    """Human grades of the picks that synthesis would make if it did not leave graded pairs alone.
+    """Human grades of the picks that synthesis would make if it used graded pairs.
 
-    A pick that asks what people say of an item's category is not told what they say of
-    the item itself.
+    Leave-one-out: an edit that uses the grades of an item's category does not see the
+    grade of the item itself.
 
     Args:
         sources: good pairs of training queries.
-        workshop: where to pick, from all items.
+        context: where to pick, from all items.
 
     Returns:
-        Per error type with real picks: ``n`` graded ones of ``queries``, the share
-        ``not_exact`` (the intended side) and ``as_intended``, and the count of each
-        grade.
+        For each error type with edits that pick real items: ``n`` graded picks of
+        ``queries`` queries, the share ``not_exact`` (the intended side) and
+        ``as_intended``, and the count of each grade.
     """
-    sources = [replace(source, known=frozenset()) for source in sources]
-    found: dict[str, dict[str, float]] = {}
-    for error, pick in PICKS.items():
-        graded = _graded(error, pick, sources, workshop)
-        found[error] = _summary(error, graded)
-    return found
+    without_exclusions = [replace(source, excluded=frozenset()) for source in sources]
+
+    summaries: dict[str, dict[str, float]] = {}
+    for error_type in ERROR_TYPES:
+        picks = training_edits(error_type).picks
+        if picks:
+            grades = _grades(error_type, picks, without_exclusions, context)
+            summaries[error_type] = _summary(error_type, grades)
+    return summaries
 
 
-def _graded(
-    error: str, pick: Edit, sources: Iterable[Source], workshop: EditContext
-) -> dict[tuple[str, str], int]:
-    """Query and item of each pick that holds and that people graded, and their grade."""
-    grades: dict[tuple[str, str], int] = {}
-    for source in sources:
-        for draft in pick(source, workshop.catalogue, Random(0)):
-            item_id = draft.item.item_id
-            key = (source.query_id, item_id)
-            if item_id not in source.graded or key in grades:
-                continue
+def _grades(
+    error_type: str,
+    picks: Iterable[Edit],
+    sources: Iterable[Source],
+    context: EditContext,
+) -> dict[_Pair, int]:
+    """The human grade of each valid pick that people graded."""
+    grades: dict[_Pair, int] = {}
+    for pick in picks:
+        for source in sources:
+            for draft in pick(source, context.catalogue, Random(0)):
+                item_id = draft.item.item_id
+                pair = (source.query_id, item_id)
+                if item_id not in source.graded or pair in grades:
+                    continue
 
-            why, _ = workshop.moved(source, draft, error)
-            if not why:
-                grades[key] = source.graded[item_id]
+                reason, _ = context.edit_fault(source, draft, error_type)
+                if not reason:
+                    grades[pair] = source.graded[item_id]
     return grades
 
 
-def _summary(error: str, graded: Mapping[tuple[str, str], int]) -> dict[str, float]:
+def _summary(error_type: str, grades: Mapping[_Pair, int]) -> dict[str, float]:
     """Counts and shares of the grades; a share of nothing is 0."""
-    number = len(graded)
-    counts = Counter(graded.values())
+    number = len(grades)
+    counts = Counter(grades.values())
     not_exact = 0.0
     as_intended = 0.0
     if number:
-        not_exact = round(1 - counts[int(Grade.EXACT)] / number, 3)
-        as_intended = round(counts[ERROR_TYPES[error].grade] / number, 3)
+        intended = ERROR_TYPES[error_type].grade
+        not_exact = round(1 - counts[Grade.EXACT] / number, 3)
+        as_intended = round(counts[intended] / number, 3)
 
-    return {
+    queries = {query_id for query_id, _ in grades}
+    summary: dict[str, float] = {
         "n": number,
-        "queries": len({query_id for query_id, _ in graded}),
+        "queries": len(queries),
         "not_exact": not_exact,
         "as_intended": as_intended,
-        **{grade.letter: counts[int(grade)] for grade in reversed(Grade)},
     }
+    for grade in reversed(Grade):
+        summary[grade.letter] = counts[grade]
+    return summary

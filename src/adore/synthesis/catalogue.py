@@ -9,7 +9,8 @@ import heapq
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -21,9 +22,9 @@ from adore.attributes.units import UNITS, size_dimension
 from adore.text import Token, tokenize, word_stems
 from adore.types import Evidence, Item, Reading, Value
 
-__all__ = ["BOTH", "SAYABLE", "Catalogue", "leaf"]
+__all__ = ["ASKABLE", "FOR_EVERYBODY", "Catalogue", "is_accessory", "leaf_path"]
 
-SAYABLE = (
+ASKABLE = (
     "brand",
     "colour",
     "size",
@@ -33,42 +34,52 @@ SAYABLE = (
     "audience",
     "material",
 )
-"""Attributes whose values a shopper could ask with an item's own words."""
+"""Attributes whose values a shopper could ask for with an item's own words."""
 
-BOTH = frozenset(["unisex", "adults"])
-"""Audiences that leave nobody out."""
+FOR_EVERYBODY = frozenset(["unisex", "adults"])
+"""Audiences that exclude nobody."""
 
 _PEOPLE = frozenset("women men girls boys kids toddlers babies".split())
-_WIDTH = re.compile(r"\d\s?[A-Z]$")
-_Words = dict[str, frozenset[str]]
-"""What is kept of words: a category's kinds, a title's stems."""
-_Asked = tuple[frozenset[str], int]
-"""A search: stems, and how many items."""
+_SHOE_WIDTH = re.compile(r"\d\s?[A-Z]$")
+_Search = tuple[frozenset[str], int]
+"""Stems, and how many items."""
 _Pair = tuple[str, str]
 """A query's text and an item's id."""
 _Place = tuple[str, tuple[str, ...]]
-"""An attribute, and some steps of a category; none: the whole shop."""
-_Counted = tuple[Value, int]
-"""A value, and how many items have it."""
+"""An attribute, and some steps of a category; no step means the whole shop."""
 
 
-def leaf(item: Item) -> tuple[str, ...]:
-    """The last two steps of an item's category path."""
-    return _last_two(item.category)
+def leaf_path(item: Item) -> tuple[str, ...]:
+    """The last two steps of an item's category path, in lower case."""
+    return _last_two_steps(item.category)
 
 
 @lru_cache(maxsize=65_536)
-def _last_two(category: str) -> tuple[str, ...]:
-    last = category.split(">")[-2:]
-    return tuple(step.strip().lower() for step in last if step.strip())
+def _last_two_steps(category: str) -> tuple[str, ...]:
+    steps = category.split(">")[-2:]
+    return tuple(step.strip().lower() for step in steps if step.strip())
 
 
-def _stems(reading: Reading, where: str) -> list[str]:
-    """The stems of a reading's field, kept there as ``stem=word`` pairs."""
-    values = reading.values.get(f"words.{where}", ())
+def is_accessory(fact: Evidence) -> bool:
+    """Whether the item of a pair is an accessory of what the query asks for."""
+    return fact.found.startswith("accessory")
+
+
+def _stored_stems(reading: Reading, field: str) -> list[str]:
+    """The stems of an item's field, which its reading stores as ``stem=word`` pairs."""
+    values = reading.values.get(f"words.{field}", ())
     if not values:
         return []
-    return [pair.split("=", 1)[0] for pair in values[0].value.split()]
+    pairs = values[0].value.split()
+    return [pair.partition("=")[0] for pair in pairs]
+
+
+@dataclass(slots=True)
+class _ValueCount:
+    """A value as the first item writes it, and how many items have it."""
+
+    value: Value
+    count: int = 0
 
 
 class Catalogue:
@@ -78,6 +89,12 @@ class Catalogue:
         items: every item by id.
         readings: every item's reading by id.
         lexicon: what was mined from the catalogue.
+
+    Attributes:
+        items: every item by id.
+        readings: every item's reading by id.
+        lexicon: what was mined from the catalogue.
+        memo: what edits compute once for a query and use for all of its pairs.
     """
 
     def __init__(
@@ -89,105 +106,119 @@ class Catalogue:
         self.items = items
         self.readings = readings
         self.lexicon = lexicon
+        self.memo: dict[object, Any] = {}
 
         self._brands = set(lexicon.brands)
-        self._kin: _Words = {}
-        self._near: dict[_Asked, list[str]] = {}
-        self._titles: _Words = {}
-        self.memo: dict[object, Any] = {}
-        """What edits found out of a query once, for all its pairs."""
+        self._steps: dict[str, frozenset[str]] = {}
+        self._nearest: dict[_Search, list[str]] = {}
+        self._title_stems: dict[str, frozenset[str]] = {}
         self._compared: dict[_Pair, tuple[Evidence, ...]] = {}
 
     @cached_property
     def language(self) -> Language:
-        """What the catalogue is read with."""
+        """The language of the catalogue's texts."""
         return load_language(self.lexicon.language)
 
-    def words(self, text: str) -> list[str]:
-        """The stems of a text, in order."""
+    def stems(self, text: str) -> list[str]:
+        """The stems of a text's words, in order."""
         return word_stems(text, self.language)
 
-    def kin(self, item: Item) -> frozenset[str]:
-        """What tells items of one kind: category steps below the department, without "Kids", ...
+    def category_steps(self, item: Item) -> frozenset[str]:
+        """The steps of an item's category that name its kind of product.
 
-        Steps that name people alone ("Women", "Kids") say nothing of the kind. Two
-        items that share one of the others may be substitutes (boots and slippers are
-        both shoes).
+        These are the steps below the department. Steps that name only people ("Women",
+        "Kids") are left out. Two items that share a step may be substitutes (boots and
+        slippers are both shoes).
         """
         category = item.category
-        if category not in self._kin:
-            steps = [step.strip().lower() for step in category.split(">")]
-            steps = [step for step in steps if step]
-            below = steps[1:] or steps
+        if category not in self._steps:
+            stripped = [step.strip().lower() for step in category.split(">")]
+            steps = [step for step in stripped if step]
+            below_department = steps[1:] or steps
 
             people = self.language.audiences.keys()
-            self._kin[category] = frozenset(
-                step for step in below if not set(self.words(step)) <= people
+            self._steps[category] = frozenset(
+                step for step in below_department if not set(self.stems(step)) <= people
             )
-        return self._kin[category]
+        return self._steps[category]
 
     @cached_property
-    def types(self) -> frozenset[str]:
-        """The catalogue's product words."""
+    def product_words(self) -> frozenset[str]:
+        """Stems that name products in this catalogue."""
         return frozenset(self.lexicon.types)
 
     def evidence(
-        self, query: str, asked: Reading, item_id: str
+        self, query: str, reading: Reading, item_id: str
     ) -> tuple[Evidence, ...]:
-        """What a query (and its reading) asks and an item has, compared once.
+        """The evidence of a pair, compared once.
 
         Args:
-            query: the query's text, by which the result is kept.
-            asked: the query's reading.
+            query: the query's text, by which the result is stored.
+            reading: the query's reading.
             item_id: a catalogue item.
         """
-        key = (query, item_id)
-        if key not in self._compared:
-            self._compared[key] = compare(asked, self.readings[item_id])
-        return self._compared[key]
+        pair = (query, item_id)
+        if pair not in self._compared:
+            self._compared[pair] = compare(reading, self.readings[item_id])
+        return self._compared[pair]
 
-    @cached_property
-    def _postings(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for item_id in sorted(self.items):
-            reading = self.readings[item_id]
-            for stem in {*_stems(reading, "title"), *_stems(reading, "category")}:
-                found[stem].append(item_id)
-        return dict(found)
+    def title_stems(self, item_id: str) -> frozenset[str]:
+        """The stems of an item's title."""
+        if item_id not in self._title_stems:
+            stems = _stored_stems(self.readings[item_id], "title")
+            self._title_stems[item_id] = frozenset(stems)
+        return self._title_stems[item_id]
 
-    def near(self, stems: Iterable[str], k: int) -> list[str]:
+    def made_for(self, item_id: str) -> set[str]:
+        """The stems of what an item is made for, as its texts say."""
+        stems = set[str]()
+        for value in self.readings[item_id].values.get("words.fits", ()):
+            for pair in value.value.split():
+                stems.add(pair.partition("=")[0])
+        return stems
+
+    # ------------------------------------------------------------ items near some words
+
+    def nearest_items(self, stems: Iterable[str], k: int) -> list[str]:
         """The ``k`` items that share the rarest words with ``stems``, best first, ties by id.
 
         Args:
-            stems: stems to look for in titles and categories; stop words count nothing.
+            stems: stems to look for in titles and categories. Stop words are ignored.
             k: most items.
 
         Returns:
             Ids; fewer than ``k`` if fewer items share a word.
         """
-        key = (frozenset(stems) - self.language.stop, k)
-        if key not in self._near:
-            self._near[key] = self._search(*key)
-        return self._near[key]
+        search = (frozenset(stems) - self.language.stop, k)
+        if search not in self._nearest:
+            self._nearest[search] = self._rank_items(*search)
+        return self._nearest[search]
 
-    def title(self, item_id: str) -> frozenset[str]:
-        """The stems of an item's title."""
-        if item_id not in self._titles:
-            self._titles[item_id] = frozenset(_stems(self.readings[item_id], "title"))
-        return self._titles[item_id]
+    @cached_property
+    def _postings(self) -> dict[str, list[str]]:
+        """Stem to the ids of the items that have it in title or category."""
+        postings: dict[str, list[str]] = defaultdict(list)
+        for item_id in sorted(self.items):
+            reading = self.readings[item_id]
+            title_stems = _stored_stems(reading, "title")
+            category_stems = _stored_stems(reading, "category")
+            for stem in {*title_stems, *category_stems}:
+                postings[stem].append(item_id)
+        return dict(postings)
 
-    def _search(self, stems: frozenset[str], k: int) -> list[str]:
+    def _rank_items(self, stems: frozenset[str], k: int) -> list[str]:
+        """Sum the stems' weights for each item and take the best ``k``."""
         item_count = len(self.items)
         scores: dict[str, float] = defaultdict(float)
 
         for stem in sorted(stems):
-            ids = self._postings.get(stem, [])
+            item_ids = self._postings.get(stem, [])
 
             # inverse document frequency: a rare word tells more than a common one
-            document_frequency = len(ids)
+            document_frequency = len(item_ids)
             weight = math.log(1 + item_count / (1 + document_frequency))
 
-            for item_id in ids:
+            for item_id in item_ids:
                 scores[item_id] += weight
 
         def best_first(item_id: str) -> tuple[float, str]:
@@ -195,102 +226,111 @@ class Catalogue:
 
         return heapq.nsmallest(k, scores, key=best_first)
 
-    @cached_property
-    def _values(
-        self,
-    ) -> dict[_Place, dict[str, _Counted]]:
-        """Attribute and place to its values there, and how many items have each."""
-        found: dict[_Place, dict[str, _Counted]] = defaultdict(dict)
-        for item_id in sorted(self.items):
-            path = leaf(self.items[item_id])
-            # the leaf with the step above it, the leaf alone, the whole shop
-            places = {path, path[-1:], ()}
-            for name in SAYABLE:
-                for value in self.sayable(item_id, name):
-                    for place in places:
-                        values = found[name, place]
-                        first, count = values.get(value.value, (value, 0))
-                        values[value.value] = (first, count + 1)
-        return found
+    # ------------------------------------------------------------ values
 
-    def sayable(self, item_id: str, name: str) -> list[Value]:
-        """An item's values of an attribute that a shopper could ask with the item's own words.
+    def askable_values(self, item_id: str, attribute: str) -> list[Value]:
+        """An item's values of an attribute that a shopper could ask for with its own words.
 
         Args:
             item_id: a catalogue item.
-            name: an attribute, one of :data:`SAYABLE`.
+            attribute: one of :data:`ASKABLE`.
         """
-        values = self.readings[item_id].values.get(name, ())
-        return [value for value in values if self._can_be_asked(name, value)]
+        values = self.readings[item_id].values.get(attribute, ())
+        return [value for value in values if self._is_askable(attribute, value)]
 
-    def _can_be_asked(self, name: str, value: Value) -> bool:
+    def _is_askable(self, attribute: str, value: Value) -> bool:
+        """Whether a shopper could ask for a value as its item writes it."""
         if value.where == "bullet_points" or not value.quote:
             return False
-        if name == "brand":
+        if attribute == "brand":
             return value.value in self._brands
-        if name == "size":
-            return not _WIDTH.search(value.quote)  # "8 M" is a shoe's width
-        if name == "colour":
-            return value.value in self._asked_colours
-        if name == "audience":
+        if attribute == "size":
+            return not _SHOE_WIDTH.search(value.quote)  # as in "8 M"
+        if attribute == "colour":
+            return value.value in self._colours
+        if attribute == "audience":
             return value.value in _PEOPLE
         return True
 
     @cached_property
-    def _asked_colours(self) -> frozenset[str]:
+    def _colours(self) -> frozenset[str]:
+        """Colour families that a shopper asks for."""
         return frozenset(self.language.colours.values()) - {"multi"}
 
-    def others(self, name: str, item: Item, k: int = 30) -> list[Value]:
+    @cached_property
+    def _values(self) -> dict[_Place, dict[str, _ValueCount]]:
+        """Attribute and place to the values there, each with how many items have it."""
+        values: dict[_Place, dict[str, _ValueCount]] = defaultdict(dict)
+        for item_id in sorted(self.items):
+            path = leaf_path(self.items[item_id])
+            # the last step with the one above, the last step alone, the whole shop
+            places = {path, path[-1:], ()}
+            for attribute in ASKABLE:
+                for value in self.askable_values(item_id, attribute):
+                    for place in places:
+                        counted = values[attribute, place].setdefault(
+                            value.value, _ValueCount(value)
+                        )
+                        counted.count += 1
+        return values
+
+    def other_values(self, attribute: str, item: Item, k: int = 30) -> list[Value]:
         """Values of an attribute that items of the same category have, the usual ones first.
 
-        Sizes are only those of a dimension that ``item`` is measured in, if it is
-        measured. An item for everybody lacks no audience.
+        If the item has a size, only sizes of the same dimension count. An item for
+        everybody lacks no audience.
 
         Args:
-            name: an attribute, one of :data:`SAYABLE`.
+            attribute: one of :data:`ASKABLE`.
             item: whose category counts, and whose own values are left out.
             k: most values.
         """
-        own: tuple[Value, ...] = ()
+        own_values: tuple[Value, ...] = ()
         if item.item_id in self.readings:
-            own = self.readings[item.item_id].values.get(name, ())
-        taken = {value.value for value in own}
-        if taken & BOTH:
+            own_values = self.readings[item.item_id].values.get(attribute, ())
+        own_names = {value.value for value in own_values}
+        if own_names & FOR_EVERYBODY:
             return []
 
-        dimensions = {size_dimension(value.value) for value in own}
+        dimensions = {size_dimension(name) for name in own_names}
         own_words = set[str]()
-        if name in ("brand", "model", "compatibility"):
-            for text in taken:
-                own_words.update(text.split())
+        if attribute in ("brand", "model", "compatibility"):
+            for name in own_names:
+                own_words.update(name.split())
 
         others: list[Value] = []
-        for value in self._usual(name, item):
-            if value.value in taken:
+        for value in self._usual_values(attribute, item):
+            if value.value in own_names:
                 continue
             if own_words & set(value.value.split()):
-                continue  # "Jura" and "Jura-Capresso" may be one
-            if name == "size" and own and size_dimension(value.value) not in dimensions:
+                continue  # "Jura" and "Jura-Capresso" may be the same brand
+
+            is_size = attribute == "size" and bool(own_values)
+            if is_size and size_dimension(value.value) not in dimensions:
                 continue
             others.append(value)
         return others[:k]
 
-    def _usual(self, name: str, item: Item) -> list[Value]:
-        """Values of an attribute in the narrowest place that has two, the usual ones first."""
-        path = leaf(item)
-        values: dict[str, _Counted] = {}
-        for place in (path, path[-1:]):
-            if place and len(values) < 2:
-                values = self._values.get((name, place), {})
-        if not values:
-            values = self._values.get((name, ()), {})
+    def _usual_values(self, attribute: str, item: Item) -> list[Value]:
+        """Values of the item's category, the most frequent first.
 
-        def usual_first(counted: _Counted) -> tuple[int, str]:
-            value, count = counted
-            return -count, value.value
+        The last step of the category counts alone if it has fewer than two with the step
+        above, and the whole shop if it has none.
+        """
+        path = leaf_path(item)
+        counts: dict[str, _ValueCount] = {}
+        if path:
+            counts = self._values.get((attribute, path), {})
+        if path and len(counts) < 2:
+            counts = self._values.get((attribute, path[-1:]), {})
+        if not counts:
+            counts = self._values.get((attribute, ()), {})
 
-        ranked = sorted(values.values(), key=usual_first)
-        return [value for value, _ in ranked]
+        def most_frequent_first(counted: _ValueCount) -> tuple[int, str]:
+            return -counted.count, counted.value.value
+
+        ordered = sorted(counts.values(), key=most_frequent_first)
+        return [counted.value for counted in ordered]
 
     @cached_property
     def parts(self) -> dict[str, int]:
@@ -299,57 +339,64 @@ class Catalogue:
         "with wide handle," has the part handle.
         """
         language = self.language
-        found = Counter[str]()
+        title_counts = Counter[str]()
         for item_id in sorted(self.items):
-            found.update(set(_heads(self.items[item_id].title, language)))
+            title = self.items[item_id].title
+            title_counts.update(set(_part_stems(title, language)))
 
-        devices = set[str]()
+        device_stems = set[str]()
         for device in self.lexicon.devices:
-            devices.update(device.split())
-        said = {
+            device_stems.update(device.split())
+        no_part = {
+            *device_stems,
+            *self.lexicon.colours,
+            *UNITS,
             *language.colours,
             *language.audiences,
             *language.materials,
             *language.stop,
             *language.ends_part,
         }
-        other = {*devices, *self.lexicon.colours, *UNITS, *said}
 
-        known = self.lexicon.frequency
+        frequency = self.lexicon.frequency
         parts: dict[str, int] = {}
-        for stem, count in sorted(found.items()):
-            # a word that is mostly said elsewhere is no part: "size" is said of all
-            usual = count >= 2 and count >= 0.1 * known.get(stem, count)
+        for stem, count in sorted(title_counts.items()):
+            # a word that is mostly used elsewhere is no part: any title may have "size"
+            is_usual = count >= 2 and count >= 0.1 * frequency.get(stem, count)
             is_word = len(stem) > 2 and stem.isalpha()
-            if usual and is_word and stem not in other:
+            if is_usual and is_word and stem not in no_part:
                 parts[stem] = count
         return parts
 
 
-def _heads(title: str, language: Language) -> list[str]:
+def _part_stems(title: str, language: Language) -> list[str]:
     """The last word of each short phrase after "with" or "without"."""
-    toks: list[Token] = tokenize(title, language)
-    heads: list[str] = []
-    for i, token in enumerate(toks):
+    tokens = tokenize(title, language)
+    stems: list[str] = []
+    for start, token in enumerate(tokens):
         if token.stem not in language.adds_part:
             continue
-        if i and toks[i - 1].stem in language.goes_with:
+        if start and tokens[start - 1].stem in language.goes_with:
             continue
 
-        for j in range(i + 1, min(i + 4, len(toks))):
-            if _ends_phrase(title, toks, j, language):
-                heads.append(toks[j].stem)
+        # such a phrase has three words at most
+        following = tokens[start + 1 : start + 4]
+        for offset, part in enumerate(following, start + 1):
+            if _ends_phrase(title, tokens, offset, language):
+                stems.append(part.stem)
                 break
-    return heads
+    return stems
 
 
-def _ends_phrase(title: str, toks: list[Token], at: int, language: Language) -> bool:
+def _ends_phrase(
+    title: str, tokens: Sequence[Token], position: int, language: Language
+) -> bool:
     """Whether a short phrase ends with the word at a position."""
-    if at + 1 == len(toks):
+    if position + 1 == len(tokens):
         return True
 
-    following = toks[at + 1]
-    between = title[toks[at].end : following.start]
+    following = tokens[position + 1]
+    between = title[tokens[position].end : following.start]
     if between not in (" ", "-"):
         return True
     return following.stem in language.ends_part or following.stem.isdigit()

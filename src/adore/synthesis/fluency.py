@@ -1,7 +1,4 @@
-"""Whether a query reads like one.
-
-A word-bigram model of the catalogue, with real queries as the yardstick.
-"""
+"""Fluency of a query: a bigram model of the catalogue, compared with real queries."""
 
 from __future__ import annotations
 
@@ -15,24 +12,23 @@ from adore.text import word_stems
 
 __all__ = ["Fluency"]
 
-_BIGRAM = 0.6
-"""Share of the bigram's frequency."""
-_WORD = 0.3
-"""Share of the word's own frequency; the rest is the same for every word."""
+_BIGRAM_WEIGHT = 0.6
+_UNIGRAM_WEIGHT = 0.3
+"""Weights of the interpolated estimates; the rest goes to the uniform one."""
 
 
 class Fluency:
     """Mean log-probability of a word given the one before, counted from the catalogue's texts.
 
-    A text is refused if it reads worse than nearly all real queries, and worse than the
-    query that it was made of. The real queries are no part of the counts, so what they
-    score is what unseen queries score.
+    A text is disfluent if it scores lower than nearly all real queries, and lower than the
+    query that it was made of. The real queries are no part of the counts, so their scores
+    are those of unseen queries.
 
     Args:
         texts: titles and category paths.
         queries: real queries.
-        quantile: share of the real queries that reads worse than the threshold.
-        language: takes their words.
+        quantile: share of the real queries that score lower than the threshold.
+        language: stems their words.
 
     Example:
         >>> from adore.attributes.language_packs import load_language
@@ -41,9 +37,9 @@ class Fluency:
         >>> fluent = Fluency(titles, queries, 0.4, load_language("en"))
         >>> fluent.score("steel water bottle") > fluent.score("bottle steel handle water")
         True
-        >>> fluent.salad("handle with for water", "water bottle")
+        >>> fluent.is_disfluent("handle with for water", "water bottle")
         True
-        >>> fluent.salad("steel water bottle", "water bottle")
+        >>> fluent.is_disfluent("steel water bottle", "water bottle")
         False
     """
 
@@ -61,7 +57,7 @@ class Fluency:
             stems = self._stems(text)
             self._words.update(stems)
             self._pairs.update(pairwise(stems))
-        self._all = max(1, self._words.total())
+        self._total = max(1, self._words.total())
 
         self.threshold = -math.inf
         scores = sorted(self.score(query) for query in queries)
@@ -75,33 +71,32 @@ class Fluency:
 
     def score(self, text: str) -> float:
         """Mean log-probability of the text's words; 0 for a text without words."""
-        logs: list[float] = []
-        for before, word in pairwise(self._stems(text)):
-            probability = self._probability(before, word)
-            logs.append(math.log(probability))
+        log_probabilities: list[float] = []
+        for previous, stem in pairwise(self._stems(text)):
+            probability = self._probability(previous, stem)
+            log_probabilities.append(math.log(probability))
 
-        if not logs:
+        if not log_probabilities:
             return 0.0
-        return sum(logs) / len(logs)
+        return sum(log_probabilities) / len(log_probabilities)
 
-    def _probability(self, before: str, word: str) -> float:
+    def _probability(self, previous: str, stem: str) -> float:
         """Linear interpolation of three estimates, so that no word has probability 0."""
-        count_before = self._words[before]
-        count = self._words[word]
+        previous_count = self._words[previous]
         bigram = 0.0
-        if count_before:
-            bigram = self._pairs[before, word] / count_before
+        if previous_count:
+            bigram = self._pairs[previous, stem] / previous_count
 
-        # the uniform estimate has one share more, for the words that nobody counted
+        # the uniform estimate has one share more, for all words without a count
         shares = len(self._words) + 1
-        rest = 1 - _BIGRAM - _WORD
+        uniform_weight = 1 - _BIGRAM_WEIGHT - _UNIGRAM_WEIGHT
 
-        from_bigram = _BIGRAM * bigram
-        from_word = _WORD * count / self._all
-        return from_bigram + from_word + rest / shares
+        from_bigram = _BIGRAM_WEIGHT * bigram
+        from_unigram = _UNIGRAM_WEIGHT * self._words[stem] / self._total
+        return from_bigram + from_unigram + uniform_weight / shares
 
-    def salad(self, text: str, source: str) -> bool:
-        """True if ``text``, made of the query ``source``, reads like no query.
+    def is_disfluent(self, text: str, source: str) -> bool:
+        """Whether ``text``, made of the query ``source``, reads like no query.
 
         Args:
             text: an edited query.

@@ -1,6 +1,6 @@
-"""What every edit needs: catalogue, reader, good pairs.
+"""Turns a good pair and an edit's drafts into candidates.
 
-And the check that a draft moved what it meant to move.
+:class:`EditContext` reads a draft and refuses it unless it changes what it should.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -20,272 +22,384 @@ from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.synthesis.catalogue import Catalogue
-from adore.synthesis.edits import REAL, Draft, Source
-from adore.synthesis.minimality import clean, fault
+from adore.synthesis.edits import Draft, EditSet, Source
+from adore.synthesis.minimality import edit_fault, is_conflict_free
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence, Grade, Item, Reading, item_from_row
 
 __all__ = [
     "UNTYPED",
+    "Candidate",
     "EditContext",
-    "plain",
-    "rank",
-    "reserved",
-    "row_of",
-    "sources_of",
+    "find_sources",
+    "generate",
+    "is_reserved",
+    "make_candidate",
+    "normalise",
+    "shuffle_key",
 ]
 
 UNTYPED = "untyped"
 """The ``error_type`` of pairs that were made without one."""
 
-_RESERVED = 3
+_RESERVED_SHARE = 3
 """One item in so many is for the adversarial set alone."""
 
 
-def plain(text: str) -> str:
+def normalise(text: str) -> str:
     """A text in lower case with single spaces."""
     return " ".join(text.lower().split())
 
 
-def rank(seed: int, *parts: str) -> str:
-    """An order that depends on the seed and the names alone.
+def shuffle_key(seed: int, *parts: str) -> str:
+    """A key whose order depends on the seed and the names alone.
 
     Args:
         seed: another seed gives another order.
         parts: the names: ids, an error type.
 
     Returns:
-        SHA-256 in hexadecimal digits; what is sorted by it is shuffled.
+        SHA-256 in hexadecimal digits. Sorting by it shuffles.
     """
     text = "\0".join([str(seed), *parts])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def reserved(item_id: str) -> bool:
-    """Whether synthesis for training leaves an item to the adversarial set.
+def is_reserved(item_id: str) -> bool:
+    """Whether an item is reserved for the adversarial set.
 
-    Every third item is left to it, by its id alone.
+    Every third item is, by its id alone. Synthesis for training never uses it.
     """
-    digits = rank(0, "adversarial", item_id)[:8]
-    return int(digits, 16) % _RESERVED == 0
+    digits = shuffle_key(0, "adversarial", item_id)[:8]
+    return int(digits, 16) % _RESERVED_SHARE == 0
 
 
 class EditContext:
-    """Catalogue, reader and readings; reads a draft and drops it unless its evidence holds.
+    """Catalogue, reader and readings, and the check whether a draft is a minimal edit.
 
     Args:
         prepared: output of ``prepare``.
         evidence: output of ``evidence``.
-        adversarial: edit and pick the reserved items alone; else never those.
+        adversarial: edit and pick only reserved items; else never those.
+
+    Attributes:
+        reader: reads edited queries and items.
+        catalogue: the items.
+        queries: text of every query by id.
+        real_queries: the same texts, normalised. An edit must not repeat one.
+        dropped: error type to the reasons why drafts were refused, counted.
     """
 
     def __init__(
         self, prepared: Path, evidence: Path, *, adversarial: bool = False
     ) -> None:
-        rows = read_table(prepared, "items").sort("item_id")
-        items = {
-            row["item_id"]: item_from_row(row) for row in rows.iter_rows(named=True)
-        }
+        item_rows = read_table(prepared, "items").sort("item_id")
+        items: dict[str, Item] = {}
+        for row in item_rows.iter_rows(named=True):
+            items[row["item_id"]] = item_from_row(row)
 
         stored = read_table(evidence, "readings").filter(pl.col("kind") == "item")
-        readings = {
-            item_id: Reading.from_json(text)
-            for item_id, text in stored.select("id", "reading").iter_rows()
-        }
+        readings: dict[str, Reading] = {}
+        for item_id, text in stored.select("id", "reading").iter_rows():
+            readings[item_id] = Reading.from_json(text)
 
         lexicon = Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8"))
         self.reader = Reader(lexicon)
         self.catalogue = Catalogue(items, readings, lexicon)
 
-        queries = read_table(prepared, "queries")
-        self.texts = dict(queries.select("query_id", "query").iter_rows())
-        self.taken = {plain(text) for text in self.texts.values()}
+        query_table = read_table(prepared, "queries").select("query_id", "query")
+        self.queries: dict[str, str] = dict(query_table.iter_rows())
+        self.real_queries = {normalise(query) for query in self.queries.values()}
 
         self.dropped: dict[str, Counter[str]] = defaultdict(Counter)
         self._adversarial = adversarial
-        self._asked: dict[str, Reading] = {}
+        self._query_readings: dict[str, Reading] = {}
 
-    def open(self, item_id: str) -> bool:
+    def is_eligible(self, item_id: str) -> bool:
         """Whether an item may be edited or picked here."""
-        return reserved(item_id) == self._adversarial
+        return is_reserved(item_id) == self._adversarial
 
-    def asked(self, query: str) -> Reading:
-        """A query's reading, read once."""
-        if query not in self._asked:
-            self._asked[query] = self.reader.read_query(query)
-        return self._asked[query]
+    def read_query(self, query: str) -> Reading:
+        """A query's reading, made once."""
+        if query not in self._query_readings:
+            self._query_readings[query] = self.reader.read_query(query)
+        return self._query_readings[query]
 
-    def found(self, query: str, item: Item) -> tuple[Evidence, ...]:
+    def evidence(self, query: str, item: Item) -> tuple[Evidence, ...]:
         """A pair's evidence.
 
         Args:
             query: the query's text, a real one or an edited one.
-            item: a catalogue item, of which the stored reading is taken, or an edited
-                one, which is read anew.
+            item: a catalogue item, whose stored reading is used, or an edited one, which
+                is read anew.
         """
-        asked = self.asked(query)
-        real = self.catalogue.items.get(item.item_id)
-        if real == item:
-            return self.catalogue.evidence(query, asked, item.item_id)
+        query_reading = self.read_query(query)
+        real_item = self.catalogue.items.get(item.item_id)
+        if real_item == item:
+            return self.catalogue.evidence(query, query_reading, item.item_id)
 
-        reading = self.reader.read_item(item)
-        return compare(asked, reading)
+        item_reading = self.reader.read_item(item)
+        return compare(query_reading, item_reading)
 
-    def hold(self, source: Source, draft: Draft, error: str) -> tuple[Evidence, ...]:
-        """The draft's evidence, or nothing if it must be dropped; why is counted in ``dropped``.
+    def validate(
+        self, source: Source, draft: Draft, error_type: str
+    ) -> tuple[Evidence, ...]:
+        """The draft's evidence, or nothing if it must be dropped; counts why in ``dropped``.
 
         Args:
             source: the good pair that was edited.
             draft: what the edit proposes.
-            error: name of the error type that the edit makes.
+            error_type: name of the error type that the edit makes.
 
         Returns:
-            Nothing if the draft's item is not open or the draft does not move what it
-            should.
+            Nothing if the draft's item is not eligible, or the draft does not change what
+            it should.
         """
-        if not self.open(draft.item.item_id):
-            self.dropped[error]["the item is kept for the other set"] += 1
+        if not self.is_eligible(draft.item.item_id):
+            self.dropped[error_type]["the item is kept for the other set"] += 1
             return ()
 
-        why, found = self.moved(source, draft, error)
-        if why:
-            self.dropped[error][why] += 1
+        reason, evidence = self.edit_fault(source, draft, error_type)
+        if reason:
+            self.dropped[error_type][reason] += 1
             return ()
-        return found
+        return evidence
 
-    def moved(
-        self, source: Source, draft: Draft, error: str
+    def edit_fault(
+        self, source: Source, draft: Draft, error_type: str
     ) -> tuple[str, tuple[Evidence, ...]]:
-        """Why a draft moves more or less than the intended attribute, and its evidence.
+        """Why a draft changes more or less than the intended attribute, and its evidence.
 
         Args:
             source: the good pair that was edited.
             draft: what the edit proposes.
-            error: name of the error type that the edit makes.
+            error_type: name of the error type that the edit makes.
 
         Returns:
-            The reason (``""``: the draft moves that attribute alone) and the evidence,
-            which is empty where the draft was refused unread.
+            The reason (``""``: the draft is a minimal edit) and the evidence, which is
+            empty if the draft was refused unread.
         """
-        new_query = draft.query != source.query
-        if new_query and plain(draft.query) in self.taken:
+        is_new_query = draft.query != source.query
+        if is_new_query and normalise(draft.query) in self.real_queries:
             return "repeats a real query", ()
 
-        new_item = draft.item != source.item
-        if not new_query and not new_item:
+        is_new_item = draft.item != source.item
+        if not is_new_query and not is_new_item:
             return "changes nothing", ()
 
-        found = self.found(draft.query, draft.item)
-        why = fault(error, draft.attribute, source.evidence, found)
-        return why, found
+        evidence = self.evidence(draft.query, draft.item)
+        reason = edit_fault(error_type, draft.attribute, source.evidence, evidence)
+        return reason, evidence
 
 
-def sources_of(
-    workshop: EditContext,
+def find_sources(
+    context: EditContext,
     good: Mapping[str, Sequence[str]],
     graded: Mapping[str, Mapping[str, int]],
     *,
     per_query: int,
     seed: int,
 ) -> list[Source]:
-    """Good pairs to edit: their items are open and their evidence holds no conflict.
+    """Good pairs to edit: their items are eligible and their evidence has no conflict.
 
     Args:
-        workshop: catalogue, readings, and which items are open.
+        context: catalogue, readings, and which items are eligible.
         good: query id to the ids of its exact items.
-        graded: query id to item id to human grade; a query that nobody graded may lack.
+        graded: query id to item id to human grade. A query without grades may be absent.
         per_query: most pairs of one query.
         seed: of the order of the queries and of each query's items.
     """
+
+    def query_key(query_id: str) -> str:
+        return shuffle_key(seed, query_id)
+
     sources: list[Source] = []
-    for query_id in sorted(good, key=lambda q: rank(seed, q)):
+    for query_id in sorted(good, key=query_key):
         grades = graded.get(query_id, {})
-        limits = (per_query, seed)
-        sources += _of_query(workshop, query_id, good[query_id], grades, limits)
+        good_ids = good[query_id]
+        of_query = _sources_of_query(context, query_id, good_ids, grades, seed=seed)
+        for _ in range(per_query):
+            source = next(of_query, None)
+            if source is None:
+                break
+            sources.append(source)
     return sources
 
 
-def _of_query(
-    workshop: EditContext,
+def _sources_of_query(
+    context: EditContext,
     query_id: str,
-    good: Sequence[str],
-    graded: Mapping[str, int],
-    limits: tuple[int, int],
+    good_ids: Sequence[str],
+    grades: Mapping[str, int],
+    *,
+    seed: int,
 ) -> Iterator[Source]:
-    """A query's good pairs, at most as many as the first of ``limits`` (pairs, seed)."""
-    left, seed = limits
-    query = workshop.texts[query_id]
-    known = frozenset(graded) | frozenset(good)
-    asked = workshop.asked(query)
+    """A query's good pairs, in an order that depends on the seed."""
+    query = context.queries[query_id]
+    judged = frozenset(grades) | frozenset(good_ids)
+    reading = context.read_query(query)
 
-    for item_id in sorted(good, key=lambda i: rank(seed, query_id, i)):
-        if not left or not workshop.open(item_id):
+    def item_key(item_id: str) -> str:
+        return shuffle_key(seed, query_id, item_id)
+
+    for item_id in sorted(good_ids, key=item_key):
+        if not context.is_eligible(item_id):
             continue
 
-        item = workshop.catalogue.items[item_id]
-        evidence = workshop.found(query, item)
-        if not clean(evidence):
+        item = context.catalogue.items[item_id]
+        evidence = context.evidence(query, item)
+        if not is_conflict_free(evidence):
             continue
 
-        left -= 1
         yield Source(
-            query_id,
-            query,
-            item,
-            int(Grade.EXACT),
-            asked,
-            evidence,
-            known,
-            tuple(good),
-            graded,
+            query_id=query_id,
+            query=query,
+            item=item,
+            grade=int(Grade.EXACT),
+            reading=reading,
+            evidence=evidence,
+            excluded=judged,
+            good_ids=tuple(good_ids),
+            graded=grades,
         )
 
 
-def row_of(
-    source: Source, draft: Draft, error: str, found: tuple[Evidence, ...]
-) -> dict[str, Any]:
-    """A draft as a row of ``candidates``; what is new has a new id, what is real keeps its own.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A row of the table ``candidates``.
+
+    Attributes:
+        query_id: of the source, or a new one if the query was edited.
+        item_id: of the catalogue, or a new one if the item was edited.
+        synthetic_id: id of the candidate.
+        source_query_id: query of the good pair.
+        source_item_id: item of the good pair.
+        query: text of the query.
+        item: the item as JSON.
+        error_type: name of the error type, or :data:`UNTYPED`.
+        attribute: the attribute that was edited.
+        edit: what was done, for people.
+        source_grade: grade of the good pair, 0 to 3.
+        intended_grade: grade that the edit means to make, 0 to 3.
+        evidence: evidence of the candidate as JSON.
+        source_evidence: evidence of the good pair as JSON.
+    """
+
+    query_id: str
+    item_id: str
+    synthetic_id: str
+    source_query_id: str
+    source_item_id: str
+    query: str
+    item: str
+    error_type: str
+    attribute: str
+    edit: str
+    source_grade: int
+    intended_grade: int
+    evidence: str
+    source_evidence: str
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Candidate:
+        """A candidate from a row of ``candidates``; other columns are ignored."""
+        names = [field.name for field in dataclass_fields(cls)]
+        return cls(**{name: row[name] for name in names})
+
+    def to_row(self) -> dict[str, object]:
+        """The columns and their values."""
+        return asdict(self)
+
+
+def make_candidate(
+    source: Source, draft: Draft, error_type: str, evidence: Sequence[Evidence]
+) -> Candidate:
+    """A draft as a candidate. What is edited gets a new id, what is real keeps its own.
 
     Args:
         source: the good pair that was edited.
         draft: the edited pair.
-        error: name of the error type that the edit makes.
-        found: the draft's evidence.
+        error_type: name of the error type that the edit makes.
+        evidence: the draft's evidence.
     """
-    body = {
-        **asdict(draft.item),
-        "bullet_points": list(draft.item.bullet_points),
-        "item_id": "",
-    }
-    body["attributes"] = json.dumps(
-        dict(draft.item.attributes), ensure_ascii=False, sort_keys=True
-    )
-    edited = draft.item != source.item and not draft.edit.startswith(REAL)
-    item_id = f"syn-i-{_digest(body)}" if edited else draft.item.item_id
+    columns = asdict(draft.item)
+    columns["bullet_points"] = list(draft.item.bullet_points)
+    columns["attributes"] = _json(dict(draft.item.attributes))
+    columns["item_id"] = ""
+
+    item_id = draft.item.item_id
+    if draft.item != source.item and not draft.picked:
+        item_id = f"syn-i-{_digest(columns)}"
+    columns["item_id"] = item_id
 
     query_id = source.query_id
     if draft.query != source.query:
-        query_id = f"syn-q-{_digest(plain(draft.query))}"
+        query_id = f"syn-q-{_digest(normalise(draft.query))}"
 
-    item = {**body, "item_id": item_id}
-    return {
-        "query_id": query_id,
-        "item_id": item_id,
-        "synthetic_id": f"syn-{_digest([error, query_id, item_id])}",
-        "source_query_id": source.query_id,
-        "source_item_id": source.item.item_id,
-        "query": draft.query,
-        "item": json.dumps(item, ensure_ascii=False, sort_keys=True),
-        "error_type": error,
-        "attribute": draft.attribute,
-        "edit": draft.edit,
-        "source_grade": source.grade,
-        "intended_grade": int(ERROR_TYPES[error].grade),
-        "evidence": Evidence.many_to_json(found),
-        "source_evidence": Evidence.many_to_json(source.evidence),
-    }
+    return Candidate(
+        query_id=query_id,
+        item_id=item_id,
+        synthetic_id=f"syn-{_digest([error_type, query_id, item_id])}",
+        source_query_id=source.query_id,
+        source_item_id=source.item.item_id,
+        query=draft.query,
+        item=_json(columns),
+        error_type=error_type,
+        attribute=draft.attribute,
+        edit=draft.edit,
+        source_grade=source.grade,
+        intended_grade=int(ERROR_TYPES[error_type].grade),
+        evidence=Evidence.many_to_json(list(evidence)),
+        source_evidence=Evidence.many_to_json(source.evidence),
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _digest(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """The first 16 hexadecimal digits of a value's SHA-256."""
+    return hashlib.sha256(_json(value).encode()).hexdigest()[:16]
+
+
+def generate(
+    context: EditContext,
+    source: Source,
+    error_type: str,
+    edits: EditSet,
+    *,
+    rng: Random,
+    limit: int,
+) -> Iterator[Candidate]:
+    """A pair's candidates: the first valid draft of each edit, then the second, and so on.
+
+    Edits that pick real items come first.
+
+    Args:
+        context: catalogue, and the check whether a draft is valid.
+        source: the good pair.
+        error_type: name of the error type.
+        edits: the edits of the type.
+        rng: draws the order of the rewrites, and then for all edits.
+        limit: most candidates.
+
+    Yields:
+        Candidates.
+    """
+    rewrites = rng.sample(edits.rewrites, len(edits.rewrites))
+    queues = [
+        edit(source, context.catalogue, rng) for edit in (*edits.picks, *rewrites)
+    ]
+
+    made = 0
+    while queues and made < limit:
+        # an edit without another valid draft leaves the round
+        drafts = queues.pop(0)
+        for draft in drafts:
+            evidence = context.validate(source, draft, error_type)
+            if evidence:
+                made += 1
+                queues.append(drafts)
+                yield make_candidate(source, draft, error_type, evidence)
+                break

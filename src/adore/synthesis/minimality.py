@@ -1,93 +1,116 @@
-"""Says from evidence alone whether an edit moved what it meant to move, and nothing else."""
+"""Decides from evidence alone whether an edit changed what it meant to change, and nothing else."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence
 
 from adore.attributes.contrasts import contrast_type
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence
 
-__all__ = ["clean", "fault"]
+__all__ = ["edit_fault", "is_conflict_free"]
 
 
-def clean(evidence: Sequence[Evidence]) -> bool:
-    """True if a good pair's evidence holds no conflict, so that an edit's is the only one."""
-    return bool(evidence) and all(fact.state != "conflict" for fact in evidence)
+def is_conflict_free(evidence: Sequence[Evidence]) -> bool:
+    """Whether a good pair has evidence without a conflict, so that an edit's is the only one."""
+    if not evidence:
+        return False
+    return all(fact.state != "conflict" for fact in evidence)
 
 
-def fault(
-    error: str, attribute: str, before: Sequence[Evidence], after: Sequence[Evidence]
+def edit_fault(
+    error_type: str,
+    attribute: str,
+    before: Sequence[Evidence],
+    after: Sequence[Evidence],
 ) -> str:
-    """Why the difference between two pairs' evidence is not exactly the intended one.
+    """Say why the difference between two pairs' evidence is not exactly the intended one.
 
-    Whatever else the query asked must still be asked and keep its state; what it asks
-    anew must be matched. A hard positive has no conflict; any other edit has one
-    conflict, in ``attribute``; a word's conflict is of the error type's own kind. An item
-    of another product type need not have the query's loose words (``feature``), and a
-    neighbouring kind need only not be said to be of the asked one.
+    Whatever else the query asked for must still be asked for and keep its state. What it
+    asks for anew must be matched. A hard positive has no conflict. Any other edit has one
+    conflict, in ``attribute``; the conflict of a word must be of the error type's own
+    contrasts. An item of another product type need not have the query's loose words
+    (``feature``). A type that needs no conflict only must not match.
 
     Args:
-        error: an error type's name.
+        error_type: an error type's name.
         attribute: the attribute that was edited (``""`` for hard positives).
         before: evidence of the good pair.
         after: evidence of the edited pair.
 
     Returns:
-        ``""`` if the edit holds, else a reason for people.
+        ``""`` if the edit is minimal, else a reason for people.
     """
-    own = {attribute}
+    edited = {attribute}
     if attribute == "product_type":
-        own.add("feature")
-    rest_before = _rest(before, own)
-    rest_after = _rest(after, own)
+        edited.add("feature")
+    rest_before = _other_states(before, edited)
+    rest_after = _other_states(after, edited)
 
     for name, state in sorted(rest_before - rest_after):
         return f"{name} was {state} and no longer is"
     for name, state in sorted(rest_after - rest_before):
         if state != "match":
             return f"{name} is asked anew and is {state}"
-    return _own_fault(error, attribute, before, after)
+    return _attribute_fault(error_type, attribute, before, after)
 
 
-def _rest(evidence: Sequence[Evidence], own: Set[str]) -> Counter[tuple[str, str]]:
-    """How often each other attribute is in each state."""
-    return Counter(
-        (fact.attribute, fact.state) for fact in evidence if fact.attribute not in own
-    )
+def _other_states(
+    evidence: Sequence[Evidence], edited: Collection[str]
+) -> Counter[tuple[str, str]]:
+    """How often each attribute that was not edited is in each state."""
+    states = Counter[tuple[str, str]]()
+    for fact in evidence:
+        if fact.attribute not in edited:
+            states[fact.attribute, fact.state] += 1
+    return states
 
 
-def _states(evidence: Sequence[Evidence], attribute: str) -> Counter[str]:
+def _states_of(evidence: Sequence[Evidence], attribute: str) -> Counter[str]:
     """How often one attribute is in each state."""
-    return Counter(fact.state for fact in evidence if fact.attribute == attribute)
+    states = Counter[str]()
+    for fact in evidence:
+        if fact.attribute == attribute:
+            states[fact.state] += 1
+    return states
 
 
-def _own_fault(
-    error: str, attribute: str, before: Sequence[Evidence], after: Sequence[Evidence]
+def _attribute_fault(
+    error_type: str,
+    attribute: str,
+    before: Sequence[Evidence],
+    after: Sequence[Evidence],
 ) -> str:
-    """Why the edited attribute did not move as meant."""
-    own_before = _states(before, attribute)
-    own_after = _states(after, attribute)
-    conflicts = own_after["conflict"]
-    more = conflicts - own_before["conflict"]
+    """Why the edited attribute did not change as meant."""
+    states_before = _states_of(before, attribute)
+    states_after = _states_of(after, attribute)
+    conflicts = states_after["conflict"]
+    new_conflicts = conflicts - states_before["conflict"]
 
-    if ERROR_TYPES[error].positive:
-        return f"{attribute} is in conflict" if more > 0 else ""
-    if error == "alternative":
-        return "it is said to be of the asked kind" if own_after["match"] else ""
-    if more != 1:
+    error = ERROR_TYPES[error_type]
+    if error.positive:
+        return f"{attribute} is in conflict" if new_conflicts > 0 else ""
+    if not error.needs_conflict:
+        return "it is said to be of the asked kind" if states_after["match"] else ""
+    if new_conflicts != 1:
         return f"{attribute} has {conflicts} conflicts, not one more than before"
 
-    kinds = {
-        contrast_type(fact.asked)
-        for fact in after
-        if fact.attribute == "feature" and fact.state == "conflict"
-    }
-    if attribute == "feature" and error not in kinds:
-        return f"the word in conflict is of {sorted(kinds)}"
+    word_types = _types_of_words_in_conflict(after)
+    if attribute == "feature" and error_type not in word_types:
+        return f"the word in conflict is of {word_types}"
 
-    fewer_matches = own_before["match"] - own_after["match"]
-    if fewer_matches > 1 or own_after["unknown"] > own_before["unknown"]:
+    fewer_matches = states_before["match"] - states_after["match"]
+    more_unknown = states_after["unknown"] - states_before["unknown"]
+    if fewer_matches > 1 or more_unknown > 0:
         return f"{attribute} moved in more than one value"
     return ""
+
+
+def _types_of_words_in_conflict(evidence: Sequence[Evidence]) -> list[str]:
+    """The error types of the loose words that are in conflict, in order of their names."""
+    names = set[str]()
+    for fact in evidence:
+        if fact.attribute == "feature" and fact.state == "conflict":
+            names.add(contrast_type(fact.asked))
+    return sorted(names)

@@ -1,4 +1,4 @@
-"""Puts new words into old text in the old text's form: case, spelling of numbers, units."""
+"""Writes new words in the form of the old ones: case, spelling of numbers, units."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import re
 from adore.attributes.units import UNITS, read_sizes
 
 __all__ = [
-    "amount",
+    "format_number",
     "in_other_units",
     "insert",
-    "like",
+    "match_case",
     "replace_all",
     "resize",
     "swap",
 ]
 
 _NUMBER = re.compile(r"[\d.,/ -]*\d")
-_CANONICAL = {
+_USUAL_UNITS = {
     "volume": ("ml", "l", "fl oz"),
     "mass": ("g", "kg", "lb", "oz"),
     "length": ("mm", "cm", "inch", "ft"),
     "memory": ("gb", "tb"),
 }
-_SPELLED = {
+_OTHER_SPELLING = {
     "oz": "ounce",
     "ounce": "oz",
     "inch": "in",
@@ -34,78 +34,88 @@ _SPELLED = {
 }
 
 
-def like(new: str, old: str) -> str:
-    """``new`` in the case of ``old``.
+def match_case(new: str, old: str) -> str:
+    """Write ``new`` in the case of ``old``.
 
     Args:
         new: the words to write.
-        old: what stands there: all capitals, a capital first, or small letters; with
-            none of these, ``new`` stays as it is.
+        old: the words in whose place they go: all capitals, a capital first, or small
+            letters. Without any of these, ``new`` stays as it is.
 
     Example:
-        >>> like("navy", "RED"), like("navy blue", "Red"), like("Sony", "nike")
+        >>> match_case("navy", "RED"), match_case("navy blue", "Red"), match_case("Sony", "nike")
         ('NAVY', 'Navy Blue', 'sony')
     """
     if len(old) > 1 and old.isupper():
         return new.upper()
     if old[:1].isupper():
-        return re.sub(r"\b[^\W\d_]", lambda m: m.group().upper(), new)
-    return new.lower() if old.islower() else new
+        first_letter = r"\b[^\W\d_]"
+        return re.sub(first_letter, lambda match: match.group().upper(), new)
+    if old.islower():
+        return new.lower()
+    return new
 
 
-def _whole(old: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w){re.escape(old)}(?!\w)", re.IGNORECASE)
+def _whole_words(words: str) -> re.Pattern[str]:
+    """A pattern for the words, in any case, that are no part of longer words."""
+    return re.compile(rf"(?<!\w){re.escape(words)}(?!\w)", re.IGNORECASE)
+
+
+def _replace(text: str, old: str, new: str, *, count: int) -> str:
+    """Replace the first ``count`` whole words ``old``; 0 means all."""
+    if not old:
+        return text
+    pattern = _whole_words(old)
+    return pattern.sub(lambda match: match_case(new, match.group()), text, count=count)
 
 
 def swap(text: str, old: str, new: str) -> str:
-    """The first whole-word ``old`` of ``text`` replaced; ``text`` itself if there is none.
+    """Replace the first whole-word ``old`` of a text; without one, return the text itself.
 
     Args:
         text: a query or a title.
-        old: the words to find, in any case; empty: nothing is replaced.
-        new: the words to put there, in the case of what was there.
+        old: the words to replace, in any case. Nothing is replaced if it is empty.
+        new: the words to write, in the case of the old ones.
     """
-    if not old:
-        return text
-    return _whole(old).sub(lambda m: like(new, m.group()), text, count=1)
+    return _replace(text, old, new, count=1)
 
 
 def replace_all(text: str, old: str, new: str) -> str:
-    """Every whole-word ``old`` of ``text`` replaced, each in its own case.
+    """Replace every whole-word ``old`` of a text, each in its own case.
 
     Args:
         text: any text of an item.
-        old: the words to find, in any case; empty: nothing is replaced.
-        new: the words to put there, in the case of what was there.
+        old: the words to replace, in any case. Nothing is replaced if it is empty.
+        new: the words to write, in the case of the old ones.
     """
-    if not old:
-        return text
-    return _whole(old).sub(lambda m: like(new, m.group()), text)
+    return _replace(text, old, new, count=0)
 
 
 def insert(query: str, words: str, *, front: bool) -> str:
-    """Words put before or after a query, in the query's case.
+    """Put words before or after a query, in the query's case.
 
     Args:
         query: the query before.
-        words: what is asked besides.
+        words: what is asked for besides.
         front: before the query, else after it.
     """
     if query.islower():
         words = words.lower()
-    return f"{words} {query.strip()}" if front else f"{query.strip()} {words}"
+    if front:
+        return f"{words} {query.strip()}"
+    return f"{query.strip()} {words}"
 
 
-def amount(number: float) -> str:
+def format_number(number: float) -> str:
     """A number as a seller writes it: at most three decimals, no trailing zeros."""
     return f"{number:.3f}".rstrip("0").rstrip(".")
 
 
 def resize(quote: str, value: str) -> str:
-    """``value`` written in the unit and form of ``quote``.
+    """Write ``value`` in the unit and form of ``quote``.
 
     Args:
-        quote: a size as a query or an item says it.
+        quote: a size as a query or an item writes it.
         value: another size as ``dimension:base amount`` or ``kind:name``.
 
     Returns:
@@ -115,38 +125,42 @@ def resize(quote: str, value: str) -> str:
         >>> resize("500ml", "volume:750"), resize("Queen", "bed:king"), resize("1 l", "volume:333")
         ('750ml', 'King', '')
     """
-    kind, raw = value.split(":", 1)
+    kind, amount = value.split(":", 1)
     number = _NUMBER.match(quote)
     if number is None:
-        return like(raw, quote)
+        return match_case(amount, quote)
 
-    after = quote[number.end() :]
-    unit = after.strip(" -").rstrip(".").lower()
-    known = [
-        UNITS[form]
-        for form in (unit, unit.removesuffix("s"), unit.removesuffix("es"))
-        if form in UNITS
-    ]
-    if not known or "-" in raw:
+    rest = quote[number.end() :]
+    unit = _known_unit(rest)
+    if not unit or "-" in amount:
         return ""
-    dimension, factor = known[0]
+    dimension, factor = UNITS[unit]
     if dimension != kind:
         return ""
 
     # the rounded amount must be the same to two parts in a thousand
-    exact = float(raw)
-    neat = round(exact / factor, 2)
-    same = abs(neat * factor - exact) <= 0.002 * exact
-    if same and 0 < neat < 10_000:
-        return f"{amount(neat)}{after}"
+    exact = float(amount)
+    rounded = round(exact / factor, 2)
+    is_close = abs(rounded * factor - exact) <= 0.002 * exact
+    if is_close and 0 < rounded < 10_000:
+        return f"{format_number(rounded)}{rest}"
+    return ""
+
+
+def _known_unit(text: str) -> str:
+    """The unit that a text writes, perhaps in the plural; empty if it writes none."""
+    unit = text.strip(" -").rstrip(".").lower()
+    for form in (unit, unit.removesuffix("s"), unit.removesuffix("es")):
+        if form in UNITS:
+            return form
     return ""
 
 
 def in_other_units(quote: str, value: str) -> list[str]:
-    """The same amount in other units or with the unit spelled otherwise.
+    """Write the same amount in other units, or with another spelling of the unit.
 
     Args:
-        quote: a size as the query says it.
+        quote: a size as the query writes it.
         value: the same size as ``dimension:base amount``.
 
     Returns:
@@ -156,26 +170,34 @@ def in_other_units(quote: str, value: str) -> list[str]:
         >>> in_other_units("500ml", "volume:500")
         ['0.5 l', '16.9 fl oz']
     """
-    kind, raw = value.split(":", 1)
+    kind, amount = value.split(":", 1)
     number = _NUMBER.match(quote)
-    if number is None or kind not in _CANONICAL or "-" in raw:
+    if number is None or kind not in _USUAL_UNITS or "-" in amount:
         return []
 
-    after = quote[number.end() :]
-    unit = after.strip(" -").lower()
+    unit = quote[number.end() :].strip(" -").lower()
     texts: list[str] = []
-    if unit in _SPELLED:
-        texts.append(f"{number.group()} {_SPELLED[unit]}")
+    if unit in _OTHER_SPELLING:
+        texts.append(f"{number.group()} {_OTHER_SPELLING[unit]}")
 
-    exact = float(raw)
-    digits = 3 if kind == "memory" else 1
-    for other in _CANONICAL[kind]:
+    exact = float(amount)
+    digits = 1
+    if kind == "memory":
+        digits = 3
+    for other_unit in _USUAL_UNITS[kind]:
         # the rounded amount must be the same to two parts in a hundred
-        factor = UNITS[other][1]
-        neat = round(exact / factor, digits)
-        same = abs(neat * factor - exact) <= 0.02 * exact
-        usual = 0.1 <= neat <= 5_000
-        if other != unit and usual and same:
-            texts.append(f"{amount(neat)} {other}")
+        factor = UNITS[other_unit][1]
+        rounded = round(exact / factor, digits)
+        is_close = abs(rounded * factor - exact) <= 0.02 * exact
+        is_usual = 0.1 <= rounded <= 5_000
+        if other_unit != unit and is_usual and is_close:
+            texts.append(f"{format_number(rounded)} {other_unit}")
 
-    return [text for text in texts if any(True for _ in read_sizes(text, ""))]
+    return [text for text in texts if _is_size(text)]
+
+
+def _is_size(text: str) -> bool:
+    """Whether a text is read as a size."""
+    for _ in read_sizes(text, ""):
+        return True
+    return False

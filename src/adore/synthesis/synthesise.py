@@ -1,16 +1,17 @@
-"""Stage ``synthesise``: good pairs of the training queries into candidates.
+"""Stage ``synthesise``: edits good pairs of the training queries into candidates.
 
-One edit and one error type each.
+Each candidate is one edit of one error type.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 from pydantic import Field, field_validator
@@ -20,18 +21,25 @@ from adore.config import StageConfig
 from adore.errors import check
 from adore.progress import log_line, progress
 from adore.storage import write_json
-from adore.synthesis.allocation import confusions, mix, quotas
+from adore.synthesis.allocation import GradedPair, count_errors, quotas, type_shares
 from adore.synthesis.audit import audit
-from adore.synthesis.edits import REAL, Draft, Edit, Source
-from adore.synthesis.generator import UNTYPED, EditContext, rank, row_of, sources_of
-from adore.synthesis.registry import EDITS, PICKS
+from adore.synthesis.edits import Draft, Source, training_edits
+from adore.synthesis.edits.base import REAL_ITEM
+from adore.synthesis.generator import (
+    UNTYPED,
+    Candidate,
+    EditContext,
+    find_sources,
+    generate,
+    make_candidate,
+    shuffle_key,
+)
 from adore.types import PAIR, Evidence, Grade
 
-__all__ = ["Config", "candidates", "of_type", "run"]
+__all__ = ["Config", "candidates_of_type", "run"]
 
-Rows = dict[str, list[dict[str, Any]]]
-Graded = tuple[int, int, tuple[Evidence, ...]]
-"""Human grade, answered grade and evidence of a pair."""
+Candidates = dict[str, list[Candidate]]
+"""Error type to its candidates."""
 
 
 class Config(StageConfig):
@@ -62,8 +70,8 @@ class Config(StageConfig):
 
     @field_validator("weights")
     @classmethod
-    def _weigh(cls, weights: dict[str, float]) -> dict[str, float]:
-        mix(weights)
+    def _check_weights(cls, weights: dict[str, float]) -> dict[str, float]:
+        type_shares(weights)
         return weights
 
 
@@ -78,7 +86,8 @@ def run(
 ) -> dict[str, float]:
     """Write ``candidates`` and ``plan.json``.
 
-    The plan has the weights and why, what was made and dropped, the human audit.
+    The plan has the shares of the error types and their reasons, what was made and
+    dropped, and the human audit.
 
     Args:
         config: how many candidates of which error types, from which pairs.
@@ -86,135 +95,149 @@ def run(
         evidence: output of ``evidence``.
         answers: outputs of ``judge``; a pair's first answer counts.
         output: folder to write to.
-        scores: output of ``distil`` of the run before: its student's answers to dev
-            queries it had not learnt from.
-        feedback: output of ``feedback``: what shoppers skip or return of what was judged
-            exact, and keep of what was judged strictly, counts too.
+        scores: output of ``distil`` of an earlier run: its student's answers to dev
+            queries that it did not learn from.
+        feedback: output of ``feedback``. What shoppers skip or return although it was
+            judged exact, and what they buy although it was judged strictly, counts too.
 
     Returns:
-        Candidates made, in all and per error type; good pairs used; drafts whose evidence
-        did not hold.
+        Candidates made, in all and per error type; good pairs used; drafts that were
+        dropped because of their evidence.
     """
-    workshop = EditContext(prepared, evidence)
-    sources = _sources(config, workshop, prepared, answers)
+    context = EditContext(prepared, evidence)
+    sources = _sources(config, context, prepared, answers)
     errors = _errors(prepared, evidence, answers, scores, feedback)
 
-    seen = errors.values() if config.strategy == "aware" else ()
-    shares = mix(config.weights, *seen)
     if config.strategy == "untyped":
-        made = {UNTYPED: _untyped(config, workshop, sources)}
         shares = {UNTYPED: 1.0}
-        most = config.total
+        available = {UNTYPED: _untyped(config, context, sources)}
+        per_type = config.total
     else:
-        made = _typed(config, workshop, sources, shares)
-        most = config.per_type
+        observed = errors.values() if config.strategy == "aware" else ()
+        shares = type_shares(config.weights, *observed)
+        available = _typed(config, context, sources, shares)
+        per_type = config.per_type
 
-    counts = {name: len(many) for name, many in made.items()}
-    kept = quotas(shares, total=config.total, per_type=most, available=counts)
-    rows: list[dict[str, Any]] = []
-    for name, number in kept.items():
-        rows += made[name][:number]
-    rows.sort(key=lambda row: row["synthetic_id"])
-    write_table(rows, output, "candidates")
+    counts = {name: len(candidates) for name, candidates in available.items()}
+    selected = quotas(shares, total=config.total, per_type=per_type, available=counts)
+    made: list[Candidate] = []
+    for name, number in selected.items():
+        made += available[name][:number]
+    _write_candidates(made, output)
 
-    told = audit(sources, workshop)
     plan = {
         "strategy": config.strategy,
         "errors": errors,
         "shares": shares,
         "available": counts,
-        "made": kept,
-        "nothing": _why_nothing(workshop, counts),
-        "audit": told,
+        "made": selected,
+        "nothing": _reasons_for_nothing(context, counts),
+        "audit": audit(sources, context),
     }
     write_json(plan, output / "plan.json")
-    if not rows:
+    if not made:
         log_line(
             "    synthesise: no good pair could be edited; "
             "the student learns from judged pairs alone"
         )
 
-    dropped = sum(reasons.total() for reasons in workshop.dropped.values())
-    metrics = {"made": len(rows), "good_pairs": len(sources), "drafts_dropped": dropped}
-    return {**metrics, **{f"made_{name}": number for name, number in kept.items()}}
+    dropped = sum(reasons.total() for reasons in context.dropped.values())
+    metrics: dict[str, float] = {
+        "made": len(made),
+        "good_pairs": len(sources),
+        "drafts_dropped": dropped,
+    }
+    for name, number in selected.items():
+        metrics[f"made_{name}"] = number
+    return metrics
 
 
-def _why_nothing(workshop: EditContext, counts: Mapping[str, int]) -> dict[str, str]:
-    """Why types of which nothing was made have nothing."""
-    why: dict[str, str] = {}
+def _write_candidates(candidates: list[Candidate], output: Path) -> None:
+    """Write the table, in order of the ids."""
+    candidates.sort(key=lambda candidate: candidate.synthetic_id)
+    rows = [candidate.to_row() for candidate in candidates]
+    write_table(rows, output, "candidates")
+
+
+def _reasons_for_nothing(
+    context: EditContext, counts: Mapping[str, int]
+) -> dict[str, str]:
+    """Why error types without a candidate have none."""
+    reasons: dict[str, str] = {}
     for name, count in counts.items():
         if count:
             continue
-        dropped = workshop.dropped.get(name)
-        if dropped:
-            reason, times = dropped.most_common(1)[0]
-            why[name] = f"no draft held; {times} times: {reason}"
-        else:
-            why[name] = "no good pair offers what it needs"
-    return why
+        dropped = context.dropped.get(name, Counter())
+        reasons[name] = "no good pair offers what it needs"
+        for reason, times in dropped.most_common(1):
+            reasons[name] = f"no draft held; {times} times: {reason}"
+    return reasons
 
 
 # ---------------------------------------------------------------- good pairs
 
 
-def _good(config: Config, prepared: Path, answers: list[Path]) -> dict[str, list[str]]:
-    """Query id to items of training queries that people call exact.
+def _good_pairs(
+    config: Config, prepared: Path, answers: list[Path]
+) -> dict[str, list[str]]:
+    """Training query id to the items that people call exact.
 
-    Or, where no human graded the pair, that a confident judge does.
+    Where no human graded a pair, a confident judge's grade counts.
     """
-    train = _queries_of(prepared, "train")
+    train = _queries_of_split(prepared, "train")
     human = read_table(prepared, "judgements").select(*PAIR, "grade")
     exact = human.filter(pl.col("grade") == int(Grade.EXACT))
-    sure = _confident(answers, config.confidence)
-    sure = sure.join(human, on=PAIR, how="anti")
+    confident = _confident_answers(answers, config.confidence)
+    ungraded = confident.join(human, on=PAIR, how="anti")
 
-    both = pl.concat([exact, sure])
-    both = both.join(train, on="query_id")
-    both = both.sort(PAIR)
+    pairs = pl.concat([exact, ungraded])
+    pairs = pairs.join(train, on="query_id")
+    pairs = pairs.sort(PAIR)
 
     good: dict[str, list[str]] = defaultdict(list)
-    for query_id, item_id in both.select(PAIR).iter_rows():
+    for query_id, item_id in pairs.select(PAIR).iter_rows():
         good[query_id].append(item_id)
     return good
 
 
-def _confident(answers: list[Path], confidence: float) -> pl.DataFrame:
+def _confident_answers(answers: list[Path], confidence: float) -> pl.DataFrame:
     """Pairs that the judge calls exact with this probability or more."""
-    best = int(Grade.EXACT)
-    exact = pl.col("grade") == best
-    probabilities = pl.col("probabilities")
-    confident = probabilities.list.get(best) >= confidence
+    exact = int(Grade.EXACT)
+    is_exact = pl.col("grade") == exact
+    is_confident = pl.col("probabilities").list.get(exact) >= confidence
 
-    answered = _answers(answers)
-    sure = answered.filter(exact & confident)
-    return sure.select(*PAIR, "grade")
+    answered = _first_answers(answers)
+    confident = answered.filter(is_exact & is_confident)
+    return confident.select(*PAIR, "grade")
 
 
-def _queries_of(prepared: Path, split: str) -> pl.DataFrame:
+def _queries_of_split(prepared: Path, split: str) -> pl.DataFrame:
+    """The ids of a split's queries."""
     queries = read_table(prepared, "queries")
     return queries.filter(pl.col("split") == split).select("query_id")
 
 
-def _answers(folders: list[Path]) -> pl.DataFrame:
+def _first_answers(folders: list[Path]) -> pl.DataFrame:
     """The first answer to each pair."""
-    frames = [
-        read_table(folder, "teacher_judgements").select(*PAIR, "grade", "probabilities")
-        for folder in folders
-    ]
-    return pl.concat(frames).unique(PAIR, keep="first", maintain_order=True)
+    tables: list[pl.DataFrame] = []
+    for folder in folders:
+        table = read_table(folder, "teacher_judgements")
+        tables.append(table.select(*PAIR, "grade", "probabilities"))
+    return pl.concat(tables).unique(PAIR, keep="first", maintain_order=True)
 
 
 def _sources(
-    config: Config, workshop: EditContext, prepared: Path, answers: list[Path]
+    config: Config, context: EditContext, prepared: Path, answers: list[Path]
 ) -> list[Source]:
+    """The good pairs to edit."""
     judgements = read_table(prepared, "judgements").select(*PAIR, "grade")
     graded: dict[str, dict[str, int]] = defaultdict(dict)
     for query_id, item_id, grade in judgements.iter_rows():
         graded[query_id][item_id] = grade
 
-    good = _good(config, prepared, answers)
-    return sources_of(
-        workshop, good, graded, per_query=config.per_query, seed=config.seed
+    good = _good_pairs(config, prepared, answers)
+    return find_sources(
+        context, good, graded, per_query=config.per_query, seed=config.seed
     )
 
 
@@ -228,207 +251,183 @@ def _errors(
     scores: Path | None,
     feedback: Path | None,
 ) -> dict[str, dict[str, int]]:
-    """Wrong answers per error type.
+    """Wrong answers per error type, for each source of errors.
 
-    The teacher's and the student's on dev queries, and those that shoppers show.
+    ``teacher`` and ``student`` are of dev queries, ``online`` are those that shoppers show.
     """
     pairs = read_table(evidence, "pairs")
-    dev = _queries_of(prepared, "dev")
-    human = (
-        read_table(prepared, "judgements")
-        .join(dev, on="query_id")
-        .select(*PAIR, "grade")
-        .join(pairs, on=PAIR)
-    )
+    dev = _queries_of_split(prepared, "dev")
+    human = read_table(prepared, "judgements").join(dev, on="query_id")
+    human = human.select(*PAIR, "grade").join(pairs, on=PAIR)
 
-    found = {"teacher": _confused(human, _answers(answers))}
+    errors = {"teacher": _offline_errors(human, _first_answers(answers))}
     if scores is not None:
-        graded = read_table(scores, "scores")
-        both = human.join(graded, on=PAIR, how="semi").height
+        student = read_table(scores, "scores")
+        shared = human.join(student, on=PAIR, how="semi").height
         check(
-            both > 0,
+            shared > 0,
             "synthesise.previous",
             str(scores),
             must="of a run on the same dev pairs",
             fix="name another",
         )
-        found["student"] = _confused(human, graded)
+        errors["student"] = _offline_errors(human, student)
     if feedback is not None:
         signs = read_table(feedback, "feedback")
-        of_pairs = pairs.select(*PAIR, "evidence")
-        found["online"] = _online(signs.join(of_pairs, on=PAIR))
-    return found
+        evidence_of_pairs = pairs.select(*PAIR, "evidence")
+        errors["online"] = _online_errors(signs.join(evidence_of_pairs, on=PAIR))
+    return errors
 
 
-def _online(signs: pl.DataFrame) -> dict[str, int]:
-    """Pairs on which shoppers and the judge differ.
-
-    Those that were judged exact and are skipped or returned, and those judged strictly
-    that shoppers keep.
-    """
-    # what shoppers show, and what the judge had said
-    grades = {
-        "skipped, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
-        "returned, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
-        "bought, judged strictly": (Grade.EXACT, Grade.IRRELEVANT),
-    }
-    seen = signs.filter(pl.col("kind").is_in(list(grades))).unique(PAIR).sort(PAIR)
-
-    graded: list[Graded] = []
-    for kind, text in seen.select("kind", "evidence").iter_rows():
-        wanted, answered = grades[kind]
-        graded.append((wanted, answered, Evidence.many_from_json(text)))
-    return confusions(graded)
+_SHOWN_AND_JUDGED = {
+    "skipped, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
+    "returned, judged exact": (Grade.IRRELEVANT, Grade.EXACT),
+    "bought, judged strictly": (Grade.EXACT, Grade.IRRELEVANT),
+}
+"""Kind of feedback to the grade that shoppers show and the grade that the judge gave."""
 
 
-def _confused(human: pl.DataFrame, answered: pl.DataFrame) -> dict[str, int]:
+def _online_errors(signs: pl.DataFrame) -> dict[str, int]:
+    """Error types of the pairs on which shoppers and the judge differ."""
+    is_error = pl.col("kind").is_in(list(_SHOWN_AND_JUDGED))
+    errors = signs.filter(is_error).unique(PAIR).sort(PAIR)
+
+    pairs: list[GradedPair] = []
+    for kind, text in errors.select("kind", "evidence").iter_rows():
+        shown_grade, judged_grade = _SHOWN_AND_JUDGED[kind]
+        evidence = Evidence.many_from_json(text)
+        pairs.append(GradedPair(shown_grade, judged_grade, evidence))
+    return count_errors(pairs)
+
+
+def _offline_errors(human: pl.DataFrame, answered: pl.DataFrame) -> dict[str, int]:
     """Error types of the pairs on which answers and humans differ."""
-    given = answered.select(*PAIR, pl.col("grade").alias("answered"))
-    both = human.join(given, on=PAIR).sort(PAIR)
+    grades = answered.select(*PAIR, pl.col("grade").alias("answered"))
+    both = human.join(grades, on=PAIR).sort(PAIR)
     both = both.drop_nulls("answered")
     both = both.select("grade", "answered", "evidence")
 
-    graded: list[Graded] = []
-    for grade, answer, text in both.iter_rows():
-        found = Evidence.many_from_json(text)
-        graded.append((grade, answer, found))
-    return confusions(graded)
+    pairs: list[GradedPair] = []
+    for human_grade, answered_grade, text in both.iter_rows():
+        evidence = Evidence.many_from_json(text)
+        pairs.append(GradedPair(human_grade, answered_grade, evidence))
+    return count_errors(pairs)
 
 
-# ---------------------------------------------------------------- drafts
+# ---------------------------------------------------------------- candidates
 
 
 def _typed(
     config: Config,
-    workshop: EditContext,
+    context: EditContext,
     sources: list[Source],
     shares: Mapping[str, float],
-) -> Rows:
+) -> Candidates:
     """Candidates per type, up to three times its share: enough for what other types lack."""
-    made: Rows = {}
-    rounds = config.per_query * config.per_pair
+    made: Candidates = {}
     names = [name for name, share in shares.items() if share > 0]
     for name in progress(names, "error types"):
         enough = math.ceil(3 * shares[name] * config.total)
-        limit = min(config.per_type, enough)
-        make = _maker(config, workshop, name)
-        made[name] = of_type(sources, make, limit=limit, rounds=rounds)
+        made[name] = candidates_of_type(
+            sources,
+            _maker(config, context, name),
+            limit=min(config.per_type, enough),
+            per_query=config.per_query * config.per_pair,
+        )
     return made
 
 
 def _maker(
-    config: Config, workshop: EditContext, error: str
-) -> Callable[[Source], Iterator[dict[str, Any]]]:
-    def make(source: Source) -> Iterator[dict[str, Any]]:
-        rng = Random(rank(config.seed, error, source.query_id, source.item.item_id))
-        return candidates(
-            workshop, source, error, EDITS[error], rng=rng, limit=config.per_pair
+    config: Config, context: EditContext, error_type: str
+) -> Callable[[Source], Iterator[Candidate]]:
+    """From a good pair to its candidates of an error type."""
+    edits = training_edits(error_type)
+
+    def make(source: Source) -> Iterator[Candidate]:
+        item_id = source.item.item_id
+        key = shuffle_key(config.seed, error_type, source.query_id, item_id)
+        return generate(
+            context,
+            source,
+            error_type,
+            edits,
+            rng=Random(key),
+            limit=config.per_pair,
         )
 
     return make
 
 
-def of_type(
-    sources: list[Source],
-    make: Callable[[Source], Iterator[dict[str, Any]]],
+def candidates_of_type(
+    sources: Sequence[Source],
+    make: Callable[[Source], Iterator[Candidate]],
     *,
     limit: int,
-    rounds: int,
-) -> list[dict[str, Any]]:
-    """Candidates of one type, a pair of every query in turn: no query crowds out the others.
+    per_query: int,
+) -> list[Candidate]:
+    """Candidates of one type, round-robin over queries so that no query crowds out the others.
 
     Args:
         sources: good pairs; the order of their queries is the order of the turns.
-        make: a pair's candidates.
+        make: from a good pair to its candidates.
         limit: most candidates.
-        rounds: most candidates of one query.
+        per_query: most candidates of one query.
     """
-    turns: dict[str, list[Iterator[dict[str, Any]]]] = defaultdict(list)
+    queues: dict[str, list[Iterator[Candidate]]] = defaultdict(list)
     for source in sources:
-        turns[source.query_id].append(make(source))
-    found: dict[str, dict[str, Any]] = {}
-    for _ in range(rounds):
-        for queue in turns.values():
-            while queue and len(found) < limit:
-                row = next(queue[0], None)
-                if row is None:
-                    queue.pop(0)
-                    continue
-                queue.append(queue.pop(0))
-                found.setdefault(row["synthetic_id"], row)
+        queues[source.query_id].append(make(source))
+
+    candidates: dict[str, Candidate] = {}
+    for _ in range(per_query):
+        for queue in queues.values():
+            if len(candidates) >= limit:
                 break
-    return list(found.values())
+            candidate = _next_of_query(queue)
+            if candidate is not None:
+                candidates.setdefault(candidate.synthetic_id, candidate)
+    return list(candidates.values())
 
 
-def candidates(
-    workshop: EditContext,
-    source: Source,
-    error: str,
-    edits: tuple[Edit, ...],
-    *,
-    rng: Random,
-    limit: int,
-) -> Iterator[dict[str, Any]]:
-    """A pair's candidates: the first draft that holds of each edit, then the second, ...
-
-    Real items come first.
-
-    Args:
-        workshop: catalogue, and the check whether a draft holds.
-        source: the good pair.
-        error: name of the error type.
-        edits: what makes it, one or more; the first may be the type's pick of real
-            items.
-        rng: draws the order of the other edits, and then for all of them.
-        limit: most candidates.
-
-    Returns:
-        Rows of the table ``candidates``.
-    """
-    real = 1 if error in PICKS and edits[0] == PICKS[error] else 0
-    rest = list(edits[real:])
-    ordered = (*edits[:real], *rng.sample(rest, len(rest)))
-    queues = [edit(source, workshop.catalogue, rng) for edit in ordered]
-
-    made = 0
-    while queues and made < limit:
-        queue = queues.pop(0)
-        for draft in queue:
-            found = workshop.hold(source, draft, error)
-            if found:
-                made += 1
-                queues.append(queue)
-                yield row_of(source, draft, error, found)
-                break
+def _next_of_query(queue: list[Iterator[Candidate]]) -> Candidate | None:
+    """The next candidate of a query, round-robin over its pairs; None if all are exhausted."""
+    while queue:
+        pair_candidates = queue.pop(0)
+        candidate = next(pair_candidates, None)
+        if candidate is not None:
+            queue.append(pair_candidates)
+            return candidate
+    return None
 
 
 def _untyped(
-    config: Config, workshop: EditContext, sources: list[Source]
-) -> list[dict[str, Any]]:
-    """The comparator that knows no error type.
+    config: Config, context: EditContext, sources: Sequence[Source]
+) -> list[Candidate]:
+    """Candidates without an error type, for comparison.
 
-    Random items as irrelevant, good pairs as they are, half and half.
+    Half are random items as irrelevant, half are good pairs as they are.
     """
     if not sources:
         return []
 
     rng = Random(config.seed)
-    items = workshop.catalogue.items
-    ids = [item_id for item_id in sorted(items) if workshop.open(item_id)]
-    rows: dict[str, dict[str, Any]] = {}
-    for at in range(2 * config.total):
-        source = sources[at % len(sources)]
-        item = items[rng.choice(ids)]
-        if item.item_id in source.known or len(rows) >= config.total:
+    items = context.catalogue.items
+    item_ids = [item_id for item_id in sorted(items) if context.is_eligible(item_id)]
+    candidates: dict[str, Candidate] = {}
+    for position in range(2 * config.total):
+        source = sources[position % len(sources)]
+        item = items[rng.choice(item_ids)]
+        if item.item_id in source.excluded or len(candidates) >= config.total:
             continue
 
-        drawn = Draft(source.query, item, "", REAL)
-        evidence = workshop.found(source.query, item)
-        random = row_of(source, drawn, "category", evidence)
+        # "category" and "synonym" give the intended grades, irrelevant and exact
+        random_draft = Draft(source.query, item, "", REAL_ITEM, picked=True)
+        evidence = context.evidence(source.query, item)
+        random_pair = make_candidate(source, random_draft, "category", evidence)
 
         unedited = Draft(source.query, source.item, "", "none")
-        good = row_of(source, unedited, "synonym", source.evidence)
+        good_pair = make_candidate(source, unedited, "synonym", source.evidence)
 
-        for row in (random, good):
-            rows.setdefault(row["synthetic_id"], {**row, "error_type": UNTYPED})
-    return list(rows.values())
+        for candidate in (random_pair, good_pair):
+            untyped = replace(candidate, error_type=UNTYPED)
+            candidates.setdefault(candidate.synthetic_id, untyped)
+    return list(candidates.values())

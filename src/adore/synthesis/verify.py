@@ -1,34 +1,35 @@
 """Stage ``verify``: keeps the candidates on which all checks agree.
 
-The checks are of judges, attribute difference, leakage and fluency. It also writes the
-frozen adversarial set of the test queries, on which the student is examined.
+The checks are of the judges' grades, the changed attribute, leakage and fluency. The stage
+also writes the frozen adversarial set of the test queries, which measures the student's
+robustness.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from pydantic import Field
 
 from adore.artifacts import read_table, write_table
 from adore.attributes.evidence import language_of
-from adore.attributes.held_out import HeldOut
 from adore.attributes.language_packs import load_language
 from adore.config import StageConfig
 from adore.progress import log_line
 from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
-from adore.synthesis.fluency import Fluency
-from adore.synthesis.generator import UNTYPED, plain
-from adore.synthesis.minimality import fault
+from adore.synthesis.checks import QueryChecks, agrees
+from adore.synthesis.generator import UNTYPED, Candidate, normalise
+from adore.synthesis.minimality import edit_fault
 from adore.taxonomy import ERROR_TYPES
 from adore.types import PAIR, Evidence, Grade
 
-__all__ = ["REASONS", "Config", "agrees", "run"]
+__all__ = ["REASONS", "Config", "run"]
 
 REASONS: dict[str, str] = {
     "unanswered": "The judge gave no answer for the pair.",
@@ -71,20 +72,47 @@ class Config(StageConfig):
     """Examples per error type in ``yield.json``."""
 
 
-def agrees(answered: int, intended: int, tolerance: int) -> bool:
-    """True if both grades are exact, or both are not and lie within ``tolerance``.
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A candidate with its judges' grades, in the order of their folders; none: no answer."""
 
-    Args:
-        answered: the judge's grade, 0 to 3.
-        intended: the grade that the edit means to make, 0 to 3.
-        tolerance: largest distance between the two.
+    candidate: Candidate
+    grades: Sequence[int]
 
-    Example:
-        >>> agrees(3, 3, 1), agrees(3, 2, 1), agrees(1, 2, 1), agrees(0, 2, 1)
-        (True, False, True, False)
-    """
-    same_side = (answered == Grade.EXACT) == (intended == Grade.EXACT)
-    return same_side and abs(answered - intended) <= tolerance
+    @property
+    def title(self) -> str:
+        """The item's title."""
+        title = json.loads(self.candidate.item).get("title")
+        return str(title or "").strip()
+
+    def to_row(self) -> dict[str, object]:
+        """The candidate's columns and the first judge's grade."""
+        row = self.candidate.to_row()
+        row["answered_grade"] = next(iter(self.grades), None)
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejection:
+    """Why a candidate is not kept: one of :data:`REASONS`, and what it is about."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    """A candidate that is not kept."""
+
+    judged: _Judged
+    rejection: _Rejection
+
+    def to_row(self) -> dict[str, object]:
+        """The candidate's columns, and why it is not kept."""
+        row = self.judged.to_row()
+        row["reason"] = self.rejection.reason
+        row["detail"] = self.rejection.detail
+        return row
 
 
 def run(
@@ -110,219 +138,240 @@ def run(
     Returns:
         Candidates made and accepted and their ratio, in all and per error type.
     """
-    checks = _Checks(config, prepared)
-    rows = _joined(candidates, answers)
-    kept: list[dict[str, Any]] = []
-    rejected: list[dict[str, Any]] = []
-    for row in rows:
-        reason, detail = checks.fault(row)
-        if reason:
-            rejected.append({**row, "reason": reason, "detail": detail})
+    verifier = _Verifier(config, prepared)
+    kept: list[_Judged] = []
+    rejected: list[_Rejected] = []
+    for judged in _judged_candidates(candidates, answers):
+        rejection = verifier.check(judged)
+        if rejection is None:
+            kept.append(judged)
         else:
-            kept.append(row)
+            rejected.append(_Rejected(judged, rejection))
 
-    grade = {"answered_grade": pl.Int64}
-    _write(kept, output, "synthetic", grade)
-    _write(rejected, output, "rejected", {**grade, "detail": pl.String})
+    kept_rows = [judged.to_row() for judged in kept]
+    rejected_rows = [judged.to_row() for judged in rejected]
+    answered = {"answered_grade": pl.Int64}
+    _write(kept_rows, output, "synthetic", answered)
+    _write(rejected_rows, output, "rejected", {**answered, "detail": pl.String})
     write_table(adversarial(prepared, evidence), output, "adversarial")
 
-    plan = candidates / "plan.json"
-    told = json.loads(plan.read_text("utf-8")) if plan.is_file() else {}
-    summary = _yield(config, kept, rejected)
-    summary["nothing"] = told.get("nothing", {})
-    summary["audit"] = told.get("audit", {})
+    plan_path = candidates / "plan.json"
+    plan: dict[str, object] = {}
+    if plan_path.is_file():
+        plan = json.loads(plan_path.read_text("utf-8"))
+    summary = _summary(config, kept, rejected)
+    summary["nothing"] = plan.get("nothing", {})
+    summary["audit"] = plan.get("audit", {})
     write_json(summary, output / "yield.json")
-    if rows and not kept:
-        log_line("    verify: no candidate held; see rejected.parquet for why")
-    return _metrics(rows, kept)
+    if rejected and not kept:
+        log_line("    verify: no candidate was kept; see rejected.parquet for why")
+    return _metrics(kept, rejected)
 
 
 def _metrics(
-    rows: list[dict[str, Any]], kept: list[dict[str, Any]]
+    kept: Sequence[_Judged], rejected: Sequence[_Rejected]
 ) -> dict[str, float]:
     """Candidates made and accepted and their ratio, in all and per error type."""
-    made = Counter(row["error_type"] for row in rows)
-    accepted = Counter(row["error_type"] for row in kept)
+    accepted = Counter(judged.candidate.error_type for judged in kept)
+    refused = Counter(entry.judged.candidate.error_type for entry in rejected)
+    made = len(kept) + len(rejected)
     metrics: dict[str, float] = {
-        "made": len(rows),
+        "made": made,
         "accepted": len(kept),
-        "yield": len(kept) / max(1, len(rows)),
+        "yield": len(kept) / max(1, made),
     }
     for name in (*ERROR_TYPES, UNTYPED):
-        if made[name]:
-            metrics[f"yield_{name}"] = accepted[name] / made[name]
+        made_of_type = accepted[name] + refused[name]
+        if made_of_type:
+            metrics[f"yield_{name}"] = accepted[name] / made_of_type
     return metrics
 
 
 def _write(
-    rows: list[dict[str, Any]], output: Path, name: str, extra: dict[str, Any]
+    rows: list[dict[str, object]],
+    output: Path,
+    name: str,
+    dtypes: Mapping[str, type[pl.DataType]],
 ) -> None:
-    """A table whose ``extra`` columns have the types that are told."""
+    """A table; columns that its schema does not know get the data types that are named."""
     frame = write_table(rows, output, name)
-    casts = [
-        pl.col(column).cast(kind)
-        for column, kind in extra.items()
-        if column in frame.columns
-    ]
+    casts: list[pl.Expr] = []
+    for column, dtype in dtypes.items():
+        if column in frame.columns:
+            casts.append(pl.col(column).cast(dtype))
     frame.with_columns(casts).write_parquet(output / f"{name}.parquet")
 
 
-def _joined(candidates: Path, answers: list[Path]) -> list[dict[str, Any]]:
-    """Candidates in the order of their ids, each with all its ``grades`` and the first.
+def _judged_candidates(candidates: Path, answers: list[Path]) -> Iterator[_Judged]:
+    """Candidates in the order of their ids, with all of their grades."""
+    tables: list[pl.DataFrame] = []
+    for folder in answers:
+        tables.append(read_table(folder, "teacher_judgements").select(*PAIR, "grade"))
+    by_pair = pl.concat(tables).group_by(PAIR, maintain_order=True)
+    grades = by_pair.agg(pl.col("grade").alias("grades"))
 
-    None: no answer.
-    """
-    frames = [
-        read_table(folder, "teacher_judgements").select(*PAIR, "grade")
-        for folder in answers
-    ]
-    graded = (
-        pl.concat(frames)
-        .group_by(PAIR, maintain_order=True)
-        .agg(pl.col("grade").alias("grades"))
-    )
-    graded = graded.with_columns(pl.col("grades").list.first().alias("answered_grade"))
     made = read_table(candidates, "candidates").sort("synthetic_id")
-    return made.join(graded, on=PAIR, how="left", maintain_order="left").to_dicts()
+    judged = made.join(grades, on=PAIR, how="left", maintain_order="left")
+    for row in judged.iter_rows(named=True):
+        yield _Judged(Candidate.from_row(row), row["grades"] or ())
 
 
-class _Checks:
+class _Verifier:
     """All checks of a candidate; remembers what passed."""
 
     def __init__(self, config: Config, prepared: Path) -> None:
         self._config = config
-        self._seen: set[tuple[str, str]] = set()
+        self._kept_pairs: set[tuple[str, str]] = set()
         queries = read_table(prepared, "queries")
         items = read_table(prepared, "items")
-        language = load_language(language_of(prepared))
+        self._queries = dict(queries.select("query_id", "query").iter_rows())
 
-        held = queries.filter(pl.col("split") != "train")
-        texts = held["query"].to_list()
-        self._held = HeldOut(texts, config.near, language)
-        self._real = dict(queries.select("query_id", "query").iter_rows())
-
+        held_out = queries.filter(pl.col("split") != "train")
         titles = items["title"].to_list()
-        categories = items["category"].unique(maintain_order=True)
-        texts = [*titles, *categories.to_list()]
-        real = self._real.values()
-        self._fluency = Fluency(texts, real, config.fluency, language)
+        categories = items["category"].unique(maintain_order=True).to_list()
+        self._query_checks = QueryChecks(
+            [*titles, *categories],
+            self._queries.values(),
+            held_out["query"].to_list(),
+            load_language(language_of(prepared)),
+            near=config.near,
+            fluency=config.fluency,
+        )
 
-    def fault(self, row: dict[str, Any]) -> tuple[str, str]:
-        """Reason and detail of the first check that fails, or two empty strings."""
-        grades = row.pop("grades")
-        reason, detail = self._text(row)
-        if not reason and row["error_type"] != UNTYPED:
-            before = Evidence.many_from_json(row["source_evidence"])
-            after = Evidence.many_from_json(row["evidence"])
-            detail = fault(row["error_type"], row["attribute"], before, after)
-            reason = "attribute" if detail else ""
-        if not reason:
-            reason, detail = self._judged(grades, row["intended_grade"])
-        if not reason:
-            self._seen.add(_identity(row))
-        return reason, detail
+    def check(self, judged: _Judged) -> _Rejection | None:
+        """The first check that fails; None if all pass."""
+        rejection = (
+            self._check_lengths(judged)
+            or self._check_query(judged.candidate)
+            or self._check_evidence(judged.candidate)
+            or self._check_grades(judged)
+        )
+        if rejection is None:
+            self._kept_pairs.add(_normalised_pair(judged.candidate))
+        return rejection
 
-    def _text(self, row: dict[str, Any]) -> tuple[str, str]:
-        """What is wrong with the texts alone."""
-        query = row["query"].strip()
-        title = _title(row)
-        empty = not query or not title
-        long_query = len(query) > self._config.max_query
-        long_title = len(title) > self._config.max_title
-        if empty or long_query or long_title:
-            return "text", f"query of {len(query)}, title of {len(title)} characters"
+    def _check_lengths(self, judged: _Judged) -> _Rejection | None:
+        """No text may be empty or too long."""
+        query_length = len(judged.candidate.query.strip())
+        title_length = len(judged.title)
+        query_fits = 0 < query_length <= self._config.max_query
+        title_fits = 0 < title_length <= self._config.max_title
+        if query_fits and title_fits:
+            return None
+        detail = f"query of {query_length}, title of {title_length} characters"
+        return _Rejection("text", detail)
 
-        leaked = self._held.near(query)
-        if leaked:
-            return "leakage", f"held-out query: {leaked}"
-        if _identity(row) in self._seen:
-            return "duplicate", "query and item are already kept"
+    def _check_query(self, candidate: Candidate) -> _Rejection | None:
+        """The query must be new, and read like one."""
+        query = candidate.query.strip()
+        repeated = self._query_checks.repeated_query(query)
+        if repeated:
+            return _Rejection("leakage", f"held-out query: {repeated}")
+        if _normalised_pair(candidate) in self._kept_pairs:
+            return _Rejection("duplicate", "query and item are already kept")
 
-        source = self._real[row["source_query_id"]]
-        if query != source and self._fluency.salad(query, source):
-            score = self._fluency.score(query)
-            threshold = self._fluency.threshold
-            return "fluency", f"{score:.2f} is below {threshold:.2f}"
-        return "", ""
+        source = self._queries[candidate.source_query_id]
+        disfluency = self._query_checks.disfluency(query, source)
+        if disfluency:
+            return _Rejection("fluency", disfluency)
+        return None
 
-    def _judged(self, grades: list[int] | None, intended: int) -> tuple[str, str]:
-        """What is wrong with the judges' grades; None: they gave none."""
+    def _check_evidence(self, candidate: Candidate) -> _Rejection | None:
+        """Only the intended attribute may differ from the good pair."""
+        if candidate.error_type == UNTYPED:
+            return None
+        before = Evidence.many_from_json(candidate.source_evidence)
+        after = Evidence.many_from_json(candidate.evidence)
+        fault = edit_fault(candidate.error_type, candidate.attribute, before, after)
+        return _Rejection("attribute", fault) if fault else None
+
+    def _check_grades(self, judged: _Judged) -> _Rejection | None:
+        """Enough of the judges' grades must be near the intended one."""
+        grades = judged.grades
         if not grades:
-            return "unanswered", "no answer for the pair"
+            return _Rejection("unanswered", "no answer for the pair")
 
-        tolerance = self._config.tolerance
-        fit = [grade for grade in grades if agrees(grade, intended, tolerance)]
-        if len(fit) >= self._config.agreement * len(grades):
-            return "", ""
+        intended = judged.candidate.intended_grade
+        votes = 0
+        for grade in grades:
+            if agrees(grade, intended, self._config.tolerance):
+                votes += 1
+        if votes >= self._config.agreement * len(grades):
+            return None
 
-        said = ", ".join(Grade(grade).letter for grade in grades)
-        return "judge", f"the judge says {said}, intended is {Grade(intended).letter}"
-
-
-def _identity(row: dict[str, Any]) -> tuple[str, str]:
-    return plain(row["query"]), row["item_id"]
-
-
-def _title(row: dict[str, Any]) -> str:
-    return str(json.loads(row["item"]).get("title") or "").strip()
+        letters = ", ".join(Grade(grade).letter for grade in grades)
+        detail = f"the judge says {letters}, intended is {Grade(intended).letter}"
+        return _Rejection("judge", detail)
 
 
-def _yield(
-    config: Config, kept: list[dict[str, Any]], rejected: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """The table of ``yield.json``: in all, and per error type."""
-    types: list[dict[str, Any]] = []
+def _normalised_pair(candidate: Candidate) -> tuple[str, str]:
+    """What makes two candidates the same: the query, normalised, and the item's id."""
+    return normalise(candidate.query), candidate.item_id
+
+
+# ---------------------------------------------------------------- yield.json
+
+
+def _summary(
+    config: Config, kept: Sequence[_Judged], rejected: Sequence[_Rejected]
+) -> dict[str, object]:
+    """The contents of ``yield.json``: in all, and per error type."""
+    types: list[dict[str, object]] = []
     for name in (*ERROR_TYPES, UNTYPED):
-        good = [row for row in kept if row["error_type"] == name]
-        bad = [row for row in rejected if row["error_type"] == name]
-        if name == UNTYPED and not good and not bad:
-            continue
+        accepted = [one for one in kept if one.candidate.error_type == name]
+        reasons = Counter[str]()
+        for entry in rejected:
+            if entry.judged.candidate.error_type == name:
+                reasons[entry.rejection.reason] += 1
 
-        reasons = Counter(row["reason"] for row in bad)
-        shown = [_example(row) for row in _spread(good, config.examples)]
+        made = len(accepted) + reasons.total()
+        if name == UNTYPED and not made:
+            continue
         types.append(
             {
                 "error_type": name,
-                "made": len(good) + len(bad),
-                "accepted": len(good),
+                "made": made,
+                "accepted": len(accepted),
                 "rejected": dict(sorted(reasons.items())),
-                "examples": shown,
+                "examples": _examples(accepted, config.examples),
             }
         )
 
     made = len(kept) + len(rejected)
-    accepted = len(kept)
     return {
         "made": made,
-        "accepted": accepted,
-        "yield": accepted / max(1, made),
+        "accepted": len(kept),
+        "yield": len(kept) / max(1, made),
         "reasons": REASONS,
         "types": types,
     }
 
 
-def _spread(rows: list[dict[str, Any]], k: int) -> list[dict[str, Any]]:
-    """The first rows of ``k`` different source queries, as far as there are."""
-    first: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        first.setdefault(row["source_query_id"], row)
-    return list(first.values())[:k]
+def _examples(accepted: Sequence[_Judged], number: int) -> list[dict[str, str]]:
+    """The first candidates of different source queries, as far as there are."""
+    first_of_query: dict[str, _Judged] = {}
+    for judged in accepted:
+        first_of_query.setdefault(judged.candidate.source_query_id, judged)
+    return [_example(judged) for judged in list(first_of_query.values())[:number]]
 
 
-def _example(row: dict[str, Any]) -> dict[str, Any]:
-    """A kept row for people, with what is in conflict in the attribute that was moved."""
-    shown = None
-    for fact in Evidence.many_from_json(row["evidence"]):
-        if fact.attribute == row["attribute"] and fact.state == "conflict":
-            shown = fact
+def _example(judged: _Judged) -> dict[str, str]:
+    """A kept candidate for people, with what is in conflict in the edited attribute."""
+    candidate = judged.candidate
+    asked = ""
+    found = ""
+    for fact in Evidence.many_from_json(candidate.evidence):
+        if fact.attribute == candidate.attribute and fact.state == "conflict":
+            asked = fact.asked
+            found = fact.found
             break
 
     return {
-        "query": row["query"],
-        "title": _title(row),
-        "edit": row["edit"],
-        "intended": Grade(row["intended_grade"]).letter,
-        "answered": Grade(row["answered_grade"]).letter,
-        "asked": shown.asked if shown else "",
-        "found": shown.found if shown else "",
+        "query": candidate.query,
+        "title": judged.title,
+        "edit": candidate.edit,
+        "intended": Grade(candidate.intended_grade).letter,
+        "answered": Grade(judged.grades[0]).letter,
+        "asked": asked,
+        "found": found,
     }

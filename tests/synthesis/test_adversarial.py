@@ -5,7 +5,6 @@ and neither its items nor its queries nor its wordings are training's.
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -13,8 +12,8 @@ import pytest
 
 from adore.artifacts import read_table, write_table
 from adore.synthesis.adversarial import COLUMNS, adversarial, content_hash
-from adore.synthesis.generator import reserved
-from adore.synthesis.registry import EDITS, HELD_OUT_EDITS
+from adore.synthesis.edits import EDITS, adversarial_edits, training_edits
+from adore.synthesis.generator import is_reserved
 from adore.taxonomy import ERROR_TYPES
 
 
@@ -51,21 +50,20 @@ def test_its_rows_say_what_they_are(hard: pl.DataFrame) -> None:
 def test_items_queries_and_wordings_are_its_own(
     hard: pl.DataFrame, synthesis_shop: Path
 ) -> None:
-    assert all(map(reserved, hard["source_item_id"]))
+    assert all(map(is_reserved, hard["source_item_id"]))
     real = set(read_table(synthesis_shop / "prepare", "items")["item_id"])
-    assert all(reserved(i) for i in hard["item_id"] if i in real)
+    assert all(is_reserved(i) for i in hard["item_id"] if i in real)
     train = read_table(synthesis_shop / "prepare", "queries").filter(
         pl.col("split") == "train"
     )
     assert not set(train["query"]) & set(hard["query"])
 
-    def wording(edit: object) -> object:
-        return (edit.func, str(edit.keywords)) if isinstance(edit, partial) else edit
-
-    assert all(
-        {*map(wording, EDITS[n])}.isdisjoint(map(wording, HELD_OUT_EDITS[n]))
-        for n in HELD_OUT_EDITS
-    )
+    for edit in EDITS.values():
+        assert not (edit.picks_items and edit.held_out), edit.name
+    for name in ERROR_TYPES:
+        training = [edit.func for edit in training_edits(name).rewrites]  # type: ignore[attr-defined]
+        held_out = [edit.func for edit in adversarial_edits(name).rewrites]  # type: ignore[attr-defined]
+        assert not set(training) & set(held_out), name
 
 
 def test_people_have_the_last_word(

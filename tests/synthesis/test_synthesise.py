@@ -13,7 +13,7 @@ from adore.artifacts import hash_tree, read_table, write_table
 from adore.errors import ConfigError
 from adore.pipeline.runner import call
 from adore.synthesis import synthesise, verify
-from adore.synthesis.generator import reserved
+from adore.synthesis.generator import is_reserved
 from adore.taxonomy import ERROR_TYPES
 from adore.types import Evidence
 
@@ -90,7 +90,7 @@ def test_candidates_come_from_good_training_pairs_only(
 def test_reserved_items_are_left_alone(made: Path, synthesis_shop: Path) -> None:
     rows = read_table(made, "candidates")
     items = read_table(synthesis_shop / "prepare", "items")["item_id"].to_list()
-    kept_back = {i for i in items if reserved(i)}
+    kept_back = {i for i in items if is_reserved(i)}
     assert 0.2 < len(kept_back) / len(items) < 0.5
     assert not kept_back & {*rows["item_id"], *rows["source_item_id"]}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -10,14 +11,24 @@ from hypothesis import strategies as st
 
 from adore.attributes.compare import compare
 from adore.attributes.contrasts import contrast_type
+from adore.errors import ConfigError
 from adore.rulebook import RuleBook
-from adore.synthesis.edits import REAL, Draft, Source
+from adore.synthesis.catalogue import Catalogue
+from adore.synthesis.checks import agrees
+from adore.synthesis.edits import (
+    EDITS,
+    Draft,
+    Edit,
+    Source,
+    adversarial_edits,
+    register_edit,
+    training_edits,
+)
+from adore.synthesis.edits.base import REAL_ITEM
 from adore.synthesis.generator import EditContext
-from adore.synthesis.registry import EDITS, HELD_OUT_EDITS, PICKS, table
 from adore.synthesis.synthesise import Config, _sources
-from adore.synthesis.verify import agrees
-from adore.taxonomy import ERROR_TYPES, TYPE_OF
-from adore.types import ATTRIBUTES, Evidence
+from adore.taxonomy import ERROR_TYPES
+from adore.types import Evidence
 
 NEGATIVES = [name for name, error in ERROR_TYPES.items() if not error.positive]
 LACKING = {"complement", "alternative"}
@@ -28,48 +39,81 @@ nobody graded complements, no kinds are neighbours.
 
 @pytest.fixture(scope="session")
 def bench(synthesis_shop: Path) -> tuple[EditContext, list[Source]]:
-    workshop = EditContext(synthesis_shop / "prepare", synthesis_shop / "evidence")
-    workshop.open = lambda item_id: True  # type: ignore[method-assign]  # the shop is small: all items
-    return workshop, _sources(
-        Config(), workshop, synthesis_shop / "prepare", [synthesis_shop / "answers"]
+    context = EditContext(synthesis_shop / "prepare", synthesis_shop / "evidence")
+    context.is_eligible = lambda item_id: True  # type: ignore[method-assign]  # the shop is small: all items
+    return context, _sources(
+        Config(), context, synthesis_shop / "prepare", [synthesis_shop / "answers"]
     )
+
+
+def all_edits(error_type: str) -> list[Edit]:
+    """Picks, the rewrites of training, and those of the adversarial set."""
+    training = training_edits(error_type)
+    held_out = adversarial_edits(error_type)
+    assert held_out.picks == () or len(held_out.picks) == len(training.picks)
+    return [*training.picks, *training.rewrites, *held_out.rewrites]
 
 
 def drafts(
-    workshop: EditContext, source: Source, error: str, seed: int
+    context: EditContext, source: Source, error_type: str, seed: int
 ) -> list[tuple[Draft, tuple[Evidence, ...]]]:
+    """The valid drafts of all edits of an error type, with their evidence."""
     rng = Random(seed)
-    many = [
-        d
-        for edit in (*EDITS[error], *HELD_OUT_EDITS.get(error, ()))
-        for d in edit(source, workshop.catalogue, rng)
+    valid = []
+    for edit in all_edits(error_type):
+        for draft in edit(source, context.catalogue, rng):
+            evidence = context.validate(source, draft, error_type)
+            if evidence:
+                valid.append((draft, evidence))
+    return valid
+
+
+def test_every_type_has_an_edit_and_every_edit_a_type() -> None:
+    for name in ERROR_TYPES:
+        edits = training_edits(name)
+        assert edits.picks or edits.rewrites, name
+        assert not edits.picks or name in NEGATIVES
+    for edit in EDITS.values():
+        assert any(edit.makes(error) for error in ERROR_TYPES.values()), edit.name
+
+
+def test_picks_come_first_and_the_order_is_that_of_the_module() -> None:
+    names = [edit.func.__name__ for edit in all_edits("negation")]  # type: ignore[attr-defined]
+    assert names == [
+        "pick_item",
+        "exclude_in_query",
+        "affirm_in_item",
+        "exclude_in_front",
     ]
-    return [(d, found) for d in many if (found := workshop.hold(source, d, error))]
 
 
-def test_error_types_fit_the_edits_and_the_page() -> None:
-    assert (
-        set(TYPE_OF) == set(ATTRIBUTES) - {"feature"}
-        and TYPE_OF["product_type"] == "category"
-    )
-    assert (
-        set(EDITS) == set(ERROR_TYPES)
-        and set(HELD_OUT_EDITS) < set(EDITS)
-        and set(PICKS) <= set(NEGATIVES)
-    )
-    page = (Path(__file__).parents[2] / "docs" / "error_types.md").read_text("utf-8")
-    made = page.split("<!-- types -->\n")[1].split("<!-- end -->")[0]
-    assert made.strip() == table(), (
-        "run `python -m adore.synthesis.registry` and put its output between the marks"
-    )
+def test_an_edit_gets_the_attribute_or_the_name_of_its_type() -> None:
+    (pick,) = training_edits("negation").picks
+    assert pick.keywords == {"attribute": "exclusion"}  # type: ignore[attr-defined]
+    (contrast, *_) = training_edits("style").picks
+    assert contrast.keywords == {"error_type": "style"}  # type: ignore[attr-defined]
+
+
+def test_an_edit_of_an_unknown_type_is_refused() -> None:
+    register_edit("taste")(shuffle_words)
+    try:
+        with pytest.raises(ConfigError, match=r"error type == 'taste'.*category"):
+            training_edits("brand")
+    finally:
+        EDITS.remove("shuffle_words")
+
+
+def shuffle_words(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """Not a good edit."""
+    yield Draft("", source.item, "", "")
 
 
 def test_every_type_is_made(bench) -> None:
-    workshop, sources = bench
+    context, sources = bench
     made = {
         name
         for name in ERROR_TYPES
-        if any(drafts(workshop, s, name, 0) for s in sources)
+        if any(drafts(context, s, name, 0) for s in sources)
     }
     assert set(ERROR_TYPES) - made == LACKING
 
@@ -88,12 +132,12 @@ relaxed = settings(
 def test_an_edit_moves_one_attribute_and_nothing_else(
     bench, error: str, at: int, seed: int
 ) -> None:
-    workshop, sources = bench
+    context, sources = bench
     source = sources[at % len(sources)]
-    for draft, _ in drafts(workshop, source, error, seed):
+    for draft, _ in drafts(context, source, error, seed):
         found = compare(
-            workshop.reader.read_query(draft.query),
-            workshop.reader.read_item(draft.item),
+            context.reader.read_query(draft.query),
+            context.reader.read_item(draft.item),
         )
         conflicts = [e.attribute for e in found if e.state == "conflict"]
         assert conflicts == [draft.attribute]
@@ -121,14 +165,14 @@ def test_an_edit_moves_one_attribute_and_nothing_else(
     seed=st.integers(0, 10**6),
 )
 def test_hard_positives_keep_every_state(bench, error: str, at: int, seed: int) -> None:
-    workshop, sources = bench
+    context, sources = bench
     source = sources[at % len(sources)]
-    held = drafts(workshop, source, error, seed)
+    held = drafts(context, source, error, seed)
     assert held
     for draft, _ in held:
         found = compare(
-            workshop.reader.read_query(draft.query),
-            workshop.reader.read_item(draft.item),
+            context.reader.read_query(draft.query),
+            context.reader.read_item(draft.item),
         )
         before, after = (
             Counter((e.attribute, e.state) for e in many)
@@ -145,20 +189,20 @@ def test_hard_positives_keep_every_state(bench, error: str, at: int, seed: int) 
     error=st.sampled_from(NEGATIVES), at=st.integers(0, 99), seed=st.integers(0, 10**6)
 )
 def test_edits_are_pure(bench, error: str, at: int, seed: int) -> None:
-    workshop, sources = bench
+    context, sources = bench
     source = sources[at % len(sources)]
-    first, second = (drafts(workshop, source, error, seed) for _ in range(2))
+    first, second = (drafts(context, source, error, seed) for _ in range(2))
     assert first == second
 
 
 def test_a_picked_item_is_real_and_nobody_graded_it(bench) -> None:
-    workshop, sources = bench
+    context, sources = bench
     picks = [
         (s, d)
         for s in sources
         for error in NEGATIVES
-        for d, _ in drafts(workshop, s, error, 0)
-        if d.edit.startswith(REAL)
+        for d, _ in drafts(context, s, error, 0)
+        if d.edit.startswith(REAL_ITEM)
     ]
     wanted = {
         "brand",
@@ -171,18 +215,18 @@ def test_a_picked_item_is_real_and_nobody_graded_it(bench) -> None:
     }
     assert {d.attribute for _, d in picks} >= wanted
     for source, draft in picks:
-        assert workshop.catalogue.items[draft.item.item_id] == draft.item
-        assert draft.item.item_id not in source.known and draft.query == source.query
+        assert context.catalogue.items[draft.item.item_id] == draft.item
+        assert draft.item.item_id not in source.excluded and draft.query == source.query
 
 
 def test_edits_read_as_a_shopper_writes(bench) -> None:
-    workshop, sources = bench
+    context, sources = bench
     texts = {
         d.query
         for s in sources
         for error in NEGATIVES
         for seed in range(6)
-        for d, _ in drafts(workshop, s, error, seed)
+        for d, _ in drafts(context, s, error, seed)
     }
     assert {
         "asics red running shoes",

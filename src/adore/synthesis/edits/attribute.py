@@ -1,0 +1,476 @@
+"""Edits that change the value of one attribute: brand, size, colour, an excluded part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from adore.attributes.language import Language
+from adore.synthesis.catalogue import ASKABLE, FOR_EVERYBODY, Catalogue, leaf_path
+from adore.synthesis.edits.base import (
+    REAL_ITEM,
+    Draft,
+    Source,
+    ask_value,
+    rewrite_item,
+    sample,
+    shopper_word,
+    stems_and_words,
+)
+from adore.synthesis.edits.registry import register_edit
+from adore.synthesis.surface import insert, match_case, resize, swap
+from adore.taxonomy import ErrorType
+from adore.types import Evidence, Value
+
+__all__ = [
+    "affirm_in_item",
+    "ask_in_phrase",
+    "ask_in_query",
+    "ask_partly",
+    "ask_partly_in_phrase",
+    "exclude_in_front",
+    "exclude_in_query",
+    "pick_item",
+    "pick_partly",
+    "swap_in_item",
+    "swap_in_query",
+]
+
+_SIMILAR_ITEMS = 60
+"""Items most similar to the good one, among which an edit picks."""
+
+
+def _has_askable_values(error: ErrorType) -> bool:
+    """Whether a type is about an attribute whose values a shopper can ask for."""
+    return error.attribute in ASKABLE
+
+
+@register_edit(_has_askable_values, "negation", picks_items=True)
+def pick_item(
+    source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
+) -> Iterator[Draft]:
+    """A real item like the good one that has another value of the asked attribute.
+
+    Args:
+        source: a good pair. Its query asks for the attribute, else there is no draft.
+        catalogue: has the items; the most similar come first.
+        rng: not used.
+        attribute: the attribute.
+
+    Yields:
+        Drafts, each with another item.
+    """
+    if not source.asks(attribute):
+        return
+
+    good_item = source.item
+    good_leaf = leaf_path(good_item)[-1:]
+    asked_values = {value.value for value in source.reading.values[attribute]}
+    stems = catalogue.stems(f"{source.query} {good_item.title}")
+    for item_id in catalogue.nearest_items(stems, _SIMILAR_ITEMS):
+        if item_id in source.excluded or item_id == good_item.item_id:
+            continue
+
+        item = catalogue.items[item_id]
+        if leaf_path(item)[-1:] != good_leaf:
+            continue
+
+        values = catalogue.readings[item_id].values.get(attribute, ())
+        item_values = {value.value for value in values}
+        has_asked_value = bool(item_values & (asked_values | FOR_EVERYBODY))
+        # an item that states both values does not contradict the query
+        if attribute == "exclusion" or not has_asked_value:
+            yield Draft(source.query, item, attribute, REAL_ITEM, picked=True)
+
+
+@register_edit(_has_askable_values)
+def swap_in_query(
+    source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
+) -> Iterator[Draft]:
+    """The query asks for another value of the attribute than the item has.
+
+    Args:
+        source: a good pair. It matches in the attribute, else there is no draft.
+        catalogue: has the other values, of items of the same category.
+        rng: draws which of them are tried.
+        attribute: the attribute.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    for match in source.matched(attribute):
+        old_words = match.asked_quote
+        other_values = catalogue.other_values(attribute, source.item)
+        for value in sample(other_values, rng):
+            new_words = _in_form_of(old_words, attribute, value)
+            if not new_words:
+                continue
+
+            query = swap(source.query, old_words, new_words)
+            if query != source.query:
+                edit = f"query: {old_words} -> {new_words}"
+                yield Draft(query, source.item, attribute, edit)
+
+
+def _in_form_of(old_words: str, attribute: str, value: Value) -> str:
+    """A value as it is written where ``old_words`` are; nothing if it has no such form."""
+    if attribute == "size":
+        return resize(old_words, value.value)
+    return value.quote
+
+
+@register_edit(_has_askable_values)
+def ask_in_query(
+    source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
+) -> Iterator[Draft]:
+    """The query asks, besides, for a value of the attribute that the item does not have.
+
+    Args:
+        source: a good pair. Its query does not ask for the attribute, else there is no
+            draft.
+        catalogue: has the values, of items of the same category.
+        rng: draws which of them are tried.
+        attribute: the attribute.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    language = catalogue.language
+    for value in _lacking_values(source, catalogue, rng, attribute):
+        query = ask_value(source.query, attribute, value, language)
+        edit = f"query: + {value.quote}"
+        yield Draft(query, source.item, attribute, edit)
+
+
+@register_edit(_has_askable_values, held_out=True)
+def ask_in_phrase(
+    source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
+) -> Iterator[Draft]:
+    """The query asks for a value that the item does not have, in a phrase (``made of oak``).
+
+    Args:
+        source: a good pair. Its query does not ask for the attribute, else there is no
+            draft.
+        catalogue: has the values, of items of the same category, and the phrases.
+        rng: draws which values are tried.
+        attribute: the attribute.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    language = catalogue.language
+    for value in _lacking_values(source, catalogue, rng, attribute):
+        for form in language.says(attribute):
+            phrase = form.format(shopper_word(attribute, value, language))
+            query = insert(source.query, phrase, front=False)
+            yield Draft(query, source.item, attribute, f"query: + {phrase}")
+
+
+def _lacking_values(
+    source: Source, catalogue: Catalogue, rng: Random, attribute: str
+) -> Iterator[Value]:
+    """Values that the item lacks and the query may ask for.
+
+    Those of other good items come first: the query then has right and wrong items.
+    """
+    item_values = catalogue.readings[source.item.item_id].values.get(attribute, ())
+    if source.asks(attribute):
+        return
+    if all(value.where == "bullet_points" for value in item_values):
+        return  # neither title nor fields state what the item has
+
+    of_good_items = _values_of_good_items(source, catalogue, attribute)
+    drawn = sample(catalogue.other_values(attribute, source.item), rng)
+    candidates = [*of_good_items[:2], *drawn]
+    yield from _not_in_query(candidates, source, catalogue)
+
+
+def _not_in_query(
+    values: Iterable[Value], source: Source, catalogue: Catalogue
+) -> list[Value]:
+    """The values of which the query has no word."""
+    query_stems = set(catalogue.stems(source.query))
+    return [
+        value
+        for value in values
+        if query_stems.isdisjoint(catalogue.stems(value.quote))
+    ]
+
+
+def _values_of_good_items(
+    source: Source, catalogue: Catalogue, attribute: str
+) -> list[Value]:
+    """Values that other good items of the query have and this item lacks."""
+    values: dict[str, Value] = {}
+    for item_id in source.good_ids:
+        item_values = catalogue.readings[item_id].values.get(attribute, ())
+        for value in item_values:
+            if value.where != "bullet_points":
+                values[value.value] = value
+
+    other_values = catalogue.other_values(attribute, source.item)
+    allowed = {value.value for value in other_values}
+    return [values[name] for name in sorted(values) if name in allowed]
+
+
+@register_edit(_has_askable_values)
+def swap_in_item(
+    source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
+) -> Iterator[Draft]:
+    """The item, in all its fields, has another value of the attribute than the query asks for.
+
+    Args:
+        source: a good pair. It matches in the attribute, else there is no draft.
+        catalogue: has the other values, of items of the same category.
+        rng: draws which of them are tried.
+        attribute: the attribute.
+
+    Yields:
+        Drafts, each with another item.
+    """
+    for match in source.matched(attribute):
+        spellings = _spellings(match, catalogue.language)
+        other_values = catalogue.other_values(attribute, source.item)
+        for value in sample(other_values, rng):
+            new_words = _in_form_of(match.found_quote, attribute, value)
+            if not new_words:
+                continue
+
+            item = source.item
+            for old_words in spellings:
+                item = rewrite_item(item, old_words, new_words)
+            if item != source.item:
+                edit = f"item: {match.found_quote} -> {new_words}"
+                yield Draft(source.query, item, attribute, edit)
+
+
+def _spellings(match: Evidence, language: Language) -> list[str]:
+    """How the item's texts may write what it has: a colour by any name of its family."""
+    if match.attribute != "colour":
+        return [match.found_quote]
+
+    spellings = {match.found, match.found_quote}
+    for word, family in language.forms["colours"].items():
+        if family == match.found:
+            spellings.add(word)
+    return sorted(spellings)
+
+
+# ---------------------------------------------------------------- several constraints
+
+
+@dataclass(frozen=True, slots=True)
+class _Constraint:
+    """A value of an attribute that a query can ask for."""
+
+    attribute: str
+    value: Value
+
+
+@register_edit("partial-multi-constraint", picks_items=True)
+def pick_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """A real item that has all but one of what a query of three constraints or more asks for.
+
+    Args:
+        source: a good pair. It matches in three constraints, else there is no draft.
+        catalogue: has the items; the most similar come first.
+        rng: not used.
+
+    Yields:
+        Drafts, each with another item.
+    """
+    attributes = _met_attributes(source)
+    if len(attributes) < 3:
+        return
+    for attribute in attributes:
+        yield from pick_item(source, catalogue, rng, attribute=attribute)
+
+
+def _met_attributes(source: Source) -> list[str]:
+    """The attributes that the query asks for and the item has, once for each asked value."""
+    attributes: list[str] = []
+    for fact in source.evidence:
+        if fact.attribute in ASKABLE and fact.state == "match":
+            attributes.append(fact.attribute)
+    return attributes
+
+
+@register_edit("partial-multi-constraint")
+def ask_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The query asks for three constraints or more, of which the item meets all but one.
+
+    Args:
+        source: a good pair. What its item has is asked for until two constraints are met.
+        catalogue: has the value that the item lacks.
+        rng: draws the order of the attributes, and which values are tried.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    extra = _unasked_values(source, catalogue)
+    for attribute in rng.sample(ASKABLE, len(ASKABLE)):
+        swapped = swap_in_query(source, catalogue, rng, attribute=attribute)
+        yield from _with_two_met(swapped, source, catalogue, extra)
+        asked = ask_in_query(source, catalogue, rng, attribute=attribute)
+        yield from _with_two_met(asked, source, catalogue, extra)
+
+
+@register_edit("partial-multi-constraint", held_out=True)
+def ask_partly_in_phrase(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """As :func:`ask_partly`, but the value that the item lacks is asked for in a phrase.
+
+    Args:
+        source: a good pair. What its item has is asked for until two constraints are met.
+        catalogue: has the value that the item lacks, and the phrases.
+        rng: draws the order of the attributes, and which values are tried.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    extra = _unasked_values(source, catalogue)
+    for attribute in rng.sample(ASKABLE, len(ASKABLE)):
+        asked = ask_in_phrase(source, catalogue, rng, attribute=attribute)
+        yield from _with_two_met(asked, source, catalogue, extra)
+
+
+def _with_two_met(
+    drafts: Iterator[Draft],
+    source: Source,
+    catalogue: Catalogue,
+    extra: Sequence[_Constraint],
+) -> Iterator[Draft]:
+    """Drafts of one attribute whose queries also ask for two constraints that the item meets."""
+    for draft in drafts:
+        met = [name for name in _met_attributes(source) if name != draft.attribute]
+        others = [one for one in extra if one.attribute != draft.attribute]
+        added = others[: max(0, 2 - len(met))]
+
+        # every draft is made even where too little is met: the edits share one generator
+        if len(met) + len(added) >= 2:
+            yield _asking_for_more(draft, added, catalogue.language)
+
+
+def _unasked_values(source: Source, catalogue: Catalogue) -> list[_Constraint]:
+    """What the item has and the query does not ask for: the first value of each attribute."""
+    constraints: list[_Constraint] = []
+    for attribute in ASKABLE:
+        if source.asks(attribute):
+            continue
+        askable = catalogue.askable_values(source.item.item_id, attribute)
+        values = _not_in_query(askable, source, catalogue)
+        if values:
+            constraints.append(_Constraint(attribute, values[0]))
+    return constraints
+
+
+def _asking_for_more(
+    draft: Draft, constraints: Sequence[_Constraint], language: Language
+) -> Draft:
+    """A draft whose query asks for more values, all of which the item has."""
+    query = draft.query
+    edit = draft.edit
+    for constraint in constraints:
+        value = constraint.value
+        query = ask_value(query, constraint.attribute, value, language)
+        edit += f", + {value.quote} (it has it)"
+    return replace(draft, query=query, edit=edit)
+
+
+# ---------------------------------------------------------------- excluded parts
+
+
+@register_edit("negation")
+def exclude_in_query(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """The query excludes a part that the item has (``… without handle``).
+
+    Args:
+        source: a good pair. Its query excludes nothing, else there is no draft.
+        catalogue: knows the parts, and has the words for "without".
+        rng: draws which parts are tried, and in which words.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    forms = catalogue.language.says("excluded")
+    if not forms:
+        return
+    for part in _named_parts(source, catalogue, rng):
+        phrase = rng.choice(forms).format(part)
+        query = f"{source.query.strip()} {phrase}"
+        yield Draft(query, source.item, "exclusion", f"query: + {phrase}")
+
+
+@register_edit("negation", held_out=True)
+def exclude_in_front(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """The query excludes a part that the item has (``handle-free …``).
+
+    Args:
+        source: a good pair. Its query excludes nothing, else there is no draft.
+        catalogue: knows the parts, and has the words for "free".
+        rng: draws which parts are tried.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    forms = catalogue.language.says("free")
+    if not forms:
+        return
+    for part in _named_parts(source, catalogue, rng):
+        phrase = forms[0].format(part)
+        query = f"{phrase} {source.query.strip()}"
+        yield Draft(query, source.item, "exclusion", f"query: + {phrase}")
+
+
+def _named_parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
+    """Some of the parts that the item's title names and the query does not."""
+    if source.asks("exclusion"):
+        return []
+
+    item = source.item
+    other_stems = set(catalogue.stems(f"{source.query} {item.brand} {item.category}"))
+    parts: list[str] = []
+    for stem, word in stems_and_words(item.title, catalogue.language):
+        if stem in catalogue.parts and stem not in other_stems:
+            parts.append(word.lower())
+    return sample(parts, rng)
+
+
+@register_edit("negation")
+def affirm_in_item(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """The item's title says that it has what the query excludes.
+
+    Args:
+        source: a good pair. Its query excludes something, else there is no draft.
+        catalogue: has the words for "with" and "without".
+        rng: not used.
+
+    Yields:
+        Drafts, each with another title.
+    """
+    language = catalogue.language
+    old_title = source.item.title
+    without = "|".join(re.escape(word) for word in language.says("lacking"))
+
+    for having in language.says("having"):
+        for value in source.reading.values.get("exclusion", ()):
+            # "without straw" becomes "with straw"; any other title gets it at the end
+            part = value.quote
+            denial = rf"\b(?:{without})\b(?=\W+{re.escape(part)})"
+            title = re.sub(denial, having, old_title, flags=re.IGNORECASE)
+            if title == old_title:
+                with_word = match_case(having, old_title)
+                title = f"{old_title} {with_word} {match_case(part, old_title)}"
+
+            item = replace(source.item, title=title)
+            edit = f"item: + {having} {part}"
+            yield Draft(source.query, item, "exclusion", edit)

@@ -1,0 +1,456 @@
+"""Hard positives: the item stays right and the words change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
+
+from adore.attributes.language import Language
+from adore.synthesis.catalogue import ASKABLE, Catalogue, leaf_path
+from adore.synthesis.edits.base import FIXED_ORDER, Draft, Source, ask_value
+from adore.synthesis.edits.contrast import ROUND_PRICES, item_price, with_limit
+from adore.synthesis.edits.registry import register_edit
+from adore.synthesis.surface import in_other_units, swap
+from adore.text import Token, tokenize
+from adore.types import Value
+
+__all__ = [
+    "allow_price",
+    "ask_less",
+    "ask_what_it_has",
+    "bare_item",
+    "category_word",
+    "compounds",
+    "other_units",
+    "plurals",
+    "synonyms",
+    "title_order",
+    "typos",
+    "uppercase_noise",
+    "word_order",
+]
+
+_ABBREVIATIONS = {
+    "with": "w/",
+    "w/": "with",
+    "and": "&",
+    "&": "and",
+    "women": "ladies",
+    "womens": "ladies",
+    "kids": "children",
+    "mens": "men's",
+    "pack of": "set of",
+    "without": "no",
+    "stainless": "ss",
+    "large": "lg",
+}
+_NOISE = ("NEW", "Hot Sale", "Top Quality", "Free Shipping")
+_USUAL_WORD = 4
+"""A word that more texts than this have is a usual one."""
+
+
+def _with_query(source: Source, query: str, edit: str) -> Iterator[Draft]:
+    """The good item with another query; nothing if the query is the same."""
+    if query != source.query:
+        yield Draft(query, source.item, "", edit)
+
+
+# ---------------------------------------------------------------- other words
+
+
+@register_edit("synonym")
+def other_units(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The size in other units: 500ml -> 0.5 l.
+
+    Args:
+        source: a good pair. Its query asks for a size, else there is no draft.
+        catalogue: not used.
+        rng: not used.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    sizes = source.reading.values.get("size", ())
+    for value in sizes:
+        old_words = value.quote
+        for new_words in in_other_units(old_words, value.value):
+            query = source.query.replace(old_words, new_words, 1)
+            edit = f"query: {old_words} -> {new_words}"
+            yield from _with_query(source, query, edit)
+
+
+@register_edit("synonym")
+def synonyms(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """A word of the same colour family or audience, or an abbreviation.
+
+    Args:
+        source: a good pair. Its query has a word that has a synonym, else there is no
+            draft.
+        catalogue: has the words, by its language. The abbreviations are English only.
+        rng: draws which words of a family are tried.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    language = catalogue.language
+    meanings = {
+        "colour": language.forms["colours"],
+        "audience": language.forms["audiences"],
+    }
+    for attribute, meaning_of in meanings.items():
+        for value in source.reading.values.get(attribute, ()):
+            same = _words_for(value, meaning_of, language)
+            for new_word in rng.sample(same, min(2, len(same))):
+                query = swap(source.query, value.quote, new_word)
+                edit = f"query: {value.quote} -> {new_word}"
+                yield from _with_query(source, query, edit)
+
+    if language.code == "en":
+        for old_word, new_word in _ABBREVIATIONS.items():
+            query = swap(source.query, old_word, new_word)
+            edit = f"query: {old_word} -> {new_word}"
+            yield from _with_query(source, query, edit)
+
+
+def _words_for(
+    value: Value, meaning_of: Mapping[str, str], language: Language
+) -> list[str]:
+    """Other words than the value's own that mean the same."""
+    own_stem = language.stem(value.quote)
+    synonyms_of_value: list[str] = []
+    for word, meaning in meaning_of.items():
+        if meaning == value.value and language.stem(word) != own_stem:
+            synonyms_of_value.append(word)
+    return synonyms_of_value
+
+
+@register_edit("synonym")
+def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """Compounds: t shirt -> tshirt and back, where the catalogue knows the other form.
+
+    Args:
+        source: a good pair.
+        catalogue: knows in how many texts a word is.
+        rng: not used.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    query = source.query
+    tokens = tokenize(query, catalogue.language)
+    frequency = catalogue.lexicon.frequency
+
+    for first, second in pairwise(tokens):
+        compound = first.stem + second.stem
+        if compound in frequency:
+            joined = query[: first.end] + query[second.start :]
+            edit = f"query: {first.stem} {second.stem} -> {compound}"
+            yield from _with_query(source, joined, edit)
+
+    for token in tokens:
+        for cut in _cuts(token, frequency):
+            position = token.start + cut
+            apart = f"{query[:position]} {query[position:]}"
+            yield from _with_query(source, apart, f"query: {token.stem} split")
+
+
+def _cuts(token: Token, frequency: Mapping[str, int]) -> Iterator[int]:
+    """Where a word can be cut into two usual words of three letters or more."""
+    stem = token.stem
+    for cut in range(3, len(stem) - 2):
+        left = frequency.get(stem[:cut], 0)
+        right = frequency.get(stem[cut:], 0)
+        if left > _USUAL_WORD and right > _USUAL_WORD:
+            yield cut
+
+
+@register_edit("synonym")
+def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The product is called what the shop's own category calls it.
+
+    Args:
+        source: a good pair. It matches in the product type, else there is no draft.
+        catalogue: knows which words name products.
+        rng: not used.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    leaf = " ".join(leaf_path(source.item)[-1:])
+    heads = [stem for stem in catalogue.stems(leaf) if stem in catalogue.product_words]
+    if not heads or heads[-1] in catalogue.language.audiences:
+        return
+
+    head = heads[-1]
+    for match in source.matched("product_type"):
+        if head == match.asked:
+            continue
+
+        old_word = match.asked_quote
+        new_word = head
+        if old_word.endswith("s") and not head.endswith("s"):
+            new_word = f"{head}s"
+        query = swap(source.query, old_word, new_word)
+        yield from _with_query(source, query, f"query: {old_word} -> {new_word}")
+
+
+@register_edit("synonym")
+def typos(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """One typing error in a long word of the title or of the query.
+
+    Args:
+        source: a good pair.
+        catalogue: has the language that cuts the words.
+        rng: draws the words and the errors.
+
+    Yields:
+        Drafts, each with another title or another query.
+    """
+    language = catalogue.language
+    title = source.item.title
+    for token in _long_words(title, language, rng):
+        new_title = _mistyped(title, token, rng)
+        if new_title == title:
+            continue  # two equal letters were swapped
+        old_word = title[token.start : token.end]
+        item = replace(source.item, title=new_title)
+        yield Draft(source.query, item, "", f"item: a typo in {old_word}")
+
+    query = source.query
+    for token in _long_words(query, language, rng):
+        new_query = _mistyped(query, token, rng)
+        old_word = query[token.start : token.end]
+        yield from _with_query(source, new_query, f"query: a typo in {old_word}")
+
+
+def _long_words(text: str, language: Language, rng: Random) -> list[Token]:
+    """At most three words of six letters or more, in random order."""
+    long_words: list[Token] = []
+    for token in tokenize(text, language):
+        if token.end - token.start >= 6 and token.stem.isalpha():
+            long_words.append(token)
+    return rng.sample(long_words, min(3, len(long_words)))
+
+
+def _mistyped(text: str, token: Token, rng: Random) -> str:
+    """A text with one letter of a word left out, swapped with the next, or doubled."""
+    word = text[token.start : token.end]
+    position = rng.randrange(1, len(word) - 2)
+    before = word[:position]
+    letter = word[position]
+    after = word[position + 1 :]
+
+    left_out = before + after
+    swapped = before + after[0] + letter + after[1:]
+    doubled = before + letter + letter + after
+    new_word = rng.choice((left_out, swapped, doubled))
+    return text[: token.start] + new_word + text[token.end :]
+
+
+@register_edit("synonym", held_out=True)
+def plurals(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The product in the plural or in the singular.
+
+    Args:
+        source: a good pair. Its query names a product, else there is no draft.
+        catalogue: has the language that stems both forms.
+        rng: not used.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    language = catalogue.language
+    for value in source.reading.values.get("product_type", ()):
+        old_word = value.quote
+        if not old_word.isalpha() or len(old_word) <= 3:
+            continue
+        if old_word.endswith("ss"):
+            continue  # "dress" is no plural
+
+        new_word = f"{old_word}s"
+        if old_word.endswith("s"):
+            new_word = old_word[:-1]
+        if language.stem(new_word) == language.stem(old_word):
+            query = swap(source.query, old_word, new_word)
+            edit = f"query: {old_word} -> {new_word}"
+            yield from _with_query(source, query, edit)
+
+
+# ---------------------------------------------------------------- more, less, another order
+
+
+@register_edit("over-strict")
+def ask_what_it_has(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """The query asks, besides, for a value that the item has: the counterpart of the edits
+    that ask for what it lacks.
+
+    Args:
+        source: a good pair.
+        catalogue: knows which values of the item a shopper could ask for.
+        rng: draws the order of the attributes.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    query_stems = set(catalogue.stems(source.query))
+    attributes = [name for name in ASKABLE if not source.asks(name)]
+    for attribute in rng.sample(attributes, len(attributes)):
+        values = catalogue.askable_values(source.item.item_id, attribute)
+        if not values:
+            continue
+
+        value = values[0]
+        value_stems = catalogue.stems(value.quote)
+        if query_stems.isdisjoint(value_stems):
+            query = ask_value(source.query, attribute, value, catalogue.language)
+            edit = f"query: + {value.quote} (it has it)"
+            yield from _with_query(source, query, edit)
+
+
+@register_edit("over-strict")
+def ask_less(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The query no longer asks for one thing that the item has.
+
+    Args:
+        source: a good pair. It matches in an attribute, else there is no draft.
+        catalogue: not used.
+        rng: not used.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    for attribute in ("brand", "colour", "size", "material", "model"):
+        for match in source.matched(attribute):
+            quote = match.asked_quote
+            whole_words = rf"(?<!\w){re.escape(quote)}(?!\w)"
+            rest = re.sub(whole_words, " ", source.query, count=1)
+            query = " ".join(rest.split())
+            if not query or query == source.query:
+                continue
+            if re.search(r"\b(?:of|in|by|for|and|with)$", query):
+                continue  # what the last word belonged to is gone
+
+            edit = f"query: - {quote} (it has it)"
+            yield Draft(query, source.item, attribute, edit)
+
+
+@register_edit("over-strict")
+def word_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The query's words in another order; evidence decides whether they still mean the same.
+
+    Args:
+        source: a good pair. Its query has three words or more and none of
+            :data:`~adore.synthesis.edits.base.FIXED_ORDER`, else there is no draft.
+        catalogue: not used.
+        rng: draws where the query is cut, and which two words are swapped.
+
+    Yields:
+        Drafts, each with another query.
+    """
+    query_words = source.query.split()
+    if len(query_words) < 3 or FIXED_ORDER.search(source.query):
+        return
+
+    cut = rng.randrange(1, len(query_words))
+    rotated = " ".join(query_words[cut:] + query_words[:cut])
+    yield from _with_query(source, rotated, "query: words turned round")
+
+    position = rng.randrange(len(query_words) - 1)
+    word = query_words.pop(position)
+    query_words.insert(position + 1, word)
+    swapped = " ".join(query_words)
+    yield from _with_query(source, swapped, "query: two words swapped")
+
+
+@register_edit("over-strict")
+def title_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The title's segments in another order.
+
+    Args:
+        source: a good pair. Its item's title has two segments, else there is no draft.
+        catalogue: not used.
+        rng: not used.
+
+    Yields:
+        A draft with another title.
+    """
+    segments: list[str] = []
+    for part in re.split(r"\s[-|–]\s|,\s", source.item.title):
+        segment = part.strip()
+        if segment:
+            segments.append(segment)
+
+    if len(segments) > 1:
+        first = segments.pop(0)
+        rotated = ", ".join([*segments, first])
+        item = replace(source.item, title=rotated)
+        yield Draft(source.query, item, "", "item: title turned round")
+
+
+@register_edit("over-strict")
+def bare_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The item without bullet points and description.
+
+    Args:
+        source: a good pair. Its item has either, else there is no draft.
+        catalogue: not used.
+        rng: not used.
+
+    Yields:
+        A draft with less text.
+    """
+    item = source.item
+    if not item.bullet_points and not item.description:
+        return
+    bare = replace(item, bullet_points=(), description="")
+    yield Draft(source.query, bare, "", "item: title only")
+
+
+@register_edit("over-strict")
+def allow_price(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
+    """The query allows more than the item costs.
+
+    Args:
+        source: a good pair. Its query has no limit and its item has a price, else there
+            is no draft.
+        catalogue: knows the price.
+        rng: not used.
+
+    Yields:
+        A draft with another query.
+    """
+    price, currency = item_price(source, catalogue)
+    if price <= 0:
+        return
+
+    form = "{query} under ${limit}"
+    for limit in ROUND_PRICES:
+        # the lowest limit of which the price is at most four fifths
+        if price <= 0.8 * limit:
+            query = with_limit(source.query, form, limit, currency)
+            yield Draft(query, source.item, "", f"query: at most {limit}")
+            return
+
+
+@register_edit("over-strict", held_out=True)
+def uppercase_noise(
+    source: Source, catalogue: Catalogue, rng: Random
+) -> Iterator[Draft]:
+    """A seller's advertisement before the title (``Hot Sale!``).
+
+    Args:
+        source: a good pair.
+        catalogue: not used.
+        rng: draws the advertisement.
+
+    Yields:
+        A draft with another title.
+    """
+    noise = rng.choice(_NOISE)
+    item = replace(source.item, title=f"{noise}! {source.item.title}")
+    yield Draft(source.query, item, "", "item: a seller's shout")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -27,9 +28,10 @@ from adore.synthesis.edits import (
 from adore.synthesis.edits.base import REAL_ITEM
 from adore.synthesis.generator import EditContext
 from adore.synthesis.synthesise import Config, _sources
-from adore.taxonomy import ERROR_TYPES
-from adore.types import Evidence
+from adore.taxonomy import ERROR_TYPES, ErrorType
+from adore.types import Evidence, Grade
 
+STYLE = ERROR_TYPES["style"]
 NEGATIVES = [name for name, error in ERROR_TYPES.items() if not error.positive]
 LACKING = {"complement", "alternative"}
 """Types of which the small shop offers nothing:
@@ -92,6 +94,21 @@ def test_an_edit_gets_the_attribute_or_the_name_of_its_type() -> None:
     assert pick.keywords == {"attribute": "exclusion"}  # type: ignore[attr-defined]
     (contrast, *_) = training_edits("style").picks
     assert contrast.keywords == {"error_type": "style"}  # type: ignore[attr-defined]
+
+
+def test_a_new_type_gets_the_edits_of_its_kind() -> None:
+    flavour = ErrorType(
+        name="flavour",
+        definition="Another flavour.",
+        grade=Grade.SUBSTITUTE,
+        attribute="feature",
+        contrasts=(("vanilla", "chocolate"),),
+    )
+    made_by = [edit.name for edit in EDITS.values() if edit.makes(flavour)]
+    assert made_by == [edit.name for edit in EDITS.values() if edit.makes(STYLE)]
+
+    second_of_brand = replace(flavour, attribute="brand", contrasts=())
+    assert not any(edit.makes(second_of_brand) for edit in EDITS.values())
 
 
 def test_an_edit_of_an_unknown_type_is_refused() -> None:

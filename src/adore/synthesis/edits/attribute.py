@@ -21,7 +21,7 @@ from adore.synthesis.edits.base import (
 )
 from adore.synthesis.edits.registry import register_edit
 from adore.synthesis.surface import insert, match_case, resize, swap
-from adore.taxonomy import ErrorType
+from adore.taxonomy import TYPE_OF, ErrorType
 from adore.types import Evidence, Value
 
 __all__ = [
@@ -42,12 +42,16 @@ _SIMILAR_ITEMS = 60
 """Items most similar to the good one, among which an edit picks."""
 
 
-def _has_askable_values(error: ErrorType) -> bool:
-    """Whether a type is about an attribute whose values a shopper can ask for."""
-    return error.attribute in ASKABLE
+def _names_askable_attribute(error: ErrorType) -> bool:
+    """Whether any conflict in an attribute that a shopper can ask for is of this type.
+
+    A type of some conflicts only, such as neighbouring sizes, needs edits of its own.
+    """
+    attribute = error.attribute
+    return attribute in ASKABLE and TYPE_OF[attribute] == error.name
 
 
-@register_edit(_has_askable_values, "negation", picks_items=True)
+@register_edit(_names_askable_attribute, "negation", picks_items=True)
 def pick_item(
     source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
 ) -> Iterator[Draft]:
@@ -85,7 +89,7 @@ def pick_item(
             yield Draft(source.query, item, attribute, REAL_ITEM, picked=True)
 
 
-@register_edit(_has_askable_values)
+@register_edit(_names_askable_attribute)
 def swap_in_query(
     source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
 ) -> Iterator[Draft]:
@@ -121,7 +125,7 @@ def _in_form_of(old_words: str, attribute: str, value: Value) -> str:
     return value.quote
 
 
-@register_edit(_has_askable_values)
+@register_edit(_names_askable_attribute)
 def ask_in_query(
     source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
 ) -> Iterator[Draft]:
@@ -144,7 +148,7 @@ def ask_in_query(
         yield Draft(query, source.item, attribute, edit)
 
 
-@register_edit(_has_askable_values, held_out=True)
+@register_edit(_names_askable_attribute, held_out=True)
 def ask_in_phrase(
     source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
 ) -> Iterator[Draft]:
@@ -215,7 +219,7 @@ def _values_of_good_items(
     return [values[name] for name in sorted(values) if name in allowed]
 
 
-@register_edit(_has_askable_values)
+@register_edit(_names_askable_attribute)
 def swap_in_item(
     source: Source, catalogue: Catalogue, rng: Random, *, attribute: str
 ) -> Iterator[Draft]:

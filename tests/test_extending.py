@@ -1,0 +1,121 @@
+"""The recipes of ``docs/extending.md`` run, section by section, and do what they say.
+
+A new section of the page needs a function in ``OUTCOMES`` that says what it must bring about.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from tests.synthesis.shop import synthesise_shop, verify_shop, write_answers, write_shop
+
+from adore.artifacts import read_table
+from adore.registry import Registry
+from adore.synthesis.edits import EDITS
+from adore.synthesis.generator import EditContext
+from adore.synthesis.synthesise import Config, _sources
+from adore.taxonomy import ERROR_TYPES
+
+PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+
+
+def sections() -> dict[str, list[str]]:
+    """Heading to its Python blocks, for every section that has one."""
+    text = PAGE.read_text("utf-8")
+    blocks: dict[str, list[str]] = {}
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        heading = section.splitlines()[0].strip()
+        found = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+        if found:
+            blocks[heading] = found
+    return blocks
+
+
+def registries() -> list[Registry[Any]]:
+    """Every registry that a loaded module of the package has."""
+    parts: dict[int, Registry[Any]] = {}
+    for name, module in list(sys.modules.items()):
+        if name == "adore" or name.startswith("adore."):
+            for value in vars(module).values():
+                if isinstance(value, Registry):
+                    parts[id(value)] = value
+    return list(parts.values())
+
+
+@contextmanager
+def restored_registries() -> Iterator[None]:
+    """Forget what is registered inside."""
+    before = [(registry, list(registry)) for registry in registries()]
+    try:
+        yield
+    finally:
+        for registry, names in before:
+            for name in set(registry) - set(names):
+                registry.remove(name)
+
+
+def run_section(heading: str) -> dict[str, object]:
+    """Run a section's blocks in order, in one namespace."""
+    namespace: dict[str, object] = {"__name__": "extending"}
+    for block in sections()[heading]:
+        code = compile(block, f"{PAGE.name}: {heading}", "exec", dont_inherit=True)
+        exec(code, namespace)
+    return namespace
+
+
+def makes_synthetic_pairs(home: Path) -> None:
+    """The new error type has an edit, and its pairs pass every check."""
+    name = list(ERROR_TYPES)[-1]
+    assert name == "generation"
+    made = home / "synthesise"
+    synthesise_shop(home, made, weights={name: 1.0})
+    write_answers(made, home / "judged")
+    verify_shop(home, made, home / "verify", answers=home / "judged")
+    pairs = read_table(home / "verify", "synthetic")
+    assert set(pairs["error_type"]) == {name}
+    assert "leather case for galaxy s10" in pairs["query"].to_list()
+
+
+def makes_valid_drafts(home: Path) -> None:
+    """Every new edit proposes a draft that its error type allows."""
+    prepared, evidence = home / "prepare", home / "evidence"
+    context = EditContext(prepared, evidence)
+    sources = _sources(Config(), context, prepared, [home / "answers"])
+    new = [edit for edit in EDITS.values() if edit.function.__module__ == "extending"]
+    assert [edit.name for edit in new] == ["category_in_title", "ask_in_brackets"]
+    for edit in new:
+        for error in ERROR_TYPES.values():
+            if edit.makes(error):
+                make = edit.bind(error)
+                valid = [
+                    draft
+                    for source in sources
+                    for draft in make(source, context.catalogue, Random(0))
+                    if context.validate(source, draft, error.name)
+                ]
+                assert valid, (edit.name, error.name)
+
+
+OUTCOMES: dict[str, Callable[[Path], None]] = {
+    "Add an error type": makes_synthetic_pairs,
+    "Add an edit": makes_valid_drafts,
+}
+
+
+@pytest.mark.parametrize("heading", sections())
+def test_the_recipe_does_what_it_says(heading: str, tmp_path: Path) -> None:
+    write_shop(tmp_path)
+    with restored_registries():
+        run_section(heading)
+        OUTCOMES[heading](tmp_path)
+
+
+def test_every_outcome_has_its_section() -> None:
+    assert set(OUTCOMES) == set(sections())

@@ -59,13 +59,11 @@ def register_error_type(error: ErrorType) -> ErrorType:
     """Add an error type.
 
     Args:
-        error: the new type.
+        error: the new type. A name that is taken, or an attribute that is no key
+            attribute, is a :class:`~adore.errors.ConfigError`.
 
     Returns:
         The type.
-
-    Raises:
-        ConfigError: its name is taken, or its attribute is no key attribute.
     """
     check(
         error.attribute in ("", *ATTRIBUTES),

@@ -104,7 +104,10 @@ def content_hash(table: pl.DataFrame) -> str:
 
 def _human_grades(prepared: Path, query_ids: list[str]) -> dict[str, dict[str, int]]:
     """Query id to item id to human grade, for some queries."""
-    graded: dict[str, dict[str, int]] = {query_id: {} for query_id in query_ids}
+    graded: dict[str, dict[str, int]] = {}
+    for query_id in query_ids:
+        graded[query_id] = {}
+
     judgements = read_table(prepared, "judgements").select(*PAIR, "grade")
     for query_id, item_id, grade in judgements.iter_rows():
         if query_id in graded:
@@ -118,12 +121,16 @@ def _sources(
     """Exact pairs. An edit may pick an item that people graded, unless they call it exact."""
     good: dict[str, list[str]] = {}
     for query_id in sorted(graded):
-        grades = graded[query_id]
-        exact = [item_id for item_id in grades if grades[item_id] == Grade.EXACT]
-        good[query_id] = sorted(exact)
+        good[query_id] = []
+        for item_id, grade in sorted(graded[query_id].items()):
+            if grade == Grade.EXACT:
+                good[query_id].append(item_id)
 
-    sources = find_sources(context, good, graded, per_query=_PER_QUERY, seed=SEED)
-    return [replace(source, excluded=frozenset(source.good_ids)) for source in sources]
+    sources: list[Source] = []
+    for source in find_sources(context, good, graded, per_query=_PER_QUERY, seed=SEED):
+        exact_ids = frozenset(source.good_ids)
+        sources.append(replace(source, excluded=exact_ids))
+    return sources
 
 
 def _query_checks(context: EditContext, other_queries: list[str]) -> QueryChecks:

@@ -53,6 +53,9 @@ def count_errors(pairs: Iterable[GradedPair]) -> dict[str, int]:
 
     Args:
         pairs: answered and judged pairs.
+
+    Returns:
+        Error type to count, by name.
     """
     counts = Counter[str]()
     for pair in pairs:
@@ -103,10 +106,8 @@ def type_shares(
             Every source with errors has the same influence.
 
     Returns:
-        Error type to share.
-
-    Raises:
-        ConfigError: an unknown error type, a negative weight, or nothing but zeros.
+        Error type to share. Unknown error types, negative weights and nothing but zeros
+        are a :class:`~adore.errors.ConfigError`.
     """
     names = list(ERROR_TYPES)
     unknown = sorted(set(weights) - set(names))
@@ -194,6 +195,9 @@ def quotas(
         total: candidates in all.
         per_type: most candidates of one type.
         available: error type to how many were made; a type that is not named has none.
+
+    Returns:
+        Error type to how many of its candidates to use.
 
     Example:
         >>> quotas({"a": 0.5, "b": 0.5}, total=10, per_type=8, available={"a": 2, "b": 20})

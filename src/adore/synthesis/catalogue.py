@@ -22,7 +22,14 @@ from adore.attributes.units import UNITS, size_dimension
 from adore.text import Token, tokenize, word_stems
 from adore.types import Evidence, Item, Reading, Value
 
-__all__ = ["ASKABLE", "FOR_EVERYBODY", "Catalogue", "is_accessory", "leaf_path"]
+__all__ = [
+    "ASKABLE",
+    "FOR_EVERYBODY",
+    "Catalogue",
+    "is_accessory",
+    "leaf_path",
+    "leaf_step",
+]
 
 ASKABLE = (
     "brand",
@@ -43,8 +50,11 @@ _PEOPLE = frozenset("women men girls boys kids toddlers babies".split())
 _SHOE_WIDTH = re.compile(r"\d\s?[A-Z]$")
 _Search = tuple[frozenset[str], int]
 """Stems, and how many items."""
+_Stems = frozenset[str]
 _Pair = tuple[str, str]
 """A query's text and an item's id."""
+_Facts = tuple[Evidence, ...]
+"""The evidence of a pair."""
 _Place = tuple[str, tuple[str, ...]]
 """An attribute, and some steps of a category; no step means the whole shop."""
 
@@ -52,6 +62,14 @@ _Place = tuple[str, tuple[str, ...]]
 def leaf_path(item: Item) -> tuple[str, ...]:
     """The last two steps of an item's category path, in lower case."""
     return _last_two_steps(item.category)
+
+
+def leaf_step(item: Item) -> str:
+    """The last step of an item's category path, in lower case; empty if it has none."""
+    path = leaf_path(item)
+    if not path:
+        return ""
+    return path[-1]
 
 
 @lru_cache(maxsize=65_536)
@@ -109,10 +127,11 @@ class Catalogue:
         self.memo: dict[object, Any] = {}
 
         self._brands = set(lexicon.brands)
-        self._steps: dict[str, frozenset[str]] = {}
+        # what was computed once: by category, by search, by item, by pair
+        self._steps: dict[str, _Stems] = {}
         self._nearest: dict[_Search, list[str]] = {}
-        self._title_stems: dict[str, frozenset[str]] = {}
-        self._compared: dict[_Pair, tuple[Evidence, ...]] = {}
+        self._title_stems: dict[str, _Stems] = {}
+        self._compared: dict[_Pair, _Facts] = {}
 
     @cached_property
     def language(self) -> Language:
@@ -129,6 +148,12 @@ class Catalogue:
         These are the steps below the department. Steps that name only people ("Women",
         "Kids") are left out. Two items that share a step may be substitutes (boots and
         slippers are both shoes).
+
+        Args:
+            item: the item.
+
+        Returns:
+            Steps in lower case.
         """
         category = item.category
         if category not in self._steps:
@@ -147,6 +172,17 @@ class Catalogue:
         """Stems that name products in this catalogue."""
         return frozenset(self.lexicon.types)
 
+    def leaf_stems(self, item: Item) -> list[str]:
+        """The stems of the last step of an item's category, in order."""
+        return self.stems(leaf_step(item))
+
+    def category_head(self, item: Item) -> str:
+        """The last product word of the last step of an item's category; empty without one."""
+        for stem in reversed(self.leaf_stems(item)):
+            if stem in self.product_words:
+                return stem
+        return ""
+
     def evidence(
         self, query: str, reading: Reading, item_id: str
     ) -> tuple[Evidence, ...]:
@@ -156,6 +192,9 @@ class Catalogue:
             query: the query's text, by which the result is stored.
             reading: the query's reading.
             item_id: a catalogue item.
+
+        Returns:
+            One piece of evidence for each value that the query asks for.
         """
         pair = (query, item_id)
         if pair not in self._compared:
@@ -172,7 +211,7 @@ class Catalogue:
     def made_for(self, item_id: str) -> set[str]:
         """The stems of what an item is made for, as its texts say."""
         stems = set[str]()
-        for value in self.readings[item_id].values.get("words.fits", ()):
+        for value in self.item_values(item_id, "words.fits"):
             for pair in value.value.split():
                 stems.add(pair.partition("=")[0])
         return stems
@@ -189,9 +228,10 @@ class Catalogue:
         Returns:
             Ids; fewer than ``k`` if fewer items share a word.
         """
-        search = (frozenset(stems) - self.language.stop, k)
+        content_stems = frozenset(stems) - self.language.stop
+        search = (content_stems, k)
         if search not in self._nearest:
-            self._nearest[search] = self._rank_items(*search)
+            self._nearest[search] = self._rank_items(content_stems, k)
         return self._nearest[search]
 
     @cached_property
@@ -228,14 +268,29 @@ class Catalogue:
 
     # ------------------------------------------------------------ values
 
+    def item_values(self, item_id: str, attribute: str) -> tuple[Value, ...]:
+        """What an item's reading has of an attribute.
+
+        Args:
+            item_id: a catalogue item.
+            attribute: a key attribute, or another key of a reading.
+
+        Returns:
+            Values; empty if its texts do not state one.
+        """
+        return self.readings[item_id].values.get(attribute, ())
+
     def askable_values(self, item_id: str, attribute: str) -> list[Value]:
         """An item's values of an attribute that a shopper could ask for with its own words.
 
         Args:
             item_id: a catalogue item.
             attribute: one of :data:`ASKABLE`.
+
+        Returns:
+            Values that the title or a field states.
         """
-        values = self.readings[item_id].values.get(attribute, ())
+        values = self.item_values(item_id, attribute)
         return [value for value in values if self._is_askable(attribute, value)]
 
     def _is_askable(self, attribute: str, value: Value) -> bool:
@@ -284,10 +339,13 @@ class Catalogue:
             attribute: one of :data:`ASKABLE`.
             item: whose category counts, and whose own values are left out.
             k: most values.
+
+        Returns:
+            Values that the item does not have.
         """
         own_values: tuple[Value, ...] = ()
         if item.item_id in self.readings:
-            own_values = self.readings[item.item_id].values.get(attribute, ())
+            own_values = self.item_values(item.item_id, attribute)
         own_names = {value.value for value in own_values}
         if own_names & FOR_EVERYBODY:
             return []
@@ -316,6 +374,13 @@ class Catalogue:
 
         The last step of the category counts alone if it has fewer than two with the step
         above, and the whole shop if it has none.
+
+        Args:
+            attribute: one of :data:`ASKABLE`.
+            item: whose category counts.
+
+        Returns:
+            Each value as the first item writes it.
         """
         path = leaf_path(item)
         counts: dict[str, _ValueCount] = {}
@@ -334,10 +399,7 @@ class Catalogue:
 
     @cached_property
     def parts(self) -> dict[str, int]:
-        """What items come with or without: stem to how many titles say it.
-
-        "with wide handle," has the part handle.
-        """
+        """What items come with or without (``handle``), by stem; how many titles say it."""
         language = self.language
         title_counts = Counter[str]()
         for item_id in sorted(self.items):

@@ -18,6 +18,9 @@ def on_same_side(grade: int, other: int) -> bool:
     Args:
         grade: 0 to 3.
         other: 0 to 3.
+
+    Returns:
+        True if neither grade contradicts that the pair is, or is not, exact.
     """
     return (grade == Grade.EXACT) == (other == Grade.EXACT)
 
@@ -29,6 +32,9 @@ def agrees(answered: int, intended: int, tolerance: int) -> bool:
         answered: the judge's grade, 0 to 3.
         intended: the grade that the edit means to make, 0 to 3.
         tolerance: largest distance between the two.
+
+    Returns:
+        True if the judge confirms the intention.
 
     Example:
         >>> agrees(3, 3, 1), agrees(3, 2, 1), agrees(1, 2, 1), agrees(0, 2, 1)
@@ -71,7 +77,10 @@ class QueryChecks:
 
         Args:
             query: the edited query.
-            source: the query that it was made of. It is fluent itself.
+            source: the query that it was made of. It counts as fluent.
+
+        Returns:
+            Its score and the threshold, for people.
         """
         if query == source or not self._fluency.is_disfluent(query, source):
             return ""

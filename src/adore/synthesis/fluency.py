@@ -101,6 +101,9 @@ class Fluency:
         Args:
             text: an edited query.
             source: the query that it was made of.
+
+        Returns:
+            True if it scores below the threshold and below its source.
         """
         score = self.score(text)
         return score < self.threshold and score < self.score(source)

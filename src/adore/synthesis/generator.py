@@ -69,6 +69,12 @@ def is_reserved(item_id: str) -> bool:
     """Whether an item is reserved for the adversarial set.
 
     Every third item is, by its id alone. Synthesis for training never uses it.
+
+    Args:
+        item_id: a catalogue item.
+
+    Returns:
+        True for the adversarial set, False for training.
     """
     digits = shuffle_key(0, "adversarial", item_id)[:8]
     return int(digits, 16) % _RESERVED_SHARE == 0
@@ -93,22 +99,16 @@ class EditContext:
     def __init__(
         self, prepared: Path, evidence: Path, *, adversarial: bool = False
     ) -> None:
-        item_rows = read_table(prepared, "items").sort("item_id")
-        items: dict[str, Item] = {}
-        for row in item_rows.iter_rows(named=True):
-            items[row["item_id"]] = item_from_row(row)
-
-        stored = read_table(evidence, "readings").filter(pl.col("kind") == "item")
-        readings: dict[str, Reading] = {}
-        for item_id, text in stored.select("id", "reading").iter_rows():
-            readings[item_id] = Reading.from_json(text)
-
-        lexicon = Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8"))
+        lexicon_text = (evidence / "lexicon.json").read_text("utf-8")
+        lexicon = Lexicon.from_json(lexicon_text)
         self.reader = Reader(lexicon)
-        self.catalogue = Catalogue(items, readings, lexicon)
+        self.catalogue = Catalogue(
+            _read_items(prepared),
+            _read_item_readings(evidence),
+            lexicon,
+        )
 
-        query_table = read_table(prepared, "queries").select("query_id", "query")
-        self.queries: dict[str, str] = dict(query_table.iter_rows())
+        self.queries = _read_queries(prepared)
         self.real_queries = {normalise(query) for query in self.queries.values()}
 
         self.dropped: dict[str, Counter[str]] = defaultdict(Counter)
@@ -132,6 +132,9 @@ class EditContext:
             query: the query's text, a real one or an edited one.
             item: a catalogue item, whose stored reading is used, or an edited one, which
                 is read anew.
+
+        Returns:
+            One piece of evidence for each value that the query asks for.
         """
         query_reading = self.read_query(query)
         real_item = self.catalogue.items.get(item.item_id)
@@ -192,6 +195,34 @@ class EditContext:
         return reason, evidence
 
 
+def _read_items(prepared: Path) -> dict[str, Item]:
+    """Every item by id, in order of the ids."""
+    table = read_table(prepared, "items").sort("item_id")
+    items: dict[str, Item] = {}
+    for row in table.iter_rows(named=True):
+        items[row["item_id"]] = item_from_row(row)
+    return items
+
+
+def _read_item_readings(evidence: Path) -> dict[str, Reading]:
+    """Every item's reading by id."""
+    is_item = pl.col("kind") == "item"
+    table = read_table(evidence, "readings").filter(is_item)
+    readings: dict[str, Reading] = {}
+    for item_id, text in table.select("id", "reading").iter_rows():
+        readings[item_id] = Reading.from_json(text)
+    return readings
+
+
+def _read_queries(prepared: Path) -> dict[str, str]:
+    """The text of every query by id."""
+    table = read_table(prepared, "queries")
+    queries: dict[str, str] = {}
+    for query_id, text in table.select("query_id", "query").iter_rows():
+        queries[query_id] = text
+    return queries
+
+
 def find_sources(
     context: EditContext,
     good: Mapping[str, Sequence[str]],
@@ -208,6 +239,9 @@ def find_sources(
         graded: query id to item id to human grade. A query without grades may be absent.
         per_query: most pairs of one query.
         seed: of the order of the queries and of each query's items.
+
+    Returns:
+        Sources, query by query.
     """
 
     def query_key(query_id: str) -> str:
@@ -321,6 +355,9 @@ def make_candidate(
         draft: the edited pair.
         error_type: name of the error type that the edit makes.
         evidence: the draft's evidence.
+
+    Returns:
+        The candidate. Its ids depend on its contents alone.
     """
     columns = asdict(draft.item)
     columns["bullet_points"] = list(draft.item.bullet_points)

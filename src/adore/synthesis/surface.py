@@ -42,6 +42,9 @@ def match_case(new: str, old: str) -> str:
         old: the words in whose place they go: all capitals, a capital first, or small
             letters. Without any of these, ``new`` stays as it is.
 
+    Returns:
+        The new words.
+
     Example:
         >>> match_case("navy", "RED"), match_case("navy blue", "Red"), match_case("Sony", "nike")
         ('NAVY', 'Navy Blue', 'sony')
@@ -76,6 +79,9 @@ def swap(text: str, old: str, new: str) -> str:
         text: a query or a title.
         old: the words to replace, in any case. Nothing is replaced if it is empty.
         new: the words to write, in the case of the old ones.
+
+    Returns:
+        The new text.
     """
     return _replace(text, old, new, count=1)
 
@@ -87,6 +93,9 @@ def replace_all(text: str, old: str, new: str) -> str:
         text: any text of an item.
         old: the words to replace, in any case. Nothing is replaced if it is empty.
         new: the words to write, in the case of the old ones.
+
+    Returns:
+        The new text.
     """
     return _replace(text, old, new, count=0)
 
@@ -98,6 +107,9 @@ def insert(query: str, words: str, *, front: bool) -> str:
         query: the query before.
         words: what is asked for besides.
         front: before the query, else after it.
+
+    Returns:
+        The new query.
     """
     if query.islower():
         words = words.lower()

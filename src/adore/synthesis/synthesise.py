@@ -180,10 +180,7 @@ def _reasons_for_nothing(
 def _good_pairs(
     config: Config, prepared: Path, answers: list[Path]
 ) -> dict[str, list[str]]:
-    """Training query id to the items that people call exact.
-
-    Where no human graded a pair, a confident judge's grade counts.
-    """
+    """Training query id to its good items: exact for people, or else for a confident judge."""
     train = _queries_of_split(prepared, "train")
     human = read_table(prepared, "judgements").select(*PAIR, "grade")
     exact = human.filter(pl.col("grade") == int(Grade.EXACT))
@@ -251,10 +248,7 @@ def _errors(
     scores: Path | None,
     feedback: Path | None,
 ) -> dict[str, dict[str, int]]:
-    """Wrong answers per error type, for each source of errors.
-
-    ``teacher`` and ``student`` are of dev queries, ``online`` are those that shoppers show.
-    """
+    """Errors per error type: of teacher and student on dev queries, and seen by shoppers."""
     pairs = read_table(evidence, "pairs")
     dev = _queries_of_split(prepared, "dev")
     human = read_table(prepared, "judgements").join(dev, on="query_id")
@@ -372,6 +366,9 @@ def candidates_of_type(
         make: from a good pair to its candidates.
         limit: most candidates.
         per_query: most candidates of one query.
+
+    Returns:
+        Different candidates, in the order in which they were made.
     """
     queues: dict[str, list[Iterator[Candidate]]] = defaultdict(list)
     for source in sources:
@@ -402,10 +399,7 @@ def _next_of_query(queue: list[Iterator[Candidate]]) -> Candidate | None:
 def _untyped(
     config: Config, context: EditContext, sources: Sequence[Source]
 ) -> list[Candidate]:
-    """Candidates without an error type, for comparison.
-
-    Half are random items as irrelevant, half are good pairs as they are.
-    """
+    """Candidates without an error type: random items as irrelevant, good pairs as they are."""
     if not sources:
         return []
 

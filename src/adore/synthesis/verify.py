@@ -199,21 +199,28 @@ def _write(
     for column, dtype in dtypes.items():
         if column in frame.columns:
             casts.append(pl.col(column).cast(dtype))
-    frame.with_columns(casts).write_parquet(output / f"{name}.parquet")
+
+    path = output / f"{name}.parquet"
+    frame.with_columns(casts).write_parquet(path)
 
 
 def _judged_candidates(candidates: Path, answers: list[Path]) -> Iterator[_Judged]:
     """Candidates in the order of their ids, with all of their grades."""
     tables: list[pl.DataFrame] = []
     for folder in answers:
-        tables.append(read_table(folder, "teacher_judgements").select(*PAIR, "grade"))
+        table = read_table(folder, "teacher_judgements")
+        tables.append(table.select(*PAIR, "grade"))
+
+    # all grades of a pair in one list
     by_pair = pl.concat(tables).group_by(PAIR, maintain_order=True)
-    grades = by_pair.agg(pl.col("grade").alias("grades"))
+    all_grades = pl.col("grade").alias("grades")
+    grades = by_pair.agg(all_grades)
 
     made = read_table(candidates, "candidates").sort("synthetic_id")
     judged = made.join(grades, on=PAIR, how="left", maintain_order="left")
     for row in judged.iter_rows(named=True):
-        yield _Judged(Candidate.from_row(row), row["grades"] or ())
+        candidate = Candidate.from_row(row)
+        yield _Judged(candidate, row["grades"] or ())
 
 
 class _Verifier:
@@ -224,7 +231,8 @@ class _Verifier:
         self._kept_pairs: set[tuple[str, str]] = set()
         queries = read_table(prepared, "queries")
         items = read_table(prepared, "items")
-        self._queries = dict(queries.select("query_id", "query").iter_rows())
+        texts = queries.select("query_id", "query")
+        self._queries = dict(texts.iter_rows())
 
         held_out = queries.filter(pl.col("split") != "train")
         titles = items["title"].to_list()
@@ -352,7 +360,8 @@ def _examples(accepted: Sequence[_Judged], number: int) -> list[dict[str, str]]:
     first_of_query: dict[str, _Judged] = {}
     for judged in accepted:
         first_of_query.setdefault(judged.candidate.source_query_id, judged)
-    return [_example(judged) for judged in list(first_of_query.values())[:number]]
+    different = list(first_of_query.values())
+    return [_example(judged) for judged in different[:number]]
 
 
 def _example(judged: _Judged) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from adore.attributes.language import Language
-from adore.synthesis.catalogue import ASKABLE, FOR_EVERYBODY, Catalogue, leaf_path
+from adore.synthesis.catalogue import ASKABLE, FOR_EVERYBODY, Catalogue
 from adore.synthesis.edits.base import (
     REAL_ITEM,
     Draft,
@@ -17,10 +17,11 @@ from adore.synthesis.edits.base import (
     rewrite_item,
     sample,
     shopper_word,
+    similar_items,
     stems_and_words,
 )
 from adore.synthesis.edits.registry import register_edit
-from adore.synthesis.surface import insert, match_case, resize, swap
+from adore.synthesis.surface import insert, match_case, resize
 from adore.taxonomy import TYPE_OF, ErrorType
 from adore.types import Evidence, Value
 
@@ -38,15 +39,10 @@ __all__ = [
     "swap_in_query",
 ]
 
-_SIMILAR_ITEMS = 60
-"""Items most similar to the good one, among which an edit picks."""
-
 
 def _names_askable_attribute(error: ErrorType) -> bool:
-    """Whether any conflict in an attribute that a shopper can ask for is of this type.
-
-    A type of some conflicts only, such as neighbouring sizes, needs edits of its own.
-    """
+    """Whether any conflict in an attribute that a shopper can ask for is of this type."""
+    # a type of some conflicts only, such as neighbouring sizes, needs edits of its own
     attribute = error.attribute
     return attribute in ASKABLE and TYPE_OF[attribute] == error.name
 
@@ -69,24 +65,14 @@ def pick_item(
     if not source.asks(attribute):
         return
 
-    good_item = source.item
-    good_leaf = leaf_path(good_item)[-1:]
-    asked_values = {value.value for value in source.reading.values[attribute]}
-    stems = catalogue.stems(f"{source.query} {good_item.title}")
-    for item_id in catalogue.nearest_items(stems, _SIMILAR_ITEMS):
-        if item_id in source.excluded or item_id == good_item.item_id:
-            continue
-
-        item = catalogue.items[item_id]
-        if leaf_path(item)[-1:] != good_leaf:
-            continue
-
-        values = catalogue.readings[item_id].values.get(attribute, ())
+    asked_values = {value.value for value in source.asked_values(attribute)}
+    for item in similar_items(source, catalogue):
+        values = catalogue.item_values(item.item_id, attribute)
         item_values = {value.value for value in values}
         has_asked_value = bool(item_values & (asked_values | FOR_EVERYBODY))
         # an item that states both values does not contradict the query
         if attribute == "exclusion" or not has_asked_value:
-            yield Draft(source.query, item, attribute, REAL_ITEM, picked=True)
+            yield source.with_pick(item, attribute, REAL_ITEM)
 
 
 @register_edit(_names_askable_attribute)
@@ -112,10 +98,9 @@ def swap_in_query(
             if not new_words:
                 continue
 
-            query = swap(source.query, old_words, new_words)
-            if query != source.query:
-                edit = f"query: {old_words} -> {new_words}"
-                yield Draft(query, source.item, attribute, edit)
+            draft = source.with_words(old_words, new_words, attribute)
+            if draft.query != source.query:
+                yield draft
 
 
 def _in_form_of(old_words: str, attribute: str, value: Value) -> str:
@@ -145,7 +130,7 @@ def ask_in_query(
     for value in _lacking_values(source, catalogue, rng, attribute):
         query = ask_value(source.query, attribute, value, language)
         edit = f"query: + {value.quote}"
-        yield Draft(query, source.item, attribute, edit)
+        yield source.with_query(query, attribute, edit)
 
 
 @register_edit(_names_askable_attribute, held_out=True)
@@ -167,24 +152,23 @@ def ask_in_phrase(
     language = catalogue.language
     for value in _lacking_values(source, catalogue, rng, attribute):
         for form in language.says(attribute):
-            phrase = form.format(shopper_word(attribute, value, language))
+            word = shopper_word(attribute, value, language)
+            phrase = form.format(word)
             query = insert(source.query, phrase, front=False)
-            yield Draft(query, source.item, attribute, f"query: + {phrase}")
+            yield source.with_query(query, attribute, f"query: + {phrase}")
 
 
 def _lacking_values(
     source: Source, catalogue: Catalogue, rng: Random, attribute: str
 ) -> Iterator[Value]:
-    """Values that the item lacks and the query may ask for.
-
-    Those of other good items come first: the query then has right and wrong items.
-    """
-    item_values = catalogue.readings[source.item.item_id].values.get(attribute, ())
+    """Values that the item lacks and the query may ask for, those of good items first."""
+    item_values = catalogue.item_values(source.item.item_id, attribute)
     if source.asks(attribute):
         return
     if all(value.where == "bullet_points" for value in item_values):
         return  # neither title nor fields state what the item has
 
+    # a value of another good item gives the query right and wrong items
     of_good_items = _values_of_good_items(source, catalogue, attribute)
     drawn = sample(catalogue.other_values(attribute, source.item), rng)
     candidates = [*of_good_items[:2], *drawn]
@@ -209,7 +193,7 @@ def _values_of_good_items(
     """Values that other good items of the query have and this item lacks."""
     values: dict[str, Value] = {}
     for item_id in source.good_ids:
-        item_values = catalogue.readings[item_id].values.get(attribute, ())
+        item_values = catalogue.item_values(item_id, attribute)
         for value in item_values:
             if value.where != "bullet_points":
                 values[value.value] = value
@@ -247,7 +231,7 @@ def swap_in_item(
                 item = rewrite_item(item, old_words, new_words)
             if item != source.item:
                 edit = f"item: {match.found_quote} -> {new_words}"
-                yield Draft(source.query, item, attribute, edit)
+                yield source.with_item(item, attribute, edit)
 
 
 def _spellings(match: Evidence, language: Language) -> list[str]:
@@ -348,13 +332,19 @@ def _with_two_met(
     extra: Sequence[_Constraint],
 ) -> Iterator[Draft]:
     """Drafts of one attribute whose queries also ask for two constraints that the item meets."""
+    attributes = _met_attributes(source)
     for draft in drafts:
-        met = [name for name in _met_attributes(source) if name != draft.attribute]
-        others = [one for one in extra if one.attribute != draft.attribute]
-        added = others[: max(0, 2 - len(met))]
+        met = len(attributes) - attributes.count(draft.attribute)
+        missing = max(0, 2 - met)
+
+        added: list[_Constraint] = []
+        for constraint in extra:
+            if constraint.attribute != draft.attribute:
+                added.append(constraint)
+        added = added[:missing]
 
         # every draft is made even where too little is met: the edits share one generator
-        if len(met) + len(added) >= 2:
+        if met + len(added) >= 2:
             yield _asking_for_more(draft, added, catalogue.language)
 
 
@@ -405,9 +395,10 @@ def exclude_in_query(
     if not forms:
         return
     for part in _named_parts(source, catalogue, rng):
-        phrase = rng.choice(forms).format(part)
+        form = rng.choice(forms)
+        phrase = form.format(part)
         query = f"{source.query.strip()} {phrase}"
-        yield Draft(query, source.item, "exclusion", f"query: + {phrase}")
+        yield source.with_query(query, "exclusion", f"query: + {phrase}")
 
 
 @register_edit("negation", held_out=True)
@@ -430,7 +421,7 @@ def exclude_in_front(
     for part in _named_parts(source, catalogue, rng):
         phrase = forms[0].format(part)
         query = f"{phrase} {source.query.strip()}"
-        yield Draft(query, source.item, "exclusion", f"query: + {phrase}")
+        yield source.with_query(query, "exclusion", f"query: + {phrase}")
 
 
 def _named_parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
@@ -439,7 +430,9 @@ def _named_parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]
         return []
 
     item = source.item
-    other_stems = set(catalogue.stems(f"{source.query} {item.brand} {item.category}"))
+    other_texts = f"{source.query} {item.brand} {item.category}"
+    other_stems = set(catalogue.stems(other_texts))
+
     parts: list[str] = []
     for stem, word in stems_and_words(item.title, catalogue.language):
         if stem in catalogue.parts and stem not in other_stems:
@@ -463,10 +456,11 @@ def affirm_in_item(
     """
     language = catalogue.language
     old_title = source.item.title
-    without = "|".join(re.escape(word) for word in language.says("lacking"))
+    without_words = [re.escape(word) for word in language.says("lacking")]
+    without = "|".join(without_words)
 
     for having in language.says("having"):
-        for value in source.reading.values.get("exclusion", ()):
+        for value in source.asked_values("exclusion"):
             # "without straw" becomes "with straw"; any other title gets it at the end
             part = value.quote
             denial = rf"\b(?:{without})\b(?=\W+{re.escape(part)})"
@@ -477,4 +471,4 @@ def affirm_in_item(
 
             item = replace(source.item, title=title)
             edit = f"item: + {having} {part}"
-            yield Draft(source.query, item, "exclusion", edit)
+            yield source.with_item(item, "exclusion", edit)

@@ -13,8 +13,8 @@ from random import Random
 from typing import TypeVar
 
 from adore.attributes.language import Language
-from adore.synthesis.catalogue import Catalogue
-from adore.synthesis.surface import insert, replace_all
+from adore.synthesis.catalogue import Catalogue, leaf_step
+from adore.synthesis.surface import insert, replace_all, swap
 from adore.text import word_stems
 from adore.types import Evidence, Item, Reading, Value
 
@@ -29,6 +29,7 @@ __all__ = [
     "rewrite_item",
     "sample",
     "shopper_word",
+    "similar_items",
     "stems_and_words",
 ]
 
@@ -72,9 +73,13 @@ class Source:
     good_ids: tuple[str, ...] = ()
     graded: Mapping[str, int] = field(default_factory=dict)
 
+    def asked_values(self, attribute: str) -> tuple[Value, ...]:
+        """The values of an attribute that the query asks for."""
+        return self.reading.values.get(attribute, ())
+
     def asks(self, attribute: str) -> bool:
         """Whether the query asks for a value of an attribute."""
-        return bool(self.reading.values.get(attribute))
+        return bool(self.asked_values(attribute))
 
     def matched(self, attribute: str) -> list[Evidence]:
         """What the query asks of an attribute and the item has."""
@@ -83,6 +88,59 @@ class Source:
             if fact.attribute == attribute and fact.state == "match":
                 matches.append(fact)
         return matches
+
+    def with_query(self, query: str, attribute: str, edit: str) -> Draft:
+        """A draft with another query.
+
+        Args:
+            query: the new text.
+            attribute: the attribute that is meant to change; empty if none is.
+            edit: what was done, for people.
+
+        Returns:
+            The draft.
+        """
+        return Draft(query, self.item, attribute, edit)
+
+    def with_words(self, old: str, new: str, attribute: str) -> Draft:
+        """A draft whose query has other words in place of some.
+
+        Args:
+            old: whole words of the query. The query stays the same if it has none.
+            new: the words to write, in the case of the old ones.
+            attribute: the attribute that is meant to change; empty if none is.
+
+        Returns:
+            The draft.
+        """
+        query = swap(self.query, old, new)
+        return self.with_query(query, attribute, f"query: {old} -> {new}")
+
+    def with_item(self, item: Item, attribute: str, edit: str) -> Draft:
+        """A draft with an edited item.
+
+        Args:
+            item: the new item.
+            attribute: the attribute that is meant to change; empty if none is.
+            edit: what was done, for people.
+
+        Returns:
+            The draft.
+        """
+        return Draft(self.query, item, attribute, edit)
+
+    def with_pick(self, item: Item, attribute: str, edit: str) -> Draft:
+        """A draft with another item of the catalogue.
+
+        Args:
+            item: the item.
+            attribute: the attribute that is meant to change.
+            edit: what was done, for people.
+
+        Returns:
+            The draft.
+        """
+        return Draft(self.query, item, attribute, edit, picked=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +164,30 @@ class Draft:
 
 Edit = Callable[[Source, Catalogue, Random], Iterator[Draft]]
 """From a good pair, the catalogue and a random generator to drafts."""
+_SIMILAR_ITEMS = 60
+"""Items most similar to the good one, among which an edit picks."""
+
+
+def similar_items(source: Source, catalogue: Catalogue) -> Iterator[Item]:
+    """Items of the good item's category that an edit may pick.
+
+    Args:
+        source: a good pair.
+        catalogue: has the items.
+
+    Yields:
+        Other items that share the last step of the category, the most similar first.
+    """
+    good_item = source.item
+    good_leaf = leaf_step(good_item)
+    stems = catalogue.stems(f"{source.query} {good_item.title}")
+    for item_id in catalogue.nearest_items(stems, _SIMILAR_ITEMS):
+        if item_id in source.excluded or item_id == good_item.item_id:
+            continue
+
+        item = catalogue.items[item_id]
+        if leaf_step(item) == good_leaf:
+            yield item
 
 
 def sample(values: Sequence[T], rng: Random) -> list[T]:
@@ -114,6 +196,9 @@ def sample(values: Sequence[T], rng: Random) -> list[T]:
     Args:
         values: to draw from.
         rng: draws.
+
+    Returns:
+        A new list.
     """
     number = min(TRIES, len(values))
     return rng.sample(values, number)
@@ -126,6 +211,9 @@ def shopper_word(attribute: str, value: Value, language: Language) -> str:
         attribute: the value's attribute.
         value: as an item has it.
         language: has the words for audiences.
+
+    Returns:
+        The item's own words, but for audiences.
     """
     if attribute == "audience":
         return language.people(value.value)
@@ -166,6 +254,9 @@ def rewrite_item(item: Item, old: str, new: str) -> Item:
         item: the item before.
         old: the words to replace, in any case.
         new: the words to write, in the case of the old ones.
+
+    Returns:
+        A new item.
     """
     bullet_points = [replace_all(text, old, new) for text in item.bullet_points]
     attributes: dict[str, object] = {}
@@ -197,6 +288,9 @@ def stems_and_words(text: str, language: Language) -> list[tuple[str, str]]:
     Args:
         text: a title or a query.
         language: makes the stems.
+
+    Returns:
+        In the order of the text.
     """
     pairs: list[tuple[str, str]] = []
     for word in re.findall(r"[^\W\d_]+", text):

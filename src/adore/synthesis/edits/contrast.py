@@ -8,16 +8,17 @@ from random import Random
 
 from adore.attributes.contrasts import contrast_type, contrasts, is_offer
 from adore.attributes.prices import PRICE, Price, read_price
-from adore.synthesis.catalogue import Catalogue, leaf_path
+from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits.base import (
     REAL_ITEM,
     Draft,
     Source,
     rewrite_item,
+    similar_items,
     stems_and_words,
 )
 from adore.synthesis.edits.registry import register_edit
-from adore.synthesis.surface import insert, swap
+from adore.synthesis.surface import insert
 from adore.taxonomy import ErrorType
 from adore.types import Evidence
 
@@ -37,8 +38,6 @@ __all__ = [
     "with_limit",
 ]
 
-_SIMILAR_ITEMS = 60
-"""Items most similar to the good one, among which an edit picks."""
 ROUND_PRICES = (
     5,
     10,
@@ -111,24 +110,14 @@ def pick_contrast(
     Yields:
         Drafts, each with another item.
     """
-    features = source.reading.values.get("feature", ())
+    features = source.asked_values("feature")
     if not any(contrast_type(value.value) == error_type for value in features):
         return
 
-    good_item = source.item
-    good_leaf = leaf_path(good_item)[-1:]
-    stems = catalogue.stems(f"{source.query} {good_item.title}")
-    for item_id in catalogue.nearest_items(stems, _SIMILAR_ITEMS):
-        if item_id in source.excluded or item_id == good_item.item_id:
-            continue
-
-        item = catalogue.items[item_id]
-        if leaf_path(item)[-1:] != good_leaf:
-            continue
-
-        evidence = catalogue.evidence(source.query, source.reading, item_id)
+    for item in similar_items(source, catalogue):
+        evidence = catalogue.evidence(source.query, source.reading, item.item_id)
         if _has_conflict(evidence, error_type):
-            yield Draft(source.query, item, "feature", REAL_ITEM, picked=True)
+            yield source.with_pick(item, "feature", REAL_ITEM)
 
 
 def _has_conflict(evidence: Iterable[Evidence], error_type: str) -> bool:
@@ -158,9 +147,7 @@ def swap_contrast(
     """
     for word in _contrasted_words(source, catalogue, error_type):
         for new_word in word.contrasts:
-            query = swap(source.query, word.asked, new_word)
-            edit = f"query: {word.asked} -> {new_word}"
-            yield Draft(query, source.item, "feature", edit)
+            yield source.with_words(word.asked, new_word, "feature")
 
 
 @register_edit(_has_contrasts)
@@ -179,9 +166,10 @@ def ask_contrast(
     Yields:
         Drafts, each with another query.
     """
+    old_query = source.query.strip()
     for addition in _additions(source, catalogue, error_type):
-        query = f"{addition.word} {source.query.strip()}"
-        yield Draft(query, source.item, "feature", addition.edit)
+        query = f"{addition.word} {old_query}"
+        yield source.with_query(query, "feature", addition.edit)
 
 
 @register_edit(_has_contrasts, held_out=True)
@@ -200,9 +188,10 @@ def ask_contrast_at_end(
     Yields:
         Drafts, each with another query.
     """
+    old_query = source.query.strip()
     for addition in _additions(source, catalogue, error_type):
-        query = f"{source.query.strip()}, {addition.word}"
-        yield Draft(query, source.item, "feature", addition.edit)
+        query = f"{old_query}, {addition.word}"
+        yield source.with_query(query, "feature", addition.edit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +214,8 @@ def _additions(
     language = catalogue.language
     lexicon = catalogue.lexicon
     query_stems = set(catalogue.stems(source.query))
-    department = " > ".join(source.item.category.split(" > ")[:2])
+    steps = source.item.category.split(" > ")
+    department = " > ".join(steps[:2])
     usual_stems = lexicon.usual_in(department) or lexicon.frequency.keys()
 
     for stem, word in stems_and_words(source.item.title, language):
@@ -258,7 +248,7 @@ def swap_contrast_in_item(
         for new_word in word.contrasts:
             item = rewrite_item(source.item, word.in_title, new_word)
             edit = f"item: {word.in_title} -> {new_word}"
-            yield Draft(source.query, item, "feature", edit)
+            yield source.with_item(item, "feature", edit)
 
 
 # ---------------------------------------------------------------- offers
@@ -302,12 +292,13 @@ def _asking_for(
     offers: tuple[str, ...], source: Source, catalogue: Catalogue, rng: Random
 ) -> Iterator[Draft]:
     """Drafts whose query asks for one of the offers."""
-    if any(is_offer(stem) for stem in catalogue.stems(source.query)):
+    query_stems = catalogue.stems(source.query)
+    if any(is_offer(stem) for stem in query_stems):
         return
 
     for offer in rng.sample(offers, len(offers)):
         query = insert(source.query, offer, front=True)
-        yield Draft(query, source.item, "feature", f"query: + {offer}")
+        yield source.with_query(query, "feature", f"query: + {offer}")
 
 
 # ---------------------------------------------------------------- prices
@@ -322,12 +313,15 @@ def item_price(source: Source, catalogue: Catalogue) -> Price:
     Args:
         source: a good pair.
         catalogue: knows the price.
+
+    Returns:
+        Amount and currency.
     """
-    for value in source.reading.values.get("feature", ()):
+    for value in source.asked_values("feature"):
         if value.value.startswith(PRICE):
             return _UNKNOWN_PRICE
 
-    values = catalogue.readings[source.item.item_id].values.get("words.price", ())
+    values = catalogue.item_values(source.item.item_id, "words.price")
     if not values:
         return _UNKNOWN_PRICE
     return read_price(values[0].value) or _UNKNOWN_PRICE
@@ -341,6 +335,9 @@ def with_limit(query: str, form: str, limit: int, currency: str) -> str:
         form: the new query, with places for ``query`` and ``limit``.
         limit: the highest price that the query allows.
         currency: of the shop's prices; empty if they name none.
+
+    Returns:
+        The new query.
     """
     if currency not in ("", "$", "USD"):
         form = form.replace("${limit}", "{limit}")
@@ -408,4 +405,4 @@ def _too_low_limits(source: Source, catalogue: Catalogue, form: str) -> Iterator
     for limit in limits[-2:]:
         query = with_limit(source.query, form, limit, currency)
         edit = f"query: at most {limit} (it costs {price:g})"
-        yield Draft(query, source.item, "feature", edit)
+        yield source.with_query(query, "feature", edit)

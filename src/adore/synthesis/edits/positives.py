@@ -9,11 +9,11 @@ from itertools import pairwise
 from random import Random
 
 from adore.attributes.language import Language
-from adore.synthesis.catalogue import ASKABLE, Catalogue, leaf_path
+from adore.synthesis.catalogue import ASKABLE, Catalogue
 from adore.synthesis.edits.base import FIXED_ORDER, Draft, Source, ask_value
 from adore.synthesis.edits.contrast import ROUND_PRICES, item_price, with_limit
 from adore.synthesis.edits.registry import register_edit
-from adore.synthesis.surface import in_other_units, swap
+from adore.synthesis.surface import in_other_units
 from adore.text import Token, tokenize
 from adore.types import Value
 
@@ -52,10 +52,10 @@ _USUAL_WORD = 4
 """A word that more texts than this have is a usual one."""
 
 
-def _with_query(source: Source, query: str, edit: str) -> Iterator[Draft]:
-    """The good item with another query; nothing if the query is the same."""
-    if query != source.query:
-        yield Draft(query, source.item, "", edit)
+def _if_changed(source: Source, draft: Draft) -> Iterator[Draft]:
+    """A draft, unless its query is the source's own."""
+    if draft.query != source.query:
+        yield draft
 
 
 # ---------------------------------------------------------------- other words
@@ -73,13 +73,14 @@ def other_units(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
     Yields:
         Drafts, each with another query.
     """
-    sizes = source.reading.values.get("size", ())
+    sizes = source.asked_values("size")
     for value in sizes:
         old_words = value.quote
         for new_words in in_other_units(old_words, value.value):
             query = source.query.replace(old_words, new_words, 1)
             edit = f"query: {old_words} -> {new_words}"
-            yield from _with_query(source, query, edit)
+            draft = source.with_query(query, "", edit)
+            yield from _if_changed(source, draft)
 
 
 @register_edit("synonym")
@@ -101,18 +102,16 @@ def synonyms(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
         "audience": language.forms["audiences"],
     }
     for attribute, meaning_of in meanings.items():
-        for value in source.reading.values.get(attribute, ()):
+        for value in source.asked_values(attribute):
             same = _words_for(value, meaning_of, language)
             for new_word in rng.sample(same, min(2, len(same))):
-                query = swap(source.query, value.quote, new_word)
-                edit = f"query: {value.quote} -> {new_word}"
-                yield from _with_query(source, query, edit)
+                draft = source.with_words(value.quote, new_word, "")
+                yield from _if_changed(source, draft)
 
     if language.code == "en":
         for old_word, new_word in _ABBREVIATIONS.items():
-            query = swap(source.query, old_word, new_word)
-            edit = f"query: {old_word} -> {new_word}"
-            yield from _with_query(source, query, edit)
+            draft = source.with_words(old_word, new_word, "")
+            yield from _if_changed(source, draft)
 
 
 def _words_for(
@@ -148,13 +147,15 @@ def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
         if compound in frequency:
             joined = query[: first.end] + query[second.start :]
             edit = f"query: {first.stem} {second.stem} -> {compound}"
-            yield from _with_query(source, joined, edit)
+            draft = source.with_query(joined, "", edit)
+            yield from _if_changed(source, draft)
 
     for token in tokens:
         for cut in _cuts(token, frequency):
             position = token.start + cut
             apart = f"{query[:position]} {query[position:]}"
-            yield from _with_query(source, apart, f"query: {token.stem} split")
+            draft = source.with_query(apart, "", f"query: {token.stem} split")
+            yield from _if_changed(source, draft)
 
 
 def _cuts(token: Token, frequency: Mapping[str, int]) -> Iterator[int]:
@@ -179,12 +180,10 @@ def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
     Yields:
         Drafts, each with another query.
     """
-    leaf = " ".join(leaf_path(source.item)[-1:])
-    heads = [stem for stem in catalogue.stems(leaf) if stem in catalogue.product_words]
-    if not heads or heads[-1] in catalogue.language.audiences:
+    head = catalogue.category_head(source.item)
+    if not head or head in catalogue.language.audiences:
         return
 
-    head = heads[-1]
     for match in source.matched("product_type"):
         if head == match.asked:
             continue
@@ -193,8 +192,8 @@ def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
         new_word = head
         if old_word.endswith("s") and not head.endswith("s"):
             new_word = f"{head}s"
-        query = swap(source.query, old_word, new_word)
-        yield from _with_query(source, query, f"query: {old_word} -> {new_word}")
+        draft = source.with_words(old_word, new_word, "")
+        yield from _if_changed(source, draft)
 
 
 @register_edit("synonym")
@@ -217,20 +216,22 @@ def typos(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
             continue  # two equal letters were swapped
         old_word = title[token.start : token.end]
         item = replace(source.item, title=new_title)
-        yield Draft(source.query, item, "", f"item: a typo in {old_word}")
+        yield source.with_item(item, "", f"item: a typo in {old_word}")
 
     query = source.query
     for token in _long_words(query, language, rng):
         new_query = _mistyped(query, token, rng)
         old_word = query[token.start : token.end]
-        yield from _with_query(source, new_query, f"query: a typo in {old_word}")
+        draft = source.with_query(new_query, "", f"query: a typo in {old_word}")
+        yield from _if_changed(source, draft)
 
 
 def _long_words(text: str, language: Language, rng: Random) -> list[Token]:
     """At most three words of six letters or more, in random order."""
     long_words: list[Token] = []
     for token in tokenize(text, language):
-        if token.end - token.start >= 6 and token.stem.isalpha():
+        length = token.end - token.start
+        if length >= 6 and token.stem.isalpha():
             long_words.append(token)
     return rng.sample(long_words, min(3, len(long_words)))
 
@@ -242,12 +243,17 @@ def _mistyped(text: str, token: Token, rng: Random) -> str:
     before = word[:position]
     letter = word[position]
     after = word[position + 1 :]
+    following = after[0]
+    rest = after[1:]
 
     left_out = before + after
-    swapped = before + after[0] + letter + after[1:]
+    swapped = before + following + letter + rest
     doubled = before + letter + letter + after
     new_word = rng.choice((left_out, swapped, doubled))
-    return text[: token.start] + new_word + text[token.end :]
+
+    text_before = text[: token.start]
+    text_after = text[token.end :]
+    return text_before + new_word + text_after
 
 
 @register_edit("synonym", held_out=True)
@@ -263,7 +269,7 @@ def plurals(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft
         Drafts, each with another query.
     """
     language = catalogue.language
-    for value in source.reading.values.get("product_type", ()):
+    for value in source.asked_values("product_type"):
         old_word = value.quote
         if not old_word.isalpha() or len(old_word) <= 3:
             continue
@@ -274,9 +280,8 @@ def plurals(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft
         if old_word.endswith("s"):
             new_word = old_word[:-1]
         if language.stem(new_word) == language.stem(old_word):
-            query = swap(source.query, old_word, new_word)
-            edit = f"query: {old_word} -> {new_word}"
-            yield from _with_query(source, query, edit)
+            draft = source.with_words(old_word, new_word, "")
+            yield from _if_changed(source, draft)
 
 
 # ---------------------------------------------------------------- more, less, another order
@@ -309,7 +314,8 @@ def ask_what_it_has(
         if query_stems.isdisjoint(value_stems):
             query = ask_value(source.query, attribute, value, catalogue.language)
             edit = f"query: + {value.quote} (it has it)"
-            yield from _with_query(source, query, edit)
+            draft = source.with_query(query, "", edit)
+            yield from _if_changed(source, draft)
 
 
 @register_edit("over-strict")
@@ -336,7 +342,7 @@ def ask_less(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
                 continue  # what the last word belonged to is gone
 
             edit = f"query: - {quote} (it has it)"
-            yield Draft(query, source.item, attribute, edit)
+            yield source.with_query(query, attribute, edit)
 
 
 @register_edit("over-strict")
@@ -357,14 +363,18 @@ def word_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dr
         return
 
     cut = rng.randrange(1, len(query_words))
-    rotated = " ".join(query_words[cut:] + query_words[:cut])
-    yield from _with_query(source, rotated, "query: words turned round")
+    before = query_words[:cut]
+    after = query_words[cut:]
+    rotated = " ".join(after + before)
+    draft = source.with_query(rotated, "", "query: words turned round")
+    yield from _if_changed(source, draft)
 
     position = rng.randrange(len(query_words) - 1)
     word = query_words.pop(position)
     query_words.insert(position + 1, word)
     swapped = " ".join(query_words)
-    yield from _with_query(source, swapped, "query: two words swapped")
+    draft = source.with_query(swapped, "", "query: two words swapped")
+    yield from _if_changed(source, draft)
 
 
 @register_edit("over-strict")
@@ -389,7 +399,7 @@ def title_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
         first = segments.pop(0)
         rotated = ", ".join([*segments, first])
         item = replace(source.item, title=rotated)
-        yield Draft(source.query, item, "", "item: title turned round")
+        yield source.with_item(item, "", "item: title turned round")
 
 
 @register_edit("over-strict")
@@ -408,7 +418,7 @@ def bare_item(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
     if not item.bullet_points and not item.description:
         return
     bare = replace(item, bullet_points=(), description="")
-    yield Draft(source.query, bare, "", "item: title only")
+    yield source.with_item(bare, "", "item: title only")
 
 
 @register_edit("over-strict")
@@ -433,7 +443,7 @@ def allow_price(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
         # the lowest limit of which the price is at most four fifths
         if price <= 0.8 * limit:
             query = with_limit(source.query, form, limit, currency)
-            yield Draft(query, source.item, "", f"query: at most {limit}")
+            yield source.with_query(query, "", f"query: at most {limit}")
             return
 
 
@@ -452,5 +462,6 @@ def uppercase_noise(
         A draft with another title.
     """
     noise = rng.choice(_NOISE)
-    item = replace(source.item, title=f"{noise}! {source.item.title}")
-    yield Draft(source.query, item, "", "item: a seller's shout")
+    title = f"{noise}! {source.item.title}"
+    item = replace(source.item, title=title)
+    yield source.with_item(item, "", "item: a seller's shout")

@@ -6,17 +6,17 @@ Other types, accessories, complements, neighbouring types, stuffed titles, quest
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from adore.synthesis.catalogue import Catalogue, is_accessory, leaf_path
+from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits.base import REAL_ITEM, Draft, Source, sample
+from adore.synthesis.edits.near_items import good_steps, near_items, thing_stems
 from adore.synthesis.edits.registry import register_edit
-from adore.synthesis.surface import match_case, swap
+from adore.synthesis.surface import match_case
 from adore.text import tokenize
-from adore.types import Evidence, Grade, Item
+from adore.types import Grade, Item
 
 __all__ = [
     "add_head",
@@ -35,140 +35,11 @@ __all__ = [
     "swap_type",
 ]
 
-_NAMING_ATTRIBUTES = ("product_type", "brand", "model", "compatibility")
-_ACCESSORY_CATEGORIES = frozenset(["accessory", "replacement"])
-_STUFFED = "item: of another kind, the query in its title"
-_NEAR_QUERY = 200
-"""Items nearest to a query, among which an edit picks."""
+_NEAR_PRODUCT = 200
+"""Items nearest to a product word, whose titles show what may follow it."""
 _NEAR_CONTEXT = 40
 """Items nearest to a query's other words, which name product types that go with them."""
-
-
-def _thing_stems(source: Source, catalogue: Catalogue) -> frozenset[str]:
-    """The query's words that may name a thing; people (``for women``) are no thing."""
-    language = catalogue.language
-    stems = frozenset(
-        stem
-        for stem in catalogue.stems(source.query)
-        if stem.isalpha() and len(stem) > 2
-    )
-    return stems - language.absence.stems - language.stop - language.audiences.keys()
-
-
-def _right_steps(source: Source, catalogue: Catalogue) -> set[str]:
-    """The category steps of the query's good items."""
-    steps = set[str]()
-    for item_id in source.good_ids:
-        steps |= catalogue.category_steps(catalogue.items[item_id])
-    return steps
-
-
-# ---------------------------------------------------------------- items near the query
-
-
-@dataclass(frozen=True, slots=True)
-class _NearItem:
-    """An item that shares a word with the query.
-
-    Attributes:
-        item: the item.
-        states: what the evidence says of the product type.
-        is_other_type: it shares no category step with a good item, and its product type
-            contradicts the query.
-        is_neighbour: it shares a category step with a good item, but not the last one.
-        may_belong: it may be a part of, or made for, something in the query.
-        is_accessory: it is, for the very product, brand, model or device that is asked for.
-        leaf_grades: grades that people gave other items of its last category step.
-    """
-
-    item: Item
-    states: tuple[str, ...]
-    is_other_type: bool
-    is_neighbour: bool
-    may_belong: bool
-    is_accessory: bool
-    leaf_grades: tuple[int, ...]
-
-    def is_mostly(self, grade: Grade) -> bool:
-        """Whether people gave its category this grade in the majority, and never exact."""
-        if Grade.EXACT in self.leaf_grades:
-            return False
-        return 2 * self.leaf_grades.count(grade) > len(self.leaf_grades)
-
-
-def _near_items(source: Source, catalogue: Catalogue) -> list[_NearItem]:
-    """Items near the query that no one judged, searched once for all of its good pairs."""
-    key = ("near items", source.query_id, source.excluded)
-    if key not in catalogue.memo:
-        catalogue.memo[key] = list(_search(source, catalogue))
-    near_items: list[_NearItem] = catalogue.memo[key]
-    return near_items
-
-
-def _search(source: Source, catalogue: Catalogue) -> Iterator[_NearItem]:
-    """Items that share a word of their title with the query, the most similar first."""
-    thing_stems = _thing_stems(source, catalogue)
-    naming_stems = _naming_stems(source)
-    right_steps = _right_steps(source, catalogue)
-    right_leaves = {
-        leaf_path(catalogue.items[item_id])[-1:] for item_id in source.good_ids
-    }
-
-    grades_by_leaf: dict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    for item_id, grade in source.graded.items():
-        leaf = leaf_path(catalogue.items[item_id])[-1:]
-        grades_by_leaf[leaf][item_id] = grade
-
-    for item_id in catalogue.nearest_items(thing_stems, _NEAR_QUERY):
-        item = catalogue.items[item_id]
-        title_stems = catalogue.title_stems(item_id)
-        steps = catalogue.category_steps(item)
-        if item_id in source.excluded or not steps or not thing_stems & title_stems:
-            continue
-
-        evidence = catalogue.evidence(source.query, source.reading, item_id)
-        facts = [fact for fact in evidence if fact.attribute == "product_type"]
-        states = tuple(fact.state for fact in facts)
-
-        leaf = leaf_path(item)[-1:]
-        shares_step = bool(right_steps & steps)
-        for_the_product = _may_belong(naming_stems, catalogue, item, facts)
-
-        # the item's own grade is left out, so that an audit by it is fair
-        leaf_grades: list[int] = []
-        for other_id, grade in grades_by_leaf[leaf].items():
-            if other_id != item_id:
-                leaf_grades.append(grade)
-
-        yield _NearItem(
-            item,
-            states,
-            is_other_type=not shares_step and "conflict" in states,
-            is_neighbour=shares_step and leaf not in right_leaves,
-            may_belong=_may_belong(thing_stems, catalogue, item, facts),
-            is_accessory=for_the_product and bool(naming_stems & title_stems),
-            leaf_grades=tuple(leaf_grades),
-        )
-
-
-def _naming_stems(source: Source) -> frozenset[str]:
-    """The words of the product, brand, model and device that the query asks for."""
-    stems = set[str]()
-    for attribute in _NAMING_ATTRIBUTES:
-        for value in source.reading.values.get(attribute, ()):
-            stems.update(value.value.split())
-    return frozenset(stems)
-
-
-def _may_belong(
-    stems: frozenset[str], catalogue: Catalogue, item: Item, facts: Sequence[Evidence]
-) -> bool:
-    """Whether an item may be a part of, or made for, something that the stems name."""
-    if any(is_accessory(fact) for fact in facts):
-        return True
-    if _ACCESSORY_CATEGORIES & set(catalogue.stems(item.category)):
-        return True
-    return bool(stems & catalogue.made_for(item.item_id))
+_STUFFED = "item: of another kind, the query in its title"
 
 
 @register_edit("category", picks_items=True)
@@ -185,17 +56,17 @@ def pick_other_type(
     Yields:
         Drafts, each with another item.
     """
-    thing_stems = _thing_stems(source, catalogue)
-    for near_item in _near_items(source, catalogue):
+    query_stems = thing_stems(source, catalogue)
+    for near_item in near_items(source, catalogue):
         if not near_item.is_other_type or near_item.may_belong:
             continue
         if any(near_item.leaf_grades):
             continue  # people called an item of its category a complement or better
 
         item = near_item.item
-        shared_stems = sorted(thing_stems & catalogue.title_stems(item.item_id))
+        shared_stems = sorted(query_stems & catalogue.title_stems(item.item_id))
         edit = f"{REAL_ITEM} that shares {shared_stems}"
-        yield Draft(source.query, item, "product_type", edit, picked=True)
+        yield source.with_pick(item, "product_type", edit)
 
 
 @register_edit("accessory", picks_items=True)
@@ -213,9 +84,9 @@ def pick_accessory(
         Drafts, each with another item.
     """
     edit = f"{REAL_ITEM}, made for what is asked"
-    for near_item in _near_items(source, catalogue):
+    for near_item in near_items(source, catalogue):
         if near_item.is_other_type and near_item.is_accessory:
-            yield Draft(source.query, near_item.item, "product_type", edit, picked=True)
+            yield source.with_pick(near_item.item, "product_type", edit)
 
 
 @register_edit("complement", picks_items=True)
@@ -233,9 +104,9 @@ def pick_complement(
         Drafts, each with another item.
     """
     edit = f"{REAL_ITEM} of a kind that people call a complement"
-    for near_item in _near_items(source, catalogue):
+    for near_item in near_items(source, catalogue):
         if near_item.is_other_type and near_item.is_mostly(Grade.COMPLEMENT):
-            yield Draft(source.query, near_item.item, "product_type", edit, picked=True)
+            yield source.with_pick(near_item.item, "product_type", edit)
 
 
 @register_edit("alternative", picks_items=True)
@@ -254,7 +125,7 @@ def pick_alternative(
         Drafts, each with another item.
     """
     edit = f"{REAL_ITEM} of a neighbouring kind"
-    for near_item in _near_items(source, catalogue):
+    for near_item in near_items(source, catalogue):
         if near_item.may_belong or near_item.states in ((), ("match",)):
             continue
         if not near_item.is_neighbour and not near_item.is_other_type:
@@ -265,7 +136,7 @@ def pick_alternative(
         lowest_grade = min(near_item.leaf_grades, default=Grade.SUBSTITUTE)
         is_open = is_unknown and lowest_grade == Grade.SUBSTITUTE
         if is_open or near_item.is_mostly(Grade.SUBSTITUTE):
-            yield Draft(source.query, near_item.item, "product_type", edit, picked=True)
+            yield source.with_pick(near_item.item, "product_type", edit)
 
 
 @register_edit("modifier-as-head", picks_items=True)
@@ -284,8 +155,8 @@ def pick_modifier(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
     loose_stems = {
         fact.asked for fact in source.evidence if fact.attribute == "feature"
     }
-    for near_item in _near_items(source, catalogue):
-        leaf_stems = _leaf_stems(near_item.item, catalogue)
+    for near_item in near_items(source, catalogue):
+        leaf_stems = catalogue.leaf_stems(near_item.item)
         if not near_item.is_other_type or not leaf_stems:
             continue
 
@@ -293,13 +164,7 @@ def pick_modifier(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
         title_stems = catalogue.title_stems(near_item.item.item_id)
         if head in loose_stems and head in title_stems:
             edit = f"{REAL_ITEM}, a {head}"
-            yield Draft(source.query, near_item.item, "product_type", edit, picked=True)
-
-
-def _leaf_stems(item: Item, catalogue: Catalogue) -> list[str]:
-    """The stems of the last step of an item's category."""
-    leaf = " ".join(leaf_path(item)[-1:])
-    return catalogue.stems(leaf)
+            yield source.with_pick(near_item.item, "product_type", edit)
 
 
 # ---------------------------------------------------------------- other queries
@@ -319,7 +184,7 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
     Yields:
         Drafts, each with another query.
     """
-    right_steps = _right_steps(source, catalogue)
+    steps_of_good = good_steps(source, catalogue)
     query_stems = catalogue.stems(source.query)
     for match in source.matched("product_type"):
         context = [stem for stem in query_stems if stem != match.asked]
@@ -329,10 +194,10 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
         old_word = match.asked_quote
         for item_id in catalogue.nearest_items(context, _NEAR_CONTEXT):
             item = catalogue.items[item_id]
-            if right_steps & catalogue.category_steps(item):
+            if steps_of_good & catalogue.category_steps(item):
                 continue
 
-            head = _head_of(item, catalogue)
+            head = catalogue.category_head(item)
             title_stems = catalogue.title_stems(item_id)
             if not head or head in context or head not in title_stems:
                 continue
@@ -345,17 +210,7 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
             new_word = head
             if old_word.endswith("s"):
                 new_word = f"{head}s"
-            query = swap(source.query, old_word, new_word)
-            edit = f"query: {old_word} -> {new_word}"
-            yield Draft(query, source.item, "product_type", edit)
-
-
-def _head_of(item: Item, catalogue: Catalogue) -> str:
-    """The last product word of an item's last category step; empty if it has none."""
-    for stem in reversed(_leaf_stems(item, catalogue)):
-        if stem in catalogue.product_words:
-            return stem
-    return ""
+            yield source.with_words(old_word, new_word, "product_type")
 
 
 @register_edit("modifier-as-head")
@@ -372,9 +227,7 @@ def add_head(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
     """
     for head in _following_heads(source, catalogue):
         compound = f"{head.after} {head.word}"
-        query = swap(source.query, head.after, compound)
-        edit = f"query: {head.after} -> {compound}"
-        yield Draft(query, source.item, "product_type", edit)
+        yield source.with_words(head.after, compound, "product_type")
 
 
 @register_edit("modifier-as-head", held_out=True)
@@ -396,10 +249,11 @@ def add_head_in_phrase(
         return
 
     join = joins[0]
+    product = source.query.strip()
     for head in _following_heads(source, catalogue):
-        query = f"{head.word} {join} {source.query.strip()}"
+        query = f"{head.word} {join} {product}"
         edit = f"query: {head.word} {join} it"
-        yield Draft(query, source.item, "product_type", edit)
+        yield source.with_query(query, "product_type", edit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,13 +271,13 @@ class _FollowingHead:
 
 def _following_heads(source: Source, catalogue: Catalogue) -> Iterator[_FollowingHead]:
     """Product words that follow the query's own in titles of other product types."""
-    right_steps = _right_steps(source, catalogue)
+    steps_of_good = good_steps(source, catalogue)
     query_stems = set(catalogue.stems(source.query))
     for match in source.matched("product_type"):
         known_stems = set(query_stems)
-        for item_id in catalogue.nearest_items([match.asked], _NEAR_QUERY):
+        for item_id in catalogue.nearest_items([match.asked], _NEAR_PRODUCT):
             item = catalogue.items[item_id]
-            if right_steps & catalogue.category_steps(item):
+            if steps_of_good & catalogue.category_steps(item):
                 continue
 
             tokens = tokenize(item.title, catalogue.language)
@@ -478,7 +332,7 @@ def _questions(source: Source, forms: Sequence[str], rng: Random) -> Iterator[Dr
     for form in sample(forms, rng):
         query = form.format(source.query.strip())
         outline = form.format("...")
-        yield Draft(query, source.item, "product_type", f"query: {outline}")
+        yield source.with_query(query, "product_type", f"query: {outline}")
 
 
 # ---------------------------------------------------------------- other items
@@ -545,7 +399,7 @@ def _accessories(
             bullet_points=(),
         )
         edit = f"item: a {accessory.lower()} for it"
-        yield Draft(source.query, accessory_item, "product_type", edit)
+        yield source.with_item(accessory_item, "product_type", edit)
 
 
 @register_edit("keyword-stuffing")
@@ -562,8 +416,9 @@ def stuff_title(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
     """
     for item in _items_to_stuff(source, catalogue, rng):
         words = match_case(source.query, item.title)
-        stuffed = replace(item, title=f"{item.title} - {words}")
-        yield Draft(source.query, stuffed, "product_type", _STUFFED)
+        title = f"{item.title} - {words}"
+        stuffed = replace(item, title=title)
+        yield source.with_item(stuffed, "product_type", _STUFFED)
 
 
 @register_edit("keyword-stuffing", held_out=True)
@@ -582,14 +437,15 @@ def stuff_title_in_front(
     """
     for item in _items_to_stuff(source, catalogue, rng):
         words = match_case(source.query, item.title)
-        stuffed = replace(item, title=f"{words} | {item.title}")
-        yield Draft(source.query, stuffed, "product_type", _STUFFED)
+        title = f"{words} | {item.title}"
+        stuffed = replace(item, title=title)
+        yield source.with_item(stuffed, "product_type", _STUFFED)
 
 
 def _items_to_stuff(source: Source, catalogue: Catalogue, rng: Random) -> list[Item]:
     """Some items of other product types near the query."""
     others: list[Item] = []
-    for near_item in _near_items(source, catalogue):
+    for near_item in near_items(source, catalogue):
         if near_item.is_other_type:
             others.append(near_item.item)
     return sample(others, rng)

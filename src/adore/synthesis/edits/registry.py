@@ -55,8 +55,9 @@ class RegisteredEdit:
         Args:
             error: the error type.
 
-        Raises:
-            ConfigError: the edit names an error type that nobody registered.
+        Returns:
+            True if a target is its name, or a condition that it meets. A target that
+            nobody registered is a :class:`~adore.errors.ConfigError`.
         """
         for target in self.targets:
             if isinstance(target, str):
@@ -72,6 +73,9 @@ class RegisteredEdit:
         Args:
             error: the error type. ``attribute`` becomes its attribute, ``error_type`` its
                 name.
+
+        Returns:
+            A function of source, catalogue and random generator.
         """
         available = {"attribute": error.attribute, "error_type": error.name}
         keywords: dict[str, str] = {}
@@ -130,10 +134,10 @@ def training_edits(error_type: str) -> EditSet:
     """The edits of an error type that training uses.
 
     Args:
-        error_type: its name.
+        error_type: its name. An unknown one is a :class:`~adore.errors.ConfigError`.
 
-    Raises:
-        ConfigError: there is no such error type.
+    Returns:
+        The picks, and the rewrites that are not held out.
     """
     return _edit_set(ERROR_TYPES[error_type], held_out=False)
 
@@ -142,13 +146,11 @@ def adversarial_edits(error_type: str) -> EditSet:
     """The edits of an error type that the adversarial set uses.
 
     Args:
-        error_type: its name.
+        error_type: its name. An unknown one is a :class:`~adore.errors.ConfigError`.
 
     Returns:
-        The picks of training, whose items are others, and the rewrites that are held out.
-
-    Raises:
-        ConfigError: there is no such error type.
+        The picks of training, which find other items here, and the rewrites that are held
+        out.
     """
     return _edit_set(ERROR_TYPES[error_type], held_out=True)
 

@@ -219,7 +219,7 @@ def test_a_picked_item_is_real_and_nobody_graded_it(bench) -> None:
         for s in sources
         for error in NEGATIVES
         for d, _ in drafts(context, s, error, 0)
-        if d.edit.startswith(REAL_ITEM)
+        if d.description.startswith(REAL_ITEM)
     ]
     wanted = {
         "brand",

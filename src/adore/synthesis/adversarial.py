@@ -6,7 +6,7 @@ Hard cases of held-out queries, with items and wordings that training never uses
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -22,11 +22,12 @@ from adore.synthesis.generator import (
     EditContext,
     find_sources,
     generate,
+    read_human_grades,
     shuffle_key,
 )
 from adore.synthesis.synthesise import candidates_of_type
 from adore.taxonomy import ERROR_TYPES
-from adore.types import PAIR, Grade
+from adore.types import Grade
 
 __all__ = ["COLUMNS", "adversarial", "content_hash"]
 
@@ -80,8 +81,8 @@ def adversarial(
     edited_ids = queries.filter(is_edited)["query_id"].to_list()
     other_queries = queries.filter(~is_edited)["query"].to_list()
 
-    graded = _human_grades(prepared, edited_ids)
-    sources = _sources(context, graded)
+    graded = read_human_grades(prepared)
+    sources = _sources(context, edited_ids, graded)
     checks = _query_checks(context, other_queries)
     rows: list[dict[str, object]] = []
     for error_type in ERROR_TYPES:
@@ -102,27 +103,17 @@ def content_hash(table: pl.DataFrame) -> str:
     return hashlib.sha256(table.write_ndjson().encode()).hexdigest()
 
 
-def _human_grades(prepared: Path, query_ids: list[str]) -> dict[str, dict[str, int]]:
-    """Query id to item id to human grade, for some queries."""
-    graded: dict[str, dict[str, int]] = {}
-    for query_id in query_ids:
-        graded[query_id] = {}
-
-    judgements = read_table(prepared, "judgements").select(*PAIR, "grade")
-    for query_id, item_id, grade in judgements.iter_rows():
-        if query_id in graded:
-            graded[query_id][item_id] = grade
-    return graded
-
-
 def _sources(
-    context: EditContext, graded: Mapping[str, Mapping[str, int]]
+    context: EditContext,
+    query_ids: Sequence[str],
+    graded: Mapping[str, Mapping[str, int]],
 ) -> list[Source]:
     """Exact pairs. An edit may pick an item that people graded, unless they call it exact."""
     good: dict[str, list[str]] = {}
-    for query_id in sorted(graded):
+    for query_id in sorted(query_ids):
         good[query_id] = []
-        for item_id, grade in sorted(graded[query_id].items()):
+        grades = graded.get(query_id, {})
+        for item_id, grade in sorted(grades.items()):
             if grade == Grade.EXACT:
                 good[query_id].append(item_id)
 

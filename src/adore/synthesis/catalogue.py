@@ -46,8 +46,20 @@ ASKABLE = (
 FOR_EVERYBODY = frozenset(["unisex", "adults"])
 """Audiences that exclude nobody."""
 
-_PEOPLE = frozenset("women men girls boys kids toddlers babies".split())
+_PEOPLE = frozenset(
+    [
+        "women",
+        "men",
+        "girls",
+        "boys",
+        "kids",
+        "toddlers",
+        "babies",
+    ]
+)
+"""Audiences that a shopper asks for."""
 _SHOE_WIDTH = re.compile(r"\d\s?[A-Z]$")
+"""A shoe's size with its width, as in "8 M"."""
 _Search = tuple[frozenset[str], int]
 """Stems, and how many items."""
 _Stems = frozenset[str]
@@ -74,8 +86,13 @@ def leaf_step(item: Item) -> str:
 
 @lru_cache(maxsize=65_536)
 def _last_two_steps(category: str) -> tuple[str, ...]:
-    steps = category.split(">")[-2:]
-    return tuple(step.strip().lower() for step in steps if step.strip())
+    """The last two steps of a category path, of those that are not empty."""
+    last_steps: list[str] = []
+    for part in category.split(">")[-2:]:
+        step = part.strip().lower()
+        if step:
+            last_steps.append(step)
+    return tuple(last_steps)
 
 
 def is_accessory(fact: Evidence) -> bool:
@@ -85,11 +102,20 @@ def is_accessory(fact: Evidence) -> bool:
 
 def _stored_stems(reading: Reading, field: str) -> list[str]:
     """The stems of an item's field, which its reading stores as ``stem=word`` pairs."""
-    values = reading.values.get(f"words.{field}", ())
+    key = f"words.{field}"
+    values = reading.values.get(key, ())
     if not values:
         return []
-    pairs = values[0].value.split()
-    return [pair.partition("=")[0] for pair in pairs]
+    return _stems_of_pairs(values[0].value)
+
+
+def _stems_of_pairs(text: str) -> list[str]:
+    """The stems of some ``stem=word`` pairs."""
+    stems: list[str] = []
+    for pair in text.split():
+        stem, _, _ = pair.partition("=")
+        stems.append(stem)
+    return stems
 
 
 @dataclass(slots=True)
@@ -157,15 +183,27 @@ class Catalogue:
         """
         category = item.category
         if category not in self._steps:
-            stripped = [step.strip().lower() for step in category.split(">")]
-            steps = [step for step in stripped if step]
-            below_department = steps[1:] or steps
-
-            people = self.language.audiences.keys()
-            self._steps[category] = frozenset(
-                step for step in below_department if not set(self.stems(step)) <= people
-            )
+            self._steps[category] = self._naming_steps(category)
         return self._steps[category]
+
+    def _naming_steps(self, category: str) -> _Stems:
+        """The steps of a category path below the department that name more than people."""
+        steps: list[str] = []
+        for part in category.split(">"):
+            step = part.strip().lower()
+            if step:
+                steps.append(step)
+
+        # a path of one step has no department above it
+        below_department = steps[1:] or steps
+
+        people = self.language.audiences.keys()
+        naming = set[str]()
+        for step in below_department:
+            stems = set(self.stems(step))
+            if not stems <= people:
+                naming.add(step)
+        return frozenset(naming)
 
     @cached_property
     def product_words(self) -> frozenset[str]:
@@ -212,8 +250,7 @@ class Catalogue:
         """The stems of what an item is made for, as its texts say."""
         stems = set[str]()
         for value in self.item_values(item_id, "words.fits"):
-            for pair in value.value.split():
-                stems.add(pair.partition("=")[0])
+            stems.update(_stems_of_pairs(value.value))
         return stems
 
     # ------------------------------------------------------------ items near some words
@@ -240,9 +277,9 @@ class Catalogue:
         postings: dict[str, list[str]] = defaultdict(list)
         for item_id in sorted(self.items):
             reading = self.readings[item_id]
-            title_stems = _stored_stems(reading, "title")
-            category_stems = _stored_stems(reading, "category")
-            for stem in {*title_stems, *category_stems}:
+            stems = set(_stored_stems(reading, "title"))
+            stems.update(_stored_stems(reading, "category"))
+            for stem in stems:
                 postings[stem].append(item_id)
         return dict(postings)
 
@@ -256,7 +293,8 @@ class Catalogue:
 
             # inverse document frequency: a rare word tells more than a common one
             document_frequency = len(item_ids)
-            weight = math.log(1 + item_count / (1 + document_frequency))
+            inverse_frequency = item_count / (1 + document_frequency)
+            weight = math.log(1 + inverse_frequency)
 
             for item_id in item_ids:
                 scores[item_id] += weight
@@ -300,7 +338,7 @@ class Catalogue:
         if attribute == "brand":
             return value.value in self._brands
         if attribute == "size":
-            return not _SHOE_WIDTH.search(value.quote)  # as in "8 M"
+            return not _SHOE_WIDTH.search(value.quote)
         if attribute == "colour":
             return value.value in self._colours
         if attribute == "audience":
@@ -310,7 +348,9 @@ class Catalogue:
     @cached_property
     def _colours(self) -> frozenset[str]:
         """Colour families that a shopper asks for."""
-        return frozenset(self.language.colours.values()) - {"multi"}
+        families = set(self.language.colours.values())
+        families.discard("multi")
+        return frozenset(families)
 
     @cached_property
     def _values(self) -> dict[_Place, dict[str, _ValueCount]]:
@@ -318,14 +358,15 @@ class Catalogue:
         values: dict[_Place, dict[str, _ValueCount]] = defaultdict(dict)
         for item_id in sorted(self.items):
             path = leaf_path(self.items[item_id])
-            # the last step with the one above, the last step alone, the whole shop
-            places = {path, path[-1:], ()}
+            last_step = path[-1:]
+            whole_shop = ()
+            places = {path, last_step, whole_shop}
             for attribute in ASKABLE:
                 for value in self.askable_values(item_id, attribute):
                     for place in places:
-                        counted = values[attribute, place].setdefault(
-                            value.value, _ValueCount(value)
-                        )
+                        of_place = values[attribute, place]
+                        first = _ValueCount(value)
+                        counted = of_place.setdefault(value.value, first)
                         counted.count += 1
         return values
 
@@ -343,14 +384,19 @@ class Catalogue:
         Returns:
             Values that the item does not have.
         """
-        own_values: tuple[Value, ...] = ()
+        own_names = set[str]()
         if item.item_id in self.readings:
-            own_values = self.item_values(item.item_id, attribute)
-        own_names = {value.value for value in own_values}
+            for value in self.item_values(item.item_id, attribute):
+                own_names.add(value.value)
         if own_names & FOR_EVERYBODY:
             return []
 
-        dimensions = {size_dimension(name) for name in own_names}
+        # sizes of another dimension do not contradict each other
+        dimensions = set[str]()
+        if attribute == "size":
+            dimensions.update(size_dimension(name) for name in own_names)
+
+        # "Jura" and "Jura-Capresso" may be the same brand
         own_words = set[str]()
         if attribute in ("brand", "model", "compatibility"):
             for name in own_names:
@@ -360,11 +406,10 @@ class Catalogue:
         for value in self._usual_values(attribute, item):
             if value.value in own_names:
                 continue
-            if own_words & set(value.value.split()):
-                continue  # "Jura" and "Jura-Capresso" may be the same brand
-
-            is_size = attribute == "size" and bool(own_values)
-            if is_size and size_dimension(value.value) not in dimensions:
+            words = value.value.split()
+            if not own_words.isdisjoint(words):
+                continue
+            if dimensions and size_dimension(value.value) not in dimensions:
                 continue
             others.append(value)
         return others[:k]
@@ -383,13 +428,15 @@ class Catalogue:
             Each value as the first item writes it.
         """
         path = leaf_path(item)
+        last_step = path[-1:]
         counts: dict[str, _ValueCount] = {}
         if path:
             counts = self._values.get((attribute, path), {})
         if path and len(counts) < 2:
-            counts = self._values.get((attribute, path[-1:]), {})
+            counts = self._values.get((attribute, last_step), {})
         if not counts:
-            counts = self._values.get((attribute, ()), {})
+            whole_shop = ()
+            counts = self._values.get((attribute, whole_shop), {})
 
         def most_frequent_first(counted: _ValueCount) -> tuple[int, str]:
             return -counted.count, counted.value.value
@@ -404,7 +451,8 @@ class Catalogue:
         title_counts = Counter[str]()
         for item_id in sorted(self.items):
             title = self.items[item_id].title
-            title_counts.update(set(_part_stems(title, language)))
+            stems = set(_part_stems(title, language))
+            title_counts.update(stems)
 
         device_stems = set[str]()
         for device in self.lexicon.devices:
@@ -424,7 +472,8 @@ class Catalogue:
         parts: dict[str, int] = {}
         for stem, count in sorted(title_counts.items()):
             # a word that is mostly used elsewhere is no part: any title may have "size"
-            is_usual = count >= 2 and count >= 0.1 * frequency.get(stem, count)
+            in_titles = frequency.get(stem, count)
+            is_usual = count >= 2 and count >= 0.1 * in_titles
             is_word = len(stem) > 2 and stem.isalpha()
             if is_usual and is_word and stem not in no_part:
                 parts[stem] = count
@@ -438,14 +487,18 @@ def _part_stems(title: str, language: Language) -> list[str]:
     for start, token in enumerate(tokens):
         if token.stem not in language.adds_part:
             continue
-        if start and tokens[start - 1].stem in language.goes_with:
-            continue
+        if start > 0:
+            before = tokens[start - 1]
+            if before.stem in language.goes_with:
+                continue
 
         # such a phrase has three words at most
-        following = tokens[start + 1 : start + 4]
-        for offset, part in enumerate(following, start + 1):
-            if _ends_phrase(title, tokens, offset, language):
-                stems.append(part.stem)
+        first = start + 1
+        last = min(first + 3, len(tokens))
+        for position in range(first, last):
+            if _ends_phrase(title, tokens, position, language):
+                stem = tokens[position].stem
+                stems.append(stem)
                 break
     return stems
 
@@ -457,8 +510,9 @@ def _ends_phrase(
     if position + 1 == len(tokens):
         return True
 
+    last = tokens[position]
     following = tokens[position + 1]
-    between = title[tokens[position].end : following.start]
+    between = title[last.end : following.start]
     if between not in (" ", "-"):
         return True
     return following.stem in language.ends_part or following.stem.isdigit()

@@ -25,7 +25,7 @@ from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits import Draft, EditSet, Source
 from adore.synthesis.minimality import edit_fault, is_conflict_free
 from adore.taxonomy import ERROR_TYPES
-from adore.types import Evidence, Grade, Item, Reading, item_from_row
+from adore.types import PAIR, Evidence, Grade, Item, Reading, item_from_row
 
 __all__ = [
     "UNTYPED",
@@ -36,6 +36,7 @@ __all__ = [
     "is_reserved",
     "make_candidate",
     "normalise",
+    "read_human_grades",
     "shuffle_key",
 ]
 
@@ -223,6 +224,23 @@ def _read_queries(prepared: Path) -> dict[str, str]:
     return queries
 
 
+def read_human_grades(prepared: Path) -> dict[str, dict[str, int]]:
+    """The human grades of every judged query.
+
+    Args:
+        prepared: output of ``prepare``.
+
+    Returns:
+        Query id to item id to grade, 0 to 3.
+    """
+    judgements = read_table(prepared, "judgements")
+    judgements = judgements.select(*PAIR, "grade")
+    graded: dict[str, dict[str, int]] = defaultdict(dict)
+    for query_id, item_id, grade in judgements.iter_rows():
+        graded[query_id][item_id] = grade
+    return graded
+
+
 def find_sources(
     context: EditContext,
     good: Mapping[str, Sequence[str]],
@@ -383,7 +401,7 @@ def make_candidate(
         item=_json(columns),
         error_type=error_type,
         attribute=draft.attribute,
-        edit=draft.edit,
+        edit=draft.description,
         source_grade=source.grade,
         intended_grade=int(ERROR_TYPES[error_type].grade),
         evidence=Evidence.many_to_json(list(evidence)),

@@ -153,9 +153,10 @@ def resize(quote: str, value: str) -> str:
     # the rounded amount must be the same to two parts in a thousand
     exact = float(amount)
     rounded = round(exact / factor, 2)
-    is_close = abs(rounded * factor - exact) <= 0.002 * exact
+    difference = abs(rounded * factor - exact)
+    is_close = difference <= 0.002 * exact
     if is_close and 0 < rounded < 10_000:
-        return f"{format_number(rounded)}{rest}"
+        return format_number(rounded) + rest
     return ""
 
 
@@ -187,23 +188,28 @@ def in_other_units(quote: str, value: str) -> list[str]:
     if number is None or kind not in _USUAL_UNITS or "-" in amount:
         return []
 
-    unit = quote[number.end() :].strip(" -").lower()
+    after_number = quote[number.end() :]
+    unit = after_number.strip(" -").lower()
     texts: list[str] = []
     if unit in _OTHER_SPELLING:
-        texts.append(f"{number.group()} {_OTHER_SPELLING[unit]}")
+        spelling = _OTHER_SPELLING[unit]
+        texts.append(f"{number.group()} {spelling}")
 
     exact = float(amount)
     digits = 1
     if kind == "memory":
         digits = 3
     for other_unit in _USUAL_UNITS[kind]:
-        # the rounded amount must be the same to two parts in a hundred
-        factor = UNITS[other_unit][1]
+        _, factor = UNITS[other_unit]
         rounded = round(exact / factor, digits)
-        is_close = abs(rounded * factor - exact) <= 0.02 * exact
+
+        # the rounded amount must be the same to two parts in a hundred
+        difference = abs(rounded * factor - exact)
+        is_close = difference <= 0.02 * exact
         is_usual = 0.1 <= rounded <= 5_000
         if other_unit != unit and is_usual and is_close:
-            texts.append(f"{format_number(rounded)} {other_unit}")
+            number_text = format_number(rounded)
+            texts.append(f"{number_text} {other_unit}")
 
     return [text for text in texts if _is_size(text)]
 

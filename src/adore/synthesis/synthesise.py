@@ -5,6 +5,7 @@ Each candidate is one edit of one error type.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from adore.progress import log_line, progress
 from adore.storage import write_json
 from adore.synthesis.allocation import GradedPair, count_errors, quotas, type_shares
 from adore.synthesis.audit import audit
-from adore.synthesis.edits import Draft, Source, training_edits
+from adore.synthesis.edits import Source, training_edits
 from adore.synthesis.edits.base import REAL_ITEM
 from adore.synthesis.generator import (
     UNTYPED,
@@ -32,9 +33,10 @@ from adore.synthesis.generator import (
     find_sources,
     generate,
     make_candidate,
+    read_human_grades,
     shuffle_key,
 )
-from adore.types import PAIR, Evidence, Grade
+from adore.types import PAIR, Evidence, Grade, Item
 
 __all__ = ["Config", "candidates_of_type", "run"]
 
@@ -118,11 +120,13 @@ def run(
         available = _typed(config, context, sources, shares)
         per_type = config.per_type
 
-    counts = {name: len(candidates) for name, candidates in available.items()}
+    counts: dict[str, int] = {}
+    for error_type, candidates in available.items():
+        counts[error_type] = len(candidates)
     selected = quotas(shares, total=config.total, per_type=per_type, available=counts)
     made: list[Candidate] = []
-    for name, number in selected.items():
-        made += available[name][:number]
+    for error_type, number in selected.items():
+        made += available[error_type][:number]
     _write_candidates(made, output)
 
     plan = {
@@ -147,8 +151,8 @@ def run(
         "good_pairs": len(sources),
         "drafts_dropped": dropped,
     }
-    for name, number in selected.items():
-        metrics[f"made_{name}"] = number
+    for error_type, number in selected.items():
+        metrics[f"made_{error_type}"] = number
     return metrics
 
 
@@ -164,13 +168,13 @@ def _reasons_for_nothing(
 ) -> dict[str, str]:
     """Why error types without a candidate have none."""
     reasons: dict[str, str] = {}
-    for name, count in counts.items():
+    for error_type, count in counts.items():
         if count:
             continue
-        dropped = context.dropped.get(name, Counter())
-        reasons[name] = "no good pair offers what it needs"
+        reasons[error_type] = "no good pair offers what it needs"
+        dropped = context.dropped.get(error_type, Counter())
         for reason, times in dropped.most_common(1):
-            reasons[name] = f"no draft held; {times} times: {reason}"
+            reasons[error_type] = f"no draft held; {times} times: {reason}"
     return reasons
 
 
@@ -181,18 +185,22 @@ def _good_pairs(
     config: Config, prepared: Path, answers: list[Path]
 ) -> dict[str, list[str]]:
     """Training query id to its good items: exact for people, or else for a confident judge."""
-    train = _queries_of_split(prepared, "train")
-    human = read_table(prepared, "judgements").select(*PAIR, "grade")
-    exact = human.filter(pl.col("grade") == int(Grade.EXACT))
+    human = read_table(prepared, "judgements")
+    human = human.select(*PAIR, "grade")
+    is_exact = pl.col("grade") == int(Grade.EXACT)
+    exact = human.filter(is_exact)
+
+    # a judge's grade counts only where no human graded the pair
     confident = _confident_answers(answers, config.confidence)
     ungraded = confident.join(human, on=PAIR, how="anti")
 
+    train = _queries_of_split(prepared, "train")
     pairs = pl.concat([exact, ungraded])
     pairs = pairs.join(train, on="query_id")
-    pairs = pairs.sort(PAIR)
+    pairs = pairs.sort(PAIR).select(PAIR)
 
     good: dict[str, list[str]] = defaultdict(list)
-    for query_id, item_id in pairs.select(PAIR).iter_rows():
+    for query_id, item_id in pairs.iter_rows():
         good[query_id].append(item_id)
     return good
 
@@ -201,17 +209,19 @@ def _confident_answers(answers: list[Path], confidence: float) -> pl.DataFrame:
     """Pairs that the judge calls exact with this probability or more."""
     exact = int(Grade.EXACT)
     is_exact = pl.col("grade") == exact
-    is_confident = pl.col("probabilities").list.get(exact) >= confidence
+    probability = pl.col("probabilities").list.get(exact)
+    is_confident = probability >= confidence
 
     answered = _first_answers(answers)
-    confident = answered.filter(is_exact & is_confident)
+    confident = answered.filter(is_exact, is_confident)
     return confident.select(*PAIR, "grade")
 
 
 def _queries_of_split(prepared: Path, split: str) -> pl.DataFrame:
     """The ids of a split's queries."""
     queries = read_table(prepared, "queries")
-    return queries.filter(pl.col("split") == split).select("query_id")
+    is_in_split = pl.col("split") == split
+    return queries.filter(is_in_split).select("query_id")
 
 
 def _first_answers(folders: list[Path]) -> pl.DataFrame:
@@ -220,21 +230,23 @@ def _first_answers(folders: list[Path]) -> pl.DataFrame:
     for folder in folders:
         table = read_table(folder, "teacher_judgements")
         tables.append(table.select(*PAIR, "grade", "probabilities"))
-    return pl.concat(tables).unique(PAIR, keep="first", maintain_order=True)
+
+    every_answer = pl.concat(tables)
+    return every_answer.unique(PAIR, keep="first", maintain_order=True)
 
 
 def _sources(
     config: Config, context: EditContext, prepared: Path, answers: list[Path]
 ) -> list[Source]:
     """The good pairs to edit."""
-    judgements = read_table(prepared, "judgements").select(*PAIR, "grade")
-    graded: dict[str, dict[str, int]] = defaultdict(dict)
-    for query_id, item_id, grade in judgements.iter_rows():
-        graded[query_id][item_id] = grade
-
+    graded = read_human_grades(prepared)
     good = _good_pairs(config, prepared, answers)
     return find_sources(
-        context, good, graded, per_query=config.per_query, seed=config.seed
+        context,
+        good,
+        graded,
+        per_query=config.per_query,
+        seed=config.seed,
     )
 
 
@@ -251,15 +263,17 @@ def _errors(
     """Errors per error type: of teacher and student on dev queries, and seen by shoppers."""
     pairs = read_table(evidence, "pairs")
     dev = _queries_of_split(prepared, "dev")
-    human = read_table(prepared, "judgements").join(dev, on="query_id")
+    human = read_table(prepared, "judgements")
+    human = human.join(dev, on="query_id")
     human = human.select(*PAIR, "grade").join(pairs, on=PAIR)
 
-    errors = {"teacher": _offline_errors(human, _first_answers(answers))}
+    teacher = _first_answers(answers)
+    errors = {"teacher": _offline_errors(human, teacher)}
     if scores is not None:
         student = read_table(scores, "scores")
-        shared = human.join(student, on=PAIR, how="semi").height
+        shared = human.join(student, on=PAIR, how="semi")
         check(
-            shared > 0,
+            shared.height > 0,
             "synthesise.previous",
             str(scores),
             must="of a run on the same dev pairs",
@@ -269,7 +283,8 @@ def _errors(
     if feedback is not None:
         signs = read_table(feedback, "feedback")
         evidence_of_pairs = pairs.select(*PAIR, "evidence")
-        errors["online"] = _online_errors(signs.join(evidence_of_pairs, on=PAIR))
+        signs = signs.join(evidence_of_pairs, on=PAIR)
+        errors["online"] = _online_errors(signs)
     return errors
 
 
@@ -283,28 +298,40 @@ _SHOWN_AND_JUDGED = {
 
 def _online_errors(signs: pl.DataFrame) -> dict[str, int]:
     """Error types of the pairs on which shoppers and the judge differ."""
-    is_error = pl.col("kind").is_in(list(_SHOWN_AND_JUDGED))
-    errors = signs.filter(is_error).unique(PAIR).sort(PAIR)
+    kinds = list(_SHOWN_AND_JUDGED)
+    is_error = pl.col("kind").is_in(kinds)
+    errors = signs.filter(is_error)
+    errors = errors.unique(PAIR).sort(PAIR)
+    errors = errors.select("kind", "evidence")
 
     pairs: list[GradedPair] = []
-    for kind, text in errors.select("kind", "evidence").iter_rows():
+    for kind, text in errors.iter_rows():
         shown_grade, judged_grade = _SHOWN_AND_JUDGED[kind]
-        evidence = Evidence.many_from_json(text)
-        pairs.append(GradedPair(shown_grade, judged_grade, evidence))
+        pair = GradedPair(
+            human=shown_grade,
+            answered=judged_grade,
+            evidence=Evidence.many_from_json(text),
+        )
+        pairs.append(pair)
     return count_errors(pairs)
 
 
 def _offline_errors(human: pl.DataFrame, answered: pl.DataFrame) -> dict[str, int]:
     """Error types of the pairs on which answers and humans differ."""
-    grades = answered.select(*PAIR, pl.col("grade").alias("answered"))
-    both = human.join(grades, on=PAIR).sort(PAIR)
-    both = both.drop_nulls("answered")
-    both = both.select("grade", "answered", "evidence")
+    answered_grade = pl.col("grade").alias("answered")
+    grades = answered.select(*PAIR, answered_grade)
+    graded = human.join(grades, on=PAIR).sort(PAIR)
+    graded = graded.drop_nulls("answered")
+    graded = graded.select("grade", "answered", "evidence")
 
     pairs: list[GradedPair] = []
-    for human_grade, answered_grade, text in both.iter_rows():
-        evidence = Evidence.many_from_json(text)
-        pairs.append(GradedPair(human_grade, answered_grade, evidence))
+    for human_grade, other_grade, text in graded.iter_rows():
+        pair = GradedPair(
+            human=human_grade,
+            answered=other_grade,
+            evidence=Evidence.many_from_json(text),
+        )
+        pairs.append(pair)
     return count_errors(pairs)
 
 
@@ -319,14 +346,15 @@ def _typed(
 ) -> Candidates:
     """Candidates per type, up to three times its share: enough for what other types lack."""
     made: Candidates = {}
-    names = [name for name, share in shares.items() if share > 0]
-    for name in progress(names, "error types"):
-        enough = math.ceil(3 * shares[name] * config.total)
-        made[name] = candidates_of_type(
+    per_query = config.per_query * config.per_pair
+    error_types = [name for name, share in shares.items() if share > 0]
+    for error_type in progress(error_types, "error types"):
+        enough = math.ceil(3 * shares[error_type] * config.total)
+        made[error_type] = candidates_of_type(
             sources,
-            _maker(config, context, name),
+            _maker(config, context, error_type),
             limit=min(config.per_type, enough),
-            per_query=config.per_query * config.per_pair,
+            per_query=per_query,
         )
     return made
 
@@ -406,22 +434,28 @@ def _untyped(
     rng = Random(config.seed)
     items = context.catalogue.items
     item_ids = [item_id for item_id in sorted(items) if context.is_eligible(item_id)]
+
+    # each source in turn, with a random item; twice as often as needed
     candidates: dict[str, Candidate] = {}
-    for position in range(2 * config.total):
-        source = sources[position % len(sources)]
-        item = items[rng.choice(item_ids)]
-        if item.item_id in source.excluded or len(candidates) >= config.total:
+    turns = itertools.cycle(sources)
+    for source in itertools.islice(turns, 2 * config.total):
+        item_id = rng.choice(item_ids)
+        if item_id in source.excluded or len(candidates) >= config.total:
             continue
 
-        # "category" and "synonym" give the intended grades, irrelevant and exact
-        random_draft = Draft(source.query, item, "", REAL_ITEM, picked=True)
-        evidence = context.evidence(source.query, item)
-        random_pair = make_candidate(source, random_draft, "category", evidence)
-
-        unedited = Draft(source.query, source.item, "", "none")
-        good_pair = make_candidate(source, unedited, "synonym", source.evidence)
-
-        for candidate in (random_pair, good_pair):
+        for candidate in _untyped_pair(context, source, items[item_id]):
             untyped = replace(candidate, error_type=UNTYPED)
-            candidates.setdefault(candidate.synthetic_id, untyped)
+            candidates.setdefault(untyped.synthetic_id, untyped)
     return list(candidates.values())
+
+
+def _untyped_pair(
+    context: EditContext, source: Source, item: Item
+) -> Iterator[Candidate]:
+    """A random pair and a good one, by types with the grades irrelevant and exact."""
+    random_draft = source.with_pick(item, "", REAL_ITEM)
+    evidence = context.evidence(source.query, item)
+    yield make_candidate(source, random_draft, "category", evidence)
+
+    unedited = source.with_item(source.item, "", "none")
+    yield make_candidate(source, unedited, "synonym", source.evidence)

@@ -129,8 +129,8 @@ def ask_in_query(
     language = catalogue.language
     for value in _lacking_values(source, catalogue, rng, attribute):
         query = ask_value(source.query, attribute, value, language)
-        edit = f"query: + {value.quote}"
-        yield source.with_query(query, attribute, edit)
+        description = f"query: + {value.quote}"
+        yield source.with_query(query, attribute, description)
 
 
 @register_edit(_names_askable_attribute, held_out=True)
@@ -230,8 +230,8 @@ def swap_in_item(
             for old_words in spellings:
                 item = rewrite_item(item, old_words, new_words)
             if item != source.item:
-                edit = f"item: {match.found_quote} -> {new_words}"
-                yield source.with_item(item, attribute, edit)
+                description = f"item: {match.found_quote} -> {new_words}"
+                yield source.with_item(item, attribute, description)
 
 
 def _spellings(match: Evidence, language: Language) -> list[str]:
@@ -366,12 +366,12 @@ def _asking_for_more(
 ) -> Draft:
     """A draft whose query asks for more values, all of which the item has."""
     query = draft.query
-    edit = draft.edit
+    description = draft.description
     for constraint in constraints:
         value = constraint.value
         query = ask_value(query, constraint.attribute, value, language)
-        edit += f", + {value.quote} (it has it)"
-    return replace(draft, query=query, edit=edit)
+        description += f", + {value.quote} (it has it)"
+    return replace(draft, query=query, description=description)
 
 
 # ---------------------------------------------------------------- excluded parts
@@ -470,5 +470,5 @@ def affirm_in_item(
                 title = f"{old_title} {with_word} {match_case(part, old_title)}"
 
             item = replace(source.item, title=title)
-            edit = f"item: + {having} {part}"
-            yield source.with_item(item, "exclusion", edit)
+            description = f"item: + {having} {part}"
+            yield source.with_item(item, "exclusion", description)

@@ -89,18 +89,23 @@ class Source:
                 matches.append(fact)
         return matches
 
-    def with_query(self, query: str, attribute: str, edit: str) -> Draft:
+    def with_query(self, query: str, attribute: str, description: str) -> Draft:
         """A draft with another query.
 
         Args:
             query: the new text.
             attribute: the attribute that is meant to change; empty if none is.
-            edit: what was done, for people.
+            description: what was done, for people.
 
         Returns:
             The draft.
         """
-        return Draft(query, self.item, attribute, edit)
+        return Draft(
+            query=query,
+            item=self.item,
+            attribute=attribute,
+            description=description,
+        )
 
     def with_words(self, old: str, new: str, attribute: str) -> Draft:
         """A draft whose query has other words in place of some.
@@ -114,33 +119,45 @@ class Source:
             The draft.
         """
         query = swap(self.query, old, new)
-        return self.with_query(query, attribute, f"query: {old} -> {new}")
+        description = f"query: {old} -> {new}"
+        return self.with_query(query, attribute, description)
 
-    def with_item(self, item: Item, attribute: str, edit: str) -> Draft:
+    def with_item(self, item: Item, attribute: str, description: str) -> Draft:
         """A draft with an edited item.
 
         Args:
             item: the new item.
             attribute: the attribute that is meant to change; empty if none is.
-            edit: what was done, for people.
+            description: what was done, for people.
 
         Returns:
             The draft.
         """
-        return Draft(self.query, item, attribute, edit)
+        return Draft(
+            query=self.query,
+            item=item,
+            attribute=attribute,
+            description=description,
+        )
 
-    def with_pick(self, item: Item, attribute: str, edit: str) -> Draft:
+    def with_pick(self, item: Item, attribute: str, description: str) -> Draft:
         """A draft with another item of the catalogue.
 
         Args:
             item: the item.
             attribute: the attribute that is meant to change.
-            edit: what was done, for people.
+            description: what was done, for people.
 
         Returns:
             The draft.
         """
-        return Draft(self.query, item, attribute, edit, picked=True)
+        return Draft(
+            query=self.query,
+            item=item,
+            attribute=attribute,
+            description=description,
+            picked=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +168,14 @@ class Draft:
         query: text of the query.
         item: the item.
         attribute: the attribute that the edit means to change.
-        edit: what was done, for people.
+        description: what was done, for people.
         picked: the item is another one of the catalogue, not an edited one.
     """
 
     query: str
     item: Item
     attribute: str
-    edit: str
+    description: str
     picked: bool = False
 
 

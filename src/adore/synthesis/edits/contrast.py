@@ -169,7 +169,7 @@ def ask_contrast(
     old_query = source.query.strip()
     for addition in _additions(source, catalogue, error_type):
         query = f"{addition.word} {old_query}"
-        yield source.with_query(query, "feature", addition.edit)
+        yield source.with_query(query, "feature", addition.description)
 
 
 @register_edit(_has_contrasts, held_out=True)
@@ -191,7 +191,7 @@ def ask_contrast_at_end(
     old_query = source.query.strip()
     for addition in _additions(source, catalogue, error_type):
         query = f"{old_query}, {addition.word}"
-        yield source.with_query(query, "feature", addition.edit)
+        yield source.with_query(query, "feature", addition.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +200,11 @@ class _Addition:
 
     Attributes:
         word: the word.
-        edit: what asking for it does, for people.
+        description: what asking for it does, for people.
     """
 
     word: str
-    edit: str
+    description: str
 
 
 def _additions(
@@ -224,8 +224,8 @@ def _additions(
         for contrast in contrasts(stem, language):
             if usual_stems.isdisjoint(catalogue.stems(contrast)):
                 continue  # nobody asks for a manual guitar
-            edit = f"query: + {contrast} (the item is {word.lower()})"
-            yield _Addition(contrast, edit)
+            description = f"query: + {contrast} (the item is {word.lower()})"
+            yield _Addition(contrast, description)
 
 
 @register_edit(_has_contrasts)
@@ -247,8 +247,8 @@ def swap_contrast_in_item(
     for word in _contrasted_words(source, catalogue, error_type):
         for new_word in word.contrasts:
             item = rewrite_item(source.item, word.in_title, new_word)
-            edit = f"item: {word.in_title} -> {new_word}"
-            yield source.with_item(item, "feature", edit)
+            description = f"item: {word.in_title} -> {new_word}"
+            yield source.with_item(item, "feature", description)
 
 
 # ---------------------------------------------------------------- offers
@@ -404,5 +404,5 @@ def _too_low_limits(source: Source, catalogue: Catalogue, form: str) -> Iterator
     limits = [limit for limit in ROUND_PRICES if lowest <= limit <= highest]
     for limit in limits[-2:]:
         query = with_limit(source.query, form, limit, currency)
-        edit = f"query: at most {limit} (it costs {price:g})"
-        yield source.with_query(query, "feature", edit)
+        description = f"query: at most {limit} (it costs {price:g})"
+        yield source.with_query(query, "feature", description)

@@ -48,6 +48,8 @@ _ABBREVIATIONS = {
     "large": "lg",
 }
 _NOISE = ("NEW", "Hot Sale", "Top Quality", "Free Shipping")
+_SEPARATOR = re.compile(r"\s[-|–]\s|,\s")
+"""What separates the segments of a title."""
 _USUAL_WORD = 4
 """A word that more texts than this have is a usual one."""
 
@@ -78,8 +80,8 @@ def other_units(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
         old_words = value.quote
         for new_words in in_other_units(old_words, value.value):
             query = source.query.replace(old_words, new_words, 1)
-            edit = f"query: {old_words} -> {new_words}"
-            draft = source.with_query(query, "", edit)
+            description = f"query: {old_words} -> {new_words}"
+            draft = source.with_query(query, "", description)
             yield from _if_changed(source, draft)
 
 
@@ -103,8 +105,9 @@ def synonyms(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
     }
     for attribute, meaning_of in meanings.items():
         for value in source.asked_values(attribute):
-            same = _words_for(value, meaning_of, language)
-            for new_word in rng.sample(same, min(2, len(same))):
+            same_meaning = _words_for(value, meaning_of, language)
+            number = min(2, len(same_meaning))
+            for new_word in rng.sample(same_meaning, number):
                 draft = source.with_words(value.quote, new_word, "")
                 yield from _if_changed(source, draft)
 
@@ -145,15 +148,19 @@ def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
     for first, second in pairwise(tokens):
         compound = first.stem + second.stem
         if compound in frequency:
-            joined = query[: first.end] + query[second.start :]
-            edit = f"query: {first.stem} {second.stem} -> {compound}"
-            draft = source.with_query(joined, "", edit)
+            before = query[: first.end]
+            after = query[second.start :]
+            joined = before + after
+            description = f"query: {first.stem} {second.stem} -> {compound}"
+            draft = source.with_query(joined, "", description)
             yield from _if_changed(source, draft)
 
     for token in tokens:
         for cut in _cuts(token, frequency):
             position = token.start + cut
-            apart = f"{query[:position]} {query[position:]}"
+            before = query[:position]
+            after = query[position:]
+            apart = f"{before} {after}"
             draft = source.with_query(apart, "", f"query: {token.stem} split")
             yield from _if_changed(source, draft)
 
@@ -161,10 +168,13 @@ def compounds(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
 def _cuts(token: Token, frequency: Mapping[str, int]) -> Iterator[int]:
     """Where a word can be cut into two usual words of three letters or more."""
     stem = token.stem
-    for cut in range(3, len(stem) - 2):
-        left = frequency.get(stem[:cut], 0)
-        right = frequency.get(stem[cut:], 0)
-        if left > _USUAL_WORD and right > _USUAL_WORD:
+    shortest = 3
+    end = len(stem) - shortest + 1
+    for cut in range(shortest, end):
+        first_part = stem[:cut]
+        second_part = stem[cut:]
+        rarer = min(frequency.get(first_part, 0), frequency.get(second_part, 0))
+        if rarer > _USUAL_WORD:
             yield cut
 
 
@@ -214,9 +224,10 @@ def typos(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft]:
         new_title = _mistyped(title, token, rng)
         if new_title == title:
             continue  # two equal letters were swapped
-        old_word = title[token.start : token.end]
         item = replace(source.item, title=new_title)
-        yield source.with_item(item, "", f"item: a typo in {old_word}")
+        old_word = title[token.start : token.end]
+        description = f"item: a typo in {old_word}"
+        yield source.with_item(item, "", description)
 
     query = source.query
     for token in _long_words(query, language, rng):
@@ -233,13 +244,16 @@ def _long_words(text: str, language: Language, rng: Random) -> list[Token]:
         length = token.end - token.start
         if length >= 6 and token.stem.isalpha():
             long_words.append(token)
-    return rng.sample(long_words, min(3, len(long_words)))
+
+    number = min(3, len(long_words))
+    return rng.sample(long_words, number)
 
 
 def _mistyped(text: str, token: Token, rng: Random) -> str:
     """A text with one letter of a word left out, swapped with the next, or doubled."""
     word = text[token.start : token.end]
-    position = rng.randrange(1, len(word) - 2)
+    last = len(word) - 2
+    position = rng.randrange(1, last)
     before = word[:position]
     letter = word[position]
     after = word[position + 1 :]
@@ -302,10 +316,11 @@ def ask_what_it_has(
     Yields:
         Drafts, each with another query.
     """
+    item_id = source.item.item_id
     query_stems = set(catalogue.stems(source.query))
-    attributes = [name for name in ASKABLE if not source.asks(name)]
-    for attribute in rng.sample(attributes, len(attributes)):
-        values = catalogue.askable_values(source.item.item_id, attribute)
+    unasked = [name for name in ASKABLE if not source.asks(name)]
+    for attribute in rng.sample(unasked, len(unasked)):
+        values = catalogue.askable_values(item_id, attribute)
         if not values:
             continue
 
@@ -313,8 +328,8 @@ def ask_what_it_has(
         value_stems = catalogue.stems(value.quote)
         if query_stems.isdisjoint(value_stems):
             query = ask_value(source.query, attribute, value, catalogue.language)
-            edit = f"query: + {value.quote} (it has it)"
-            draft = source.with_query(query, "", edit)
+            description = f"query: + {value.quote} (it has it)"
+            draft = source.with_query(query, "", description)
             yield from _if_changed(source, draft)
 
 
@@ -341,8 +356,8 @@ def ask_less(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
             if re.search(r"\b(?:of|in|by|for|and|with)$", query):
                 continue  # what the last word belonged to is gone
 
-            edit = f"query: - {quote} (it has it)"
-            yield source.with_query(query, attribute, edit)
+            description = f"query: - {quote} (it has it)"
+            yield source.with_query(query, attribute, description)
 
 
 @register_edit("over-strict")
@@ -359,17 +374,19 @@ def word_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dr
         Drafts, each with another query.
     """
     query_words = source.query.split()
-    if len(query_words) < 3 or FIXED_ORDER.search(source.query):
+    number = len(query_words)
+    if number < 3 or FIXED_ORDER.search(source.query):
         return
 
-    cut = rng.randrange(1, len(query_words))
+    cut = rng.randrange(1, number)
     before = query_words[:cut]
     after = query_words[cut:]
     rotated = " ".join(after + before)
     draft = source.with_query(rotated, "", "query: words turned round")
     yield from _if_changed(source, draft)
 
-    position = rng.randrange(len(query_words) - 1)
+    # a word changes places with the next one
+    position = rng.randrange(number - 1)
     word = query_words.pop(position)
     query_words.insert(position + 1, word)
     swapped = " ".join(query_words)
@@ -390,15 +407,16 @@ def title_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
         A draft with another title.
     """
     segments: list[str] = []
-    for part in re.split(r"\s[-|–]\s|,\s", source.item.title):
+    for part in _SEPARATOR.split(source.item.title):
         segment = part.strip()
         if segment:
             segments.append(segment)
 
     if len(segments) > 1:
         first = segments.pop(0)
-        rotated = ", ".join([*segments, first])
-        item = replace(source.item, title=rotated)
+        segments.append(first)
+        title = ", ".join(segments)
+        item = replace(source.item, title=title)
         yield source.with_item(item, "", "item: title turned round")
 
 

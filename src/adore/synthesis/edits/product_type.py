@@ -65,8 +65,8 @@ def pick_other_type(
 
         item = near_item.item
         shared_stems = sorted(query_stems & catalogue.title_stems(item.item_id))
-        edit = f"{REAL_ITEM} that shares {shared_stems}"
-        yield source.with_pick(item, "product_type", edit)
+        description = f"{REAL_ITEM} that shares {shared_stems}"
+        yield source.with_pick(item, "product_type", description)
 
 
 @register_edit("accessory", picks_items=True)
@@ -83,10 +83,10 @@ def pick_accessory(
     Yields:
         Drafts, each with another item.
     """
-    edit = f"{REAL_ITEM}, made for what is asked"
+    description = f"{REAL_ITEM}, made for what is asked"
     for near_item in near_items(source, catalogue):
         if near_item.is_other_type and near_item.is_accessory:
-            yield source.with_pick(near_item.item, "product_type", edit)
+            yield source.with_pick(near_item.item, "product_type", description)
 
 
 @register_edit("complement", picks_items=True)
@@ -103,10 +103,10 @@ def pick_complement(
     Yields:
         Drafts, each with another item.
     """
-    edit = f"{REAL_ITEM} of a kind that people call a complement"
+    description = f"{REAL_ITEM} of a kind that people call a complement"
     for near_item in near_items(source, catalogue):
         if near_item.is_other_type and near_item.is_mostly(Grade.COMPLEMENT):
-            yield source.with_pick(near_item.item, "product_type", edit)
+            yield source.with_pick(near_item.item, "product_type", description)
 
 
 @register_edit("alternative", picks_items=True)
@@ -124,7 +124,7 @@ def pick_alternative(
     Yields:
         Drafts, each with another item.
     """
-    edit = f"{REAL_ITEM} of a neighbouring kind"
+    description = f"{REAL_ITEM} of a neighbouring kind"
     for near_item in near_items(source, catalogue):
         if near_item.may_belong or near_item.states in ((), ("match",)):
             continue
@@ -136,7 +136,7 @@ def pick_alternative(
         lowest_grade = min(near_item.leaf_grades, default=Grade.SUBSTITUTE)
         is_open = is_unknown and lowest_grade == Grade.SUBSTITUTE
         if is_open or near_item.is_mostly(Grade.SUBSTITUTE):
-            yield source.with_pick(near_item.item, "product_type", edit)
+            yield source.with_pick(near_item.item, "product_type", description)
 
 
 @register_edit("modifier-as-head", picks_items=True)
@@ -163,8 +163,8 @@ def pick_modifier(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
         head = leaf_stems[-1]
         title_stems = catalogue.title_stems(near_item.item.item_id)
         if head in loose_stems and head in title_stems:
-            edit = f"{REAL_ITEM}, a {head}"
-            yield source.with_pick(near_item.item, "product_type", edit)
+            description = f"{REAL_ITEM}, a {head}"
+            yield source.with_pick(near_item.item, "product_type", description)
 
 
 # ---------------------------------------------------------------- other queries
@@ -252,8 +252,8 @@ def add_head_in_phrase(
     product = source.query.strip()
     for head in _following_heads(source, catalogue):
         query = f"{head.word} {join} {product}"
-        edit = f"query: {head.word} {join} it"
-        yield source.with_query(query, "product_type", edit)
+        description = f"query: {head.word} {join} it"
+        yield source.with_query(query, "product_type", description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,8 +398,8 @@ def _accessories(
             description="",
             bullet_points=(),
         )
-        edit = f"item: a {accessory.lower()} for it"
-        yield source.with_item(accessory_item, "product_type", edit)
+        description = f"item: a {accessory.lower()} for it"
+        yield source.with_item(accessory_item, "product_type", description)
 
 
 @register_edit("keyword-stuffing")

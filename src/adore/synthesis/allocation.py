@@ -68,7 +68,9 @@ def _error_types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
     """The error types of one wrong answer."""
     conflicts = [fact for fact in evidence if fact.state == "conflict"]
     if human == Grade.EXACT:
-        return {"over-strict" if conflicts else "synonym"}
+        if conflicts:
+            return {"over-strict"}
+        return {"synonym"}
 
     names = {_error_type(human, fact) for fact in conflicts}
     met_constraints = 0
@@ -144,25 +146,29 @@ def _spread(
 ) -> dict[str, float]:
     """Half evenly, half by the mean of the shares of errors."""
     even = 1.0 / len(names)
-    shares_of_sources: list[dict[str, float]] = []
-    for counts in errors:
-        total = sum(counts.values())
-        if total:
-            shares_of_sources.append(
-                {name: counts.get(name, 0) / total for name in names}
-            )
+    with_errors = [counts for counts in errors if sum(counts.values())]
 
     spread: dict[str, float] = {}
     for name in names:
-        shares = [by_type[name] for by_type in shares_of_sources] or [even]
-        spread[name] = 0.5 * even + 0.5 * sum(shares) / len(shares)
+        shares: list[float] = []
+        for counts in with_errors:
+            total = sum(counts.values())
+            share = counts.get(name, 0) / total
+            shares.append(share)
+
+        error_share = even
+        if shares:
+            error_share = sum(shares) / len(shares)
+        spread[name] = 0.5 * even + 0.5 * error_share
     return spread
 
 
 def _cap_positives(shares: Mapping[str, float]) -> dict[str, float]:
     """Scale hard positives down to :data:`_MOST_POSITIVES`; the other types get the rest."""
-    positives = {name for name in shares if ERROR_TYPES[name].positive}
-    positive_share = sum(shares[name] for name in positives)
+    positive_share = 0.0
+    for name, share in shares.items():
+        if ERROR_TYPES[name].positive:
+            positive_share += share
     if positive_share <= _MOST_POSITIVES:
         return dict(shares)
 
@@ -170,11 +176,14 @@ def _cap_positives(shares: Mapping[str, float]) -> dict[str, float]:
     factor_of_positives = _MOST_POSITIVES / positive_share
     factor_of_others = 1.0
     if positive_share < 1:
-        factor_of_others = (1 - _MOST_POSITIVES) / (1 - positive_share)
+        other_share = 1 - positive_share
+        factor_of_others = (1 - _MOST_POSITIVES) / other_share
 
     capped: dict[str, float] = {}
     for name, share in shares.items():
-        factor = factor_of_positives if name in positives else factor_of_others
+        factor = factor_of_others
+        if ERROR_TYPES[name].positive:
+            factor = factor_of_positives
         capped[name] = share * factor
     return capped
 
@@ -214,12 +223,19 @@ def quotas(
     while remaining > 0 and open_types:
         # each round shares out what remains among the types that still have some
         open_share = sum(shares[name] for name in open_types)
+        still_open: list[str] = []
+        unallotted = remaining
         for name in open_types:
-            portion = max(1, int(remaining * shares[name] / open_share))
+            fair = remaining * shares[name] / open_share
+            portion = max(1, int(fair))
             capacity = capacities[name] - allotted[name]
-            unallotted = total - sum(allotted.values())
-            allotted[name] += min(portion, capacity, unallotted)
+            addition = min(portion, capacity, unallotted)
 
-        remaining = total - sum(allotted.values())
-        open_types = [name for name in open_types if allotted[name] < capacities[name]]
+            allotted[name] += addition
+            unallotted -= addition
+            if allotted[name] < capacities[name]:
+                still_open.append(name)
+
+        remaining = unallotted
+        open_types = still_open
     return allotted

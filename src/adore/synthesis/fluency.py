@@ -60,6 +60,7 @@ class Fluency:
         self._total = max(1, self._words.total())
 
         self.threshold = -math.inf
+        # real queries set the scale: a quantile of their scores is the threshold
         scores = sorted(self.score(query) for query in queries)
         if scores:
             position = int(quantile * len(scores))
@@ -93,7 +94,8 @@ class Fluency:
 
         from_bigram = _BIGRAM_WEIGHT * bigram
         from_unigram = _UNIGRAM_WEIGHT * self._words[stem] / self._total
-        return from_bigram + from_unigram + uniform_weight / shares
+        from_uniform = uniform_weight / shares
+        return from_bigram + from_unigram + from_uniform
 
     def is_disfluent(self, text: str, source: str) -> bool:
         """Whether ``text``, made of the query ``source``, reads like no query.

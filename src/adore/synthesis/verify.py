@@ -80,6 +80,11 @@ class _Judged:
     grades: Sequence[int]
 
     @property
+    def error_type(self) -> str:
+        """Name of the candidate's error type."""
+        return self.candidate.error_type
+
+    @property
     def title(self) -> str:
         """The item's title."""
         title = json.loads(self.candidate.item).get("title")
@@ -88,7 +93,9 @@ class _Judged:
     def to_row(self) -> dict[str, object]:
         """The candidate's columns and the first judge's grade."""
         row = self.candidate.to_row()
-        row["answered_grade"] = next(iter(self.grades), None)
+        row["answered_grade"] = None
+        if self.grades:
+            row["answered_grade"] = self.grades[0]
         return row
 
 
@@ -172,18 +179,21 @@ def _metrics(
     kept: Sequence[_Judged], rejected: Sequence[_Rejected]
 ) -> dict[str, float]:
     """Candidates made and accepted and their ratio, in all and per error type."""
-    accepted = Counter(judged.candidate.error_type for judged in kept)
-    refused = Counter(entry.judged.candidate.error_type for entry in rejected)
     made = len(kept) + len(rejected)
+    accepted = len(kept)
     metrics: dict[str, float] = {
         "made": made,
-        "accepted": len(kept),
-        "yield": len(kept) / max(1, made),
+        "accepted": accepted,
+        "yield": accepted / max(1, made),
     }
-    for name in (*ERROR_TYPES, UNTYPED):
-        made_of_type = accepted[name] + refused[name]
-        if made_of_type:
-            metrics[f"yield_{name}"] = accepted[name] / made_of_type
+
+    accepted_of_type = Counter(judged.error_type for judged in kept)
+    rejected_of_type = Counter(entry.judged.error_type for entry in rejected)
+    for error_type in (*ERROR_TYPES, UNTYPED):
+        accepted = accepted_of_type[error_type]
+        made = accepted + rejected_of_type[error_type]
+        if made:
+            metrics[f"yield_{error_type}"] = accepted / made
     return metrics
 
 
@@ -291,7 +301,9 @@ class _Verifier:
         before = Evidence.many_from_json(candidate.source_evidence)
         after = Evidence.many_from_json(candidate.evidence)
         fault = edit_fault(candidate.error_type, candidate.attribute, before, after)
-        return _Rejection("attribute", fault) if fault else None
+        if fault:
+            return _Rejection("attribute", fault)
+        return None
 
     def _check_grades(self, judged: _Judged) -> _Rejection | None:
         """Enough of the judges' grades must be near the intended one."""
@@ -308,7 +320,8 @@ class _Verifier:
             return None
 
         letters = ", ".join(Grade(grade).letter for grade in grades)
-        detail = f"the judge says {letters}, intended is {Grade(intended).letter}"
+        intended_letter = Grade(intended).letter
+        detail = f"the judge says {letters}, intended is {intended_letter}"
         return _Rejection("judge", detail)
 
 
@@ -325,31 +338,33 @@ def _summary(
 ) -> dict[str, object]:
     """The contents of ``yield.json``: in all, and per error type."""
     types: list[dict[str, object]] = []
-    for name in (*ERROR_TYPES, UNTYPED):
-        accepted = [one for one in kept if one.candidate.error_type == name]
+    for error_type in (*ERROR_TYPES, UNTYPED):
+        kept_of_type = [judged for judged in kept if judged.error_type == error_type]
         reasons = Counter[str]()
         for entry in rejected:
-            if entry.judged.candidate.error_type == name:
+            if entry.judged.error_type == error_type:
                 reasons[entry.rejection.reason] += 1
 
-        made = len(accepted) + reasons.total()
-        if name == UNTYPED and not made:
+        accepted = len(kept_of_type)
+        made = accepted + reasons.total()
+        if error_type == UNTYPED and not made:
             continue
         types.append(
             {
-                "error_type": name,
+                "error_type": error_type,
                 "made": made,
-                "accepted": len(accepted),
+                "accepted": accepted,
                 "rejected": dict(sorted(reasons.items())),
-                "examples": _examples(accepted, config.examples),
+                "examples": _examples(kept_of_type, config.examples),
             }
         )
 
-    made = len(kept) + len(rejected)
+    accepted = len(kept)
+    made = accepted + len(rejected)
     return {
         "made": made,
-        "accepted": len(kept),
-        "yield": len(kept) / max(1, made),
+        "accepted": accepted,
+        "yield": accepted / max(1, made),
         "reasons": REASONS,
         "types": types,
     }
@@ -359,7 +374,9 @@ def _examples(accepted: Sequence[_Judged], number: int) -> list[dict[str, str]]:
     """The first candidates of different source queries, as far as there are."""
     first_of_query: dict[str, _Judged] = {}
     for judged in accepted:
-        first_of_query.setdefault(judged.candidate.source_query_id, judged)
+        query_id = judged.candidate.source_query_id
+        first_of_query.setdefault(query_id, judged)
+
     different = list(first_of_query.values())
     return [_example(judged) for judged in different[:number]]
 

@@ -65,13 +65,14 @@ def pick_item(
     if not source.asks(attribute):
         return
 
-    asked_values = {value.value for value in source.asked_values(attribute)}
+    suitable_values = {value.value for value in source.asked_values(attribute)}
+    suitable_values |= FOR_EVERYBODY
     for item in similar_items(source, catalogue):
         values = catalogue.item_values(item.item_id, attribute)
         item_values = {value.value for value in values}
-        has_asked_value = bool(item_values & (asked_values | FOR_EVERYBODY))
         # an item that states both values does not contradict the query
-        if attribute == "exclusion" or not has_asked_value:
+        suits = bool(item_values & suitable_values)
+        if attribute == "exclusion" or not suits:
             yield source.with_pick(item, attribute, REAL_ITEM)
 
 
@@ -170,9 +171,10 @@ def _lacking_values(
 
     # a value of another good item gives the query right and wrong items
     of_good_items = _values_of_good_items(source, catalogue, attribute)
-    drawn = sample(catalogue.other_values(attribute, source.item), rng)
-    candidates = [*of_good_items[:2], *drawn]
-    yield from _not_in_query(candidates, source, catalogue)
+    other_values = catalogue.other_values(attribute, source.item)
+    drawn = sample(other_values, rng)
+    values = [*of_good_items[:2], *drawn]
+    yield from _not_in_query(values, source, catalogue)
 
 
 def _not_in_query(
@@ -180,11 +182,12 @@ def _not_in_query(
 ) -> list[Value]:
     """The values of which the query has no word."""
     query_stems = set(catalogue.stems(source.query))
-    return [
-        value
-        for value in values
-        if query_stems.isdisjoint(catalogue.stems(value.quote))
-    ]
+    new_values: list[Value] = []
+    for value in values:
+        value_stems = catalogue.stems(value.quote)
+        if query_stems.isdisjoint(value_stems):
+            new_values.append(value)
+    return new_values
 
 
 def _values_of_good_items(
@@ -298,7 +301,8 @@ def ask_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dr
         Drafts, each with another query.
     """
     extra = _unasked_values(source, catalogue)
-    for attribute in rng.sample(ASKABLE, len(ASKABLE)):
+    attributes = rng.sample(ASKABLE, len(ASKABLE))
+    for attribute in attributes:
         swapped = swap_in_query(source, catalogue, rng, attribute=attribute)
         yield from _with_two_met(swapped, source, catalogue, extra)
         asked = ask_in_query(source, catalogue, rng, attribute=attribute)
@@ -320,7 +324,8 @@ def ask_partly_in_phrase(
         Drafts, each with another query.
     """
     extra = _unasked_values(source, catalogue)
-    for attribute in rng.sample(ASKABLE, len(ASKABLE)):
+    attributes = rng.sample(ASKABLE, len(ASKABLE))
+    for attribute in attributes:
         asked = ask_in_phrase(source, catalogue, rng, attribute=attribute)
         yield from _with_two_met(asked, source, catalogue, extra)
 
@@ -463,11 +468,13 @@ def affirm_in_item(
         for value in source.asked_values("exclusion"):
             # "without straw" becomes "with straw"; any other title gets it at the end
             part = value.quote
-            denial = rf"\b(?:{without})\b(?=\W+{re.escape(part)})"
+            part_pattern = re.escape(part)
+            denial = rf"\b(?:{without})\b(?=\W+{part_pattern})"
             title = re.sub(denial, having, old_title, flags=re.IGNORECASE)
             if title == old_title:
                 with_word = match_case(having, old_title)
-                title = f"{old_title} {with_word} {match_case(part, old_title)}"
+                part_word = match_case(part, old_title)
+                title = f"{old_title} {with_word} {part_word}"
 
             item = replace(source.item, title=title)
             description = f"item: + {having} {part}"

@@ -402,7 +402,8 @@ def _too_low_limits(source: Source, catalogue: Catalogue, form: str) -> Iterator
     lowest = price / 3
     highest = 0.8 * price
     limits = [limit for limit in ROUND_PRICES if lowest <= limit <= highest]
-    for limit in limits[-2:]:
+    two_highest = limits[-2:]
+    for limit in two_highest:
         query = with_limit(source.query, form, limit, currency)
         description = f"query: at most {limit} (it costs {price:g})"
         yield source.with_query(query, "feature", description)

@@ -108,7 +108,7 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[NearItem]:
     query_stems = thing_stems(source, catalogue)
     naming_stems = _naming_stems(source)
     steps_of_good = good_steps(source, catalogue)
-    leaves_of_good = {leaf_step(catalogue.items[key]) for key in source.good_ids}
+    leaves_of_good = _good_leaves(source, catalogue)
     grades_by_leaf = _grades_by_leaf(source, catalogue)
 
     for item_id in catalogue.nearest_items(query_stems, _NEAR_QUERY):
@@ -134,8 +134,11 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[NearItem]:
         names_the_product = not naming_stems.isdisjoint(title_stems)
 
         # the item's own grade is left out, so that an audit by it is fair
-        leaf_grades = dict(grades_by_leaf.get(leaf, {}))
-        leaf_grades.pop(item_id, None)
+        grades_of_leaf = grades_by_leaf.get(leaf, {})
+        leaf_grades: list[int] = []
+        for other_id, grade in grades_of_leaf.items():
+            if other_id != item_id:
+                leaf_grades.append(grade)
 
         yield NearItem(
             item=item,
@@ -144,8 +147,17 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[NearItem]:
             is_neighbour=is_neighbour,
             may_belong=_may_belong(query_stems, catalogue, item, facts),
             is_accessory=for_the_product and names_the_product,
-            leaf_grades=tuple(leaf_grades.values()),
+            leaf_grades=tuple(leaf_grades),
         )
+
+
+def _good_leaves(source: Source, catalogue: Catalogue) -> set[str]:
+    """The last category steps of the query's good items."""
+    leaves = set[str]()
+    for item_id in source.good_ids:
+        item = catalogue.items[item_id]
+        leaves.add(leaf_step(item))
+    return leaves
 
 
 def _grades_by_leaf(
@@ -154,7 +166,8 @@ def _grades_by_leaf(
     """Last category step to the human grades of its items for the query."""
     grades: dict[str, dict[str, int]] = defaultdict(dict)
     for item_id, grade in source.graded.items():
-        leaf = leaf_step(catalogue.items[item_id])
+        item = catalogue.items[item_id]
+        leaf = leaf_step(item)
         grades[leaf][item_id] = grade
     return grades
 
@@ -174,6 +187,8 @@ def _may_belong(
     """Whether an item may be a part of, or made for, something that the stems name."""
     if any(is_accessory(fact) for fact in facts):
         return True
-    if _ACCESSORY_CATEGORIES & set(catalogue.stems(item.category)):
+    category_stems = catalogue.stems(item.category)
+    if not _ACCESSORY_CATEGORIES.isdisjoint(category_stems):
         return True
-    return bool(stems & catalogue.made_for(item.item_id))
+    made_for = catalogue.made_for(item.item_id)
+    return not stems.isdisjoint(made_for)

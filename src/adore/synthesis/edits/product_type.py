@@ -204,7 +204,7 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
 
             # half of the other words or more go with the new type
             shared_stems = [stem for stem in context if stem in title_stems]
-            if 2 * len(shared_stems) < len(context):
+            if len(shared_stems) < len(context) / 2:
                 continue
 
             new_word = head
@@ -285,12 +285,13 @@ def _following_heads(source: Source, catalogue: Catalogue) -> Iterator[_Followin
                 between = item.title[token.end : head.start]
                 if token.stem != match.asked or between not in (" ", "-"):
                     continue
-                if head.stem not in catalogue.product_words or head.stem in known_stems:
+                stem = head.stem
+                if stem in known_stems or stem not in catalogue.product_words:
                     continue
 
-                known_stems.add(head.stem)
-                word = item.title[head.start : head.end].lower()
-                yield _FollowingHead(match.asked_quote, word)
+                known_stems.add(stem)
+                word = item.title[head.start : head.end]
+                yield _FollowingHead(match.asked_quote, word.lower())
 
 
 @register_edit("knowledge-intent")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -18,8 +18,9 @@ from adore.attributes.compare import compare
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.units import UNITS, size_dimension
-from adore.text import Token, tokenize, word_stems
+from adore.attributes.units import size_dimension
+from adore.synthesis.parts import count_parts
+from adore.text import word_stems
 from adore.types import Evidence, Item, Reading, Value
 
 __all__ = [
@@ -447,72 +448,5 @@ class Catalogue:
     @cached_property
     def parts(self) -> dict[str, int]:
         """What items come with or without (``handle``), by stem; how many titles say it."""
-        language = self.language
-        title_counts = Counter[str]()
-        for item_id in sorted(self.items):
-            title = self.items[item_id].title
-            stems = set(_part_stems(title, language))
-            title_counts.update(stems)
-
-        device_stems = set[str]()
-        for device in self.lexicon.devices:
-            device_stems.update(device.split())
-        no_part = {
-            *device_stems,
-            *self.lexicon.colours,
-            *UNITS,
-            *language.colours,
-            *language.audiences,
-            *language.materials,
-            *language.stop,
-            *language.ends_part,
-        }
-
-        frequency = self.lexicon.frequency
-        parts: dict[str, int] = {}
-        for stem, count in sorted(title_counts.items()):
-            # a word that is mostly used elsewhere is no part: any title may have "size"
-            in_titles = frequency.get(stem, count)
-            is_usual = count >= 2 and count >= 0.1 * in_titles
-            is_word = len(stem) > 2 and stem.isalpha()
-            if is_usual and is_word and stem not in no_part:
-                parts[stem] = count
-        return parts
-
-
-def _part_stems(title: str, language: Language) -> list[str]:
-    """The last word of each short phrase after "with" or "without"."""
-    tokens = tokenize(title, language)
-    stems: list[str] = []
-    for start, token in enumerate(tokens):
-        if token.stem not in language.adds_part:
-            continue
-        if start > 0:
-            before = tokens[start - 1]
-            if before.stem in language.goes_with:
-                continue
-
-        # such a phrase has three words at most
-        first = start + 1
-        last = min(first + 3, len(tokens))
-        for position in range(first, last):
-            if _ends_phrase(title, tokens, position, language):
-                stem = tokens[position].stem
-                stems.append(stem)
-                break
-    return stems
-
-
-def _ends_phrase(
-    title: str, tokens: Sequence[Token], position: int, language: Language
-) -> bool:
-    """Whether a short phrase ends with the word at a position."""
-    if position + 1 == len(tokens):
-        return True
-
-    last = tokens[position]
-    following = tokens[position + 1]
-    between = title[last.end : following.start]
-    if between not in (" ", "-"):
-        return True
-    return following.stem in language.ends_part or following.stem.isdigit()
+        titles = [self.items[item_id].title for item_id in sorted(self.items)]
+        return count_parts(titles, self.lexicon, self.language)

@@ -81,20 +81,20 @@ def adversarial(
     edited_ids = queries.filter(is_edited)["query_id"].to_list()
     other_queries = queries.filter(~is_edited)["query"].to_list()
 
-    graded = read_human_grades(prepared)
-    sources = _sources(context, edited_ids, graded)
+    human_grades = read_human_grades(prepared)
+    sources = _sources(context, edited_ids, human_grades)
     checks = _query_checks(context, other_queries)
-    rows: list[dict[str, object]] = []
+    table_rows: list[dict[str, object]] = []
     for error_type in ERROR_TYPES:
         make = _maker(context, checks, error_type, per_pair)
         candidates = candidates_of_type(
             sources, make, limit=per_type, per_query=_PER_QUERY
         )
         for candidate in candidates:
-            grades = graded[candidate.source_query_id]
-            rows.append(_row(candidate, _human_grade(candidate, grades)))
+            grades = human_grades[candidate.source_query_id]
+            table_rows.append(_row(candidate, _human_grade(candidate, grades)))
 
-    table = pl.DataFrame(rows, schema=COLUMNS)
+    table = pl.DataFrame(table_rows, schema=COLUMNS)
     return table.sort("error_type", "query_id", "item_id")
 
 
@@ -109,16 +109,19 @@ def _sources(
     graded: Mapping[str, Mapping[str, int]],
 ) -> list[Source]:
     """Exact pairs. An edit may pick an item that people graded, unless they call it exact."""
-    good: dict[str, list[str]] = {}
+    exact_items: dict[str, list[str]] = {}
     for query_id in sorted(query_ids):
-        good[query_id] = []
+        exact_items[query_id] = []
         grades = graded.get(query_id, {})
         for item_id, grade in sorted(grades.items()):
             if grade == Grade.EXACT:
-                good[query_id].append(item_id)
+                exact_items[query_id].append(item_id)
 
+    # training never sees these items, so graded ones may be picked, too
     sources: list[Source] = []
-    for source in find_sources(context, good, graded, per_query=_PER_QUERY, seed=SEED):
+    for source in find_sources(
+        context, exact_items, graded, per_query=_PER_QUERY, seed=SEED
+    ):
         exact_ids = frozenset(source.good_ids)
         sources.append(replace(source, excluded=exact_ids))
     return sources
@@ -184,4 +187,4 @@ def _row(candidate: Candidate, human_grade: int | None) -> dict[str, object]:
     """A row of the set."""
     columns = candidate.to_row()
     columns["human_grade"] = human_grade
-    return {name: columns[name] for name in COLUMNS}
+    return {column: columns[column] for column in COLUMNS}

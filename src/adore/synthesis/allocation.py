@@ -57,22 +57,23 @@ def count_errors(pairs: Iterable[GradedPair]) -> dict[str, int]:
     Returns:
         Error type to count, by name.
     """
-    counts = Counter[str]()
+    error_counts = Counter[str]()
     for pair in pairs:
         if pair.human != pair.answered:
-            counts.update(_error_types(Grade(pair.human), pair.evidence))
-    return dict(sorted(counts.items()))
+            error_counts.update(_error_types(Grade(pair.human), pair.evidence))
+    return dict(sorted(error_counts.items()))
 
 
 def _error_types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
     """The error types of one wrong answer."""
     conflicts = [fact for fact in evidence if fact.state == "conflict"]
+    # people accept the item: either the conflict does not matter, or other words mean it
     if human == Grade.EXACT:
         if conflicts:
             return {"over-strict"}
         return {"synonym"}
 
-    names = {_error_type(human, fact) for fact in conflicts}
+    error_types = {_error_type(human, fact) for fact in conflicts}
     met_constraints = 0
     for fact in evidence:
         is_constraint = fact.attribute not in ("product_type", "feature")
@@ -80,8 +81,8 @@ def _error_types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:
             met_constraints += 1
 
     if len(conflicts) == 1 and met_constraints > 1:
-        names.add("partial-multi-constraint")
-    return names - {""}
+        error_types.add("partial-multi-constraint")
+    return error_types - {""}
 
 
 def _error_type(human: Grade, conflict: Evidence) -> str:
@@ -111,13 +112,13 @@ def type_shares(
         Error type to share. Unknown error types, negative weights and nothing but zeros
         are a :class:`~adore.errors.ConfigError`.
     """
-    names = list(ERROR_TYPES)
-    unknown = sorted(set(weights) - set(names))
+    error_types = list(ERROR_TYPES)
+    unknown = sorted(set(weights) - set(error_types))
     check(
         not unknown,
         "synthesise.weights",
         unknown,
-        must=f"among {names}",
+        must=f"among {error_types}",
         fix="rename or drop them",
     )
     check(
@@ -128,7 +129,7 @@ def type_shares(
         fix="raise them",
     )
     if not weights:
-        return _cap_positives(_spread(names, errors))
+        return _cap_positives(_spread(error_types, errors))
 
     total = sum(weights.values())
     check(
@@ -138,36 +139,39 @@ def type_shares(
         must="above 0 in sum",
         fix="raise one",
     )
-    return {name: weights.get(name, 0.0) / total for name in names}
+    return {
+        error_type: weights.get(error_type, 0.0) / total for error_type in error_types
+    }
 
 
 def _spread(
-    names: Sequence[str], errors: Iterable[Mapping[str, int]]
+    error_types: Sequence[str], errors: Iterable[Mapping[str, int]]
 ) -> dict[str, float]:
     """Half evenly, half by the mean of the shares of errors."""
-    even = 1.0 / len(names)
+    even = 1.0 / len(error_types)
     with_errors = [counts for counts in errors if sum(counts.values())]
 
     spread: dict[str, float] = {}
-    for name in names:
+    for error_type in error_types:
         shares: list[float] = []
         for counts in with_errors:
             total = sum(counts.values())
-            share = counts.get(name, 0) / total
+            share = counts.get(error_type, 0) / total
             shares.append(share)
 
+        # sources of errors have equal votes, however many errors each has
         error_share = even
         if shares:
             error_share = sum(shares) / len(shares)
-        spread[name] = 0.5 * even + 0.5 * error_share
+        spread[error_type] = 0.5 * even + 0.5 * error_share
     return spread
 
 
 def _cap_positives(shares: Mapping[str, float]) -> dict[str, float]:
     """Scale hard positives down to :data:`_MOST_POSITIVES`; the other types get the rest."""
     positive_share = 0.0
-    for name, share in shares.items():
-        if ERROR_TYPES[name].positive:
+    for error_type, share in shares.items():
+        if ERROR_TYPES[error_type].positive:
             positive_share += share
     if positive_share <= _MOST_POSITIVES:
         return dict(shares)
@@ -180,11 +184,11 @@ def _cap_positives(shares: Mapping[str, float]) -> dict[str, float]:
         factor_of_others = (1 - _MOST_POSITIVES) / other_share
 
     capped: dict[str, float] = {}
-    for name, share in shares.items():
+    for error_type, share in shares.items():
         factor = factor_of_others
-        if ERROR_TYPES[name].positive:
+        if ERROR_TYPES[error_type].positive:
             factor = factor_of_positives
-        capped[name] = share * factor
+        capped[error_type] = share * factor
     return capped
 
 
@@ -213,28 +217,28 @@ def quotas(
         {'a': 2, 'b': 8}
     """
     capacities: dict[str, int] = {}
-    for name, share in shares.items():
+    for error_type, share in shares.items():
         if share > 0:
-            capacities[name] = min(available.get(name, 0), per_type)
+            capacities[error_type] = min(available.get(error_type, 0), per_type)
 
     allotted = dict.fromkeys(capacities, 0)
     open_types = list(capacities)
     remaining = total
     while remaining > 0 and open_types:
         # each round shares out what remains among the types that still have some
-        open_share = sum(shares[name] for name in open_types)
+        open_share = sum(shares[error_type] for error_type in open_types)
         still_open: list[str] = []
         unallotted = remaining
-        for name in open_types:
-            fair = remaining * shares[name] / open_share
+        for error_type in open_types:
+            fair = remaining * shares[error_type] / open_share
             portion = max(1, int(fair))
-            capacity = capacities[name] - allotted[name]
+            capacity = capacities[error_type] - allotted[error_type]
             addition = min(portion, capacity, unallotted)
 
-            allotted[name] += addition
+            allotted[error_type] += addition
             unallotted -= addition
-            if allotted[name] < capacities[name]:
-                still_open.append(name)
+            if allotted[error_type] < capacities[error_type]:
+                still_open.append(error_type)
 
         remaining = unallotted
         open_types = still_open

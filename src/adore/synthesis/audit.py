@@ -35,6 +35,7 @@ def audit(
         ``queries`` queries, the share ``not_exact`` (the intended side) and
         ``as_intended``, and the count of each grade.
     """
+    # synthesis leaves graded pairs alone; the audit is about just those
     without_exclusions = [replace(source, excluded=frozenset()) for source in sources]
 
     summaries: dict[str, dict[str, float]] = {}

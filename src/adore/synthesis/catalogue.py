@@ -68,6 +68,7 @@ _Pair = tuple[str, str]
 """A query's text and an item's id."""
 _Facts = tuple[Evidence, ...]
 """The evidence of a pair."""
+_WHOLE_SHOP: tuple[str, ...] = ()
 _Place = tuple[str, tuple[str, ...]]
 """An attribute, and some steps of a category; no step means the whole shop."""
 
@@ -125,6 +126,11 @@ class _ValueCount:
 
     value: Value
     count: int = 0
+
+
+def _most_frequent_first(entry: _ValueCount) -> tuple[int, str]:
+    """Sort key: the count, then the value."""
+    return -entry.count, entry.value.value
 
 
 class Catalogue:
@@ -360,15 +366,13 @@ class Catalogue:
         for item_id in sorted(self.items):
             path = leaf_path(self.items[item_id])
             last_step = path[-1:]
-            whole_shop = ()
-            places = {path, last_step, whole_shop}
+            categories = {path, last_step, _WHOLE_SHOP}
             for attribute in ASKABLE:
                 for value in self.askable_values(item_id, attribute):
-                    for place in places:
-                        of_place = values[attribute, place]
-                        first = _ValueCount(value)
-                        counted = of_place.setdefault(value.value, first)
-                        counted.count += 1
+                    for steps in categories:
+                        of_place = values[attribute, steps]
+                        entry = of_place.setdefault(value.value, _ValueCount(value))
+                        entry.count += 1
         return values
 
     def other_values(self, attribute: str, item: Item, k: int = 30) -> list[Value]:
@@ -430,20 +434,24 @@ class Catalogue:
         """
         path = leaf_path(item)
         last_step = path[-1:]
-        counts: dict[str, _ValueCount] = {}
+        counted: list[_ValueCount] = []
         if path:
-            counts = self._values.get((attribute, path), {})
-        if path and len(counts) < 2:
-            counts = self._values.get((attribute, last_step), {})
-        if not counts:
-            whole_shop = ()
-            counts = self._values.get((attribute, whole_shop), {})
+            counted = self._counted_values(attribute, path)
+        if path and len(counted) < 2:
+            counted = self._counted_values(attribute, last_step)
+        if not counted:
+            counted = self._counted_values(attribute, _WHOLE_SHOP)
 
-        def most_frequent_first(counted: _ValueCount) -> tuple[int, str]:
-            return -counted.count, counted.value.value
+        counted.sort(key=_most_frequent_first)
+        return [entry.value for entry in counted]
 
-        ordered = sorted(counts.values(), key=most_frequent_first)
-        return [counted.value for counted in ordered]
+    def _counted_values(
+        self, attribute: str, steps: tuple[str, ...]
+    ) -> list[_ValueCount]:
+        """The values of an attribute in a category."""
+        place = (attribute, steps)
+        values = self._values.get(place, {})
+        return list(values.values())
 
     @cached_property
     def parts(self) -> dict[str, int]:

@@ -191,8 +191,14 @@ class EditContext:
         if not is_new_query and not is_new_item:
             return "changes nothing", ()
 
+        # only now the texts are read, which costs most
         evidence = self.evidence(draft.query, draft.item)
-        reason = edit_fault(error_type, draft.attribute, source.evidence, evidence)
+        reason = edit_fault(
+            error_type=error_type,
+            attribute=draft.attribute,
+            before=source.evidence,
+            after=evidence,
+        )
         return reason, evidence
 
 
@@ -210,8 +216,8 @@ def _read_item_readings(evidence: Path) -> dict[str, Reading]:
     is_item = pl.col("kind") == "item"
     table = read_table(evidence, "readings").filter(is_item)
     readings: dict[str, Reading] = {}
-    for item_id, text in table.select("id", "reading").iter_rows():
-        readings[item_id] = Reading.from_json(text)
+    for item_id, reading_text in table.select("id", "reading").iter_rows():
+        readings[item_id] = Reading.from_json(reading_text)
     return readings
 
 
@@ -219,8 +225,8 @@ def _read_queries(prepared: Path) -> dict[str, str]:
     """The text of every query by id."""
     table = read_table(prepared, "queries")
     queries: dict[str, str] = {}
-    for query_id, text in table.select("query_id", "query").iter_rows():
-        queries[query_id] = text
+    for query_id, query_text in table.select("query_id", "query").iter_rows():
+        queries[query_id] = query_text
     return queries
 
 
@@ -235,10 +241,10 @@ def read_human_grades(prepared: Path) -> dict[str, dict[str, int]]:
     """
     judgements = read_table(prepared, "judgements")
     judgements = judgements.select(*PAIR, "grade")
-    graded: dict[str, dict[str, int]] = defaultdict(dict)
+    human_grades: dict[str, dict[str, int]] = defaultdict(dict)
     for query_id, item_id, grade in judgements.iter_rows():
-        graded[query_id][item_id] = grade
-    return graded
+        human_grades[query_id][item_id] = grade
+    return human_grades
 
 
 def find_sources(
@@ -377,6 +383,7 @@ def make_candidate(
     Returns:
         The candidate. Its ids depend on its contents alone.
     """
+    # ids are digests of the contents, so that the same edit always has the same id
     columns = asdict(draft.item)
     columns["bullet_points"] = list(draft.item.bullet_points)
     columns["attributes"] = _json(dict(draft.item.attributes))
@@ -447,14 +454,19 @@ def generate(
         edit(source, context.catalogue, rng) for edit in (*edits.picks, *rewrites)
     ]
 
+    # round-robin over the edits; one without another valid draft leaves
     made = 0
     while queues and made < limit:
-        # an edit without another valid draft leaves the round
         drafts = queues.pop(0)
         for draft in drafts:
             evidence = context.validate(source, draft, error_type)
             if evidence:
                 made += 1
                 queues.append(drafts)
-                yield make_candidate(source, draft, error_type, evidence)
+                yield make_candidate(
+                    source=source,
+                    draft=draft,
+                    error_type=error_type,
+                    evidence=evidence,
+                )
                 break

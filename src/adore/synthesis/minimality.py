@@ -45,6 +45,8 @@ def edit_fault(
     edited = {attribute}
     if attribute == "product_type":
         edited.add("feature")
+
+    # whatever was not edited: its states may not be lost, and new ones must match
     rest_before = _other_states(before, edited)
     rest_after = _other_states(after, edited)
 
@@ -96,10 +98,12 @@ def _attribute_fault(
     if new_conflicts != 1:
         return f"{attribute} has {conflicts} conflicts, not one more than before"
 
+    # a word of the right kind must be the one in conflict
     word_types = _types_of_words_in_conflict(after)
     if attribute == "feature" and error_type not in word_types:
         return f"the word in conflict is of {word_types}"
 
+    # a query may ask for several values of an attribute; only one may change
     fewer_matches = states_before["match"] - states_after["match"]
     more_unknown = states_after["unknown"] - states_before["unknown"]
     if fewer_matches > 1 or more_unknown > 0:

@@ -137,17 +137,17 @@ def resize(quote: str, value: str) -> str:
         >>> resize("500ml", "volume:750"), resize("Queen", "bed:king"), resize("1 l", "volume:333")
         ('750ml', 'King', '')
     """
-    kind, amount = value.split(":", 1)
+    dimension_asked, amount = value.split(":", 1)
     number = _NUMBER.match(quote)
     if number is None:
         return match_case(amount, quote)
 
-    rest = quote[number.end() :]
-    unit = _known_unit(rest)
+    after_number = quote[number.end() :]
+    unit = _known_unit(after_number)
     if not unit or "-" in amount:
         return ""
     dimension, factor = UNITS[unit]
-    if dimension != kind:
+    if dimension != dimension_asked:
         return ""
 
     # the rounded amount must be the same to two parts in a thousand
@@ -156,7 +156,7 @@ def resize(quote: str, value: str) -> str:
     difference = abs(rounded * factor - exact)
     is_close = difference <= 0.002 * exact
     if is_close and 0 < rounded < 10_000:
-        return format_number(rounded) + rest
+        return format_number(rounded) + after_number
     return ""
 
 
@@ -190,10 +190,10 @@ def in_other_units(quote: str, value: str) -> list[str]:
 
     after_number = quote[number.end() :]
     unit = after_number.strip(" -").lower()
-    texts: list[str] = []
+    size_texts: list[str] = []
     if unit in _OTHER_SPELLING:
         spelling = _OTHER_SPELLING[unit]
-        texts.append(f"{number.group()} {spelling}")
+        size_texts.append(f"{number.group()} {spelling}")
 
     exact = float(amount)
     digits = 1
@@ -209,9 +209,9 @@ def in_other_units(quote: str, value: str) -> list[str]:
         is_usual = 0.1 <= rounded <= 5_000
         if other_unit != unit and is_usual and is_close:
             number_text = format_number(rounded)
-            texts.append(f"{number_text} {other_unit}")
+            size_texts.append(f"{number_text} {other_unit}")
 
-    return [text for text in texts if _is_size(text)]
+    return [text for text in size_texts if _is_size(text)]
 
 
 def _is_size(text: str) -> bool:

@@ -112,22 +112,22 @@ def run(
 
     if config.strategy == "untyped":
         shares = {UNTYPED: 1.0}
-        available = {UNTYPED: _untyped(config, context, sources)}
+        candidates_by_type = {UNTYPED: _untyped(config, context, sources)}
         per_type = config.total
     else:
         observed = errors.values() if config.strategy == "aware" else ()
         shares = type_shares(config.weights, *observed)
-        available = _typed(config, context, sources, shares)
+        candidates_by_type = _typed(config, context, sources, shares)
         per_type = config.per_type
 
     counts: dict[str, int] = {}
-    for error_type, candidates in available.items():
+    for error_type, candidates in candidates_by_type.items():
         counts[error_type] = len(candidates)
     selected = quotas(shares, total=config.total, per_type=per_type, available=counts)
-    made: list[Candidate] = []
+    selected_candidates: list[Candidate] = []
     for error_type, number in selected.items():
-        made += available[error_type][:number]
-    _write_candidates(made, output)
+        selected_candidates += candidates_by_type[error_type][:number]
+    _write_candidates(selected_candidates, output)
 
     plan = {
         "strategy": config.strategy,
@@ -139,7 +139,7 @@ def run(
         "audit": audit(sources, context),
     }
     write_json(plan, output / "plan.json")
-    if not made:
+    if not selected_candidates:
         log_line(
             "    synthesise: no good pair could be edited; "
             "the student learns from judged pairs alone"
@@ -147,7 +147,7 @@ def run(
 
     dropped = sum(reasons.total() for reasons in context.dropped.values())
     metrics: dict[str, float] = {
-        "made": len(made),
+        "made": len(selected_candidates),
         "good_pairs": len(sources),
         "drafts_dropped": dropped,
     }
@@ -158,6 +158,7 @@ def run(
 
 def _write_candidates(candidates: list[Candidate], output: Path) -> None:
     """Write the table, in order of the ids."""
+    # by id, so that the order says nothing of how they were made
     candidates.sort(key=lambda candidate: candidate.synthetic_id)
     rows = [candidate.to_row() for candidate in candidates]
     write_table(rows, output, "candidates")
@@ -185,24 +186,24 @@ def _good_pairs(
     config: Config, prepared: Path, answers: list[Path]
 ) -> dict[str, list[str]]:
     """Training query id to its good items: exact for people, or else for a confident judge."""
-    human = read_table(prepared, "judgements")
-    human = human.select(*PAIR, "grade")
+    human_grades = read_table(prepared, "judgements")
+    human_grades = human_grades.select(*PAIR, "grade")
     is_exact = pl.col("grade") == int(Grade.EXACT)
-    exact = human.filter(is_exact)
+    human_exact = human_grades.filter(is_exact)
 
     # a judge's grade counts only where no human graded the pair
     confident = _confident_answers(answers, config.confidence)
-    ungraded = confident.join(human, on=PAIR, how="anti")
+    ungraded = confident.join(human_grades, on=PAIR, how="anti")
 
     train = _queries_of_split(prepared, "train")
-    pairs = pl.concat([exact, ungraded])
+    pairs = pl.concat([human_exact, ungraded])
     pairs = pairs.join(train, on="query_id")
     pairs = pairs.sort(PAIR).select(PAIR)
 
-    good: dict[str, list[str]] = defaultdict(list)
+    good_items: dict[str, list[str]] = defaultdict(list)
     for query_id, item_id in pairs.iter_rows():
-        good[query_id].append(item_id)
-    return good
+        good_items[query_id].append(item_id)
+    return good_items
 
 
 def _confident_answers(answers: list[Path], confidence: float) -> pl.DataFrame:
@@ -263,15 +264,15 @@ def _errors(
     """Errors per error type: of teacher and student on dev queries, and seen by shoppers."""
     pairs = read_table(evidence, "pairs")
     dev = _queries_of_split(prepared, "dev")
-    human = read_table(prepared, "judgements")
-    human = human.join(dev, on="query_id")
-    human = human.select(*PAIR, "grade").join(pairs, on=PAIR)
+    human_grades = read_table(prepared, "judgements")
+    human_grades = human_grades.join(dev, on="query_id")
+    human_grades = human_grades.select(*PAIR, "grade").join(pairs, on=PAIR)
 
-    teacher = _first_answers(answers)
-    errors = {"teacher": _offline_errors(human, teacher)}
+    teacher_grades = _first_answers(answers)
+    errors = {"teacher": _offline_errors(human_grades, teacher_grades)}
     if scores is not None:
-        student = read_table(scores, "scores")
-        shared = human.join(student, on=PAIR, how="semi")
+        student_scores = read_table(scores, "scores")
+        shared = human_grades.join(student_scores, on=PAIR, how="semi")
         check(
             shared.height > 0,
             "synthesise.previous",
@@ -279,7 +280,7 @@ def _errors(
             must="of a run on the same dev pairs",
             fix="name another",
         )
-        errors["student"] = _offline_errors(human, student)
+        errors["student"] = _offline_errors(human_grades, student_scores)
     if feedback is not None:
         signs = read_table(feedback, "feedback")
         evidence_of_pairs = pairs.select(*PAIR, "evidence")
@@ -305,31 +306,33 @@ def _online_errors(signs: pl.DataFrame) -> dict[str, int]:
     errors = errors.select("kind", "evidence")
 
     pairs: list[GradedPair] = []
-    for kind, text in errors.iter_rows():
+    for kind, evidence_text in errors.iter_rows():
         shown_grade, judged_grade = _SHOWN_AND_JUDGED[kind]
         pair = GradedPair(
             human=shown_grade,
             answered=judged_grade,
-            evidence=Evidence.many_from_json(text),
+            evidence=Evidence.many_from_json(evidence_text),
         )
         pairs.append(pair)
     return count_errors(pairs)
 
 
-def _offline_errors(human: pl.DataFrame, answered: pl.DataFrame) -> dict[str, int]:
+def _offline_errors(
+    human_grades: pl.DataFrame, answered: pl.DataFrame
+) -> dict[str, int]:
     """Error types of the pairs on which answers and humans differ."""
     answered_grade = pl.col("grade").alias("answered")
     grades = answered.select(*PAIR, answered_grade)
-    graded = human.join(grades, on=PAIR).sort(PAIR)
-    graded = graded.drop_nulls("answered")
-    graded = graded.select("grade", "answered", "evidence")
+    graded_twice = human_grades.join(grades, on=PAIR).sort(PAIR)
+    graded_twice = graded_twice.drop_nulls("answered")
+    graded_twice = graded_twice.select("grade", "answered", "evidence")
 
     pairs: list[GradedPair] = []
-    for human_grade, other_grade, text in graded.iter_rows():
+    for human_grade, other_grade, evidence_text in graded_twice.iter_rows():
         pair = GradedPair(
             human=human_grade,
             answered=other_grade,
-            evidence=Evidence.many_from_json(text),
+            evidence=Evidence.many_from_json(evidence_text),
         )
         pairs.append(pair)
     return count_errors(pairs)
@@ -345,18 +348,19 @@ def _typed(
     shares: Mapping[str, float],
 ) -> Candidates:
     """Candidates per type, up to three times its share: enough for what other types lack."""
-    made: Candidates = {}
+    candidates_by_type: Candidates = {}
     per_query = config.per_query * config.per_pair
     error_types = [name for name, share in shares.items() if share > 0]
     for error_type in progress(error_types, "error types"):
+        # more than its share: other types may have fewer
         enough = math.ceil(3 * shares[error_type] * config.total)
-        made[error_type] = candidates_of_type(
+        candidates_by_type[error_type] = candidates_of_type(
             sources,
             _maker(config, context, error_type),
             limit=min(config.per_type, enough),
             per_query=per_query,
         )
-    return made
+    return candidates_by_type
 
 
 def _maker(
@@ -402,6 +406,7 @@ def candidates_of_type(
     for source in sources:
         queues[source.query_id].append(make(source))
 
+    # two edits can make the same candidate, which counts once
     candidates: dict[str, Candidate] = {}
     for _ in range(per_query):
         for queue in queues.values():
@@ -453,9 +458,19 @@ def _untyped_pair(
     context: EditContext, source: Source, item: Item
 ) -> Iterator[Candidate]:
     """A random pair and a good one, by types with the grades irrelevant and exact."""
-    random_draft = source.with_pick(item, "", REAL_ITEM)
+    random_draft = source.with_pick(item, REAL_ITEM)
     evidence = context.evidence(source.query, item)
-    yield make_candidate(source, random_draft, "category", evidence)
+    yield make_candidate(
+        source=source,
+        draft=random_draft,
+        error_type="category",
+        evidence=evidence,
+    )
 
-    unedited = source.with_item(source.item, "", "none")
-    yield make_candidate(source, unedited, "synonym", source.evidence)
+    unedited = source.with_item(source.item, "none")
+    yield make_candidate(
+        source=source,
+        draft=unedited,
+        error_type="synonym",
+        evidence=source.evidence,
+    )

@@ -145,18 +145,21 @@ def run(
     Returns:
         Candidates made and accepted and their ratio, in all and per error type.
     """
+    # in order of the ids: of two equal pairs, the first is kept
     verifier = _Verifier(config, prepared)
-    kept: list[_Judged] = []
-    rejected: list[_Rejected] = []
-    for judged in _judged_candidates(candidates, answers):
-        rejection = verifier.check(judged)
+    accepted_candidates: list[_Judged] = []
+    rejected_candidates: list[_Rejected] = []
+    for judged_candidate in _judged_candidates(candidates, answers):
+        rejection = verifier.check(judged_candidate)
         if rejection is None:
-            kept.append(judged)
+            accepted_candidates.append(judged_candidate)
         else:
-            rejected.append(_Rejected(judged, rejection))
+            rejected_candidates.append(_Rejected(judged_candidate, rejection))
 
-    kept_rows = [judged.to_row() for judged in kept]
-    rejected_rows = [judged.to_row() for judged in rejected]
+    kept_rows = [judged_candidate.to_row() for judged_candidate in accepted_candidates]
+    rejected_rows = [
+        judged_candidate.to_row() for judged_candidate in rejected_candidates
+    ]
     answered = {"answered_grade": pl.Int64}
     _write(kept_rows, output, "synthetic", answered)
     _write(rejected_rows, output, "rejected", {**answered, "detail": pl.String})
@@ -166,34 +169,34 @@ def run(
     plan: dict[str, object] = {}
     if plan_path.is_file():
         plan = json.loads(plan_path.read_text("utf-8"))
-    summary = _summary(config, kept, rejected)
+    summary = _summary(config, accepted_candidates, rejected_candidates)
     summary["nothing"] = plan.get("nothing", {})
     summary["audit"] = plan.get("audit", {})
     write_json(summary, output / "yield.json")
-    if rejected and not kept:
+    if rejected_candidates and not accepted_candidates:
         log_line("    verify: no candidate was kept; see rejected.parquet for why")
-    return _metrics(kept, rejected)
+    return _metrics(accepted_candidates, rejected_candidates)
 
 
 def _metrics(
-    kept: Sequence[_Judged], rejected: Sequence[_Rejected]
+    accepted_candidates: Sequence[_Judged], rejected_candidates: Sequence[_Rejected]
 ) -> dict[str, float]:
     """Candidates made and accepted and their ratio, in all and per error type."""
-    made = len(kept) + len(rejected)
-    accepted = len(kept)
+    made_count = len(accepted_candidates) + len(rejected_candidates)
+    accepted_count = len(accepted_candidates)
     metrics: dict[str, float] = {
-        "made": made,
-        "accepted": accepted,
-        "yield": accepted / max(1, made),
+        "made": made_count,
+        "accepted": accepted_count,
+        "yield": accepted_count / max(1, made_count),
     }
 
-    accepted_of_type = Counter(judged.error_type for judged in kept)
-    rejected_of_type = Counter(entry.judged.error_type for entry in rejected)
+    accepted_of_type = Counter(judged.error_type for judged in accepted_candidates)
+    rejected_of_type = Counter(entry.judged.error_type for entry in rejected_candidates)
     for error_type in (*ERROR_TYPES, UNTYPED):
-        accepted = accepted_of_type[error_type]
-        made = accepted + rejected_of_type[error_type]
-        if made:
-            metrics[f"yield_{error_type}"] = accepted / made
+        accepted_count = accepted_of_type[error_type]
+        made_count = accepted_count + rejected_of_type[error_type]
+        if made_count:
+            metrics[f"yield_{error_type}"] = accepted_count / made_count
     return metrics
 
 
@@ -224,11 +227,13 @@ def _judged_candidates(candidates: Path, answers: list[Path]) -> Iterator[_Judge
     # all grades of a pair in one list
     by_pair = pl.concat(tables).group_by(PAIR, maintain_order=True)
     all_grades = pl.col("grade").alias("grades")
-    grades = by_pair.agg(all_grades)
+    pair_grades = by_pair.agg(all_grades)
 
-    made = read_table(candidates, "candidates").sort("synthetic_id")
-    judged = made.join(grades, on=PAIR, how="left", maintain_order="left")
-    for row in judged.iter_rows(named=True):
+    candidate_table = read_table(candidates, "candidates").sort("synthetic_id")
+    judged_table = candidate_table.join(
+        pair_grades, on=PAIR, how="left", maintain_order="left"
+    )
+    for row in judged_table.iter_rows(named=True):
         candidate = Candidate.from_row(row)
         yield _Judged(candidate, row["grades"] or ())
 
@@ -258,6 +263,7 @@ class _Verifier:
 
     def check(self, judged: _Judged) -> _Rejection | None:
         """The first check that fails; None if all pass."""
+        # the cheap checks come first
         rejection = (
             self._check_lengths(judged)
             or self._check_query(judged.candidate)
@@ -300,7 +306,12 @@ class _Verifier:
             return None
         before = Evidence.many_from_json(candidate.source_evidence)
         after = Evidence.many_from_json(candidate.evidence)
-        fault = edit_fault(candidate.error_type, candidate.attribute, before, after)
+        fault = edit_fault(
+            error_type=candidate.error_type,
+            attribute=candidate.attribute,
+            before=before,
+            after=after,
+        )
         if fault:
             return _Rejection("attribute", fault)
         return None
@@ -334,37 +345,41 @@ def _normalised_pair(candidate: Candidate) -> tuple[str, str]:
 
 
 def _summary(
-    config: Config, kept: Sequence[_Judged], rejected: Sequence[_Rejected]
+    config: Config,
+    accepted_candidates: Sequence[_Judged],
+    rejected_candidates: Sequence[_Rejected],
 ) -> dict[str, object]:
     """The contents of ``yield.json``: in all, and per error type."""
     types: list[dict[str, object]] = []
     for error_type in (*ERROR_TYPES, UNTYPED):
-        kept_of_type = [judged for judged in kept if judged.error_type == error_type]
+        kept_of_type = [
+            judged for judged in accepted_candidates if judged.error_type == error_type
+        ]
         reasons = Counter[str]()
-        for entry in rejected:
+        for entry in rejected_candidates:
             if entry.judged.error_type == error_type:
                 reasons[entry.rejection.reason] += 1
 
-        accepted = len(kept_of_type)
-        made = accepted + reasons.total()
-        if error_type == UNTYPED and not made:
+        accepted_count = len(kept_of_type)
+        made_count = accepted_count + reasons.total()
+        if error_type == UNTYPED and not made_count:
             continue
         types.append(
             {
                 "error_type": error_type,
-                "made": made,
-                "accepted": accepted,
+                "made": made_count,
+                "accepted": accepted_count,
                 "rejected": dict(sorted(reasons.items())),
                 "examples": _examples(kept_of_type, config.examples),
             }
         )
 
-    accepted = len(kept)
-    made = accepted + len(rejected)
+    accepted_count = len(accepted_candidates)
+    made_count = accepted_count + len(rejected_candidates)
     return {
-        "made": made,
-        "accepted": accepted,
-        "yield": accepted / max(1, made),
+        "made": made_count,
+        "accepted": accepted_count,
+        "yield": accepted_count / max(1, made_count),
         "reasons": REASONS,
         "types": types,
     }
@@ -384,12 +399,12 @@ def _examples(accepted: Sequence[_Judged], number: int) -> list[dict[str, str]]:
 def _example(judged: _Judged) -> dict[str, str]:
     """A kept candidate for people, with what is in conflict in the edited attribute."""
     candidate = judged.candidate
-    asked = ""
-    found = ""
+    asked_value = ""
+    found_value = ""
     for fact in Evidence.many_from_json(candidate.evidence):
         if fact.attribute == candidate.attribute and fact.state == "conflict":
-            asked = fact.asked
-            found = fact.found
+            asked_value = fact.asked
+            found_value = fact.found
             break
 
     return {
@@ -398,6 +413,6 @@ def _example(judged: _Judged) -> dict[str, str]:
         "edit": candidate.edit,
         "intended": Grade(candidate.intended_grade).letter,
         "answered": Grade(judged.grades[0]).letter,
-        "asked": asked,
-        "found": found,
+        "asked": asked_value,
+        "found": found_value,
     }

@@ -4,7 +4,13 @@ Importing the package registers every edit. Edits of one error type are tried in
 in which its module defines them, and seeded draws depend on that order.
 """
 
-from adore.synthesis.edits import attribute, contrast, positives, product_type
+from adore.synthesis.edits import (
+    attribute,
+    contrast,
+    over_strict,
+    product_type,
+    synonym,
+)
 from adore.synthesis.edits.base import Draft, Edit, Source
 from adore.synthesis.edits.registry import (
     EDITS,
@@ -23,8 +29,9 @@ __all__ = [
     "adversarial_edits",
     "attribute",
     "contrast",
-    "positives",
+    "over_strict",
     "product_type",
     "register_edit",
+    "synonym",
     "training_edits",
 ]

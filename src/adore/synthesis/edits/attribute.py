@@ -73,7 +73,7 @@ def pick_item(
         # an item that states both values does not contradict the query
         suits = bool(item_values & suitable_values)
         if attribute == "exclusion" or not suits:
-            yield source.with_pick(item, attribute, REAL_ITEM)
+            yield source.with_pick(item, REAL_ITEM, attribute=attribute)
 
 
 @register_edit(_names_askable_attribute)
@@ -99,7 +99,7 @@ def swap_in_query(
             if not new_words:
                 continue
 
-            draft = source.with_words(old_words, new_words, attribute)
+            draft = source.with_words(old_words, new_words, attribute=attribute)
             if draft.query != source.query:
                 yield draft
 
@@ -129,9 +129,14 @@ def ask_in_query(
     """
     language = catalogue.language
     for value in _lacking_values(source, catalogue, rng, attribute):
-        query = ask_value(source.query, attribute, value, language)
+        query = ask_value(
+            query=source.query,
+            attribute=attribute,
+            value=value,
+            language=language,
+        )
         description = f"query: + {value.quote}"
-        yield source.with_query(query, attribute, description)
+        yield source.with_query(query, description, attribute=attribute)
 
 
 @register_edit(_names_askable_attribute, held_out=True)
@@ -152,11 +157,11 @@ def ask_in_phrase(
     """
     language = catalogue.language
     for value in _lacking_values(source, catalogue, rng, attribute):
-        for form in language.says(attribute):
+        for phrase_form in language.says(attribute):
             word = shopper_word(attribute, value, language)
-            phrase = form.format(word)
+            phrase = phrase_form.format(word)
             query = insert(source.query, phrase, front=False)
-            yield source.with_query(query, attribute, f"query: + {phrase}")
+            yield source.with_query(query, f"query: + {phrase}", attribute=attribute)
 
 
 def _lacking_values(
@@ -172,8 +177,8 @@ def _lacking_values(
     # a value of another good item gives the query right and wrong items
     of_good_items = _values_of_good_items(source, catalogue, attribute)
     other_values = catalogue.other_values(attribute, source.item)
-    drawn = sample(other_values, rng)
-    values = [*of_good_items[:2], *drawn]
+    random_values = sample(other_values, rng)
+    values = [*of_good_items[:2], *random_values]
     yield from _not_in_query(values, source, catalogue)
 
 
@@ -234,7 +239,7 @@ def swap_in_item(
                 item = rewrite_item(item, old_words, new_words)
             if item != source.item:
                 description = f"item: {match.found_quote} -> {new_words}"
-                yield source.with_item(item, attribute, description)
+                yield source.with_item(item, description, attribute=attribute)
 
 
 def _spellings(match: Evidence, language: Language) -> list[str]:
@@ -374,7 +379,12 @@ def _asking_for_more(
     description = draft.description
     for constraint in constraints:
         value = constraint.value
-        query = ask_value(query, constraint.attribute, value, language)
+        query = ask_value(
+            query=query,
+            attribute=constraint.attribute,
+            value=value,
+            language=language,
+        )
         description += f", + {value.quote} (it has it)"
     return replace(draft, query=query, description=description)
 
@@ -396,14 +406,14 @@ def exclude_in_query(
     Yields:
         Drafts, each with another query.
     """
-    forms = catalogue.language.says("excluded")
-    if not forms:
+    phrase_forms = catalogue.language.says("excluded")
+    if not phrase_forms:
         return
     for part in _named_parts(source, catalogue, rng):
-        form = rng.choice(forms)
-        phrase = form.format(part)
+        phrase_form = rng.choice(phrase_forms)
+        phrase = phrase_form.format(part)
         query = f"{source.query.strip()} {phrase}"
-        yield source.with_query(query, "exclusion", f"query: + {phrase}")
+        yield source.with_query(query, f"query: + {phrase}", attribute="exclusion")
 
 
 @register_edit("negation", held_out=True)
@@ -420,13 +430,13 @@ def exclude_in_front(
     Yields:
         Drafts, each with another query.
     """
-    forms = catalogue.language.says("free")
-    if not forms:
+    phrase_forms = catalogue.language.says("free")
+    if not phrase_forms:
         return
     for part in _named_parts(source, catalogue, rng):
-        phrase = forms[0].format(part)
+        phrase = phrase_forms[0].format(part)
         query = f"{phrase} {source.query.strip()}"
-        yield source.with_query(query, "exclusion", f"query: + {phrase}")
+        yield source.with_query(query, f"query: + {phrase}", attribute="exclusion")
 
 
 def _named_parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
@@ -438,11 +448,11 @@ def _named_parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]
     other_texts = f"{source.query} {item.brand} {item.category}"
     other_stems = set(catalogue.stems(other_texts))
 
-    parts: list[str] = []
+    part_words: list[str] = []
     for stem, word in stems_and_words(item.title, catalogue.language):
         if stem in catalogue.parts and stem not in other_stems:
-            parts.append(word.lower())
-    return sample(parts, rng)
+            part_words.append(word.lower())
+    return sample(part_words, rng)
 
 
 @register_edit("negation")
@@ -464,18 +474,18 @@ def affirm_in_item(
     without_words = [re.escape(word) for word in language.says("lacking")]
     without = "|".join(without_words)
 
-    for having in language.says("having"):
+    for with_form in language.says("having"):
         for value in source.asked_values("exclusion"):
             # "without straw" becomes "with straw"; any other title gets it at the end
             part = value.quote
             part_pattern = re.escape(part)
-            denial = rf"\b(?:{without})\b(?=\W+{part_pattern})"
-            title = re.sub(denial, having, old_title, flags=re.IGNORECASE)
+            denial_pattern = rf"\b(?:{without})\b(?=\W+{part_pattern})"
+            title = re.sub(denial_pattern, with_form, old_title, flags=re.IGNORECASE)
             if title == old_title:
-                with_word = match_case(having, old_title)
+                with_word = match_case(with_form, old_title)
                 part_word = match_case(part, old_title)
                 title = f"{old_title} {with_word} {part_word}"
 
             item = replace(source.item, title=title)
-            description = f"item: + {having} {part}"
-            yield source.with_item(item, "exclusion", description)
+            description = f"item: + {with_form} {part}"
+            yield source.with_item(item, description, attribute="exclusion")

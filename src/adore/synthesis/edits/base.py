@@ -26,6 +26,7 @@ __all__ = [
     "Edit",
     "Source",
     "ask_value",
+    "if_changed",
     "rewrite_item",
     "sample",
     "shopper_word",
@@ -89,13 +90,13 @@ class Source:
                 matches.append(fact)
         return matches
 
-    def with_query(self, query: str, attribute: str, description: str) -> Draft:
+    def with_query(self, query: str, description: str, *, attribute: str = "") -> Draft:
         """A draft with another query.
 
         Args:
             query: the new text.
-            attribute: the attribute that is meant to change; empty if none is.
             description: what was done, for people.
+            attribute: the attribute that is meant to change; empty if none is.
 
         Returns:
             The draft.
@@ -107,7 +108,7 @@ class Source:
             description=description,
         )
 
-    def with_words(self, old: str, new: str, attribute: str) -> Draft:
+    def with_words(self, old: str, new: str, *, attribute: str = "") -> Draft:
         """A draft whose query has other words in place of some.
 
         Args:
@@ -120,15 +121,15 @@ class Source:
         """
         query = swap(self.query, old, new)
         description = f"query: {old} -> {new}"
-        return self.with_query(query, attribute, description)
+        return self.with_query(query, description, attribute=attribute)
 
-    def with_item(self, item: Item, attribute: str, description: str) -> Draft:
+    def with_item(self, item: Item, description: str, *, attribute: str = "") -> Draft:
         """A draft with an edited item.
 
         Args:
             item: the new item.
-            attribute: the attribute that is meant to change; empty if none is.
             description: what was done, for people.
+            attribute: the attribute that is meant to change; empty if none is.
 
         Returns:
             The draft.
@@ -140,13 +141,13 @@ class Source:
             description=description,
         )
 
-    def with_pick(self, item: Item, attribute: str, description: str) -> Draft:
+    def with_pick(self, item: Item, description: str, *, attribute: str = "") -> Draft:
         """A draft with another item of the catalogue.
 
         Args:
             item: the item.
-            attribute: the attribute that is meant to change.
             description: what was done, for people.
+            attribute: the attribute that is meant to change; empty if none is.
 
         Returns:
             The draft.
@@ -183,6 +184,20 @@ Edit = Callable[[Source, Catalogue, Random], Iterator[Draft]]
 """From a good pair, the catalogue and a random generator to drafts."""
 _SIMILAR_ITEMS = 60
 """Items most similar to the good one, among which an edit picks."""
+
+
+def if_changed(source: Source, draft: Draft) -> Iterator[Draft]:
+    """Drop a draft whose query is the source's own.
+
+    Args:
+        source: the good pair.
+        draft: what an edit made of it.
+
+    Yields:
+        The draft, or nothing.
+    """
+    if draft.query != source.query:
+        yield draft
 
 
 def similar_items(source: Source, catalogue: Catalogue) -> Iterator[Item]:

@@ -92,7 +92,11 @@ def _contrasted_words(
         stem = match.asked
         if contrast_type(stem) == error_type and stem in title_words:
             excluded = contrasts(stem, language)
-            yield _ContrastedWord(match.asked_quote, title_words[stem], excluded)
+            yield _ContrastedWord(
+                asked=match.asked_quote,
+                in_title=title_words[stem],
+                contrasts=excluded,
+            )
 
 
 @register_edit(_has_contrasts, picks_items=True)
@@ -117,7 +121,7 @@ def pick_contrast(
     for item in similar_items(source, catalogue):
         evidence = catalogue.evidence(source.query, source.reading, item.item_id)
         if _has_conflict(evidence, error_type):
-            yield source.with_pick(item, "feature", REAL_ITEM)
+            yield source.with_pick(item, REAL_ITEM, attribute="feature")
 
 
 def _has_conflict(evidence: Iterable[Evidence], error_type: str) -> bool:
@@ -147,7 +151,7 @@ def swap_contrast(
     """
     for word in _contrasted_words(source, catalogue, error_type):
         for new_word in word.contrasts:
-            yield source.with_words(word.asked, new_word, "feature")
+            yield source.with_words(word.asked, new_word, attribute="feature")
 
 
 @register_edit(_has_contrasts)
@@ -169,7 +173,7 @@ def ask_contrast(
     old_query = source.query.strip()
     for addition in _additions(source, catalogue, error_type):
         query = f"{addition.word} {old_query}"
-        yield source.with_query(query, "feature", addition.description)
+        yield source.with_query(query, addition.description, attribute="feature")
 
 
 @register_edit(_has_contrasts, held_out=True)
@@ -191,7 +195,7 @@ def ask_contrast_at_end(
     old_query = source.query.strip()
     for addition in _additions(source, catalogue, error_type):
         query = f"{old_query}, {addition.word}"
-        yield source.with_query(query, "feature", addition.description)
+        yield source.with_query(query, addition.description, attribute="feature")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +252,7 @@ def swap_contrast_in_item(
         for new_word in word.contrasts:
             item = rewrite_item(source.item, word.in_title, new_word)
             description = f"item: {word.in_title} -> {new_word}"
-            yield source.with_item(item, "feature", description)
+            yield source.with_item(item, description, attribute="feature")
 
 
 # ---------------------------------------------------------------- offers
@@ -298,7 +302,7 @@ def _asking_for(
 
     for offer in rng.sample(offers, len(offers)):
         query = insert(source.query, offer, front=True)
-        yield source.with_query(query, "feature", f"query: + {offer}")
+        yield source.with_query(query, f"query: + {offer}", attribute="feature")
 
 
 # ---------------------------------------------------------------- prices
@@ -404,6 +408,11 @@ def _too_low_limits(source: Source, catalogue: Catalogue, form: str) -> Iterator
     limits = [limit for limit in ROUND_PRICES if lowest <= limit <= highest]
     two_highest = limits[-2:]
     for limit in two_highest:
-        query = with_limit(source.query, form, limit, currency)
+        query = with_limit(
+            query=source.query,
+            form=form,
+            limit=limit,
+            currency=currency,
+        )
         description = f"query: at most {limit} (it costs {price:g})"
-        yield source.with_query(query, "feature", description)
+        yield source.with_query(query, description, attribute="feature")

@@ -34,8 +34,10 @@ def thing_stems(source: Source, catalogue: Catalogue) -> frozenset[str]:
         if stem.isalpha() and len(stem) > 2:
             words.add(stem)
 
-    no_things = language.absence.stems | language.stop | language.audiences.keys()
-    return frozenset(words - no_things)
+    words -= language.absence.stems
+    words -= language.stop
+    words -= language.audiences.keys()
+    return frozenset(words)
 
 
 def good_steps(source: Source, catalogue: Catalogue) -> set[str]:
@@ -124,12 +126,14 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[NearItem]:
         facts = [fact for fact in evidence if fact.attribute == "product_type"]
         states = tuple(fact.state for fact in facts)
 
+        # a shared category step outweighs a title that names another product
         shares_step = not steps_of_good.isdisjoint(steps)
         is_other_type = not shares_step and "conflict" in states
 
         leaf = leaf_step(item)
         is_neighbour = shares_step and leaf not in leaves_of_good
 
+        # "strap for watch" belongs to a watch; it must also name the watch that is asked for
         for_the_product = _may_belong(naming_stems, catalogue, item, facts)
         names_the_product = not naming_stems.isdisjoint(title_stems)
 

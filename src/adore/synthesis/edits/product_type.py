@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from adore.attributes.language import Language
 from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits.base import REAL_ITEM, Draft, Source, sample
 from adore.synthesis.edits.near_items import good_steps, near_items, thing_stems
 from adore.synthesis.edits.registry import register_edit
 from adore.synthesis.surface import match_case
-from adore.text import tokenize
+from adore.text import Token, tokenize
 from adore.types import Grade, Item
 
 __all__ = [
@@ -66,7 +67,7 @@ def pick_other_type(
         item = near_item.item
         shared_stems = sorted(query_stems & catalogue.title_stems(item.item_id))
         description = f"{REAL_ITEM} that shares {shared_stems}"
-        yield source.with_pick(item, "product_type", description)
+        yield source.with_pick(item, description, attribute="product_type")
 
 
 @register_edit("accessory", picks_items=True)
@@ -86,7 +87,9 @@ def pick_accessory(
     description = f"{REAL_ITEM}, made for what is asked"
     for near_item in near_items(source, catalogue):
         if near_item.is_other_type and near_item.is_accessory:
-            yield source.with_pick(near_item.item, "product_type", description)
+            yield source.with_pick(
+                near_item.item, description, attribute="product_type"
+            )
 
 
 @register_edit("complement", picks_items=True)
@@ -106,7 +109,9 @@ def pick_complement(
     description = f"{REAL_ITEM} of a kind that people call a complement"
     for near_item in near_items(source, catalogue):
         if near_item.is_other_type and near_item.is_mostly(Grade.COMPLEMENT):
-            yield source.with_pick(near_item.item, "product_type", description)
+            yield source.with_pick(
+                near_item.item, description, attribute="product_type"
+            )
 
 
 @register_edit("alternative", picks_items=True)
@@ -131,12 +136,16 @@ def pick_alternative(
         if not near_item.is_neighbour and not near_item.is_other_type:
             continue
 
-        is_unknown = near_item.is_neighbour and near_item.states == ("unknown",)
         # a category that nobody graded counts as one of substitutes
         lowest_grade = min(near_item.leaf_grades, default=Grade.SUBSTITUTE)
-        is_open = is_unknown and lowest_grade == Grade.SUBSTITUTE
+        is_unknown = near_item.states == ("unknown",)
+        is_open = (
+            near_item.is_neighbour and is_unknown and lowest_grade == Grade.SUBSTITUTE
+        )
         if is_open or near_item.is_mostly(Grade.SUBSTITUTE):
-            yield source.with_pick(near_item.item, "product_type", description)
+            yield source.with_pick(
+                near_item.item, description, attribute="product_type"
+            )
 
 
 @register_edit("modifier-as-head", picks_items=True)
@@ -152,19 +161,22 @@ def pick_modifier(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
     Yields:
         Drafts, each with another item.
     """
-    loose_stems = {
-        fact.asked for fact in source.evidence if fact.attribute == "feature"
-    }
+    loose_stems = set[str]()
+    for fact in source.evidence:
+        if fact.attribute == "feature":
+            loose_stems.add(fact.asked)
+
     for near_item in near_items(source, catalogue):
-        leaf_stems = catalogue.leaf_stems(near_item.item)
+        item = near_item.item
+        leaf_stems = catalogue.leaf_stems(item)
         if not near_item.is_other_type or not leaf_stems:
             continue
 
         head = leaf_stems[-1]
-        title_stems = catalogue.title_stems(near_item.item.item_id)
+        title_stems = catalogue.title_stems(item.item_id)
         if head in loose_stems and head in title_stems:
             description = f"{REAL_ITEM}, a {head}"
-            yield source.with_pick(near_item.item, "product_type", description)
+            yield source.with_pick(item, description, attribute="product_type")
 
 
 # ---------------------------------------------------------------- other queries
@@ -210,7 +222,7 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
             new_word = head
             if old_word.endswith("s"):
                 new_word = f"{head}s"
-            yield source.with_words(old_word, new_word, "product_type")
+            yield source.with_words(old_word, new_word, attribute="product_type")
 
 
 @register_edit("modifier-as-head")
@@ -227,7 +239,7 @@ def add_head(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
     """
     for head in _following_heads(source, catalogue):
         compound = f"{head.after} {head.word}"
-        yield source.with_words(head.after, compound, "product_type")
+        yield source.with_words(head.after, compound, attribute="product_type")
 
 
 @register_edit("modifier-as-head", held_out=True)
@@ -244,16 +256,16 @@ def add_head_in_phrase(
     Yields:
         Drafts, each with another query.
     """
-    joins = catalogue.language.says("thing_for")
-    if not joins:
+    join_words = catalogue.language.says("thing_for")
+    if not join_words:
         return
 
-    join = joins[0]
+    join = join_words[0]
     product = source.query.strip()
     for head in _following_heads(source, catalogue):
         query = f"{head.word} {join} {product}"
         description = f"query: {head.word} {join} it"
-        yield source.with_query(query, "product_type", description)
+        yield source.with_query(query, description, attribute="product_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,18 +292,26 @@ def _following_heads(source: Source, catalogue: Catalogue) -> Iterator[_Followin
             if steps_of_good & catalogue.category_steps(item):
                 continue
 
-            tokens = tokenize(item.title, catalogue.language)
-            for token, head in itertools.pairwise(tokens):
-                between = item.title[token.end : head.start]
-                if token.stem != match.asked or between not in (" ", "-"):
-                    continue
+            for head in _words_after(match.asked, item.title, catalogue.language):
                 stem = head.stem
                 if stem in known_stems or stem not in catalogue.product_words:
                     continue
 
                 known_stems.add(stem)
                 word = item.title[head.start : head.end]
-                yield _FollowingHead(match.asked_quote, word.lower())
+                yield _FollowingHead(
+                    after=match.asked_quote,
+                    word=word.lower(),
+                )
+
+
+def _words_after(stem: str, title: str, language: Language) -> Iterator[Token]:
+    """The words of a title that follow a stem without a mark between them."""
+    tokens = tokenize(title, language)
+    for token, following in itertools.pairwise(tokens):
+        between = title[token.end : following.start]
+        if token.stem == stem and between in (" ", "-"):
+            yield following
 
 
 @register_edit("knowledge-intent")
@@ -330,10 +350,10 @@ def ask_to_know_otherwise(
 
 def _questions(source: Source, forms: Sequence[str], rng: Random) -> Iterator[Draft]:
     """Drafts that ask about the query in some of the forms."""
-    for form in sample(forms, rng):
-        query = form.format(source.query.strip())
-        outline = form.format("...")
-        yield source.with_query(query, "product_type", f"query: {outline}")
+    for question_form in sample(forms, rng):
+        query = question_form.format(source.query.strip())
+        outline = question_form.format("...")
+        yield source.with_query(query, f"query: {outline}", attribute="product_type")
 
 
 # ---------------------------------------------------------------- other items
@@ -386,12 +406,12 @@ def _accessories(
     if not department:
         return
 
-    joins = catalogue.language.says("thing_for")
+    join_words = catalogue.language.says("thing_for")
     categories = catalogue.language.says("apart")
     for accessory in rng.sample(accessories, len(accessories)):
         # "Water Bottle" becomes "Replacement Parts for Water Bottle"
         prefix = match_case(accessory, item.title)
-        join = match_case(joins[0], item.title)
+        join = match_case(join_words[0], item.title)
         accessory_item = replace(
             item,
             title=f"{prefix} {join} {item.title}",
@@ -400,7 +420,7 @@ def _accessories(
             bullet_points=(),
         )
         description = f"item: a {accessory.lower()} for it"
-        yield source.with_item(accessory_item, "product_type", description)
+        yield source.with_item(accessory_item, description, attribute="product_type")
 
 
 @register_edit("keyword-stuffing")
@@ -419,7 +439,7 @@ def stuff_title(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[D
         words = match_case(source.query, item.title)
         title = f"{item.title} - {words}"
         stuffed = replace(item, title=title)
-        yield source.with_item(stuffed, "product_type", _STUFFED)
+        yield source.with_item(stuffed, _STUFFED, attribute="product_type")
 
 
 @register_edit("keyword-stuffing", held_out=True)
@@ -440,7 +460,7 @@ def stuff_title_in_front(
         words = match_case(source.query, item.title)
         title = f"{words} | {item.title}"
         stuffed = replace(item, title=title)
-        yield source.with_item(stuffed, "product_type", _STUFFED)
+        yield source.with_item(stuffed, _STUFFED, attribute="product_type")
 
 
 def _items_to_stuff(source: Source, catalogue: Catalogue, rng: Random) -> list[Item]:

@@ -78,6 +78,7 @@ class RegisteredEdit:
             A function of source, catalogue and random generator.
         """
         available = {"attribute": error.attribute, "error_type": error.name}
+        # as pytest does with fixtures: an edit gets what its parameters name
         keywords: dict[str, str] = {}
         for name in inspect.signature(self.function).parameters:
             if name in available:
@@ -110,7 +111,13 @@ def register_edit(
 
     def register(function: EditFunction) -> EditFunction:
         name = function.__name__
-        edit = RegisteredEdit(name, function, targets, picks_items, held_out)
+        edit = RegisteredEdit(
+            name=name,
+            function=function,
+            targets=targets,
+            picks_items=picks_items,
+            held_out=held_out,
+        )
         EDITS.add(name, edit)
         return function
 

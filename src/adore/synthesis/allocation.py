@@ -153,18 +153,21 @@ def _spread(
 
     spread: dict[str, float] = {}
     for error_type in error_types:
-        shares: list[float] = []
-        for counts in with_errors:
-            total = sum(counts.values())
-            share = counts.get(error_type, 0) / total
-            shares.append(share)
-
-        # sources of errors have equal votes, however many errors each has
         error_share = even
-        if shares:
-            error_share = sum(shares) / len(shares)
+        if with_errors:
+            error_share = _mean_share(error_type, with_errors)
         spread[error_type] = 0.5 * even + 0.5 * error_share
     return spread
+
+
+def _mean_share(error_type: str, sources: Sequence[Mapping[str, int]]) -> float:
+    """An error type's mean share of the errors; every source of errors has the same vote."""
+    shares: list[float] = []
+    for counts in sources:
+        total = sum(counts.values())
+        count = counts.get(error_type, 0)
+        shares.append(count / total)
+    return sum(shares) / len(shares)
 
 
 def _cap_positives(shares: Mapping[str, float]) -> dict[str, float]:
@@ -219,7 +222,8 @@ def quotas(
     capacities: dict[str, int] = {}
     for error_type, share in shares.items():
         if share > 0:
-            capacities[error_type] = min(available.get(error_type, 0), per_type)
+            number = available.get(error_type, 0)
+            capacities[error_type] = min(number, per_type)
 
     allotted = dict.fromkeys(capacities, 0)
     open_types = list(capacities)

@@ -83,6 +83,7 @@ class Fluency:
 
     def _probability(self, previous: str, stem: str) -> float:
         """Linear interpolation of three estimates, so that no word has probability 0."""
+        # Jelinek-Mercer smoothing: bigram, unigram and uniform estimate, weighted
         previous_count = self._words[previous]
         bigram = 0.0
         if previous_count:

@@ -23,6 +23,7 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits import Draft, EditSet, Source
+from adore.synthesis.edits.base import shuffled
 from adore.synthesis.minimality import edit_fault, is_conflict_free
 from adore.taxonomy import ERROR_TYPES
 from adore.types import PAIR, Evidence, Grade, Item, Reading, item_from_row
@@ -36,6 +37,7 @@ __all__ = [
     "is_reserved",
     "make_candidate",
     "normalise",
+    "read_grades",
     "read_human_grades",
     "shuffle_key",
 ]
@@ -230,6 +232,20 @@ def _read_queries(prepared: Path) -> dict[str, str]:
     return queries
 
 
+def read_grades(folder: Path, name: str) -> pl.DataFrame:
+    """The ids and the grade of every pair of a table.
+
+    Args:
+        folder: has the table.
+        name: of the table.
+
+    Returns:
+        Columns ``query_id``, ``item_id`` and ``grade``.
+    """
+    table = read_table(folder, name)
+    return table.select(*PAIR, "grade")
+
+
 def read_human_grades(prepared: Path) -> dict[str, dict[str, int]]:
     """The human grades of every judged query.
 
@@ -239,11 +255,11 @@ def read_human_grades(prepared: Path) -> dict[str, dict[str, int]]:
     Returns:
         Query id to item id to grade, 0 to 3.
     """
-    judgements = read_table(prepared, "judgements")
-    judgements = judgements.select(*PAIR, "grade")
     human_grades: dict[str, dict[str, int]] = defaultdict(dict)
-    for query_id, item_id, grade in judgements.iter_rows():
-        human_grades[query_id][item_id] = grade
+    table = read_grades(prepared, "judgements")
+    for query_id, item_id, grade in table.iter_rows():
+        of_query = human_grades[query_id]
+        of_query[item_id] = grade
     return human_grades
 
 
@@ -449,10 +465,10 @@ def generate(
     Yields:
         Candidates.
     """
-    rewrites = rng.sample(edits.rewrites, len(edits.rewrites))
-    queues = [
-        edit(source, context.catalogue, rng) for edit in (*edits.picks, *rewrites)
-    ]
+    queues: list[Iterator[Draft]] = []
+    for edit in (*edits.picks, *shuffled(edits.rewrites, rng)):
+        drafts = edit(source, context.catalogue, rng)
+        queues.append(drafts)
 
     # round-robin over the edits; one without another valid draft leaves
     made = 0

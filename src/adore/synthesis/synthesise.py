@@ -33,6 +33,7 @@ from adore.synthesis.generator import (
     find_sources,
     generate,
     make_candidate,
+    read_grades,
     read_human_grades,
     shuffle_key,
 )
@@ -186,8 +187,7 @@ def _good_pairs(
     config: Config, prepared: Path, answers: list[Path]
 ) -> dict[str, list[str]]:
     """Training query id to its good items: exact for people, or else for a confident judge."""
-    human_grades = read_table(prepared, "judgements")
-    human_grades = human_grades.select(*PAIR, "grade")
+    human_grades = read_grades(prepared, "judgements")
     is_exact = pl.col("grade") == int(Grade.EXACT)
     human_exact = human_grades.filter(is_exact)
 
@@ -264,9 +264,9 @@ def _errors(
     """Errors per error type: of teacher and student on dev queries, and seen by shoppers."""
     pairs = read_table(evidence, "pairs")
     dev = _queries_of_split(prepared, "dev")
-    human_grades = read_table(prepared, "judgements")
+    human_grades = read_grades(prepared, "judgements")
     human_grades = human_grades.join(dev, on="query_id")
-    human_grades = human_grades.select(*PAIR, "grade").join(pairs, on=PAIR)
+    human_grades = human_grades.join(pairs, on=PAIR)
 
     teacher_grades = _first_answers(answers)
     errors = {"teacher": _offline_errors(human_grades, teacher_grades)}
@@ -438,7 +438,10 @@ def _untyped(
 
     rng = Random(config.seed)
     items = context.catalogue.items
-    item_ids = [item_id for item_id in sorted(items) if context.is_eligible(item_id)]
+    item_ids: list[str] = []
+    for item_id in sorted(items):
+        if context.is_eligible(item_id):
+            item_ids.append(item_id)
 
     # each source in turn, with a random item; twice as often as needed
     candidates: dict[str, Candidate] = {}

@@ -24,7 +24,7 @@ from adore.progress import log_line
 from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
 from adore.synthesis.checks import QueryChecks, agrees
-from adore.synthesis.generator import UNTYPED, Candidate, normalise
+from adore.synthesis.generator import UNTYPED, Candidate, normalise, read_grades
 from adore.synthesis.minimality import edit_fault
 from adore.taxonomy import ERROR_TYPES
 from adore.types import PAIR, Evidence, Grade
@@ -221,21 +221,23 @@ def _judged_candidates(candidates: Path, answers: list[Path]) -> Iterator[_Judge
     """Candidates in the order of their ids, with all of their grades."""
     tables: list[pl.DataFrame] = []
     for folder in answers:
-        table = read_table(folder, "teacher_judgements")
-        tables.append(table.select(*PAIR, "grade"))
+        table = read_grades(folder, "teacher_judgements")
+        tables.append(table)
 
     # all grades of a pair in one list
     by_pair = pl.concat(tables).group_by(PAIR, maintain_order=True)
     all_grades = pl.col("grade").alias("grades")
     pair_grades = by_pair.agg(all_grades)
 
-    candidate_table = read_table(candidates, "candidates").sort("synthetic_id")
+    candidate_table = read_table(candidates, "candidates")
+    candidate_table = candidate_table.sort("synthetic_id")
     judged_table = candidate_table.join(
         pair_grades, on=PAIR, how="left", maintain_order="left"
     )
     for row in judged_table.iter_rows(named=True):
         candidate = Candidate.from_row(row)
-        yield _Judged(candidate, row["grades"] or ())
+        grades = row["grades"] or ()
+        yield _Judged(candidate, grades)
 
 
 class _Verifier:

@@ -17,6 +17,7 @@ from adore.synthesis.edits.base import (
     rewrite_item,
     sample,
     shopper_word,
+    shuffled,
     similar_items,
     stems_and_words,
 )
@@ -306,8 +307,7 @@ def ask_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dr
         Drafts, each with another query.
     """
     extra = _unasked_values(source, catalogue)
-    attributes = rng.sample(ASKABLE, len(ASKABLE))
-    for attribute in attributes:
+    for attribute in shuffled(ASKABLE, rng):
         swapped = swap_in_query(source, catalogue, rng, attribute=attribute)
         yield from _with_two_met(swapped, source, catalogue, extra)
         asked = ask_in_query(source, catalogue, rng, attribute=attribute)
@@ -329,8 +329,7 @@ def ask_partly_in_phrase(
         Drafts, each with another query.
     """
     extra = _unasked_values(source, catalogue)
-    attributes = rng.sample(ASKABLE, len(ASKABLE))
-    for attribute in attributes:
+    for attribute in shuffled(ASKABLE, rng):
         asked = ask_in_phrase(source, catalogue, rng, attribute=attribute)
         yield from _with_two_met(asked, source, catalogue, extra)
 

@@ -30,6 +30,7 @@ __all__ = [
     "rewrite_item",
     "sample",
     "shopper_word",
+    "shuffled",
     "similar_items",
     "stems_and_words",
 ]
@@ -44,6 +45,7 @@ FIXED_ORDER = re.compile(
     r"\b(?:without|with|w|for|no|non|not|free|in)\b", re.IGNORECASE
 )
 """Words that belong to the next word, so that the query's order has a meaning."""
+_LETTERS = re.compile(r"[^\W\d_]+")
 _BEFORE_THE_NOUN = ("brand", "colour", "material", "model")
 
 
@@ -236,6 +238,19 @@ def sample(values: Sequence[T], rng: Random) -> list[T]:
     return rng.sample(values, number)
 
 
+def shuffled(values: Sequence[T], rng: Random) -> list[T]:
+    """All of some values in random order.
+
+    Args:
+        values: to shuffle.
+        rng: draws.
+
+    Returns:
+        A new list.
+    """
+    return rng.sample(values, len(values))
+
+
 def shopper_word(attribute: str, value: Value, language: Language) -> str:
     """How a shopper writes a value.
 
@@ -268,7 +283,9 @@ def ask_value(query: str, attribute: str, value: Value, language: Language) -> s
         forms = language.says("added")
         if not forms:
             return query
-        phrase = forms[0].format(shopper_word(attribute, value, language))
+        form = forms[0]
+        word = shopper_word(attribute, value, language)
+        phrase = form.format(word)
         return insert(query, phrase, front=False)
 
     # in "cup with handle red" the handle is red, so such a query gets the word in front
@@ -325,7 +342,7 @@ def stems_and_words(text: str, language: Language) -> list[tuple[str, str]]:
         In the order of the text.
     """
     pairs: list[tuple[str, str]] = []
-    for word in re.findall(r"[^\W\d_]+", text):
+    for word in _LETTERS.findall(text):
         for stem in word_stems(word, language):
             pairs.append((stem, word))
     return pairs

@@ -14,6 +14,7 @@ from adore.synthesis.edits.base import (
     Draft,
     Source,
     rewrite_item,
+    shuffled,
     similar_items,
     stems_and_words,
 )
@@ -218,6 +219,8 @@ def _additions(
     language = catalogue.language
     lexicon = catalogue.lexicon
     query_stems = set(catalogue.stems(source.query))
+
+    # nobody asks for a manual guitar: the word must be usual in the item's department
     steps = source.item.category.split(" > ")
     department = " > ".join(steps[:2])
     usual_stems = lexicon.usual_in(department) or lexicon.frequency.keys()
@@ -226,9 +229,11 @@ def _additions(
         if contrast_type(stem) != error_type or stem in query_stems:
             continue
         for contrast in contrasts(stem, language):
-            if usual_stems.isdisjoint(catalogue.stems(contrast)):
-                continue  # nobody asks for a manual guitar
-            description = f"query: + {contrast} (the item is {word.lower()})"
+            contrast_stems = catalogue.stems(contrast)
+            if usual_stems.isdisjoint(contrast_stems):
+                continue
+            lower_word = word.lower()
+            description = f"query: + {contrast} (the item is {lower_word})"
             yield _Addition(contrast, description)
 
 
@@ -300,7 +305,7 @@ def _asking_for(
     if any(is_offer(stem) for stem in query_stems):
         return
 
-    for offer in rng.sample(offers, len(offers)):
+    for offer in shuffled(offers, rng):
         query = insert(source.query, offer, front=True)
         yield source.with_query(query, f"query: + {offer}", attribute="feature")
 

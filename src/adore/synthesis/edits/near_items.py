@@ -98,9 +98,11 @@ def near_items(source: Source, catalogue: Catalogue) -> list[NearItem]:
     Returns:
         Items that no one excluded, the most similar first.
     """
+    # an audit excludes other items, so they are part of the key
     key = ("near items", source.query_id, source.excluded)
     if key not in catalogue.memo:
-        catalogue.memo[key] = list(_search(source, catalogue))
+        found_items = _search(source, catalogue)
+        catalogue.memo[key] = list(found_items)
     items: list[NearItem] = catalogue.memo[key]
     return items
 
@@ -130,15 +132,15 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[NearItem]:
         shares_step = not steps_of_good.isdisjoint(steps)
         is_other_type = not shares_step and "conflict" in states
 
-        leaf = leaf_step(item)
-        is_neighbour = shares_step and leaf not in leaves_of_good
+        last_step = leaf_step(item)
+        is_neighbour = shares_step and last_step not in leaves_of_good
 
         # "strap for watch" belongs to a watch; it must also name the watch that is asked for
         for_the_product = _may_belong(naming_stems, catalogue, item, facts)
         names_the_product = not naming_stems.isdisjoint(title_stems)
 
         # the item's own grade is left out, so that an audit by it is fair
-        grades_of_leaf = grades_by_leaf.get(leaf, {})
+        grades_of_leaf = grades_by_leaf.get(last_step, {})
         leaf_grades: list[int] = []
         for other_id, grade in grades_of_leaf.items():
             if other_id != item_id:

@@ -8,7 +8,14 @@ from dataclasses import replace
 from random import Random
 
 from adore.synthesis.catalogue import ASKABLE, Catalogue
-from adore.synthesis.edits.base import FIXED_ORDER, Draft, Source, ask_value, if_changed
+from adore.synthesis.edits.base import (
+    FIXED_ORDER,
+    Draft,
+    Source,
+    ask_value,
+    if_changed,
+    shuffled,
+)
 from adore.synthesis.edits.contrast import ROUND_PRICES, item_price, with_limit
 from adore.synthesis.edits.registry import register_edit
 
@@ -46,7 +53,7 @@ def ask_what_it_has(
     item_id = source.item.item_id
     query_stems = set(catalogue.stems(source.query))
     unasked = [name for name in ASKABLE if not source.asks(name)]
-    for attribute in rng.sample(unasked, len(unasked)):
+    for attribute in shuffled(unasked, rng):
         values = catalogue.askable_values(item_id, attribute)
         if not values:
             continue

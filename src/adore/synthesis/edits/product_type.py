@@ -12,7 +12,7 @@ from random import Random
 
 from adore.attributes.language import Language
 from adore.synthesis.catalogue import Catalogue
-from adore.synthesis.edits.base import REAL_ITEM, Draft, Source, sample
+from adore.synthesis.edits.base import REAL_ITEM, Draft, Source, sample, shuffled
 from adore.synthesis.edits.near_items import good_steps, near_items, thing_stems
 from adore.synthesis.edits.registry import register_edit
 from adore.synthesis.surface import match_case
@@ -203,10 +203,13 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
         if not context:
             continue
 
+        # a plural is replaced by a plural
         old_word = match.asked_quote
+        ending = "s" if old_word.endswith("s") else ""
         for item_id in catalogue.nearest_items(context, _NEAR_CONTEXT):
             item = catalogue.items[item_id]
-            if steps_of_good & catalogue.category_steps(item):
+            steps = catalogue.category_steps(item)
+            if not steps_of_good.isdisjoint(steps):
                 continue
 
             head = catalogue.category_head(item)
@@ -219,9 +222,7 @@ def swap_type(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dra
             if len(shared_stems) < len(context) / 2:
                 continue
 
-            new_word = head
-            if old_word.endswith("s"):
-                new_word = f"{head}s"
+            new_word = head + ending
             yield source.with_words(old_word, new_word, attribute="product_type")
 
 
@@ -289,7 +290,8 @@ def _following_heads(source: Source, catalogue: Catalogue) -> Iterator[_Followin
         known_stems = set(query_stems)
         for item_id in catalogue.nearest_items([match.asked], _NEAR_PRODUCT):
             item = catalogue.items[item_id]
-            if steps_of_good & catalogue.category_steps(item):
+            steps = catalogue.category_steps(item)
+            if not steps_of_good.isdisjoint(steps):
                 continue
 
             for head in _words_after(match.asked, item.title, catalogue.language):
@@ -408,7 +410,7 @@ def _accessories(
 
     join_words = catalogue.language.says("thing_for")
     categories = catalogue.language.says("apart")
-    for accessory in rng.sample(accessories, len(accessories)):
+    for accessory in shuffled(accessories, rng):
         # "Water Bottle" becomes "Replacement Parts for Water Bottle"
         prefix = match_case(accessory, item.title)
         join = match_case(join_words[0], item.title)

@@ -22,7 +22,7 @@ FLOORS: list[set[str]] = [
     {"registry"},
     {"types", "config", "progress", "entities", "text"},
     {"taxonomy"},
-    {"parquet", "storage", "code_hash", "measures", "significance"},
+    {"parquet", "storage", "code_hash", "measures", "significance", "rules"},
     {"artifacts", "rulebook", "prompts", "run_record"},
     {"distributed"},
     {"attributes"},

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from adore.artifacts import execute
 from adore.data import prepare
 from adore.errors import ConfigError, MissingError
-from adore.rulebook import RULEBOOKS, SYNONYMOUS, Book, BookConfig, RuleBook
+from adore.rulebook import RULEBOOKS, Book, BookConfig, RuleBook
+from adore.rules import SYNONYMOUS
 from adore.types import ATTRIBUTES, Evidence, Grade
 
 BOOK = RuleBook.load()
@@ -71,7 +72,7 @@ def raw_books(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def loaded(raw: dict[str, Any]) -> RuleBook:
-    return RuleBook.of(Book(**raw), "")
+    return RuleBook.from_book(Book(**raw), "")
 
 
 BOOKS = st.sampled_from(NAMES).map(RuleBook.load) | raw_books().map(loaded)

@@ -1,32 +1,29 @@
 """The rule book: one YAML that people write, that prompts render and that the rules judge applies.
 
-Books that ship lie in ``adore/rulebooks``, beside the tools that draft, check and compare them.
+The books that come with ADORE are in ``adore/rulebooks``, beside the tools that draft, check and
+compare them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adore.config import StageConfig
 from adore.errors import ConfigError, MissingError, check
-from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
+from adore.rules import CRITICALITY, Letter, Rule
+from adore.types import LABELS, Evidence, Grade, State
 
 __all__ = [
-    "CRITICALITY",
     "RULEBOOKS",
     "RULEBOOK_FILE",
-    "SYNONYMOUS",
     "Book",
     "BookConfig",
-    "Criticality",
-    "Rule",
     "RuleBook",
     "Verdict",
     "find_book",
@@ -34,162 +31,16 @@ __all__ = [
 
 RULEBOOKS = Path(__file__).parent / "rulebooks"
 RULEBOOK_FILE = "rulebook.yaml"
-"""The data set's rule book in the output of ``prepare``.
+"""File of the data set's rule book in the output of ``prepare``.
 
-Whoever reads that runs again when the book changes."""
-Letter = Literal["E", "S", "C", "I"]
-
-
-@dataclass(frozen=True, slots=True)
-class Criticality:
-    """What one word of criticality allows a rule to do to the grade.
-
-    ``adore rulebook lint`` holds rules to it.
-    """
-
-    meaning: str
-    conflict_costs: bool | None
-    missing_costs: bool | None
-    """True: the cap must be below E. False: it must be E. None: either."""
-
-
-CRITICALITY: dict[str, Criticality] = {
-    "essential": Criticality(
-        "a conflict lowers the grade, and silence may.", True, None
-    ),
-    "important": Criticality(
-        "a conflict lowers the grade, silence does not.", True, False
-    ),
-    "optional": Criticality(
-        "neither lowers the grade; each makes the verdict less certain.", False, False
-    ),
-}
-"""Weights follow it.
-
-No optional rule weighs more than an important one, no important one more than an essential."""
-
-SYNONYMOUS = frozenset(
-    [
-        "product_type",
-        "brand",
-        "model",
-        "compatibility",
-        "audience",
-        "colour",
-        "material",
-    ]
-)
-"""Attributes whose values are words, so that two of them may mean the same."""
-
-
-class Rule(BaseModel):
-    """What one attribute does to the grade."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True
-    )
-    id: str = Field(min_length=1)
-    """Name that rationales and `adore explain` cite; unique in the book."""
-    attribute: str
-    """Key attribute that the rule is about; one rule an attribute."""
-    criticality: Literal["essential", "important", "optional"]
-    """Whether a conflict and silence may lower the grade; see the next table."""
-    weight: float = Field(gt=0, allow_inf_nan=False)
-    """How much the attribute counts in the student's losses and features, and in the verdict's
-    confidence."""
-    on_conflict: Letter
-    """Highest grade when the item contradicts what was asked."""
-    on_missing: Letter
-    """Highest grade when the item is silent."""
-    accessory: Letter | None = None
-    """Highest grade when the item is an accessory of what was asked (`product_type` only; else
-    `on_conflict`)."""
-    synonyms: tuple[tuple[str, ...], ...] = ()
-    """Groups of values that mean the same, as the reader writes them (lower case, singular): no
-    conflict."""
-    guideline: str
-    """What a person and an LLM are told; it must say what the keys do."""
-
-    @field_validator("attribute")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in ATTRIBUTES:
-            raise ValueError(f"unknown attribute, must be one of {sorted(ATTRIBUTES)}")
-        return value
-
-    @model_validator(mode="after")
-    def _sound(self) -> Rule:
-        """Refuses what would let a conflict raise a grade, or could never act."""
-        faults = [*self._cap_faults(), *self._synonym_faults()]
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-    def _cap_faults(self) -> Iterator[str]:
-        missing = LABELS[self.on_missing]
-        if LABELS[self.on_conflict] > missing:
-            yield (
-                f"on_missing {self.on_missing} is stricter than "
-                f"on_conflict {self.on_conflict}: raise on_missing"
-            )
-        if self.accessory and self.attribute != "product_type":
-            yield "accessory is for product_type only: remove it"
-        if self.accessory and LABELS[self.accessory] > missing:
-            yield (
-                f"accessory {self.accessory} is above "
-                f"on_missing {self.on_missing}: lower accessory"
-            )
-
-    def _synonym_faults(self) -> Iterator[str]:
-        words = [word for group in self.synonyms for word in group]
-        if words and self.attribute not in SYNONYMOUS:
-            allowed = ", ".join(sorted(SYNONYMOUS))
-            yield f"synonyms are for {allowed}: remove them"
-
-        if any(len(group) < 2 for group in self.synonyms):
-            yield "a group of synonyms has one word: add another or remove it"
-
-        twice = sorted({word for word in words if words.count(word) > 1})
-        if twice:
-            yield f"synonyms {twice} stand twice: merge their groups"
-
-    def state(self, e: Evidence) -> State:
-        """The evidence's state, read with this rule's synonyms."""
-        if e.state != "conflict" or e.asked == e.found:
-            return e.state
-
-        for group in self.synonyms:
-            if e.asked in group and e.found in group:
-                return "match"
-        return e.state
-
-    def cap(self, e: Evidence) -> Grade:
-        """The highest grade that this evidence allows."""
-        state = self.state(e)
-        if state == "match":
-            return Grade.EXACT
-        if state == "unknown":
-            return LABELS[self.on_missing]
-
-        if self.accessory and e.found.startswith("accessory"):
-            return LABELS[self.accessory]
-        return LABELS[self.on_conflict]
-
-    def render(self) -> str:
-        """The rule as a line for a prompt: everything that :meth:`RuleBook.apply` obeys."""
-        accessory = (
-            f" An accessory of it: at most {self.accessory}." if self.accessory else ""
-        )
-        same = (
-            f" Same: {'; '.join(' = '.join(group) for group in self.synonyms)}."
-            if self.synonyms
-            else ""
-        )
-        return (
-            f"[{self.id}] {self.attribute} ({self.criticality}, weight {self.weight:g}): "
-            f"{self.guideline.strip()} Conflict: at most {self.on_conflict}; "
-            f"silent: at most {self.on_missing}.{accessory}{same}"
-        )
+A stage that reads it runs again when the book changes."""
+MAX_CONFIDENCE = 0.85
+"""Confidence of a verdict that nothing makes uncertain."""
+MIN_CONFIDENCE = 0.5
+UNCERTAINTY_COST = 0.15
+"""How much each unit of forgiven weight lowers the confidence."""
+FURTHER_CAP_COST = 0.05
+"""How much each further rule that binds lowers the confidence."""
 
 
 class Book(BaseModel):
@@ -217,8 +68,12 @@ class Book(BaseModel):
 class Verdict:
     """What the rule book says of one pair's evidence.
 
-    ``probabilities`` is P(grade) indexed by grade value; ``rule_ids`` are the rules that capped
-    the grade.
+    Attributes:
+        grade: the lowest that any rule allows.
+        probabilities: P(grade), indexed by grade value. Shape [4].
+        rule_ids: the rules that capped the grade.
+        reason: the evidence for it, in words.
+        confidence: P(``grade``).
     """
 
     grade: Grade
@@ -229,8 +84,26 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class _Cap:
+    """The highest grade that one rule allows, and why."""
+
+    grade: Grade
+    rule_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
-    """A validated rule book; ``version`` is its name and the hash of its text."""
+    """A validated rule book.
+
+    Attributes:
+        name: as the file names it.
+        version: the name and the hash of the text.
+        grades: what each grade means, by letter.
+        unread: highest grade when half or more of the query's other words are not found.
+        rules: one an attribute.
+        domain: product words of the shops that the book is for.
+    """
 
     name: str
     version: str
@@ -241,10 +114,15 @@ class RuleBook:
 
     @staticmethod
     def load(name_or_path: str = "general") -> RuleBook:
-        """Load by name (under ``adore/rulebooks``) or path.
+        """Load a rule book; one that does not exist is a ``MissingError``.
+
+        Args:
+            name_or_path: a name under ``adore/rulebooks``, or a path.
+
+        Returns:
+            The book.
 
         Raises:
-            MissingError: no such rule book.
             ConfigError: unreadable, unknown keys or attributes, a rule by which a conflict would
                 raise a grade, no rule, two rules of one attribute or id.
         """
@@ -261,25 +139,21 @@ class RuleBook:
             raise ConfigError(
                 f"rule book == {str(path)!r}, must be a valid rule book; {error}"
             ) from error
-        for what in ("id", "attribute"):
-            values = [getattr(r, what) for r in book.rules]
-            twice = sorted({v for v in values if values.count(v) > 1})
-            check(
-                not twice,
-                f"{what} of rules in {path.name}",
-                twice,
-                must="unique",
-                fix="merge the rules",
-            )
-        return RuleBook.of(book, text)
+
+        _check_unique("id", [rule.id for rule in book.rules], path)
+        _check_unique("attribute", [rule.attribute for rule in book.rules], path)
+        return RuleBook.from_book(book, text)
 
     @staticmethod
-    def of(book: Book, text: str) -> RuleBook:
-        """The rule book of a parsed file and its text.
+    def from_book(book: Book, text: str) -> RuleBook:
+        """Make the rule book of a parsed file and its text.
 
         Args:
             book: the parsed file.
             text: the file as it is written; its hash becomes part of the version.
+
+        Returns:
+            The rule book.
         """
         digest = hashlib.sha256(text.encode()).hexdigest()
         grades = {str(letter): meaning for letter, meaning in book.grades.items()}
@@ -294,120 +168,134 @@ class RuleBook:
 
     @staticmethod
     def of_dataset(prepared: Path, name: str = "") -> RuleBook:
-        """The rule book of a prepared data set.
+        """Load the rule book of a prepared data set.
+
+        One that does not exist is a ``MissingError``, also where an older ADORE made ``prepared``.
 
         Args:
             prepared: output of ``prepare``, which holds a copy of the rule book.
             name: overrides it, if given.
 
-        Raises:
-            MissingError: as :meth:`load`; or an older ADORE made ``prepared``.
+        Returns:
+            The rule book.
         """
-        own = prepared / RULEBOOK_FILE
+        path = prepared / RULEBOOK_FILE
         check(
-            bool(name) or own.is_file(),
+            bool(name) or path.is_file(),
             "rule book",
-            str(own),
+            str(path),
             must="there",
             fix="run the step prepare again",
             error=MissingError,
         )
-        return RuleBook.load(name or str(own))
+        return RuleBook.load(name or str(path))
 
     @property
     def weights(self) -> dict[str, float]:
         """Attribute to weight."""
-        return {r.attribute: r.weight for r in self.rules}
+        return {rule.attribute: rule.weight for rule in self.rules}
 
     def render(self) -> str:
-        """The rule book as text for a prompt; it says everything that :meth:`apply` obeys."""
-        grades = [f"{letter}: {text}" for letter, text in self.grades.items()]
-        kinds = [f"{word}: {c.meaning}" for word, c in CRITICALITY.items()]
-        words = [
-            f"[{r.id}] Half or more of the query's other words not found "
-            "(two or more, where the product type is found): "
-            f"at most {self.unread.letter}."
-            for r in self.rules
-            if r.attribute == "feature"
-        ]
-        head = "The grade is the lowest that any rule allows, E if none lowers it."
-        return "\n".join(
-            [
-                f"Rule book {self.version}",
-                *grades,
-                head,
-                *kinds,
-                *(r.render() for r in self.rules),
-                *words,
-            ]
+        """Render the rule book as text for a prompt, with everything that :meth:`apply` uses.
+
+        Returns:
+            The text.
+        """
+        lines = [f"Rule book {self.version}"]
+        for letter, meaning in self.grades.items():
+            lines.append(f"{letter}: {meaning}")
+        lines.append(
+            "The grade is the lowest that any rule allows, E if none lowers it."
         )
+        for word, criticality in CRITICALITY.items():
+            lines.append(f"{word}: {criticality.meaning}")
+
+        lines += [rule.render() for rule in self.rules]
+        feature_rule = self._rule_of("feature")
+        if feature_rule:
+            lines.append(
+                f"[{feature_rule.id}] Half or more of the query's other words not found "
+                "(two or more, where the product type is found): "
+                f"at most {self.unread.letter}."
+            )
+        return "\n".join(lines)
+
+    def _rule_of(self, attribute: str) -> Rule | None:
+        for rule in self.rules:
+            if rule.attribute == attribute:
+                return rule
+        return None
 
     def apply(self, evidence: Sequence[Evidence]) -> Verdict:
         """Apply every rule to the evidence.
 
         The lowest cap wins, so a conflict never raises a grade.
-        """
-        caps: list[tuple[Grade, str, str]] = []
-        unsure = 0.0
-        for rule in self.rules:
-            for e in evidence:
-                if e.attribute != rule.attribute:
-                    continue
-                cap = rule.cap(e)
-                state = rule.state(e)
 
-                # What the rule forgives leaves the verdict less certain.
-                costs_nothing = state == "conflict" and cap == Grade.EXACT
+        Args:
+            evidence: of one pair.
+
+        Returns:
+            The verdict.
+        """
+        caps: list[_Cap] = []
+        uncertainty = 0.0
+        for rule in self.rules:
+            for piece in evidence:
+                if piece.attribute != rule.attribute:
+                    continue
+                grade = rule.cap(piece)
+                state = rule.state(piece)
+
+                # What the rule forgives makes the verdict less certain.
+                costs_nothing = state == "conflict" and grade == Grade.EXACT
                 forgiven = state == "unknown" or costs_nothing
                 if forgiven and rule.attribute != "feature":
-                    unsure += rule.weight
+                    uncertainty += rule.weight
 
-                if cap < Grade.EXACT:
-                    why = (
-                        f"{e.attribute} {e.state}: asked {e.asked!r}, found {e.found!r}"
+                if grade < Grade.EXACT:
+                    reason = (
+                        f"{piece.attribute} {piece.state}: "
+                        f"asked {piece.asked!r}, found {piece.found!r}"
                     )
-                    caps.append((cap, rule.id, why))
-        caps += self._words(evidence)
+                    caps.append(_Cap(grade, rule.id, reason))
+        caps += self._word_caps(evidence)
+        return _verdict(caps, uncertainty)
 
-        grade = min((cap for cap, _, _ in caps), default=Grade.EXACT)
-        binding = [one for one in caps if one[0] == grade]
-        rule_ids = tuple(rule_id for _, rule_id, _ in binding)
-        reasons = "; ".join(why for _, _, why in binding)
-
-        # 0.85 at most, less for every doubt and every further rule that binds, 0.5 at least.
-        further = max(0, len(binding) - 1)
-        confidence = max(0.5, 0.85 / (1.0 + 0.15 * unsure + 0.05 * further))
-        return Verdict(
-            grade,
-            _spread(grade, confidence, len(caps)),
-            rule_ids,
-            reasons or "everything that is asked was found",
-            confidence,
-        )
-
-    def _words(self, evidence: Sequence[Evidence]) -> list[tuple[Grade, str, str]]:
-        rules = {r.attribute: r for r in self.rules}
-        features = [e for e in evidence if e.attribute == "feature"]
-        missing = [e.asked for e in features if e.state != "match"]
-        type_rule = rules.get("product_type")
-        kind = next(
-            (
-                type_rule.state(e)
-                for e in evidence
-                if type_rule and e.attribute == "product_type"
-            ),
-            "unknown",
-        )
-        few = (
-            not features
-            or len(missing) * 2 < len(features)
-            or (kind == "match" and len(missing) < 2)
-        )
-        if few or "feature" not in rules or self.unread == Grade.EXACT:
+    def _word_caps(self, evidence: Sequence[Evidence]) -> list[_Cap]:
+        """The cap of a pair in which too many of the query's other words are not found."""
+        feature_rule = self._rule_of("feature")
+        features = [piece for piece in evidence if piece.attribute == "feature"]
+        missing = [piece.asked for piece in features if piece.state != "match"]
+        if not features or len(missing) * 2 < len(features):
+            return []
+        if len(missing) < 2 and self._type_state(evidence) == "match":
+            return []
+        if feature_rule is None or self.unread == Grade.EXACT:
             return []
         return [
-            (self.unread, rules["feature"].id, f"words not found: {', '.join(missing)}")
+            _Cap(self.unread, feature_rule.id, f"words not found: {', '.join(missing)}")
         ]
+
+    def _type_state(self, evidence: Sequence[Evidence]) -> State:
+        """Whether the product type is found."""
+        rule = self._rule_of("product_type")
+        if rule is None:
+            return "unknown"
+        for piece in evidence:
+            if piece.attribute == "product_type":
+                return rule.state(piece)
+        return "unknown"
+
+
+def _check_unique(what: str, values: list[str], path: Path) -> None:
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    check(
+        not repeated,
+        f"{what} of rules in {path.name}",
+        repeated,
+        must="unique",
+        fix="merge the rules",
+    )
 
 
 class BookConfig(StageConfig):
@@ -423,50 +311,68 @@ class BookConfig(StageConfig):
 
     @model_validator(mode="before")
     @classmethod
-    def _version(cls, given: dict[str, Any]) -> dict[str, Any]:
-        name = given.get("rulebook")
-        return {
-            **given,
-            "rulebook_version": RuleBook.load(name).version
-            if name and isinstance(name, str)
-            else "",
-        }
+    def _fill_in_version(cls, values: dict[str, object]) -> dict[str, object]:
+        name = values.get("rulebook")
+        version = ""
+        if name and isinstance(name, str):
+            version = RuleBook.load(name).version
+        return {**values, "rulebook_version": version}
 
 
 def find_book(name_or_path: str) -> Path:
-    """The file of a rule book by name (under ``adore/rulebooks``) or path.
+    """Find the file of a rule book.
+
+    Args:
+        name_or_path: a name under ``adore/rulebooks``, or a path.
+
+    Returns:
+        The file.
 
     Raises:
         MissingError: no such rule book.
     """
-    given = Path(name_or_path)
-    path = (
-        given
-        if given.suffix in (".yaml", ".yml")
-        else RULEBOOKS / f"{name_or_path}.yaml"
-    )
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = RULEBOOKS / f"{name_or_path}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in RULEBOOKS.glob("*.yaml")))
+        known = ", ".join(sorted([book.stem for book in RULEBOOKS.glob("*.yaml")]))
         raise MissingError(
             f"rule book == {name_or_path!r}, must be one of: {known}, or a .yaml file; set rulebook"
         )
     return path
 
 
-def _spread(
+def _verdict(caps: list[_Cap], uncertainty: float) -> Verdict:
+    """The verdict of all caps: the lowest wins."""
+    # ``uncertainty`` is the weight of what the rules forgave.
+    grade = min([cap.grade for cap in caps], default=Grade.EXACT)
+    binding = [cap for cap in caps if cap.grade == grade]
+    reasons = "; ".join([cap.reason for cap in binding])
+
+    # Every doubt and every further rule that binds makes the verdict less certain.
+    further = max(0, len(binding) - 1)
+    divisor = 1.0 + UNCERTAINTY_COST * uncertainty + FURTHER_CAP_COST * further
+    confidence = max(MIN_CONFIDENCE, MAX_CONFIDENCE / divisor)
+    return Verdict(
+        grade,
+        _probabilities(grade, confidence, len(caps)),
+        tuple([cap.rule_id for cap in binding]),
+        reasons or "everything that is asked was found",
+        confidence,
+    )
+
+
+def _probabilities(
     grade: Grade, confidence: float, caps: int
 ) -> tuple[float, float, float, float]:
-    """P(grade): ``confidence`` on the verdict, the rest on its neighbours.
-
-    More goes to the side that more caps push to.
-    """
+    """P(grade): ``confidence`` on the verdict, the rest on its neighbours."""
     # A grade weighs less the farther it is from the verdict.
     weights = []
     for other in Grade:
         distance = abs(other - grade)
         weights.append(1.0 / (1 + distance) if distance else 0.0)
 
-    # Each cap speaks for the lowest grade.
+    # Each cap is a reason for the lowest grade.
     weights[0] *= 1.0 + caps
 
     rest = (1.0 - confidence) / sum(weights)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from adore.cli.main import app
 from adore.errors import ConfigError, MissingError
 from adore.rulebook import RuleBook
-from adore.rulebooks.diff import compare_books, read_pairs, render
+from adore.rulebooks.diff import MeasureChange, compare_books, read_pairs, render
 from adore.types import Evidence
 
 
@@ -66,20 +66,18 @@ def test_the_table_and_the_causes_are_right(run: Path) -> None:
     result = compare_books(
         RuleBook.load(), RuleBook.load("electronics"), read_pairs(str(run))
     )
-    table = {
-        (x, y): n for x, row in result["table"].items() for y, n in row.items() if n
-    }
+    table = {(x, y): n for x, row in result.table.items() for y, n in row.items() if n}
     assert (
-        table == {("S", "E"): 1, ("E", "E"): 1, ("S", "I"): 2}
-        and result["changed"] == 3
+        table == {("S", "E"): 1, ("E", "E"): 1, ("S", "I"): 2} and result.changed == 3
     )
-    assert result["rules"] == {
+    assert result.rules == {
         "lowered by electronics [fits]": 2,
-        "no longer held down by general [colour]": 1,
+        "no longer lowered by general [colour]": 1,
     }
-    human = result["human"]
-    assert (human["pairs"], human["nearer"], human["farther"]) == (2, 1, 1)
-    assert human["measures"]["accuracy"] == {"a": 0.5, "b": 0.5}
+    human = result.human
+    assert human is not None
+    assert (human.pairs, human.nearer, human.farther) == (2, 1, 1)
+    assert human.measures["accuracy"] == MeasureChange(0.5, 0.5)
     text = render(result)
     assert (
         "3 of 4 grades change" in text
@@ -163,9 +161,9 @@ def test_a_bare_pairs_file_will_do(
         RuleBook.load(), RuleBook.load("electronics"), read_pairs(str(bare)), examples=1
     )
     assert (
-        result["changed"] == 3
-        and result["human"] is None
-        and len(result["examples"]) == 1
+        result.changed == 3
+        and result.human is None
+        and len(result.examples) == 1
         and render(result)
     )
     with pytest.raises(MissingError, match="must be a run, for --category"):
@@ -176,8 +174,5 @@ def test_a_book_does_not_differ_from_itself(run: Path) -> None:
     result = compare_books(
         RuleBook.load(), RuleBook.load(), read_pairs(str(run / "evidence"))
     )
-    assert (
-        result["changed"] == 0
-        and not result["rules"]
-        and result["human"]["nearer"] == 0
-    )
+    assert result.changed == 0 and not result.rules
+    assert result.human is not None and result.human.nearer == 0

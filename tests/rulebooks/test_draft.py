@@ -14,8 +14,8 @@ from adore.cli.main import app
 from adore.rulebook import RuleBook
 from adore.rulebooks.draft import draft, nearest_book
 from adore.rulebooks.lint import lint
-from adore.rulebooks.survey import Catalogue, survey
-from adore.types import Item
+from adore.rulebooks.survey import Catalogue, Judged, survey
+from adore.types import Grade, Item
 
 HOSTILE = "Red\n  - id: evil\x85\u2028# \x00:"
 KINDS = [
@@ -37,7 +37,7 @@ SHOP = [
 
 def test_the_draft_is_clean_and_says_why() -> None:
     seen = survey(Catalogue(SHOP))
-    assert nearest_book(seen) == "fashion" and seen.seen["colour"].fields == 12
+    assert nearest_book(seen) == "fashion" and seen.attributes["colour"].fields == 12
     text = draft(seen, "no")
     assert lint(text) == [] and "\n  - id: evil" not in text
     assert (
@@ -56,7 +56,7 @@ def test_the_draft_is_clean_and_says_why() -> None:
 def test_people_propose_synonyms() -> None:
     queries = {f"q{n}": text for n, text in enumerate(("red trainer", "blue trainer"))}
     judged = [
-        (q, i.item_id, 3)
+        Judged(q, i.item_id, Grade.EXACT)
         for q, c in (("q0", "Red"), ("q1", "Blue"))
         for i in SHOP * 2
         if i.title.startswith(f"{c} Sneaker")
@@ -74,7 +74,7 @@ def test_people_propose_synonyms() -> None:
 
 
 def test_few_values_and_silence_are_told() -> None:
-    seen = survey(Catalogue(SHOP)).seen
+    seen = survey(Catalogue(SHOP)).attributes
     assert seen["brand"].effective == pytest.approx(2.0) and seen[
         "audience"
     ].effective == pytest.approx(1.0)

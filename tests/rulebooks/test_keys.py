@@ -7,8 +7,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from adore.cli.main import app
-from adore.rulebook import Rule
 from adore.rulebooks.keys import tables
+from adore.rules import Rule
 
 
 def test_the_tables_of_the_page_are_current() -> None:

@@ -111,7 +111,7 @@ def diff_books(
     pairs = read_pairs(on, category=category, split=split)
     result = compare_books(_load(a), _load(b), pairs, examples=examples)
     if json_:
-        typer.echo(json.dumps(result, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
         typer.echo(render(result))
 

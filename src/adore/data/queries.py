@@ -51,6 +51,12 @@ def normalise_query(query: str) -> str:
     """Normalise a query: HTML decoded, NFKC, lower case, single spaces.
 
     Two queries with one normalised text are the same.
+
+    Args:
+        query: its text.
+
+    Returns:
+        The normalised text.
     """
     return " ".join(unicodedata.normalize("NFKC", decoded(query)).lower().split())
 

@@ -1,15 +1,14 @@
-"""Which grades would change if one rule book took another's place.
+"""Which grades would change if one rule book replaced another.
 
-It says by which rule, and what people say to it.
+It says by which rule, and how the new grades compare with what people judged.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,37 +18,155 @@ from adore.errors import MissingError, check
 from adore.measures import MEASURES, GradeMeasure, confusion
 from adore.rulebook import RuleBook, Verdict
 from adore.storage import local_copy
-from adore.types import LABELS, TABLES, Evidence, Grade
+from adore.types import LABELS, PAIR, TABLES, Evidence, Grade
 
-__all__ = ["compare_books", "read_pairs", "render"]
+__all__ = [
+    "BookComparison",
+    "ChangedPair",
+    "GradeReason",
+    "HumanComparison",
+    "MeasureChange",
+    "compare_books",
+    "read_pairs",
+    "render",
+]
 
 _LETTERS = "ESCI"
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    row: dict[str, Any]
+class GradeReason:
+    """The grade that one book gives to a pair, by its letter, and why."""
+
+    grade: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPair:
+    """A pair whose grade changes.
+
+    Attributes:
+        pair: ``query_id, item_id``, with ``query`` and ``title`` where they are known.
+        a: grade of the book in use.
+        b: grade of the book that would replace it.
+        human: letter of the human grade; None: nobody judged the pair.
+    """
+
+    pair: dict[str, str]
+    a: GradeReason
+    b: GradeReason
+    human: str | None
+
+    def to_json(self) -> dict[str, object]:
+        """Write it for ``adore rulebook diff --json``."""
+        return {
+            **self.pair,
+            "a": asdict(self.a),
+            "b": asdict(self.b),
+            "human": self.human,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureChange:
+    """One measure of both books."""
+
+    a: float
+    b: float
+
+
+@dataclass(frozen=True, slots=True)
+class HumanComparison:
+    """Both books against what people judged.
+
+    Attributes:
+        pairs: number of judged pairs.
+        measures: name of a measure to its value of each book.
+        nearer: pairs that come nearer to the human grade.
+        farther: pairs that go farther from it.
+    """
+
+    pairs: int
+    measures: dict[str, MeasureChange]
+    nearer: int
+    farther: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookComparison:
+    """Two rule books on the same evidence.
+
+    Attributes:
+        a: version of the book in use.
+        b: version of the book that would replace it.
+        pairs: number of pairs.
+        changed: pairs whose grade changes.
+        table: grade by a to grade by b to pairs.
+        rules: what each rule lowered or no longer lowers, to pairs, the commonest first.
+        examples: some changed pairs.
+        human: both books where people judged; None: nobody did.
+    """
+
+    a: str
+    b: str
+    pairs: int
+    changed: int
+    table: dict[str, dict[str, int]]
+    rules: dict[str, int]
+    examples: list[ChangedPair]
+    human: HumanComparison | None
+
+    def to_json(self) -> dict[str, object]:
+        """Write it for ``adore rulebook diff --json``."""
+        human = None if self.human is None else asdict(self.human)
+        return {
+            "a": self.a,
+            "b": self.b,
+            "pairs": self.pairs,
+            "changed": self.changed,
+            "table": self.table,
+            "rules": self.rules,
+            "examples": [example.to_json() for example in self.examples],
+            "human": human,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdicts:
+    """What both books say of one pair.
+
+    ``row`` is the pair's; ``human`` is None where nobody judged it.
+    """
+
+    row: dict[str, str]
+    human: int | None
     before: Verdict
     after: Verdict
 
     @property
-    def cell(self) -> str:
-        return f"{self.before.grade.letter} -> {self.after.grade.letter}"
+    def grades(self) -> tuple[str, str]:
+        return self.before.grade.letter, self.after.grade.letter
+
+    @property
+    def is_change(self) -> bool:
+        return self.before.grade != self.after.grade
 
 
 def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFrame:
-    """Pairs with evidence.
+    """Read pairs with evidence.
 
-    Where a run lies around them, they have ``query``, ``title`` and the human ``grade``, too.
+    Where a run is around them, they have ``query``, ``title`` and the human ``grade``, too. It is a
+    ``MissingError`` where no pairs are there, no run around them for ``category`` or ``split``, or
+    no pair of those.
 
     Args:
         place: a run's folder, its evidence step, or a ``pairs.parquet``.
         category: only items whose category holds this text (case ignored); needs a run.
         split: only queries of this split; needs a run.
 
-    Raises:
-        MissingError: no pairs there, no run around them for ``category`` or ``split``, or no pair
-            of those.
+    Returns:
+        The pairs, sorted.
     """
     path = local_copy(place)
     folder = path
@@ -60,23 +177,22 @@ def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFra
 
     pairs = read_table(folder, path.stem if path.suffix == ".parquet" else "pairs")
     columns = list(TABLES["pairs"])
-    has = pairs.columns
     check(
-        set(columns) <= set(has),
+        set(columns) <= set(pairs.columns),
         "columns of pairs",
-        has,
+        pairs.columns,
         must=f"with {columns}",
         fix="give an evidence step's pairs",
     )
-    pairs = pairs.select(columns).sort("query_id", "item_id")
+    pairs = pairs.select(columns).sort(PAIR)
 
     prepared = folder.parent / "prepare"
     if (prepared / "items.parquet").is_file():
         return _with_texts(pairs, prepared, category=category, split=split)
 
-    narrow = bool(category or split)
+    needs_run = bool(category or split)
     check(
-        not narrow,
+        not needs_run,
         "--on",
         place,
         must="a run, for --category or --split",
@@ -89,191 +205,184 @@ def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFra
 def _with_texts(
     pairs: pl.DataFrame, prepared: Path, *, category: str, split: str
 ) -> pl.DataFrame:
+    """The pairs with texts and human grades, of one category or split where it is given."""
     items = read_table(prepared, "items").select("item_id", "title", "category")
     queries = read_table(prepared, "queries").select("query_id", "query", "split")
-    keys = ["query_id", "item_id"]
     judgements = read_table(prepared, "judgements")
     pairs = pairs.join(queries, on="query_id", how="left")
     pairs = pairs.join(items, on="item_id", how="left")
-    pairs = pairs.join(judgements, on=keys, how="left").sort(keys)
+    pairs = pairs.join(judgements, on=PAIR, how="left").sort(PAIR)
 
     if category:
         lower = pl.col("category").str.to_lowercase()
-        holds = lower.str.contains(category.lower(), literal=True)
-        pairs = _narrowed(pairs, "category", category, holds)
+        contains = lower.str.contains(category.lower(), literal=True)
+        pairs = _filter(pairs, "category", category, contains)
     if split:
-        pairs = _narrowed(pairs, "split", split, pl.col("split") == split)
+        pairs = _filter(pairs, "split", split, pl.col("split") == split)
     return pairs.drop("category", "split")
 
 
-def _narrowed(
-    pairs: pl.DataFrame, column: str, value: str, keep: pl.Expr
+def _filter(
+    pairs: pl.DataFrame, column: str, value: str, condition: pl.Expr
 ) -> pl.DataFrame:
-    """The pairs to keep.
-
-    Where there are none, an error names the commonest values of the column.
-    """
-    kept = pairs.filter(keep)
+    """The pairs of a condition; where there are none, an error names the column's values."""
+    matching = pairs.filter(condition)
 
     counts = pairs.filter(pl.col(column) != "")[column].value_counts()
     ordered = counts.sort("count", column, descending=[True, False])
-    known = ordered[column].head(12).to_list()
-
-    fix = f"choose one, or leave --{column} out"
+    commonest = ordered[column].head(12).to_list()
     check(
-        kept.height > 0,
+        matching.height > 0,
         f"--{column}",
         value,
-        must=f"found in {known}",
-        fix=fix,
+        must=f"found in {commonest}",
+        fix=f"choose one, or leave --{column} out",
         error=MissingError,
     )
-    return kept
+    return matching
 
 
 def compare_books(
     a: RuleBook, b: RuleBook, pairs: pl.DataFrame, *, examples: int = 5
-) -> dict[str, Any]:
+) -> BookComparison:
     """Apply two rule books to the same evidence.
 
     Args:
         a: the book in use.
-        b: the book that would take its place.
+        b: the book that would replace it.
         pairs: from :func:`read_pairs`.
-        examples: how many changed pairs to tell of.
+        examples: how many changed pairs to report.
 
     Returns:
-        ``table`` (grade by a to grade by b to pairs), ``rules`` (what each rule lowered or no
-        longer holds down), ``examples``, and ``human``: measures of both books where people
-        judged (None: nobody did).
+        The grades that change, by which rules, and how near either book is to what people judged.
     """
-    rows = []
+    verdicts = []
     for row in pairs.iter_rows(named=True):
         evidence = Evidence.many_from_json(row["evidence"])
-        rows.append(_Change(row, a.apply(evidence), b.apply(evidence)))
+        human = row.get("grade")
+        verdicts.append(_Verdicts(row, human, a.apply(evidence), b.apply(evidence)))
 
-    cells = Counter(
-        (change.before.grade.letter, change.after.grade.letter) for change in rows
-    )
+    counts = Counter(verdict.grades for verdict in verdicts)
     table = {}
     for before in _LETTERS:
-        table[before] = {after: cells[before, after] for after in _LETTERS}
+        table[before] = {after: counts[before, after] for after in _LETTERS}
 
-    changed = [change for change in rows if change.before.grade != change.after.grade]
+    changes = [verdict for verdict in verdicts if verdict.is_change]
     causes = Counter[str]()
-    for change in changed:
+    for change in changes:
         causes.update(_causes(change, a.name, b.name))
-    return {
-        "a": a.version,
-        "b": b.version,
-        "pairs": len(rows),
-        "changed": len(changed),
-        "table": table,
-        "rules": dict(causes.most_common()),
-        "examples": [_example(change) for change in _choose(changed, examples)],
-        "human": _human(rows),
-    }
+    return BookComparison(
+        a=a.version,
+        b=b.version,
+        pairs=len(verdicts),
+        changed=len(changes),
+        table=table,
+        rules=dict(causes.most_common()),
+        examples=[_example(change) for change in _choose(changes, examples)],
+        human=_compare_with_people(verdicts),
+    )
 
 
-def _causes(change: _Change, a: str, b: str) -> list[str]:
-    """The rules that changed a grade.
-
-    Those of b that lower it, or those of a that no longer hold it down.
-    """
-    lowered = change.after.grade < change.before.grade
-    if lowered:
+def _causes(change: _Verdicts, a: str, b: str) -> list[str]:
+    """The rules that changed a grade."""
+    # Those of b that lower it, or those of a that lower it no longer.
+    if change.after.grade < change.before.grade:
         verdict = change.after
         what = f"lowered by {b}"
     else:
         verdict = change.before
-        what = f"no longer held down by {a}"
+        what = f"no longer lowered by {a}"
     return sorted({f"{what} [{rule}]" for rule in verdict.rule_ids})
 
 
-def _choose(changed: list[_Change], count: int) -> list[_Change]:
+def _choose(changes: list[_Verdicts], count: int) -> list[_Verdicts]:
     """Some of every kind of change, the commonest kind first."""
-    counts = Counter(change.cell for change in changed)
-    of_kind: dict[str, list[_Change]] = {kind: [] for kind, _ in counts.most_common()}
-    for change in changed:
-        of_kind[change.cell].append(change)
+    kinds = Counter(change.grades for change in changes)
+    by_kind: dict[tuple[str, str], list[_Verdicts]] = {}
+    for kind, _ in kinds.most_common():
+        by_kind[kind] = []
+    for change in changes:
+        by_kind[change.grades].append(change)
 
-    most = max(map(len, of_kind.values()), default=0)
+    # One of each kind in turn.
     chosen = []
-    for turn in range(most):
-        for of_one in of_kind.values():
-            if turn < len(of_one):
-                chosen.append(of_one[turn])
+    rounds = max(kinds.values(), default=0)
+    for index in range(rounds):
+        for of_kind in by_kind.values():
+            if index < len(of_kind):
+                chosen.append(of_kind[index])
     return chosen[:count]
 
 
-def _example(change: _Change) -> dict[str, Any]:
-    row = change.row
-    human = row.get("grade")
-
-    texts = {}
+def _example(change: _Verdicts) -> ChangedPair:
+    pair = {}
     for name in ("query_id", "item_id", "query", "title"):
-        if row.get(name) is not None:
-            texts[name] = row[name]
-    return {
-        **texts,
-        "a": {"grade": change.before.grade.letter, "reason": change.before.reason},
-        "b": {"grade": change.after.grade.letter, "reason": change.after.reason},
-        "human": None if human is None else Grade(human).letter,
-    }
+        text = change.row.get(name)
+        if text is not None:
+            pair[name] = text
+    return ChangedPair(
+        pair,
+        _grade_reason(change.before),
+        _grade_reason(change.after),
+        None if change.human is None else Grade(change.human).letter,
+    )
 
 
-def _human(rows: list[_Change]) -> dict[str, Any] | None:
-    judged = [change for change in rows if change.row.get("grade") is not None]
+def _grade_reason(verdict: Verdict) -> GradeReason:
+    return GradeReason(verdict.grade.letter, verdict.reason)
+
+
+def _compare_with_people(verdicts: list[_Verdicts]) -> HumanComparison | None:
+    judged = [verdict for verdict in verdicts if verdict.human is not None]
     if not judged:
         return None
 
-    human = np.array([change.row["grade"] for change in judged])
-    given = {
-        "a": np.array([change.before.grade for change in judged]),
-        "b": np.array([change.after.grade for change in judged]),
-    }
+    human = np.array([verdict.human for verdict in judged])
+    before = np.array([verdict.before.grade for verdict in judged])
+    after = np.array([verdict.after.grade for verdict in judged])
+    confusion_before = confusion(human, before)
+    confusion_after = confusion(human, after)
 
-    measures: dict[str, dict[str, float]] = {}
+    measures = {}
     for name, measure in MEASURES.items():
-        if not isinstance(measure, GradeMeasure):
-            continue
-        measures[name] = {}
-        for side, grades in given.items():
-            value = float(measure.statistic(confusion(human, grades)))
-            measures[name][side] = round(value, 4)
+        if isinstance(measure, GradeMeasure):
+            value_before = float(measure.statistic(confusion_before))
+            value_after = float(measure.statistic(confusion_after))
+            change = MeasureChange(round(value_before, 4), round(value_after, 4))
+            measures[name] = change
 
-    # A pair comes nearer if b's grade is fewer grades away from the human one than a's.
-    away_a = np.abs(given["a"] - human)
-    away_b = np.abs(given["b"] - human)
-    return {
-        "pairs": len(judged),
-        "measures": measures,
-        "nearer": int((away_b < away_a).sum()),
-        "farther": int((away_b > away_a).sum()),
-    }
-
-
-def render(result: dict[str, Any]) -> str:
-    """The comparison as text for a terminal."""
-    return "\n".join(_lines(result))
-
-
-def _lines(result: dict[str, Any]) -> Iterator[str]:
-    yield (
-        f"{result['changed']} of {result['pairs']} grades change "
-        f"from {result['a']} (down) to {result['b']} (across)"
+    # A pair comes nearer if b's grade is fewer grades from the human one than a's.
+    distance_before = np.abs(before - human)
+    distance_after = np.abs(after - human)
+    return HumanComparison(
+        pairs=len(judged),
+        measures=measures,
+        nearer=int((distance_after < distance_before).sum()),
+        farther=int((distance_after > distance_before).sum()),
     )
-    yield from _table_lines(result["table"])
 
-    if result["rules"]:
+
+def render(comparison: BookComparison) -> str:
+    """Render the comparison as text for a terminal."""
+    return "\n".join(_lines(comparison))
+
+
+def _lines(comparison: BookComparison) -> Iterator[str]:
+    yield (
+        f"{comparison.changed} of {comparison.pairs} grades change "
+        f"from {comparison.a} (down) to {comparison.b} (across)"
+    )
+    yield from _table_lines(comparison.table)
+
+    if comparison.rules:
         yield "why (a pair counts for each of its rules)"
-    for what, count in result["rules"].items():
+    for what, count in comparison.rules.items():
         yield f"{count:>8}  {what}"
 
-    for example in result["examples"]:
+    for example in comparison.examples:
         yield from _example_lines(example)
-    if result["human"]:
-        yield from _human_lines(result["human"])
+    if comparison.human:
+        yield from _human_lines(comparison.human)
 
 
 def _table_lines(table: dict[str, dict[str, int]]) -> Iterator[str]:
@@ -285,30 +394,30 @@ def _table_lines(table: dict[str, dict[str, int]]) -> Iterator[str]:
 
 
 def _table_row(cells: Iterable[object]) -> str:
-    return "".join(f"{cell!s:>8}" for cell in cells)
+    return "".join([f"{cell!s:>8}" for cell in cells])
 
 
-def _example_lines(example: dict[str, Any]) -> Iterator[str]:
+def _example_lines(example: ChangedPair) -> Iterator[str]:
     """One changed pair, with the reason of the book that gives the lower grade."""
-    query = example.get("query", example["query_id"])
-    title = example.get("title", example["item_id"])
-    before = example["a"]
-    after = example["b"]
-    change = f"{before['grade']} -> {after['grade']}"
-    yield f"{change}  {query!r} | {title[:80]}"
+    pair = example.pair
+    before = example.a
+    after = example.b
+    query = pair.get("query", pair["query_id"])
+    title = pair.get("title", pair["item_id"])
+    yield f"{before.grade} -> {after.grade}  {query!r} | {title[:80]}"
 
-    lower = min((before, after), key=lambda side: LABELS[side["grade"]])
-    reason = lower["reason"][:150]
-    human = example["human"]
-    people = f" (people: {human})" if human else ""
-    yield f"        {reason}{people}"
+    lower = before
+    if LABELS[after.grade] < LABELS[before.grade]:
+        lower = after
+    people = f" (people: {example.human})" if example.human else ""
+    yield f"        {lower.reason[:150]}{people}"
 
 
-def _human_lines(human: dict[str, Any]) -> Iterator[str]:
+def _human_lines(human: HumanComparison) -> Iterator[str]:
     """How near either book comes to what people judged."""
     yield (
-        f"people judged {human['pairs']} of them: "
-        f"{human['nearer']} come nearer, {human['farther']} go farther"
+        f"people judged {human.pairs} of them: "
+        f"{human.nearer} come nearer, {human.farther} go farther"
     )
-    for name, measure in human["measures"].items():
-        yield f"{name:>16}  {measure['a']:.4f} -> {measure['b']:.4f}"
+    for name, change in human.measures.items():
+        yield f"{name:>16}  {change.a:.4f} -> {change.b:.4f}"

@@ -1,4 +1,4 @@
-"""Proposes a rule book from a catalogue; every line says on what evidence, and a person decides."""
+"""Proposes a rule book from a catalogue; every line states its evidence, and a person decides."""
 
 from __future__ import annotations
 
@@ -7,42 +7,62 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from adore.errors import check
-from adore.rulebook import Rule, RuleBook
+from adore.rulebook import RuleBook
 from adore.rulebooks.lint import lint
 from adore.rulebooks.survey import AttributeCounts, Survey
+from adore.rules import Rule
 from adore.types import LABELS, Grade
 
 __all__ = ["draft", "nearest_book"]
 
-_ANY_ITEM = frozenset(["brand", "audience", "colour", "size", "material", "pack"])
+_ANY_ITEM = frozenset("brand audience colour size material pack".split())
 """Attributes that any kind of item may state.
 
 The share of all items that do means something."""
-_STATES = {"conflict": "on_conflict", "unknown": "on_missing"}
+_STATE_KEYS = {"conflict": "on_conflict", "unknown": "on_missing"}
+_YAML_WORDS = frozenset("no yes on off y n true false null".split())
+"""Words that YAML reads as booleans or nothing."""
+MIN_JUDGEMENTS = 20
+"""Judgements from which on a rule that people contradict is worth a look."""
+DOMAIN_SHARE = 0.5
+"""Share of the items from which on a shop is of a book's domain."""
 
 
 def nearest_book(survey: Survey) -> str:
-    """The rule book to start from: the domain that half of the items belong to, else general."""
-    name = max(sorted(survey.domains), key=lambda n: survey.domains[n])
-    return name if survey.domains[name] >= 0.5 else "general"
+    """Choose the rule book to start from.
+
+    Args:
+        survey: what was counted of the catalogue.
+
+    Returns:
+        The domain that half of the items belong to, else ``general``.
+    """
+    name = max(sorted(survey.domains), key=survey.domains.__getitem__)
+    return name if survey.domains[name] >= DOMAIN_SHARE else "general"
 
 
 def draft(survey: Survey, name: str) -> str:
-    """The YAML of a proposed rule book.
+    """Propose a rule book.
+
+    A draft with an error that :func:`adore.rulebooks.lint.lint` reports is refused: the start book
+    has the error, too.
 
     Args:
-        survey: what was seen of the catalogue.
+        survey: what was counted of the catalogue.
         name: the new book's name.
 
-    Raises:
-        ConfigError: the draft has an error that :func:`adore.rulebooks.lint.lint` finds (the start
-            book has it too).
+    Returns:
+        The YAML.
     """
     start = RuleBook.load(nearest_book(survey))
     text = "\n".join(_lines(survey, start, name)) + "\n"
-    errors = [f.text for f in lint(text, survey.language) if f.level == "error"]
+    errors = []
+    for finding in lint(text, survey.language):
+        if finding.level == "error":
+            errors.append(finding.text)
     check(
         not errors,
         f"errors of the draft from {start.name}",
@@ -54,94 +74,123 @@ def draft(survey: Survey, name: str) -> str:
 
 
 def _lines(survey: Survey, start: RuleBook, name: str) -> Iterator[str]:
-    shares = ", ".join(f"{n} {s:.0%}" for n, s in survey.domains.items() if s)
+    shares = []
+    for domain, share in survey.domains.items():
+        if share:
+            shares.append(f"{domain} {share:.0%}")
     yield from _comment(
         f"Draft from {survey.items} items, {survey.queries} queries and {survey.judged} "
         f"human judgements (test queries left out). It starts from {start.name}; "
-        f"items by domain words: {shares or 'none'} (half are needed). "
+        f"items by domain words: {', '.join(shares) or 'none'} (half are needed). "
         "Read every line, change what is not so in this shop, remove these comments, "
         "then: adore rulebook lint."
     )
-    yield f"name: {_text(name)}"
+    yield f"name: {_scalar(name)}"
     yield "grades:"
-    yield from (
-        f"  {letter}: {_text(meaning)}" for letter, meaning in start.grades.items()
-    )
-    asked = survey.seen["feature"].asked
+    for letter, meaning in start.grades.items():
+        yield f"  {letter}: {_scalar(meaning)}"
+
+    with_words = survey.attributes["feature"].asked
     yield from _comment(
-        f"{asked} of {survey.queries} queries have words that are no key attribute."
+        f"{with_words} of {survey.queries} queries have words that are no key attribute."
     )
     yield f"unread: {start.unread.letter}"
     yield "rules:"
     for rule in start.rules:
-        yield from _rule(rule, survey, start.name)
+        yield from _rule_lines(rule, survey, start.name)
 
 
-def _rule(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
-    seen = survey.seen[rule.attribute]
-    proposed, reasons = _adjusted(rule, survey)
-    for comment in [*_evidence(rule, survey), *_looks(proposed, seen), *reasons]:
+def _rule_lines(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
+    counts = survey.attributes[rule.attribute]
+    proposal = _propose(rule, survey)
+    reasons = proposal.reasons or [f"Keys and text as in {start}."]
+    comments = [
+        *_evidence(rule, survey),
+        *_contradictions(proposal.rule, counts),
+        *reasons,
+    ]
+    for comment in comments:
         yield from _comment(comment, "  ")
-    if not reasons:
-        yield from _comment(f"Keys and text as in {start}.", "  ")
-    values = proposed.model_dump(exclude_defaults=True)
-    groups = values.pop("synonyms", ())
+
+    values = proposal.rule.model_dump(exclude_defaults=True)
+    synonyms = values.pop("synonyms", ())
     guideline = values.pop("guideline")
-    for i, (key, value) in enumerate(values.items()):
-        bullet = "-" if i == 0 else " "
-        written = value if isinstance(value, float) else _text(value)
+    bullet = "-"
+    for key, value in values.items():
+        written = value if isinstance(value, float) else _scalar(value)
         yield f"  {bullet} {key}: {written}"
-    if groups:
+        bullet = " "
+    if synonyms:
         yield "    synonyms:"
-        yield from (f"      - [{', '.join(map(_text, group))}]" for group in groups)
-    yield f"    guideline: {_text(guideline)}"
+    for group in synonyms:
+        yield f"      - [{', '.join(map(_scalar, group))}]"
+    yield f"    guideline: {_scalar(guideline)}"
 
 
-def _adjusted(rule: Rule, survey: Survey) -> tuple[Rule, list[str]]:
-    """The start's rule with what the catalogue speaks for, and why."""
-    seen = survey.seen[rule.attribute]
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    """The start's rule with what the catalogue supports, and why it was changed."""
+
+    rule: Rule
+    reasons: list[str]
+
+
+def _propose(rule: Rule, survey: Survey) -> _Proposal:
+    counts = survey.attributes[rule.attribute]
     reasons: list[str] = []
     changes: dict[str, object] = {}
 
-    stated = seen.fields + seen.text
-    if (
-        rule.attribute in _ANY_ITEM
-        and rule.on_missing != "E"
-        and stated * 2 < survey.items
-    ):
+    stated = counts.fields + counts.text
+    is_rarely_stated = rule.attribute in _ANY_ITEM and stated * 2 < survey.items
+    if is_rarely_stated and rule.on_missing != "E":
         changes["on_missing"] = "E"
         reasons.append(
             "on_missing E: most items do not state it, so silence says nothing."
         )
-    said = survey.synonyms.get(rule.attribute, {})
-    old = [
-        g for g in rule.synonyms if any(survey.words[w] or seen.values[w] for w in g)
-    ]
-    changes["synonyms"] = _merged(
-        [*old, *(pair for pair, why in said.items() if why.enough)]
-    )
-    for pair, why in said.items():
-        verb = "Proposed" if why.enough else "Not proposed"
-        reasons.append(f"{verb}: {' = '.join(pair)} ({why.text}).")
-    if old:
-        words = ", ".join(f"{w} {survey.words[w]}" for g in old for w in g)
+
+    groups = []
+    for group in rule.synonyms:
+        if any(survey.words[word] or counts.values[word] for word in group):
+            groups.append(group)
+    old_words = _top_words(groups, survey)
+
+    for pair, evidence in survey.synonyms.get(rule.attribute, {}).items():
+        verb = "Not proposed"
+        if evidence.enough:
+            verb = "Proposed"
+            groups.append(pair)
+        reasons.append(f"{verb}: {' = '.join(pair)} ({evidence.text}).")
+    changes["synonyms"] = _merge_groups(groups)
+
+    if old_words:
         reasons.append(
-            f"Synonyms of the start that are seen here, items by word: {words}."
+            f"Synonyms of the start that are seen here, items by word: {old_words}."
         )
-    return Rule.model_validate(rule.model_dump() | changes), reasons
+    return _Proposal(Rule.model_validate(rule.model_dump() | changes), reasons)
 
 
-def _merged(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+def _top_words(groups: Iterable[tuple[str, ...]], survey: Survey) -> str:
+    """The words of groups of synonyms, each with its number of items."""
+    parts = []
+    for group in groups:
+        for word in group:
+            parts.append(f"{word} {survey.words[word]}")
+    return ", ".join(parts)
+
+
+def _merge_groups(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     """Groups that share a word become one."""
     merged: list[tuple[str, ...]] = []
     for group in groups:
-        touching = [one for one in merged if set(one) & set(group)]
-        merged = [one for one in merged if one not in touching]
-
-        words: list[str] = []
-        for one in (*touching, group):
-            words += one
-        merged.append(tuple(dict.fromkeys(words)))
+        words: dict[str, None] = {}
+        separate = []
+        for other in merged:
+            if set(other).isdisjoint(group):
+                separate.append(other)
+            else:
+                words |= dict.fromkeys(other)
+        words |= dict.fromkeys(group)
+        merged = [*separate, tuple(words)]
     return tuple(merged)
 
 
@@ -149,85 +198,91 @@ def _merged(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
 
 
 def _evidence(rule: Rule, survey: Survey) -> Iterator[str]:
-    seen = survey.seen[rule.attribute]
+    counts = survey.attributes[rule.attribute]
     if rule.attribute == "feature":
         yield "Other words: no field to cover."
         return
 
     total = survey.items
-    in_field = f"{seen.fields} of {total} items state it in a field"
-    nowhere = total - seen.fields - seen.text
-    yield f"{rule.attribute}: {in_field}, {seen.text} in text only, {nowhere} nowhere."
-    if seen.values:
-        like = "hardly tell items apart" if seen.effective < 2 else "tell items apart"
+    in_field = f"{counts.fields} of {total} items state it in a field"
+    nowhere = total - counts.fields - counts.text
+    yield f"{rule.attribute}: {in_field}, {counts.text} in text only, {nowhere} nowhere."
+    if counts.values:
+        verb = "hardly tell items apart" if counts.effective < 2 else "tell items apart"
         yield (
-            f"{len(seen.values)} values {like} like {seen.effective:.1f} equally common ones: "
-            f"{_top(seen.values)}{_written(rule.attribute, seen)}."
+            f"{len(counts.values)} values {verb} like "
+            f"{counts.effective:.1f} equally common ones: "
+            f"{_top(counts.values)}{_as_written(rule.attribute, counts)}."
         )
     if survey.queries:
-        yield f"Asked by {seen.asked} of {survey.queries} queries."
-    if seen.human:
-        said = (
-            f"{state}: {_top(_grades(seen, state), 4)}"
-            for state in _STATES
-            if _grades(seen, state)
-        )
-        yield f"People, where nothing else is against the pair: {'; '.join(said)}."
+        yield f"Asked by {counts.asked} of {survey.queries} queries."
+    if counts.human:
+        parts = []
+        for state in _STATE_KEYS:
+            grades = _human_grades(counts, state)
+            if grades:
+                parts.append(f"{state}: {_top(grades, 4)}")
+        yield f"People, where nothing else is against the pair: {'; '.join(parts)}."
 
 
-def _written(attribute: str, seen: AttributeCounts) -> str:
+def _as_written(attribute: str, counts: AttributeCounts) -> str:
     """Units and colour words as sellers write them."""
-    if attribute == "size":
-        units = Counter[str]()
-        for quote, n in seen.quotes.items():
-            units[re.sub(r"^[\d\s.,/-]+", "", quote).lower()] += n
-        return f"; units and names as written: {_top(units, 8)}"
-    return f"; as written: {_top(seen.quotes, 8)}" if attribute == "colour" else ""
+    if attribute == "colour":
+        return f"; as written: {_top(counts.quotes, 8)}"
+    if attribute != "size":
+        return ""
+
+    units = Counter[str]()
+    for quote, count in counts.quotes.items():
+        unit = re.sub(r"^[\d\s.,/-]+", "", quote).lower()
+        units[unit] += count
+    return f"; units and names as written: {_top(units, 8)}"
 
 
-def _grades(seen: AttributeCounts, state: str) -> Counter[str]:
-    return Counter({g.letter: n for (s, g), n in seen.human.items() if s == state})
+def _human_grades(counts: AttributeCounts, state: str) -> Counter[str]:
+    """Letters of the human grades of pairs in one state."""
+    grades = Counter[str]()
+    for (of_state, grade), count in counts.human.items():
+        if of_state == state:
+            grades[grade.letter] = count
+    return grades
 
 
-def _looks(rule: Rule, seen: AttributeCounts) -> Iterator[str]:
-    """Where at least twenty judgements mostly say another grade than the rule."""
-    for state, key in _STATES.items():
-        grades = _grades(seen, state)
+def _contradictions(rule: Rule, counts: AttributeCounts) -> Iterator[str]:
+    """Where at least twenty judgements mostly have another grade than the rule."""
+    for state, key in _STATE_KEYS.items():
+        grades = _human_grades(counts, state)
+        if grades.total() < MIN_JUDGEMENTS:
+            continue
         cap: Grade = LABELS[getattr(rule, key)]
-        if grades.total() >= 20 and (most := grades.most_common(1)[0])[0] != cap.letter:
+        [(commonest, number)] = grades.most_common(1)
+        if commonest != cap.letter:
             yield (
                 f"LOOK: of {grades.total()} such pairs in {state} "
-                f"people call {most[1]} {most[0]}, the rule at most {cap.letter}: "
+                f"people call {number} {commonest}, the rule at most {cap.letter}: "
                 "another rule, or a misreading?"
             )
 
 
-def _top(counts: Counter[str], most: int = 5) -> str:
-    return ", ".join(f"{value} {n}" for value, n in counts.most_common(most))
+def _top(counts: Counter[str], limit: int = 5) -> str:
+    parts = [f"{value} {count}" for value, count in counts.most_common(limit)]
+    return ", ".join(parts)
 
 
-def _text(value: object) -> str:
+def _scalar(value: object) -> str:
     """A YAML scalar: bare where that is safe, else quoted."""
     text = str(value)
-    plain = re.fullmatch(r"[A-Za-z][a-z_]*", text) and text not in {
-        "no",
-        "yes",
-        "on",
-        "off",
-        "y",
-        "n",
-        "true",
-        "false",
-        "null",
-    }
-    return text if plain else json.dumps(text)
+    if text in _YAML_WORDS or not re.fullmatch(r"[A-Za-z][a-z_]*", text):
+        return json.dumps(text)
+    return text
 
 
 def _comment(text: str, indent: str = "") -> Iterator[str]:
     """Comment lines; a seller's line breaks and control characters cannot end the comment."""
-    safe = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    characters = [character if character.isprintable() else " " for character in text]
+    one_line = " ".join("".join(characters).split())
     yield from textwrap.wrap(
-        safe,
+        one_line,
         118,
         initial_indent=f"{indent}# ",
         subsequent_indent=f"{indent}# ",

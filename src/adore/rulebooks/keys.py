@@ -6,45 +6,67 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from adore.rulebook import CRITICALITY, Book, Rule
+from adore.rulebook import Book
+from adore.rules import CRITICALITY, Rule
 from adore.types import ATTRIBUTES
 
 __all__ = ["tables"]
 
-_COST = {True: "below E", False: "E", None: "any"}
+_ALLOWED = {True: "below E", False: "E", None: "any"}
+"""Caps that a criticality allows, by whether it must cost a grade."""
 
 
 def tables() -> str:
-    """Markdown: keys of the book and of a rule, what criticality allows, attributes by level."""
+    """Render the tables as Markdown.
+
+    They show the keys of the book and of a rule, what criticality allows, and attributes by level.
+
+    Returns:
+        The text.
+    """
     return "\n".join(_lines())
 
 
 def _lines() -> Iterator[str]:
-    for model, title in ((Book, "Keys of the book"), (Rule, "Keys of a rule")):
-        yield from (
-            f"### {title}",
-            "",
-            "| key | needed | meaning |",
-            "|---|---|---|",
-            *_keys(model),
-            "",
-        )
-    yield from (
-        "### Criticality",
-        "",
-        "| word | meaning | `on_conflict` | `on_missing` |",
-        "|---|---|---|---|",
-    )
-    for word, c in CRITICALITY.items():
-        yield f"| {word} | {c.meaning} | {_COST[c.conflict_costs]} | {_COST[c.missing_costs]} |"
-    yield from ("", "### Attributes", "", "| level | attributes |", "|---|---|")
-    for level in sorted(set(ATTRIBUTES.values())):
-        yield f"| {level} | {', '.join(f'`{a}`' for a in ATTRIBUTES if ATTRIBUTES[a] == level)} |"
+    yield from _key_table("Keys of the book", Book)
+    yield from _key_table("Keys of a rule", Rule)
+    yield from _criticality_table()
+    yield from _attribute_table()
 
 
-def _keys(model: type[BaseModel]) -> Iterator[str]:
+def _key_table(title: str, model: type[BaseModel]) -> Iterator[str]:
+    yield f"### {title}"
+    yield ""
+    yield "| key | needed | meaning |"
+    yield "|---|---|---|"
     for name, field in model.model_fields.items():
         needed = "yes" if field.is_required() else "no"
         words = (field.description or "").split()
         meaning = " ".join(words)
         yield f"| `{name}` | {needed} | {meaning} |"
+    yield ""
+
+
+def _criticality_table() -> Iterator[str]:
+    yield "### Criticality"
+    yield ""
+    yield "| word | meaning | `on_conflict` | `on_missing` |"
+    yield "|---|---|---|---|"
+    for word, criticality in CRITICALITY.items():
+        on_conflict = _ALLOWED[criticality.conflict_costs]
+        on_missing = _ALLOWED[criticality.missing_costs]
+        yield f"| {word} | {criticality.meaning} | {on_conflict} | {on_missing} |"
+    yield ""
+
+
+def _attribute_table() -> Iterator[str]:
+    yield "### Attributes"
+    yield ""
+    yield "| level | attributes |"
+    yield "|---|---|"
+    for level in sorted(set(ATTRIBUTES.values())):
+        names = []
+        for name, of_level in ATTRIBUTES.items():
+            if of_level == level:
+                names.append(f"`{name}`")
+        yield f"| {level} | {', '.join(names)} |"

@@ -2,373 +2,421 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 from pydantic import ValidationError
 
 from adore.attributes.language_packs import PACKS, load_language
-from adore.rulebook import CRITICALITY, Book, Rule, RuleBook
+from adore.rulebook import Book, RuleBook
+from adore.rules import CRITICALITY, Rule
 from adore.text import word_stems
 from adore.types import ATTRIBUTES, LABELS, Evidence, Grade, State
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     "BOOK_CHECKS",
     "RULE_CHECKS",
     "Finding",
+    "Issue",
     "lint",
     "lint_file",
     "reachable_grades",
 ]
 
-Found = Iterator[tuple[Literal["error", "warning"], str, str]]
-"""Level, id of the rule (``""``: the whole book), and what is wrong with what to do."""
+Level = Literal["error", "warning"]
 _GRADE_WORDS = {"exact": "E", "substitute": "S", "complement": "C", "irrelevant": "I"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One fault: the line it stands on (1 = first), how bad, and what to do."""
+    """One fault: the line it is on (1 = first), how bad, and what to do."""
 
     line: int
-    level: Literal["error", "warning"]
+    level: Level
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What a check finds.
+
+    Attributes:
+        level: how bad it is.
+        rule: id of the rule; ``""``: the whole book.
+        text: what is wrong, with what to do.
+    """
+
+    level: Level
+    rule: str
+    text: str
+
+
+def _error(text: str, rule: str = "") -> Issue:
+    return Issue("error", rule, text)
+
+
+def _warning(text: str, rule: str = "") -> Issue:
+    return Issue("warning", rule, text)
+
+
 def lint_file(path: Path, language: str = "en") -> list[Finding]:
-    """Every fault of a rule book's file, by line.
+    """Find every fault of a rule book's file.
 
     Args:
         path: the YAML file.
         language: code of the language of the shop's texts, whose stems its words must be.
+
+    Returns:
+        The faults, by line.
     """
-    raw = path.read_bytes()
+    content = path.read_bytes()
     try:
-        return lint(raw.decode("utf-8"), language)
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return [
-            Finding(
-                raw.count(b"\n", 0, error.start) + 1,
-                "error",
-                "not UTF-8; save the file as UTF-8",
-            )
-        ]
+        line = content.count(b"\n", 0, error.start) + 1
+        return [Finding(line, "error", "not UTF-8; save the file as UTF-8")]
+    return lint(text, language)
 
 
 def lint(text: str, language: str = "en") -> list[Finding]:
-    """Every fault of a rule book's text, by line.
+    """Find every fault of a rule book's text.
 
     Args:
         text: the YAML.
         language: code of the language of the shop's texts, whose stems its words must be.
+
+    Returns:
+        The faults, by line.
     """
     try:
-        node, raw = yaml.compose(text), yaml.safe_load(text)
-        found = list(_twice(node))
+        node = yaml.compose(text)
+        content = yaml.safe_load(text)
+        repeated_keys = list(_repeated_keys(node))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        return [
-            Finding(
-                mark.line + 1 if mark else 1,
-                "error",
-                f"not YAML: {getattr(error, 'problem', error)}; mend it",
-            )
-        ]
-    if not isinstance(raw, dict) or not isinstance(node, yaml.MappingNode):
-        return [
-            Finding(
-                1, "error", "not a mapping; begin with name:, grades:, unread:, rules:"
-            )
-        ]
+        return [_yaml_fault(error)]
+    if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
+        advice = "not a mapping; begin with name:, grades:, unread:, rules:"
+        return [Finding(1, "error", advice)]
+
     lines = _rule_lines(node)
-    faults = list(_schema(raw, lines))
-    found += faults
-    rules = list(_good_rules(raw))
-    book = _readable(raw, tuple(rule for _, rule in rules))
-    where = {rule.id: lines[index] for index, rule in rules}
-    found += _in_lines(_normal_forms(book, language), where)
+    schema_faults = list(_schema_faults(content, lines))
+    rules = _valid_rules(content)
+    book = _readable_book(content, tuple(rules.values()))
 
-    checks = RULE_CHECKS
-    if not faults:  # a broken rule would seem to be missing
-        checks = (*RULE_CHECKS, *BOOK_CHECKS)
-    for check_ in checks:
-        found += _in_lines(check_(book), where)
-    return sorted(set(found))
+    issues = list(_normal_forms(book, language))
+    for rule_check in RULE_CHECKS:
+        issues += rule_check(book)
+    if not schema_faults:  # a broken rule would seem to be missing
+        for book_check in BOOK_CHECKS:
+            issues += book_check(book)
+
+    line_of_rule = {rule.id: lines[index] for index, rule in rules.items()}
+    findings = {*repeated_keys, *schema_faults, *_locate(issues, line_of_rule)}
+    return sorted(findings)
 
 
-def _in_lines(found: Found, where: Mapping[str, int]) -> list[Finding]:
-    return [
-        Finding(where.get(rule, 1), level, f"[{rule}] {text}" if rule else text)
-        for level, rule, text in found
-    ]
+def _locate(issues: Iterable[Issue], lines: Mapping[str, int]) -> Iterator[Finding]:
+    """Issues with the lines of their rules; those of the whole book are on the first."""
+    for issue in issues:
+        text = issue.text
+        if issue.rule:
+            text = f"[{issue.rule}] {text}"
+        line = lines.get(issue.rule, 1)
+        yield Finding(line, issue.level, text)
 
 
 # ---------------------------------------------------------------- the file
 
 
+def _yaml_fault(error: Exception) -> Finding:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark else 1
+    problem = getattr(error, "problem", error)
+    return Finding(line, "error", f"not YAML: {problem}; mend it")
+
+
 def _rule_lines(node: yaml.MappingNode) -> list[int]:
-    rules = next((value for key, value in node.value if key.value == "rules"), None)
-    return (
-        [r.start_mark.line + 1 for r in rules.value]
-        if isinstance(rules, yaml.SequenceNode)
-        else []
-    )
+    """The line of each rule, 1 = first."""
+    for key, value in node.value:
+        if key.value == "rules" and isinstance(value, yaml.SequenceNode):
+            return [rule.start_mark.line + 1 for rule in value.value]
+    return []
 
 
-def _twice(node: yaml.Node | None) -> Iterator[Finding]:
-    """Keys that stand twice in one mapping; YAML would silently take the last."""
-    if isinstance(node, yaml.MappingNode):
-        seen = set[str]()
-        for key, value in node.value:
-            if str(key.value) in seen:
-                yield Finding(
-                    key.start_mark.line + 1,
-                    "error",
-                    f"key {key.value} stands twice; keep one",
-                )
-            seen.add(str(key.value))
-            yield from _twice(value)
-    elif isinstance(node, yaml.SequenceNode):
+def _repeated_keys(node: yaml.Node | None) -> Iterator[Finding]:
+    """Keys that occur twice in one mapping; YAML would silently take the last."""
+    if isinstance(node, yaml.SequenceNode):
         for child in node.value:
-            yield from _twice(child)
+            yield from _repeated_keys(child)
+    if not isinstance(node, yaml.MappingNode):
+        return
+
+    known = set[str]()
+    for key, value in node.value:
+        if str(key.value) in known:
+            line = key.start_mark.line + 1
+            yield Finding(line, "error", f"key {key.value} stands twice; keep one")
+        known.add(str(key.value))
+        yield from _repeated_keys(value)
 
 
-def _schema(raw: dict[str, Any], lines: list[int]) -> Iterator[Finding]:
+def _schema_faults(content: dict[str, object], lines: list[int]) -> Iterator[Finding]:
+    """What pydantic says against the book, with lines and advice."""
     try:
-        Book.model_validate(raw)
+        Book.model_validate(content)
     except ValidationError as error:
-        for e in error.errors(include_url=False):
-            at = e["loc"]
-            of_rule = len(at) > 1 and at[0] == "rules" and isinstance(at[1], int)
-            line = lines[int(at[1])] if of_rule and int(at[1]) < len(lines) else 1
-            key = ".".join(map(str, at[2:] if of_rule else at))
-            shown = "" if isinstance(e["input"], dict) else f" == {e['input']!r}"
-            advice = _advice(e["type"], e["msg"], of_rule)
-            yield Finding(
-                line,
-                "error",
-                _rule_name(raw, at) + (f"{key}{shown}: {advice}" if key else advice),
-            )
+        for details in error.errors(include_url=False):
+            yield _schema_fault(content, lines, details)
 
 
-def _rule_name(raw: dict[str, Any], at: tuple[int | str, ...]) -> str:
-    if (
-        len(at) < 2
-        or at[0] != "rules"
-        or not isinstance(at[1], int)
-        or not isinstance(raw["rules"][at[1]], dict)
-    ):
+def _schema_fault(
+    content: dict[str, object], lines: list[int], details: ErrorDetails
+) -> Finding:
+    location = details["loc"]
+    index = _rule_index(location)
+    line = 1
+    if index is not None and index < len(lines):
+        line = lines[index]
+
+    key_path = location if index is None else location[2:]
+    key = ".".join(map(str, key_path))
+    advice = _advice(details, of_rule=index is not None)
+    if key:
+        value = details["input"]
+        shown = "" if isinstance(value, dict) else f" == {value!r}"
+        advice = f"{key}{shown}: {advice}"
+    return Finding(line, "error", f"{_rule_name(content, index)}{advice}")
+
+
+def _rule_index(location: tuple[int | str, ...]) -> int | None:
+    """The index of the rule that a fault is in; None where it is in the book."""
+    if len(location) < 2 or location[0] != "rules":
+        return None
+    index = location[1]
+    return index if isinstance(index, int) else None
+
+
+def _rule_name(content: dict[str, object], index: int | None) -> str:
+    rules = content.get("rules")
+    if index is None or not isinstance(rules, list):
         return ""
-    return f"[{raw['rules'][at[1]].get('id', f'rule {at[1] + 1}')}] "
+    rule = rules[index]
+    if not isinstance(rule, dict):
+        return ""
+    return f"[{rule.get('id', f'rule {index + 1}')}] "
 
 
-def _advice(kind: str, message: str, of_rule: bool) -> str:
+def _advice(details: ErrorDetails, *, of_rule: bool) -> str:
+    kind = details["type"]
     if kind == "extra_forbidden":
-        known = ", ".join((Rule if of_rule else Book).model_fields)
-        return f"unknown key; use one of {known}"
+        model = Rule if of_rule else Book
+        return f"unknown key; use one of {', '.join(model.model_fields)}"
     if kind == "tuple_type":
         return "must be a list"
     if kind == "too_short":
         return "must not be empty; add one"
-    return (
-        "missing; add it"
-        if kind == "missing"
-        else message.removeprefix("Value error, ")
-    )
+    if kind == "missing":
+        return "missing; add it"
+    return details["msg"].removeprefix("Value error, ")
 
 
-def _good_rules(raw: dict[str, Any]) -> Iterator[tuple[int, Rule]]:
-    rules = raw.get("rules")
-    for i, rule in enumerate(rules if isinstance(rules, list) else ()):
+def _valid_rules(content: dict[str, object]) -> dict[int, Rule]:
+    """The rules that can be read, by their index."""
+    rules = content.get("rules")
+    valid: dict[int, Rule] = {}
+    if not isinstance(rules, list):
+        return valid
+    for index, rule in enumerate(rules):
         try:
-            yield i, Rule.model_validate(rule)
+            valid[index] = Rule.model_validate(rule)
         except ValidationError:
             continue
+    return valid
 
 
-def _readable(raw: dict[str, Any], rules: tuple[Rule, ...]) -> RuleBook:
+def _readable_book(content: dict[str, object], rules: tuple[Rule, ...]) -> RuleBook:
     """What can be read of the book, so that one fault does not hide the next."""
     grades: dict[str, str] = {}
-    written = raw.get("grades")
+    written = content.get("grades")
     if isinstance(written, dict):
         grades = {str(letter): str(meaning) for letter, meaning in written.items()}
 
     domain: tuple[str, ...] = ()
-    words = raw.get("domain")
+    words = content.get("domain")
     if isinstance(words, list):
         domain = tuple(map(str, words))
 
-    name = str(raw.get("name"))
-    unread = LABELS.get(str(raw.get("unread")), Grade.SUBSTITUTE)
+    name = str(content.get("name"))
+    unread = LABELS.get(str(content.get("unread")), Grade.SUBSTITUTE)
     return RuleBook(name, "", grades, unread, rules, domain)
 
 
 # ---------------------------------------------------------------- the rules
 
 
-def _unique(book: RuleBook) -> Found:
+def _unique(book: RuleBook) -> Iterator[Issue]:
     for what in ("id", "attribute"):
-        values = [getattr(r, what) for r in book.rules]
+        counts = Counter(getattr(rule, what) for rule in book.rules)
         for rule in book.rules:
-            if values.count(getattr(rule, what)) > 1:
-                yield (
-                    "error",
-                    rule.id,
-                    f"two rules of {what} {getattr(rule, what)!r}; merge them",
-                )
+            value = getattr(rule, what)
+            if counts[value] > 1:
+                yield _error(f"two rules of {what} {value!r}; merge them", rule.id)
 
 
-def _criticality(book: RuleBook) -> Found:
+def _criticality(book: RuleBook) -> Iterator[Issue]:
     for rule in book.rules:
-        kind = CRITICALITY[rule.criticality]
-        for key, costs in (
-            ("on_conflict", kind.conflict_costs),
-            ("on_missing", kind.missing_costs),
-        ):
+        criticality = CRITICALITY[rule.criticality]
+        costs = {
+            "on_conflict": criticality.conflict_costs,
+            "on_missing": criticality.missing_costs,
+        }
+        for key, must_cost in costs.items():
             value = getattr(rule, key)
-            if costs is not None and costs == (value == "E"):
-                must = "below E" if costs else "E"
-                yield (
-                    "error",
-                    rule.id,
-                    f"{key} == {value!r}, must be {must} for {rule.criticality} "
-                    f"({kind.meaning[:-1]}); change {key} or criticality",
-                )
+            costs_grade = value != "E"
+            if must_cost is None or must_cost == costs_grade:
+                continue
+            must = "below E" if must_cost else "E"
+            yield _error(
+                f"{key} == {value!r}, must be {must} for {rule.criticality} "
+                f"({criticality.meaning[:-1]}); change {key} or criticality",
+                rule.id,
+            )
 
 
-def _accessory(book: RuleBook) -> Found:
+def _accessory(book: RuleBook) -> Iterator[Issue]:
     for rule in book.rules:
         if rule.accessory == "E":
-            yield "error", rule.id, "accessory == 'E' calls an accessory exact; set C"
+            yield _error("accessory == 'E' calls an accessory exact; set C", rule.id)
         if rule.accessory and LABELS[rule.accessory] < LABELS[rule.on_conflict]:
-            low = f"accessory {rule.accessory} is below on_conflict {rule.on_conflict}"
-            yield (
-                "error",
+            yield _error(
+                f"accessory {rule.accessory} is below on_conflict {rule.on_conflict}: "
+                "an accessory would be worse than another product; raise it",
                 rule.id,
-                f"{low}: an accessory would be worse than another product; raise it",
             )
 
 
-def _weights(book: RuleBook) -> Found:
-    ranks = list(CRITICALITY)
+def _weights(book: RuleBook) -> Iterator[Issue]:
+    """No rule weighs more than one of a higher criticality."""
+    ranks = {word: rank for rank, word in enumerate(CRITICALITY)}
     for rule in book.rules:
-        above = [
-            r
-            for r in book.rules
-            if ranks.index(r.criticality) < ranks.index(rule.criticality)
-        ]
-        light = min(above, key=lambda r: r.weight, default=rule)
-        if rule.weight > light.weight:
-            yield (
-                "warning",
-                rule.id,
+        lightest = rule
+        for other in book.rules:
+            is_above = ranks[other.criticality] < ranks[rule.criticality]
+            if is_above and other.weight < lightest.weight:
+                lightest = other
+        if rule.weight > lightest.weight:
+            yield _warning(
                 f"weight {rule.weight:g} of an {rule.criticality} rule is above "
-                f"{light.weight:g} of the {light.criticality} rule [{light.id}]; "
+                f"{lightest.weight:g} of the {lightest.criticality} rule [{lightest.id}]; "
                 "lower it or raise that",
+                rule.id,
             )
 
 
-def _guidelines(book: RuleBook) -> Found:
+def _guidelines(book: RuleBook) -> Iterator[Issue]:
     for rule in book.rules:
         text = rule.guideline.lower()
-        if not _says(text):
-            yield (
-                "error",
-                rule.id,
+        if not _has_words(text):
+            yield _error(
                 "guideline is empty: an LLM and a person have nothing to obey; write a sentence",
+                rule.id,
             )
-        gives = {rule.on_conflict, rule.on_missing, rule.accessory, "E"}
+        possible = {rule.on_conflict, rule.on_missing, rule.accessory, "E"}
         for word, letter in _GRADE_WORDS.items():
-            if word in text and letter not in gives:
-                yield (
-                    "warning",
-                    rule.id,
+            if word in text and letter not in possible:
+                yield _warning(
                     f"guideline says {word!r} but no key gives {letter}; make them agree",
+                    rule.id,
                 )
 
 
 def reachable_grades(book: RuleBook) -> dict[Grade, str]:
-    """The grades that the rules can give, each with the least evidence that gives it.
+    """Find the grades that the rules can give.
 
     A verdict is the lowest of the caps of single pieces of evidence and of the words' cap, so
     single pieces and two missing words reach all that any evidence can reach.
+
+    Args:
+        book: the rule book.
+
+    Returns:
+        Each grade with the least evidence that gives it.
     """
-    found = {Grade.EXACT: "nothing against the item"}
-    for evidence in _kinds_of_evidence():
+    reached = {Grade.EXACT: "nothing against the item"}
+    for evidence in _least_evidence():
         grade = book.apply(evidence).grade
-        found.setdefault(
-            grade,
-            f"{evidence[0].attribute} {evidence[0].state} {evidence[0].found}".strip(),
-        )
-    return found
+        first = evidence[0]
+        words = f"{first.attribute} {first.state} {first.found}".strip()
+        reached.setdefault(grade, words)
+    return reached
 
 
-def _kinds_of_evidence() -> Iterator[list[Evidence]]:
-    """What the reader can report of one attribute, and two words lost."""
+def _least_evidence() -> Iterator[list[Evidence]]:
+    """What the reader can report of one attribute, and two missing words."""
     for name in ATTRIBUTES:
-        states: tuple[tuple[State, str], ...] = (
-            ("unknown", ""),
-            ("conflict", "another"),
-            ("conflict", "accessory"),
-        )
-        for state, found in states[: 3 if name == "product_type" else 2]:
-            yield [Evidence(name, "asked", "asked", found, found, "title", state)]
-    yield [
-        Evidence("feature", word, word, "", "", "", "unknown")
-        for word in ("one", "two")
-    ]
+        yield [_evidence(name, "unknown", "")]
+        yield [_evidence(name, "conflict", "another")]
+        if name == "product_type":
+            yield [_evidence(name, "conflict", "accessory")]
+
+    missing_words = []
+    for word in ("one", "two"):
+        missing_words.append(Evidence("feature", word, word, "", "", "", "unknown"))
+    yield missing_words
 
 
-def _grades(book: RuleBook) -> Found:
-    can = reachable_grades(book)
+def _evidence(attribute: str, state: State, found: str) -> Evidence:
+    return Evidence(attribute, "asked", "asked", found, found, "title", state)
+
+
+def _grades(book: RuleBook) -> Iterator[Issue]:
+    reached = reachable_grades(book)
     for grade in sorted(Grade, reverse=True):
-        if grade in can and grade.letter not in book.grades:
-            yield (
-                "error",
-                "",
-                f"grades has no {grade.letter}, but {can[grade]} gives it; say what it means",
+        letter = grade.letter
+        if grade in reached and letter not in book.grades:
+            yield _error(
+                f"grades has no {letter}, but {reached[grade]} gives it; say what it means"
             )
-        if grade not in can and grade.letter in book.grades:
-            yield (
-                "error",
-                "",
-                f"grade {grade.letter} is unreachable: no rule gives it; let a rule, or remove it",
+        if grade not in reached and letter in book.grades:
+            yield _error(
+                f"grade {letter} is unreachable: no rule gives it; let a rule, or remove it"
             )
-    for letter, text in book.grades.items():
-        if not _says(text):
-            yield "error", "", f"grades.{letter} is empty; say what it means"
+    for letter, meaning in book.grades.items():
+        if not _has_words(meaning):
+            yield _error(f"grades.{letter} is empty; say what it means")
 
 
-def _coverage(book: RuleBook) -> Found:
-    lacking = [a for a in ATTRIBUTES if a not in {r.attribute for r in book.rules}]
+def _coverage(book: RuleBook) -> Iterator[Issue]:
+    with_rule = {rule.attribute for rule in book.rules}
     for level in sorted(set(ATTRIBUTES.values())):
-        of_level = [a for a in ATTRIBUTES if ATTRIBUTES[a] == level]
-        if set(of_level) <= set(lacking):
-            yield (
-                "warning",
-                "",
-                f"level {level} is unused: no rule for {', '.join(of_level)}; add one",
+        names = [name for name, of_level in ATTRIBUTES.items() if of_level == level]
+        if with_rule.isdisjoint(names):
+            yield _warning(
+                f"level {level} is unused: no rule for {', '.join(names)}; add one"
             )
-    for name in lacking:
+
+    for name in ATTRIBUTES:
+        if name in with_rule:
+            continue
         rest = ", and unread never acts" if name == "feature" else ""
-        yield (
-            "warning",
-            "",
+        yield _warning(
             f"attribute {name} has no rule: it never changes a grade{rest}; "
-            "add one, optional at least",
+            "add one, optional at least"
         )
     if book.unread == Grade.EXACT:
-        yield (
-            "warning",
-            "",
-            "unread == 'E': an item with none of the query's words may be exact; set S",
+        yield _warning(
+            "unread == 'E': an item with none of the query's words may be exact; set S"
         )
 
 
-def _says(text: str) -> bool:
+def _has_words(text: str) -> bool:
     return bool(word_stems(text, load_language("en")))
 
 
@@ -377,35 +425,38 @@ def _as_read(word: str, language: str) -> str:
     return " ".join(word_stems(word, load_language(language)))
 
 
-def _normal_forms(book: RuleBook, language: str) -> Found:
-    people = sorted(
-        {value for code in PACKS for value in load_language(code).audiences.values()}
-    )
+def _normal_forms(book: RuleBook, language: str) -> Iterator[Issue]:
+    """Words that the reader never writes, so that no text can match them."""
     for rule in book.rules:
-        for word in (w for group in rule.synonyms for w in group):
-            if rule.attribute == "audience":
-                if word not in people:
-                    yield (
-                        "error",
-                        rule.id,
-                        f"synonym {word!r} is never read; use one of {', '.join(people)}",
-                    )
-            elif _as_read(word, language) != word:
-                yield (
-                    "error",
-                    rule.id,
-                    f"synonym {word!r} is never read; write {_as_read(word, language)!r}",
-                )
+        for group in rule.synonyms:
+            for word in group:
+                advice = _synonym_advice(rule, word, language)
+                if advice:
+                    yield _error(f"synonym {word!r} is never read; {advice}", rule.id)
     for word in book.domain:
-        if _as_read(word, language) != word:
-            yield (
-                "error",
-                "",
-                f"domain word {word!r} is never read; write {_as_read(word, language)!r}",
-            )
+        as_read = _as_read(word, language)
+        if as_read != word:
+            yield _error(f"domain word {word!r} is never read; write {as_read!r}")
 
 
-RULE_CHECKS: tuple[Callable[[RuleBook], Found], ...] = (
+def _synonym_advice(rule: Rule, word: str, language: str) -> str:
+    """What to write in place of a synonym, or ``""`` where it is right."""
+    if rule.attribute == "audience":
+        audiences = _audiences()
+        return "" if word in audiences else f"use one of {', '.join(audiences)}"
+    as_read = _as_read(word, language)
+    return "" if word == as_read else f"write {as_read!r}"
+
+
+def _audiences() -> list[str]:
+    """The values of all packs, sorted."""
+    audiences = set[str]()
+    for code in PACKS:
+        audiences.update(load_language(code).audiences.values())
+    return sorted(audiences)
+
+
+RULE_CHECKS: tuple[Callable[[RuleBook], Iterator[Issue]], ...] = (
     _unique,
     _criticality,
     _accessory,
@@ -413,5 +464,5 @@ RULE_CHECKS: tuple[Callable[[RuleBook], Found], ...] = (
     _guidelines,
 )
 """Checks of single rules; a new one is one function here."""
-BOOK_CHECKS: tuple[Callable[[RuleBook], Found], ...] = (_grades, _coverage)
+BOOK_CHECKS: tuple[Callable[[RuleBook], Iterator[Issue]], ...] = (_grades, _coverage)
 """Checks of what the rules do together."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from adore.types import ATTRIBUTES, Evidence, Grade, Item, Reading, Value, item_
 __all__ = [
     "AttributeCounts",
     "Catalogue",
+    "Judged",
     "Survey",
     "SynonymEvidence",
     "read_catalogue",
@@ -40,21 +41,26 @@ __all__ = [
 ]
 
 _FIELDS = ("brand", "category", "attributes")
-_LEGAL = frozenset(
-    [
-        "inc",
-        "llc",
-        "ltd",
-        "co",
-        "corp",
-        "gmbh",
-        "usa",
-        "us",
-        "company",
-        "corporation",
-        "official",
-    ]
+_LEGAL_FORMS = frozenset(
+    "inc llc ltd co corp gmbh usa us company corporation official".split()
 )
+MIN_EXACT = 3
+"""Pairs that people call exact before two product words may be synonyms."""
+MIN_FIELDS = 5
+"""Items whose fields name two colours together before these may be synonyms."""
+AGREEMENT = 0.8
+"""Share of the pairs, or of the fields, that must agree."""
+
+SynonymPair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One human judgement."""
+
+    query_id: str
+    item_id: str
+    grade: Grade
 
 
 @dataclass(frozen=True)
@@ -66,26 +72,26 @@ class Catalogue:
     Attributes:
         items: the whole catalogue.
         queries: query id to text; may be empty.
-        judged: query id, item id and human grade; may be empty.
+        judged: human judgements; may be empty.
         language: code of the pack that all is read with.
     """
 
     items: list[Item]
     queries: dict[str, str] = field(default_factory=dict)
-    judged: list[tuple[str, str, int]] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
     language: str = "en"
 
 
 @dataclass
 class AttributeCounts:
-    """What was seen of one attribute.
+    """What was counted of one attribute.
 
     Attributes:
         fields: items that state it in a field.
         text: items that state it in title or bullets only.
         values: value to the number of items that have it.
         quotes: how sellers wrote a value, to the number of times.
-        asked: queries that ask it.
+        asked: queries that ask for it.
         human: of judged pairs with nothing else against them, (state, human grade) to count.
     """
 
@@ -98,7 +104,7 @@ class AttributeCounts:
 
     @property
     def effective(self) -> float:
-        """How many equally common values would tell items apart as well.
+        """Number of equally common values that would tell items apart as well.
 
         It is exp of the values' entropy.
         """
@@ -107,13 +113,29 @@ class AttributeCounts:
             return 0.0
 
         # Perplexity, exp(H), with the entropy H in nats.
-        entropy = -sum(n / total * math.log(n / total) for n in self.values.values())
+        entropy = 0.0
+        for count in self.values.values():
+            share = count / total
+            entropy -= share * math.log(share)
         return math.exp(entropy)
+
+    def count_item(self, values: tuple[Value, ...]) -> None:
+        """Count one item: where it states the attribute, and each value and quote once.
+
+        Args:
+            values: what it states.
+        """
+        if any(value.where.split(".")[0] in _FIELDS for value in values):
+            self.fields += 1
+        else:
+            self.text += 1
+        self.values.update({value.value for value in values})
+        self.quotes.update({value.quote for value in values})
 
 
 @dataclass(frozen=True)
 class SynonymEvidence:
-    """What speaks for two values being the same, and whether that is enough to propose it."""
+    """The evidence that two values mean the same, and whether it is enough to propose it."""
 
     text: str
     enough: bool
@@ -121,13 +143,13 @@ class SynonymEvidence:
 
 @dataclass(frozen=True)
 class Survey:
-    """All that was seen.
+    """All that was counted.
 
     Attributes:
         items: number of items.
         queries: number of queries.
         judged: number of judged pairs.
-        seen: by attribute.
+        attributes: counts by attribute.
         synonyms: by attribute, pairs of values that seem to be the same.
         words: word of titles and category leaves to the number of items that have it.
         domains: rule book to the share of items whose category leaf (title, where there is none)
@@ -138,94 +160,131 @@ class Survey:
     items: int
     queries: int
     judged: int
-    seen: dict[str, AttributeCounts]
-    synonyms: dict[str, dict[tuple[str, str], SynonymEvidence]]
+    attributes: dict[str, AttributeCounts]
+    synonyms: dict[str, dict[SynonymPair, SynonymEvidence]]
     words: Counter[str]
     domains: dict[str, float]
     language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class _JudgedPair:
+    """The evidence of one judged pair."""
+
+    query_id: str
+    evidence: tuple[Evidence, ...]
+    grade: Grade
 
 
 def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
     """Read a shop's folder (checked as the step prepare does) or one items file.
 
     Args:
-        data: the shop's folder, or its address; not looked at where ``items`` is given.
+        data: the shop's folder, or its address; not read where ``items`` is given.
         items: an items file, or its address; empty: the folder is read.
+
+    Returns:
+        Items, and a folder's queries and judgements.
     """
     if items:
-        path = local_copy(items)
-        known = [item_from_row(row) for row in read_items(path)]
-        chosen = choose_language(
-            read_dataset_info(path.parent).language, [item.title for item in known]
-        )
-        return Catalogue(known, language=chosen.code)
-    with tempfile.TemporaryDirectory() as home:
-        folder = Path(home)
-        prepare(configure(Config, {}, "prepare"), local_copy(data), folder)
-        queries = read_table(folder, "queries").filter(pl.col("split") != "test")
-        judgements = read_table(folder, "judgements")
-        judged = judgements.join(queries, on="query_id", how="semi")
-        rows = read_table(folder, "items").iter_rows(named=True)
-        return Catalogue(
-            items=[item_from_row(row) for row in rows],
-            queries=dict(queries.select("query_id", "query").iter_rows()),
-            judged=judged.select("query_id", "item_id", "grade").rows(),
-            language=language_of(folder),
-        )
+        return _read_items_file(local_copy(items))
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder)
+        prepare(configure(Config, {}, "prepare"), local_copy(data), prepared)
+        return _read_prepared(prepared)
+
+
+def _read_items_file(path: Path) -> Catalogue:
+    items = [item_from_row(row) for row in read_items(path)]
+    titles = [item.title for item in items]
+    info = read_dataset_info(path.parent)
+    language = choose_language(info.language, titles)
+    return Catalogue(items, language=language.code)
+
+
+def _read_prepared(folder: Path) -> Catalogue:
+    rows = read_table(folder, "items").iter_rows(named=True)
+    queries = read_table(folder, "queries").filter(pl.col("split") != "test")
+    judgements = read_table(folder, "judgements")
+    judgements = judgements.join(queries, on="query_id", how="semi")
+
+    judged = []
+    for query_id, item_id, grade in judgements.select(
+        "query_id", "item_id", "grade"
+    ).iter_rows():
+        judged.append(Judged(query_id, item_id, Grade(grade)))
+    return Catalogue(
+        items=[item_from_row(row) for row in rows],
+        queries=dict(queries.select("query_id", "query").iter_rows()),
+        judged=judged,
+        language=language_of(folder),
+    )
 
 
 def survey(catalogue: Catalogue) -> Survey:
-    """Read the whole catalogue with its own lexicon and count."""
-    reader = Reader(Lexicon.mine(catalogue.items, catalogue.language))
-    seen = {name: AttributeCounts() for name in ATTRIBUTES}
-    readings = {item.item_id: reader.read_item(item) for item in catalogue.items}
-    for reading in readings.values():
-        for name, values in _stated(reading, set(reader.lexicon.types)):
-            _count(seen[name], values)
+    """Read the whole catalogue with its own lexicon and count.
 
-    asked = {key: reader.read_query(text) for key, text in catalogue.queries.items()}
-    for reading in asked.values():
-        for name in ATTRIBUTES:
-            if reading.values.get(name):
-                seen[name].asked += 1
+    Args:
+        catalogue: items, queries and judgements.
+
+    Returns:
+        The counts.
+    """
+    reader = Reader(Lexicon.mine(catalogue.items, catalogue.language))
+    items = {item.item_id: reader.read_item(item) for item in catalogue.items}
+    queries = {key: reader.read_query(text) for key, text in catalogue.queries.items()}
 
     pairs = []
-    for query_id, item_id, human in catalogue.judged:
-        evidence = compare(asked[query_id], readings[item_id])
-        pairs.append((query_id, evidence, Grade(human)))
-    for _, evidence, grade in pairs:
-        _judged(seen, evidence, grade)
+    for judged in catalogue.judged:
+        evidence = compare(queries[judged.query_id], items[judged.item_id])
+        pairs.append(_JudgedPair(judged.query_id, evidence, judged.grade))
 
+    attributes = {name: AttributeCounts() for name in ATTRIBUTES}
+    for reading in items.values():
+        for name, values in _stated(reading, set(reader.lexicon.types)):
+            attributes[name].count_item(values)
+    for reading in queries.values():
+        for name, counts in attributes.items():
+            if reading.values.get(name):
+                counts.asked += 1
+    for pair in pairs:
+        _count_judgement(attributes, pair)
+
+    families = set(reader.language.colours.values())
     synonyms = {
-        "product_type": _types(pairs),
-        "brand": _brands(seen["brand"].values),
-        "colour": _colours(readings.values(), set(reader.language.colours.values())),
+        "product_type": _type_synonyms(pairs),
+        "brand": _brand_synonyms(attributes["brand"].values),
+        "colour": _colour_synonyms(items.values(), families),
     }
 
     leaves = []
-    counts = Counter[str]()
+    words = Counter[str]()
     for item in catalogue.items:
-        title = set(word_stems(item.title, reader.language))
         leaf_text = item.category.rsplit(">", 1)[-1] or item.title
         leaf = set(word_stems(leaf_text, reader.language))
+        title = set(word_stems(item.title, reader.language))
         leaves.append(leaf)
-        counts.update(title | leaf)
-
-    domains = {}
-    for path in sorted(RULEBOOKS.glob("*.yaml")):
-        domain = set(RuleBook.load(path.stem).domain)
-        with_a_word = sum(bool(leaf & domain) for leaf in leaves)
-        domains[path.stem] = with_a_word / len(catalogue.items)
+        words.update(title | leaf)
     return Survey(
         items=len(catalogue.items),
         queries=len(catalogue.queries),
         judged=len(pairs),
-        seen=seen,
+        attributes=attributes,
         synonyms=synonyms,
-        words=counts,
-        domains=domains,
+        words=words,
+        domains=_domain_shares(leaves),
         language=catalogue.language,
     )
+
+
+def _domain_shares(leaves: list[set[str]]) -> dict[str, float]:
+    """Rule book to the share of category leaves that have a word of its domain."""
+    shares = {}
+    for path in sorted(RULEBOOKS.glob("*.yaml")):
+        domain = RuleBook.load(path.stem).domain
+        matching = [leaf for leaf in leaves if not leaf.isdisjoint(domain)]
+        shares[path.stem] = len(matching) / len(leaves)
+    return shares
 
 
 # ---------------------------------------------------------------- attributes
@@ -234,153 +293,149 @@ def survey(catalogue: Catalogue) -> Survey:
 def _stated(
     reading: Reading, types: set[str]
 ) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """Attribute to what an item states of it.
-
-    Product types and exclusions stand among the item's words.
-    """
+    """Attribute to what an item states of it."""
+    # Product types and exclusions are among the item's words.
     for name in ATTRIBUTES:
         values = reading.values.get(name, ())
         if name == "product_type":
-            values = tuple(_indexed(reading, types))
+            values = tuple(_product_types(reading, types))
         elif name == "exclusion":
-            values = tuple(
-                Value(w, w, v.where)
-                for v in reading.values.get("words.absent", ())
-                for w in v.value.split()
-            )
+            values = tuple(_exclusions(reading))
         if values:
             yield name, values
 
 
-def _indexed(reading: Reading, types: set[str]) -> Iterator[Value]:
+def _exclusions(reading: Reading) -> Iterator[Value]:
+    for value in reading.values.get("words.absent", ()):
+        for word in value.value.split():
+            yield Value(word, word, value.where)
+
+
+def _product_types(reading: Reading, types: set[str]) -> Iterator[Value]:
     for where in ("category", "title"):
         index = reading.values.get(f"words.{where}", ())
         if not index:
             continue
-        for pair in index[0].value.split():
-            stem, word = pair.split("=", 1)
+        for entry in index[0].value.split():
+            stem, word = entry.split("=", 1)
             if stem in types:
                 yield Value(stem, word, where)
 
 
-def _count(seen: AttributeCounts, values: tuple[Value, ...]) -> None:
-    """Count one item: where it states the attribute, and each value and quote once."""
-    in_field = any(value.where.split(".")[0] in _FIELDS for value in values)
-    if in_field:
-        seen.fields += 1
-    else:
-        seen.text += 1
-
-    seen.values.update({value.value for value in values})
-    seen.quotes.update({value.quote for value in values})
-
-
-def _judged(
-    seen: dict[str, AttributeCounts], evidence: tuple[Evidence, ...], grade: Grade
+def _count_judgement(
+    attributes: Mapping[str, AttributeCounts], pair: _JudgedPair
 ) -> None:
-    """Count the pair for the one attribute that does not match; other words are not asked about."""
+    """Count the pair for the one attribute that does not match; other words do not matter."""
     against = []
-    for one in evidence:
-        if one.state != "match" and one.attribute != "feature":
-            against.append(one)
-    if len(against) != 1:
-        return
-
-    alone = against[0]
-    human = seen[alone.attribute].human
-    human[alone.state, grade] += 1
+    for piece in pair.evidence:
+        if piece.state != "match" and piece.attribute != "feature":
+            against.append(piece)
+    if len(against) == 1:
+        human = attributes[against[0].attribute].human
+        human[against[0].state, pair.grade] += 1
 
 
 # ---------------------------------------------------------------- synonyms
 
 
-def _types(
-    pairs: list[tuple[str, tuple[Evidence, ...], Grade]],
-) -> dict[tuple[str, str], SynonymEvidence]:
-    """Product words asked and found where nothing else speaks against the pair.
+def _type_conflict(pair: _JudgedPair) -> SynonymPair | None:
+    """Product words of query and item, where nothing else is against the pair."""
+    against = [piece for piece in pair.evidence if piece.state != "match"]
+    if len(against) != 1:
+        return None
+    piece = against[0]
+    if piece.attribute != "product_type" or piece.state != "conflict":
+        return None
+    return piece.asked, piece.found
 
-    Did people call it exact?
-    """
-    queries: dict[tuple[str, str], set[str]] = {}
-    conflicts = Counter[tuple[str, str]]()
-    exact = Counter[tuple[str, str]]()
-    for query, evidence, grade in pairs:
-        against = [one for one in evidence if one.state != "match"]
-        if len(against) != 1:
+
+def _type_synonyms(pairs: list[_JudgedPair]) -> dict[SynonymPair, SynonymEvidence]:
+    """Product words that differ in pairs that people call exact."""
+    queries: dict[SynonymPair, set[str]] = {}
+    conflicts = Counter[SynonymPair]()
+    exact = Counter[SynonymPair]()
+    for pair in pairs:
+        words = _type_conflict(pair)
+        if words is None:
             continue
-        alone = against[0]
-        if alone.attribute != "product_type" or alone.state != "conflict":
-            continue
+        queries.setdefault(words, set()).add(pair.query_id)
+        conflicts[words] += 1
+        if pair.grade == Grade.EXACT:
+            exact[words] += 1
 
-        pair = alone.asked, alone.found
-        queries.setdefault(pair, set()).add(query)
-        conflicts[pair] += 1
-        if grade == Grade.EXACT:
-            exact[pair] += 1
-
-    # Worth a word where people called three pairs and half of them exact; enough to propose
+    # Worth a note where people called three pairs and half of them exact; enough to propose
     # where they did so for four in five, of several queries.
-    found: dict[tuple[str, str], SynonymEvidence] = {}
-    for pair, count in sorted(conflicts.items()):
-        agreed = exact[pair]
-        if agreed < 3 or agreed * 2 < count or pair[1].startswith("accessory"):
+    synonyms: dict[SynonymPair, SynonymEvidence] = {}
+    for words, count in sorted(conflicts.items()):
+        agreeing = exact[words]
+        if (
+            agreeing < MIN_EXACT
+            or agreeing * 2 < count
+            or words[1].startswith("accessory")
+        ):
             continue
 
-        asked = len(queries[pair])
+        number = len(queries[words])
         text = (
-            f"people called {agreed} of {count} pairs exact that differ in this alone, "
-            f"queries: {asked}"
+            f"people called {agreeing} of {count} pairs exact that differ in this alone, "
+            f"queries: {number}"
         )
-        found[pair] = SynonymEvidence(text, agreed >= 0.8 * count and asked > 1)
-    return found
+        enough = agreeing >= AGREEMENT * count and number > 1
+        synonyms[words] = SynonymEvidence(text, enough)
+    return synonyms
 
 
-def _brands(values: Counter[str]) -> dict[tuple[str, str], SynonymEvidence]:
+def _brand_synonyms(values: Counter[str]) -> dict[SynonymPair, SynonymEvidence]:
     """Spellings of one brand: they differ by spaces and by words such as inc."""
     spellings: dict[str, list[str]] = {}
     for brand, _ in values.most_common():
-        key = "".join(w for w in brand.split() if w not in _LEGAL)
+        parts = [word for word in brand.split() if word not in _LEGAL_FORMS]
+        key = "".join(parts)
         if len(key) > 2:
             spellings.setdefault(key, []).append(brand)
 
-    found: dict[tuple[str, str], SynonymEvidence] = {}
-    for first, *others in spellings.values():
+    synonyms: dict[SynonymPair, SynonymEvidence] = {}
+    for commonest, *others in spellings.values():
         for other in others:
-            counts = f"{values[first]} and {values[other]} items"
+            counts = f"{values[commonest]} and {values[other]} items"
             text = f"{counts}, alike but for spaces and legal forms"
-            found[first, other] = SynonymEvidence(text, True)
-    return found
+            synonyms[commonest, other] = SynonymEvidence(text, True)
+    return synonyms
 
 
-def _colours(
+def _field_colours(reading: Reading) -> set[str]:
+    colours = set()
+    for value in reading.values.get("colour", ()):
+        if value.where.startswith("attributes"):
+            colours.add(value.value)
+    return colours
+
+
+def _colour_synonyms(
     readings: Iterable[Reading], families: set[str]
-) -> dict[tuple[str, str], SynonymEvidence]:
+) -> dict[SynonymPair, SynonymEvidence]:
     """A colour name of this catalogue alone, and the one family beside it in its fields."""
-    alone = Counter[str]()
-    beside = Counter[tuple[str, str]]()
+    fields_of_name = Counter[str]()
+    fields_of_pair = Counter[SynonymPair]()
     for reading in readings:
-        said = {
-            v.value
-            for v in reading.values.get("colour", ())
-            if v.where.startswith("attributes")
-        }
-        known = said & families
-        new = said - families
+        colours = _field_colours(reading)
+        known = colours & families
         if len(known) != 1:
             continue
 
-        alone.update(new)
-        for family in known:
-            beside.update((family, name) for name in new)
+        [family] = known
+        for name in colours - families:
+            fields_of_name[name] += 1
+            fields_of_pair[family, name] += 1
 
-    found: dict[tuple[str, str], SynonymEvidence] = {}
-    for pair, count in sorted(beside.items()):
-        fields = alone[pair[1]]
-        if count < 5 or count < 0.8 * fields:
+    synonyms: dict[SynonymPair, SynonymEvidence] = {}
+    for pair, count in sorted(fields_of_pair.items()):
+        fields = fields_of_name[pair[1]]
+        if count < MIN_FIELDS or count < AGREEMENT * fields:
             continue
         text = (
             f"side by side in {count} of the {fields} colour fields "
             "with that word and one family"
         )
-        found[pair] = SynonymEvidence(text, False)
-    return found
+        synonyms[pair] = SynonymEvidence(text, False)
+    return synonyms

@@ -20,7 +20,7 @@ import polars as pl
 import adore
 from adore.artifacts import read_table, write_table
 from adore.pipeline import runner, settings
-from adore.student import distil, retrieve
+from adore.student import distil, fitting, retrieve
 from adore.student.inputs import ListInputs
 from adore.student.onnx_models import OnnxEncoder
 from adore.student.training import ListRows
@@ -348,7 +348,7 @@ def make_fold(loop: Loop) -> Fold:
         lists, held = load_training_lists(
             sources, **trust, max_pairs=config.max_pairs, seed=loop.seed
         )
-        train[strategy] = [distil.rows_of(one, inputs, config) for one in lists]
+        train[strategy] = [fitting.rows_of(one, inputs, config) for one in lists]
         real = {
             one.list_id: [
                 i.item_id for i, r in zip(one.items, one.real, strict=True) if r
@@ -358,14 +358,14 @@ def make_fold(loop: Loop) -> Fold:
         teacher_says = {
             q: np.array([answered[q, i] for i in ids]) for q, ids in real.items()
         }
-        dev = dev or [distil.rows_of(one, inputs, config) for one in held]
+        dev = dev or [fitting.rows_of(one, inputs, config) for one in held]
         if strategy == "aware":
             people = [
-                distil.rows_of(one, inputs, config)
+                fitting.rows_of(one, inputs, config)
                 for one in _only(lists, lambda o: o.real & (o.weights == 1))
             ]
             part = _only(lists, lambda o: ~o.real | (o.weights == 1))
-            untaught = [distil.rows_of(one, inputs, config) for one in part]
+            untaught = [fitting.rows_of(one, inputs, config) for one in part]
     tested = _tested(prepared, evidence)
     hard = list(_hard(tested, read_table(made, "adversarial"), inputs))
     fold = Fold(
@@ -373,8 +373,8 @@ def make_fold(loop: Loop) -> Fold:
         people,
         untaught,
         dev,
-        [distil.rows_of(one, inputs, config) for one in tested],
-        [(distil.rows_of(one, inputs, config), types) for one, types in hard],
+        [fitting.rows_of(one, inputs, config) for one in tested],
+        [(fitting.rows_of(one, inputs, config), types) for one, types in hard],
         teacher_says,
         texts_of(prepared),
         {

@@ -20,7 +20,7 @@ from bench.student.folds import DATA, Loop, inputs_of, make_fold
 from bench.student.judged import HOME
 
 from adore.artifacts import read_table
-from adore.student import distil
+from adore.student import distil, fitting
 from adore.student.backbone import load_backbone, load_tokenizer
 from adore.student.export import export_net, seal
 from adore.student.forest import export_forest
@@ -33,12 +33,11 @@ ITEMS, LISTS = 100, 30
 def _student(fold: Any, inputs: Path, seed: int, folder: Path) -> None:
     """A student's folder of one fold; its figures of quality are another part's."""
     shutil.copytree(inputs, folder)
-    net, forest, _ = distil.fit(
-        fold.train["aware"], [], distil.Config(seed=seed, threads=1)
-    )
-    export_net(net, folder)
-    export_forest(forest, folder / "forest.onnx")
-    prior = distil.prior_of(fold.train["aware"]).tolist()
+    config = distil.Config(seed=seed, threads=1)
+    fitted = fitting.fit(fold.train["aware"], [], config)
+    export_net(fitted.net, folder)
+    export_forest(fitted.forest, folder / "forest.onnx")
+    prior = fitting.prior_of(fold.train["aware"]).tolist()
     card = {
         "kind": "student",
         "name": "student",

@@ -15,7 +15,7 @@ from bench.student.folds import PROFILE, Fold, Loop, texts_of
 from adore.artifacts import read_table
 from adore.measures import GRADE_GAINS, expected_gain
 from adore.pipeline import settings
-from adore.student import distil
+from adore.student import fitting
 from adore.student.calibration import chosen_grades, tempered
 from adore.student.features import FEATURES, ListFeatures, standardise
 from adore.student.training import ListRows
@@ -31,7 +31,7 @@ HAND = [COLUMNS.index(n) for n in COLUMNS[:11]] + [
 """The 17 hand features of the strongest baseline:
 cosines, BM25, coverage, brand, colour, negation.
 """
-_PARTS = ("matrix", "meaning", "targets", "weights", "states", "real")
+_PARTS = ("matrix", "semantic", "targets", "weights", "states", "real")
 
 
 @dataclass(frozen=True)
@@ -187,14 +187,15 @@ def student(
         train, dev, tested, hard = (
             _alone(lists) for lists in (train, dev, tested, hard)
         )
-    net, forest, curve = distil.fit(train, dev, config)
-    temperature = distil.calibrate(distil.predict(net, forest, dev), dev)["temperature"]
+    fitted = fitting.fit(train, dev, config)
+    calibration = fitting.calibrate(fitting.predict(fitted, dev), dev)
+    temperature = calibration.temperature
     if dev:
-        net, forest, _ = distil.refit(train, dev, config, curve)
-    prior = distil.prior_of(train)
+        fitted = fitting.refit(train, dev, config, fitted.curve)
+    prior = fitting.prior_of(train)
 
     def given(lists: list[ListRows]) -> dict[str, np.ndarray]:
-        told = distil.predict(net, forest, lists)
+        told = fitting.predict(fitted, lists)
         return {
             one.list_id: tempered(p, temperature)
             for one, p in zip(lists, told, strict=True)
@@ -221,7 +222,7 @@ def students(fold: Fold) -> dict[str, Callable[[int], Answer]]:
         "no synthesis": (_kept(full, lambda o: o.real), dev, {}),
         "untyped synthesis": (fold.train["untyped"], dev, {}),
         "uniform types": (fold.train["uniform"], dev, {}),
-        "no attribute heads": (full, dev, {"attribute_weight": 0.0}),
+        "no attribute heads": (full, dev, {"net": {"attribute_weight": 0.0}}),
         "no teacher pairs": (fold.untaught, dev, {}),
         "no list context": (full, dev, {"list_context": False}),
         "human judgements alone": (fold.people, dev, {}),

@@ -286,7 +286,7 @@ TABLES: dict[str, dict[str, str]] = {
         "p_C": "float",
         "p_I": "float",
     },
-    "hard": {  # of the set "adversarial"
+    "adversarial_scores": {
         **_PAIR,
         "error_type": "str",
         "intended_grade": "int",

@@ -219,7 +219,10 @@ def test_the_chosen_language_is_kept_for_training_and_serving(tmp_path: Path) ->
         ]  # fmt: skip
     index = TextIndex.build(served.items, reader._reader.language)
     again = TextIndex.from_json(index.to_json())
-    assert again.code == "de" and again.counts("rote Tassen") == {"rot": 1, "tass": 1}
+    assert again.language_code == "de" and again.counts("rote Tassen") == {
+        "rot": 1,
+        "tass": 1,
+    }
 
 
 def test_check_says_the_language_and_what_is_wrong_with_it(tmp_path: Path) -> None:

@@ -274,7 +274,7 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run / "score",
         "scores",
     )
-    write_table(hard_of(40, right=36), run / "score", "hard")
+    write_table(hard_of(40, right=36), run / "score", "adversarial_scores")
     found = evaluate.run(
         evaluate.Config(draws=300),
         run / "prepare",

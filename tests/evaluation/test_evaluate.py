@@ -215,7 +215,9 @@ def test_no_judgements_is_a_result(full_run: Path, tmp_path: Path) -> None:
     read_table(full_run / "prepare", "judgements")[:0].write_parquet(
         bare / "judgements.parquet"
     )
-    read_table(full_run / "score", "hard")[:0].write_parquet(bare / "hard.parquet")
+    read_table(full_run / "score", "adversarial_scores")[:0].write_parquet(
+        bare / "adversarial_scores.parquet"
+    )
     read_table(full_run / "score", "scores").write_parquet(bare / "scores.parquet")
     assert (
         evaluate.run(evaluate.Config(), bare, full_run / "evidence", bare, output=out)[

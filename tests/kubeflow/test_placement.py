@@ -186,7 +186,7 @@ def test_a_stage_that_nodes_share_leaves_a_small_launcher_without_cards(
     shared = PROFILE.replace("align]", "distil]").replace(
         "cluster:\n", "cluster:\n  train: {stages: [distil]}\n"
     )
-    compile_text(f"distil: {{lists: 4}}\n{shared}", tmp_path)
+    compile_text(f"distil: {{net: {{lists_per_step: 4}}}}\n{shared}", tmp_path)
     _, executors, extras = parts(tmp_path)
     resources = executors["exec-distil"]["container"]["resources"]
     assert resources["resourceMemoryLimit"] == "2Gi" and "accelerator" not in resources

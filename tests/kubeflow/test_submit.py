@@ -131,7 +131,7 @@ def test_a_profile_that_is_a_file_goes_to_the_pods_by_its_place(
     assert place.startswith(f"{s3}/run/.profiles/") and place.endswith("/tiny.yaml")
     assert (
         load_profile(str(local_copy(place))) == load_profile(str(PACKAGE))
-        and config_of("distil", place).trees == 10
+        and config_of("distil", place).forest.trees == 10
     )
 
 
@@ -141,7 +141,7 @@ def test_on_a_claim_it_goes_as_its_content(api: StandIn, tmp_path: Path) -> None
     start(api, "/claim/run", str(profile))
     assert (
         load_profile(profile_of(api)) == load_profile(str(profile))
-        and config_of("distil", profile_of(api)).trees == 10
+        and config_of("distil", profile_of(api)).forest.trees == 10
     )
 
 
@@ -190,8 +190,8 @@ def test_what_is_not_given_or_does_not_fit_is_said_before_anything_is_sent(
     with pytest.raises(ConfigError, match="--namespace == '', must be given"):
         Server(api.url, "")
     for text, word in (
-        ("lists: 3", "a multiple of 2"),
-        ("lists: 4", "'shop', the run's"),
+        ("net: {lists_per_step: 3}", "a multiple of 2"),
+        ("net: {lists_per_step: 4}", "'shop', the run's"),
     ):
         (tmp_path / "p.yaml").write_text(
             f"distil: {{{text}}}\ncluster: {{train: {{stages: [distil]}}}}"

@@ -22,8 +22,8 @@ PROFILE = {
         "users": 10,
         "visits": 1,
     },
-    "retrieve": {"backbone": "tiny", "k": 0, "fresh": 0},
-    "distil": {"epochs": 2, "trees": 8},
+    "retrieve": {"backbone": "tiny", "k": 0, "unjudged_queries": 0},
+    "distil": {"net": {"epochs": 2}, "forest": {"trees": 8}},
 }
 
 

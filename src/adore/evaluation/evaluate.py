@@ -336,7 +336,7 @@ def run(
     given = _clean(read_table(scores, "scores"))
     members = _slices(evidence, read_table(prepared, "queries"))
     measures, per_query = _split_tables(judged, given, members, config)
-    measures += _robust(read_table(scores, "hard"), config)
+    measures += _robust(read_table(scores, "adversarial_scores"), config)
     schema = {
         "system": pl.String,
         "split": pl.String,

@@ -111,7 +111,7 @@ def check_profile(profile: str) -> None:
 def _check_lists(profile: str) -> None:
     """Every process that trains the student takes as many lists of a step as the others."""
     cluster = section_config(profile, "cluster")
-    lists = config_of("distil", profile).lists
+    lists = config_of("distil", profile).net.lists_per_step
     cards = cluster.train.processes
     if "distil" in cluster.gpu.stages:
         cards = cluster.gpu.count
@@ -119,7 +119,7 @@ def _check_lists(profile: str) -> None:
     if "distil" in cluster.train.stages:
         check(
             lists % world == 0,
-            "distil.lists",
+            "distil.net.lists_per_step",
             lists,
             must=f"a multiple of {world} processes",
             fix="set it",
@@ -127,9 +127,9 @@ def _check_lists(profile: str) -> None:
 
 
 def _check_challenger(profile: str) -> None:
-    from adore.student.rankers import BASELINES
+    from adore.student.rankers import baseline_kinds
 
-    systems = ["student", *BASELINES]
+    systems = ["student", *baseline_kinds()]
     for name in ("evaluate", "gate"):
         found = config_of(name, profile).challenger
         check(

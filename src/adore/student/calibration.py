@@ -1,6 +1,6 @@
-"""How far the student's probabilities can be believed.
+"""Calibration of the student's probabilities.
 
-One temperature is fitted; the calibration error tells what is left.
+One temperature is fitted; the calibration error says what is left.
 """
 
 from __future__ import annotations
@@ -16,48 +16,59 @@ __all__ = [
     "tempered",
 ]
 
-_RANGE = np.exp(np.linspace(np.log(0.3), np.log(3.0), 61))
+_TEMPERATURES = np.exp(np.linspace(np.log(0.3), np.log(3.0), 61))
 _TINY = 1e-9
 
 
-def tempered(p: np.ndarray, temperature: float) -> np.ndarray:
-    """(rows, 4) probabilities made milder or bolder.
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Apply a temperature to probabilities.
 
     Args:
-        p: (rows, 4) probabilities.
-        temperature: above 1 makes them milder, below 1 bolder.
+        probabilities: Shape [rows, 4].
+        temperature: above 1 makes them less confident, below 1 more.
+
+    Returns:
+        Shape [rows, 4]; rows sum to 1.
 
     Example:
         >>> tempered(np.array([[0.2, 0.8]]), 1.0).round(3).tolist()
         [[0.2, 0.8]]
     """
-    return softmax(np.log(np.maximum(p, _TINY)) / temperature)
+    log_probabilities = np.log(np.maximum(probabilities, _TINY))
+    return softmax(log_probabilities / temperature)
 
 
-def fit_temperature(p: np.ndarray, grades: np.ndarray) -> float:
-    """The temperature, from .3 to 3, of the smallest log loss; 1 without rows.
+def fit_temperature(probabilities: np.ndarray, grades: np.ndarray) -> float:
+    """Fit the temperature, from .3 to 3, with the smallest log loss.
 
     Args:
-        p: (rows, 4) of pairs that were not learnt from.
-        grades: (rows,) human grades.
+        probabilities: of pairs that were not learnt from. Shape [rows, 4].
+        grades: human grades. Shape [rows].
+
+    Returns:
+        The temperature; 1 without rows.
 
     Source: Guo et al. 2017, On calibration of modern neural networks.
     """
-    if not len(p):
+    if not len(probabilities):
         return 1.0
-    likelihoods = []
-    for temperature in _RANGE:
-        of_human = tempered(p, temperature)[np.arange(len(p)), grades]
-        likelihoods.append(np.log(of_human + _TINY).mean())
-    return round(float(_RANGE[int(np.argmax(likelihoods))]), 3)
+    rows = np.arange(len(probabilities))
+    log_likelihoods = []
+    for temperature in _TEMPERATURES:
+        of_human = tempered(probabilities, temperature)[rows, grades]
+        log_likelihoods.append(np.log(of_human + _TINY).mean())
+    best = int(np.argmax(log_likelihoods))
+    return round(float(_TEMPERATURES[best]), 3)
 
 
-def calibration_error(p: np.ndarray, grades: np.ndarray, bins: int = 10) -> float:
+def calibration_error(
+    probabilities: np.ndarray, grades: np.ndarray, bins: int = 10
+) -> float:
     """Expected calibration error (ECE) of the likeliest grade, in equal-width bins.
 
     Args:
-        p: (rows, 4) probabilities.
-        grades: (rows,) human grades.
+        probabilities: Shape [rows, 4].
+        grades: human grades. Shape [rows].
         bins: number of bins of confidence.
 
     Returns:
@@ -65,39 +76,45 @@ def calibration_error(p: np.ndarray, grades: np.ndarray, bins: int = 10) -> floa
 
     Source: Guo et al. 2017, equation 3.
     """
-    if not len(p):
+    if not len(probabilities):
         return 0.0
-    confidence = p.max(axis=1)
-    correct = p.argmax(axis=1) == grades
+    confidence = probabilities.max(axis=1)
+    is_correct = probabilities.argmax(axis=1) == grades
 
     # A confidence of 1 falls into the last bin.
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
 
     # Equation 3: each bin's |confidence - accuracy|, times its share of the rows.
-    gaps = []
+    weighted_gaps = []
     for number in set(bin_of.tolist()):
         inside = bin_of == number
-        gap = abs(confidence[inside].mean() - correct[inside].mean())
-        gaps.append(gap * inside.mean())
-    return float(sum(gaps))
+        gap = abs(confidence[inside].mean() - is_correct[inside].mean())
+        weighted_gaps.append(gap * inside.mean())
+    return float(sum(weighted_gaps))
 
 
-def chosen_grades(p: np.ndarray, prior: np.ndarray, power: float) -> np.ndarray:
-    """(rows,) grades: the likeliest after rare grades are raised.
+def chosen_grades(
+    probabilities: np.ndarray, prior: np.ndarray, power: float
+) -> np.ndarray:
+    """Name one grade per row: the likeliest, after rare grades are raised.
 
-    Half of all judged pairs are exact, so the plain likeliest hardly ever says complement.
+    Half of all judged pairs are exact, so the plain likeliest is hardly ever complement.
 
     Args:
-        p: (rows, 4).
-        prior: (4,) share of each grade among the pairs that were learnt from.
-        power: from 0, which leaves the likeliest, to 1, which forgets the prior.
+        probabilities: Shape [rows, 4].
+        prior: share of each grade among the pairs that were learnt from. Shape [4].
+        power: from 0, which leaves the likeliest, to 1, which divides by the whole prior.
+
+    Returns:
+        Grade values. Shape [rows].
 
     Source: Menon et al. 2021, Long-tail learning via logit adjustment (post hoc).
 
     Example:
-        >>> p, prior = np.array([[0.3, 0.0, 0.3, 0.4]]), np.array([0.1, 0.1, 0.3, 0.5])
-        >>> chosen_grades(p, prior, 0.4).tolist()
+        >>> probabilities = np.array([[0.3, 0.0, 0.3, 0.4]])
+        >>> prior = np.array([0.1, 0.1, 0.3, 0.5])
+        >>> chosen_grades(probabilities, prior, 0.4).tolist()
         [0]
     """
-    raised = p / np.maximum(prior, 1e-3) ** power
+    raised = probabilities / np.maximum(prior, 1e-3) ** power
     return np.asarray(raised.argmax(axis=1))

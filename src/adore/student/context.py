@@ -1,6 +1,6 @@
-"""What the request's list says of each of its items.
+"""What the other items of a request's list say of each item.
 
-How like is an item to those that fit best, and how usual are its words?
+Features compare an item with the items that fit the query best, and its words with theirs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CONTEXT = (
     "best_words",
 )
 _NEIGHBOURS = 5
-_ROWS = 1024
-"""Items whose neighbours are sought together: the table has a column a member."""
+_CHUNK = 1024
+"""Rows of the cosine table that are computed at once; it has a column per member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,127 +31,130 @@ class Vectors:
     """Unit vectors of one query and of a list's items.
 
     Args:
-        query: (d,).
-        titles: (items, d), of each item's title.
-        fulls: (items, d), of each item's typed text.
+        query: Shape [d].
+        titles: of each item's title. Shape [items, d].
+        typed_texts: of each item's typed text. Shape [items, d].
     """
 
     query: np.ndarray
     titles: np.ndarray
-    fulls: np.ndarray
+    typed_texts: np.ndarray
 
     def cosines(self) -> np.ndarray:
-        """(items, 2): cosine of the query with each title and each typed text."""
-        return np.column_stack(
-            [self.titles @ self.query, self.fulls @ self.query]
-        ).astype(np.float64)
+        """Cosine of the query with each title and each typed text. Shape [items, 2]."""
+        with_titles = self.titles @ self.query
+        with_typed_texts = self.typed_texts @ self.query
+        columns = np.column_stack([with_titles, with_typed_texts])
+        return columns.astype(np.float64)
 
     def products(self) -> np.ndarray:
-        """(items, 2 d): query times title, query times typed text, element by element.
+        """Elementwise products of query and title, then of query and typed text.
 
-        Each is of about unit length.
+        Returns:
+            Rows of about unit length. Shape [items, 2 d].
         """
-        with_title = self.titles * self.query
-        with_full = self.fulls * self.query
-        both = np.hstack([with_title, with_full])
+        with_titles = self.titles * self.query
+        with_typed_texts = self.typed_texts * self.query
+        products = np.hstack([with_titles, with_typed_texts])
 
-        # Of unit vectors an element is about 1 / sqrt(d), a product 1 / d.
+        # An element of a unit vector is about 1 / sqrt(d), a product of two is about 1 / d.
         width = len(self.query)
         scale = np.float32(np.sqrt(width))
-        return both.astype(np.float32) * scale
+        return products.astype(np.float32) * scale
 
 
 def context_features(
     vectors: Vectors,
-    first: np.ndarray,
-    titles: Sequence[dict[str, float]],
+    first_scores: np.ndarray,
+    title_idfs: Sequence[dict[str, float]],
     members: np.ndarray,
 ) -> np.ndarray:
-    """Pseudo-relevance feedback.
-
-    The *other* items that a first look likes best stand for what is wanted.
+    """Pseudo-relevance feedback: the best *other* items of a first ranking show what fits.
 
     Args:
         vectors: of the list.
-        first: (items,) a first look's scores, about unit variance over the list.
-        titles: per item, the weight of each word of its title.
-        members: (items,) bool: the items that make the list; the others are only measured
-            against it.
+        first_scores: scores of a first ranking, of about unit variance. Shape [items].
+        title_idfs: per item, the idf of each word of its title.
+        members: the items that make the list; the others are only compared with it.
+            Boolean, shape [items].
 
     Returns:
-        (items, len(CONTEXT)); zeros where there is no other member.
+        Shape [items, len(CONTEXT)]; zeros where there is no other member.
 
     Source: Lavrenko and Croft 2001, Relevance-based language models (the weights), on
     vectors and on words.
     """
-    weight = np.where(members, np.exp(first - first[members].max()), 0.0)
-    weight /= weight.sum()
-    even = members / members.sum()
+    # A softmax over the members: the better the first score, the more an item counts.
+    best = first_scores[members].max()
+    relevance = np.where(members, np.exp(first_scores - best), 0.0)
+    relevance /= relevance.sum()
+
+    uniform = members / members.sum()
     columns = [
-        _to_centre(vectors.titles, even),
-        _to_centre(vectors.titles, weight),
-        _to_centre(vectors.fulls, weight),
-        _neighbours(vectors.titles, members),
-        _share(titles, even),
-        _share(titles, weight),
+        _centroid_cosines(vectors.titles, uniform),
+        _centroid_cosines(vectors.titles, relevance),
+        _centroid_cosines(vectors.typed_texts, relevance),
+        _neighbour_cosines(vectors.titles, members),
+        _word_shares(title_idfs, uniform),
+        _word_shares(title_idfs, relevance),
     ]
     return np.column_stack(columns).astype(np.float64)
 
 
-def _neighbours(titles: np.ndarray, members: np.ndarray) -> np.ndarray:
+def _neighbour_cosines(titles: np.ndarray, members: np.ndarray) -> np.ndarray:
     """(items,): mean cosine of each title with the nearest of the other members' titles."""
-    others = titles[members]
-    own = np.cumsum(members) - 1
-    k = min(_NEIGHBOURS, max(len(others) - 1, 1))
+    member_titles = titles[members]
+    member_column = np.cumsum(members) - 1
+    neighbours = min(_NEIGHBOURS, max(len(member_titles) - 1, 1))
+
     means = []
-    for start in range(0, len(titles), _ROWS):
-        end = start + _ROWS
-        cosines = titles[start:end] @ others.T
+    for start in range(0, len(titles), _CHUNK):
+        end = start + _CHUNK
+        cosines = titles[start:end] @ member_titles.T
 
         # An item is not its own neighbour.
         rows = np.flatnonzero(members[start:end])
-        columns = own[start + rows]
+        columns = member_column[start + rows]
         cosines[rows, columns] -= 1
 
-        # In order, so that sums do not depend on the partition.
-        nearest = np.partition(cosines, -k, axis=1)[:, -k:]
+        # Sorted, so that the sum does not depend on how the partition left them.
+        nearest = np.partition(cosines, -neighbours, axis=1)[:, -neighbours:]
         nearest = np.sort(nearest, axis=1)
         means.append(nearest.mean(axis=1))
     return np.concatenate(means)
 
 
-def _to_centre(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(items,): cosine of each vector with the weighted centre of the others."""
-    # Each item's own part is taken out of the sum of all.
-    own = weight[:, None] * vectors
-    centres = weight @ vectors - own
+def _centroid_cosines(vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(items,): cosine of each vector with the weighted centroid of the others."""
+    # Each item's share is taken out of the sum of all.
+    shares = weights[:, None] * vectors
+    centroids = weights @ vectors - shares
 
-    lengths = np.linalg.norm(centres, axis=1)
-    products = (vectors * centres).sum(axis=1)
+    lengths = np.linalg.norm(centroids, axis=1)
+    products = (vectors * centroids).sum(axis=1)
     cosines = products / np.maximum(lengths, 1e-9)
 
-    # Without others the centre is rounding error, and has no direction.
-    has_centre = lengths > 1e-6
-    return np.asarray(np.where(has_centre, cosines, 0.0))
+    # Without others the centroid is rounding error, and has no direction.
+    has_centroid = lengths > 1e-6
+    return np.asarray(np.where(has_centroid, cosines, 0.0))
 
 
-def _share(titles: Sequence[dict[str, float]], weight: np.ndarray) -> np.ndarray:
-    """(items,): how usual the words of an item's title are among the other members.
-
-    It is the mean over the title of each word's weight times the share of the other members
-    that have it.
-    """
-    share = defaultdict[str, float](float)
-    for words, part in zip(titles, weight, strict=True):
-        if part:
-            for word in words:
-                share[word] += float(part)
+def _word_shares(
+    title_idfs: Sequence[dict[str, float]], weights: np.ndarray
+) -> np.ndarray:
+    """(items,): how usual the words of an item's title are among the other members."""
+    # The mean over a title of each word's idf times the share of others that have it.
+    share_of = defaultdict[str, float](float)
+    for idfs, weight in zip(title_idfs, weights, strict=True):
+        if weight:
+            for word in idfs:
+                share_of[word] += float(weight)
 
     means = []
-    for words, part in zip(titles, weight.tolist(), strict=True):
-        # The item's own part is taken out of the share; the others' parts sum to 1 - part.
-        others = max(1.0 - part, 1e-9)
-        length = max(len(words), 1)
-        shared = sum(idf * (share[word] - part) for word, idf in words.items())
+    for idfs, weight in zip(title_idfs, weights.tolist(), strict=True):
+        # The item's weight is taken out; those of the others sum to 1 - weight.
+        others = max(1.0 - weight, 1e-9)
+        length = max(len(idfs), 1)
+        shared = sum(idf * (share_of[word] - weight) for word, idf in idfs.items())
         means.append(shared / (length * others))
     return np.array(means)

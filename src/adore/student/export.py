@@ -25,6 +25,8 @@ __all__ = [
     "seal",
 ]
 
+_SEALS = frozenset({"hashes.json", "card.json"})
+
 
 def _export(
     model: Any,
@@ -34,12 +36,15 @@ def _export(
     names: list[str],
     outputs: list[str],
 ) -> None:
+    """Trace a model to an ONNX file whose rows, and tokens, may be of any number."""
     import torch
 
-    axes = {
-        n: {0: "rows", 1: "tokens"} if n in ("ids", "mask") else {0: "rows"}
-        for n in (*names, *outputs)
-    }
+    axes: dict[str, dict[int, str]] = {}
+    for name in (*names, *outputs):
+        axes[name] = {0: "rows"}
+        if name in ("ids", "mask"):
+            axes[name][1] = "tokens"
+
     with warnings.catch_warnings(), torch.no_grad():
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.filterwarnings(
@@ -62,7 +67,7 @@ def _export(
 def export_net(net: StudentNet, folder: Path) -> None:
     """Write ``net.onnx`` and ``model.safetensors``.
 
-    The ONNX file's inputs are features, meaning and asked, its outputs grades and states.
+    The ONNX file's inputs are features, semantic and asked, its outputs grades and states.
 
     Args:
         net: the trained net.
@@ -73,20 +78,21 @@ def export_net(net: StudentNet, folder: Path) -> None:
 
     from adore.types import ATTRIBUTES
 
-    given = (len(net.mean), net.senses.in_features, len(ATTRIBUTES))
-    rows = tuple(torch.zeros((2, width)) for width in given)
-    names = ["features", "meaning", "asked"]
+    widths = (len(net.mean), net.semantic_units.in_features, len(ATTRIBUTES))
+    rows = tuple(torch.zeros((2, width)) for width in widths)
+    names = ["features", "semantic", "asked"]
     _export(net, rows, folder / "net.onnx", names=names, outputs=["grades", "states"])
-    save_file(
-        {k: v.contiguous() for k, v in sorted(net.state_dict().items())},
-        folder / "model.safetensors",
-    )
+
+    weights = {}
+    for name, tensor in sorted(net.state_dict().items()):
+        weights[name] = tensor.contiguous()
+    save_file(weights, folder / "model.safetensors")
 
 
 def quantise_encoder(folder: Path) -> None:
-    """``encoder.int8.onnx`` beside ``encoder.onnx``.
+    """Write ``encoder.int8.onnx`` beside ``encoder.onnx``.
 
-    Weights are of 8 bits, with one scale a column; activations stay as they come.
+    Weights have 8 bits, with one scale per column; activations stay in full precision.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -98,10 +104,10 @@ def quantise_encoder(folder: Path) -> None:
 
 
 def export_encoder(backbone: str, folder: Path) -> None:
-    """``encoder.onnx`` (fp32; inputs ids, mask; output vectors) and ``tokenizer.json``.
+    """Write ``encoder.onnx`` (fp32; inputs ids, mask; output vectors) and ``tokenizer.json``.
 
     Args:
-        backbone: see :func:`adore.student.backbone.load_backbone`; as it comes.
+        backbone: see :func:`adore.student.backbone.load_backbone`; it is not trained.
         folder: where to write.
     """
     import torch
@@ -109,10 +115,10 @@ def export_encoder(backbone: str, folder: Path) -> None:
     from adore.student.backbone import load_backbone, tokenizer_file
     from adore.student.model import BiEncoder
 
-    ids = torch.ones((2, 7), dtype=torch.int64)
+    tokens = torch.ones((2, 7), dtype=torch.int64)
     _export(
         BiEncoder(load_backbone(backbone)),
-        (ids, ids),
+        (tokens, tokens),
         folder / "encoder.onnx",
         names=["ids", "mask"],
         outputs=["vectors"],
@@ -147,20 +153,25 @@ def export_catalogue(
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> str:
-    """Write ``hashes.json`` and ``card.json``; returns the version, a hash over every other file.
+    """Write ``hashes.json`` and ``card.json`` of a ranker whose other files are all there.
 
     Args:
-        folder: every file of the ranker is in it already.
+        folder: the ranker's.
         card: at least ``kind`` and ``name``.
+
+    Returns:
+        The version: the name and a hash over the card and every other file.
     """
-    files = sorted(
-        p
-        for p in folder.iterdir()
-        if p.is_file() and p.name not in {"hashes.json", "card.json"}
-    )
-    hashes = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-    text = json.dumps([hashes, card], sort_keys=True, default=str)
-    version = f"{card['name']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    hashes: dict[str, str] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name not in _SEALS:
+            hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    content = json.dumps([hashes, card], sort_keys=True, default=str)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    short = digest[:12]
+    version = f"{card['name']}-{short}"
+
     write_json(hashes, folder / "hashes.json")
     write_json({**card, "version": version}, folder / "card.json")
     return version

@@ -1,6 +1,6 @@
-"""What the student's last head sees of a list: words, meaning, evidence, rules.
+"""Features of a list's items: words, vectors, evidence, the rule book's verdict.
 
-Each is there also relative to the list.
+Each feature is there also relative to the list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adore.student.context import CONTEXT, Vectors, context_features
 from adore.student.fields import query_text, title_text
 from adore.student.text_index import TextIndex
 from adore.text import tokenize, word_stems
-from adore.types import ATTRIBUTES, STATES, Evidence, Grade, Item
+from adore.types import ATTRIBUTES, STATES, Evidence, Grade, Item, State
 
 __all__ = ["FEATURES", "ListFeatures", "standardise", "states_of", "with_z"]
 
@@ -53,19 +53,37 @@ FEATURES: tuple[str, ...] = (
     *CONTEXT,
 )
 """Columns of the raw matrix, in order; :func:`with_z` appends one z-score per column."""
+_RANKING_COLUMNS = [0, 1, 4, 5]
+"""Columns of ``_TEXT`` that make the first ranking: BM25 and cosines, no coverage."""
+
+
+_PRECEDENCE: dict[State, int] = {"unknown": 0, "match": 1, "conflict": 2}
+"""Of two states of one attribute the higher one counts."""
+_COLUMN_OF = {name: number for number, name in enumerate(ATTRIBUTES)}
+_STATE_NUMBER = {state: number for number, state in enumerate(STATES)}
+_Z_LIMIT = 6.0
+
+
+def _precedence(evidence: Evidence) -> int:
+    return _PRECEDENCE[evidence.state]
 
 
 def states_of(evidence: Sequence[Evidence]) -> np.ndarray:
-    """(attributes,) of 0 match, 1 conflict, 2 unknown, -1 not asked.
+    """State of each key attribute of one item; a conflict outweighs a match.
 
-    A conflict outweighs a match.
+    Args:
+        evidence: of one query and item.
+
+    Returns:
+        0 match, 1 conflict, 2 unknown, -1 not asked. Integers, shape [attributes].
     """
-    order = {"conflict": 0, "match": 1, "unknown": 2}
     states = np.full(len(ATTRIBUTES), -1, dtype=np.int64)
-    names = list(ATTRIBUTES)
-    for one in sorted(evidence, key=lambda e: -order[e.state]):
-        if one.attribute in ATTRIBUTES:
-            states[names.index(one.attribute)] = STATES.index(one.state)
+
+    # The last one written stays.
+    for statement in sorted(evidence, key=_precedence):
+        column = _COLUMN_OF.get(statement.attribute)
+        if column is not None:
+            states[column] = _STATE_NUMBER[statement.state]
     return states
 
 
@@ -73,8 +91,11 @@ def standardise(raw: np.ndarray, reference: np.ndarray | None = None) -> np.ndar
     """z-scores by column, relative to the list; a constant column gives zeros.
 
     Args:
-        raw: (items, columns).
+        raw: Shape [items, columns].
         reference: the list whose mean and deviation are used; default: ``raw`` itself.
+
+    Returns:
+        Shape [items, columns], cut at 6 deviations.
     """
     if not len(raw):
         return raw.copy()
@@ -84,24 +105,25 @@ def standardise(raw: np.ndarray, reference: np.ndarray | None = None) -> np.ndar
 
     deviation = base.std(axis=0)
     is_flat = deviation < 1e-9
-    z = (raw - base.mean(axis=0)) / np.where(is_flat, 1.0, deviation)
+    z_scores = (raw - base.mean(axis=0)) / np.where(is_flat, 1.0, deviation)
 
     # Far outliers are cut, so that no one feature decides alone.
-    z = np.where(is_flat[None, :], 0.0, z)
-    return np.clip(z, -6.0, 6.0)
+    z_scores = np.where(is_flat[None, :], 0.0, z_scores)
+    return np.clip(z_scores, -_Z_LIMIT, _Z_LIMIT)
 
 
 def with_z(raw: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
     """The raw values, then their z-scores within the list.
 
     Args:
-        raw: (items, columns).
+        raw: Shape [items, columns].
         reference: see :func:`standardise`.
 
     Returns:
-        (items, 2 columns), float32.
+        float32, shape [items, 2 columns].
     """
-    return np.hstack([raw, standardise(raw, reference)]).astype(np.float32)
+    both = np.hstack([raw, standardise(raw, reference)])
+    return both.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -124,46 +146,55 @@ class ListFeatures:
         vectors: Vectors,
         members: np.ndarray | None = None,
     ) -> np.ndarray:
-        """(items, len(FEATURES)).
+        """Compute the features of a list.
 
         Args:
             query: the query's text.
             items: the list.
             evidence: per item.
             vectors: of the query and of the items.
-            members: (items,) bool: the items that make the list; default: all.
+            members: the items that make the list; default: all. Boolean, shape [items].
+
+        Returns:
+            Shape [items, len(FEATURES)].
         """
         if not items:
             return np.zeros((0, len(FEATURES)))
         if members is None or not members.any():
             members = np.ones(len(items), dtype=bool)
 
-        title, cover_title = self.index.scores(query, items)
-        full, cover_full = self.index.scores(query, items, full=True)
+        in_title = self.index.scores(query, items)
+        in_full = self.index.scores(query, items, full=True)
         text = np.column_stack(
-            [title, full, cover_title, cover_full, vectors.cosines()]
+            [
+                in_title.bm25,
+                in_full.bm25,
+                in_title.coverage,
+                in_full.coverage,
+                vectors.cosines(),
+            ]
         )
 
-        # The first look at the list: the sum of BM25's and the cosines' z-scores.
-        looked_at = text[:, [0, 1, 4, 5]]
-        z = standardise(looked_at, looked_at[members])
-        first = z.sum(axis=1, keepdims=True)
+        # The first ranking of the list: the sum of the z-scores of BM25 and the cosines.
+        columns = text[:, _RANKING_COLUMNS]
+        z_scores = standardise(columns, columns[members])
+        first_scores = z_scores.sum(axis=1, keepdims=True)
 
-        titles = []
+        title_idfs = []
         for item in items:
-            found = self.index.counts(title_text(item))
-            titles.append({word: self.index.idf(word) for word in found})
-        scores = standardise(first, first[members])[:, 0]
-        context = context_features(vectors, scores, titles, members)
+            title_words = self.index.counts(title_text(item))
+            title_idfs.append({word: self.index.idf(word) for word in title_words})
+        standardised = standardise(first_scores, first_scores[members])[:, 0]
+        context = context_features(vectors, standardised, title_idfs, members)
 
-        marks = np.array([self._evidence(e) for e in evidence])
+        judged = np.array([self._evidence(of_item) for of_item in evidence])
         return np.hstack(
             [
                 text,
                 self._fields(query, items),
-                marks,
+                judged,
                 self._titles(query, items),
-                first,
+                first_scores,
                 context,
             ]
         )
@@ -171,58 +202,82 @@ class ListFeatures:
     @staticmethod
     def alone(matrix: np.ndarray) -> np.ndarray:
         """The matrix with zeros for everything that the other items of the list say."""
-        kept = matrix.copy()
-        kept[:, FEATURES.index("first_look") :] = 0.0
-        return kept
+        isolated = matrix.copy()
+        isolated[:, FEATURES.index("first_look") :] = 0.0
+        return isolated
 
     def _titles(self, query: str, items: Sequence[Item]) -> np.ndarray:
-        """(items, len(_TITLE)): where in a title the query's words stand.
-
-        An accessory has them after "for".
-        """
+        """(items, len(_TITLE)): where in a title the query's words are."""
         language = self.index.language
-        asked = word_stems(query_text(query), language)
-        pairs = list(pairwise(asked))
+        query_words = word_stems(query_text(query), language)
+        query_set = set(query_words)
+        bigrams = list(pairwise(query_words))
+        word_count = max(len(query_words), 1)
+        bigram_count = max(len(bigrams), 1)
+
         rows = []
         for item in items:
             text = title_text(item)
-            stems = [t.stem for t in tokenize(text, language)]
-            places = [stems.index(w) for w in asked if w in stems]
-            cut = language.before_thing.search(text)
-            before = (
-                set(word_stems(text[: cut.start()], language)) if cut else set(stems)
-            )
-            after = (
-                set(word_stems(text[cut.end() :], language)) - before if cut else set()
-            )
-            neighbours = set(pairwise(stems))
+            stems = [token.stem for token in tokenize(text, language)]
+
+            # No word of the query in the title counts as beyond its end.
+            positions = [stems.index(word) for word in query_words if word in stems]
+            first_position = 1.5
+            if positions:
+                first_position = min(positions) / len(stems)
+
+            # "Case for Acme phone": the case stands before, what it is for after.
+            before = set(stems)
+            after = set[str]()
+            purpose = language.before_thing.search(text)
+            if purpose:
+                before = set(word_stems(text[: purpose.start()], language))
+                after = set(word_stems(text[purpose.end() :], language)) - before
+
+            title_bigrams = set(pairwise(stems))
+            words_after = sum(word in after for word in query_words)
+            shared_bigrams = sum(bigram in title_bigrams for bigram in bigrams)
+            accessory_words = (before & language.parts) - query_set
+            is_head_before = bool(query_words) and query_words[-1] in before
             rows.append(
                 (
-                    min(places) / len(stems) if places else 1.5,
-                    sum(w in after for w in asked) / max(len(asked), 1),
-                    float(len((before & language.parts) - set(asked))),
-                    sum(p in neighbours for p in pairs) / max(len(pairs), 1),
-                    float(bool(asked) and asked[-1] in before),
+                    first_position,
+                    words_after / word_count,
+                    float(len(accessory_words)),
+                    shared_bigrams / bigram_count,
+                    float(is_head_before),
                 )
             )
         return np.array(rows)
 
     def _fields(self, query: str, items: Sequence[Item]) -> np.ndarray:
+        """(items, len(_FIELD)): the query's words in brand and category, and lengths."""
         language = self.index.language
-        asked = set(word_stems(query, language))
+        query_words = set(word_stems(query, language))
+        query_size = float(len(query_words))
+
         rows = []
         for item in items:
             brand = word_stems(item.brand[:100], language)
-            leaf = set(word_stems(item.category.split(">")[-1][:100], language))
+            named = sum(word in query_words for word in brand)
+
+            leaf_text = item.category.split(">")[-1][:100]
+            leaf = set(word_stems(leaf_text, language))
+            shared = query_words & leaf
+
             title = self.index.counts(item.title[:300])
-            size = title.total()
+            title_size = title.total()
+            extra = 0
+            for word, count in title.items():
+                if word not in query_words:
+                    extra += count
             rows.append(
                 (
-                    sum(w in asked for w in brand) / max(len(brand), 1),
-                    len(asked & leaf) / max(len(leaf), 1),
-                    float(size),
-                    float(len(asked)),
-                    sum(n for w, n in title.items() if w not in asked) / max(size, 1),
+                    named / max(len(brand), 1),
+                    len(shared) / max(len(leaf), 1),
+                    float(title_size),
+                    query_size,
+                    extra / max(title_size, 1),
                 )
             )
         return np.array(rows).reshape(len(items), len(_FIELD))
@@ -231,18 +286,20 @@ class ListFeatures:
         """(len(_SUMS) + 2 attributes,): weights by state, the rules' verdict, states one-hot."""
         weights = self.rulebook.weights
         sums = dict.fromkeys(STATES, 0.0)
-        for one in evidence:
-            sums[one.state] += weights.get(one.attribute, 0.0)
+        for statement in evidence:
+            sums[statement.state] += weights.get(statement.attribute, 0.0)
         total = sum(sums.values()) or 1.0
         shares = [sums[state] / total for state in STATES]
 
         probabilities = self.rulebook.apply(evidence).probabilities
-        expected = sum(grade * p for grade, p in enumerate(probabilities))
-        rules = [expected, probabilities[Grade.EXACT]]
+        expected_grade = sum(
+            grade * probability for grade, probability in enumerate(probabilities)
+        )
+        verdict = [expected_grade, probabilities[Grade.EXACT]]
 
         # Unknown and not asked are both zeros.
-        onehot = []
+        one_hot = []
         for state in states_of(evidence):
-            onehot.append(float(state == 0))
-            onehot.append(float(state == 1))
-        return np.array([*shares, *rules, *onehot])
+            one_hot.append(float(state == 0))
+            one_hot.append(float(state == 1))
+        return np.array([*shares, *verdict, *one_hot])

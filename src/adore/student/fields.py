@@ -8,7 +8,7 @@ from adore.types import Item
 
 __all__ = ["full_text", "query_text", "title_text", "typed_text"]
 
-_SKIP = frozenset(
+_IRRELEVANT = frozenset(
     {
         "rating",
         "rating_count",
@@ -24,9 +24,16 @@ _SKIP = frozenset(
 
 
 def _clean(text: str, limit: int) -> str:
+    """NFKC with whitespace collapsed, at most so many characters."""
+    start = text[: 4 * limit]
+
     # Half a surrogate pair becomes "?".
-    whole = text[: 4 * limit].encode("utf-8", "replace").decode("utf-8")
-    return " ".join(unicodedata.normalize("NFKC", whole).split())[:limit]
+    encoded = start.encode("utf-8", "replace")
+    whole = encoded.decode("utf-8")
+
+    normal = unicodedata.normalize("NFKC", whole)
+    collapsed = " ".join(normal.split())
+    return collapsed[:limit]
 
 
 def query_text(query: str) -> str:
@@ -40,47 +47,76 @@ def title_text(item: Item) -> str:
 
 
 def _leaf(category: str) -> str:
-    return " > ".join(part.strip() for part in category.split(">")[-2:])
+    """The last two levels of a category path."""
+    levels = category.split(">")[-2:]
+    return " > ".join(level.strip() for level in levels)
 
 
-def _said(value: object) -> str:
-    """A field's value as text; lists joined; what is false, fractional or nested says nothing."""
+def _value_text(value: object) -> str:
+    """A field's value as text; lists are joined; false, fractional and nested values are empty."""
     if isinstance(value, list | tuple):
-        return ", ".join(
-            "" if isinstance(v, list | tuple) else _said(v) for v in value if v
-        )
-    return str(value) if value and isinstance(value, str | int) else ""
+        parts = []
+        for part in value:
+            if not part:
+                continue
+            is_nested = isinstance(part, list | tuple)
+            parts.append("" if is_nested else _value_text(part))
+        return ", ".join(parts)
+    if value and isinstance(value, str | int):
+        return str(value)
+    return ""
+
+
+def _has_digit(field: tuple[str, str]) -> bool:
+    _, value = field
+    return any(character.isdigit() for character in value)
 
 
 def typed_text(item: Item) -> str:
-    """Title, brand, category leaf, the shop's own attributes, bullet points; 600 characters.
+    """Title, brand, category leaf, the shop's attributes, bullet points; 600 characters.
 
     Attributes with digits (numbers and codes) come last.
+
+    Args:
+        item: the item.
+
+    Returns:
+        Fields joined by ``|``, each with its name.
 
     Example:
         >>> mug = Item("1", "Steel mug", "Acme", "Home > Mugs", attributes={"colour": "red"})
         >>> typed_text(mug)
         'Steel mug | brand: Acme | category: Home > Mugs | colour: red'
     """
-    own = [
-        (name, _said(value))
-        for name, value in sorted(item.attributes.items())
-        if name not in _SKIP
-    ]
-    own.sort(key=lambda field: any(c.isdigit() for c in field[1]))
-    fields = [("brand", item.brand), ("category", _leaf(item.category)), *own]
-    typed = [
-        f"{_clean(name, 40)}: {_clean(value, 80)}" for name, value in fields if value
-    ]
-    return " | ".join(
-        [title_text(item), *typed, _clean(" ".join(item.bullet_points), 300)]
-    ).rstrip(" |")[:600]
+    attributes = []
+    for name, value in sorted(item.attributes.items()):
+        if name not in _IRRELEVANT:
+            attributes.append((name, _value_text(value)))
+    attributes.sort(key=_has_digit)
+
+    parts = [title_text(item)]
+    fields = [("brand", item.brand), ("category", _leaf(item.category)), *attributes]
+    for name, value in fields:
+        if value:
+            parts.append(f"{_clean(name, 40)}: {_clean(value, 80)}")
+    parts.append(_clean(" ".join(item.bullet_points), 300))
+    return " | ".join(parts).rstrip(" |")[:600]
 
 
 def full_text(item: Item) -> str:
     """Every word that BM25 may match, cut.
 
-    That is title, brand, category, bullet points, else the description.
+    Args:
+        item: the item.
+
+    Returns:
+        Title, brand, category, and the bullet points or, without any, the description.
     """
     body = " ".join(item.bullet_points) or item.description
-    return f"{title_text(item)} {item.brand[:100]} {item.category[:200]} {_clean(body, 2000)}"
+    parts = (
+        title_text(item),
+        item.brand[:100],
+        item.category[:200],
+        _clean(body, 2000),
+    )
+    return " ".join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from adore.artifacts import read_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.rulebook import RuleBook
+from adore.rulebook import RULEBOOKS, RuleBook
 from adore.student.context import Vectors
 from adore.student.features import ListFeatures, states_of, with_z
 from adore.student.fields import query_text, title_text, typed_text
@@ -23,19 +24,17 @@ from adore.student.onnx_models import OnnxEncoder
 from adore.student.text_index import TextIndex
 from adore.types import Evidence, Item, Reading
 
-__all__ = ["Inputs", "ItemReader", "ListInputs", "save_readings"]
+__all__ = ["Inputs", "ItemReader", "ListInputs", "copy_rulebook", "save_readings"]
 
-_CACHED = 50_000
+_MAX_CACHED = 50_000
 _READINGS = "readings.json.gz"
+_RULEBOOK = "rulebook.yaml"
 _Texts = tuple[object, ...]
-"""All that is read of an item."""
+"""Everything that is read of an item."""
 
 
-def _content(item: Item) -> str:
-    """Names all that is read of an item.
-
-    It is equal for equal texts, whatever the order of the item's attributes.
-    """
+def _content_hash(item: Item) -> str:
+    """Hash of everything that is read of an item, whatever the order of its attributes."""
     texts = (
         item.title,
         item.brand,
@@ -43,8 +42,9 @@ def _content(item: Item) -> str:
         item.description,
         item.bullet_points,
     )
-    whole = repr((*texts, sorted(item.attributes.items())))
-    return hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    content = repr((*texts, sorted(item.attributes.items())))
+    encoded = content.encode("utf-8", "replace")
+    return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
 def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
@@ -57,20 +57,20 @@ def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
     """
     table = read_table(evidence, "readings")
     of_items = table.filter(kind="item").select("id", "reading")
-    said = dict(of_items.iter_rows())
+    reading_of = dict(of_items.iter_rows())
 
-    known = {}
-    for item in items[:_CACHED]:
-        known[_content(item)] = said[item.item_id]
+    readings = {}
+    for item in items[:_MAX_CACHED]:
+        readings[_content_hash(item)] = reading_of[item.item_id]
 
     # Without a time in it the file is the same whenever it is written.
-    text = json.dumps(known)
-    packed = gzip.compress(text.encode(), mtime=0)
-    (folder / _READINGS).write_bytes(packed)
+    text = json.dumps(readings)
+    compressed = gzip.compress(text.encode(), mtime=0)
+    (folder / _READINGS).write_bytes(compressed)
 
 
 def _saved_readings(folder: Path) -> dict[str, str]:
-    """What :func:`save_readings` wrote; an older student has none."""
+    """What :func:`save_readings` wrote; nothing where the folder has no such file."""
     path = folder / _READINGS
     if not path.is_file():
         return {}
@@ -78,8 +78,26 @@ def _saved_readings(folder: Path) -> dict[str, str]:
     return dict(json.loads(text))
 
 
+def copy_rulebook(name: str, folder: Path) -> RuleBook:
+    """Put the rule book's file into a student's folder and load it.
+
+    Args:
+        name: a YAML file, or the name of one of the rule books that come with ADORE.
+        folder: the student's.
+
+    Returns:
+        The rule book.
+    """
+    source = RULEBOOKS / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        source = Path(name)
+    target = folder / _RULEBOOK
+    shutil.copyfile(source, target)
+    return RuleBook.load(str(target))
+
+
 class ItemReader:
-    """Evidence for a list; an item's reading is remembered by its content.
+    """Evidence for a list; an item's reading is cached by its content.
 
     Args:
         lexicon: of the catalogue.
@@ -91,22 +109,23 @@ class ItemReader:
     ) -> None:
         self._reader = Reader(lexicon)
         self._known = known or {}
-        self._items: dict[_Texts, Reading] = {}
+        self._cache: dict[_Texts, Reading] = {}
 
     def evidence(self, query: str, items: Sequence[Item]) -> list[tuple[Evidence, ...]]:
-        """What the query asks against what each item says.
+        """Compare what the query asks with what each item says.
 
         Args:
             query: the query's text.
             items: the list.
 
         Returns:
-            One tuple an item, in the items' order.
+            One tuple per item, in the items' order.
         """
-        asked = self._reader.read_query(query)
-        return [compare(asked, self._item(item)) for item in items]
+        query_reading = self._reader.read_query(query)
+        return [compare(query_reading, self._read(item)) for item in items]
 
-    def _item(self, item: Item) -> Reading:
+    def _read(self, item: Item) -> Reading:
+        """The reading of an item, cached."""
         texts = (
             item.title,
             item.brand,
@@ -114,35 +133,42 @@ class ItemReader:
             item.description,
             item.bullet_points,
         )
-        # Cheaper than the content's digest, and asked for in every request.
+        # Cheaper than the content's hash, and needed in every request.
         key = (*texts, str(item.attributes))
-        if key not in self._items:
-            if len(self._items) >= _CACHED:
-                self._items.clear()
-            said = self._known.get(_content(item))
-            self._items[key] = (
-                Reading.from_json(said) if said else self._reader.read_item(item)
-            )
-        return self._items[key]
+        cached = self._cache.get(key)
+        if cached is not None:
+            return cached
+
+        if len(self._cache) >= _MAX_CACHED:
+            self._cache.clear()
+        self._cache[key] = self._read_new(item)
+        return self._cache[key]
+
+    def _read_new(self, item: Item) -> Reading:
+        """The reading of an item that is not cached: the folder's, or a new one."""
+        saved = self._known.get(_content_hash(item))
+        if saved:
+            return Reading.from_json(saved)
+        return self._reader.read_item(item)
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the heads read.
+    """What the net and the forest read.
 
     Args:
-        matrix: (items, columns) features.
-        meaning: (items, 2 d).
-        states: (items, attributes).
+        matrix: features with their z-scores. Shape [items, columns].
+        semantic: see :meth:`adore.student.context.Vectors.products`. Shape [items, 2 d].
+        states: see :func:`adore.student.features.states_of`. Shape [items, attributes].
     """
 
     matrix: np.ndarray
-    meaning: np.ndarray
+    semantic: np.ndarray
     states: np.ndarray
 
 
 class ListInputs:
-    """Computes :class:`Inputs` with what lies in a student's folder.
+    """Computes :class:`Inputs` from the files of a student's folder.
 
     Args:
         folder: has the lexicon, the text index, the rule book, the encoder, and the
@@ -160,18 +186,17 @@ class ListInputs:
         context: bool = True,
         precision: str = "fp32",
     ) -> None:
-        known = _saved_readings(folder)
-        place = folder / "lexicon.json"
-        lexicon = Lexicon.from_json(place.read_text("utf-8"))
-        self.reader = ItemReader(lexicon, known)
+        lexicon_text = (folder / "lexicon.json").read_text("utf-8")
+        lexicon = Lexicon.from_json(lexicon_text)
+        self.reader = ItemReader(lexicon, _saved_readings(folder))
 
-        place = folder / "text_index.json"
-        index = TextIndex.from_json(place.read_text("utf-8"))
-        rulebook = RuleBook.load(str(folder / "rulebook.yaml"))
+        index_text = (folder / "text_index.json").read_text("utf-8")
+        index = TextIndex.from_json(index_text)
+        rulebook = RuleBook.load(str(folder / _RULEBOOK))
         self.features = ListFeatures(index, rulebook)
 
         self.encoder = OnnxEncoder(folder, threads=threads, precision=precision)
-        self._context = context
+        self._has_context = context
 
     def vectors(self, query: str, items: Sequence[Item]) -> Vectors:
         """Unit vectors of the query and of the items' titles and typed texts.
@@ -179,40 +204,50 @@ class ListInputs:
         Args:
             query: the query's text.
             items: the list, not empty.
+
+        Returns:
+            The vectors.
         """
         titles = [title_text(item) for item in items]
-        fulls = [typed_text(item) for item in items]
-        own, *of_titles = self.encoder.vectors([query_text(query), *titles])
+        typed_texts = [typed_text(item) for item in items]
+        query_vector, *title_vectors = self.encoder.vectors(
+            [query_text(query), *titles]
+        )
         return Vectors(
-            query=own,
-            titles=np.array(of_titles),
-            fulls=self.encoder.vectors(fulls),
+            query=query_vector,
+            titles=np.array(title_vectors),
+            typed_texts=self.encoder.vectors(typed_texts),
         )
 
-    def of(
+    def compute(
         self,
         query: str,
         items: Sequence[Item],
         evidence: Sequence[Sequence[Evidence]] | None = None,
         members: np.ndarray | None = None,
     ) -> Inputs:
-        """Inputs of a list that is not empty.
+        """Compute the inputs of a list that is not empty.
 
         Args:
             query: the query's text.
             items: the list.
             evidence: per item; default: read now.
-            members: (items,) bool: the items that make the list; default: all.
+            members: the items that make the list; default: all. Boolean, shape [items].
+
+        Returns:
+            One row per item.
         """
         if evidence is None:
             evidence = self.reader.evidence(query, items)
         vectors = self.vectors(query, items)
 
         raw = self.features.raw(query, items, evidence, vectors, members)
-        reference = raw if members is None else raw[members]
+        reference = raw
+        if members is not None:
+            reference = raw[members]
         matrix = with_z(raw, reference)
-        if not self._context:
+        if not self._has_context:
             matrix = self.features.alone(matrix)
 
-        states = np.array([states_of(one) for one in evidence])
+        states = np.array([states_of(of_item) for of_item in evidence])
         return Inputs(matrix, vectors.products(), states)

@@ -1,6 +1,6 @@
 """The catalogue in a ranker's folder, and the shop's map of its columns.
 
-By the catalogue an item may be sent by its id alone.
+Because of the catalogue, a request may name an item by its id alone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ __all__ = ["KnownItems", "copy_info", "info_of", "save_items"]
 
 _ITEMS = "items.jsonl.gz"
 _INFO = "dataset.json"
-_MOST = 50_000
-"""Items kept, as many as the readings that are kept of them."""
+_MAX_ITEMS = 50_000
+"""Items that are written, as many as readings."""
 _OF_ITEMS = ("columns", "preset", "attributes")
+"""Keys of ``dataset.yaml`` that say how items are read."""
 
 
 def save_items(items: Sequence[Item], folder: Path) -> None:
@@ -31,16 +32,18 @@ def save_items(items: Sequence[Item], folder: Path) -> None:
         items: the catalogue.
         folder: of the ranker.
     """
-    lines = [
-        json.dumps(asdict(item), ensure_ascii=False, default=str)
-        for item in items[:_MOST]
-    ]
+    lines = []
+    for item in items[:_MAX_ITEMS]:
+        line = json.dumps(asdict(item), ensure_ascii=False, default=str)
+        lines.append(line)
+
+    # Without a time in it the file is the same whenever it is written.
     text = "\n".join(lines).encode("utf-8", "replace")
     (folder / _ITEMS).write_bytes(gzip.compress(text, mtime=0))
 
 
 def copy_info(prepared: Path, folder: Path) -> None:
-    """Take what ``dataset.yaml`` said of the items' columns into a ranker's folder.
+    """Copy what ``dataset.yaml`` says of the items' columns into a ranker's folder.
 
     Args:
         prepared: the folder of ``prepare``.
@@ -52,7 +55,13 @@ def copy_info(prepared: Path, folder: Path) -> None:
 
 
 def info_of(folder: Path) -> DatasetInfo:
-    """What the shop said of the columns of its items; nothing where the folder does not know.
+    """What the shop says of the columns of its items.
+
+    Args:
+        folder: of a ranker, or of ``prepare``.
+
+    Returns:
+        The settings; the defaults where the folder has no such file.
 
     Raises:
         DataError: the file is not whole.
@@ -60,9 +69,11 @@ def info_of(folder: Path) -> DatasetInfo:
     path = folder / _INFO
     if not path.is_file():
         return DatasetInfo()
+    text = path.read_text("utf-8")
     try:
-        said = json.loads(path.read_text("utf-8"))
-        return DatasetInfo(**{name: said[name] for name in _OF_ITEMS if name in said})
+        settings = json.loads(text)
+        of_items = {name: settings[name] for name in _OF_ITEMS if name in settings}
+        return DatasetInfo(**of_items)
     except (ValueError, TypeError) as error:
         raise DataError(
             f"dataset == {str(path)!r}, must be a whole dataset.json; copy it again ({error})"
@@ -70,23 +81,27 @@ def info_of(folder: Path) -> DatasetInfo:
 
 
 class KnownItems:
-    """Items by id, as a folder keeps them; each is taken apart when it is asked for.
+    """The catalogue of a ranker's folder; an item is parsed when it is looked up.
 
     Args:
-        folder: of a ranker; an older one knows no items.
+        folder: of a ranker; without the file no item is known.
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / _ITEMS
         self._lines: dict[str, str] = {}
+        path = folder / _ITEMS
         if not path.is_file():
             return
         text = gzip.decompress(path.read_bytes()).decode("utf-8")
-        if text:
-            for line in text.split("\n"):
-                self._lines[json.loads(line)["item_id"]] = line
+        if not text:
+            return
+        for line in text.split("\n"):
+            item_id = json.loads(line)["item_id"]
+            self._lines[item_id] = line
 
     def get(self, item_id: str) -> Item | None:
         """The item, or None."""
         line = self._lines.get(item_id)
-        return item_from_row(json.loads(line)) if line else None
+        if line is None:
+            return None
+        return item_from_row(json.loads(line))

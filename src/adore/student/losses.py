@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adore.types import ATTRIBUTES
+from adore.types import ATTRIBUTES, Grade
 
 __all__ = [
     "LEVEL_WEIGHTS",
@@ -26,28 +26,41 @@ Product type weighs most, then brand and use, then the rest.
 def grade_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Mean cross-entropy against soft grades, each pair's times its trust.
 
-    A list of little trust counts little.
+    The mean is over pairs, not over trust, so that a list of little trust counts little.
 
     Args:
-        logits: (pairs, 4).
-        targets: (pairs, 4), rows sum to 1; one-hot for a human grade, soft for the teacher's.
-        weights: (pairs,) trust, from 0 to 1; pairs of 0 are not there, and without any other
-            the loss is 0.
+        logits: Shape [pairs, 4].
+        targets: one-hot for a human grade, soft for the teacher's; rows sum to 1.
+            Shape [pairs, 4].
+        weights: trust in each pair, from 0 to 1; a pair of 0 does not count, and without
+            any other the loss is 0. Shape [pairs].
+
+    Returns:
+        A scalar.
     """
-    each = -(targets * functional.log_softmax(logits, dim=1)).sum(1)
-    return (each * weights).sum() / (weights > 0).sum().clamp_min(1)
+    log_probabilities = functional.log_softmax(logits, dim=1)
+    cross_entropies = -(targets * log_probabilities).sum(1)
+
+    total = (cross_entropies * weights).sum()
+    counted = (weights > 0).sum().clamp_min(1)
+    return total / counted
 
 
 def odds_of_exact(logits: Tensor) -> Tensor:
     """Log-odds of EXACT against the other grades, the score that orders a list.
 
     Args:
-        logits: (pairs, 4).
+        logits: Shape [pairs, 4].
 
     Returns:
-        (pairs,).
+        Shape [pairs].
     """
-    return logits[:, 3] - torch.logsumexp(logits[:, :3], dim=1)
+    exact = logits[:, Grade.EXACT]
+    less = logits[:, : Grade.EXACT]
+
+    # log(p / (1 - p)): the softmax's denominator cancels.
+    others = torch.logsumexp(less, dim=1)
+    return exact - others
 
 
 def listwise_loss(scores: Tensor, gains: Tensor, weights: Tensor) -> Tensor:
@@ -56,42 +69,53 @@ def listwise_loss(scores: Tensor, gains: Tensor, weights: Tensor) -> Tensor:
     It is 0 where no item has a gain.
 
     Args:
-        scores: (pairs,).
-        gains: (pairs,), not negative.
-        weights: (pairs,) trust in each pair's gain, from 0 to 1; 0: it has none.
+        scores: Shape [pairs].
+        gains: not negative. Shape [pairs].
+        weights: trust in each pair's gain, from 0 to 1; 0: it has none. Shape [pairs].
+
+    Returns:
+        A scalar.
 
     Source: Cao et al. 2007, Learning to rank: from pairwise to listwise approach (ListNet,
     top one).
     """
-    mass = gains * weights
-    if float(mass.sum()) <= 0:
+    trusted_gains = gains * weights
+    if float(trusted_gains.sum()) <= 0:
+        # Still a function of the scores: there is a gradient, of zeros.
         return scores.sum() * 0.0
-    wanted = mass / gains[weights > 0].sum()
-    return -(wanted * functional.log_softmax(scores, dim=0)).sum()
+
+    # Divided by all gains, not by the trusted ones: little trust makes a small loss.
+    target = trusted_gains / gains[weights > 0].sum()
+    log_probabilities = functional.log_softmax(scores, dim=0)
+    return -(target * log_probabilities).sum()
 
 
 def attribute_loss(logits: Tensor, states: Tensor, weights: Tensor) -> Tensor:
     """Cross-entropy of match / conflict / unknown over the asked attributes, L1 > L2 > L3.
 
     Args:
-        logits: (pairs, attributes, 3), attributes in the order of
-            :data:`adore.types.ATTRIBUTES`.
-        states: (pairs, attributes) of 0 match, 1 conflict, 2 unknown, -1 not asked (no loss).
-        weights: (pairs,) trust, from 0 to 1; 0: the pair is not there.
-    """
-    levels = torch.tensor(
-        [LEVEL_WEIGHTS[level] for level in ATTRIBUTES.values()], dtype=logits.dtype
-    )
-    is_there = (weights > 0)[:, None]
-    is_asked = (states >= 0).to(logits.dtype)
-    asked = is_asked * levels[None, :] * is_there
+        logits: attributes in the order of :data:`adore.types.ATTRIBUTES`.
+            Shape [pairs, attributes, 3].
+        states: 0 match, 1 conflict, 2 unknown, -1 not asked (no loss).
+            Shape [pairs, attributes].
+        weights: trust in each pair, from 0 to 1; a pair of 0 does not count. Shape [pairs].
 
-    # What is not asked gets any state: its loss is multiplied by 0.
-    each = functional.cross_entropy(
+    Returns:
+        A scalar.
+    """
+    level_weights = [LEVEL_WEIGHTS[level] for level in ATTRIBUTES.values()]
+    levels = torch.tensor(level_weights, dtype=logits.dtype)
+    is_counted = (weights > 0)[:, None]
+    is_asked = (states >= 0).to(logits.dtype)
+    head_weights = is_asked * levels[None, :] * is_counted
+
+    # An attribute that is not asked gets any state: its loss is multiplied by 0.
+    cross_entropies = functional.cross_entropy(
         logits.flatten(0, 1),
         states.clamp_min(0).flatten(),
         reduction="none",
     )
-    weighted = each.view_as(asked) * asked * weights[:, None]
-    total = asked.sum().clamp_min(1e-9)
+    by_head = cross_entropies.view_as(head_weights)
+    weighted = by_head * head_weights * weights[:, None]
+    total = head_weights.sum().clamp_min(1e-9)
     return weighted.sum() / total

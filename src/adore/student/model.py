@@ -8,27 +8,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adore.types import ATTRIBUTES
+from adore.types import ATTRIBUTES, STATES, Grade
 
 __all__ = ["BiEncoder", "StudentNet", "pool"]
+
+_GRADES = len(Grade)
+_HEADS = len(ATTRIBUTES)
+_STATE_LOGITS = len(STATES) * _HEADS
 
 
 def pool(hidden: Tensor, mask: Tensor) -> Tensor:
     """Mean of the tokens that are not padding.
 
     Args:
-        hidden: (rows, tokens, d) the backbone's last states.
-        mask: (rows, tokens) of 1 token, 0 padding.
+        hidden: the backbone's last states. Shape [rows, tokens, d].
+        mask: 1 token, 0 padding. Shape [rows, tokens].
 
     Returns:
-        (rows, d).
+        Shape [rows, d].
     """
-    weight = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weight).sum(1) / weight.sum(1).clamp_min(1e-9)
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    sums = (hidden * weights).sum(1)
+    lengths = weights.sum(1)
+    return sums / lengths.clamp_min(1e-9)
 
 
 class BiEncoder(nn.Module):
-    """Text to a unit vector; the backbone as it comes."""
+    """Text to a unit vector, by a backbone without further training.
+
+    Args:
+        backbone: a ``transformers`` encoder.
+    """
 
     def __init__(self, backbone: Any) -> None:
         super().__init__()
@@ -38,37 +48,37 @@ class BiEncoder(nn.Module):
         """Embed texts.
 
         Args:
-            ids: (rows, tokens) of word pieces.
-            mask: (rows, tokens) of 1 token, 0 padding.
+            ids: word pieces. Shape [rows, tokens].
+            mask: 1 token, 0 padding. Shape [rows, tokens].
 
         Returns:
-            (rows, d) unit vectors.
+            Unit vectors. Shape [rows, d].
         """
         hidden = self.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
         return functional.normalize(pool(hidden, mask), dim=1)
 
 
 class StudentNet(nn.Module):
-    """Key attributes' states from list features and meaning; from all of these a grade.
+    """States of the key attributes from features and vectors; from all of these a grade.
 
-    The attribute heads stand before the grade, so that what they learn (also from pairs
-    that no human graded) is used, and a grade can be read attribute by attribute.
+    The attribute heads feed the grade: what they learn, also from pairs that no human
+    graded, is used, and a grade can be explained attribute by attribute.
 
     Args:
         columns: width of the feature matrix, z-scores included.
-        meaning: width of :meth:`adore.student.context.Vectors.products`.
+        semantic: width of :meth:`adore.student.context.Vectors.products`.
         hidden: units over the features.
-        senses: units over the meaning.
+        semantic_units: units over the products.
         dropout: share of inputs that each step leaves out.
     """
 
     def __init__(
         self,
         columns: int,
-        meaning: int,
+        semantic: int,
         *,
         hidden: int = 32,
-        senses: int = 16,
+        semantic_units: int = 16,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
@@ -78,42 +88,51 @@ class StudentNet(nn.Module):
         self.register_buffer("deviation", torch.ones(columns))
         self.drop = nn.Dropout(dropout)
         self.hidden = nn.Linear(columns, hidden)
-        self.senses = nn.Linear(meaning, senses, bias=False)
-        self.attributes = nn.Linear(hidden + senses, 3 * len(ATTRIBUTES))
-        self.grade = nn.Linear(columns, 4)
-        self.grade_hidden = nn.Linear(hidden, 4, bias=False)
-        self.grade_states = nn.Linear(3 * len(ATTRIBUTES), 4, bias=False)
+        self.semantic_units = nn.Linear(semantic, semantic_units, bias=False)
+        self.attributes = nn.Linear(hidden + semantic_units, _STATE_LOGITS)
+        self.grade = nn.Linear(columns, _GRADES)
+        self.grade_hidden = nn.Linear(hidden, _GRADES, bias=False)
+        self.grade_states = nn.Linear(_STATE_LOGITS, _GRADES, bias=False)
+
+        # Every path to the grade starts at zero: no path is preferred by chance.
         for layer in (self.grade, self.grade_hidden, self.grade_states):
             nn.init.zeros_(layer.weight)
 
     def normalise(self, features: Tensor) -> None:
-        """Take mean and deviation of the features, (rows, columns), from what is learnt from."""
+        """Take mean and deviation from the training features, shape [rows, columns]."""
         self.mean.copy_(features.mean(0))
         self.deviation.copy_(features.std(0, correction=0) + 1e-6)
 
     def forward(
-        self, features: Tensor, meaning: Tensor, asked: Tensor
+        self, features: Tensor, semantic: Tensor, asked: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Grade the pairs of a list.
 
         Args:
-            features: (pairs, columns).
-            meaning: (pairs, meaning).
-            asked: (pairs, attributes) of 1 asked, 0 not.
+            features: Shape [pairs, columns].
+            semantic: Shape [pairs, semantic].
+            asked: 1 asked, 0 not. Shape [pairs, attributes].
 
         Returns:
-            grade logits (pairs, 4); state logits (pairs, attributes, 3): match, conflict, unknown.
+            Grade logits, shape [pairs, 4]; logits of match, conflict and unknown, shape
+            [pairs, attributes, 3].
         """
-        x = self.drop(((features - self.mean) / self.deviation).clamp(-5.0, 5.0))
-        hidden = functional.gelu(self.hidden(x))
-        senses = functional.gelu(self.senses(self.drop(meaning)))
-        states = self.attributes(torch.cat([hidden, senses], 1)).view(
-            -1, len(ATTRIBUTES), 3
-        )
-        known = (torch.softmax(states, 2) * asked.unsqueeze(2)).flatten(1)
-        grades = (
-            self.grade(x)
-            + self.grade_hidden(self.drop(hidden))
-            + self.grade_states(known)
-        )
-        return grades, states
+        z_scores = (features - self.mean) / self.deviation
+        inputs = self.drop(z_scores.clamp(-5.0, 5.0))
+        hidden = functional.gelu(self.hidden(inputs))
+
+        products = self.drop(semantic)
+        meaning = functional.gelu(self.semantic_units(products))
+
+        both = torch.cat([hidden, meaning], 1)
+        flat_states = self.attributes(both)
+        states = flat_states.view(-1, _HEADS, len(STATES))
+
+        # The grade sees the states of asked attributes only.
+        softmax = torch.softmax(states, 2)
+        probabilities = softmax * asked.unsqueeze(2)
+
+        from_features = self.grade(inputs)
+        from_hidden = self.grade_hidden(self.drop(hidden))
+        from_states = self.grade_states(probabilities.flatten(1))
+        return from_features + from_hidden + from_states, states

@@ -30,16 +30,17 @@ __all__ = [
 
 ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}
 VECTORS = "vectors.safetensors"
-_BATCH = 32
-_KEY = 16
-_CACHED = 100_000
+_BATCH_ROWS = 32
+_HASH_BYTES = 16
+_MAX_CACHED = 100_000
 """Texts: title and typed text of each of 50,000 items."""
-_AT_ONCE = 50_000
+_MAX_TOKENISED = 50_000
 """Texts tokenised together, some 7 KB each."""
 
 
-def _key(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=_KEY).digest()
+def _text_hash(text: str) -> bytes:
+    encoded = text.encode("utf-8", "replace")
+    return hashlib.blake2b(encoded, digest_size=_HASH_BYTES).digest()
 
 
 def _session(path: Path, threads: int) -> Any:
@@ -61,43 +62,66 @@ def _session(path: Path, threads: int) -> Any:
 def encode(
     tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int
 ) -> list[Encoding]:
-    """Token ids of texts.
+    """Tokenise texts.
 
     Args:
         tokenizer: see :func:`adore.student.backbone.load_tokenizer`.
-        texts: what is taken apart.
+        texts: what is tokenised.
         max_tokens: longer texts are cut.
+
+    Returns:
+        One encoding per text.
     """
     tokenizer.enable_truncation(max_length=max_tokens)
     return list(tokenizer.encode_batch(list(texts)))
 
 
-def batches(encodings: Sequence[Encoding], size: int = _BATCH) -> list[list[int]]:
-    """Row numbers in batches of like length, so that little is padding.
+def batches(encodings: Sequence[Encoding], size: int = _BATCH_ROWS) -> list[list[int]]:
+    """Group rows of similar length, so that little is padding.
 
     Args:
-        encodings: one a row.
+        encodings: one per row.
         size: most rows of a batch.
+
+    Returns:
+        Row numbers of each batch.
     """
-    order = sorted(range(len(encodings)), key=lambda i: (len(encodings[i].ids), i))
-    return [order[i : i + size] for i in range(0, len(order), size)]
+
+    def length_first(row: int) -> tuple[int, int]:
+        return len(encodings[row].ids), row
+
+    rows = range(len(encodings))
+    order = sorted(rows, key=length_first)
+
+    grouped = []
+    for start in range(0, len(order), size):
+        end = start + size
+        grouped.append(order[start:end])
+    return grouped
 
 
 def pad(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and mask, (rows, longest), int64; the mask is 1 for a token, 0 for padding."""
-    longest = max(len(one.ids) for one in encodings)
+    """Token ids and mask of a batch, padded to its longest row.
+
+    Args:
+        encodings: the batch, not empty.
+
+    Returns:
+        Ids and mask, 1 token, 0 padding; int64, shape [rows, longest].
+    """
+    longest = max(len(encoding.ids) for encoding in encodings)
     shape = (len(encodings), longest)
-    ids = np.zeros(shape, dtype=np.int64)
+    token_ids = np.zeros(shape, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)
-    for row, one in enumerate(encodings):
-        length = len(one.ids)
-        ids[row, :length] = one.ids
+    for row, encoding in enumerate(encodings):
+        length = len(encoding.ids)
+        token_ids[row, :length] = encoding.ids
         mask[row, :length] = 1
-    return ids, mask
+    return token_ids, mask
 
 
 def copy_encoder(source: Path, folder: Path) -> None:
-    """Put a folder's encoder into another, with its tokenizer and the catalogue's vectors.
+    """Copy a folder's encoder, with its tokenizer and the catalogue's vectors.
 
     Args:
         source: has the three files.
@@ -115,7 +139,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 class OnnxEncoder:
-    """Texts to unit vectors, remembered by text.
+    """Texts to unit vectors, cached by text.
 
     Args:
         folder: has ``encoder.onnx`` and ``tokenizer.json``, and ``vectors.safetensors`` if
@@ -153,50 +177,57 @@ class OnnxEncoder:
             folder: gets ``vectors.safetensors``.
         """
         distinct = list(dict.fromkeys(texts))
-        kept = distinct[:_CACHED]
-        digests = [list(_key(text)) for text in kept]
-        keys = np.array(digests, dtype=np.uint8)
+        saved = distinct[:_MAX_CACHED]
+        digests = [list(_text_hash(text)) for text in saved]
+        hashes = np.array(digests, dtype=np.uint8)
         tables = {
             # Without any text the table would have no columns.
-            "keys": keys.reshape(-1, _KEY),
-            "vectors": self.vectors(kept),
+            "keys": hashes.reshape(-1, _HASH_BYTES),
+            "vectors": self.vectors(saved),
         }
         save_file(tables, folder / VECTORS)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """(texts, d), float32, unit length."""
-        if len(texts) <= _AT_ONCE:
+        """Embed texts.
+
+        Args:
+            texts: any number; equal texts are embedded once.
+
+        Returns:
+            float32 rows of unit length. Shape [texts, d].
+        """
+        if len(texts) <= _MAX_TOKENISED:
             return self._vectors(texts)
         width = self._vectors([]).shape[1]
         vectors = np.empty((len(texts), width), dtype=np.float32)
-        for start in range(0, len(texts), _AT_ONCE):
-            end = start + _AT_ONCE
+        for start in range(0, len(texts), _MAX_TOKENISED):
+            end = start + _MAX_TOKENISED
             vectors[start:end] = self._vectors(texts[start:end])
         return vectors
 
     def _vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of texts that are tokenised together."""
         if not texts:
             width = int(self.session.get_outputs()[0].shape[-1])
             return np.zeros((0, width), dtype=np.float32)
-        if len(self._cache) + len(texts) > _CACHED:
+        if len(self._cache) + len(texts) > _MAX_CACHED:
             self._cache.clear()
 
-        # What the folder's file holds need not be embedded again.
+        # Texts of the folder's file need not be embedded again.
         for text in texts:
             if text in self._cache:
                 continue
-            saved = self._saved.get(_key(text))
+            saved = self._saved.get(_text_hash(text))
             if saved is not None:
                 self._cache[text] = saved
 
-        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
-        encodings = encode(self.tokenizer, new, self.max_tokens)
+        new_texts = [text for text in dict.fromkeys(texts) if text not in self._cache]
+        encodings = encode(self.tokenizer, new_texts, self.max_tokens)
         for rows in batches(encodings):
-            batch = [encodings[i] for i in rows]
-            ids, mask = pad(batch)
-            found = self.session.run(None, {"ids": ids, "mask": mask})[0]
-            for i, vector in zip(rows, found, strict=True):
-                self._cache[new[i]] = vector
+            token_ids, mask = pad([encodings[row] for row in rows])
+            outputs = self.session.run(None, {"ids": token_ids, "mask": mask})
+            for row, vector in zip(rows, outputs[0], strict=True):
+                self._cache[new_texts[row]] = vector
         return np.stack([self._cache[text] for text in texts])
 
     def cosines(self, query: str, texts: Sequence[str]) -> np.ndarray:
@@ -204,10 +235,10 @@ class OnnxEncoder:
 
         Args:
             query: the query as it is embedded.
-            texts: what it is held against; empty: no cosine.
+            texts: what it is compared with; empty: no cosine.
 
         Returns:
-            (texts,).
+            Shape [texts].
         """
         if not texts:
             return np.zeros(0)
@@ -229,25 +260,25 @@ class OnnxHeads:
         self._forest = _session(folder / "forest.onnx", threads)
 
     def probabilities(
-        self, matrix: np.ndarray, meaning: np.ndarray, asked: np.ndarray
+        self, matrix: np.ndarray, semantic: np.ndarray, is_asked: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Grades and attribute states of a list's items.
 
         Args:
-            matrix: (items, columns).
-            meaning: (items, 2 d).
-            asked: (items, attributes) bool.
+            matrix: Shape [items, columns].
+            semantic: Shape [items, 2 d].
+            is_asked: Boolean, shape [items, attributes].
 
         Returns:
-            Mean of net and forest (items, 4), indexed by grade value; P(state) (items,
-            attributes, 3).
+            P(grade), the mean of net and forest, shape [items, 4]; P(state), shape
+            [items, attributes, 3].
         """
-        fed = {
+        net_inputs = {
             "features": matrix,
-            "meaning": meaning,
-            "asked": asked.astype(np.float32),
+            "semantic": semantic,
+            "asked": is_asked.astype(np.float32),
         }
-        grades, states = self._net.run(None, fed)
-        grown = self._forest.run(None, {"features": matrix})[0]
-        mean = (softmax(grades.astype(np.float64)) + grown) / 2
-        return mean, softmax(states)
+        grade_logits, state_logits = self._net.run(None, net_inputs)
+        by_net = softmax(grade_logits.astype(np.float64))
+        by_forest = self._forest.run(None, {"features": matrix})[0]
+        return (by_net + by_forest) / 2, softmax(state_logits)

@@ -1,12 +1,13 @@
-"""Stage ``retrieve``: real pairs that nobody judged or saw, and the catalogue's vectors.
+"""Stage ``retrieve``: new pairs of real queries and items, and the catalogue's vectors.
 
-Pairs are found by words and by meaning. They are of train queries and of people's requests,
-never of a held-out query or one that nearly is.
+Hybrid retrieval, BM25 and vectors, proposes items for train queries and people's requests,
+never for a held-out query or a near-duplicate of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,36 +27,41 @@ from adore.progress import progress
 from adore.student.fields import full_text, query_text, title_text, typed_text
 from adore.student.onnx_models import OnnxEncoder
 from adore.text import word_stems
-from adore.types import Evidence, Item, Reading, item_from_row
+from adore.types import PAIR, Evidence, Item, Reading, item_from_row
 
 __all__ = ["Config", "HybridRetriever", "new_pairs", "reciprocal_rank_fusion", "run"]
 
-_RRF = 60
-"""Reciprocal rank fusion's constant. Source: Cormack, Clarke and Buettcher 2009."""
+_RRF_CONSTANT = 60
+"""Source: Cormack, Clarke and Buettcher 2009."""
+_NO_WORDS = ["_"]
+"""One token stands for an item without words: no text of the index may be empty."""
 
 
 class Config(StageConfig):
-    """How many pairs; 0 and 0 for none."""
+    """How many new pairs; ``k: 0`` and ``unjudged_queries: 0`` for none."""
 
     backbone: str = "minilm"
     """Encoder of the student and of the retrieval."""
     k: int = Field(4, ge=0)
     """New items for each train query that people judged."""
-    fresh: int = Field(30, ge=0)
+    unjudged_queries: int = Field(30, ge=0)
     """Train queries and requests without any known pair that get a list."""
-    fresh_k: int = Field(16, ge=2)
+    unjudged_k: int = Field(16, ge=2)
     """Items of such a list."""
     depth: int = Field(50, ge=1)
-    """Places of each ranking that are fused."""
+    """Ranks of each ranking that are fused."""
     near: float = Field(0.8, gt=0, le=1)
-    """Jaccard index of words from which a query nearly is a held-out one."""
+    """Jaccard index of words from which a query is a near-duplicate of a held-out one."""
 
 
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]]) -> list[int]:
     """Reciprocal rank fusion, best first; ties go to the smaller number.
 
     Args:
-        rankings: each best first.
+        rankings: numbers of documents, each ranking best first.
+
+    Returns:
+        Every number once.
 
     Example:
         >>> reciprocal_rank_fusion([[3, 1, 2], [1, 4]])
@@ -63,27 +69,29 @@ def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]]) -> list[int]:
     """
     scores: dict[int, float] = {}
     for ranking in rankings:
-        for rank, place in enumerate(ranking, 1):
+        for rank, document in enumerate(ranking, 1):
             # Only the rank counts: scores of two rankings have no common scale.
-            share = 1 / (_RRF + rank)
-            scores[place] = scores.get(place, 0.0) + share
+            gain = 1 / (_RRF_CONSTANT + rank)
+            scores[document] = scores.get(document, 0.0) + gain
 
-    def best_first(place: int) -> tuple[float, int]:
-        return -scores[place], place
+    def best_first(document: int) -> tuple[float, int]:
+        return -scores[document], document
 
     return sorted(scores, key=best_first)
 
 
 class HybridRetriever:
-    """Searches a catalogue by words and by meaning; items whose number is named go first.
+    """Searches a catalogue by BM25 and by vectors; items with the query's number go first.
 
-    Words are searched by BM25 over the full and the typed text, meaning by the cosine with
-    title and typed text.
+    BM25 is over the full and the typed text, the cosine with title and typed text. The BM25
+    is that of bm25s, an inverted index over the whole catalogue;
+    :class:`adore.student.text_index.TextIndex` scores the few items of one list, and with
+    other constants.
 
     Args:
         items: the catalogue.
         encoder: with the catalogue's vectors.
-        depth: places of each ranking that are fused.
+        depth: ranks of each ranking that are fused.
         language: of the catalogue's lexicon.
     """
 
@@ -100,102 +108,112 @@ class HybridRetriever:
         self._encoder = encoder
         self._depth = min(depth, len(items))
 
-        self._codes: dict[str, list[int]] = {}
-        for at, item in enumerate(items):
-            for value in item_codes(item):
-                self._codes.setdefault(value.value, []).append(at)
+        self._by_code: dict[str, list[int]] = {}
+        for number, item in enumerate(items):
+            for code in item_codes(item):
+                self._by_code.setdefault(code.value, []).append(number)
 
-        # No text is left empty: one token stands for an item without words.
         texts = []
         for item in items:
-            found = word_stems(f"{full_text(item)} {typed_text(item)}", language)
-            texts.append(found or ["_"])
+            stems = word_stems(f"{full_text(item)} {typed_text(item)}", language)
+            texts.append(stems or _NO_WORDS)
         self._index = bm25s.BM25()
         self._index.index(texts, show_progress=False)
-        self._known = {word for text in texts for word in text}
+        self._vocabulary = set[str]().union(*texts)
 
         # A product with the sum of both vectors is the sum of both cosines.
         self._vectors = encoder.vectors([title_text(item) for item in items])
         self._vectors += encoder.vectors([typed_text(item) for item in items])
 
     def find(self, query: str) -> list[int]:
-        """Places of items in the catalogue, best first.
+        """Search the catalogue.
 
-        Items whose article number the query has come first, then the others.
+        Args:
+            query: the query's text.
+
+        Returns:
+            Numbers of items, best first; items whose article number is in the query come
+            before all others.
         """
         numbered: list[int] = []
         for code in codes_in(query):
-            numbered.extend(self._codes.get(code, ()))
+            numbered.extend(self._by_code.get(code, ()))
 
-        by_words = self._by_words(query)
-        by_meaning = self._by_meaning(query)
-        others = reciprocal_rank_fusion([by_words, by_meaning])
+        rankings = [self._rank_by_words(query), self._rank_by_vectors(query)]
+        fused = reciprocal_rank_fusion(rankings)
 
-        # A dict keeps the first of equal places, and the order.
-        return list(dict.fromkeys([*numbered, *others]))
+        # A dict keeps the first of equal numbers, and the order.
+        return list(dict.fromkeys([*numbered, *fused]))
 
-    def _by_words(self, query: str) -> list[int]:
+    def _rank_by_words(self, query: str) -> list[int]:
         """BM25's ranking of the items that have a word of the query."""
-        found = word_stems(query, self._language)
-        asked = [word for word in found if word in self._known]
-        if not asked:
+        stems = word_stems(query, self._language)
+        known = [stem for stem in stems if stem in self._vocabulary]
+        if not known:
             return []
-        scores = self._index.get_scores(asked)
+        scores = self._index.get_scores(known)
         order = np.argsort(-scores, kind="stable")
         best = order[: self._depth]
-        return [int(at) for at in best if scores[at] > 0]
+        return [int(number) for number in best if scores[number] > 0]
 
-    def _by_meaning(self, query: str) -> list[int]:
+    def _rank_by_vectors(self, query: str) -> list[int]:
         """The ranking by cosine."""
-        own = self._encoder.vectors([query_text(query)])
-        cosines = self._vectors @ own[0]
+        query_vector = self._encoder.vectors([query_text(query)])[0]
+        cosines = self._vectors @ query_vector
         order = np.argsort(-cosines, kind="stable")
         nearest = order[: self._depth]
-        return [int(at) for at in nearest]
+        return [int(number) for number in nearest]
 
 
-def _wanted(
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A query to search for, and how many new items it gets."""
+
+    query_id: str
+    text: str
+    k: int
+
+
+def _searches(
     config: Config, prepared: Path, evidence: Path, language: Language
-) -> Iterator[tuple[str, str, int]]:
-    """Query id, text and number of new items.
-
-    Judged train queries come first, then a sample of those without any pair; in it the
-    shop's own queries come before people's requests.
-    """
-    queries = read_table(prepared, "queries").sort("query_id")
-    held = HeldOut(
-        queries.filter(pl.col("split") != "train")["query"], config.near, language
-    )
+) -> Iterator[_Search]:
+    """Searches of judged train queries, then of a sample of those without any pair."""
+    table = read_table(prepared, "queries")
+    queries = table.sort("query_id")
+    held_out_queries = queries.filter(pl.col("split") != "train")["query"]
+    held_out = HeldOut(held_out_queries, config.near, language)
     train = queries.filter(split="train")
-    judged = set(read_table(prepared, "judgements")["query_id"])
-    known = set(read_table(evidence, "pairs")["query_id"])
-    fresh = train.filter(~pl.col("query_id").is_in(known)).sample(
-        fraction=1.0, shuffle=True, seed=config.seed
-    )
-    fresh = fresh.sort(
-        pl.col("query_id").str.starts_with(REQUEST_PREFIX), maintain_order=True
-    )
+    judged_ids = set(read_table(prepared, "judgements")["query_id"])
+    paired_ids = set(read_table(evidence, "pairs")["query_id"])
 
-    seen = train.filter(pl.col("query_id").is_in(judged))
-    for query_id, text in seen.select("query_id", "query").iter_rows():
-        if config.k and not held.near(text):
-            yield query_id, text, config.k
+    judged = train.filter(pl.col("query_id").is_in(judged_ids))
+    for query_id, text in judged.select("query_id", "query").iter_rows():
+        if config.k and not held_out.near(text):
+            yield _Search(query_id, text, config.k)
 
-    left = config.fresh
-    for query_id, text in fresh.select("query_id", "query").iter_rows():
-        if left and not held.near(text):
-            left -= 1
-            yield query_id, text, config.fresh_k
+    is_paired = pl.col("query_id").is_in(paired_ids)
+    unpaired = train.filter(~is_paired)
+    shuffled = unpaired.sample(fraction=1.0, shuffle=True, seed=config.seed)
+
+    # The shop's own queries come before people's requests.
+    is_request = pl.col("query_id").str.starts_with(REQUEST_PREFIX)
+    own_first = shuffled.sort(is_request, maintain_order=True)
+    remaining = config.unjudged_queries
+    for query_id, text in own_first.select("query_id", "query").iter_rows():
+        if remaining and not held_out.near(text):
+            remaining -= 1
+            yield _Search(query_id, text, config.unjudged_k)
 
 
 def _readings(evidence: Path, kind: str, ids: set[str]) -> dict[str, Reading]:
+    """Readings of queries or items by id."""
     table = read_table(evidence, "readings").filter(
         (pl.col("kind") == kind) & pl.col("id").is_in(ids)
     )
-    return {
-        row["id"]: Reading.from_json(row["reading"])
-        for row in table.iter_rows(named=True)
-    }
+    readings = {}
+    for row in table.iter_rows(named=True):
+        readings[row["id"]] = Reading.from_json(row["reading"])
+    return readings
 
 
 def new_pairs(
@@ -205,7 +223,7 @@ def new_pairs(
     prepared: Path,
     evidence: Path,
 ) -> list[dict[str, str]]:
-    """Rows of ``pairs`` (query id, item id, evidence), none of them known yet.
+    """Retrieve pairs that are not known yet.
 
     Args:
         config: how many.
@@ -213,30 +231,40 @@ def new_pairs(
         encoder: with the catalogue's vectors.
         prepared: the folder of ``prepare``.
         evidence: the folder of ``evidence``.
+
+    Returns:
+        Rows of ``pairs``: query id, item id, evidence.
     """
-    if not (config.k or config.fresh):
+    if not (config.k or config.unjudged_queries):
         return []
-    language = load_language(
-        Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")).language
-    )
-    finder = HybridRetriever(items, encoder, config.depth, language)
-    known = set(read_table(evidence, "pairs").select("query_id", "item_id").iter_rows())
+    lexicon = Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8"))
+    language = load_language(lexicon.language)
+    retriever = HybridRetriever(items, encoder, config.depth, language)
+    known = set(read_table(evidence, "pairs").select(PAIR).iter_rows())
+
     pairs: list[tuple[str, str]] = []
-    for query_id, text, k in progress(
-        list(_wanted(config, prepared, evidence, language)), "queries searched"
-    ):
-        found = ((query_id, items[at].item_id) for at in finder.find(text))
-        pairs += [pair for pair in found if pair not in known][:k]
-    queries = _readings(evidence, "query", {q for q, _ in pairs})
-    shown = _readings(evidence, "item", {i for _, i in pairs})
-    return [
-        {
-            "query_id": q,
-            "item_id": i,
-            "evidence": Evidence.many_to_json(compare(queries[q], shown[i])),
-        }
-        for q, i in sorted(pairs)
-    ]
+    searches = list(_searches(config, prepared, evidence, language))
+    for search in progress(searches, "queries searched"):
+        candidates = []
+        for number in retriever.find(search.text):
+            pair = (search.query_id, items[number].item_id)
+            if pair not in known:
+                candidates.append(pair)
+        pairs += candidates[: search.k]
+
+    query_readings = _readings(evidence, "query", {pair[0] for pair in pairs})
+    item_readings = _readings(evidence, "item", {pair[1] for pair in pairs})
+    rows = []
+    for query_id, item_id in sorted(pairs):
+        statements = compare(query_readings[query_id], item_readings[item_id])
+        rows.append(
+            {
+                "query_id": query_id,
+                "item_id": item_id,
+                "evidence": Evidence.many_to_json(statements),
+            }
+        )
+    return rows
 
 
 def run(
@@ -251,19 +279,18 @@ def run(
         output: the folder of this stage, empty.
 
     Returns:
-        Metrics: how many pairs were found, of how many queries, among how many items.
+        Metrics: how many pairs were retrieved, of how many queries, among how many items.
     """
     from adore.student.export import export_catalogue
 
-    items = [
-        item_from_row(row)
-        for row in read_table(prepared, "items").iter_rows(named=True)
-    ]
+    table = read_table(prepared, "items")
+    items = [item_from_row(row) for row in table.iter_rows(named=True)]
     encoder = export_catalogue(config.backbone, items, output, threads=config.threads)
     rows = new_pairs(config, items, encoder, prepared, evidence)
     write_table(rows, output, "pairs")
+    query_ids = {row["query_id"] for row in rows}
     return {
         "pairs": float(len(rows)),
-        "queries": float(len({r["query_id"] for r in rows})),
+        "queries": float(len(query_ids)),
         "items": float(len(items)),
     }

@@ -25,85 +25,95 @@ from adore.data.tables import (
 from adore.errors import DataError, check
 from adore.progress import progress
 from adore.storage import local_copy
-from adore.student.rankers import BASELINES, Ranker, load_ranker, save_baseline
-from adore.types import TABLES, Item, item_from_row
+from adore.student.rankers import (
+    RANKERS,
+    Ranker,
+    baseline_kinds,
+    load_ranker,
+    save_baseline,
+)
+from adore.types import PAIR, TABLES, Item, Score, by_letter, item_from_row
 
 __all__ = ["Config", "run", "score_files", "score_pairs"]
 
-
 _COLUMNS: dict[str, type[pl.DataType]] = {
-    **dict.fromkeys(("query_id", "item_id"), pl.String),
+    "query_id": pl.String,
+    "item_id": pl.String,
     "score": pl.Float64,
     "grade": pl.Int64,
-    **dict.fromkeys(("p_E", "p_S", "p_C", "p_I"), pl.Float64),
+    "p_E": pl.Float64,
+    "p_S": pl.Float64,
+    "p_C": pl.Float64,
+    "p_I": pl.Float64,
 }
+_Row = dict[str, Any]
 
 
 class Config(StageConfig):
-    """Nothing of its own."""
+    """No settings of its own."""
 
 
-def _scored(
+def _score_row(query_id: str, scored: Score, *, has_grade: bool) -> _Row:
+    """A row of ``scores``; without a grade its cells are empty."""
+    row: _Row = {
+        "query_id": query_id,
+        "item_id": scored.item_id,
+        "score": scored.score,
+        "grade": None,
+    }
+    if has_grade:
+        row["grade"] = int(scored.grade)
+    for letter, probability in by_letter(scored.probabilities).items():
+        row[f"p_{letter}"] = probability if has_grade else None
+    return row
+
+
+def _score_lists(
     ranker: Ranker, items: dict[str, Item], queries: dict[str, str], pairs: pl.DataFrame
-) -> list[dict[str, Any]]:
-    rows = []
+) -> list[_Row]:
+    """Rows of ``scores``, without the system; the pairs of one query are one list."""
+    has_grade = not RANKERS[ranker.kind].is_baseline
     lists = pairs.group_by("query_id", maintain_order=True).agg("item_id")
-    for query_id, ids in progress(
+    rows = []
+    for query_id, item_ids in progress(
         lists.iter_rows(), f"lists scored by {ranker.name}", lists.height
     ):
-        for scored in ranker.rank(queries[query_id], [items[i] for i in ids]):
-            letters = ("p_I", "p_C", "p_S", "p_E")
-            claims: dict[str, Any] = {"grade": int(scored.grade)}
-            claims |= zip(letters, scored.probabilities, strict=True)
-            if ranker.name in BASELINES:
-                claims = dict.fromkeys(claims)
-            pair = {"query_id": query_id, "item_id": scored.item_id}
-            rows.append({**pair, "score": scored.score, **claims})
+        listed = [items[item_id] for item_id in item_ids]
+        for scored in ranker.rank(queries[query_id], listed):
+            rows.append(_score_row(query_id, scored, has_grade=has_grade))
     return rows
 
 
-def _told(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Scores that a student gave before it learnt from the pairs.
-
-    Only queries of which it scored every pair are among them.
-    """
+def _dev_scores(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Scores that a student gave, to whole lists, before it learnt from the pairs."""
     if not (folder / "scores.parquet").is_file():
         return pairs.clear()
-    told = read_table(folder, "scores").join(
-        pairs, on=["query_id", "item_id"], how="semi"
-    )
-    return told.join(
-        pairs.join(told, on=["query_id", "item_id"], how="anti"),
-        on="query_id",
-        how="anti",
-    )
+    saved = read_table(folder, "scores").join(pairs, on=PAIR, how="semi")
+    unscored = pairs.join(saved, on=PAIR, how="anti")
+    return saved.join(unscored, on="query_id", how="anti")
 
 
-def _texts(queries: pl.DataFrame) -> dict[str, str]:
-    """Text of each query id.
-
-    Raises:
-        DataError: a query without text, or with two.
-    """
+def _query_texts(queries: pl.DataFrame) -> dict[str, str]:
+    """Text of each query id; a query without text, or with two, is refused."""
     texts: dict[str, str] = {}
-    for query_id, text in queries.select("query_id", "query").iter_rows():
+    for query_id, value in queries.select("query_id", "query").iter_rows():
         name = f"query of query_id {query_id!r}"
-        said = "" if text is None else str(text)
+        text = "" if value is None else str(value)
         check(
-            bool(said.strip()),
+            bool(text.strip()),
             name,
-            text,
+            value,
             must="a text",
-            fix="mend its row",
+            fix="correct its row",
             error=DataError,
         )
-        first = texts.setdefault(str(query_id), said)
+        known = texts.setdefault(str(query_id), text)
         check(
-            first == said,
+            known == text,
             name,
-            [first, said],
+            [known, text],
             must="one text",
-            fix="keep one row a query",
+            fix="keep one row per query",
             error=DataError,
         )
     return texts
@@ -114,25 +124,49 @@ def score_files(
 ) -> None:
     """Read files, score them with :func:`score_pairs`, write the scores.
 
+    A bad file, and an output of unknown format, is refused. A bad row of the items does not
+    matter if no pair names it.
+
     Args:
         student: folder of a student or a baseline, on any storage.
         output: the file to write; its ending names the format.
         items: the catalogue.
         queries: file of ``query_id, query``.
         pairs: file of ``query_id, item_id``.
-
-    Raises:
-        ConfigError: ``output`` is of a format that cannot be written.
-        DataError: a bad file; a bad row of the items does not matter if no pair names it.
     """
     check_output(output)
-    wanted = read_pairs(pairs)
-    texts = read_queries_file(queries)
-    named = wanted["item_id"].cast(pl.String).to_list()
-    catalogue = pl.DataFrame(
-        read_items(local_copy(items), named), infer_schema_length=None
+    pair_table = read_pairs(pairs)
+    query_table = read_queries_file(queries)
+    item_ids = pair_table["item_id"].cast(pl.String).to_list()
+    item_rows = read_items(local_copy(items), item_ids)
+    catalogue = pl.DataFrame(item_rows, infer_schema_length=None)
+
+    scores = score_pairs(local_copy(student), catalogue, query_table, pair_table)
+    write_file(scores, output)
+
+
+def _check_columns(name: str, frame: pl.DataFrame, required: set[str]) -> None:
+    missing = sorted(required - set(frame.columns))
+    check(
+        not missing,
+        f"columns of {name}",
+        frame.columns,
+        must=f"with {missing}",
+        fix="add them",
+        error=DataError,
     )
-    write_file(score_pairs(local_copy(student), catalogue, texts, wanted), output)
+
+
+def _check_known(column: str, pairs: pl.DataFrame, known: set[str]) -> None:
+    unknown = sorted(set(pairs[column]) - known, key=str)
+    check(
+        not unknown,
+        f"{column} of pairs",
+        unknown[:3],
+        must="known",
+        fix=f"add to the file: {len(unknown)} in all",
+        error=DataError,
+    )
 
 
 def score_pairs(
@@ -140,85 +174,75 @@ def score_pairs(
 ) -> pl.DataFrame:
     """Score pairs with a student (or baseline) folder; the pairs of one query are one list.
 
+    A missing column, a query without its one text, and a pair of an unknown query or item
+    are refused.
+
     Args:
+        student: the folder.
         items: as in an input folder.
         queries: ``query_id, query``.
-        pairs: ``query_id, item_id``; other columns are not looked at.
+        pairs: ``query_id, item_id``; other columns are not read.
 
     Returns:
         ``query_id, item_id, score, grade, p_E, p_S, p_C, p_I`` in the pairs' order; a
         baseline claims no grade.
-
-    Raises:
-        DataError: a missing column, a query without its one text, or a pair of an unknown
-            query or item.
     """
-    for name, frame, wanted in (
-        ("items", items, {"item_id", "title"}),
-        ("queries", queries, {"query_id", "query"}),
-        ("pairs", pairs, {"query_id", "item_id"}),
-    ):
-        missing = sorted(wanted - set(frame.columns))
-        check(
-            not missing,
-            f"columns of {name}",
-            frame.columns,
-            must=f"with {missing}",
-            fix="add them",
-            error=DataError,
-        )
-    wanted_pairs = pairs.select(pl.col("query_id", "item_id").cast(pl.String))
-    texts = _texts(queries)
-    catalogue = {
-        str(r["item_id"]): item_from_row(r) for r in items.iter_rows(named=True)
-    }
-    for column, known in (("query_id", set(texts)), ("item_id", set(catalogue))):
-        strange = sorted(set(wanted_pairs[column]) - known, key=str)
-        check(
-            not strange,
-            f"{column} of pairs",
-            strange[:3],
-            must="known",
-            fix=f"add to the file: {len(strange)} in all",
-            error=DataError,
-        )
-    rows = _scored(
-        load_ranker(student), catalogue, texts, wanted_pairs.unique(maintain_order=True)
-    )
-    scored = pl.DataFrame(rows, schema=_COLUMNS)
-    return wanted_pairs.join(
-        scored, on=["query_id", "item_id"], how="left", maintain_order="left"
-    )
+    _check_columns("items", items, {"item_id", "title"})
+    _check_columns("queries", queries, {"query_id", "query"})
+    _check_columns("pairs", pairs, set(PAIR))
+
+    wanted = pairs.select(pl.col(PAIR).cast(pl.String))
+    texts = _query_texts(queries)
+    catalogue: dict[str, Item] = {}
+    for row in items.iter_rows(named=True):
+        catalogue[str(row["item_id"])] = item_from_row(row)
+    _check_known("query_id", wanted, set(texts))
+    _check_known("item_id", wanted, set(catalogue))
+
+    distinct = wanted.unique(maintain_order=True)
+    rows = _score_lists(load_ranker(student), catalogue, texts, distinct)
+    scores = pl.DataFrame(rows, schema=_COLUMNS)
+    return wanted.join(scores, on=PAIR, how="left", maintain_order="left")
 
 
-def _hard(
-    ranker: Ranker, items: dict[str, Item], pairs: pl.DataFrame, table: pl.DataFrame
-) -> list[dict[str, Any]]:
-    """The grades of adversarial pairs.
-
-    Each stands alone among the judged items of the query that it was made of.
-    """
-    judged = dict(pairs.group_by("query_id").agg(pl.col("item_id").sort()).iter_rows())
+def _adversarial_scores(
+    ranker: Ranker,
+    items: dict[str, Item],
+    pairs: pl.DataFrame,
+    adversarial: pl.DataFrame,
+) -> list[_Row]:
+    """The student's grades of adversarial pairs, each in the list that it was made from."""
+    by_query = pairs.group_by("query_id").agg(pl.col("item_id").sort())
+    judged_ids = dict(by_query.iter_rows())
+    columns = [name for name in TABLES["adversarial_scores"] if name != "grade"]
     rows = []
-    for row in progress(
-        table.iter_rows(named=True), "adversarial pairs scored", table.height
+    for pair in progress(
+        adversarial.iter_rows(named=True),
+        "adversarial pairs scored",
+        adversarial.height,
     ):
-        made = item_from_row(json.loads(row["item"]))
-        shown = {i: items[i] for i in judged[row["source_query_id"]]}
-        shown[made.item_id] = made
-        scores = ranker.rank(row["query"], list(shown.values()))
-        graded = {score.item_id: int(score.grade) for score in scores}
+        edited = item_from_row(json.loads(pair["item"]))
+        listed = {}
+        for item_id in judged_ids[pair["source_query_id"]]:
+            listed[item_id] = items[item_id]
+        listed[edited.item_id] = edited
 
-        known = {name: row[name] for name in TABLES["hard"] if name != "grade"}
-        known["grade"] = graded[made.item_id]
-        rows.append(known)
+        scores = ranker.rank(pair["query"], list(listed.values()))
+        grades = {score.item_id: int(score.grade) for score in scores}
+        row = {name: pair[name] for name in columns}
+        row["grade"] = grades[edited.item_id]
+        rows.append(row)
     return rows
+
+
+def _by_system_and_pair(row: _Row) -> tuple[str, str, str]:
+    return row["system"], row["query_id"], row["item_id"]
 
 
 def run(
     config: Config, prepared: Path, student: Path, adversarial: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``scores`` of every system, and ``hard``, the student's of the adversarial set.
+    """Write ``scores`` of every system, and ``adversarial_scores``, the student's grades.
 
     Args:
         config: threads.
@@ -230,48 +254,43 @@ def run(
     Returns:
         Metrics: judged pairs, and systems that scored them.
     """
-    items = {
-        r["item_id"]: item_from_row(r)
-        for r in read_table(prepared, "items").iter_rows(named=True)
-    }
-    code = language_of(prepared)
-    queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
-    pairs = (
-        read_table(prepared, "judgements")
-        .join(queries, on="query_id")
-        .select("query_id", "item_id")
-    )
-    pairs = pairs.sort("query_id", "item_id")
-    texts = dict(queries.select("query_id", "query").iter_rows())
+    item_table = read_table(prepared, "items")
+    items: dict[str, Item] = {}
+    for item_row in item_table.iter_rows(named=True):
+        items[item_row["item_id"]] = item_from_row(item_row)
 
-    rows: list[dict[str, Any]] = []
+    queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
+    texts = dict(queries.select("query_id", "query").iter_rows())
+    judged = read_table(prepared, "judgements").join(queries, on="query_id")
+    pairs = judged.select(PAIR).sort(PAIR)
+
+    rows: list[_Row] = []
     with tempfile.TemporaryDirectory() as home:
         folders = {"student": student}
-        for kind in BASELINES:
-            folders[kind] = Path(home) / kind
-            folders[kind].mkdir()
+        for kind in baseline_kinds():
+            folder = Path(home) / kind
+            folder.mkdir()
             save_baseline(
                 kind,
                 list(items.values()),
-                folders[kind],
+                folder,
                 encoder=student,
-                language=code,
+                language=language_of(prepared),
             )
-        for name, folder in folders.items():
-            told = _told(folder, pairs)
-            left = pairs.join(told, on=["query_id", "item_id"], how="anti")
+            folders[kind] = folder
+
+        for system, folder in folders.items():
+            saved = _dev_scores(folder, pairs)
+            rows.extend(saved.to_dicts())
+            unscored = pairs.join(saved, on=PAIR, how="anti")
             ranker = load_ranker(folder, threads=config.threads)
-            scored = _scored(ranker, items, texts, left)
-            rows += [*told.to_dicts(), *({"system": name, **r} for r in scored)]
-            if name == "student":
-                write_table(
-                    _hard(ranker, items, pairs, read_table(adversarial, "adversarial")),
-                    output,
-                    "hard",
-                )
-    write_table(
-        sorted(rows, key=lambda r: (r["system"], r["query_id"], r["item_id"])),
-        output,
-        "scores",
-    )
+            for row in _score_lists(ranker, items, texts, unscored):
+                row["system"] = system
+                rows.append(row)
+            if system == "student":
+                table = read_table(adversarial, "adversarial")
+                graded = _adversarial_scores(ranker, items, pairs, table)
+                write_table(graded, output, "adversarial_scores")
+    rows.sort(key=_by_system_and_pair)
+    write_table(rows, output, "scores")
     return {"pairs": float(pairs.height), "systems": float(len(folders))}

@@ -6,7 +6,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,37 +17,90 @@ from adore.student.fields import full_text, query_text, title_text
 from adore.text import word_stems
 from adore.types import Item
 
-__all__ = ["TextIndex"]
+__all__ = ["TextIndex", "TextScores", "WordStatistics"]
 
-K1, B = 1.2, 0.75
-_CACHED = 50_000
+K1 = 1.2
+"""How soon a word that is repeated adds no more."""
+B = 0.75
+"""How much a long text is held back."""
+_MAX_CACHED = 50_000
+
+
+class TextScores(NamedTuple):
+    """Scores of a list's items for one query.
+
+    Attributes:
+        bm25: Shape [items].
+        coverage: idf-weighted share of the query's words that each item has. Shape [items].
+    """
+
+    bm25: np.ndarray
+    coverage: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class WordStatistics:
+    """Word statistics of one kind of text over a catalogue.
+
+    Attributes:
+        frequencies: word to the number of texts that have it, for words of two texts or more.
+        mean_length: words per text, at least 1.
+    """
+
+    frequencies: dict[str, int]
+    mean_length: float
+
+
+class _WordCounter:
+    """Counts words text by text, so that a large catalogue is never in memory at once."""
+
+    def __init__(self) -> None:
+        self._text_count = 0
+        self._word_count = 0
+        self._frequencies = Counter[str]()
+
+    def add(self, words: Sequence[str]) -> None:
+        """Count the words of one text."""
+        self._text_count += 1
+        self._word_count += len(words)
+        self._frequencies.update(set(words))
+
+    def statistics(self) -> WordStatistics:
+        """What was counted so far, words sorted."""
+        # A word of one text needs no entry: an unknown word counts as one text's.
+        repeated: dict[str, int] = {}
+        for word, frequency in sorted(self._frequencies.items()):
+            if frequency > 1:
+                repeated[word] = frequency
+
+        # Lengths are divided by the mean, so it is never below 1.
+        mean_length = max(self._word_count / max(self._text_count, 1), 1.0)
+        return WordStatistics(repeated, mean_length)
 
 
 @dataclass
 class TextIndex:
-    """Document frequencies and mean lengths of a catalogue's titles and full texts.
+    """Word statistics of a catalogue's titles and full texts.
 
     Args:
-        size: items counted.
-        lengths: mean words of a title, of a full text.
-        titles: word to the number of titles that have it.
-        fulls: the same for full texts; words of one item alone are left out.
-        code: of the language that the words were taken with.
+        item_count: items of the catalogue.
+        titles: of the items' titles.
+        full_texts: of all their text, see :func:`adore.student.fields.full_text`.
+        language_code: of the language that the words were taken with.
     """
 
-    size: int
-    lengths: tuple[float, float]
-    titles: dict[str, int]
-    fulls: dict[str, int]
-    code: str = "en"
+    item_count: int
+    titles: WordStatistics
+    full_texts: WordStatistics
+    language_code: str = "en"
     _cache: dict[str, Counter[str]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     @property
     def language(self) -> Language:
-        """What takes the words out of every text that is held against this index."""
-        return load_language(self.code)
+        """Stems the words of every text that is compared with this index."""
+        return load_language(self.language_code)
 
     @staticmethod
     def build(items: Iterable[Item], language: Language) -> TextIndex:
@@ -54,68 +108,79 @@ class TextIndex:
 
         Args:
             items: the catalogue; empty: an index that knows no word.
-            language: takes the words out.
+            language: stems the words.
+
+        Returns:
+            The index.
         """
-        titles, fulls = _Counted(), _Counted()
-        size = 0
+        titles = _WordCounter()
+        full_texts = _WordCounter()
+        item_count = 0
         for item in items:
-            size += 1
+            item_count += 1
             titles.add(word_stems(title_text(item), language))
-            fulls.add(word_stems(full_text(item), language))
-        lengths = (titles.mean_length(size), fulls.mean_length(size))
+            full_texts.add(word_stems(full_text(item), language))
         return TextIndex(
-            size, lengths, titles.repeated(), fulls.repeated(), language.code
+            item_count=item_count,
+            titles=titles.statistics(),
+            full_texts=full_texts.statistics(),
+            language_code=language.code,
         )
 
     def to_json(self) -> str:
         """Serialise; :meth:`from_json` reads it back equal."""
-        kept = {
-            "size": self.size,
-            "lengths": self.lengths,
-            "titles": self.titles,
-            "fulls": self.fulls,
+        fields = {
+            "item_count": self.item_count,
+            "titles": asdict(self.titles),
+            "full_texts": asdict(self.full_texts),
+            "language_code": self.language_code,
         }
-        return json.dumps({**kept, "language": self.code}, ensure_ascii=False)
+        return json.dumps(fields, ensure_ascii=False)
 
     @staticmethod
     def from_json(text: str) -> TextIndex:
         """Read what :meth:`to_json` wrote."""
-        loaded = json.loads(text)
-        code = loaded.get("language", "en")  # an older student was English
+        fields = json.loads(text)
         return TextIndex(
-            loaded["size"],
-            tuple(loaded["lengths"]),
-            loaded["titles"],
-            loaded["fulls"],
-            code,
+            item_count=fields["item_count"],
+            titles=WordStatistics(**fields["titles"]),
+            full_texts=WordStatistics(**fields["full_texts"]),
+            language_code=fields["language_code"],
         )
 
     def counts(self, text: str) -> Counter[str]:
-        """Word counts of a text, remembered."""
-        found = self._cache.get(text)
-        if found is None:
-            if len(self._cache) >= _CACHED:
+        """Word counts of a text, cached."""
+        counts = self._cache.get(text)
+        if counts is None:
+            if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            found = self._cache[text] = Counter(word_stems(text, self.language))
-        return found
+            counts = Counter(word_stems(text, self.language))
+            self._cache[text] = counts
+        return counts
 
     def idf(self, word: str, *, full: bool = False) -> float:
         """BM25's inverse document frequency, never negative.
 
         Args:
-            word: as :attr:`language` takes it out of a text; an unknown one counts once.
+            word: a stem of :attr:`language`; an unknown one counts as one text's.
             full: over the full texts instead of the titles.
+
+        Returns:
+            0 or more.
         """
-        frequencies = self.fulls if full else self.titles
-        n = frequencies.get(word, 1)
-        if self.size < n:
+        statistics = self.titles
+        if full:
+            statistics = self.full_texts
+        frequency = statistics.frequencies.get(word, 1)
+        if self.item_count < frequency:
             return 0.0
-        return math.log(1 + (self.size - n + 0.5) / (n + 0.5))
+        odds = (self.item_count - frequency + 0.5) / (frequency + 0.5)
+        return math.log(1 + odds)
 
     def scores(
         self, query: str, items: Sequence[Item], *, full: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """BM25 and the idf-weighted share of the query's words that each item has.
+    ) -> TextScores:
+        """Score a list's items by the words that they share with the query.
 
         Args:
             query: the query's text.
@@ -123,47 +188,30 @@ class TextIndex:
             full: over the full text instead of the title.
 
         Returns:
-            two arrays (items,).
+            BM25 and coverage of each item.
 
         Source: Robertson and Zaragoza 2009, The Probabilistic Relevance Framework, k1 1.2, b 0.75.
         """
-        asked = word_stems(query_text(query), self.language)
-        idf = {word: self.idf(word, full=full) for word in asked}
-        total = sum(idf.values()) or 1.0
-        text_of = full_text if full else title_text
-        mean_length = self.lengths[int(full)]
+        query_words = word_stems(query_text(query), self.language)
+        idf = {word: self.idf(word, full=full) for word in query_words}
+        idf_total = sum(idf.values()) or 1.0
+        text_of = title_text
+        mean_length = self.titles.mean_length
+        if full:
+            text_of = full_text
+            mean_length = self.full_texts.mean_length
 
         bm25 = np.zeros(len(items))
-        covered = np.zeros(len(items))
-        for i, item in enumerate(items):
+        coverage = np.zeros(len(items))
+        for row, item in enumerate(items):
             counts = self.counts(text_of(item))
             length = counts.total()
-            # A text of mean length is divided by tf + k1; a longer one by more.
+
+            # A word of a text of mean length is divided by tf + k1; of a longer one by more.
             norm = K1 * (1 - B + B * length / mean_length)
             for word, weight in idf.items():
                 tf = counts.get(word, 0)
                 if tf:
-                    bm25[i] += weight * tf * (K1 + 1) / (tf + norm)
-                    covered[i] += weight / total
-        return bm25, covered
-
-
-class _Counted:
-    """Words of one kind of text, over a catalogue."""
-
-    def __init__(self) -> None:
-        self.words = 0
-        self.frequencies: Counter[str] = Counter()
-        """Word to the number of texts that have it."""
-
-    def add(self, text: Sequence[str]) -> None:
-        self.words += len(text)
-        self.frequencies.update(set(text))
-
-    def mean_length(self, size: int) -> float:
-        """Words of a text; at least 1, as lengths are divided by it."""
-        return max(self.words / max(size, 1), 1.0)
-
-    def repeated(self) -> dict[str, int]:
-        """Words of two texts or more, sorted; any other counts as one text's."""
-        return {word: n for word, n in sorted(self.frequencies.items()) if n > 1}
+                    bm25[row] += weight * tf * (K1 + 1) / (tf + norm)
+                    coverage[row] += weight / idf_total
+        return TextScores(bm25, coverage)

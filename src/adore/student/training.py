@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 
 from adore.distributed import broadcast, broadcast_file, is_main, launch, world_size
 from adore.errors import DataError, check
@@ -28,16 +28,18 @@ from adore.student.losses import (
     odds_of_exact,
 )
 from adore.student.model import StudentNet
+from adore.student.settings import NetConfig
 
 __all__ = [
     "Curve",
     "ListRows",
-    "Plan",
     "mean_ndcg",
     "net_probabilities",
     "train_net",
     "train_net_in",
 ]
+
+_WEIGHT_DECAY = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,17 @@ class ListRows:
 
     Args:
         list_id: the query's id.
-        matrix: (pairs, columns) features with their z-scores.
-        meaning: (pairs, 2 d), see :meth:`adore.student.context.Vectors.products`.
-        targets: (pairs, 4) soft grades, rows sum to 1.
-        weights: (pairs,) trust: 1 human, less for teacher and synthetic pairs.
-        states: (pairs, attributes), see :func:`adore.student.features.states_of`.
-        real: (pairs,) bool: False for synthetic pairs.
+        matrix: features with their z-scores. Shape [pairs, columns].
+        semantic: see :meth:`adore.student.context.Vectors.products`. Shape [pairs, 2 d].
+        targets: soft grades, rows sum to 1. Shape [pairs, 4].
+        weights: trust: 1 human, less for teacher and synthetic pairs. Shape [pairs].
+        states: see :func:`adore.student.features.states_of`. Shape [pairs, attributes].
+        real: False for synthetic pairs. Boolean, shape [pairs].
     """
 
     list_id: str
     matrix: np.ndarray
-    meaning: np.ndarray
+    semantic: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
     states: np.ndarray
@@ -64,251 +66,265 @@ class ListRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How the net is trained.
-
-    Args:
-        epochs: length of the schedule.
-        rate: highest learning rate, of AdamW with one cycle.
-        patience: epochs without a better dev nDCG@10 after which training stops.
-        attribute_weight: of the attribute heads' loss beside the grade's; 0: the grade
-            does not see the heads.
-        list_weight: of the listwise loss.
-        lists: lists a step, shared by all processes.
-        stop: epochs after which training stops whatever happens; 0: the schedule's end.
-        seed: of weights, order and dropout.
-    """
-
-    epochs: int = 20
-    rate: float = 2e-3
-    patience: int = 10
-    attribute_weight: float = 0.5
-    list_weight: float = 0.5
-    lists: int = 2
-    stop: int = 0
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Curve:
-    """Mean loss and dev nDCG@10 after each epoch, and the epoch whose weights were kept."""
+    """How a training went.
+
+    Attributes:
+        losses: mean training loss of each epoch.
+        dev: dev nDCG@10 after each epoch.
+        best_epoch: number, from 1, of the epoch whose weights were taken.
+    """
 
     losses: tuple[float, ...]
     dev: tuple[float, ...]
-    kept: int
+    best_epoch: int
 
 
 def mean_ndcg(probabilities: Sequence[np.ndarray], lists: Sequence[ListRows]) -> float:
-    """Mean nDCG@10 over lists with a relevant item; 0 without any.
-
-    Each list is ordered by the expected gain.
+    """Mean nDCG@10 over lists that are ordered by the expected gain.
 
     Args:
-        probabilities: (pairs, 4) of each list.
-        lists: their targets hold the grades.
+        probabilities: P(grade) of each list. Shape [pairs, 4] each.
+        lists: their targets are the grades.
+
+    Returns:
+        The mean over lists with a relevant item; 0 without any.
     """
-    each = [
-        ndcg(expected_gain(p), one.targets.argmax(1))
-        for p, one in zip(probabilities, lists, strict=True)
-    ]
-    return float(np.nanmean(each)) if each and not np.isnan(each).all() else 0.0
+    values = []
+    for of_list, rows in zip(probabilities, lists, strict=True):
+        grades = rows.targets.argmax(1)
+        values.append(ndcg(expected_gain(of_list), grades))
+    if np.isnan(values).all():
+        return 0.0
+    return float(np.nanmean(values))
 
 
-def _inputs(one: ListRows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    matrix = np.asarray(one.matrix, dtype=np.float32)
-    meaning = np.asarray(one.meaning, dtype=np.float32)
-    asked = one.states >= 0
+def _net_inputs(rows: ListRows) -> tuple[Tensor, Tensor, Tensor]:
+    """Features, products and the mask of asked attributes, as the net takes them."""
+    matrix = np.asarray(rows.matrix, dtype=np.float32)
+    semantic = np.asarray(rows.semantic, dtype=np.float32)
+    is_asked = rows.states >= 0
     return (
         torch.from_numpy(matrix),
-        torch.from_numpy(meaning),
-        torch.from_numpy(asked).float(),
+        torch.from_numpy(semantic),
+        torch.from_numpy(is_asked).float(),
     )
 
 
 @torch.no_grad()
 def net_probabilities(net: StudentNet, lists: Sequence[ListRows]) -> list[np.ndarray]:
-    """(pairs, 4) of every list, indexed by grade value.
+    """Grade lists with the net.
 
     Args:
         net: the net; it is left in evaluation mode.
         lists: what is graded.
+
+    Returns:
+        P(grade) of every list, indexed by grade value. Shape [pairs, 4] each.
     """
     net.eval()
     probabilities = []
-    for one in lists:
-        logits, _ = net(*_inputs(one))
-        probabilities.append(torch.softmax(logits.double(), dim=1).numpy())
+    for rows in lists:
+        logits, _ = net(*_net_inputs(rows))
+        softmax = torch.softmax(logits.double(), dim=1)
+        probabilities.append(softmax.numpy())
     return probabilities
 
 
-def _loss(net: StudentNet, one: ListRows, plan: Plan) -> torch.Tensor:
-    grades, states = net(*_inputs(one))
-    targets = torch.from_numpy(one.targets).float()
-    weights = torch.from_numpy(one.weights).float()
+def _loss(net: StudentNet, rows: ListRows, config: NetConfig) -> Tensor:
+    """Loss of the grade, plus the weighted losses of the order and of the attributes."""
+    grade_logits, state_logits = net(*_net_inputs(rows))
+    targets = torch.from_numpy(rows.targets).float()
+    weights = torch.from_numpy(rows.weights).float()
+    by_grade = grade_loss(grade_logits, targets, weights)
 
-    # Synthetic pairs have a grade, but no place in the order.
+    # A synthetic pair has a grade, but no place in the order.
     gains = targets @ torch.from_numpy(GRADE_GAINS).float()
-    placed = weights * torch.from_numpy(one.real).float()
-    ranked = listwise_loss(odds_of_exact(grades), gains, placed)
+    order_weights = weights * torch.from_numpy(rows.real).float()
+    by_order = listwise_loss(odds_of_exact(grade_logits), gains, order_weights)
 
-    asked = attribute_loss(states, torch.from_numpy(one.states), weights)
+    states = torch.from_numpy(rows.states)
+    by_attribute = attribute_loss(state_logits, states, weights)
     return (
-        grade_loss(grades, targets, weights)
-        + plan.list_weight * ranked
-        + plan.attribute_weight * asked
+        by_grade
+        + config.list_weight * by_order
+        + config.attribute_weight * by_attribute
     )
 
 
 @dataclass
 class _State:
-    """All that a checkpoint holds; a resumed training goes on bit for bit."""
+    """Everything that a checkpoint holds; a resumed training continues bit for bit.
 
+    ``fingerprint`` names settings and data, so that no training continues from a checkpoint
+    of another one.
+    """
+
+    config: NetConfig
+    seed: int
+    fingerprint: str
     net: StudentNet
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     best: dict[str, Any]
     losses: list[float]
     dev: list[float]
-    of: str
-    kept: int = 0
+    best_epoch: int = 0
 
     def save(self, place: str) -> None:
-        parts = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
-        told = {
+        """Write the checkpoint."""
+        parts = {
+            "net": self.net.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
             "best": self.best,
             "losses": self.losses,
             "dev": self.dev,
-            "kept": self.kept,
-            "of": self.of,
+            "best_epoch": self.best_epoch,
+            "fingerprint": self.fingerprint,
         }
-        held = io.BytesIO()
-        torch.save({**parts, "schedule": self.schedule.state_dict(), **told}, held)
-        write_bytes(held.getvalue(), place)
+        buffer = io.BytesIO()
+        torch.save(parts, buffer)
+        write_bytes(buffer.getvalue(), place)
 
     def load(self, place: str) -> None:
-        """Go on from what the first process finds at the place.
-
-        Where nothing is there, training stays at the beginning.
-        """
-        kept = broadcast_file(place)
-        if not kept:
+        """Continue from the checkpoint that the main process reads, if there is one."""
+        content = broadcast_file(place)
+        if not content:
             return
-        parts = torch.load(io.BytesIO(kept), weights_only=True)
-        same = parts["of"] == self.of
+        parts = torch.load(io.BytesIO(content), weights_only=True)
         check(
-            same,
+            parts["fingerprint"] == self.fingerprint,
             "checkpoint",
             place,
-            must="of the same plan and lists",
+            must="of the same settings and lists",
             fix="remove the file",
         )
-        for part in ("net", "optimiser", "schedule"):
-            getattr(self, part).load_state_dict(parts[part])
+        self.net.load_state_dict(parts["net"])
+        self.optimiser.load_state_dict(parts["optimiser"])
+        self.schedule.load_state_dict(parts["schedule"])
         self.best = parts["best"]
         self.losses = parts["losses"]
         self.dev = parts["dev"]
-        self.kept = parts["kept"]
+        self.best_epoch = parts["best_epoch"]
 
 
-def _mark(train: Sequence[ListRows], plan: Plan) -> str:
-    """Names plan and data, so that no training goes on from a checkpoint of another one."""
-    digest = hashlib.sha256(str(plan).encode())
-    for one in train:
-        for part in (
-            one.matrix,
-            one.meaning,
-            one.targets,
-            one.weights,
-            one.states,
-            one.real,
-        ):
-            digest.update(part.tobytes())
+def _fingerprint(
+    train: Sequence[ListRows], config: NetConfig, seed: int, stop: int
+) -> str:
+    """Hash of the settings and of every number that is learnt from."""
+    digest = hashlib.sha256(f"{config!r} {seed} {stop}".encode())
+    for rows in train:
+        digest.update(rows.matrix.tobytes())
+        digest.update(rows.semantic.tobytes())
+        digest.update(rows.targets.tobytes())
+        digest.update(rows.weights.tobytes())
+        digest.update(rows.states.tobytes())
+        digest.update(rows.real.tobytes())
     return digest.hexdigest()
 
 
-def _begin(train: Sequence[ListRows], plan: Plan) -> _State:
-    torch.manual_seed(plan.seed)
-    net = StudentNet(train[0].matrix.shape[1], train[0].meaning.shape[1])
-    net.normalise(torch.from_numpy(np.vstack([one.matrix for one in train])).float())
-    # It is zero: without a loss of their own no heads.
-    net.grade_states.requires_grad_(plan.attribute_weight > 0)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=0.1)
-    steps = plan.epochs * -(-len(train) // plan.lists)
+def _begin(
+    train: Sequence[ListRows], config: NetConfig, seed: int, stop: int
+) -> _State:
+    """A new net with its optimiser, before the first epoch."""
+    torch.manual_seed(seed)
+    columns = train[0].matrix.shape[1]
+    net = StudentNet(columns, train[0].semantic.shape[1])
+    features = np.vstack([rows.matrix for rows in train])
+    net.normalise(torch.from_numpy(features).float())
+
+    # These weights are zero: without a loss of their own the heads reach no grade.
+    net.grade_states.requires_grad_(config.attribute_weight > 0)
+    optimiser = torch.optim.AdamW(
+        net.parameters(), lr=config.learning_rate, weight_decay=_WEIGHT_DECAY
+    )
+    steps_per_epoch = -(-len(train) // config.lists_per_step)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.rate, total_steps=steps
+        optimiser,
+        config.learning_rate,
+        total_steps=config.epochs * steps_per_epoch,
     )
     return _State(
+        config=config,
+        seed=seed,
+        fingerprint=_fingerprint(train, config, seed, stop),
         net=net,
         optimiser=optimiser,
         schedule=schedule,
         best=copy.deepcopy(net.state_dict()),
         losses=[],
         dev=[],
-        of=_mark(train, plan),
     )
 
 
-def _epoch(state: _State, train: Sequence[ListRows], plan: Plan, epoch: int) -> float:
-    """One pass over the lists; returns the mean loss.
-
-    Each process takes its share of every step's lists; gradients are summed over all.
-    """
-    rank, processes = 0, 1
+def _epoch(state: _State, train: Sequence[ListRows], epoch: int) -> float:
+    """One pass over the lists; the mean loss."""
+    # Each process takes its share of every step's lists; gradients are summed over all.
+    rank = 0
+    processes = 1
     if distributed.is_initialized():
         rank = distributed.get_rank()
         processes = distributed.get_world_size()
 
-    draws = np.random.default_rng([plan.seed, epoch])
-    order = draws.permutation(len(train)).tolist()
+    rng = np.random.default_rng([state.seed, epoch])
+    order = rng.permutation(len(train)).tolist()
+    lists_per_step = state.config.lists_per_step
     total = 0.0
     state.net.train()
-    for start in range(0, len(order), plan.lists):
-        step = order[start : start + plan.lists]
+    for start in range(0, len(order), lists_per_step):
+        step = order[start : start + lists_per_step]
         state.optimiser.zero_grad(set_to_none=False)
-        for at in step[rank::processes]:
-            # Dropout is the list's, whoever holds it.
-            torch.manual_seed(hash((plan.seed, epoch, at)) % 2**31)
-            loss = _loss(state.net, train[at], plan) / len(step)
+        for number in step[rank::processes]:
+            # Dropout depends on the list, whichever process trains on it.
+            torch.manual_seed(hash((state.seed, epoch, number)) % 2**31)
+            loss = _loss(state.net, train[number], state.config) / len(step)
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item() * len(step)
         if processes > 1:
             _sum_gradients(state.net)
         state.optimiser.step()
         state.schedule.step()
-    whole = torch.tensor(total)
+
+    sum_of_losses = torch.tensor(total)
     if processes > 1:
-        distributed.all_reduce(whole)
-    return float(whole) / len(train)
+        distributed.all_reduce(sum_of_losses)
+    return float(sum_of_losses) / len(train)
 
 
 def _sum_gradients(net: StudentNet) -> None:
     """Give every process the sum of all processes' gradients."""
     for parameter in net.parameters():
-        grad = parameter.grad
-        if grad is None:
-            grad = torch.zeros_like(parameter)
-        distributed.all_reduce(grad)
-        parameter.grad = grad
+        gradient = parameter.grad
+        if gradient is None:
+            gradient = torch.zeros_like(parameter)
+        distributed.all_reduce(gradient)
+        parameter.grad = gradient
 
 
 def train_net(
-    train: Sequence[ListRows], dev: Sequence[ListRows], plan: Plan, checkpoint: str = ""
+    train: Sequence[ListRows],
+    dev: Sequence[ListRows],
+    config: NetConfig,
+    *,
+    seed: int = 0,
+    stop: int = 0,
+    checkpoint: str = "",
 ) -> tuple[StudentNet, Curve]:
-    """Train a new net.
+    """Train a new net; without a train list there is nothing to learn, which is refused.
 
     Args:
         train: lists to learn from.
-        dev: lists for early stopping only; empty: the last epoch is kept.
-        plan: see :class:`Plan`.
-        checkpoint: place that is written after each epoch; if it is there, training goes on
-            from it. Empty: no checkpoint.
+        dev: lists for early stopping only; empty: the last epoch is taken.
+        config: how it is trained.
+        seed: of weights, order and dropout.
+        stop: epochs after which training stops in any case; 0: the schedule's end.
+        checkpoint: place that is written after each epoch. If it is there, training
+            continues from it; one of other settings or lists is refused. Empty: no
+            checkpoint.
 
     Returns:
-        The net of the epoch that was kept, in evaluation mode, and the curve.
-
-    Raises:
-        DataError: no train list.
-        ConfigError: the checkpoint is of another plan or other lists.
+        The net of the best epoch, in evaluation mode, and the curve.
     """
     check(
         bool(train),
@@ -319,46 +335,48 @@ def train_net(
         error=DataError,
     )
     torch.set_num_threads(1)  # a list is small: more threads only wait for each other
-    state = _begin(train, plan)
-    last = plan.stop or plan.epochs
+    state = _begin(train, config, seed, stop)
+    last_epoch = stop or config.epochs
     if checkpoint:
         state.load(checkpoint)
 
-    epochs = range(len(state.losses) + 1, last + 1)
+    epochs = range(len(state.losses) + 1, last_epoch + 1)
     for epoch in progress(epochs, "epochs of the student"):
-        if dev and state.losses and epoch - 1 - state.kept >= plan.patience:
+        waited = epoch - 1 - state.best_epoch
+        if dev and state.losses and waited >= config.patience:
             break
-        state.losses.append(_epoch(state, train, plan, epoch))
-        # All processes take the first one's measure, lest they stop apart.
+        state.losses.append(_epoch(state, train, epoch))
+
+        # All processes take the main one's measure, or they would stop apart.
         measured = mean_ndcg(net_probabilities(state.net, dev), dev)
         state.dev.append(broadcast(measured))
-
         if not dev or state.dev[-1] >= max(state.dev):
             state.best = copy.deepcopy(state.net.state_dict())
-            state.kept = epoch
+            state.best_epoch = epoch
         if checkpoint and is_main():
             state.save(checkpoint)
 
     state.net.load_state_dict(state.best)
-    told = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""
+    best_dev = f", dev nDCG@10 {max(state.dev):.3f}" if dev else ""
     log_line(
-        f"    student: {len(state.losses)} epochs, kept {state.kept}, "
-        f"loss {state.losses[-1]:.3f}{told}"
+        f"    student: {len(state.losses)} epochs, best {state.best_epoch}, "
+        f"loss {state.losses[-1]:.3f}{best_dev}"
     )
-    return state.net.eval(), Curve(tuple(state.losses), tuple(state.dev), state.kept)
-
-
-# ---------------------------------------------------------------- several processes
+    curve = Curve(tuple(state.losses), tuple(state.dev), state.best_epoch)
+    return state.net.eval(), curve
 
 
 def train_net_in(
     processes: int,
     train: Sequence[ListRows],
     dev: Sequence[ListRows],
-    plan: Plan,
+    config: NetConfig,
+    *,
+    seed: int = 0,
+    stop: int = 0,
     checkpoint: str = "",
 ) -> tuple[StudentNet, Curve]:
-    """:func:`train_net` in several processes, which share each step's lists.
+    """:func:`train_net` in several processes, which share each step's lists evenly.
 
     Under torchrun its processes, on whichever nodes, are taken; else new ones are made on
     this machine.
@@ -367,24 +385,31 @@ def train_net_in(
         processes: how many are made; 1: training runs in this process.
         train: lists to learn from.
         dev: lists for early stopping only.
-        plan: see :class:`Plan`.
+        config: how it is trained; its lists per step must be a multiple of the processes.
+        seed: see :func:`train_net`.
+        stop: see :func:`train_net`.
         checkpoint: see :func:`train_net`.
 
-    Raises:
-        ConfigError: the lists of a step cannot be shared evenly.
+    Returns:
+        The net of the best epoch, in evaluation mode, and the curve.
     """
-    processes = world_size() if world_size() > 1 else processes
+    if world_size() > 1:
+        processes = world_size()
     check(
-        plan.lists % processes == 0,
-        "lists",
-        plan.lists,
+        config.lists_per_step % processes == 0,
+        "lists_per_step",
+        config.lists_per_step,
         must=f"a multiple of {processes}",
-        fix="set distil.lists",
+        fix="set distil.net.lists_per_step",
     )
-    job = {
-        "train": list(train),
-        "dev": list(dev),
-        "plan": plan,
-        "checkpoint": checkpoint,
-    }
-    return launch(processes, "adore.student.training:train_net", **job)  # type: ignore[no-any-return]
+    result: tuple[StudentNet, Curve] = launch(
+        processes,
+        "adore.student.training:train_net",
+        train=list(train),
+        dev=list(dev),
+        config=config,
+        seed=seed,
+        stop=stop,
+        checkpoint=checkpoint,
+    )
+    return result

@@ -1,4 +1,4 @@
-"""What the student learns from: one list a train query, of human, teacher and synthetic pairs."""
+"""The student's training lists: one per train query, of human, teacher and synthetic pairs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from adore.types import PAIR, Evidence, Grade, Item, item_from_row
 
 __all__ = ["PairList", "Sources", "grade_confusion", "load_training_lists"]
 
-_DOUBT = 20.0
-"""So many pairs of each grade are added on which teacher and people agree.
+_SMOOTHING = 20.0
+"""Pairs of each grade that are added on which teacher and people agree.
 
-Little data changes little.
+With little data the correction is small.
 """
+_GRADES = len(Grade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,16 @@ class Sources:
 
 @dataclass(frozen=True)
 class PairList:
-    """One query's list as it is learnt from.
-
-    Synthetic pairs stand in the list that they were made from.
+    """One query's training list, with the synthetic pairs that were made from it.
 
     Args:
         list_id: the (source) query's id.
         queries: text per pair (a synthetic pair may have its own).
         items: per pair.
         evidence: per pair.
-        targets: (pairs, 4) soft grades, rows sum to 1.
-        weights: (pairs,) trust: 1 human, less for teacher and synthetic pairs.
-        real: (pairs,) bool: False for synthetic pairs.
+        targets: soft grades, rows sum to 1. Shape [pairs, 4].
+        weights: trust: 1 human, less for teacher and synthetic pairs. Shape [pairs].
+        real: False for synthetic pairs. Boolean, shape [pairs].
     """
 
     list_id: str
@@ -70,130 +69,135 @@ class _Pair(NamedTuple):
     real: bool
 
 
-def _rows(sources: Sources) -> pl.DataFrame:
-    """Real pairs of train and dev queries that people or the teacher graded.
-
-    Each has its evidence and what either said.
-    """
-    human = read_table(sources.prepared, "judgements").rename({"grade": "human"})
-    answers = pl.concat(
-        [
-            read_table(a, "teacher_judgements").select(*PAIR, "probabilities")
-            for a in sources.answers
-        ]
-    )
+def _graded_pairs(sources: Sources) -> pl.DataFrame:
+    """Real pairs of train and dev queries that people or the teacher graded."""
+    judgements = read_table(sources.prepared, "judgements")
+    human = judgements.rename({"grade": "human"})
     queries = read_table(sources.prepared, "queries")
-    known = [
-        read_table(place, "pairs") for place in (sources.evidence, sources.retrieved)
+    votes = _votes(sources.prepared)
+    by_shard = []
+    for folder in sources.answers:
+        shard = read_table(folder, "teacher_judgements")
+        by_shard.append(shard.select(*PAIR, "probabilities"))
+    teacher = pl.concat(by_shard)
+
+    with_evidence = [
+        read_table(folder, "pairs") for folder in (sources.evidence, sources.retrieved)
     ]
     pairs = (
-        pl.concat(known).join(answers, on=PAIR, how="left").join(queries, on="query_id")
+        pl.concat(with_evidence)
+        .join(teacher, on=PAIR, how="left")
+        .join(queries, on="query_id")
+        .join(human, on=PAIR, how="left")
+        .join(votes, on=PAIR, how="left")
+        .filter(pl.col("split") != "test")
     )
-    pairs = pairs.join(human, on=PAIR, how="left").join(
-        _votes(sources.prepared), on=PAIR, how="left"
-    )
-    pairs = pairs.filter(pl.col("split") != "test")
-    # A teacher's answer may be refused.
-    graded = pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()
-    return _as_people(pairs.filter(graded).sort(PAIR))
+    # The teacher's judgement may have been refused.
+    is_graded = pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()
+    return _corrected(pairs.filter(is_graded).sort(PAIR))
 
 
 def _votes(prepared: Path) -> pl.DataFrame:
-    """``votes``: how many of a pair's judges gave each grade, indexed by grade.
-
-    There is no row where all were of one mind.
-    """
-    schema: dict[str, Any] = dict.fromkeys(PAIR, pl.String())
-    schema["votes"] = pl.List(pl.Int64)
+    """Votes by grade of the pairs on which judges disagree."""
+    schema: dict[str, Any] = {
+        "query_id": pl.String(),
+        "item_id": pl.String(),
+        "votes": pl.List(pl.Int64),
+    }
     if not (prepared / "votes.parquet").is_file():
         return pl.DataFrame(schema=schema)
 
-    votes: dict[tuple[str, str], list[int]] = {}
+    counts_of: dict[tuple[str, str], list[int]] = {}
     table = read_table(prepared, "votes")
     rows = table.select(*PAIR, "grade", "votes")
     for query_id, item_id, grade, count in rows.iter_rows():
-        none_yet = [0] * len(Grade)
-        counts = votes.setdefault((query_id, item_id), none_yet)
+        counts = counts_of.setdefault((query_id, item_id), [0] * _GRADES)
         counts[grade] += count
 
-    differ = []
-    for pair, counts in votes.items():
-        given = [count for count in counts if count]
-        if len(given) > 1:
-            differ.append((*pair, counts))
-    return pl.DataFrame(differ, schema=schema, orient="row")
+    disputed = []
+    for pair, counts in counts_of.items():
+        voted = [count for count in counts if count]
+        if len(voted) > 1:
+            disputed.append((*pair, counts))
+    return pl.DataFrame(disputed, schema=schema, orient="row")
 
 
-def _as_people(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the teacher's probabilities put right.
-
-    P(grade of people | grade of the teacher) is applied. It is learnt from the train pairs
-    that both judged: a rule book that is not the shop's own errs in ways they show.
-    """
-    # No answer: it says nothing of any grade.
-    rows = rows.with_columns(pl.col("probabilities").fill_null([0.0] * 4))
+def _corrected(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the teacher's probabilities corrected for its systematic errors."""
+    # P(human grade | teacher's grade) is estimated from the train pairs that both judged.
+    # A rule book that was not written for the shop makes such errors.
+    # Without a teacher's judgement every grade has probability 0.
+    no_judgement = [0.0] * _GRADES
+    rows = rows.with_columns(pl.col("probabilities").fill_null(no_judgement))
 
     is_judged = pl.col("human").is_not_null()
     both = rows.filter(is_judged, split="train")
-    human = both["human"].to_numpy()
-    people = grade_confusion(_probabilities(both), np.eye(4)[human])
+    human = np.eye(_GRADES)[both["human"].to_numpy()]
+    confusion = grade_confusion(_probabilities(both), human)
 
-    # P(people) = sum over the teacher's grades of P(teacher) P(people | teacher).
-    right = _probabilities(rows) @ people
+    # P(human) = sum over the teacher's grades of P(teacher) P(human | teacher).
+    corrected = _probabilities(rows) @ confusion
     column = pl.Series(
         "probabilities",
-        right.tolist(),
+        corrected.tolist(),
         dtype=pl.List(pl.Float64),
     )
     return rows.with_columns(column)
 
 
 def _probabilities(rows: pl.DataFrame) -> np.ndarray:
-    """(rows, 4) the teacher's; without rows too."""
-    return np.array(rows["probabilities"].to_list()).reshape(-1, 4)
+    """(rows, 4): the teacher's; of that shape without rows too."""
+    table = np.array(rows["probabilities"].to_list())
+    return table.reshape(-1, _GRADES)
 
 
-def grade_confusion(given: np.ndarray, human: np.ndarray) -> np.ndarray:
-    """(4, 4) P(grade of people | grade of the teacher), smoothed towards agreement.
-
-    People's grades are in columns.
+def grade_confusion(teacher: np.ndarray, human: np.ndarray) -> np.ndarray:
+    """Estimate P(human grade | teacher's grade), smoothed towards agreement.
 
     Args:
-        given: (pairs, 4) the teacher's probabilities.
-        human: (pairs, 4) people's grades, one-hot.
+        teacher: the teacher's probabilities. Shape [pairs, 4].
+        human: human grades, one-hot. Shape [pairs, 4].
+
+    Returns:
+        The teacher's grades in rows, which sum to 1, human grades in columns. Shape [4, 4].
     """
-    table = _DOUBT * np.eye(4) + given.T @ human
-    return np.asarray(table / table.sum(axis=1, keepdims=True))
+    counts = _SMOOTHING * np.eye(_GRADES) + teacher.T @ human
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def _one_hot(grade: int) -> np.ndarray:
-    return np.asarray(np.eye(4)[grade])
+    return np.asarray(np.eye(_GRADES)[grade])
 
 
-def _people(row: dict[str, Any]) -> np.ndarray:
-    """P(grade) as people see it.
-
-    That is the share of each grade where several judged and differ, else the one grade.
-    """
+def _human_target(row: dict[str, Any]) -> np.ndarray:
+    """P(grade) by people: the share of each grade where judges disagree, else the one grade."""
     if row["votes"]:
         votes = np.array(row["votes"])
         return np.asarray(votes / sum(row["votes"]))
     return _one_hot(row["human"])
 
 
-def _real(row: dict[str, Any], items: dict[str, Item], teacher_weight: float) -> _Pair:
-    judged = row["human"] is not None
+def _real_pair(
+    row: dict[str, Any], items: dict[str, Item], teacher_weight: float
+) -> _Pair:
+    """A pair of the shop; a human judgement is trusted fully, and comes first."""
+    target = np.array(row["probabilities"])
+    weight = teacher_weight
+    if row["human"] is not None:
+        target = _human_target(row)
+        weight = 1.0
     return _Pair(
         query=row["query"],
         item=items[row["item_id"]],
         evidence=Evidence.many_from_json(row["evidence"]),
-        target=_people(row) if judged else np.array(row["probabilities"]),
-        weight=1.0 if judged else teacher_weight,
+        target=target,
+        weight=weight,
         real=True,
     )
 
 
-def _synthetic(row: dict[str, Any], weight: float) -> _Pair:
+def _synthetic_pair(row: dict[str, Any], weight: float) -> _Pair:
+    """A synthetic pair with the grade that its edit intends."""
     return _Pair(
         query=row["query"],
         item=item_from_row(json.loads(row["item"])),
@@ -204,7 +208,7 @@ def _synthetic(row: dict[str, Any], weight: float) -> _Pair:
     )
 
 
-def _list(query_id: str, pairs: list[_Pair]) -> PairList:
+def _pair_list(query_id: str, pairs: list[_Pair]) -> PairList:
     return PairList(
         list_id=query_id,
         queries=[pair.query for pair in pairs],
@@ -224,55 +228,61 @@ def load_training_lists(
     max_pairs: int,
     seed: int,
 ) -> tuple[list[PairList], list[PairList]]:
-    """Train lists, and dev lists of human judgements only.
+    """Load the train lists, and the dev lists of human judgements only.
 
     Args:
         sources: folders of the stages.
         teacher_weight: trust in a pair that only the teacher judged; 0: such pairs are left out.
         synthetic_weight: trust in a verified synthetic pair; 0: such pairs are left out.
         max_pairs: cap over all train lists; unjudged lists go first.
-        seed: of the order in which lists of equal trust are kept.
+        seed: of the order in which lists of equal trust are selected.
+
+    Returns:
+        Train and dev lists, each by query id.
     """
     table = read_table(sources.prepared, "items")
     items = {row["item_id"]: item_from_row(row) for row in table.iter_rows(named=True)}
 
     train: dict[str, list[_Pair]] = defaultdict(list)
     dev: dict[str, list[_Pair]] = defaultdict(list)
-    for row in _rows(sources).iter_rows(named=True):
+    for row in _graded_pairs(sources).iter_rows(named=True):
         query_id = row["query_id"]
         is_judged = row["human"] is not None
         if row["split"] == "train" and (is_judged or teacher_weight > 0):
-            train[query_id].append(_real(row, items, teacher_weight))
+            train[query_id].append(_real_pair(row, items, teacher_weight))
         elif row["split"] == "dev" and is_judged:
-            dev[query_id].append(_real(row, items, teacher_weight))
+            dev[query_id].append(_real_pair(row, items, teacher_weight))
 
-    made = read_table(sources.synthetic, "synthetic").sort("synthetic_id")
+    synthetic = read_table(sources.synthetic, "synthetic").sort("synthetic_id")
     if synthetic_weight > 0:
-        for row in made.iter_rows(named=True):
+        for row in synthetic.iter_rows(named=True):
             query_id = row["source_query_id"]
             if query_id in train:
-                train[query_id].append(_synthetic(row, synthetic_weight))
+                train[query_id].append(_synthetic_pair(row, synthetic_weight))
 
-    kept = _kept(train, max_pairs, seed)
+    selected = _select_lists(train, max_pairs, seed)
     return (
-        [_list(query_id, train[query_id]) for query_id in sorted(kept)],
-        [_list(query_id, dev[query_id]) for query_id in sorted(dev)],
+        [_pair_list(query_id, train[query_id]) for query_id in sorted(selected)],
+        [_pair_list(query_id, dev[query_id]) for query_id in sorted(dev)],
     )
 
 
-def _kept(train: dict[str, list[_Pair]], max_pairs: int, seed: int) -> list[str]:
-    """Ids of lists that fit under the cap, drawn in random order; judged ones first."""
+def _select_lists(
+    train: dict[str, list[_Pair]], max_pairs: int, seed: int
+) -> list[str]:
+    """Ids of lists that fit under the cap, in random order; judged ones first."""
     order = np.random.default_rng(seed).permutation(sorted(train))
 
     def most_trusted_first(query_id: str) -> float:
         return -max(pair.weight for pair in train[query_id])
 
-    kept: list[str] = []
-    total = 0
+    selected: list[str] = []
+    pair_count = 0
     for query_id in sorted(order, key=most_trusted_first):
-        # One list is kept however long it is.
-        if total and total + len(train[query_id]) > max_pairs:
+        # One list is selected however long it is.
+        size = len(train[query_id])
+        if pair_count and pair_count + size > max_pairs:
             continue
-        kept.append(str(query_id))
-        total += len(train[query_id])
-    return kept
+        selected.append(str(query_id))
+        pair_count += size
+    return selected

@@ -34,11 +34,11 @@ QUERY = "red running shoes for women"
 @pytest.mark.parametrize("rows", [1, 7])
 def test_the_exported_net_gives_torchs_logits(student, rows):
     weights = load_file(student / "model.safetensors")
-    columns, meaning = len(weights["mean"]), weights["senses.weight"].shape[1]
+    columns, meaning = len(weights["mean"]), weights["semantic_units.weight"].shape[1]
     net = StudentNet(columns, meaning).eval()
     net.load_state_dict(weights)
     random = torch.Generator().manual_seed(rows)
-    shapes = {"features": columns, "meaning": meaning, "asked": len(ATTRIBUTES)}
+    shapes = {"features": columns, "semantic": meaning, "asked": len(ATTRIBUTES)}
     fed = {
         name: torch.randn(rows, width, generator=random) * 4
         for name, width in shapes.items()
@@ -53,13 +53,13 @@ def test_the_exported_net_gives_torchs_logits(student, rows):
 
 
 def test_the_heads_are_the_mean_of_net_and_forest(student, catalogue):
-    one = ListInputs(student).of(QUERY, catalogue)
+    one = ListInputs(student).compute(QUERY, catalogue)
     p, states = OnnxHeads(student).probabilities(
-        one.matrix, one.meaning, one.states >= 0
+        one.matrix, one.semantic, one.states >= 0
     )
     fed = {
         "features": one.matrix,
-        "meaning": one.meaning,
+        "semantic": one.semantic,
         "asked": (one.states >= 0).astype(np.float32),
     }
     grades = onnxruntime.InferenceSession(student / "net.onnx").run(["grades"], fed)[0]
@@ -96,7 +96,7 @@ def test_more_texts_than_a_batch_come_back_in_order(student, monkeypatch):
     one_by_one = np.vstack([OnnxEncoder.vectors(encoder, [t]) for t in texts])
     encoder._cache.clear()
     np.testing.assert_allclose(encoder.vectors(texts), one_by_one, atol=1e-5)
-    monkeypatch.setattr(onnx_models, "_AT_ONCE", 30)
+    monkeypatch.setattr(onnx_models, "_MAX_TOKENISED", 30)
     np.testing.assert_allclose(
         OnnxEncoder(student).vectors(texts), one_by_one, atol=1e-5
     )

@@ -12,7 +12,7 @@ import polars as pl
 
 from adore.artifacts import read_table, write_table
 from adore.pipeline.runner import call
-from adore.student.training_lists import Sources, _as_people, load_training_lists
+from adore.student.training_lists import Sources, _corrected, load_training_lists
 
 
 def rows(pairs: list[tuple[list[float], int | None, str]]) -> pl.DataFrame:
@@ -28,7 +28,7 @@ def test_a_teacher_that_people_contradict_is_put_right_and_one_that_nobody_check
     None
 ):
     sure = [0.0, 0.0, 1.0, 0.0]
-    told = _as_people(
+    told = _corrected(
         rows(
             [(sure, 0, "train")] * 60
             + [(sure, 3, "dev")] * 60
@@ -36,10 +36,10 @@ def test_a_teacher_that_people_contradict_is_put_right_and_one_that_nobody_check
         )
     )
     assert np.allclose(told["probabilities"].to_list(), [[0.75, 0, 0.25, 0]] * 121)
-    assert _as_people(rows([(sure, None, "train")]))["probabilities"].to_list() == [
+    assert _corrected(rows([(sure, None, "train")]))["probabilities"].to_list() == [
         sure
     ]
-    assert _as_people(rows([])).is_empty()
+    assert _corrected(rows([])).is_empty()
 
 
 def test_a_human_grade_counts_where_the_teachers_answer_was_refused(

@@ -37,7 +37,7 @@ def run_folder(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(shop / name, home / name)
     shutil.copytree(shop / "judge", home / "judge-again" / "0")
     settings = {
-        "distil": {"epochs": 60, "patience": 60, "trees": 8},
+        "distil": {"net": {"epochs": 60, "patience": 60}, "forest": {"trees": 8}},
         "retrieve": {"backbone": "tiny"},
     }
     (home / "profile.yaml").write_text(yaml.safe_dump(settings), "utf-8")
@@ -146,7 +146,7 @@ def test_a_component_has_a_train_job_make_its_output_in_the_store(
     ):
         storage.copy_file(path, f"{place}/{path.relative_to(run_folder)}")
     profile = tmp_path / "profile.yaml"
-    distil = {"epochs": 2, "trees": 8}
+    distil = {"net": {"epochs": 2}, "forest": {"trees": 8}}
     profile.write_text(
         yaml.safe_dump({"distil": distil, "cluster": {"train": {"stages": ["distil"]}}})
     )

@@ -18,7 +18,7 @@ from adore.serving.model import RankerModel
 from adore.student.features import FEATURES
 from adore.student.inputs import ItemReader, ListInputs
 from adore.student.onnx_models import OnnxEncoder
-from adore.student.rankers import Student
+from adore.student.rankers import load_ranker
 from adore.student.retrieve import HybridRetriever
 from adore.types import Item, item_from_row
 
@@ -41,7 +41,7 @@ def test_evidence_and_features_tell_the_one_article(student: Path) -> None:
     ]
     inputs = ListInputs(student, threads=1)
     inputs.reader = ItemReader(Lexicon.mine(items))
-    matrix = inputs.of("EAN 04006381333931", items).matrix
+    matrix = inputs.compute("EAN 04006381333931", items).matrix
     columns = [
         FEATURES.index(f"product_type_{state}") for state in ("match", "conflict")
     ]
@@ -55,7 +55,7 @@ def test_the_student_gives_the_article_e_and_the_others_i(
 ) -> None:
     rows = read_table(shop / "prepare", "items").sort("item_id").head(8)
     items = [item_from_row(row) for row in rows.iter_rows(named=True)]
-    scores = Student(student, threads=1).rank(items[3].item_id, items)
+    scores = load_ranker(student, threads=1).rank(items[3].item_id, items)
     assert [s.grade.letter for s in scores] == [
         "E" if n == 3 else "I" for n in range(8)
     ]

@@ -124,21 +124,21 @@ def test_states_and_sums_of_evidence_by_hand(features):
 def test_alone_an_item_is_seen_as_in_a_list_of_itself(student, catalogue):
     inputs, context = ListInputs(student, context=False), ListInputs(student)
     together, apart = (
-        inputs.of(QUERY, catalogue),
-        [inputs.of(QUERY, [item]) for item in catalogue],
+        inputs.compute(QUERY, catalogue),
+        [inputs.compute(QUERY, [item]) for item in catalogue],
     )
     np.testing.assert_allclose(
         together.matrix, np.vstack([one.matrix for one in apart]), atol=1e-5
     )
     np.testing.assert_array_equal(
-        together.meaning, context.of(QUERY, catalogue).meaning
+        together.semantic, context.compute(QUERY, catalogue).semantic
     )
     at = FEATURES.index("first_look")
     np.testing.assert_array_equal(
-        together.matrix[:, :at], context.of(QUERY, catalogue).matrix[:, :at]
+        together.matrix[:, :at], context.compute(QUERY, catalogue).matrix[:, :at]
     )
     assert (together.matrix[:, at:] == 0).all() and (
-        context.of(QUERY, catalogue).matrix[:, at:] != 0
+        context.compute(QUERY, catalogue).matrix[:, at:] != 0
     ).any()
 
 
@@ -146,9 +146,11 @@ def test_an_item_that_is_no_member_is_only_measured_against_the_list(
     student, catalogue
 ):
     inputs, members = ListInputs(student), np.array([True] * 11 + [False])
-    with_other = inputs.of(QUERY, catalogue, members=members)
+    with_other = inputs.compute(QUERY, catalogue, members=members)
     np.testing.assert_allclose(
-        with_other.matrix[:11], inputs.of(QUERY, catalogue[:11]).matrix, atol=1e-5
+        with_other.matrix[:11], inputs.compute(QUERY, catalogue[:11]).matrix, atol=1e-5
     )
-    nobody = inputs.of(QUERY, catalogue, members=~np.ones(12, dtype=bool))
-    np.testing.assert_array_equal(nobody.matrix, inputs.of(QUERY, catalogue).matrix)
+    nobody = inputs.compute(QUERY, catalogue, members=~np.ones(12, dtype=bool))
+    np.testing.assert_array_equal(
+        nobody.matrix, inputs.compute(QUERY, catalogue).matrix
+    )

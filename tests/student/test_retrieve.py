@@ -55,7 +55,7 @@ def found(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / "prepare" / name).write_text((shop / "prepare" / name).read_text())
     call("evidence", {"prepared": str(home / "prepare")}, str(home / "evidence"))
     (home / "p.yaml").write_text(
-        "retrieve: {backbone: tiny, k: 3, fresh: 5, fresh_k: 4}\n"
+        "retrieve: {backbone: tiny, k: 3, unjudged_queries: 5, unjudged_k: 4}\n"
     )
     places = {"prepared": str(home / "prepare"), "evidence": str(home / "evidence")}
     call("retrieve", places, str(home / "retrieve"), profile=str(home / "p.yaml"))
@@ -141,7 +141,9 @@ def test_the_student_learns_them_and_takes_the_vectors(
 def test_nothing_is_retrieved_where_it_is_switched_off(
     found: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "p.yaml").write_text("retrieve: {backbone: tiny, k: 0, fresh: 0}\n")
+    (tmp_path / "p.yaml").write_text(
+        "retrieve: {backbone: tiny, k: 0, unjudged_queries: 0}\n"
+    )
     places = {"prepared": str(found / "prepare"), "evidence": str(found / "evidence")}
     call("retrieve", places, str(tmp_path / "off"), profile=str(tmp_path / "p.yaml"))
     assert (

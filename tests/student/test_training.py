@@ -6,9 +6,9 @@ import torch
 
 from adore.errors import ConfigError, DataError
 from adore.student import training
+from adore.student.settings import NetConfig
 from adore.student.training import (
     ListRows,
-    Plan,
     mean_ndcg,
     net_probabilities,
     train_net,
@@ -16,9 +16,9 @@ from adore.student.training import (
 )
 from adore.types import ATTRIBUTES
 
-PLAN = Plan(epochs=8, rate=1e-2, patience=8, lists=2, seed=3)
+CONFIG = NetConfig(epochs=8, learning_rate=1e-2, patience=8, lists_per_step=2)
+SEED = 3
 ASKED = 2
-GAINS = np.array([0.0, 0.01, 0.1, 1.0])
 
 
 def _list(number, *, size=10, sign=1.0):
@@ -46,6 +46,12 @@ TRAIN = [_list(n) for n in range(7)]
 DEV = [_list(n) for n in range(100, 104)]
 
 
+def fitted(train, dev, *, seed=SEED, stop=0, checkpoint="", **settings):
+    """:func:`train_net` with some settings of its own."""
+    config = CONFIG.model_copy(update=settings)
+    return train_net(train, dev, config, seed=seed, stop=stop, checkpoint=checkpoint)
+
+
 def _same(one, other):
     return all(
         torch.equal(a, b)
@@ -56,73 +62,71 @@ def _same(one, other):
 
 
 def test_what_can_be_learnt_is_learnt_grade_and_attribute():
-    net, curve = train_net(TRAIN, DEV, replace(PLAN, epochs=30, patience=30))
+    net, curve = fitted(TRAIN, DEV, epochs=30, patience=30)
     assert curve.losses[-1] < 0.6 * curve.losses[0]
     assert mean_ndcg(net_probabilities(net, DEV), DEV) == max(curve.dev) > 0.95
     fresh = _list(200, size=80)
-    states = net(*training._inputs(fresh))[1][:, ASKED].argmax(1).numpy()
+    states = net(*training._net_inputs(fresh))[1][:, ASKED].argmax(1).numpy()
     assert (states == fresh.states[:, ASKED]).mean() > 0.85
 
 
-def test_the_same_plan_gives_the_same_bits_and_another_seed_others():
-    net, curve = train_net(TRAIN, DEV, PLAN)
-    again, same = train_net(TRAIN, DEV, PLAN)
+def test_the_same_settings_give_the_same_bits_and_another_seed_others():
+    net, curve = fitted(TRAIN, DEV)
+    again, same = fitted(TRAIN, DEV)
     assert _same(net, again) and curve == same
-    assert not _same(net, train_net(TRAIN, DEV, replace(PLAN, seed=4))[0])
+    assert not _same(net, fitted(TRAIN, DEV, seed=4)[0])
 
 
 @pytest.mark.parametrize("after", [1, 5, 8])
 def test_a_training_that_broke_off_goes_on_bit_for_bit(after, tmp_path, monkeypatch):
-    whole, curve = train_net(TRAIN, DEV, PLAN)
+    whole, curve = fitted(TRAIN, DEV)
     epoch = training._epoch
 
-    def breaks(state, train, plan, number):
+    def breaks(state, train, number):
         if number > after:
             raise KeyboardInterrupt
-        return epoch(state, train, plan, number)
+        return epoch(state, train, number)
 
-    if after < PLAN.epochs:
+    if after < CONFIG.epochs:
         monkeypatch.setattr(training, "_epoch", breaks)
         with pytest.raises(KeyboardInterrupt):
-            train_net(TRAIN, DEV, PLAN, tmp_path / "net.pt")
+            fitted(TRAIN, DEV, checkpoint=tmp_path / "net.pt")
         monkeypatch.undo()
     else:
-        train_net(TRAIN, DEV, PLAN, tmp_path / "net.pt")
+        fitted(TRAIN, DEV, checkpoint=tmp_path / "net.pt")
     torch.manual_seed(99)  # what another process draws does not matter
-    net, resumed = train_net(TRAIN, DEV, PLAN, tmp_path / "net.pt")
+    net, resumed = fitted(TRAIN, DEV, checkpoint=tmp_path / "net.pt")
     assert _same(net, whole) and resumed == curve
     assert [p.name for p in tmp_path.iterdir()] == ["net.pt"]
 
 
-def test_a_checkpoint_of_another_plan_or_of_other_lists_is_refused(tmp_path):
-    train_net(TRAIN, DEV, replace(PLAN, epochs=1), tmp_path / "net.pt")
-    for train, plan in (
-        (TRAIN, PLAN),
-        (TRAIN[1:] + TRAIN[:1], replace(PLAN, epochs=1)),
+def test_a_checkpoint_of_other_settings_or_other_lists_is_refused(tmp_path):
+    fitted(TRAIN, DEV, epochs=1, checkpoint=tmp_path / "net.pt")
+    for train, epochs in (
+        (TRAIN, CONFIG.epochs),
+        (TRAIN[1:] + TRAIN[:1], 1),
     ):
         with pytest.raises(
-            ConfigError, match=r"checkpoint == .*must be of the same plan and lists"
+            ConfigError, match=r"checkpoint == .*must be of the same settings and lists"
         ):
-            train_net(train, DEV, plan, tmp_path / "net.pt")
+            fitted(train, DEV, epochs=epochs, checkpoint=tmp_path / "net.pt")
 
 
-def test_training_stops_early_and_keeps_the_best_dev_epoch():
+def test_training_stops_early_and_takes_the_best_dev_epoch():
     against = [
         _list(n, sign=-1.0) for n in range(100, 104)
     ]  # the more is learnt, the worse
-    net, curve = train_net(TRAIN, against, replace(PLAN, epochs=20, patience=3))
-    assert len(curve.dev) == curve.kept + 3 < 20
-    assert curve.dev[curve.kept - 1] == max(curve.dev)
-    assert _same(
-        net, train_net(TRAIN, [], replace(PLAN, epochs=20, stop=curve.kept))[0]
-    )
+    net, curve = fitted(TRAIN, against, epochs=20, patience=3)
+    assert len(curve.dev) == curve.best_epoch + 3 < 20
+    assert curve.dev[curve.best_epoch - 1] == max(curve.dev)
+    assert _same(net, fitted(TRAIN, [], epochs=20, stop=curve.best_epoch)[0])
     assert mean_ndcg(net_probabilities(net, against), against) == max(curve.dev)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5])
 def test_the_grade_sees_the_attribute_heads_unless_their_weight_is_0(weight):
-    net, _ = train_net(TRAIN, [], replace(PLAN, attribute_weight=weight))
-    features, meaning, asked = training._inputs(DEV[0])
+    net, _ = fitted(TRAIN, [], attribute_weight=weight)
+    features, meaning, asked = training._net_inputs(DEV[0])
     one, other = net(features, meaning, asked)[0], net(features, meaning, 1 - asked)[0]
     assert torch.equal(one, other) is (weight == 0)
 
@@ -135,23 +139,33 @@ def test_a_pair_without_trust_teaches_nothing():
         replace(one, targets=np.vstack([one.targets[:5], np.eye(4)[[0] * 5]]))
         for one in blind
     ]
-    assert _same(train_net(blind, [], PLAN)[0], train_net(noise, [], PLAN)[0])
+    assert _same(fitted(blind, [])[0], fitted(noise, [])[0])
 
 
 def test_no_lists_and_lists_that_processes_cannot_share_are_refused():
     with pytest.raises(DataError, match="train lists == 0"):
-        train_net([], DEV, PLAN)
-    with pytest.raises(ConfigError, match="lists == 3, must be a multiple of 2"):
-        train_net_in(2, TRAIN, DEV, replace(PLAN, lists=3))
+        fitted([], DEV)
+    with pytest.raises(
+        ConfigError, match="lists_per_step == 3, must be a multiple of 2"
+    ):
+        train_net_in(2, TRAIN, DEV, CONFIG.model_copy(update={"lists_per_step": 3}))
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    plan = replace(PLAN, epochs=3)
-    net, curve = train_net(TRAIN, DEV, plan)
-    both, shared = train_net_in(2, TRAIN, DEV, plan, tmp_path / "net.pt")
+    config = CONFIG.model_copy(update={"epochs": 3})
+    net, curve = train_net(TRAIN, DEV, config, seed=SEED)
+    both, shared = train_net_in(
+        2, TRAIN, DEV, config, seed=SEED, checkpoint=tmp_path / "net.pt"
+    )
     np.testing.assert_allclose(shared.losses, curve.losses, rtol=1e-4)
-    assert shared.kept == curve.kept and (tmp_path / "net.pt").is_file()
+    assert shared.best_epoch == curve.best_epoch and (tmp_path / "net.pt").is_file()
     for name, one in net.state_dict().items():
         torch.testing.assert_close(
             both.state_dict()[name], one, rtol=1e-4, atol=1e-5, msg=name
         )
+
+
+def test_the_weight_of_the_listwise_loss_is_a_setting():
+    net, _ = fitted(TRAIN, [], epochs=1)
+    without, _ = fitted(TRAIN, [], epochs=1, list_weight=0.0)
+    assert not _same(net, without)

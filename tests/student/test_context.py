@@ -63,7 +63,7 @@ def test_a_long_list_is_read_in_blocks(monkeypatch):
     near = titles @ titles.T - 2 * np.eye(50)
     by_hand = [np.sort(row[members])[-5:].mean() for row in near]
     np.testing.assert_allclose(_column(whole, "neighbours"), by_hand)
-    monkeypatch.setattr(context, "_ROWS", 7)
+    monkeypatch.setattr(context, "_CHUNK", 7)
     np.testing.assert_allclose(context_features(*many), whole)
 
 

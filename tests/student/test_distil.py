@@ -9,7 +9,8 @@ import pytest
 from adore.artifacts import read_manifest, read_table
 from adore.errors import DataError
 from adore.pipeline.runner import call
-from adore.student.distil import Config, rows_of
+from adore.student.distil import Config
+from adore.student.fitting import rows_of
 from adore.student.inputs import ListInputs
 from adore.student.rankers import load_ranker
 from adore.student.training_lists import PairList, Sources, load_training_lists
@@ -209,11 +210,11 @@ def test_what_is_learnt_of_a_real_list_is_what_serving_sees(sources, student):
     for one in train:
         learnt, served = (
             rows_of(one, inputs, Config()),
-            ListInputs(student).of(one.queries[0], one.items),
+            ListInputs(student).compute(one.queries[0], one.items),
         )
         np.testing.assert_array_equal(learnt.states, served.states)
         np.testing.assert_allclose(learnt.matrix, served.matrix, atol=1e-4)
-        np.testing.assert_allclose(learnt.meaning, served.meaning, atol=1e-5)
+        np.testing.assert_allclose(learnt.semantic, served.semantic, atol=1e-5)
 
 
 @pytest.mark.parametrize("context", [3, 100])
@@ -233,14 +234,16 @@ def test_a_made_pair_with_a_query_of_its_own_stands_among_the_real_items(
         if context > len(real)
         else [real[int(at)] for at in np.linspace(0, len(real) - 1, context)]
     )
-    served = inputs.of(
+    served = inputs.compute(
         query,
         [*around, one.items[last]],
         members=np.array([True] * len(around) + [False]),
     )
     np.testing.assert_allclose(learnt.matrix[last], served.matrix[-1], atol=1e-5)
     assert (
-        np.abs(learnt.matrix[last] - inputs.of(query, one.items[last:]).matrix[0]).max()
+        np.abs(
+            learnt.matrix[last] - inputs.compute(query, one.items[last:]).matrix[0]
+        ).max()
         > 0.1
     )
     unedited = rows_of(one, inputs, Config(context=context))
@@ -273,7 +276,7 @@ def test_a_checkpoint_changes_nothing_and_goes_when_the_student_is_whole(
 def test_a_student_without_attribute_heads_says_nothing_of_attributes(
     shop, student, distilled, catalogue, tmp_path
 ):
-    distilled(shop, tmp_path / "distil", {"attribute_weight": 0.0})
+    distilled(shop, tmp_path / "distil", {"net": {"attribute_weight": 0.0}})
     query = "red steel water bottle"
     assert not any(
         s.attributes for s in load_ranker(tmp_path / "distil").rank(query, catalogue)

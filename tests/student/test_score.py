@@ -161,7 +161,7 @@ def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, stude
         )
     assert manifest.metrics == {"pairs": float(judged.height), "systems": 5.0}
     hard, keys = (
-        read_table(shop / "score", "hard"),
+        read_table(shop / "score", "adversarial_scores"),
         ["query_id", "item_id", "error_type"],
     )
     assert hard.height > 20 and hard["grade"].is_between(0, 3).all()

@@ -1,15 +1,24 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from adore.errors import ConfigError, MissingError
 from adore.student.fields import typed_text
-from adore.student.rankers import BASELINES, load_ranker, save_baseline
-from adore.types import ATTRIBUTES, Grade, Item
+from adore.student.rankers import (
+    RANKERS,
+    RankerFolder,
+    RankerKind,
+    baseline_kinds,
+    load_ranker,
+    save_baseline,
+)
+from adore.types import ATTRIBUTES, Grade, Item, Score
 
+BASELINES = baseline_kinds()
 KINDS = ("student", *BASELINES)
 QUERY = "red running shoes without laces"
 
@@ -122,10 +131,42 @@ def test_a_folder_without_card_and_an_unknown_kind_are_refused(tmp_path, catalog
         save_baseline("oracle", catalogue, tmp_path)
 
 
+class Longest:
+    """Ranks long titles first."""
+
+    def __init__(self, folder: RankerFolder) -> None:
+        self.kind = folder.kind
+        self.name = folder.name
+        self.version = folder.version
+
+    def rank(self, query: str, items: Sequence[Item]) -> list[Score]:
+        uniform = (0.25, 0.25, 0.25, 0.25)
+        return [
+            Score(item.item_id, float(len(item.title)), Grade.EXACT, uniform)
+            for item in items
+        ]
+
+
+def test_a_new_kind_is_a_baseline_that_is_written_and_loaded(catalogue, tmp_path):
+    RANKERS.add("longest", RankerKind(Longest, is_baseline=True))
+    try:
+        assert "longest" in baseline_kinds()
+        save_baseline("longest", catalogue, tmp_path)
+        ranker = load_ranker(tmp_path)
+        scores = ranker.rank(QUERY, catalogue)
+        assert ranker.version.startswith("longest-")
+        assert [s.score for s in scores] == [len(i.title) for i in catalogue]
+    finally:
+        RANKERS.remove("longest")
+    with pytest.raises(ConfigError, match=r"must be one of: .*bm25.*student"):
+        load_ranker(tmp_path)
+
+
 SERVER = """
 import sys
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from adore.student.rankers import load_ranker
 from adore.types import Item

@@ -66,6 +66,8 @@ VERBS = dict(all_verbs(typer.main.get_command(app)))
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_profiles_in_the_documents_are_accepted(page: Path) -> None:
+    if page.name == "extending.md":  # its profiles name parts that its own test adds
+        return
     for block in fences(page, "yaml"):
         settings = yaml.safe_load(block)
         if isinstance(settings, dict) and set(settings) <= set(SECTIONS):

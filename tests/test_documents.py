@@ -76,3 +76,13 @@ def test_every_key_of_a_profile_has_a_meaning() -> None:
     page = generate.configuration()
     assert page.count("\n| `") > 150
     assert re.findall(r"^\| `(\w+)` .*\|  \|$", page, re.MULTILINE) == []
+
+
+def test_the_quickstart_shows_the_figures_of_the_kept_run() -> None:
+    page = (ROOT / "docs" / "quickstart.md").read_text("utf-8")
+    measures = headline.figures("run-demo-shop")["measures"]
+    rows = [row for row in measures if row["measure"] == "nDCG@10"]
+    assert len(rows) == 5
+    for row in rows:
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        assert f"{row['system']:<12} {row['value']:8.3f}  {interval}" in page

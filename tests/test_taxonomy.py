@@ -12,15 +12,15 @@ from adore.types import ATTRIBUTES, Grade
 
 
 @pytest.fixture
-def flavour() -> Iterator[ErrorType]:
+def scent() -> Iterator[ErrorType]:
     yield ErrorType(
-        name="flavour",
-        definition="The item has another flavour than asked.",
+        name="scent",
+        definition="The item has another scent than asked.",
         attribute="feature",
         grade=Grade.SUBSTITUTE,
     )
-    if "flavour" in ERROR_TYPES:
-        ERROR_TYPES.remove("flavour")
+    if "scent" in ERROR_TYPES:
+        ERROR_TYPES.remove("scent")
 
 
 def test_every_key_attribute_but_loose_words_has_an_error_type() -> None:
@@ -31,10 +31,10 @@ def test_every_key_attribute_but_loose_words_has_an_error_type() -> None:
         assert error.level == ATTRIBUTES.get(error.attribute, 0)
 
 
-def test_a_type_is_registered_once_and_last(flavour: ErrorType) -> None:
-    register_error_type(flavour)
-    assert list(ERROR_TYPES)[-1] == "flavour"
-    assert not flavour.positive
+def test_a_type_is_registered_once_and_last(scent: ErrorType) -> None:
+    register_error_type(scent)
+    assert list(ERROR_TYPES)[-1] == "scent"
+    assert not scent.positive
     with pytest.raises(ConfigError, match="error type == 'brand', must be a new name"):
         register_error_type(
             ErrorType(name="brand", definition="Twice.", grade=Grade.EXACT)

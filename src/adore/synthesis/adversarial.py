@@ -78,8 +78,10 @@ def adversarial(
     is_edited = pl.col("split") == split
     if query_ids is not None:
         is_edited = pl.col("query_id").is_in(list(query_ids))
-    edited_ids = queries.filter(is_edited)["query_id"].to_list()
-    other_queries = queries.filter(~is_edited)["query"].to_list()
+    edited = queries.filter(is_edited)
+    others = queries.filter(~is_edited)
+    edited_ids = edited["query_id"].to_list()
+    other_queries = others["query"].to_list()
 
     human_grades = read_human_grades(prepared)
     sources = _sources(context, edited_ids, human_grades)
@@ -92,7 +94,8 @@ def adversarial(
         )
         for candidate in candidates:
             grades = human_grades[candidate.source_query_id]
-            table_rows.append(_row(candidate, _human_grade(candidate, grades)))
+            human_grade = _human_grade(candidate, grades)
+            table_rows.append(_row(candidate, human_grade))
 
     table = pl.DataFrame(table_rows, schema=COLUMNS)
     return table.sort("error_type", "query_id", "item_id")
@@ -163,6 +166,7 @@ def _maker(
 
 def _passes(candidate: Candidate, source: Source, checks: QueryChecks) -> bool:
     """Whether people agree with the intention, and an edited query is new and fluent."""
+    # where people graded the very pair, they decide
     human_grade = _human_grade(candidate, source.graded)
     intended_grade = candidate.intended_grade
     if human_grade is not None and not on_same_side(human_grade, intended_grade):

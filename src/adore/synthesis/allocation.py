@@ -60,8 +60,12 @@ def count_errors(pairs: Iterable[GradedPair]) -> dict[str, int]:
     error_counts = Counter[str]()
     for pair in pairs:
         if pair.human != pair.answered:
-            error_counts.update(_error_types(Grade(pair.human), pair.evidence))
-    return dict(sorted(error_counts.items()))
+            human_grade = Grade(pair.human)
+            error_types = _error_types(human_grade, pair.evidence)
+            error_counts.update(error_types)
+
+    in_order = sorted(error_counts.items())
+    return dict(in_order)
 
 
 def _error_types(human: Grade, evidence: Sequence[Evidence]) -> set[str]:

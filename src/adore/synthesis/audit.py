@@ -36,7 +36,10 @@ def audit(
         ``as_intended``, and the count of each grade.
     """
     # synthesis leaves graded pairs alone; the audit is about just those
-    without_exclusions = [replace(source, excluded=frozenset()) for source in sources]
+    without_exclusions: list[Source] = []
+    for source in sources:
+        free_source = replace(source, excluded=frozenset())
+        without_exclusions.append(free_source)
 
     summaries: dict[str, dict[str, float]] = {}
     for error_type in ERROR_TYPES:
@@ -57,7 +60,8 @@ def _grades(
     grades: dict[_Pair, int] = {}
     for pick in picks:
         for source in sources:
-            for draft in pick(source, context.catalogue, Random(0)):
+            drafts = pick(source, context.catalogue, Random(0))
+            for draft in drafts:
                 item_id = draft.item.item_id
                 pair = (source.query_id, item_id)
                 if item_id not in source.graded or pair in grades:
@@ -77,8 +81,10 @@ def _summary(error_type: str, grades: Mapping[_Pair, int]) -> dict[str, float]:
     as_intended = 0.0
     if number:
         intended = ERROR_TYPES[error_type].grade
-        not_exact = round(1 - counts[Grade.EXACT] / number, 3)
-        as_intended = round(counts[intended] / number, 3)
+        exact_share = counts[Grade.EXACT] / number
+        intended_share = counts[intended] / number
+        not_exact = round(1 - exact_share, 3)
+        as_intended = round(intended_share, 3)
 
     queries = {query_id for query_id, _ in grades}
     summary: dict[str, float] = {

@@ -284,6 +284,8 @@ class Catalogue:
         postings: dict[str, list[str]] = defaultdict(list)
         for item_id in sorted(self.items):
             reading = self.readings[item_id]
+
+            # an item counts once for a word, wherever it is
             stems = set(_stored_stems(reading, "title"))
             stems.update(_stored_stems(reading, "category"))
             for stem in stems:
@@ -414,7 +416,8 @@ class Catalogue:
             words = value.value.split()
             if not own_words.isdisjoint(words):
                 continue
-            if dimensions and size_dimension(value.value) not in dimensions:
+            dimension = size_dimension(value.value)
+            if dimensions and dimension not in dimensions:
                 continue
             others.append(value)
         return others[:k]
@@ -456,5 +459,5 @@ class Catalogue:
     @cached_property
     def parts(self) -> dict[str, int]:
         """What items come with or without (``handle``), by stem; how many titles say it."""
-        titles = [self.items[item_id].title for item_id in sorted(self.items)]
+        titles = [item.title for item in self.items.values()]
         return count_parts(titles, self.lexicon, self.language)

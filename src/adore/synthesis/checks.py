@@ -65,6 +65,7 @@ class QueryChecks:
         near: float,
         fluency: float,
     ) -> None:
+        # both index all texts, so they are built once for all edited queries
         self._held_out = HeldOut(held_out, near, language)
         self._fluency = Fluency(texts, real_queries, fluency, language)
 

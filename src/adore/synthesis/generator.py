@@ -216,9 +216,11 @@ def _read_items(prepared: Path) -> dict[str, Item]:
 def _read_item_readings(evidence: Path) -> dict[str, Reading]:
     """Every item's reading by id."""
     is_item = pl.col("kind") == "item"
-    table = read_table(evidence, "readings").filter(is_item)
+    table = read_table(evidence, "readings")
+    table = table.filter(is_item).select("id", "reading")
+
     readings: dict[str, Reading] = {}
-    for item_id, reading_text in table.select("id", "reading").iter_rows():
+    for item_id, reading_text in table.iter_rows():
         readings[item_id] = Reading.from_json(reading_text)
     return readings
 
@@ -226,10 +228,8 @@ def _read_item_readings(evidence: Path) -> dict[str, Reading]:
 def _read_queries(prepared: Path) -> dict[str, str]:
     """The text of every query by id."""
     table = read_table(prepared, "queries")
-    queries: dict[str, str] = {}
-    for query_id, query_text in table.select("query_id", "query").iter_rows():
-        queries[query_id] = query_text
-    return queries
+    table = table.select("query_id", "query")
+    return dict(table.iter_rows())
 
 
 def read_grades(folder: Path, name: str) -> pl.DataFrame:
@@ -377,8 +377,10 @@ class Candidate:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Candidate:
         """A candidate from a row of ``candidates``; other columns are ignored."""
-        names = [field.name for field in dataclass_fields(cls)]
-        return cls(**{name: row[name] for name in names})
+        columns: dict[str, Any] = {}
+        for field in dataclass_fields(cls):
+            columns[field.name] = row[field.name]
+        return cls(**columns)
 
     def to_row(self) -> dict[str, object]:
         """The columns and their values."""
@@ -407,17 +409,22 @@ def make_candidate(
 
     item_id = draft.item.item_id
     if draft.item != source.item and not draft.picked:
-        item_id = f"syn-i-{_digest(columns)}"
+        item_digest = _digest(columns)
+        item_id = f"syn-i-{item_digest}"
     columns["item_id"] = item_id
 
     query_id = source.query_id
     if draft.query != source.query:
-        query_id = f"syn-q-{_digest(normalise(draft.query))}"
+        query_digest = _digest(normalise(draft.query))
+        query_id = f"syn-q-{query_digest}"
+
+    # the error type is part of the id: two types may make the same pair
+    pair_digest = _digest([error_type, query_id, item_id])
 
     return Candidate(
         query_id=query_id,
         item_id=item_id,
-        synthetic_id=f"syn-{_digest([error_type, query_id, item_id])}",
+        synthetic_id=f"syn-{pair_digest}",
         source_query_id=source.query_id,
         source_item_id=source.item.item_id,
         query=draft.query,
@@ -438,7 +445,9 @@ def _json(value: object) -> str:
 
 def _digest(value: object) -> str:
     """The first 16 hexadecimal digits of a value's SHA-256."""
-    return hashlib.sha256(_json(value).encode()).hexdigest()[:16]
+    data = _json(value).encode()
+    digest = hashlib.sha256(data)
+    return digest.hexdigest()[:16]
 
 
 def generate(

@@ -20,7 +20,7 @@ def error_type_tables() -> str:
     ]
     edit_header = ["| edit | what it does |", "|---|---|"]
     types = _error_type_rows()
-    edits = [f"| `{edit.name}` | {_summary(edit)} |" for edit in _sorted_edits()]
+    edits = [_edit_row(edit) for edit in _sorted_edits()]
     return "\n".join([*type_header, *types, "", *edit_header, *edits])
 
 
@@ -46,6 +46,12 @@ def _error_type_rows() -> list[str]:
         )
         rows.append(f"| {' | '.join(cells)} |")
     return rows
+
+
+def _edit_row(edit: RegisteredEdit) -> str:
+    """A row for an edit."""
+    summary = _summary(edit)
+    return f"| `{edit.name}` | {summary} |"
 
 
 def _sorted_edits() -> list[RegisteredEdit]:

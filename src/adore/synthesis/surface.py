@@ -195,6 +195,7 @@ def in_other_units(quote: str, value: str) -> list[str]:
         spelling = _OTHER_SPELLING[unit]
         size_texts.append(f"{number.group()} {spelling}")
 
+    # sizes of memory need more digits: 512 GB is 0.5 TB, 500 GB is 0.488 TB
     exact = float(amount)
     digits = 1
     if kind == "memory":

@@ -231,8 +231,12 @@ def _judged_candidates(candidates: Path, answers: list[Path]) -> Iterator[_Judge
 
     candidate_table = read_table(candidates, "candidates")
     candidate_table = candidate_table.sort("synthetic_id")
+    # a left join: candidates that nobody judged stay, without grades
     judged_table = candidate_table.join(
-        pair_grades, on=PAIR, how="left", maintain_order="left"
+        pair_grades,
+        on=PAIR,
+        how="left",
+        maintain_order="left",
     )
     for row in judged_table.iter_rows(named=True):
         candidate = Candidate.from_row(row)
@@ -251,14 +255,16 @@ class _Verifier:
         texts = queries.select("query_id", "query")
         self._queries = dict(texts.iter_rows())
 
-        held_out = queries.filter(pl.col("split") != "train")
+        is_held_out = pl.col("split") != "train"
+        held_out = queries.filter(is_held_out)
         titles = items["title"].to_list()
-        categories = items["category"].unique(maintain_order=True).to_list()
+        categories = items["category"].unique(maintain_order=True)
+        language = load_language(language_of(prepared))
         self._query_checks = QueryChecks(
-            [*titles, *categories],
-            self._queries.values(),
-            held_out["query"].to_list(),
-            load_language(language_of(prepared)),
+            texts=[*titles, *categories.to_list()],
+            real_queries=self._queries.values(),
+            held_out=held_out["query"].to_list(),
+            language=language,
             near=config.near,
             fluency=config.fluency,
         )
@@ -395,7 +401,8 @@ def _examples(accepted: Sequence[_Judged], number: int) -> list[dict[str, str]]:
         first_of_query.setdefault(query_id, judged)
 
     different = list(first_of_query.values())
-    return [_example(judged) for judged in different[:number]]
+    chosen = different[:number]
+    return [_example(judged) for judged in chosen]
 
 
 def _example(judged: _Judged) -> dict[str, str]:

@@ -71,9 +71,10 @@ def pick_item(
     for item in similar_items(source, catalogue):
         values = catalogue.item_values(item.item_id, attribute)
         item_values = {value.value for value in values}
+
         # an item that states both values does not contradict the query
-        suits = bool(item_values & suitable_values)
-        if attribute == "exclusion" or not suits:
+        contradicts = suitable_values.isdisjoint(item_values)
+        if contradicts or attribute == "exclusion":
             yield source.with_pick(item, REAL_ITEM, attribute=attribute)
 
 
@@ -162,7 +163,8 @@ def ask_in_phrase(
             word = shopper_word(attribute, value, language)
             phrase = phrase_form.format(word)
             query = insert(source.query, phrase, front=False)
-            yield source.with_query(query, f"query: + {phrase}", attribute=attribute)
+            description = f"query: + {phrase}"
+            yield source.with_query(query, description, attribute=attribute)
 
 
 def _lacking_values(

@@ -219,6 +219,7 @@ def similar_items(source: Source, catalogue: Catalogue) -> Iterator[Item]:
         if item_id in source.excluded or item_id == good_item.item_id:
             continue
 
+        # another product type would change more than the attribute
         item = catalogue.items[item_id]
         if leaf_step(item) == good_leaf:
             yield item

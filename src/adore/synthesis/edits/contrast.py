@@ -348,6 +348,7 @@ def with_limit(query: str, form: str, limit: int, currency: str) -> str:
     Returns:
         The new query.
     """
+    # the forms are written for dollars
     if currency not in ("", "$", "USD"):
         form = form.replace("${limit}", "{limit}")
         form = form.replace(" dollars", "")

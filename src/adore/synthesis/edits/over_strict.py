@@ -87,7 +87,8 @@ def ask_less(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
     for attribute in ("brand", "colour", "size", "material", "model"):
         for match in source.matched(attribute):
             quote = match.asked_quote
-            whole_words = rf"(?<!\w){re.escape(quote)}(?!\w)"
+            escaped = re.escape(quote)
+            whole_words = rf"(?<!\w){escaped}(?!\w)"
             rest = re.sub(whole_words, " ", source.query, count=1)
             query = " ".join(rest.split())
             if not query or query == source.query:
@@ -118,6 +119,7 @@ def word_order(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dr
     if number < 3 or FIXED_ORDER.search(source.query):
         return
 
+    # the query begins with another of its words
     cut = rng.randrange(1, number)
     before = query_words[:cut]
     after = query_words[cut:]

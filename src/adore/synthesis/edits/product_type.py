@@ -352,10 +352,12 @@ def ask_to_know_otherwise(
 
 def _questions(source: Source, forms: Sequence[str], rng: Random) -> Iterator[Draft]:
     """Drafts that ask about the query in some of the forms."""
+    product = source.query.strip()
     for question_form in sample(forms, rng):
-        query = question_form.format(source.query.strip())
+        query = question_form.format(product)
         outline = question_form.format("...")
-        yield source.with_query(query, f"query: {outline}", attribute="product_type")
+        description = f"query: {outline}"
+        yield source.with_query(query, description, attribute="product_type")
 
 
 # ---------------------------------------------------------------- other items

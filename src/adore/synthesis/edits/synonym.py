@@ -82,6 +82,7 @@ def synonyms(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draf
         "colour": language.forms["colours"],
         "audience": language.forms["audiences"],
     }
+    # a word means the same as others of its colour family or audience
     for attribute, meaning_of in meanings.items():
         for value in source.asked_values(attribute):
             same_meaning = _words_for(value, meaning_of, language)

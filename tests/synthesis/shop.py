@@ -120,12 +120,12 @@ def write_answers(pairs: Path, output: Path, table: str = "candidates") -> None:
     """The rule book's verdict on every pair of a table, as ``teacher_judgements``."""
     output.mkdir(parents=True)
     book, rows = RuleBook.load(), []
-    told = (
+    pairs_table = (
         read_table(pairs, table)
         .select("query_id", "item_id", "evidence")
         .unique(["query_id", "item_id"])
     )
-    for query_id, item_id, text in told.sort("query_id", "item_id").iter_rows():
+    for query_id, item_id, text in pairs_table.sort("query_id", "item_id").iter_rows():
         verdict = book.apply(Evidence.many_from_json(text))
         row = {"query_id": query_id, "item_id": item_id, "grade": int(verdict.grade)}
         rows.append(

@@ -82,11 +82,11 @@ def test_people_have_the_last_word(
         orient="row",
     )
     write_table(pl.concat([graded, more]), tmp_path, "judgements")
-    found = adversarial(tmp_path, synthesis_shop / "evidence").filter(
+    again = adversarial(tmp_path, synthesis_shop / "evidence").filter(
         pl.col("query_id") == "q9"
     )
     assert (
         contradicted
-        not in found.filter(pl.col("intended_grade") < 3)["item_id"].to_list()
+        not in again.filter(pl.col("intended_grade") < 3)["item_id"].to_list()
     )
-    assert set(found.filter(pl.col("item_id") == confirmed)["human_grade"]) == {2}
+    assert set(again.filter(pl.col("item_id") == confirmed)["human_grade"]) == {2}

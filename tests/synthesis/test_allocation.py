@@ -11,8 +11,8 @@ from adore.types import Evidence, State
 TYPES = list(ERROR_TYPES)
 
 
-def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
-    return Evidence(attribute, asked, asked, "", "", "title", state)
+def ev(attribute: str, state: State, word: str = "x") -> Evidence:
+    return Evidence(attribute, word, word, "", "", "title", state)
 
 
 def test_weights_follow_the_errors() -> None:

@@ -29,8 +29,8 @@ def test_humans_audit_the_picks(synthesis_shop: Path, tmp_path: Path) -> None:
         )
     write_table(pl.concat([graded, added]), home / "prepare", "judgements")
     synthesise_shop(home, tmp_path / "out", total=10)
-    told = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))["audit"]
-    assert told["colour"] == {
+    audit = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))["audit"]
+    assert audit["colour"] == {
         "n": 1,
         "queries": 1,
         "not_exact": 1.0,
@@ -40,4 +40,4 @@ def test_humans_audit_the_picks(synthesis_shop: Path, tmp_path: Path) -> None:
         "C": 0,
         "I": 0,
     }
-    assert told["brand"]["n"] >= 1 and told["compatibility"]["n"] == 0
+    assert audit["brand"]["n"] >= 1 and audit["compatibility"]["n"] == 0

@@ -163,25 +163,25 @@ def test_an_edit_moves_one_attribute_and_nothing_else(
     context, sources = bench
     source = sources[at % len(sources)]
     for draft, _ in drafts(context, source, error, seed):
-        found = compare(
+        evidence = compare(
             context.reader.read_query(draft.query),
             context.reader.read_item(draft.item),
         )
-        conflicts = [e.attribute for e in found if e.state == "conflict"]
+        conflicts = [e.attribute for e in evidence if e.state == "conflict"]
         assert conflicts == [draft.attribute]
         if draft.attribute == "feature":
-            assert [contrast_type(e.asked) for e in found if e.state == "conflict"] == [
-                error
-            ]
+            assert [
+                contrast_type(e.asked) for e in evidence if e.state == "conflict"
+            ] == [error]
         for name in {e.attribute for e in source.evidence} - {
             draft.attribute,
             "feature",
         }:
             before = Counter(e.state for e in source.evidence if e.attribute == name)
             assert not before - Counter(
-                e.state for e in found if e.attribute == name
+                e.state for e in evidence if e.attribute == name
             ), (draft, name)
-        answered = int(RuleBook.load().apply(found).grade)
+        answered = int(RuleBook.load().apply(evidence).grade)
         assert agrees(answered, ERROR_TYPES[error].grade, 2) and answered < 3
         assert (draft.query, draft.item) != (source.query, source.item)
 
@@ -195,16 +195,16 @@ def test_an_edit_moves_one_attribute_and_nothing_else(
 def test_hard_positives_keep_every_state(bench, error: str, at: int, seed: int) -> None:
     context, sources = bench
     source = sources[at % len(sources)]
-    held = drafts(context, source, error, seed)
-    assert held
-    for draft, _ in held:
-        found = compare(
+    valid = drafts(context, source, error, seed)
+    assert valid
+    for draft, _ in valid:
+        evidence = compare(
             context.reader.read_query(draft.query),
             context.reader.read_item(draft.item),
         )
         before, after = (
             Counter((e.attribute, e.state) for e in many)
-            for many in (source.evidence, found)
+            for many in (source.evidence, evidence)
         )
         assert {name for name, _ in before - after} <= {draft.attribute} and {
             state for _, state in after - before

@@ -4,8 +4,8 @@ from adore.synthesis.minimality import edit_fault, is_conflict_free
 from adore.types import Evidence, State
 
 
-def ev(attribute: str, state: State, asked: str = "x") -> Evidence:
-    return Evidence(attribute, asked, asked, "", "", "title", state)
+def ev(attribute: str, state: State, word: str = "x") -> Evidence:
+    return Evidence(attribute, word, word, "", "", "title", state)
 
 
 def test_fault_names_what_else_moved() -> None:

@@ -89,12 +89,12 @@ def test_errors_of_student_and_shoppers_weigh(
     pairs.append(
         {"query_id": "q1", "item_id": "runm01", "evidence": Evidence.many_to_json(more)}
     )
-    found = tmp_path / "evidence"
-    shutil.copytree(synthesis_shop / "evidence", found)
-    write_table(pairs, found, "pairs")
+    evidence = tmp_path / "evidence"
+    shutil.copytree(synthesis_shop / "evidence", evidence)
+    write_table(pairs, evidence, "pairs")
     (tmp_path / "out").mkdir()
     synthesise.run(
-        synthesise.Config(total=5), synthesis_shop / "prepare", found,
+        synthesise.Config(total=5), synthesis_shop / "prepare", evidence,
         [synthesis_shop / "answers"], tmp_path / "out",
         scores=tmp_path, feedback=tmp_path,
     )  # fmt: skip

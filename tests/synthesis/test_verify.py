@@ -42,9 +42,13 @@ def test_verified_pairs_are_graded_as_intended(
     )
     assert ((kept["answered_grade"] == 3) == (kept["intended_grade"] == 3)).all()
     assert set(rejected["reason"]) <= set(verify.REASONS)
-    told = json.loads((tmp_path / "out" / "yield.json").read_text("utf-8"))
-    assert sum(t["accepted"] for t in told["types"]) == told["accepted"] == kept.height
-    assert all(len(t["examples"]) <= 3 for t in told["types"])
+    summary = json.loads((tmp_path / "out" / "yield.json").read_text("utf-8"))
+    assert (
+        sum(t["accepted"] for t in summary["types"])
+        == summary["accepted"]
+        == kept.height
+    )
+    assert all(len(t["examples"]) <= 3 for t in summary["types"])
 
 
 def test_held_out_queries_do_not_leak(

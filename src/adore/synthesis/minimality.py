@@ -94,7 +94,7 @@ def _attribute_fault(
     if error.positive:
         return f"{attribute} is in conflict" if new_conflicts > 0 else ""
     if not error.needs_conflict:
-        return "it is said to be of the asked kind" if states_after["match"] else ""
+        return "it matches the asked product type" if states_after["match"] else ""
     if new_conflicts != 1:
         return f"{attribute} has {conflicts} conflicts, not one more than before"
 

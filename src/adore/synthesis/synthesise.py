@@ -176,7 +176,7 @@ def _reasons_for_nothing(
         reasons[error_type] = "no good pair offers what it needs"
         dropped = context.dropped.get(error_type, Counter())
         for reason, times in dropped.most_common(1):
-            reasons[error_type] = f"no draft held; {times} times: {reason}"
+            reasons[error_type] = f"no draft was valid; {times} times: {reason}"
     return reasons
 
 

@@ -310,10 +310,10 @@ def ask_partly(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Dr
     """
     extra = _unasked_values(source, catalogue)
     for attribute in shuffled(ASKABLE, rng):
-        swapped = swap_in_query(source, catalogue, rng, attribute=attribute)
-        yield from _with_two_met(swapped, source, catalogue, extra)
-        asked = ask_in_query(source, catalogue, rng, attribute=attribute)
-        yield from _with_two_met(asked, source, catalogue, extra)
+        swapped_drafts = swap_in_query(source, catalogue, rng, attribute=attribute)
+        yield from _with_two_met(swapped_drafts, source, catalogue, extra)
+        asking_drafts = ask_in_query(source, catalogue, rng, attribute=attribute)
+        yield from _with_two_met(asking_drafts, source, catalogue, extra)
 
 
 @register_edit("partial-multi-constraint", held_out=True)
@@ -332,8 +332,8 @@ def ask_partly_in_phrase(
     """
     extra = _unasked_values(source, catalogue)
     for attribute in shuffled(ASKABLE, rng):
-        asked = ask_in_phrase(source, catalogue, rng, attribute=attribute)
-        yield from _with_two_met(asked, source, catalogue, extra)
+        asking_drafts = ask_in_phrase(source, catalogue, rng, attribute=attribute)
+        yield from _with_two_met(asking_drafts, source, catalogue, extra)
 
 
 def _with_two_met(

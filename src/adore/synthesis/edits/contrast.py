@@ -73,12 +73,12 @@ class _ContrastedWord:
     """A word that the query asks for and the title has.
 
     Attributes:
-        asked: as the query writes it.
+        in_query: as the query writes it.
         in_title: as the title writes it.
         contrasts: words that it excludes.
     """
 
-    asked: str
+    in_query: str
     in_title: str
     contrasts: list[str]
 
@@ -94,7 +94,7 @@ def _contrasted_words(
         if contrast_type(stem) == error_type and stem in title_words:
             excluded = contrasts(stem, language)
             yield _ContrastedWord(
-                asked=match.asked_quote,
+                in_query=match.asked_quote,
                 in_title=title_words[stem],
                 contrasts=excluded,
             )
@@ -152,7 +152,7 @@ def swap_contrast(
     """
     for word in _contrasted_words(source, catalogue, error_type):
         for new_word in word.contrasts:
-            yield source.with_words(word.asked, new_word, attribute="feature")
+            yield source.with_words(word.in_query, new_word, attribute="feature")
 
 
 @register_edit(_has_contrasts)

@@ -156,8 +156,8 @@ def adversarial_edits(error_type: str) -> EditSet:
         error_type: its name. An unknown one is a :class:`~adore.errors.ConfigError`.
 
     Returns:
-        The picks of training, which find other items here, and the rewrites that are held
-        out.
+        The picks of training, which find other items here, and the held-out
+        rewrites.
     """
     return _edit_set(ERROR_TYPES[error_type], held_out=True)
 

@@ -126,10 +126,10 @@ class RuleBook:
             ConfigError: unreadable, unknown keys or attributes, a rule by which a conflict would
                 raise a grade, no rule, two rules of one attribute or id.
         """
-        path = find_book(name_or_path)
+        book_path = find_book(name_or_path)
         try:
-            text = path.read_text("utf-8")
-            book = Book(**yaml.safe_load(text))
+            book_text = book_path.read_text("utf-8")
+            book = Book(**yaml.safe_load(book_text))
         except (
             ValueError,
             yaml.YAMLError,
@@ -137,12 +137,12 @@ class RuleBook:
             RecursionError,
         ) as error:  # a ValidationError is a ValueError
             raise ConfigError(
-                f"rule book == {str(path)!r}, must be a valid rule book; {error}"
+                f"rule book == {str(book_path)!r}, must be a valid rule book; {error}"
             ) from error
 
-        _check_unique("id", [rule.id for rule in book.rules], path)
-        _check_unique("attribute", [rule.attribute for rule in book.rules], path)
-        return RuleBook.from_book(book, text)
+        for what in ("id", "attribute"):
+            _check_unique(what, [getattr(rule, what) for rule in book.rules], book_path)
+        return RuleBook.from_book(book, book_text)
 
     @staticmethod
     def from_book(book: Book, text: str) -> RuleBook:
@@ -179,16 +179,16 @@ class RuleBook:
         Returns:
             The rule book.
         """
-        path = prepared / RULEBOOK_FILE
+        copied_book = prepared / RULEBOOK_FILE
         check(
-            bool(name) or path.is_file(),
+            bool(name) or copied_book.is_file(),
             "rule book",
-            str(path),
+            str(copied_book),
             must="there",
             fix="run the step prepare again",
             error=MissingError,
         )
-        return RuleBook.load(name or str(path))
+        return RuleBook.load(name or str(copied_book))
 
     @property
     def weights(self) -> dict[str, float]:
@@ -264,10 +264,16 @@ class RuleBook:
     def _word_caps(self, evidence: Sequence[Evidence]) -> list[_Cap]:
         """The cap of a pair in which too many of the query's other words are not found."""
         feature_rule = self._rule_of("feature")
-        features = [piece for piece in evidence if piece.attribute == "feature"]
-        missing = [piece.asked for piece in features if piece.state != "match"]
-        if not features or len(missing) * 2 < len(features):
+        words = 0
+        missing = []
+        for piece in evidence:
+            if piece.attribute == "feature":
+                words += 1
+                if piece.state != "match":
+                    missing.append(piece.asked)
+        if not words or len(missing) * 2 < words:
             return []
+        # One missing word is little against an item of the right type.
         if len(missing) < 2 and self._type_state(evidence) == "match":
             return []
         if feature_rule is None or self.unread == Grade.EXACT:
@@ -331,33 +337,40 @@ def find_book(name_or_path: str) -> Path:
     Raises:
         MissingError: no such rule book.
     """
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        path = RULEBOOKS / f"{name_or_path}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted([book.stem for book in RULEBOOKS.glob("*.yaml")]))
+    book_path = Path(name_or_path)
+    if book_path.suffix not in (".yaml", ".yml"):
+        book_path = RULEBOOKS / f"{name_or_path}.yaml"
+    if not book_path.is_file():
+        known = ", ".join(sorted(book.stem for book in RULEBOOKS.glob("*.yaml")))
         raise MissingError(
             f"rule book == {name_or_path!r}, must be one of: {known}, or a .yaml file; set rulebook"
         )
-    return path
+    return book_path
 
 
-def _verdict(caps: list[_Cap], uncertainty: float) -> Verdict:
+def _verdict(rule_caps: list[_Cap], uncertainty: float) -> Verdict:
     """The verdict of all caps: the lowest wins."""
     # ``uncertainty`` is the weight of what the rules forgave.
-    grade = min([cap.grade for cap in caps], default=Grade.EXACT)
-    binding = [cap for cap in caps if cap.grade == grade]
-    reasons = "; ".join([cap.reason for cap in binding])
+    grade = Grade.EXACT
+    for rule_cap in rule_caps:
+        grade = min(grade, rule_cap.grade)
+
+    rule_ids = []
+    reasons = []
+    for rule_cap in rule_caps:
+        if rule_cap.grade == grade:
+            rule_ids.append(rule_cap.rule_id)
+            reasons.append(rule_cap.reason)
 
     # Every doubt and every further rule that binds makes the verdict less certain.
-    further = max(0, len(binding) - 1)
+    further = max(0, len(rule_ids) - 1)
     divisor = 1.0 + UNCERTAINTY_COST * uncertainty + FURTHER_CAP_COST * further
     confidence = max(MIN_CONFIDENCE, MAX_CONFIDENCE / divisor)
     return Verdict(
         grade,
-        _probabilities(grade, confidence, len(caps)),
-        tuple([cap.rule_id for cap in binding]),
-        reasons or "everything that is asked was found",
+        _probabilities(grade, confidence, len(rule_caps)),
+        tuple(rule_ids),
+        "; ".join(reasons) or "everything that is asked was found",
         confidence,
     )
 

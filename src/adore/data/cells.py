@@ -39,7 +39,7 @@ def parse_json(text: str) -> Any:
 def parse_id(value: object) -> str:
     """Read an id as text.
 
-    7.0, as some tools write integers beside gaps, is ``"7"``.
+    7.0 is ``"7"``.
 
     Args:
         value: the cell.
@@ -53,6 +53,7 @@ def parse_id(value: object) -> str:
         return ""
 
     if isinstance(value, float):
+        # Beside gaps, pandas makes a column of integers one of floats.
         if value.is_integer():
             return str(int(value))
         if not math.isfinite(value):
@@ -60,12 +61,12 @@ def parse_id(value: object) -> str:
     return str(value)
 
 
-def parse_text(row: Row, key: str, limit: int) -> str:
+def parse_text(row: Row, column: str, limit: int) -> str:
     """Read a cell as text; brand, category and description may be lists.
 
     Args:
         row: of the file, with our column names; a column that is not there is empty.
-        key: the column to read.
+        column: the column to read.
         limit: longest text, in characters.
 
     Returns:
@@ -75,20 +76,20 @@ def parse_text(row: Row, key: str, limit: int) -> str:
         TypeError: the cell holds no text.
         ValueError: it is longer than ``limit`` characters.
     """
-    value = row.get(key)
-    if key in _LISTS and isinstance(value, list):
-        separator = " > " if key == "category" else ", "
+    value = row.get(column)
+    if column in _LISTS and isinstance(value, list):
+        separator = " > " if column == "category" else ", "
         value = separator.join([str(part) for part in value if has_value(part)])
 
     if isinstance(value, dict | list | bool):
-        raise TypeError(f"wrong type of {key}")
+        raise TypeError(f"wrong type of {column}")
     if not has_value(value):
         return ""
 
-    text = decoded(str(value))
-    if len(text) > limit:
-        raise ValueError(f"{key} longer than {limit} characters")
-    return text
+    cell_text = decoded(str(value))
+    if len(cell_text) > limit:
+        raise ValueError(f"{column} longer than {limit} characters")
+    return cell_text
 
 
 def has_value(value: object) -> bool:
@@ -100,7 +101,7 @@ def has_value(value: object) -> bool:
 
 def id_fault(row: Row, *keys: str) -> str:
     """Say why a row has no usable id in one of ``keys``; ``""`` where it has all of them."""
-    for key in keys:
-        if not parse_id(row.get(key)).strip():
-            return f"no {key}"
+    for column in keys:
+        if not parse_id(row.get(column)).strip():
+            return f"no {column}"
     return ""

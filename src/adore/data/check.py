@@ -66,10 +66,10 @@ def check_folder(
         The screen, and whether a run can begin.
     """
     shop = read_shop(data, config, requests)
-    text = render(shop)
+    screen = render(shop)
     if place:
-        text = text.replace(str(data), place)
-    return CheckReport(text, can_run=not shop.report.problems)
+        screen = screen.replace(str(data), place)
+    return CheckReport(screen, can_run=not shop.report.problems)
 
 
 def render(shop: Shop) -> str:
@@ -93,10 +93,12 @@ def _lines(shop: Shop) -> Iterator[str]:
     yield ""
     yield "Files"
     order = list(_CONTENTS)
-    for file in sorted(report.files, key=lambda file: order.index(file.table)):
-        yield from _file_lines(file, shop)
-    for name, reason in report.unread.items():
-        yield f"  NOT READ  {name}: {reason}"
+    for file_report in sorted(
+        report.files, key=lambda file_report: order.index(file_report.table)
+    ):
+        yield from _file_lines(file_report, shop)
+    for file_name, reason in report.unread.items():
+        yield f"  NOT READ  {file_name}: {reason}"
 
     yield from _language_lines(report)
     yield from _label_lines(report)
@@ -121,9 +123,9 @@ def _lines(shop: Shop) -> Iterator[str]:
 def _wrap(text: str, first: str, rest: str) -> list[str]:
     """Lines of at most :data:`WIDTH`, the first and the others with their indents."""
     lines: list[str] = []
-    for line in text.split("\n"):
+    for paragraph in text.split("\n"):
         wrapped = textwrap.wrap(
-            line,
+            paragraph,
             WIDTH,
             initial_indent=rest if lines else first,
             subsequent_indent=rest,
@@ -156,46 +158,46 @@ def _count_lines(counts: Mapping[str, int]) -> list[str]:
 def _attribute_names(shop: Shop) -> str:
     """Names inside the column ``attributes``, commonest first."""
     counts = Counter[str]()
-    for row in shop.tables["items"]:
-        attributes = json.loads(row["attributes"])
+    for item_row in shop.tables["items"]:
+        attributes = json.loads(item_row["attributes"])
         counts.update(attributes.keys())
 
-    names = [name for name, _ in counts.most_common(MAX_NAMES)]
-    text = ", ".join(names)
+    attribute_names = [name for name, _ in counts.most_common(MAX_NAMES)]
+    shown_names = ", ".join(attribute_names)
     hidden = len(counts) - MAX_NAMES
-    return f"{text} and {hidden} more" if hidden > 0 else text
+    return f"{shown_names} and {hidden} more" if hidden > 0 else shown_names
 
 
-def _file_lines(file: FileReport, shop: Shop) -> Iterator[str]:
-    columns = file.columns
+def _file_lines(file_report: FileReport, shop: Shop) -> Iterator[str]:
+    columns = file_report.columns
     preset = f", read as {columns.preset}" if columns.preset else ""
-    head = (
-        f"  {file.name}: {file.table} ({_CONTENTS.get(file.table, '')}), "
-        f"{file.rows:,} rows, {file.written}{preset}"
+    heading = (
+        f"  {file_report.name}: {file_report.table} ({_CONTENTS.get(file_report.table, '')}), "
+        f"{file_report.rows:,} rows, {file_report.written}{preset}"
     )
-    yield from _wrap(head, "", "      ")
+    yield from _wrap(heading, "", "      ")
 
-    ours = []
-    others = []
+    our_columns = []
+    other_columns = []
     for theirs, became in columns.became.items():
         arrow = _arrow(theirs, became)
-        if became in COLUMNS.get(file.table, ()):
-            ours.append(arrow)
+        if became in COLUMNS.get(file_report.table, ()):
+            our_columns.append(arrow)
         else:
-            others.append(arrow)
-    yield from _label_wrap("columns", ", ".join(ours))
+            other_columns.append(arrow)
+    yield from _label_wrap("columns", ", ".join(our_columns))
 
     attributes = ""
     if "attributes" in columns.became:
         attributes = _attribute_names(shop)
     if attributes:
         yield from _label_wrap("attributes", attributes)
-    elif others:
-        label = "attributes" if file.table == "items" else "also read"
-        yield from _label_wrap(label, ", ".join(others[:MAX_ATTRIBUTES]))
+    elif other_columns:
+        label = "attributes" if file_report.table == "items" else "also read"
+        yield from _label_wrap(label, ", ".join(other_columns[:MAX_ATTRIBUTES]))
     if columns.ignored:
         yield from _label_wrap("ignored", ", ".join(columns.ignored[:MAX_IGNORED]))
-    for note in file.notes:
+    for note in file_report.notes:
         yield from _wrap(note, "      ", "      ")
 
 
@@ -253,9 +255,9 @@ def _graded_labels(scale: LabelScale) -> list[str]:
         grade = scale.grade(label)
         if grade is None:
             continue
-        name = Grade(grade).name.lower()
+        grade_name = Grade(grade).name.lower()
         written = scale.written.get(label, label)
-        graded.append((-grade, label, f"{written} = {name} ({count:,})"))
+        graded.append((-grade, label, f"{written} = {grade_name} ({count:,})"))
     return [text for _, _, text in sorted(graded)[:MAX_NAMES]]
 
 
@@ -348,15 +350,15 @@ def _abilities(shop: Shop) -> Iterable[_Ability]:
 def _teacher(shop: Shop) -> _Ability:
     pairs = set()
     for table in ("judgements", "truth"):
-        for row in shop.tables[table]:
-            pairs.add((row["query_id"], row["item_id"]))
-    for row in shop.tables["events"]:
-        pairs.add((row["query_id"], row["object_id"]))
-    text = (
+        for table_row in shop.tables[table]:
+            pairs.add((table_row["query_id"], table_row["item_id"]))
+    for table_row in shop.tables["events"]:
+        pairs.add((table_row["query_id"], table_row["object_id"]))
+    description = (
         f"teacher: judges {len(pairs):,} known pairs, "
         "and those that are retrieved for train queries and requests"
     )
-    return _Ability(True, text)
+    return _Ability(True, description)
 
 
 def _tuning(judged: int) -> _Ability:
@@ -373,44 +375,46 @@ def _kto(shop: Shop) -> _Ability:
     tables = shop.tables
     events = tables["events"]
     if not events:
-        text = "KTO on behaviour: no events joined"
+        description = "KTO on behaviour: no events joined"
         if tables["truth"] or tables["judgements"]:
-            text += "; shoppers are simulated instead"
-        return _Ability(False, text)
+            description += "; shoppers are simulated instead"
+        return _Ability(False, description)
 
     actions = {row["action_name"] for row in events}
     clients = {row["client_id"] for row in events}
     missing = [action for action in ("impression", "purchase") if action not in actions]
-    text = f"KTO on behaviour: {len(events):,} events of {len(clients):,} shoppers"
+    description = (
+        f"KTO on behaviour: {len(events):,} events of {len(clients):,} shoppers"
+    )
     if missing:
-        text += f", but no {' and no '.join(missing)}: fewer signs"
-    return _Ability(True, text)
+        description += f", but no {' and no '.join(missing)}: fewer signs"
+    return _Ability(True, description)
 
 
 def _gate(judged: int) -> _Ability:
     if judged < 2:
-        text = (
+        description = (
             f"gate: needs at least 2 judged test queries and has {judged}, "
             "so nothing can be released"
         )
-        return _Ability(False, text)
-    text = f"gate: student against baselines on {judged} judged test queries"
+        return _Ability(False, description)
+    description = f"gate: student against baselines on {judged} judged test queries"
     if judged < FEW_QUERIES:
-        text += " (few: only large differences will show)"
-    return _Ability(True, text)
+        description += " (few: only large differences will show)"
+    return _Ability(True, description)
 
 
 def _experiment(shop: Shop, *, gated: bool) -> _Ability:
     """Whether simulated shoppers can compare the released variants."""
-    name = "experiment on this machine"
+    subject = "experiment on this machine"
     if not shop.tables["truth"] and not shop.tables["judgements"]:
         reason = "nothing is judged, so no shopper can be simulated"
-        return _Ability(False, f"{name}: {reason}")
+        return _Ability(False, f"{subject}: {reason}")
     if not gated:
         reason = "only what passes the gate is released and compared"
-        return _Ability(False, f"{name}: {reason}")
-    text = (
-        f"{name}: if the gate passes, shoppers simulated from the known pairs "
+        return _Ability(False, f"{subject}: {reason}")
+    description = (
+        f"{subject}: if the gate passes, shoppers simulated from the known pairs "
         "compare both variants"
     )
-    return _Ability(True, text)
+    return _Ability(True, description)

@@ -95,29 +95,33 @@ def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
     """The file's columns that are ours in another spelling, where no column has the very name."""
     names = list(columns)
 
-    ours = {}
-    for name in COLUMNS[table]:
-        if name not in names:
-            ours[normalise_name(name)] = name
+    our_names = {}
+    for our_name in COLUMNS[table]:
+        if our_name not in names:
+            our_names[normalise_name(our_name)] = our_name
 
     matching = {}
     for theirs in names:
-        name = ours.get(normalise_name(theirs), "")
-        if name:
-            matching[theirs] = name
+        our_name = our_names.get(normalise_name(theirs), "")
+        if our_name:
+            matching[theirs] = our_name
     return matching
 
 
 def rename_columns(
-    rows: Rows, table: str, own: Mapping[str, str], file: str, columns: list[str]
+    rows: Rows,
+    table: str,
+    own_columns: Mapping[str, str],
+    file_name: str,
+    columns: list[str],
 ) -> dict[str, str]:
     """Give the columns our names, in place.
 
     Args:
         rows: of the table.
         table: its name.
-        own: our name (or an attribute's) to the file's, as the shop maps them.
-        file: its name, for the error.
+        own_columns: our name (or an attribute's) to the file's, as the shop maps them.
+        file_name: its name, for the error.
         columns: of the file.
 
     Returns:
@@ -126,16 +130,16 @@ def rename_columns(
     Raises:
         ConfigError: the shop maps a column that is not there.
     """
-    absent = [theirs for theirs in own.values() if theirs not in columns]
+    absent = [theirs for theirs in own_columns.values() if theirs not in columns]
     if absent and rows.good:
         raise ConfigError(
-            f"dataset.yaml columns.{table} == {absent}, must be columns of {file}: {columns}; "
+            f"dataset.yaml columns.{table} == {absent}, must be columns of {file_name}: {columns}; "
             "correct their names"
         )
 
     renamed = _matching(columns, table)
-    for ours, theirs in own.items():
-        renamed[theirs] = ours
+    for our_name, theirs in own_columns.items():
+        renamed[theirs] = our_name
 
     names = {}
     new_names = set(renamed.values())
@@ -146,25 +150,28 @@ def rename_columns(
             names[column] = f"{column} (file)"
         else:
             names[column] = column
-    for theirs, ours in renamed.items():
-        names.setdefault(theirs, ours)
+    for theirs, our_name in renamed.items():
+        names.setdefault(theirs, our_name)
 
-    if any(theirs != ours for theirs, ours in names.items()):
-        for index, (line, row) in enumerate(rows.good):
-            renamed_row = {names[column]: value for column, value in row.items()}
-            rows.good[index] = (line, renamed_row)
+    if any(theirs != our_name for theirs, our_name in names.items()):
+        for index, (line_number, source_row) in enumerate(rows.good):
+            renamed_row = {names[column]: value for column, value in source_row.items()}
+            rows.good[index] = (line_number, renamed_row)
     return names
 
 
 def require_columns(
-    columns: Iterable[str], table: str, file: str, original: Iterable[str] | None = None
+    columns: Iterable[str],
+    table: str,
+    file_name: str,
+    original: Iterable[str] | None = None,
 ) -> None:
     """Refuse a table that lacks a column, once, with what might be meant.
 
     Args:
         columns: by our names.
         table: its name.
-        file: its name.
+        file_name: its name.
         original: the columns as the file has them.
 
     Raises:
@@ -174,8 +181,12 @@ def require_columns(
     in_file = list(columns if original is None else original)
 
     missing = []
-    for need in NEEDED.get(table, ()):
-        alternatives = (need,) if isinstance(need, str) else need
+    for alternatives_needed in NEEDED.get(table, ()):
+        alternatives = (
+            (alternatives_needed,)
+            if isinstance(alternatives_needed, str)
+            else alternatives_needed
+        )
         if known.isdisjoint(alternatives):
             missing.append(alternatives)
     if not missing:
@@ -189,38 +200,38 @@ def require_columns(
             hints.append(f"{alternatives[0]}: {', '.join(candidates)}")
             guesses.append(f"{alternatives[0]}: {candidates[0]}")
 
-    hint = ""
+    hint_text = ""
     if hints:
-        hint = "; candidates: " + "; ".join(hints)
+        hint_text = "; candidates: " + "; ".join(hints)
     else:
         guesses.append(f"{missing[0][0]}: THEIR_NAME")
 
     names = ", ".join(map(" or ".join, missing))
     raise DataError(
-        f"columns of {file} == {in_file[:40]}, must be with {names}{hint}; "
+        f"columns of {file_name} == {in_file[:40]}, must be with {names}{hint_text}; "
         f"map them in dataset.yaml, as in columns: {{{table}: {{{', '.join(guesses)}}}}}"
     )
 
 
 def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
     """Columns that may be meant, likeliest first."""
-    words = []
-    for name in group:
-        words.append(normalise_name(name))
-        synonyms = _SYNONYMS.get(name, "").split()
-        words += map(normalise_name, synonyms)
+    spellings = []
+    for our_name in group:
+        spellings.append(normalise_name(our_name))
+        synonyms = _SYNONYMS.get(our_name, "").split()
+        spellings += map(normalise_name, synonyms)
 
     by_name = {normalise_name(column): column for column in reversed(columns)}
-    likely = [by_name[word] for word in words if word in by_name]
+    likely = [by_name[spelling] for spelling in spellings if spelling in by_name]
 
-    for word in words[:6]:
-        for close_name in difflib.get_close_matches(word, by_name, 2, 0.75):
+    for spelling in spellings[:6]:
+        for close_name in difflib.get_close_matches(spelling, by_name, 2, 0.75):
             likely.append(by_name[close_name])
 
-    long_words = [word for word in words if len(word) > 2]
+    long_words = [spelling for spelling in spellings if len(spelling) > 2]
     for column in columns:
         normalised = normalise_name(column)
-        if any(word in normalised for word in long_words):
+        if any(spelling in normalised for spelling in long_words):
             likely.append(column)
     return list(dict.fromkeys(likely))[:4]
 
@@ -240,22 +251,22 @@ def describe_columns(
     """
     chosen = set(attributes)
     columns = Columns()
-    for theirs, ours in names.items():
-        is_attribute = table == "items" and (not chosen or ours in chosen)
-        if is_attribute or ours in COLUMNS[table]:
-            columns.became[theirs] = ours
+    for theirs, our_name in names.items():
+        is_attribute = table == "items" and (not chosen or our_name in chosen)
+        if is_attribute or our_name in COLUMNS[table]:
+            columns.became[theirs] = our_name
         else:
             columns.ignored.append(theirs)
     return columns
 
 
-def check_column_map(own: Mapping[str, Mapping[str, str]]) -> None:
+def check_column_map(own_columns: Mapping[str, Mapping[str, str]]) -> None:
     """Refuse a map of a table that does not exist.
 
     Args:
-        own: by table, our column to the file's; from ``dataset.yaml``.
+        own_columns: by table, our column to the file's; from ``dataset.yaml``.
     """
-    unknown = sorted(set(own) - set(COLUMNS))
+    unknown = sorted(set(own_columns) - set(COLUMNS))
     check(
         not unknown,
         "dataset.yaml columns",

@@ -56,26 +56,26 @@ class DatasetInfo(BaseModel):
 
 def _parse_grade(value: object) -> int | str | None:
     """A grade as people write it: 3, E, exact, or unrated; anything else as it is."""
-    text = str(value).strip()
-    if text.lower() in (UNRATED, "", "null", "~", "none"):
+    grade_text = str(value).strip()
+    if grade_text.lower() in (UNRATED, "", "null", "~", "none"):
         return None
 
-    letter = text.upper()
+    letter = grade_text.upper()
     if letter in LABELS:
         return int(LABELS[letter])
     if letter in Grade.__members__:
         return int(Grade[letter])
-    if text.isdecimal() and text.isascii():
-        return int(text)
-    return text
+    if grade_text.isdecimal() and grade_text.isascii():
+        return int(grade_text)
+    return grade_text
 
 
-def _read_mapping(path: Path) -> dict[str, object]:
+def _read_mapping(yaml_path: Path) -> dict[str, object]:
     """The file as it is written."""
     # YAML's own reading of ``yes``, ``100.000`` or ``012`` is not what its writer meant.
-    if not path.is_file():
+    if not yaml_path.is_file():
         return {}
-    written = yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
+    written = yaml.load(yaml_path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
     if not written:
         return {}
 
@@ -85,7 +85,7 @@ def _read_mapping(path: Path) -> dict[str, object]:
         mapping["labels"] = {
             label: _parse_grade(grade) for label, grade in labels.items()
         }
-    return {name: value for name, value in mapping.items() if value != ""}
+    return {yaml_key: value for yaml_key, value in mapping.items() if value != ""}
 
 
 def read_dataset_info(data: Path) -> DatasetInfo:
@@ -100,9 +100,9 @@ def read_dataset_info(data: Path) -> DatasetInfo:
     Raises:
         ConfigError: it is no mapping, or has an unknown key or value.
     """
-    path = data / "dataset.yaml"
+    yaml_path = data / "dataset.yaml"
     try:
-        mapping: dict[str, Any] = _read_mapping(path)
+        mapping: dict[str, Any] = _read_mapping(yaml_path)
         info = DatasetInfo(**mapping)
     except (
         ValidationError,
@@ -112,7 +112,7 @@ def read_dataset_info(data: Path) -> DatasetInfo:
         ValueError,
     ) as error:
         raise ConfigError(
-            f"dataset.yaml == {str(path)!r}, must be a mapping with known keys; {error}"
+            f"dataset.yaml == {str(yaml_path)!r}, must be a mapping with known keys; {error}"
         ) from error
 
     _check_values(info)
@@ -136,9 +136,9 @@ def _check_values(info: DatasetInfo) -> None:
     )
 
     unknown_actions = {}
-    for name, action in info.actions.items():
+    for action_name, action in info.actions.items():
         if action not in (*ACTIONS, IGNORE):
-            unknown_actions[name] = action
+            unknown_actions[action_name] = action
     check(
         not unknown_actions,
         "dataset.yaml actions",
@@ -171,21 +171,21 @@ def find_dataset_rulebook(data: Path, info: DatasetInfo) -> Path:
     Returns:
         The file.
     """
-    name = Path(info.rulebook)
-    if not name.suffix:
-        path = find_book(info.rulebook)
-        RuleBook.load(str(path))
-        return path
+    book_path = Path(info.rulebook)
+    if not book_path.suffix:
+        found_path = find_book(info.rulebook)
+        RuleBook.load(str(found_path))
+        return found_path
 
-    path = data / name
-    leaves_folder = name.is_absolute() or ".." in name.parts
+    found_path = data / book_path
+    leaves_folder = book_path.is_absolute() or ".." in book_path.parts
     check(
-        not leaves_folder and path.is_file(),
+        not leaves_folder and found_path.is_file(),
         "dataset.yaml rulebook",
         info.rulebook,
         must=f"a file in {data}",
         fix="copy it there and name it by its path in the folder, as in mine.yaml",
         error=MissingError,
     )
-    RuleBook.load(str(path))
-    return path
+    RuleBook.load(str(found_path))
+    return found_path

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,7 @@ _WORLDS: dict[str, _World[Any, Any]] = {
 
 def _write_lines(path: Path, rows: Iterable[Row]) -> None:
     """JSON lines, compressed where the file's name ends so."""
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    lines = [json.dumps(line_row, ensure_ascii=False) + "\n" for line_row in rows]
     content = "".join(lines).encode()
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
@@ -140,7 +141,7 @@ def _candidates(
     """A list as retrieval would give it, with true grades."""
     # It has exact items, near misses, accessories, and others that share a word.
     order = rng.sample(items, len(items))
-    by_grade: dict[Grade, list[ItemT]] = {grade: [] for grade in Grade}
+    by_grade: dict[Grade, list[ItemT]] = defaultdict(list)
     for item in order:
         by_grade[world.true_grade(intent, item)].append(item)
 
@@ -196,17 +197,19 @@ def _simulate_events(
     shoppers = Shoppers(seed=config.seed, users=config.users, bots=config.bots)
     rng = random.Random(config.seed + 1)
     query_ids = sorted(lists)
-    rows: dict[str, Row] = {}
+    rows_by_id: dict[str, Row] = {}
     for user in range(config.users):
         for visit in range(config.visits):
             query_id = rng.choice(query_ids)
             grades = lists[query_id]
             ranking = noisy_ranking(grades, rng)
-            for row in shoppers.visit(user, query_id, ranking, grades, visit=visit):
-                rows[row["event_id"]] = row
+            for event_row in shoppers.visit(
+                user, query_id, ranking, grades, visit=visit
+            ):
+                rows_by_id[event_row["event_id"]] = event_row
 
-    in_order = sorted(rows.values(), key=_time_order)
-    return [_ubi_event(row, queries) for row in in_order]
+    in_order = sorted(rows_by_id.values(), key=_time_order)
+    return [_ubi_event(event_row, queries) for event_row in in_order]
 
 
 def _time_order(row: Row) -> tuple[int, str]:
@@ -214,11 +217,13 @@ def _time_order(row: Row) -> tuple[int, str]:
 
 
 def _truth_rows(lists: Mapping[str, Grades]) -> list[Row]:
-    rows = []
+    truth_rows = []
     for query_id, grades in lists.items():
         for item_id, grade in grades.items():
-            rows.append({"query_id": query_id, "item_id": item_id, "grade": grade})
-    return rows
+            truth_rows.append(
+                {"query_id": query_id, "item_id": item_id, "grade": grade}
+            )
+    return truth_rows
 
 
 def _judge(
@@ -227,13 +232,15 @@ def _judge(
     """Judgements of some queries, with noise, as this world's judges write them."""
     write_label = _WORLDS[config.world].label
     query_ids = rng.sample(sorted(lists), min(config.judged, len(lists)))
-    rows = []
+    judgements = []
     for query_id in sorted(query_ids):
         for item_id, grade in lists[query_id].items():
             noisy = Grade(_noisy_grade(grade, rng, config.label_noise))
             label = write_label(noisy)
-            rows.append({"query_id": query_id, "item_id": item_id, "label": label})
-    return rows
+            judgements.append(
+                {"query_id": query_id, "item_id": item_id, "label": label}
+            )
+    return judgements
 
 
 def run(config: Config, output: Path) -> dict[str, float]:
@@ -260,9 +267,9 @@ def run(config: Config, output: Path) -> dict[str, float]:
 
     judgements = _judge(config, lists, rng)
     events = _simulate_events(config, lists, queries)
-    texts = [
-        {"query_id": query_id, "query": text} for query_id, text in queries.items()
-    ]
+    texts = []
+    for query_id, text in queries.items():
+        texts.append({"query_id": query_id, "query": text})
     _write_lines(
         output / "items.jsonl.gz", (world.item_row(item, rng) for item in items)
     )

@@ -199,10 +199,10 @@ def make_intents(rng: random.Random, count: int) -> list[Intent]:
             "device": _choose(rng, category.devices),
             "without_option": True,
         }
-        available = [name for name, value in choices.items() if value]
+        available = [property_name for property_name, value in choices.items() if value]
         number = rng.choice((0, 1, 1, 2, 2, 3))
         names = rng.sample(available, k=min(len(available), number))
-        properties = {name: choices[name] for name in names}
+        properties = {property_name: choices[property_name] for property_name in names}
         intents[Intent("", index, **properties)] = None  # type: ignore[arg-type]
 
     numbered = []
@@ -230,9 +230,9 @@ def true_grade(intent: Intent, spec: Spec) -> Grade:
         return Grade.COMPLEMENT
 
     wrong = 0
-    for name in ("brand", "colour", "size", "material", "audience", "device"):
-        wanted = getattr(intent, name)
-        if wanted and wanted != getattr(spec, name):
+    for property_name in ("brand", "colour", "size", "material", "audience", "device"):
+        wanted = getattr(intent, property_name)
+        if wanted and wanted != getattr(spec, property_name):
             wrong += 1
     if intent.without_option and spec.has_option:
         wrong += 1

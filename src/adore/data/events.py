@@ -53,9 +53,9 @@ _FLAT = {
 
 def _by_path() -> dict[str, str]:
     paths = {}
-    for field, spellings in _FLAT.items():
+    for field_name, spellings in _FLAT.items():
         for spelling in spellings:
-            paths[spelling] = field
+            paths[spelling] = field_name
     return paths
 
 
@@ -91,13 +91,13 @@ def flat_fields(columns: Iterable[str]) -> dict[str, str]:
     """
     fields = {}
     for column in columns:
-        field = _PATHS.get(normalise_name(column), "")
-        if field and field != column:
-            fields[column] = field
+        field_name = _PATHS.get(normalise_name(column), "")
+        if field_name and field_name != column:
+            fields[column] = field_name
     return fields
 
 
-def _parse_object(value: object, name: str) -> Row:
+def _parse_object(value: object, field_name: str) -> Row:
     """An object, or the JSON text of one; ``{}`` for a gap."""
     if value is None or value == "":
         return {}
@@ -105,13 +105,15 @@ def _parse_object(value: object, name: str) -> Row:
         try:
             parsed = parse_json(value)
         except (ValueError, RecursionError):
-            raise ValueError(f"{name} == {value[:40]!r}, must be an object") from None
+            raise ValueError(
+                f"{field_name} == {value[:40]!r}, must be an object"
+            ) from None
         if parsed is None:
             return {}
         value = parsed
 
     if not isinstance(value, dict):
-        raise ValueError(f"{name} == {str(value)[:40]!r}, must be an object")
+        raise ValueError(f"{field_name} == {str(value)[:40]!r}, must be an object")
     return value
 
 
@@ -123,10 +125,10 @@ def _parse_position(value: object) -> int | None:
     while isinstance(value, dict):
         value = value.get("ordinal", value.get("index"))
     if isinstance(value, str):
-        text = value.strip()
-        if not text:
+        stripped = value.strip()
+        if not stripped:
             return None
-        if text.startswith("{"):
+        if stripped.startswith("{"):
             return _parse_position(_parse_object(value, "position"))
     if value is None:
         return None
@@ -154,13 +156,13 @@ def content_id(event: Event) -> str:
 
 
 def read_event(
-    row: Mapping[str, object], flat: Mapping[str, str] | None = None
+    row: Mapping[str, object], flat_columns: Mapping[str, str] | None = None
 ) -> Event:
     """Read the fields of one logged event.
 
     Args:
         row: as it was logged.
-        flat: from :func:`flat_fields` of all columns of the log; None: of this row's.
+        flat_columns: from :func:`flat_fields` of all columns of the log; None: of this row's.
 
     Returns:
         Its fields; an event without an id gets one from its content.
@@ -168,8 +170,8 @@ def read_event(
     Raises:
         ValueError: names the field that is missing or malformed, and its value.
     """
-    if flat is None:
-        flat = flat_fields(row)
+    if flat_columns is None:
+        flat_columns = flat_fields(row)
 
     nested = _parse_object(row.get("event_attributes"), "event_attributes")
     action = row.get("action_name")
@@ -181,17 +183,17 @@ def read_event(
         raise ValueError("no timestamp")
 
     flat_values = {}
-    for column, field in flat.items():
+    for column, field in flat_columns.items():
         if row.get(column) not in (None, ""):
             flat_values[field] = row[column]
 
-    text = row.get("user_query")
+    query_text = row.get("user_query")
     client = parse_id(row.get("client_id")) or parse_id(row.get("user_id"))
     session = parse_id(row.get("session_id"))
     event = Event(
         event_id=parse_id(row.get("event_id")),
         query_id=parse_id(row.get("query_id")),
-        user_query=text if isinstance(text, str) else "",
+        user_query=query_text if isinstance(query_text, str) else "",
         session_id=session or client,
         client_id=client or session,
         action_name=action,
@@ -204,20 +206,20 @@ def read_event(
     return event
 
 
-def _read_item(row: Mapping[str, object], nested: Row, flat: Row) -> str:
+def _read_item(row: Mapping[str, object], nested: Row, flat_values: Row) -> str:
     """The item's id from the first place that has one."""
-    item = nested.get("object") or {}
-    if not isinstance(item, dict):
+    item_object = nested.get("object") or {}
+    if not isinstance(item_object, dict):
         raise ValueError(
-            f"event_attributes.object == {str(item)[:40]!r}, must be an object"
+            f"event_attributes.object == {str(item_object)[:40]!r}, must be an object"
         )
 
     candidates = (
         row.get("object_id"),
-        item.get("object_id"),
-        flat.get("object_id"),
-        item.get("internal_id"),
-        flat.get("internal_id"),
+        item_object.get("object_id"),
+        flat_values.get("object_id"),
+        item_object.get("internal_id"),
+        flat_values.get("internal_id"),
     )
     for value in candidates:
         item_id = parse_id(value)
@@ -226,9 +228,15 @@ def _read_item(row: Mapping[str, object], nested: Row, flat: Row) -> str:
     return ""
 
 
-def _read_position(row: Mapping[str, object], nested: Row, flat: Row) -> int | None:
+def _read_position(
+    row: Mapping[str, object], nested: Row, flat_values: Row
+) -> int | None:
     """The position from the first place that has one."""
-    for value in (row.get("position"), nested.get("position"), flat.get("position")):
+    for value in (
+        row.get("position"),
+        nested.get("position"),
+        flat_values.get("position"),
+    ):
         position = _parse_position(value)
         if position is not None:
             return position
@@ -236,11 +244,11 @@ def _read_position(row: Mapping[str, object], nested: Row, flat: Row) -> int | N
 
 
 def _parse_time(value: object) -> int:
-    shown = repr(str(value)[:40])
+    shown_value = repr(str(value)[:40])
     try:
-        time = parse_millis(value)
+        timestamp = parse_millis(value)
     except (OverflowError, OSError) as error:
-        raise ValueError(f"timestamp == {shown}, must be a time") from error
-    if not 0 <= time < MAX_TIME:
-        raise ValueError(f"timestamp == {shown}, must be a time after 1970")
-    return time
+        raise ValueError(f"timestamp == {shown_value}, must be a time") from error
+    if not 0 <= timestamp < MAX_TIME:
+        raise ValueError(f"timestamp == {shown_value}, must be a time after 1970")
+    return timestamp

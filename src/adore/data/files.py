@@ -60,12 +60,12 @@ class FolderFiles:
 
 def _stem(path: Path) -> str:
     """The file's name without its format and compression, in one spelling."""
-    name = path.name.lower().removesuffix(".gz")
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if name.endswith(suffix):
-            name = name.removesuffix(suffix)
+    file_name = path.name.lower().removesuffix(".gz")
+    for suffix in SUFFIXES:
+        if file_name.endswith(suffix):
+            file_name = file_name.removesuffix(suffix)
             break
-    return name.replace("-", "_").replace(" ", "_")
+    return file_name.replace("-", "_").replace(" ", "_")
 
 
 def table_of_name(path: Path) -> str:
@@ -86,8 +86,10 @@ def table_of_name(path: Path) -> str:
     if stem in _TABLES:
         return _TABLES[stem]
 
-    for name, table in _TABLES.items():
-        if stem.startswith(name) and _PART.fullmatch(stem.removeprefix(name)):
+    for table_name, table in _TABLES.items():
+        if stem.startswith(table_name) and _PART.fullmatch(
+            stem.removeprefix(table_name)
+        ):
             return table
     return ""
 
@@ -104,13 +106,13 @@ def _configured_files(data: Path, info: DatasetInfo) -> dict[str, Path]:
     )
 
     configured = {}
-    for table, name in info.files.items():
-        path = data / name
+    for table, file_name in info.files.items():
+        path = data / file_name
         inside = path.is_file() and data.resolve() in path.resolve().parents
         check(
             inside,
             f"dataset.yaml files.{table}",
-            name,
+            file_name,
             must=f"a file in {data}",
             fix="correct it",
             error=MissingError,
@@ -122,9 +124,13 @@ def _configured_files(data: Path, info: DatasetInfo) -> dict[str, Path]:
 def _parts(folder: Path) -> list[Path]:
     """All files of a folder that have a format that is read, in order of their paths."""
     parts = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and format_of(path) and not path.name.startswith("."):
-            parts.append(path)
+    for file_path in sorted(folder.rglob("*")):
+        if (
+            file_path.is_file()
+            and format_of(file_path)
+            and not file_path.name.startswith(".")
+        ):
+            parts.append(file_path)
     return parts
 
 
@@ -132,35 +138,36 @@ def _detect_by_columns(
     data: Path, paths: list[Path], files: FolderFiles, encoding: str
 ) -> None:
     """Look into files whose names say nothing, for tables that no name has told."""
-    for path in paths:
+    for file_path in paths:
         try:
-            rows, source = read_source(path, "rows", encoding)
+            rows, source = read_source(file_path, "rows", encoding)
         except AdoreError as error:
             reason = f"cannot be read: {str(error)[:100]}"
-            files.unread[str(path.relative_to(data))] = reason
+            files.unread[str(file_path.relative_to(data))] = reason
             continue
 
+        # A ranker's output has the form of judgements, but must not be taken for them.
         is_trec = source.kind == "TREC"
         if is_trec and rows.good and "score" in rows.good[0][1]:
             reason = "a TREC run: measure it with adore evaluate --scores"
-            files.unread[path.name] = reason
+            files.unread[file_path.name] = reason
             continue
 
         table = "judgements" if is_trec else detect_table(rows.columns())
         if not table:
-            files.unread[path.name] = (
+            files.unread[file_path.name] = (
                 "neither its name nor its columns tell what it holds"
             )
         elif table in files.tables:
             other = files.tables[table][0].name
             names = " or ".join(NAMES.get(table, (table,)))
-            files.unread[path.name] = (
+            files.unread[file_path.name] = (
                 f"looks like {table}, which {other} holds already "
                 f"(or call it {names} with a number)"
             )
         else:
-            files.tables[table] = [path]
-            files.by_columns.add(path)
+            files.tables[table] = [file_path]
+            files.by_columns.add(file_path)
 
 
 def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> FolderFiles:
@@ -178,39 +185,41 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
         The files, also those that nothing reads.
     """
     files = FolderFiles()
-    for table, path in _configured_files(data, info).items():
-        files.tables[table] = [path]
+    for table, file_path in _configured_files(data, info).items():
+        files.tables[table] = [file_path]
     in_use = {book, *(paths[0] for paths in files.tables.values())}
 
     unknown: list[Path] = []
     by_table: dict[str, list[Path]] = defaultdict(list)
-    inside = sorted(data.iterdir()) if data.is_dir() else []
-    for path in inside:
+    folder_paths = sorted(data.iterdir()) if data.is_dir() else []
+    for file_path in folder_paths:
         if (
-            path in in_use
-            or path.name in _OWN_FILES
-            or path.name.startswith((".", "_"))
+            file_path in in_use
+            or file_path.name in _OWN_FILES
+            or file_path.name.startswith((".", "_"))
         ):
             continue
-        table = table_of_name(path)
-        if path.is_dir():
-            parts = _parts(path) if table else []
+        table = table_of_name(file_path)
+        if file_path.is_dir():
+            parts = _parts(file_path) if table else []
             by_table[table] += parts
             if not parts:
-                files.unread[f"{path.name}/"] = (
+                files.unread[f"{file_path.name}/"] = (
                     "a folder that is not called like a table"
                 )
-        elif not format_of(path):
-            files.unread[path.name] = "no format that is read"
+        elif not format_of(file_path):
+            files.unread[file_path.name] = "no format that is read"
         elif table:
-            by_table[table].append(path)
+            by_table[table].append(file_path)
         else:
-            unknown.append(path)
+            unknown.append(file_path)
 
     for table, paths in by_table.items():
         if table in files.tables:
-            for path in paths:
-                files.unread[path.name] = f"dataset.yaml names another file for {table}"
+            for file_path in paths:
+                files.unread[file_path.name] = (
+                    f"dataset.yaml names another file for {table}"
+                )
         elif paths:
             _check_parts(table, paths, data)
             files.tables[table] = paths
@@ -224,9 +233,9 @@ def _check_parts(table: str, paths: list[Path], data: Path) -> None:
     Parts are numbered or dated, or lie in a folder of their own.
     """
     whole = []
-    for path in paths:
-        if path.parent == data and _stem(path) in _TABLES:
-            whole.append(path.name)
+    for file_path in paths:
+        if file_path.parent == data and _stem(file_path) in _TABLES:
+            whole.append(file_path.name)
     check(
         len(whole) <= 1,
         f"files of table {table}",

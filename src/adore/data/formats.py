@@ -65,10 +65,10 @@ class Source:
 
 def format_of(path: Path) -> str:
     """Tell the format of a file by its name, in any case; ``""`` where nothing reads it."""
-    name = path.name.lower().removesuffix(".gz")
-    for suffix, kind in FORMATS.items():
-        if name.endswith(suffix):
-            return kind
+    file_name = path.name.lower().removesuffix(".gz")
+    for suffix, file_format in FORMATS.items():
+        if file_name.endswith(suffix):
+            return file_format
     return ""
 
 
@@ -86,9 +86,9 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
     Raises:
         DataError: the file as a whole cannot be read.
     """
-    kind = format_of(path)
+    file_format = format_of(path)
     check(
-        bool(kind),
+        bool(file_format),
         "file",
         str(path),
         must=f"one of {SUFFIXES}, or .gz of one",
@@ -97,8 +97,10 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
     )
     packed = path.name.lower().endswith(".gz")
     try:
-        if kind == "Parquet":
-            return _numbered(pl.read_parquet(path).to_dicts()), Source(path.name, kind)
+        if file_format == "Parquet":
+            return _numbered(pl.read_parquet(path).to_dicts()), Source(
+                path.name, file_format
+            )
         content = path.read_bytes()
         if packed:
             content = gzip.decompress(content)
@@ -109,26 +111,30 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
         ) from error
 
     details = ("gzip",) if packed else ()
-    if kind == "XML":
-        return _numbered(xml_rows(content, path.name)), Source(path.name, kind, details)
+    if file_format == "XML":
+        return _numbered(xml_rows(content, path.name)), Source(
+            path.name, file_format, details
+        )
 
-    text, text_encoding = decode(content, encoding)
+    decoded_text, text_encoding = decode(content, encoding)
     if text_encoding != "UTF-8":
         details = (*details, text_encoding)
-    if kind == "TREC" or (kind == "CSV" and is_trec(text)):
-        return trec_rows(text, table), Source(path.name, "TREC", details)
-    if kind == "CSV":
-        dialect = detect_dialect(text, path.name)
-        rows = _read_delimited(text, table, path.name, dialect)
-        return rows, Source(path.name, kind, (dialect.delimiter_name, *details))
-    return _read_json(text, table, kind), Source(path.name, kind, details)
+    if file_format == "TREC" or (file_format == "CSV" and is_trec(decoded_text)):
+        return trec_rows(decoded_text, table), Source(path.name, "TREC", details)
+    if file_format == "CSV":
+        dialect = detect_dialect(decoded_text, path.name)
+        rows = _read_delimited(decoded_text, table, path.name, dialect)
+        return rows, Source(path.name, file_format, (dialect.delimiter_name, *details))
+    return _read_json(decoded_text, table, file_format), Source(
+        path.name, file_format, details
+    )
 
 
-def _numbered(records: Iterable[Row]) -> Rows:
+def _numbered(source_rows: Iterable[Row]) -> Rows:
     """Rows of a file without lines, numbered from 1."""
     rows = Rows()
-    for number, record in enumerate(records, 1):
-        rows.good.append((number, _clean(record)))
+    for number, source_row in enumerate(source_rows, 1):
+        rows.good.append((number, _clean(source_row)))
     return rows
 
 
@@ -186,9 +192,9 @@ def _find_list(document: Any) -> list[Any] | None:
 
     is_row = "query_id" in document or "item_id" in document
     if not is_row:
-        for name in _LISTS:
-            if isinstance(document.get(name), list):
-                return list(document[name])
+        for list_name in _LISTS:
+            if isinstance(document.get(list_name), list):
+                return list(document[list_name])
     return [document]
 
 
@@ -201,22 +207,22 @@ def _object_rows(documents: list[Any], table: str) -> Rows:
 
 def _line_rows(text: str, table: str) -> Rows:
     rows = Rows()
-    for number, line in enumerate(text.split("\n"), 1):
+    for line_number, line in enumerate(text.split("\n"), 1):
         if not line.strip(_SPACE):
             continue
         if _has_broken_bytes(line):
-            rows.refuse(table, number, "not UTF-8", line)
+            rows.refuse(table, line_number, "not UTF-8", line)
             continue
         try:
             document = parse_json(line.lstrip("\ufeff"))
         except (ValueError, RecursionError):  # also an integer of thousands of digits
-            rows.refuse(table, number, "not JSON", line)
+            rows.refuse(table, line_number, "not JSON", line)
             continue
 
         # Only escapes can bring in what _clean removes.
         if "\\u" in line or "\0" in line:
             document = _clean(document)
-        _add_object(rows, table, number, document, line)
+        _add_object(rows, table, line_number, document, line)
     return _unwrap(rows)
 
 
@@ -232,15 +238,15 @@ def _add_object(
 def _unwrap(rows: Rows) -> Rows:
     """Documents as OpenSearch and other services give them."""
     # Their envelopes and a bulk file's action lines are removed.
-    beginning = [row for _, row in rows.good[:2]]
+    beginning = [wrapped for _, wrapped in rows.good[:2]]
     if any(map(_is_of_index, beginning)):
         rows.good = list(_documents(rows.good))
 
     inner = []
-    for number, row in rows.good:
-        if not _is_envelope(row):
+    for number, wrapped in rows.good:
+        if not _is_envelope(wrapped):
             return rows
-        inner.append((number, row["data"]))
+        inner.append((number, wrapped["data"]))
     rows.good = inner
     return rows
 
@@ -261,36 +267,38 @@ def _index_keys(row: Row) -> Row:
 def _documents(good: list[NumberedRow]) -> Iterator[NumberedRow]:
     """Documents with what the index says of them; an action line is about the next document."""
     announced: Row = {}
-    for number, row in good:
-        action = row.get("index") or row.get("create")
-        source = row.get("_source")
-        if len(row) == 1 and isinstance(action, dict):
+    for line_number, source_row in good:
+        action = source_row.get("index") or source_row.get("create")
+        source = source_row.get("_source")
+        if len(source_row) == 1 and isinstance(action, dict):
             announced = _index_keys(action)
         elif isinstance(source, dict):
-            yield number, {**_index_keys(row), **source}
+            yield line_number, {**_index_keys(source_row), **source}
         else:
-            yield number, {**announced, **row}
+            yield line_number, {**announced, **source_row}
             announced = {}
 
 
 # ---------------------------------------------------------------- delimited text
 
 
-def _read_delimited(text: str, table: str, name: str, dialect: Dialect) -> Rows:
+def _read_delimited(text: str, table: str, file_name: str, dialect: Dialect) -> Rows:
     text = text.replace("\0", " ").lstrip("\ufeff")
     body = text.split("\n", dialect.skip)[dialect.skip]
     try:
-        return _read_csv(body, table, name, dialect, csv.QUOTE_MINIMAL)
+        return _read_csv(body, table, file_name, dialect, csv.QUOTE_MINIMAL)
     except csv.Error as error:
         # Feeds that never quote have 27" monitors.
         if dialect.unquoted and dialect.delimiter == "\t":
-            return _read_csv(body, table, name, dialect, csv.QUOTE_NONE)
+            return _read_csv(body, table, file_name, dialect, csv.QUOTE_NONE)
         raise DataError(
-            f"a row of {name} is not CSV ({error}); correct its quotes"
+            f"a row of {file_name} is not CSV ({error}); correct its quotes"
         ) from error
 
 
-def _read_csv(text: str, table: str, name: str, dialect: Dialect, quoting: Any) -> Rows:
+def _read_csv(
+    text: str, table: str, file_name: str, dialect: Dialect, quoting: Any
+) -> Rows:
     csv.field_size_limit(MAX_CELL)
     reader = csv.DictReader(
         io.StringIO(text, newline=""),
@@ -301,36 +309,44 @@ def _read_csv(text: str, table: str, name: str, dialect: Dialect, quoting: Any) 
         doublequote=not dialect.escape,
     )
     try:
-        reader.fieldnames = _unique_columns(reader.fieldnames or (), name)
+        reader.fieldnames = _unique_columns(reader.fieldnames or (), file_name)
         return _csv_rows(reader, table, dialect.skip)
     except csv.Error as error:
-        line = reader.line_num + dialect.skip
-        raise csv.Error(f"after line {line}: {error}") from error
+        line_number = reader.line_num + dialect.skip
+        raise csv.Error(f"after line {line_number}: {error}") from error
 
 
-def _unique_columns(columns: Iterable[str], file: str) -> list[str]:
-    names = [column.strip() for column in columns]
-    repeated = sorted({name for name in names if name and names.count(name) > 1})
+def _unique_columns(columns: Iterable[str], file_name: str) -> list[str]:
+    column_names = [column.strip() for column in columns]
+    repeated = sorted(
+        {
+            column_name
+            for column_name in column_names
+            if column_name and column_names.count(column_name) > 1
+        }
+    )
     check(
         not repeated,
-        f"columns of {file}",
+        f"columns of {file_name}",
         repeated,
         must="unique",
         fix="rename them",
         error=DataError,
     )
-    return names
+    return column_names
 
 
 def _csv_rows(reader: csv.DictReader[str], table: str, skipped: int) -> Rows:
     rows = Rows()
-    for row in reader:
-        line = reader.line_num + skipped
-        if None in row or None in row.values():
-            rows.refuse(table, line, "wrong number of columns", list(row.values()))
-        elif _has_broken_bytes("".join(row.values())):
-            rows.refuse(table, line, "not UTF-8", list(row.values()))
+    for csv_row in reader:
+        line_number = reader.line_num + skipped
+        if None in csv_row or None in csv_row.values():
+            rows.refuse(
+                table, line_number, "wrong number of columns", list(csv_row.values())
+            )
+        elif _has_broken_bytes("".join(csv_row.values())):
+            rows.refuse(table, line_number, "not UTF-8", list(csv_row.values()))
         else:
-            row.pop("", None)  # a column without a name, as after a last delimiter
-            rows.good.append((line, dict(row)))
+            csv_row.pop("", None)  # a column without a name, as after a last delimiter
+            rows.good.append((line_number, dict(csv_row)))
     return rows

@@ -18,21 +18,21 @@ _NAME_KEYS = ("name", "key", "attribute", "feature", "label")
 _VALUE_KEYS = ("value", "presentation_value", "values")
 
 
-def _bullet_points(value: object, limit: int) -> list[str]:
-    if isinstance(value, str) and value.startswith("["):
+def _bullet_points(written: object, limit: int) -> list[str]:
+    if isinstance(written, str) and written.startswith("["):
         try:
-            value = parse_json(value)
+            written = parse_json(written)
         except ValueError:  # "[Sale] made of steel" is a bullet, not a list
-            value = [value]
+            written = [written]
 
-    if isinstance(value, str):
-        value = [value]
-    if not value:
+    if isinstance(written, str):
+        written = [written]
+    if not written:
         return []
-    if not isinstance(value, list):
+    if not isinstance(written, list):
         raise TypeError("wrong type of bullet_points")
 
-    bullets = [decoded(str(bullet)) for bullet in value if bullet]
+    bullets = [decoded(str(bullet)) for bullet in written if bullet]
     if sum(map(len, bullets)) > limit:
         raise ValueError(f"bullet_points longer than {limit} characters")
     return bullets
@@ -41,10 +41,10 @@ def _bullet_points(value: object, limit: int) -> list[str]:
 def _read_pair(pair: Row) -> tuple[str, object]:
     """Name and value of one attribute; a ``unit`` beside the value is part of it."""
     names = []
-    for key in _NAME_KEYS:
-        if isinstance(pair.get(key), str):
-            names.append(pair[key])
-    values = [pair[key] for key in _VALUE_KEYS if key in pair]
+    for name_key in _NAME_KEYS:
+        if isinstance(pair.get(name_key), str):
+            names.append(pair[name_key])
+    values = [pair[name_key] for name_key in _VALUE_KEYS if name_key in pair]
     if not names or not values:
         raise TypeError("attributes must be a mapping or a list of name and value")
 
@@ -60,58 +60,64 @@ def _from_pairs(pairs: list[Row]) -> Row:
     # Several values of one name become a list.
     attributes: Row = {}
     for pair in pairs:
-        name, value = _read_pair(pair)
-        before = attributes.get(name)
-        if before is None:
-            attributes[name] = value
-        elif isinstance(before, list):
-            attributes[name] = [*before, value]
+        attribute, attribute_value = _read_pair(pair)
+        earlier_value = attributes.get(attribute)
+        if earlier_value is None:
+            attributes[attribute] = attribute_value
+        elif isinstance(earlier_value, list):
+            attributes[attribute] = [*earlier_value, attribute_value]
         else:
-            attributes[name] = [before, value]
+            attributes[attribute] = [earlier_value, attribute_value]
     return attributes
 
 
-def _attribute_columns(row: Row, info: DatasetInfo) -> list[str]:
+def _attribute_columns(source_row: Row, info: DatasetInfo) -> list[str]:
     """The columns of a row that are attributes: those that the shop names, else all others."""
     if info.attributes:
         return info.attributes
     not_attributes = (*ITEM_FIELDS, *_INDEX_COLUMNS)
-    return [column for column in row if column not in not_attributes]
+    return [column for column in source_row if column not in not_attributes]
 
 
-def _merge_attributes(row: Row, info: DatasetInfo) -> Row:
+def _merge_attributes(source_row: Row, info: DatasetInfo) -> Row:
     """What the column ``attributes`` holds, and the columns that are attributes."""
-    value = row.get("attributes") or {}
-    if isinstance(value, str):
-        value = parse_json(value)
-    attributes = _from_pairs(value) if isinstance(value, list) else dict(value)
+    written = source_row.get("attributes") or {}
+    if isinstance(written, str):
+        written = parse_json(written)
+    attributes = _from_pairs(written) if isinstance(written, list) else dict(written)
 
-    for column in _attribute_columns(row, info):
-        if has_value(row.get(column)):
-            attributes[column] = row[column]
-    return {name: inner for name, inner in attributes.items() if has_value(inner)}
+    for column in _attribute_columns(source_row, info):
+        if has_value(source_row.get(column)):
+            attributes[column] = source_row[column]
+    filled = {}
+    for attribute, attribute_value in attributes.items():
+        if has_value(attribute_value):
+            filled[attribute] = attribute_value
+    return filled
 
 
-def _attributes(row: Row, info: DatasetInfo, limit: int) -> str:
+def _attributes(source_row: Row, info: DatasetInfo, limit: int) -> str:
     """The attributes as JSON text, sorted by name."""
     try:
-        attributes = decoded_values(_merge_attributes(row, info))
-        text = json.dumps(attributes, ensure_ascii=False, sort_keys=True, default=str)
+        attributes = decoded_values(_merge_attributes(source_row, info))
+        json_text = json.dumps(
+            attributes, ensure_ascii=False, sort_keys=True, default=str
+        )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TypeError("wrong type of attributes") from error
-    if len(text) > limit:
+    if len(json_text) > limit:
         raise ValueError(f"attributes longer than {limit} characters")
-    return text
+    return json_text
 
 
-def item_row(row: Row, info: DatasetInfo, limit: int) -> Row:
+def item_row(source_row: Row, info: DatasetInfo, limit: int) -> Row:
     """Make one row of the ``items`` table; every column that is not ours is an attribute.
 
     It fails with ``TypeError`` where a field is of a wrong type (the last word names it), and
     with ``ValueError`` where one is too long (the first word names it).
 
     Args:
-        row: with our column names; an id is there.
+        source_row: with our column names; an id is there.
         info: which columns are attributes.
         limit: longest text of one field, in characters.
 
@@ -119,13 +125,13 @@ def item_row(row: Row, info: DatasetInfo, limit: int) -> Row:
         The table's row.
     """
     return {
-        "item_id": parse_id(row["item_id"]),
-        "title": parse_text(row, "title", limit),
-        "brand": parse_text(row, "brand", limit),
-        "category": parse_text(row, "category", limit),
-        "description": parse_text(row, "description", limit),
-        "bullet_points": _bullet_points(row.get("bullet_points"), limit),
-        "attributes": _attributes(row, info, limit),
+        "item_id": parse_id(source_row["item_id"]),
+        "title": parse_text(source_row, "title", limit),
+        "brand": parse_text(source_row, "brand", limit),
+        "category": parse_text(source_row, "category", limit),
+        "description": parse_text(source_row, "description", limit),
+        "bullet_points": _bullet_points(source_row.get("bullet_points"), limit),
+        "attributes": _attributes(source_row, info, limit),
     }
 
 
@@ -141,22 +147,22 @@ def item_rows(rows: Rows, info: DatasetInfo, limit: int) -> list[Row]:
         The table's rows.
     """
     items: dict[str, Row] = {}
-    for line, row in rows.good:
-        fault = id_fault(row, "item_id")
+    for line_number, source_row in rows.good:
+        fault = id_fault(source_row, "item_id")
         if fault:
-            rows.refuse("items", line, fault, row)
+            rows.refuse("items", line_number, fault, source_row)
             continue
-        if parse_id(row["item_id"]) in items:
-            rows.refuse("items", line, "duplicate item_id", row)
+        if parse_id(source_row["item_id"]) in items:
+            rows.refuse("items", line_number, "duplicate item_id", source_row)
             continue
 
         try:
-            item = item_row(row, info, limit)
+            parsed_item = item_row(source_row, info, limit)
         except (ValueError, TypeError) as error:
-            rows.refuse("items", line, str(error), row)
+            rows.refuse("items", line_number, str(error), source_row)
             continue
-        if item["title"].strip():
-            items[item["item_id"]] = item
+        if parsed_item["title"].strip():
+            items[parsed_item["item_id"]] = parsed_item
         else:
-            rows.refuse("items", line, "no title", row)
-    return [item for _, item in sorted(items.items())]
+            rows.refuse("items", line_number, "no title", source_row)
+    return [parsed_item for _, parsed_item in sorted(items.items())]

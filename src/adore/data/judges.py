@@ -42,10 +42,11 @@ class AggregatedJudgements:
 def _majority(votes: Counter[int]) -> int:
     """The commonest grade; of several, the one nearest to the median, then the lower."""
     maximum = max(votes.values())
-    tied = [grade for grade, count in votes.items() if count == maximum]
-
     middle = _median(votes)
-    distances = [(abs(grade - middle), grade) for grade in tied]
+    distances = []
+    for grade, count in votes.items():
+        if count == maximum:
+            distances.append((abs(grade - middle), grade))
     _, nearest = min(distances)
     return nearest
 
@@ -86,15 +87,19 @@ def agreement(votes: list[Counter[int]]) -> float | None:
     return float(alpha)
 
 
+def _letter(grade: int) -> str:
+    return Grade(grade).letter
+
+
 def aggregate_judgements(
-    grades: Mapping[Pair, list[int]], method: str, file: str
+    grades: Mapping[Pair, list[int]], method: str, file_name: str
 ) -> AggregatedJudgements:
     """Reduce the judgements of each pair to one grade.
 
     Args:
         grades: every grade of each pair.
         method: ``majority`` or ``median``; ``""``: all judges of a pair must agree.
-        file: its name, for the error.
+        file_name: its name, for the error.
 
     Returns:
         One grade a pair, with the votes where judges disagree.
@@ -114,23 +119,24 @@ def aggregate_judgements(
     if split and not method:
         query_id, item_id = split[0]
         best_first = sorted(votes[split[0]].elements(), reverse=True)
-        letters = " ".join([Grade(grade).letter for grade in best_first])
+        letters = " ".join(map(_letter, best_first))
         raise DataError(
-            f"judgements of a pair in {file} == {letters} of {query_id!r}, {item_id!r} "
+            f"judgements of a pair in {file_name} == {letters} of {query_id!r}, {item_id!r} "
             f"({len(split)} of {several} pairs that were judged more than once differ), "
             "must be joined to one; set judges: majority or "
             "judges: median in dataset.yaml (their disagreement is kept as a soft label)"
         )
 
+    # The votes are kept only where judges disagree anywhere: else they say nothing more.
     choose = _median if method == "median" else _majority
-    rows: list[Row] = []
+    grade_rows: list[Row] = []
     vote_rows: list[Row] = []
     for (query_id, item_id), of_pair in votes.items():
         pair_ids = {"query_id": query_id, "item_id": item_id}
-        rows.append({**pair_ids, "grade": choose(of_pair)})
+        grade_rows.append({**pair_ids, "grade": choose(of_pair)})
         if split and of_pair.total() > 1:
             for grade, count in sorted(of_pair.items()):
                 vote_rows.append({**pair_ids, "grade": grade, "votes": count})
 
     alpha = agreement(list(votes.values()))
-    return AggregatedJudgements(rows, vote_rows, several, len(split), alpha)
+    return AggregatedJudgements(grade_rows, vote_rows, several, len(split), alpha)

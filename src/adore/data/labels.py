@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 from adore.data.dataset import DatasetInfo
 from adore.errors import DataError
-from adore.types import LABELS, Grade
+from adore.types import Grade
 
 __all__ = ["LabelScale", "canonical_label", "infer_scale"]
 
 
 def _word_grades() -> dict[str, int]:
-    grades = {letter.lower(): int(grade) for letter, grade in LABELS.items()}
+    grades = {}
     for grade in Grade:
+        grades[grade.letter.lower()] = int(grade)
         grades[grade.name.lower()] = int(grade)
     return grades
 
@@ -57,23 +58,23 @@ def canonical_label(label: object) -> str:
     if isinstance(label, bool):
         return str(label).lower()
 
-    text = str(label).strip()
-    if text.lower() == "nan":
+    label_text = str(label).strip()
+    if label_text.lower() == "nan":
         return ""
-    number = _parse_number(text)
+    number = _parse_number(label_text)
     if number is None:
-        return text.casefold()
+        return label_text.casefold()
     if number.is_integer():
         return str(int(number))
     return repr(number)
 
 
-def _parse_number(text: str) -> float | None:
+def _parse_number(label_text: str) -> float | None:
     """The finite number that a text is; other scripts' digits and 1_000 are none."""
-    if not text.isascii() or "_" in text:
+    if not label_text.isascii() or "_" in label_text:
         return None
     try:
-        number = float(text)
+        number = float(label_text)
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
@@ -97,11 +98,11 @@ class LabelScale:
 
     def grade(self, label: object) -> int | None:
         """Map a label to its grade; None where it is blank or mapped to unrated."""
-        key = canonical_label(label)
-        if self.thresholds and key:
-            rating = float(key)
+        canonical = canonical_label(label)
+        if self.thresholds and canonical:
+            rating = float(canonical)
             return sum(rating >= threshold for threshold in self.thresholds)
-        return self.grades.get(key)
+        return self.grades.get(canonical)
 
     @property
     def unrated(self) -> int:
@@ -146,10 +147,10 @@ def _list_labels(counts: Mapping[str, int]) -> str:
     parts = []
     for label in ordered[:MAX_SHOWN]:
         parts.append(f"{label} ({counts[label]:,})")
-    text = ", ".join(parts)
+    shown_labels = ", ".join(parts)
 
     hidden = len(ordered) - MAX_SHOWN
-    return f"{text} and {hidden} more" if hidden > 0 else text
+    return f"{shown_labels} and {hidden} more" if hidden > 0 else shown_labels
 
 
 def _map_template(counts: Mapping[str, int]) -> str:
@@ -158,9 +159,9 @@ def _map_template(counts: Mapping[str, int]) -> str:
     pairs = []
     numbers = sorted(filter(_is_number, counts), key=float)
     if numbers and len(numbers) == len(counts):
-        last = max(1, len(numbers) - 1)
+        last_index = max(1, len(numbers) - 1)
         for index, label in enumerate(numbers):
-            pairs.append(f"{label}: {round(3 * index / last)}")
+            pairs.append(f"{label}: {round(3 * index / last_index)}")
     else:
         for label in sorted(counts):
             grade = _WORDS.get(canonical_label(label), "GRADE")
@@ -168,7 +169,9 @@ def _map_template(counts: Mapping[str, int]) -> str:
     return "labels: {" + ", ".join(pairs[:MAX_SHOWN]) + "}"
 
 
-def _label_error(file: str, rated: Mapping[str, int], must: str) -> DataError:
+def _label_error(
+    file_name: str, rated: Mapping[str, int], requirement: str
+) -> DataError:
     if len(rated) > MAX_SHOWN and all(map(_is_number, rated)):
         fix = "say in dataset.yaml where C, S and E begin, as in thresholds: [0.25, 0.5, 0.75]"
     else:
@@ -176,7 +179,9 @@ def _label_error(file: str, rated: Mapping[str, int], must: str) -> DataError:
             f"write what each means into dataset.yaml, as in {_map_template(rated)} "
             "(3 exact, 2 substitute, 1 complement, 0 irrelevant, or unrated)"
         )
-    return DataError(f"labels of {file} == {_list_labels(rated)}, {must}; {fix}")
+    return DataError(
+        f"labels of {file_name} == {_list_labels(rated)}, {requirement}; {fix}"
+    )
 
 
 @dataclass(slots=True)
@@ -199,7 +204,10 @@ class _Labels:
 
     def as_written(self, labels: Iterable[str]) -> dict[str, int]:
         """Counts of some labels, by how the file writes them."""
-        return {self.written[label]: self.counts[label] for label in labels}
+        counts = {}
+        for label in labels:
+            counts[self.written[label]] = self.counts[label]
+        return counts
 
     def scale(self, grades: Mapping[str, int | None]) -> LabelScale:
         """The scale by a map of labels."""
@@ -207,7 +215,7 @@ class _Labels:
 
 
 def infer_scale(
-    labels: Iterable[object], info: DatasetInfo, file: str, *, ours: bool = False
+    labels: Iterable[object], info: DatasetInfo, file_name: str, *, ours: bool = False
 ) -> LabelScale:
     """Infer the scale of one file's labels.
 
@@ -217,17 +225,17 @@ def infer_scale(
     Args:
         labels: of every row, as the file has them; blank ones are unrated.
         info: the shop's own map, or thresholds, if it has one.
-        file: its name, for the error.
+        file_name: its name, for the error.
         ours: the file is known to hold our grades 0-3, so two numbers are no error.
 
     Returns:
         The scale, with the counts of the labels.
     """
-    counted = _Labels(file, Counter(), {})
+    counted = _Labels(file_name, Counter(), {})
     for label in labels:
-        key = canonical_label(label)
-        counted.counts[key] += 1
-        counted.written.setdefault(key, str(label).strip())
+        canonical = canonical_label(label)
+        counted.counts[canonical] += 1
+        counted.written.setdefault(canonical, str(label).strip())
 
     if info.thresholds:
         return _threshold_scale(counted, info)
@@ -239,8 +247,8 @@ def infer_scale(
 def _threshold_scale(labels: _Labels, info: DatasetInfo) -> LabelScale:
     words = [label for label in labels.rated() if not _is_number(label)]
     if words:
-        must = "must be numbers where thresholds are given"
-        raise _label_error(labels.file, labels.as_written(words), must)
+        requirement = "must be numbers where thresholds are given"
+        raise _label_error(labels.file, labels.as_written(words), requirement)
     return LabelScale({}, labels.counts, tuple(info.thresholds), labels.written)
 
 
@@ -252,8 +260,10 @@ def _mapped_scale(labels: _Labels, info: DatasetInfo) -> LabelScale:
     if unknown:
         known = ", ".join(info.labels)
         others = _list_labels(labels.as_written(unknown))
-        must = f"must each be one of dataset.yaml's labels ({known}): {others} is not"
-        raise _label_error(labels.file, labels.as_written(rated), must)
+        requirement = (
+            f"must each be one of dataset.yaml's labels ({known}): {others} is not"
+        )
+        raise _label_error(labels.file, labels.as_written(rated), requirement)
     return labels.scale(grades)
 
 
@@ -272,13 +282,16 @@ def _known_scale(labels: _Labels, *, ours: bool) -> LabelScale:
 
     if unknown and not set(rated) <= {*_YES, *_NO}:
         others = _list_labels(labels.as_written(unknown))
-        must = f"must each be E, S, C, I, their words or 0 to 3: {others} is not"
-        raise _label_error(labels.file, labels.as_written(rated), must)
+        requirement = f"must each be E, S, C, I, their words or 0 to 3: {others} is not"
+        raise _label_error(labels.file, labels.as_written(rated), requirement)
 
     is_explained = ours and not unknown
     if rated and not is_explained and _is_binary(rated):
-        must = "must be more than two values, or be explained: they may mean exact, or only related"
-        raise _label_error(labels.file, labels.as_written(rated), must)
+        requirement = (
+            "must be more than two values, or be explained: "
+            "they may mean exact, or only related"
+        )
+        raise _label_error(labels.file, labels.as_written(rated), requirement)
     return labels.scale(grades)
 
 

@@ -75,15 +75,15 @@ class ChosenLanguage:
 
     def sentence(self) -> str:
         """Say in one sentence which language it is and why."""
-        name = _name(self.code)
+        language_name = _name(self.code)
         sentences = {
-            "said": f"{name}, as dataset.yaml says",
+            "said": f"{language_name}, as dataset.yaml says",
             "detected": (
-                f"{name}, told by titles and queries "
+                f"{language_name}, told by titles and queries "
                 "(say another in dataset.yaml, as in language: de)"
             ),
             "assumed": (
-                f"{name} is assumed: there is too little text to tell "
+                f"{language_name} is assumed: there is too little text to tell "
                 "(say it in dataset.yaml: language: de)"
             ),
         }
@@ -211,10 +211,10 @@ def language_shares(texts: Iterable[str]) -> dict[str, float]:
         return {}
 
     # The classifier's probability of each language (column) for each text (row).
-    identifier = _identifier()
+    classifier = _identifier()
     likely = np.empty((len(sample), len(KNOWN)))
     for index, text in enumerate(sample):
-        by_language = dict(identifier.rank(text.lower()))
+        by_language = dict(classifier.rank(text.lower()))
         likely[index] = [by_language[code] for code in KNOWN]
 
     shares = np.full(len(KNOWN), 1.0 / len(KNOWN))
@@ -251,6 +251,6 @@ def _identifier() -> LanguageIdentifier:
     """The classifier, with its calibrated probabilities."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(KNOWN)
-    return identifier
+    classifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    classifier.set_languages(KNOWN)
+    return classifier

@@ -83,29 +83,29 @@ def split_searches(rows: Rows) -> list[NumberedRow]:
     """
     searches = []
     events = []
-    for line, row in rows.good:
-        if row.get("action_name") in (None, "") and row.get("user_query"):
-            searches.append((line, row))
+    for line_number, logged_row in rows.good:
+        if logged_row.get("action_name") in (None, "") and logged_row.get("user_query"):
+            searches.append((line_number, logged_row))
         else:
-            events.append((line, row))
+            events.append((line_number, logged_row))
     rows.good = events
     return searches
 
 
 def _impressions(
-    row: Mapping[str, object],
-    items: list[object],
-    common: tuple[str, ...],
+    logged_row: Mapping[str, object],
+    item_ids: list[object],
+    common_fields: tuple[str, ...],
     list_id: str,
 ) -> Iterator[Row]:
     """One impression an item of a list that was logged whole, at its position from 1."""
-    fields = {name: row.get(name) for name in common}
-    for position, item in enumerate(items, 1):
+    fields = {name: logged_row.get(name) for name in common_fields}
+    for position, item_id in enumerate(item_ids, 1):
         yield {
             **fields,
             "event_id": f"{EXPOSURE_PREFIX}{list_id}-{position}",
             "action_name": "impression",
-            "object_id": item,
+            "object_id": item_id,
             "position": position,
         }
 
@@ -120,18 +120,20 @@ def exposure_events(rows: Rows) -> list[NumberedRow]:
         The impressions, with the line of their exposure.
     """
     impressions: list[NumberedRow] = []
-    common = ("query_id", "user_query", "session_id", "client_id", "timestamp")
-    for line, row in rows.good:
-        items = row.get("item_ids")
-        if not isinstance(items, list):
-            rows.refuse("exposures", line, "no item_ids", row)
+    common_fields = ("query_id", "user_query", "session_id", "client_id", "timestamp")
+    for line_number, exposure_row in rows.good:
+        item_ids = exposure_row.get("item_ids")
+        if not isinstance(item_ids, list):
+            rows.refuse("exposures", line_number, "no item_ids", exposure_row)
             continue
-        if not row.get("exposure_id"):
-            rows.refuse("exposures", line, "no exposure_id", row)
+        if not exposure_row.get("exposure_id"):
+            rows.refuse("exposures", line_number, "no exposure_id", exposure_row)
             continue
 
-        for impression in _impressions(row, items, common, str(row["exposure_id"])):
-            impressions.append((line, impression))
+        for impression in _impressions(
+            exposure_row, item_ids, common_fields, str(exposure_row["exposure_id"])
+        ):
+            impressions.append((line_number, impression))
     return impressions
 
 
@@ -151,21 +153,27 @@ def search_impressions(
     Returns:
         Whether there was something to add.
     """
-    names = set()
-    for _, row in rows.good:
-        name = row.get("action_name")
-        if isinstance(name, str):
-            names.add(name)
-    if any(canonical_action(name, own) == "impression" for name in names):
+    action_names = set()
+    for search_row in rows:
+        action_name = search_row.get("action_name")
+        if isinstance(action_name, str):
+            action_names.add(action_name)
+    if any(
+        canonical_action(action_name, own) == "impression"
+        for action_name in action_names
+    ):
         return False
 
     events = len(rows.good)
-    common = ("query_id", "user_query", "client_id", "timestamp")
-    for line, row in searches:
+    common_fields = ("query_id", "user_query", "client_id", "timestamp")
+    for line_number, search_row in searches:
         for impression in _impressions(
-            row, _hits(row), common, str(row.get("query_id"))
+            search_row,
+            _hits(search_row),
+            common_fields,
+            str(search_row.get("query_id")),
         ):
-            rows.good.append((line, impression))
+            rows.good.append((line_number, impression))
     return len(rows.good) > events
 
 
@@ -187,13 +195,13 @@ class _ActionNames:
         self._own = own
         self._known: dict[str, str] = {}
 
-    def canonical(self, name: object) -> str:
+    def canonical(self, action_name: object) -> str:
         """One of ours, ``ignore``, or ``""`` where the name is unknown or no text."""
-        if not isinstance(name, str):
+        if not isinstance(action_name, str):
             return ""
-        if name not in self._known:
-            self._known[name] = canonical_action(name, self._own)
-        return self._known[name]
+        if action_name not in self._known:
+            self._known[action_name] = canonical_action(action_name, self._own)
+        return self._known[action_name]
 
 
 def _parse_events(
@@ -201,36 +209,41 @@ def _parse_events(
 ) -> list[_LogEvent]:
     """Well-formed events with our action names."""
     # The others are refused or, if they mean nothing, left out.
-    flat = flat_fields(rows.columns())
-    names = _ActionNames(own)
+    flat_columns = flat_fields(rows.columns())
+    action_names = _ActionNames(own)
     events: list[_LogEvent] = []
     first_values: dict[str, tuple[object, ...]] = {}
-    for line, row in rows.good:
-        action = names.canonical(row.get("action_name"))
+    for line_number, logged_row in rows.good:
+        action = action_names.canonical(logged_row.get("action_name"))
         if action == IGNORE:
-            report.actions[str(row["action_name"]), IGNORE] += 1
+            report.actions[str(logged_row["action_name"]), IGNORE] += 1
             continue
 
         try:
-            logged = read_event(row, flat)
+            logged = read_event(logged_row, flat_columns)
         except (ValueError, TypeError, RecursionError) as error:
-            rows.refuse("events", line, str(error), row)
+            rows.refuse("events", line_number, str(error), logged_row)
             continue
-        name = logged["action_name"]
-        report.actions[name, action] += 1
+        action_name = logged["action_name"]
+        report.actions[action_name, action] += 1
         if not action:
-            rows.refuse("events", line, f"unknown action_name {name[:20]!r}", row)
+            rows.refuse(
+                "events",
+                line_number,
+                f"unknown action_name {action_name[:20]!r}",
+                logged_row,
+            )
             continue
 
         # The same event twice is one event; another event of the same id is malformed.
         values = tuple(logged.values())
-        before = first_values.setdefault(logged["event_id"], values)
-        if before != values:
-            rows.refuse("events", line, "duplicate event_id", row)
+        first_logged = first_values.setdefault(logged["event_id"], values)
+        if first_logged != values:
+            rows.refuse("events", line_number, "duplicate event_id", logged_row)
             continue
 
         # setdefault gives back these very values where the id is new.
-        repeated = before is not values
+        repeated = first_logged is not values
         events.append(
             {**logged, "action_name": action, "search": "", "repeated": repeated}
         )
@@ -238,7 +251,7 @@ def _parse_events(
 
 
 def _keep_known(
-    events: list[_LogEvent], rows: Rows, finder: QueryFinder, items: Collection[str]
+    events: list[_LogEvent], rows: Rows, finder: QueryFinder, item_ids: Collection[str]
 ) -> list[_LogEvent]:
     """Events of this shop's queries and items; the others are counted."""
     # ``search`` is the search as logged, ``query_id`` the shop's query.
@@ -257,7 +270,7 @@ def _keep_known(
             reason = "of a search that is none of the queries"
         elif not event["object_id"]:
             reason = "no object_id (object_id or event_attributes.object.object_id)"
-        elif event["object_id"] not in items:
+        elif event["object_id"] not in item_ids:
             reason = "of an item that is not in the catalogue"
         elif not event["client_id"]:
             reason = "of nobody: no client_id, user_id or session_id"
@@ -298,15 +311,15 @@ def _first_position(events: list[_LogEvent], configured: str) -> int:
     at_zero: dict[_Key, set[str]] = defaultdict(set)
     lists: dict[_Key, set[int | None]] = defaultdict(set)
     for event in filter(_is_impression, positioned):
-        key = event["search"], event["client_id"], event["session_id"]
-        lists[key].add(event["position"])
+        list_key = event["search"], event["client_id"], event["session_id"]
+        lists[list_key].add(event["position"])
         if event["position"] == 0:
-            at_zero[key].add(event["object_id"])
+            at_zero[list_key].add(event["object_id"])
 
     # Lists count from 0 if a list has one item there, and half of the longer lists have one.
     single = sum(len(item_ids) == 1 for item_ids in at_zero.values())
-    longer = [key for key, positions in lists.items() if len(positions) > 1]
-    with_zero = sum(key in at_zero for key in longer)
+    longer = [list_key for list_key, positions in lists.items() if len(positions) > 1]
+    with_zero = sum(list_key in at_zero for list_key in longer)
     one_item_each = single >= 0.9 * max(1, len(at_zero))
     if one_item_each and longer and with_zero >= 0.5 * len(longer):
         return 0
@@ -338,12 +351,12 @@ def _set_positions(events: list[_LogEvent], first: int) -> None:
             continue
 
         # The last impression before the action, else the first after it.
-        impressions = shown.get(_exposure_key(event), [])
-        before = [pair for pair in impressions if pair[0] <= event["timestamp"]]
-        if before:
-            event["position"] = max(before)[1]
-        elif impressions:
-            event["position"] = min(impressions)[1]
+        own_impressions = shown.get(_exposure_key(event), [])
+        earlier = [pair for pair in own_impressions if pair[0] <= event["timestamp"]]
+        if earlier:
+            event["position"] = max(earlier)[1]
+        elif own_impressions:
+            event["position"] = min(own_impressions)[1]
 
 
 def _exposure_key(event: _LogEvent) -> _Key:
@@ -358,15 +371,15 @@ def _logged_twice(ordered: list[_LogEvent]) -> set[str]:
     if not router:
         return set()
 
-    times: dict[_Key, list[int]] = defaultdict(list)
+    timestamps: dict[_Key, list[int]] = defaultdict(list)
     for event in ordered:
         if _is_impression(event) and not _is_exposure(event):
-            times[_exposure_key(event)].append(event["timestamp"])
+            timestamps[_exposure_key(event)].append(event["timestamp"])
 
     twice = set()
     for event in router:
-        for time in times.get(_exposure_key(event), ()):
-            if abs(event["timestamp"] - time) < REPEAT_MS:
+        for timestamp in timestamps.get(_exposure_key(event), ()):
+            if abs(event["timestamp"] - timestamp) < REPEAT_MS:
                 twice.add(event["event_id"])
                 break
     return twice
@@ -383,7 +396,7 @@ def _without_repeats(events: list[_LogEvent], rows: Rows) -> Iterator[_LogEvent]
     shown = {_exposure_key(event) for event in ordered if _is_impression(event)}
     logged_twice = _logged_twice(ordered)
 
-    last: dict[tuple[object, ...], int] = {}
+    last_shown: dict[tuple[object, ...], int] = {}
     for event in ordered:
         exposure = _exposure_key(event)
         if not _is_impression(event):
@@ -394,10 +407,13 @@ def _without_repeats(events: list[_LogEvent], rows: Rows) -> Iterator[_LogEvent]
             yield event
             continue
 
-        time = event["timestamp"]
-        key = (*exposure, event["session_id"], event["position"])
-        is_reload = key in last and time - last[key] < REPEAT_MS
-        last[key] = time
+        timestamp = event["timestamp"]
+        impression_key = (*exposure, event["session_id"], event["position"])
+        is_reload = (
+            impression_key in last_shown
+            and timestamp - last_shown[impression_key] < REPEAT_MS
+        )
+        last_shown[impression_key] = timestamp
         if is_reload or event["event_id"] in logged_twice:
             rows.left_out["the same impression again"] += 1
         else:
@@ -420,7 +436,7 @@ def _table_row(event: _LogEvent) -> Row:
 def read_events(
     rows: Rows,
     finder: QueryFinder,
-    items: Collection[str],
+    item_ids: Collection[str],
     own: Mapping[str, str],
     first_position: str = "",
 ) -> tuple[list[Row], LogReport]:
@@ -433,7 +449,7 @@ def read_events(
     Args:
         rows: of the log, with the router's exposures as impressions.
         finder: of the shop's queries.
-        items: ids of the catalogue.
+        item_ids: ids of the catalogue.
         own: the shop's action names.
         first_position: ``"0"`` or ``"1"``, if the shop says where its lists begin.
 
@@ -442,7 +458,7 @@ def read_events(
     """
     report = LogReport()
     logged = _parse_events(rows, own, report)
-    events = _keep_known(logged, rows, finder, items)
+    events = _keep_known(logged, rows, finder, item_ids)
 
     first = _first_position(events, first_position)
     if first == 0:

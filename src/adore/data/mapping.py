@@ -42,12 +42,12 @@ def map_rows(
     Returns:
         The rows in our columns.
     """
-    own = info.columns.get(table, {})
+    own_columns = info.columns.get(table, {})
     preset = detect_preset(columns, table, info.preset.get(table, ""))
     if preset is not None:
-        return _convert(rows, preset, own, report)
+        return _convert(rows, preset, own_columns, report)
 
-    names = rename_columns(rows, table, own, report.name, columns)
+    names = rename_columns(rows, table, own_columns, report.name, columns)
     report.columns = describe_columns(names, table, info.attributes)
     report.columns.preset = preset_title(columns, table)
     if table == "events":
@@ -59,26 +59,26 @@ def map_rows(
 
 
 def _convert(
-    rows: Rows, preset: Preset, own: dict[str, str], report: FileReport
+    rows: Rows, preset: Preset, own_columns: dict[str, str], report: FileReport
 ) -> Rows:
     """Rows by a preset; columns of the shop's own map go around it."""
-    for _, row in rows.good:
-        for ours, theirs in own.items():
-            if theirs in row:
-                row[f"{_OWN_PREFIX}{ours}"] = row[theirs]
+    for source_row in rows:
+        for our_name, theirs in own_columns.items():
+            if theirs in source_row:
+                source_row[f"{_OWN_PREFIX}{our_name}"] = source_row[theirs]
 
     converted = preset.convert(rows)
-    for _, row in converted.rows.good:
-        for column in list(row):
+    for source_row in converted.rows:
+        for column in list(source_row):
             if column.startswith(_OWN_PREFIX):
-                row[column.removeprefix(_OWN_PREFIX)] = row.pop(column)
+                source_row[column.removeprefix(_OWN_PREFIX)] = source_row.pop(column)
 
     became = {}
-    for theirs, ours in converted.became.items():
+    for theirs, our_name in converted.became.items():
         if not theirs.startswith(_OWN_PREFIX):
-            became[theirs] = ours
-    for ours, theirs in own.items():
-        became[theirs] = ours
+            became[theirs] = our_name
+    for our_name, theirs in own_columns.items():
+        became[theirs] = our_name
 
     report.columns.preset = preset.title
     report.columns.became = became
@@ -106,58 +106,61 @@ class ItemParser:
         self.info = info or DatasetInfo()
         self._names: dict[tuple[str, ...], dict[str, str] | None] = {}
 
-    def map_columns(self, row: Row) -> Row:
+    def map_columns(self, source_row: Row) -> Row:
         """Map a row to our columns.
 
         A row of a known export (a Merchant feed's, Shopify's) is read by its preset.
 
         Args:
-            row: in the shop's columns, or in ours.
+            source_row: in the shop's columns, or in ours.
 
         Returns:
             The row in our columns.
         """
-        if row.keys() <= set(ITEM_FIELDS):
-            return row
+        if source_row.keys() <= set(ITEM_FIELDS):
+            return source_row
 
-        columns = tuple(row)
+        columns = tuple(source_row)
         if columns not in self._names:
+            # Clients that send other columns each time must not fill the memory.
             if len(self._names) >= _MAX_PLANS:
                 self._names.clear()
-            self._names[columns] = self._column_names(row)
+            self._names[columns] = self._column_names(source_row)
 
         names = self._names[columns]
         if names is None:
-            return self._convert(row)
-        return {names[column]: value for column, value in row.items()}
+            return self._convert(source_row)
+        return {names[column]: value for column, value in source_row.items()}
 
-    def _own_columns(self, row: Row) -> dict[str, str]:
+    def _own_columns(self, source_row: Row) -> dict[str, str]:
         """The shop's own map of the columns that the row has."""
-        own = {}
-        for ours, theirs in self.info.columns.get("items", {}).items():
-            if theirs in row:
-                own[ours] = theirs
-        return own
+        own_columns = {}
+        for our_name, theirs in self.info.columns.get("items", {}).items():
+            if theirs in source_row:
+                own_columns[our_name] = theirs
+        return own_columns
 
-    def _column_names(self, row: Row) -> dict[str, str] | None:
+    def _column_names(self, source_row: Row) -> dict[str, str] | None:
         """New names of columns, or None where a preset does more than rename."""
-        columns = list(row)
+        columns = list(source_row)
         if detect_preset(columns, "items", self.info.preset.get("items", "")):
             return None
-        rows = Rows([(1, dict(row))])
-        own = self._own_columns(row)
-        return rename_columns(rows, "items", own, "the item", columns)
+        rows = Rows([(1, dict(source_row))])
+        own_columns = self._own_columns(source_row)
+        return rename_columns(rows, "items", own_columns, "the item", columns)
 
-    def _convert(self, row: Row) -> Row:
+    def _convert(self, source_row: Row) -> Row:
         """The row by its preset; as it is where the preset does not make one item of it."""
         info = self.info.model_copy(
-            update={"columns": {"items": self._own_columns(row)}}
+            update={"columns": {"items": self._own_columns(source_row)}}
         )
         report = FileReport("the item", "items", "JSON")
-        rows = map_rows(Rows([(1, dict(row))]), "items", info, report, list(row))
-        if len(rows.good) != 1:
-            return row
-        _, item = rows.good[0]
+        mapped_rows = map_rows(
+            Rows([(1, dict(source_row))]), "items", info, report, list(source_row)
+        )
+        if len(mapped_rows.good) != 1:
+            return source_row
+        _, item = mapped_rows.good[0]
         return item
 
     def parse(self, fields: Row) -> Item:

@@ -66,15 +66,16 @@ def run(
 
     tables = dict(shop.tables)
     votes = tables.pop("votes", [])
+    # Without a known truth, simulated shoppers act by what people judged.
     if not tables["truth"]:
         tables["truth"] = tables["judgements"]
 
     frames: dict[str, pl.DataFrame] = {}
-    for name, rows in tables.items():
-        frames[name] = write_table(rows, output, name)
+    for table_name, table_rows in tables.items():
+        frames[table_name] = write_table(table_rows, output, table_name)
     if votes:
         write_table(votes, output, "votes")
-    quarantine = [row.to_row() for row in shop.quarantine]
+    quarantine = [malformed.to_row() for malformed in shop.quarantine]
     write_table(quarantine, output, "quarantine")
 
     (output / CHECK).write_text(render(shop) + "\n", "utf-8")
@@ -87,7 +88,7 @@ def run(
     data_report["ignored_events"] = report.ignored_events
     write_json(data_report, output / "data_report.json")
 
-    metrics = {name: float(frame.height) for name, frame in frames.items()}
+    metrics = {table_name: float(frame.height) for table_name, frame in frames.items()}
     metrics["quarantined"] = float(len(quarantine))
     metrics["ignored_events"] = float(report.ignored_events)
     metrics["left_out"] = float(report.total_left_out)

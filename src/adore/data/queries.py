@@ -73,8 +73,8 @@ def assign_split(query: str, *, dev_share: float, test_share: float) -> str:
         The name of the split.
     """
     # The text's hash is a point in [0, 1), the same in every run.
-    text = normalise_query(query)
-    digest = hashlib.sha256(f"adore-split|{text}".encode()).hexdigest()
+    normalised = normalise_query(query)
+    digest = hashlib.sha256(f"adore-split|{normalised}".encode()).hexdigest()
     point = int(digest[:8], 16) / 2**32
 
     if point < test_share:
@@ -84,32 +84,32 @@ def assign_split(query: str, *, dev_share: float, test_share: float) -> str:
     return "train"
 
 
-def _fault(row: Row, known: Container[str], limit: int) -> str:
+def _fault(query_row: Row, known: Container[str], limit: int) -> str:
     """Why a row is no usable query, or ``""``."""
-    fault = id_fault(row, "query_id")
+    fault = id_fault(query_row, "query_id")
     if fault:
         return fault
-    if parse_id(row["query_id"]) in known:
+    if parse_id(query_row["query_id"]) in known:
         return "duplicate query_id"
-    if str(row.get("split") or "train").lower() not in NAMES:
+    if str(query_row.get("split") or "train").lower() not in NAMES:
         return f"split not one of {', '.join(SPLITS)}"
-    return _text_fault(row, limit)
+    return _text_fault(query_row, limit)
 
 
-def _text_fault(row: Row, limit: int) -> str:
+def _text_fault(query_row: Row, limit: int) -> str:
     try:
-        text = parse_text(row, "query", limit)
+        query_text = parse_text(query_row, "query", limit)
     except (ValueError, TypeError) as error:
         return str(error)
-    return "" if text.strip() else "no query"
+    return "" if query_text.strip() else "no query"
 
 
-def _named_splits(rows: Iterable[Row]) -> set[str]:
+def _named_splits(query_rows: Iterable[Row]) -> set[str]:
     """The splits that the data itself names."""
     named = set()
-    for row in rows:
-        if row.get("split"):
-            named.add(NAMES.get(str(row["split"]).lower(), ""))
+    for query_row in query_rows:
+        if query_row.get("split"):
+            named.add(NAMES.get(str(query_row["split"]).lower(), ""))
     return named
 
 
@@ -127,32 +127,34 @@ def read_queries(rows: Rows, config: SplitConfig) -> list[Row]:
     Returns:
         Rows of the ``queries`` table, sorted by id.
     """
-    named = _named_splits(row for _, row in rows.good)
+    named = _named_splits(query_row for query_row in rows)
     dev_share = 0.0 if "dev" in named else config.dev_share
     test_share = 0.0 if "test" in named else config.test_share
 
     texts: dict[str, str] = {}
     split_of_text: dict[str, int] = {}
-    for line, row in rows.good:
-        fault = _fault(row, texts, config.max_text)
+    for line_number, query_row in rows.good:
+        fault = _fault(query_row, texts, config.max_text)
         if fault:
-            rows.refuse("queries", line, fault, row)
+            rows.refuse("queries", line_number, fault, query_row)
             continue
 
-        query = decoded(str(row["query"]))
-        split = NAMES[str(row.get("split") or "train").lower()]
+        query_text = decoded(str(query_row["query"]))
+        split = NAMES[str(query_row.get("split") or "train").lower()]
         if split == "train":
-            split = assign_split(query, dev_share=dev_share, test_share=test_share)
+            split = assign_split(query_text, dev_share=dev_share, test_share=test_share)
 
         # Later splits are held out more.
-        text = normalise_query(query)
-        split_of_text[text] = max(split_of_text.get(text, 0), SPLITS.index(split))
-        texts[parse_id(row["query_id"])] = query
+        normalised = normalise_query(query_text)
+        split_of_text[normalised] = max(
+            split_of_text.get(normalised, 0), SPLITS.index(split)
+        )
+        texts[parse_id(query_row["query_id"])] = query_text
 
     queries = []
-    for query_id, query in sorted(texts.items()):
-        split = SPLITS[split_of_text[normalise_query(query)]]
-        queries.append({"query_id": query_id, "query": query, "split": split})
+    for query_id, query_text in sorted(texts.items()):
+        split = SPLITS[split_of_text[normalise_query(query_text)]]
+        queries.append({"query_id": query_id, "query": query_text, "split": split})
     return queries
 
 
@@ -169,29 +171,29 @@ def read_requests(rows: Rows, queries: list[Row], limit: int) -> list[Row]:
     Returns:
         Rows of the ``queries`` table.
     """
-    known_texts = {normalise_query(query["query"]) for query in queries}
-    known_ids = {query["query_id"] for query in queries}
+    known_texts = {normalise_query(query_text["query"]) for query_text in queries}
+    known_ids = {query_text["query_id"] for query_text in queries}
 
     requests: list[Row] = []
-    for line, row in rows.good:
-        fault = _text_fault(row, limit)
+    for line_number, request_row in rows.good:
+        fault = _text_fault(request_row, limit)
         if fault:
-            rows.refuse("requests", line, fault, row)
+            rows.refuse("requests", line_number, fault, request_row)
             continue
 
-        written = str(row["query"])
-        text = normalise_query(written)
-        if text in known_texts:
+        written = str(request_row["query"])
+        normalised = normalise_query(written)
+        if normalised in known_texts:
             continue
-        known_texts.add(text)
+        known_texts.add(normalised)
 
         # The line's number, or the next that is free.
-        number = line
+        number = line_number
         while f"{REQUEST_PREFIX}{number}" in known_ids:
             number += 1
         query_id = f"{REQUEST_PREFIX}{number}"
         known_ids.add(query_id)
 
-        query = decoded(written)
-        requests.append({"query_id": query_id, "query": query, "split": "train"})
+        query_text = decoded(written)
+        requests.append({"query_id": query_id, "query": query_text, "split": "train"})
     return requests

@@ -6,6 +6,7 @@ Rows that are left out on purpose are counted.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +55,11 @@ class Rows:
     bad: list[BadRow] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
+    def __iter__(self) -> Iterator[Row]:
+        """Iterate over the usable rows, without their lines."""
+        for _, row in self.good:
+            yield row
+
     @property
     def total(self) -> int:
         """Number of rows that were read, usable or not."""
@@ -74,6 +80,6 @@ class Rows:
     def columns(self) -> list[str]:
         """Every column name, in the order in which the rows first use it."""
         columns: dict[str, None] = {}
-        for _, row in self.good:
+        for row in self:
             columns.update(dict.fromkeys(row))
         return list(columns)

@@ -18,11 +18,11 @@ MAX_ID = 200
 
 def text_id(text: str) -> str:
     """Make the id of a query that has none: its normalised text, the same in every file."""
-    key = _normalise(text)
-    if len(key) <= MAX_ID:
-        return key
-    digest = hashlib.blake2b(key.encode(), digest_size=6).hexdigest()
-    return f"{key[:MAX_ID]}#{digest}"
+    normalised = _normalise(text)
+    if len(normalised) <= MAX_ID:
+        return normalised
+    digest = hashlib.blake2b(normalised.encode(), digest_size=6).hexdigest()
+    return f"{normalised[:MAX_ID]}#{digest}"
 
 
 def merge_searches(
@@ -41,19 +41,19 @@ def merge_searches(
     """
     judged_ids = set(judged)
     by_text: dict[str, str] = {}
-    for row in queries:
-        query_id = row["query_id"]
-        first = by_text.setdefault(_normalise(row["query"]), query_id)
+    for query_row in queries:
+        query_id = query_row["query_id"]
+        first = by_text.setdefault(_normalise(query_row["query"]), query_id)
         if query_id in judged_ids and first not in judged_ids:
-            by_text[_normalise(row["query"])] = query_id
+            by_text[_normalise(query_row["query"])] = query_id
 
     remaining = []
     replaced = {}
-    for row in queries:
-        query_id = row["query_id"]
-        replacement = by_text[_normalise(row["query"])]
+    for query_row in queries:
+        query_id = query_row["query_id"]
+        replacement = by_text[_normalise(query_row["query"])]
         if query_id in judged_ids or query_id == replacement:
-            remaining.append(row)
+            remaining.append(query_row)
         else:
             replaced[query_id] = replacement
     return remaining, replaced
@@ -77,17 +77,17 @@ class QueryFinder:
         searches: Mapping[str, str] | None = None,
     ) -> None:
         self._text: dict[str, str] = {}
-        for row in queries:
-            self._text[row["query_id"]] = _normalise(row["query"])
+        for query_row in queries:
+            self._text[query_row["query_id"]] = _normalise(query_row["query"])
         self._same = dict(same or {})
         self._searches = dict(searches or {})
 
         preferred = set(judged)
         self._by_text: dict[str, str] = {}
-        for query_id, text in self._text.items():
-            first = self._by_text.setdefault(text, query_id)
+        for query_id, normalised in self._text.items():
+            first = self._by_text.setdefault(normalised, query_id)
             if query_id in preferred and first not in preferred:
-                self._by_text[text] = query_id
+                self._by_text[normalised] = query_id
 
         self.trust_ids = True
         """False: the log's ids are not the shop's query ids, though some look alike."""

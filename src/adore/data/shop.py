@@ -81,7 +81,7 @@ class Shop:
         Returns:
             The ids.
         """
-        return {row[column] for row in self.tables[table]}
+        return {table_row[column] for table_row in self.tables[table]}
 
 
 class _Reader:
@@ -118,6 +118,7 @@ class _Reader:
         shop.book = find_dataset_rulebook(self.data, shop.info)
         self._load()
 
+        # Each table needs those before it: judgements find their queries, events their items.
         with self.collect_problems():
             self._read_items()
         with self.collect_problems():
@@ -155,24 +156,24 @@ class _Reader:
                     self._load_file(path, table, by_columns=path in files.by_columns)
 
     def _load_file(self, path: Path, table: str, *, by_columns: bool) -> None:
-        rows, report = read_table_file(path, table, self.shop.info)
+        file_rows, file_report = read_table_file(path, table, self.shop.info)
         if by_columns:
-            report.notes.append("told by its columns, not by its name")
+            file_report.notes.append("told by its columns, not by its name")
         if self.data in path.parents:
-            report.name = str(path.relative_to(self.data))
+            file_report.name = str(path.relative_to(self.data))
         else:
-            report.name = str(path)
-        self.report.files.append(report)
+            file_report.name = str(path)
+        self.report.files.append(file_report)
 
-        table = report.table
-        self.report.read[table] += rows.total
+        table = file_report.table
+        self.report.read[table] += file_rows.total
         if table not in self.raw:
-            self.raw[table] = rows
+            self.raw[table] = file_rows
             return
         whole = self.raw[table]
-        whole.good += rows.good
-        whole.bad += rows.bad
-        whole.left_out += rows.left_out
+        whole.good += file_rows.good
+        whole.bad += file_rows.bad
+        whole.left_out += file_rows.left_out
 
     def _rows(self, table: str) -> Rows:
         return self.raw.get(table, Rows())
@@ -189,10 +190,11 @@ class _Reader:
         if not total or len(bad) / total <= self.config.max_bad_share:
             return
 
-        first = {row.reason: row for row in reversed(bad)}
+        # Of each reason, the first row.
+        first_example = {row.reason: row for row in reversed(bad)}
         lines = []
         for reason, count in reasons.most_common(10):
-            example = first[reason]
+            example = first_example[reason]
             lines.append(
                 f"  {count} x {reason} (line {example.line}: {example.row[:80]})"
             )
@@ -221,22 +223,22 @@ class _Reader:
 
         files = "no folder"
         if self.data.is_dir():
-            paths = sorted(path.name for path in self.data.iterdir())
-            files = ", ".join(paths[:20])
-        names = " or ".join(NAMES[table])
+            file_names = sorted(path.name for path in self.data.iterdir())
+            files = ", ".join(file_names[:20])
+        possible_names = " or ".join(NAMES[table])
         raise MissingError(
             f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, "
-            f".tsv, .parquet or .xml ({names}; .gz too), "
+            f".tsv, .parquet or .xml ({possible_names}; .gz too), "
             f"or be named in dataset.yaml, files: {{{table}: NAME}}; found: {files}"
         )
 
     # ------------------------------------------------------------ tables
 
     def _read_items(self) -> None:
-        rows = self._rows("items")
-        items = item_rows(rows, self.shop.info, self.config.max_text)
+        item_table = self._rows("items")
+        items = item_rows(item_table, self.shop.info, self.config.max_text)
         self.shop.tables["items"] = items
-        self._close("items", rows)
+        self._close("items", item_table)
         self._require("items")
 
     def _read_queries(self) -> None:
@@ -251,34 +253,36 @@ class _Reader:
 
     def _derive_queries(self) -> Rows:
         """The texts of judgements and of the log, where there is no file of queries."""
-        rows = queries_of_judgements(self._rows("judgements"))
-        known = {text_id(str(row["query"])) for _, row in rows.good}
-        judged = len(rows.good)
-        for text in self._search_texts():
-            query_id = text_id(text)
+        query_rows = queries_of_judgements(self._rows("judgements"))
+        known = {text_id(str(query_row["query"])) for query_row in query_rows}
+        judged = len(query_rows.good)
+        for query_text in self._search_texts():
+            query_id = text_id(query_text)
             if query_id not in known:
                 known.add(query_id)
-                line = len(rows.good) + 1
-                rows.good.append((line, {"query_id": query_id, "query": text}))
+                line_number = len(query_rows.good) + 1
+                query_rows.good.append(
+                    (line_number, {"query_id": query_id, "query": query_text})
+                )
 
-        total = len(rows.good)
+        total = len(query_rows.good)
         if total:
-            self.raw["queries"] = rows
+            self.raw["queries"] = query_rows
             self.report.read["queries"] = total
             self.report.notes.append(
                 f"no file of queries: {total} texts were taken, "
                 f"{judged} from the judgements and {total - judged} from the log"
             )
-        return rows
+        return query_rows
 
     def _search_texts(self) -> list[str]:
         """Every text that was searched for, once, in the order of the log."""
         texts: dict[str, None] = {}
         for table in _SEARCH_TABLES:
-            for _, row in self._rows(table).good:
-                text = row.get("user_query")
-                if isinstance(text, str) and text.strip():
-                    texts.setdefault(text, None)
+            for search_row in self._rows(table):
+                search_text = search_row.get("user_query")
+                if isinstance(search_text, str) and search_text.strip():
+                    texts.setdefault(search_text, None)
         return list(texts)
 
     def _finder(self, searches: dict[str, str] | None = None) -> QueryFinder:
@@ -287,34 +291,34 @@ class _Reader:
 
     def _read_judgements(self, table: str) -> None:
         shop = self.shop
-        rows = self._rows(table)
-        items = shop.ids("items", "item_id")
-        if not shop.tables["queries"] or not items:
+        judgement_rows = self._rows(table)
+        item_ids = shop.ids("items", "item_id")
+        if not shop.tables["queries"] or not item_ids:
             return
 
         files = [file.name for file in self.report.files if file.table == table]
-        name = files[0] if files else table
+        file_name = files[0] if files else table
         try:
             scale, judgements = grade_rows(
-                rows, table, shop.info, self._finder(), items, name
+                judgement_rows, table, shop.info, self._finder(), item_ids, file_name
             )
         finally:
-            self._close(table, rows)
+            self._close(table, judgement_rows)
 
         shop.tables[table] = judgements.rows
         if table == "judgements" and files:
             self.report.labels = scale
             self.report.judges = judgements
             shop.tables["votes"] = judgements.votes
-            self._warn_of_unknown_ids(rows)
+            self._warn_of_unknown_ids(judgement_rows)
 
-    def _warn_of_unknown_ids(self, rows: Rows) -> None:
+    def _warn_of_unknown_ids(self, judgement_rows: Rows) -> None:
         """Warn if hardly any judgement is of a known pair; their ids are probably other ones."""
         unknown = 0
-        for reason, count in rows.left_out.items():
+        for reason, count in judgement_rows.left_out.items():
             if reason.startswith("of "):
                 unknown += count
-        rated = rows.left_out.total() - rows.left_out["not rated"]
+        rated = judgement_rows.left_out.total() - judgement_rows.left_out["not rated"]
         rated += len(self.shop.tables["judgements"])
         if not unknown or 2 * unknown < rated:
             return
@@ -324,7 +328,9 @@ class _Reader:
             "item_id": self.shop.ids("items", "item_id"),
         }
         for column, known in known_ids.items():
-            theirs = {parse_id(row.get(column)) for _, row in rows.good}
+            theirs = {
+                parse_id(judgement_row.get(column)) for judgement_row in judgement_rows
+            }
             strange = sorted(theirs - known - {""})
             if strange:
                 self.report.notes.append(
@@ -354,23 +360,25 @@ class _Reader:
 
     def _read_events(self) -> None:
         shop = self.shop
-        rows = self._rows("events")
+        event_rows = self._rows("events")
         exposures = self._rows("exposures")
         if not shop.tables["queries"] or not shop.tables["items"]:
             return
 
-        searches = [*self._rows("searches").good, *split_searches(rows)]
-        rows.good += exposure_events(exposures)
-        if rows.good and search_impressions(rows, searches, shop.info.actions):
+        searches = [*self._rows("searches").good, *split_searches(event_rows)]
+        event_rows.good += exposure_events(exposures)
+        if event_rows.good and search_impressions(
+            event_rows, searches, shop.info.actions
+        ):
             self.report.notes.append(
                 "no impressions in the log: "
                 "what each search returned (query_response_hit_ids) counts"
             )
-        self.report.read["events"] = rows.total
+        self.report.read["events"] = event_rows.total
 
         try:
-            shop.tables["events"], log = read_events(
-                rows,
+            shop.tables["events"], log_report = read_events(
+                event_rows,
                 self._finder(_texts_by_id(searches)),
                 shop.ids("items", "item_id"),
                 shop.info.actions,
@@ -378,12 +386,12 @@ class _Reader:
             )
         finally:
             self._close("exposures", exposures)
-            self._close("events", rows)
+            self._close("events", event_rows)
 
-        self.report.log = log
-        self.report.notes += log.notes
-        if rows.left_out and not shop.tables["events"]:
-            [(reason, count)] = rows.left_out.most_common(1)
+        self.report.log = log_report
+        self.report.notes += log_report.notes
+        if event_rows.left_out and not shop.tables["events"]:
+            [(reason, count)] = event_rows.left_out.most_common(1)
             self.report.notes.append(
                 f"WARNING: no event says anything of this shop's pairs: {count:,} are {reason}"
             )
@@ -392,8 +400,8 @@ class _Reader:
         """Choose the language of the texts once: every later step reads with the same."""
         texts: list[str] = []
         for table, column in _TEXTS.items():
-            for row in self.shop.tables[table]:
-                texts.append(row[column])
+            for table_row in self.shop.tables[table]:
+                texts.append(table_row[column])
 
         language = choose_language(self.shop.info.language, texts)
         self.shop.info = self.shop.info.model_copy(update={"language": language.code})
@@ -404,10 +412,10 @@ class _Reader:
         judged = self.shop.ids("judgements", "query_id")
         counts = Counter[str]()
         judged_counts = Counter[str]()
-        for row in self.shop.tables["queries"]:
-            counts[row["split"]] += 1
-            if row["query_id"] in judged:
-                judged_counts[row["split"]] += 1
+        for query_row in self.shop.tables["queries"]:
+            counts[query_row["split"]] += 1
+            if query_row["query_id"] in judged:
+                judged_counts[query_row["split"]] += 1
         for split in SPLITS:
             self.report.splits[split] = SplitSize(counts[split], judged_counts[split])
 
@@ -427,9 +435,9 @@ class _Reader:
 def _texts_by_id(searches: list[NumberedRow]) -> dict[str, str]:
     """The text of each search that has one."""
     texts = {}
-    for _, row in searches:
-        if row.get("user_query"):
-            texts[str(row.get("query_id"))] = str(row["user_query"])
+    for _, search_row in searches:
+        if search_row.get("user_query"):
+            texts[str(search_row.get("query_id"))] = str(search_row["user_query"])
     return texts
 
 

@@ -41,8 +41,8 @@ _VISITS = {"fast": 50, "patient": 6, "ring": 3}
 
 def _uniform(*parts: object) -> float:
     """A number in [0, 1) that depends on its arguments alone, so that no order of calls matters."""
-    text = "|".join(map(str, parts))
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    joined = "|".join(map(str, parts))
+    digest = hashlib.blake2b(joined.encode(), digest_size=8).digest()
     number = int.from_bytes(digest, "big")
     return number / 2**64
 
@@ -60,8 +60,8 @@ def noisy_ranking(
     Returns:
         Item ids, best first.
     """
-    scores = {item: grade + rng.gauss(0, noise) for item, grade in grades.items()}
-    return sorted(scores, key=lambda item: -scores[item])
+    scores = {item_id: grade + rng.gauss(0, noise) for item_id, grade in grades.items()}
+    return sorted(scores, key=lambda item_id: -scores[item_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,28 +130,28 @@ class Shoppers:
         Returns:
             Rows of the ``events`` table.
         """
-        rows: list[Row] = []
+        event_rows: list[Row] = []
         start = self._start(user, visit)
         client = self.client(user)
         pause = BOT_PAUSE_MS if self.is_bot(user) else HUMAN_PAUSE_MS
 
-        for position, item in enumerate(ranking, 1):
-            grade = grades.get(item, 0)
-            exposure = _Exposure(query_id, item, visit, position, grade)
+        for position, item_id in enumerate(ranking, 1):
+            grade = grades.get(item_id, 0)
+            exposure = _Exposure(query_id, item_id, visit, position, grade)
             for action in ("impression", *self._actions(user, exposure)):
-                rows.append(
+                event_rows.append(
                     {
-                        "event_id": f"{client}-{visit}-{query_id}-{item}-{action}",
+                        "event_id": f"{client}-{visit}-{query_id}-{item_id}-{action}",
                         "query_id": query_id,
                         "session_id": f"{client}-{visit}",
                         "client_id": client,
                         "action_name": action,
-                        "timestamp": start + pause * len(rows),
-                        "object_id": item,
+                        "timestamp": start + pause * len(event_rows),
+                        "object_id": item_id,
                         "position": position,
                     }
                 )
-        return rows
+        return event_rows
 
     def _start(self, user: int, visit: int) -> int:
         if self.is_bot(user):  # bots come in bursts
@@ -189,8 +189,8 @@ class Shoppers:
 
 
 def _client_id(*parts: object) -> str:
-    text = "|".join(map(str, parts))
-    digest = hashlib.blake2b(text.encode(), digest_size=5)
+    joined = "|".join(map(str, parts))
+    digest = hashlib.blake2b(joined.encode(), digest_size=5)
     return f"u{digest.hexdigest()}"
 
 
@@ -238,7 +238,7 @@ class Attack:
         # A shopper with preferences of its own, and no bot of the population.
         shopper = self.shoppers.users + account
         if self.kind == "ring":
-            ranking = [item for item in ranking if item in self.pushed]
+            ranking = [item_id for item_id in ranking if item_id in self.pushed]
         browsing = self.shoppers.visit(shopper, query_id, ranking, grades, visit=visit)
 
         if self.kind == "fast":
@@ -250,31 +250,31 @@ class Attack:
 
         client = self.client(account)
         session = f"{client}-{visit}"
-        rows: list[Row] = []
-        for row, action in self._attack_actions(browsing):
-            item = row["object_id"]
+        event_rows: list[Row] = []
+        for browsing_row, action in self._attack_actions(browsing):
+            item_id = browsing_row["object_id"]
             changes = {
-                "event_id": f"{session}-{query_id}-{item}-{action}",
+                "event_id": f"{session}-{query_id}-{item_id}-{action}",
                 "session_id": session,
                 "client_id": client,
                 "action_name": action,
-                "timestamp": start + pause * len(rows),
+                "timestamp": start + pause * len(event_rows),
             }
-            rows.append({**row, **changes})
-        return rows
+            event_rows.append({**browsing_row, **changes})
+        return event_rows
 
     def _attack_actions(self, browsing: list[Row]) -> Iterator[tuple[Row, str]]:
         """The shopper's events, with a purchase of each item that is pushed."""
-        for row in browsing:
-            action = row["action_name"]
-            is_pushed = row["object_id"] in self.pushed
+        for browsing_row in browsing:
+            action = browsing_row["action_name"]
+            is_pushed = browsing_row["object_id"] in self.pushed
             if action == "impression":
-                yield row, action
+                yield browsing_row, action
                 if is_pushed:
                     for step in _PURCHASE:
-                        yield row, step
+                        yield browsing_row, step
             elif self.kind == "patient" and not is_pushed:
-                yield row, action
+                yield browsing_row, action
 
     def log(self, lists: Mapping[str, Mapping[str, int]], count: int) -> list[Row]:
         """Simulate at least ``count`` events over the queries whose list has a pushed item.
@@ -294,13 +294,13 @@ class Attack:
             return []
 
         rng = random.Random(self.shoppers.seed)
-        rows: list[Row] = []
+        event_rows: list[Row] = []
         visits = 0
-        while len(rows) < count:
+        while len(event_rows) < count:
             query_id = rng.choice(query_ids)
             grades = lists[query_id]
             ranking = noisy_ranking(grades, rng)
             account, visit = divmod(visits, _VISITS[self.kind])
-            rows += self.visit(account, query_id, ranking, grades, visit=visit)
+            event_rows += self.visit(account, query_id, ranking, grades, visit=visit)
             visits += 1
-        return rows
+        return event_rows

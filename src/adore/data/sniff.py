@@ -78,13 +78,13 @@ def decode(content: bytes, configured: str = "") -> tuple[str, str]:
     """
     by_mark = _encoding_of_mark(content)
     try:
-        text = content.decode(by_mark or "utf-8")
+        decoded_text = content.decode(by_mark or "utf-8")
     except UnicodeDecodeError:
         pass
     else:
         if by_mark in ("", "utf-8-sig"):
-            return text, "UTF-8"
-        return text, by_mark.upper()
+            return decoded_text, "UTF-8"
+        return decoded_text, by_mark.upper()
 
     if configured:
         try:
@@ -95,13 +95,13 @@ def decode(content: bytes, configured: str = "") -> tuple[str, str]:
                 f"encoding == {configured!r}, must fit the file; {fix} ({error})"
             ) from error
 
-    text = content.decode("utf-8", "surrogateescape")
-    if _is_mostly_utf8(text):
-        return text, "UTF-8, broken in places"
+    decoded_text = content.decode("utf-8", "surrogateescape")
+    if _is_mostly_utf8(decoded_text):
+        return decoded_text, "UTF-8, broken in places"
     detected = _detect_encoding(content)
     if detected:
         return content.decode(detected, "surrogateescape"), detected
-    return text, "UTF-8, broken in places"
+    return decoded_text, "UTF-8, broken in places"
 
 
 def _encoding_of_mark(content: bytes) -> str:
@@ -127,6 +127,7 @@ def _is_mostly_utf8(text: str) -> bool:
 def _detect_encoding(content: bytes) -> str:
     from charset_normalizer import from_bytes
 
+    # Lines of ASCII alone fit every encoding, so they would only hide the others.
     lines = content[: 8 * SAMPLE].split(b"\n")
     sample = b"\n".join([line for line in lines if not line.isascii()])
     matches = from_bytes(sample[:SAMPLE], cp_isolation=_CANDIDATES)
@@ -154,25 +155,27 @@ def detect_dialect(text: str, name: str) -> Dialect:
     Returns:
         The dialect; one column where no delimiter is found.
     """
-    head = text.partition("\n")[0]
-    if head.strip().lower().startswith("sep="):  # how spreadsheets name it
-        delimiter = head.rstrip("\r")[4:]
+    header = text.partition("\n")[0]
+    if header.strip().lower().startswith("sep="):  # how spreadsheets name it
+        delimiter = header.rstrip("\r")[4:]
         check(
             len(delimiter) == 1,
             f"first line of {name}",
-            head[:20],
+            header[:20],
             must="sep= and one character",
             fix="correct it",
             error=DataError,
         )
         return Dialect(delimiter, skip=1)
 
-    first_line = next((line for line in text.split("\n", 20) if line.strip()), "")
+    first_line = next(
+        (text_line for text_line in text.split("\n", 20) if text_line.strip()), ""
+    )
     with tempfile.TemporaryDirectory(prefix="adore-sniff-") as folder:
-        path = Path(folder) / "sample.csv"
-        path.write_text(_sample(text), "utf-8", "replace", newline="")
+        sample_path = Path(folder) / "sample.csv"
+        sample_path.write_text(_sample(text), "utf-8", "replace", newline="")
         for options in ("", _LENIENT):
-            dialect = _sniff(path, options)
+            dialect = _sniff(sample_path, options)
             if dialect and dialect.delimiter in first_line:
                 return dialect
     return Dialect(ONE_COLUMN)
@@ -190,17 +193,17 @@ def _sniff(path: Path, options: str) -> Dialect | None:
     """The dialect that DuckDB detects, or None where it does not or where it skips lines."""
     import duckdb
 
-    sql = (
+    sniff_query = (
         "SELECT Delimiter, Quote, Escape, SkipRows "
         f"FROM sniff_csv(?, header = true, all_varchar = true{options})"
     )
     try:
         with duckdb.connect() as connection:
-            rows = connection.execute(sql, [str(path)]).fetchall()
+            sniffed_rows = connection.execute(sniff_query, [str(path)]).fetchall()
     except duckdb.Error:
         return None
 
-    delimiter, quote, escape, skipped = rows[0]
+    delimiter, quote, escape, skipped = sniffed_rows[0]
     if skipped or len(delimiter) != 1:
         return None
     escape = escape if escape == "\\" else ""

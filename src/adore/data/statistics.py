@@ -79,8 +79,8 @@ def summarise_tables(
         labels[grade.letter] = int((judgements["grade"] == int(grade)).sum())
 
     reasons = Counter[str]()
-    for row in quarantine:
-        reasons[f"{row['table']}: {row['reason']}"] += 1
+    for quarantined_row in quarantine:
+        reasons[f"{quarantined_row['table']}: {quarantined_row['reason']}"] += 1
 
     actions = Counter(frames["events"]["action_name"])
     return TableStatistics(
@@ -95,13 +95,13 @@ def summarise_tables(
 
 
 def _coverage(items: pl.DataFrame) -> dict[str, float]:
-    filled = {name: items[name] != "" for name in _TEXT_FIELDS}
+    filled = {field_name: items[field_name] != "" for field_name in _TEXT_FIELDS}
     filled["bullet_points"] = items["bullet_points"].list.len() > 0
 
     total = max(1, items.height)
     coverage = {}
-    for name, is_filled in filled.items():
-        coverage[name] = round(int(is_filled.sum()) / total, 4)
+    for field_name, is_filled in filled.items():
+        coverage[field_name] = round(int(is_filled.sum()) / total, 4)
     return coverage
 
 

@@ -89,10 +89,10 @@ class _TableFile:
 
 
 def _malformed(place: str, rows: Rows) -> str:
-    first = rows.bad[0]
+    first_malformed = rows.bad[0]
     return (
-        f"{place}: line {first.line} is bad ({first.reason}), {len(rows.bad)} bad in all; "
-        "mend the file"
+        f"{place}: line {first_malformed.line} is bad ({first_malformed.reason}), "
+        f"{len(rows.bad)} bad in all; mend the file"
     )
 
 
@@ -131,24 +131,28 @@ def _queries_beside(path: Path) -> QueryFinder | None:
     if report.table != "queries":
         return None
     queries = []
-    for _, row in rows.good:
-        query_id = parse_id(row.get("query_id"))
-        text = row.get("query")
-        if query_id and isinstance(text, str):
-            queries.append({"query_id": query_id, "query": text})
+    for query_row in rows:
+        query_id = parse_id(query_row.get("query_id"))
+        query_text = query_row.get("query")
+        if query_id and isinstance(query_text, str):
+            queries.append({"query_id": query_id, "query": query_text})
     return QueryFinder(queries)
 
 
 def _add_query_ids(file: _TableFile) -> None:
     """Give rows that name their query by its text the id of that query, or the text as an id."""
-    without_id = [row for _, row in file.rows.good if not parse_id(row.get("query_id"))]
+    without_id = [
+        judgement_row
+        for judgement_row in file.rows
+        if not parse_id(judgement_row.get("query_id"))
+    ]
     if not without_id:
         return
 
     finder = _queries_beside(file.path)
-    for row in without_id:
-        query_id = resolve_query_id(row, finder) if finder else ""
-        row["query_id"] = query_id or resolve_query_id(row)
+    for judgement_row in without_id:
+        query_id = resolve_query_id(judgement_row, finder) if finder else ""
+        judgement_row["query_id"] = query_id or resolve_query_id(judgement_row)
 
 
 def read_items(path: Path, named: Iterable[str] | None = None) -> list[Row]:
@@ -172,44 +176,46 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[Row]:
     info = read_dataset_info(path.parent)
     config = configure(ReadConfig, {}, "prepare")
     rows, _ = read_table_file(path, "items", info)
-    ids = {line: parse_id(row.get("item_id")) for line, row in rows.good}
+    ids_by_line = {
+        line: parse_id(item_row.get("item_id")) for line, item_row in rows.good
+    }
     total = rows.total
-    items = item_rows(rows, info, config.max_text)
+    table_rows = item_rows(rows, info, config.max_text)
 
     bad_share = len(rows.bad) / max(1, total)
     if named is None and bad_share > config.max_bad_share:
-        first = rows.bad[0]
+        first_malformed = rows.bad[0]
         raise QuarantineError(
             f"bad share of items == {bad_share:.3f} ({len(rows.bad)} of {total} rows), "
-            f"must be at most {config.max_bad_share}; mend the rows: {first.reason} "
-            f"(line {first.line}: {first.row[:80]})"
+            f"must be at most {config.max_bad_share}; mend the rows: {first_malformed.reason} "
+            f"(line {first_malformed.line}: {first_malformed.row[:80]})"
         )
 
-    missing = set(named or ()) - {row["item_id"] for row in items}
-    for bad in rows.bad:
-        if ids.get(bad.line) in missing:
+    missing = set(named or ()) - {item_row["item_id"] for item_row in table_rows}
+    for malformed in rows.bad:
+        if ids_by_line.get(malformed.line) in missing:
             raise DataError(
-                f"{path}: line {bad.line} is bad ({bad.reason}) "
-                f"and a pair names {ids[bad.line]!r}; mend it"
+                f"{path}: line {malformed.line} is bad ({malformed.reason}) "
+                f"and a pair names {ids_by_line[malformed.line]!r}; mend it"
             )
     check(
-        bool(items),
+        bool(table_rows),
         f"rows of {path}",
         0,
         must="1 or more",
         fix="fill it",
         error=DataError,
     )
-    return items
+    return table_rows
 
 
 def _to_frame(rows: Rows, columns: Iterable[str]) -> pl.DataFrame:
     """Those of some columns that the rows have."""
     in_file = set(rows.columns())
-    names = [column for column in columns if column in in_file]
+    column_names = [column for column in columns if column in in_file]
     records = []
-    for _, row in rows.good:
-        records.append({name: row.get(name) for name in names})
+    for file_row in rows:
+        records.append({name: file_row.get(name) for name in column_names})
     return pl.DataFrame(records, infer_schema_length=None, strict=False)
 
 
@@ -222,10 +228,10 @@ def read_queries_file(place: str) -> pl.DataFrame:
     Returns:
         ``query_id, query``.
     """
-    rows = _read_strictly(place, "queries").rows
-    for _, row in rows.good:
-        row["query"] = decoded_values(row.get("query"))
-    return _to_frame(rows, ("query_id", "query"))
+    query_rows = _read_strictly(place, "queries").rows
+    for query_row in query_rows:
+        query_row["query"] = decoded_values(query_row.get("query"))
+    return _to_frame(query_rows, ("query_id", "query"))
 
 
 def read_pairs(place: str) -> pl.DataFrame:
@@ -265,11 +271,11 @@ def read_scores(place: str) -> pl.DataFrame:
     """
     file = _read_strictly(place, "scores")
     _add_query_ids(file)
-    labels = [row.get("grade") for _, row in file.rows.good]
+    labels = [score_row.get("grade") for score_row in file.rows]
     if any(map(_is_unread_label, labels)):
         scale = infer_scale(labels, file.info, file.path.name, ours=True)
-        for _, row in file.rows.good:
-            row["grade"] = scale.grade(row.get("grade"))
+        for score_row in file.rows:
+            score_row["grade"] = scale.grade(score_row.get("grade"))
 
     frame = _to_frame(file.rows, ("query_id", "item_id", "score", "grade", "system"))
     if file.path.suffix != ".parquet":
@@ -298,10 +304,10 @@ def read_judgements(place: str) -> pl.DataFrame:
     # Every query and item of the file is known here; the ids alone say which is which.
     query_ids = set()
     item_ids = set()
-    for _, row in file.rows.good:
-        query_ids.add(parse_id(row["query_id"]))
-        item_ids.add(parse_id(row.get("item_id")).strip())
-        row.pop("query", None)
+    for judgement_row in file.rows:
+        query_ids.add(parse_id(judgement_row["query_id"]))
+        item_ids.add(parse_id(judgement_row.get("item_id")).strip())
+        judgement_row.pop("query", None)
     queries = []
     for query_id in sorted(query_ids):
         queries.append({"query_id": query_id, "query": f"\0{query_id}"})
@@ -340,17 +346,17 @@ def write_file(frame: pl.DataFrame, place: str) -> None:
     """
     check_output(place)
     with tempfile.TemporaryDirectory() as folder:
-        local = Path(place)
+        local_path = Path(place)
         if is_remote(place):
-            local = Path(folder) / local.name
-        local.parent.mkdir(parents=True, exist_ok=True)
+            local_path = Path(folder) / local_path.name
+        local_path.parent.mkdir(parents=True, exist_ok=True)
 
-        partial = local.with_name(f".{local.name}.partial")
-        if local.suffix == ".jsonl":
-            frame.write_ndjson(partial)
-        elif local.suffix == ".csv":
-            frame.write_csv(partial)
+        partial_path = local_path.with_name(f".{local_path.name}.partial")
+        if local_path.suffix == ".jsonl":
+            frame.write_ndjson(partial_path)
+        elif local_path.suffix == ".csv":
+            frame.write_csv(partial_path)
         else:
-            frame.write_parquet(partial)
-        partial.replace(local)
-        copy_file(local, place)
+            frame.write_parquet(partial_path)
+        partial_path.replace(local_path)
+        copy_file(local_path, place)

@@ -32,8 +32,12 @@ def _is_row(fields: list[str]) -> bool:
         return iteration in ("0", "Q0", "1") and _is_number(label)
 
     if len(fields) == len(RUN):
-        _, iteration, _, rank, score, _ = fields
-        return iteration in ("0", "Q0") and _is_number(rank) and _is_number(score)
+        _, iteration, _, rank_text, score_text, _ = fields
+        return (
+            iteration in ("0", "Q0")
+            and _is_number(rank_text)
+            and _is_number(score_text)
+        )
     return False
 
 
@@ -43,14 +47,14 @@ def _is_number(text: str) -> bool:
 
 def is_trec(text: str) -> bool:
     """Whether the first lines are those of a qrels or run file, whatever its name says."""
-    rows = 0
-    for line in text[:20_000].splitlines()[:20]:
-        if not line.strip():
+    trec_rows_seen = 0
+    for text_line in text[:20_000].splitlines()[:20]:
+        if not text_line.strip():
             continue
-        if not _is_row(_fields(line)):
+        if not _is_row(_fields(text_line)):
             return False
-        rows += 1
-    return rows > 0
+        trec_rows_seen += 1
+    return trec_rows_seen > 0
 
 
 def trec_rows(text: str, table: str) -> Rows:
@@ -64,19 +68,19 @@ def trec_rows(text: str, table: str) -> Rows:
         ``query_id, item_id, label`` of qrels; ``query_id, item_id, score, rank, system`` of a run.
     """
     rows = Rows()
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
+    for line_number, text_line in enumerate(text.splitlines(), 1):
+        if not text_line.strip():
             continue
-        fields = _fields(line)
+        fields = _fields(text_line)
         if not _is_row(fields):
             reason = "neither qrels (4 fields) nor a run (6 fields)"
-            rows.refuse(table, number, reason, line)
+            rows.refuse(table, line_number, reason, text_line)
             continue
 
         names = QRELS if len(fields) == len(QRELS) else RUN
-        row: Row = dict(zip(names, fields, strict=True))
-        del row["iteration"]
-        if "score" in row:
-            row["score"] = float(row["score"])
-        rows.good.append((number, row))
+        trec_row: Row = dict(zip(names, fields, strict=True))
+        del trec_row["iteration"]  # nobody uses it, trec_eval neither
+        if "score" in trec_row:
+            trec_row["score"] = float(trec_row["score"])
+        rows.good.append((line_number, trec_row))
     return rows

@@ -25,6 +25,7 @@ def _local_name(tag: object) -> str:
 def _value(element: Element) -> object:
     """Text of a leaf; else its children and XML attributes by name, lists where a name repeats."""
     text = (element.text or "").strip()
+    # The tag of a comment is a function.
     children = [child for child in element if isinstance(child.tag, str)]
     if not children and not element.attrib:
         return text
@@ -33,14 +34,14 @@ def _value(element: Element) -> object:
     for attribute, attribute_text in element.attrib.items():
         fields[_local_name(attribute)] = attribute_text
     for child in children:
-        name = _local_name(child.tag)
+        child_name = _local_name(child.tag)
         value = _value(child)
-        if name not in fields:
-            fields[name] = value
-        elif isinstance(fields[name], list):
-            fields[name].append(value)
+        if child_name not in fields:
+            fields[child_name] = value
+        elif isinstance(fields[child_name], list):
+            fields[child_name].append(value)
         else:
-            fields[name] = [fields[name], value]
+            fields[child_name] = [fields[child_name], value]
     if text:
         fields["text"] = text
     return fields
@@ -49,18 +50,18 @@ def _value(element: Element) -> object:
 def _row_elements(root: Element) -> list[Element]:
     """The rows: by their usual names, else the children that repeat most often somewhere."""
     # Such children must have children themselves.
-    for name in _ROW_NAMES:
-        elements = [element for element in root.iter() if _is_row(element, name)]
+    for row_name in _ROW_NAMES:
+        elements = [element for element in root.iter() if _is_row(element, row_name)]
         if elements:
             return elements
 
-    rows: list[Element] = []
+    repeated: list[Element] = []
     for parent in root.iter():
         counts = Counter(child.tag for child in parent if len(child))
         for tag, count in counts.most_common(1):
-            if count > len(rows):
-                rows = [child for child in parent if child.tag == tag]
-    return rows
+            if count > len(repeated):
+                repeated = [child for child in parent if child.tag == tag]
+    return repeated
 
 
 def _is_row(element: Element, name: str) -> bool:
@@ -69,14 +70,14 @@ def _is_row(element: Element, name: str) -> bool:
     return _local_name(element.tag).lower() == name
 
 
-def xml_rows(content: bytes, name: str) -> list[Row]:
+def xml_rows(content: bytes, file_name: str) -> list[Row]:
     """Read the rows of an XML document.
 
     A document with nothing that repeats is an error.
 
     Args:
         content: the file's bytes; its own declaration tells the encoding.
-        name: of the file, for the error.
+        file_name: of the file, for the error.
 
     Returns:
         The rows, in order.
@@ -93,20 +94,21 @@ def xml_rows(content: bytes, name: str) -> list[Row]:
         root = fromstring(content)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise DataError(
-            f"file == {name!r}, must be XML without entities of its own; correct it ({error!r})"
+            f"file == {file_name!r}, must be XML without entities of its own; "
+            f"correct it ({error!r})"
         ) from error
 
-    rows = []
+    xml_table = []
     for element in _row_elements(root):
-        row = _value(element)
-        if isinstance(row, dict):
-            rows.append(row)
+        row_value = _value(element)
+        if isinstance(row_value, dict):
+            xml_table.append(row_value)
     check(
-        bool(rows),
-        f"rows of {name}",
+        bool(xml_table),
+        f"rows of {file_name}",
         0,
         must="elements that repeat, like item or entry",
         fix="export them",
         error=DataError,
     )
-    return rows
+    return xml_table

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -148,10 +149,6 @@ class _Verdicts:
     def grades(self) -> tuple[str, str]:
         return self.before.grade.letter, self.after.grade.letter
 
-    @property
-    def is_change(self) -> bool:
-        return self.before.grade != self.after.grade
-
 
 def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFrame:
     """Read pairs with evidence.
@@ -168,14 +165,16 @@ def read_pairs(place: str, *, category: str = "", split: str = "") -> pl.DataFra
     Returns:
         The pairs, sorted.
     """
-    path = local_copy(place)
-    folder = path
-    if path.is_file():
-        folder = path.parent
-    elif (path / "evidence").is_dir():
-        folder = path / "evidence"
+    local_path = local_copy(place)
+    folder = local_path
+    if local_path.is_file():
+        folder = local_path.parent
+    elif (local_path / "evidence").is_dir():
+        folder = local_path / "evidence"
 
-    pairs = read_table(folder, path.stem if path.suffix == ".parquet" else "pairs")
+    pairs = read_table(
+        folder, local_path.stem if local_path.suffix == ".parquet" else "pairs"
+    )
     columns = list(TABLES["pairs"])
     check(
         set(columns) <= set(pairs.columns),
@@ -257,20 +256,22 @@ def compare_books(
         The grades that change, by which rules, and how near either book is to what people judged.
     """
     verdicts = []
-    for row in pairs.iter_rows(named=True):
-        evidence = Evidence.many_from_json(row["evidence"])
-        human = row.get("grade")
-        verdicts.append(_Verdicts(row, human, a.apply(evidence), b.apply(evidence)))
+    for pair_row in pairs.iter_rows(named=True):
+        evidence = Evidence.many_from_json(pair_row["evidence"])
+        human = pair_row.get("grade")
+        verdicts.append(
+            _Verdicts(pair_row, human, a.apply(evidence), b.apply(evidence))
+        )
 
-    counts = Counter(verdict.grades for verdict in verdicts)
-    table = {}
-    for before in _LETTERS:
-        table[before] = {after: counts[before, after] for after in _LETTERS}
-
-    changes = [verdict for verdict in verdicts if verdict.is_change]
+    table = {before: dict.fromkeys(_LETTERS, 0) for before in _LETTERS}
+    changes = []
     causes = Counter[str]()
-    for change in changes:
-        causes.update(_causes(change, a.name, b.name))
+    for verdict in verdicts:
+        before, after = verdict.grades
+        table[before][after] += 1
+        if before != after:
+            changes.append(verdict)
+            causes.update(_causes(verdict, a.name, b.name))
     return BookComparison(
         a=a.version,
         b=b.version,
@@ -278,7 +279,7 @@ def compare_books(
         changed=len(changes),
         table=table,
         rules=dict(causes.most_common()),
-        examples=[_example(change) for change in _choose(changes, examples)],
+        examples=list(map(_example, _choose(changes, examples))),
         human=_compare_with_people(verdicts),
     )
 
@@ -288,40 +289,35 @@ def _causes(change: _Verdicts, a: str, b: str) -> list[str]:
     # Those of b that lower it, or those of a that lower it no longer.
     if change.after.grade < change.before.grade:
         verdict = change.after
-        what = f"lowered by {b}"
+        description = f"lowered by {b}"
     else:
         verdict = change.before
-        what = f"no longer lowered by {a}"
-    return sorted({f"{what} [{rule}]" for rule in verdict.rule_ids})
+        description = f"no longer lowered by {a}"
+    return [f"{description} [{rule}]" for rule in sorted(set(verdict.rule_ids))]
 
 
 def _choose(changes: list[_Verdicts], count: int) -> list[_Verdicts]:
     """Some of every kind of change, the commonest kind first."""
-    kinds = Counter(change.grades for change in changes)
     by_kind: dict[tuple[str, str], list[_Verdicts]] = {}
-    for kind, _ in kinds.most_common():
-        by_kind[kind] = []
     for change in changes:
-        by_kind[change.grades].append(change)
+        by_kind.setdefault(change.grades, []).append(change)
+    commonest_first = sorted(by_kind.values(), key=len, reverse=True)
 
     # One of each kind in turn.
-    chosen = []
-    rounds = max(kinds.values(), default=0)
-    for index in range(rounds):
-        for of_kind in by_kind.values():
-            if index < len(of_kind):
-                chosen.append(of_kind[index])
+    chosen: list[_Verdicts] = []
+    for in_turn in zip_longest(*commonest_first):
+        chosen += filter(None, in_turn)
     return chosen[:count]
 
 
 def _example(change: _Verdicts) -> ChangedPair:
-    pair = {}
-    for name in ("query_id", "item_id", "query", "title"):
-        text = change.row.get(name)
-        if text is not None:
-            pair[name] = text
+    pair_texts = {}
+    for column in ("query_id", "item_id", "query", "title"):
+        cell_text = change.row.get(column)
+        if cell_text is not None:
+            pair_texts[column] = cell_text
     return ChangedPair(
-        pair,
+        pair_texts,
         _grade_reason(change.before),
         _grade_reason(change.after),
         None if change.human is None else Grade(change.human).letter,
@@ -344,12 +340,12 @@ def _compare_with_people(verdicts: list[_Verdicts]) -> HumanComparison | None:
     confusion_after = confusion(human, after)
 
     measures = {}
-    for name, measure in MEASURES.items():
+    for measure_name, measure in MEASURES.items():
         if isinstance(measure, GradeMeasure):
             value_before = float(measure.statistic(confusion_before))
             value_after = float(measure.statistic(confusion_after))
             change = MeasureChange(round(value_before, 4), round(value_after, 4))
-            measures[name] = change
+            measures[measure_name] = change
 
     # A pair comes nearer if b's grade is fewer grades from the human one than a's.
     distance_before = np.abs(before - human)
@@ -389,8 +385,7 @@ def _table_lines(table: dict[str, dict[str, int]]) -> Iterator[str]:
     """Grades by a down, grades by b across."""
     yield _table_row(["", *_LETTERS])
     for before in _LETTERS:
-        counts = [table[before][after] for after in _LETTERS]
-        yield _table_row([before, *counts])
+        yield _table_row([before, *table[before].values()])
 
 
 def _table_row(cells: Iterable[object]) -> str:

@@ -40,8 +40,8 @@ def nearest_book(survey: Survey) -> str:
     Returns:
         The domain that half of the items belong to, else ``general``.
     """
-    name = max(sorted(survey.domains), key=survey.domains.__getitem__)
-    return name if survey.domains[name] >= DOMAIN_SHARE else "general"
+    domain = max(sorted(survey.domains), key=survey.domains.__getitem__)
+    return domain if survey.domains[domain] >= DOMAIN_SHARE else "general"
 
 
 def draft(survey: Survey, name: str) -> str:
@@ -58,9 +58,9 @@ def draft(survey: Survey, name: str) -> str:
         The YAML.
     """
     start = RuleBook.load(nearest_book(survey))
-    text = "\n".join(_lines(survey, start, name)) + "\n"
+    book_text = "\n".join(_lines(survey, start, name)) + "\n"
     errors = []
-    for finding in lint(text, survey.language):
+    for finding in lint(book_text, survey.language):
         if finding.level == "error":
             errors.append(finding.text)
     check(
@@ -70,7 +70,7 @@ def draft(survey: Survey, name: str) -> str:
         must="none",
         fix=f"mend {start.name}.yaml",
     )
-    return text
+    return book_text
 
 
 def _lines(survey: Survey, start: RuleBook, name: str) -> Iterator[str]:
@@ -140,6 +140,7 @@ def _propose(rule: Rule, survey: Survey) -> _Proposal:
     reasons: list[str] = []
     changes: dict[str, object] = {}
 
+    # Silence means something only where most items state the attribute.
     stated = counts.fields + counts.text
     is_rarely_stated = rule.attribute in _ANY_ITEM and stated * 2 < survey.items
     if is_rarely_stated and rule.on_missing != "E":
@@ -148,6 +149,7 @@ def _propose(rule: Rule, survey: Survey) -> _Proposal:
             "on_missing E: most items do not state it, so silence says nothing."
         )
 
+    # Synonyms of the start that this catalogue never uses would only be noise.
     groups = []
     for group in rule.synonyms:
         if any(survey.words[word] or counts.values[word] for word in group):
@@ -182,15 +184,15 @@ def _merge_groups(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], .
     """Groups that share a word become one."""
     merged: list[tuple[str, ...]] = []
     for group in groups:
-        words: dict[str, None] = {}
+        merged_words: dict[str, None] = {}
         separate = []
         for other in merged:
             if set(other).isdisjoint(group):
                 separate.append(other)
             else:
-                words |= dict.fromkeys(other)
-        words |= dict.fromkeys(group)
-        merged = [*separate, tuple(words)]
+                merged_words |= dict.fromkeys(other)
+        merged_words |= dict.fromkeys(group)
+        merged = [*separate, tuple(merged_words)]
     return tuple(merged)
 
 
@@ -254,12 +256,12 @@ def _contradictions(rule: Rule, counts: AttributeCounts) -> Iterator[str]:
         grades = _human_grades(counts, state)
         if grades.total() < MIN_JUDGEMENTS:
             continue
-        cap: Grade = LABELS[getattr(rule, key)]
+        highest_grade: Grade = LABELS[getattr(rule, key)]
         [(commonest, number)] = grades.most_common(1)
-        if commonest != cap.letter:
+        if commonest != highest_grade.letter:
             yield (
                 f"LOOK: of {grades.total()} such pairs in {state} "
-                f"people call {number} {commonest}, the rule at most {cap.letter}: "
+                f"people call {number} {commonest}, the rule at most {highest_grade.letter}: "
                 "another rule, or a misreading?"
             )
 
@@ -271,16 +273,18 @@ def _top(counts: Counter[str], limit: int = 5) -> str:
 
 def _scalar(value: object) -> str:
     """A YAML scalar: bare where that is safe, else quoted."""
-    text = str(value)
-    if text in _YAML_WORDS or not re.fullmatch(r"[A-Za-z][a-z_]*", text):
-        return json.dumps(text)
-    return text
+    written = str(value)
+    if written in _YAML_WORDS or not re.fullmatch(r"[A-Za-z][a-z_]*", written):
+        return json.dumps(written)
+    return written
 
 
 def _comment(text: str, indent: str = "") -> Iterator[str]:
     """Comment lines; a seller's line breaks and control characters cannot end the comment."""
-    characters = [character if character.isprintable() else " " for character in text]
-    one_line = " ".join("".join(characters).split())
+    printable = ""
+    for character in text:
+        printable += character if character.isprintable() else " "
+    one_line = " ".join(printable.split())
     yield from textwrap.wrap(
         one_line,
         118,

@@ -78,11 +78,11 @@ def lint_file(path: Path, language: str = "en") -> list[Finding]:
     """
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8")
+        book_text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return [Finding(line, "error", "not UTF-8; save the file as UTF-8")]
-    return lint(text, language)
+        line_number = content.count(b"\n", 0, error.start) + 1
+        return [Finding(line_number, "error", "not UTF-8; save the file as UTF-8")]
+    return lint(book_text, language)
 
 
 def lint(text: str, language: str = "en") -> list[Finding]:
@@ -106,6 +106,7 @@ def lint(text: str, language: str = "en") -> list[Finding]:
         return [Finding(1, "error", advice)]
 
     lines = _rule_lines(node)
+    # What can be read is checked, so that one run of lint shows most of what is wrong.
     schema_faults = list(_schema_faults(content, lines))
     rules = _valid_rules(content)
     book = _readable_book(content, tuple(rules.values()))
@@ -125,21 +126,21 @@ def lint(text: str, language: str = "en") -> list[Finding]:
 def _locate(issues: Iterable[Issue], lines: Mapping[str, int]) -> Iterator[Finding]:
     """Issues with the lines of their rules; those of the whole book are on the first."""
     for issue in issues:
-        text = issue.text
+        advice = issue.text
         if issue.rule:
-            text = f"[{issue.rule}] {text}"
-        line = lines.get(issue.rule, 1)
-        yield Finding(line, issue.level, text)
+            advice = f"[{issue.rule}] {advice}"
+        line_number = lines.get(issue.rule, 1)
+        yield Finding(line_number, issue.level, advice)
 
 
 # ---------------------------------------------------------------- the file
 
 
 def _yaml_fault(error: Exception) -> Finding:
-    mark = getattr(error, "problem_mark", None)
-    line = mark.line + 1 if mark else 1
+    problem_mark = getattr(error, "problem_mark", None)
+    line_number = problem_mark.line + 1 if problem_mark else 1
     problem = getattr(error, "problem", error)
-    return Finding(line, "error", f"not YAML: {problem}; mend it")
+    return Finding(line_number, "error", f"not YAML: {problem}; mend it")
 
 
 def _rule_lines(node: yaml.MappingNode) -> list[int]:
@@ -161,8 +162,10 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[Finding]:
     known = set[str]()
     for key, value in node.value:
         if str(key.value) in known:
-            line = key.start_mark.line + 1
-            yield Finding(line, "error", f"key {key.value} stands twice; keep one")
+            line_number = key.start_mark.line + 1
+            yield Finding(
+                line_number, "error", f"key {key.value} stands twice; keep one"
+            )
         known.add(str(key.value))
         yield from _repeated_keys(value)
 
@@ -181,26 +184,26 @@ def _schema_fault(
 ) -> Finding:
     location = details["loc"]
     index = _rule_index(location)
-    line = 1
+    line_number = 1
     if index is not None and index < len(lines):
-        line = lines[index]
+        line_number = lines[index]
 
     key_path = location if index is None else location[2:]
-    key = ".".join(map(str, key_path))
+    key_name = ".".join(map(str, key_path))
     advice = _advice(details, of_rule=index is not None)
-    if key:
+    if key_name:
         value = details["input"]
         shown = "" if isinstance(value, dict) else f" == {value!r}"
-        advice = f"{key}{shown}: {advice}"
-    return Finding(line, "error", f"{_rule_name(content, index)}{advice}")
+        advice = f"{key_name}{shown}: {advice}"
+    return Finding(line_number, "error", f"{_rule_name(content, index)}{advice}")
 
 
 def _rule_index(location: tuple[int | str, ...]) -> int | None:
     """The index of the rule that a fault is in; None where it is in the book."""
     if len(location) < 2 or location[0] != "rules":
         return None
-    index = location[1]
-    return index if isinstance(index, int) else None
+    rule_index = location[1]
+    return rule_index if isinstance(rule_index, int) else None
 
 
 def _rule_name(content: dict[str, object], index: int | None) -> str:
@@ -246,16 +249,17 @@ def _readable_book(content: dict[str, object], rules: tuple[Rule, ...]) -> RuleB
     grades: dict[str, str] = {}
     written = content.get("grades")
     if isinstance(written, dict):
-        grades = {str(letter): str(meaning) for letter, meaning in written.items()}
+        for letter, meaning in written.items():
+            grades[str(letter)] = str(meaning)
 
     domain: tuple[str, ...] = ()
-    words = content.get("domain")
-    if isinstance(words, list):
-        domain = tuple(map(str, words))
+    domain_words = content.get("domain")
+    if isinstance(domain_words, list):
+        domain = tuple(map(str, domain_words))
 
-    name = str(content.get("name"))
+    book_name = str(content.get("name"))
     unread = LABELS.get(str(content.get("unread")), Grade.SUBSTITUTE)
-    return RuleBook(name, "", grades, unread, rules, domain)
+    return RuleBook(book_name, "", grades, unread, rules, domain)
 
 
 # ---------------------------------------------------------------- the rules
@@ -304,11 +308,11 @@ def _accessory(book: RuleBook) -> Iterator[Issue]:
 
 def _weights(book: RuleBook) -> Iterator[Issue]:
     """No rule weighs more than one of a higher criticality."""
-    ranks = {word: rank for rank, word in enumerate(CRITICALITY)}
+    words = list(CRITICALITY)
     for rule in book.rules:
         lightest = rule
         for other in book.rules:
-            is_above = ranks[other.criticality] < ranks[rule.criticality]
+            is_above = words.index(other.criticality) < words.index(rule.criticality)
             if is_above and other.weight < lightest.weight:
                 lightest = other
         if rule.weight > lightest.weight:
@@ -329,10 +333,10 @@ def _guidelines(book: RuleBook) -> Iterator[Issue]:
                 rule.id,
             )
         possible = {rule.on_conflict, rule.on_missing, rule.accessory, "E"}
-        for word, letter in _GRADE_WORDS.items():
-            if word in text and letter not in possible:
+        for grade_word, letter in _GRADE_WORDS.items():
+            if grade_word in text and letter not in possible:
                 yield _warning(
-                    f"guideline says {word!r} but no key gives {letter}; make them agree",
+                    f"guideline says {grade_word!r} but no key gives {letter}; make them agree",
                     rule.id,
                 )
 
@@ -360,11 +364,11 @@ def reachable_grades(book: RuleBook) -> dict[Grade, str]:
 
 def _least_evidence() -> Iterator[list[Evidence]]:
     """What the reader can report of one attribute, and two missing words."""
-    for name in ATTRIBUTES:
-        yield [_evidence(name, "unknown", "")]
-        yield [_evidence(name, "conflict", "another")]
-        if name == "product_type":
-            yield [_evidence(name, "conflict", "accessory")]
+    for attribute in ATTRIBUTES:
+        yield [_evidence(attribute, "unknown", "")]
+        yield [_evidence(attribute, "conflict", "another")]
+        if attribute == "product_type":
+            yield [_evidence(attribute, "conflict", "accessory")]
 
     missing_words = []
     for word in ("one", "two"):
@@ -396,18 +400,20 @@ def _grades(book: RuleBook) -> Iterator[Issue]:
 def _coverage(book: RuleBook) -> Iterator[Issue]:
     with_rule = {rule.attribute for rule in book.rules}
     for level in sorted(set(ATTRIBUTES.values())):
-        names = [name for name, of_level in ATTRIBUTES.items() if of_level == level]
-        if with_rule.isdisjoint(names):
+        attributes = [
+            name for name, of_level in ATTRIBUTES.items() if of_level == level
+        ]
+        if with_rule.isdisjoint(attributes):
             yield _warning(
-                f"level {level} is unused: no rule for {', '.join(names)}; add one"
+                f"level {level} is unused: no rule for {', '.join(attributes)}; add one"
             )
 
     for name in ATTRIBUTES:
         if name in with_rule:
             continue
-        rest = ", and unread never acts" if name == "feature" else ""
+        consequence = ", and unread never acts" if name == "feature" else ""
         yield _warning(
-            f"attribute {name} has no rule: it never changes a grade{rest}; "
+            f"attribute {name} has no rule: it never changes a grade{consequence}; "
             "add one, optional at least"
         )
     if book.unread == Grade.EXACT:
@@ -429,14 +435,16 @@ def _normal_forms(book: RuleBook, language: str) -> Iterator[Issue]:
     """Words that the reader never writes, so that no text can match them."""
     for rule in book.rules:
         for group in rule.synonyms:
-            for word in group:
-                advice = _synonym_advice(rule, word, language)
+            for synonym in group:
+                advice = _synonym_advice(rule, synonym, language)
                 if advice:
-                    yield _error(f"synonym {word!r} is never read; {advice}", rule.id)
-    for word in book.domain:
-        as_read = _as_read(word, language)
-        if as_read != word:
-            yield _error(f"domain word {word!r} is never read; write {as_read!r}")
+                    yield _error(
+                        f"synonym {synonym!r} is never read; {advice}", rule.id
+                    )
+    for synonym in book.domain:
+        as_read = _as_read(synonym, language)
+        if as_read != synonym:
+            yield _error(f"domain word {synonym!r} is never read; write {as_read!r}")
 
 
 def _synonym_advice(rule: Rule, word: str, language: str) -> str:

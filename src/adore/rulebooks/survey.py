@@ -129,6 +129,7 @@ class AttributeCounts:
             self.fields += 1
         else:
             self.text += 1
+        # An item that repeats a value counts once.
         self.values.update({value.value for value in values})
         self.quotes.update({value.quote for value in values})
 
@@ -195,7 +196,7 @@ def read_catalogue(*, data: str = "", items: str = "") -> Catalogue:
 
 
 def _read_items_file(path: Path) -> Catalogue:
-    items = [item_from_row(row) for row in read_items(path)]
+    items = list(map(item_from_row, read_items(path)))
     titles = [item.title for item in items]
     info = read_dataset_info(path.parent)
     language = choose_language(info.language, titles)
@@ -203,7 +204,7 @@ def _read_items_file(path: Path) -> Catalogue:
 
 
 def _read_prepared(folder: Path) -> Catalogue:
-    rows = read_table(folder, "items").iter_rows(named=True)
+    item_rows = read_table(folder, "items").iter_rows(named=True)
     queries = read_table(folder, "queries").filter(pl.col("split") != "test")
     judgements = read_table(folder, "judgements")
     judgements = judgements.join(queries, on="query_id", how="semi")
@@ -214,7 +215,7 @@ def _read_prepared(folder: Path) -> Catalogue:
     ).iter_rows():
         judged.append(Judged(query_id, item_id, Grade(grade)))
     return Catalogue(
-        items=[item_from_row(row) for row in rows],
+        items=list(map(item_from_row, item_rows)),
         queries=dict(queries.select("query_id", "query").iter_rows()),
         judged=judged,
         language=language_of(folder),
@@ -230,22 +231,26 @@ def survey(catalogue: Catalogue) -> Survey:
     Returns:
         The counts.
     """
+    # The catalogue's own lexicon, as in the step evidence.
     reader = Reader(Lexicon.mine(catalogue.items, catalogue.language))
     items = {item.item_id: reader.read_item(item) for item in catalogue.items}
-    queries = {key: reader.read_query(text) for key, text in catalogue.queries.items()}
+    queries = {
+        key: reader.read_query(query_text)
+        for key, query_text in catalogue.queries.items()
+    }
 
     pairs = []
     for judged in catalogue.judged:
         evidence = compare(queries[judged.query_id], items[judged.item_id])
         pairs.append(_JudgedPair(judged.query_id, evidence, judged.grade))
 
-    attributes = {name: AttributeCounts() for name in ATTRIBUTES}
+    attributes = {attribute: AttributeCounts() for attribute in ATTRIBUTES}
     for reading in items.values():
-        for name, values in _stated(reading, set(reader.lexicon.types)):
-            attributes[name].count_item(values)
+        for attribute, values in _stated(reading, set(reader.lexicon.types)):
+            attributes[attribute].count_item(values)
     for reading in queries.values():
-        for name, counts in attributes.items():
-            if reading.values.get(name):
+        for attribute, counts in attributes.items():
+            if reading.values.get(attribute):
                 counts.asked += 1
     for pair in pairs:
         _count_judgement(attributes, pair)
@@ -258,20 +263,20 @@ def survey(catalogue: Catalogue) -> Survey:
     }
 
     leaves = []
-    words = Counter[str]()
+    word_counts = Counter[str]()
     for item in catalogue.items:
         leaf_text = item.category.rsplit(">", 1)[-1] or item.title
-        leaf = set(word_stems(leaf_text, reader.language))
-        title = set(word_stems(item.title, reader.language))
-        leaves.append(leaf)
-        words.update(title | leaf)
+        leaf_words = set(word_stems(leaf_text, reader.language))
+        title_words = set(word_stems(item.title, reader.language))
+        leaves.append(leaf_words)
+        word_counts.update(title_words | leaf_words)
     return Survey(
         items=len(catalogue.items),
         queries=len(catalogue.queries),
         judged=len(pairs),
         attributes=attributes,
         synonyms=synonyms,
-        words=words,
+        words=word_counts,
         domains=_domain_shares(leaves),
         language=catalogue.language,
     )
@@ -295,14 +300,14 @@ def _stated(
 ) -> Iterator[tuple[str, tuple[Value, ...]]]:
     """Attribute to what an item states of it."""
     # Product types and exclusions are among the item's words.
-    for name in ATTRIBUTES:
-        values = reading.values.get(name, ())
-        if name == "product_type":
+    for attribute in ATTRIBUTES:
+        values = reading.values.get(attribute, ())
+        if attribute == "product_type":
             values = tuple(_product_types(reading, types))
-        elif name == "exclusion":
+        elif attribute == "exclusion":
             values = tuple(_exclusions(reading))
         if values:
-            yield name, values
+            yield attribute, values
 
 
 def _exclusions(reading: Reading) -> Iterator[Value]:
@@ -355,33 +360,33 @@ def _type_synonyms(pairs: list[_JudgedPair]) -> dict[SynonymPair, SynonymEvidenc
     conflicts = Counter[SynonymPair]()
     exact = Counter[SynonymPair]()
     for pair in pairs:
-        words = _type_conflict(pair)
-        if words is None:
+        type_pair = _type_conflict(pair)
+        if type_pair is None:
             continue
-        queries.setdefault(words, set()).add(pair.query_id)
-        conflicts[words] += 1
+        queries.setdefault(type_pair, set()).add(pair.query_id)
+        conflicts[type_pair] += 1
         if pair.grade == Grade.EXACT:
-            exact[words] += 1
+            exact[type_pair] += 1
 
     # Worth a note where people called three pairs and half of them exact; enough to propose
     # where they did so for four in five, of several queries.
     synonyms: dict[SynonymPair, SynonymEvidence] = {}
-    for words, count in sorted(conflicts.items()):
-        agreeing = exact[words]
+    for type_pair, count in sorted(conflicts.items()):
+        agreeing = exact[type_pair]
         if (
             agreeing < MIN_EXACT
             or agreeing * 2 < count
-            or words[1].startswith("accessory")
+            or type_pair[1].startswith("accessory")
         ):
             continue
 
-        number = len(queries[words])
-        text = (
+        query_count = len(queries[type_pair])
+        description = (
             f"people called {agreeing} of {count} pairs exact that differ in this alone, "
-            f"queries: {number}"
+            f"queries: {query_count}"
         )
-        enough = agreeing >= AGREEMENT * count and number > 1
-        synonyms[words] = SynonymEvidence(text, enough)
+        enough = agreeing >= AGREEMENT * count and query_count > 1
+        synonyms[type_pair] = SynonymEvidence(description, enough)
     return synonyms
 
 
@@ -389,8 +394,10 @@ def _brand_synonyms(values: Counter[str]) -> dict[SynonymPair, SynonymEvidence]:
     """Spellings of one brand: they differ by spaces and by words such as inc."""
     spellings: dict[str, list[str]] = {}
     for brand, _ in values.most_common():
-        parts = [word for word in brand.split() if word not in _LEGAL_FORMS]
-        key = "".join(parts)
+        key = ""
+        for brand_word in brand.split():
+            if brand_word not in _LEGAL_FORMS:
+                key += brand_word
         if len(key) > 2:
             spellings.setdefault(key, []).append(brand)
 
@@ -398,8 +405,8 @@ def _brand_synonyms(values: Counter[str]) -> dict[SynonymPair, SynonymEvidence]:
     for commonest, *others in spellings.values():
         for other in others:
             counts = f"{values[commonest]} and {values[other]} items"
-            text = f"{counts}, alike but for spaces and legal forms"
-            synonyms[commonest, other] = SynonymEvidence(text, True)
+            description = f"{counts}, alike but for spaces and legal forms"
+            synonyms[commonest, other] = SynonymEvidence(description, True)
     return synonyms
 
 
@@ -424,18 +431,18 @@ def _colour_synonyms(
             continue
 
         [family] = known
-        for name in colours - families:
-            fields_of_name[name] += 1
-            fields_of_pair[family, name] += 1
+        for colour_name in colours - families:
+            fields_of_name[colour_name] += 1
+            fields_of_pair[family, colour_name] += 1
 
     synonyms: dict[SynonymPair, SynonymEvidence] = {}
     for pair, count in sorted(fields_of_pair.items()):
         fields = fields_of_name[pair[1]]
         if count < MIN_FIELDS or count < AGREEMENT * fields:
             continue
-        text = (
+        description = (
             f"side by side in {count} of the {fields} colour fields "
             "with that word and one family"
         )
-        synonyms[pair] = SynonymEvidence(text, False)
+        synonyms[pair] = SynonymEvidence(description, False)
     return synonyms

@@ -116,17 +116,19 @@ def match_columns(columns: Iterable[str], wanted: Wanted) -> dict[str, str]:
     return matched
 
 
-def map_values(row: Row, names: Mapping[str, str]) -> Row:
+def map_values(source_row: Row, names: Mapping[str, str]) -> Row:
     """Rename a row's columns.
 
     Args:
-        row: in the file's columns.
+        source_row: in the file's columns.
         names: the file's column to ours; others are dropped.
 
     Returns:
         The row in our columns.
     """
-    return {names[column]: value for column, value in row.items() if column in names}
+    return {
+        names[column]: value for column, value in source_row.items() if column in names
+    }
 
 
 def renaming(
@@ -166,11 +168,11 @@ def renaming(
                 names[column] = column
 
         good = []
-        for line, row in rows.good:
-            renamed = map_values(row, names)
+        for line_number, source_row in rows.good:
+            renamed = map_values(source_row, names)
             if change is not None:
                 renamed = change(renamed)
-            good.append((line, renamed))
+            good.append((line_number, renamed))
         rows.good = good
         return ConvertedRows(rows, names, dropped)
 
@@ -222,12 +224,13 @@ def plain_text(value: object) -> str:
     if "<" not in text and "&" not in text:
         return text
 
+    # A regular expression would break on comments, scripts and attributes with angle brackets.
     parser = _Text()
     parser.feed(text)
     parser.close()
     lines = []
-    for line in "".join(parser.parts).split("\n"):
-        stripped = re.sub(r"[^\S\n]+", " ", line).strip()
+    for line_number in "".join(parser.parts).split("\n"):
+        stripped = re.sub(r"[^\S\n]+", " ", line_number).strip()
         if stripped:
             lines.append(stripped)
     return "\n".join(lines)

@@ -56,17 +56,17 @@ def _details_of_text(text: str) -> dict[str, str]:
     return details
 
 
-def _change(row: Row) -> Row:
-    category = row.get("category")
+def _change(source_row: Row) -> Row:
+    category = source_row.get("category")
     if isinstance(category, list):
-        row["category"] = category[0]
+        source_row["category"] = category[0]
 
-    row["title"] = plain_text(row.get("title"))
-    row["description"] = plain_text(row.get("description"))
+    source_row["title"] = plain_text(source_row.get("title"))
+    source_row["description"] = plain_text(source_row.get("description"))
 
     # The feed's own columns take precedence over its details.
-    details = _details(row.pop("product_detail", None))
-    return {**details, **row}
+    details = _details(source_row.pop("product_detail", None))
+    return {**details, **source_row}
 
 
 GOOGLE_MERCHANT = Preset(

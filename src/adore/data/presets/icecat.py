@@ -76,12 +76,12 @@ def _feature_value(feature: object) -> str:
     return f"{_first(_get(feature, 'Value'))} {unit}".strip()
 
 
-def _features(row: Row) -> Row:
+def _features(source_row: Row) -> Row:
     """Feature names to their values; a name that repeats has a list."""
     listed = []
-    for group in _as_list(row.get("FeaturesGroups")):
+    for group in _as_list(source_row.get("FeaturesGroups")):
         listed += _as_list(_get(group, "Features"))
-    listed += _as_list(row.get("ProductFeature"))
+    listed += _as_list(source_row.get("ProductFeature"))
 
     features: Row = {}
     for feature in listed:
@@ -99,10 +99,12 @@ def _features(row: Row) -> Row:
 _TITLES = (("Title",), ("TitleInfo", "GeneratedIntTitle"), ("Name",))
 
 
-def _item(row: Row) -> Row:
+def _item(source_row: Row) -> Row:
     """One product of Icecat's JSON or XML."""
     # The JSON has ``GeneralInfo`` beside ``FeaturesGroups``, the XML all in XML attributes.
-    product = row["data"] if isinstance(row.get("data"), dict) else row
+    product = (
+        source_row["data"] if isinstance(source_row.get("data"), dict) else source_row
+    )
     general = product.get("GeneralInfo")
     if not isinstance(general, dict):
         general = product
@@ -111,7 +113,7 @@ def _item(row: Row) -> Row:
     for name, value in _fields(product, general).items():
         if value:
             item[name] = value
-    for name, value in row.items():
+    for name, value in source_row.items():
         if name.startswith(_OWN_PREFIX):
             item[name] = value
     return item
@@ -174,7 +176,9 @@ _TEXT_FIELDS = {
 
 def _convert(rows: Rows) -> ConvertedRows:
     columns = rows.columns()
-    rows.good = [(line, _item(row)) for line, row in rows.good]
+    rows.good = [
+        (line_number, _item(source_row)) for line_number, source_row in rows.good
+    ]
     features = sorted(set(rows.columns()) - _TEXT_FIELDS)
 
     became = {}
@@ -224,11 +228,11 @@ def _convert_attribute_rows(rows: Rows) -> ConvertedRows:
     names |= match_columns(columns, _ROW_COLUMNS)
 
     items: dict[str, tuple[int, Row]] = {}
-    for line, written in rows.good:
-        row = map_values(written, names)
-        name, value, unit = (row.pop(column, None) for column in _PAIR_COLUMNS)
-        _, item = items.setdefault(str(row.get("item_id")), (line, {}))
-        for column, own_value in row.items():
+    for line_number, written in rows.good:
+        source_row = map_values(written, names)
+        name, value, unit = (source_row.pop(column, None) for column in _PAIR_COLUMNS)
+        _, item = items.setdefault(str(source_row.get("item_id")), (line_number, {}))
+        for column, own_value in source_row.items():
             item[column] = item.get(column) or own_value
         if name and value not in (None, ""):
             _add_attribute(

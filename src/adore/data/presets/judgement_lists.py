@@ -36,12 +36,12 @@ def _is_quepid_book(columns: frozenset[str]) -> bool:
     )
 
 
-def _strip_query(row: Row) -> Row:
+def _strip_query(source_row: Row) -> Row:
     """Quepid writes a space before a query that a spreadsheet would take for a formula."""
-    query = row.get("query")
+    query = source_row.get("query")
     if not isinstance(query, str):
-        return row
-    return {**row, "query": query.strip()}
+        return source_row
+    return {**source_row, "query": query.strip()}
 
 
 def _melt_judges(rows: Rows) -> ConvertedRows:
@@ -58,19 +58,19 @@ def _melt_judges(rows: Rows) -> ConvertedRows:
         became[column] = ours or "label of one judge"
 
     judgements = []
-    for line, row in rows.good:
-        pair = _strip_query(map_values(row, names))
+    for line_number, source_row in rows.good:
+        pair = _strip_query(map_values(source_row, names))
         for judge in judges:
-            judgement = {**pair, "judge": judge, "label": row.get(judge)}
-            judgements.append((line, judgement))
+            judgement = {**pair, "judge": judge, "label": source_row.get(judge)}
+            judgements.append((line_number, judgement))
     rows.good = judgements
     return ConvertedRows(rows, became, [], [f"{len(judges)} judges, one a column"])
 
 
-def _ratings(row: Row) -> Iterator[tuple[object, object]]:
+def _ratings(source_row: Row) -> Iterator[tuple[object, object]]:
     """Item id and rating of one query's list."""
     # The list is objects (OpenSearch), or one object by id (Quepid).
-    ratings = row.get("ratings")
+    ratings = source_row.get("ratings")
     if isinstance(ratings, dict):
         yield from ratings.items()
     if not isinstance(ratings, list):
@@ -85,24 +85,28 @@ def _ratings(row: Row) -> Iterator[tuple[object, object]]:
 
 def _rating_lists(good: list[NumberedRow]) -> Iterator[NumberedRow]:
     """One row a query, also of a list that was exported as one document."""
-    for line, row in good:
-        inner = row.get("judgmentRatings")
+    for line_number, source_row in good:
+        inner = source_row.get("judgmentRatings")
         if not isinstance(inner, list):
-            yield line, row
+            yield line_number, source_row
             continue
         for of_query in inner:
             if isinstance(of_query, dict):
-                yield line, of_query
+                yield line_number, of_query
 
 
 def _explode_ratings(rows: Rows) -> ConvertedRows:
     """One row a rating, of one list a query."""
     columns = rows.columns()
     judgements: list[NumberedRow] = []
-    for line, row in _rating_lists(rows.good):
-        for item_id, rating in _ratings(row):
-            judgement = {"query": row.get("query"), "item_id": item_id, "label": rating}
-            judgements.append((line, judgement))
+    for line_number, source_row in _rating_lists(rows.good):
+        for item_id, rating in _ratings(source_row):
+            judgement = {
+                "query": source_row.get("query"),
+                "item_id": item_id,
+                "label": rating,
+            }
+            judgements.append((line_number, judgement))
     rows.good = judgements
 
     became = {}
@@ -151,11 +155,13 @@ _CONVERT_ESCI_JUDGEMENTS = renaming(
 def _convert_esci_items(rows: Rows) -> ConvertedRows:
     locales = _locate_products(rows)
     converted = _CONVERT_ESCI_ITEMS(rows)
-    for _, row in converted.rows.good:
-        bullets = row.get("bullet_points")
+    for source_row in converted.rows:
+        bullets = source_row.get("bullet_points")
         if isinstance(bullets, str):
             lines = bullets.split("\n")
-            row["bullet_points"] = [line for line in lines if line.strip()]
+            source_row["bullet_points"] = [
+                line_number for line_number in lines if line_number.strip()
+            ]
 
     if locales > 1:
         note = f"{locales} locales: the id of an item is LOCALE:PRODUCT"
@@ -170,15 +176,15 @@ def _convert_esci_judgements(rows: Rows) -> ConvertedRows:
 
 def _locate_products(rows: Rows) -> int:
     """Make ids unique where a table has several locales, and count the locales."""
-    locales = {row.get("product_locale") for _, row in rows.good}
+    locales = {source_row.get("product_locale") for source_row in rows}
     locales.discard(None)
     if len(locales) <= 1:
         return len(locales)
 
-    for _, row in rows.good:
-        locale = row.get("product_locale")
-        product = row.get("product_id")
-        row["product_id"] = f"{locale}:{product}"
+    for source_row in rows:
+        locale = source_row.get("product_locale")
+        product = source_row.get("product_id")
+        source_row["product_id"] = f"{locale}:{product}"
     return len(locales)
 
 

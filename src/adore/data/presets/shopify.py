@@ -78,12 +78,12 @@ def _is_shopify(columns: frozenset[str]) -> bool:
     return bool(handle and option and "title" in columns)
 
 
-def _options(row: Row, product: Row) -> dict[str, str]:
+def _options(source_row: Row, product: Row) -> dict[str, str]:
     """Option names (which are in the product's first row) with this variant's values."""
     options: dict[str, str] = {}
     for option in _OPTIONS:
-        name = row.get(f"{option} name") or product.get(f"{option} name")
-        value = row.get(f"{option} value")
+        name = source_row.get(f"{option} name") or product.get(f"{option} name")
+        value = source_row.get(f"{option} value")
         if not name or not value:
             continue
 
@@ -93,8 +93,8 @@ def _options(row: Row, product: Row) -> dict[str, str]:
     return options
 
 
-def _is_variant(row: Row) -> bool:
-    return any(row.get(name) for name in ("sku", "price", "option1 value"))
+def _is_variant(source_row: Row) -> bool:
+    return any(source_row.get(name) for name in ("sku", "price", "option1 value"))
 
 
 def _text(value: object) -> str:
@@ -102,20 +102,20 @@ def _text(value: object) -> str:
     return str(value or "").strip().removeprefix("'")
 
 
-def _own_fields(row: Row) -> Row:
+def _own_fields(source_row: Row) -> Row:
     """What a variant's row has beside the product's fields, its ids and options."""
     others = (*_PRODUCT, "handle", "sku")
     own = {}
-    for name, value in row.items():
+    for name, value in source_row.items():
         if value and name not in others and not name.startswith("option"):
             own[name] = value
     return own
 
 
-def _item_id(row: Row, options: dict[str, str], *, only: bool) -> str:
+def _item_id(source_row: Row, options: dict[str, str], *, only: bool) -> str:
     """The SKU, else the product's handle, with the options where it has several variants."""
-    sku = _text(row.get("sku"))
-    handle = str(row.get("handle") or "")
+    sku = _text(source_row.get("sku"))
+    handle = str(source_row.get("handle") or "")
     if sku:
         return sku
     if only or not options:
@@ -124,20 +124,20 @@ def _item_id(row: Row, options: dict[str, str], *, only: bool) -> str:
 
 
 def _tags(value: object) -> list[str]:
-    tags = [tag.strip() for tag in str(value or "").split(",")]
-    return [tag for tag in tags if tag]
+    tags = map(str.strip, str(value or "").split(","))
+    return list(filter(None, tags))
 
 
-def _item(row: Row, product: Row, *, only: bool) -> Row:
+def _item(source_row: Row, product: Row, *, only: bool) -> Row:
     """One variant as an item; ``only``: its product has no other."""
-    options = _options(row, product)
-    item = _own_fields(row)
+    options = _options(source_row, product)
+    item = _own_fields(source_row)
     for name in _PRODUCT:
-        item[name] = row.get(name) or product.get(name)
+        item[name] = source_row.get(name) or product.get(name)
     item |= options
 
-    item["item_id"] = _item_id(row, options, only=only)
-    item["product"] = str(row.get("handle") or "")
+    item["item_id"] = _item_id(source_row, options, only=only)
+    item["product"] = str(source_row.get("handle") or "")
     item["title"] = plain_text(item["title"])
     item["description"] = plain_text(item["description"])
     item["tags"] = _tags(item["tags"])
@@ -152,24 +152,31 @@ def _item(row: Row, product: Row, *, only: bool) -> Row:
 
 def _variants(good: list[NumberedRow]) -> Iterator[NumberedRow]:
     products: dict[str, list[NumberedRow]] = {}
-    for line, row in good:
-        handle = str(row.get("handle") or "")
-        products.setdefault(handle, []).append((line, row))
+    for line_number, source_row in good:
+        handle = str(source_row.get("handle") or "")
+        products.setdefault(handle, []).append((line_number, source_row))
 
     for handle, rows in products.items():
         if not handle:
             yield from rows  # refused later: no title, no id
             continue
 
-        titled = [row for _, row in rows if row.get("title")]
-        product = titled[0] if titled else rows[0][1]
-
-        variants = [(line, row) for line, row in rows if _is_variant(row)]
+        # A product without variants has one row with nothing of a variant.
+        variants = [numbered for numbered in rows if _is_variant(numbered[1])]
         if not variants:
             variants = rows[:1]
         only = len(variants) == 1
-        for line, row in variants:
-            yield line, _item(row, product, only=only)
+        product = _product_row(rows)
+        for line_number, source_row in variants:
+            yield line_number, _item(source_row, product, only=only)
+
+
+def _product_row(rows: list[NumberedRow]) -> Row:
+    """The row with the product's own fields: the first with a title, else the first."""
+    for _, source_row in rows:
+        if source_row.get("title"):
+            return source_row
+    return rows[0][1]
 
 
 def _is_dropped(column: str) -> bool:
@@ -197,7 +204,10 @@ def _convert(rows: Rows) -> ConvertedRows:
             name, name.replace("option", "attribute of option ")
         )
 
-    renamed = [(line, map_values(row, names)) for line, row in rows.good]
+    renamed = [
+        (line_number, map_values(source_row, names))
+        for line_number, source_row in rows.good
+    ]
     rows.good = sorted(_variants(renamed), key=lambda numbered: numbered[0])
     pictures = len(renamed) - len(rows.good)
     if pictures:

@@ -60,11 +60,11 @@ def _split(text: object) -> list[str]:
     return parts
 
 
-def _attributes(row: Row) -> Row:
+def _attributes(source_row: Row) -> Row:
     """``Attribute 1 name`` and ``Attribute 1 value(s)`` as one field."""
     names: dict[str, str] = {}
     values: dict[str, str] = {}
-    for column, value in row.items():
+    for column, value in source_row.items():
         match = _ATTRIBUTE.fullmatch(normalise_name(column))
         if not match or not value:
             continue
@@ -84,42 +84,42 @@ def _description(fields: Row) -> str:
     return "\n".join(filter(None, texts))
 
 
-def _item(row: Row, parent: Row, id_column: str) -> Row:
+def _item(source_row: Row, parent: Row, id_column: str) -> Row:
     """One product or variation, with what it inherits."""
-    fields = {name: row.get(name) or parent.get(name) for name in _INHERITED}
+    fields = {name: source_row.get(name) or parent.get(name) for name in _INHERITED}
     categories = _split(fields["category"])
 
     item: Row = {}
-    for name, value in row.items():
+    for name, value in source_row.items():
         if name.startswith("=") or normalise_name(name).startswith(_KEPT):
             item[name] = value
     for name in ("price", "sale_price", "gtin"):
-        item[name] = row.get(name)
+        item[name] = source_row.get(name)
     item["brand"] = fields["brand"]
     item["description"] = _description(fields)
     item |= _attributes(parent)
-    item |= _attributes(row)
+    item |= _attributes(source_row)
     item["category"] = categories[0] if categories else ""
     item["more_categories"] = categories[1:]
     item["tags"] = _split(fields["tags"])
 
     item = {name: value for name, value in item.items() if value}
-    item["item_id"] = row.get(id_column)
+    item["item_id"] = source_row.get(id_column)
     item["title"] = plain_text(fields["title"])
     return item
 
 
-def _sku(row: Row) -> str:
-    return str(row.get("sku") or "").strip()
+def _sku(source_row: Row) -> str:
+    return str(source_row.get("sku") or "").strip()
 
 
 def _by_key(products: list[Row]) -> dict[str, Row]:
     """Products by the two keys by which a variation may name its parent."""
     by_key: dict[str, Row] = {}
-    for row in products:
-        id_key = f"id:{row.get('id')}"
-        by_key[id_key] = row
-        by_key[str(row.get("sku") or id_key)] = row
+    for source_row in products:
+        id_key = f"id:{source_row.get('id')}"
+        by_key[id_key] = source_row
+        by_key[str(source_row.get("sku") or id_key)] = source_row
     return by_key
 
 
@@ -127,16 +127,16 @@ def _convert(rows: Rows) -> ConvertedRows:
     columns = rows.columns()
     matched = match_columns(columns, _FIELDS)
     names = {column: matched.get(column, column) for column in columns}
-    lines = [line for line, _ in rows.good]
-    products = [map_values(row, names) for _, row in rows.good]
+    lines = [line_number for line_number, _ in rows.good]
+    products = [map_values(source_row, names) for source_row in rows]
 
     all_have_sku = bool(products) and all(map(_sku, products))
     id_column = "sku" if all_have_sku else "id"
     by_key = _by_key(products)
     items = []
-    for line, row in zip(lines, products, strict=True):
-        parent = by_key.get(str(row.get("parent") or "").strip(), {})
-        items.append((line, _item(row, parent, id_column)))
+    for line_number, source_row in zip(lines, products, strict=True):
+        parent = by_key.get(str(source_row.get("parent") or "").strip(), {})
+        items.append((line_number, _item(source_row, parent, id_column)))
     rows.good = items
 
     became: dict[str, str] = {}

@@ -13,6 +13,7 @@ __all__ = [
     "RequestError",
     "UnavailableError",
     "check",
+    "fault_text",
 ]
 
 
@@ -75,6 +76,24 @@ class UnavailableError(AdoreError):
     status = 503
 
 
+def fault_text(name: str, value: object, *, must: str, fix: str) -> str:
+    """Word a fault in the house's one form.
+
+    Args:
+        name: what the value is called by the one who set it.
+        value: the value that was given; long values are cut.
+        must: what it must be.
+        fix: what to do instead, as an imperative.
+
+    Returns:
+        ``name == value, must be …; fix``.
+    """
+    text = repr(value)
+    if len(text) > 120:
+        text = f"{text[:117]}..."
+    return f"{name} == {text}, must be {must}; {fix}"
+
+
 def check(
     ok: bool,
     name: str,
@@ -100,6 +119,4 @@ def check(
         adore.errors.ConfigError: shards == 0, must be at least 1; set judge.shards to 1
     """
     if not ok:
-        shown = repr(value)
-        shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
-        raise error(f"{name} == {shown}, must be {must}; {fix}")
+        raise error(fault_text(name, value, must=must, fix=fix))

@@ -148,7 +148,11 @@ def test_a_variant_is_left_alone_after_silence_and_asked_again_after_a_rest(
         assert {type(o) for o in outcomes} <= {TimeoutError, httpx.PoolTimeout}
         with pytest.raises(UnavailableError, match="v == no answer 3 times"):
             await variant.ask("q", ITEMS)
-        variant.about, variant.timeout, variant.breaker.rest = {"url": there}, 20.0, 0.0
+        variant.config, variant.timeout, variant.breaker.rest = (
+            {"url": there},
+            20.0,
+            0.0,
+        )
         variant.breaker.record(False)
         assert await variant.ask("q", ITEMS) == GOOD and variant.breaker.allows()
         await variant.client.aclose()
@@ -163,7 +167,7 @@ def test_a_breaker_lets_one_try_at_a_time() -> None:
     assert breaker.allows()
     breaker.record(False)
     assert not breaker.allows()
-    breaker._until = 0.0
+    breaker._retry_at = 0.0
     assert [breaker.allows() for _ in range(3)] == [True, False, False]
     breaker.record(True)
     assert breaker.allows()

@@ -4,103 +4,143 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
+from adore.serving.messages import ItemFields, Json, PageVariant, PageView, ScoredItem
 from adore.serving.variants import FAILURES, Variant
 from adore.types import Item, item_from_row
 
+if TYPE_CHECKING:
+    import bm25s
+
 __all__ = ["Comparer"]
 
+MAX_CANDIDATES = 50
+"""Candidates that each variant orders."""
+PAGE_ITEMS = 10
+"""Items that the page shows of each variant."""
+MAX_PAGE_QUERY = 300
+"""Characters of a query; the rest is cut."""
+MAX_PAGE_TITLE = 200
+"""Characters of a title; the rest is cut."""
 
-def _read(catalogue: str) -> list[dict[str, Any]]:
+
+def _read_catalogue(catalogue: str) -> list[ItemFields]:
     import polars as pl  # not in the router's image, whose config names no catalogue
 
-    return pl.read_parquet(catalogue).to_dicts()
+    rows = []
+    for row in pl.read_parquet(catalogue).iter_rows(named=True):
+        fields = dict(row)
+        fields["attributes"] = json.loads(row["attributes"])
+        rows.append(fields)
+    return rows  # type: ignore[return-value]
+
+
+def _build_index(rows: list[ItemFields]) -> bm25s.BM25:
+    import bm25s
+
+    texts = []
+    for row in rows:
+        texts.append(f"{row['title']} {row['brand']} {row['category']}")
+    tokens = bm25s.tokenize(texts, show_progress=False)
+    index = bm25s.BM25()
+    index.index(tokens, show_progress=False)
+    return index
 
 
 class Comparer:
-    """Finds candidates in a catalogue and asks every variant to order them.
+    """Retrieves candidates from a catalogue and asks every variant to order them.
 
     Args:
-        catalogue: Parquet file of items; None: nothing is ever found.
+        catalogue: Parquet file of items; None: no query has candidates.
         variants: by name.
     """
 
     def __init__(self, catalogue: str | None, variants: Mapping[str, Variant]) -> None:
-        rows = _read(catalogue) if catalogue else []
-        self.items = []
-        self.titles = {}
-        self._places = {}
+        self.items: list[ItemFields] = []
         self.variants = variants
-        for place, row in enumerate(rows):
+        self.titles: dict[str, str] = {}
+        self._places: dict[str, int] = {}
+        if catalogue:
+            self.items = _read_catalogue(catalogue)
+        for place, row in enumerate(self.items):
             item_id = row["item_id"]
-            attributes = json.loads(row["attributes"])
-            self.items.append({**row, "attributes": attributes})
-            self.titles[item_id] = row["title"][:200]
+            self.titles[item_id] = row["title"][:MAX_PAGE_TITLE]
             self._places[item_id] = place
-        if rows:
-            import bm25s
-
-            texts = []
-            for row in rows:
-                texts.append(f"{row['title']} {row['brand']} {row['category']}")
-            tokens = bm25s.tokenize(texts, show_progress=False)
-            self._index = bm25s.BM25()
-            self._index.index(tokens, show_progress=False)
+        if self.items:
+            self._index = _build_index(self.items)
 
     def get(self, item_id: str) -> Item | None:
         """An item of the catalogue, or None."""
         place = self._places.get(item_id)
-        return None if place is None else item_from_row(self.items[place])
+        if place is None:
+            return None
+        return item_from_row(dict(self.items[place]))
 
-    def find(self, query: str, count: int) -> list[dict[str, Any]]:
-        """The items that share a word with the query, best first.
+    def find(self, query: str, count: int) -> list[ItemFields]:
+        """Retrieve the items that share a word with the query.
 
         Args:
-            query: what a shopper would type; a blank one finds nothing.
-            count: most items.
+            query: what a shopper would type; a blank one has no candidates.
+            count: largest number of items.
+
+        Returns:
+            The items, best first.
         """
         if not self.items or not query.strip():
             return []
         import bm25s
 
         tokens = bm25s.tokenize(query, show_progress=False)
-        most = min(count, len(self.items))
-        found, scores = self._index.retrieve(tokens, k=most, show_progress=False)
+        limit = min(count, len(self.items))
+        places, scores = self._index.retrieve(tokens, k=limit, show_progress=False)
 
-        # what shares no word with the query scores 0 and only fills the list up
+        # Items without a word of the query score 0 and only fill the list up.
         items = []
-        for place, score in zip(found[0], scores[0], strict=True):
+        for place, score in zip(places[0], scores[0], strict=True):
             if score > 0:
                 items.append(self.items[int(place)])
         return items
 
-    async def compare(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Every variant's first ten of the same 50 candidates, with why."""
-        text = str(body.get("query") or "")[:300]
+    async def compare(self, body: Json) -> PageView:
+        """Rank the same candidates by every variant.
+
+        Args:
+            body: has the ``query``.
+
+        Returns:
+            The first items of each variant with the reasons for their scores, or why it
+            does not answer.
+        """
+        text = str(body.get("query") or "")[:MAX_PAGE_QUERY]
         query = text.encode("utf-8", "replace").decode()
-        items = self.find(query, 50)
+        candidates = self.find(query, MAX_CANDIDATES)
 
-        out: dict[str, Any] = {}
+        answers = {}
         for name, variant in self.variants.items():
-            try:
-                answer = await variant.ask(query, items)
-            except FAILURES as error:
-                failure = f"{name} does not answer: {error}"
-                out[name] = {"error": failure, "items": []}
-                continue
-
-            shown = []
-            ranked = sorted(answer["items"], key=lambda one: -one["score"])
-            for one in ranked[:10]:
-                title = self.titles[one["item_id"]]
-                shown.append({**one, "title": title})
-            out[name] = {
-                "model_version": answer["model_version"],
-                "items": shown,
-            }
+            answers[name] = await self._ask(variant, query, candidates)
         return {
             "query": query,
-            "candidates": len(items),
-            "variants": out,
+            "candidates": len(candidates),
+            "variants": answers,
+        }
+
+    async def _ask(
+        self, variant: Variant, query: str, candidates: list[ItemFields]
+    ) -> PageVariant:
+        """One variant's first items, or its failure."""
+        try:
+            answer = await variant.ask(query, candidates)
+        except FAILURES as error:
+            failure = f"{variant.name} does not answer: {error}"
+            return {"error": failure, "items": []}
+
+        first_items: list[ScoredItem] = []
+        best_first = sorted(answer["items"], key=lambda scored: -scored["score"])
+        for scored in best_first[:PAGE_ITEMS]:
+            title = self.titles[scored["item_id"]]
+            first_items.append({**scored, "title": title})
+        return {
+            "model_version": answer["model_version"],
+            "items": first_items,
         }

@@ -13,16 +13,16 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+from adore.serving.messages import Json
 from adore.storage import copy_file, join, local_copy
 
 __all__ = ["Log", "Shipper", "read_log", "read_shipped"]
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 class Log:
@@ -51,87 +51,96 @@ class Log:
         self.max_piece_bytes = max_piece_bytes
         self.dropped = 0
         if _size(path):
-            # so that a torn line of a killed process stays the last of its file
-            path.rename(self._aside())
+            # A torn line of a killed process stays the last one of its file.
+            path.rename(self._new_piece())
         self._file = path.open("ab", buffering=0)
-        self._write = threading.Lock()
-        self._sync = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._sync_lock = threading.Lock()
         self._end = 0
         self._written = 0
         self._synced = 0
         self._failed = 0
 
-    def append(self, *rows: dict[str, Any]) -> None:
-        """Write rows; returns when they are on disk.
+    def append(self, *rows: Mapping[str, object]) -> None:
+        """Write rows, and return when they are on disk.
+
+        Args:
+            *rows: JSON objects, a line each.
 
         Raises:
-            OSError: they are not; what of them was written is taken back before the next row.
+            OSError: they are not on disk. What was written of them is taken back before
+                the next row.
         """
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
         text = "".join(lines).encode("utf-8", "replace")
-        with self._write:
-            self._put(text)
+        with self._write_lock:
+            self._write_all(text)
             self._written += 1
-            mine = self._written
+            sequence_number = self._written
 
-        # whoever holds the lock syncs for all that wrote meanwhile
-        with self._sync:
-            if mine <= self._failed:
+        # The thread that has the lock syncs for all that wrote meanwhile.
+        with self._sync_lock:
+            if sequence_number <= self._failed:
                 raise OSError(errno.EIO, "the rows could not be synced", str(self.path))
-            if self._synced < mine:
+            if self._synced < sequence_number:
                 self._flush()
         if self._end >= self.piece_bytes:
-            with suppress(OSError):  # the rows are safe; the next one tries again
+            with suppress(OSError):  # the rows are safe; the next append tries again
                 self.roll()
 
-    def _put(self, text: bytes) -> None:
-        self._trim()
-        rest = memoryview(text)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+    def _write_all(self, text: bytes) -> None:
+        self._truncate()
+        remaining = memoryview(text)
+        while remaining:
+            written = self._file.write(remaining)
+            remaining = remaining[written:]
         self._end += len(text)
 
-    def _trim(self) -> None:
-        """Take back what a full disk took only half of."""
+    def _truncate(self) -> None:
+        """Take back a row that a full disk stored in part."""
         if os.fstat(self._file.fileno()).st_size > self._end:
             self._file.truncate(self._end)
 
     def _flush(self) -> None:
         """Sync all that is written.
 
-        After a failure no later sync vouches for what was written before it.
+        After a failure, a later sync says nothing of what was written before it.
         """
-        reached = self._written
+        last_row = self._written
         try:
             os.fsync(self._file.fileno())
         except OSError:
-            self._failed = reached
+            self._failed = last_row
             raise
-        self._synced = reached
+        self._synced = last_row
 
     def roll(self) -> None:
-        """Put what is written so far, if anything, aside as a piece of its own, on disk."""
-        with self._write, self._sync:
-            self._trim()
+        """Put what is written so far, if anything, aside as a piece of its own, on disk.
+
+        Raises:
+            OSError: the disk does not take it; the log is as it was.
+        """
+        with self._write_lock, self._sync_lock:
+            self._truncate()
             if not self._end:
                 return
             self._flush()
-            aside = self.path.rename(self._aside())
+            piece = self.path.rename(self._new_piece())
             try:
-                fresh = self.path.open("ab", buffering=0)
+                new_file = self.path.open("ab", buffering=0)
             except OSError:
-                aside.rename(self.path)
+                piece.rename(self.path)
                 raise
             self._file.close()
-            self._file = fresh
+            self._file = new_file
             self._end = 0
-            self._drop()
+            self._delete_oldest()
 
-    def _aside(self) -> Path:
+    def _new_piece(self) -> Path:
         return self.path.with_suffix(f".{time.time_ns()}.piece")
 
-    def _drop(self) -> None:
-        """Delete the oldest pieces until the rest is small enough."""
+    def _delete_oldest(self) -> None:
+        """Delete the oldest pieces until the others are small enough."""
         pieces = self.pieces()
         excess = sum(map(_size, pieces)) - self.max_piece_bytes
         for piece in pieces:
@@ -147,7 +156,7 @@ class Log:
         return sorted(self.path.parent.glob(f"{self.path.stem}.*.piece"))
 
     def size(self) -> int:
-        """Bytes that lie here."""
+        """Bytes of the file and its pieces."""
         return sum(map(_size, (self.path, *self.pieces())))
 
     def close(self) -> None:
@@ -165,18 +174,18 @@ def _size(path: Path) -> int:
 class Shipper:
     """Moves the logs' pieces to ``place/FOLDER/YYYY-MM-DD/HOST-TIME.jsonl``.
 
-    It does so now and then, and once more at the end. A piece is deleted here only when
-    it is there; while the place does not answer, the backlog grows. The day is that on
+    It does so periodically, and once more at the end. A piece is deleted here only when
+    it has arrived; while the place does not answer, the backlog grows. The day is that on
     which the piece was put aside, in UTC.
 
     Args:
         logs: each log by its folder.
         place: a folder or ``s3://…``.
-        every: seconds; what a lost node takes along is at most as old, and 16 MB.
+        every: seconds between shipments. A lost node loses at most so much, and 16 MB.
     """
 
     def __init__(
-        self, logs: dict[str, Log], place: str, *, every: float = 60.0
+        self, logs: Mapping[str, Log], place: str, *, every: float = 60.0
     ) -> None:
         self.logs = logs
         self.place = place
@@ -201,15 +210,16 @@ class Shipper:
     def stop(self, patience: float = 12.0) -> None:
         """Ship what is left, and end.
 
-        After ``patience`` seconds (a pod has few) what is left stays.
+        Args:
+            patience: seconds, of which a pod has few; what is left then stays.
         """
         self._stop.set()
         self._thread.join(patience)
-        left = sum(log.size() for log in self.logs.values())
-        if left:
-            _LOG.warning(
+        unshipped = sum(log.size() for log in self.logs.values())
+        if unshipped:
+            _LOGGER.warning(
                 "shipping == %d bytes left, must be 0; the place did not take them in time",
-                left,
+                unshipped,
             )
 
     def ship(self) -> None:
@@ -218,52 +228,64 @@ class Shipper:
         A failure is counted, and tried again next time.
         """
         for folder, log in self.logs.items():
-            with self._counted():
+            with self._counting_failures():
                 log.roll()
-            with self._counted():
+            with self._counting_failures():
                 for piece in log.pieces():
                     self._send(folder, piece)
 
     def _send(self, folder: str, piece: Path) -> None:
-        put_aside = piece.suffixes[0][1:]  # nanoseconds since the epoch
-        seconds = int(put_aside) / 1e9
+        nanoseconds = piece.suffixes[0][1:]  # since the epoch, when it was put aside
+        seconds = int(nanoseconds) / 1e9
         day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
-        name = f"{socket.gethostname()}-{put_aside}.jsonl"
-        copy_file(piece, join(self.place, folder, day, name))
+        object_name = f"{socket.gethostname()}-{nanoseconds}.jsonl"
+        copy_file(piece, join(self.place, folder, day, object_name))
         piece.unlink(missing_ok=True)
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Whatever fails, the thread lives: a mistyped endpoint, a full disk, a store away."""
+    def _counting_failures(self) -> Iterator[None]:
+        """The thread survives any failure: a mistyped endpoint, a full disk, a lost store."""
         try:
             yield
         except Exception as error:
             self.failures += 1
-            _LOG.warning(
+            _LOGGER.warning(
                 "shipping == %r, must be possible; check the place and its credentials",
                 error,
             )
 
 
-def read_shipped(place: str, log: str) -> tuple[list[dict[str, Any]], int]:
-    """All whole rows of a shipped log, and how many lines were torn.
+def read_shipped(place: str, log: str) -> tuple[list[Json], int]:
+    """Read a shipped log.
 
     Args:
         place: where a :class:`Shipper` put it.
         log: ``exposures`` or ``events``.
+
+    Returns:
+        All whole rows, and the number of torn lines.
     """
     folder = local_copy(join(place, log))
-    return _rows(sorted(folder.rglob("*.jsonl")))
+    return _read_rows(sorted(folder.rglob("*.jsonl")))
 
 
-def read_log(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """All whole rows of a log, its pieces first, and how many lines were torn."""
-    pieces = sorted(path.parent.glob(f"{path.stem}.*.piece"))
-    return _rows([*pieces, path] if path.is_file() else pieces)
+def read_log(path: Path) -> tuple[list[Json], int]:
+    """Read a log, its pieces first.
+
+    Args:
+        path: of a :class:`Log`.
+
+    Returns:
+        All whole rows, and the number of torn lines.
+    """
+    files = sorted(path.parent.glob(f"{path.stem}.*.piece"))
+    if path.is_file():
+        files.append(path)
+    return _read_rows(files)
 
 
-def _rows(paths: Iterable[Path]) -> tuple[list[dict[str, Any]], int]:
-    rows = list[dict[str, Any]]()
+def _read_rows(paths: Iterable[Path]) -> tuple[list[Json], int]:
+    rows = list[Json]()
     torn = 0
     for path in paths:
         for line in path.read_bytes().split(b"\n"):

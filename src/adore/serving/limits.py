@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import json
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adore.serving.request import MAX_BYTES
 
 __all__ = ["BodyLimit", "ConcurrencyLimit"]
-
-Message = MutableMapping[str, Any]
 
 
 class BodyLimit:
@@ -18,19 +17,15 @@ class BodyLimit:
     One over ``max_bytes`` gets 413, one of no stated length 411.
     """
 
-    def __init__(
-        self, app: Callable[..., Awaitable[None]], max_bytes: int = MAX_BYTES
-    ) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES) -> None:
         self.app = app
         self.max_bytes = max_bytes
 
-    async def __call__(
-        self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on or refuse one request."""
-        headers = dict(scope.get("headers", ()))
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        headers = dict(scope.get("headers", ()))
         if b"transfer-encoding" in headers:
             return await _refuse(
                 send,
@@ -38,13 +33,13 @@ class BodyLimit:
                 "transfer-encoding == 'chunked', must be absent; send a content-length",
             )
 
-        # the HTTP parser refused what is no number
-        size = int(headers.get(b"content-length", b"0"))
-        if size > self.max_bytes:
+        # The HTTP parser has refused what is no number.
+        length = int(headers.get(b"content-length", b"0"))
+        if length > self.max_bytes:
             return await _refuse(
                 send,
                 413,
-                f"body == {size} bytes, must be at most {self.max_bytes}; send fewer items",
+                f"body == {length} bytes, must be at most {self.max_bytes}; send fewer items",
             )
         return await self.app(scope, receive, send)
 
@@ -55,14 +50,12 @@ class ConcurrencyLimit:
     A request that outlives the router's timeout wastes capacity, so it is rejected early.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]], max_in_flight: int) -> None:
+    def __init__(self, app: ASGIApp, max_in_flight: int) -> None:
         self.app = app
         self.max_in_flight = max_in_flight
         self.in_flight = 0
 
-    async def __call__(
-        self, scope: Message, receive: Callable[..., Any], send: Callable[..., Any]
-    ) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on or refuse one request; probes and metrics always pass."""
         if scope["type"] != "http" or scope["method"] != "POST":
             return await self.app(scope, receive, send)
@@ -72,6 +65,7 @@ class ConcurrencyLimit:
                 503,
                 f"requests == {self.in_flight} in work, must be fewer; ask another pod",
             )
+
         self.in_flight += 1
         try:
             await self.app(scope, receive, send)
@@ -79,9 +73,7 @@ class ConcurrencyLimit:
             self.in_flight -= 1
 
 
-async def _refuse(send: Callable[..., Any], status: int, text: str) -> None:
-    import json
-
+async def _refuse(send: Send, status: int, text: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     body = json.dumps({"error": text}).encode()

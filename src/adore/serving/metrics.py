@@ -20,8 +20,8 @@ class Metrics:
     Args:
         variants: their names; each has its zeros from the start, so that a first failure
             is seen as a rise.
-        logs: what lies in them, and what they had to delete, are metrics as well.
-        shipper: so are its failures; None: nobody ships, so all that is logged is backlog.
+        logs: their size, and what they had to delete, are metrics as well.
+        shipper: so are its failures. None: nobody ships, so all that is logged is backlog.
     """
 
     def __init__(
@@ -48,50 +48,57 @@ class Metrics:
         self.lost = self._counter(
             "adore_exposures_lost", "Answers whose exposure the disk refused."
         )
-        text = "Seconds from request to answer, the exposure on disk included."
         self.seconds = Histogram(
             "adore_request_seconds",
-            text,
+            "Seconds from request to answer, the exposure on disk included.",
             ["variant"],
             registry=self.registry,
             buckets=BUCKETS,
         )
+        # A counter without a label is absent; with its zero, a first failure is a rise.
         for variant in variants:
             for counter in (self.degraded, self.mismatches, self.failures, self.lost):
                 counter.labels(variant)
-        text = "Bytes of logs that lie here only."
+
+        def shipping_failures() -> float:
+            if shipper is None:
+                return 0
+            return shipper.failures
+
         self._gauge(
             "adore_exposure_backlog_bytes",
-            text,
+            "Bytes of logs that lie here only.",
             lambda: sum(log.size() for log in logs),
         )
-        text = "Bytes of the oldest pieces, deleted unshipped to make room."
         self._gauge(
-            "adore_log_dropped_bytes", text, lambda: sum(log.dropped for log in logs)
+            "adore_log_dropped_bytes",
+            "Bytes of the oldest pieces, deleted unshipped to make room.",
+            lambda: sum(log.dropped for log in logs),
         )
-        text = "Shipments that failed so far."
         self._gauge(
-            "adore_shipping_failures", text, lambda: shipper.failures if shipper else 0
+            "adore_shipping_failures",
+            "Shipments that failed so far.",
+            shipping_failures,
         )
 
-    def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
-        Gauge(name, text, registry=self.registry).set_function(value)
+    def _gauge(self, name: str, description: str, value: Callable[[], float]) -> None:
+        gauge = Gauge(name, description, registry=self.registry)
+        gauge.set_function(value)
 
-    def _counter(self, name: str, text: str, *more: str) -> Counter:
-        return Counter(name, text, ["variant", *more], registry=self.registry)
+    def _counter(self, name: str, description: str, *more_labels: str) -> Counter:
+        labels = ["variant", *more_labels]
+        return Counter(name, description, labels, registry=self.registry)
 
     def answered(self, variant: str, served: str, *, matches: bool) -> None:
         """Count one answer.
 
         Args:
-            variant: that the user is assigned to.
-            served: that answered; ``none``: the items went out as they came.
+            variant: the one that the client is assigned to.
+            served: the one that answered; ``none``: the items went out as they came.
             matches: whether the model's version is the one that the experiment names.
         """
         self.requests.labels(variant, served).inc()
-        degraded = self.degraded.labels(variant)
         if served != variant:
-            degraded.inc()
-        mismatches = self.mismatches.labels(variant)
+            self.degraded.labels(variant).inc()
         if not matches:
-            mismatches.inc()
+            self.mismatches.labels(variant).inc()

@@ -6,13 +6,13 @@ import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kserve import InferRequest, InferResponse, Model
 from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import InferOutput
 
 from adore.errors import RequestError, check
+from adore.serving.messages import Json, Prediction, ScoredItem
 from adore.serving.request import RankRequest, Reading, parse
 from adore.student.known import KnownItems, info_of
 from adore.student.rankers import Ranker, load_ranker
@@ -20,53 +20,75 @@ from adore.types import Item, Score, by_letter
 
 __all__ = ["RankerModel"]
 
+WARM_UP = "warm up"
+
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What travels through the model: requests, then answers."""
+class _Call:
+    """The lists of one request, as KServe's steps pass them on.
 
-    requests: list[Any]
-    v2: str | None
-    """The request's id, None in v1."""
+    Attributes:
+        requests: the lists to rank.
+        v2_id: the request's id; None in protocol v1.
+    """
+
+    requests: list[RankRequest]
+    v2_id: str | None
 
 
-def _scored(score: Score) -> dict[str, Any]:
-    rounded = [round(chance, 6) for chance in score.probabilities]
-    attributes = {name: dict(value) for name, value in score.attributes.items()}
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The answers to a :class:`_Call`, in its order."""
+
+    predictions: list[Prediction]
+    v2_id: str | None
+
+
+def _scored_item(score: Score) -> ScoredItem:
+    probabilities = [round(chance, 6) for chance in score.probabilities]
+    attributes = {name: dict(states) for name, states in score.attributes.items()}
     return {
         "item_id": score.item_id,
         "score": score.score,
         "grade": score.grade.letter,
-        "probabilities": by_letter(rounded),
+        "probabilities": by_letter(probabilities),
         "attributes": attributes,
     }
 
 
-def _texts(request: InferRequest) -> list[str]:
-    """The elements of a v2 request's first tensor.
-
-    JSON brings them as strings, binary as bytes.
-    """
-    data = request.inputs[0].data if request.inputs else None
+def _documents(request: InferRequest) -> list[str]:
+    """The elements of a v2 request's first tensor; JSON brings strings, binary bytes."""
+    elements = None
+    if request.inputs:
+        elements = request.inputs[0].data
     check(
-        bool(data),
+        bool(elements),
         "inputs",
-        data,
+        elements,
         must="one BYTES tensor",
         fix="send JSON documents in it",
         error=RequestError,
     )
-    texts = []
-    for element in data or ():
+    documents = []
+    for element in elements or ():
         if isinstance(element, bytes):
-            texts.append(element.decode("utf-8"))
+            documents.append(element.decode("utf-8"))
         else:
-            texts.append(str(element))
-    return texts
+            documents.append(str(element))
+    return documents
 
 
 class RankerModel(Model):  # type: ignore[misc]
-    """Serves one ranker folder under one variant's name; v1 and v2, answers in the items' order."""
+    """Serves one ranker folder as one variant, by protocols v1 and v2.
+
+    Answers are in the order of the items.
+
+    Args:
+        name: the model's, in its address.
+        folder: of the ranker.
+        variant: its name in answers.
+        threads: of the ranker.
+    """
 
     def __init__(
         self, name: str, folder: Path, *, variant: str, threads: int = 1
@@ -81,12 +103,14 @@ class RankerModel(Model):  # type: ignore[misc]
     def load(self) -> bool:
         """Load and warm up; ready only after that."""
         self.ranker = load_ranker(self.folder, threads=self.threads)
-        self.ranker.rank("warm up", [Item("0", "warm up")])
+        self.ranker.rank(WARM_UP, [Item("0", WARM_UP)])
         self.reading = Reading(info_of(self.folder), KnownItems(self.folder))
         self.ready = True
         return True
 
-    def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> _Asked:
+    def preprocess(
+        self, payload: InferRequest | Json, headers: dict[str, str] | None = None
+    ) -> _Call:
         """Read a request's instances.
 
         Args:
@@ -94,59 +118,82 @@ class RankerModel(Model):  # type: ignore[misc]
                 first BYTES tensor each element is the JSON of an instance.
             headers: of the request; KServe passes them, nothing here reads them.
 
+        Returns:
+            The lists to rank.
+
         Raises:
             InvalidInput: an instance is malformed; the text names the field.
         """
-        v2: str | None = None
-        instances: Any = None
         try:
-            if isinstance(payload, InferRequest):
-                instances = [json.loads(text) for text in _texts(payload)]
-                v2 = payload.id or ""
-            elif isinstance(payload, dict):
-                instances = payload.get("instances")
-            check(
-                isinstance(instances, list),
-                "instances",
-                instances,
-                must="a list",
-                fix="send one",
-                error=RequestError,
-            )
-            requests = []
-            for i, one in enumerate(instances):
-                requests.append(parse(one, f"instances[{i}]", self.reading))
+            return self._read(payload)
         except (RequestError, ValueError) as error:
             raise InvalidInput(str(error)) from error
-        return _Asked(requests, v2)
+
+    def _read(self, payload: InferRequest | Json) -> _Call:
+        v2_id: str | None = None
+        instances: object = None
+        if isinstance(payload, InferRequest):
+            instances = [json.loads(text) for text in _documents(payload)]
+            v2_id = payload.id or ""
+        elif isinstance(payload, dict):
+            instances = payload.get("instances")
+        check(
+            isinstance(instances, list),
+            "instances",
+            instances,
+            must="a list",
+            fix="send one",
+            error=RequestError,
+        )
+        requests = []
+        if isinstance(instances, list):
+            for index, instance in enumerate(instances):
+                where = f"instances[{index}]"
+                requests.append(parse(instance, where, self.reading))
+        return _Call(requests, v2_id)
 
     async def predict(
-        self, payload: _Asked, headers: dict[str, str] | None = None
-    ) -> _Asked:
+        self, payload: _Call, headers: dict[str, str] | None = None
+    ) -> _Answers:
         """Rank every list, off the event loop.
 
         Args:
             payload: requests, from :meth:`preprocess`.
             headers: of the request; not read.
-        """
-        answers = [await asyncio.to_thread(self.rank, one) for one in payload.requests]
-        return _Asked(answers, payload.v2)
 
-    def rank(self, request: RankRequest) -> dict[str, Any]:
-        """One list to one answer."""
+        Returns:
+            An answer for each list.
+        """
+        predictions = []
+        for request in payload.requests:
+            predictions.append(await asyncio.to_thread(self.rank, request))
+        return _Answers(predictions, payload.v2_id)
+
+    def rank(self, request: RankRequest) -> Prediction:
+        """Rank one list.
+
+        Args:
+            request: the query and its items.
+
+        Returns:
+            A score for each item, in the order of the items.
+
+        Raises:
+            RuntimeError: the ranker is not loaded.
+        """
         if self.ranker is None:
             raise RuntimeError("predict before load")
         scores = self.ranker.rank(request.query, request.items)
         return {
             "variant": self.variant,
             "model_version": self.ranker.version,
-            "items": [_scored(score) for score in scores],
+            "items": [_scored_item(score) for score in scores],
         }
 
     async def postprocess(
-        self, result: _Asked, headers: dict[str, str] | None = None
-    ) -> Any:
-        """The answer's body.
+        self, result: _Answers, headers: dict[str, str] | None = None
+    ) -> InferResponse | Json:
+        """Write the answer's body.
 
         Args:
             result: answers, from :meth:`predict`.
@@ -156,8 +203,8 @@ class RankerModel(Model):  # type: ignore[misc]
             ``{"predictions": [...]}``, or in v2 one BYTES tensor with one JSON document
             a list.
         """
-        if result.v2 is None:
-            return {"predictions": result.requests}
-        texts = [json.dumps(answer) for answer in result.requests]
-        output = InferOutput("predictions", [len(texts)], "BYTES", texts)
-        return InferResponse(result.v2, self.name, [output])
+        if result.v2_id is None:
+            return {"predictions": result.predictions}
+        documents = [json.dumps(prediction) for prediction in result.predictions]
+        tensor = InferOutput("predictions", [len(documents)], "BYTES", documents)
+        return InferResponse(result.v2_id, self.name, [tensor])

@@ -22,22 +22,16 @@ PATIENCE = 5.0
 
 
 def _resolves(host: str) -> str:
-    """The host's addresses.
-
-    Raises:
-        OSError: the name is not known, or nobody answers.
-    """
-    found = socket.getaddrinfo(host, None)
-    addresses = {str(info[4][0]) for info in found}
+    """The host's addresses; an OSError where the name is not known, or nobody answers."""
+    addresses = set()
+    for *_, socket_address in socket.getaddrinfo(host, None):
+        address = str(socket_address[0])
+        addresses.add(address)
     return ", ".join(sorted(addresses))
 
 
 def _connects(address: str) -> str:
-    """That a TCP connection to ``host:port`` opens.
-
-    Raises:
-        OSError: it does not.
-    """
+    """That a TCP connection to ``host:port`` opens; an OSError where it does not."""
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), PATIENCE):
         return f"{address} answers"
@@ -52,8 +46,10 @@ def _endpoint() -> str:
         or "us-east-1"
     )
     parts = urlsplit(url or f"https://s3.{region}.amazonaws.com")
-    usual = 443 if parts.scheme == "https" else 80
-    return f"{parts.hostname}:{parts.port or usual}"
+    default_port = 80
+    if parts.scheme == "https":
+        default_port = 443
+    return f"{parts.hostname}:{parts.port or default_port}"
 
 
 def _writes(place: str) -> str:
@@ -66,20 +62,22 @@ def _writes(place: str) -> str:
     return f"{place} takes objects"
 
 
-def _try(name: str, check: Callable[[], str]) -> bool:
+def _report(kind: str, check: Callable[[str], str], subject: str) -> bool:
+    """Print a check's outcome as JSON; False if it failed."""
     socket.setdefaulttimeout(PATIENCE)
     try:
-        text = check()
-        ok = True
-    except Exception as error:  # whatever it is, it is what was asked
+        text = check(subject)
+        succeeded = True
+    except Exception as error:  # any failure is an outcome of the check
         text = f"{type(error).__name__}: {error}"
-        ok = False
-    print(json.dumps({"check": name, "ok": ok, "text": text}), flush=True)
-    return ok
+        succeeded = False
+    outcome = {"check": kind, "ok": succeeded, "text": text}
+    print(json.dumps(outcome), flush=True)
+    return succeeded
 
 
 def main() -> None:
-    """Try everything that is asked for; exit status 1 if something failed."""
+    """Run every check of the command line; exit status 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--name", action="append", default=[], help="host that must resolve"
@@ -99,15 +97,19 @@ def main() -> None:
         default=5.0,
         help="seconds until the network knows this pod",
     )
-    given = parser.parse_args()
-    time.sleep(given.settle)
-    good = [_try("names", lambda host=host: _resolves(host)) for host in given.name]  # type: ignore[misc]
-    good += [_try("address", lambda one=one: _connects(one)) for one in given.address]  # type: ignore[misc]
-    if given.store:
-        good.append(_try("store", lambda: _connects(_endpoint())))
-    if given.write:
-        good.append(_try("write", lambda: _writes(given.write)))
-    sys.exit(0 if all(good) else 1)
+    arguments = parser.parse_args()
+    time.sleep(arguments.settle)
+
+    outcomes = []
+    for host in arguments.name:
+        outcomes.append(_report("names", _resolves, host))
+    for address in arguments.address:
+        outcomes.append(_report("address", _connects, address))
+    if arguments.store:
+        outcomes.append(_report("store", _connects, _endpoint()))
+    if arguments.write:
+        outcomes.append(_report("write", _writes, arguments.write))
+    sys.exit(0 if all(outcomes) else 1)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from adore.data.cells import parse_id
 from adore.data.dataset import DatasetInfo
 from adore.data.mapping import MAX_TEXT, ItemParser
 from adore.entities import decoded
-from adore.errors import AdoreError, RequestError, check
+from adore.errors import AdoreError, RequestError, fault_text
+from adore.serving.messages import ItemFields, Json
 from adore.types import Item
 
 __all__ = [
@@ -33,6 +34,19 @@ MAX_BYTES = 8_000_000
 """Bytes of a body."""
 MAX_DEPTH = 8
 """Lists and objects in each other, the item included."""
+_MAX_SHOWN = 200
+"""Characters of a value that an error text repeats."""
+_MAX_NAMES = 20
+"""Names of fields that an error text lists."""
+_EXPECTED = {
+    "title": "a string",
+    "brand": "a string",
+    "category": "a string, or a list from the top",
+    "description": "a string",
+    "bullet_points": "a list of strings",
+    "attributes": "an object, its JSON text or a list of name and value",
+}
+"""What each field may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,128 +69,133 @@ class Reading:
     """How a server reads items: with the shop's map of its columns, and with its catalogue.
 
     Args:
-        info: what ``dataset.yaml`` said of the columns.
+        info: what ``dataset.yaml`` says of the columns.
         known: the catalogue, if there is one.
     """
 
     def __init__(
         self, info: DatasetInfo | None = None, known: Known | None = None
     ) -> None:
-        self.one = ItemParser(info)
+        self.parser = ItemParser(info)
         self.known = known
 
     def item(self, row: object, where: str) -> Item:
-        """One item as ``prepare`` would read it.
+        """Read one item as ``prepare`` would read it.
 
         Args:
             row: what was sent; of an item of the catalogue its id is enough.
             where: its name in messages.
 
+        Returns:
+            The item; what was sent of a known item replaces what is known.
+
         Raises:
             RequestError: names the field, its value and what it must be.
         """
-        must = "an object with item_id and title"
-        check(
-            isinstance(row, dict),
-            where,
-            row,
-            must=must,
-            fix="send it",
-            error=RequestError,
-        )
-        flat = not _nests(row, MAX_DEPTH)
-        given: dict[str, Any] = row  # type: ignore[assignment]
-        must = f"nested at most {MAX_DEPTH} deep"
-        check(
-            flat,
-            where,
-            given.get("item_id"),
-            must=must,
-            fix="send flat attributes",
-            error=RequestError,
-        )
-        fields = self._fields(given, where)
-        item_id = parse_id(fields["item_id"])
-        known = None
-        if self.known and not fields.get("title"):
-            known = self.known.get(item_id)
-        if known:
-            sent = self._item({**fields, "title": known.title}, where)
-            return _over(known, sent)
+        if not isinstance(row, dict):
+            raise RequestError(
+                fault_text(
+                    where, row, must="an object with item_id and title", fix="send it"
+                )
+            )
+        sent: Json = row
+        if _nests_deeper(sent, MAX_DEPTH):
+            raise RequestError(
+                fault_text(
+                    where,
+                    sent.get("item_id"),
+                    must=f"nested at most {MAX_DEPTH} deep",
+                    fix="send flat attributes",
+                )
+            )
 
-        fix = "send one, or the id of an item of the catalogue that the ranker was made with"
-        good = isinstance(fields.get("title"), str)
-        check(
-            good,
-            f"{where}.title",
-            fields.get("title"),
-            must="a string",
-            fix=fix,
-            error=RequestError,
-        )
-        return self._item(fields, where)
+        fields = self._fields(sent, where)
+        title = fields.get("title")
+        if self.known and not title:
+            known_item = self.known.get(parse_id(fields["item_id"]))
+            if known_item:
+                with_title = {**fields, "title": known_item.title}
+                return _update(known_item, self._parse(with_title, where))
 
-    def _fields(self, given: dict[str, Any], where: str) -> dict[str, Any]:
+        if not isinstance(title, str):
+            raise RequestError(
+                fault_text(
+                    f"{where}.title",
+                    title,
+                    must="a string",
+                    fix=(
+                        "send one, or the id of an item of the catalogue "
+                        "that the ranker was made with"
+                    ),
+                )
+            )
+        return self._parse(fields, where)
+
+    def _fields(self, sent: Json, where: str) -> Json:
         """The row in our columns, with an id."""
         try:
-            fields = self.one.map_columns(given)
+            fields = self.parser.map_columns(sent)
         except (AdoreError, TypeError, ValueError, AttributeError) as error:
             raise RequestError(
-                f"{where} == {str(given)[:200]}, must be an item; send it flat ({error})"
+                f"{where} == {str(sent)[:_MAX_SHOWN]}, must be an item; "
+                f"send it flat ({error})"
             ) from error
 
-        value = fields.get("item_id")
-        good = (isinstance(value, str) and bool(value)) or type(value) in (int, float)
-        fix = f"send one; the item has {sorted(map(str, given))[:20]}"
-        check(
-            good and bool(parse_id(value)),
-            f"{where}.item_id",
-            value,
-            must="a string",
-            fix=fix,
-            error=RequestError,
-        )
+        item_id = fields.get("item_id")
+        if not _is_id(item_id):
+            names = sorted(map(str, sent))[:_MAX_NAMES]
+            raise RequestError(
+                fault_text(
+                    f"{where}.item_id",
+                    item_id,
+                    must="a string",
+                    fix=f"send one; the item has {names}",
+                )
+            )
         return fields
 
-    def _item(self, fields: dict[str, Any], where: str) -> Item:
-        bullets = fields.get("bullet_points")
-        listed = bullets is None or isinstance(bullets, str) or _texts(bullets)
-        must = "a list of strings"
-        check(
-            listed,
-            f"{where}.bullet_points",
-            bullets,
-            must=must,
-            fix="send strings",
-            error=RequestError,
-        )
-        try:
-            return self.one.parse(fields)
-        except (TypeError, ValueError, AttributeError, RecursionError) as error:
-            words = str(error).split()
-            name = next((word for word in words if word in _EXPECTED), "attributes")
-            must = f"{_EXPECTED[name]} of at most {MAX_TEXT} characters"
+    def _parse(self, fields: Json, where: str) -> Item:
+        bullet_points = fields.get("bullet_points")
+        is_one_text = bullet_points is None or isinstance(bullet_points, str)
+        if not is_one_text and not _are_texts(bullet_points):
             raise RequestError(
-                f"{where}.{name} == {str(fields.get(name))[:200]!r}, must be {must}; send it so"
+                fault_text(
+                    f"{where}.bullet_points",
+                    bullet_points,
+                    must="a list of strings",
+                    fix="send strings",
+                )
+            )
+        try:
+            return self.parser.parse(fields)
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            field = _field_of(error)
+            value = str(fields.get(field))[:_MAX_SHOWN]
+            must = f"{_EXPECTED[field]} of at most {MAX_TEXT} characters"
+            raise RequestError(
+                f"{where}.{field} == {value!r}, must be {must}; send it so"
             ) from error
 
 
-_EXPECTED = {
-    "title": "a string",
-    "brand": "a string",
-    "category": "a string, or a list from the top",
-    "description": "a string",
-    "bullet_points": "a list of strings",
-    "attributes": "an object, its JSON text or a list of name and value",
-}
-"""What each field may be."""
+def _is_id(value: object) -> bool:
+    """Whether a cell holds an id: a text or a number that is not blank."""
+    is_text_or_number = isinstance(value, str) or type(value) in (int, float)
+    return is_text_or_number and bool(parse_id(value))
 
 
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
-def _over(known: Item, sent: Item) -> Item:
+def _field_of(error: Exception) -> str:
+    """The field that a parser's error names; ``attributes`` if it names none."""
+    for word in str(error).split():
+        if word in _EXPECTED:
+            return word
+    return "attributes"
+
+
+def _update(known: Item, sent: Item) -> Item:
     """A known item with what was sent of it."""
     return Item(
         item_id=known.item_id,
@@ -189,39 +208,51 @@ def _over(known: Item, sent: Item) -> Item:
     )
 
 
-def row_of(item: Item) -> dict[str, Any]:
-    """An item as it is sent on: our fields, without the empty ones.
+def row_of(item: Item) -> ItemFields:
+    """Write an item as it is sent to a variant.
+
+    Args:
+        item: the item.
+
+    Returns:
+        Our fields, without the empty ones.
 
     Example:
         >>> row_of(Item("a", "mug", attributes={"colour": "red"}))
         {'item_id': 'a', 'title': 'mug', 'attributes': {'colour': 'red'}}
     """
-    row = {
-        **asdict(item),
-        "bullet_points": list(item.bullet_points),
-        "attributes": dict(item.attributes),
-    }
-    return {name: value for name, value in row.items() if value or name == "item_id"}
+    row: ItemFields = {"item_id": item.item_id}
+    if item.title:
+        row["title"] = item.title
+    if item.brand:
+        row["brand"] = item.brand
+    if item.category:
+        row["category"] = item.category
+    if item.description:
+        row["description"] = item.description
+    if item.bullet_points:
+        row["bullet_points"] = list(item.bullet_points)
+    if item.attributes:
+        row["attributes"] = dict(item.attributes)
+    return row
 
 
-def _nests(value: object, max_depth: int) -> bool:
-    """Whether lists and objects lie in each other more than ``max_depth`` deep.
-
-    Told level by level, without recursion, which endless nesting would exhaust.
-    """
+def _nests_deeper(value: object, max_depth: int) -> bool:
+    """Whether lists and objects are nested more than ``max_depth`` deep."""
+    # Level by level, without recursion, which endless nesting would exhaust.
     level = [value]
     for _ in range(max_depth):
         below: list[object] = []
-        for one in level:
-            if isinstance(one, dict):
-                below.extend(one.values())
-            elif isinstance(one, list):
-                below.extend(one)
+        for element in level:
+            if isinstance(element, dict):
+                below.extend(element.values())
+            elif isinstance(element, list):
+                below.extend(element)
         level = below
-    return any(isinstance(one, dict | list) for one in level)
+    return any(isinstance(element, dict | list) for element in level)
 
 
-def sendable(fields: dict[str, Any], where: str) -> None:
+def sendable(fields: Json, where: str) -> None:
     """Refuse half a surrogate pair, NaN and endless nesting.
 
     They pass Python's JSON reader, but no other's.
@@ -254,80 +285,97 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
         where: its name in messages.
         reading: how this server reads items.
 
+    Returns:
+        The query and its items.
+
     Raises:
         RequestError: names the field, its value and what it must be.
     """
-    check(
-        isinstance(instance, dict),
-        where,
-        instance,
-        must="an object",
-        fix="send query and items",
-        error=RequestError,
-    )
-    fields: dict[str, Any] = instance  # type: ignore[assignment]
+    if not isinstance(instance, dict):
+        raise RequestError(
+            fault_text(where, instance, must="an object", fix="send query and items")
+        )
+    fields: Json = instance
 
     query = fields.get("query")
-    good = isinstance(query, str) and len(query) <= MAX_QUERY
-    must = f"a string of at most {MAX_QUERY} characters"
-    check(good, f"{where}.query", query, must=must, fix="send one", error=RequestError)
+    if not isinstance(query, str) or len(query) > MAX_QUERY:
+        raise RequestError(
+            fault_text(
+                f"{where}.query",
+                query,
+                must=f"a string of at most {MAX_QUERY} characters",
+                fix="send one",
+            )
+        )
 
-    items = fields.get("items")
-    check(
-        isinstance(items, list),
-        f"{where}.items",
-        items,
-        must="a list",
-        fix="send one",
-        error=RequestError,
-    )
-    rows: list[object] = items or []
-    fix = "send fewer, or several instances"
-    check(
-        len(rows) <= MAX_ITEMS,
-        f"{where}.items",
-        len(rows),
-        must=f"at most {MAX_ITEMS} long",
-        fix=fix,
-        error=RequestError,
-    )
+    rows = fields.get("items")
+    if not isinstance(rows, list):
+        raise RequestError(
+            fault_text(f"{where}.items", rows, must="a list", fix="send one")
+        )
+    if len(rows) > MAX_ITEMS:
+        raise RequestError(
+            fault_text(
+                f"{where}.items",
+                len(rows),
+                must=f"at most {MAX_ITEMS} long",
+                fix="send fewer, or several instances",
+            )
+        )
 
-    found = tuple(
-        reading.item(row, f"{where}.items[{i}]") for i, row in enumerate(rows)
-    )
-    seen = set[str]()
-    again = set[str]()
-    for item in found:
-        if item.item_id in seen:
-            again.add(item.item_id)
-        seen.add(item.item_id)
-    twice = sorted(again)
-    check(
-        not twice,
-        f"{where}.items",
-        twice,
-        must="of different item_id",
-        fix="send each once",
-        error=RequestError,
-    )
+    items = []
+    for index, row in enumerate(rows):
+        items.append(reading.item(row, f"{where}.items[{index}]"))
+    repeated = _repeated_ids(items)
+    if repeated:
+        raise RequestError(
+            fault_text(
+                f"{where}.items",
+                repeated,
+                must="of different item_id",
+                fix="send each once",
+            )
+        )
     sendable(fields, where)
-    return RankRequest(decoded(str(query)), found)
+    return RankRequest(decoded(query), tuple(items))
 
 
-def rerank_items(documents: list[Any]) -> list[dict[str, Any]]:
-    """Items of a rerank request: strings are titles, objects are items."""
+def _repeated_ids(items: list[Item]) -> list[str]:
+    """The ids that occur twice or more, in order."""
+    seen = set[str]()
+    repeated = set[str]()
+    for item in items:
+        if item.item_id in seen:
+            repeated.add(item.item_id)
+        seen.add(item.item_id)
+    return sorted(repeated)
+
+
+def rerank_items(documents: list[object]) -> list[Json]:
+    """Read the items of a rerank request.
+
+    Args:
+        documents: strings are titles, objects are items.
+
+    Returns:
+        Rows as :meth:`Reading.item` reads them; the place is the id of one without.
+
+    Raises:
+        TypeError: a document is neither.
+        ValueError: a document is a list that is no mapping.
+    """
     rows = []
-    for i, document in enumerate(documents):
-        row: dict[str, Any]
+    for index, document in enumerate(documents):
+        row: Json = {"item_id": str(index)}
         if isinstance(document, str):
-            row = {"item_id": str(i), "title": document}
+            row["title"] = document
         else:
-            row = {"item_id": str(i), **dict(document)}
+            row.update(dict(document))  # type: ignore[call-overload]
 
-        # an object may name its title ``text``, as documents of a rerank request do
+        # An object may name its title ``text``, as documents of a rerank request do.
         if not row.get("title"):
             text = row.pop("text", None)
             if text:
-                row = {**row, "title": text}
+                row["title"] = text
         rows.append(row)
     return rows

@@ -12,10 +12,10 @@ import logging
 import math
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import httpx
 from fastapi import FastAPI, HTTPException, Request
@@ -24,12 +24,21 @@ from prometheus_client import generate_latest
 
 from adore.data.dataset import DatasetInfo
 from adore.data.events import read_event
-from adore.errors import AdoreError, RequestError, UnavailableError, check
+from adore.errors import AdoreError, RequestError, UnavailableError, check, fault_text
 from adore.experiment.assignment import assign
 from adore.processes import exit_with_parent
 from adore.serving.comparer import Comparer
 from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit
+from adore.serving.messages import (
+    Exposure,
+    ItemFields,
+    Json,
+    Prediction,
+    RankAnswer,
+    RouterConfig,
+    ScoredItem,
+)
 from adore.serving.metrics import Metrics
 from adore.serving.request import MAX_QUERY, Reading, parse, row_of, sendable
 from adore.serving.variants import DEADLINE, FAILURES, Variant
@@ -40,8 +49,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Router", "create_app", "main"]
 
-_LOG = logging.getLogger(__name__)
+_LOGGER = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "static" / "index.html"
+CONTROL = "control"
+NOBODY = "none"
+"""Served by no variant: the items went out as they came."""
+FAILURES_BEFORE_REST = 5.0
+"""Failures in a row after which a variant is spared."""
 MAX_ID = 200
 """Characters of a user's, session's or query's id."""
 EVENT_TEXTS = (
@@ -60,11 +74,19 @@ UBI 1.3 asks for ``action_name`` and ``timestamp`` only.
 
 
 class _VariantsKnow:
-    """A catalogue that only the variants have: they say whether an id is known."""
+    """A catalogue that only the variants have: they report whether an id is known."""
 
     def get(self, item_id: str) -> Item | None:
         """An item without a title, which is sent on as its id."""
         return Item(item_id, "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """An answer, and the name of the variant that gave it; ``none`` if none did."""
+
+    served: str
+    prediction: Prediction
 
 
 class Router:
@@ -76,23 +98,20 @@ class Router:
         ship: place that the logs are shipped to; empty: they stay.
     """
 
-    def __init__(self, config: dict[str, Any], logs: Path, ship: str = "") -> None:
+    def __init__(self, config: RouterConfig, logs: Path, ship: str = "") -> None:
         self.config = config
-        columns = DatasetInfo(**config.get("dataset", {}))
+        columns = DatasetInfo.model_validate(config.get("dataset", {}))
         self.reading = Reading(columns, _VariantsKnow())
-        self.weights: dict[str, float] = config["weights"]
+        self.weights = config["weights"]
 
         timeout = config.get("timeout", DEADLINE)
         self.variants: dict[str, Variant] = {}
-        for name, about in config["variants"].items():
-            # what is left after the control is no ranking at all: it is never spared
-            after = math.inf if name == "control" else 5
-            self.variants[name] = Variant(
-                name,
-                about,
-                timeout,
-                after=after,
-            )
+        for name, variant_config in config["variants"].items():
+            after = FAILURES_BEFORE_REST
+            if name == CONTROL:
+                # Without the control there is no ranking at all: it is never spared.
+                after = math.inf
+            self.variants[name] = Variant(name, variant_config, timeout, after=after)
 
         self.exposures = Log(logs / "exposures.jsonl")
         self.events = Log(logs / "events.jsonl")
@@ -108,93 +127,132 @@ class Router:
         )
         self.known_faults: dict[str, str] = dict.fromkeys(self.variants, "")
 
-    async def rank(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Assign, ask, fall back if need be, log, answer."""
-        begun = time.perf_counter()
-        user: Any = body.get("user_id")
-        good = isinstance(user, str) and 0 < len(user) <= MAX_ID
-        fix = "send the shopper's stable id"
-        check(
-            good,
-            "user_id",
-            user,
-            must=f"a string of 1 to {MAX_ID} characters",
-            fix=fix,
-            error=RequestError,
-        )
+    async def rank(self, body: Json) -> RankAnswer:
+        """Assign, rank, fall back if need be, log, answer.
+
+        Args:
+            body: ``user_id``, ``query`` and ``items``; optionally ``session_id`` and
+                ``query_id``.
+
+        Returns:
+            The items, best first, with their exposure's id.
+
+        Raises:
+            RequestError: a field is missing or malformed.
+        """
+        begin = time.perf_counter()
+        client = body.get("user_id")
+        if not isinstance(client, str) or not 0 < len(client) <= MAX_ID:
+            raise RequestError(
+                fault_text(
+                    "user_id",
+                    client,
+                    must=f"a string of 1 to {MAX_ID} characters",
+                    fix="send the shopper's stable id",
+                )
+            )
         request = parse(body, "body", self.reading)
-        session = _id_of(body, "session_id", user)
-        query_id = _id_of(body, "query_id", body["query"])
+        session = _id_of(body, "session_id", client)
+        query_id = _id_of(body, "query_id", str(body["query"]))
 
-        variant = assign(user, self.config["salt"], self.weights)
+        variant = assign(client, self.config["salt"], self.weights)
         items = [row_of(item) for item in request.items]
-        served, answer = await self._rank_with_fallback(variant, request.query, items)
-        ordered = sorted(answer["items"], key=lambda scored: -scored["score"])
-        version = answer["model_version"]
+        ranking = await self._rank_with_fallback(variant, request.query, items)
+        served = ranking.served
+        version = ranking.prediction["model_version"]
+        best_first = sorted(
+            ranking.prediction["items"], key=lambda scored: -scored["score"]
+        )
 
-        exposure = {
+        exposure: Exposure = {
             "exposure_id": uuid.uuid4().hex,
             "timestamp": int(time.time() * 1000),
-            "client_id": user,
+            "client_id": client,
             "session_id": session,
             "query_id": query_id,
             "experiment": self.config["name"],
             "variant": variant,
             "served": served,
             "model_version": version,
-            "item_ids": [scored["item_id"] for scored in ordered],
+            "item_ids": [scored["item_id"] for scored in best_first],
             "degraded": served != variant,
-            "latency_ms": round(1000 * (time.perf_counter() - begun), 3),
+            "latency_ms": round(1000 * (time.perf_counter() - begin), 3),
+            # By it ``prepare`` recognises the query where its id is one of this search alone.
+            "user_query": request.query,
         }
-        await self._log(exposure, request.query)
+        await self._log_exposure(exposure)
 
-        about = self.config["variants"].get(served, {})
-        expected = about.get("version", version)
-        self.metrics.answered(variant, served, matches=version == expected)
-        self.metrics.seconds.labels(variant).observe(time.perf_counter() - begun)
-        keys = ("exposure_id", "variant", "served", "model_version", "degraded")
-        return {**{key: exposure[key] for key in keys}, "items": ordered}
+        matches = version == self._expected_version(served, version)
+        self.metrics.answered(variant, served, matches=matches)
+        self.metrics.seconds.labels(variant).observe(time.perf_counter() - begin)
+        return {
+            "exposure_id": exposure["exposure_id"],
+            "variant": variant,
+            "served": served,
+            "model_version": version,
+            "degraded": exposure["degraded"],
+            "items": best_first,
+        }
 
-    async def _log(self, exposure: dict[str, Any], query: str) -> None:
+    def _expected_version(self, served: str, default: str) -> str:
+        """The model version that the experiment names for a variant."""
+        variant_config = self.config["variants"].get(served)
+        if variant_config is None:
+            return default
+        return variant_config.get("version", default)
+
+    async def _log_exposure(self, exposure: Exposure) -> None:
         """Put an exposure on disk, or count it as lost."""
-        row = dict(exposure)
-        for key in ("salt", "release"):
-            if key in self.config:
-                row[key] = self.config[key]
-
-        # by which prepare finds the query where its id is one of this search alone
-        row["user_query"] = query
+        if "salt" in self.config:
+            exposure["salt"] = self.config["salt"]
+        if "release" in self.config:
+            exposure["release"] = self.config["release"]
         try:
-            await asyncio.to_thread(self.exposures.append, row)
+            await asyncio.to_thread(self.exposures.append, exposure)
         except OSError:
-            # a full disk loses both variants' exposures alike; the shopper need not wait for it
+            # A full disk loses both variants' exposures alike; the shopper does not wait.
             self.metrics.lost.labels(exposure["variant"]).inc()
 
     async def faults(self) -> dict[str, str]:
-        """What is wrong with each variant, empty if nothing is.
+        """Find out what is wrong with each variant.
 
         A change is logged, for whoever waits for this pod.
+
+        Returns:
+            Name of the variant to its fault, empty if there is none.
         """
         waiting = [variant.fault() for variant in self.variants.values()]
         texts = await asyncio.gather(*waiting)
         faults = dict(zip(self.variants, texts, strict=True))
-        if faults != self.known_faults:
-            self.known_faults = faults
-            for name, text in faults.items():
-                state = f"not ready, must be ready; {text}" if text else "ready"
-                _LOG.warning("variant %s == %s", name, state)
+        if faults == self.known_faults:
+            return faults
+
+        self.known_faults = faults
+        for name, text in faults.items():
+            state = "ready"
+            if text:
+                state = f"not ready, must be ready; {text}"
+            _LOGGER.warning("variant %s == %s", name, state)
         return faults
 
-    async def log_events(self, events: list[dict[str, Any]]) -> dict[str, int]:
-        """Log events, each with the fields that prepare and the review read.
+    async def log_events(self, events: list[Json]) -> dict[str, int]:
+        """Log events, each with the fields that ``prepare`` and the review read.
 
         Actions keep the shop's names.
 
+        Args:
+            events: as the shop sent them.
+
+        Returns:
+            How many were ``accepted``.
+
         Raises:
-            RequestError: one cannot be read as an event; none is taken.
-            UnavailableError: the disk refuses them; none is taken.
+            RequestError: one cannot be read as an event; none is logged.
+            UnavailableError: the disk refuses them; none is logged.
         """
-        rows = [_event(row, f"events[{i}]") for i, row in enumerate(events)]
+        rows = []
+        for index, event in enumerate(events):
+            rows.append(_read_event(event, f"events[{index}]"))
         try:
             await asyncio.to_thread(self.events.append, *rows)
         except OSError as error:
@@ -205,48 +263,61 @@ class Router:
         return {"accepted": len(events)}
 
     async def _rank_with_fallback(
-        self, variant: str, query: str, items: list[dict[str, Any]]
-    ) -> tuple[str, dict[str, Any]]:
+        self, variant: str, query: str, items: list[ItemFields]
+    ) -> _Ranking:
         """The assigned variant, else the control, else the items as they came.
 
-        At most two deadlines long.
+        It takes at most two deadlines.
+
+        Args:
+            variant: the one that the client is assigned to.
+            query: what the shopper typed.
+            items: in any order.
 
         Returns:
-            Who answered, ``none`` if nobody did, and the answer.
+            The first answer.
 
         Raises:
             RequestError: a variant does not know an item that came as an id alone.
         """
-        alone = any("title" not in item for item in items)
-        for name in dict.fromkeys((variant, "control")):
+        has_id_alone = any("title" not in item for item in items)
+        for name in dict.fromkeys((variant, CONTROL)):
             try:
-                return name, await self.variants[name].ask(query, items)
+                prediction = await self.variants[name].ask(query, items)
+                return _Ranking(name, prediction)
             except FAILURES as error:
-                if (
-                    alone
-                    and isinstance(error, httpx.HTTPStatusError)
-                    and error.response.status_code == 400
-                ):
+                if has_id_alone and _is_bad_request(error):
                     raise RequestError(
-                        f"items == sent by id alone, must be known; {error.response.text}"
+                        "items == sent by id alone, must be known; "
+                        f"{error.response.text}"
                     ) from error
                 self.metrics.failures.labels(name).inc()
 
-        # scores that fall keep the order in which the items came
-        given = []
+        # Scores that fall keep the order in which the items came.
+        unranked: list[ScoredItem] = []
         for place, item in enumerate(items):
-            given.append({"item_id": item["item_id"], "score": -float(place)})
-        return "none", {"model_version": "", "items": given}
+            unranked.append({"item_id": item["item_id"], "score": -float(place)})
+        return _Ranking(NOBODY, {"model_version": "", "items": unranked})
 
 
-def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
-    """The router's web application.
+def _is_bad_request(error: BaseException) -> TypeGuard[httpx.HTTPStatusError]:
+    """Whether a variant answered that the request is malformed."""
+    return (
+        isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 400
+    )
+
+
+def create_app(config: RouterConfig, logs: Path, ship: str = "") -> FastAPI:
+    """Make the router's web application.
 
     Args:
         config: an ``experiment.json`` whose variants have a ``url``; with a
-            ``catalogue``, the page finds candidates in it.
+            ``catalogue``, the page retrieves candidates from it.
         logs: folder of the logs.
         ship: place that the logs are shipped to; empty: they stay.
+
+    Returns:
+        The application; its logs are open from now on, and closed when it shuts down.
     """
     router = Router(config, logs, ship)
     comparer = Comparer(config.get("catalogue"), router.variants)
@@ -254,7 +325,7 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
         router.reading.known = comparer
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if router.shipper:
             router.shipper.start()
         yield
@@ -265,87 +336,105 @@ def create_app(config: dict[str, Any], logs: Path, ship: str = "") -> FastAPI:
         router.exposures.close()
         router.events.close()
 
-    app = FastAPI(title="ADORE router", lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="ADORE router", lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.add_middleware(BodyLimit)
 
     @app.exception_handler(AdoreError)
-    async def told(request: Request, error: AdoreError) -> JSONResponse:
+    async def refuse(request: Request, error: AdoreError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, error.status)
 
     @app.post("/rank")
-    async def rank(body: dict[str, Any]) -> dict[str, Any]:
-        return await router.rank(body)
+    async def rank(body: Json) -> Json:
+        return dict(await router.rank(body))
 
     @app.post("/events")
-    async def events(body: list[dict[str, Any]] | dict[str, Any]) -> dict[str, int]:
-        return await router.log_events(body if isinstance(body, list) else [body])
+    async def events(body: list[Json] | Json) -> dict[str, int]:
+        if isinstance(body, dict):
+            body = [body]
+        return await router.log_events(body)
 
     @app.post("/compare")
-    async def compare(body: dict[str, Any]) -> dict[str, Any]:
-        return await comparer.compare(body)
+    async def compare(body: Json) -> Json:
+        return dict(await comparer.compare(body))
 
     _add_status(app, router)
     return app
 
 
-def _id_of(body: dict[str, Any], name: str, default: str) -> str:
-    given = body.get(name)
-    if given in (None, ""):
+def _id_of(body: Json, name: str, default: str) -> str:
+    """An optional id of a request; the default where it is absent or empty."""
+    value = body.get(name)
+    if value in (None, ""):
         return default
-    good = type(given) in (str, int) and len(str(given)) <= MAX_ID
+    is_id = type(value) in (str, int) and len(str(value)) <= MAX_ID
     check(
-        good,
+        is_id,
         name,
-        given,
+        value,
         must=f"a string of at most {MAX_ID} characters",
         fix="send a shorter",
         error=RequestError,
     )
-    return str(given)
+    return str(value)
 
 
-def _event(row: dict[str, Any], where: str) -> dict[str, Any]:
+def _read_event(row: Json, where: str) -> Json:
     """An event as it came, with the fields that the review and ``prepare`` look for.
 
-    They are its id, time in ms, item and place.
+    They are its id, client, time in ms, item and position.
+
+    Args:
+        row: as it was sent.
+        where: its name in messages.
+
+    Returns:
+        What is logged.
 
     Raises:
         RequestError: a field is missing or malformed.
     """
     for name in EVENT_TEXTS:
         value = row.get(name)
-        good = value is None or (isinstance(value, str) and len(value) <= MAX_QUERY)
-        must = f"a string of at most {MAX_QUERY} characters"
+        is_text = isinstance(value, str) and len(value) <= MAX_QUERY
         check(
-            good,
+            value is None or is_text,
             f"{where}.{name}",
             value,
-            must=must,
+            must=f"a string of at most {MAX_QUERY} characters",
             fix="send it so",
             error=RequestError,
         )
     sendable(row, where)
     try:
-        event: Mapping[str, object] = read_event(row)
+        event = read_event(row)
     except (ValueError, TypeError) as error:
         raise RequestError(f"{where}.{error}; send it as UBI 1.3 has it") from error
-    given = row.get("object_id")
-    good = given is None or isinstance(given, str) or type(given) is int
+
+    object_id = row.get("object_id")
+    is_id = object_id is None or isinstance(object_id, str) or type(object_id) is int
     check(
-        good,
+        is_id,
         f"{where}.object_id",
-        given,
+        object_id,
         must="a string or a number",
         fix="send it so",
         error=RequestError,
     )
 
-    known = dict(row)
-    for name in ("event_id", "client_id", "timestamp", "object_id", "position"):
-        value = event[name]
+    completed = dict(row)
+    recognised: Json = {
+        "event_id": event["event_id"],
+        "client_id": event["client_id"],
+        "timestamp": event["timestamp"],
+        "object_id": event["object_id"],
+        "position": event["position"],
+    }
+    for name, value in recognised.items():
         if value not in (None, ""):
-            known[name] = value
-    return known
+            completed[name] = value
+    return completed
 
 
 def _add_status(app: FastAPI, router: Router) -> None:
@@ -375,7 +464,7 @@ def _add_status(app: FastAPI, router: Router) -> None:
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
     parser.add_argument("--logs", required=True)

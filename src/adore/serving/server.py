@@ -9,12 +9,25 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from adore.serving.messages import Json
+    from adore.serving.model import RankerModel
 
 __all__ = ["main"]
 
 
-def _add_rerank(model: Any) -> None:
+class _RerankResult(TypedDict):
+    """One document of a rerank answer."""
+
+    index: int
+    """Its place in the request."""
+    relevance_score: float
+    document: dict[str, str]
+
+
+def _add_rerank(model: RankerModel) -> None:
     """``POST /openai/v1/rerank``.
 
     KServe's own route needs vLLM's types at import; this one has the same JSON.
@@ -25,47 +38,54 @@ def _add_rerank(model: Any) -> None:
     from adore.errors import RequestError
     from adore.serving.request import parse, rerank_items
 
-    async def rerank(body: dict[str, Any]) -> dict[str, Any]:
+    async def rerank(body: dict[str, object]) -> dict[str, object]:
         documents = body.get("documents")
         if not isinstance(documents, list):
             raise HTTPException(
                 400, f"documents == {documents!r}, must be a list; send one"
             )
-        top = body.get("top_n")
-        if top is not None and (type(top) is not int or top < 1):
-            raise HTTPException(
-                400, f"top_n == {top!r}, must be a number from 1; omit it for all"
-            )
+        limit = _limit_of(body)
         try:
-            request = parse(
-                {"query": body.get("query"), "items": rerank_items(documents)},
-                "body",
-                model.reading,
-            )
+            instance = {"query": body.get("query"), "items": rerank_items(documents)}
+            request = parse(instance, "body", model.reading)
         except (RequestError, TypeError, ValueError) as error:
             raise HTTPException(400, str(error)) from error
 
         answer = await asyncio.to_thread(model.rank, request)
-        numbered = list(enumerate(answer["items"]))
-        best_first = sorted(numbered, key=lambda pair: -pair[1]["score"])
-        results = []
-        for i, scored in best_first[:top]:
-            document = {"text": request.items[i].title}
+        results: list[_RerankResult] = []
+        for index, scored in enumerate(answer["items"]):
+            title = request.items[index].title
             results.append(
                 {
-                    "index": i,
+                    "index": index,
                     "relevance_score": scored["score"],
-                    "document": document,
+                    "document": {"text": title},
                 }
             )
+        best_first = sorted(results, key=lambda result: -result["relevance_score"])
         return {
             "id": body.get("user", ""),
             "model": answer["model_version"],
-            "results": results,
+            "results": best_first[:limit],
             "usage": {"total_tokens": 0},
         }
 
     app.add_api_route("/openai/v1/rerank", rerank, methods=["POST"])
+
+
+def _limit_of(body: Json) -> int | None:
+    """The largest number of results that a rerank request wants; None: all."""
+    from fastapi import HTTPException
+
+    limit = body.get("top_n")
+    if limit is None:
+        return None
+    # True is an int to Python, but no number of results.
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise HTTPException(
+            400, f"top_n == {limit!r}, must be a number from 1; omit it for all"
+        )
+    return limit
 
 
 def _listen_on(host: str) -> None:
@@ -79,15 +99,15 @@ def _listen_on(host: str) -> None:
     class Bound(RESTServer):  # type: ignore[misc]
         """KServe's REST server on one address."""
 
-        def __init__(self, *arguments: Any, **more: Any) -> None:
-            super().__init__(*arguments, **more)
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)
             self.config.host = host
 
     model_server.RESTServer = Bound
 
 
 def main() -> None:
-    """Load the model, then serve until told to stop."""
+    """Load the model, then serve until a signal stops it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True, help="ranker folder or s3:// place")
     parser.add_argument("--name", default="adore")
@@ -133,7 +153,7 @@ def main() -> None:
         )
         model.load()
     except AdoreError as error:
-        # its words alone: they are what a release that waits for this pod shows
+        # The text alone: a release that waits for this pod shows it.
         sys.exit(f"model == {arguments.model!r}, must be loaded; {error}")
     except Exception as error:
         traceback.print_exc()
@@ -146,14 +166,14 @@ def main() -> None:
     _listen_on(arguments.host)
     app.add_middleware(ConcurrencyLimit, max_in_flight=arguments.max_in_flight)
     app.add_middleware(BodyLimit)
-    # without gRPC, which KServe serves on all addresses
+    # Without gRPC, which KServe serves on all addresses.
     server = ModelServer(
         http_port=arguments.port,
         enable_grpc=False,
         workers=1,
         enable_latency_logging=False,
     )
-    # a line a probe; KServe sets it before this
+    # It logs a line for every probe; KServe sets its level before this.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     server.start([model])
 

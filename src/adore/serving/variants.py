@@ -1,6 +1,6 @@
 """One variant as the router sees it.
 
-It has a client of its own, a deadline for every answer, and a breaker.
+It has a client of its own, a deadline for every answer, and a circuit breaker.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import json
 import math
 import time
 from contextlib import suppress
-from typing import Any
 
 import httpx
 
 from adore.errors import UnavailableError
+from adore.serving.messages import ItemFields, Prediction, VariantConfig
 
 __all__ = ["DEADLINE", "FAILURES", "Breaker", "Variant"]
 
 TRIES = 3
 """How often a variant is asked while its connections break, all within one deadline."""
 DEADLINE = 0.3
-"""Seconds that a variant has for an answer where the config's ``timeout`` names no others."""
+"""Seconds that a variant has for an answer where the config has no ``timeout``."""
 CONNECTIONS = 100
-"""Requests that may be on their way to one variant.
+"""Largest number of requests that wait for one variant's answer.
 
-What waits for a connection waits within its deadline.
+A request that waits for a connection waits within its deadline.
 """
 PATIENCE = 1.0
-"""Seconds that a variant has to say whether it is ready."""
+"""Seconds that a variant has to report whether it is ready."""
 FAILURES = (
     httpx.HTTPError,
     TimeoutError,
@@ -42,9 +42,9 @@ FAILURES = (
 
 
 class Breaker:
-    """Spares one who does not answer.
+    """Circuit breaker: spares a variant that does not answer.
 
-    After ``after`` failures in a row nobody is let through for ``rest`` seconds, then one
+    After ``after`` failures in a row it allows no request for ``rest`` seconds, then one
     at a time to try.
 
     Example:
@@ -56,85 +56,88 @@ class Breaker:
     def __init__(self, after: float = 5, rest: float = 1.0) -> None:
         self.after = after
         self.rest = rest
-        self._failed = 0
-        self._until = 0.0
+        self._failures = 0
+        self._retry_at = 0.0
 
     def allows(self) -> bool:
-        """Whether the next one may try.
-
-        One that tries after a rest keeps the others out for another.
-        """
-        now = time.monotonic()
-        if self._failed < self.after:
+        """Whether the next request may be sent."""
+        if self._failures < self.after:
             return True
-        if now < self._until:
+        now = time.monotonic()
+        if now < self._retry_at:
             return False
-        self._until = now + self.rest
+
+        # The one that tries after a rest keeps the others out for another.
+        self._retry_at = now + self.rest
         return True
 
     def record(self, answered: bool) -> None:
-        """How one that was let through ended."""
+        """Count the outcome of a request that was allowed."""
         if answered:
-            self._failed = 0
-        else:
-            self._failed += 1
+            self._failures = 0
+            return
 
-        if self._failed >= self.after:
-            now = time.monotonic()
-            self._until = now + self.rest
+        self._failures += 1
+        if self._failures >= self.after:
+            self._retry_at = time.monotonic() + self.rest
 
 
 class Variant:
-    """Asks one variant; nothing that it does, or leaves undone, holds up another.
+    """Asks one variant; nothing that it does, or fails to do, delays another.
 
     Args:
         name: the variant's.
-        about: its ``url`` and, if it can say so, the address ``ready``.
-        timeout: seconds until an answer is given up, connecting and trying again included.
-        after: failures in a row after which it is spared for a second; infinite for one
-            that nothing can stand in for.
+        config: its ``url`` and, if it can report that it is ready, the address ``ready``.
+        timeout: seconds until an answer is given up, connecting and retrying included.
+        after: failures in a row after which it is spared for a second; infinite for a
+            variant that nothing can replace.
     """
 
     def __init__(
         self,
         name: str,
-        about: dict[str, Any],
+        config: VariantConfig,
         timeout: float = DEADLINE,
         *,
         after: float = 5,
     ) -> None:
         self.name = name
-        self.about = about
+        self.config = config
         self.timeout = timeout
 
-        # a pod that is gone leaves time for another
-        times = httpx.Timeout(timeout, connect=timeout / TRIES)
+        # A pod that is gone leaves time for another.
+        timeouts = httpx.Timeout(timeout, connect=timeout / TRIES)
         limits = httpx.Limits(
             max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
         )
-        self.client = httpx.AsyncClient(timeout=times, limits=limits, trust_env=False)
+        self.client = httpx.AsyncClient(
+            timeout=timeouts, limits=limits, trust_env=False
+        )
         self.breaker = Breaker(after)
 
-    async def ask(self, query: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """Its answer.
+    async def ask(self, query: str, items: list[ItemFields]) -> Prediction:
+        """Rank items.
 
-        Only silence opens the breaker: an answer, however wrong, costs no time, and one
-        odd request must not take the variant from all other shoppers.
+        Only silence opens the breaker. A wrong answer costs no time, and one odd request
+        must not take the variant from all other shoppers.
 
         Args:
             query: what the shopper typed.
-            items: rows of :func:`adore.serving.request.row_of`, in any order.
+            items: of :func:`adore.serving.request.row_of`, in any order.
 
         Returns:
-            ``model_version``, and ``items`` with their ``score``, in the order of the
-            given ones.
+            The answer, its items in the order of ``items``.
 
         Raises:
-            UnavailableError: it is not asked now, after too many requests that it left
-                without an answer.
-            httpx.HTTPError, TimeoutError: it does not answer in time, or not with 200.
-            LookupError, TypeError, ValueError, RecursionError: it answers something else
-                than a ranking of these items.
+            UnavailableError: the breaker is open, after too many requests without an
+                answer.
+            httpx.HTTPError: there is no answer, or none with status 200.
+            TransportError: the connection broke again and again.
+            TimeoutError: there is no answer in time.
+            LookupError: the answer lacks a field.
+            TypeError: a field of the answer has the wrong type.
+            ValueError: the answer is no ranking of these items, or no JSON.
+            RecursionError: the answer nests without end.
         """
         if not self.breaker.allows():
             fix = "it is tried again soon"
@@ -150,26 +153,27 @@ class Variant:
             raise
         self.breaker.record(True)
         answer.raise_for_status()
-        return _ranking(answer, items)
+        return _prediction(answer, items)
 
-    async def _post(self, body: dict[str, Any]) -> httpx.Response:
-        """Post; again where the connection broke.
-
-        Ranking changes nothing, and another pod may take the next one.
-        """
+    async def _post(self, body: object) -> httpx.Response:
+        """Post; again where the connection broke."""
+        # Ranking changes nothing, and another pod may get the next request.
+        url = self.config["url"]
         for _ in range(TRIES - 1):
             with suppress(
                 httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout
             ):
-                return await self.client.post(self.about["url"], json=body)
-        return await self.client.post(self.about["url"], json=body)
+                return await self.client.post(url, json=body)
+        return await self.client.post(url, json=body)
 
     async def fault(self) -> str:
-        """Why it cannot be asked: its name, its address or its own answer.
+        """Find out why the variant cannot be asked.
 
-        Empty if it is ready, or cannot say so.
+        Returns:
+            What is wrong with its name, its address or its own answer; empty if it is
+            ready, or cannot report it.
         """
-        url = self.about.get("ready")
+        url = self.config.get("ready")
         if not url:
             return ""
         host = httpx.URL(url).host
@@ -178,40 +182,36 @@ class Variant:
                 await asyncio.get_running_loop().getaddrinfo(host, None)
         except (OSError, TimeoutError) as error:
             return (
-                f"{host} does not resolve ({_words(error)}): "
+                f"{host} does not resolve ({_describe(error)}): "
                 "no such Service, or no way to the cluster's DNS"
             )
         try:
             answer = await self.client.get(url, timeout=PATIENCE)
         except httpx.HTTPError as error:
-            return f"{url} does not answer ({_words(error)})"
+            return f"{url} does not answer ({_describe(error)})"
         if answer.status_code == 200:
             return ""
         return f"{url} answers {answer.status_code}"
 
 
-def _words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return f"{type(error).__name__} {error}".strip()
 
 
-def _ranking(answer: httpx.Response, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """The one prediction of an answer.
-
-    It has a score for each of these items, and nothing that JSON cannot carry on.
-    """
-    prediction: dict[str, Any] = answer.json()["predictions"][0]
-    scored = prediction["items"]
-    answered = [one["item_id"] for one in scored]
-    asked = [item["item_id"] for item in items]
-    if answered != asked:
+def _prediction(answer: httpx.Response, items: list[ItemFields]) -> Prediction:
+    """The one prediction of an answer: a score for each item, and nothing but JSON."""
+    prediction: Prediction = answer.json()["predictions"][0]
+    scored_items = prediction["items"]
+    answered = [scored["item_id"] for scored in scored_items]
+    sent = [item["item_id"] for item in items]
+    if answered != sent:
         raise ValueError("answered for other items than it was asked")
 
-    # NaN compares false with everything, so this refuses it too
-    if not all(abs(one["score"]) < math.inf for one in scored):
+    # NaN compares false with everything, so this refuses it too.
+    if not all(abs(scored["score"]) < math.inf for scored in scored_items):
         raise ValueError("answered a score that is no finite number")
-    if not isinstance(prediction["model_version"], str):
-        raise ValueError(
-            f"model_version == {prediction['model_version']!r}, must be a string"
-        )
+    version = prediction["model_version"]
+    if not isinstance(version, str):
+        raise ValueError(f"model_version == {version!r}, must be a string")
     json.dumps(prediction, ensure_ascii=False, allow_nan=False).encode()
     return prediction

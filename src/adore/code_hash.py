@@ -18,7 +18,6 @@ ALSO = {
     "adore.rulebook": "rulebooks/*.yaml",
     "adore.attributes.language_packs": "attributes/languages/*.yaml",
     "adore.teacher.prompting": "teacher/prompts/*.j2",
-    "adore.teacher.factory": "teacher/backends/*.py",
     "adore.release.local": "serving/*.py",
 }
 """What a module uses beside its imports: module to a pattern of files.

@@ -1,20 +1,19 @@
-"""Who judges: the config of the judge stage, and the judge that it asks for."""
+"""The config of the judge stage, and the judge that it names."""
 
 from __future__ import annotations
 
-import importlib
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
 from adore.artifacts import hash_tree, read_manifest
 from adore.errors import ConfigError, NotInstalledError, check
 from adore.rulebook import BookConfig, RuleBook
-from adore.teacher.backends.base import Completer, Decoding
+from adore.teacher.backends.base import BackendSettings, Completer, Decoding
 from adore.teacher.backends.budget import Budget, Ledger, Prices
+from adore.teacher.backends.builtin import BACKENDS
 from adore.teacher.backends.cache import open_cache
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.exemplars import choose_exemplars
@@ -23,19 +22,20 @@ from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter
 from adore.teacher.refusals import MOST
 
-if TYPE_CHECKING:
-    from adore.teacher.backends.openai import Patience
-
 __all__ = ["Config", "choose_judge", "load_judge", "promoted_model"]
+
+LOCAL_BACKEND = "transformers"
+"""Loads an aligned LLM where ``judge.backend`` is ``auto``."""
 
 
 class Config(BookConfig):
     """Who judges, and which part.
 
     Attributes:
-        backend: ``rules`` (no model); ``transformers``, ``vllm`` (a model on this
-            machine); ``openai`` (an endpoint); ``auto``: the aligned teacher if one was
-            given and promoted, else the rules.
+        backend: a name of :data:`adore.teacher.backends.base.BACKENDS`. ``rules`` asks no
+            model. ``transformers`` and ``vllm`` load a model on this machine; ``openai``
+            asks an endpoint. ``auto`` is the aligned teacher if one was given and
+            promoted, else the rules.
         model: name or folder of an instruct model. Where the stage is given an aligned
             teacher that was promoted, that one is asked instead.
         revision: of the model; for a folder the hash of its files.
@@ -55,7 +55,7 @@ class Config(BookConfig):
         engine: keywords for the backend itself.
     """
 
-    backend: Literal["auto", "rules", "transformers", "vllm", "openai"] = "auto"
+    backend: str = "auto"
     shard: int = 0
     """Which part of the pairs this process judges; the pipeline sets it."""
     shards: int = 1
@@ -73,6 +73,11 @@ class Config(BookConfig):
     budget: Budget = Budget()
     engine: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("backend")
+    @classmethod
+    def _backend_is_known(cls, value: str) -> str:
+        return BACKENDS.validate(value)
+
     @field_validator("decoding")
     @classmethod
     def _samples_differ(cls, value: Decoding) -> Decoding:
@@ -88,8 +93,7 @@ class Config(BookConfig):
             raise ValueError(
                 f"engine: {', '.join(taken)} must be set beside engine, not in it"
             )
-        if self.backend == "openai":
-            _patience(self)
+        BACKENDS[self.backend].check_engine(self.engine)
         if self.cache == "off" and self.budget != Budget():
             raise ValueError(
                 "budget: needs a cache, or what was paid is lost when it stops"
@@ -121,18 +125,19 @@ def choose_judge(
         share: of the budget that this shard may spend.
     """
     aligned = promoted_model(teacher) if teacher else None
-    named = config.backend in ("vllm", "openai") or bool(config.model)
+    is_named = bool(config.model) or config.backend not in ("auto", LOCAL_BACKEND)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):
         return EvidenceJudge(RulesGrader(rulebook), rulebook)
-    if aligned and not named and _reads_traces(aligned):
+    if aligned and not is_named and _reads_traces(aligned):
         return load_judge(aligned, rulebook, config.threads)
 
-    taught = _taught(config, aligned)
-    # a taught model learnt without examples, and was examined so
-    count = 0 if taught else config.exemplars
+    aligned_llm = _aligned_llm(config, aligned)
+    count = config.exemplars
+    if aligned_llm:
+        count = 0  # it was trained and validated without examples
     chosen = choose_exemplars(prepared, evidence, rulebook, count, config.seed)
     return TextJudge(
-        _source(config, taught),
+        _model_spec(config, aligned_llm),
         Prompter(rulebook, chosen),
         decoding=config.decoding,
         cache=open_cache(config.cache),
@@ -181,7 +186,7 @@ def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
         {"backend": "transformers", "model": str(folder), "threads": threads}
     )
     return TextJudge(
-        _source(config, None),
+        _model_spec(config, None),
         Prompter(rulebook),
         decoding=config.decoding,
         cache=open_cache(config.cache),
@@ -201,16 +206,18 @@ def _reads_traces(folder: Path) -> bool:
     )
 
 
-def _taught(config: Config, aligned: Path | None) -> Path | None:
-    """The aligned teacher if it is a large one that this backend can load."""
-    if aligned is None or _reads_traces(aligned) or config.backend == "openai":
+def _aligned_llm(config: Config, aligned: Path | None) -> Path | None:
+    """The aligned teacher, if it is an LLM that the config's backend can load."""
+    if aligned is None or _reads_traces(aligned):
+        return None
+    if not BACKENDS[config.backend].is_local:
         return None
     return aligned
 
 
-def _source(config: Config, taught: Path | None) -> ModelSpec:
-    """The model that is asked: the taught one, else the config's."""
-    model = str(taught) if taught else config.model
+def _model_spec(config: Config, aligned: Path | None) -> ModelSpec:
+    """The LLM that is asked: the aligned one, else the config's."""
+    model = str(aligned) if aligned else config.model
     check(
         bool(model),
         "model",
@@ -218,9 +225,13 @@ def _source(config: Config, taught: Path | None) -> ModelSpec:
         must=f"given for backend {config.backend}",
         fix="set judge.model",
     )
-    if config.backend == "openai":
-        return ModelSpec(model, config.revision, lambda: _endpoint(config))
-    if not Path(model).is_dir():
+
+    name = LOCAL_BACKEND if config.backend == "auto" else config.backend
+    is_folder = BACKENDS[name].is_local and Path(model).is_dir()
+    revision = config.revision
+    if is_folder:
+        revision = hash_tree(Path(model))[:12]
+    elif BACKENDS[name].is_local:
         looks_like_path = model.startswith(("/", ".", "~"))
         check(
             not looks_like_path,
@@ -229,59 +240,46 @@ def _source(config: Config, taught: Path | None) -> ModelSpec:
             must="a folder with a model, or a name on the hub",
             fix="set judge.model to the full path of a model's folder",
         )
-        return ModelSpec(
-            model, config.revision, lambda: _local(config, model, config.revision)
-        )
-    revision = hash_tree(Path(model))[:12]
-    return ModelSpec(
-        Path(model).resolve().name,
-        revision,
-        lambda: _local(config, model, revision),
-        model,
-    )
 
-
-def _patience(config: Config) -> Patience:
-    from adore.teacher.backends.openai import Patience
-
-    return Patience(**config.engine)
-
-
-def _endpoint(config: Config) -> Completer:
-    from adore.teacher.backends.openai import OpenaiCompleter
-
-    return OpenaiCompleter(
-        model=config.model,
-        revision=config.revision,
-        endpoint=config.endpoint or os.environ.get("OPENAI_BASE_URL", ""),
+    settings = BackendSettings(
+        model=model,
+        revision=revision,
+        threads=config.threads,
+        endpoint=config.endpoint,
         key_env=config.key_env,
         concurrency=config.concurrency,
-        patience=_patience(config),
+        engine=config.engine,
     )
 
+    def start() -> Completer:
+        return _start(name, settings)
 
-def _local(config: Config, model: str, revision: str) -> Completer:
-    if config.backend == "vllm":
-        backend, extra = "vllm", "vllm"
-    else:
-        backend, extra = "transformers", "teacher"
-    module = importlib.import_module(f"adore.teacher.backends.{backend}")
-    kind = getattr(module, f"{backend.title()}Completer")
-    keywords = {
-        "model": model,
-        "revision": revision,
-        "threads": config.threads,
-        **config.engine,
-    }
+    if is_folder:
+        # the same bytes have one name wherever they lie
+        return ModelSpec(Path(model).resolve().name, revision, start, model)
+    return ModelSpec(model, revision, start)
+
+
+def _start(name: str, settings: BackendSettings) -> Completer:
+    """Start an LLM.
+
+    Raises:
+        ConfigError: the backend asks no LLM, or does not know a setting of the engine.
+        NotInstalledError: a module that the backend needs is missing.
+    """
+    backend = BACKENDS[name]
+    if backend.build is None:
+        raise ConfigError(
+            f"backend == {name!r}, must be one that asks an LLM; set judge.backend"
+        )
     try:
-        completer: Completer = kind(**keywords)
+        return backend.build(settings)
     except TypeError as error:
         raise ConfigError(
-            f"judge.engine == {config.engine!r}, must hold arguments of {backend}; {error}"
+            f"judge.engine == {dict(settings.engine)!r}, must hold arguments of {name}; {error}"
         ) from error
     except ModuleNotFoundError as error:
-        fix = f"pip install 'adore-relevance[{extra}]'"
+        fix = f"pip install '{backend.requires or error.name}'"
         raise NotInstalledError(
             f"module == {error.name!r}, must be installed; {fix}"
         ) from error
-    return completer

@@ -1,19 +1,32 @@
-"""What every LLM backend does: messages in, text and the grade token's probabilities out."""
+"""What every LLM backend does, and the registry of all judge backends.
+
+A backend takes messages and returns texts with the probabilities of the grade token.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adore.registry import Registry
 from adore.teacher.judgements import JudgeFailure, Probabilities
 from adore.types import Grade
 
-__all__ = ["Completer", "Completion", "Decoding", "Message", "grade_probabilities"]
+__all__ = [
+    "BACKENDS",
+    "BackendSettings",
+    "Completer",
+    "Completion",
+    "Decoding",
+    "JudgeBackend",
+    "Message",
+    "grade_probabilities",
+]
 
 Message = dict[str, str]
 """``{"role": "system" | "user" | "assistant", "content": text}``."""
@@ -90,6 +103,55 @@ class Completer(Protocol):
         """Free what was started."""
         ...
 
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """What a backend is built from: the part of the judge's config that concerns it.
+
+    Attributes:
+        model: a folder, a name on the hub, or a name at an endpoint.
+        revision: of the model; for a folder the hash of its files.
+        threads: of the CPU.
+        endpoint: base URL of an endpoint; empty: the backend's own default.
+        key_env: environment variable that holds the endpoint's key.
+        concurrency: requests in flight at an endpoint.
+        engine: the backend's own settings, ``judge.engine`` of the profile.
+    """
+
+    model: str
+    revision: str = ""
+    threads: int = 2
+    endpoint: str = ""
+    key_env: str = ""
+    concurrency: int = 1
+    engine: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _accept_any(engine: Mapping[str, Any]) -> None:
+    """The check of a backend that reads its engine settings only when it starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeBackend:
+    """One way to judge, under a name of ``judge.backend``.
+
+    Attributes:
+        build: starts the LLM. None: no LLM is asked, as for ``rules``.
+        requires: what ``pip install`` needs where a module is missing.
+        is_local: it loads model folders on this machine, so it can run a large teacher
+            that ``align`` trained.
+        check_engine: raises a ValueError for engine settings that the backend does not
+            know; it is called when a profile is read.
+    """
+
+    build: Callable[[BackendSettings], Completer] | None = None
+    requires: str = ""
+    is_local: bool = True
+    check_engine: Callable[[Mapping[str, Any]], object] = _accept_any
+
+
+BACKENDS: Registry[JudgeBackend] = Registry("judge backend")
+"""Every judge backend by name; :mod:`adore.teacher.backends.builtin` fills it."""
 
 _LETTER = re.compile(
     r'"grade"[\s\u0120\u2581]*:[\s\u0120\u2581]*"[\s\u0120\u2581]*([ESCI])'

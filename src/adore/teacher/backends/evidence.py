@@ -10,6 +10,7 @@ from typing import Protocol
 
 from adore.attributes.compare import asks_article, is_stuffed
 from adore.rulebook import RuleBook
+from adore.teacher.backends.base import BACKENDS, JudgeBackend
 from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement, Probabilities
 from adore.teacher.rationale import rationale
 from adore.types import Evidence, Grade
@@ -71,3 +72,7 @@ class EvidenceJudge:
     def _answer(self, case: JudgeInput, p: Probabilities) -> Judgement:
         grade = Grade(max(range(4), key=lambda g: p[g]))
         return Judgement(p, rationale(case.evidence, self._rulebook, grade, p[grade]))
+
+
+BACKENDS.add("auto", JudgeBackend())
+BACKENDS.add("rules", JudgeBackend())

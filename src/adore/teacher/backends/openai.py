@@ -10,7 +10,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -23,8 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from adore.errors import ConfigError, UnavailableError, check
 from adore.progress import log_line
 from adore.teacher.backends.base import (
+    BACKENDS,
+    BackendSettings,
     Completion,
     Decoding,
+    JudgeBackend,
     Message,
     grade_probabilities,
 )
@@ -485,3 +488,21 @@ def _estimated(answer: Completion, messages: list[Message]) -> Completion:
 def _clean(text: str) -> str:
     """JSON may bring lone surrogates, which cannot be stored."""
     return text.encode("utf-8", "replace").decode()
+
+
+def _check_engine(engine: Mapping[str, Any]) -> None:
+    Patience.model_validate(dict(engine))
+
+
+def _build(settings: BackendSettings) -> OpenaiCompleter:
+    return OpenaiCompleter(
+        model=settings.model,
+        revision=settings.revision,
+        endpoint=settings.endpoint or os.environ.get("OPENAI_BASE_URL", ""),
+        key_env=settings.key_env,
+        concurrency=settings.concurrency,
+        patience=Patience.model_validate(dict(settings.engine)),
+    )
+
+
+BACKENDS.add("openai", JudgeBackend(_build, is_local=False, check_engine=_check_engine))

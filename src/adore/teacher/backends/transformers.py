@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from adore.teacher.backends.base import (
+    BACKENDS,
+    BackendSettings,
     Completion,
     Decoding,
+    JudgeBackend,
     Message,
     grade_probabilities,
 )
@@ -238,3 +241,12 @@ class _Guide:
         top = torch.log_softmax(scores.float(), -1).topk(_TOLD)
         self.told.append((top.values.cpu(), top.indices.cpu()))
         return scores
+
+
+def _build(settings: BackendSettings) -> TransformersCompleter:
+    return TransformersCompleter(
+        settings.model, settings.revision, threads=settings.threads, **settings.engine
+    )
+
+
+BACKENDS.add("transformers", JudgeBackend(_build, "adore-relevance[teacher]"))

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adore.teacher.backends.base import (
+    BACKENDS,
+    BackendSettings,
     Completion,
     Decoding,
+    JudgeBackend,
     Message,
     grade_probabilities,
 )
@@ -161,3 +164,12 @@ def _told(token: int, told: Mapping[int, Any]) -> tuple[str, dict[str, float]]:
         alternatives[text] = max(one.logprob, before)
     written = told[token].decoded_token or ""
     return written, alternatives
+
+
+def _build(settings: BackendSettings) -> VllmCompleter:
+    return VllmCompleter(
+        settings.model, settings.revision, threads=settings.threads, **settings.engine
+    )
+
+
+BACKENDS.add("vllm", JudgeBackend(_build, "adore-relevance[vllm]"))

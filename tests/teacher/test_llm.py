@@ -29,9 +29,10 @@ from adore.teacher.backends.cache import NoCache
 from adore.teacher.factory import choose_judge
 from adore.teacher.judge import Config, plan, run
 from adore.teacher.judgements import JudgeInput, Judgement
-from adore.teacher.llm import ModelSpec, TextJudge, soft_labels
+from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter
 from adore.teacher.rationale import rationale
+from adore.teacher.soft_labels import soft_labels
 from adore.teacher.training.tiny_model import new_model, new_tokenizer
 from adore.types import LABELS, Evidence, Item
 
@@ -199,7 +200,7 @@ def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:
     folder = first.name
     shutil.copytree(tmp_path / "model", tmp_path / "elsewhere" / "model")
     second = chosen(backend="vllm", model=str(tmp_path / "elsewhere" / "model"))
-    assert folder == second.name and first.key([]) == second.key([]), (
+    assert folder == second.name and first.store.key([]) == second.store.key([]), (
         "a folder is its bytes, wherever it lies"
     )
     (tmp_path / "model" / "config.json").write_text("{}")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from adore.teacher.answer_store import Speed
 from adore.teacher.backends.budget import Prices
 from adore.teacher.judgements import JudgeInput
-from adore.teacher.llm import Speed, TextJudge
+from adore.teacher.llm import TextJudge
 
 __all__ = ["Plan", "plan_cases", "render", "total"]
 
@@ -51,14 +52,14 @@ def plan_cases(judge: TextJudge, cases: Sequence[JudgeInput], prices: Prices) ->
         cases: the shard's pairs.
         prices: dollars per million tokens.
     """
-    speed = judge.speed
+    speed = judge.store.speed
     count, method = _counter(judge.folder, speed)
     cached = 0
     unknown = dict[str, float]()
     for start in range(0, len(cases), 2048):
         prompts = judge.prompts(cases[start : start + 2048])
-        keys = [judge.key(prompt) for prompt in prompts]
-        known = judge.known(keys)
+        keys = [judge.store.key(prompt) for prompt in prompts]
+        known = judge.store.load(keys)
         for key, prompt in zip(keys, prompts, strict=True):
             if key in known:
                 cached += 1

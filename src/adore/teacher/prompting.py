@@ -177,33 +177,58 @@ class Prompter:
         self.rulebook = rulebook
         self._exemplars = tuple(exemplars)
         self._systems: dict[tuple[Exemplar, ...], str] = {}
+        self._cacheable: dict[str, str] = {}
 
     def messages(self, case: JudgeInput) -> list[Message]:
-        """System and user message of one pair; the system message is the same for (nearly) all."""
-        query = normalise(case.query)
-        others = tuple(
-            e
-            for e in self._exemplars
-            if e.query_id != case.query_id and e.query != query
-        )
-        if others not in self._systems:
-            self._systems[others] = self._system(others)
-        system = {"role": "system", "content": self._systems[others]}
-        return [system, {"role": "user", "content": user_text(case)}]
+        """System and user message of one pair.
 
-    def _system(self, exemplars: Sequence[Exemplar]) -> str:
-        return (
-            _templates()
-            .get_template("system.j2")
-            .render(
-                rulebook=self.rulebook.render(),
-                attributes=list(ATTRIBUTES),
-                criticalities=CRITICALITIES,
-                states=STATES,
-                most=MOST_ATTRIBUTES,
-                grades=list(self.rulebook.grades),
-                where=WHERE,
-                error_types=list(ERROR_TYPES),
-                exemplars=exemplars,
-            )
+        The system message is the same for nearly all pairs.
+        """
+        query = normalise(case.query)
+        exemplars: list[Exemplar] = []
+        for exemplar in self._exemplars:
+            if exemplar.query_id != case.query_id and exemplar.query != query:
+                exemplars.append(exemplar)
+
+        system = self._system(tuple(exemplars))
+        return [
+            {"role": "system", "content": system},
+            {"role": "user", "content": user_text(case)},
+        ]
+
+    def without_error_types(self, messages: Sequence[Message]) -> list[Message]:
+        """A prompt without its list of error types, for the key of a cached answer.
+
+        Args:
+            messages: of :meth:`messages`, or a conversation that begins with them.
+
+        Returns:
+            The same messages, the first with an empty list.
+        """
+        shortened: list[Message] = []
+        for message in messages:
+            content = message["content"]
+            content = self._cacheable.get(content, content)
+            shortened.append({"role": message["role"], "content": content})
+        return shortened
+
+    def _system(self, exemplars: tuple[Exemplar, ...]) -> str:
+        if exemplars not in self._systems:
+            text = self._render(exemplars, list(ERROR_TYPES))
+            self._systems[exemplars] = text
+            self._cacheable[text] = self._render(exemplars, [])
+        return self._systems[exemplars]
+
+    def _render(self, exemplars: Sequence[Exemplar], error_types: list[str]) -> str:
+        template = _templates().get_template("system.j2")
+        return template.render(
+            rulebook=self.rulebook.render(),
+            attributes=list(ATTRIBUTES),
+            criticalities=CRITICALITIES,
+            states=STATES,
+            most=MOST_ATTRIBUTES,
+            grades=list(self.rulebook.grades),
+            where=WHERE,
+            error_types=error_types,
+            exemplars=exemplars,
         )

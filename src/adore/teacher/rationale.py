@@ -107,7 +107,9 @@ def rationale(
     )
 
 
-def answer_schema(rulebook: RuleBook) -> dict[str, object]:
+def answer_schema(
+    rulebook: RuleBook, error_types: Iterable[str] = ERROR_TYPES
+) -> dict[str, object]:
     """The JSON schema that constrained decoding holds an LLM to.
 
     It is :class:`RationaleSchema`, narrowed. Reasons come before the grade. Lengths are
@@ -115,6 +117,10 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
 
     Args:
         rulebook: its rule ids and grades are the only ones that may be named.
+        error_types: names that an answer may give; the empty name is always one.
+
+    Returns:
+        A JSON schema.
     """
     schema: dict[str, Any] = RationaleSchema.model_json_schema()
     asked = schema.pop("$defs")["AskedAttribute"]
@@ -140,7 +146,7 @@ def answer_schema(rulebook: RuleBook) -> dict[str, object]:
         "grade": _one_of(
             g.letter for g in reversed(Grade) if g.letter in rulebook.grades
         ),
-        "error_type": _one_of(["", *ERROR_TYPES]),
+        "error_type": _one_of(["", *error_types]),
         "confidence": {"type": "number", "enum": [n / 10 for n in range(11)]},
     }
     for part in (schema, asked):

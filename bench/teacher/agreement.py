@@ -22,7 +22,8 @@ from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.backends.tiny import TinyGrader
 from adore.teacher.factory import load_judge
 from adore.teacher.judgements import Judge
-from adore.teacher.validation.gate import compare, rates
+from adore.teacher.training.datasets import labelled
+from adore.teacher.validation.gate import GradedPairs, compare, rates
 from adore.teacher.validation.validation_set import load_validation_set, predict
 from adore.types import Evidence, Grade
 
@@ -58,7 +59,7 @@ class Bench:
         self.run, self.seed = run, seed
         self.config = settings.config_of("align", PROFILE, seed=seed)
         answers = sorted((run / "judge").glob("*"))
-        self.table = align.labelled(run / "prepare", run / "evidence", answers)
+        self.table = labelled(run / "prepare", run / "evidence", answers)
         self.feedback = read_table(run / "feedback", "feedback")
         kind = (
             "truth"
@@ -76,14 +77,14 @@ class Bench:
     ) -> Path:
         """KTO from the SFT model on some rows."""
         from adore.teacher.training.datasets import batch_distinct
-        from adore.teacher.training.tiny import kto
+        from adore.teacher.training.tiny import kto_settings, train_kto
 
         config = self.config.model_copy(update=changed)
-        kto(
+        train_kto(
             home / "sft",
             batch_distinct(rows, config.batch, self.seed),
             home / name,
-            **align.kto_settings(config),
+            kto_settings(config),
         )
         return home / name
 
@@ -118,17 +119,20 @@ class Bench:
 
 def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     """Every system on one data set."""
+    from adore.teacher.training.base import FitSettings
     from adore.teacher.training.datasets import kto_traces
-    from adore.teacher.training.tiny import launch
+    from adore.teacher.training.tiny import predict_grades, train
 
     shop(data, run, seed)
     bench = Bench(run, seed)
     home = run / "teachers"
     home.mkdir(exist_ok=True)
-    places = (run / "prepare", run / "evidence")
-    align.train(bench.config, bench.table, bench.feedback, places, home)
+    teacher = align.new_teacher(
+        bench.config, bench.table, run / "prepare", run / "evidence"
+    )
+    align.train(teacher, bench.table, bench.feedback, home)
     (home / "model").rename(home / "counterbalanced KTO")
-    said = align.predict_grades(
+    said = predict_grades(
         home / "sft", bench.table, bench.feedback, bench.config.threads
     )
     every = {
@@ -147,20 +151,10 @@ def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     bench.teach(home, strict, "one-sided KTO")
     bench.teach(home, rows, "APO-zero unpaired", loss="apo_zero_unpaired")
     liked = [{k: r[k] for k in ("prompt", "completion")} for r in rows if r["label"]]
-    more = {
-        "seed": seed,
-        "batch": bench.config.batch,
-        "epochs": bench.config.kto_epochs,
-    }
-    launch(
-        "sft",
-        home / "sft",
-        liked,
-        home / "SFT on the desirable",
-        1,
-        rate=bench.config.kto_rate,
-        **more,
+    how = FitSettings(
+        bench.config.kto_epochs, bench.config.kto_rate, bench.config.batch, seed
     )
+    train("sft", home / "sft", liked, home / "SFT on the desirable", how)
     given = {
         name: bench.grades(home / name) for name in SYSTEMS if (home / name).is_dir()
     }
@@ -204,17 +198,14 @@ def _told(bench: Bench, given: dict[str, np.ndarray]) -> dict[str, Any]:
     groups = bench.held["query_id"].rank("dense").cast(pl.Int64).to_numpy()
     systems = {}
     for name in SYSTEMS:
-        r, d = (
-            rates(right, given[name]),
-            compare(
-                right, given["SFT"], given[name], groups, seed=bench.seed, level=0.95
-            ),
-        )
+        pairs = GradedPairs(right, given["SFT"], given[name], groups)
+        r = rates(right, given[name])
+        d = compare(pairs, seed=bench.seed, level=0.95)
         systems[name] = {
             **{k: getattr(r, k) for k in ("macro_f1", "fnr", "fpr")},
             "recall": dict(zip("ICSE", r.recall, strict=True)),
-            "fnr_against_sft": [d.low[1], d.high[1]] if d else None,
-            "fpr_against_sft": [d.low[2], d.high[2]] if d else None,
+            "fnr_against_sft": [d.fnr.low, d.fnr.high] if d else None,
+            "fpr_against_sft": [d.fpr.low, d.fpr.high] if d else None,
         }
     return {
         "pairs": len(right),

@@ -5,6 +5,7 @@ how far its grades move, with and without the trust filter.
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,6 @@ from adore.data import demo_data
 from adore.data.shoppers import Attack, Shoppers
 from adore.pipeline import runner, settings
 from adore.progress import log_line
-from adore.prompts import trace
 from adore.types import Evidence, Grade
 
 KINDS = ("fast", "patient", "ring")
@@ -74,59 +74,28 @@ def align_settings(seed: int) -> Any:
     return settings.config_of("align", PROFILE, seed=seed)
 
 
+def tiny_teacher(bench: Bench) -> Any:
+    """The tiny teacher of the align stage, untrained."""
+    from adore.teacher.training.datasets import labelled
+    from adore.teacher.training.tiny import TinyTeacher
+
+    table = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
+    return TinyTeacher(align_settings(bench.seed), table)
+
+
 def train_sft(bench: Bench, folder: Path) -> None:
     """The SFT teacher that every condition starts from, as the align stage makes it."""
-    from adore.teacher.training.datasets import agreeing_pairs, labelled, sft_traces
-    from adore.teacher.training.tiny import sft
-    from adore.teacher.training.tiny_model import (
-        new_model,
-        new_tokenizer,
-        product_words,
-    )
+    from adore.teacher.training.datasets import agreeing_pairs
 
-    config = align_settings(bench.seed)
-    table = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
-    tokenizer = new_tokenizer(
-        product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"])
-    )
-    model = new_model(
-        tokenizer, layers=config.layers, width=config.width, seed=bench.seed
-    )
-    common = {"seed": bench.seed, "batch": config.batch}
-    rows = sft_traces(agreeing_pairs(table), config.sft_rows, bench.seed)
-    sft(
-        model,
-        tokenizer,
-        rows,
-        folder,
-        epochs=config.sft_epochs,
-        rate=config.sft_rate,
-        **common,
-    )
+    teacher = tiny_teacher(bench)
+    teacher.fit_sft(agreeing_pairs(teacher.table), folder)
 
 
 def train_kto(bench: Bench, table: pl.DataFrame, folder: Path) -> None:
-    """KTO from the SFT teacher on a ``feedback`` table, as the align stage draws and mixes it."""
-    from adore.teacher.align import kto_settings, predict_grades
-    from adore.teacher.training.datasets import batch_distinct, kto_traces, labelled
-    from adore.teacher.training.tiny import kto
-
-    config = align_settings(bench.seed)
-    known = labelled(bench.run / "prepare", bench.run / "evidence", bench.answers)
-    grades = predict_grades(bench.run / "sft", known, table, config.threads)
-    rows = kto_traces(
-        table,
-        grades,
-        max_direction_ratio=config.max_direction_ratio,
-        most=config.kto_rows,
-        seed=bench.seed,
-    )
-    kto(
-        bench.run / "sft",
-        batch_distinct(rows, config.batch, bench.seed),
-        folder,
-        **kto_settings(config),
-    )
+    """KTO from the SFT teacher on a ``feedback`` table, as the align stage does it."""
+    start = bench.run / "sft"
+    if not tiny_teacher(bench).fit_kto(start, table, folder):
+        shutil.copytree(start, folder)
 
 
 def graded(bench: Bench, model: Path) -> tuple[float, float]:

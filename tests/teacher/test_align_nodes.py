@@ -19,7 +19,7 @@ from tests.teacher.test_large import byte_tokenizer, short_lesson
 from adore.artifacts import read_manifest
 from adore.distributed import launch
 from adore.pipeline.runner import run_step
-from adore.teacher.training.lora import _base
+from adore.teacher.training.lora import StartModel, _base
 from adore.teacher.training.tiny_model import new_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -111,15 +111,17 @@ import json, sys
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.training.lora import Large, kto, sft
+from adore.teacher.training.config import LoraTeacherConfig
+from adore.teacher.training.lora import train_kto, train_sft
 from adore.distributed import process_group, worker_loop
 
 def run(config, output):
     told = json.loads(Path(sys.argv[1]).read_text())
-    curves = {"sft": sft(Large(**told["large"]), told["rows"], output / "sft")}
+    large = LoraTeacherConfig(**told["large"])
+    curves = {"sft": train_sft(large, told["rows"], output / "sft")}
     if told["stop"]:
         raise SystemExit(3)
-    curves["kto"] = kto(Large(**told["large"]), output / "sft", told["rows"], output / "model")
+    curves["kto"] = train_kto(large, output / "sft", told["rows"], output / "model")
     (output / "curves.json").write_text(json.dumps(curves))
     return {}
 
@@ -209,7 +211,7 @@ def test_a_large_teacher_and_its_sft_is_not_learnt_twice(
 
 def held(folder: str) -> tuple[int, int]:
     """Weights that this process holds of a sharded model, and all that it has."""
-    parts = list(_base((folder, ""), False, sharded=True).parameters())
+    parts = list(_base(StartModel(folder), False, sharded=True).parameters())
     return sum(p.to_local().numel() for p in parts), sum(p.numel() for p in parts)
 
 

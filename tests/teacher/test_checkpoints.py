@@ -21,8 +21,10 @@ from adore.artifacts import execute
 from adore.config import StageConfig
 from adore.errors import ConfigError, check
 from adore.storage import local_copy
-from adore.teacher.training.tiny import launch
-from adore.teacher.training.tiny_model import new_model, new_tokenizer, sft_row
+from adore.teacher.training.base import FitSettings
+from adore.teacher.training.datasets import sft_row
+from adore.teacher.training.tiny import train
+from adore.teacher.training.tiny_model import new_model, new_tokenizer
 from adore.types import Evidence, Grade
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -32,8 +34,10 @@ import glob, json, os, signal, sys, threading, time
 from pathlib import Path
 from adore import artifacts
 from adore.config import StageConfig
-from adore.teacher.training.lora import Large, kto, sft
-from adore.teacher.training.tiny import launch
+from adore.teacher.training.base import FitSettings
+from adore.teacher.training.config import LoraTeacherConfig
+from adore.teacher.training.lora import train_kto, train_sft
+from adore.teacher.training.tiny import train
 from adore.distributed import process_group, worker_loop
 
 told, output = json.loads(Path(sys.argv[1]).read_text()), sys.argv[2]
@@ -49,13 +53,13 @@ class Config(StageConfig):
 def run(config, output):
     base, rows, steps = Path(told["base"]), told["rows"], {"save_steps": told["every"]}
     if told["large"]:
-        large, shape = Large(**told["large"]), {"processes": told["processes"], **steps}
-        curves = {"sft": sft(large, rows, output / "sft", **shape)}
-        curves["kto"] = kto(large, output / "sft", rows, output / "model", **shape)
+        large, shape = LoraTeacherConfig(**told["large"]), {"processes": told["processes"], **steps}
+        curves = {"sft": train_sft(large, rows, output / "sft", **shape)}
+        curves["kto"] = train_kto(large, output / "sft", rows, output / "model", **shape)
     else:
-        common = {"seed": 0, "batch": 4, "epochs": told["epochs"], "rate": 1e-2, **steps}
-        curves = {"sft": launch("sft", base, rows, output / "sft", told["processes"], **common)}
-        curves["kto"] = launch("kto", output / "sft", rows, output / "model", told["processes"], **common)
+        how, shape = FitSettings(told["epochs"], 1e-2, 4), {"processes": told["processes"], **steps}
+        curves = {"sft": train("sft", base, rows, output / "sft", how, **shape)}
+        curves["kto"] = train("kto", output / "sft", rows, output / "model", how, **shape)
     (output / "curves.json").write_text(json.dumps(curves))
     return {}
 
@@ -67,7 +71,7 @@ if __name__ == "__main__":
             if told["killed"]:
                 threading.Thread(target=die, daemon=True).start()
             artifacts.execute(sys.modules["__main__"], "align", Config(of=told["of"]), {}, output)
-"""  # noqa: E501
+"""
 
 
 def start(
@@ -195,10 +199,9 @@ HERE: dict[str, Any] = {}
 
 def run(config: StageConfig, output: Path) -> dict[str, float]:
     """A stage that trains and then, the first time, fails."""
-    common = {"seed": 0, "batch": 4, "epochs": 3, "rate": 1e-2, "save_steps": 5}
-    curve = launch(
-        "sft", Path(HERE["base"]), HERE["rows"], output / "model", 1, **common
-    )
+    how = FitSettings(3, 1e-2, 4)
+    base = Path(HERE["base"])
+    curve = train("sft", base, HERE["rows"], output / "model", how, save_steps=5)
     check(HERE["well"], "end", "bad", must="good", fix="start again")
     return {"points": float(len(curve))}
 

@@ -50,12 +50,14 @@ def test_sft_learns_the_judges_own_sound_rationales(shop: Path, judged: Path) ->
     assert (
         (table["human"] == table["grade"]) | table["human"].is_null()
     ).all() and table["human"].null_count() == 0
-    rows = sft_texts(table, (shop, shop), BOOK, 300, seed=0)
+    rows = sft_texts(table, shop, shop, BOOK, count=300, seed=0)
     said = [json.loads(r["completion"][0]["content"]) for r in rows]
     counts = pl.Series([s["grade"] for s in said]).value_counts()["count"]
     assert len(counts) == 3 and counts.min() > 60, "balanced by grade"  # type: ignore[operator]
     alone = table.filter(pl.col("rationale").str.contains("invented"))
-    assert alone.height == 1 and sft_texts(alone, (shop, shop), BOOK, 5, seed=0) == []
+    assert (
+        alone.height == 1 and sft_texts(alone, shop, shop, BOOK, count=5, seed=0) == []
+    )
     assert (
         BOOK.render() in rows[0]["prompt"][0]["content"]
         and "<evidence>" in rows[0]["prompt"][1]["content"]
@@ -94,7 +96,7 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
     rows += feedback(soft, Grade.SUBSTITUTE, Grade.EXACT) + feedback(
         other, Grade.IRRELEVANT, Grade.EXACT
     )
-    told = text_feedback(pl.DataFrame(rows), (shop, shop), BOOK, 10, seed=0)
+    told = text_feedback(pl.DataFrame(rows), shop, shop, BOOK, most=10, seed=0)
     assert len(told) == 10 and [r["label"] for r in told].count(False) == 1
     first, second = sorted(told[:2], key=lambda r: bool(r["label"]))
     assert (first["label"], second["label"]) == (False, True) and first[
@@ -106,7 +108,7 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
         isinstance(parse(texts[1], soft, BOOK), RationaleSchema)
         and '"grade":"E"' in texts[1]
     )
-    everything = text_feedback(pl.DataFrame(rows), (shop, shop), BOOK, 999, seed=0)
+    everything = text_feedback(pl.DataFrame(rows), shop, shop, BOOK, most=999, seed=0)
     assert len(everything) == len(rows) - 2, (
         "nobody would believe that another product is exact"
     )
@@ -114,7 +116,7 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
         one_way = pl.DataFrame([r for r in rows if r["kind"] == way])
         assert (
             one_way.height
-            and text_feedback(one_way, (shop, shop), BOOK, 999, seed=0) == []
+            and text_feedback(one_way, shop, shop, BOOK, most=999, seed=0) == []
         )
         told = {(c.query_id, c.item_id): Grade.SUBSTITUTE for c in cases}
         assert (

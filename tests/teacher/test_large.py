@@ -23,13 +23,9 @@ from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement, load_c
 from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter, answer_text, user_text
 from adore.teacher.rationale import rationale
-from adore.teacher.training.lora import (
-    AdapterConfig,
-    LoraTeacherConfig,
-    kto,
-    sft,
-    text_row,
-)
+from adore.teacher.training.config import AdapterConfig, LoraTeacherConfig
+from adore.teacher.training.datasets import text_row
+from adore.teacher.training.lora import train_kto, train_sft
 from adore.teacher.training.tiny_model import new_model
 
 BOOK = RuleBook.load()
@@ -172,10 +168,10 @@ def test_kto_under_lora_measures_from_the_model_it_starts_at(
     tiny: LoraTeacherConfig, cases: list[JudgeInput], tmp_path: Path
 ) -> None:
     some = rows(cases[::29])
-    curve = sft(tiny, some, tmp_path / "sft")
+    curve = train_sft(tiny, some, tmp_path / "sft")
     assert all(b["loss"] < a["loss"] for a, b in pairwise(curve[:3]))
-    kto(tiny, tmp_path / "sft", some[:2], tmp_path / "one")
-    told = kto(tiny, tmp_path / "sft", some[:4], tmp_path / "two")
+    train_kto(tiny, tmp_path / "sft", some[:2], tmp_path / "one")
+    told = train_kto(tiny, tmp_path / "sft", some[:4], tmp_path / "two")
     assert told[0]["loss"] == pytest.approx(0.5, abs=1e-4)
     assert told[1]["loss"] == pytest.approx(
         kto_loss(tmp_path / "one", tmp_path / "sft", some[2:4], tiny.beta), rel=1e-3
@@ -189,11 +185,13 @@ def test_weights_and_loss_of_kto_are_the_profiles(
     some, start = rows(cases[::29])[:4], Path(tiny.base_model)
     assert [r["label"] for r in some[:2]].count(True) == 1
     weights = {"desirable_weight": 2.0, "undesirable_weight": 0.5}
-    told = kto(tiny.model_copy(update=weights), start, some[:2], tmp_path / "weighed")
+    told = train_kto(
+        tiny.model_copy(update=weights), start, some[:2], tmp_path / "weighed"
+    )
     assert told[0]["loss"] == pytest.approx(0.5 * (2.0 + 0.5) / 2, abs=1e-4)
     apo = tiny.model_copy(update={"loss": "apo_zero_unpaired"})
-    kto(apo, start, some[:2], tmp_path / "one")
-    told = kto(apo, start, some, tmp_path / "two")
+    train_kto(apo, start, some[:2], tmp_path / "one")
+    told = train_kto(apo, start, some, tmp_path / "two")
     want = kto_loss(tmp_path / "one", start, some[2:], apo.beta, z0=0.0)
     assert told[1]["loss"] == pytest.approx(want, rel=1e-3)
     assert abs(want - kto_loss(tmp_path / "one", start, some[2:], apo.beta)) > 0.001
@@ -204,13 +202,13 @@ def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(
 ) -> None:
     some = rows(cases[:2])
     with pytest.raises(ConfigError, match="rows that fit == 0"):
-        sft(tiny.model_copy(update={"max_length": 64}), some, tmp_path)
+        train_sft(tiny.model_copy(update={"max_length": 64}), some, tmp_path)
     with pytest.raises(
         ConfigError, match="sharded == True, must be false for one process"
     ):
-        sft(tiny.model_copy(update={"sharded": True}), some, tmp_path)
+        train_sft(tiny.model_copy(update={"sharded": True}), some, tmp_path)
     with pytest.raises(ConfigError, match="desirable rows == 1"):
-        kto(tiny, Path(tiny.base_model), some[:1], tmp_path)
+        train_kto(tiny, Path(tiny.base_model), some[:1], tmp_path)
 
 
 def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(
@@ -270,9 +268,9 @@ def test_a_real_model_learns_and_judges(
         **quick,
     )
     some = rows(cases[::67])
-    curve = sft(config, some, tmp_path / "sft")
+    curve = train_sft(config, some, tmp_path / "sft")
     assert len(curve) == 3 and curve[-1]["loss"] < curve[0]["loss"]
-    curve = kto(config, tmp_path / "sft", some[:4], tmp_path / "kto")
+    curve = train_kto(config, tmp_path / "sft", some[:4], tmp_path / "kto")
     assert curve[0]["loss"] == pytest.approx(0.5, abs=1e-2) and len(curve) == 2
     engine = {"batch": 20, "dtype": torch.bfloat16}
     source = ModelSpec(

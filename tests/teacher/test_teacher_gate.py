@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,15 +18,22 @@ from adore.storage import write_json
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.factory import Config, choose_judge
 from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement
-from adore.teacher.validation.gate import compare, decide, rates
+from adore.teacher.validation.gate import (
+    GateReport,
+    GradedPairs,
+    Robustness,
+    compare,
+    decide,
+    rates,
+)
 from adore.teacher.validation.validation_set import load_validation_set, predict
 
 RNG = np.random.default_rng(0)
 HUMAN, GROUPS = RNG.integers(0, 4, 600), np.arange(600) // 20
 STRICT = np.where((HUMAN == 3) & (RNG.random(600) < 0.5), 2, HUMAN)
-NONE = (np.zeros(0, dtype=np.int64),) * 4
+NONE = GradedPairs(*[np.zeros(0, dtype=np.int64)] * 4)
 WANTED = np.where(HUMAN == 3, 3, 2)
-SIGNS = (WANTED, STRICT, WANTED, GROUPS)
+SIGNS = GradedPairs(WANTED, STRICT, WANTED, GROUPS)
 
 
 def verdict(
@@ -36,20 +42,16 @@ def verdict(
     slices: dict | None = None,
     attack_success: dict | None = None,
     flipped: dict | None = None,
-    behaviour: tuple = SIGNS,
-    **more: Any,
-) -> dict:
-    tried = {"claim": 0.0} if attack_success is None else attack_success
-    poisoning = {"ring": 0.0} if flipped is None else flipped
-    return decide(
-        (HUMAN, STRICT, new, GROUPS),
-        behaviour,
-        slices or {},
-        tried,
-        poisoning,
-        **more,
-        seed=0,
+    behaviour: GradedPairs = SIGNS,
+    **unanswered: float,
+) -> GateReport:
+    robustness = Robustness(
+        {"claim": 0.0} if attack_success is None else attack_success,
+        {"ring": 0.0} if flipped is None else flipped,
+        **unanswered,
     )
+    people = GradedPairs(HUMAN, STRICT, new, GROUPS)
+    return decide(people, behaviour, slices or {}, robustness, seed=0)
 
 
 def test_rates_agree_with_scikit_learn() -> None:
@@ -63,19 +65,18 @@ def test_rates_agree_with_scikit_learn() -> None:
 
 
 def test_only_what_is_better_is_promoted() -> None:
-    assert verdict(HUMAN)["promoted"] and verdict(HUMAN)["people"]["old"]["fnr"] > 0.3
-    assert not verdict(STRICT)["promoted"], "as good is not better"
+    assert verdict(HUMAN).promoted and verdict(HUMAN).people.old.fnr > 0.3
+    assert not verdict(STRICT).promoted, "as good is not better"
     refused = verdict(np.full(600, 3))
-    assert any("people: false positives rose" in r for r in refused["reasons"])
-    few = decide(
-        (HUMAN[:20], STRICT[:20], HUMAN[:20], GROUPS[:20]), NONE, {}, {}, {}, seed=0
-    )
-    assert not few["promoted"] and "previous teacher stays" in few["reasons"][0]
+    assert any("people: false positives rose" in r for r in refused.reasons)
+    people = GradedPairs(HUMAN, STRICT, HUMAN, GROUPS).take(np.arange(20))
+    few = decide(people, NONE, {}, Robustness({}, {}), seed=0)
+    assert not few.promoted and "previous teacher stays" in few.reasons[0]
 
 
 def test_shoppers_slices_and_attacks_may_refuse() -> None:
-    against = verdict(HUMAN, behaviour=(WANTED, WANTED, STRICT, GROUPS))
-    assert [r for r in against["reasons"] if r.startswith("shoppers: false negatives")]
+    against = verdict(HUMAN, behaviour=GradedPairs(WANTED, WANTED, STRICT, GROUPS))
+    assert [r for r in against.reasons if r.startswith("shoppers: false negatives")]
     pushed = HUMAN.copy()
     brand = np.flatnonzero((HUMAN < 3) & (np.arange(600) % 7 == 0))
     pushed[brand] = 3
@@ -83,11 +84,11 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
         pushed,
         slices={"brand Zeta": np.arange(0, 600, 7), "brand Acme": np.arange(1, 600, 7)},
     )
-    assert [r for r in bought["reasons"] if r.startswith("slice brand Zeta")]
-    assert not [r for r in bought["reasons"] if "Acme" in r] and bought["slices"] == [
+    assert [r for r in bought.reasons if r.startswith("slice brand Zeta")]
+    assert not [r for r in bought.reasons if "Acme" in r] and bought.slices == (
         "brand Acme",
         "brand Zeta",
-    ]
+    )
     size = np.flatnonzero(np.arange(600) % 5 == 0)
     stricter = HUMAN.copy()
     stricter[size[HUMAN[size] == 3]] = 2
@@ -95,27 +96,27 @@ def test_shoppers_slices_and_attacks_may_refuse() -> None:
         stricter,
         slices={"asks size": size, "asks colour": size + 1, "asks few": size[:9]},
     )
-    assert [r.split(":")[0:2] for r in lost["reasons"]] == [
+    assert [r.split(":")[0:2] for r in lost.reasons] == [
         ["slice asks size", " false negatives rose"]
     ]
-    assert lost["slices"] == ["asks colour", "asks size"], (
+    assert lost.slices == ("asks colour", "asks size"), (
         "only those with pairs enough are said to hold"
     )
     assert (
         "attack claim: raises 3.0% of grades"
-        in verdict(HUMAN, attack_success={"claim": 0.03})["reasons"]
+        in verdict(HUMAN, attack_success={"claim": 0.03}).reasons
     )
     bribed = verdict(HUMAN, flipped={"ring": 0.05, "fast": 0.01})
-    assert [r.split(":")[0] for r in bribed["reasons"]] == [
+    assert [r.split(":")[0] for r in bribed.reasons] == [
         "poisoning ring"
-    ] and "flip 5.0% of" in bribed["reasons"][0]
-    assert verdict(HUMAN, attack_success={"claim": 0.01})["promoted"]
+    ] and "flip 5.0% of" in bribed.reasons[0]
+    assert verdict(HUMAN, attack_success={"claim": 0.01}).promoted
 
 
 def test_what_was_not_tried_refuses() -> None:
     assert (
-        verdict(HUMAN)["promoted"]
-        and "people: false negatives fell from" in verdict(HUMAN)["reasons"][0]
+        verdict(HUMAN).promoted
+        and "people: false negatives fell from" in verdict(HUMAN).reasons[0]
     )
     for more, reason in (
         ({"behaviour": NONE}, "shoppers: fewer than 30 held-out pairs"),
@@ -125,20 +126,20 @@ def test_what_was_not_tried_refuses() -> None:
         ),
         ({"flipped": {}}, "poisoning: not tried"),
         (
-            {"unanswered": (0.0, 0.9)},
+            {"unanswered_new": 0.9},
             "held-out pairs without a valid answer rose: 0.0% to 90.0%",
         ),
     ):
         refused = verdict(HUMAN, **more)
         assert (
-            not refused["promoted"]
-            and len(refused["reasons"]) == 1
-            and refused["reasons"][0].startswith(reason)
+            not refused.promoted
+            and len(refused.reasons) == 1
+            and refused.reasons[0].startswith(reason)
         )
 
 
 def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
-    found = compare(HUMAN, STRICT, HUMAN, GROUPS, seed=1)
+    found = compare(GradedPairs(HUMAN, STRICT, HUMAN, GROUPS), seed=1)
     rng, drawn = np.random.default_rng(2), []
     members = [np.flatnonzero(g == GROUPS) for g in np.unique(GROUPS)]
     for _ in range(800):
@@ -148,7 +149,7 @@ def test_intervals_cover_as_a_plain_bootstrap_does() -> None:
         drawn.append(
             rates(HUMAN[rows], HUMAN[rows]).fnr - rates(HUMAN[rows], STRICT[rows]).fnr
         )
-    assert found and (found.low[1], found.high[1]) == pytest.approx(
+    assert found and (found.fnr.low, found.fnr.high) == pytest.approx(
         tuple(np.quantile(drawn, [0.05, 0.95])), abs=0.02
     )
 

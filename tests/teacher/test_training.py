@@ -16,15 +16,19 @@ import torch
 from adore.errors import AdoreError
 from adore.prompts import answer
 from adore.teacher.backends.tiny import TinyGrader
-from adore.teacher.training.datasets import batch_distinct, kto_traces
-from adore.teacher.training.tiny import kto, launch, sft
-from adore.teacher.training.tiny_model import new_model, new_tokenizer, sft_row
+from adore.teacher.training.base import FitSettings
+from adore.teacher.training.datasets import batch_distinct, kto_traces, sft_row
+from adore.teacher.training.tiny import train, train_kto, train_sft
+from adore.teacher.training.tiny_model import new_model, new_tokenizer
 from adore.types import Evidence, Grade
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 GOOD = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
 BAD = (Evidence("colour", "red", "red", "blue", "blue", "title", "conflict"),)
-COMMON = {"seed": 0, "batch": 16}
+
+
+def settings(epochs: float, rate: float, batch: int = 16, **trl: Any) -> FitSettings:
+    return FitSettings(epochs, rate, batch, trl=trl)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +38,13 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = new_tokenizer()
     model = new_model(tokenizer, layers=2, width=32, seed=0)
     rows = [sft_row(GOOD, Grade.EXACT), sft_row(BAD, Grade.IRRELEVANT)] * 48
-    curve = sft(model, tokenizer, rows, home / "sft", epochs=40, rate=6e-3, **COMMON)
+    curve = train_sft(model, tokenizer, rows, home / "sft", settings(40, 6e-3))
     assert curve[-1]["loss"] < curve[0]["loss"]
     liked = [
         {**sft_row(GOOD, Grade.SUBSTITUTE), "label": True},
         {**sft_row(GOOD, Grade.EXACT), "label": False},
     ] * 16
-    kto(home / "sft", liked, home / "kto", beta=0.1, epochs=6, rate=3e-3, **COMMON)
+    train_kto(home / "sft", liked, home / "kto", settings(6, 3e-3, beta=0.1))
     return home
 
 
@@ -112,62 +116,24 @@ def test_the_loss_of_kto_is_the_papers(taught: Path, tmp_path: Path) -> None:
         {**sft_row(BAD, Grade.SUBSTITUTE), "label": True},
     ]
     weights = {"desirable_weight": 1.5, "undesirable_weight": 0.5}
-    told = kto(
-        taught / "kto",
-        rows,
-        tmp_path / "out",
-        beta=0.3,
-        epochs=1,
-        rate=0.0,
-        logging_steps=1,
-        seed=0,
-        batch=4,
-        **weights,
-    )
+    common = {"batch": 4, "beta": 0.3, "logging_steps": 1, **weights}
+    constant = {**common, "lr_scheduler_type": "constant"}
+    told = train_kto(taught / "kto", rows, tmp_path / "out", settings(1, 0.0, **common))
     assert told[0]["loss"] == pytest.approx(0.5, abs=1e-5), (
         "at the start every example's loss is half its weight"
     )
-    moved = kto(
-        taught / "sft",
-        rows,
-        tmp_path / "two",
-        beta=0.3,
-        epochs=2,
-        rate=3e-2,
-        logging_steps=1,
-        seed=0,
-        batch=4,
-        **weights,
+    moved = train_kto(
+        taught / "sft", rows, tmp_path / "two", settings(2, 3e-2, **common)
     )
-    one = kto(
-        taught / "sft",
-        rows,
-        tmp_path / "one",
-        beta=0.3,
-        epochs=1,
-        rate=3e-2,
-        logging_steps=1,
-        lr_scheduler_type="constant",
-        seed=0,
-        batch=4,
-        **weights,
+    one = train_kto(
+        taught / "sft", rows, tmp_path / "one", settings(1, 3e-2, **constant)
     )
     assert len(moved) == 2 and one
     expected = kto_loss(
         tmp_path / "one", taught / "sft", rows, 0.3, {True: 1.5, False: 0.5}
     )
-    again = kto(
-        taught / "sft",
-        rows,
-        tmp_path / "again",
-        beta=0.3,
-        epochs=2,
-        rate=3e-2,
-        logging_steps=1,
-        lr_scheduler_type="constant",
-        seed=0,
-        batch=4,
-        **weights,
+    again = train_kto(
+        taught / "sft", rows, tmp_path / "again", settings(2, 3e-2, **constant)
     )
     assert (
         again[1]["loss"] == pytest.approx(expected, rel=1e-3)
@@ -177,15 +143,15 @@ def test_the_loss_of_kto_is_the_papers(taught: Path, tmp_path: Path) -> None:
 
 def test_two_processes_give_the_loss_of_one(taught: Path, tmp_path: Path) -> None:
     rows = [sft_row(GOOD, Grade.EXACT), sft_row(BAD, Grade.SUBSTITUTE)] * 40
-    settings = {"epochs": 2, "rate": 1e-3, **COMMON}
+    how = settings(2, 1e-3)
     one, two = (
-        launch("sft", taught / "sft", rows, tmp_path / str(n), n, **settings)
+        train("sft", taught / "sft", rows, tmp_path / str(n), how, processes=n)
         for n in (1, 2)
     )
     assert [p["loss"] for p in two] == pytest.approx([p["loss"] for p in one], rel=1e-3)
     assert len(one) > 1 and (tmp_path / "2" / "model.safetensors").is_file()
-    with pytest.raises(AdoreError, match="tiny:_train in 2 processes"):
-        launch("sft", tmp_path / "nowhere", rows, tmp_path / "bad", 2, **settings)
+    with pytest.raises(AdoreError, match="tiny:_train_worker in 2 processes"):
+        train("sft", tmp_path / "nowhere", rows, tmp_path / "bad", how, processes=2)
 
 
 def test_behaviour_judges_what_the_teacher_itself_says() -> None:

@@ -8,320 +8,144 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
-from pydantic import Field
 
 from adore.artifacts import read_table
 from adore.attributes.attacks import ATTACKS
-from adore.progress import log_line
-from adore.prompts import trace
-from adore.rulebook import BookConfig, RuleBook
+from adore.rulebook import RuleBook
 from adore.storage import write_json
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
 from adore.teacher.factory import load_judge, promoted_model
 from adore.teacher.judgements import Judge
-from adore.teacher.training.datasets import (
-    agreeing_pairs,
-    batch_distinct,
-    kto_traces,
-    labelled,
-    sft_texts,
-    sft_traces,
-    text_feedback,
+from adore.teacher.training.base import Curve, Teacher
+from adore.teacher.training.config import Config
+from adore.teacher.training.datasets import agreeing_pairs, labelled
+from adore.teacher.validation.gate import (
+    GateReport,
+    GradedPairs,
+    Rates,
+    Robustness,
+    decide,
+    rates,
 )
-from adore.teacher.training.lora import LoraTeacherConfig
-from adore.teacher.validation.gate import decide, rates
 from adore.teacher.validation.validation_set import (
+    UNKNOWN,
     Predictions,
     ValidationSet,
     load_validation_set,
     predict,
 )
-from adore.types import Evidence, Grade
 
-__all__ = ["Config", "kto_settings", "predict_grades", "run", "train"]
-
-Curves = dict[str, list[dict[str, float]]]
+__all__ = ["Config", "new_teacher", "run", "train"]
 
 
-class Config(BookConfig):
-    """Sizes and settings of the teacher; ``large`` None: a tiny one that reads evidence traces."""
-
-    layers: int = 3
-    """Layers of the tiny teacher."""
-    width: int = 96
-    """Width of the tiny teacher."""
-    sft_rows: int = Field(4000, ge=1)
-    """Most rationales of SFT."""
-    sft_epochs: float = 5.0
-    """Epochs of SFT."""
-    sft_rate: float = 3e-3
-    """Learning rate of SFT."""
-    kto_rows: int = Field(4000, ge=0)
-    """Most feedback rows; corrections come first."""
-    max_direction_ratio: float = Field(8.0, ge=1)
-    """Most right answers of one direction for one of the other, in KTO."""
-    kto_epochs: float = 4.0
-    """Epochs of KTO."""
-    kto_rate: float = 1e-3
-    """Learning rate of KTO."""
-    beta: float = Field(0.5, gt=0)
-    """How closely KTO keeps to the SFT teacher; larger is closer."""
-    desirable_weight: float = 1.0
-    """Weight of desirable answers in KTO's loss."""
-    undesirable_weight: float = 1.0
-    """Weight of undesirable answers in KTO's loss."""
-    loss: Literal["kto", "apo_zero_unpaired"] = "kto"
-    """TRL's loss type."""
-    batch: int = Field(32, ge=2)
-    """Rows of one step."""
-    processes: int = Field(1, ge=1)
-    """Processes of this machine that train together (torchrun).
-
-    A large teacher takes one a card.
-    """
-    save_steps: int = Field(100, ge=0)
-    """Steps of SFT and KTO after which their state is kept beside the output.
-
-    A later start goes on from there; 0: never.
-    """
-    large: LoraTeacherConfig | None = None
-    """A large teacher with LoRA in place of the tiny one."""
-    previous: str = ""
-    """An earlier run, whose teacher stays if the new one is refused.
-
-    Empty: the rules.
-    """
-    attack_pairs: int = Field(200, ge=1)
-    """Held-out pairs that each attack is tried on.
-
-    With fewer than 30 answered nothing is promoted.
-    """
-
-
-def _train_tiny(
-    table: pl.DataFrame, feedback: pl.DataFrame, config: Config, output: Path
-) -> Curves:
-    from adore.teacher.training.tiny import launch
-    from adore.teacher.training.tiny_model import (
-        new_model,
-        new_tokenizer,
-        product_words,
-    )
-
-    tokenizer = new_tokenizer(
-        product_words(trace(Evidence.many_from_json(e)) for e in table["evidence"])
-    )
-    model = new_model(
-        tokenizer, layers=config.layers, width=config.width, seed=config.seed
-    )
-    model.save_pretrained(output / "new")
-    tokenizer.save_pretrained(output / "new")
-
-    common = {
-        "seed": config.seed,
-        "batch": config.batch,
-        "save_steps": config.save_steps,
-    }
-
-    rows = sft_traces(agreeing_pairs(table), config.sft_rows, config.seed)
-    first = {"epochs": config.sft_epochs, "rate": config.sft_rate, **common}
-    curves = {
-        "sft": launch(
-            "sft", output / "new", rows, output / "sft", config.processes, **first
-        )
-    }
-    shutil.rmtree(output / "new")
-
-    # KTO judges what the fine-tuned teacher itself says of these pairs
-    grades = predict_grades(output / "sft", table, feedback, config.threads)
-    wishes = kto_traces(
-        feedback,
-        grades,
-        max_direction_ratio=config.max_direction_ratio,
-        most=config.kto_rows,
-        seed=config.seed,
-    )
-    told = batch_distinct(wishes, config.batch, config.seed)
-    if len(told) < config.batch:
-        log_line(
-            f"    KTO: left out, {len(told)} rows that speak both ways, "
-            f"less than a batch of {config.batch}"
-        )
-        shutil.copytree(output / "sft", output / "model")
-        return curves
-
-    then = kto_settings(config) | {"save_steps": config.save_steps}
-    return curves | {
-        "kto": launch(
-            "kto", output / "sft", told, output / "model", config.processes, **then
-        )
-    }
-
-
-def kto_settings(config: Config) -> dict[str, Any]:
-    """The tiny teacher's KTO settings, as :func:`adore.teacher.training.tiny.kto` takes them."""
-    return {
-        "seed": config.seed,
-        "batch": config.batch,
-        "epochs": config.kto_epochs,
-        "rate": config.kto_rate,
-        "beta": config.beta,
-        "loss_type": config.loss,
-        "desirable_weight": config.desirable_weight,
-        "undesirable_weight": config.undesirable_weight,
-    }
-
-
-def predict_grades(
-    folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int
-) -> dict[tuple[str, str], Grade]:
-    """What the tiny teacher in ``folder`` says of every pair that has feedback.
+def new_teacher(
+    config: Config, table: pl.DataFrame, prepared: Path, evidence: Path
+) -> Teacher:
+    """The teacher that the config asks for, untrained.
 
     Args:
-        folder: of the trained model and its tokenizer.
-        table: every known pair with its evidence, from
-            :func:`adore.teacher.training.datasets.labelled`.
-        feedback: the ``feedback`` table, which names the pairs to grade.
-        threads: of the CPU.
+        config: ``large`` None: a tiny one.
+        table: from :func:`adore.teacher.training.datasets.labelled`.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
 
     Returns:
-        (query, item) to the likeliest grade.
+        A tiny teacher, or one trained by LoRA.
     """
-    from adore.teacher.backends.tiny import TinyGrader
-
-    pairs = table.join(
-        feedback.select("query_id", "item_id").unique(),
-        on=["query_id", "item_id"],
-        how="semi",
-    )
-    evidence = [Evidence.many_from_json(text) for text in pairs["evidence"]]
-    given = TinyGrader(folder, threads=threads).grade(evidence)
-
-    keys = pairs.select("query_id", "item_id").rows()
-    likeliest = dict[tuple[str, str], Grade]()
-    for (query_id, item_id), probabilities in zip(keys, given, strict=True):
-        best = max(range(4), key=probabilities.__getitem__)
-        likeliest[query_id, item_id] = Grade(best)
-    return likeliest
-
-
-def _train_large(
-    table: pl.DataFrame,
-    feedback: pl.DataFrame,
-    places: tuple[Path, Path],
-    config: Config,
-    output: Path,
-) -> Curves:
-    from adore.teacher.training import lora
-
     if config.large is None:
-        return {}
+        from adore.teacher.training.tiny import TinyTeacher
 
-    book = _rulebook(config, places[0])
-    seed = config.seed
-    crew = {
-        "seed": seed,
-        "processes": config.processes,
-        "save_steps": config.save_steps,
-    }
-    rows = sft_texts(agreeing_pairs(table), places, book, config.sft_rows, seed)
-    curves = {"sft": lora.sft(config.large, rows, output / "sft", **crew)}
+        return TinyTeacher(config, table)
 
-    wishes = text_feedback(feedback, places, book, config.kto_rows, seed)
-    start = (str(output / "sft"), "")
-    fits = lora.drop_overlong(wishes, start, config.large.max_length)
-    told = batch_distinct(fits, config.large.batch, seed)
-    if not told:
-        log_line("    KTO: left out, no feedback that speaks both ways")
-        shutil.copytree(output / "sft", output / "model")
-        return curves
+    from adore.teacher.training.lora import LoraTeacher
 
-    return curves | {
-        "kto": lora.kto(config.large, output / "sft", told, output / "model", **crew)
-    }
+    rulebook = RuleBook.of_dataset(prepared, config.rulebook)
+    return LoraTeacher(config, config.large, prepared, evidence, rulebook)
 
 
 def train(
-    config: Config,
-    table: pl.DataFrame,
-    feedback: pl.DataFrame,
-    places: tuple[Path, Path],
-    output: Path,
-) -> Curves:
-    """SFT to ``output/sft``, KTO from there to ``output/model``; returns both loss curves.
+    teacher: Teacher, table: pl.DataFrame, feedback: pl.DataFrame, output: Path
+) -> dict[str, Curve]:
+    """SFT to ``output/sft``, KTO from there to ``output/model``.
 
     Args:
-        config: sizes and settings of the teacher.
+        teacher: from :func:`new_teacher`.
         table: from :func:`adore.teacher.training.datasets.labelled`.
         feedback: the ``feedback`` table.
-        places: outputs of prepare and evidence.
         output: folder of the stage's output.
+
+    Returns:
+        The loss curves; without ``kto`` where feedback has too little to learn from, and
+        the SFT model is the teacher then.
     """
-    if config.large is None:
-        return _train_tiny(table, feedback, config, output)
-    return _train_large(table, feedback, places, config, output)
+    curves = {"sft": teacher.fit_sft(agreeing_pairs(table), output / "sft")}
+    kto = teacher.fit_kto(output / "sft", feedback, output / "model")
+    if kto:
+        curves["kto"] = kto
+    else:
+        shutil.copytree(output / "sft", output / "model")
+    return curves
 
 
-def _rulebook(config: Config, prepared: Path) -> RuleBook:
-    return RuleBook.of_dataset(prepared, config.rulebook)
-
-
-def _sat(judge: Judge, exam: ValidationSet, *, attacks: bool = False) -> Predictions:
+def _predict(
+    judge: Judge, validation: ValidationSet, *, attacks: bool = False
+) -> Predictions:
     with closing(judge):
-        return predict(judge, exam, attacks=attacks)
+        return predict(judge, validation, attacks=attacks)
 
 
-def _unanswered(paper: Predictions) -> float:
-    return float((paper.grades < 0).mean()) if len(paper.grades) else 0.0
+def _graded(
+    right: npt.NDArray[np.int64],
+    validation: ValidationSet,
+    old: Predictions,
+    new: Predictions,
+) -> GradedPairs:
+    """The pairs that have a right grade and an answer of both teachers."""
+    rows = (right != UNKNOWN) & _answered_by_both(old, new)
+    pairs = GradedPairs(right, old.grades, new.grades, validation.queries)
+    return pairs.take(rows)
 
 
-def _verdict(
-    exam: ValidationSet,
-    papers: dict[str, Predictions],
+def _answered_by_both(old: Predictions, new: Predictions) -> npt.NDArray[np.bool_]:
+    return np.asarray((old.grades != UNKNOWN) & (new.grades != UNKNOWN))
+
+
+def _decide(
+    validation: ValidationSet,
+    old: Predictions,
+    new: Predictions,
     flipped: dict[str, float],
-    config: Config,
-) -> dict[str, Any]:
-    """The gate's decision between ``previous`` and ``kto``.
-
-    Every system's rates on human-judged pairs come with it.
-    """
-    old = papers["previous"]
-    new = papers["kto"]
-    both = (old.grades >= 0) & (new.grades >= 0)
-
-    def part(truth: Any) -> Any:
-        rows = (truth >= 0) & both
-        return truth[rows], old.grades[rows], new.grades[rows], exam.groups[rows]
-
-    cheats = {
-        a.name: new.attack_success.get(a.name) for a in ATTACKS if not a.plausible
-    }
-    gate = decide(
-        part(exam.human),
-        part(exam.sign),
-        exam.slices(both),
-        cheats,
-        flipped,
-        unanswered=(_unanswered(old), _unanswered(new)),
-        seed=config.seed,
+    seed: int,
+) -> GateReport:
+    """The gate's decision; only attacks that no honest shop would write are gated."""
+    attack_success: dict[str, float | None] = {}
+    for attack in ATTACKS:
+        if not attack.plausible:
+            attack_success[attack.name] = new.attack_success.get(attack.name)
+    return decide(
+        _graded(validation.human, validation, old, new),
+        _graded(validation.sign, validation, old, new),
+        validation.slices(_answered_by_both(old, new)),
+        Robustness(
+            attack_success=attack_success,
+            flipped=flipped,
+            unanswered_old=old.unanswered,
+            unanswered_new=new.unanswered,
+        ),
+        seed=seed,
     )
 
-    systems = {}
-    for name, paper in papers.items():
-        rows = (exam.human >= 0) & (paper.grades >= 0)
-        found = rates(exam.human[rows], paper.grades[rows])
-        systems[name] = {
-            "macro_f1": found.macro_f1,
-            "fnr": found.fnr,
-            "fpr": found.fpr,
-            "recall": found.recall,
-            "n": found.n,
-        }
-    return {**gate, "attack_success": new.attack_success, "systems": systems}
+
+def _rates(validation: ValidationSet, predictions: Predictions) -> Rates:
+    """Of one system, on the human-judged pairs that it answered."""
+    rows = (validation.human != UNKNOWN) & (predictions.grades != UNKNOWN)
+    return rates(validation.human[rows], predictions.grades[rows])
 
 
 def _keep_previous(previous: Path | None, output: Path) -> bool:
@@ -342,12 +166,12 @@ def run(
     output: Path,
     before: Path | None = None,
 ) -> dict[str, float]:
-    """Train, examine on held-out judgements and behaviour, decide.
+    """Train, validate on held-out judgements and behaviour, decide.
 
     Writes ``model/``, ``gate.json`` and ``curves.json``.
 
     Args:
-        config: sizes and settings of the teacher, and of its exam.
+        config: sizes and settings of the teacher, and of its validation.
         prepared: output of ``prepare``: queries, items and human judgements.
         evidence: output of ``evidence``.
         answers: outputs of ``judge``, one a shard.
@@ -359,63 +183,66 @@ def run(
         Metrics for the stage's manifest.
     """
     table = labelled(prepared, evidence, answers)
-    previous = before and promoted_model(before)
+    previous: Path | None = None
+    if before:
+        previous = promoted_model(before)
     if table.filter(split="train").is_empty():
         # neither judgements nor events: the rule book alone teaches
-        reasons = ["no pair of a train query is known: the previous teacher stays"]
-        write_json(
-            {
-                "promoted": False,
-                "reasons": reasons,
-                "attack_success": {},
-                "systems": {},
-            },
-            output / "gate.json",
-        )
-        return {
-            "promoted": 0.0,
-            "kept_previous": float(_keep_previous(previous, output)),
-        }
+        reason = "no pair of a train query is known: the previous teacher stays"
+        nothing = GateReport(False, (reason,), Robustness({}, {}))
+        write_json({**nothing.to_json(), "systems": {}}, output / "gate.json")
+        is_kept = _keep_previous(previous, output)
+        return {"promoted": 0.0, "kept_previous": float(is_kept)}
 
-    curves = train(
-        config, table, read_table(feedback, "feedback"), (prepared, evidence), output
-    )
+    teacher = new_teacher(config, table, prepared, evidence)
+    curves = train(teacher, table, read_table(feedback, "feedback"), output)
     write_json(curves, output / "curves.json")
 
-    book = _rulebook(config, prepared)
-    rules: Judge = EvidenceJudge(RulesGrader(book), book)
-    exam = load_validation_set(
-        prepared, evidence, feedback, attack_pairs=config.attack_pairs, seed=config.seed
-    )
-    papers = {"rules": _sat(rules, exam, attacks=True)}
-    papers["previous"] = papers["rules"]
-    if previous:
-        papers["previous"] = _sat(load_judge(previous, book, config.threads), exam)
-    papers["sft"] = _sat(load_judge(output / "sft", book, config.threads), exam)
-    papers["kto"] = _sat(
-        load_judge(output / "model", book, config.threads), exam, attacks=True
+    rulebook = RuleBook.of_dataset(prepared, config.rulebook)
+    rules: Judge = EvidenceJudge(RulesGrader(rulebook), rulebook)
+    validation = load_validation_set(
+        prepared,
+        evidence,
+        feedback,
+        attack_pairs=config.attack_pairs,
+        seed=config.seed,
     )
 
-    poisoning = json.loads((feedback / "behaviour.json").read_text("utf-8"))[
-        "poisoning"
-    ]
-    gate = _verdict(exam, papers, poisoning["flipped"], config)
-    if previous is None:
-        gate["systems"].pop("previous")
+    def load(folder: Path) -> Judge:
+        return load_judge(folder, rulebook, config.threads)
+
+    systems = {"rules": _predict(rules, validation, attacks=True)}
+    old = systems["rules"]
+    if previous:
+        old = _predict(load(previous), validation)
+        systems["previous"] = old
+    systems["sft"] = _predict(load(output / "sft"), validation)
+    new = _predict(load(output / "model"), validation, attacks=True)
+    systems["kto"] = new
+
+    behaviour = json.loads((feedback / "behaviour.json").read_text("utf-8"))
+    flipped = behaviour["poisoning"]["flipped"]
+    report = _decide(validation, old, new, flipped, config.seed)
     shutil.rmtree(output / "sft")
-    kept = not gate["promoted"] and _keep_previous(previous, output)
-    write_json(
-        {**gate, "attack_success_rules": papers["rules"].attack_success},
-        output / "gate.json",
-    )
+    is_kept = not report.promoted and _keep_previous(previous, output)
+
+    rates_of = {name: _rates(validation, system) for name, system in systems.items()}
+    gate = {
+        **report.to_json(),
+        "attack_success": new.attack_success,
+        "attack_success_rules": systems["rules"].attack_success,
+        "systems": {name: asdict(values) for name, values in rates_of.items()},
+    }
+    write_json(gate, output / "gate.json")
 
     metrics = {
-        "promoted": float(gate["promoted"]),
-        "kept_previous": float(kept),
-        "held_out": float((exam.human >= 0).sum()),
-        "held_signs": float((exam.sign >= 0).sum()),
+        "promoted": float(report.promoted),
+        "kept_previous": float(is_kept),
+        "held_out": float((validation.human != UNKNOWN).sum()),
+        "held_signs": float((validation.sign != UNKNOWN).sum()),
     }
-    for system, found in gate["systems"].items():
-        for measure in ("macro_f1", "fnr", "fpr"):
-            metrics[f"{measure}_{system}"] = found[measure]
+    for name, values in rates_of.items():
+        metrics[f"macro_f1_{name}"] = values.macro_f1
+        metrics[f"fnr_{name}"] = values.fnr
+        metrics[f"fpr_{name}"] = values.fpr
     return metrics

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +16,35 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.errors import check
-from adore.prompts import ANSWER_PREFIX
+from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
+from adore.teacher.backends.base import Message
 from adore.teacher.judgements import JudgeInput, load_cases
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
 from adore.teacher.rationale import RationaleSchema, rationale
-from adore.teacher.training.lora import text_row
-from adore.teacher.training.tiny_model import sft_row
 from adore.types import LABELS, PAIR, Evidence, Grade
 
 __all__ = [
+    "Row",
     "agreeing_pairs",
     "balanced_sample",
     "batch_distinct",
     "kto_traces",
     "labelled",
+    "sft_row",
     "sft_texts",
     "sft_traces",
     "text_feedback",
+    "text_row",
 ]
 
-_Key = tuple[str, str]
-_SURE = 0.9
+Row = dict[str, Any]
+"""One row of a training set: ``prompt``, ``completion``, for KTO ``label`` (is it desirable)."""
+PairKey = tuple[str, str]
+"""Query id and item id."""
+CONFIDENCE = 0.9
+"""What every answer of a training set states: its own confidence teaches nothing."""
 
 
 def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.DataFrame:
@@ -52,14 +59,17 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
         Besides the keys ``evidence``, ``split``, the first judge's ``grade`` and
         ``rationale``, and ``human`` (null where nobody judged); sorted by the keys.
     """
-    judged = read_table(prepared, "judgements").rename({"grade": "human"})
-    shards = [read_table(place, "teacher_judgements") for place in answers]
-    first = pl.concat([one.select(*PAIR, "grade", "rationale") for one in shards])
+    human = read_table(prepared, "judgements").rename({"grade": "human"})
+    shards: list[pl.DataFrame] = []
+    for folder in answers:
+        shard = read_table(folder, "teacher_judgements")
+        shards.append(shard.select(*PAIR, "grade", "rationale"))
+    first_judge = pl.concat(shards)
+
     splits = read_table(prepared, "queries").select("query_id", "split")
-    pairs = (
-        read_table(evidence, "pairs").join(first, on=PAIR).join(splits, on="query_id")
-    )
-    return pairs.join(judged, on=PAIR, how="left").sort(PAIR)
+    pairs = read_table(evidence, "pairs").join(first_judge, on=PAIR)
+    pairs = pairs.join(splits, on="query_id")
+    return pairs.join(human, on=PAIR, how="left").sort(PAIR)
 
 
 def agreeing_pairs(table: pl.DataFrame) -> pl.DataFrame:
@@ -69,18 +79,16 @@ def agreeing_pairs(table: pl.DataFrame) -> pl.DataFrame:
     human grade is no reason for it. What nobody judged teaches the rule book.
     """
     train = table.filter(pl.col("split") == "train")
-    kept = train.filter(
-        pl.col("human").is_null() | (pl.col("human") == pl.col("grade"))
-    )
-    fix = "give judgements for train queries, or more queries"
+    agrees = pl.col("human").is_null() | (pl.col("human") == pl.col("grade"))
+    pairs = train.filter(agrees)
     check(
-        kept.height > 0,
+        pairs.height > 0,
         "train pairs where judge and people agree",
         0,
         must="1 or more",
-        fix=fix,
+        fix="give judgements for train queries, or more queries",
     )
-    return kept
+    return pairs
 
 
 def balanced_sample(grades: Sequence[int], count: int, seed: int) -> list[int]:
@@ -90,6 +98,9 @@ def balanced_sample(grades: Sequence[int], count: int, seed: int) -> list[int]:
         grades: of the rows to draw from.
         count: how many are drawn.
         seed: of the draw.
+
+    Returns:
+        Row numbers. Shape [count].
     """
     values = np.asarray(grades)
     # a row weighs the less, the more rows share its grade
@@ -98,8 +109,62 @@ def balanced_sample(grades: Sequence[int], count: int, seed: int) -> list[int]:
     probabilities = weights / weights.sum()
 
     rng = np.random.default_rng(seed)
-    drawn = rng.choice(len(values), size=count, p=probabilities)
-    return [int(row) for row in drawn]
+    sample = rng.choice(len(values), size=count, p=probabilities)
+    return [int(row) for row in sample]
+
+
+def batch_distinct(rows: Iterable[Row], batch: int, seed: int) -> list[Row]:
+    """Rows shuffled so that a batch holds a prompt once, as far as they go.
+
+    KTO's KL term pairs neighbours.
+
+    Args:
+        rows: with ``prompt``.
+        batch: rows a step.
+        seed: of the shuffle.
+
+    Returns:
+        The same rows in their new order.
+    """
+    rows = list(rows)
+    order = np.random.default_rng(seed).permutation(len(rows))
+    waiting = [rows[number] for number in order]
+    batched: list[Row] = []
+    while waiting:
+        prompts: set[str] = set()
+        later: list[Row] = []
+        room = batch
+        for number, row in enumerate(waiting):
+            if room == 0:
+                later += waiting[number:]
+                break
+            prompt = json.dumps(row["prompt"])
+            if prompt in prompts:
+                later.append(row)
+            else:
+                batched.append(row)
+                prompts.add(prompt)
+                room -= 1
+        if room:  # only prompts that this batch has already are left
+            return batched + later
+        waiting = later
+    return batched
+
+
+# ---------------------------------------------------------------- tiny: evidence traces
+
+
+def sft_row(evidence: Sequence[Evidence], grade: Grade) -> dict[str, str]:
+    """One SFT row of the tiny teacher.
+
+    Args:
+        evidence: of the pair, whose trace is the prompt.
+        grade: that the answer gives.
+
+    Returns:
+        A row of texts.
+    """
+    return {"prompt": trace(evidence), "completion": answer(grade, evidence)}
 
 
 def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str]]:
@@ -109,12 +174,15 @@ def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str
         pairs: from :func:`agreeing_pairs`.
         count: rows drawn.
         seed: of the draw.
+
+    Returns:
+        Rows of :func:`sft_row`.
     """
-    pool = pairs.select("evidence", "grade").rows()
+    candidates = pairs.select("evidence", "grade").rows()
     grades = pairs["grade"].to_list()
-    rows = list[dict[str, str]]()
-    for at in balanced_sample(grades, count, seed):
-        text, grade = pool[at]
+    rows: list[dict[str, str]] = []
+    for number in balanced_sample(grades, count, seed):
+        text, grade = candidates[number]
         evidence = Evidence.many_from_json(text)
         rows.append(sft_row(evidence, Grade(grade)))
     return rows
@@ -122,172 +190,179 @@ def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str
 
 def kto_traces(
     feedback: pl.DataFrame,
-    said: Mapping[tuple[str, str], Grade],
+    grades: Mapping[PairKey, Grade],
     *,
     max_direction_ratio: float,
     most: int,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """At most ``most`` KTO rows of the tiny teacher, corrections first.
 
-    Behaviour judges what the teacher itself says. Where shoppers want an item that the
+    Behaviour judges what the teacher itself answers. Where shoppers want an item that the
     teacher calls less than exact, or leave one that it calls exact, its answer is
     undesirable and the better one desirable; where they agree, its answer is desirable.
 
     Args:
         feedback: the ``feedback`` table; each pair's sign and better answer are read
             from it.
-        said: the teacher's grade of each of its pairs.
-        max_direction_ratio: most right answers of one direction (exact, less than exact) for one of
-            the other: with many more of one, KTO would teach it for every pair. With
-            nothing of the other there are no rows.
+        grades: the teacher's grade of each of its pairs.
+        max_direction_ratio: most right answers of one direction (exact, less than exact)
+            for one of the other: with many more of one, KTO would teach it for every
+            pair. With nothing of the other there are no rows.
         most: rows.
         seed: orders them.
+
+    Returns:
+        Rows with ``label``.
     """
-    if not _both_ways(feedback):
+    if not _has_both_directions(feedback):
         return []
-    corrections = list[dict[str, Any]]()
-    right = {False: list[dict[str, Any]](), True: list[dict[str, Any]]()}
-    pairs = (
-        feedback.sort("desirable", descending=True)
-        .unique(PAIR, keep="first")
-        .sort(PAIR)
-    )
-    for i in np.random.default_rng(seed).permutation(pairs.height):
-        row = pairs.row(int(i), named=True)
-        wanted = row["kind"].startswith("bought")
-        given = said[row["query_id"], row["item_id"]]
-        better = Grade.EXACT if wanted else _grade_of(row)
-        called_exact = given == Grade.EXACT
-        if wanted == called_exact:
-            right[wanted].append(_kto_row(row, given, True))
+    corrections: list[Row] = []
+    right_exact: list[Row] = []
+    right_less: list[Row] = []
+    pairs = feedback.sort("desirable", descending=True)
+    pairs = pairs.unique(PAIR, keep="first").sort(PAIR)
+    for number in np.random.default_rng(seed).permutation(pairs.height):
+        sign = pairs.row(int(number), named=True)
+        grade = grades[sign["query_id"], sign["item_id"]]
+        is_wanted = sign["kind"].startswith("bought")
+        if is_wanted != (grade == Grade.EXACT):
+            better = _completion_grade(sign)
+            if is_wanted:
+                better = Grade.EXACT
+            corrections.append(_kto_row(sign, grade, label=False))
+            corrections.append(_kto_row(sign, better, label=True))
+        elif is_wanted:
+            right_exact.append(_kto_row(sign, grade, label=True))
         else:
-            corrections.append(_kto_row(row, given, False))
-            corrections.append(_kto_row(row, better, True))
+            right_less.append(_kto_row(sign, grade, label=True))
 
-    fewer = min(len(side) for side in right.values())
-    each = int(max_direction_ratio * fewer)
-    return [*corrections, *right[True][:each], *right[False][:each]][:most]
+    fewer = min(len(right_exact), len(right_less))
+    limit = int(max_direction_ratio * fewer)
+    rows = [*corrections, *right_exact[:limit], *right_less[:limit]]
+    return rows[:most]
 
 
-def _both_ways(feedback: pl.DataFrame) -> bool:
+def _has_both_directions(feedback: pl.DataFrame) -> bool:
     """Whether shoppers want some pairs and leave others.
 
-    From one kind alone KTO learns one grade for all.
+    From one direction alone KTO learns one grade for all.
     """
     return feedback["kind"].str.starts_with("bought").n_unique() == 2
 
 
-def _kto_row(row: dict[str, Any], grade: Grade, label: bool) -> dict[str, Any]:
-    """The row's completion with another grade; see :func:`adore.prompts.answer`."""
-    at = len(ANSWER_PREFIX)
-    text = row["completion"]
+def _kto_row(sign: Row, grade: Grade, *, label: bool) -> Row:
+    """The sign's completion with another grade; see :func:`adore.prompts.answer`."""
+    start = len(ANSWER_PREFIX)
+    text = sign["completion"]
     return {
-        "prompt": row["prompt"],
-        "completion": f"{text[:at]}{grade.letter}{text[at + 1 :]}",
+        "prompt": sign["prompt"],
+        "completion": f"{text[:start]}{grade.letter}{text[start + 1 :]}",
         "label": label,
     }
 
 
-def batch_distinct(
-    rows: Iterable[dict[str, Any]], batch: int, seed: int
-) -> list[dict[str, Any]]:
-    """Rows shuffled so that a batch holds a prompt once, as far as they go.
+def _completion_grade(row: Row) -> Grade:
+    """The grade that a feedback row's completion gives."""
+    return LABELS[json.loads(row["completion"])["grade"]]
 
-    KTO's KL term pairs neighbours.
+
+# ---------------------------------------------------------------- large: texts
+
+
+def text_row(messages: Sequence[Message], answer: str, **columns: Any) -> Row:
+    """One row of a large teacher's training set.
 
     Args:
-        rows: with ``prompt``.
-        batch: rows a step.
-        seed: of the shuffle.
+        messages: what a judge is asked.
+        answer: what it should answer.
+        columns: other columns: for KTO ``label``, whether the answer is desirable.
+
+    Returns:
+        A row of chat messages.
     """
-    rows = list(rows)
-    order = np.random.default_rng(seed).permutation(len(rows))
-    waiting = [rows[at] for at in order]
-    out: list[dict[str, Any]] = []
-    while waiting:
-        seen = set[str]()
-        later = list[dict[str, Any]]()
-        room = batch
-        for at, row in enumerate(waiting):
-            if room == 0:
-                later += waiting[at:]
-                break
-            key = json.dumps(row["prompt"])
-            if key in seen:
-                later.append(row)
-            else:
-                out.append(row)
-                seen.add(key)
-                room -= 1
-        if room:  # only prompts that stand in this batch already are left
-            return out + later
-        waiting = later
-    return out
-
-
-def _cases(
-    prepared: Path, evidence: Path, wanted: pl.DataFrame
-) -> dict[tuple[str, str], JudgeInput]:
-    queries = set(wanted["query_id"])
     return {
-        (c.query_id, c.item_id): c
-        for c in load_cases(prepared, evidence, None, lambda q: q in queries)
+        "prompt": list(messages),
+        "completion": [{"role": "assistant", "content": answer}],
+        **columns,
     }
 
 
-def _text(
-    case: JudgeInput, why: RationaleSchema, prompter: Prompter, **more: Any
-) -> tuple[dict[str, Any], bool]:
-    """One row, and whether a judge that answers so is believed."""
-    sure = why.model_copy(update={"confidence": _SURE})
-    text = answer_text(sure, case.item)
-    row = text_row(prompter.messages(case), text, **more)
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A pair with an answer of a large teacher; ``is_sound``: the answer would pass."""
 
-    read = parse(text, case, prompter.rulebook)
-    return row, isinstance(read, RationaleSchema)
+    messages: list[Message]
+    text: str
+    is_sound: bool
+
+
+def _example(case: JudgeInput, why: RationaleSchema, prompter: Prompter) -> _Example:
+    certain = why.model_copy(update={"confidence": CONFIDENCE})
+    text = answer_text(certain, case.item)
+    parsed = parse(text, case, prompter.rulebook)
+    is_sound = isinstance(parsed, RationaleSchema)
+    return _Example(prompter.messages(case), text, is_sound)
+
+
+def _cases_by_pair(
+    prepared: Path, evidence: Path, pairs: pl.DataFrame
+) -> dict[PairKey, JudgeInput]:
+    queries = set(pairs["query_id"])
+    cases: dict[PairKey, JudgeInput] = {}
+    for case in load_cases(prepared, evidence, None, queries.__contains__):
+        cases[case.query_id, case.item_id] = case
+    return cases
 
 
 def sft_texts(
     pairs: pl.DataFrame,
-    places: tuple[Path, Path],
+    prepared: Path,
+    evidence: Path,
     rulebook: RuleBook,
+    *,
     count: int,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """SFT rows of a large teacher.
 
     It reads rule book, texts and evidence, and learns the first judge's whole rationale.
 
     Args:
         pairs: from :func:`agreeing_pairs`.
-        places: outputs of prepare and evidence.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
         rulebook: of the prompt.
         count: rows drawn; those that are no sound answer, as with a quote that was cut,
             are left out.
         seed: of the draw.
+
+    Returns:
+        Rows of :func:`text_row`.
     """
-    cases = _cases(*places, pairs)
+    cases = _cases_by_pair(prepared, evidence, pairs)
     prompter = Prompter(rulebook)
     grades = pairs["grade"].to_list()
-    rows = list[dict[str, Any]]()
-    for at in balanced_sample(grades, count, seed):
-        pair = pairs.row(at, named=True)
+    rows: list[Row] = []
+    for number in balanced_sample(grades, count, seed):
+        pair = pairs.row(number, named=True)
         case = cases[pair["query_id"], pair["item_id"]]
         why = RationaleSchema.model_validate_json(pair["rationale"])
-        row, is_sound = _text(case, why, prompter)
-        if is_sound:
-            rows.append(row)
+        example = _example(case, why, prompter)
+        if example.is_sound:
+            rows.append(text_row(example.messages, example.text))
     return rows
 
 
 def text_feedback(
     feedback: pl.DataFrame,
-    places: tuple[Path, Path],
+    prepared: Path,
+    evidence: Path,
     rulebook: RuleBook,
+    *,
     most: int,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The feedback's grades as answers of a large teacher, at most ``most``, corrections first.
 
     Two answers to one prompt differ in grade and error type alone, so that KTO compares
@@ -297,14 +372,18 @@ def text_feedback(
 
     Args:
         feedback: the ``feedback`` table.
-        places: outputs of prepare and evidence.
+        prepared: output of ``prepare``.
+        evidence: output of ``evidence``.
         rulebook: of the prompt.
         most: rows.
         seed: of the order.
+
+    Returns:
+        Rows of :func:`text_row` with ``label``.
     """
-    if not _both_ways(feedback):
+    if not _has_both_directions(feedback):
         return []
-    cases = _cases(*places, feedback)
+    cases = _cases_by_pair(prepared, evidence, feedback)
     prompter = Prompter(rulebook)
 
     # a pair with an undesirable answer corrects the teacher: those come first
@@ -312,22 +391,24 @@ def text_feedback(
     is_right = pl.col("desirable").all().over(PAIR)
     ranked = feedback[order].sort(is_right, maintain_order=True)
 
-    told: list[tuple[_Key, dict[str, Any]]] = []
-    unbelievable = set[_Key]()
-    for given in ranked.iter_rows(named=True):
-        key = given["query_id"], given["item_id"]
+    rows_by_pair: list[tuple[PairKey, Row]] = []
+    unbelievable: set[PairKey] = set()
+    for sign in ranked.iter_rows(named=True):
+        key = sign["query_id"], sign["item_id"]
         case = cases[key]
-        grade = _grade_of(given)
-        why = rationale(case.evidence, rulebook, grade, _SURE)
+        why = rationale(case.evidence, rulebook, _completion_grade(sign), CONFIDENCE)
         reason = rulebook.apply(case.evidence).reason
         why = why.model_copy(update={"verdict": reason})
-        row, is_sound = _text(case, why, prompter, label=given["desirable"])
-        told.append((key, row))
-        if given["desirable"] and not is_sound:
+
+        example = _example(case, why, prompter)
+        is_desirable = sign["desirable"]
+        row = text_row(example.messages, example.text, label=is_desirable)
+        rows_by_pair.append((key, row))
+        if is_desirable and not example.is_sound:
             unbelievable.add(key)
-    return [row for key, row in told if key not in unbelievable][:most]
 
-
-def _grade_of(row: dict[str, Any]) -> Grade:
-    """The grade that a feedback row's completion gives."""
-    return LABELS[json.loads(row["completion"])["grade"]]
+    rows: list[Row] = []
+    for key, row in rows_by_pair:
+        if key not in unbelievable:
+            rows.append(row)
+    return rows[:most]

@@ -1,93 +1,209 @@
-"""Real TRL: supervised fine-tuning, then KTO, of the tiny teacher.
+"""The tiny teacher: real SFT and KTO by TRL, of a small Llama that reads evidence traces.
 
-It runs in this process, or in several by torchrun.
+It is trained in this process, or in several by torchrun.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adore.distributed import launch as launch_workers
-from adore.distributed import save_shared, world_size
+import polars as pl
+
+from adore.distributed import launch, save_shared, world_size
 from adore.progress import log_line
+from adore.prompts import trace
 from adore.storage import local_copy
+from adore.teacher.training.base import Curve, FitSettings, trainer_arguments
 from adore.teacher.training.checkpoints import Checkpoint
+from adore.teacher.training.config import Config
+from adore.teacher.training.datasets import (
+    batch_distinct,
+    kto_traces,
+    sft_traces,
+)
+from adore.types import PAIR, Evidence, Grade
 
-__all__ = ["kto", "launch", "sft"]
+__all__ = [
+    "TinyTeacher",
+    "kto_settings",
+    "predict_grades",
+    "sft_settings",
+    "train",
+    "train_kto",
+    "train_sft",
+]
 
-
-def _arguments(
-    folder: Path, *, seed: int, epochs: float, rate: float, batch: int
-) -> dict[str, Any]:
-    """Arguments of both trainers; ``batch`` rows a step, shared by all processes."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    return {
-        "output_dir": str(folder),
-        "num_train_epochs": epochs,
-        "learning_rate": rate,
-        "per_device_train_batch_size": max(2, batch // processes),
-        "lr_scheduler_type": "cosine",
-        "seed": seed,
-        "data_seed": seed,
-        "report_to": "none",
-        "save_strategy": "no",
-        "logging_steps": 5,
-        "disable_tqdm": True,
-        "use_cpu": True,
-        "bf16": False,
-        "dataloader_pin_memory": False,
-        "gradient_checkpointing": False,
-    }
+MAX_LENGTH = 256
+"""Tokens of trace and answer."""
 
 
-def _told(label: str) -> Any:
-    """A TRL callback that reports the loss, so that a pod's log shows how far training is."""
-    from transformers import TrainerCallback
+@dataclass(frozen=True, slots=True)
+class TinyTeacher:
+    """A tiny causal LM that is built and trained in the run.
 
-    class Told(TrainerCallback):  # type: ignore[misc]
-        def on_log(
-            self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any
-        ) -> None:
-            if (
-                state.is_world_process_zero
-                and "loss" in (logs or {})
-                and state.global_step % 50 == 0
-            ):
-                loss = float(logs["loss"])
-                log_line(
-                    f"    {label}: {state.global_step}/{state.max_steps} steps, "
-                    f"loss {loss:.3f}"
-                )
+    Args:
+        config: sizes and settings.
+        table: every known pair with its evidence, from
+            :func:`adore.teacher.training.datasets.labelled`; its product words become
+            the vocabulary.
+    """
 
-    return Told()
+    config: Config
+    table: pl.DataFrame
 
+    def fit_sft(self, pairs: pl.DataFrame, folder: Path) -> Curve:
+        """See :class:`adore.teacher.training.base.Teacher`.
 
-def _finish(
-    trainer: Any, tokenizer: Any, folder: Path, kept: Checkpoint
-) -> list[dict[str, float]]:
-    """Train, save model and tokenizer once, and give the loss curve."""
-    import torch
+        Args:
+            pairs: train pairs on whose grade judge and people agree.
+            folder: where the trained model goes.
 
-    # so small a model gains nothing from a second; on a busy machine they wait for each
-    # other
-    torch.set_num_threads(1)
-    curve = kept.train(trainer)
-    if trainer.accelerator.is_main_process:
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
+        Returns:
+            The loss curve.
+        """
+        config = self.config
+        rows = sft_traces(pairs, config.sft_rows, config.seed)
+        start = folder.with_name("new")
+        self._save_untrained(start)
+        curve = train(
+            "sft",
+            start,
+            rows,
+            folder,
+            sft_settings(config),
+            processes=config.processes,
+            save_steps=config.save_steps,
+        )
+        shutil.rmtree(start)
+        return curve
+
+    def fit_kto(self, start: Path, feedback: pl.DataFrame, folder: Path) -> Curve:
+        """See :class:`adore.teacher.training.base.Teacher`.
+
+        Args:
+            start: folder of the model that SFT trained.
+            feedback: the ``feedback`` table.
+            folder: where the trained model goes.
+
+        Returns:
+            The loss curve; empty if there is less than a batch of rows.
+        """
+        config = self.config
+        # KTO compares shoppers with what the fine-tuned teacher itself answers
+        grades = predict_grades(start, self.table, feedback, config.threads)
+        answers = kto_traces(
+            feedback,
+            grades,
+            max_direction_ratio=config.max_direction_ratio,
+            most=config.kto_rows,
+            seed=config.seed,
+        )
+        rows = batch_distinct(answers, config.batch, config.seed)
+        if len(rows) < config.batch:
+            log_line(
+                f"    KTO: left out, {len(rows)} rows that speak both ways, "
+                f"less than a batch of {config.batch}"
+            )
+            return []
+        return train(
+            "kto",
+            start,
+            rows,
+            folder,
+            kto_settings(config),
+            processes=config.processes,
+            save_steps=config.save_steps,
+        )
+
+    def _save_untrained(self, folder: Path) -> None:
+        from adore.teacher.training.tiny_model import (
+            new_model,
+            new_tokenizer,
+            product_words,
+        )
+
+        config = self.config
+        traces = (
+            trace(Evidence.many_from_json(text)) for text in self.table["evidence"]
+        )
+        tokenizer = new_tokenizer(product_words(traces))
+        model = new_model(
+            tokenizer, layers=config.layers, width=config.width, seed=config.seed
+        )
+        model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    trainer.accelerator.wait_for_everyone()
-    return curve
 
 
-def sft(
+def sft_settings(config: Config) -> FitSettings:
+    """The tiny teacher's settings of SFT."""
+    return FitSettings(
+        epochs=config.sft_epochs,
+        rate=config.sft_rate,
+        batch=config.batch,
+        seed=config.seed,
+    )
+
+
+def kto_settings(config: Config) -> FitSettings:
+    """The tiny teacher's settings of KTO."""
+    return FitSettings(
+        epochs=config.kto_epochs,
+        rate=config.kto_rate,
+        batch=config.batch,
+        seed=config.seed,
+        trl={
+            "beta": config.beta,
+            "loss_type": config.loss,
+            "desirable_weight": config.desirable_weight,
+            "undesirable_weight": config.undesirable_weight,
+        },
+    )
+
+
+def predict_grades(
+    folder: Path, table: pl.DataFrame, feedback: pl.DataFrame, threads: int
+) -> dict[tuple[str, str], Grade]:
+    """The tiny teacher's likeliest grade of every pair that has feedback.
+
+    Args:
+        folder: of the trained model and its tokenizer.
+        table: every known pair with its evidence, from
+            :func:`adore.teacher.training.datasets.labelled`.
+        feedback: the ``feedback`` table, which names the pairs to grade.
+        threads: of the CPU.
+
+    Returns:
+        (query id, item id) to the grade.
+    """
+    from adore.teacher.backends.tiny import TinyGrader
+
+    pairs = table.join(feedback.select(PAIR).unique(), on=PAIR, how="semi")
+    evidence = [Evidence.many_from_json(text) for text in pairs["evidence"]]
+    distributions = TinyGrader(folder, threads=threads).grade(evidence)
+
+    grades: dict[tuple[str, str], Grade] = {}
+    keys = pairs.select(PAIR).rows()
+    for (query_id, item_id), probabilities in zip(keys, distributions, strict=True):
+        likeliest = max(Grade, key=lambda grade: probabilities[grade])
+        grades[query_id, item_id] = likeliest
+    return grades
+
+
+# ---------------------------------------------------------------- one process
+
+
+def train_sft(
     model: Any,
     tokenizer: Any,
     rows: list[dict[str, str]],
     folder: Path,
-    **settings: Any,
-) -> list[dict[str, float]]:
+    settings: FitSettings,
+    checkpoint: Checkpoint = Checkpoint(),
+) -> Curve:
     """Fine-tune on prompt/completion rows; the model is saved to ``folder``.
 
     Args:
@@ -95,8 +211,8 @@ def sft(
         tokenizer: the model's.
         rows: of :func:`adore.teacher.training.tiny_model.sft_row`.
         folder: where the trained model goes.
-        settings: ``seed``, ``epochs``, ``rate``, ``batch``, ``kept`` (a
-            :class:`Checkpoint`).
+        settings: epochs, rate, batch, seed.
+        checkpoint: where its state is kept.
 
     Returns:
         The loss curve.
@@ -104,26 +220,28 @@ def sft(
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    kept = settings.pop("kept", Checkpoint())
-    arguments = SFTConfig(
-        **_arguments(folder, **settings),
-        completion_only_loss=True,
-        max_length=256,
-        packing=False,
-    )
+    arguments = {
+        **_arguments(folder, settings),
+        "completion_only_loss": True,
+        "packing": False,
+    }
     trainer = SFTTrainer(
         model=model,
-        args=arguments,
+        args=SFTConfig(**arguments),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        callbacks=[_told("SFT")],
+        callbacks=[_loss_logger("SFT")],
     )
-    return _finish(trainer, tokenizer, folder, kept)
+    return _finish(trainer, tokenizer, folder, checkpoint)
 
 
-def kto(
-    start: Path, rows: list[dict[str, Any]], folder: Path, **settings: Any
-) -> list[dict[str, float]]:
+def train_kto(
+    start: Path,
+    rows: list[dict[str, Any]],
+    folder: Path,
+    settings: FitSettings,
+    checkpoint: Checkpoint = Checkpoint(),
+) -> Curve:
     """KTO from the model in ``start`` on prompt/completion/label rows, in their order.
 
     The model is saved to ``folder``.
@@ -132,9 +250,12 @@ def kto(
         start: folder of the model that is both the beginning and the reference.
         rows: shuffled before, prompts of one batch distinct; see
             :func:`adore.teacher.training.datasets.batch_distinct`.
-        folder: where to write.
-        settings: as for :func:`sft`, and any of TRL's ``KTOConfig``: ``beta``,
-            ``desirable_weight``, ``loss_type``.
+        folder: where the trained model goes.
+        settings: epochs, rate, batch, seed, and any of TRL's ``KTOConfig``.
+        checkpoint: where its state is kept.
+
+    Returns:
+        The loss curve.
 
     Source: Ethayarajh et al. 2024, arXiv 2402.01306; TRL's ``KTOTrainer``.
     """
@@ -143,38 +264,87 @@ def kto(
     from trl import KTOConfig, KTOTrainer
 
     tokenizer = AutoTokenizer.from_pretrained(start)
-    kept = settings.pop("kept", Checkpoint())
-    own = {key: settings.pop(key) for key in ("seed", "epochs", "rate", "batch")}
-    common = _arguments(folder, **own)
+    arguments = {
+        **_arguments(folder, settings),
+        "train_sampling_strategy": "sequential",
+    }
     trainer = KTOTrainer(
         model=LlamaForCausalLM.from_pretrained(start),
         ref_model=LlamaForCausalLM.from_pretrained(start),
-        args=KTOConfig(
-            **{
-                **common,
-                "max_length": 256,
-                "train_sampling_strategy": "sequential",
-                **settings,
-            }
-        ),
+        args=KTOConfig(**{**arguments, **settings.trl}),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        callbacks=[_told("KTO")],
+        callbacks=[_loss_logger("KTO")],
     )
-    return _finish(trainer, tokenizer, folder, kept)
+    return _finish(trainer, tokenizer, folder, checkpoint)
+
+
+def _arguments(folder: Path, settings: FitSettings) -> dict[str, Any]:
+    """Arguments of both trainers."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    return {
+        **trainer_arguments(folder, settings.seed),
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.rate,
+        "per_device_train_batch_size": max(2, settings.batch // processes),
+        "max_length": MAX_LENGTH,
+        "logging_steps": 5,
+        "use_cpu": True,
+        "bf16": False,
+        "dataloader_pin_memory": False,
+        "gradient_checkpointing": False,
+    }
+
+
+def _loss_logger(label: str) -> Any:
+    """A TRL callback that reports the loss, so that a pod's log shows how far training is."""
+    from transformers import TrainerCallback
+
+    class LossLogger(TrainerCallback):  # type: ignore[misc]
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any
+        ) -> None:
+            is_due = state.is_world_process_zero and state.global_step % 50 == 0
+            if is_due and "loss" in (logs or {}):
+                loss = float(logs["loss"])
+                log_line(
+                    f"    {label}: {state.global_step}/{state.max_steps} steps, "
+                    f"loss {loss:.3f}"
+                )
+
+    return LossLogger()
+
+
+def _finish(
+    trainer: Any, tokenizer: Any, folder: Path, checkpoint: Checkpoint
+) -> Curve:
+    """Train, save model and tokenizer once, and give the loss curve."""
+    import torch
+
+    # so small a model gains nothing from a second thread; on a busy machine they wait
+    # for each other
+    torch.set_num_threads(1)
+    curve = checkpoint.train(trainer)
+    if trainer.accelerator.is_main_process:
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    trainer.accelerator.wait_for_everyone()
+    return curve
 
 
 # ---------------------------------------------------------------- several processes
 
 
-def launch(
+def train(
     kind: str,
     start: Path,
     rows: list[dict[str, Any]],
     folder: Path,
-    processes: int,
-    **settings: Any,
-) -> Any:
+    settings: FitSettings,
+    *,
+    processes: int = 1,
+    save_steps: int = 0,
+) -> Curve:
     """Train in ``processes`` processes of this machine.
 
     One: in this process; under torchrun: in its processes.
@@ -182,47 +352,45 @@ def launch(
     Args:
         kind: ``sft`` or ``kto``.
         start: folder of the model to begin with.
-        rows: see :func:`sft` and :func:`kto`.
+        rows: see :func:`train_sft` and :func:`train_kto`.
         folder: where the trained model goes.
+        settings: see :func:`train_sft` and :func:`train_kto`.
         processes: each takes its share of every batch.
-        settings: see :func:`sft` and :func:`kto`; ``save_steps``: steps from one
-            checkpoint to the next.
+        save_steps: steps from one checkpoint to the next; 0: none.
 
     Returns:
         The loss curve.
-
-    Raises:
-        AdoreError: a process failed; the end of its output is in the text.
     """
-    place = save_shared(start, start.name) if world_size() > 1 else str(start)
-    every = settings.pop("save_steps", 0)
-    kept = Checkpoint.of(kind, every, settings, rows, max(processes, world_size()))
+    place = str(start)
+    if world_size() > 1:
+        place = save_shared(start, start.name)
+    count = max(processes, world_size())
+    checkpoint = Checkpoint.of(kind, save_steps, asdict(settings), rows, count)
     job = {
         "kind": kind,
         "start": place,
         "rows": rows,
         "folder": folder,
-        "settings": {**settings, "kept": kept},
+        "settings": settings,
+        "checkpoint": checkpoint,
     }
-    return launch_workers(processes, "adore.teacher.training.tiny:_train", **job)
+    curve: Curve = launch(processes, "adore.teacher.training.tiny:_train_worker", **job)
+    return curve
 
 
-def _train(
+def _train_worker(
     kind: str,
     start: str,
     rows: list[dict[str, Any]],
     folder: Path,
-    settings: dict[str, Any],
-) -> Any:
+    settings: FitSettings,
+    checkpoint: Checkpoint,
+) -> Curve:
     from transformers import AutoTokenizer, LlamaForCausalLM
 
     home = local_copy(start)
     if kind == "kto":
-        return kto(home, rows, folder, **settings)
-    return sft(
-        LlamaForCausalLM.from_pretrained(home),
-        AutoTokenizer.from_pretrained(home),
-        rows,
-        folder,
-        **settings,
-    )
+        return train_kto(home, rows, folder, settings, checkpoint)
+    model = LlamaForCausalLM.from_pretrained(home)
+    tokenizer = AutoTokenizer.from_pretrained(home)
+    return train_sft(model, tokenizer, rows, folder, settings, checkpoint)

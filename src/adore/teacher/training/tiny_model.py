@@ -1,4 +1,4 @@
-"""The tiny causal LM before it is trained: its vocabulary, its weights, its SFT rows.
+"""The tiny causal LM before it is trained: its vocabulary and its weights.
 
 It is built from a config; it reads evidence traces and answers in JSON.
 """
@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from adore.prompts import answer, trace
-from adore.types import ATTRIBUTES, STATES, Evidence, Grade
+from adore.types import ATTRIBUTES, STATES
 
-__all__ = ["new_model", "new_tokenizer", "product_words", "sft_row"]
+__all__ = ["new_model", "new_tokenizer", "product_words"]
 
 _PIECES = r"\s|[^\W\d]+|\d|[^\w\s]"
 _WHERE = (
@@ -100,13 +99,3 @@ def new_model(tokenizer: Any, *, layers: int, width: int, seed: int) -> Any:
             tie_word_embeddings=True,
         )
     )
-
-
-def sft_row(evidence: Sequence[Evidence], grade: Grade) -> dict[str, str]:
-    """One row of the SFT set.
-
-    Args:
-        evidence: of the pair, whose trace is the prompt.
-        grade: that the answer gives.
-    """
-    return {"prompt": trace(evidence), "completion": answer(grade, evidence)}

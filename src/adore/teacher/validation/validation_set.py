@@ -1,4 +1,4 @@
-"""What a teacher is examined on.
+"""What a teacher is validated on.
 
 Held-out judged pairs, held-out behaviour, and attacked copies of the pairs.
 """
@@ -16,61 +16,82 @@ import numpy.typing as npt
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.attributes.attacks import ATTACKS
+from adore.attributes.attacks import ATTACKS, Attack
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.teacher.judgements import Judge, JudgeInput, Judgement, load_cases
-from adore.teacher.validation.gate import LEAST_PAIRS
+from adore.teacher.validation.gate import MIN_PAIRS
 from adore.types import PAIR, Grade
 
-__all__ = ["Predictions", "ValidationSet", "load_validation_set", "predict"]
+__all__ = [
+    "AttackedPair",
+    "Predictions",
+    "ValidationSet",
+    "load_validation_set",
+    "predict",
+]
 
 Ints = npt.NDArray[np.int64]
+UNKNOWN = -1
+"""Where a pair has no grade."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttackedPair:
+    """A pair whose item was changed to cheat; ``row`` is that of the pair as it was."""
+
+    row: int
+    case: JudgeInput
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationSet:
-    """The questions.
+    """Pairs of dev queries, from which no teacher learns.
 
     Attributes:
         cases: held-out pairs that people judged or whose behaviour gives a sign.
         human: human grade, -1 unknown. Shape [n].
         sign: E if shoppers want the item for the query, S if not, -1 unknown. Shape [n].
-        groups: the query of each pair, as an integer. Shape [n].
-        attack_pairs: attack to (row of ``cases``, the attacked pair).
+        queries: the query of each pair, as an integer. Shape [n].
+        attack_pairs: attack to the attacked pairs.
     """
 
     cases: list[JudgeInput]
     human: Ints
     sign: Ints
-    groups: Ints
-    attack_pairs: dict[str, list[tuple[int, JudgeInput]]]
+    queries: Ints
+    attack_pairs: dict[str, list[AttackedPair]]
 
-    def slices(self, rows: npt.NDArray[np.bool_]) -> dict[str, Ints]:
-        """The human-judged pairs among ``rows`` by asked attribute and by brand.
+    def slices(self, is_included: npt.NDArray[np.bool_]) -> dict[str, Ints]:
+        """Slice the human-judged pairs by asked attribute and by brand.
 
-        They are numbered among themselves.
+        Args:
+            is_included: which pairs count. Shape [n].
+
+        Returns:
+            Name of a slice to the numbers of its pairs, counted among the included
+            judged pairs alone.
         """
-        judged = np.flatnonzero((self.human >= 0) & rows)
-        found = defaultdict(list)
-        for row, at in enumerate(judged):
-            case = self.cases[at]
-            asked = {one.attribute for one in case.evidence}
-            for name in asked:
-                found[f"asks {name}"].append(row)
+        judged = np.flatnonzero((self.human != UNKNOWN) & is_included)
+        members: dict[str, list[int]] = defaultdict(list)
+        for number, row in enumerate(judged):
+            case = self.cases[row]
+            attributes = {evidence.attribute for evidence in case.evidence}
+            for attribute in attributes:
+                members[f"asks {attribute}"].append(number)
             if case.item.brand:
-                found[f"brand {case.item.brand}"].append(row)
+                members[f"brand {case.item.brand}"].append(number)
 
         slices: dict[str, Ints] = {}
-        for name, members in sorted(found.items()):
-            slices[name] = np.array(members)
+        for name, numbers in sorted(members.items()):
+            slices[name] = np.array(numbers)
         return slices
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """One teacher's answers.
+    """One teacher's grades.
 
     Attributes:
         grades: of each case, -1 where it gave no valid answer. Shape [n].
@@ -80,6 +101,13 @@ class Predictions:
 
     grades: Ints
     attack_success: dict[str, float]
+
+    @property
+    def unanswered(self) -> float:
+        """Share of the pairs without a valid answer."""
+        if not len(self.grades):
+            return 0.0
+        return float((self.grades == UNKNOWN).mean())
 
 
 def load_validation_set(
@@ -93,95 +121,109 @@ def load_validation_set(
         feedback: output of ``behaviour``, whose ``dev_signs`` has the signs.
         attack_pairs: most pairs that each attack is tried on.
         seed: chooses them.
+
+    Returns:
+        The pairs with their right grades.
     """
-    dev = (
-        read_table(prepared, "queries")
-        .filter(pl.col("split") == "dev")["query_id"]
-        .to_list()
-    )
-    human = read_table(prepared, "judgements").select(*PAIR, "grade")
-    signs = read_table(feedback, "dev_signs").select(*PAIR, "wanted_exact")
-    held_out = human.filter(pl.col("query_id").is_in(dev))
-    human_by = {(q, i): grade for q, i, grade in held_out.iter_rows()}
+    queries = read_table(prepared, "queries").filter(pl.col("split") == "dev")
+    dev_queries = set(queries["query_id"])
 
-    wanted = {(q, i): is_wanted for q, i, is_wanted in signs.iter_rows()}
+    human: dict[tuple[str, str], int] = {}
+    judgements = read_table(prepared, "judgements").select(*PAIR, "grade")
+    for query_id, item_id, grade in judgements.iter_rows():
+        if query_id in dev_queries:
+            human[query_id, item_id] = grade
 
-    queries = set(dev)
-    asked = list[JudgeInput]()
-    for case in load_cases(prepared, evidence, None, lambda q: q in queries):
+    signs: dict[tuple[str, str], int] = {}
+    dev_signs = read_table(feedback, "dev_signs").select(*PAIR, "wanted_exact")
+    for query_id, item_id, is_wanted in dev_signs.iter_rows():
+        grade = Grade.EXACT if is_wanted else Grade.SUBSTITUTE
+        signs[query_id, item_id] = int(grade)
+
+    cases: list[JudgeInput] = []
+    for case in load_cases(prepared, evidence, None, dev_queries.__contains__):
         key = case.query_id, case.item_id
-        if key in human_by or key in wanted:
-            asked.append(case)
+        if key in human or key in signs:
+            cases.append(case)
 
-    keys = [(case.query_id, case.item_id) for case in asked]
-    grade_of = {True: int(Grade.EXACT), False: int(Grade.SUBSTITUTE)}
-    sign = [grade_of[wanted[k]] if k in wanted else -1 for k in keys]
-    distinct = sorted({case.query_id for case in asked})
-    number = {query_id: n for n, query_id in enumerate(distinct)}
+    keys = [(case.query_id, case.item_id) for case in cases]
+    distinct = sorted({case.query_id for case in cases})
+    number_of_query = {query_id: number for number, query_id in enumerate(distinct)}
     return ValidationSet(
-        asked,
-        np.array([human_by.get(k, -1) for k in keys], dtype=np.int64),
-        np.array(sign, dtype=np.int64),
-        np.array([number[case.query_id] for case in asked], dtype=np.int64),
-        _attack(asked, evidence, attack_pairs, seed),
+        cases=cases,
+        human=_ints([human.get(key, UNKNOWN) for key in keys]),
+        sign=_ints([signs.get(key, UNKNOWN) for key in keys]),
+        queries=_ints([number_of_query[case.query_id] for case in cases]),
+        attack_pairs=_attack(cases, evidence, attack_pairs, seed),
     )
+
+
+def _ints(values: Sequence[int]) -> Ints:
+    return np.array(values, dtype=np.int64)
 
 
 def _attack(
     cases: Sequence[JudgeInput], evidence: Path, most: int, seed: int
-) -> dict[str, list[tuple[int, JudgeInput]]]:
-    reader = Reader(Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8")))
-    rows = sorted(Random(seed).sample(range(len(cases)), min(most, len(cases))))
+) -> dict[str, list[AttackedPair]]:
+    """Every attack on the same sample of pairs."""
+    lexicon = (evidence / "lexicon.json").read_text("utf-8")
+    reader = Reader(Lexicon.from_json(lexicon))
+    count = min(most, len(cases))
+    rows = sorted(Random(seed).sample(range(len(cases)), count))
 
-    def cheat(case: JudgeInput, attack: int) -> JudgeInput:
-        item = ATTACKS[attack].apply(
-            case.query, case.item, Random(f"{seed}|{case.query_id}|{case.item_id}")
-        )
-        return replace(
-            case,
-            item=item,
-            evidence=compare(reader.read_query(case.query), reader.read_item(item)),
-        )
+    attacked: dict[str, list[AttackedPair]] = {}
+    for attack in ATTACKS:
+        pairs: list[AttackedPair] = []
+        for row in rows:
+            case = _cheat(cases[row], attack, reader, seed)
+            pairs.append(AttackedPair(row, case))
+        attacked[attack.name] = pairs
+    return attacked
 
-    return {
-        attack.name: [(i, cheat(cases[i], n)) for i in rows]
-        for n, attack in enumerate(ATTACKS)
-    }
+
+def _cheat(case: JudgeInput, attack: Attack, reader: Reader, seed: int) -> JudgeInput:
+    """The pair after the attack, its item read anew."""
+    rng = Random(f"{seed}|{case.query_id}|{case.item_id}")
+    item = attack.apply(case.query, case.item, rng)
+    evidence = compare(reader.read_query(case.query), reader.read_item(item))
+    return replace(case, item=item, evidence=evidence)
 
 
 def _grades(judge: Judge, cases: Sequence[JudgeInput]) -> Ints:
-    answers = judge.judge(cases)
-    return np.array(
-        [
-            int(np.argmax(a.probabilities)) if isinstance(a, Judgement) else -1
-            for a in answers
-        ],
-        dtype=np.int64,
-    )
+    grades: list[int] = []
+    for result in judge.judge(cases):
+        grade = UNKNOWN
+        if isinstance(result, Judgement):
+            grade = int(np.argmax(result.probabilities))
+        grades.append(grade)
+    return _ints(grades)
 
 
-def predict(judge: Judge, exam: ValidationSet, *, attacks: bool = True) -> Predictions:
-    """Let a teacher answer.
+def predict(
+    judge: Judge, validation: ValidationSet, *, attacks: bool = True
+) -> Predictions:
+    """Grade every pair of the validation set.
 
     Args:
         judge: the teacher.
-        exam: the questions.
-        attacks: whether the attacked pairs are asked too.
+        validation: the pairs.
+        attacks: whether the attacked pairs are graded too.
+
+    Returns:
+        Its grades, and what the attacks achieved.
     """
-    grades = _grades(judge, exam.cases)
+    grades = _grades(judge, validation.cases)
     attack_success: dict[str, float] = {}
     if not attacks:
         return Predictions(grades, attack_success)
 
-    for name, pairs in exam.attack_pairs.items():
-        attack_pairs = [case for _, case in pairs]
-        told = _grades(judge, attack_pairs)
-        rows = [row for row, _ in pairs]
-        clean = grades[rows]
+    for name, pairs in validation.attack_pairs.items():
+        after = _grades(judge, [pair.case for pair in pairs])
+        before = grades[[pair.row for pair in pairs]]
 
-        # an attack fools the teacher where it raises the grade of the same pair
-        both = (told >= 0) & (clean >= 0)
-        if both.sum() >= LEAST_PAIRS:
-            raised = told > clean
-            attack_success[name] = float(raised[both].mean())
+        # an attack succeeds where it raises the grade of the same pair
+        is_answered = (after != UNKNOWN) & (before != UNKNOWN)
+        if is_answered.sum() >= MIN_PAIRS:
+            is_raised = after > before
+            attack_success[name] = float(is_raised[is_answered].mean())
     return Predictions(grades, attack_success)

@@ -32,16 +32,15 @@ class Config(BookConfig):
     """Who judges, and which part.
 
     Attributes:
-        backend: a name of :data:`adore.teacher.backends.base.BACKENDS`. ``rules`` asks no
-            model. ``transformers`` and ``vllm`` load a model on this machine; ``openai``
-            asks an endpoint. ``auto`` is the aligned teacher if one was given and
-            promoted, else the rules.
+        backend: ``rules`` asks no model. ``transformers`` and ``vllm`` load a model on
+            this machine; ``openai`` asks an endpoint. ``auto`` is the aligned teacher if
+            one was given and promoted, else the rules. Plugins may register more.
         model: name or folder of an instruct model. Where the stage is given an aligned
             teacher that was promoted, that one is asked instead.
         revision: of the model; for a folder the hash of its files.
         decoding: how answers are drawn.
         exemplars: judged examples in the prompt, spread over the grades; an aligned
-            teacher gets none, since it learnt to answer without.
+            teacher gets none, since it was trained to answer without.
         cache: ``""`` for a file under ``$ADORE_CACHE`` or ``~/.cache/adore``, a folder,
             ``s3://…``, or ``off``.
         endpoint: base URL for ``openai``; default ``$OPENAI_BASE_URL``.
@@ -52,7 +51,7 @@ class Config(BookConfig):
             never.
         budget: the most that the step may cost; each shard may spend its share by
             number of pairs.
-        engine: keywords for the backend itself.
+        engine: the backend's own settings.
     """
 
     backend: str = "auto"

@@ -44,7 +44,7 @@ def prompts(
     from adore.pipeline.runner import call
     from adore.rulebook import RuleBook
     from adore.teacher.exemplars import choose_exemplars
-    from adore.teacher.judgements import load_cases
+    from adore.teacher.judge_inputs import load_cases
     from adore.teacher.prompting import Prompter
     from adore.teacher.rationale import answer_schema
 

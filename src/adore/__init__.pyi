@@ -4,9 +4,10 @@ from .experiment.assignment import assign
 from .experiment.decision import Decision, decide
 from .experiment.design import Design
 from .experiment.result import ExperimentResult, MetricEffect
-from .library import Judgement, judge, run
+from .library import judge, run
 from .rulebook import RuleBook
 from .student.rankers import load_ranker
+from .teacher.judgements import Judgement
 from .types import Evidence, Grade, Item, Score
 
 __all__ = [

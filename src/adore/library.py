@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adore.types import Evidence, Grade, Item
+from adore.types import Item
 
-__all__ = ["Judgement", "judge", "run"]
+if TYPE_CHECKING:
+    from adore.teacher.judgements import Judgement
 
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the rule book says of one item for one query.
-
-    Attributes:
-        item_id: the item.
-        grade: Exact, Substitute, Complement or Irrelevant.
-        probabilities: P(grade), indexed by the grade's value (I, C, S, E); sums to 1.
-        reason: what bound the grade, in words.
-        evidence: each asked attribute, what the item says of it, and where.
-    """
-
-    item_id: str
-    grade: Grade
-    probabilities: tuple[float, float, float, float]
-    reason: str
-    evidence: tuple[Evidence, ...]
+__all__ = ["judge", "run"]
 
 
 def judge(
@@ -64,26 +48,21 @@ def judge(
     from adore.attributes.lexicon import Lexicon
     from adore.attributes.reader import Reader
     from adore.rulebook import RuleBook
+    from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
+    from adore.teacher.judgements import JudgeInput, Judgement
 
     known = {item.item_id: item for item in (*catalogue, *items)}
     reader = Reader(Lexicon.mine(known.values(), language))
-    book = RuleBook.load(rulebook)
-    asked = reader.read_query(query)
+    wishes = reader.read_query(query)
 
-    judgements = []
+    cases: list[JudgeInput] = []
     for item in items:
-        evidence = tuple(compare(asked, reader.read_item(item)))
-        verdict = book.apply(evidence)
-        judgements.append(
-            Judgement(
-                item_id=item.item_id,
-                grade=verdict.grade,
-                probabilities=verdict.probabilities,
-                reason=verdict.reason,
-                evidence=evidence,
-            )
-        )
-    return judgements
+        evidence = tuple(compare(wishes, reader.read_item(item)))
+        cases.append(JudgeInput("", item.item_id, query, item, evidence))
+
+    book = RuleBook.load(rulebook)
+    results = EvidenceJudge(RulesGrader(book), book).judge(cases)
+    return [result for result in results if isinstance(result, Judgement)]
 
 
 def run(

@@ -14,7 +14,8 @@ from adore.artifacts import read_table, write_table
 from adore.prompts import answer
 from adore.rulebook import RuleBook
 from adore.teacher.judge import Config, run
-from adore.teacher.judgements import JudgeInput, load_cases
+from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.parse import parse
 from adore.teacher.rationale import RationaleSchema
 from adore.teacher.training.datasets import (

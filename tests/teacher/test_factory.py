@@ -22,7 +22,7 @@ from adore.teacher.backends.base import (
 from adore.teacher.backends.builtin import BACKENDS
 from adore.teacher.factory import Config
 from adore.teacher.judge import run
-from adore.teacher.judgements import load_cases
+from adore.teacher.judge_inputs import load_cases
 from adore.teacher.rationale import rationale
 from adore.types import Grade
 

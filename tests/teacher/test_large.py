@@ -19,7 +19,8 @@ from adore.teacher.backends.cache import NoCache
 from adore.teacher.backends.chat import encode, load_tokenizer
 from adore.teacher.backends.transformers import TransformersCompleter
 from adore.teacher.judge import Config, run
-from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement, load_cases
+from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement
 from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter, answer_text, user_text
 from adore.teacher.rationale import rationale

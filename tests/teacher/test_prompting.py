@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from adore.rulebook import RuleBook
 from adore.teacher.exemplars import choose_exemplars
-from adore.teacher.judgements import JudgeInput, load_cases
+from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.prompting import Prompter, repair_messages, user_text
 from adore.teacher.rationale import answer_schema
 from adore.teacher.sanitise import find_quote, normalise, sanitise

@@ -100,20 +100,11 @@ def _predict(
         return predict(judge, validation, attacks=attacks)
 
 
-def _graded(
-    right: npt.NDArray[np.int64],
-    validation: ValidationSet,
-    old: Predictions,
-    new: Predictions,
-) -> GradedPairs:
-    """The pairs that have a right grade and an answer of both teachers."""
-    rows = (right != UNKNOWN) & _answered_by_both(old, new)
-    pairs = GradedPairs(right, old.grades, new.grades, validation.queries)
-    return pairs.take(rows)
-
-
 def _answered_by_both(old: Predictions, new: Predictions) -> npt.NDArray[np.bool_]:
-    return np.asarray((old.grades != UNKNOWN) & (new.grades != UNKNOWN))
+    """The pairs that have a valid answer of both teachers. Shape [n]."""
+    by_old = old.grades != UNKNOWN
+    by_new = new.grades != UNKNOWN
+    return np.logical_and(by_old, by_new)
 
 
 def _decide(
@@ -128,16 +119,23 @@ def _decide(
     for attack in ATTACKS:
         if not attack.plausible:
             attack_success[attack.name] = new.attack_success.get(attack.name)
+
+    is_answered = _answered_by_both(old, new)
+    is_judged = validation.human != UNKNOWN
+    has_sign = validation.sign != UNKNOWN
+    people = GradedPairs(validation.human, old.grades, new.grades, validation.queries)
+    shoppers = GradedPairs(validation.sign, old.grades, new.grades, validation.queries)
+    robustness = Robustness(
+        attack_success=attack_success,
+        flipped=flipped,
+        unanswered_old=old.unanswered,
+        unanswered_new=new.unanswered,
+    )
     return decide(
-        _graded(validation.human, validation, old, new),
-        _graded(validation.sign, validation, old, new),
-        validation.slices(_answered_by_both(old, new)),
-        Robustness(
-            attack_success=attack_success,
-            flipped=flipped,
-            unanswered_old=old.unanswered,
-            unanswered_new=new.unanswered,
-        ),
+        people.take(is_judged & is_answered),
+        shoppers.take(has_sign & is_answered),
+        validation.slices(is_answered),
+        robustness,
         seed=seed,
     )
 

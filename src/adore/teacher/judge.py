@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,11 @@ from adore.progress import log_line, progress
 from adore.rulebook import RuleBook
 from adore.teacher.backends.evidence import EvidenceJudge, Grader, RulesGrader
 from adore.teacher.factory import Config, choose_judge
-from adore.teacher.judgements import (
-    Judge,
-    JudgeFailure,
-    JudgeInput,
-    Judgement,
-    count_pairs,
-    load_cases,
-)
+from adore.teacher.judge_inputs import count_pairs, load_cases
+from adore.teacher.judgements import Judge, JudgeFailure, JudgeInput, Judgement
 from adore.teacher.llm import TextJudge
 from adore.teacher.plan import Plan, plan_cases, render
-from adore.types import LABELS, Grade
+from adore.types import Grade
 
 __all__ = [
     "CALLS",
@@ -46,6 +40,11 @@ __all__ = [
 
 CALLS = "_calls.parquet"
 """How each LLM answer came about; the underscore keeps it out of the output's content hash."""
+BATCH = 2048
+"""Pairs that are judged and written at a time."""
+
+Row = dict[str, Any]
+Result = Judgement | JudgeFailure
 
 
 def shard_of(query_id: str, shards: int) -> int:
@@ -62,51 +61,75 @@ def shard_of(query_id: str, shards: int) -> int:
     return int(digest[:8], 16) % shards
 
 
-def _row(case: JudgeInput, answer: Judgement, by: tuple[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Some of the pairs with their results; ``start`` numbers the first among all."""
+
+    start: int
+    cases: list[JudgeInput]
+    results: list[Result]
+
+    def rows(self) -> Iterator[tuple[int, JudgeInput, Result]]:
+        """Number, pair and result."""
+        pairs = zip(self.cases, self.results, strict=True)
+        for line, (case, result) in enumerate(pairs, self.start):
+            yield line, case, result
+
+
+def _judgement_row(
+    case: JudgeInput, judgement: Judgement, judge: str, rulebook: str
+) -> Row:
+    """A row of ``teacher_judgements``."""
     return {
         "query_id": case.query_id,
         "item_id": case.item_id,
-        "grade": int(LABELS[answer.rationale.grade]),
-        "probabilities": [round(x, 6) for x in answer.probabilities],
-        "rationale": answer.rationale.model_dump_json(),
-        "judge": by[0],
-        "rulebook": by[1],
+        "grade": int(judgement.grade),
+        "probabilities": [round(value, 6) for value in judgement.probabilities],
+        "rationale": judgement.rationale.model_dump_json(),
+        "judge": judge,
+        "rulebook": rulebook,
     }
 
 
-def _bad(case: JudgeInput, line: int, fault: JudgeFailure) -> dict[str, Any]:
-    raw = fault.call.raw if fault.call else ""
-    row = {"query_id": case.query_id, "item_id": case.item_id, "raw": raw}
-    row |= {"finish_reason": fault.finish, "detail": fault.detail}
+def _quarantine_row(case: JudgeInput, line: int, failure: JudgeFailure) -> Row:
+    """A row of ``quarantine``: the pair, the raw text and why it is no judgement."""
+    row = {
+        "query_id": case.query_id,
+        "item_id": case.item_id,
+        "raw": failure.call.raw if failure.call else "",
+        "finish_reason": failure.finish,
+        "detail": failure.detail,
+    }
     return {
         "table": "pairs",
         "line": line,
-        "reason": fault.reason,
+        "reason": failure.reason,
         "row": json.dumps(row, ensure_ascii=False),
     }
 
 
-class _Calls:
+class _CallWriter:
     """Writes calls batch by batch: a million prompts do not fit in memory, and compress well."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writer: Any = None
 
-    def write(
-        self, part: list[JudgeInput], answers: list[Judgement | JudgeFailure]
-    ) -> None:
-        rows = [
-            {"query_id": case.query_id, "item_id": case.item_id, **asdict(answer.call)}
-            for case, answer in zip(part, answers, strict=True)
-            if answer.call
-        ]
-        if rows:
-            table = pa.Table.from_pylist(rows)
-            self._writer = self._writer or pq.ParquetWriter(
+    def write(self, batch: _Batch) -> None:
+        rows: list[Row] = []
+        for _, case, result in batch.rows():
+            if result.call:
+                key = {"query_id": case.query_id, "item_id": case.item_id}
+                rows.append({**key, **asdict(result.call)})
+        if not rows:
+            return
+
+        table = pa.Table.from_pylist(rows)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
                 self._path, table.schema, compression="zstd"
             )
-            self._writer.write_table(table)
+        self._writer.write_table(table)
 
     def close(self) -> None:
         if self._writer:
@@ -120,6 +143,7 @@ def _cases(
     candidates: Path | None,
     retrieved: Path | None,
 ) -> list[JudgeInput]:
+    """The pairs of the config's shard."""
     check(
         0 <= config.shard < config.shards,
         "shard",
@@ -127,13 +151,11 @@ def _cases(
         must=f"0 .. {config.shards - 1}",
         fix="set shards",
     )
-    return load_cases(
-        prepared,
-        evidence,
-        candidates,
-        lambda q: shard_of(q, config.shards) == config.shard,
-        retrieved,
-    )
+
+    def is_in_shard(query_id: str) -> bool:
+        return shard_of(query_id, config.shards) == config.shard
+
+    return load_cases(prepared, evidence, candidates, is_in_shard, retrieved)
 
 
 def plan(
@@ -144,7 +166,7 @@ def plan(
     teacher: Path | None = None,
     retrieved: Path | None = None,
 ) -> Plan:
-    """What :func:`run` would take; nothing is asked and no model is loaded.
+    """Estimate what :func:`run` would cost; nothing is asked and no model is loaded.
 
     Args:
         config: who judges, and which part.
@@ -152,8 +174,11 @@ def plan(
         evidence: output of ``evidence``.
         candidates: output of ``synthesise``; if given, its candidates are judged
             instead of the known pairs.
-        teacher: output of ``align``, whose model is asked if it is in force.
+        teacher: output of ``align``, whose model is asked if it was promoted.
         retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
+
+    Returns:
+        Pairs, tokens, seconds and dollars of the shard.
     """
     cases = _cases(config, prepared, evidence, candidates, retrieved)
     judge = choose_judge(
@@ -179,7 +204,7 @@ def run(
 ) -> dict[str, float]:
     """Judge one shard of the known (and retrieved) pairs, or of ``candidates``.
 
-    Faults go to ``quarantine``.
+    Pairs without a judgement go to ``quarantine``.
 
     Args:
         config: who judges, and which part.
@@ -188,7 +213,7 @@ def run(
         output: where to write.
         candidates: output of ``synthesise``; if given, its candidates are judged
             instead of the known pairs.
-        teacher: output of ``align``, whose model is asked if it is in force.
+        teacher: output of ``align``, whose model is asked if it was promoted.
         retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
 
     Returns:
@@ -200,82 +225,83 @@ def run(
     """
     rulebook = RuleBook.of_dataset(prepared, config.rulebook)
     cases = _cases(config, prepared, evidence, candidates, retrieved)
-    share = len(cases) / max(1, count_pairs(evidence, candidates, retrieved))
+    all_pairs = count_pairs(evidence, candidates, retrieved)
+    share = len(cases) / max(1, all_pairs)
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
 
-    rows = list[dict[str, Any]]()
-    bad = list[dict[str, Any]]()
-    with closing(judge), closing(_Calls(output / CALLS)) as calls:
-        for start, part, answers in _judged(judge, cases):
-            calls.write(part, answers)
-            for at, (case, answer) in enumerate(zip(part, answers, strict=True), start):
-                if isinstance(answer, JudgeFailure):
-                    bad.append(_bad(case, at, answer))
+    judged: list[Row] = []
+    failed: list[Row] = []
+    with closing(judge), closing(_CallWriter(output / CALLS)) as calls:
+        for batch in _judge_in_batches(judge, cases):
+            calls.write(batch)
+            for line, case, result in batch.rows():
+                if isinstance(result, JudgeFailure):
+                    failed.append(_quarantine_row(case, line, result))
                 else:
-                    rows.append(_row(case, answer, (judge.name, rulebook.version)))
-    _tell_faults(judge.name, len(cases), bad)
-    write_table(rows, output, "teacher_judgements")
-    if bad:
-        write_table(bad, output, "quarantine")
+                    row = _judgement_row(case, result, judge.name, rulebook.version)
+                    judged.append(row)
+    _report_failures(judge.name, len(cases), failed)
+    write_table(judged, output, "teacher_judgements")
+    if failed:
+        write_table(failed, output, "quarantine")
+    return _metrics(judge, judged, failed)
 
-    counts = dict[str, float]()
-    for grade in reversed(Grade):
-        given = sum(row["grade"] == grade for row in rows)
-        counts[f"grade_{grade.letter}"] = float(given)
-    paid = judge.ledger.metrics() if isinstance(judge, TextJudge) else {}
-    by_model = float(judge.name != "rules")
-    return {
-        "pairs": float(len(rows)),
-        "faults": float(len(bad)),
-        "by_model": by_model,
-        **counts,
-        **paid,
+
+def _metrics(judge: Judge, judged: list[Row], failed: list[Row]) -> dict[str, float]:
+    """For the stage's manifest."""
+    metrics = {
+        "pairs": float(len(judged)),
+        "faults": float(len(failed)),
+        "by_model": float(judge.name != "rules"),
     }
+    count_of_grade = Counter(row["grade"] for row in judged)
+    for grade in reversed(Grade):
+        metrics[f"grade_{grade.letter}"] = float(count_of_grade[int(grade)])
+    if isinstance(judge, TextJudge):
+        metrics |= judge.ledger.metrics()
+    return metrics
 
 
-def _tell_faults(name: str, pairs: int, bad: list[dict[str, Any]]) -> None:
-    """Say how many pairs got no answer, and why.
+def _report_failures(judge: str, pairs: int, failed: list[Row]) -> None:
+    """Log how many pairs got no judgement, and why.
 
     Raises:
         UnavailableError: none got one.
     """
-    if not bad:
+    if not failed:
         return
-    counts = ", ".join(
-        f"{n:,} x {reason}"
-        for reason, n in Counter(row["reason"] for row in bad).most_common(5)
-    )
-    if len(bad) == pairs:
-        last = json.loads(bad[-1]["row"])
-        words = "; ".join(
-            f"{key} {last[key]!r}"
-            for key in ("finish_reason", "detail", "raw")
-            if last[key]
+    reasons = Counter(row["reason"] for row in failed)
+    parts = [f"{count:,} x {reason}" for reason, count in reasons.most_common(5)]
+    counts = ", ".join(parts)
+    if len(failed) < pairs:
+        log_line(
+            f"    {judge}: {len(failed):,} of {pairs:,} pairs got no usable answer ({counts}); "
+            "see the table quarantine for what it wrote"
         )
-        raise UnavailableError(
-            f"usable answers of {name} == 0 for {pairs} pairs ({counts}), must be some; "
-            f"{words or 'the answers are empty'}; "
-            "correct the model, its endpoint or judge.decoding.max_tokens"
-        )
-    log_line(
-        f"    {name}: {len(bad):,} of {pairs:,} pairs got no usable answer ({counts}); "
-        "see the table quarantine for what it wrote"
+        return
+
+    last = json.loads(failed[-1]["row"])
+    clues: list[str] = []
+    for name in ("finish_reason", "detail", "raw"):
+        if last[name]:
+            clues.append(f"{name} {last[name]!r}")
+    raise UnavailableError(
+        f"usable answers of {judge} == 0 for {pairs} pairs ({counts}), must be some; "
+        f"{'; '.join(clues) or 'the answers are empty'}; "
+        "correct the model, its endpoint or judge.decoding.max_tokens"
     )
 
 
-def _judged(
-    judge: Judge, cases: list[JudgeInput]
-) -> Iterator[tuple[int, list[JudgeInput], list[Judgement | JudgeFailure]]]:
-    for start in progress(
-        range(0, len(cases), 2048), f"batches judged by {judge.name}"
-    ):
-        part = cases[start : start + 2048]
+def _judge_in_batches(judge: Judge, cases: list[JudgeInput]) -> Iterator[_Batch]:
+    starts = range(0, len(cases), BATCH)
+    for start in progress(starts, f"batches judged by {judge.name}"):
+        batch = cases[start : start + BATCH]
         try:
-            answers = judge.judge(part)
+            results = judge.judge(batch)
         except BudgetError as error:
             raise BudgetError(
                 f"{error}; {start + error.done} of {len(cases)} pairs are done "
                 "and kept in the cache: run the same command with a higher judge.budget "
                 "to go on, nothing is paid twice"
             ) from error
-        yield start, part, answers
+        yield _Batch(start, batch, results)

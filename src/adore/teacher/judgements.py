@@ -1,21 +1,16 @@
-"""What a judge is asked and what it gives back.
+"""What a judge reads and what it gives back.
 
-It is asked a :class:`JudgeInput` and gives an :class:`Judgement`, or a :class:`JudgeFailure`.
+It reads a :class:`JudgeInput` and gives a :class:`Judgement`, or a :class:`JudgeFailure`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import polars as pl
-
-from adore.artifacts import read_table
 from adore.teacher.rationale import RationaleSchema
-from adore.types import Evidence, Item, item_from_row
+from adore.types import LABELS, Evidence, Grade, Item
 
 __all__ = [
     "Call",
@@ -24,8 +19,6 @@ __all__ = [
     "JudgeInput",
     "Judgement",
     "Probabilities",
-    "count_pairs",
-    "load_cases",
 ]
 
 Probabilities = tuple[float, float, float, float]
@@ -34,7 +27,7 @@ Probabilities = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class JudgeInput:
-    """One pair as a judge sees it: both texts and the evidence that was read out of them."""
+    """One pair as a judge reads it: both texts and the evidence that was read out of them."""
 
     query_id: str
     item_id: str
@@ -45,7 +38,7 @@ class JudgeInput:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How an LLM's answer came about; kept beside the answers, outside their content hash.
+    """How an LLM's answer came about; stored beside the judgements, outside their content hash.
 
     Attributes:
         key: the cache key: hash of model, revision, prompt, rule book version and decoding.
@@ -69,14 +62,32 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A valid judgement: soft labels and the rationale.
+    """A judge's grade of one item for one query, and why.
 
-    ``call`` is None where no LLM read the texts.
+    Attributes:
+        item_id: the item.
+        probabilities: P(grade), indexed by the grade's value (I, C, S, E); sums to 1.
+        rationale: attribute by attribute, with quotes, rules and error type.
+        evidence: each attribute that the query asks for, what the item says of it, and
+            where, as it was read out of both texts.
+        call: how an LLM's answer came about; None where no LLM read the texts.
     """
 
+    item_id: str
     probabilities: Probabilities
     rationale: RationaleSchema
+    evidence: tuple[Evidence, ...]
     call: Call | None = None
+
+    @property
+    def grade(self) -> Grade:
+        """Exact, Substitute, Complement or Irrelevant."""
+        return LABELS[self.rationale.grade]
+
+    @property
+    def reason(self) -> str:
+        """What decided the grade, in words."""
+        return self.rationale.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,89 +109,14 @@ class JudgeFailure:
 
 
 class Judge(Protocol):
-    """Anything that judges pairs; ``name`` tells which bytes did it."""
+    """Anything that judges pairs; ``name`` identifies the bytes of its model."""
 
     name: str
 
     def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
-        """One answer or fault a case, in order."""
+        """Judge each case; one judgement or failure a case, in their order."""
         ...
 
     def close(self) -> None:
         """Free what was started."""
         ...
-
-
-def load_cases(
-    prepared: Path,
-    evidence: Path,
-    candidates: Path | None,
-    wanted: Callable[[str], bool] = lambda query_id: True,
-    retrieved: Path | None = None,
-) -> list[JudgeInput]:
-    """The pairs to judge, sorted by query and item.
-
-    Args:
-        prepared: has ``items`` and ``queries``.
-        evidence: has ``pairs``.
-        candidates: output of ``synthesise``; if given, its candidates are judged
-            instead of the known pairs.
-        wanted: which queries (by id).
-        retrieved: output of ``retrieve``, whose ``pairs`` are judged besides.
-    """
-    if candidates is not None:
-        table = (
-            read_table(candidates, "candidates")
-            .unique(["query_id", "item_id"])
-            .sort("query_id", "item_id")
-        )
-        return [
-            JudgeInput(
-                r["query_id"],
-                r["item_id"],
-                r["query"],
-                item_from_row(json.loads(r["item"])),
-                _read(r["evidence"]),
-            )
-            for r in table.iter_rows(named=True)
-            if wanted(r["query_id"])
-        ]
-    texts = dict(
-        read_table(prepared, "queries").select("query_id", "query").iter_rows()
-    )
-    pairs = _pairs(evidence, retrieved)
-    pairs = pairs.filter(
-        pl.col("query_id").is_in([q for q in pairs["query_id"].unique() if wanted(q)])
-    )
-    shown = read_table(prepared, "items").join(
-        pairs.select("item_id"), on="item_id", how="semi"
-    )
-    items = {r["item_id"]: item_from_row(r) for r in shown.iter_rows(named=True)}
-    return [
-        JudgeInput(q, i, texts[q], items[i], _read(e))
-        for q, i, e in pairs.select("query_id", "item_id", "evidence").rows()
-    ]
-
-
-def _pairs(evidence: Path, retrieved: Path | None) -> pl.DataFrame:
-    frames = [read_table(place, "pairs") for place in (evidence, retrieved) if place]
-    return pl.concat(frames).sort("query_id", "item_id")
-
-
-def count_pairs(
-    evidence: Path, candidates: Path | None, retrieved: Path | None = None
-) -> int:
-    """How many pairs all shards judge together.
-
-    Args:
-        evidence: has ``pairs``.
-        candidates: output of ``synthesise``; if given, only its candidates count.
-        retrieved: output of ``retrieve``, whose ``pairs`` count besides.
-    """
-    if candidates is not None:
-        return read_table(candidates, "candidates").n_unique(["query_id", "item_id"])
-    return _pairs(evidence, retrieved).height
-
-
-def _read(text: str) -> tuple[Evidence, ...]:
-    return Evidence.many_from_json(text)

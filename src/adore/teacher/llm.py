@@ -303,7 +303,14 @@ class TextJudge:
             grade = None
         probabilities, best = soft_labels(grade, answers)
         raw = text_of_answer[answers.index(best)]
-        return Judgement(probabilities, best, replace(call, raw=raw)), None
+        judgement = Judgement(
+            item_id=case.item_id,
+            probabilities=probabilities,
+            rationale=best,
+            evidence=case.evidence,
+            call=replace(call, raw=raw),
+        )
+        return judgement, None
 
 
 class _BudgetedPrompts(Sequence[Messages]):

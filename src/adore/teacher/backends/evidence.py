@@ -23,8 +23,8 @@ class Grader(Protocol):
 
     name: str
 
-    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
-        """One distribution a pair, in order."""
+    def grade(self, pairs: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
+        """One distribution for each pair's evidence, in their order."""
         ...
 
 
@@ -36,9 +36,9 @@ class RulesGrader:
     def __init__(self, rulebook: RuleBook) -> None:
         self._rulebook = rulebook
 
-    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
+    def grade(self, pairs: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
         """See :class:`Grader`."""
-        return [self._rulebook.apply(evidence).probabilities for evidence in many]
+        return [self._rulebook.apply(evidence).probabilities for evidence in pairs]
 
 
 class EvidenceJudge:
@@ -56,22 +56,23 @@ class EvidenceJudge:
 
     def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
         """See :class:`adore.teacher.judgements.Judge`."""
-        given = self._grader.grade([c.evidence for c in cases])
-        return [
-            self._answer(case, self._trusted(case, p))
-            for case, p in zip(cases, given, strict=True)
-        ]
-
-    def _trusted(self, case: JudgeInput, p: Probabilities) -> Probabilities:
-        by_rules = is_stuffed(case.evidence) or asks_article(case.evidence)
-        return self._rulebook.apply(case.evidence).probabilities if by_rules else p
+        distributions = self._grader.grade([case.evidence for case in cases])
+        judgements: list[Judgement | JudgeFailure] = []
+        for case, probabilities in zip(cases, distributions, strict=True):
+            judgements.append(self._judgement(case, probabilities))
+        return judgements
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _answer(self, case: JudgeInput, p: Probabilities) -> Judgement:
-        grade = Grade(max(range(4), key=lambda g: p[g]))
-        return Judgement(p, rationale(case.evidence, self._rulebook, grade, p[grade]))
+    def _judgement(self, case: JudgeInput, probabilities: Probabilities) -> Judgement:
+        evidence = case.evidence
+        if is_stuffed(evidence) or asks_article(evidence):
+            probabilities = self._rulebook.apply(evidence).probabilities
+
+        grade = max(Grade, key=lambda grade: probabilities[grade])
+        why = rationale(evidence, self._rulebook, grade, probabilities[grade])
+        return Judgement(case.item_id, probabilities, why, evidence)
 
 
 BACKENDS.add("auto", JudgeBackend())

@@ -19,7 +19,8 @@ from adore.errors import check
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
 from adore.teacher.backends.base import Message
-from adore.teacher.judgements import JudgeInput, load_cases
+from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judgements import JudgeInput
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
 from adore.teacher.rationale import RationaleSchema, rationale

@@ -20,7 +20,8 @@ from adore.attributes.attacks import ATTACKS, Attack
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.teacher.judgements import Judge, JudgeInput, Judgement, load_cases
+from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judgements import Judge, JudgeInput, Judgement
 from adore.teacher.validation.gate import MIN_PAIRS
 from adore.types import PAIR, Grade
 

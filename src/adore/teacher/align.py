@@ -104,7 +104,7 @@ def _answered_by_both(old: Predictions, new: Predictions) -> npt.NDArray[np.bool
     """The pairs that have a valid answer of both teachers. Shape [n]."""
     by_old = old.grades != UNKNOWN
     by_new = new.grades != UNKNOWN
-    return np.logical_and(by_old, by_new)
+    return np.asarray(by_old & by_new)
 
 
 def _decide(

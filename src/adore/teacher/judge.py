@@ -71,9 +71,10 @@ class _Batch:
 
     def rows(self) -> Iterator[tuple[int, JudgeInput, Result]]:
         """Number, pair and result."""
-        pairs = zip(self.cases, self.results, strict=True)
-        for line, (case, result) in enumerate(pairs, self.start):
+        line = self.start
+        for case, result in zip(self.cases, self.results, strict=True):
             yield line, case, result
+            line += 1
 
 
 def _judgement_row(

@@ -38,7 +38,11 @@ class RulesGrader:
 
     def grade(self, pairs: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
         """See :class:`Grader`."""
-        return [self._rulebook.apply(evidence).probabilities for evidence in pairs]
+        distributions: list[Probabilities] = []
+        for evidence in pairs:
+            verdict = self._rulebook.apply(evidence)
+            distributions.append(verdict.probabilities)
+        return distributions
 
 
 class EvidenceJudge:
@@ -68,7 +72,8 @@ class EvidenceJudge:
     def _judgement(self, case: JudgeInput, probabilities: Probabilities) -> Judgement:
         evidence = case.evidence
         if is_stuffed(evidence) or asks_article(evidence):
-            probabilities = self._rulebook.apply(evidence).probabilities
+            verdict = self._rulebook.apply(evidence)
+            probabilities = verdict.probabilities
 
         grade = max(Grade, key=lambda grade: probabilities[grade])
         why = rationale(evidence, self._rulebook, grade, probabilities[grade])

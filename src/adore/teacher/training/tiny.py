@@ -181,7 +181,8 @@ def predict_grades(
     """
     from adore.teacher.backends.tiny import TinyGrader
 
-    pairs = table.join(feedback.select(PAIR).unique(), on=PAIR, how="semi")
+    with_feedback = feedback.select(PAIR).unique()
+    pairs = table.join(with_feedback, on=PAIR, how="semi")
     evidence = [Evidence.many_from_json(text) for text in pairs["evidence"]]
     distributions = TinyGrader(folder, threads=threads).grade(evidence)
 

@@ -147,14 +147,21 @@ def load_validation_set(
         if key in human or key in signs:
             cases.append(case)
 
-    keys = [(case.query_id, case.item_id) for case in cases]
-    distinct = sorted({case.query_id for case in cases})
-    number_of_query = {query_id: number for number, query_id in enumerate(distinct)}
+    human_grades: list[int] = []
+    sign_grades: list[int] = []
+    query_numbers: list[int] = []
+    number_of_query: dict[str, int] = {}
+    for case in cases:
+        key = case.query_id, case.item_id
+        human_grades.append(human.get(key, UNKNOWN))
+        sign_grades.append(signs.get(key, UNKNOWN))
+        number = number_of_query.setdefault(case.query_id, len(number_of_query))
+        query_numbers.append(number)
     return ValidationSet(
         cases=cases,
-        human=_ints([human.get(key, UNKNOWN) for key in keys]),
-        sign=_ints([signs.get(key, UNKNOWN) for key in keys]),
-        queries=_ints([number_of_query[case.query_id] for case in cases]),
+        human=_ints(human_grades),
+        sign=_ints(sign_grades),
+        queries=_ints(query_numbers),
         attack_pairs=_attack(cases, evidence, attack_pairs, seed),
     )
 
@@ -184,9 +191,12 @@ def _attack(
 
 def _cheat(case: JudgeInput, attack: Attack, reader: Reader, seed: int) -> JudgeInput:
     """The pair after the attack, its item read anew."""
-    rng = Random(f"{seed}|{case.query_id}|{case.item_id}")
+    pair = f"{case.query_id}|{case.item_id}"
+    rng = Random(f"{seed}|{pair}")
     item = attack.apply(case.query, case.item, rng)
-    evidence = compare(reader.read_query(case.query), reader.read_item(item))
+    query_reading = reader.read_query(case.query)
+    item_reading = reader.read_item(item)
+    evidence = compare(query_reading, item_reading)
     return replace(case, item=item, evidence=evidence)
 
 

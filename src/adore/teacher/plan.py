@@ -77,7 +77,7 @@ def plan_cases(judge: TextJudge, cases: Sequence[JudgeInput], prices: Prices) ->
         seconds = missing * speed.seconds / speed.answers
     dollars = math.nan
     if prices.known or not missing:
-        dollars = prices.of(prompt_tokens, 0, completion)
+        dollars = prices.cost(prompt_tokens, 0, completion)
     return Plan(
         pairs=len(cases),
         cached=cached,

@@ -44,7 +44,8 @@ class Decoding(BaseModel):
     samples: int = Field(default=1, ge=1)
     """Answers per pair.
 
-    Above 1 the soft label is their share per grade where no token probabilities come.
+    Above 1 the soft label is their share per grade, if the backend returns no token
+    probabilities.
     """
     seed: int = 0
     """Of sampling, where the backend takes one."""
@@ -56,11 +57,11 @@ class Completion:
 
     Attributes:
         texts: one text a sample; the first is the answer.
-        grade: P(grade) at the grade token of the first text, or None where the backend tells none.
+        grade: P(grade) at the grade token of the first text; None: the backend has none.
         prompt_tokens: tokens read, of which ``prefix_tokens`` came from the backend's prefix cache.
         completion_tokens: tokens written, all samples together.
         finish: how the first text ended, in the backend's word (``stop``, ``length``,
-            …); empty if it does not tell.
+            …); empty if it does not say.
         detail: what the backend said of an answer that has no text.
     """
 
@@ -168,55 +169,59 @@ def grade_probabilities(
     Args:
         text: the answer.
         tokens: each token of it as text, with the log probability of every alternative
-            that the backend told (the token itself among them).
+            that the backend returned (the token itself among them).
 
     Returns:
         The softmax over the four letters, indexed by grade value, or None if the text
         has no grade or the alternatives name no letter. Alternatives that read the same
-        once quotes and spaces are gone add up; a letter that was not told gets 1e-4 or
-        the smallest told probability, whichever is less.
+        once quotes and spaces are gone add up; a letter that was not returned gets 1e-4
+        or the smallest returned probability, whichever is less.
 
     Example:
         >>> tokens = [('{"grade":', {}), (' "', {}), ("E", {"E": -0.1, "S": -2.4})]
-        >>> p = grade_probabilities('{"grade": "E"}', tokens)
-        >>> [round(x, 3) for x in p]
+        >>> probabilities = grade_probabilities('{"grade": "E"}', tokens)
+        >>> [round(value, 3) for value in probabilities]
         [0.0, 0.0, 0.091, 0.909]
     """
     joined = "".join(token for token, _ in tokens)
-    asked = list(_LETTER.finditer(text))
-    found = list(_LETTER.finditer(joined))
-    if not asked or not found or asked[-1][1] != found[-1][1]:
+    in_text = list(_LETTER.finditer(text))
+    in_tokens = list(_LETTER.finditer(joined))
+    if not in_text or not in_tokens:
+        return None
+
+    # the last grade counts, and tokens and text must agree on it
+    written = in_text[-1]
+    tokenised = in_tokens[-1]
+    if written[1] != tokenised[1]:
         return None
 
     end = 0
     for token, alternatives in tokens:
         end += len(token)
-        if end > found[-1].start(1):
+        if end > tokenised.start(1):
             return _softmax(alternatives)
     return None
 
 
 def _softmax(alternatives: Mapping[str, float]) -> Probabilities | None:
     """P(grade) from the log probabilities of one token's alternatives."""
-    told = {text: p for text, p in alternatives.items() if math.isfinite(p)}
-    floor = math.exp(min([_FLOOR, *told.values()]))
+    finite: dict[str, float] = {}
+    for text, log_probability in alternatives.items():
+        if math.isfinite(log_probability):
+            finite[text] = log_probability
+    floor = math.exp(min([_FLOOR, *finite.values()]))
 
     # several tokens may write one letter, as with or without a leading blank
-    written = {grade.letter: list[float]() for grade in Grade}
-    for text, log_probability in told.items():
+    mass_of_letter = dict.fromkeys("ICSE", 0.0)
+    for text, log_probability in finite.items():
         letter = text.strip(_AROUND)
-        if letter in written:
-            written[letter].append(math.exp(log_probability))
-    mass = [sum(written[grade.letter]) for grade in Grade]
-    if not any(mass):
+        if letter in mass_of_letter:
+            mass_of_letter[letter] += math.exp(log_probability)
+    if not any(mass_of_letter.values()):
         return None
 
-    # a letter that the backend did not tell is unlikely, not impossible
-    p = [one or floor for one in mass]
-    total = sum(p)
-    return (
-        p[0] / total,
-        p[1] / total,
-        p[2] / total,
-        p[3] / total,
-    )
+    # a letter that the backend did not return is unlikely, not impossible
+    masses = [mass_of_letter[grade.letter] or floor for grade in Grade]
+    total = sum(masses)
+    irrelevant, complement, substitute, exact = [mass / total for mass in masses]
+    return irrelevant, complement, substitute, exact

@@ -33,7 +33,7 @@ class Prices(BaseModel):
         """True if any price is above 0."""
         return any((self.input, self.cached_input, self.output))
 
-    def of(self, prompt: float, prefix: float, completion: float) -> float:
+    def cost(self, prompt: float, prefix: float, completion: float) -> float:
         """Dollars for so many tokens.
 
         Args:
@@ -41,11 +41,15 @@ class Prices(BaseModel):
             prefix: those of them that came from the prefix cache.
             completion: tokens written.
 
+        Returns:
+            Dollars.
+
         Example:
-            >>> Prices(input=1.0, cached_input=0.5, output=4.0).of(3_000_000, 2_000_000, 500_000)
+            >>> Prices(input=1.0, cached_input=0.5, output=4.0).cost(3_000_000, 2_000_000, 500_000)
             4.0
         """
         cached_price = self.input if self.cached_input is None else self.cached_input
+        # prefix tokens are part of the prompt, at their own price
         fresh = (prompt - prefix) * self.input
         cached = prefix * cached_price
         written = completion * self.output
@@ -53,7 +57,7 @@ class Prices(BaseModel):
 
 
 class Budget(BaseModel):
-    """The most that one step's answers may cost, those of earlier tries included.
+    """The most that one step's answers may cost, including those of earlier tries.
 
     None is no cap.
     """
@@ -67,7 +71,7 @@ class Budget(BaseModel):
 
 
 @dataclass
-class _Sum:
+class _Total:
     dollars: float = 0.0
     tokens: int = 0
     answers: int = 0
@@ -86,8 +90,8 @@ class Ledger:
     prices: Prices
     budget: Budget
     share: float = 1.0
-    now: _Sum = field(default_factory=_Sum)
-    before: _Sum = field(default_factory=_Sum)
+    now: _Total = field(default_factory=_Total)
+    before: _Total = field(default_factory=_Total)
 
     def add(self, answer: Completion, *, paid: bool) -> None:
         """Count one answer.
@@ -96,34 +100,42 @@ class Ledger:
             answer: whose tokens are priced.
             paid: in this execution; else earlier, and found in the cache.
         """
-        dollars = self.prices.of(
+        dollars = self.prices.cost(
             answer.prompt_tokens, answer.prefix_tokens, answer.completion_tokens
         )
-        side = self.now if paid else self.before
-        side.dollars += dollars
-        side.tokens += answer.prompt_tokens + answer.completion_tokens
-        side.answers += 1
+        total = self.now if paid else self.before
+        total.dollars += dollars
+        total.tokens += answer.prompt_tokens + answer.completion_tokens
+        total.answers += 1
         if paid:
             add_cost(dollars)
 
     @property
     def reached(self) -> str:
         """Which cap is reached, in words; empty while there is money left."""
-        sums = {
-            "dollars": self.now.dollars + self.before.dollars,
-            "tokens": self.now.tokens + self.before.tokens,
-        }
-        for unit, spent in sums.items():
-            cap = getattr(self.budget, unit)
-            if cap is not None and spent >= cap * self.share:
-                part = ""
-                if self.share < 1:
-                    part = f" (this shard's share: {cap * self.share:.6g})"
-                return (
-                    f"budget.{unit} == {cap:g}{part}, must be more than "
-                    f"the {spent:.6g} that answers cost so far"
-                )
-        return ""
+        now = self.now
+        before = self.before
+        dollars = now.dollars + before.dollars
+        by_dollars = self._reached_by("dollars", dollars, self.budget.dollars)
+        if by_dollars:
+            return by_dollars
+        tokens = now.tokens + before.tokens
+        return self._reached_by("tokens", tokens, self.budget.tokens)
+
+    def _reached_by(self, unit: str, spent: float, cap: float | None) -> str:
+        """What to say if the cap is reached; empty if it is not, or there is none."""
+        if cap is None:
+            return ""
+        limit = cap * self.share
+        if spent < limit:
+            return ""
+        share = ""
+        if self.share < 1:
+            share = f" (this shard's share: {limit:.6g})"
+        return (
+            f"budget.{unit} == {cap:g}{share}, must be more than "
+            f"the {spent:.6g} that answers cost so far"
+        )
 
     def metrics(self) -> dict[str, float]:
         """For the stage's manifest."""

@@ -1,4 +1,4 @@
-"""Answers that were paid for, kept for ever.
+"""Answers that were paid for, kept forever.
 
 A SQLite file on one machine, one object an answer on S3.
 """
@@ -20,16 +20,19 @@ from adore.errors import UnavailableError
 
 __all__ = ["Cache", "NoCache", "ObjectCache", "SqliteCache", "open_cache"]
 
+CONNECTIONS = 16
+"""Requests at a time to an object store."""
+
 
 class Cache(Protocol):
     """Texts by key; what :meth:`put` returned from is there after a ``kill -9``."""
 
     def get(self, keys: Sequence[str]) -> dict[str, str]:
-        """The values of those keys that are known."""
+        """Return the values of those keys that are known."""
         ...
 
     def put(self, key: str, value: str) -> None:
-        """Keep one value; an older one of the key is replaced.
+        """Store one value; it replaces an older one of the same key.
 
         Args:
             key: the hash of all that the answer depends on.
@@ -76,27 +79,30 @@ class SqliteCache:
                 "(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID"
             )
 
-    def _start_log(self, until: float) -> None:
+    def _start_log(self, deadline: float) -> None:
         """Turn the write-ahead log on; here SQLite does not wait for a lock by itself."""
         while True:
             try:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 return
             except sqlite3.OperationalError as error:
-                if not _locked(error) or time.monotonic() > until:
+                if not _is_locked(error) or time.monotonic() > deadline:
                     raise
             time.sleep(random.uniform(0.005, 0.05))
 
     def get(self, keys: Sequence[str]) -> dict[str, str]:
         """See :class:`Cache`."""
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         with self._errors():
+            # SQLite limits the parameters of one statement
             for start in range(0, len(keys), 500):
-                part = keys[start : start + 500]
-                marks = ",".join("?" * len(part))
-                statement = f"SELECT key, value FROM answers WHERE key IN ({marks})"
-                found.update(self._db.execute(statement, part))
-        return found
+                batch = keys[start : start + 500]
+                placeholders = ",".join("?" * len(batch))
+                statement = (
+                    f"SELECT key, value FROM answers WHERE key IN ({placeholders})"
+                )
+                values.update(self._db.execute(statement, batch))
+        return values
 
     def put(self, key: str, value: str) -> None:
         """See :class:`Cache`.
@@ -115,23 +121,23 @@ class SqliteCache:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            must = "a writable SQLite file"
-            fix = "move it, make room or set judge.cache"
-            if _locked(error):
-                must = "free"
-                fix = (
+            expected = "a writable SQLite file"
+            remedy = "move it, make room or set judge.cache"
+            if _is_locked(error):
+                expected = "free"
+                remedy = (
                     "end the process that keeps it locked, "
                     "then run the same command again"
                 )
             raise UnavailableError(
-                f"cache == {str(self._path)!r}, must be {must}; {fix} ({error})"
+                f"cache == {str(self._path)!r}, must be {expected}; {remedy} ({error})"
             ) from error
 
 
-def _locked(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    primary = code & 0xFF  # the higher bits say which of its kind
-    return primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+def _is_locked(error: Exception) -> bool:
+    error_code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    primary_code = error_code & 0xFF  # the higher bits are a subtype
+    return primary_code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class ObjectCache:
@@ -145,29 +151,35 @@ class ObjectCache:
         bucket, _, prefix = place.removeprefix("s3://").partition("/")
         self._bucket = bucket
         self._prefix = prefix.strip("/")
-        self._client: Any = boto3.client("s3", config=Config(max_pool_connections=16))
+        self._client: Any = boto3.client(
+            "s3", config=Config(max_pool_connections=CONNECTIONS)
+        )
 
-    def _key(self, key: str) -> str:
-        return "/".join(part for part in (self._prefix, key[:2], f"{key}.json") if part)
+    def _object_name(self, key: str) -> str:
+        # two letters of the hash spread the objects over prefixes
+        name = f"{key[:2]}/{key}.json"
+        if self._prefix:
+            name = f"{self._prefix}/{name}"
+        return name
 
     def get(self, keys: Sequence[str]) -> dict[str, str]:
         """See :class:`Cache`."""
-        with ThreadPoolExecutor(16) as pool:
-            values = list(pool.map(self._one, keys))
+        with ThreadPoolExecutor(CONNECTIONS) as executor:
+            texts = list(executor.map(self._get_one, keys))
 
-        found: dict[str, str] = {}
-        for key, value in zip(keys, values, strict=True):
-            if value is not None:
-                found[key] = value
-        return found
+        values: dict[str, str] = {}
+        for key, text in zip(keys, texts, strict=True):
+            if text is not None:
+                values[key] = text
+        return values
 
-    def _one(self, key: str) -> str | None:
+    def _get_one(self, key: str) -> str | None:
         with self._errors():
             try:
-                answer = self._client.get_object(
-                    Bucket=self._bucket, Key=self._key(key)
+                response = self._client.get_object(
+                    Bucket=self._bucket, Key=self._object_name(key)
                 )
-                return str(answer["Body"].read(), "utf-8")
+                return str(response["Body"].read(), "utf-8")
             except self._client.exceptions.NoSuchKey:
                 return None
 
@@ -180,7 +192,7 @@ class ObjectCache:
         """
         with self._errors():
             self._client.put_object(
-                Bucket=self._bucket, Key=self._key(key), Body=value.encode()
+                Bucket=self._bucket, Key=self._object_name(key), Body=value.encode()
             )
 
     @contextmanager
@@ -202,6 +214,9 @@ def open_cache(place: str) -> Cache:
     Args:
         place: a folder, ``s3://bucket/prefix``, or ``off``; ``""`` for the place in
             ADORE_ANSWERS, else ``answers`` under :func:`adore.config.cache_root`.
+
+    Returns:
+        A cache that several processes may use at once.
     """
     place = place or os.environ.get(ANSWERS, "")
     if place == "off":

@@ -1,7 +1,4 @@
-"""How a local LLM's folder becomes a name, a tokenizer and token ids.
-
-One way for judging and for training.
-"""
+"""The tokenizer and the chat template of a local LLM, for judging and for training."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ PLAIN = (
 
 
 def with_template(tokenizer: Any) -> Any:
-    """The tokenizer, made fit for chat.
+    """Make a tokenizer fit for chat.
 
-    It is given :data:`PLAIN` if it has no chat template, and a padding token if it has
+    It gets :data:`PLAIN` if it has no chat template, and a padding token if it has
     none.
     """
     tokenizer.chat_template = tokenizer.chat_template or PLAIN
@@ -48,11 +45,14 @@ def on_hub(model: str, revision: str) -> str | None:
 
 
 def load_tokenizer(model: str, revision: str = "") -> Any:
-    """The tokenizer of a folder or of a model on the hub, see :func:`with_template`.
+    """Load the tokenizer of a folder or of a model on the hub, see :func:`with_template`.
 
     Args:
         model: a folder or a name on the hub.
         revision: of the hub's model; empty: its newest.
+
+    Returns:
+        A tokenizer with a chat template.
 
     Raises:
         ConfigError: there is none.
@@ -65,11 +65,10 @@ def load_tokenizer(model: str, revision: str = "") -> Any:
         )
     except (OSError, ValueError) as error:
         # transformers' and the hub's own texts are of many lines
-        first = str(error).strip().partition("\n")[0]
-        must = "a folder with a model and its tokenizer, or a name on the hub"
+        first_line = str(error).strip().partition("\n")[0]
         raise ConfigError(
-            f"model == {model!r}, must be {must}; "
-            f"set it, or download it first ({first})"
+            f"model == {model!r}, must be a folder with a model and its tokenizer, "
+            f"or a name on the hub; set it, or download it first ({first_line})"
         ) from error
 
 
@@ -79,12 +78,16 @@ def encode(tokenizer: Any, prompts: Sequence[Sequence[Message]]) -> list[list[in
     Args:
         tokenizer: with a chat template, which writes special tokens itself.
         prompts: the messages of each.
+
+    Returns:
+        A list of token ids a prompt.
     """
-    texts = [
-        tokenizer.apply_chat_template(
+    texts: list[str] = []
+    for messages in prompts:
+        text = tokenizer.apply_chat_template(
             list(messages), add_generation_prompt=True, tokenize=False
         )
-        for messages in prompts
-    ]
+        texts.append(text)
+    # the template writes special tokens itself
     encoded = tokenizer(texts, add_special_tokens=False)
-    return [list(ids) for ids in encoded["input_ids"]]
+    return [list(token_ids) for token_ids in encoded["input_ids"]]

@@ -30,38 +30,39 @@ class TinyGrader:
         self._batch = batch
         weights = (folder / "model.safetensors").read_bytes()
         self.name = f"tiny-llama@{hashlib.sha256(weights).hexdigest()[:12]}"
-        self._grades = [self._tokenizer.convert_tokens_to_ids(g.letter) for g in Grade]
 
-    def grade(self, many: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
+        letters = [grade.letter for grade in Grade]
+        self._letter_ids = self._tokenizer.convert_tokens_to_ids(letters)
+
+    def grade(self, pairs: Sequence[tuple[Evidence, ...]]) -> list[Probabilities]:
         """See :class:`adore.teacher.backends.evidence.Grader`."""
-        prompts = [trace(evidence) + ANSWER_PREFIX for evidence in many]
-        # prompts of like length share a batch, so that little is padded
+        prompts = [trace(evidence) + ANSWER_PREFIX for evidence in pairs]
+        # prompts of similar length share a batch, so that little is padded
         distinct = sorted(set(prompts))
         distinct.sort(key=len)
 
-        known = dict[str, Probabilities]()
+        grade_of_prompt: dict[str, Probabilities] = {}
         for start in range(0, len(distinct), self._batch):
-            end = start + self._batch
-            part = distinct[start:end]
-            given = self._forward(part)
-            known.update(zip(part, given, strict=True))
-        return [known[prompt] for prompt in prompts]
+            batch = distinct[start : start + self._batch]
+            distributions = self._forward(batch)
+            grade_of_prompt.update(zip(batch, distributions, strict=True))
+        return [grade_of_prompt[prompt] for prompt in prompts]
 
     def _forward(self, prompts: list[str]) -> list[Probabilities]:
         torch = self._torch
         with torch.inference_mode():
             inputs = self._tokenizer(prompts, return_tensors="pt", padding=True)
             # prompts are padded on the right: the next token follows the last real one
-            last = inputs["attention_mask"].sum(1) - 1
+            last_token = inputs["attention_mask"].sum(1) - 1
             rows = torch.arange(len(prompts))
             output = self._model(**inputs)
-            logits = output.logits[rows, last]
+            logits = output.logits[rows, last_token]
 
             # P(grade): the softmax over the four letters alone
-            of_grades = logits[:, self._grades].double()
-            probabilities = torch.softmax(of_grades, -1)
+            letter_logits = logits[:, self._letter_ids].double()
+            probabilities = torch.softmax(letter_logits, -1)
 
-        given = list[Probabilities]()
-        for row in probabilities.tolist():
-            given.append((row[0], row[1], row[2], row[3]))
-        return given
+        distributions: list[Probabilities] = []
+        for irrelevant, complement, substitute, exact in probabilities.tolist():
+            distributions.append((irrelevant, complement, substitute, exact))
+        return distributions

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -26,9 +27,9 @@ from adore.teacher.judgements import JudgeFailure
 
 __all__ = ["TransformersCompleter"]
 
-_TOLD = 20
-"""Alternatives whose log probability is told at each token."""
-_SORTED = 8
+_ALTERNATIVES = 20
+"""Tokens whose log probability is recorded at each step."""
+_SORTED_BATCHES = 8
 """Batches of prompts that are taken and sorted by length at a time."""
 
 
@@ -67,23 +68,23 @@ class TransformersCompleter:
         self._batch = batch
         self._tokenizer = load_tokenizer(model, revision)
         self._tokenizer.padding_side = "left"
-        placed = (
-            {"device_map": "cuda"}
-            if torch.cuda.is_available()
-            else {"dtype": torch.float32}
-        )
+        keywords: dict[str, Any] = {"dtype": torch.float32}
+        if torch.cuda.is_available():
+            keywords = {"device_map": "cuda"}
         self._model = AutoModelForCausalLM.from_pretrained(
-            model, revision=on_hub(model, revision), **{**placed, **engine}
+            model, revision=on_hub(model, revision), **{**keywords, **engine}
         )
         self._model.eval()
-        ends = (
-            self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
-        )
-        self._ends: list[int] = [ends] if isinstance(ends, int) else list(ends)
-        self._words = llguidance.hf.from_tokenizer(
+
+        end_ids = self._model.generation_config.eos_token_id
+        end_ids = end_ids or self._tokenizer.eos_token_id
+        if isinstance(end_ids, int):
+            end_ids = [end_ids]
+        self._end_ids: list[int] = list(end_ids)
+        self._vocabulary = llguidance.hf.from_tokenizer(
             self._tokenizer,
             n_vocab=self._model.get_output_embeddings().weight.shape[0],
-            eos_token=self._ends,
+            eos_token=self._end_ids,
         )
 
     def complete(
@@ -94,152 +95,191 @@ class TransformersCompleter:
     ) -> Iterator[tuple[int, Completion | JudgeFailure]]:
         """See :class:`adore.teacher.backends.base.Completer`.
 
-        A prompt that leaves the model no room is a fault.
+        A prompt that leaves the model no room is a failure.
 
         Args:
             prompts: the messages of each pair.
             decoding: temperature, lengths, samples.
             schema: JSON schema that the answer must follow.
+
+        Yields:
+            Index and answer of each prompt, batch by batch.
         """
-        room = (
-            self._model.config.get_text_config().max_position_embeddings
-            - decoding.max_tokens
-        )
-        coming = iter(enumerate(prompts))
-        while block := list(islice(coming, _SORTED * self._batch)):
+        context = self._model.config.get_text_config().max_position_embeddings
+        room = context - decoding.max_tokens
+        numbered = iter(enumerate(prompts))
+        while True:
+            block = list(islice(numbered, _SORTED_BATCHES * self._batch))
+            if not block:
+                return
             encoded = encode(self._tokenizer, [messages for _, messages in block])
-            many = dict[int, list[int]]()
-            for (index, _), ids in zip(block, encoded, strict=True):
-                if len(ids) <= room:
-                    many[index] = ids
+            fitting: list[_Prompt] = []
+            for (index, _), token_ids in zip(block, encoded, strict=True):
+                if len(token_ids) <= room:
+                    fitting.append(_Prompt(index, token_ids))
                     continue
                 reason = (
-                    f"the prompt has {len(ids)} tokens, the model has room for {room}"
+                    f"the prompt has {len(token_ids)} tokens, "
+                    f"the model has room for {room}"
                 )
                 yield index, JudgeFailure(reason)
 
-            ranked = sorted(many.items(), key=lambda one: len(one[1]))
-            for start in range(0, len(ranked), self._batch):
-                part = ranked[start : start + self._batch]
-                answers = self._answer([ids for _, ids in part], decoding, schema)
-                for (index, _), answer in zip(part, answers, strict=True):
-                    yield index, answer
+            # prompts of similar length share a batch, so that little is padded
+            fitting.sort(key=lambda prompt: len(prompt.token_ids))
+            for start in range(0, len(fitting), self._batch):
+                batch = fitting[start : start + self._batch]
+                completions = self._generate(batch, decoding, schema)
+                for prompt, completion in zip(batch, completions, strict=True):
+                    yield prompt.index, completion
 
-    def _answer(
-        self, many: list[list[int]], decoding: Decoding, schema: dict[str, object]
+    def _generate(
+        self, batch: list[_Prompt], decoding: Decoding, schema: dict[str, object]
     ) -> list[Completion]:
         import torch
         from transformers import GenerationConfig, LogitsProcessorList
 
-        inputs = self._tokenizer.pad({"input_ids": many}, return_tensors="pt").to(
-            self._model.device
+        token_ids = [prompt.token_ids for prompt in batch]
+        inputs = self._tokenizer.pad({"input_ids": token_ids}, return_tensors="pt")
+        inputs = inputs.to(self._model.device)
+        samples = decoding.samples
+        guide = _SchemaGuide(
+            self._vocabulary, schema, len(batch) * samples, self._end_ids
         )
-        guide = _Guide(self._words, schema, len(many) * decoding.samples, self._ends)
-        drawn = (
-            {"temperature": decoding.temperature, "top_k": 0, "top_p": 1.0}
-            if decoding.temperature
-            else {}
-        )
+        sampling: dict[str, Any] = {}
+        if decoding.temperature:
+            sampling = {
+                "temperature": decoding.temperature,
+                "top_k": 0,
+                "top_p": 1.0,
+            }
         settings = GenerationConfig(
             do_sample=decoding.temperature > 0,
-            num_return_sequences=decoding.samples,
+            num_return_sequences=samples,
             max_new_tokens=decoding.max_tokens,
-            eos_token_id=self._ends,
+            eos_token_id=self._end_ids,
             pad_token_id=self._tokenizer.pad_token_id,
-            **drawn,
+            **sampling,
         )
         torch.manual_seed(decoding.seed)
         with torch.inference_mode():
-            written = self._model.generate(
+            generated = self._model.generate(
                 **inputs,
                 generation_config=settings,
                 logits_processor=LogitsProcessorList([guide]),
             )
-        rows = written[:, inputs["input_ids"].shape[1] :].tolist()
-        return [
-            self._completion(ids, row, rows, guide, decoding.samples)
-            for row, ids in enumerate(many)
-        ]
+
+        # what is generated comes after the padded prompts, all samples of one together
+        prompt_length = inputs["input_ids"].shape[1]
+        rows = generated[:, prompt_length:].tolist()
+        completions: list[Completion] = []
+        for number, prompt in enumerate(batch):
+            first_row = number * samples
+            answers = rows[first_row : first_row + samples]
+            completions.append(self._completion(prompt, answers, guide, first_row))
+        return completions
 
     def _completion(
         self,
-        prompt: list[int],
-        at: int,
-        rows: list[list[int]],
-        guide: _Guide,
-        samples: int,
+        prompt: _Prompt,
+        answers: list[list[int]],
+        guide: _SchemaGuide,
+        first_row: int,
     ) -> Completion:
-        first = at * samples
-        own = [self._written(row) for row in rows[first : first + samples]]
-        texts = tuple(
-            self._tokenizer.decode(row, skip_special_tokens=True) for row in own
-        )
+        """One completion; ``guide`` has the alternatives of its first sample in a row."""
+        samples = [self._until_end(answer) for answer in answers]
+        texts: list[str] = []
+        for sample in samples:
+            texts.append(self._tokenizer.decode(sample, skip_special_tokens=True))
 
+        first = samples[0]
         words = self._tokenizer.convert_ids_to_tokens
-        told = list[tuple[str, dict[str, float]]]()
-        for token, (p, ids) in zip(own[0], guide.told, strict=False):
-            likeliest = words(ids[first].tolist())
-            alternatives = dict(zip(likeliest, p[first].tolist(), strict=True))
-            told.append((words(token), alternatives))
+        tokens: list[tuple[str, dict[str, float]]] = []
+        for token, step in zip(first, guide.steps, strict=False):
+            likeliest = words(step.token_ids[first_row].tolist())
+            log_probabilities = step.log_probabilities[first_row].tolist()
+            alternatives = dict(zip(likeliest, log_probabilities, strict=True))
+            tokens.append((words(token), alternatives))
+
+        has_ended = bool(first) and first[-1] in self._end_ids
         return Completion(
-            texts=texts,
-            grade=grade_probabilities(texts[0], told),
-            prompt_tokens=len(prompt),
+            texts=tuple(texts),
+            grade=grade_probabilities(texts[0], tokens),
+            prompt_tokens=len(prompt.token_ids),
             prefix_tokens=0,
-            completion_tokens=sum(len(row) for row in own),
-            finish="stop" if own[0] and own[0][-1] in self._ends else "length",
+            completion_tokens=sum(len(sample) for sample in samples),
+            finish="stop" if has_ended else "length",
         )
 
-    def _written(self, row: list[int]) -> list[int]:
-        end = next(
-            (n for n, token in enumerate(row, 1) if token in self._ends), len(row)
-        )
-        return row[:end]
+    def _until_end(self, answer: list[int]) -> list[int]:
+        """The tokens up to the first that ends the turn, that one included."""
+        for length, token in enumerate(answer, 1):
+            if token in self._end_ids:
+                return answer[:length]
+        return answer
 
     def close(self) -> None:
         """Let the model go."""
         self._model = None
 
 
-class _Guide:
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    index: int
+    token_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """The likeliest tokens of one step. Shape [rows, _ALTERNATIVES] each."""
+
+    log_probabilities: Any
+    token_ids: Any
+
+
+class _SchemaGuide:
     """A logits processor that forbids every token that would break the schema.
 
-    It keeps the likeliest of the rest.
-
-    Attributes:
-        told: per step the log probabilities and ids of the likeliest tokens, each of
-            shape (rows, _TOLD).
+    It records the likeliest of the rest in ``steps``, one entry a step.
     """
 
     def __init__(
-        self, words: Any, schema: dict[str, object], rows: int, ends: list[int]
+        self,
+        vocabulary: Any,
+        schema: dict[str, object],
+        rows: int,
+        end_ids: list[int],
     ) -> None:
         from llguidance import LLMatcher
 
         grammar = LLMatcher.grammar_from_json_schema(
             json.dumps(schema), overrides={"whitespace_flexible": False}
         )
-        self._matchers = [LLMatcher(words, grammar) for _ in range(rows)]
-        self._ends = ends
-        self.told: list[tuple[Any, Any]] = []
+        self._matchers = [LLMatcher(vocabulary, grammar) for _ in range(rows)]
+        self._end_ids = end_ids
+        self.steps: list[_Step] = []
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         import torch
 
-        allowed = np.zeros(scores.shape, dtype=bool)
+        rows, vocabulary_size = scores.shape
+        allowed = np.zeros((rows, vocabulary_size), dtype=bool)
         for row, matcher in enumerate(self._matchers):
-            if self.told and not matcher.is_stopped():
+            if self.steps and not matcher.is_stopped():
                 matcher.consume_token(int(input_ids[row, -1]))
             if matcher.is_stopped():  # the answer is whole
-                allowed[row, self._ends] = True
-            else:
-                bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
-                allowed[row] = np.unpackbits(bits, bitorder="little")[: scores.shape[1]]
-        scores = scores.masked_fill(
-            ~torch.from_numpy(allowed).to(scores.device), float("-inf")
-        )
-        top = torch.log_softmax(scores.float(), -1).topk(_TOLD)
-        self.told.append((top.values.cpu(), top.indices.cpu()))
+                allowed[row, self._end_ids] = True
+                continue
+            # one bit a token, the lowest bit of each byte first
+            bitmask = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+            bits = np.unpackbits(bitmask, bitorder="little")
+            allowed[row] = bits[:vocabulary_size]
+
+        forbidden = ~torch.from_numpy(allowed).to(scores.device)
+        scores = scores.masked_fill(forbidden, float("-inf"))
+        log_probabilities = torch.log_softmax(scores.float(), -1)
+        likeliest = log_probabilities.topk(_ALTERNATIVES)
+        step = _Step(likeliest.values.cpu(), likeliest.indices.cpu())
+        self.steps.append(step)
         return scores
 
 

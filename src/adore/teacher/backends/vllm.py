@@ -31,8 +31,8 @@ DEFAULTS: dict[str, Any] = {
 
 Blanks between the parts of an answer would cost tokens.
 """
-_TOLD = 20
-"""Alternatives whose log probability is told at each token."""
+_ALTERNATIVES = 20
+"""Tokens whose log probability is returned at each step."""
 
 
 class VllmCompleter:
@@ -77,12 +77,15 @@ class VllmCompleter:
     ) -> Iterator[tuple[int, Completion | JudgeFailure]]:
         """See :class:`adore.teacher.backends.base.Completer`.
 
-        A prompt that leaves the model no room is a fault.
+        A prompt that leaves the model no room is a failure.
 
         Args:
             prompts: the messages of each pair.
             decoding: temperature, lengths, samples.
             schema: JSON schema that the answer must follow.
+
+        Yields:
+            Index and answer of each prompt, as each is finished.
         """
         engine = self._llm.llm_engine
         parameters = _parameters(decoding, schema)
@@ -90,17 +93,17 @@ class VllmCompleter:
         waiting: dict[str, int] = {}
         try:
             for index, prompt in enumerate(prompts):
-                ids = encode(self._tokenizer, [prompt])[0]
-                name = f"{id(waiting)}-{index}"
-                if len(ids) > room:
+                token_ids = encode(self._tokenizer, [prompt])[0]
+                request = f"{id(waiting)}-{index}"
+                if len(token_ids) > room:
                     reason = (
-                        f"the prompt has {len(ids)} tokens, "
+                        f"the prompt has {len(token_ids)} tokens, "
                         f"the model has room for {room}"
                     )
                     yield index, JudgeFailure(reason)
                     continue
-                engine.add_request(name, {"prompt_token_ids": ids}, parameters)
-                waiting[name] = index
+                engine.add_request(request, {"prompt_token_ids": token_ids}, parameters)
+                waiting[request] = index
                 while len(waiting) >= self._ahead:
                     yield from self._step(waiting)
             while waiting:
@@ -130,40 +133,39 @@ def _parameters(decoding: Decoding, schema: dict[str, object]) -> Any:
         temperature=decoding.temperature,
         max_tokens=decoding.max_tokens,
         # a seeded request whose prompt is read in parts kills vLLM 0.32's CPU engine:
-        # there the engine's own seed rules
+        # there the engine's own seed counts
         seed=None if current_platform.is_cpu() else decoding.seed,
-        logprobs=_TOLD,
+        logprobs=_ALTERNATIVES,
         structured_outputs=StructuredOutputsParams(json=schema),
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
 
 
 def _completion(output: Any) -> Completion:
-    samples = sorted(output.outputs, key=lambda one: int(one.index))
+    samples = sorted(output.outputs, key=lambda sample: int(sample.index))
     first = samples[0]
-    tokens = [
-        _told(token, told)
-        for token, told in zip(first.token_ids, first.logprobs, strict=True)
-    ]
+    tokens: list[tuple[str, dict[str, float]]] = []
+    for token_id, logprobs in zip(first.token_ids, first.logprobs, strict=True):
+        written = logprobs[token_id].decoded_token or ""
+        tokens.append((written, _alternatives(logprobs)))
     return Completion(
-        texts=tuple(one.text for one in samples),
+        texts=tuple(sample.text for sample in samples),
         grade=grade_probabilities(first.text, tokens),
         prompt_tokens=len(output.prompt_token_ids),
         prefix_tokens=output.num_cached_tokens or 0,
-        completion_tokens=sum(len(one.token_ids) for one in samples),
+        completion_tokens=sum(len(sample.token_ids) for sample in samples),
         finish=str(first.finish_reason or ""),
     )
 
 
-def _told(token: int, told: Mapping[int, Any]) -> tuple[str, dict[str, float]]:
-    """One token as text, and its alternatives; forms that read the same keep the likelier."""
+def _alternatives(logprobs: Mapping[int, Any]) -> dict[str, float]:
+    """Log probability by text; of tokens that read the same the likelier counts."""
     alternatives: dict[str, float] = {}
-    for one in told.values():
-        text = one.decoded_token or ""
+    for alternative in logprobs.values():
+        text = alternative.decoded_token or ""
         before = alternatives.get(text, float("-inf"))
-        alternatives[text] = max(one.logprob, before)
-    written = told[token].decoded_token or ""
-    return written, alternatives
+        alternatives[text] = max(alternative.logprob, before)
+    return alternatives
 
 
 def _build(settings: BackendSettings) -> VllmCompleter:

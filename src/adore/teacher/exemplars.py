@@ -19,20 +19,20 @@ from adore.teacher.parse import parse
 from adore.teacher.prompting import Exemplar, answer_text, user_text
 from adore.teacher.rationale import RationaleSchema, rationale
 from adore.teacher.sanitise import normalise
-from adore.types import Evidence, Grade, item_from_row
+from adore.types import PAIR, Evidence, Grade, item_from_row
 
 __all__ = ["choose_exemplars"]
 
-_LOOKED_AT = 400
+_TRIED = 400
 """Judged pairs a grade that are tried, in a random order."""
-_POOL = 12
-"""Sound ones a grade, from which the shortest per attribute win."""
+_POOL_SIZE = 12
+"""Valid ones a grade, from which the shortest per attribute are chosen."""
 
 
 def choose_exemplars(
     prepared: Path, evidence: Path, rulebook: RuleBook, count: int, seed: int
 ) -> list[Exemplar]:
-    """``count`` examples, as many of each grade as there can be, each of another query.
+    """Choose ``count`` examples, as many of each grade as there can be, each of another query.
 
     The same in every shard: they depend on the inputs and the seed alone.
 
@@ -42,29 +42,34 @@ def choose_exemplars(
         rulebook: its grade must agree with the human one.
         count: how many; 0: none.
         seed: orders the pairs that are tried.
+
+    Returns:
+        The examples, E first.
     """
     if not count:
         return []
     pools: dict[Grade, list[Exemplar]] = {grade: [] for grade in reversed(Grade)}
     for case, human in _judged(prepared, evidence, seed):
         pool = pools[human]
-        if len(pool) >= _POOL:
+        if len(pool) >= _POOL_SIZE:
             continue
-        found = _exemplar(case, human, rulebook)
-        if found:
-            pool.append(found)
+        exemplar = _exemplar(case, human, rulebook)
+        if exemplar:
+            pool.append(exemplar)
 
     for pool in pools.values():
         pool.sort(key=_length_per_attribute)
 
     # one of each grade in turn, each of a query that no other example has
     chosen: list[Exemplar] = []
+    queries: set[str] = set()
     while len(chosen) < count and any(pools.values()):
         for pool in pools.values():
-            taken = {one.query for one in chosen}
-            fresh = [one for one in pool if one.query not in taken]
-            chosen += fresh[:1]
-            pool[:] = fresh[1:]
+            pool[:] = [exemplar for exemplar in pool if exemplar.query not in queries]
+            if pool:
+                exemplar = pool.pop(0)
+                chosen.append(exemplar)
+                queries.add(exemplar.query)
     return chosen[:count]
 
 
@@ -77,34 +82,29 @@ def _length_per_attribute(exemplar: Exemplar) -> float:
 def _judged(
     prepared: Path, evidence: Path, seed: int
 ) -> Iterator[tuple[JudgeInput, Grade]]:
-    queries = (
-        read_table(prepared, "queries")
-        .filter(pl.col("split") == "train")
-        .select("query_id", "query")
+    """Human judgements of train queries in a random order, some of each grade."""
+    queries = read_table(prepared, "queries").filter(pl.col("split") == "train")
+    table = read_table(prepared, "judgements").join(
+        queries.select("query_id", "query"), on="query_id"
     )
-    table = read_table(prepared, "judgements").join(queries, on="query_id")
-    table = table.with_columns(
-        pl.struct("query_id", "item_id")
-        .map_elements(
-            lambda r: _order(seed, r["query_id"], r["item_id"]), return_dtype=pl.String
-        )
-        .alias("order")
-    )
-    table = table.sort("order").group_by("grade", maintain_order=True).head(_LOOKED_AT)
-    table = table.join(
-        read_table(evidence, "pairs"), on=["query_id", "item_id"], how="inner"
-    )
+    order = [_order(seed, *pair) for pair in table.select(PAIR).iter_rows()]
+    table = table.with_columns(pl.Series("order", order, dtype=pl.String))
+    table = table.sort("order").group_by("grade", maintain_order=True).head(_TRIED)
+    table = table.join(read_table(evidence, "pairs"), on=PAIR, how="inner")
+
     items = read_table(prepared, "items").join(
         table.select("item_id").unique(), on="item_id", how="semi"
     )
-    known = {row["item_id"]: item_from_row(row) for row in items.iter_rows(named=True)}
+    item_of = {
+        row["item_id"]: item_from_row(row) for row in items.iter_rows(named=True)
+    }
     for row in table.sort("order").iter_rows(named=True):
         case = JudgeInput(
-            row["query_id"],
-            row["item_id"],
-            row["query"],
-            known[row["item_id"]],
-            Evidence.many_from_json(row["evidence"]),
+            query_id=row["query_id"],
+            item_id=row["item_id"],
+            query=row["query"],
+            item=item_of[row["item_id"]],
+            evidence=Evidence.many_from_json(row["evidence"]),
         )
         yield case, Grade(row["grade"])
 

@@ -1,6 +1,6 @@
-"""An LLM's text into a rationale that may be believed.
+"""Parse an LLM's text into a rationale, or say why it cannot be used.
 
-It must be JSON and follow the schema, with known names, true quotes, no contradiction.
+It must be JSON and follow the schema, with known names, true quotes and no contradiction.
 """
 
 from __future__ import annotations
@@ -37,12 +37,15 @@ REASONS = (
 )
 """Every reason for which an answer is refused."""
 
-_STARTS, _LONGEST = 64, 100_000
+_MAX_STARTS = 64
+"""Opening braces of an answer that are tried."""
+_MAX_LENGTH = 100_000
+"""Characters of an answer that are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParseFailure:
-    """Why a text is no answer: one of :data:`REASONS`, and the words that are at fault."""
+    """Why a text is no answer: one of :data:`REASONS`, and the words that are wrong."""
 
     reason: str
     detail: str = ""
@@ -51,36 +54,36 @@ class ParseFailure:
 def parse(
     text: str, case: JudgeInput, rulebook: RuleBook
 ) -> RationaleSchema | ParseFailure:
-    """Read one answer; prose and fences around the JSON object do not matter.
+    """Parse one answer; prose and fences around the JSON object do not matter.
 
     Args:
         text: what the LLM wrote.
-        case: the pair, whose texts the quotes must stand in.
+        case: the pair, whose texts must contain the quotes.
         rulebook: whose rules may be named.
 
     Returns:
         The rationale, with ``where`` made exact (``attributes`` becomes
         ``attributes.<name>``), or what is wrong.
     """
-    found = _last_object(text[:_LONGEST])
-    if found is None:
+    record = _last_object(text[:_MAX_LENGTH])
+    if record is None:
         return ParseFailure("no JSON object")
     try:
-        answer = RationaleSchema(**found)
+        answer = RationaleSchema(**record)
         answer.model_dump_json()  # lone surrogates cannot be stored
     except ValidationError as error:
         first = error.errors()[0]
-        return ParseFailure(
-            "not the schema", f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        )
+        location = ".".join(str(part) for part in first["loc"])
+        return ParseFailure("not the schema", f"{location}: {first['msg']}")
     except (TypeError, ValueError) as error:
         return ParseFailure("not the schema", str(error)[:100])
-    return (
-        _names(answer, rulebook)
-        or _quotes(answer, case)
-        or _grade(answer)
-        or _placed(answer, case)
+
+    failure = (
+        _check_names(answer, rulebook)
+        or _check_quotes(answer, case)
+        or _check_grade(answer)
     )
+    return failure or _with_exact_places(answer, case)
 
 
 def _last_object(text: str) -> dict[str, Any] | None:
@@ -90,85 +93,88 @@ def _last_object(text: str) -> dict[str, Any] | None:
     """
     decoder = json.JSONDecoder()
     last = None
-    at = text.find("{")
-    for _ in range(_STARTS):
-        if at < 0:
+    start = text.find("{")
+    for _ in range(_MAX_STARTS):
+        if start < 0:
             break
         try:
-            value, end = decoder.raw_decode(text, at)
+            value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            end = at + 1
+            end = start + 1
         else:
-            last = value if "grade" in value else last
-        at = text.find("{", end)
+            if "grade" in value:
+                last = value
+        start = text.find("{", end)
     return last
 
 
-def _names(answer: RationaleSchema, rulebook: RuleBook) -> ParseFailure | None:
-    known = {r.id for r in rulebook.rules}
-    for a in answer.attributes:
-        if a.attribute not in ATTRIBUTES:
-            return ParseFailure("unknown attribute", a.attribute)
-        if a.state not in STATES or a.criticality not in CRITICALITIES:
-            return ParseFailure(
-                "not the schema", f"state {a.state}, criticality {a.criticality}"
-            )
-    if not set(answer.rule_ids) <= known:
-        return ParseFailure(
-            "unknown rule id", ", ".join(sorted(set(answer.rule_ids) - known))
-        )
+def _check_names(answer: RationaleSchema, rulebook: RuleBook) -> ParseFailure | None:
+    """Every attribute, state, rule, error type and grade must be a known one."""
+    for asked in answer.attributes:
+        if asked.attribute not in ATTRIBUTES:
+            return ParseFailure("unknown attribute", asked.attribute)
+        if asked.state not in STATES or asked.criticality not in CRITICALITIES:
+            detail = f"state {asked.state}, criticality {asked.criticality}"
+            return ParseFailure("not the schema", detail)
+
+    known_rules = {rule.id for rule in rulebook.rules}
+    unknown_rules = set(answer.rule_ids) - known_rules
+    if unknown_rules:
+        return ParseFailure("unknown rule id", ", ".join(sorted(unknown_rules)))
     if answer.error_type not in ("", *ERROR_TYPES):
         return ParseFailure("unknown error type", answer.error_type)
-    if answer.grade not in rulebook.grades or not (
-        math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1
-    ):
-        return ParseFailure(
-            "not the schema", f"grade {answer.grade}, confidence {answer.confidence}"
-        )
+
+    is_confidence = math.isfinite(answer.confidence) and 0 <= answer.confidence <= 1
+    if answer.grade not in rulebook.grades or not is_confidence:
+        detail = f"grade {answer.grade}, confidence {answer.confidence}"
+        return ParseFailure("not the schema", detail)
     return None
 
 
-def _quotes(answer: RationaleSchema, case: JudgeInput) -> ParseFailure | None:
-    for a in answer.attributes:
-        if not contains_quote(a.asked_quote, case.query):
-            return ParseFailure(
-                "quote not in the text", f"{a.asked_quote!r} is not in the query"
-            )
-        if a.found_quote and not find_quote(a.found_quote, a.where, case.item):
-            return ParseFailure(
-                "quote not in the text",
-                f"{a.found_quote!r} is not in {a.where or 'a text that is named'}",
-            )
-        if a.state != "unknown" and a.attribute != "exclusion" and not a.found_quote:
-            return ParseFailure("no quote for a match or conflict", a.attribute)
+def _check_quotes(answer: RationaleSchema, case: JudgeInput) -> ParseFailure | None:
+    """Every quote must stand in its text, and a match or conflict must have one."""
+    for asked in answer.attributes:
+        if not contains_quote(asked.asked_quote, case.query):
+            detail = f"{asked.asked_quote!r} is not in the query"
+            return ParseFailure("quote not in the text", detail)
+
+        quote = asked.found_quote
+        if quote and not find_quote(quote, asked.where, case.item):
+            detail = f"{quote!r} is not in {asked.where or 'a text that is named'}"
+            return ParseFailure("quote not in the text", detail)
+
+        # an excluded thing may match by not being there, so there is nothing to quote
+        needs_quote = asked.state != "unknown" and asked.attribute != "exclusion"
+        if needs_quote and not quote:
+            return ParseFailure("no quote for a match or conflict", asked.attribute)
     return None
 
 
-def _grade(answer: RationaleSchema) -> ParseFailure | None:
+def _check_grade(answer: RationaleSchema) -> ParseFailure | None:
     """An E although it is another product, an E with something wrong, an I with nothing wrong."""
-    kinds = {a.state for a in answer.attributes if a.attribute == "product_type"}
-    faulty = bool(answer.error_type) and not ERROR_TYPES[answer.error_type].positive
-    if answer.grade == "E" and ("conflict" in kinds or faulty):
+    states = {asked.state for asked in answer.attributes}
+    product_states = {
+        asked.state for asked in answer.attributes if asked.attribute == "product_type"
+    }
+    is_faulty = bool(answer.error_type) and not ERROR_TYPES[answer.error_type].positive
+    if answer.grade == "E" and ("conflict" in product_states or is_faulty):
         return ParseFailure(
             "grade contradicts the attributes",
             "E, but product type or error type say otherwise",
         )
-    if (
-        answer.grade == "I"
-        and "match" in kinds
-        and all(a.state == "match" for a in answer.attributes)
-    ):
+    if answer.grade == "I" and "match" in product_states and states == {"match"}:
         return ParseFailure(
             "grade contradicts the attributes", "I, but everything matches"
         )
     return None
 
 
-def _placed(answer: RationaleSchema, case: JudgeInput) -> RationaleSchema:
-    def exact(a: AskedAttribute) -> AskedAttribute:
-        where = find_quote(a.found_quote, a.where, case.item) if a.found_quote else ""
-        return a.model_copy(update={"where": where})
-
-    return answer.model_copy(
-        update={"attributes": [exact(a) for a in answer.attributes]}
-    )
+def _with_exact_places(answer: RationaleSchema, case: JudgeInput) -> RationaleSchema:
+    """The answer with the text that holds each quote; none without a quote."""
+    attributes: list[AskedAttribute] = []
+    for asked in answer.attributes:
+        where = ""
+        if asked.found_quote:
+            where = find_quote(asked.found_quote, asked.where, case.item)
+        attributes.append(asked.model_copy(update={"where": where}))
+    return answer.model_copy(update={"attributes": attributes})

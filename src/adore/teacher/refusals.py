@@ -47,28 +47,32 @@ class Refusals:
     def text(self, count: int) -> str:
         """Why the last pairs were refused, and what to do."""
         last = self.row[-1]
-        raw = last.call.raw.strip() if last.call else ""
-        began = ""
-        if raw:
-            began = f"; the last answer begins {raw[:160]!r}"
-        elif last.call:
-            began = "; the last answer is empty"
+        sample = ""
+        if last.call:
+            sample = "; the last answer is empty"
+            raw = last.call.raw.strip()
+            if raw:
+                sample = f"; the last answer begins {raw[:160]!r}"
         return (
             f"{self.name} == no usable answer for {count} pairs in a row "
-            f"({last.reason}), must judge; {self._advice(last)}{began} "
+            f"({last.reason}), must judge; {self._advice(last)}{sample} "
             "(what was answered is in the cache, if there is one; "
             "judge.refusals says how many in a row are too many)"
         )
 
-    def _advice(self, fault: JudgeFailure) -> str:
-        ended = fault.finish or ""
-        if ended == "length":
+    def _advice(self, failure: JudgeFailure) -> str:
+        if failure.finish == "length":
             return (
                 f"finish_reason length: max_tokens {self._decoding.max_tokens} "
                 "was used up before the answer was whole; "
                 "raise judge.decoding.max_tokens, or have the model think less"
             )
-        words = f"; the endpoint says: {fault.detail}" if fault.detail else ""
-        reasons = f"finish_reason {ended}{words}" if ended else words.removeprefix("; ")
-        advice = "see whether the model follows the JSON schema, or name another one"
-        return f"{reasons}; {advice}" if reasons else advice
+        parts: list[str] = []
+        if failure.finish:
+            parts.append(f"finish_reason {failure.finish}")
+        if failure.detail:
+            parts.append(f"the endpoint says: {failure.detail}")
+        parts.append(
+            "see whether the model follows the JSON schema, or name another one"
+        )
+        return "; ".join(parts)

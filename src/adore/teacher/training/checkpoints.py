@@ -18,6 +18,7 @@ from adore.artifacts import resume_dir
 from adore.distributed import broadcast_file, gather
 from adore.progress import log_line
 from adore.storage import join, write_bytes
+from adore.teacher.training.base import Curve
 
 __all__ = ["Checkpoint"]
 
@@ -46,19 +47,18 @@ class Checkpoint:
             what: settings, rows, number of processes: they make the file's name, so
                 that nothing goes on from a training of others.
         """
-        if not (every and resume_dir()):
+        if not every or not resume_dir():
             return cls()
-        mark = hashlib.sha256(
-            json.dumps(what, sort_keys=True, default=str).encode()
-        ).hexdigest()[:12]
-        return cls(join(resume_dir(), f"{kind}-{mark}.tar"), every)
+        text = json.dumps(what, sort_keys=True, default=str)
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return cls(join(resume_dir(), f"{kind}-{fingerprint}.tar"), every)
 
-    def train(self, trainer: Any) -> list[dict[str, float]]:
+    def train(self, trainer: Any) -> Curve:
         """Train to the end, from the checkpoint where there is one.
 
-        The trainer was made with ``save_strategy="no"``: transformers refuses another
-        one for a sharded model, lest the optimiser's state be sharded. Ours is that of
-        the adapters, which every process holds whole.
+        The trainer was made with ``save_strategy="no"``: transformers refuses any
+        other for a sharded model, whose optimiser state would be sharded too. Ours is that
+        of the adapters, which every process has whole.
 
         Returns:
             The whole loss curve.
@@ -70,14 +70,15 @@ class Checkpoint:
                 trainer.args.save_steps = self.every
                 trainer.args.save_total_limit = 1
                 trainer.add_callback(_keeper(self.place))
-            trainer.train(
-                resume_from_checkpoint=_unpacked(self.place, Path(home, "old"))
-            )
-        return [
-            {"step": float(h["step"]), "loss": float(h["loss"])}
-            for h in trainer.state.log_history
-            if "loss" in h
-        ]
+            earlier = _unpacked(self.place, Path(home, "old"))
+            trainer.train(resume_from_checkpoint=earlier)
+
+        curve: Curve = []
+        for entry in trainer.state.log_history:
+            if "loss" in entry:
+                point = {"step": float(entry["step"]), "loss": float(entry["loss"])}
+                curve.append(point)
+        return curve
 
 
 def _keeper(place: str) -> Any:
@@ -90,24 +91,26 @@ def _keeper(place: str) -> Any:
     class Keeper(TrainerCallback):  # type: ignore[misc]
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            states = gather(
-                [(p.name, p.read_bytes()) for p in sorted(folder.glob("rng_state*"))]
-            )
+            random_states = {
+                path.name: path.read_bytes() for path in folder.glob("rng_state*")
+            }
+            # the other processes may be on machines whose disks this one cannot read
+            of_all_processes = gather(random_states)
             if not state.is_world_process_zero:
                 return
-            for of_process in states:
-                for name, data in of_process:
-                    (folder / name).write_bytes(data)
+            for of_process in of_all_processes:
+                for name, content in of_process.items():
+                    (folder / name).write_bytes(content)
             write_bytes(_packed(folder), place)
 
     return Keeper()
 
 
 def _packed(folder: Path) -> bytes:
-    held = io.BytesIO()
-    with tarfile.open(fileobj=held, mode="w") as whole:
-        whole.add(folder, ".")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(folder, ".")
+    return buffer.getvalue()
 
 
 def _unpacked(place: str, folder: Path) -> str | None:
@@ -115,11 +118,11 @@ def _unpacked(place: str, folder: Path) -> str | None:
 
     None: nothing is there.
     """
-    kept = broadcast_file(place) if place else b""
-    if not kept:
+    content = broadcast_file(place) if place else b""
+    if not content:
         return None
-    with tarfile.open(fileobj=io.BytesIO(kept)) as whole:
-        whole.extractall(folder, filter="data")
-    step = json.loads((folder / "trainer_state.json").read_text("utf-8"))["global_step"]
-    log_line(f"    goes on after step {step}, kept by an earlier start")
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(folder, filter="data")
+    state = json.loads((folder / "trainer_state.json").read_text("utf-8"))
+    log_line(f"    goes on after step {state['global_step']}, kept by an earlier start")
     return str(folder)

@@ -21,6 +21,7 @@ from adore.teacher.rationale import (
     LENGTHS,
     MOST_ATTRIBUTES,
     WHERE,
+    AskedAttribute,
     RationaleSchema,
 )
 from adore.teacher.sanitise import find_quote, normalise, sanitise
@@ -28,17 +29,28 @@ from adore.types import ATTRIBUTES, STATES, Evidence, Item
 
 __all__ = ["Exemplar", "Prompter", "answer_text", "repair_messages", "user_text"]
 
-_QUERY, _FIELD, _NAME = 300, 120, 40
-_LENGTHS = {"title": 400, "brand": 100, "category": 200, "description": 800}
-_ENDS = str.maketrans({'"': "\u201d", ";": ","})
-_BULLETS, _BULLET, _FIELDS, _EVIDENCE = 8, 200, 20, 12
+_QUERY_LENGTH = 300
+_FIELD_LENGTH = 120
+_NAME_LENGTH = 40
+_BULLET_LENGTH = 200
+_TEXT_LENGTHS = {"title": 400, "brand": 100, "category": 200, "description": 800}
+"""Most characters of each text of an item."""
+_MAX_BULLETS = 8
+_MAX_FIELDS = 20
+_MAX_EVIDENCE = 12
+_VALUE_ENDS = str.maketrans({'"': "\u201d", ";": ","})
+"""Characters that end a value within an evidence line, and what stands for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
     """A judged pair that a prompt shows.
 
-    Its query (id and normalised text), the pair as text, the answer.
+    Attributes:
+        query_id: of its query.
+        query: normalised text of its query.
+        user: the pair as text.
+        answer: what a judge should answer.
     """
 
     query_id: str
@@ -59,108 +71,131 @@ def _templates() -> Environment:
 
 
 def _evidence_line(evidence: Evidence, item: Item) -> str:
-    wanted = _value(evidence.asked)
-    wanted_quote = _value(evidence.asked_quote)
-    asked = f'asked {wanted} "{wanted_quote}"'
+    value = _evidence_value(evidence.asked)
+    quote = _evidence_value(evidence.asked_quote)
+    in_query = f'asked {value} "{quote}"'
 
-    found = "found nothing"
+    in_item = "found nothing"
     if evidence.found:
-        found = f"found {_value(evidence.found)}"
-        where = _where(evidence.found_quote, evidence.where, item)
+        in_item = f"found {_evidence_value(evidence.found)}"
+        where = _place_of_quote(evidence.found_quote, evidence.where, item)
         if where:
-            found += f' "{_value(evidence.found_quote)}" in {where}'
-    return f"{evidence.attribute}: {asked}; {found}; {evidence.state}"
+            quote = _evidence_value(evidence.found_quote)
+            in_item += f' "{quote}" in {where}'
+    return f"{evidence.attribute}: {in_query}; {in_item}; {evidence.state}"
 
 
-def _value(text: str) -> str:
+def _evidence_value(text: str) -> str:
     """A stranger's words inside an evidence line, without the marks that end a value there."""
-    return sanitise(text, _FIELD).translate(_ENDS)
+    return sanitise(text, _FIELD_LENGTH).translate(_VALUE_ENDS)
 
 
 def user_text(case: JudgeInput) -> str:
-    """One pair as text.
+    """Write one pair as text.
 
     Every word of the shop and of shoppers is fenced, cut and made visible (see
     :func:`adore.teacher.sanitise.sanitise`).
     """
     item = case.item
-    texts = list[tuple[str, str]]()
-    for name, length in _LENGTHS.items():
+    texts: list[tuple[str, str]] = []
+    for name, length in _TEXT_LENGTHS.items():
         text = sanitise(getattr(item, name), length)
         if text:
             texts.append((name, text))
 
-    bullets = [sanitise(one, _BULLET) for one in item.bullet_points[:_BULLETS]]
-    fields = list[str]()
-    for name, given in list(item.attributes.items())[:_FIELDS]:
-        value = sanitise(str(given), _FIELD)
+    bullets: list[str] = []
+    for bullet in item.bullet_points[:_MAX_BULLETS]:
+        bullets.append(sanitise(bullet, _BULLET_LENGTH))
+
+    fields: list[str] = []
+    for name, raw_value in list(item.attributes.items())[:_MAX_FIELDS]:
+        value = sanitise(str(raw_value), _FIELD_LENGTH)
         if value:
-            fields.append(f"{sanitise(name, _NAME)}: {value}")
+            fields.append(f"{sanitise(name, _NAME_LENGTH)}: {value}")
+
+    lines: list[str] = []
+    for evidence in case.evidence[:_MAX_EVIDENCE]:
+        lines.append(_evidence_line(evidence, item))
 
     template = _templates().get_template("user.j2")
     return template.render(
-        query=sanitise(case.query, _QUERY),
+        query=sanitise(case.query, _QUERY_LENGTH),
         texts=texts,
         lists=[("bullet_points", bullets), ("attributes", fields)],
-        evidence=[_evidence_line(one, item) for one in case.evidence[:_EVIDENCE]],
+        evidence=lines,
     )
 
 
 def answer_text(why: RationaleSchema, item: Item) -> str:
-    """A rationale as an LLM should write it: for examples, and for an LLM to be trained on.
+    """Write a rationale as an LLM should: for examples, and for an LLM to be trained on.
 
     Args:
         why: from ``rationale`` or a judge.
         item: where its quotes are looked up; evidence calls a description ``bullet_points``.
+
+    Returns:
+        JSON.
     """
-    ranked = sorted(why.attributes, key=lambda a: CRITICALITIES.index(a.criticality))[
-        :MOST_ATTRIBUTES
-    ]
-    short = {"confidence": round(why.confidence, 1), **_short(why)}
-    attributes = [
-        a.model_copy(
-            update={**_short(a), "where": _where(a.found_quote, a.where, item)}
-        )
-        for a in ranked
-    ]
-    return why.model_copy(update={**short, "attributes": attributes}).model_dump_json()
-
-
-def _short(record: BaseModel) -> dict[str, str]:
-    return {k: sanitise(v, LENGTHS[k]) for k, v in record if k in LENGTHS}
-
-
-def _where(quote: str, claimed: str, item: Item) -> str:
-    """The text that really holds the quote, without the name of the shop's own field."""
-    places = (
-        w
-        for w in (claimed, "description", "title")
-        if quote and find_quote(quote, w, item)
+    ranked = sorted(
+        why.attributes, key=lambda asked: CRITICALITIES.index(asked.criticality)
     )
-    return next(places, "").split(".")[0]
+    attributes: list[AskedAttribute] = []
+    for asked in ranked[:MOST_ATTRIBUTES]:
+        where = _place_of_quote(asked.found_quote, asked.where, item)
+        changes = {**_shortened(asked), "where": where}
+        attributes.append(asked.model_copy(update=changes))
+
+    answer = why.model_copy(
+        update={
+            **_shortened(why),
+            "confidence": round(why.confidence, 1),
+            "attributes": attributes,
+        }
+    )
+    return answer.model_dump_json()
+
+
+def _shortened(record: BaseModel) -> dict[str, str]:
+    """The fields of a record that have a maximal length, cut to it."""
+    texts: dict[str, str] = {}
+    for name, length in LENGTHS.items():
+        if name in type(record).model_fields:
+            texts[name] = sanitise(getattr(record, name), length)
+    return texts
+
+
+def _place_of_quote(quote: str, claimed: str, item: Item) -> str:
+    """The text that really holds the quote, without the name of the shop's own field."""
+    if not quote:
+        return ""
+    for name in (claimed, "description", "title"):
+        if find_quote(quote, name, item):
+            return name.split(".")[0]
+    return ""
 
 
 def repair_messages(
     messages: Sequence[Message], bad: str, reason: str, detail: str
 ) -> list[Message]:
-    """The conversation that asks for a second answer.
+    """Write the conversation that asks for a second answer.
 
     Args:
         messages: the first prompt.
         bad: the answer that it got.
         reason: what is wrong with it.
         detail: where, in the answer's own words.
+
+    Returns:
+        The first prompt, its answer and the request for a better one.
     """
-    ask = (
-        _templates()
-        .get_template("repair.j2")
-        .render(reason=reason, detail=sanitise(detail, 200))
-    )
-    said = bad[:4000].translate({ord("<"): "\u2039", ord(">"): "\u203a"}) or "{}"
+    template = _templates().get_template("repair.j2")
+    request = template.render(reason=reason, detail=sanitise(detail, 200))
+    # what it wrote may hold no tag of ours, either
+    visible = bad[:4000].translate({ord("<"): "\u2039", ord(">"): "\u203a"})
     return [
         *messages,
-        {"role": "assistant", "content": said},
-        {"role": "user", "content": ask},
+        {"role": "assistant", "content": visible or "{}"},
+        {"role": "user", "content": request},
     ]
 
 

@@ -36,6 +36,7 @@ LENGTHS = {
 }
 """Most characters that an LLM may write in a field."""
 MOST_ATTRIBUTES = 6
+_CONFIDENCES = [tenths / 10 for tenths in range(11)]
 
 
 class AskedAttribute(BaseModel):
@@ -76,30 +77,37 @@ def rationale(
         grade: the judge's own grade; where it differs from the verdict, the text says
             so.
         confidence: the judge's, from 0 to 1.
+
+    Returns:
+        The rationale.
     """
     verdict = rulebook.apply(evidence)
-    learned = ""
+    reason = verdict.reason
     if grade != verdict.grade:
-        learned = (
+        reason = (
             f"learned grade {grade.letter}, the rules say {verdict.grade.letter}: "
+            f"{verdict.reason}"
         )
 
-    intent = "; ".join(f"{one.attribute}={one.asked}" for one in evidence)
-    critical = {rule.attribute: rule.criticality for rule in rulebook.rules}
-    attributes = list[AskedAttribute]()
-    for one in evidence:
-        criticality = critical.get(one.attribute, "optional")
-        attributes.append(AskedAttribute(criticality=criticality, **asdict(one)))
+    criticality_of = {rule.attribute: rule.criticality for rule in rulebook.rules}
+    wishes: list[str] = []
+    attributes: list[AskedAttribute] = []
+    conflicts: list[str] = []
+    for part in evidence:
+        wishes.append(f"{part.attribute}={part.asked}")
+        criticality = criticality_of.get(part.attribute, "optional")
+        attributes.append(AskedAttribute(criticality=criticality, **asdict(part)))
+        if part.state == "conflict" and part.attribute in TYPE_OF:
+            conflicts.append(TYPE_OF[part.attribute])
 
     # the first conflict that has an error type names what is wrong; an E has no fault
     error_type = ""
-    if grade < Grade.EXACT:
-        against = [one.attribute for one in evidence if one.state == "conflict"]
-        error_type = next((TYPE_OF[name] for name in against if name in TYPE_OF), "")
+    if conflicts and grade < Grade.EXACT:
+        error_type = conflicts[0]
     return RationaleSchema(
-        intent=intent or "nothing readable",
+        intent="; ".join(wishes) or "nothing readable",
         attributes=attributes,
-        verdict=learned + verdict.reason,
+        verdict=reason,
         rule_ids=list(verdict.rule_ids),
         grade=grade.letter,
         error_type=error_type,
@@ -110,10 +118,10 @@ def rationale(
 def answer_schema(
     rulebook: RuleBook, error_types: Iterable[str] = ERROR_TYPES
 ) -> dict[str, object]:
-    """The JSON schema that constrained decoding holds an LLM to.
+    """The JSON schema of an answer, for constrained decoding.
 
     It is :class:`RationaleSchema`, narrowed. Reasons come before the grade. Lengths are
-    bounded so that the longest answer is about 2,600 characters.
+    bounded: the longest answer has about 2,600 characters.
 
     Args:
         rulebook: its rule ids and grades are the only ones that may be named.
@@ -123,8 +131,8 @@ def answer_schema(
         A JSON schema.
     """
     schema: dict[str, Any] = RationaleSchema.model_json_schema()
-    asked = schema.pop("$defs")["AskedAttribute"]
-    asked["properties"] |= {
+    attribute_schema = schema.pop("$defs")["AskedAttribute"]
+    attribute_schema["properties"] |= {
         "attribute": _one_of(ATTRIBUTES),
         "criticality": _one_of(CRITICALITIES),
         "asked": _text("asked"),
@@ -136,21 +144,23 @@ def answer_schema(
     }
     schema["properties"] |= {
         "intent": _text("intent"),
-        "attributes": {"type": "array", "items": asked, "maxItems": MOST_ATTRIBUTES},
+        "attributes": {
+            "type": "array",
+            "items": attribute_schema,
+            "maxItems": MOST_ATTRIBUTES,
+        },
         "verdict": _text("verdict"),
         "rule_ids": {
             "type": "array",
-            "items": _one_of(r.id for r in rulebook.rules),
+            "items": _one_of(rule.id for rule in rulebook.rules),
             "maxItems": 4,
         },
-        "grade": _one_of(
-            g.letter for g in reversed(Grade) if g.letter in rulebook.grades
-        ),
+        "grade": _one_of(letter for letter in "ESCI" if letter in rulebook.grades),
         "error_type": _one_of(["", *error_types]),
-        "confidence": {"type": "number", "enum": [n / 10 for n in range(11)]},
+        "confidence": {"type": "number", "enum": _CONFIDENCES},
     }
-    for part in (schema, asked):
-        part.pop("description", None)
+    schema.pop("description", None)
+    attribute_schema.pop("description", None)
     return schema
 
 

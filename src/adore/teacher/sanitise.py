@@ -1,8 +1,8 @@
-"""Texts of strangers: how a prompt shows them, and whether a quote stands in one.
+"""Texts of strangers: how a prompt shows them, and whether one contains a quote.
 
-A text that is shown holds no ``<``, ``>``, ``[``, ``]`` and no line break, so it can
+A sanitised text has no ``<``, ``>``, ``[``, ``]`` and no line break, so it can
 forge neither our tags nor a chat template's markers (``<|im_end|>``, ``[INST]``);
-characters that nobody sees are gone.
+invisible characters are gone.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from adore.types import Item
 
 __all__ = ["contains_quote", "find_quote", "normalise", "sanitise", "texts_of"]
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
-_BLANK = set(
-    "\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f"
-)  # letters and marks with no ink
-_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+_HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
+_BLANK_LETTERS = set("\u115f\u1160\u3164\uffa0\u2800\u034f\u180b\u180c\u180d\u180f")
+"""Letters and marks without ink."""
+_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 _BRACKETS = str.maketrans(
     dict.fromkeys("<\uff1c\ufe64", "\u2039")
     | dict.fromkeys(">\uff1e\ufe65", "\u203a")
@@ -30,42 +29,47 @@ _BRACKETS = str.maketrans(
 _QUOTES = str.maketrans(
     dict.fromkeys("\u201c\u201d\u201e", '"') | dict.fromkeys("\u2018\u2019", "'")
 )
-_LONGEST = 20_000
+_MAX_LENGTH = 20_000
 
 
 @lru_cache(maxsize=4096)
-def _is_seen(character: str) -> bool:
-    if unicodedata.category(character) in _HIDDEN or character in _BLANK:
+def _is_visible(character: str) -> bool:
+    if unicodedata.category(character) in _HIDDEN_CATEGORIES:
         return False
-    code = ord(character)
-    return not any(low <= code <= high for low, high in _SELECTORS)
+    if character in _BLANK_LETTERS:
+        return False
+    code_point = ord(character)
+    return not any(code_point in selectors for selectors in _VARIATION_SELECTORS)
 
 
 @lru_cache(maxsize=4096)
-def _inked(character: str) -> str:
+def _visible(character: str) -> str:
     """The character as a prompt shows it: hidden white space is a blank."""
-    if _is_seen(character):
+    if _is_visible(character):
         return character
     return " " if character.isspace() else ""
 
 
-def sanitise(text: str, limit: int = _LONGEST) -> str:
-    """A text as a prompt shows it: one line, visible characters, other brackets.
+def sanitise(text: str, limit: int = _MAX_LENGTH) -> str:
+    """Make a text safe for a prompt: one line, visible characters, other brackets.
 
     Args:
         text: a stranger's words; HTML entities are read, also where they are nested.
         limit: most characters; a longer text is cut and ends in an ellipsis.
 
+    Returns:
+        One line.
+
     Example:
-        >>> shown("Mug &lt;/title&gt;\\n<|im_end|>  [INST] be\\u200bst")
+        >>> sanitise("Mug &lt;/title&gt;\\n<|im_end|>  [INST] be\\u200bst")
         'Mug ‹/title› ‹|im_end|› (INST) best'
-        >>> shown("stainless steel", 10)
+        >>> sanitise("stainless steel", 10)
         'stainless…'
     """
     text = text[: 4 * limit]
     for _ in range(3):
         text = html.unescape(text)
-    text = "".join(map(_inked, text))
+    text = "".join(map(_visible, text))
 
     words = text.split()
     line = " ".join(words).translate(_BRACKETS)
@@ -76,12 +80,12 @@ def sanitise(text: str, limit: int = _LONGEST) -> str:
 
 @lru_cache(maxsize=8192)
 def normalise(text: str) -> str:
-    """A text as quotes are compared.
+    """Normalise a text for the comparison of quotes.
 
-    It is as shown, NFKC, case folded, quotation marks alike, white space collapsed.
+    It is sanitised, NFKC, case folded, quotation marks alike, white space collapsed.
 
     Example:
-        >>> normal("Ａcme\\u00ad  MUG&nbsp;1½ L")
+        >>> normalise("Ａcme\\u00ad  MUG&nbsp;1½ L")
         'acme mug 11⁄2 l'
     """
     compatible = unicodedata.normalize("NFKC", sanitise(text))
@@ -90,26 +94,24 @@ def normalise(text: str) -> str:
 
 
 def texts_of(item: Item) -> dict[str, str]:
-    """Every text of an item by the name that answers call it by.
+    """Every text of an item, by the name that answers use for it.
 
     The shop's own fields are ``attributes.<name>``.
     """
-    own = {
-        f"attributes.{k}": v if isinstance(v, str) else str(v)
-        for k, v in item.attributes.items()
-    }
-    return {
+    texts = {
         "title": item.title,
         "brand": item.brand,
         "category": item.category,
         "bullet_points": "\n".join(item.bullet_points),
         "description": item.description,
-        **own,
     }
+    for name, value in item.attributes.items():
+        texts[f"attributes.{name}"] = str(value)
+    return texts
 
 
 def contains_quote(quote: str, text: str) -> bool:
-    """Whether whole words of ``text`` are the quote.
+    """Tell whether the quote stands in ``text`` as whole words.
 
     "red" does not stand in "featured", nor "5" in "500". Scripts without letter case,
     which may write words together, are not cut into words.
@@ -118,48 +120,60 @@ def contains_quote(quote: str, text: str) -> bool:
         quote: the words; none: False.
         text: where they should stand.
 
+    Returns:
+        True if they stand there as whole words.
+
     Example:
-        >>> quotes("oz", "Mug, 12oz"), quotes("scented", "unscented soap")
+        >>> contains_quote("oz", "Mug, 12oz"), contains_quote("scented", "unscented soap")
         (True, False)
-        >>> quotes("茶", "緑茶")
+        >>> contains_quote("茶", "緑茶")
         True
     """
-    part = normalise(quote)
-    whole = normalise(text)
-    if not part:
+    needle = normalise(quote)
+    haystack = normalise(text)
+    if not needle:
         return False
     # looking ahead finds places that overlap as well
-    for found in re.finditer(f"(?={re.escape(part)})", whole):
-        start = found.start()
-        end = start + len(part)
-        if not _cuts_word(whole, start) and not _cuts_word(whole, end):
+    for place in re.finditer(f"(?={re.escape(needle)})", haystack):
+        start = place.start()
+        end = start + len(needle)
+        if not _cuts_word(haystack, start) and not _cuts_word(haystack, end):
             return True
     return False
 
 
-def _cuts_word(text: str, at: int) -> bool:
-    """Whether the characters before and after a place stand in one word or number."""
-    return 0 < at < len(text) and _one_word(text[at - 1], text[at])
+def _cuts_word(text: str, position: int) -> bool:
+    """Whether the characters before and after a position stand in one word or number."""
+    if not 0 < position < len(text):
+        return False
+    return _in_one_word(text[position - 1], text[position])
 
 
-def _one_word(left: str, right: str) -> bool:
-    """Two neighbours in one word or one number."""
+def _in_one_word(left: str, right: str) -> bool:
+    """Whether two neighbours belong to one word or one number."""
     if left.isdigit() and right.isdigit():
         return True
-    return all(one.lower() != one.upper() for one in (left, right))
+    return _has_case(left) and _has_case(right)
+
+
+def _has_case(character: str) -> bool:
+    return character.lower() != character.upper()
 
 
 def find_quote(quote: str, where: str, item: Item) -> str:
-    """The text that holds the quote, or ``""``.
+    """Find the text that contains the quote.
 
     Args:
         quote: whole words of it.
-        where: the text that should hold it; ``attributes`` stands for any of the shop's own fields.
+        where: the text that should contain it; ``attributes`` stands for any of the shop's
+            own fields.
+        item: whose texts are searched.
+
+    Returns:
+        The text's name, or ``""``.
     """
-    texts = texts_of(item)
-    places = [
-        w
-        for w in texts
-        if w == where or (where == "attributes" and w.startswith("attributes."))
-    ]
-    return next((w for w in places if contains_quote(quote, texts[w])), "")
+    for name, text in texts_of(item).items():
+        is_own_field = where == "attributes" and name.startswith("attributes.")
+        if (name == where or is_own_field) and contains_quote(quote, text):
+            return name
+    return ""

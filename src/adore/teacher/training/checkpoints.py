@@ -1,7 +1,4 @@
-"""Checkpoints of a TRL trainer.
-
-One file beside the stage's output, from which a later start of the same goes on.
-"""
+"""Checkpoints of a TRL trainer: one file beside the stage's output, to resume from."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ __all__ = ["Checkpoint"]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a training keeps of itself.
+    """Where the state of a training is stored.
 
     Args:
         place: the file, written whole or not at all; empty: none.
@@ -37,21 +34,26 @@ class Checkpoint:
 
     @classmethod
     def of(cls, kind: str, every: int, *what: Any) -> Checkpoint:
-        """The running stage's, of one of its trainings.
+        """The checkpoint of one training of the running stage.
 
-        Outside a stage, or with ``every`` 0: none.
+        Outside a stage, or with ``every`` 0, nothing is stored.
 
         Args:
             kind: ``sft`` or ``kto``.
             every: see :class:`Checkpoint`.
             what: settings, rows, number of processes: they make the file's name, so
-                that nothing goes on from a training of others.
+                that no training resumes from another's.
+
+        Returns:
+            The checkpoint.
         """
-        if not every or not resume_dir():
+        folder = resume_dir()
+        if not every or not folder:
             return cls()
         text = json.dumps(what, sort_keys=True, default=str)
         fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
-        return cls(join(resume_dir(), f"{kind}-{fingerprint}.tar"), every)
+        place = join(folder, f"{kind}-{fingerprint}.tar")
+        return cls(place, every)
 
     def train(self, trainer: Any) -> Curve:
         """Train to the end, from the checkpoint where there is one.

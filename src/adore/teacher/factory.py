@@ -88,9 +88,10 @@ class Config(BookConfig):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
-        if taken := sorted({"model", "revision", "threads"} & set(self.engine)):
+        misplaced = sorted({"model", "revision", "threads"} & set(self.engine))
+        if misplaced:
             raise ValueError(
-                f"engine: {', '.join(taken)} must be set beside engine, not in it"
+                f"engine: {', '.join(misplaced)} must be set beside engine, not in it"
             )
         BACKENDS[self.backend].check_engine(self.engine)
         if self.cache == "off" and self.budget != Budget():
@@ -113,7 +114,7 @@ def choose_judge(
     teacher: Path | None,
     share: float = 1.0,
 ) -> Judge:
-    """The judge that the config asks for.
+    """Make the judge that the config asks for.
 
     Args:
         config: who judges, and how.
@@ -122,6 +123,10 @@ def choose_judge(
         evidence: holds the evidence of those pairs.
         teacher: an output of ``align``.
         share: of the budget that this shard may spend.
+
+    Returns:
+        A judge; its LLM, if it has one, is started with the first pair that no cache
+        knows.
     """
     aligned = promoted_model(teacher) if teacher else None
     is_named = bool(config.model) or config.backend not in ("auto", LOCAL_BACKEND)
@@ -146,36 +151,42 @@ def choose_judge(
 
 
 def promoted_model(teacher: Path) -> Path | None:
-    """The model of an output of ``align``, unless its gate left the rules in force.
+    """Find the model that judges after ``align``.
+
+    Args:
+        teacher: an output of ``align``.
+
+    Returns:
+        Its model's folder; None where the gate left the rules in place.
 
     Raises:
-        ConfigError: it is no whole output of ``align``.
+        ConfigError: it is no complete output of ``align``.
     """
-    found = read_manifest(teacher)
-    whole = found is not None and found.stage == "align"
-    check(
-        whole,
-        "teacher",
-        str(teacher),
-        must="a whole output of the step align",
-        fix="name a run that came so far",
-    )
-    passed = found and (
-        found.metrics.get("promoted") or found.metrics.get("kept_previous")
-    )
-    return teacher / "model" if passed else None
+    manifest = read_manifest(teacher)
+    if manifest is None or manifest.stage != "align":
+        raise ConfigError(
+            f"teacher == {str(teacher)!r}, must be a whole output of the step align; "
+            "name a run that came so far"
+        )
+    metrics = manifest.metrics
+    if metrics.get("promoted") or metrics.get("kept_previous"):
+        return teacher / "model"
+    return None
 
 
 def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
-    """The teacher whose model lies in ``folder``, on this machine.
+    """Load the teacher whose model is in a folder of this machine.
 
     It is a tiny trace reader, or an LLM that reads texts. An LLM's answers go to this
-    machine's cache, so that an exam that was killed goes on.
+    machine's cache, so that a validation that was killed goes on.
 
     Args:
         folder: of the model and its tokenizer.
         rulebook: what the answers obey.
         threads: of the CPU.
+
+    Returns:
+        A judge.
     """
     if _reads_traces(folder):
         from adore.teacher.backends.tiny import TinyGrader

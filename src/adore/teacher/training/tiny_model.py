@@ -14,7 +14,7 @@ from adore.types import ATTRIBUTES, STATES
 
 __all__ = ["new_model", "new_tokenizer", "product_words"]
 
-_PIECES = r"\s|[^\W\d]+|\d|[^\w\s]"
+_TOKENS = r"\s|[^\W\d]+|\d|[^\w\s]"
 _WHERE = (
     "title",
     "category",
@@ -29,26 +29,33 @@ _WHERE = (
 def product_words(
     texts: Iterable[str], *, least: int = 4, most: int = 2000
 ) -> list[str]:
-    """The commonest words of traces, sorted.
+    """Choose the commonest words of traces.
 
     Args:
         texts: the traces.
         least: traces that must use a word.
         most: words.
+
+    Returns:
+        The words, sorted.
     """
     traces_with = Counter[str]()
     for text in texts:
-        traces_with.update(set(re.findall(_PIECES, text)))
+        words = set(re.findall(_TOKENS, text))
+        traces_with.update(words)
     commonest = traces_with.most_common(most)
     return sorted(word for word, count in commonest if count >= least)
 
 
 def new_tokenizer(products: Sequence[str] = ()) -> Any:
-    """The vocabulary of the trace language; decoding gives a text back exactly.
+    """Make a tokenizer of the trace language; decoding gives a text back exactly.
 
     Args:
-        products: product words (of what is asked and found) to know besides; others
-            read as unknown.
+        products: product words (of query and item) to know besides; others read as
+            unknown.
+
+    Returns:
+        A fast tokenizer of transformers.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -56,29 +63,33 @@ def new_tokenizer(products: Sequence[str] = ()) -> Any:
     words = ["<unk>", "<pad>", "<eos>", " ", "\n", *'{}[]":,', *"0123456789", *"ICSE"]
     words += ["pair", "answer", "grade", "against", *ATTRIBUTES, *STATES, *_WHERE]
     words += ["asked", "found", "nothing", *products]
-    vocabulary = {w: i for i, w in enumerate(dict.fromkeys(words))}
+    distinct = dict.fromkeys(words)
+    vocabulary = {word: number for number, word in enumerate(distinct)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKENS), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    fast = PreTrainedTokenizerFast(
+    wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token="<unk>",
         pad_token="<pad>",
         eos_token="<eos>",
         padding_side="right",
     )
-    fast.model_input_names = ["input_ids", "attention_mask"]
-    return fast
+    wrapped.model_input_names = ["input_ids", "attention_mask"]
+    return wrapped
 
 
 def new_model(tokenizer: Any, *, layers: int, width: int, seed: int) -> Any:
-    """A fresh Llama with random weights.
+    """Make a Llama with random weights.
 
     Args:
         tokenizer: from :func:`new_tokenizer`, whose vocabulary it takes.
         layers: of the transformer.
         width: of its hidden states; its feed-forward layers are three times as wide.
         seed: of the weights.
+
+    Returns:
+        A causal LM of transformers.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -66,13 +66,18 @@ VERBS = dict(all_verbs(typer.main.get_command(app)))
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_profiles_in_the_documents_are_accepted(page: Path) -> None:
-    if page.name == "extending.md":  # its profiles name parts that its own test adds
-        return
+    if page.name == "extending.md":
+        return  # its profiles name its own parts: test_extending reads them with those
     for block in fences(page, "yaml"):
-        settings = yaml.safe_load(block)
-        if isinstance(settings, dict) and set(settings) <= set(SECTIONS):
-            for name, section in settings.items():
-                configure(SECTIONS[name], section, name)
+        check_profile_block(block)
+
+
+def check_profile_block(block: str) -> None:
+    """Every section of a profile in the documents is one that its step accepts."""
+    settings = yaml.safe_load(block)
+    if isinstance(settings, dict) and set(settings) <= set(SECTIONS):
+        for name, section in settings.items():
+            configure(SECTIONS[name], section, name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

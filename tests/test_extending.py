@@ -15,27 +15,40 @@ from typing import Any
 
 import pytest
 from tests.synthesis.shop import synthesise_shop, verify_shop, write_answers, write_shop
+from tests.test_document_examples import check_profile_block
 
 from adore.artifacts import read_table
+from adore.config import configure
 from adore.registry import Registry
 from adore.synthesis.edits import EDITS
 from adore.synthesis.generator import EditContext
 from adore.synthesis.synthesise import Config, _sources
 from adore.taxonomy import ERROR_TYPES
+from adore.teacher import judge
+from adore.types import Grade
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 
 
-def sections() -> dict[str, list[str]]:
-    """Heading to its Python blocks, for every section that has one."""
+def headings() -> dict[str, str]:
+    """Heading to the text of its section."""
     text = PAGE.read_text("utf-8")
-    blocks: dict[str, list[str]] = {}
+    texts: dict[str, str] = {}
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
-        heading = section.splitlines()[0].strip()
-        found = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-        if found:
-            blocks[heading] = found
-    return blocks
+        heading, _, body = section.partition("\n")
+        texts[heading.strip()] = body
+    return texts
+
+
+def fenced(heading: str, language: str) -> list[str]:
+    """The blocks of one language in a section."""
+    pattern = rf"^```{language}\n(.*?)^```"
+    return re.findall(pattern, headings()[heading], re.MULTILINE | re.DOTALL)
+
+
+def sections() -> list[str]:
+    """Headings of the sections that have a Python block."""
+    return [heading for heading in headings() if fenced(heading, "python")]
 
 
 def registries() -> list[Registry[Any]]:
@@ -64,7 +77,7 @@ def restored_registries() -> Iterator[None]:
 def run_section(heading: str) -> dict[str, object]:
     """Run a section's blocks in order, in one namespace."""
     namespace: dict[str, object] = {"__name__": "extending"}
-    for block in sections()[heading]:
+    for block in fenced(heading, "python"):
         code = compile(block, f"{PAGE.name}: {heading}", "exec", dont_inherit=True)
         exec(code, namespace)
     return namespace
@@ -103,9 +116,25 @@ def makes_valid_drafts(home: Path) -> None:
                 assert valid, (edit.name, error.name)
 
 
+def judges_every_pair(home: Path) -> None:
+    """The new backend is chosen by its name, and its answers are valid."""
+    settings = {"backend": "word-overlap", "model": "words", "engine": {"needed": 0.7}}
+    config = configure(
+        judge.Config, {**settings, "cache": "off", "rulebook": "general"}, "judge"
+    )
+    output = home / "judged"
+    output.mkdir()
+    metrics = judge.run(config, home / "prepare", home / "evidence", output)
+    table = read_table(output, "teacher_judgements")
+    assert metrics["faults"] == 0 and metrics["pairs"] == table.height > 0
+    assert set(table["judge"]) == {"words"}
+    assert set(table["grade"]) == {Grade.SUBSTITUTE, Grade.IRRELEVANT}
+
+
 OUTCOMES: dict[str, Callable[[Path], None]] = {
     "Add an error type": makes_synthetic_pairs,
     "Add an edit": makes_valid_drafts,
+    "Add a judge backend": judges_every_pair,
 }
 
 
@@ -114,6 +143,8 @@ def test_the_recipe_does_what_it_says(heading: str, tmp_path: Path) -> None:
     write_shop(tmp_path)
     with restored_registries():
         run_section(heading)
+        for block in fenced(heading, "yaml"):
+            check_profile_block(block)
         OUTCOMES[heading](tmp_path)
 
 

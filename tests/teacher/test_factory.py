@@ -16,7 +16,6 @@ from adore.rulebook import RuleBook
 from adore.teacher.backends.base import (
     BackendSettings,
     Completion,
-    Decoding,
     JudgeBackend,
 )
 from adore.teacher.backends.builtin import BACKENDS
@@ -106,18 +105,3 @@ def test_every_built_in_backend_is_in_the_code_of_the_judge_stage() -> None:
     closure = import_closure("adore.teacher.judge")
     for name in ("evidence", "openai", "transformers", "vllm"):
         assert f"adore.teacher.backends.{name}" in closure
-
-
-def test_the_backend_of_the_documents_registers_and_answers() -> None:
-    page = Path(__file__).parents[2] / "docs" / "teacher.md"
-    section = page.read_text("utf-8").partition("## Add a judge backend")[2]
-    code = section.partition("```python\n")[2].partition("```")[0]
-    try:
-        exec(compile(code, str(page), "exec"), {})
-        assert BACKENDS.validate("mine") == "mine"
-        build = BACKENDS["mine"].build
-        assert build
-        answers = build(BackendSettings("big")).complete([[], []], Decoding(), {})
-        assert [index for index, _ in answers] == [0, 1]
-    finally:
-        BACKENDS.remove("mine")

@@ -46,7 +46,9 @@ def speeds(shop: Shop, threads: int) -> dict[str, float]:
     items = {i: reader.read_item(shop.items[i]) for i in used}
     evidence = [compare(queries[q], items[i]) for q, i in shop.pairs]
     known = zip(shop.pairs, evidence, strict=True)
-    cases = [JudgeInput(q, i, shop.queries[q], shop.items[i], e) for (q, i), e in known]
+    judge_inputs = [
+        JudgeInput(q, i, shop.queries[q], shop.items[i], e) for (q, i), e in known
+    ]
     judge = EvidenceJudge(RulesGrader(book), book)
     config = Config()
     tokenizer = new_tokenizer(product_words(trace(e) for e in evidence))
@@ -67,7 +69,7 @@ def speeds(shop: Shop, threads: int) -> dict[str, float]:
         "traces": len({trace(e) for e in evidence}),
         "evidence + rules, items read before": pairs / compared,
         "evidence + rules, items read now": pairs / (read + compared),
-        "rules with rationales": pairs / best(lambda: judge.judge(cases)),
+        "rules with rationales": pairs / best(lambda: judge.judge(judge_inputs)),
         "tiny LM": pairs / graded,
         "tiny LM, distinct traces": len({trace(e) for e in evidence}) / graded,
     }

@@ -44,7 +44,7 @@ def prompts(
     from adore.pipeline.runner import call
     from adore.rulebook import RuleBook
     from adore.teacher.exemplars import choose_exemplars
-    from adore.teacher.judge_inputs import load_cases
+    from adore.teacher.judge_inputs import load_judge_inputs
     from adore.teacher.prompting import Prompter
     from adore.teacher.rationale import answer_schema
 
@@ -65,9 +65,11 @@ def prompts(
         read_table(work / "prepared", "queries").select("query_id", "split").iter_rows()
     )
     held = {q for q, split in splits.items() if split != "train"}
-    cases = load_cases(work / "prepared", work / "evidence", None, held.__contains__)
+    judge_inputs = load_judge_inputs(
+        work / "prepared", work / "evidence", None, held.__contains__
+    )
     return [
-        prompter.messages(c) for c in random.Random(seed).sample(cases, count)
+        prompter.messages(c) for c in random.Random(seed).sample(judge_inputs, count)
     ], answer_schema(rulebook)
 
 

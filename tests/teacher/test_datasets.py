@@ -14,7 +14,7 @@ from adore.artifacts import read_table, write_table
 from adore.prompts import answer
 from adore.rulebook import RuleBook
 from adore.teacher.judge import Config, run
-from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judge_inputs import load_judge_inputs
 from adore.teacher.judgements import JudgeInput
 from adore.teacher.parse import parse
 from adore.teacher.rationale import RationaleSchema
@@ -66,33 +66,37 @@ def test_sft_learns_the_judges_own_sound_rationales(shop: Path, judged: Path) ->
 
 
 def feedback(
-    case: JudgeInput, given: Grade, better: Grade | None = None
+    judge_input: JudgeInput, given: Grade, better: Grade | None = None
 ) -> list[dict[str, object]]:
     kind = (
         "bought, judged"
         if (given if better is None else better) == Grade.EXACT
         else "skipped, judged"
     )
-    keys = {"query_id": case.query_id, "item_id": case.item_id, "kind": kind}
+    keys = {
+        "query_id": judge_input.query_id,
+        "item_id": judge_input.item_id,
+        "kind": kind,
+    }
     told = [(given, better is None), *([(better, True)] if better is not None else [])]
     return [
-        {**keys, "completion": answer(g, case.evidence), "desirable": good}
+        {**keys, "completion": answer(g, judge_input.evidence), "desirable": good}
         for g, good in told
     ]
 
 
 def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
-    cases = load_cases(shop, shop, None, lambda q: q == "q0")
-    grades = {c.item_id: BOOK.apply(c.evidence).grade for c in cases}
-    soft = next(c for c in cases if grades[c.item_id] == Grade.SUBSTITUTE)
+    judge_inputs = load_judge_inputs(shop, shop, None, lambda q: q == "q0")
+    grades = {c.item_id: BOOK.apply(c.evidence).grade for c in judge_inputs}
+    soft = next(c for c in judge_inputs if grades[c.item_id] == Grade.SUBSTITUTE)
     other = next(
         c
-        for c in cases
+        for c in judge_inputs
         if any(
             e.attribute == "product_type" and e.state == "conflict" for e in c.evidence
         )
     )
-    right = [c for c in cases if c not in (soft, other)]
+    right = [c for c in judge_inputs if c not in (soft, other)]
     rows = [r for c in right for r in feedback(c, grades[c.item_id])]
     rows += feedback(soft, Grade.SUBSTITUTE, Grade.EXACT) + feedback(
         other, Grade.IRRELEVANT, Grade.EXACT
@@ -119,7 +123,7 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
             one_way.height
             and text_feedback(one_way, shop, shop, BOOK, most=999, seed=0) == []
         )
-        told = {(c.query_id, c.item_id): Grade.SUBSTITUTE for c in cases}
+        told = {(c.query_id, c.item_id): Grade.SUBSTITUTE for c in judge_inputs}
         assert (
             kto_traces(
                 one_way.with_columns(prompt=pl.lit("")),

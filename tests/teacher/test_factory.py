@@ -21,7 +21,7 @@ from adore.teacher.backends.base import (
 from adore.teacher.backends.builtin import BACKENDS
 from adore.teacher.factory import Config
 from adore.teacher.judge import run
-from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judge_inputs import load_judge_inputs
 from adore.teacher.rationale import rationale
 from adore.types import Grade
 
@@ -65,7 +65,7 @@ def test_a_registered_backend_judges(echo: None, shop: Path, tmp_path: Path) -> 
     out.mkdir()
     metrics = run(config, prepared=shop, evidence=shop, output=out)
     table = read_table(out, "teacher_judgements")
-    assert metrics["pairs"] == table.height == len(load_cases(shop, shop, None))
+    assert metrics["pairs"] == table.height == len(load_judge_inputs(shop, shop, None))
     assert set(table["grade"]) == {Grade.COMPLEMENT}
     assert set(table["judge"]) == {"parrot"}
 

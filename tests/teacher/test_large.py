@@ -19,7 +19,7 @@ from adore.teacher.backends.cache import NoCache
 from adore.teacher.backends.chat import encode, load_tokenizer
 from adore.teacher.backends.transformers import TransformersCompleter
 from adore.teacher.judge import Config, run
-from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judge_inputs import load_judge_inputs
 from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement
 from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter, answer_text, user_text
@@ -33,23 +33,26 @@ BOOK = RuleBook.load()
 
 
 @pytest.fixture(scope="module")
-def cases(shop: Path) -> list[JudgeInput]:
-    return load_cases(shop, shop, None)
+def judge_inputs(shop: Path) -> list[JudgeInput]:
+    return load_judge_inputs(shop, shop, None)
 
 
-def rows(cases: list[JudgeInput]) -> list[dict[str, Any]]:
+def rows(judge_inputs: list[JudgeInput]) -> list[dict[str, Any]]:
     """What the rules say of each pair, every second one called undesirable;
     no rule book in the prompt, to be short.
     """
     found = []
-    for n, case in enumerate(cases):
-        verdict = BOOK.apply(case.evidence)
+    for n, judge_input in enumerate(judge_inputs):
+        verdict = BOOK.apply(judge_input.evidence)
         answer = answer_text(
-            rationale(case.evidence, BOOK, verdict.grade, verdict.confidence), case.item
+            rationale(judge_input.evidence, BOOK, verdict.grade, verdict.confidence),
+            judge_input.item,
         )
         found.append(
             text_row(
-                [{"role": "user", "content": user_text(case)}], answer, label=n % 2 == 0
+                [{"role": "user", "content": user_text(judge_input)}],
+                answer,
+                label=n % 2 == 0,
             )
         )
     return found
@@ -98,11 +101,14 @@ def short_lesson(folder: Path, *, layers: int) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def tiny(
-    cases: list[JudgeInput], tmp_path_factory: pytest.TempPathFactory
+    judge_inputs: list[JudgeInput], tmp_path_factory: pytest.TempPathFactory
 ) -> LoraTeacherConfig:
     folder = tmp_path_factory.mktemp("base")
     tokenizer = byte_tokenizer(
-        [r["prompt"][0]["content"] + r["completion"][0]["content"] for r in rows(cases)]
+        [
+            r["prompt"][0]["content"] + r["completion"][0]["content"]
+            for r in rows(judge_inputs)
+        ]
     )
     new_model(tokenizer, layers=2, width=32, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -166,9 +172,9 @@ def kto_loss(
 
 
 def test_kto_under_lora_measures_from_the_model_it_starts_at(
-    tiny: LoraTeacherConfig, cases: list[JudgeInput], tmp_path: Path
+    tiny: LoraTeacherConfig, judge_inputs: list[JudgeInput], tmp_path: Path
 ) -> None:
-    some = rows(cases[::29])
+    some = rows(judge_inputs[::29])
     curve = train_sft(tiny, some, tmp_path / "sft")
     assert all(b["loss"] < a["loss"] for a, b in pairwise(curve[:3]))
     train_kto(tiny, tmp_path / "sft", some[:2], tmp_path / "one")
@@ -181,9 +187,9 @@ def test_kto_under_lora_measures_from_the_model_it_starts_at(
 
 
 def test_weights_and_loss_of_kto_are_the_profiles(
-    tiny: LoraTeacherConfig, cases: list[JudgeInput], tmp_path: Path
+    tiny: LoraTeacherConfig, judge_inputs: list[JudgeInput], tmp_path: Path
 ) -> None:
-    some, start = rows(cases[::29])[:4], Path(tiny.base_model)
+    some, start = rows(judge_inputs[::29])[:4], Path(tiny.base_model)
     assert [r["label"] for r in some[:2]].count(True) == 1
     weights = {"desirable_weight": 2.0, "undesirable_weight": 0.5}
     told = train_kto(
@@ -199,9 +205,9 @@ def test_weights_and_loss_of_kto_are_the_profiles(
 
 
 def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(
-    tiny: LoraTeacherConfig, cases: list[JudgeInput], tmp_path: Path
+    tiny: LoraTeacherConfig, judge_inputs: list[JudgeInput], tmp_path: Path
 ) -> None:
-    some = rows(cases[:2])
+    some = rows(judge_inputs[:2])
     with pytest.raises(ConfigError, match="rows that fit == 0"):
         train_sft(tiny.model_copy(update={"max_length": 64}), some, tmp_path)
     with pytest.raises(
@@ -213,7 +219,7 @@ def test_rows_are_left_out_never_cut_and_what_cannot_be_shared_out_is_said(
 
 
 def test_transformers_answers_follow_the_schema_and_long_prompts_are_faults(
-    tiny: LoraTeacherConfig, cases: list[JudgeInput]
+    tiny: LoraTeacherConfig, judge_inputs: list[JudgeInput]
 ) -> None:
     prompts = [[{"role": "user", "content": f"{n} " * n}] for n in (3, 600, 1, 2)]
     schema = {
@@ -257,7 +263,7 @@ def test_an_unknown_engine_argument_is_named(
 @pytest.mark.slow
 @pytest.mark.large
 def test_a_real_model_learns_and_judges(
-    cases: list[JudgeInput], tmp_path: Path
+    judge_inputs: list[JudgeInput], tmp_path: Path
 ) -> None:
     if why := missing():
         pytest.skip(f"the 268M model: {why}")
@@ -268,7 +274,7 @@ def test_a_real_model_learns_and_judges(
         max_length=512,
         **quick,
     )
-    some = rows(cases[::67])
+    some = rows(judge_inputs[::67])
     curve = train_sft(config, some, tmp_path / "sft")
     assert len(curve) == 3 and curve[-1]["loss"] < curve[0]["loss"]
     curve = train_kto(config, tmp_path / "sft", some[:4], tmp_path / "kto")
@@ -286,7 +292,7 @@ def test_a_real_model_learns_and_judges(
         ledger=ledger,
     )
     with closing(judge):
-        answers = judge.judge(cases[::20])
+        answers = judge.judge(judge_inputs[::20])
     assert len(answers) == 20 and all(
         a.call and a.call.raw.startswith('{"intent":"') for a in answers
     )

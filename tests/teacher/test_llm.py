@@ -77,7 +77,7 @@ class Told:
 
 
 def test_probabilities_of_a_refused_text_are_not_used() -> None:
-    case, good = (
+    judge_input, good = (
         JudgeInput("q", "i", "acme mug", Item("i", "Acme mug", "Acme"), SEEN),
         answers("S")[0].model_dump_json(),
     )
@@ -90,7 +90,7 @@ def test_probabilities_of_a_refused_text_are_not_used() -> None:
         judge = TextJudge(
             source, Prompter(BOOK), decoding=Decoding(), cache=NoCache(), ledger=ledger
         )
-        (answer,) = judge.judge([case])
+        (answer,) = judge.judge([judge_input])
         assert (
             isinstance(answer, Judgement)
             and answer.probabilities == p

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from adore.rulebook import RuleBook
 from adore.teacher.exemplars import choose_exemplars
-from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judge_inputs import load_judge_inputs
 from adore.teacher.judgements import JudgeInput
 from adore.teacher.prompting import Prompter, repair_messages, user_text
 from adore.teacher.rationale import answer_schema
@@ -36,7 +36,7 @@ ATTACKS = [
 ]
 
 
-def case(title: str, query: str = "acme mug") -> JudgeInput:
+def judge_input(title: str, query: str = "acme mug") -> JudgeInput:
     read = (Evidence("brand", "acme", "acme", title, title, "title", "conflict"),)
     item = Item("i", title, title, title, title, (title, "ok"), {title: title})
     return JudgeInput("q", "i", query, item, read)
@@ -44,7 +44,7 @@ def case(title: str, query: str = "acme mug") -> JudgeInput:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_text_gets_out_of_its_fence(attack: str) -> None:
-    text = user_text(case(attack, query=attack))
+    text = user_text(judge_input(attack, query=attack))
     tags = re.findall(r"<[^>]*>", text)
     names = ["title", "brand", "category", "description", "bullet_points", "attributes"]
     whole = [
@@ -92,7 +92,9 @@ def test_a_megabyte_of_text_is_cut() -> None:
     assert (
         len(
             user_text(
-                JudgeInput("q", "i", "q " * 10**5, item, case("Mug").evidence * 50)
+                JudgeInput(
+                    "q", "i", "q " * 10**5, item, judge_input("Mug").evidence * 50
+                )
             )
         )
         < 8_000
@@ -102,8 +104,8 @@ def test_a_megabyte_of_text_is_cut() -> None:
 def test_one_prefix_for_all_but_the_examples_own_queries(shop: Path) -> None:
     examples = choose_exemplars(shop, shop, BOOK, 4, seed=0)
     prompter = Prompter(BOOK, examples)
-    cases = load_cases(shop, shop, None)
-    systems = {c.query: prompter.messages(c)[0]["content"] for c in cases}
+    judge_inputs = load_judge_inputs(shop, shop, None)
+    systems = {c.query: prompter.messages(c)[0]["content"] for c in judge_inputs}
     own = {e.query for e in examples}
     assert own and len({s for q, s in systems.items() if normalise(q) not in own}) == 1
     for query, system in systems.items():
@@ -111,8 +113,10 @@ def test_one_prefix_for_all_but_the_examples_own_queries(shop: Path) -> None:
             "no pair sees an example of its own query"
         )
         assert BOOK.render() in system and system.startswith("You judge")
-    other_id = JudgeInput("another", "i", cases[0].query.upper(), cases[0].item, ())
-    assert prompter.messages(other_id)[0]["content"] == systems[cases[0].query]
+    other_id = JudgeInput(
+        "another", "i", judge_inputs[0].query.upper(), judge_inputs[0].item, ()
+    )
+    assert prompter.messages(other_id)[0]["content"] == systems[judge_inputs[0].query]
 
 
 def test_examples_are_train_judgements_that_the_rules_explain(shop: Path) -> None:
@@ -186,7 +190,7 @@ def test_a_value_cannot_write_an_evidence_line_of_its_own() -> None:
 
 
 def test_the_repair_prompt_says_what_is_wrong_and_fences_the_bad_answer() -> None:
-    first = Prompter(BOOK).messages(case("Mug"))
+    first = Prompter(BOOK).messages(judge_input("Mug"))
     said = repair_messages(
         first, "<|im_end|>{}", "quote not in the text", "'a\nb' is not in title"
     )

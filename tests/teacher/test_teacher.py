@@ -113,12 +113,12 @@ def test_an_item_caught_cheating_is_judged_by_the_rules() -> None:
     caught = Evidence(
         "product_type", "mug", "mug", KEYWORD_STUFFED, "", "title", "conflict"
     )
-    cases = [
+    judge_inputs = [
         JudgeInput("q", "i", "mug", Item("i", "Mug"), evidence)
         for evidence in ((caught,), BAD)
     ]
     told = [
         int(np.argmax(a.probabilities))
-        for a in EvidenceJudge(Fond(), RuleBook.load()).judge(cases)
+        for a in EvidenceJudge(Fond(), RuleBook.load()).judge(judge_inputs)
     ]
     assert told == [Grade.IRRELEVANT, Grade.EXACT]

@@ -162,11 +162,13 @@ class Silent:
     def __init__(self, judge: EvidenceJudge, items: set[str]) -> None:
         self.judge_, self.items = judge, items
 
-    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
-        told = self.judge_.judge(cases)
+    def judge(
+        self, judge_inputs: Sequence[JudgeInput]
+    ) -> list[Judgement | JudgeFailure]:
+        told = self.judge_.judge(judge_inputs)
         return [
             JudgeFailure("silent") if c.item_id in self.items else a
-            for c, a in zip(cases, told, strict=True)
+            for c, a in zip(judge_inputs, told, strict=True)
         ]
 
     def close(self) -> None:
@@ -175,7 +177,9 @@ class Silent:
 
 def test_an_exam_asks_what_was_held_out(school: Path) -> None:
     exam = load_validation_set(school, school, school, attack_pairs=35, seed=0)
-    assert len(exam.cases) == 40 and {c.query_id for c in exam.cases} == {"q2"}
+    assert len(exam.judge_inputs) == 40 and {c.query_id for c in exam.judge_inputs} == {
+        "q2"
+    }
     assert (
         (exam.human >= 0).all()
         and (exam.sign == 3).sum() == 1
@@ -189,7 +193,7 @@ def test_an_exam_asks_what_was_held_out(school: Path) -> None:
         and paper.attack_success["claim"] == 0
         and paper.attack_success["copying in text"] > 0
     )
-    few = Silent(judge, {c.item_id for c in exam.cases[:8]})
+    few = Silent(judge, {c.item_id for c in exam.judge_inputs[:8]})
     assert (predict(few, exam).grades == -1).sum() == 8 and not predict(
         few, exam
     ).attack_success, "27 answered pairs tell nothing"

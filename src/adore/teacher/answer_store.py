@@ -66,6 +66,7 @@ class AnswerStore:
         self._decoding = decoding
         self._schema = answer_schema(prompter.rulebook, error_types=())
 
+        # the error types of this process, under the hash of what they mean
         self._definitions = error_type_definitions()
         self._vocabulary = _hash(["error types", self._definitions])
         self._is_known = {self._vocabulary: True}
@@ -76,6 +77,9 @@ class AnswerStore:
 
         That is the model, its revision, the prompt, the version of the rule book, the
         decoding and the schema.
+
+        Returns:
+            The key of the answer.
         """
         return _hash(
             [
@@ -105,6 +109,7 @@ class AnswerStore:
             key: of :meth:`key`.
             completion: the answer.
         """
+        # the list goes first, so that no answer refers to one that a kill lost
         if not self._is_stored:
             self._cache.put(self._vocabulary, json.dumps(self._definitions))
             self._is_stored = True
@@ -155,7 +160,7 @@ def error_type_definitions() -> dict[str, str]:
     return definitions
 
 
-def _hash(parts: Any) -> str:
+def _hash(parts: object) -> str:
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

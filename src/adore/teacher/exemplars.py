@@ -48,28 +48,34 @@ def choose_exemplars(
     """
     if not count:
         return []
-    pools: dict[Grade, list[Exemplar]] = {grade: [] for grade in reversed(Grade)}
-    for case, human in _judged(prepared, evidence, seed):
-        pool = pools[human]
-        if len(pool) >= _POOL_SIZE:
+    pools_by_grade: dict[Grade, list[Exemplar]] = {
+        grade: [] for grade in reversed(Grade)
+    }
+    for judge_input, human in _judged(prepared, evidence, seed):
+        grade_pool = pools_by_grade[human]
+        if len(grade_pool) >= _POOL_SIZE:
             continue
-        exemplar = _exemplar(case, human, rulebook)
+        exemplar = _exemplar(judge_input, human, rulebook)
         if exemplar:
-            pool.append(exemplar)
+            grade_pool.append(exemplar)
 
-    for pool in pools.values():
-        pool.sort(key=_length_per_attribute)
+    for grade_pool in pools_by_grade.values():
+        grade_pool.sort(key=_length_per_attribute)
 
     # one of each grade in turn, each of a query that no other example has
     chosen: list[Exemplar] = []
-    queries: set[str] = set()
-    while len(chosen) < count and any(pools.values()):
-        for pool in pools.values():
-            pool[:] = [exemplar for exemplar in pool if exemplar.query not in queries]
-            if pool:
-                exemplar = pool.pop(0)
+    used_queries: set[str] = set()
+    while len(chosen) < count and any(pools_by_grade.values()):
+        for grade_pool in pools_by_grade.values():
+            grade_pool[:] = [
+                exemplar
+                for exemplar in grade_pool
+                if exemplar.query not in used_queries
+            ]
+            if grade_pool:
+                exemplar = grade_pool.pop(0)
                 chosen.append(exemplar)
-                queries.add(exemplar.query)
+                used_queries.add(exemplar.query)
     return chosen[:count]
 
 
@@ -83,12 +89,12 @@ def _judged(
     prepared: Path, evidence: Path, seed: int
 ) -> Iterator[tuple[JudgeInput, Grade]]:
     """Human judgements of train queries in a random order, some of each grade."""
-    queries = read_table(prepared, "queries").filter(pl.col("split") == "train")
+    train_queries = read_table(prepared, "queries").filter(pl.col("split") == "train")
     table = read_table(prepared, "judgements").join(
-        queries.select("query_id", "query"), on="query_id"
+        train_queries.select("query_id", "query"), on="query_id"
     )
-    order = [_order(seed, *pair) for pair in table.select(PAIR).iter_rows()]
-    table = table.with_columns(pl.Series("order", order, dtype=pl.String))
+    random_order = [_order(seed, *pair) for pair in table.select(PAIR).iter_rows()]
+    table = table.with_columns(pl.Series("order", random_order, dtype=pl.String))
     table = table.sort("order").group_by("grade", maintain_order=True).head(_TRIED)
     table = table.join(read_table(evidence, "pairs"), on=PAIR, how="inner")
 
@@ -96,34 +102,41 @@ def _judged(
         table.select("item_id").unique(), on="item_id", how="semi"
     )
     item_of = {
-        row["item_id"]: item_from_row(row) for row in items.iter_rows(named=True)
+        judged_row["item_id"]: item_from_row(judged_row)
+        for judged_row in items.iter_rows(named=True)
     }
-    for row in table.sort("order").iter_rows(named=True):
-        case = JudgeInput(
-            query_id=row["query_id"],
-            item_id=row["item_id"],
-            query=row["query"],
-            item=item_of[row["item_id"]],
-            evidence=Evidence.many_from_json(row["evidence"]),
+    for judged_row in table.sort("order").iter_rows(named=True):
+        judge_input = JudgeInput(
+            query_id=judged_row["query_id"],
+            item_id=judged_row["item_id"],
+            query=judged_row["query"],
+            item=item_of[judged_row["item_id"]],
+            evidence=Evidence.many_from_json(judged_row["evidence"]),
         )
-        yield case, Grade(row["grade"])
+        yield judge_input, Grade(judged_row["grade"])
 
 
 def _order(seed: int, *ids: str) -> str:
     return hashlib.sha256(json.dumps([seed, *ids]).encode()).hexdigest()
 
 
-def _exemplar(case: JudgeInput, human: Grade, rulebook: RuleBook) -> Exemplar | None:
-    """The example that this pair makes.
-
-    None where rules and human differ, or where its answer is not sound.
-    """
-    verdict = rulebook.apply(case.evidence)
-    if verdict.grade != human or not case.evidence:
+def _exemplar(
+    judge_input: JudgeInput, human: Grade, rulebook: RuleBook
+) -> Exemplar | None:
+    """The example that this pair makes; None where rules and human differ."""
+    verdict = rulebook.apply(judge_input.evidence)
+    if verdict.grade != human or not judge_input.evidence:
         return None
     answer = answer_text(
-        rationale(case.evidence, rulebook, human, verdict.confidence), case.item
+        rationale(judge_input.evidence, rulebook, human, verdict.confidence),
+        judge_input.item,
     )
-    if not isinstance(parse(answer, case, rulebook), RationaleSchema):
+    # an answer that would be refused is no example
+    if not isinstance(parse(answer, judge_input, rulebook), RationaleSchema):
         return None
-    return Exemplar(case.query_id, normalise(case.query), user_text(case), answer)
+    return Exemplar(
+        judge_input.query_id,
+        normalise(judge_input.query),
+        user_text(judge_input),
+        answer,
+    )

@@ -205,10 +205,7 @@ def load_judge(folder: Path, rulebook: RuleBook, threads: int) -> Judge:
 
 
 def _reads_traces(folder: Path) -> bool:
-    """True for the tiny LM of :mod:`adore.teacher.training.tiny_model`.
-
-    Its closed vocabulary knows evidence traces only.
-    """
+    """True for the tiny LM, whose closed vocabulary knows evidence traces only."""
     tokenizer = folder / "tokenizer.json"
     return (
         tokenizer.is_file()
@@ -272,6 +269,9 @@ def _model_spec(config: Config, aligned: Path | None) -> ModelSpec:
 
 def _start(name: str, settings: BackendSettings) -> Completer:
     """Start an LLM.
+
+    Returns:
+        The running backend.
 
     Raises:
         ConfigError: the backend asks no LLM, or does not know a setting of the engine.

@@ -20,10 +20,10 @@ from adore.progress import log_line, progress
 from adore.rulebook import RuleBook
 from adore.teacher.backends.evidence import EvidenceJudge, Grader, RulesGrader
 from adore.teacher.factory import Config, choose_judge
-from adore.teacher.judge_inputs import count_pairs, load_cases
+from adore.teacher.judge_inputs import count_pairs, load_judge_inputs
 from adore.teacher.judgements import Judge, JudgeFailure, JudgeInput, Judgement
 from adore.teacher.llm import TextJudge
-from adore.teacher.plan import Plan, plan_cases, render
+from adore.teacher.plan import Plan, plan_judging, render
 from adore.types import Grade
 
 __all__ = [
@@ -43,7 +43,7 @@ CALLS = "_calls.parquet"
 BATCH = 2048
 """Pairs that are judged and written at a time."""
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 Result = Judgement | JudgeFailure
 
 
@@ -66,24 +66,24 @@ class _Batch:
     """Some of the pairs with their results; ``start`` numbers the first among all."""
 
     start: int
-    cases: list[JudgeInput]
+    judge_inputs: list[JudgeInput]
     results: list[Result]
 
-    def rows(self) -> Iterator[tuple[int, JudgeInput, Result]]:
+    def numbered(self) -> Iterator[tuple[int, JudgeInput, Result]]:
         """Number, pair and result."""
-        line = self.start
-        for case, result in zip(self.cases, self.results, strict=True):
-            yield line, case, result
-            line += 1
+        line_number = self.start
+        for judge_input, result in zip(self.judge_inputs, self.results, strict=True):
+            yield line_number, judge_input, result
+            line_number += 1
 
 
 def _judgement_row(
-    case: JudgeInput, judgement: Judgement, judge: str, rulebook: str
-) -> Row:
+    judge_input: JudgeInput, judgement: Judgement, judge: str, rulebook: str
+) -> TableRow:
     """A row of ``teacher_judgements``."""
     return {
-        "query_id": case.query_id,
-        "item_id": case.item_id,
+        "query_id": judge_input.query_id,
+        "item_id": judge_input.item_id,
         "grade": int(judgement.grade),
         "probabilities": [round(value, 6) for value in judgement.probabilities],
         "rationale": judgement.rationale.model_dump_json(),
@@ -92,20 +92,22 @@ def _judgement_row(
     }
 
 
-def _quarantine_row(case: JudgeInput, line: int, failure: JudgeFailure) -> Row:
+def _quarantine_row(
+    judge_input: JudgeInput, line_number: int, failure: JudgeFailure
+) -> TableRow:
     """A row of ``quarantine``: the pair, the raw text and why it is no judgement."""
-    row = {
-        "query_id": case.query_id,
-        "item_id": case.item_id,
+    table_row = {
+        "query_id": judge_input.query_id,
+        "item_id": judge_input.item_id,
         "raw": failure.call.raw if failure.call else "",
         "finish_reason": failure.finish,
         "detail": failure.detail,
     }
     return {
         "table": "pairs",
-        "line": line,
+        "line": line_number,
         "reason": failure.reason,
-        "row": json.dumps(row, ensure_ascii=False),
+        "row": json.dumps(table_row, ensure_ascii=False),
     }
 
 
@@ -117,15 +119,18 @@ class _CallWriter:
         self._writer: Any = None
 
     def write(self, batch: _Batch) -> None:
-        rows: list[Row] = []
-        for _, case, result in batch.rows():
+        table_rows: list[TableRow] = []
+        for _, judge_input, result in batch.numbered():
             if result.call:
-                key = {"query_id": case.query_id, "item_id": case.item_id}
-                rows.append({**key, **asdict(result.call)})
-        if not rows:
+                row_key = {
+                    "query_id": judge_input.query_id,
+                    "item_id": judge_input.item_id,
+                }
+                table_rows.append({**row_key, **asdict(result.call)})
+        if not table_rows:
             return
 
-        table = pa.Table.from_pylist(rows)
+        table = pa.Table.from_pylist(table_rows)
         if self._writer is None:
             self._writer = pq.ParquetWriter(
                 self._path, table.schema, compression="zstd"
@@ -137,7 +142,7 @@ class _CallWriter:
             self._writer.close()
 
 
-def _cases(
+def _shard_inputs(
     config: Config,
     prepared: Path,
     evidence: Path,
@@ -156,7 +161,7 @@ def _cases(
     def is_in_shard(query_id: str) -> bool:
         return shard_of(query_id, config.shards) == config.shard
 
-    return load_cases(prepared, evidence, candidates, is_in_shard, retrieved)
+    return load_judge_inputs(prepared, evidence, candidates, is_in_shard, retrieved)
 
 
 def plan(
@@ -181,7 +186,7 @@ def plan(
     Returns:
         Pairs, tokens, seconds and dollars of the shard.
     """
-    cases = _cases(config, prepared, evidence, candidates, retrieved)
+    judge_inputs = _shard_inputs(config, prepared, evidence, candidates, retrieved)
     judge = choose_judge(
         config,
         RuleBook.of_dataset(prepared, config.rulebook),
@@ -190,8 +195,8 @@ def plan(
         teacher,
     )
     if not isinstance(judge, TextJudge):
-        return Plan(len(cases))
-    return plan_cases(judge, cases, config.prices)
+        return Plan(len(judge_inputs))
+    return plan_judging(judge, judge_inputs, config.prices)
 
 
 def run(
@@ -220,42 +225,46 @@ def run(
     Returns:
         Metrics for the stage's manifest.
 
-    Raises:
-        BudgetError: the cap is reached; a higher one goes on from there.
-        UnavailableError: no pair got a usable answer, or too many in a row got none.
+    It stops with a :class:`adore.errors.BudgetError` at the budget's cap, from where a
+    higher one continues, and with a :class:`adore.errors.UnavailableError` if no pair or
+    too many in a row got no usable answer.
     """
     rulebook = RuleBook.of_dataset(prepared, config.rulebook)
-    cases = _cases(config, prepared, evidence, candidates, retrieved)
+    judge_inputs = _shard_inputs(config, prepared, evidence, candidates, retrieved)
     all_pairs = count_pairs(evidence, candidates, retrieved)
-    share = len(cases) / max(1, all_pairs)
+    share = len(judge_inputs) / max(1, all_pairs)
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
 
-    judged: list[Row] = []
-    failed: list[Row] = []
+    judged: list[TableRow] = []
+    failed: list[TableRow] = []
     with closing(judge), closing(_CallWriter(output / CALLS)) as calls:
-        for batch in _judge_in_batches(judge, cases):
+        for batch in _judge_in_batches(judge, judge_inputs):
             calls.write(batch)
-            for line, case, result in batch.rows():
+            for line_number, judge_input, result in batch.numbered():
                 if isinstance(result, JudgeFailure):
-                    failed.append(_quarantine_row(case, line, result))
+                    failed.append(_quarantine_row(judge_input, line_number, result))
                 else:
-                    row = _judgement_row(case, result, judge.name, rulebook.version)
-                    judged.append(row)
-    _report_failures(judge.name, len(cases), failed)
+                    table_row = _judgement_row(
+                        judge_input, result, judge.name, rulebook.version
+                    )
+                    judged.append(table_row)
+    _report_failures(judge.name, len(judge_inputs), failed)
     write_table(judged, output, "teacher_judgements")
     if failed:
         write_table(failed, output, "quarantine")
     return _metrics(judge, judged, failed)
 
 
-def _metrics(judge: Judge, judged: list[Row], failed: list[Row]) -> dict[str, float]:
+def _metrics(
+    judge: Judge, judged: list[TableRow], failed: list[TableRow]
+) -> dict[str, float]:
     """For the stage's manifest."""
     metrics = {
         "pairs": float(len(judged)),
         "faults": float(len(failed)),
         "by_model": float(judge.name != "rules"),
     }
-    count_of_grade = Counter(row["grade"] for row in judged)
+    count_of_grade = Counter(table_row["grade"] for table_row in judged)
     for grade in reversed(Grade):
         metrics[f"grade_{grade.letter}"] = float(count_of_grade[int(grade)])
     if isinstance(judge, TextJudge):
@@ -263,7 +272,7 @@ def _metrics(judge: Judge, judged: list[Row], failed: list[Row]) -> dict[str, fl
     return metrics
 
 
-def _report_failures(judge: str, pairs: int, failed: list[Row]) -> None:
+def _report_failures(judge: str, pairs: int, failed: list[TableRow]) -> None:
     """Log how many pairs got no judgement, and why.
 
     Raises:
@@ -271,9 +280,11 @@ def _report_failures(judge: str, pairs: int, failed: list[Row]) -> None:
     """
     if not failed:
         return
-    reasons = Counter(row["reason"] for row in failed)
-    parts = [f"{count:,} x {reason}" for reason, count in reasons.most_common(5)]
-    counts = ", ".join(parts)
+    reasons = Counter(table_row["reason"] for table_row in failed)
+    reason_counts = [
+        f"{count:,} x {reason}" for reason, count in reasons.most_common(5)
+    ]
+    counts = ", ".join(reason_counts)
     if len(failed) < pairs:
         log_line(
             f"    {judge}: {len(failed):,} of {pairs:,} pairs got no usable answer ({counts}); "
@@ -281,11 +292,11 @@ def _report_failures(judge: str, pairs: int, failed: list[Row]) -> None:
         )
         return
 
-    last = json.loads(failed[-1]["row"])
+    last_failure = json.loads(failed[-1]["row"])
     clues: list[str] = []
     for name in ("finish_reason", "detail", "raw"):
-        if last[name]:
-            clues.append(f"{name} {last[name]!r}")
+        if last_failure[name]:
+            clues.append(f"{name} {last_failure[name]!r}")
     raise UnavailableError(
         f"usable answers of {judge} == 0 for {pairs} pairs ({counts}), must be some; "
         f"{'; '.join(clues) or 'the answers are empty'}; "
@@ -293,15 +304,15 @@ def _report_failures(judge: str, pairs: int, failed: list[Row]) -> None:
     )
 
 
-def _judge_in_batches(judge: Judge, cases: list[JudgeInput]) -> Iterator[_Batch]:
-    starts = range(0, len(cases), BATCH)
-    for start in progress(starts, f"batches judged by {judge.name}"):
-        batch = cases[start : start + BATCH]
+def _judge_in_batches(judge: Judge, judge_inputs: list[JudgeInput]) -> Iterator[_Batch]:
+    batch_starts = range(0, len(judge_inputs), BATCH)
+    for start in progress(batch_starts, f"batches judged by {judge.name}"):
+        batch = judge_inputs[start : start + BATCH]
         try:
             results = judge.judge(batch)
         except BudgetError as error:
             raise BudgetError(
-                f"{error}; {start + error.done} of {len(cases)} pairs are done "
+                f"{error}; {start + error.done} of {len(judge_inputs)} pairs are done "
                 "and kept in the cache: run the same command with a higher judge.budget "
                 "to go on, nothing is paid twice"
             ) from error

@@ -12,14 +12,14 @@ from adore.artifacts import read_table
 from adore.teacher.judgements import JudgeInput
 from adore.types import PAIR, Evidence, item_from_row
 
-__all__ = ["count_pairs", "load_cases"]
+__all__ = ["count_pairs", "load_judge_inputs"]
 
 
 def _every_query(query_id: str) -> bool:
     return True
 
 
-def load_cases(
+def load_judge_inputs(
     prepared: Path,
     evidence: Path,
     candidates: Path | None,
@@ -40,7 +40,7 @@ def load_cases(
         One input a pair.
     """
     if candidates is not None:
-        return _candidate_cases(candidates, wanted)
+        return _candidate_inputs(candidates, wanted)
 
     queries = read_table(prepared, "queries").select("query_id", "query")
     text_of_query = dict(queries.iter_rows())
@@ -50,41 +50,44 @@ def load_cases(
     ]
     pairs = pairs.filter(pl.col("query_id").is_in(query_ids))
 
-    rows = read_table(prepared, "items").join(
+    item_rows = read_table(prepared, "items").join(
         pairs.select("item_id"), on="item_id", how="semi"
     )
-    items = {row["item_id"]: item_from_row(row) for row in rows.iter_rows(named=True)}
+    items = {
+        candidate_row["item_id"]: item_from_row(candidate_row)
+        for candidate_row in item_rows.iter_rows(named=True)
+    }
 
-    cases: list[JudgeInput] = []
-    for query_id, item_id, text in pairs.select(*PAIR, "evidence").rows():
-        case = JudgeInput(
+    judge_inputs: list[JudgeInput] = []
+    for query_id, item_id, evidence_json in pairs.select(*PAIR, "evidence").rows():
+        judge_input = JudgeInput(
             query_id=query_id,
             item_id=item_id,
             query=text_of_query[query_id],
             item=items[item_id],
-            evidence=Evidence.many_from_json(text),
+            evidence=Evidence.many_from_json(evidence_json),
         )
-        cases.append(case)
-    return cases
+        judge_inputs.append(judge_input)
+    return judge_inputs
 
 
-def _candidate_cases(
+def _candidate_inputs(
     candidates: Path, wanted: Callable[[str], bool]
 ) -> list[JudgeInput]:
     table = read_table(candidates, "candidates").unique(PAIR).sort(PAIR)
-    cases: list[JudgeInput] = []
-    for row in table.iter_rows(named=True):
-        if not wanted(row["query_id"]):
+    judge_inputs: list[JudgeInput] = []
+    for candidate_row in table.iter_rows(named=True):
+        if not wanted(candidate_row["query_id"]):
             continue
-        case = JudgeInput(
-            query_id=row["query_id"],
-            item_id=row["item_id"],
-            query=row["query"],
-            item=item_from_row(json.loads(row["item"])),
-            evidence=Evidence.many_from_json(row["evidence"]),
+        judge_input = JudgeInput(
+            query_id=candidate_row["query_id"],
+            item_id=candidate_row["item_id"],
+            query=candidate_row["query"],
+            item=item_from_row(json.loads(candidate_row["item"])),
+            evidence=Evidence.many_from_json(candidate_row["evidence"]),
         )
-        cases.append(case)
-    return cases
+        judge_inputs.append(judge_input)
+    return judge_inputs
 
 
 def _known_pairs(evidence: Path, retrieved: Path | None) -> pl.DataFrame:

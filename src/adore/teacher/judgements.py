@@ -113,8 +113,10 @@ class Judge(Protocol):
 
     name: str
 
-    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
-        """Judge each case; one judgement or failure a case, in their order."""
+    def judge(
+        self, judge_inputs: Sequence[JudgeInput]
+    ) -> list[Judgement | JudgeFailure]:
+        """Judge each pair; one judgement or failure a pair, in their order."""
         ...
 
     def close(self) -> None:

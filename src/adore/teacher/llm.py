@@ -52,7 +52,7 @@ class ModelSpec:
 class _Reply:
     """What the LLM answered to one prompt, now or earlier."""
 
-    key: str
+    cache_key: str
     cached: bool
     completion: Completion
 
@@ -108,18 +108,23 @@ class TextJudge:
         self._schema = answer_schema(prompter.rulebook)
         self._completer: Completer | None = None
 
-    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
+    def judge(
+        self, judge_inputs: Sequence[JudgeInput]
+    ) -> list[Judgement | JudgeFailure]:
         """See :class:`adore.teacher.judgements.Judge`.
 
-        Raises:
-            BudgetError: the cap is reached; the answers so far are in the cache.
-            UnavailableError: too many pairs in a row got no usable answer.
+        It stops with a :class:`adore.errors.BudgetError` at the budget's cap, and with a
+        :class:`adore.errors.UnavailableError` if too many pairs in a row got no usable
+        answer; the answers so far are in the cache.
+
+        Returns:
+            One judgement or failure a pair.
         """
-        prompts = self.prompts(cases)
+        prompts = self.prompts(judge_inputs)
         results: dict[int, Judgement | JudgeFailure] = {}
-        remaining = list(range(len(cases)))
+        remaining = list(range(len(judge_inputs)))
         while remaining:
-            round_cases = [cases[index] for index in remaining]
+            round_cases = [judge_inputs[index] for index in remaining]
             round_prompts = [prompts[index] for index in remaining]
             answers = self._round(round_cases, round_prompts, len(results))
             for index, answer in zip(remaining, answers, strict=True):
@@ -127,25 +132,23 @@ class TextJudge:
                     results[index] = answer
                     self.refusals.note(answer)
             remaining = [index for index in remaining if index not in results]
-        return [results[index] for index in range(len(cases))]
+        return [results[index] for index in range(len(judge_inputs))]
 
     def _round(
-        self, cases: list[JudgeInput], prompts: list[Messages], done: int
+        self, judge_inputs: list[JudgeInput], prompts: list[Messages], done: int
     ) -> list[Judgement | JudgeFailure | None]:
-        """Ask, and ask once more where an answer was refused; None for pairs not asked.
-
-        Not all are asked where many first answers in a row are unusable: first their
-        repairs show whether any help.
-        """
+        """Ask, and ask once more where an answer was refused; None for pairs not asked."""
+        # not all are asked where many first answers in a row are unusable: first their
+        # repairs show whether any help
         answers: list[Judgement | JudgeFailure | None] = []
         repairs: list[_Repair] = []
         valid = 0
-        replies = self._ask(prompts, done, cases)
+        replies = self._ask(prompts, done, judge_inputs)
         for index, reply in enumerate(replies):
             if reply is None:
                 answers.append(None)
                 continue
-            answer, refusal = self._read(cases[index], prompts[index], reply)
+            answer, refusal = self._read(judge_inputs[index], prompts[index], reply)
             answers.append(answer)
             if refusal is None or isinstance(answer, Judgement):
                 valid += 1
@@ -156,7 +159,7 @@ class TextJudge:
         second_replies = self._ask([repair.prompt for repair in repairs], done + valid)
         for repair, reply in zip(repairs, second_replies, strict=True):
             if reply is not None:
-                second, _ = self._read(cases[repair.index], repair.prompt, reply)
+                second, _ = self._read(judge_inputs[repair.index], repair.prompt, reply)
                 answers[repair.index] = _with_both_calls(repair.first, second)
         return answers
 
@@ -165,9 +168,9 @@ class TextJudge:
         if self._completer:
             self._completer.close()
 
-    def prompts(self, cases: Sequence[JudgeInput]) -> list[Messages]:
+    def prompts(self, judge_inputs: Sequence[JudgeInput]) -> list[Messages]:
         """The first prompt of every pair."""
-        return [self._prompter.messages(case) for case in cases]
+        return [self._prompter.messages(judge_input) for judge_input in judge_inputs]
 
     # ---------------------------------------------------------------- asking
 
@@ -175,38 +178,39 @@ class TextJudge:
         self,
         prompts: Sequence[Messages],
         done: int = 0,
-        cases: Sequence[JudgeInput] = (),
+        judge_inputs: Sequence[JudgeInput] = (),
     ) -> list[_Reply | JudgeFailure | None]:
-        """A reply a prompt; ``done`` pairs needed none.
-
-        With ``cases``, None after too many unusable replies in a row.
-        """
-        keys = [self.store.key(prompt) for prompt in prompts]
-        known = self.store.load(keys)
-        for completion in known.values():
+        """A reply a prompt; None for those not asked after too many unusable replies."""
+        cache_keys = [self.store.key(prompt) for prompt in prompts]
+        known_answers = self.store.load(cache_keys)
+        for completion in known_answers.values():
             self.ledger.add(completion, paid=False)
 
         missing: dict[str, Messages] = {}
-        for key, prompt in zip(keys, prompts, strict=True):
-            if key not in known:
-                missing[key] = prompt
-        case_of_key = dict(zip(keys, cases, strict=False))
+        for cache_key, prompt in zip(cache_keys, prompts, strict=True):
+            if cache_key not in known_answers:
+                missing[cache_key] = prompt
+        input_of_key = dict(zip(cache_keys, judge_inputs, strict=False))
         try:
-            fresh = self._fetch(missing, case_of_key)
+            fresh_replies = self._fetch(missing, input_of_key)
         except BudgetError as error:
-            cached = len([key for key in keys if key in known])
+            cached = len(
+                [cache_key for cache_key in cache_keys if cache_key in known_answers]
+            )
             raise BudgetError(str(error), done + cached + error.done) from error
 
         replies: list[_Reply | JudgeFailure | None] = []
-        for key in keys:
-            if key in known:
-                replies.append(_Reply(key, cached=True, completion=known[key]))
+        for cache_key in cache_keys:
+            if cache_key in known_answers:
+                replies.append(
+                    _Reply(cache_key, cached=True, completion=known_answers[cache_key])
+                )
             else:
-                replies.append(fresh.get(key))
+                replies.append(fresh_replies.get(cache_key))
         return replies
 
     def _fetch(
-        self, missing: dict[str, Messages], cases: dict[str, JudgeInput]
+        self, missing: dict[str, Messages], judge_inputs: dict[str, JudgeInput]
     ) -> dict[str, _Reply | JudgeFailure]:
         """Ask for what the cache does not know; each answer is stored as it comes."""
         if not missing:
@@ -217,58 +221,60 @@ class TextJudge:
         if self._completer is None:
             self._completer = self._model.start()
 
-        keys = list(missing)
+        cache_keys = list(missing)
         speed = Speed()
         started = time.perf_counter()
         replies: dict[str, _Reply | JudgeFailure] = {}
         unusable = 0
-        limit = self.refusals.most if cases else 0
+        most_unusable = self.refusals.most if judge_inputs else 0
 
         def is_enough() -> bool:
-            return bool(self.ledger.reached) or 0 < limit <= unusable
+            return bool(self.ledger.reached) or 0 < most_unusable <= unusable
 
         prompts = _BudgetedPrompts(list(missing.values()), is_enough)
         stream = self._completer.complete(prompts, self.decoding, self._schema)
         label = f"answers of {self.name}"
-        for index, reply in progress(stream, label, total=len(keys)):
-            key = keys[index]
+        for index, reply in progress(stream, label, total=len(cache_keys)):
+            cache_key = cache_keys[index]
             if isinstance(reply, JudgeFailure):
-                replies[key] = reply
+                replies[cache_key] = reply
             else:
-                replies[key] = self._store(key, reply)
-                _count(speed, missing[key], reply)
+                replies[cache_key] = self._store(cache_key, reply)
+                _count(speed, missing[cache_key], reply)
 
-            case = cases.get(key)
-            if case:
-                if self._is_usable(reply, case):
+            judge_input = judge_inputs.get(cache_key)
+            if judge_input:
+                if self._is_usable(reply, judge_input):
                     unusable = 0
                 else:
                     unusable += 1
         speed.seconds = time.perf_counter() - started
         self.store.add_speed(speed)
 
-        if len(replies) < len(keys) and self.ledger.reached:
+        if len(replies) < len(cache_keys) and self.ledger.reached:
             raise BudgetError(self.ledger.reached, len(replies))
         return replies
 
-    def _is_usable(self, reply: Completion | JudgeFailure, case: JudgeInput) -> bool:
+    def _is_usable(
+        self, reply: Completion | JudgeFailure, judge_input: JudgeInput
+    ) -> bool:
         if isinstance(reply, JudgeFailure):
             return False
         for text in reply.texts:
-            answer = parse(text, case, self._prompter.rulebook)
+            answer = parse(text, judge_input, self._prompter.rulebook)
             if isinstance(answer, RationaleSchema):
                 return True
         return False
 
-    def _store(self, key: str, completion: Completion) -> _Reply:
-        self.store.save(key, completion)
+    def _store(self, cache_key: str, completion: Completion) -> _Reply:
+        self.store.save(cache_key, completion)
         self.ledger.add(completion, paid=True)
-        return _Reply(key, cached=False, completion=completion)
+        return _Reply(cache_key, cached=False, completion=completion)
 
     # ---------------------------------------------------------------- reading
 
     def _read(
-        self, case: JudgeInput, prompt: Messages, reply: _Reply | JudgeFailure
+        self, judge_input: JudgeInput, prompt: Messages, reply: _Reply | JudgeFailure
     ) -> tuple[Judgement | JudgeFailure, ParseFailure | None]:
         """The judgement; or a failure, with what is wrong if the LLM may repair it."""
         prompt_json = json.dumps(prompt, ensure_ascii=False)
@@ -283,7 +289,7 @@ class TextJudge:
         refusals: list[ParseFailure] = []
         text_of_answer: list[str] = []
         for text in texts:
-            parsed = parse(text, case, self._prompter.rulebook)
+            parsed = parse(text, judge_input, self._prompter.rulebook)
             if isinstance(parsed, RationaleSchema):
                 answers.append(parsed)
                 text_of_answer.append(text)
@@ -301,13 +307,13 @@ class TextJudge:
         grade = completion.grade
         if text_of_answer[0] != texts[0]:
             grade = None
-        probabilities, best = soft_labels(grade, answers)
-        raw = text_of_answer[answers.index(best)]
+        probabilities, best_answer = soft_labels(grade, answers)
+        raw = text_of_answer[answers.index(best_answer)]
         judgement = Judgement(
-            item_id=case.item_id,
+            item_id=judge_input.item_id,
             probabilities=probabilities,
-            rationale=best,
-            evidence=case.evidence,
+            rationale=best_answer,
+            evidence=judge_input.evidence,
             call=replace(call, raw=raw),
         )
         return judgement, None
@@ -341,7 +347,7 @@ def _call(reply: _Reply, prompt_json: str) -> Call:
     """How a reply came about; a cached one cost nothing now."""
     completion = reply.completion
     raw = completion.texts[0] if completion.texts else ""
-    call = Call(reply.key, reply.cached, prompt_json, raw, attempts=0)
+    call = Call(reply.cache_key, reply.cached, prompt_json, raw, attempts=0)
     if reply.cached:
         return call
     return replace(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -52,13 +51,13 @@ class ParseFailure:
 
 
 def parse(
-    text: str, case: JudgeInput, rulebook: RuleBook
+    text: str, judge_input: JudgeInput, rulebook: RuleBook
 ) -> RationaleSchema | ParseFailure:
     """Parse one answer; prose and fences around the JSON object do not matter.
 
     Args:
         text: what the LLM wrote.
-        case: the pair, whose texts must contain the quotes.
+        judge_input: the pair, whose texts must contain the quotes.
         rulebook: whose rules may be named.
 
     Returns:
@@ -69,7 +68,7 @@ def parse(
     if record is None:
         return ParseFailure("no JSON object")
     try:
-        answer = RationaleSchema(**record)
+        answer = RationaleSchema.model_validate(record)
         answer.model_dump_json()  # lone surrogates cannot be stored
     except ValidationError as error:
         first = error.errors()[0]
@@ -78,19 +77,18 @@ def parse(
     except (TypeError, ValueError) as error:
         return ParseFailure("not the schema", str(error)[:100])
 
+    # from the cheapest check to the dearest; the first failure is what the LLM is told
     failure = (
         _check_names(answer, rulebook)
-        or _check_quotes(answer, case)
+        or _check_quotes(answer, judge_input)
         or _check_grade(answer)
     )
-    return failure or _with_exact_places(answer, case)
+    return failure or _with_exact_places(answer, judge_input)
 
 
-def _last_object(text: str) -> dict[str, Any] | None:
-    """The last object with a grade.
-
-    Of an answer that was cut short only inner ones, which have none, can be read.
-    """
+def _last_object(text: str) -> dict[str, object] | None:
+    """The last object with a grade, or None."""
+    # of an answer that was cut short only inner objects can be read: they have no grade
     decoder = json.JSONDecoder()
     last = None
     start = text.find("{")
@@ -131,15 +129,17 @@ def _check_names(answer: RationaleSchema, rulebook: RuleBook) -> ParseFailure | 
     return None
 
 
-def _check_quotes(answer: RationaleSchema, case: JudgeInput) -> ParseFailure | None:
+def _check_quotes(
+    answer: RationaleSchema, judge_input: JudgeInput
+) -> ParseFailure | None:
     """Every quote must stand in its text, and a match or conflict must have one."""
     for asked in answer.attributes:
-        if not contains_quote(asked.asked_quote, case.query):
+        if not contains_quote(asked.asked_quote, judge_input.query):
             detail = f"{asked.asked_quote!r} is not in the query"
             return ParseFailure("quote not in the text", detail)
 
         quote = asked.found_quote
-        if quote and not find_quote(quote, asked.where, case.item):
+        if quote and not find_quote(quote, asked.where, judge_input.item):
             detail = f"{quote!r} is not in {asked.where or 'a text that is named'}"
             return ParseFailure("quote not in the text", detail)
 
@@ -169,12 +169,14 @@ def _check_grade(answer: RationaleSchema) -> ParseFailure | None:
     return None
 
 
-def _with_exact_places(answer: RationaleSchema, case: JudgeInput) -> RationaleSchema:
+def _with_exact_places(
+    answer: RationaleSchema, judge_input: JudgeInput
+) -> RationaleSchema:
     """The answer with the text that holds each quote; none without a quote."""
     attributes: list[AskedAttribute] = []
     for asked in answer.attributes:
         where = ""
         if asked.found_quote:
-            where = find_quote(asked.found_quote, asked.where, case.item)
+            where = find_quote(asked.found_quote, asked.where, judge_input.item)
         attributes.append(asked.model_copy(update={"where": where}))
     return answer.model_copy(update={"attributes": attributes})

@@ -14,7 +14,7 @@ from adore.teacher.backends.budget import Prices
 from adore.teacher.judgements import JudgeInput
 from adore.teacher.llm import TextJudge
 
-__all__ = ["Plan", "plan_cases", "render", "total"]
+__all__ = ["Plan", "plan_judging", "render", "total"]
 
 _BATCH = 2048
 _COMPLETION = 250
@@ -45,13 +45,15 @@ class Plan:
     method: str = "no LLM: nothing is paid"
 
 
-def plan_cases(judge: TextJudge, cases: Sequence[JudgeInput], prices: Prices) -> Plan:
+def plan_judging(
+    judge: TextJudge, judge_inputs: Sequence[JudgeInput], prices: Prices
+) -> Plan:
     """Estimate what one shard would cost.
 
     Args:
         judge: whose cache, prompts and speed count; its backend is not started. Where
             its model is a folder, that folder's own tokenizer counts the prompt tokens.
-        cases: the shard's pairs.
+        judge_inputs: the shard's pairs.
         prices: dollars per million tokens.
 
     Returns:
@@ -61,15 +63,15 @@ def plan_cases(judge: TextJudge, cases: Sequence[JudgeInput], prices: Prices) ->
     counter = _token_counter(judge.folder, speed)
     cached = 0
     tokens_by_key: dict[str, float] = {}
-    for start in range(0, len(cases), _BATCH):
-        prompts = judge.prompts(cases[start : start + _BATCH])
-        keys = [judge.store.key(prompt) for prompt in prompts]
-        known = judge.store.load(keys)
-        for key, prompt in zip(keys, prompts, strict=True):
-            if key in known:
+    for start in range(0, len(judge_inputs), _BATCH):
+        prompts = judge.prompts(judge_inputs[start : start + _BATCH])
+        cache_keys = [judge.store.key(prompt) for prompt in prompts]
+        known_answers = judge.store.load(cache_keys)
+        for cache_key, prompt in zip(cache_keys, prompts, strict=True):
+            if cache_key in known_answers:
                 cached += 1
             else:
-                tokens_by_key[key] = counter.of_prompt(prompt)
+                tokens_by_key[cache_key] = counter.of_prompt(prompt)
 
     missing = len(tokens_by_key)
     prompt_tokens = round(sum(tokens_by_key.values()))
@@ -85,7 +87,7 @@ def plan_cases(judge: TextJudge, cases: Sequence[JudgeInput], prices: Prices) ->
     if prices.known or not missing:
         dollars = prices.cost(prompt_tokens, 0, completion_tokens)
     return Plan(
-        pairs=len(cases),
+        pairs=len(judge_inputs),
         cached=cached,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
@@ -129,26 +131,26 @@ def total(plans: Sequence[Plan]) -> Plan:
 class _TokenCounter:
     """Counts the tokens of a text; ``method`` says how."""
 
-    count: Callable[[str], float]
+    count_tokens: Callable[[str], float]
     method: str
 
     def of_prompt(self, messages: Sequence[Message]) -> float:
-        return sum(self.count(message["content"]) for message in messages)
+        return sum(self.count_tokens(message["content"]) for message in messages)
 
 
 def _token_counter(folder: str, speed: Speed) -> _TokenCounter:
-    path = Path(folder, "tokenizer.json")
-    if folder and path.is_file():
+    tokenizer_path = Path(folder, "tokenizer.json")
+    if folder and tokenizer_path.is_file():
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_file(str(tokenizer_path))
 
         # nearly all prompts have the same system message
         @lru_cache(maxsize=1024)
-        def count(text: str) -> int:
+        def count_tokens(text: str) -> int:
             return len(tokenizer.encode(text).ids)
 
-        return _TokenCounter(count, "tokens by the model's tokenizer")
+        return _TokenCounter(count_tokens, "tokens by the model's tokenizer")
 
     ratio = 4.0
     how_known = "assumed"
@@ -160,9 +162,13 @@ def _token_counter(folder: str, speed: Speed) -> _TokenCounter:
 
 
 def render(plans: Sequence[Plan]) -> str:
-    """A table: a row a shard, then all together.
+    """Write a table: a row a shard, then all together.
 
-    Below it stands what is not known, and how tokens were counted.
+    Args:
+        plans: one a shard.
+
+    Returns:
+        Lines of text; below the table is what is unknown, and how tokens were counted.
     """
     lines = [
         "shard     pairs    cached   prompt tokens   answer tokens    seconds     dollars"

@@ -90,13 +90,16 @@ def _evidence_value(text: str) -> str:
     return sanitise(text, _FIELD_LENGTH).translate(_VALUE_ENDS)
 
 
-def user_text(case: JudgeInput) -> str:
+def user_text(judge_input: JudgeInput) -> str:
     """Write one pair as text.
 
     Every word of the shop and of shoppers is fenced, cut and made visible (see
     :func:`adore.teacher.sanitise.sanitise`).
+
+    Returns:
+        The user message.
     """
-    item = case.item
+    item = judge_input.item
     texts: list[tuple[str, str]] = []
     for name, length in _TEXT_LENGTHS.items():
         text = sanitise(getattr(item, name), length)
@@ -114,12 +117,12 @@ def user_text(case: JudgeInput) -> str:
             fields.append(f"{sanitise(name, _NAME_LENGTH)}: {value}")
 
     lines: list[str] = []
-    for evidence in case.evidence[:_MAX_EVIDENCE]:
+    for evidence in judge_input.evidence[:_MAX_EVIDENCE]:
         lines.append(_evidence_line(evidence, item))
 
     template = _templates().get_template("user.j2")
     return template.render(
-        query=sanitise(case.query, _QUERY_LENGTH),
+        query=sanitise(judge_input.query, _QUERY_LENGTH),
         texts=texts,
         lists=[("bullet_points", bullets), ("attributes", fields)],
         evidence=lines,
@@ -214,21 +217,19 @@ class Prompter:
         self._systems: dict[tuple[Exemplar, ...], str] = {}
         self._cacheable: dict[str, str] = {}
 
-    def messages(self, case: JudgeInput) -> list[Message]:
-        """System and user message of one pair.
-
-        The system message is the same for nearly all pairs.
-        """
-        query = normalise(case.query)
+    def messages(self, judge_input: JudgeInput) -> list[Message]:
+        """System and user message of one pair."""
+        # a pair never sees an example of its own query; all others share one system message
+        query = normalise(judge_input.query)
         exemplars: list[Exemplar] = []
         for exemplar in self._exemplars:
-            if exemplar.query_id != case.query_id and exemplar.query != query:
+            if exemplar.query_id != judge_input.query_id and exemplar.query != query:
                 exemplars.append(exemplar)
 
         system = self._system(tuple(exemplars))
         return [
             {"role": "system", "content": system},
-            {"role": "user", "content": user_text(case)},
+            {"role": "user", "content": user_text(judge_input)},
         ]
 
     def without_error_types(self, messages: Sequence[Message]) -> list[Message]:

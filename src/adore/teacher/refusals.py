@@ -46,16 +46,16 @@ class Refusals:
 
     def text(self, count: int) -> str:
         """Why the last pairs were refused, and what to do."""
-        last = self.row[-1]
-        sample = ""
-        if last.call:
-            sample = "; the last answer is empty"
-            raw = last.call.raw.strip()
-            if raw:
-                sample = f"; the last answer begins {raw[:160]!r}"
+        last_failure = self.row[-1]
+        last_answer = ""
+        if last_failure.call:
+            last_answer = "; the last answer is empty"
+            raw_text = last_failure.call.raw.strip()
+            if raw_text:
+                last_answer = f"; the last answer begins {raw_text[:160]!r}"
         return (
             f"{self.name} == no usable answer for {count} pairs in a row "
-            f"({last.reason}), must judge; {self._advice(last)}{sample} "
+            f"({last_failure.reason}), must judge; {self._advice(last_failure)}{last_answer} "
             "(what was answered is in the cache, if there is one; "
             "judge.refusals says how many in a row are too many)"
         )
@@ -67,12 +67,12 @@ class Refusals:
                 "was used up before the answer was whole; "
                 "raise judge.decoding.max_tokens, or have the model think less"
             )
-        parts: list[str] = []
+        advice: list[str] = []
         if failure.finish:
-            parts.append(f"finish_reason {failure.finish}")
+            advice.append(f"finish_reason {failure.finish}")
         if failure.detail:
-            parts.append(f"the endpoint says: {failure.detail}")
-        parts.append(
+            advice.append(f"the endpoint says: {failure.detail}")
+        advice.append(
             "see whether the model follows the JSON schema, or name another one"
         )
-        return "; ".join(parts)
+        return "; ".join(advice)

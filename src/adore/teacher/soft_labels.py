@@ -34,48 +34,48 @@ def soft_labels(
     """
     grades = [LABELS[answer.grade] for answer in answers]
     if grade:
-        best, probabilities = _agree_with_written(grade, grades)
+        best_grade, probabilities = _agree_with_written(grade, grades)
     else:
-        best = max(grades, key=grades.count)
+        best_grade = max(grades, key=grades.count)
         if len(answers) > 1:
             probabilities = [grades.count(value) / len(answers) for value in Grade]
         else:
-            probabilities = _spread(best, answers[0].confidence)
+            probabilities = _spread(best_grade, answers[0].confidence)
 
     irrelevant, complement, substitute, exact = probabilities
     label = (irrelevant, complement, substitute, exact)
-    return label, answers[grades.index(best)]
+    return label, answers[grades.index(best_grade)]
 
 
 def _agree_with_written(
     token: Probabilities, written: Sequence[Grade]
 ) -> tuple[Grade, list[float]]:
     """The likeliest grade that was written, and P(grade) with that one as likeliest."""
-    first = written[0]
+    first_grade = written[0]
     # of equally likely grades the one that was written
-    likeliest = max(Grade, key=lambda grade: (token[grade], grade == first))
-    best = first
+    likeliest = max(Grade, key=lambda grade: (token[grade], grade == first_grade))
+    best_grade = first_grade
     if likeliest in written:
-        best = likeliest
+        best_grade = likeliest
 
     probabilities = list(token)
-    probabilities[best] = token[likeliest]
-    probabilities[likeliest] = token[best]
-    return best, probabilities
+    probabilities[best_grade] = token[likeliest]
+    probabilities[likeliest] = token[best_grade]
+    return best_grade, probabilities
 
 
-def _spread(best: Grade, confidence: float) -> list[float]:
+def _spread(best_grade: Grade, confidence: float) -> list[float]:
     """P(grade) of one sample: its confidence, the rest over the other grades."""
     certain = min(0.99, max(0.4, confidence))
 
     # A neighbour gets 1/2, the next 1/3: near mistakes are likelier than far ones.
     weights: list[float] = []
     for grade in Grade:
-        distance = abs(grade - best)
+        distance = abs(grade - best_grade)
         weights.append(1.0 / (1 + distance))
-    weights[best] = 0.0
-    total = sum(weights)
+    weights[best_grade] = 0.0
+    weight_sum = sum(weights)
 
-    shares = [(1 - certain) * weight / total for weight in weights]
-    shares[best] = certain
+    shares = [(1 - certain) * weight / weight_sum for weight in weights]
+    shares[best_grade] = certain
     return shares

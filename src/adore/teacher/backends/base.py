@@ -128,7 +128,7 @@ class BackendSettings:
     engine: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _accept_any(engine: Mapping[str, Any]) -> None:
+def _accept_any(engine: Mapping[str, object]) -> None:
     """The check of a backend that reads its engine settings only when it starts."""
 
 
@@ -148,7 +148,7 @@ class JudgeBackend:
     build: Callable[[BackendSettings], Completer] | None = None
     requires: str = ""
     is_local: bool = True
-    check_engine: Callable[[Mapping[str, Any]], object] = _accept_any
+    check_engine: Callable[[Mapping[str, object]], object] = _accept_any
 
 
 BACKENDS: Registry[JudgeBackend] = Registry("judge backend")
@@ -195,10 +195,10 @@ def grade_probabilities(
     if written[1] != tokenised[1]:
         return None
 
-    end = 0
+    end_position = 0
     for token, alternatives in tokens:
-        end += len(token)
-        if end > tokenised.start(1):
+        end_position += len(token)
+        if end_position > tokenised.start(1):
             return _softmax(alternatives)
     return None
 
@@ -222,6 +222,8 @@ def _softmax(alternatives: Mapping[str, float]) -> Probabilities | None:
 
     # a letter that the backend did not return is unlikely, not impossible
     masses = [mass_of_letter[grade.letter] or floor for grade in Grade]
-    total = sum(masses)
-    irrelevant, complement, substitute, exact = [mass / total for mass in masses]
+    total_mass = sum(masses)
+    irrelevant, complement, substitute, exact = [
+        grade_mass / total_mass for grade_mass in masses
+    ]
     return irrelevant, complement, substitute, exact

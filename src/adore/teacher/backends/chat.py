@@ -21,11 +21,7 @@ PLAIN = (
 
 
 def with_template(tokenizer: Any) -> Any:
-    """Make a tokenizer fit for chat.
-
-    It gets :data:`PLAIN` if it has no chat template, and a padding token if it has
-    none.
-    """
+    """Add the :data:`PLAIN` chat template and a padding token where there is none."""
     tokenizer.chat_template = tokenizer.chat_template or PLAIN
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return tokenizer

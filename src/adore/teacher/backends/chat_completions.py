@@ -58,8 +58,8 @@ class EndpointFeatures:
         """The value of each parameter for the next request."""
         features: dict[str, object] = {}
         with self._lock:
-            for name, values in FALLBACKS.items():
-                features[name] = values[self._steps[name]]
+            for name, fallbacks in FALLBACKS.items():
+                features[name] = fallbacks[self._steps[name]]
         return features
 
     def fall_back(self, requested: dict[str, object], refusal: str) -> bool:
@@ -72,21 +72,21 @@ class EndpointFeatures:
         Returns:
             False if the refusal names no parameter, or no other value is left.
         """
-        for name, values in FALLBACKS.items():
-            words = _SYNONYMS.get(name, (name,))
-            is_named = any(word in refusal for word in words)
+        for name, fallbacks in FALLBACKS.items():
+            synonyms = _SYNONYMS.get(name, (name,))
+            is_named = any(synonym in refusal for synonym in synonyms)
             if requested[name] is None or not is_named:
                 continue
             with self._lock:
-                step = self._steps[name]
+                fallback_step = self._steps[name]
                 # else another thread has fallen back already
-                if values[step] == requested[name]:
-                    if step + 1 == len(values):
+                if fallbacks[fallback_step] == requested[name]:
+                    if fallback_step + 1 == len(fallbacks):
                         continue
-                    self._steps[name] = step + 1
+                    self._steps[name] = fallback_step + 1
                     log_line(
                         f"    the endpoint refuses {name} {requested[name]!r}: "
-                        f"going on with {values[step + 1]!r}"
+                        f"going on with {fallbacks[fallback_step + 1]!r}"
                     )
             return True
         return False
@@ -98,7 +98,7 @@ def request_body(
     decoding: Decoding,
     schema: dict[str, object],
     features: dict[str, object],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The JSON body of one request.
 
     Args:
@@ -112,29 +112,32 @@ def request_body(
         A JSON object.
     """
     length_parameter = str(features["max_tokens"])
-    body: dict[str, Any] = {
+    request: dict[str, object] = {
         "model": model,
         "messages": list(messages),
         length_parameter: decoding.max_tokens,
     }
     if features["temperature"]:
-        body["temperature"] = decoding.temperature
+        request["temperature"] = decoding.temperature
     if features["seed"]:
-        body["seed"] = decoding.seed
+        request["seed"] = decoding.seed
     if decoding.samples > 1 and features["n"]:
-        body["n"] = decoding.samples
+        request["n"] = decoding.samples
     if features["logprobs"]:
-        body["logprobs"] = True
-        body["top_logprobs"] = features["logprobs"]
+        request["logprobs"] = True
+        request["top_logprobs"] = features["logprobs"]
 
     response_format = features["response_format"]
     if response_format == "json_object":
-        body["response_format"] = {"type": "json_object"}
+        request["response_format"] = {"type": "json_object"}
     elif response_format:
         is_strict = response_format == "strict"
-        named = {"name": "judgement", "schema": schema, "strict": is_strict}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
-    return body
+        named_schema = {"name": "judgement", "schema": schema, "strict": is_strict}
+        request["response_format"] = {
+            "type": "json_schema",
+            "json_schema": named_schema,
+        }
+    return request
 
 
 def parse_completion(answer: dict[str, Any]) -> Completion:
@@ -153,25 +156,25 @@ def parse_completion(answer: dict[str, Any]) -> Completion:
         content = choice["message"].get("content") or ""
         texts.append(_storable(str(content)))
 
-    first = choices[0]
-    logprobs = first.get("logprobs") or {}
+    first_choice = choices[0]
+    logprobs = first_choice.get("logprobs") or {}
     tokens: list[tuple[str, dict[str, float]]] = []
     for token in logprobs.get("content") or []:
         alternatives = {token["token"]: token["logprob"]}
-        for other in token.get("top_logprobs") or ():
-            alternatives[other["token"]] = other["logprob"]
+        for alternative in token.get("top_logprobs") or ():
+            alternatives[alternative["token"]] = alternative["logprob"]
         tokens.append((token["token"], alternatives))
 
     usage = answer.get("usage") or {}
-    details = usage.get("prompt_tokens_details") or {}
-    refusal = first["message"].get("refusal") or ""
+    prompt_details = usage.get("prompt_tokens_details") or {}
+    refusal = first_choice["message"].get("refusal") or ""
     return Completion(
         texts=tuple(texts),
         grade=grade_probabilities(texts[0], tokens),
         prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        prefix_tokens=int(details.get("cached_tokens") or 0),
+        prefix_tokens=int(prompt_details.get("cached_tokens") or 0),
         completion_tokens=int(usage.get("completion_tokens") or 0),
-        finish=str(first.get("finish_reason") or ""),
+        finish=str(first_choice.get("finish_reason") or ""),
         detail=_storable(str(refusal))[:300],
     )
 
@@ -207,12 +210,12 @@ def with_estimated_tokens(
     Returns:
         The completion with prompt and completion tokens.
     """
-    read = sum(len(message["content"]) for message in messages)
-    written = sum(len(text) for text in completion.texts)
+    characters_read = sum(len(message["content"]) for message in messages)
+    characters_written = sum(len(text) for text in completion.texts)
     return replace(
         completion,
-        prompt_tokens=read // 4 + 1,
-        completion_tokens=written // 4 + 1,
+        prompt_tokens=characters_read // 4 + 1,
+        completion_tokens=characters_written // 4 + 1,
     )
 
 

@@ -58,26 +58,32 @@ class EvidenceJudge:
         self._grader = grader
         self._rulebook = rulebook
 
-    def judge(self, cases: Sequence[JudgeInput]) -> list[Judgement | JudgeFailure]:
+    def judge(
+        self, judge_inputs: Sequence[JudgeInput]
+    ) -> list[Judgement | JudgeFailure]:
         """See :class:`adore.teacher.judgements.Judge`."""
-        distributions = self._grader.grade([case.evidence for case in cases])
+        distributions = self._grader.grade(
+            [judge_input.evidence for judge_input in judge_inputs]
+        )
         judgements: list[Judgement | JudgeFailure] = []
-        for case, probabilities in zip(cases, distributions, strict=True):
-            judgements.append(self._judgement(case, probabilities))
+        for judge_input, probabilities in zip(judge_inputs, distributions, strict=True):
+            judgements.append(self._judgement(judge_input, probabilities))
         return judgements
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _judgement(self, case: JudgeInput, probabilities: Probabilities) -> Judgement:
-        evidence = case.evidence
+    def _judgement(
+        self, judge_input: JudgeInput, probabilities: Probabilities
+    ) -> Judgement:
+        evidence = judge_input.evidence
         if is_stuffed(evidence) or asks_article(evidence):
             verdict = self._rulebook.apply(evidence)
             probabilities = verdict.probabilities
 
         grade = max(Grade, key=lambda grade: probabilities[grade])
-        why = rationale(evidence, self._rulebook, grade, probabilities[grade])
-        return Judgement(case.item_id, probabilities, why, evidence)
+        explanation = rationale(evidence, self._rulebook, grade, probabilities[grade])
+        return Judgement(judge_input.item_id, probabilities, explanation, evidence)
 
 
 BACKENDS.add("auto", JudgeBackend())

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import Any
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,7 +55,13 @@ class Patience(BaseModel):
     """A ``Retry-After`` of more stops the step."""
 
     def wait(self, attempt: int) -> float:
-        """Full jitter over an exponential back-off.
+        """Seconds to wait after some attempts: full jitter over an exponential back-off.
+
+        Args:
+            attempt: number of attempts before.
+
+        Returns:
+            Seconds.
 
         Source: M. Brooker, Exponential Backoff and Jitter, AWS 2015.
         """
@@ -177,10 +182,8 @@ class OpenaiCompleter:
     def _answer(
         self, messages: list[Message], decoding: Decoding, schema: dict[str, object]
     ) -> Completion | JudgeFailure:
-        """One answer with all its samples.
-
-        It takes several requests where the endpoint gives fewer samples at a time.
-        """
+        """One answer with all its samples."""
+        # an endpoint may give fewer samples at a time: then it takes several requests
         answer = self._ask(messages, decoding, schema)
         while isinstance(answer, Completion) and len(answer.texts) < decoding.samples:
             count = len(answer.texts)
@@ -229,7 +232,7 @@ class OpenaiCompleter:
             "endpoint gave up",
         )
 
-    def _post(self, body: dict[str, Any]) -> httpx.Response | None:
+    def _post(self, body: dict[str, object]) -> httpx.Response | None:
         """The response, or None where none came."""
         try:
             return self._client.post(self._url, json=body)
@@ -238,10 +241,8 @@ class OpenaiCompleter:
             return None
 
     def _may_ask(self) -> bool:
-        """Wait until no ``Retry-After`` holds requests back, later ones too.
-
-        False if all is to stop.
-        """
+        """Wait until no ``Retry-After`` forbids requests; False if all is to stop."""
+        # another thread may be told to wait longer while this one waits
         while not self._stop.is_set():
             seconds = self._not_before - time.monotonic()
             if seconds <= 0:
@@ -259,7 +260,10 @@ class OpenaiCompleter:
             self._last_error = text
 
     def _read(self, response: httpx.Response | None) -> Completion | None:
-        """The answer, or None if it is worth to ask again.
+        """The answer, or None if it is worth asking again.
+
+        Returns:
+            A completion, or None.
 
         Raises:
             ConfigError: the endpoint refuses the key, or does not serve the model; its
@@ -326,7 +330,10 @@ class OpenaiCompleter:
             self._not_before = max(self._not_before, resume)
 
     def _give_up(self, text: str, reason: str) -> JudgeFailure:
-        """A fault of one pair; an error if nothing at all gets through.
+        """A failure of one pair; an error if nothing at all gets through.
+
+        Returns:
+            The failure.
 
         Raises:
             UnavailableError: as many pairs in a row as there are requests in flight,
@@ -369,7 +376,7 @@ def _seconds_of(retry_after: str) -> float:
     return max(0.0, date.timestamp() - time.time())
 
 
-def _check_engine(engine: Mapping[str, Any]) -> None:
+def _check_engine(engine: Mapping[str, object]) -> None:
     Patience.model_validate(dict(engine))
 
 

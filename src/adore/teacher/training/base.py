@@ -64,7 +64,7 @@ class FitSettings:
     trl: Mapping[str, Any] = field(default_factory=dict)
 
 
-def trainer_arguments(folder: Path, seed: int) -> dict[str, Any]:
+def trainer_arguments(folder: Path, seed: int) -> dict[str, object]:
     """Arguments that all TRL trainers of this package share.
 
     Args:

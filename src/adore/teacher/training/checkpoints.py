@@ -33,7 +33,7 @@ class Checkpoint:
     every: int = 0
 
     @classmethod
-    def of(cls, kind: str, every: int, *what: Any) -> Checkpoint:
+    def of(cls, kind: str, every: int, *what: object) -> Checkpoint:
         """The checkpoint of one training of the running stage.
 
         Outside a stage, or with ``every`` 0, nothing is stored.
@@ -65,14 +65,14 @@ class Checkpoint:
         Returns:
             The whole loss curve.
         """
-        with tempfile.TemporaryDirectory(prefix="adore-") as home:
-            trainer.args.output_dir = str(Path(home, "new"))
+        with tempfile.TemporaryDirectory(prefix="adore-") as folder_of_run:
+            trainer.args.output_dir = str(Path(folder_of_run, "new"))
             if self.place:
                 trainer.args.save_strategy = "steps"
                 trainer.args.save_steps = self.every
                 trainer.args.save_total_limit = 1
                 trainer.add_callback(_keeper(self.place))
-            earlier = _unpacked(self.place, Path(home, "old"))
+            earlier = _unpacked(self.place, Path(folder_of_run, "old"))
             trainer.train(resume_from_checkpoint=earlier)
 
         curve: Curve = []
@@ -84,10 +84,7 @@ class Checkpoint:
 
 
 def _keeper(place: str) -> Any:
-    """A callback that puts what the trainer saved to the place.
-
-    Every process's random state goes with it.
-    """
+    """A callback that stores what the trainer saved, with every process's random state."""
     from transformers import TrainerCallback
 
     class Keeper(TrainerCallback):  # type: ignore[misc]

@@ -19,7 +19,7 @@ from adore.errors import check
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook
 from adore.teacher.backends.base import Message
-from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judge_inputs import load_judge_inputs
 from adore.teacher.judgements import JudgeInput
 from adore.teacher.parse import parse
 from adore.teacher.prompting import Prompter, answer_text
@@ -78,6 +78,9 @@ def agreeing_pairs(table: pl.DataFrame) -> pl.DataFrame:
 
     It is the judge's own, unless people say otherwise: a rationale that contradicts the
     human grade is no reason for it. What nobody judged teaches the rule book.
+
+    Returns:
+        The pairs, with the columns of :func:`labelled`.
     """
     train = table.filter(pl.col("split") == "train")
     agrees = pl.col("human").is_null() | (pl.col("human") == pl.col("grade"))
@@ -109,8 +112,8 @@ def balanced_sample(grades: Sequence[int], count: int, seed: int) -> list[int]:
     weights = 1 / frequencies[values]
     probabilities = weights / weights.sum()
 
-    rng = np.random.default_rng(seed)
-    sample = rng.choice(len(values), size=count, p=probabilities)
+    generator = np.random.default_rng(seed)
+    sample = generator.choice(len(values), size=count, p=probabilities)
     return [int(row) for row in sample]
 
 
@@ -128,34 +131,34 @@ def batch_distinct(rows: Iterable[Row], batch: int, seed: int) -> list[Row]:
         The same rows in their new order.
     """
     rows = list(rows)
-    order = np.random.default_rng(seed).permutation(len(rows))
-    waiting = [rows[number] for number in order]
+    shuffled_rows = np.random.default_rng(seed).permutation(len(rows))
+    waiting = [rows[number] for number in shuffled_rows]
     batched: list[Row] = []
     while waiting:
         prompts: set[str] = set()
-        later: list[Row] = []
-        room = batch
+        later_rows: list[Row] = []
+        free_rows = batch
         for number, row in enumerate(waiting):
-            if room == 0:
-                later += waiting[number:]
+            if free_rows == 0:
+                later_rows += waiting[number:]
                 break
             prompt = json.dumps(row["prompt"])
             if prompt in prompts:
-                later.append(row)
+                later_rows.append(row)
             else:
                 batched.append(row)
                 prompts.add(prompt)
-                room -= 1
-        if room:  # only prompts that this batch has already are left
-            return batched + later
-        waiting = later
+                free_rows -= 1
+        if free_rows:  # only prompts that this batch has already are left
+            return batched + later_rows
+        waiting = later_rows
     return batched
 
 
 # ---------------------------------------------------------------- tiny: evidence traces
 
 
-def sft_row(evidence: Sequence[Evidence], grade: Grade) -> dict[str, str]:
+def sft_row(evidence: Sequence[Evidence], grade: Grade) -> Row:
     """One SFT row of the tiny teacher.
 
     Args:
@@ -168,7 +171,7 @@ def sft_row(evidence: Sequence[Evidence], grade: Grade) -> dict[str, str]:
     return {"prompt": trace(evidence), "completion": answer(grade, evidence)}
 
 
-def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str]]:
+def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[Row]:
     """SFT rows of the tiny teacher: evidence trace, compact answer.
 
     Args:
@@ -181,7 +184,7 @@ def sft_traces(pairs: pl.DataFrame, count: int, seed: int) -> list[dict[str, str
     """
     candidates = pairs.select("evidence", "grade").rows()
     grades = pairs["grade"].to_list()
-    rows: list[dict[str, str]] = []
+    rows: list[Row] = []
     for number in balanced_sample(grades, count, seed):
         text, grade = candidates[number]
         evidence = Evidence.many_from_json(text)
@@ -224,40 +227,38 @@ def kto_traces(
     pairs = feedback.sort("desirable", descending=True)
     pairs = pairs.unique(PAIR, keep="first").sort(PAIR)
     for number in np.random.default_rng(seed).permutation(pairs.height):
-        sign = pairs.row(int(number), named=True)
-        grade = grades[sign["query_id"], sign["item_id"]]
-        is_wanted = sign["kind"].startswith("bought")
+        feedback_row = pairs.row(int(number), named=True)
+        grade = grades[feedback_row["query_id"], feedback_row["item_id"]]
+        is_wanted = feedback_row["kind"].startswith("bought")
         if is_wanted != (grade == Grade.EXACT):
-            better = _completion_grade(sign)
+            better = _completion_grade(feedback_row)
             if is_wanted:
                 better = Grade.EXACT
-            corrections.append(_kto_row(sign, grade, label=False))
-            corrections.append(_kto_row(sign, better, label=True))
+            corrections.append(_kto_row(feedback_row, grade, label=False))
+            corrections.append(_kto_row(feedback_row, better, label=True))
         elif is_wanted:
-            right_exact.append(_kto_row(sign, grade, label=True))
+            right_exact.append(_kto_row(feedback_row, grade, label=True))
         else:
-            right_less.append(_kto_row(sign, grade, label=True))
+            right_less.append(_kto_row(feedback_row, grade, label=True))
 
-    fewer = min(len(right_exact), len(right_less))
-    limit = int(max_direction_ratio * fewer)
-    rows = [*corrections, *right_exact[:limit], *right_less[:limit]]
+    fewer_rows = min(len(right_exact), len(right_less))
+    direction_limit = int(max_direction_ratio * fewer_rows)
+    rows = [*corrections, *right_exact[:direction_limit], *right_less[:direction_limit]]
     return rows[:most]
 
 
 def _has_both_directions(feedback: pl.DataFrame) -> bool:
-    """Whether shoppers want some pairs and leave others.
-
-    From one direction alone KTO learns one grade for all.
-    """
+    """Whether shoppers want some pairs and leave others."""
+    # from one direction alone KTO learns one grade for all
     return feedback["kind"].str.starts_with("bought").n_unique() == 2
 
 
-def _kto_row(sign: Row, grade: Grade, *, label: bool) -> Row:
+def _kto_row(feedback_row: Row, grade: Grade, *, label: bool) -> Row:
     """The sign's completion with another grade; see :func:`adore.prompts.answer`."""
     start = len(ANSWER_PREFIX)
-    text = sign["completion"]
+    text = feedback_row["completion"]
     return {
-        "prompt": sign["prompt"],
+        "prompt": feedback_row["prompt"],
         "completion": f"{text[:start]}{grade.letter}{text[start + 1 :]}",
         "label": label,
     }
@@ -271,22 +272,26 @@ def _completion_grade(row: Row) -> Grade:
 # ---------------------------------------------------------------- large: texts
 
 
-def text_row(messages: Sequence[Message], answer: str, **columns: Any) -> Row:
+def text_row(
+    messages: Sequence[Message], answer: str, *, label: bool | None = None
+) -> Row:
     """One row of a large teacher's training set.
 
     Args:
         messages: what a judge is asked.
         answer: what it should answer.
-        columns: other columns: for KTO ``label``, whether the answer is desirable.
+        label: for KTO, whether the answer is desirable.
 
     Returns:
         A row of chat messages.
     """
-    return {
+    row: Row = {
         "prompt": list(messages),
         "completion": [{"role": "assistant", "content": answer}],
-        **columns,
     }
+    if label is not None:
+        row["label"] = label
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,22 +303,26 @@ class _Example:
     is_sound: bool
 
 
-def _example(case: JudgeInput, why: RationaleSchema, prompter: Prompter) -> _Example:
-    certain = why.model_copy(update={"confidence": CONFIDENCE})
-    text = answer_text(certain, case.item)
-    parsed = parse(text, case, prompter.rulebook)
+def _example(
+    judge_input: JudgeInput, explanation: RationaleSchema, prompter: Prompter
+) -> _Example:
+    certain_explanation = explanation.model_copy(update={"confidence": CONFIDENCE})
+    text = answer_text(certain_explanation, judge_input.item)
+    parsed = parse(text, judge_input, prompter.rulebook)
     is_sound = isinstance(parsed, RationaleSchema)
-    return _Example(prompter.messages(case), text, is_sound)
+    return _Example(prompter.messages(judge_input), text, is_sound)
 
 
-def _cases_by_pair(
+def _inputs_by_pair(
     prepared: Path, evidence: Path, pairs: pl.DataFrame
 ) -> dict[PairKey, JudgeInput]:
     queries = set(pairs["query_id"])
-    cases: dict[PairKey, JudgeInput] = {}
-    for case in load_cases(prepared, evidence, None, queries.__contains__):
-        cases[case.query_id, case.item_id] = case
-    return cases
+    judge_inputs: dict[PairKey, JudgeInput] = {}
+    for judge_input in load_judge_inputs(
+        prepared, evidence, None, queries.__contains__
+    ):
+        judge_inputs[judge_input.query_id, judge_input.item_id] = judge_input
+    return judge_inputs
 
 
 def sft_texts(
@@ -341,15 +350,15 @@ def sft_texts(
     Returns:
         Rows of :func:`text_row`.
     """
-    cases = _cases_by_pair(prepared, evidence, pairs)
+    judge_inputs = _inputs_by_pair(prepared, evidence, pairs)
     prompter = Prompter(rulebook)
     grades = pairs["grade"].to_list()
     rows: list[Row] = []
     for number in balanced_sample(grades, count, seed):
         pair = pairs.row(number, named=True)
-        case = cases[pair["query_id"], pair["item_id"]]
-        why = RationaleSchema.model_validate_json(pair["rationale"])
-        example = _example(case, why, prompter)
+        judge_input = judge_inputs[pair["query_id"], pair["item_id"]]
+        explanation = RationaleSchema.model_validate_json(pair["rationale"])
+        example = _example(judge_input, explanation, prompter)
         if example.is_sound:
             rows.append(text_row(example.messages, example.text))
     return rows
@@ -384,32 +393,34 @@ def text_feedback(
     """
     if not _has_both_directions(feedback):
         return []
-    cases = _cases_by_pair(prepared, evidence, feedback)
+    judge_inputs = _inputs_by_pair(prepared, evidence, feedback)
     prompter = Prompter(rulebook)
 
     # a pair with an undesirable answer corrects the teacher: those come first
-    order = np.random.default_rng(seed).permutation(feedback.height)
+    shuffled_rows = np.random.default_rng(seed).permutation(feedback.height)
     is_right = pl.col("desirable").all().over(PAIR)
-    ranked = feedback[order].sort(is_right, maintain_order=True)
+    ranked = feedback[shuffled_rows].sort(is_right, maintain_order=True)
 
     rows_by_pair: list[tuple[PairKey, Row]] = []
     unbelievable: set[PairKey] = set()
-    for sign in ranked.iter_rows(named=True):
-        key = sign["query_id"], sign["item_id"]
-        case = cases[key]
-        why = rationale(case.evidence, rulebook, _completion_grade(sign), CONFIDENCE)
-        reason = rulebook.apply(case.evidence).reason
-        why = why.model_copy(update={"verdict": reason})
+    for feedback_row in ranked.iter_rows(named=True):
+        pair_key = feedback_row["query_id"], feedback_row["item_id"]
+        judge_input = judge_inputs[pair_key]
+        explanation = rationale(
+            judge_input.evidence, rulebook, _completion_grade(feedback_row), CONFIDENCE
+        )
+        reason = rulebook.apply(judge_input.evidence).reason
+        explanation = explanation.model_copy(update={"verdict": reason})
 
-        example = _example(case, why, prompter)
-        is_desirable = sign["desirable"]
+        example = _example(judge_input, explanation, prompter)
+        is_desirable = feedback_row["desirable"]
         row = text_row(example.messages, example.text, label=is_desirable)
-        rows_by_pair.append((key, row))
+        rows_by_pair.append((pair_key, row))
         if is_desirable and not example.is_sound:
-            unbelievable.add(key)
+            unbelievable.add(pair_key)
 
     rows: list[Row] = []
-    for key, row in rows_by_pair:
-        if key not in unbelievable:
+    for pair_key, row in rows_by_pair:
+        if pair_key not in unbelievable:
             rows.append(row)
     return rows[:most]

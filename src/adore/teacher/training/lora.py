@@ -318,11 +318,8 @@ def _train_worker(
 
 
 def _weights(config: LoraTeacherConfig, rows: Sequence[Row]) -> dict[str, float]:
-    """Weights of KTO's two kinds of rows.
-
-    The configured ones, else both kinds count the same in all. Source: Ethayarajh et al.
-    2024, section 4.2: weighted counts in a ratio from 1 to 4/3.
-    """
+    """Weights of KTO's two kinds of rows: the configured ones, else both count the same in all."""
+    # Source: Ethayarajh et al. 2024, section 4.2: weighted counts in a ratio from 1 to 4/3
     desirable = _count_desirable(rows)
     undesirable = len(rows) - desirable
     return {
@@ -333,7 +330,7 @@ def _weights(config: LoraTeacherConfig, rows: Sequence[Row]) -> dict[str, float]
     }
 
 
-def _arguments(config: LoraTeacherConfig, folder: Path, seed: int) -> dict[str, Any]:
+def _arguments(config: LoraTeacherConfig, folder: Path, seed: int) -> dict[str, object]:
     """Arguments of both trainers."""
     import torch
 

@@ -21,6 +21,7 @@ from adore.teacher.training.base import Curve, FitSettings, trainer_arguments
 from adore.teacher.training.checkpoints import Checkpoint
 from adore.teacher.training.config import Config
 from adore.teacher.training.datasets import (
+    Row,
     batch_distinct,
     kto_traces,
     sft_traces,
@@ -200,7 +201,7 @@ def predict_grades(
 def train_sft(
     model: Any,
     tokenizer: Any,
-    rows: list[dict[str, str]],
+    rows: list[Row],
     folder: Path,
     settings: FitSettings,
     checkpoint: Checkpoint = Checkpoint(),
@@ -238,7 +239,7 @@ def train_sft(
 
 def train_kto(
     start: Path,
-    rows: list[dict[str, Any]],
+    rows: list[Row],
     folder: Path,
     settings: FitSettings,
     checkpoint: Checkpoint = Checkpoint(),
@@ -280,7 +281,7 @@ def train_kto(
     return _finish(trainer, tokenizer, folder, checkpoint)
 
 
-def _arguments(folder: Path, settings: FitSettings) -> dict[str, Any]:
+def _arguments(folder: Path, settings: FitSettings) -> dict[str, object]:
     """Arguments of both trainers."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     return {
@@ -339,7 +340,7 @@ def _finish(
 def train(
     kind: str,
     start: Path,
-    rows: list[dict[str, Any]],
+    rows: list[Row],
     folder: Path,
     settings: FitSettings,
     *,
@@ -382,7 +383,7 @@ def train(
 def _train_worker(
     kind: str,
     start: str,
-    rows: list[dict[str, Any]],
+    rows: list[Row],
     folder: Path,
     settings: FitSettings,
     checkpoint: Checkpoint,

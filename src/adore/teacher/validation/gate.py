@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -79,7 +78,7 @@ class GradedPairs:
     new: Ints
     queries: Ints
 
-    def take(self, rows: npt.NDArray[Any]) -> GradedPairs:
+    def take(self, rows: Ints | npt.NDArray[np.bool_]) -> GradedPairs:
         """Select some of the pairs, by row numbers or by a mask."""
         return GradedPairs(
             self.right[rows], self.old[rows], self.new[rows], self.queries[rows]
@@ -137,7 +136,7 @@ class GateReport:
     shoppers: Difference | None = None
     slices: tuple[str, ...] = field(default=())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The report as ``gate.json`` has it."""
         robustness = self.robustness
         return {
@@ -179,7 +178,7 @@ def rates(right: Ints, predicted: Ints) -> Rates:
         Its rates.
     """
     counts = confusion(right, predicted)
-    values = {name: float(of(counts)) for name, of in STATISTICS.items()}
+    values = {slice_name: float(of(counts)) for slice_name, of in STATISTICS.items()}
 
     recalls: list[float] = []
     for grade in Grade:
@@ -221,8 +220,10 @@ def compare(
 
     weights = draw_weights(len(queries), seed=seed)
     intervals: dict[str, Interval] = {}
-    for name, statistic in STATISTICS.items():
-        intervals[name] = paired_interval(new, old, statistic, weights, level=level)
+    for slice_name, statistic in STATISTICS.items():
+        intervals[slice_name] = paired_interval(
+            new, old, statistic, weights, level=level
+        )
     return Difference(
         old=rates(pairs.right, pairs.old),
         new=rates(pairs.right, pairs.new),
@@ -282,11 +283,11 @@ def decide(
         reasons += _errors("shoppers", by_shoppers)
 
     compared: list[str] = []
-    for name, rows in sorted(slices.items()):
+    for slice_name, rows in sorted(slices.items()):
         in_slice = compare(people.take(rows), seed=seed, level=SLICE_LEVEL)
         if in_slice is not None:
-            compared.append(name)
-            reasons += _slice_errors(name, in_slice)
+            compared.append(slice_name)
+            reasons += _slice_errors(slice_name, in_slice)
     reasons += _robustness_errors(robustness)
 
     is_promoted = not reasons
@@ -324,18 +325,18 @@ def _errors(judges: str, difference: Difference) -> list[str]:
     return reasons
 
 
-def _slice_errors(name: str, difference: Difference) -> list[str]:
+def _slice_errors(slice_name: str, difference: Difference) -> list[str]:
     """Where errors rose significantly, and by more than the tolerance, in one slice."""
     old = difference.old
     new = difference.new
     reasons: list[str] = []
     if difference.fnr.low > 0 and new.fnr > old.fnr + TOLERANCE:
         reasons.append(
-            f"slice {name}: false negatives rose: {old.fnr:.3f} to {new.fnr:.3f}"
+            f"slice {slice_name}: false negatives rose: {old.fnr:.3f} to {new.fnr:.3f}"
         )
     if difference.fpr.low > 0 and new.fpr > old.fpr + TOLERANCE:
         reasons.append(
-            f"slice {name}: false positives rose: {old.fpr:.3f} to {new.fpr:.3f}"
+            f"slice {slice_name}: false positives rose: {old.fpr:.3f} to {new.fpr:.3f}"
         )
     return reasons
 
@@ -343,16 +344,18 @@ def _slice_errors(name: str, difference: Difference) -> list[str]:
 def _robustness_errors(robustness: Robustness) -> list[str]:
     """Attacks and planted accounts that move the teacher, or that were not tried."""
     reasons: list[str] = []
-    for name, share in robustness.attack_success.items():
+    for slice_name, share in robustness.attack_success.items():
         if share is None:
-            reasons.append(f"attack {name}: not tried on {MIN_PAIRS} answered pairs")
+            reasons.append(
+                f"attack {slice_name}: not tried on {MIN_PAIRS} answered pairs"
+            )
         elif share > TOLERANCE:
-            reasons.append(f"attack {name}: raises {share:.1%} of grades")
+            reasons.append(f"attack {slice_name}: raises {share:.1%} of grades")
 
-    for name, share in robustness.flipped.items():
+    for slice_name, share in robustness.flipped.items():
         if share > TOLERANCE:
             reasons.append(
-                f"poisoning {name}: accounts that push a brand flip {share:.1%} of its pairs"
+                f"poisoning {slice_name}: accounts that push a brand flip {share:.1%} of its pairs"
             )
     if not robustness.flipped:
         reasons.append("poisoning: not tried, nothing was planted into the log")

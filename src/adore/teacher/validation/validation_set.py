@@ -20,7 +20,7 @@ from adore.attributes.attacks import ATTACKS, Attack
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
-from adore.teacher.judge_inputs import load_cases
+from adore.teacher.judge_inputs import load_judge_inputs
 from adore.teacher.judgements import Judge, JudgeInput, Judgement
 from adore.teacher.validation.gate import MIN_PAIRS
 from adore.types import PAIR, Grade
@@ -43,7 +43,7 @@ class AttackedPair:
     """A pair whose item was changed to cheat; ``row`` is that of the pair as it was."""
 
     row: int
-    case: JudgeInput
+    judge_input: JudgeInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class ValidationSet:
     """Pairs of dev queries, from which no teacher learns.
 
     Attributes:
-        cases: held-out pairs that people judged or whose behaviour gives a sign.
+        judge_inputs: held-out pairs that people judged or whose behaviour gives a sign.
         human: human grade, -1 unknown. Shape [n].
         sign: E if shoppers want the item for the query, S if not, -1 unknown. Shape [n].
         queries: the query of each pair, as an integer. Shape [n].
         attack_pairs: attack to the attacked pairs.
     """
 
-    cases: list[JudgeInput]
+    judge_inputs: list[JudgeInput]
     human: Ints
     sign: Ints
     queries: Ints
@@ -76,13 +76,13 @@ class ValidationSet:
         """
         judged = np.flatnonzero((self.human != UNKNOWN) & is_included)
         members: dict[str, list[int]] = defaultdict(list)
-        for number, row in enumerate(judged):
-            case = self.cases[row]
-            attributes = {evidence.attribute for evidence in case.evidence}
+        for query_number, row in enumerate(judged):
+            judge_input = self.judge_inputs[row]
+            attributes = {evidence.attribute for evidence in judge_input.evidence}
             for attribute in attributes:
-                members[f"asks {attribute}"].append(number)
-            if case.item.brand:
-                members[f"brand {case.item.brand}"].append(number)
+                members[f"asks {attribute}"].append(query_number)
+            if judge_input.item.brand:
+                members[f"brand {judge_input.item.brand}"].append(query_number)
 
         slices: dict[str, Ints] = {}
         for name, numbers in sorted(members.items()):
@@ -95,7 +95,7 @@ class Predictions:
     """One teacher's grades.
 
     Attributes:
-        grades: of each case, -1 where it gave no valid answer. Shape [n].
+        grades: of each pair, -1 where it gave no valid answer. Shape [n].
         attack_success: attack to the share of grades that it raised, among pairs answered with
             and without it; attacks with too few of those are left out.
     """
@@ -141,28 +141,32 @@ def load_validation_set(
         grade = Grade.EXACT if is_wanted else Grade.SUBSTITUTE
         signs[query_id, item_id] = int(grade)
 
-    cases: list[JudgeInput] = []
-    for case in load_cases(prepared, evidence, None, dev_queries.__contains__):
-        key = case.query_id, case.item_id
-        if key in human or key in signs:
-            cases.append(case)
+    judge_inputs: list[JudgeInput] = []
+    for judge_input in load_judge_inputs(
+        prepared, evidence, None, dev_queries.__contains__
+    ):
+        pair_key = judge_input.query_id, judge_input.item_id
+        if pair_key in human or pair_key in signs:
+            judge_inputs.append(judge_input)
 
     human_grades: list[int] = []
     sign_grades: list[int] = []
     query_numbers: list[int] = []
     number_of_query: dict[str, int] = {}
-    for case in cases:
-        key = case.query_id, case.item_id
-        human_grades.append(human.get(key, UNKNOWN))
-        sign_grades.append(signs.get(key, UNKNOWN))
-        number = number_of_query.setdefault(case.query_id, len(number_of_query))
-        query_numbers.append(number)
+    for judge_input in judge_inputs:
+        pair_key = judge_input.query_id, judge_input.item_id
+        human_grades.append(human.get(pair_key, UNKNOWN))
+        sign_grades.append(signs.get(pair_key, UNKNOWN))
+        query_number = number_of_query.setdefault(
+            judge_input.query_id, len(number_of_query)
+        )
+        query_numbers.append(query_number)
     return ValidationSet(
-        cases=cases,
+        judge_inputs=judge_inputs,
         human=_ints(human_grades),
         sign=_ints(sign_grades),
         queries=_ints(query_numbers),
-        attack_pairs=_attack(cases, evidence, attack_pairs, seed),
+        attack_pairs=_attack(judge_inputs, evidence, attack_pairs, seed),
     )
 
 
@@ -171,38 +175,40 @@ def _ints(values: Sequence[int]) -> Ints:
 
 
 def _attack(
-    cases: Sequence[JudgeInput], evidence: Path, most: int, seed: int
+    judge_inputs: Sequence[JudgeInput], evidence: Path, most: int, seed: int
 ) -> dict[str, list[AttackedPair]]:
     """Every attack on the same sample of pairs."""
     lexicon = (evidence / "lexicon.json").read_text("utf-8")
     reader = Reader(Lexicon.from_json(lexicon))
-    count = min(most, len(cases))
-    rows = sorted(Random(seed).sample(range(len(cases)), count))
+    attack_count = min(most, len(judge_inputs))
+    attacked_rows = sorted(Random(seed).sample(range(len(judge_inputs)), attack_count))
 
     attacked: dict[str, list[AttackedPair]] = {}
     for attack in ATTACKS:
         pairs: list[AttackedPair] = []
-        for row in rows:
-            case = _cheat(cases[row], attack, reader, seed)
-            pairs.append(AttackedPair(row, case))
+        for row in attacked_rows:
+            judge_input = _cheat(judge_inputs[row], attack, reader, seed)
+            pairs.append(AttackedPair(row, judge_input))
         attacked[attack.name] = pairs
     return attacked
 
 
-def _cheat(case: JudgeInput, attack: Attack, reader: Reader, seed: int) -> JudgeInput:
+def _cheat(
+    judge_input: JudgeInput, attack: Attack, reader: Reader, seed: int
+) -> JudgeInput:
     """The pair after the attack, its item read anew."""
-    pair = f"{case.query_id}|{case.item_id}"
-    rng = Random(f"{seed}|{pair}")
-    item = attack.apply(case.query, case.item, rng)
-    query_reading = reader.read_query(case.query)
+    pair = f"{judge_input.query_id}|{judge_input.item_id}"
+    generator = Random(f"{seed}|{pair}")
+    item = attack.apply(judge_input.query, judge_input.item, generator)
+    query_reading = reader.read_query(judge_input.query)
     item_reading = reader.read_item(item)
     evidence = compare(query_reading, item_reading)
-    return replace(case, item=item, evidence=evidence)
+    return replace(judge_input, item=item, evidence=evidence)
 
 
-def _grades(judge: Judge, cases: Sequence[JudgeInput]) -> Ints:
+def _grades(judge: Judge, judge_inputs: Sequence[JudgeInput]) -> Ints:
     grades: list[int] = []
-    for result in judge.judge(cases):
+    for result in judge.judge(judge_inputs):
         grade = UNKNOWN
         if isinstance(result, Judgement):
             grade = int(np.argmax(result.probabilities))
@@ -223,18 +229,18 @@ def predict(
     Returns:
         Its grades, and what the attacks achieved.
     """
-    grades = _grades(judge, validation.cases)
+    grades = _grades(judge, validation.judge_inputs)
     attack_success: dict[str, float] = {}
     if not attacks:
         return Predictions(grades, attack_success)
 
     for name, pairs in validation.attack_pairs.items():
-        after = _grades(judge, [pair.case for pair in pairs])
-        before = grades[[pair.row for pair in pairs]]
+        attacked_grades = _grades(judge, [pair.judge_input for pair in pairs])
+        clean_grades = grades[[pair.row for pair in pairs]]
 
         # an attack succeeds where it raises the grade of the same pair
-        is_answered = (after != UNKNOWN) & (before != UNKNOWN)
+        is_answered = (attacked_grades != UNKNOWN) & (clean_grades != UNKNOWN)
         if is_answered.sum() >= MIN_PAIRS:
-            is_raised = after > before
+            is_raised = attacked_grades > clean_grades
             attack_success[name] = float(is_raised[is_answered].mean())
     return Predictions(grades, attack_success)

@@ -31,8 +31,8 @@ def test_every_page_and_every_face_is_in_the_sites_menu() -> None:
     pages += [f"results/{path.name}" for path in ROOT.glob("bench/results/*.md")]
     for stub in (ROOT / "src" / "adore").glob("**/__init__.pyi"):
         pages.append(f"reference/api/{stub.parent.name}.md")
-    missing = [page for page in pages if f": {page}\n" not in menu]
-    assert not missing, "add them to the nav of mkdocs.yml"
+    missing = [page for page in pages if menu.count(f": {page}\n") != 1]
+    assert not missing, "each of them is once in the nav of mkdocs.yml"
 
 
 def source_texts() -> str:

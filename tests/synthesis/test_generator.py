@@ -2,22 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adore.artifacts import read_table
-from adore.synthesis.generator import (
-    Candidate,
-    EditContext,
-    find_sources,
-    normalise,
-    read_human_grades,
-)
-
-
-def test_a_candidate_is_what_its_row_says(made: Path) -> None:
-    rows = read_table(made, "candidates").to_dicts()
-    assert rows
-    for row in rows:
-        candidate = Candidate.from_row({**row, "another column": 1})
-        assert candidate.to_row() == row
+from adore.synthesis.generator import EditContext, find_sources, read_human_grades
 
 
 def test_sources_are_eligible_and_at_most_so_many_of_a_query(
@@ -33,7 +18,3 @@ def test_sources_are_eligible_and_at_most_so_many_of_a_query(
     for source in sources:
         assert context.is_eligible(source.item.item_id)
         assert source.item.item_id in source.excluded
-
-
-def test_texts_are_the_same_but_for_case_and_spaces() -> None:
-    assert normalise("  Red   SHOES ") == "red shoes"

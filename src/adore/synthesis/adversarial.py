@@ -15,10 +15,10 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.parquet import schema_of
+from adore.synthesis.candidate import Candidate
 from adore.synthesis.checks import QueryChecks, on_same_side
 from adore.synthesis.edits import Source, adversarial_edits
 from adore.synthesis.generator import (
-    Candidate,
     EditContext,
     find_sources,
     generate,
@@ -103,7 +103,8 @@ def adversarial(
 
 def content_hash(table: pl.DataFrame) -> str:
     """SHA-256 of the rows in order. Two results are of the same set if it is the same."""
-    return hashlib.sha256(table.write_ndjson().encode()).hexdigest()
+    rows = table.write_ndjson()
+    return hashlib.sha256(rows.encode()).hexdigest()
 
 
 def _sources(
@@ -153,7 +154,8 @@ def _maker(
     edits = adversarial_edits(error_type)
 
     def make(source: Source) -> Iterator[Candidate]:
-        key = shuffle_key(SEED, error_type, source.query_id, source.item.item_id)
+        item_id = source.item.item_id
+        key = shuffle_key(SEED, error_type, source.query_id, item_id)
         candidates = generate(
             context, source, error_type, edits, rng=Random(key), limit=per_pair
         )

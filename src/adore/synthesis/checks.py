@@ -40,7 +40,10 @@ def agrees(answered: int, intended: int, tolerance: int) -> bool:
         >>> agrees(3, 3, 1), agrees(3, 2, 1), agrees(1, 2, 1), agrees(0, 2, 1)
         (True, False, True, False)
     """
-    return on_same_side(answered, intended) and abs(answered - intended) <= tolerance
+    if not on_same_side(answered, intended):
+        return False
+    distance = abs(answered - intended)
+    return distance <= tolerance
 
 
 class QueryChecks:
@@ -83,7 +86,11 @@ class QueryChecks:
         Returns:
             Its score and the threshold, for people.
         """
-        if query == source or not self._fluency.is_disfluent(query, source):
+        if query == source:
             return ""
+        if not self._fluency.is_disfluent(query, source):
+            return ""
+
         score = self._fluency.score(query)
-        return f"{score:.2f} is below {self._fluency.threshold:.2f}"
+        threshold = self._fluency.threshold
+        return f"{score:.2f} is below {threshold:.2f}"

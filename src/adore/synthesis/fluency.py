@@ -94,7 +94,8 @@ class Fluency:
         uniform_weight = 1 - _BIGRAM_WEIGHT - _UNIGRAM_WEIGHT
 
         from_bigram = _BIGRAM_WEIGHT * bigram
-        from_unigram = _UNIGRAM_WEIGHT * self._words[stem] / self._total
+        count = self._words[stem]
+        from_unigram = _UNIGRAM_WEIGHT * count / self._total
         from_uniform = uniform_weight / shares
         return from_bigram + from_unigram + from_uniform
 
@@ -109,4 +110,6 @@ class Fluency:
             True if it scores below the threshold and below its source.
         """
         score = self.score(text)
-        return score < self.threshold and score < self.score(source)
+        if score >= self.threshold:
+            return False
+        return score < self.score(source)

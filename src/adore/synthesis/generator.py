@@ -6,14 +6,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import polars as pl
 
@@ -21,37 +17,25 @@ from adore.artifacts import read_table
 from adore.attributes.compare import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
+from adore.synthesis.candidate import Candidate, make_candidate, normalise
 from adore.synthesis.catalogue import Catalogue
 from adore.synthesis.edits import Draft, EditSet, Source
 from adore.synthesis.edits.base import shuffled
 from adore.synthesis.minimality import edit_fault, is_conflict_free
-from adore.taxonomy import ERROR_TYPES
 from adore.types import PAIR, Evidence, Grade, Item, Reading, item_from_row
 
 __all__ = [
-    "UNTYPED",
-    "Candidate",
     "EditContext",
     "find_sources",
     "generate",
     "is_reserved",
-    "make_candidate",
-    "normalise",
     "read_grades",
     "read_human_grades",
     "shuffle_key",
 ]
 
-UNTYPED = "untyped"
-"""The ``error_type`` of pairs that were made without one."""
-
 _RESERVED_SHARE = 3
 """One item in so many is for the adversarial set alone."""
-
-
-def normalise(text: str) -> str:
-    """A text in lower case with single spaces."""
-    return " ".join(text.lower().split())
 
 
 def shuffle_key(seed: int, *parts: str) -> str:
@@ -79,8 +63,10 @@ def is_reserved(item_id: str) -> bool:
     Returns:
         True for the adversarial set, False for training.
     """
-    digits = shuffle_key(0, "adversarial", item_id)[:8]
-    return int(digits, 16) % _RESERVED_SHARE == 0
+    # the digest's first digits as a number: uniform, and the same in every run
+    digest = shuffle_key(0, "adversarial", item_id)
+    number = int(digest[:8], 16)
+    return number % _RESERVED_SHARE == 0
 
 
 class EditContext:
@@ -112,7 +98,9 @@ class EditContext:
         )
 
         self.queries = _read_queries(prepared)
-        self.real_queries = {normalise(query) for query in self.queries.values()}
+        self.real_queries: set[str] = set()
+        for query in self.queries.values():
+            self.real_queries.add(normalise(query))
 
         self.dropped: dict[str, Counter[str]] = defaultdict(Counter)
         self._adversarial = adversarial
@@ -186,7 +174,8 @@ class EditContext:
             empty if the draft was refused unread.
         """
         is_new_query = draft.query != source.query
-        if is_new_query and normalise(draft.query) in self.real_queries:
+        query_text = normalise(draft.query)
+        if is_new_query and query_text in self.real_queries:
             return "repeats a real query", ()
 
         is_new_item = draft.item != source.item
@@ -338,118 +327,6 @@ def _sources_of_query(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row of the table ``candidates``.
-
-    Attributes:
-        query_id: of the source, or a new one if the query was edited.
-        item_id: of the catalogue, or a new one if the item was edited.
-        synthetic_id: id of the candidate.
-        source_query_id: query of the good pair.
-        source_item_id: item of the good pair.
-        query: text of the query.
-        item: the item as JSON.
-        error_type: name of the error type, or :data:`UNTYPED`.
-        attribute: the attribute that was edited.
-        edit: what was done, for people.
-        source_grade: grade of the good pair, 0 to 3.
-        intended_grade: grade that the edit means to make, 0 to 3.
-        evidence: evidence of the candidate as JSON.
-        source_evidence: evidence of the good pair as JSON.
-    """
-
-    query_id: str
-    item_id: str
-    synthetic_id: str
-    source_query_id: str
-    source_item_id: str
-    query: str
-    item: str
-    error_type: str
-    attribute: str
-    edit: str
-    source_grade: int
-    intended_grade: int
-    evidence: str
-    source_evidence: str
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Candidate:
-        """A candidate from a row of ``candidates``; other columns are ignored."""
-        columns: dict[str, Any] = {}
-        for field in dataclass_fields(cls):
-            columns[field.name] = row[field.name]
-        return cls(**columns)
-
-    def to_row(self) -> dict[str, object]:
-        """The columns and their values."""
-        return asdict(self)
-
-
-def make_candidate(
-    source: Source, draft: Draft, error_type: str, evidence: Sequence[Evidence]
-) -> Candidate:
-    """A draft as a candidate. What is edited gets a new id, what is real keeps its own.
-
-    Args:
-        source: the good pair that was edited.
-        draft: the edited pair.
-        error_type: name of the error type that the edit makes.
-        evidence: the draft's evidence.
-
-    Returns:
-        The candidate. Its ids depend on its contents alone.
-    """
-    # ids are digests of the contents, so that the same edit always has the same id
-    columns = asdict(draft.item)
-    columns["bullet_points"] = list(draft.item.bullet_points)
-    columns["attributes"] = _json(dict(draft.item.attributes))
-    columns["item_id"] = ""
-
-    item_id = draft.item.item_id
-    if draft.item != source.item and not draft.picked:
-        item_digest = _digest(columns)
-        item_id = f"syn-i-{item_digest}"
-    columns["item_id"] = item_id
-
-    query_id = source.query_id
-    if draft.query != source.query:
-        query_digest = _digest(normalise(draft.query))
-        query_id = f"syn-q-{query_digest}"
-
-    # the error type is part of the id: two types may make the same pair
-    pair_digest = _digest([error_type, query_id, item_id])
-
-    return Candidate(
-        query_id=query_id,
-        item_id=item_id,
-        synthetic_id=f"syn-{pair_digest}",
-        source_query_id=source.query_id,
-        source_item_id=source.item.item_id,
-        query=draft.query,
-        item=_json(columns),
-        error_type=error_type,
-        attribute=draft.attribute,
-        edit=draft.description,
-        source_grade=source.grade,
-        intended_grade=int(ERROR_TYPES[error_type].grade),
-        evidence=Evidence.many_to_json(list(evidence)),
-        source_evidence=Evidence.many_to_json(source.evidence),
-    )
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _digest(value: object) -> str:
-    """The first 16 hexadecimal digits of a value's SHA-256."""
-    data = _json(value).encode()
-    digest = hashlib.sha256(data)
-    return digest.hexdigest()[:16]
-
-
 def generate(
     context: EditContext,
     source: Source,
@@ -475,7 +352,8 @@ def generate(
         Candidates.
     """
     queues: list[Iterator[Draft]] = []
-    for edit in (*edits.picks, *shuffled(edits.rewrites, rng)):
+    rewrites = shuffled(edits.rewrites, rng)
+    for edit in (*edits.picks, *rewrites):
         drafts = edit(source, context.catalogue, rng)
         queues.append(drafts)
 

@@ -92,18 +92,34 @@ def _attribute_fault(
 
     error = ERROR_TYPES[error_type]
     if error.positive:
-        return f"{attribute} is in conflict" if new_conflicts > 0 else ""
+        if new_conflicts > 0:
+            return f"{attribute} is in conflict"
+        return ""
     if not error.needs_conflict:
-        return "it matches the asked product type" if states_after["match"] else ""
+        if states_after["match"] > 0:
+            return "it matches the asked product type"
+        return ""
+
     if new_conflicts != 1:
         return f"{attribute} has {conflicts} conflicts, not one more than before"
+    return _value_fault(error_type, attribute, before, after)
 
+
+def _value_fault(
+    error_type: str,
+    attribute: str,
+    before: Sequence[Evidence],
+    after: Sequence[Evidence],
+) -> str:
+    """Why the one new conflict is not of the intended word or value."""
     # a word of the right kind must be the one in conflict
     word_types = _types_of_words_in_conflict(after)
     if attribute == "feature" and error_type not in word_types:
         return f"the word in conflict is of {word_types}"
 
     # a query may ask for several values of an attribute; only one may change
+    states_before = _states_of(before, attribute)
+    states_after = _states_of(after, attribute)
     fewer_matches = states_before["match"] - states_after["match"]
     more_unknown = states_after["unknown"] - states_before["unknown"]
     if fewer_matches > 1 or more_unknown > 0:

@@ -37,11 +37,13 @@ def count_parts(
         stems = set(_part_stems(title, language))
         counts.update(stems)
 
+    # "with blue" names a colour, "with kids" people
     others = _other_stems(lexicon, language)
     parts: dict[str, int] = {}
     for stem, count in sorted(counts.items()):
-        is_word = len(stem) > 2 and stem.isalpha()
-        if not is_word or stem in others or count < _LEAST_TITLES:
+        if count < _LEAST_TITLES or stem in others:
+            continue
+        if len(stem) <= 2 or not stem.isalpha():
             continue
 
         # a word that is mostly used elsewhere is no part: any title may have "size"

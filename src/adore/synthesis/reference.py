@@ -21,7 +21,8 @@ def error_type_tables() -> str:
     edit_header = ["| edit | what it does |", "|---|---|"]
     types = _error_type_rows()
     edits = [_edit_row(edit) for edit in _sorted_edits()]
-    return "\n".join([*type_header, *types, "", *edit_header, *edits])
+    lines = [*type_header, *types, "", *edit_header, *edits]
+    return "\n".join(lines)
 
 
 def _error_type_rows() -> list[str]:
@@ -44,7 +45,8 @@ def _error_type_rows() -> list[str]:
             ", ".join(training),
             ", ".join(held_out),
         )
-        rows.append(f"| {' | '.join(cells)} |")
+        row = " | ".join(cells)
+        rows.append(f"| {row} |")
     return rows
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "swap",
 ]
 
+_FIRST_LETTER = re.compile(r"\b[^\W\d_]")
 _NUMBER = re.compile(r"[\d.,/ -]*\d")
 _USUAL_UNITS = {
     "volume": ("ml", "l", "fl oz"),
@@ -52,16 +53,21 @@ def match_case(new: str, old: str) -> str:
     if len(old) > 1 and old.isupper():
         return new.upper()
     if old[:1].isupper():
-        first_letter = r"\b[^\W\d_]"
-        return re.sub(first_letter, lambda match: match.group().upper(), new)
+        return _FIRST_LETTER.sub(_in_capitals, new)
     if old.islower():
         return new.lower()
     return new
 
 
+def _in_capitals(match: re.Match[str]) -> str:
+    """What was matched, in capitals."""
+    return match.group().upper()
+
+
 def _whole_words(words: str) -> re.Pattern[str]:
     """A pattern for the words, in any case, that are no part of longer words."""
-    return re.compile(rf"(?<!\w){re.escape(words)}(?!\w)", re.IGNORECASE)
+    escaped = re.escape(words)
+    return re.compile(rf"(?<!\w){escaped}(?!\w)", re.IGNORECASE)
 
 
 def _replace(text: str, old: str, new: str, *, count: int) -> str:
@@ -120,7 +126,8 @@ def insert(query: str, words: str, *, front: bool) -> str:
 
 def format_number(number: float) -> str:
     """A number as a seller writes it: at most three decimals, no trailing zeros."""
-    return f"{number:.3f}".rstrip("0").rstrip(".")
+    fixed = f"{number:.3f}"
+    return fixed.rstrip("0").rstrip(".")
 
 
 def resize(quote: str, value: str) -> str:
@@ -163,7 +170,9 @@ def resize(quote: str, value: str) -> str:
 def _known_unit(text: str) -> str:
     """The unit that a text writes, perhaps in the plural; empty if it writes none."""
     unit = text.strip(" -").rstrip(".").lower()
-    for form in (unit, unit.removesuffix("s"), unit.removesuffix("es")):
+    singular = unit.removesuffix("s")
+    other_singular = unit.removesuffix("es")
+    for form in (unit, singular, other_singular):
         if form in UNITS:
             return form
     return ""
@@ -193,7 +202,8 @@ def in_other_units(quote: str, value: str) -> list[str]:
     size_texts: list[str] = []
     if unit in _OTHER_SPELLING:
         spelling = _OTHER_SPELLING[unit]
-        size_texts.append(f"{number.group()} {spelling}")
+        number_text = number.group()
+        size_texts.append(f"{number_text} {spelling}")
 
     # sizes of memory need more digits: 512 GB is 0.5 TB, 500 GB is 0.488 TB
     exact = float(amount)

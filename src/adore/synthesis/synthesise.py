@@ -24,15 +24,13 @@ from adore.progress import log_line, progress
 from adore.storage import write_json
 from adore.synthesis.allocation import GradedPair, count_errors, quotas, type_shares
 from adore.synthesis.audit import audit
+from adore.synthesis.candidate import UNTYPED, Candidate, make_candidate
 from adore.synthesis.edits import Source, training_edits
 from adore.synthesis.edits.base import REAL_ITEM
 from adore.synthesis.generator import (
-    UNTYPED,
-    Candidate,
     EditContext,
     find_sources,
     generate,
-    make_candidate,
     read_grades,
     read_human_grades,
     shuffle_key,
@@ -404,7 +402,8 @@ def candidates_of_type(
     """
     queues: dict[str, list[Iterator[Candidate]]] = defaultdict(list)
     for source in sources:
-        queues[source.query_id].append(make(source))
+        pair_candidates = make(source)
+        queues[source.query_id].append(pair_candidates)
 
     # two edits can make the same candidate, which counts once
     candidates: dict[str, Candidate] = {}
@@ -448,7 +447,8 @@ def _untyped(
     turns = itertools.cycle(sources)
     for source in itertools.islice(turns, 2 * config.total):
         item_id = rng.choice(item_ids)
-        if item_id in source.excluded or len(candidates) >= config.total:
+        is_enough = len(candidates) >= config.total
+        if is_enough or item_id in source.excluded:
             continue
 
         for candidate in _untyped_pair(context, source, items[item_id]):

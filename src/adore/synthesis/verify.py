@@ -23,8 +23,9 @@ from adore.config import StageConfig
 from adore.progress import log_line
 from adore.storage import write_json
 from adore.synthesis.adversarial import adversarial
+from adore.synthesis.candidate import UNTYPED, Candidate, normalise
 from adore.synthesis.checks import QueryChecks, agrees
-from adore.synthesis.generator import UNTYPED, Candidate, normalise, read_grades
+from adore.synthesis.generator import read_grades
 from adore.synthesis.minimality import edit_fault
 from adore.taxonomy import ERROR_TYPES
 from adore.types import PAIR, Evidence, Grade
@@ -87,8 +88,9 @@ class _Judged:
     @property
     def title(self) -> str:
         """The item's title."""
-        title = json.loads(self.candidate.item).get("title")
-        return str(title or "").strip()
+        item = json.loads(self.candidate.item)
+        title = item.get("title") or ""
+        return str(title).strip()
 
     def to_row(self) -> dict[str, object]:
         """The candidate's columns and the first judge's grade."""
@@ -161,9 +163,12 @@ def run(
         judged_candidate.to_row() for judged_candidate in rejected_candidates
     ]
     answered = {"answered_grade": pl.Int64}
+    with_detail = {**answered, "detail": pl.String}
     _write(kept_rows, output, "synthetic", answered)
-    _write(rejected_rows, output, "rejected", {**answered, "detail": pl.String})
-    write_table(adversarial(prepared, evidence), output, "adversarial")
+    _write(rejected_rows, output, "rejected", with_detail)
+
+    adversarial_pairs = adversarial(prepared, evidence)
+    write_table(adversarial_pairs, output, "adversarial")
 
     plan_path = candidates / "plan.json"
     plan: dict[str, object] = {}
@@ -190,6 +195,7 @@ def _metrics(
         "yield": accepted_count / max(1, made_count),
     }
 
+    # a ratio for each type that was made; the others have none
     accepted_of_type = Counter(judged.error_type for judged in accepted_candidates)
     rejected_of_type = Counter(entry.judged.error_type for entry in rejected_candidates)
     for error_type in (*ERROR_TYPES, UNTYPED):
@@ -335,7 +341,8 @@ class _Verifier:
         for grade in grades:
             if agrees(grade, intended, self._config.tolerance):
                 votes += 1
-        if votes >= self._config.agreement * len(grades):
+        needed = self._config.agreement * len(grades)
+        if votes >= needed:
             return None
 
         letters = ", ".join(Grade(grade).letter for grade in grades)

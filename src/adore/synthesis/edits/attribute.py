@@ -211,7 +211,7 @@ def _values_of_good_items(
 
     other_values = catalogue.other_values(attribute, source.item)
     allowed = {value.value for value in other_values}
-    return [values[name] for name in sorted(values) if name in allowed]
+    return [value for name, value in sorted(values.items()) if name in allowed]
 
 
 @register_edit(_names_askable_attribute)
@@ -410,11 +410,14 @@ def exclude_in_query(
     phrase_forms = catalogue.language.says("excluded")
     if not phrase_forms:
         return
+
+    old_query = source.query.strip()
     for part in _named_parts(source, catalogue, rng):
         phrase_form = rng.choice(phrase_forms)
         phrase = phrase_form.format(part)
-        query = f"{source.query.strip()} {phrase}"
-        yield source.with_query(query, f"query: + {phrase}", attribute="exclusion")
+        query = f"{old_query} {phrase}"
+        description = f"query: + {phrase}"
+        yield source.with_query(query, description, attribute="exclusion")
 
 
 @register_edit("negation", held_out=True)
@@ -434,10 +437,14 @@ def exclude_in_front(
     phrase_forms = catalogue.language.says("free")
     if not phrase_forms:
         return
+
+    old_query = source.query.strip()
+    form = phrase_forms[0]
     for part in _named_parts(source, catalogue, rng):
-        phrase = phrase_forms[0].format(part)
-        query = f"{phrase} {source.query.strip()}"
-        yield source.with_query(query, f"query: + {phrase}", attribute="exclusion")
+        phrase = form.format(part)
+        query = f"{phrase} {old_query}"
+        description = f"query: + {phrase}"
+        yield source.with_query(query, description, attribute="exclusion")
 
 
 def _named_parts(source: Source, catalogue: Catalogue, rng: Random) -> list[str]:
@@ -472,7 +479,7 @@ def affirm_in_item(
     """
     language = catalogue.language
     old_title = source.item.title
-    without_words = [re.escape(word) for word in language.says("lacking")]
+    without_words = map(re.escape, language.says("lacking"))
     without = "|".join(without_words)
 
     for with_form in language.says("having"):

@@ -214,7 +214,8 @@ def similar_items(source: Source, catalogue: Catalogue) -> Iterator[Item]:
     """
     good_item = source.item
     good_leaf = leaf_step(good_item)
-    stems = catalogue.stems(f"{source.query} {good_item.title}")
+    texts = f"{source.query} {good_item.title}"
+    stems = catalogue.stems(texts)
     for item_id in catalogue.nearest_items(stems, _SIMILAR_ITEMS):
         if item_id in source.excluded or item_id == good_item.item_id:
             continue
@@ -308,6 +309,7 @@ def rewrite_item(item: Item, old: str, new: str) -> Item:
     Returns:
         A new item.
     """
+    # every field: an item that still says the old value somewhere would match
     bullet_points = [replace_all(text, old, new) for text in item.bullet_points]
     attributes: dict[str, object] = {}
     for name, value in item.attributes.items():

@@ -116,7 +116,8 @@ def pick_contrast(
         Drafts, each with another item.
     """
     features = source.asked_values("feature")
-    if not any(contrast_type(value.value) == error_type for value in features):
+    asked_types = {contrast_type(value.value) for value in features}
+    if error_type not in asked_types:
         return
 
     for item in similar_items(source, catalogue):
@@ -307,7 +308,8 @@ def _asking_for(
 
     for offer in shuffled(offers, rng):
         query = insert(source.query, offer, front=True)
-        yield source.with_query(query, f"query: + {offer}", attribute="feature")
+        description = f"query: + {offer}"
+        yield source.with_query(query, description, attribute="feature")
 
 
 # ---------------------------------------------------------------- prices

@@ -65,7 +65,8 @@ def pick_other_type(
             continue  # people called an item of its category a complement or better
 
         item = near_item.item
-        shared_stems = sorted(query_stems & catalogue.title_stems(item.item_id))
+        title_stems = catalogue.title_stems(item.item_id)
+        shared_stems = sorted(query_stems & title_stems)
         description = f"{REAL_ITEM} that shares {shared_stems}"
         yield source.with_pick(item, description, attribute="product_type")
 

@@ -164,6 +164,7 @@ def adversarial_edits(error_type: str) -> EditSet:
 
 def _edit_set(error: ErrorType, *, held_out: bool) -> EditSet:
     """An error type's edits in order of registration."""
+    # picks serve both sets: reserved items keep them apart
     picks: list[Edit] = []
     rewrites: list[Edit] = []
     for edit in EDITS.values():

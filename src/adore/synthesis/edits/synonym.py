@@ -196,9 +196,11 @@ def category_word(source: Source, catalogue: Catalogue, rng: Random) -> Iterator
         if head == match.asked:
             continue
 
+        # a plural stays a plural
         old_word = match.asked_quote
         new_word = head
-        if old_word.endswith("s") and not head.endswith("s"):
+        is_plural = old_word.endswith("s")
+        if is_plural and not head.endswith("s"):
             new_word = f"{head}s"
         draft = source.with_words(old_word, new_word)
         yield from if_changed(source, draft)

@@ -77,7 +77,8 @@ def adversarial(
     queries = read_table(prepared, "queries")
     is_edited = pl.col("split") == split
     if query_ids is not None:
-        is_edited = pl.col("query_id").is_in(list(query_ids))
+        chosen_ids = list(query_ids)
+        is_edited = pl.col("query_id").is_in(chosen_ids)
     edited = queries.filter(is_edited)
     others = queries.filter(~is_edited)
     edited_ids = edited["query_id"].to_list()

@@ -117,7 +117,7 @@ def type_shares(
         are a :class:`~adore.errors.ConfigError`.
     """
     error_types = list(ERROR_TYPES)
-    unknown = sorted(set(weights) - set(error_types))
+    unknown = sorted(weights.keys() - set(error_types))
     check(
         not unknown,
         "synthesise.weights",
@@ -153,7 +153,10 @@ def _spread(
 ) -> dict[str, float]:
     """Half evenly, half by the mean of the shares of errors."""
     even = 1.0 / len(error_types)
-    with_errors = [counts for counts in errors if sum(counts.values())]
+    with_errors: list[Mapping[str, int]] = []
+    for counts in errors:
+        if any(counts.values()):
+            with_errors.append(counts)
 
     spread: dict[str, float] = {}
     for error_type in error_types:

@@ -61,7 +61,8 @@ class Fluency:
 
         self.threshold = -math.inf
         # real queries set the scale: a quantile of their scores is the threshold
-        scores = sorted(self.score(query) for query in queries)
+        scores = [self.score(query) for query in queries]
+        scores.sort()
         if scores:
             position = int(quantile * len(scores))
             self.threshold = scores[position]

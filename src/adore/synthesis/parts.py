@@ -105,4 +105,5 @@ def _ends_phrase(
     between = title[last.end : following.start]
     if between not in (" ", "-"):
         return True
-    return following.stem in language.ends_part or following.stem.isdigit()
+    stem = following.stem
+    return stem in language.ends_part or stem.isdigit()

@@ -33,14 +33,21 @@ def _error_type_rows() -> list[str]:
         held_out: list[str] = []
         for edit in EDITS.values():
             if edit.makes(error):
+                name = f"`{edit.name}`"
                 names = held_out if edit.held_out else training
-                names.append(f"`{edit.name}`")
+                names.append(name)
+
+        attribute = ""
+        level = ""
+        if error.attribute:
+            attribute = f"`{error.attribute}`"
+            level = str(error.level)
 
         cells = (
             error.name,
             error.definition,
-            f"`{error.attribute}`" if error.attribute else "",
-            str(error.level or ""),
+            attribute,
+            level,
             error.grade.letter,
             ", ".join(training),
             ", ".join(held_out),

@@ -114,8 +114,9 @@ def run(
         candidates_by_type = {UNTYPED: _untyped(config, context, sources)}
         per_type = config.total
     else:
-        observed = errors.values() if config.strategy == "aware" else ()
-        shares = type_shares(config.weights, *observed)
+        shares = type_shares(config.weights)
+        if config.strategy == "aware":
+            shares = type_shares(config.weights, *errors.values())
         candidates_by_type = _typed(config, context, sources, shares)
         per_type = config.per_type
 
@@ -144,7 +145,10 @@ def run(
             "the student learns from judged pairs alone"
         )
 
-    dropped = sum(reasons.total() for reasons in context.dropped.values())
+    dropped = 0
+    for reasons in context.dropped.values():
+        dropped += reasons.total()
+
     metrics: dict[str, float] = {
         "made": len(selected_candidates),
         "good_pairs": len(sources),
@@ -228,7 +232,8 @@ def _first_answers(folders: list[Path]) -> pl.DataFrame:
     tables: list[pl.DataFrame] = []
     for folder in folders:
         table = read_table(folder, "teacher_judgements")
-        tables.append(table.select(*PAIR, "grade", "probabilities"))
+        table = table.select(*PAIR, "grade", "probabilities")
+        tables.append(table)
 
     every_answer = pl.concat(tables)
     return every_answer.unique(PAIR, keep="first", maintain_order=True)
@@ -321,7 +326,8 @@ def _offline_errors(
     """Error types of the pairs on which answers and humans differ."""
     answered_grade = pl.col("grade").alias("answered")
     grades = answered.select(*PAIR, answered_grade)
-    graded_twice = human_grades.join(grades, on=PAIR).sort(PAIR)
+    graded_twice = human_grades.join(grades, on=PAIR)
+    graded_twice = graded_twice.sort(PAIR)
     graded_twice = graded_twice.drop_nulls("answered")
     graded_twice = graded_twice.select("grade", "answered", "evidence")
 
@@ -348,8 +354,12 @@ def _typed(
     """Candidates per type, up to three times its share: enough for what other types lack."""
     candidates_by_type: Candidates = {}
     per_query = config.per_query * config.per_pair
-    error_types = [name for name, share in shares.items() if share > 0]
-    for error_type in progress(error_types, "error types"):
+    wanted_types: list[str] = []
+    for error_type, share in shares.items():
+        if share > 0:
+            wanted_types.append(error_type)
+
+    for error_type in progress(wanted_types, "error types"):
         # more than its share: other types may have fewer
         enough = math.ceil(3 * shares[error_type] * config.total)
         candidates_by_type[error_type] = candidates_of_type(

@@ -217,7 +217,8 @@ def _write(
     casts: list[pl.Expr] = []
     for column, dtype in dtypes.items():
         if column in frame.columns:
-            casts.append(pl.col(column).cast(dtype))
+            cast = pl.col(column).cast(dtype)
+            casts.append(cast)
 
     path = output / f"{name}.parquet"
     frame.with_columns(casts).write_parquet(path)
@@ -231,7 +232,8 @@ def _judged_candidates(candidates: Path, answers: list[Path]) -> Iterator[_Judge
         tables.append(table)
 
     # all grades of a pair in one list
-    by_pair = pl.concat(tables).group_by(PAIR, maintain_order=True)
+    every_grade = pl.concat(tables)
+    by_pair = every_grade.group_by(PAIR, maintain_order=True)
     all_grades = pl.col("grade").alias("grades")
     pair_grades = by_pair.agg(all_grades)
 
@@ -418,7 +420,8 @@ def _example(judged: _Judged) -> dict[str, str]:
     asked_value = ""
     found_value = ""
     for fact in Evidence.many_from_json(candidate.evidence):
-        if fact.attribute == candidate.attribute and fact.state == "conflict":
+        is_edited = fact.attribute == candidate.attribute
+        if is_edited and fact.state == "conflict":
             asked_value = fact.asked
             found_value = fact.found
             break

@@ -7,6 +7,7 @@ in which its module defines them, and seeded draws depend on that order.
 from adore.synthesis.edits import (
     attribute,
     contrast,
+    exclusion,
     over_strict,
     product_type,
     synonym,
@@ -29,6 +30,7 @@ __all__ = [
     "adversarial_edits",
     "attribute",
     "contrast",
+    "exclusion",
     "over_strict",
     "product_type",
     "register_edit",

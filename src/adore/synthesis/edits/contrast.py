@@ -129,8 +129,9 @@ def pick_contrast(
 def _has_conflict(evidence: Iterable[Evidence], error_type: str) -> bool:
     """Whether a word of an error type is in conflict."""
     for fact in evidence:
-        is_conflict = fact.attribute == "feature" and fact.state == "conflict"
-        if is_conflict and contrast_type(fact.asked) == error_type:
+        if fact.attribute != "feature" or fact.state != "conflict":
+            continue
+        if contrast_type(fact.asked) == error_type:
             return True
     return False
 

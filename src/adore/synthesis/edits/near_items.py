@@ -124,9 +124,12 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[NearItem]:
         if query_stems.isdisjoint(title_stems):
             continue
 
-        evidence = catalogue.evidence(source.query, source.reading, item_id)
-        facts = [fact for fact in evidence if fact.attribute == "product_type"]
-        states = tuple(fact.state for fact in facts)
+        facts: list[Evidence] = []
+        states: list[str] = []
+        for fact in catalogue.evidence(source.query, source.reading, item_id):
+            if fact.attribute == "product_type":
+                facts.append(fact)
+                states.append(fact.state)
 
         # a shared category step outweighs a title that names another product
         shares_step = not steps_of_good.isdisjoint(steps)
@@ -148,7 +151,7 @@ def _search(source: Source, catalogue: Catalogue) -> Iterator[NearItem]:
 
         yield NearItem(
             item=item,
-            states=states,
+            states=tuple(states),
             is_other_type=is_other_type,
             is_neighbour=is_neighbour,
             may_belong=_may_belong(query_stems, catalogue, item, facts),
@@ -191,8 +194,9 @@ def _may_belong(
     stems: frozenset[str], catalogue: Catalogue, item: Item, facts: Sequence[Evidence]
 ) -> bool:
     """Whether an item may be a part of, or made for, something that the stems name."""
-    if any(is_accessory(fact) for fact in facts):
-        return True
+    for fact in facts:
+        if is_accessory(fact):
+            return True
     category_stems = catalogue.stems(item.category)
     if not _ACCESSORY_CATEGORIES.isdisjoint(category_stems):
         return True

@@ -52,7 +52,11 @@ def ask_what_it_has(
     """
     item_id = source.item.item_id
     query_stems = set(catalogue.stems(source.query))
-    unasked = [name for name in ASKABLE if not source.asks(name)]
+    unasked: list[str] = []
+    for attribute in ASKABLE:
+        if not source.asks(attribute):
+            unasked.append(attribute)
+
     for attribute in shuffled(unasked, rng):
         values = catalogue.askable_values(item_id, attribute)
         if not values:

@@ -132,14 +132,15 @@ def pick_alternative(
     """
     description = f"{REAL_ITEM} of a neighbouring kind"
     for near_item in near_items(source, catalogue):
-        if near_item.may_belong or near_item.states in ((), ("match",)):
+        states = near_item.states
+        if near_item.may_belong or states in ((), ("match",)):
             continue
         if not near_item.is_neighbour and not near_item.is_other_type:
             continue
 
         # a category that nobody graded counts as one of substitutes
         lowest_grade = min(near_item.leaf_grades, default=Grade.SUBSTITUTE)
-        is_unknown = near_item.states == ("unknown",)
+        is_unknown = states == ("unknown",)
         is_open = (
             near_item.is_neighbour and is_unknown and lowest_grade == Grade.SUBSTITUTE
         )
@@ -265,8 +266,9 @@ def add_head_in_phrase(
     join = join_words[0]
     product = source.query.strip()
     for head in _following_heads(source, catalogue):
-        query = f"{head.word} {join} {product}"
-        description = f"query: {head.word} {join} it"
+        beginning = f"{head.word} {join}"
+        query = f"{beginning} {product}"
+        description = f"query: {beginning} it"
         yield source.with_query(query, description, attribute="product_type")
 
 

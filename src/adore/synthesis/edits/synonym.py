@@ -289,10 +289,11 @@ def plurals(source: Source, catalogue: Catalogue, rng: Random) -> Iterator[Draft
     language = catalogue.language
     for value in source.asked_values("product_type"):
         old_word = value.quote
-        if not old_word.isalpha() or len(old_word) <= 3:
+        if not old_word.isalpha():
             continue
-        if old_word.endswith("ss"):
-            continue  # "dress" is no plural
+        # "dress" is no plural, and "gas" is too short for one
+        if old_word.endswith("ss") or len(old_word) <= 3:
+            continue
 
         new_word = f"{old_word}s"
         if old_word.endswith("s"):

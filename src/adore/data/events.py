@@ -119,19 +119,21 @@ def _parse_object(value: object, field_name: str) -> Row:
 
 def _parse_position(value: object) -> int | None:
     """A position as any version of UBI writes it: a number, text, or an object around it."""
-    if type(value) is int and 0 <= value < MAX_POSITION:  # as nearly all logs write it
-        return value
-
     while isinstance(value, dict):
         value = value.get("ordinal", value.get("index"))
+
+    # Nearly all logs write a number, or nothing.
+    if value is None:
+        return None
+    if type(value) is int and 0 <= value < MAX_POSITION:
+        return value
+
     if isinstance(value, str):
         stripped = value.strip()
         if not stripped:
             return None
         if stripped.startswith("{"):
             return _parse_position(_parse_object(value, "position"))
-    if value is None:
-        return None
 
     fault = ValueError(
         f"position == {str(value)[:40]!r}, must be a whole number from 0"
@@ -190,17 +192,17 @@ def read_event(
     query_text = row.get("user_query")
     client = parse_id(row.get("client_id")) or parse_id(row.get("user_id"))
     session = parse_id(row.get("session_id"))
-    event = Event(
-        event_id=parse_id(row.get("event_id")),
-        query_id=parse_id(row.get("query_id")),
-        user_query=query_text if isinstance(query_text, str) else "",
-        session_id=session or client,
-        client_id=client or session,
-        action_name=action,
-        object_id=_read_item(row, nested, flat_values),
-        position=_read_position(row, nested, flat_values),
-        timestamp=_parse_time(row["timestamp"]),
-    )
+    event: Event = {
+        "event_id": parse_id(row.get("event_id")),
+        "query_id": parse_id(row.get("query_id")),
+        "user_query": query_text if isinstance(query_text, str) else "",
+        "session_id": session or client,
+        "client_id": client or session,
+        "action_name": action,
+        "object_id": _read_item(row, nested, flat_values),
+        "position": _read_position(row, nested, flat_values),
+        "timestamp": _parse_time(row["timestamp"]),
+    }
     if not event["event_id"]:
         event["event_id"] = content_id(event)
     return event
@@ -214,41 +216,31 @@ def _read_item(row: Mapping[str, object], nested: Row, flat_values: Row) -> str:
             f"event_attributes.object == {str(item_object)[:40]!r}, must be an object"
         )
 
-    candidates = (
-        row.get("object_id"),
-        item_object.get("object_id"),
-        flat_values.get("object_id"),
-        item_object.get("internal_id"),
-        flat_values.get("internal_id"),
+    return (
+        parse_id(row.get("object_id"))
+        or parse_id(item_object.get("object_id"))
+        or parse_id(flat_values.get("object_id"))
+        or parse_id(item_object.get("internal_id"))
+        or parse_id(flat_values.get("internal_id"))
     )
-    for value in candidates:
-        item_id = parse_id(value)
-        if item_id:
-            return item_id
-    return ""
 
 
 def _read_position(
     row: Mapping[str, object], nested: Row, flat_values: Row
 ) -> int | None:
     """The position from the first place that has one."""
-    for value in (
-        row.get("position"),
-        nested.get("position"),
-        flat_values.get("position"),
-    ):
-        position = _parse_position(value)
+    for fields in (row, nested, flat_values):
+        position = _parse_position(fields.get("position"))
         if position is not None:
             return position
     return None
 
 
 def _parse_time(value: object) -> int:
-    shown_value = repr(str(value)[:40])
     try:
         timestamp = parse_millis(value)
     except (OverflowError, OSError) as error:
-        raise ValueError(f"timestamp == {shown_value}, must be a time") from error
+        raise ValueError(f"timestamp == {str(value)[:40]!r}, must be a time") from error
     if not 0 <= timestamp < MAX_TIME:
-        raise ValueError(f"timestamp == {shown_value}, must be a time after 1970")
+        raise ValueError(f"timestamp == {str(value)[:40]!r}, must be a time after 1970")
     return timestamp

@@ -82,13 +82,14 @@ def split_searches(rows: Rows) -> list[NumberedRow]:
         The searches.
     """
     searches = []
-    events = []
     for line_number, logged_row in rows.good:
         if logged_row.get("action_name") in (None, "") and logged_row.get("user_query"):
             searches.append((line_number, logged_row))
-        else:
-            events.append((line_number, logged_row))
-    rows.good = events
+    if not searches:
+        return searches
+
+    search_lines = {line_number for line_number, _ in searches}
+    rows.good = [numbered for numbered in rows.good if numbered[0] not in search_lines]
     return searches
 
 

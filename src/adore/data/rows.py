@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 __all__ = ["BadRow", "NumberedRow", "Row", "Rows"]
@@ -79,7 +80,5 @@ class Rows:
 
     def columns(self) -> list[str]:
         """Every column name, in the order in which the rows first use it."""
-        columns: dict[str, None] = {}
-        for row in self:
-            columns.update(dict.fromkeys(row))
-        return list(columns)
+        names = chain.from_iterable(self)
+        return list(dict.fromkeys(names))

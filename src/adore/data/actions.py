@@ -33,9 +33,9 @@ _NAMES = {
 def _aliases() -> Iterator[tuple[str, str]]:
     for action in ACTIONS:
         yield action, action
-    for action, names in _NAMES.items():
-        for name in names.split():
-            yield name, action
+    for action, aliases in _NAMES.items():
+        for alias in aliases.split():
+            yield alias, action
 
 
 ALIASES = dict(_aliases())

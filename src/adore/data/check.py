@@ -187,6 +187,7 @@ def _file_lines(file_report: FileReport, shop: Shop) -> Iterator[str]:
             other_columns.append(arrow)
     yield from _label_wrap("columns", ", ".join(our_columns))
 
+    # The names inside the column tell more than the column's own.
     attributes = ""
     if "attributes" in columns.became:
         attributes = _attribute_names(shop)
@@ -266,24 +267,24 @@ def _graded_labels(scale: LabelScale) -> list[str]:
 
 def _joined_lines(report: FolderReport) -> Iterator[str]:
     tables = []
-    for table in ("judgements", "events"):
-        in_use = report.rows.get(table) or table in report.left_out
-        if report.read.get(table) and in_use:
-            tables.append(table)
+    for table_name in ("judgements", "events"):
+        in_use = report.rows.get(table_name) or table_name in report.left_out
+        if report.read.get(table_name) and in_use:
+            tables.append(table_name)
     if not tables:
         return
 
     yield ""
     yield "What joined"
-    for table in tables:
-        unit = "pairs" if table == "judgements" else "events"
-        rows = report.rows.get(table, 0)
-        yield f"  {table}: {rows:,} {unit} are used, of {report.read[table]:,} rows"
-        if table == "events" and report.log:
+    for table_name in tables:
+        unit = "pairs" if table_name == "judgements" else "events"
+        rows = report.rows.get(table_name, 0)
+        yield f"  {table_name}: {rows:,} {unit} are used, of {report.read[table_name]:,} rows"
+        if table_name == "events" and report.log:
             yield from _wrap(_actions(report), "      counted as ", "      ")
-        for line in _count_lines(report.left_out.get(table, {})):
+        for line in _count_lines(report.left_out.get(table_name, {})):
             yield f"      left out: {line}"
-        for line in _count_lines(report.bad.get(table, {})):
+        for line in _count_lines(report.bad.get(table_name, {})):
             yield from _wrap(line, "      malformed: ", "          ")
 
 
@@ -349,8 +350,8 @@ def _abilities(shop: Shop) -> Iterable[_Ability]:
 
 def _teacher(shop: Shop) -> _Ability:
     pairs = set()
-    for table in ("judgements", "truth"):
-        for table_row in shop.tables[table]:
+    for table_name in ("judgements", "truth"):
+        for table_row in shop.tables[table_name]:
             pairs.add((table_row["query_id"], table_row["item_id"]))
     for table_row in shop.tables["events"]:
         pairs.add((table_row["query_id"], table_row["object_id"]))

@@ -91,12 +91,12 @@ class Columns:
     preset: str = ""
 
 
-def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
+def _matching(columns: Iterable[str], table_name: str) -> dict[str, str]:
     """The file's columns that are ours in another spelling, where no column has the very name."""
     names = list(columns)
 
     our_names = {}
-    for our_name in COLUMNS[table]:
+    for our_name in COLUMNS[table_name]:
         if our_name not in names:
             our_names[normalise_name(our_name)] = our_name
 
@@ -110,7 +110,7 @@ def _matching(columns: Iterable[str], table: str) -> dict[str, str]:
 
 def rename_columns(
     rows: Rows,
-    table: str,
+    table_name: str,
     own_columns: Mapping[str, str],
     file_name: str,
     columns: list[str],
@@ -119,7 +119,7 @@ def rename_columns(
 
     Args:
         rows: of the table.
-        table: its name.
+        table_name: its name.
         own_columns: our name (or an attribute's) to the file's, as the shop maps them.
         file_name: its name, for the error.
         columns: of the file.
@@ -133,11 +133,11 @@ def rename_columns(
     absent = [theirs for theirs in own_columns.values() if theirs not in columns]
     if absent and rows.good:
         raise ConfigError(
-            f"dataset.yaml columns.{table} == {absent}, must be columns of {file_name}: {columns}; "
-            "correct their names"
+            f"dataset.yaml columns.{table_name} == {absent}, "
+            f"must be columns of {file_name}: {columns}; correct their names"
         )
 
-    renamed = _matching(columns, table)
+    renamed = _matching(columns, table_name)
     for our_name, theirs in own_columns.items():
         renamed[theirs] = our_name
 
@@ -162,7 +162,7 @@ def rename_columns(
 
 def require_columns(
     columns: Iterable[str],
-    table: str,
+    table_name: str,
     file_name: str,
     original: Iterable[str] | None = None,
 ) -> None:
@@ -170,7 +170,7 @@ def require_columns(
 
     Args:
         columns: by our names.
-        table: its name.
+        table_name: its name.
         file_name: its name.
         original: the columns as the file has them.
 
@@ -181,7 +181,7 @@ def require_columns(
     in_file = list(columns if original is None else original)
 
     missing = []
-    for alternatives_needed in NEEDED.get(table, ()):
+    for alternatives_needed in NEEDED.get(table_name, ()):
         alternatives = (
             (alternatives_needed,)
             if isinstance(alternatives_needed, str)
@@ -209,7 +209,7 @@ def require_columns(
     names = ", ".join(map(" or ".join, missing))
     raise DataError(
         f"columns of {file_name} == {in_file[:40]}, must be with {names}{hint_text}; "
-        f"map them in dataset.yaml, as in columns: {{{table}: {{{', '.join(guesses)}}}}}"
+        f"map them in dataset.yaml, as in columns: {{{table_name}: {{{', '.join(guesses)}}}}}"
     )
 
 
@@ -221,6 +221,8 @@ def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
         synonyms = _SYNONYMS.get(our_name, "").split()
         spellings += map(normalise_name, synonyms)
 
+    # Exact names first, then similar ones, then columns that contain a name. Reversed, so that
+    # of two columns with one spelling the first wins.
     by_name = {normalise_name(column): column for column in reversed(columns)}
     likely = [by_name[spelling] for spelling in spellings if spelling in by_name]
 
@@ -237,13 +239,13 @@ def _candidates(group: tuple[str, ...], columns: list[str]) -> list[str]:
 
 
 def describe_columns(
-    names: Mapping[str, str], table: str, attributes: Iterable[str] = ()
+    names: Mapping[str, str], table_name: str, attributes: Iterable[str] = ()
 ) -> Columns:
     """Say what became of a table's columns.
 
     Args:
         names: from :func:`rename_columns`.
-        table: its name.
+        table_name: its name.
         attributes: the only columns that become attributes, if the shop named some.
 
     Returns:
@@ -252,8 +254,8 @@ def describe_columns(
     chosen = set(attributes)
     columns = Columns()
     for theirs, our_name in names.items():
-        is_attribute = table == "items" and (not chosen or our_name in chosen)
-        if is_attribute or our_name in COLUMNS[table]:
+        is_attribute = table_name == "items" and (not chosen or our_name in chosen)
+        if is_attribute or our_name in COLUMNS[table_name]:
             columns.became[theirs] = our_name
         else:
             columns.ignored.append(theirs)

@@ -172,9 +172,10 @@ def make_products(rng: random.Random, count: int) -> list[Product]:
     for number in range(count):
         index = number % len(PRODUCT_TYPES)
         product_type = PRODUCT_TYPES[index]
+        # The order of the draws decides which shop comes out.
         fields: dict[str, str | bool] = {}
-        for name, values in FIELD_VALUES.items():
-            fields[name] = rng.choice(values)
+        for field_name, values in FIELD_VALUES.items():
+            fields[field_name] = rng.choice(values)
         fields["body"] = rng.choice(product_type.bodies)
         for flag in FLAGS:
             fields[flag] = rng.random() < FLAG_SHARE
@@ -335,9 +336,9 @@ def item_row(product: Product, rng: random.Random) -> Row:
         The row.
     """
     stated = {}
-    for name, value in product.fields.items():
+    for field_name, value in product.fields.items():
         if rng.random() > MISSING_SHARE and not product.is_part:
-            stated[name] = value
+            stated[field_name] = value
     return {
         "item_id": product.item_id,
         "title": _title(product, rng),
@@ -365,6 +366,7 @@ def query_text(intent: Intent, rng: random.Random) -> str:
     Returns:
         The query.
     """
+    # A draw is made only where a plural is possible.
     word = intent.word
     may_be_plural = word and not intent.field and not word.endswith("s")
     if may_be_plural and rng.random() < 0.3:

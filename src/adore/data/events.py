@@ -216,6 +216,7 @@ def _read_item(row: Mapping[str, object], nested: Row, flat_values: Row) -> str:
             f"event_attributes.object == {str(item_object)[:40]!r}, must be an object"
         )
 
+    # The id of the catalogue goes before the shop's internal one.
     return (
         parse_id(row.get("object_id"))
         or parse_id(item_object.get("object_id"))

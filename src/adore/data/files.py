@@ -32,9 +32,9 @@ A number or date may follow, and a folder may hold its parts."""
 
 def _tables_by_name() -> dict[str, str]:
     by_name = {}
-    for table, names in NAMES.items():
+    for table_name, names in NAMES.items():
         for name in names:
-            by_name[name] = table
+            by_name[name] = table_name
     return by_name
 
 
@@ -106,18 +106,18 @@ def _configured_files(data: Path, info: DatasetInfo) -> dict[str, Path]:
     )
 
     configured = {}
-    for table, file_name in info.files.items():
+    for table_name, file_name in info.files.items():
         path = data / file_name
         inside = path.is_file() and data.resolve() in path.resolve().parents
         check(
             inside,
-            f"dataset.yaml files.{table}",
+            f"dataset.yaml files.{table_name}",
             file_name,
             must=f"a file in {data}",
             fix="correct it",
             error=MissingError,
         )
-        configured[table] = path
+        configured[table_name] = path
     return configured
 
 
@@ -153,20 +153,20 @@ def _detect_by_columns(
             files.unread[file_path.name] = reason
             continue
 
-        table = "judgements" if is_trec else detect_table(rows.columns())
-        if not table:
+        table_name = "judgements" if is_trec else detect_table(rows.columns())
+        if not table_name:
             files.unread[file_path.name] = (
                 "neither its name nor its columns tell what it holds"
             )
-        elif table in files.tables:
-            other = files.tables[table][0].name
-            names = " or ".join(NAMES.get(table, (table,)))
+        elif table_name in files.tables:
+            other = files.tables[table_name][0].name
+            names = " or ".join(NAMES.get(table_name, (table_name,)))
             files.unread[file_path.name] = (
-                f"looks like {table}, which {other} holds already "
+                f"looks like {table_name}, which {other} holds already "
                 f"(or call it {names} with a number)"
             )
         else:
-            files.tables[table] = [file_path]
+            files.tables[table_name] = [file_path]
             files.by_columns.add(file_path)
 
 
@@ -184,9 +184,10 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
     Returns:
         The files, also those that nothing reads.
     """
+    # A file that dataset.yaml names is not looked for by its name.
     files = FolderFiles()
-    for table, file_path in _configured_files(data, info).items():
-        files.tables[table] = [file_path]
+    for table_name, file_path in _configured_files(data, info).items():
+        files.tables[table_name] = [file_path]
     in_use = {book, *(paths[0] for paths in files.tables.values())}
 
     unknown: list[Path] = []
@@ -199,35 +200,35 @@ def find_tables(data: Path, info: DatasetInfo, book: Path | None = None) -> Fold
             or file_path.name.startswith((".", "_"))
         ):
             continue
-        table = table_of_name(file_path)
+        table_name = table_of_name(file_path)
         if file_path.is_dir():
-            parts = _parts(file_path) if table else []
-            by_table[table] += parts
+            parts = _parts(file_path) if table_name else []
+            by_table[table_name] += parts
             if not parts:
                 files.unread[f"{file_path.name}/"] = (
                     "a folder that is not called like a table"
                 )
         elif not format_of(file_path):
             files.unread[file_path.name] = "no format that is read"
-        elif table:
-            by_table[table].append(file_path)
+        elif table_name:
+            by_table[table_name].append(file_path)
         else:
             unknown.append(file_path)
 
-    for table, paths in by_table.items():
-        if table in files.tables:
+    for table_name, paths in by_table.items():
+        if table_name in files.tables:
             for file_path in paths:
                 files.unread[file_path.name] = (
-                    f"dataset.yaml names another file for {table}"
+                    f"dataset.yaml names another file for {table_name}"
                 )
         elif paths:
-            _check_parts(table, paths, data)
-            files.tables[table] = paths
+            _check_parts(table_name, paths, data)
+            files.tables[table_name] = paths
     _detect_by_columns(data, unknown, files, info.encoding)
     return files
 
 
-def _check_parts(table: str, paths: list[Path], data: Path) -> None:
+def _check_parts(table_name: str, paths: list[Path], data: Path) -> None:
     """Refuse two whole files of one table.
 
     Parts are numbered or dated, or lie in a folder of their own.
@@ -238,7 +239,7 @@ def _check_parts(table: str, paths: list[Path], data: Path) -> None:
             whole.append(file_path.name)
     check(
         len(whole) <= 1,
-        f"files of table {table}",
+        f"files of table {table_name}",
         whole,
         must="one",
         fix="keep one, or name it in dataset.yaml, files",

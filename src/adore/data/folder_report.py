@@ -101,9 +101,9 @@ class FolderReport:
     def to_json(self) -> Row:
         """Write it for ``data_report.json``."""
         left_out = {}
-        for table, reasons in self.left_out.items():
+        for table_name, reasons in self.left_out.items():
             if reasons:
-                left_out[table] = dict(reasons.most_common())
+                left_out[table_name] = dict(reasons.most_common())
 
         judges: Row = {}
         if self.judges:

@@ -72,12 +72,12 @@ def format_of(path: Path) -> str:
     return ""
 
 
-def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Source]:
+def read_source(path: Path, table_name: str, encoding: str = "") -> tuple[Rows, Source]:
     """Read one file.
 
     Args:
         path: the file.
-        table: what it is read as; bad rows carry the name.
+        table_name: what it is read as; bad rows carry the name.
         encoding: of text that is not UTF-8; empty: detected.
 
     Returns:
@@ -119,13 +119,14 @@ def read_source(path: Path, table: str, encoding: str = "") -> tuple[Rows, Sourc
     decoded_text, text_encoding = decode(content, encoding)
     if text_encoding != "UTF-8":
         details = (*details, text_encoding)
+    # TREC's own names are no rule: many such files end in .txt.
     if file_format == "TREC" or (file_format == "CSV" and is_trec(decoded_text)):
-        return trec_rows(decoded_text, table), Source(path.name, "TREC", details)
+        return trec_rows(decoded_text, table_name), Source(path.name, "TREC", details)
     if file_format == "CSV":
         dialect = detect_dialect(decoded_text, path.name)
-        rows = _read_delimited(decoded_text, table, path.name, dialect)
+        rows = _read_delimited(decoded_text, table_name, path.name, dialect)
         return rows, Source(path.name, file_format, (dialect.delimiter_name, *details))
-    return _read_json(decoded_text, table, file_format), Source(
+    return _read_json(decoded_text, table_name, file_format), Source(
         path.name, file_format, details
     )
 
@@ -165,7 +166,7 @@ def _has_broken_bytes(text: str) -> bool:
 # ---------------------------------------------------------------- JSON
 
 
-def _read_json(text: str, table: str, kind: str) -> Rows:
+def _read_json(text: str, table_name: str, kind: str) -> Rows:
     """JSON lines, or one document with a list of objects."""
     # Whatever the file's name says of the two.
     start = text.lstrip("\ufeff \t\r\n")[:1]
@@ -175,8 +176,8 @@ def _read_json(text: str, table: str, kind: str) -> Rows:
         except (ValueError, RecursionError):
             documents = None  # lines after all
         if documents is not None:
-            return _object_rows(documents, table)
-    return _line_rows(text, table)
+            return _object_rows(documents, table_name)
+    return _line_rows(text, table_name)
 
 
 def _find_list(document: Any) -> list[Any] | None:
@@ -198,41 +199,41 @@ def _find_list(document: Any) -> list[Any] | None:
     return [document]
 
 
-def _object_rows(documents: list[Any], table: str) -> Rows:
+def _object_rows(documents: list[Any], table_name: str) -> Rows:
     rows = Rows()
     for number, document in enumerate(documents, 1):
-        _add_object(rows, table, number, _clean(document), str(document))
+        _add_object(rows, table_name, number, _clean(document), str(document))
     return _unwrap(rows)
 
 
-def _line_rows(text: str, table: str) -> Rows:
+def _line_rows(text: str, table_name: str) -> Rows:
     rows = Rows()
     for line_number, line in enumerate(text.split("\n"), 1):
         if not line.strip(_SPACE):
             continue
         if _has_broken_bytes(line):
-            rows.refuse(table, line_number, "not UTF-8", line)
+            rows.refuse(table_name, line_number, "not UTF-8", line)
             continue
         try:
             document = parse_json(line.lstrip("\ufeff"))
         except (ValueError, RecursionError):  # also an integer of thousands of digits
-            rows.refuse(table, line_number, "not JSON", line)
+            rows.refuse(table_name, line_number, "not JSON", line)
             continue
 
         # Only escapes can bring in what _clean removes.
         if "\\u" in line or "\0" in line:
             document = _clean(document)
-        _add_object(rows, table, line_number, document, line)
+        _add_object(rows, table_name, line_number, document, line)
     return _unwrap(rows)
 
 
 def _add_object(
-    rows: Rows, table: str, number: int, document: object, text: str
+    rows: Rows, table_name: str, number: int, document: object, text: str
 ) -> None:
     if isinstance(document, dict):
         rows.good.append((number, document))
     else:
-        rows.refuse(table, number, "not a JSON object", text)
+        rows.refuse(table_name, number, "not a JSON object", text)
 
 
 def _unwrap(rows: Rows) -> Rows:
@@ -282,22 +283,24 @@ def _documents(good: list[NumberedRow]) -> Iterator[NumberedRow]:
 # ---------------------------------------------------------------- delimited text
 
 
-def _read_delimited(text: str, table: str, file_name: str, dialect: Dialect) -> Rows:
+def _read_delimited(
+    text: str, table_name: str, file_name: str, dialect: Dialect
+) -> Rows:
     text = text.replace("\0", " ").lstrip("\ufeff")
     body = text.split("\n", dialect.skip)[dialect.skip]
     try:
-        return _read_csv(body, table, file_name, dialect, csv.QUOTE_MINIMAL)
+        return _read_csv(body, table_name, file_name, dialect, csv.QUOTE_MINIMAL)
     except csv.Error as error:
         # Feeds that never quote have 27" monitors.
         if dialect.unquoted and dialect.delimiter == "\t":
-            return _read_csv(body, table, file_name, dialect, csv.QUOTE_NONE)
+            return _read_csv(body, table_name, file_name, dialect, csv.QUOTE_NONE)
         raise DataError(
             f"a row of {file_name} is not CSV ({error}); correct its quotes"
         ) from error
 
 
 def _read_csv(
-    text: str, table: str, file_name: str, dialect: Dialect, quoting: Any
+    text: str, table_name: str, file_name: str, dialect: Dialect, quoting: Any
 ) -> Rows:
     csv.field_size_limit(MAX_CELL)
     reader = csv.DictReader(
@@ -310,7 +313,7 @@ def _read_csv(
     )
     try:
         reader.fieldnames = _unique_columns(reader.fieldnames or (), file_name)
-        return _csv_rows(reader, table, dialect.skip)
+        return _csv_rows(reader, table_name, dialect.skip)
     except csv.Error as error:
         line_number = reader.line_num + dialect.skip
         raise csv.Error(f"after line {line_number}: {error}") from error
@@ -336,16 +339,19 @@ def _unique_columns(columns: Iterable[str], file_name: str) -> list[str]:
     return column_names
 
 
-def _csv_rows(reader: csv.DictReader[str], table: str, skipped: int) -> Rows:
+def _csv_rows(reader: csv.DictReader[str], table_name: str, skipped: int) -> Rows:
     rows = Rows()
     for csv_row in reader:
         line_number = reader.line_num + skipped
         if None in csv_row or None in csv_row.values():
             rows.refuse(
-                table, line_number, "wrong number of columns", list(csv_row.values())
+                table_name,
+                line_number,
+                "wrong number of columns",
+                list(csv_row.values()),
             )
         elif _has_broken_bytes("".join(csv_row.values())):
-            rows.refuse(table, line_number, "not UTF-8", list(csv_row.values()))
+            rows.refuse(table_name, line_number, "not UTF-8", list(csv_row.values()))
         else:
             csv_row.pop("", None)  # a column without a name, as after a last delimiter
             rows.good.append((line_number, dict(csv_row)))

@@ -99,6 +99,7 @@ def _merge_attributes(source_row: Row, info: DatasetInfo) -> Row:
 def _attributes(source_row: Row, info: DatasetInfo, limit: int) -> str:
     """The attributes as JSON text, sorted by name."""
     try:
+        # Sorted, so that the order of columns changes no content hash.
         attributes = decoded_values(_merge_attributes(source_row, info))
         json_text = json.dumps(
             attributes, ensure_ascii=False, sort_keys=True, default=str

@@ -74,7 +74,7 @@ def queries_of_judgements(rows: Rows) -> Rows:
 
 def grade_rows(
     rows: Rows,
-    table: str,
+    table_name: str,
     info: DatasetInfo,
     finder: QueryFinder,
     item_ids: Collection[str],
@@ -88,7 +88,7 @@ def grade_rows(
 
     Args:
         rows: with our column names.
-        table: ``judgements`` or ``truth``.
+        table_name: ``judgements`` or ``truth``.
         info: the label map and how judgements are aggregated.
         finder: of the shop's queries.
         item_ids: ids of the catalogue.
@@ -97,7 +97,7 @@ def grade_rows(
     Returns:
         The scale of the labels, and the grades.
     """
-    is_truth = table == "truth"
+    is_truth = table_name == "truth"
     labels = [read_label(judgement_row) for judgement_row in rows]
     scale = infer_scale(labels, info, file_name, ours=is_truth)
 
@@ -113,11 +113,11 @@ def grade_rows(
             or str(judgement_row.get("query") or "").strip()
         )
         if not has_query:
-            rows.refuse(table, line_number, "no query_id", judgement_row)
+            rows.refuse(table_name, line_number, "no query_id", judgement_row)
             continue
         item_id = parse_id(judgement_row.get("item_id")).strip()
         if not item_id:
-            rows.refuse(table, line_number, "no item_id", judgement_row)
+            rows.refuse(table_name, line_number, "no item_id", judgement_row)
             continue
 
         query_id = resolve_query_id(judgement_row, finder)

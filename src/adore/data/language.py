@@ -206,15 +206,17 @@ def language_shares(texts: Iterable[str]) -> dict[str, float]:
     import numpy as np  # not in the router's image, which only reads items
 
     distinct = dict.fromkeys(texts)
-    sample = _sample([text for text in distinct if _letters(text) >= _MIN_WORD])
+    sample = _sample(
+        [sample_text for sample_text in distinct if _letters(sample_text) >= _MIN_WORD]
+    )
     if len(sample) < _MIN_TEXTS or sum(map(_letters, sample)) < _MIN_LETTERS:
         return {}
 
     # The classifier's probability of each language (column) for each text (row).
     classifier = _identifier()
     likely = np.empty((len(sample), len(KNOWN)))
-    for index, text in enumerate(sample):
-        by_language = dict(classifier.rank(text.lower()))
+    for index, sample_text in enumerate(sample):
+        by_language = dict(classifier.rank(sample_text.lower()))
         likely[index] = [by_language[code] for code in KNOWN]
 
     shares = np.full(len(KNOWN), 1.0 / len(KNOWN))

@@ -26,7 +26,11 @@ _OWN_PREFIX = "="
 
 
 def map_rows(
-    rows: Rows, table: str, info: DatasetInfo, report: FileReport, columns: list[str]
+    rows: Rows,
+    table_name: str,
+    info: DatasetInfo,
+    report: FileReport,
+    columns: list[str],
 ) -> Rows:
     """Map rows to our columns, by the preset that their columns belong to.
 
@@ -34,7 +38,7 @@ def map_rows(
 
     Args:
         rows: of one file.
-        table: what they hold.
+        table_name: what they hold.
         info: the shop's own map and preset.
         report: how the file was read; its columns are filled in.
         columns: of the file.
@@ -42,15 +46,15 @@ def map_rows(
     Returns:
         The rows in our columns.
     """
-    own_columns = info.columns.get(table, {})
-    preset = detect_preset(columns, table, info.preset.get(table, ""))
+    own_columns = info.columns.get(table_name, {})
+    preset = detect_preset(columns, table_name, info.preset.get(table_name, ""))
     if preset is not None:
         return _convert(rows, preset, own_columns, report)
 
-    names = rename_columns(rows, table, own_columns, report.name, columns)
-    report.columns = describe_columns(names, table, info.attributes)
-    report.columns.preset = preset_title(columns, table)
-    if table == "events":
+    names = rename_columns(rows, table_name, own_columns, report.name, columns)
+    report.columns = describe_columns(names, table_name, info.attributes)
+    report.columns.preset = preset_title(columns, table_name)
+    if table_name == "events":
         nested = flat_fields(columns)
         ignored = [column for column in report.columns.ignored if column not in nested]
         report.columns.became |= nested
@@ -62,6 +66,7 @@ def _convert(
     rows: Rows, preset: Preset, own_columns: dict[str, str], report: FileReport
 ) -> Rows:
     """Rows by a preset; columns of the shop's own map go around it."""
+    # Presets leave columns with the prefix alone.
     for source_row in rows:
         for our_name, theirs in own_columns.items():
             if theirs in source_row:

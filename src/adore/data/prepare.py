@@ -88,7 +88,9 @@ def run(
     data_report["ignored_events"] = report.ignored_events
     write_json(data_report, output / "data_report.json")
 
-    metrics = {table_name: float(frame.height) for table_name, frame in frames.items()}
+    metrics = {}
+    for table_name, frame in frames.items():
+        metrics[table_name] = float(frame.height)
     metrics["quarantined"] = float(len(quarantine))
     metrics["ignored_events"] = float(report.ignored_events)
     metrics["left_out"] = float(report.total_left_out)

@@ -32,6 +32,7 @@ class BadRow:
 
     def to_row(self) -> Row:
         """A row of the ``quarantine`` table; the text is cut to 500 characters."""
+        # Lone surrogates, which stand for broken bytes, fit into no table.
         text = self.row.encode("utf-8", "replace").decode("utf-8")
         return {
             "table": self.table,

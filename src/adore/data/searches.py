@@ -82,6 +82,7 @@ class QueryFinder:
         self._same = dict(same or {})
         self._searches = dict(searches or {})
 
+        # Of several queries with one text, a judged one wins, then the first.
         preferred = set(judged)
         self._by_text: dict[str, str] = {}
         for query_id, normalised in self._text.items():
@@ -96,17 +97,17 @@ class QueryFinder:
 
         An id that the shop does not know is then another query."""
 
-    def text_of(self, search_id: str, text: str) -> str:
+    def text_of(self, search_id: str, logged_text: str) -> str:
         """Find what was searched for.
 
         Args:
             search_id: id of the search, as logged.
-            text: of the search, as the event has it; ``""``: the event has none.
+            logged_text: of the search, as the event has it; ``""``: the event has none.
 
         Returns:
             The text; ``""`` where the log does not tell.
         """
-        return text or self._searches.get(search_id, "")
+        return logged_text or self._searches.get(search_id, "")
 
     def learn(self, logged_pairs: Iterable[tuple[str, str]]) -> None:
         """Learn from a whole log whether an id that the shop knows means the shop's query.
@@ -127,10 +128,10 @@ class QueryFinder:
                 continue
             known += 1
 
-            text = self.text_of(search_id, logged_text)
-            if not text:
+            searched_text = self.text_of(search_id, logged_text)
+            if not searched_text:
                 continue
-            if own_text == _normalise(text):
+            if own_text == _normalise(searched_text):
                 agreeing += 1
             else:
                 differing += 1
@@ -140,12 +141,12 @@ class QueryFinder:
         mostly_known = with_id > 0 and 2 * known >= with_id
         self.ids_decide = self.trust_ids and not self._same and mostly_known
 
-    def find(self, search_id: str, text: str) -> str:
+    def find(self, search_id: str, searched_text: str) -> str:
         """Find the query of a search.
 
         Args:
             search_id: id of the search, as logged; ``""``: it has none.
-            text: of the search; ``""``: the log's searches may tell it.
+            searched_text: of the search; ``""``: the log's searches may tell it.
 
         Returns:
             The id of the shop's query, or ``""``.
@@ -153,7 +154,7 @@ class QueryFinder:
         query_id = self._same.get(search_id, search_id)
         own_text = self._text.get(query_id)
         is_known = own_text is not None
-        text = self.text_of(search_id, text)
+        searched_text = self.text_of(search_id, searched_text)
 
         # The router's own default: the text is the id.
         if search_id and not is_known:
@@ -162,10 +163,10 @@ class QueryFinder:
                 return by_id_text
 
         by_id = query_id if is_known else ""
-        if not text or (self.ids_decide and search_id and not is_known):
+        if not searched_text or (self.ids_decide and search_id and not is_known):
             return by_id
 
-        normalised = _normalise(text)
+        normalised = _normalise(searched_text)
         if own_text == normalised:
             return query_id
         by_text = self._by_text.get(normalised, "")

@@ -50,7 +50,7 @@ class ReadConfig(SplitConfig):
 
 
 def _empty_tables() -> dict[str, list[Row]]:
-    return {table: [] for table in TABLES}
+    return {table_name: [] for table_name in TABLES}
 
 
 @dataclass(slots=True)
@@ -71,17 +71,17 @@ class Shop:
     quarantine: list[BadRow] = field(default_factory=list)
     book: Path | None = None
 
-    def ids(self, table: str, column: str) -> set[str]:
+    def ids(self, table_name: str, column: str) -> set[str]:
         """Collect the ids in one column of a table.
 
         Args:
-            table: name of one of our tables.
+            table_name: name of one of our tables.
             column: the column with the ids.
 
         Returns:
             The ids.
         """
-        return {table_row[column] for table_row in self.tables[table]}
+        return {table_row[column] for table_row in self.tables[table_name]}
 
 
 class _Reader:
@@ -102,13 +102,13 @@ class _Reader:
         return self.shop.report
 
     @contextmanager
-    def collect_problems(self, table: str = "") -> Iterator[None]:
+    def collect_problems(self, table_name: str = "") -> Iterator[None]:
         """Keep an error for the end; ``table`` is then known to have failed already."""
         try:
             yield
         except AdoreError as error:
             self.report.problems.append(error)
-            self.failed.add(table)
+            self.failed.add(table_name)
 
     def read(self) -> Shop:
         """All of it."""
@@ -150,13 +150,15 @@ class _Reader:
         if self.requests:
             files.tables["requests"] = [self.requests]
         self.report.unread = files.unread
-        for table, paths in files.tables.items():
+        for table_name, paths in files.tables.items():
             for path in paths:
-                with self.collect_problems(table):
-                    self._load_file(path, table, by_columns=path in files.by_columns)
+                with self.collect_problems(table_name):
+                    self._load_file(
+                        path, table_name, by_columns=path in files.by_columns
+                    )
 
-    def _load_file(self, path: Path, table: str, *, by_columns: bool) -> None:
-        file_rows, file_report = read_table_file(path, table, self.shop.info)
+    def _load_file(self, path: Path, table_name: str, *, by_columns: bool) -> None:
+        file_rows, file_report = read_table_file(path, table_name, self.shop.info)
         if by_columns:
             file_report.notes.append("told by its columns, not by its name")
         if self.data in path.parents:
@@ -165,28 +167,29 @@ class _Reader:
             file_report.name = str(path)
         self.report.files.append(file_report)
 
-        table = file_report.table
-        self.report.read[table] += file_rows.total
-        if table not in self.raw:
-            self.raw[table] = file_rows
+        # A file of queries may have turned out to hold searches.
+        table_name = file_report.table
+        self.report.read[table_name] += file_rows.total
+        if table_name not in self.raw:
+            self.raw[table_name] = file_rows
             return
-        whole = self.raw[table]
+        whole = self.raw[table_name]
         whole.good += file_rows.good
         whole.bad += file_rows.bad
         whole.left_out += file_rows.left_out
 
-    def _rows(self, table: str) -> Rows:
-        return self.raw.get(table, Rows())
+    def _rows(self, table_name: str) -> Rows:
+        return self.raw.get(table_name, Rows())
 
-    def _close(self, table: str, rows: Rows) -> None:
+    def _close(self, table_name: str, rows: Rows) -> None:
         """Count what was malformed or left out; too many malformed rows stop the run."""
         bad = rows.bad
         reasons = Counter(row.reason for row in bad)
         self.shop.quarantine += bad
-        self.report.left_out[table] = rows.left_out
-        self.report.bad[table] = reasons
+        self.report.left_out[table_name] = rows.left_out
+        self.report.bad[table_name] = reasons
 
-        total = self.report.read[table]
+        total = self.report.read[table_name]
         if not total or len(bad) / total <= self.config.max_bad_share:
             return
 
@@ -201,35 +204,36 @@ class _Reader:
 
         commonest = "\n".join(lines)
         raise QuarantineError(
-            f"bad share of {table} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), "
+            f"bad share of {table_name} == {len(bad) / total:.3f} ({len(bad)} of {total} rows), "
             f"must be at most {self.config.max_bad_share}; "
-            f"mend the rows{_HINTS.get(table, '')} or raise prepare.max_bad_share:\n{commonest}"
+            f"mend the rows{_HINTS.get(table_name, '')} "
+            f"or raise prepare.max_bad_share:\n{commonest}"
         )
 
-    def _require(self, table: str) -> None:
+    def _require(self, table_name: str) -> None:
         """Refuse a folder without a table, or with an empty one."""
-        if table in self.raw:
+        if table_name in self.raw:
             check(
-                bool(self.shop.tables[table]),
-                f"rows of {table}",
+                bool(self.shop.tables[table_name]),
+                f"rows of {table_name}",
                 0,
                 must="1 or more",
                 fix="fill it",
                 error=DataError,
             )
             return
-        if table in self.failed:
+        if table_name in self.failed:
             return  # its own error is on record
 
         files = "no folder"
         if self.data.is_dir():
             file_names = sorted(path.name for path in self.data.iterdir())
             files = ", ".join(file_names[:20])
-        possible_names = " or ".join(NAMES[table])
+        possible_names = " or ".join(NAMES[table_name])
         raise MissingError(
-            f"file == '{self.data / table}.*', must exist as .jsonl, .ndjson, .json, .csv, "
+            f"file == '{self.data / table_name}.*', must exist as .jsonl, .ndjson, .json, .csv, "
             f".tsv, .parquet or .xml ({possible_names}; .gz too), "
-            f"or be named in dataset.yaml, files: {{{table}: NAME}}; found: {files}"
+            f"or be named in dataset.yaml, files: {{{table_name}: NAME}}; found: {files}"
         )
 
     # ------------------------------------------------------------ tables
@@ -278,8 +282,8 @@ class _Reader:
     def _search_texts(self) -> list[str]:
         """Every text that was searched for, once, in the order of the log."""
         texts: dict[str, None] = {}
-        for table in _SEARCH_TABLES:
-            for search_row in self._rows(table):
+        for table_name in _SEARCH_TABLES:
+            for search_row in self._rows(table_name):
                 search_text = search_row.get("user_query")
                 if isinstance(search_text, str) and search_text.strip():
                     texts.setdefault(search_text, None)
@@ -289,24 +293,29 @@ class _Reader:
         judged = self.shop.ids("judgements", "query_id")
         return QueryFinder(self.shop.tables["queries"], self.same, judged, searches)
 
-    def _read_judgements(self, table: str) -> None:
+    def _read_judgements(self, table_name: str) -> None:
         shop = self.shop
-        judgement_rows = self._rows(table)
+        judgement_rows = self._rows(table_name)
         item_ids = shop.ids("items", "item_id")
         if not shop.tables["queries"] or not item_ids:
             return
 
-        files = [file.name for file in self.report.files if file.table == table]
-        file_name = files[0] if files else table
+        files = [file.name for file in self.report.files if file.table == table_name]
+        file_name = files[0] if files else table_name
         try:
             scale, judgements = grade_rows(
-                judgement_rows, table, shop.info, self._finder(), item_ids, file_name
+                judgement_rows,
+                table_name,
+                shop.info,
+                self._finder(),
+                item_ids,
+                file_name,
             )
         finally:
-            self._close(table, judgement_rows)
+            self._close(table_name, judgement_rows)
 
-        shop.tables[table] = judgements.rows
-        if table == "judgements" and files:
+        shop.tables[table_name] = judgements.rows
+        if table_name == "judgements" and files:
             self.report.labels = scale
             self.report.judges = judgements
             shop.tables["votes"] = judgements.votes
@@ -314,6 +323,7 @@ class _Reader:
 
     def _warn_of_unknown_ids(self, judgement_rows: Rows) -> None:
         """Warn if hardly any judgement is of a known pair; their ids are probably other ones."""
+        # These reasons mean another query or item, as "of an item that is not in the catalogue".
         unknown = 0
         for reason, count in judgement_rows.left_out.items():
             if reason.startswith("of "):
@@ -399,8 +409,8 @@ class _Reader:
     def _choose_language(self) -> None:
         """Choose the language of the texts once: every later step reads with the same."""
         texts: list[str] = []
-        for table, column in _TEXTS.items():
-            for table_row in self.shop.tables[table]:
+        for table_name, column in _TEXTS.items():
+            for table_row in self.shop.tables[table_name]:
                 texts.append(table_row[column])
 
         language = choose_language(self.shop.info.language, texts)

@@ -175,6 +175,7 @@ def detect_dialect(text: str, name: str) -> Dialect:
         sample_path = Path(folder) / "sample.csv"
         sample_path.write_text(_sample(text), "utf-8", "replace", newline="")
         for options in ("", _LENIENT):
+            # A delimiter that the header does not have is a mistake.
             dialect = _sniff(sample_path, options)
             if dialect and dialect.delimiter in first_line:
                 return dialect

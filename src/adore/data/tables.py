@@ -45,34 +45,38 @@ WRITTEN = (".parquet", ".csv", ".jsonl")
 
 
 def read_table_file(
-    path: Path, table: str, info: DatasetInfo
+    path: Path, table_name: str, info: DatasetInfo
 ) -> tuple[Rows, FileReport]:
     """Read one file as a table; one that cannot be read or lacks a column is an error.
 
     Args:
         path: the file.
-        table: what it holds; a file of queries with UBI's columns turns out to hold searches.
+        table_name: what it holds; a file of queries with UBI's columns turns out to hold searches.
         info: the shop's own map of columns, preset and encoding.
 
     Returns:
         Its rows in our columns, and how it was read; ``report.table`` is what it holds.
     """
-    rows, source = read_source(path, table, info.encoding)
+    rows, source = read_source(path, table_name, info.encoding)
     columns = rows.columns()
     maps_queries = bool(info.columns.get("queries"))
-    if table == "queries" and not maps_queries and detect_table(columns) == "searches":
-        table = "searches"
+    if (
+        table_name == "queries"
+        and not maps_queries
+        and detect_table(columns) == "searches"
+    ):
+        table_name = "searches"
 
     written = ", ".join((source.kind, *source.details))
-    report = FileReport(source.name, table, written, rows.total)
+    report = FileReport(source.name, table_name, written, rows.total)
     title = ""
     if source.kind == "TREC" and rows.good:
         title = "TREC run" if "score" in rows.good[0][1] else "TREC qrels"
-    rows = map_rows(rows, table, info, report, columns)
+    rows = map_rows(rows, table_name, info, report, columns)
     if not report.columns.preset:
         report.columns.preset = title
     if rows.good:
-        require_columns(rows.columns(), table, path.name, columns)
+        require_columns(rows.columns(), table_name, path.name, columns)
     return rows, report
 
 
@@ -96,7 +100,7 @@ def _malformed(place: str, rows: Rows) -> str:
     )
 
 
-def _read_strictly(place: str, table: str) -> _TableFile:
+def _read_strictly(place: str, table_name: str) -> _TableFile:
     """A file in which any malformed line is an error."""
     path = local_copy(place)
     if not path.is_file():
@@ -104,7 +108,7 @@ def _read_strictly(place: str, table: str) -> _TableFile:
             f"file == {place!r}, must be a file ({', '.join(SUFFIXES)}); check the path"
         )
     info = read_dataset_info(path.parent)
-    rows, _ = read_table_file(path, table, info)
+    rows, _ = read_table_file(path, table_name, info)
     if rows.bad:
         raise DataError(_malformed(place, rows))
     check(
@@ -171,7 +175,7 @@ def read_items(path: Path, named: Iterable[str] | None = None) -> list[Row]:
         QuarantineError: more than the allowed share of the rows are malformed, where all are
             needed.
     """
-    from adore.data.shop import ReadConfig
+    from adore.data.shop import ReadConfig  # which itself imports this module
 
     info = read_dataset_info(path.parent)
     config = configure(ReadConfig, {}, "prepare")
@@ -244,10 +248,10 @@ def read_pairs(place: str) -> pl.DataFrame:
         ``query_id, item_id``.
     """
     path = local_copy(place)
-    table = "pairs"
+    table_name = "pairs"
     if path.is_file() and table_of_name(path) == "judgements":
-        table = "judgements"
-    file = _read_strictly(place, table)
+        table_name = "judgements"
+    file = _read_strictly(place, table_name)
     _add_query_ids(file)
     return _to_frame(file.rows, ("query_id", "item_id"))
 
@@ -351,6 +355,7 @@ def write_file(frame: pl.DataFrame, place: str) -> None:
             local_path = Path(folder) / local_path.name
         local_path.parent.mkdir(parents=True, exist_ok=True)
 
+        # A reader sees the old file or the whole new one.
         partial_path = local_path.with_name(f".{local_path.name}.partial")
         if local_path.suffix == ".jsonl":
             frame.write_ndjson(partial_path)

@@ -57,12 +57,12 @@ def is_trec(text: str) -> bool:
     return trec_rows_seen > 0
 
 
-def trec_rows(text: str, table: str) -> Rows:
+def trec_rows(text: str, table_name: str) -> Rows:
     """Read qrels or a run.
 
     Args:
         text: the file.
-        table: what bad rows are counted under.
+        table_name: what bad rows are counted under.
 
     Returns:
         ``query_id, item_id, label`` of qrels; ``query_id, item_id, score, rank, system`` of a run.
@@ -74,7 +74,7 @@ def trec_rows(text: str, table: str) -> Rows:
         fields = _fields(text_line)
         if not _is_row(fields):
             reason = "neither qrels (4 fields) nor a run (6 fields)"
-            rows.refuse(table, line_number, reason, text_line)
+            rows.refuse(table_name, line_number, reason, text_line)
             continue
 
         names = QRELS if len(fields) == len(QRELS) else RUN

@@ -208,6 +208,7 @@ def _with_texts(
     items = read_table(prepared, "items").select("item_id", "title", "category")
     queries = read_table(prepared, "queries").select("query_id", "query", "split")
     judgements = read_table(prepared, "judgements")
+    # Pairs stay even where the run does not know their query or item.
     pairs = pairs.join(queries, on="query_id", how="left")
     pairs = pairs.join(items, on="item_id", how="left")
     pairs = pairs.join(judgements, on=PAIR, how="left").sort(PAIR)

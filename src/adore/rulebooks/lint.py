@@ -159,6 +159,7 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[Finding]:
     if not isinstance(node, yaml.MappingNode):
         return
 
+    # YAML keeps the last value of a key without a word.
     known = set[str]()
     for key, value in node.value:
         if str(key.value) in known:

@@ -398,6 +398,7 @@ def _brand_synonyms(values: Counter[str]) -> dict[SynonymPair, SynonymEvidence]:
         for brand_word in brand.split():
             if brand_word not in _LEGAL_FORMS:
                 key += brand_word
+        # Two letters are too often the same by chance.
         if len(key) > 2:
             spellings.setdefault(key, []).append(brand)
 
@@ -426,6 +427,7 @@ def _colour_synonyms(
     fields_of_pair = Counter[SynonymPair]()
     for reading in readings:
         colours = _field_colours(reading)
+        # Beside two families nobody can tell which of them the name belongs to.
         known = colours & families
         if len(known) != 1:
             continue

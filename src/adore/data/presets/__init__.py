@@ -32,7 +32,7 @@ _DETECTABLE = ("events", "judgements", "items", "queries")
 
 
 def detect_preset(
-    columns: Iterable[str], table: str, configured: str = ""
+    columns: Iterable[str], table_name: str, configured: str = ""
 ) -> Preset | None:
     """Detect the preset of a table's file.
 
@@ -41,17 +41,17 @@ def detect_preset(
 
     Args:
         columns: as the file has them.
-        table: what it is read as.
+        table_name: what it is read as.
         configured: the preset that ``dataset.yaml`` names; ``none``: no preset.
 
     Returns:
         None where no preset reads the file.
     """
-    known = [preset for preset in PRESETS if preset.table == table]
+    known = [preset for preset in PRESETS if preset.table == table_name]
     names = sorted({NO_PRESET, *(preset.name for preset in known)})
     check(
         configured in ("", *names),
-        f"dataset.yaml preset.{table}",
+        f"dataset.yaml preset.{table_name}",
         configured,
         must=f"one of {names}",
         fix="correct it",
@@ -60,7 +60,7 @@ def detect_preset(
     if configured:
         return _configured_preset(known, configured, normalised)
 
-    is_ours = _has_all(normalised, table)
+    is_ours = _has_all(normalised, table_name)
     for preset in known:
         if preset.detect(normalised) and (preset.over_ours or not is_ours):
             return preset
@@ -82,19 +82,19 @@ def _normalise(columns: Iterable[str]) -> frozenset[str]:
     return frozenset(map(normalise_name, columns))
 
 
-def preset_title(columns: Iterable[str], table: str) -> str:
+def preset_title(columns: Iterable[str], table_name: str) -> str:
     """Name a file that has our columns and is of a known kind anyway, like UBI's events.
 
     Args:
         columns: as the file has them.
-        table: what it is read as.
+        table_name: what it is read as.
 
     Returns:
         ``""`` for a plain file.
     """
     normalised = _normalise(columns)
     for preset in PRESETS:
-        if preset.table == table and preset.keeps and preset.detect(normalised):
+        if preset.table == table_name and preset.keeps and preset.detect(normalised):
             return preset.title
     return ""
 
@@ -116,15 +116,15 @@ def detect_table(columns: Iterable[str]) -> str:
     # What a ranker gave is no judgement, though it has grades, too.
     if "score" in normalised:
         return ""
-    for table in _DETECTABLE:
-        if _has_all(normalised, table):
-            return table
+    for table_name in _DETECTABLE:
+        if _has_all(normalised, table_name):
+            return table_name
     return ""
 
 
-def _has_all(columns: frozenset[str], table: str) -> bool:
+def _has_all(columns: frozenset[str], table_name: str) -> bool:
     """Whether normalised columns are all that a table needs."""
-    for need in NEEDED[table]:
+    for need in NEEDED[table_name]:
         names = [need] if isinstance(need, str) else need
         if columns.isdisjoint(map(normalise_name, names)):
             return False

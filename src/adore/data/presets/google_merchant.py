@@ -39,11 +39,11 @@ def _details(value: object) -> dict[str, str]:
     details: dict[str, str] = {}
     for entry in entries:
         if isinstance(entry, dict) and entry.get("attribute_name"):
-            name = str(entry["attribute_name"])
-            details[name] = str(entry.get("attribute_value") or "")
+            detail_name = str(entry["attribute_name"])
+            details[detail_name] = str(entry.get("attribute_value") or "")
         elif isinstance(entry, str):
             details |= _details_of_text(entry)
-    return {name: text for name, text in details.items() if text}
+    return {detail_name: text for detail_name, text in details.items() if text}
 
 
 def _details_of_text(text: str) -> dict[str, str]:

@@ -24,12 +24,12 @@ _OWN_PREFIX = "="
 
 def _get(value: object, *path: str) -> object:
     """A value deep inside objects and one-element lists, or None."""
-    for name in path:
+    for key in path:
         if isinstance(value, list) and value:
             value = value[0]
         if not isinstance(value, dict):
             return None
-        value = value.get(name)
+        value = value.get(key)
     return value
 
 
@@ -85,14 +85,14 @@ def _features(source_row: Row) -> Row:
 
     features: Row = {}
     for feature in listed:
-        name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
+        feature_name = _first(_get(feature, "Feature", "Name"), _get(feature, "Name"))
         value = _feature_value(feature)
-        if not name or not value:
+        if not feature_name or not value:
             continue
-        if name in features:
-            features[name] = [*_as_list(features[name]), value]
+        if feature_name in features:
+            features[feature_name] = [*_as_list(features[feature_name]), value]
         else:
-            features[name] = value
+            features[feature_name] = value
     return features
 
 
@@ -109,13 +109,14 @@ def _item(source_row: Row) -> Row:
     if not isinstance(general, dict):
         general = product
 
+    # Our fields replace a feature of the same name, the shop's own map replaces both.
     item = _features(product)
-    for name, value in _fields(product, general).items():
+    for field_name, value in _fields(product, general).items():
         if value:
-            item[name] = value
-    for name, value in source_row.items():
-        if name.startswith(_OWN_PREFIX):
-            item[name] = value
+            item[field_name] = value
+    for field_name, value in source_row.items():
+        if field_name.startswith(_OWN_PREFIX):
+            item[field_name] = value
     return item
 
 
@@ -230,14 +231,16 @@ def _convert_attribute_rows(rows: Rows) -> ConvertedRows:
     items: dict[str, tuple[int, Row]] = {}
     for line_number, written in rows.good:
         source_row = map_values(written, names)
-        name, value, unit = (source_row.pop(column, None) for column in _PAIR_COLUMNS)
+        attribute = source_row.pop("name", None)
+        attribute_value = source_row.pop("value", None)
+        unit = source_row.pop("unit", None)
         _, item = items.setdefault(str(source_row.get("item_id")), (line_number, {}))
         for column, own_value in source_row.items():
             item[column] = item.get(column) or own_value
-        if name and value not in (None, ""):
-            _add_attribute(
-                item, str(name), f"{value} {unit}".strip() if unit else value
-            )
+        if attribute and attribute_value not in (None, ""):
+            if unit:
+                attribute_value = f"{attribute_value} {unit}".strip()
+            _add_attribute(item, str(attribute), attribute_value)
     rows.good = list(items.values())
 
     became = {}
@@ -248,12 +251,12 @@ def _convert_attribute_rows(rows: Rows) -> ConvertedRows:
     return ConvertedRows(rows, became, [], [note])
 
 
-def _add_attribute(item: Row, name: str, value: object) -> None:
-    before = item.get(name)
+def _add_attribute(item: Row, attribute: str, value: object) -> None:
+    before = item.get(attribute)
     if before in (None, ""):
-        item[name] = value
+        item[attribute] = value
     else:
-        item[name] = [*_as_list(before), value]
+        item[attribute] = [*_as_list(before), value]
 
 
 ICECAT = Preset("icecat", "Icecat product data", "items", _is_icecat, _convert)

@@ -181,6 +181,7 @@ def _locate_products(rows: Rows) -> int:
     if len(locales) <= 1:
         return len(locales)
 
+    # One id may be another product in another locale.
     for source_row in rows:
         locale = source_row.get("product_locale")
         product = source_row.get("product_id")

@@ -82,19 +82,21 @@ def _options(source_row: Row, product: Row) -> dict[str, str]:
     """Option names (which are in the product's first row) with this variant's values."""
     options: dict[str, str] = {}
     for option in _OPTIONS:
-        name = source_row.get(f"{option} name") or product.get(f"{option} name")
+        field_name = source_row.get(f"{option} name") or product.get(f"{option} name")
         value = source_row.get(f"{option} value")
-        if not name or not value:
+        if not field_name or not value:
             continue
 
-        pair = (normalise_name(str(name)), normalise_name(str(value)))
+        pair = (normalise_name(str(field_name)), normalise_name(str(value)))
         if pair != _FILLER:
-            options[str(name)] = str(value)
+            options[str(field_name)] = str(value)
     return options
 
 
 def _is_variant(source_row: Row) -> bool:
-    return any(source_row.get(name) for name in ("sku", "price", "option1 value"))
+    return any(
+        source_row.get(field_name) for field_name in ("sku", "price", "option1 value")
+    )
 
 
 def _text(value: object) -> str:
@@ -106,9 +108,9 @@ def _own_fields(source_row: Row) -> Row:
     """What a variant's row has beside the product's fields, its ids and options."""
     others = (*_PRODUCT, "handle", "sku")
     own = {}
-    for name, value in source_row.items():
-        if value and name not in others and not name.startswith("option"):
-            own[name] = value
+    for field_name, value in source_row.items():
+        if value and field_name not in others and not field_name.startswith("option"):
+            own[field_name] = value
     return own
 
 
@@ -132,8 +134,8 @@ def _item(source_row: Row, product: Row, *, only: bool) -> Row:
     """One variant as an item; ``only``: its product has no other."""
     options = _options(source_row, product)
     item = _own_fields(source_row)
-    for name in _PRODUCT:
-        item[name] = source_row.get(name) or product.get(name)
+    for field_name in _PRODUCT:
+        item[field_name] = source_row.get(field_name) or product.get(field_name)
     item |= options
 
     item["item_id"] = _item_id(source_row, options, only=only)
@@ -147,7 +149,11 @@ def _item(source_row: Row, product: Row, *, only: bool) -> Row:
         del item["type"]
 
     needed = ("item_id", "title")
-    return {name: value for name, value in item.items() if value or name in needed}
+    return {
+        field_name: value
+        for field_name, value in item.items()
+        if value or field_name in needed
+    }
 
 
 def _variants(good: list[NumberedRow]) -> Iterator[NumberedRow]:
@@ -198,10 +204,10 @@ def _convert(rows: Rows) -> ConvertedRows:
         if column not in matched and _is_dropped(column):
             dropped.append(column)
             continue
-        name = matched.get(column, column)
-        names[column] = name
+        field_name = matched.get(column, column)
+        names[column] = field_name
         became[column] = _BECAME.get(
-            name, name.replace("option", "attribute of option ")
+            field_name, field_name.replace("option", "attribute of option ")
         )
 
     renamed = [

@@ -72,10 +72,10 @@ def _attributes(source_row: Row) -> Row:
         parts[match["number"]] = str(value)
 
     attributes: Row = {}
-    for number, name in names.items():
+    for number, field_name in names.items():
         if number in values:
             parsed = _split(values[number])
-            attributes[name] = parsed[0] if len(parsed) == 1 else parsed
+            attributes[field_name] = parsed[0] if len(parsed) == 1 else parsed
     return attributes
 
 
@@ -86,24 +86,27 @@ def _description(fields: Row) -> str:
 
 def _item(source_row: Row, parent: Row, id_column: str) -> Row:
     """One product or variation, with what it inherits."""
-    fields = {name: source_row.get(name) or parent.get(name) for name in _INHERITED}
+    fields: Row = {}
+    for field_name in _INHERITED:
+        fields[field_name] = source_row.get(field_name) or parent.get(field_name)
     categories = _split(fields["category"])
 
     item: Row = {}
-    for name, value in source_row.items():
-        if name.startswith("=") or normalise_name(name).startswith(_KEPT):
-            item[name] = value
-    for name in ("price", "sale_price", "gtin"):
-        item[name] = source_row.get(name)
+    for field_name, value in source_row.items():
+        if field_name.startswith("=") or normalise_name(field_name).startswith(_KEPT):
+            item[field_name] = value
+    for field_name in ("price", "sale_price", "gtin"):
+        item[field_name] = source_row.get(field_name)
     item["brand"] = fields["brand"]
     item["description"] = _description(fields)
+    # The variation's own attributes replace those of its parent.
     item |= _attributes(parent)
     item |= _attributes(source_row)
     item["category"] = categories[0] if categories else ""
     item["more_categories"] = categories[1:]
     item["tags"] = _split(fields["tags"])
 
-    item = {name: value for name, value in item.items() if value}
+    item = {field_name: value for field_name, value in item.items() if value}
     item["item_id"] = source_row.get(id_column)
     item["title"] = plain_text(fields["title"])
     return item
@@ -115,6 +118,7 @@ def _sku(source_row: Row) -> str:
 
 def _by_key(products: list[Row]) -> dict[str, Row]:
     """Products by the two keys by which a variation may name its parent."""
+    # The export names a parent by its SKU, or as id:NUMBER where it has none.
     by_key: dict[str, Row] = {}
     for source_row in products:
         id_key = f"id:{source_row.get('id')}"
@@ -158,8 +162,8 @@ def _convert(rows: Rows) -> ConvertedRows:
 
 
 def _is_attribute(column: str) -> bool:
-    name = normalise_name(column)
-    return bool(_ATTRIBUTE.fullmatch(name)) or name.startswith(_KEPT)
+    field_name = normalise_name(column)
+    return bool(_ATTRIBUTE.fullmatch(field_name)) or field_name.startswith(_KEPT)
 
 
 WOOCOMMERCE = Preset(

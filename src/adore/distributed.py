@@ -149,7 +149,7 @@ def is_main() -> bool:
 
 
 def broadcast(value: T) -> T:
-    """The first process's value, in every process; alone: the value."""
+    """Send the first process's value to all; a single process keeps its own."""
     from torch import distributed
 
     if not distributed.is_initialized():
@@ -170,7 +170,7 @@ def broadcast_file(place: str) -> bytes:
 
 
 def gather(value: T) -> list[T]:
-    """Every process's value, in the first one; alone: the value. In the others: nothing."""
+    """Gather every process's value in the first one; the list is empty in the others."""
     from torch import distributed
 
     if not distributed.is_initialized():

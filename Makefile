@@ -84,7 +84,7 @@ $(VLLM)/.ready: pyproject.toml constraints/vllm.txt
 	@touch $@
 
 test-vllm: $(VLLM)/.ready ## The vLLM backend, real engine on this CPU, environment of its own
-	$(VLLM)/bin/python -m pytest -m vllm -W ignore::ResourceWarning tests/teacher/test_vllm.py # vLLM leaves a zmq context
+	$(VLLM)/bin/python -m pytest -m vllm -W ignore::ResourceWarning tests/teacher/backends/test_vllm.py # vLLM leaves a zmq context
 
 test-all: test test-slow test-large test-browser test-vllm ## All that can run on one machine
 

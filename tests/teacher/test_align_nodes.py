@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from safetensors.numpy import load_file
-from tests.teacher.test_large import byte_tokenizer, short_lesson
+from tests.teacher.training.test_lora import byte_tokenizer, short_lesson
 
 from adore.artifacts import read_manifest
 from adore.distributed import launch

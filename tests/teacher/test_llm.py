@@ -1,4 +1,4 @@
-"""Which judge is chosen, what soft labels mean, and what explain shows of an LLM's answer."""
+"""Which judge is chosen, and what explain shows of an LLM's answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -42,21 +41,6 @@ SEEN = (Evidence("brand", "acme", "acme", "acme", "Acme", "brand", "match"),)
 
 def answers(letters: str, confidence: float = 0.8) -> list[Any]:
     return [rationale(SEEN, BOOK, LABELS[g], confidence) for g in letters]
-
-
-def test_soft_labels_come_from_the_best_source_there_is() -> None:
-    told = (0.1, 0.1, 0.6, 0.2)
-    assert soft_labels(told, answers("S")) == (told, answers("S")[0])
-    assert soft_labels(None, answers("ESSI"))[0] == (0.25, 0.0, 0.5, 0.25)
-    assert soft_labels(None, answers("ESSI"))[1].grade == "S"
-    p, best = soft_labels(
-        told, answers("E")
-    )  # no answer has the likeliest grade: S and E change places
-    assert best.grade == "E" and p == (0.1, 0.1, 0.2, 0.6)
-    assert soft_labels((0.1, 0.4, 0.1, 0.4), answers("C"))[0] == (0.1, 0.4, 0.1, 0.4)
-    assert soft_labels(None, answers("E"))[0] == pytest.approx(
-        (0.2 * 3 / 13, 0.2 * 4 / 13, 0.2 * 6 / 13, 0.8)
-    )
 
 
 class Told:
@@ -137,31 +121,6 @@ def test_a_path_without_a_folder_is_refused_before_anything_is_planned(
         {"backend": "vllm", "model": "some/name"},
     ):
         assert plan(Config(cache="off", **fine), shop, shop).pairs == 400
-
-
-@pytest.mark.parametrize("sure", [0.0, 0.3, 1.0])
-def test_the_written_grade_is_the_likeliest(sure: float) -> None:
-    for letter in "ESCI":
-        p, _ = soft_labels(None, answers(letter, sure))
-        assert (
-            int(np.argmax(p)) == LABELS[letter]
-            and sum(p) == pytest.approx(1)
-            and min(p) > 0
-        )
-
-
-def test_the_ledger_counts_what_was_paid_before() -> None:
-    ledger = Ledger(
-        Prices(input=1.0, cached_input=0.5, output=2.0), Budget(dollars=8.0), share=0.5
-    )
-    ledger.add(Completion(("",), None, 1_000_000, 0, 500_000), paid=False)
-    assert ledger.reached == ""
-    ledger.add(Completion(("",), None, 1_000_000, 1_000_000, 750_000), paid=True)
-    assert "budget.dollars == 8 (this shard's share: 4)" in ledger.reached
-    assert ledger.metrics()["dollars"] == 2.0 == ledger.metrics()["dollars_before"]
-    tokens = Ledger(Prices(), Budget(tokens=100))
-    tokens.add(Completion(("",), None, 90, 0, 10), paid=True)
-    assert "budget.tokens == 100, must be more than the 100" in tokens.reached
 
 
 def test_the_config_chooses_the_judge(shop: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.teacher.test_large import short_lesson
+from tests.teacher.training.test_lora import short_lesson
 
 from adore.artifacts import execute
 from adore.config import StageConfig

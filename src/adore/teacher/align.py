@@ -117,9 +117,11 @@ def _decide(
     """The gate's decision; only attacks that no honest shop would write are gated."""
     attack_success: dict[str, float | None] = {}
     for attack in ATTACKS:
+        # an honest shop may write what a plausible attack writes: measured, not gated
         if not attack.plausible:
             attack_success[attack.name] = new.attack_success.get(attack.name)
 
+    # both teachers are measured on the same pairs, or the easier ones would flatter one
     is_answered = _answered_by_both(old, new)
     is_judged = validation.human != UNKNOWN
     has_sign = validation.sign != UNKNOWN
@@ -192,6 +194,7 @@ def run(
         is_kept = _keep_previous(previous, output)
         return {"promoted": 0.0, "kept_previous": float(is_kept)}
 
+    # it learns from train queries only; all that follows is of dev queries
     teacher = new_teacher(config, table, prepared, evidence)
     curves = train(teacher, table, read_table(feedback, "feedback"), output)
     write_json(curves, output / "curves.json")
@@ -209,6 +212,7 @@ def run(
     def load(folder: Path) -> Judge:
         return load_judge(folder, rulebook, config.threads)
 
+    # attacks are tried on what may judge alone: the rules, and the new teacher
     systems = {"rules": _predict(rules, validation, attacks=True)}
     old = systems["rules"]
     if previous:

@@ -93,6 +93,7 @@ class AnswerStore:
 
     def load(self, keys: Sequence[str]) -> dict[str, Completion]:
         """Return the valid answers among those of ``keys``, by key."""
+        # many pairs may share a prompt
         distinct = list(dict.fromkeys(keys))
         completions: dict[str, Completion] = {}
         for key, text in self._cache.get(distinct).items():

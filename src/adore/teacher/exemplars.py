@@ -81,6 +81,7 @@ def choose_exemplars(
 
 def _length_per_attribute(exemplar: Exemplar) -> float:
     """Characters of the pair for each attribute that its answer shows, four at most."""
+    # more attributes show more; a short pair costs fewer tokens in every prompt
     attributes = exemplar.answer.count('"attribute"')
     return len(exemplar.user) / min(4, attributes)
 

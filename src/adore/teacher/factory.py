@@ -128,6 +128,7 @@ def choose_judge(
         A judge; its LLM, if it has one, is started with the first pair that no cache
         knows.
     """
+    # an aligned teacher judges in place of the config's model, unless one is named
     aligned = promoted_model(teacher) if teacher else None
     is_named = bool(config.model) or config.backend not in ("auto", LOCAL_BACKEND)
     if config.backend == "rules" or (config.backend == "auto" and aligned is None):

@@ -232,6 +232,7 @@ def run(
     rulebook = RuleBook.of_dataset(prepared, config.rulebook)
     judge_inputs = _shard_inputs(config, prepared, evidence, candidates, retrieved)
     all_pairs = count_pairs(evidence, candidates, retrieved)
+    # a shard may spend its part of the budget, by number of pairs
     share = len(judge_inputs) / max(1, all_pairs)
     judge = choose_judge(config, rulebook, prepared, evidence, teacher, share)
 
@@ -292,6 +293,7 @@ def _report_failures(judge: str, pairs: int, failed: list[TableRow]) -> None:
         )
         return
 
+    # nothing at all worked: the last failure is as telling as any
     last_failure = json.loads(failed[-1]["row"])
     clues: list[str] = []
     for name in ("finish_reason", "detail", "raw"):

@@ -50,6 +50,7 @@ def load_judge_inputs(
     ]
     pairs = pairs.filter(pl.col("query_id").is_in(query_ids))
 
+    # a catalogue may be far larger than the judged part of it
     item_rows = read_table(prepared, "items").join(
         pairs.select("item_id"), on="item_id", how="semi"
     )

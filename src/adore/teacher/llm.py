@@ -122,6 +122,7 @@ class TextJudge:
         """
         prompts = self.prompts(judge_inputs)
         results: dict[int, Judgement | JudgeFailure] = {}
+        # each round asks what is left; a round may stop early to look at its repairs
         remaining = list(range(len(judge_inputs)))
         while remaining:
             round_cases = [judge_inputs[index] for index in remaining]
@@ -186,6 +187,7 @@ class TextJudge:
         for completion in known_answers.values():
             self.ledger.add(completion, paid=False)
 
+        # pairs with the same prompt share a key, and are asked once
         missing: dict[str, Messages] = {}
         for cache_key, prompt in zip(cache_keys, prompts, strict=True):
             if cache_key not in known_answers:
@@ -248,6 +250,7 @@ class TextJudge:
                     unusable = 0
                 else:
                     unusable += 1
+        # concurrent requests overlap: the batch's time counts, not the sum of theirs
         speed.seconds = time.perf_counter() - started
         self.store.add_speed(speed)
 

@@ -78,6 +78,7 @@ def plan_judging(
     tokens_a_pair = _answer_tokens(speed, judge.decoding)
     completion_tokens = round(missing * tokens_a_pair)
 
+    # without missing pairs nothing has to be known: both cost nothing
     seconds = math.nan if missing else 0.0
     how_known = "assumed: this model was not asked so before"
     if speed.answers:

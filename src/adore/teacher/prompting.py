@@ -139,6 +139,7 @@ def answer_text(why: RationaleSchema, item: Item) -> str:
     Returns:
         JSON.
     """
+    # the most critical attributes come first, since only some are kept
     ranked = sorted(
         why.attributes, key=lambda asked: CRITICALITIES.index(asked.criticality)
     )

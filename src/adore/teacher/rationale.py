@@ -131,6 +131,7 @@ def answer_schema(
         A JSON schema.
     """
     schema: dict[str, Any] = RationaleSchema.model_json_schema()
+    # it is used in one place only, so it needs no reference
     attribute_schema = schema.pop("$defs")["AskedAttribute"]
     attribute_schema["properties"] |= {
         "attribute": _one_of(ATTRIBUTES),

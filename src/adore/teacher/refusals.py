@@ -37,6 +37,7 @@ class Refusals:
             UnavailableError: it was the last of too many in a row; the reason, how the
                 answers ended and the endpoint's own words are in the text.
         """
+        # one usable answer shows that the model can answer
         if isinstance(answer, Judgement):
             self.row.clear()
             return

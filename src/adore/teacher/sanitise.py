@@ -66,6 +66,7 @@ def sanitise(text: str, limit: int = _MAX_LENGTH) -> str:
         >>> sanitise("stainless steel", 10)
         'stainless…'
     """
+    # bounds the work for a text far longer than the limit
     text = text[: 4 * limit]
     for _ in range(3):
         text = html.unescape(text)
@@ -88,6 +89,7 @@ def normalise(text: str) -> str:
         >>> normalise("Ａcme\\u00ad  MUG&nbsp;1½ L")
         'acme mug 11⁄2 l'
     """
+    # full-width letters, ligatures and fractions become plain ones
     compatible = unicodedata.normalize("NFKC", sanitise(text))
     folded = compatible.casefold().translate(_QUOTES)
     return " ".join(folded.split())

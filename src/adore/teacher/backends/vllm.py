@@ -104,6 +104,7 @@ class VllmCompleter:
                     continue
                 engine.add_request(request, {"prompt_token_ids": token_ids}, parameters)
                 waiting[request] = index
+                # a few requests ahead keep the engine busy, and a budget stops soon
                 while len(waiting) >= self._ahead:
                     yield from self._step(waiting)
             while waiting:

@@ -65,6 +65,7 @@ def labelled(prepared: Path, evidence: Path, answers: Sequence[Path]) -> pl.Data
     for folder in answers:
         shard = read_table(folder, "teacher_judgements")
         shards.append(shard.select(*PAIR, "grade", "rationale"))
+    # of the judge before alignment: its rationales are what SFT learns
     first_judge = pl.concat(shards)
 
     splits = read_table(prepared, "queries").select("query_id", "split")
@@ -230,6 +231,7 @@ def kto_traces(
         feedback_row = pairs.row(int(number), named=True)
         grade = grades[feedback_row["query_id"], feedback_row["item_id"]]
         is_wanted = feedback_row["kind"].startswith("bought")
+        # shoppers and teacher disagree: the teacher's answer is undesirable
         if is_wanted != (grade == Grade.EXACT):
             better = _completion_grade(feedback_row)
             if is_wanted:

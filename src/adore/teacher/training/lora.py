@@ -217,6 +217,7 @@ def train_kto(
         must=f"1 .. {len(rows) - 1}",
         fix="give feedback of both kinds",
     )
+    # other nodes cannot read this machine's folder: SFT has shared its model
     place = str(start)
     if world_size() > 1:
         place = f"{resume_dir()}/sft"

@@ -363,6 +363,7 @@ def train(
     Returns:
         The loss curve.
     """
+    # other nodes cannot read this machine's folder
     place = str(start)
     if world_size() > 1:
         place = save_shared(start, start.name)

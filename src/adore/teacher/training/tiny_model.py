@@ -60,6 +60,7 @@ def new_tokenizer(products: Sequence[str] = ()) -> Any:
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
+    # the order makes the ids, and so the results of a seed
     words = ["<unk>", "<pad>", "<eos>", " ", "\n", *'{}[]":,', *"0123456789", *"ICSE"]
     words += ["pair", "answer", "grade", "against", *ATTRIBUTES, *STATES, *_WHERE]
     words += ["asked", "found", "nothing", *products]

@@ -209,6 +209,7 @@ def compare(
     if len(pairs.right) < MIN_PAIRS or len(queries) < MIN_QUERIES:
         return None
 
+    # confusion counts of each query add up, so a bootstrap sample is a weighted sum
     old_counts: list[Floats] = []
     new_counts: list[Floats] = []
     for query in queries:
@@ -218,6 +219,7 @@ def compare(
     old = np.stack(old_counts)
     new = np.stack(new_counts)
 
+    # pairs of one query are alike, so whole queries are drawn, the same for both teachers
     weights = draw_weights(len(queries), seed=seed)
     intervals: dict[str, Interval] = {}
     for slice_name, statistic in STATISTICS.items():
@@ -313,11 +315,13 @@ def _errors(judges: str, difference: Difference) -> list[str]:
     old = difference.old
     new = difference.new
     reasons: list[str] = []
+    # better is not enough: the whole interval of the difference must be below zero
     if not difference.fnr.high < 0:
         reasons.append(
             f"{judges}: false negatives did not significantly fall: "
             f"{old.fnr:.3f} to {new.fnr:.3f}"
         )
+    # either a rise that chance does not explain, or one too large to ignore
     if difference.fpr.low > 0 or new.fpr > old.fpr + TOLERANCE:
         reasons.append(
             f"{judges}: false positives rose: {old.fpr:.3f} to {new.fpr:.3f}"

@@ -180,6 +180,7 @@ def _attack(
     """Every attack on the same sample of pairs."""
     lexicon = (evidence / "lexicon.json").read_text("utf-8")
     reader = Reader(Lexicon.from_json(lexicon))
+    # all attacks on the same pairs, so that their shares compare
     attack_count = min(most, len(judge_inputs))
     attacked_rows = sorted(Random(seed).sample(range(len(judge_inputs)), attack_count))
 

@@ -177,7 +177,7 @@ def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
 def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float]]:
     """Share of held-out pairs whose grade an attack raises, by teacher and attack."""
     run = bench.run
-    exam = load_validation_set(
+    validation = load_validation_set(
         run / "prepare",
         run / "evidence",
         run / "feedback",
@@ -190,7 +190,10 @@ def _raised(bench: Bench, folders: dict[str, Path]) -> dict[str, dict[str, float
         name: load_judge(folder, book, bench.config.threads)
         for name, folder in folders.items()
     }
-    return {name: predict(judge, exam).attack_success for name, judge in judges.items()}
+    return {
+        name: predict(judge, validation).attack_success
+        for name, judge in judges.items()
+    }
 
 
 def _told(bench: Bench, given: dict[str, np.ndarray]) -> dict[str, Any]:

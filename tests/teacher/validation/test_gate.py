@@ -1,4 +1,4 @@
-"""The exam and the gate: who is promoted, and why not."""
+"""The validation set and the gate: who is promoted, and why not."""
 
 from __future__ import annotations
 
@@ -175,29 +175,31 @@ class Silent:
         """Nothing to free."""
 
 
-def test_an_exam_asks_what_was_held_out(school: Path) -> None:
-    exam = load_validation_set(school, school, school, attack_pairs=35, seed=0)
-    assert len(exam.judge_inputs) == 40 and {c.query_id for c in exam.judge_inputs} == {
-        "q2"
-    }
+def test_a_validation_set_has_what_was_held_out(school: Path) -> None:
+    validation = load_validation_set(school, school, school, attack_pairs=35, seed=0)
+    assert len(validation.judge_inputs) == 40 and {
+        c.query_id for c in validation.judge_inputs
+    } == {"q2"}
     assert (
-        (exam.human >= 0).all()
-        and (exam.sign == 3).sum() == 1
-        and len(exam.attack_pairs) >= 5
+        (validation.human >= 0).all()
+        and (validation.sign == 3).sum() == 1
+        and len(validation.attack_pairs) >= 5
     )
     book = RuleBook.load()
     judge = EvidenceJudge(RulesGrader(book), book)
-    paper = predict(judge, exam)
+    predictions = predict(judge, validation)
     assert (
-        set(paper.grades) <= {0, 1, 2, 3}
-        and paper.attack_success["claim"] == 0
-        and paper.attack_success["copying in text"] > 0
+        set(predictions.grades) <= {0, 1, 2, 3}
+        and predictions.attack_success["claim"] == 0
+        and predictions.attack_success["copying in text"] > 0
     )
-    few = Silent(judge, {c.item_id for c in exam.judge_inputs[:8]})
-    assert (predict(few, exam).grades == -1).sum() == 8 and not predict(
-        few, exam
+    few = Silent(judge, {c.item_id for c in validation.judge_inputs[:8]})
+    assert (predict(few, validation).grades == -1).sum() == 8 and not predict(
+        few, validation
     ).attack_success, "27 answered pairs tell nothing"
-    assert {"asks colour", "brand Acme"} <= set(exam.slices(exam.human >= 0))
+    assert {"asks colour", "brand Acme"} <= set(
+        validation.slices(validation.human >= 0)
+    )
 
 
 @pytest.mark.filterwarnings("ignore")

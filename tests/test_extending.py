@@ -19,7 +19,9 @@ from tests.test_document_examples import check_profile_block
 
 from adore.artifacts import read_table
 from adore.config import configure
+from adore.measures import MEASURES
 from adore.registry import Registry
+from adore.student.rankers import baseline_kinds
 from adore.synthesis.edits import EDITS
 from adore.synthesis.generator import EditContext
 from adore.synthesis.synthesise import Config, _sources
@@ -131,10 +133,22 @@ def judges_every_pair(home: Path) -> None:
     assert set(table["grade"]) == {Grade.SUBSTITUTE, Grade.IRRELEVANT}
 
 
+def is_measured(home: Path) -> None:
+    """``evaluate`` knows the new measures; the blocks of the page check their values."""
+    assert list(MEASURES)[-2:] == ["MRR", "irrelevant as exact"]
+
+
+def is_scored_by_the_loop(home: Path) -> None:
+    """The new kind is one of the baselines that ``score`` runs."""
+    assert "popularity" in baseline_kinds()
+
+
 OUTCOMES: dict[str, Callable[[Path], None]] = {
     "Add an error type": makes_synthetic_pairs,
     "Add an edit": makes_valid_drafts,
     "Add a judge backend": judges_every_pair,
+    "Add an offline measure": is_measured,
+    "Add a ranker kind": is_scored_by_the_loop,
 }
 
 

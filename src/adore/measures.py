@@ -30,6 +30,7 @@ __all__ = [
     "mean",
     "missed_exact",
     "ndcg",
+    "ratio",
     "recall",
 ]
 
@@ -73,8 +74,16 @@ class GradeMeasure:
     statistic: Callable[[Floats], Floats]
 
 
-def _ratio(top: Floats, bottom: Floats) -> Floats:
-    """Elementwise ``top / bottom``, NaN where nothing was counted."""
+def ratio(top: Floats, bottom: Floats) -> Floats:
+    """Divide counts elementwise.
+
+    Args:
+        top: the numerators.
+        bottom: the denominators, of a shape that broadcasts with it.
+
+    Returns:
+        ``top / bottom``; NaN where nothing was counted.
+    """
     top = np.asarray(top, dtype=np.float64)
     bottom = np.asarray(bottom, dtype=np.float64)
     shape = np.broadcast_shapes(top.shape, bottom.shape)
@@ -163,12 +172,12 @@ def confusion(human: Ints, predicted: Ints) -> Floats:
 
 def mean(sums: Floats) -> Floats:
     """Mean of rows (sum, count). Shape [..., 2] to [...]."""
-    return _ratio(sums[..., 0], sums[..., 1])
+    return ratio(sums[..., 0], sums[..., 1])
 
 
 def accuracy(counts: Floats) -> Floats:
     """Share of pairs with the human grade."""
-    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+    return ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
 
 
 def macro_f1(counts: Floats) -> Floats:
@@ -186,13 +195,13 @@ def macro_f1(counts: Floats) -> Floats:
     predicted = counts.sum(axis=-2)
 
     # F1 of a grade, from its precision hits / predicted and its recall hits / human.
-    harmonic = _ratio(2 * hits, human + predicted)
+    harmonic = ratio(2 * hits, human + predicted)
     f1 = np.nan_to_num(harmonic)
 
     is_human = human > 0
     counted = np.where(is_human, f1, 0.0)
     grades = is_human.sum(axis=-1)
-    return _ratio(counted.sum(axis=-1), grades)
+    return ratio(counted.sum(axis=-1), grades)
 
 
 def recall(grade: Grade) -> Callable[[Floats], Floats]:
@@ -200,7 +209,7 @@ def recall(grade: Grade) -> Callable[[Floats], Floats]:
 
     def statistic(counts: Floats) -> Floats:
         of_grade = counts[..., grade, :]
-        return _ratio(of_grade[..., grade], of_grade.sum(axis=-1))
+        return ratio(of_grade[..., grade], of_grade.sum(axis=-1))
 
     return statistic
 
@@ -208,13 +217,13 @@ def recall(grade: Grade) -> Callable[[Floats], Floats]:
 def false_exact(counts: Floats) -> Floats:
     """False positive rate of exact: share of human S, C and I pairs predicted as exact."""
     less = counts[..., : Grade.EXACT, :]
-    return _ratio(less[..., Grade.EXACT].sum(axis=-1), less.sum(axis=(-2, -1)))
+    return ratio(less[..., Grade.EXACT].sum(axis=-1), less.sum(axis=(-2, -1)))
 
 
 def missed_exact(counts: Floats) -> Floats:
     """False negative rate of exact: share of human exact pairs predicted as less."""
     exact = counts[..., Grade.EXACT, :]
-    return _ratio(exact[..., : Grade.EXACT].sum(axis=-1), exact.sum(axis=-1))
+    return ratio(exact[..., : Grade.EXACT].sum(axis=-1), exact.sum(axis=-1))
 
 
 MEASURES = Registry[RankingMeasure | GradeMeasure]("measure")

@@ -59,11 +59,10 @@ def test_the_champion_is_chosen_on_dev_never_on_test() -> None:
 )
 def test_the_rule(student: list[float], champion: list[float], passed: bool) -> None:
     found = decide(BOTH, per_query(student, champion), Config(draws=300))
-    assert (
-        found["passed"] is passed and found["champion"] == "hybrid" and found["reasons"]
-    )
+    assert found.passed is passed and found.champion == "hybrid" and found.reasons
     assert all(
-        {"name", "value", "threshold", "passed"} <= set(c) for c in found["checks"]
+        {"name", "value", "threshold", "passed"} <= set(check.to_json())
+        for check in found.checks
     )
 
 
@@ -71,8 +70,8 @@ def test_a_fallen_slice_stops_a_student_that_is_better_on_the_whole() -> None:
     whole = per_query([0.9] * 20, [0.5] * 20)
     worse = per_query([0.3] * 6, [0.5] * 6, "asks negation")
     found = decide(BOTH, pl.concat([whole, worse]), Config(draws=300))
-    assert not found["passed"] and "slice: asks negation fails" in found["reasons"][0]
-    assert decide(BOTH, pl.concat([whole, worse[:4]]), Config(draws=300))["passed"], (
+    assert not found.passed and "slice: asks negation fails" in found.reasons[0]
+    assert decide(BOTH, pl.concat([whole, worse[:4]]), Config(draws=300)).passed, (
         "four rows: too few to guard"
     )
 
@@ -98,15 +97,13 @@ def test_a_student_that_hard_cases_fool_is_stopped(
         Config(),
     )
     assert (
-        found["passed"] is passed
-        and ("right side of exact fails" in found["reasons"][0]) is not passed
+        found.passed is passed
+        and ("right side of exact fails" in found.reasons[0]) is not passed
     )
 
 
 def test_too_little_to_compare_is_said(tmp_path: Path) -> None:
-    assert (
-        "fewer than 2" in decide(BOTH, per_query([0.9], [0.5]), Config())["reasons"][0]
-    )
+    assert "fewer than 2" in decide(BOTH, per_query([0.9], [0.5]), Config()).reasons[0]
 
 
 def test_the_stage_writes_its_verdict(full_run: Path) -> None:

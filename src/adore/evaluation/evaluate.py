@@ -15,20 +15,27 @@ from pydantic import Field
 from adore.artifacts import read_table, write_table
 from adore.config import StageConfig, configure
 from adore.errors import DataError, check
+from adore.evaluation.scores import (
+    check_no_duplicates,
+    check_scores,
+    judged_scores,
+    parse_judgements,
+)
 from adore.evaluation.slices import ALL, SLICES, slice_pairs, slice_queries
 from adore.measures import MEASURES, RankingMeasure, confusion, mean
-from adore.significance import draw_weights, interval, paired
+from adore.significance import Interval, draw_weights, interval, paired
 from adore.storage import write_json
-from adore.types import Grade
+from adore.types import PAIR, Grade
 
-__all__ = ["Config", "evaluate_scores", "run", "who_wins"]
+__all__ = ["Comparison", "Config", "Estimate", "evaluate_scores", "run", "who_wins"]
 
 Floats = npt.NDArray[np.float64]
-PAIR = ["query_id", "item_id"]
 RANKING = "nDCG@10"
-HARD, SIDE = "adversarial", "right side of exact"
-"""Slice of ``measures`` with the adversarial set, and what is measured there."""
-GRADES = [float(g) for g in Grade]
+"""The measure by which systems are compared."""
+HARD = "adversarial"
+"""Slice of ``measures`` with the adversarial set."""
+SIDE = "right side of exact"
+"""What is measured there."""
 BELOW_ALL = -1e300  # an unscored judged pair ranks last: leaving pairs out never helps
 
 
@@ -44,170 +51,157 @@ class Config(StageConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Estimate:
+    """A measure with its interval, over so many queries (rankings) or pairs (grades)."""
+
+    measure: str
+    interval: Interval
+    n: int
+
+    def to_row(self, **about: str) -> dict[str, Any]:
+        """A row of ``measures``; ``about`` names system, split and slice."""
+        values = asdict(self.interval)
+        return {**about, "measure": self.measure, **values, "n": self.n}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The challenger against one system, by nDCG@10 of the same queries.
+
+    Attributes:
+        system: the opponent.
+        value: the challenger's mean.
+        other: the opponent's mean.
+        difference: mean paired difference, and its interval ``low`` to ``high``.
+        low: lower bound.
+        high: upper bound.
+        p: two-sided.
+        n: queries.
+        winner: a system, or ``no clear winner``.
+    """
+
+    system: str
+    value: float
+    other: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    n: int
+    winner: str
+
+
+@dataclass(frozen=True, slots=True)
+class _QueryRows:
     """One system's judged pairs: per-query rows that every measure sums."""
 
-    queries: list[str]
+    query_ids: list[str]
     ranking: dict[str, Floats]
     """By ranking measure: its value (0 if undefined), 1 if defined. Shape [n, 2]."""
     counts: Floats
     """Confusion counts, human x predicted. Shape [n, 4, 4]."""
 
 
-def _clean(scores: pl.DataFrame) -> pl.DataFrame:
-    """One row a system and pair, with finite scores and known grades (or none)."""
-    absent = [c for c in (*PAIR, "score") if c not in scores.columns]
-    check(
-        not absent,
-        "columns of scores",
-        scores.columns,
-        must=f"with {absent}",
-        fix="add them",
-        error=DataError,
-    )
-    if "system" not in scores.columns:
-        scores = scores.with_columns(system=pl.lit("scores"))
-    grade = pl.col("grade") if "grade" in scores.columns else pl.lit(None)
-    if scores.schema.get("grade") == pl.String:
-        # An empty cell of a CSV file: a baseline claims no grade.
-        grade = grade.replace("", None)
-    try:
-        scores = scores.select(
-            pl.col("system", *PAIR).cast(pl.String),
-            pl.col("score").cast(pl.Float64),
-            # Integers beside gaps are written as 3.0 and NaN.
-            grade.cast(pl.Float64).fill_nan(None).alias("grade"),
-        )
-    except pl.exceptions.PolarsError as error:
-        kinds = {
-            c: str(scores[c].dtype) for c in ("score", "grade") if c in scores.columns
-        }
-        raise DataError(
-            f"kinds of scores == {kinds}, must be numbers, grades 0 to 3; map labels first"
-        ) from error
-    bad = scores.filter(pl.col("score").is_null() | ~pl.col("score").is_finite())
-    check(
-        not bad.height,
-        "score",
-        bad.head(1).to_dicts(),
-        must="finite",
-        fix="mend these rows",
-        error=DataError,
-    )
-    bad = scores.filter(~pl.col("grade").is_in(GRADES))
-    check(
-        not bad.height,
-        "grade",
-        bad.head(1).to_dicts(),
-        must="0 to 3 or empty",
-        fix="map the labels",
-        error=DataError,
-    )
-    scores = scores.with_columns(pl.col("grade").cast(pl.Int64))
-    _no_duplicates(scores, ["system", *PAIR], "scores")
-    return scores
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Queries and pairs of every slice, by its name."""
+
+    queries: dict[str, set[str]]
+    pairs: dict[str, set[tuple[str, str]]]
+
+    def select(self, name: str, judged: pl.DataFrame) -> pl.DataFrame:
+        """The judged pairs of a slice."""
+        if SLICES[name].kind == "query":
+            query_ids = sorted(self.queries[name])
+            return judged.filter(pl.col("query_id").is_in(query_ids))
+        members = self.pairs[name]
+        is_inside = []
+        for pair in judged.select(PAIR).iter_rows():
+            is_inside.append(pair in members)
+        mask = pl.Series(is_inside, dtype=pl.Boolean)
+        return judged.filter(mask)
 
 
-def _no_duplicates(frame: pl.DataFrame, keys: list[str], name: str) -> None:
-    twice = frame.filter(frame.select(keys).is_duplicated()).select(keys)
-    shown = twice.head(1).to_dicts()
-    check(
-        not twice.height,
-        f"duplicate rows of {name}",
-        shown,
-        must="none",
-        fix="keep one row a pair",
-        error=DataError,
-    )
-
-
-def _joined(
-    judgements: pl.DataFrame, scores: pl.DataFrame, system: str
-) -> pl.DataFrame:
-    mine = scores.filter(pl.col("system") == system).select(
-        *PAIR, "score", given="grade"
-    )
-    return judgements.select(*PAIR, "grade").join(mine, on=PAIR, how="left").sort(PAIR)
-
-
-def _rows(joined: pl.DataFrame) -> _Rows:
-    queries: list[str] = []
-    counts: list[Floats] = []
-    measures: dict[str, RankingMeasure] = {}
+def _ranking_measures() -> dict[str, RankingMeasure]:
+    measures = {}
     for name, measure in MEASURES.items():
         if isinstance(measure, RankingMeasure):
             measures[name] = measure
-    ranking: dict[str, list[tuple[float, float]]] = {name: [] for name in measures}
+    return measures
 
-    for (query,), group in joined.group_by("query_id", maintain_order=True):
-        queries.append(str(query))
 
-        scores = group["score"].fill_null(BELOW_ALL).to_numpy()
+def _value_and_count(value: float) -> tuple[float, float]:
+    """A query's value and 1; zeros where the measure is undefined."""
+    # Sums of such rows give the mean over the queries that have a value.
+    if np.isnan(value):
+        return 0.0, 0.0
+    return value, 1.0
+
+
+def _confusion_counts(group: pl.DataFrame) -> Floats:
+    """Confusion counts of a query's pairs that got a grade."""
+    graded = group.filter(pl.col("predicted").is_not_null())
+    human = graded["grade"].to_numpy()
+    predicted = graded["predicted"].to_numpy()
+    return confusion(human, predicted)
+
+
+def _query_rows(judged: pl.DataFrame) -> _QueryRows:
+    """Measure every query of one system's judged pairs."""
+    query_ids: list[str] = []
+    counts: list[Floats] = []
+    measures = _ranking_measures()
+    ranking: dict[str, list[tuple[float, float]]] = {}
+    for name in measures:
+        ranking[name] = []
+
+    by_query = judged.group_by("query_id", maintain_order=True)
+    for (query_id,), group in by_query:
+        query_ids.append(str(query_id))
+        counts.append(_confusion_counts(group))
+
+        # Shape [items]: the scores and the human grades of the query's judged items.
+        filled = group["score"].fill_null(BELOW_ALL)
+        scores = filled.to_numpy()
         grades = group["grade"].to_numpy()
-        for name, ranking_measure in measures.items():
-            value = ranking_measure.of_query(scores, grades)
-            if np.isnan(value):
-                ranking[name].append((0.0, 0.0))
-            else:
-                ranking[name].append((value, 1.0))
+        for name, measure in measures.items():
+            value = measure.of_query(scores, grades)
+            ranking[name].append(_value_and_count(value))
 
-        graded = group.filter(pl.col("given").is_not_null())
-        human = graded["grade"].to_numpy()
-        given = graded["given"].to_numpy()
-        counts.append(confusion(human, given))
-    tables = {name: np.array(values) for name, values in ranking.items()}
-    return _Rows(queries, tables, np.array(counts))
+    tables = {}
+    for name, values in ranking.items():
+        tables[name] = np.array(values)
+    return _QueryRows(query_ids, tables, np.array(counts))
 
 
-def _measured(rows: _Rows, config: Config, kind: str) -> Iterator[dict[str, Any]]:
-    """Measures with intervals; whatever cannot be counted is left out."""
-    if not rows.queries:
+def _estimates(rows: _QueryRows, config: Config, kind: str) -> Iterator[Estimate]:
+    """Measures with intervals; what cannot be counted is left out."""
+    if not rows.query_ids:
         return
-    weights = draw_weights(len(rows.queries), draws=config.draws, seed=config.seed)
+    weights = draw_weights(len(rows.query_ids), draws=config.draws, seed=config.seed)
     for name, measure in MEASURES.items():
         statistic: Callable[[Floats], Floats]
         if isinstance(measure, RankingMeasure):
+            # Pairs of a slice are no whole ranking.
             if kind == "pair":
                 continue
             table = rows.ranking[name]
             statistic = mean
-            n = int(table[:, 1].sum())
+            count = int(table[:, 1].sum())
         else:
             table = rows.counts
             statistic = measure.statistic
-            n = int(table.sum())
-        if not n:
+            count = int(table.sum())
+        if not count:
             continue
         estimate = interval(table, statistic, weights, level=config.level)
         if np.isfinite(estimate.value):
-            yield {"measure": name, **asdict(estimate), "n": n}
-
-
-def _slices(
-    evidence: Path, queries: pl.DataFrame
-) -> tuple[dict[str, set[str]], dict[str, set[tuple[str, str]]]]:
-    of_queries = slice_queries(queries, read_table(evidence, "readings"))
-    of_pairs = slice_pairs(read_table(evidence, "pairs"))
-    return of_queries, of_pairs
-
-
-def _by_slice(
-    joined: pl.DataFrame, members: tuple[dict[str, Any], dict[str, Any]]
-) -> Iterator[tuple[str, pl.DataFrame]]:
-    of_queries, of_pairs = members
-    for one in SLICES.values():
-        if one.kind == "query":
-            queries = sorted(of_queries[one.name])
-            yield one.name, joined.filter(pl.col("query_id").is_in(queries))
-        else:
-            pairs = of_pairs[one.name]
-            inside = [pair in pairs for pair in joined.select(PAIR).iter_rows()]
-            yield one.name, joined.filter(pl.Series(inside, dtype=pl.Boolean))
+            yield Estimate(name, estimate, count)
 
 
 def who_wins(
     per_query: pl.DataFrame, challenger: str, config: Config
-) -> list[dict[str, Any]]:
+) -> list[Comparison]:
     """Paired bootstrap of the challenger against every other system, best opponent first.
 
     Args:
@@ -216,104 +210,123 @@ def who_wins(
         config: of the intervals.
 
     Returns:
-        One row an opponent; none where the challenger has no value.
+        One comparison per opponent; none where the challenger has no value.
     """
-    wide = (
-        per_query.pivot(on="system", index="query_id", values="value")
-        .sort("query_id")
-        .drop_nulls()
-    )
-    if challenger not in wide.columns or not wide.height:
+    by_system = per_query.pivot(on="system", index="query_id", values="value")
+    complete = by_system.sort("query_id").drop_nulls()
+    if challenger not in complete.columns or not complete.height:
         return []
-    mine = wide[challenger].to_numpy()
-    out = []
-    for system in sorted(set(wide.columns) - {"query_id", challenger}):
-        theirs = wide[system].to_numpy()
-        found = paired(
-            mine, theirs, draws=config.draws, seed=config.seed, level=config.level
+
+    own_values = complete[challenger].to_numpy()
+    comparisons = []
+    for system in sorted(set(complete.columns) - {"query_id", challenger}):
+        other_values = complete[system].to_numpy()
+        difference = paired(
+            own_values,
+            other_values,
+            draws=config.draws,
+            seed=config.seed,
+            level=config.level,
         )
         winner = "no clear winner"
-        if found.low > 0:
+        if difference.low > 0:
             winner = challenger
-        elif found.high < 0:
+        elif difference.high < 0:
             winner = system
-        values = {"value": float(mine.mean()), "other": float(theirs.mean())}
-        out.append({"system": system, **values, **asdict(found), "winner": winner})
-    return sorted(out, key=lambda r: (-r["other"], r["system"]))
+        comparisons.append(
+            Comparison(
+                system=system,
+                value=float(own_values.mean()),
+                other=float(other_values.mean()),
+                **asdict(difference),
+                winner=winner,
+            )
+        )
+    comparisons.sort(key=_best_first)
+    return comparisons
 
 
-def _judged(prepared: Path) -> pl.DataFrame:
-    queries = read_table(prepared, "queries").filter(
-        pl.col("split").is_in(["dev", "test"])
-    )
-    judged = read_table(prepared, "judgements").join(queries, on="query_id").sort(PAIR)
-    _no_duplicates(judged, PAIR, "judgements")
+def _best_first(comparison: Comparison) -> tuple[float, str]:
+    return -comparison.other, comparison.system
+
+
+def _judged_pairs(prepared: Path) -> pl.DataFrame:
+    """Human judgements of dev and test queries."""
+    queries = read_table(prepared, "queries")
+    held_out = queries.filter(pl.col("split").is_in(["dev", "test"]))
+    judgements = read_table(prepared, "judgements")
+    judged = judgements.join(held_out, on="query_id").sort(PAIR)
+    check_no_duplicates(judged, PAIR, "judgements")
     return judged
 
 
-def _split_tables(
-    judged: pl.DataFrame,
-    scores: pl.DataFrame,
-    members: tuple[dict[str, Any], dict[str, Any]],
-    config: Config,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of ``measures`` and of ``per_query``, for both splits and every system."""
-    measures, per_query = [], []
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Rows of ``measures`` and of ``per_query``."""
+
+    measures: list[dict[str, Any]]
+    per_query: list[dict[str, Any]]
+
+
+def _measure_splits(
+    judged: pl.DataFrame, scores: pl.DataFrame, members: _Members, config: Config
+) -> _Tables:
+    """Measure both splits, every system and every slice."""
+    tables = _Tables([], [])
     for split in ("dev", "test"):
-        part = judged.filter(pl.col("split") == split)
+        of_split = judged.filter(pl.col("split") == split)
         for system in sorted(scores["system"].unique()):
-            joined = _joined(part, scores, system)
-            about = {"system": system, "split": split}
-            for name, frame in _by_slice(joined, members):
-                rows = _rows(frame)
-                found = _measured(rows, config, SLICES[name].kind)
-                measures += [{**about, "slice": name, **row} for row in found]
-                if SLICES[name].kind == "query":
-                    per_query += [
-                        {**about, "slice": name, **row} for row in _ranked(rows)
-                    ]
-    return measures, per_query
+            of_system = judged_scores(of_split, scores, system)
+            for slice_name, part in SLICES.items():
+                rows = _query_rows(members.select(slice_name, of_system))
+                about = {"system": system, "split": split, "slice": slice_name}
+                for estimate in _estimates(rows, config, part.kind):
+                    tables.measures.append(estimate.to_row(**about))
+                if part.kind == "query":
+                    tables.per_query.extend(_ranking_rows(rows, about))
+    return tables
 
 
-def _ranked(rows: _Rows) -> Iterator[dict[str, Any]]:
+def _ranking_rows(rows: _QueryRows, about: dict[str, str]) -> Iterator[dict[str, Any]]:
     """nDCG of every query where it is defined."""
-    for query, (value, is_defined) in zip(
-        rows.queries, rows.ranking[RANKING], strict=True
-    ):
+    table = rows.ranking[RANKING]
+    for query_id, (value, is_defined) in zip(rows.query_ids, table, strict=True):
         if is_defined:
-            yield {"query_id": query, "value": float(value)}
+            yield {**about, "query_id": query_id, "value": float(value)}
 
 
-def _robust(hard: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
-    """How often the challenger is on the intended side of exact.
-
-    Rows are of the whole adversarial set, and of each error type.
-    """
-    if not hard.height:
+def _adversarial_rows(scores: pl.DataFrame, config: Config) -> Iterator[dict[str, Any]]:
+    """How often the challenger is on the intended side of exact, whole and by error type."""
+    if not scores.height:
         return
-    side = (pl.col("grade") == int(Grade.EXACT)) == (
-        pl.col("intended_grade") == int(Grade.EXACT)
-    )
-    sides = hard.select("error_type", "source_query_id", right=side)
-    about = {"system": config.challenger, "split": "test", "measure": SIDE}
+    exact = int(Grade.EXACT)
+    is_right = (pl.col("grade") == exact) == (pl.col("intended_grade") == exact)
+    sides = scores.select("error_type", "source_query_id", right=is_right)
     parts = [(HARD, sides)]
     for (error_type,), part in sides.group_by("error_type", maintain_order=True):
         parts.append((f"{HARD}: {error_type}", part))
 
     for name, part in parts:
-        counts = (
-            part.group_by("source_query_id")
-            .agg(pl.col("right").sum(), n=pl.len())
-            .sort("source_query_id")
+        by_query = part.group_by("source_query_id").agg(
+            pl.col("right").sum(), n=pl.len()
         )
-        rows = counts.select("right", "n").to_numpy().astype(float)
-        weights = draw_weights(counts.height, draws=config.draws, seed=config.seed)
-        found = interval(rows, _share, weights, level=config.level)
-        yield {**about, "slice": name, **asdict(found), "n": part.height}
+        counts = by_query.sort("source_query_id").select("right", "n")
+        rows = counts.to_numpy().astype(float)
+        weights = draw_weights(len(rows), draws=config.draws, seed=config.seed)
+        share = interval(rows, mean, weights, level=config.level)
+        estimate = Estimate(SIDE, share, part.height)
+        yield estimate.to_row(system=config.challenger, split="test", slice=name)
 
 
-def _share(sums: Floats) -> Floats:
-    return sums[..., 0] / np.maximum(sums[..., 1], 1)
+def _missing_pairs(judged: pl.DataFrame, scores: pl.DataFrame) -> dict[str, int]:
+    """Judged pairs that each system did not score."""
+    pairs = judged.select(PAIR)
+    missing = {}
+    for system in sorted(scores["system"].unique()):
+        of_system = scores.filter(pl.col("system") == system)
+        scored = of_system.join(pairs, on=PAIR, how="semi").height
+        missing[system] = judged.height - scored
+    return missing
 
 
 def run(
@@ -332,11 +345,19 @@ def run(
         Metrics: the challenger's measures on test; judged test queries; judged pairs
         without a score, over all systems.
     """
-    judged = _judged(prepared)
-    given = _clean(read_table(scores, "scores"))
-    members = _slices(evidence, read_table(prepared, "queries"))
-    measures, per_query = _split_tables(judged, given, members, config)
-    measures += _robust(read_table(scores, "adversarial_scores"), config)
+    judged = _judged_pairs(prepared)
+    scored = check_scores(read_table(scores, "scores"))
+    members = _Members(
+        slice_queries(
+            read_table(prepared, "queries"), read_table(evidence, "readings")
+        ),
+        slice_pairs(read_table(evidence, "pairs")),
+    )
+    tables = _measure_splits(judged, scored, members, config)
+    adversarial = read_table(scores, "adversarial_scores")
+    measures = [*tables.measures, *_adversarial_rows(adversarial, config)]
+    write_table(_sorted(measures), output, "measures")
+
     schema = {
         "system": pl.String,
         "split": pl.String,
@@ -344,56 +365,48 @@ def run(
         "query_id": pl.String,
         "value": pl.Float64,
     }
-    values = pl.DataFrame(per_query, schema=schema)
-    write_table(_sorted(measures), output, "measures")
-    values.write_parquet(output / "per_query.parquet")
+    per_query = pl.DataFrame(tables.per_query, schema=schema)
+    per_query.write_parquet(output / "per_query.parquet")
 
-    test = values.filter((pl.col("split") == "test") & (pl.col("slice") == ALL))
-    pairs = judged.select(PAIR)
-    missing = {}
-    for system in sorted(given["system"].unique()):
-        mine = given.filter(pl.col("system") == system)
-        missing[system] = judged.height - mine.join(pairs, on=PAIR, how="semi").height
-
-    against = who_wins(test, config.challenger, config)
-    about = {
+    test = per_query.filter(split="test", slice=ALL)
+    queries = test["query_id"].n_unique()
+    missing = _missing_pairs(judged, scored)
+    comparisons = {
         "measure": RANKING,
         "split": "test",
         "challenger": config.challenger,
         "level": config.level,
-    }
-    queries = test["query_id"].n_unique()
-    found = {
-        **about,
         "draws": config.draws,
         "queries": queries,
         "missing_pairs": missing,
-        "against": against,
+        "against": [asdict(row) for row in who_wins(test, config.challenger, config)],
     }
-    write_json(found, output / "comparisons.json")
+    write_json(comparisons, output / "comparisons.json")
 
     metrics = {}
     for row in measures:
         is_whole = row["slice"] == ALL and row["split"] == "test"
         if is_whole and row["system"] == config.challenger:
             metrics[row["measure"]] = row["value"]
-    return {
-        **metrics,
-        "queries": float(queries),
-        "missing_pairs": float(sum(missing.values())),
-    }
+    metrics["queries"] = float(queries)
+    metrics["missing_pairs"] = float(sum(missing.values()))
+    return metrics
 
 
 def _sorted(rows: list[dict[str, Any]]) -> pl.DataFrame | list[dict[str, Any]]:
-    return (
-        pl.DataFrame(rows).sort("split", "system", "slice", "measure") if rows else rows
-    )
+    """The rows in a fixed order; without any there are no columns to sort by."""
+    if not rows:
+        return rows
+    return pl.DataFrame(rows).sort("split", "system", "slice", "measure")
 
 
 def evaluate_scores(
     scores: pl.DataFrame, judgements: pl.DataFrame, *, seed: int = 0
 ) -> pl.DataFrame:
-    """Measure score files of a user's own against human judgements.
+    """Measure a user's own scores against human judgements.
+
+    Duplicate pairs, unknown grades, scores that are no numbers, and scores without any
+    judged pair are refused.
 
     Args:
         scores: columns query_id, item_id, score, optionally grade (0-3) and system.
@@ -403,10 +416,6 @@ def evaluate_scores(
     Returns:
         Rows (system, measure, value, low, high, n); also counts of judged pairs without a
         score (they rank last) and of scores without a judgement (they are left out).
-
-    Raises:
-        DataError: duplicate pairs, unknown grades, scores that are no numbers, or no judged
-            pair at all.
     """
     check(
         scores.height > 0,
@@ -416,47 +425,41 @@ def evaluate_scores(
         fix="give a file with rows",
         error=DataError,
     )
-    scores = _clean(scores)
-    judgements = judgements.with_columns(
-        pl.col(*PAIR).cast(pl.String), pl.col("grade").cast(pl.Float64)
-    )
-    bad = judgements.filter(pl.col("grade").is_null() | ~pl.col("grade").is_in(GRADES))
-    check(
-        not bad.height,
-        "grade",
-        bad.head(1).to_dicts(),
-        must="0 to 3",
-        fix="map the labels",
-        error=DataError,
-    )
-    judgements = judgements.with_columns(pl.col("grade").cast(pl.Int64))
-    _no_duplicates(judgements, PAIR, "judgements")
+    scores = check_scores(scores)
+    judgements = parse_judgements(judgements)
     config = configure(Config, {"seed": seed}, "evaluate")
     systems = sorted(scores["system"].unique())
-    out = []
+    rows = []
     for system in systems:
-        mine = scores.filter(pl.col("system") == system)
-        judged = mine.join(judgements, on=PAIR, how="semi").height
-        check(
-            judged > 0,
-            "scored judged pairs",
-            0,
-            must="at least 1",
-            fix="use the same ids in both",
-            error=DataError,
-        )
-        counts = {
-            "missing pairs": judgements.height - judged,
-            "unjudged pairs": mine.height - judged,
-        }
-        summed = _rows(_joined(judgements, scores, system))
-        rows = list(_measured(summed, config, "query"))
-        for name, count in counts.items():
-            value = float(count)
-            same = {"value": value, "low": value, "high": value}
-            rows.append({"measure": name, **same, "n": count})
-
         prefix = f"{system}: " if len(systems) > 1 else ""
-        for row in rows:
-            out.append({"system": system, **row, "measure": prefix + row["measure"]})
-    return pl.DataFrame(out)
+        for row in _system_rows(scores, judgements, system, config):
+            row["measure"] = prefix + row["measure"]
+            rows.append(row)
+    return pl.DataFrame(rows)
+
+
+def _system_rows(
+    scores: pl.DataFrame, judgements: pl.DataFrame, system: str, config: Config
+) -> Iterator[dict[str, Any]]:
+    """Measures of one system, then its counts of pairs that were not measured."""
+    of_system = scores.filter(pl.col("system") == system)
+    judged = of_system.join(judgements, on=PAIR, how="semi").height
+    check(
+        judged > 0,
+        "scored judged pairs",
+        0,
+        must="at least 1",
+        fix="use the same ids in both",
+        error=DataError,
+    )
+    rows = _query_rows(judged_scores(judgements, scores, system))
+    for estimate in _estimates(rows, config, "query"):
+        yield estimate.to_row(system=system)
+
+    counts = {
+        "missing pairs": judgements.height - judged,
+        "unjudged pairs": of_system.height - judged,
+    }
+    for name, count in counts.items():
+        exact = Interval(float(count), float(count), float(count))
+        yield Estimate(name, exact, count).to_row(system=system)

@@ -1,10 +1,11 @@
 """Stage ``gate``: may the student be released?
 
-It must hold in a paired bootstrap against the champion, and on guarded slices.
+It must be at least as good as the champion in a paired bootstrap, and on guarded slices.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,12 @@ from adore.artifacts import read_table
 from adore.config import StageConfig
 from adore.evaluation.evaluate import HARD, RANKING, SIDE
 from adore.evaluation.slices import ALL
-from adore.significance import paired
+from adore.significance import Difference, paired
 from adore.storage import write_json
 
-__all__ = ["Config", "champion_of", "decide", "run"]
+__all__ = ["Config", "GateCheck", "GateReport", "champion_of", "decide", "run"]
 
-
-_PAIRS = 30
+_MIN_ADVERSARIAL_PAIRS = 30
 
 
 class Config(StageConfig):
@@ -41,11 +41,89 @@ class Config(StageConfig):
     draws: int = Field(2000, ge=1)
     """Bootstrap samples."""
     level: float = Field(0.95, gt=0, lt=1)
-    """Coverage of the interval."""
+    """Coverage of the interval of the difference."""
     challenger: str = "student"
-    """The system that asks to be released."""
+    """The system that may be released."""
     fallback: str = "hybrid"
     """The champion where no dev query is judged; the test split never chooses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateCheck:
+    """One condition that the student must meet.
+
+    Attributes:
+        name: what is checked.
+        value: what was measured.
+        threshold: what it must be above.
+        passed: whether it is.
+        queries: judged queries that it rests on; None: it is not counted in queries.
+        pairs: the same in pairs.
+    """
+
+    name: str
+    value: float
+    threshold: float
+    passed: bool
+    queries: int | None = None
+    pairs: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as it is written, without empty counts."""
+        fields = asdict(self)
+        fields["value"] = round(self.value, 6)
+        for count in ("queries", "pairs"):
+            if fields[count] is None:
+                del fields[count]
+        return fields
+
+    def reason(self, champion: str) -> str:
+        """The check in one sentence."""
+        verdict = "holds" if self.passed else "fails"
+
+        # The adversarial set is measured without a champion.
+        against = f" against {champion}"
+        if self.name.startswith(HARD):
+            against = ""
+
+        value = f"{round(self.value, 6):+.3f}"
+        threshold = f"{self.threshold:+.3f}"
+        return f"{self.name} {verdict}: {value}{against}, must be above {threshold}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """Whether the student may be released, and why.
+
+    Attributes:
+        passed: whether every check passed.
+        champion: the best baseline; empty: there is none.
+        reasons: sentences for people; of the failed checks, else of the first two.
+        checks: everything that was checked.
+        difference: of the nDCG@10 of student and champion; None: it was not measured.
+    """
+
+    passed: bool
+    champion: str
+    reasons: tuple[str, ...]
+    checks: tuple[GateCheck, ...] = ()
+    difference: Difference | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as ``gate.json`` holds it."""
+        fields: dict[str, Any] = {
+            "passed": self.passed,
+            "champion": self.champion,
+            "reasons": list(self.reasons),
+            "checks": [check.to_json() for check in self.checks],
+        }
+        if self.difference is not None:
+            fields["difference"] = self.difference.difference
+            fields["low"] = self.difference.low
+            fields["high"] = self.difference.high
+            fields["p"] = self.difference.p
+            fields["queries"] = self.difference.n
+        return fields
 
 
 def champion_of(measures: pl.DataFrame, config: Config) -> str:
@@ -59,98 +137,78 @@ def champion_of(measures: pl.DataFrame, config: Config) -> str:
         Its name; ``config.fallback`` where dev holds no judged query; ``""`` if there is no
         baseline.
     """
-    others = measures
+    baselines = measures
     if measures.height:
-        others = measures.filter(pl.col("system") != config.challenger)
-    if not others.height:
+        baselines = measures.filter(pl.col("system") != config.challenger)
+    if not baselines.height:
         return ""
-    ranked = others.filter(
-        (pl.col("split") == "dev")
-        & (pl.col("slice") == ALL)
-        & (pl.col("measure") == RANKING)
-    )
-    best = ranked.sort(["value", "system"], descending=[True, False])
-    if best.height:
-        return str(best["system"][0])
-    names = sorted(others["system"].unique())
-    return config.fallback if config.fallback in names else str(names[0])
+
+    on_dev = baselines.filter(split="dev", slice=ALL, measure=RANKING)
+    best_first = on_dev.sort(["value", "system"], descending=[True, False])
+    if best_first.height:
+        return str(best_first["system"][0])
+
+    names = sorted(baselines["system"].unique())
+    if config.fallback in names:
+        return config.fallback
+    return str(names[0])
 
 
-def _check(
-    name: str, value: float, threshold: float, passed: bool, **more: Any
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": round(value, 6),
-        "threshold": threshold,
-        "passed": bool(passed),
-        **more,
-    }
+def _values_by_system(per_query: pl.DataFrame, slice_name: str) -> pl.DataFrame:
+    """Test nDCG@10: a row per query, a column per system, complete rows only."""
+    part = per_query.filter(split="test", slice=slice_name)
+    by_system = part.pivot(on="system", index="query_id", values="value")
+    return by_system.sort("query_id").drop_nulls()
 
 
-def _slices(
+def _slice_checks(
     per_query: pl.DataFrame, champion: str, config: Config
-) -> list[dict[str, Any]]:
+) -> list[GateCheck]:
+    """One check per slice that has enough judged queries."""
     checks = []
     for name in sorted(set(per_query["slice"].unique()) - {ALL}):
-        wide = _wide(per_query, name)
-        if (
-            not {config.challenger, champion} <= set(wide.columns)
-            or wide.height < config.min_queries
-        ):
+        values = _values_by_system(per_query, name)
+        is_measured = {config.challenger, champion} <= set(values.columns)
+        if not is_measured or values.height < config.min_queries:
             continue
-        fall = float((wide[config.challenger] - wide[champion]).mean() or 0.0)  # type: ignore[arg-type]
+        gains = values[config.challenger] - values[champion]
+        gain = float(gains.mean() or 0.0)  # type: ignore[arg-type]
         checks.append(
-            _check(
-                f"slice: {name}",
-                fall,
-                -config.slice_drop,
-                fall >= -config.slice_drop,
-                queries=wide.height,
+            GateCheck(
+                name=f"slice: {name}",
+                value=gain,
+                threshold=-config.slice_drop,
+                passed=gain >= -config.slice_drop,
+                queries=values.height,
             )
         )
     return checks
 
 
-def _robust(measures: pl.DataFrame, config: Config) -> list[dict[str, Any]]:
-    hard = measures.filter(
+def _adversarial_checks(measures: pl.DataFrame, config: Config) -> list[GateCheck]:
+    """The check of the adversarial set, if it is large enough."""
+    rows = measures.filter(
         pl.col("slice") == HARD,
         pl.col("system") == config.challenger,
-        pl.col("n") >= _PAIRS,
+        pl.col("n") >= _MIN_ADVERSARIAL_PAIRS,
     )
-    shares = hard.select("value", "n").rows()
-    return [
-        _check(f"{HARD}: {SIDE}", v, config.robust, v >= config.robust, pairs=n)
-        for v, n in shares
-    ]
-
-
-def _wide(per_query: pl.DataFrame, name: str) -> pl.DataFrame:
-    part = per_query.filter((pl.col("split") == "test") & (pl.col("slice") == name))
-    return (
-        part.pivot(on="system", index="query_id", values="value")
-        .sort("query_id")
-        .drop_nulls()
-    )
-
-
-def _reason(one: dict[str, Any], champion: str) -> str:
-    name = one["name"]
-    sign = "holds" if one["passed"] else "fails"
-
-    # The adversarial set is measured without a champion.
-    against = f" against {champion}"
-    if name.startswith(HARD):
-        against = ""
-
-    value = f"{one['value']:+.3f}"
-    threshold = f"{one['threshold']:+.3f}"
-    return f"{name} {sign}: {value}{against}, must be above {threshold}"
+    checks = []
+    for share, pairs in rows.select("value", "n").iter_rows():
+        checks.append(
+            GateCheck(
+                name=f"{HARD}: {SIDE}",
+                value=share,
+                threshold=config.robust,
+                passed=share >= config.robust,
+                pairs=pairs,
+            )
+        )
+    return checks
 
 
 def decide(
     measures: pl.DataFrame, per_query: pl.DataFrame, config: Config
-) -> dict[str, Any]:
+) -> GateReport:
     """Choose the champion on dev, compare on test, check the guarded slices.
 
     Args:
@@ -159,68 +217,49 @@ def decide(
         config: what the student must show.
 
     Returns:
-        ``passed``, ``champion``, ``reasons`` and ``checks`` (name, value, threshold, passed).
+        The report; without a baseline or judged test queries it refuses.
     """
     champion = champion_of(measures, config)
-    refused = {"passed": False, "champion": champion, "checks": []}
     if not champion:
-        return {
-            **refused,
-            "reasons": [
-                "no baseline was scored on judged queries: there is nothing to beat"
-            ],
-        }
+        reason = "no baseline was scored on judged queries: there is nothing to beat"
+        return GateReport(False, champion, (reason,))
 
-    wide = _wide(per_query, ALL)
-    if not {config.challenger, champion} <= set(wide.columns) or wide.height < 2:
-        return {
-            **refused,
-            "reasons": [
-                "fewer than 2 judged test queries with both systems: nothing can be shown"
-            ],
-        }
+    values = _values_by_system(per_query, ALL)
+    is_measured = {config.challenger, champion} <= set(values.columns)
+    if not is_measured or values.height < 2:
+        reason = (
+            "fewer than 2 judged test queries with both systems: nothing can be shown"
+        )
+        return GateReport(False, champion, (reason,))
 
-    found = paired(
-        wide[config.challenger].to_numpy(),
-        wide[champion].to_numpy(),
+    difference = paired(
+        values[config.challenger].to_numpy(),
+        values[champion].to_numpy(),
         draws=config.draws,
         seed=config.seed,
         level=config.level,
     )
-    checks = [
-        _check(
-            f"{RANKING} difference",
-            found.difference,
-            0.0,
-            found.difference > 0,
-            queries=found.n,
-        ),
-        _check(
-            "lower bound of the difference",
-            found.low,
-            -config.margin,
-            found.low > -config.margin,
-        ),
-        *_slices(per_query, champion, config),
-        *_robust(measures, config),
-    ]
+    better = GateCheck(
+        name=f"{RANKING} difference",
+        value=difference.difference,
+        threshold=0.0,
+        passed=difference.difference > 0,
+        queries=difference.n,
+    )
+    not_worse = GateCheck(
+        name="lower bound of the difference",
+        value=difference.low,
+        threshold=-config.margin,
+        passed=difference.low > -config.margin,
+    )
+    guarded = _slice_checks(per_query, champion, config)
+    adversarial = _adversarial_checks(measures, config)
+    checks = (better, not_worse, *guarded, *adversarial)
 
-    failed = [one for one in checks if not one["passed"]]
-    reasons = [_reason(one, champion) for one in failed or checks[:2]]
-    numbers = {
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
-        "queries": found.n,
-    }
-    return {
-        "passed": not failed,
-        "champion": champion,
-        "reasons": reasons,
-        "checks": checks,
-        **numbers,
-    }
+    failed = tuple(check for check in checks if not check.passed)
+    explained = failed or (better, not_worse)
+    reasons = tuple(check.reason(champion) for check in explained)
+    return GateReport(not failed, champion, reasons, checks, difference)
 
 
 def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
@@ -235,13 +274,12 @@ def run(config: Config, measures: Path, output: Path) -> dict[str, float]:
         Metrics: 1 if the student passed, else 0; the difference to the champion, 0 where
         none was measured.
     """
-    found = decide(
-        read_table(measures, "measures"),
-        pl.read_parquet(measures / "per_query.parquet"),
-        config,
-    )
-    write_json(found, output / "gate.json")
-    return {
-        "passed": float(found["passed"]),
-        "difference": float(found.get("difference", 0.0)),
-    }
+    table = read_table(measures, "measures")
+    per_query = pl.read_parquet(measures / "per_query.parquet")
+    report = decide(table, per_query, config)
+    write_json(report.to_json(), output / "gate.json")
+
+    difference = 0.0
+    if report.difference is not None:
+        difference = report.difference.difference
+    return {"passed": float(report.passed), "difference": difference}

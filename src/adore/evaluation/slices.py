@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["ALL", "SLICES", "Slice", "slice_pairs", "slice_queries"]
 
 ALL = "all"
-SHORT, LONG = 2, 5
+_MAX_SHORT = 2
+_MIN_LONG = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,9 @@ class Slice:
 
     Attributes:
         name: its word in tables and on the page.
-        kind: ``query``: whole queries (rankings can be measured); ``pair``: single pairs
-            (grades only).
-        attributes: for ``asks``/``conflict`` slices, the key attributes that are looked at.
+        kind: ``query``: whole queries, so that rankings can be measured; ``pair``: single
+            pairs, so that only grades can.
+        attributes: for ``asks`` and ``conflict`` slices, the key attributes that decide.
         definition: one sentence for people.
     """
 
@@ -35,79 +36,95 @@ class Slice:
     definition: str
 
 
-SLICES: dict[str, Slice] = {
-    s.name: s
-    for s in (
-        Slice(ALL, "query", (), "Every judged query."),
-        *(
-            Slice(
-                f"asks {name}", "query", (attribute,), f"The query asks: {attribute}."
-            )
-            for attribute, name in TYPE_OF.items()
-            if name != "category"
-        ),
-        Slice("short query", "query", (), f"At most {SHORT} words."),
-        Slice("long query", "query", (), f"At least {LONG} words."),
-        *(
-            Slice(
-                f"{name} conflict",
-                "pair",
-                (attribute,),
-                f"The item contradicts: {attribute}.",
-            )
-            for attribute, name in TYPE_OF.items()
-        ),
-    )
-}
+def _all_slices() -> dict[str, Slice]:
+    """Every slice by name, in the order of the report."""
+    slices = [Slice(ALL, "query", (), "Every judged query.")]
+    for attribute, name in TYPE_OF.items():
+        if name != "category":
+            definition = f"The query asks: {attribute}."
+            slices.append(Slice(f"asks {name}", "query", (attribute,), definition))
+
+    short = f"At most {_MAX_SHORT} words."
+    long = f"At least {_MIN_LONG} words."
+    slices.append(Slice("short query", "query", (), short))
+    slices.append(Slice("long query", "query", (), long))
+
+    for attribute, name in TYPE_OF.items():
+        definition = f"The item contradicts: {attribute}."
+        slices.append(Slice(f"{name} conflict", "pair", (attribute,), definition))
+    return {part.name: part for part in slices}
+
+
+SLICES: dict[str, Slice] = _all_slices()
+
+
+def _asked_attributes(readings: pl.DataFrame) -> dict[str, set[str]]:
+    """Attributes that each query asks for, by query id."""
+    attributes_of: dict[str, set[str]] = {}
+    of_queries = readings.filter(kind="query")
+    for row in of_queries.iter_rows(named=True):
+        reading = Reading.from_json(row["reading"])
+        attributes = set[str]()
+        for attribute, values in reading.values.items():
+            if values:
+                attributes.add(attribute)
+        attributes_of[row["id"]] = attributes
+    return attributes_of
 
 
 def slice_queries(queries: pl.DataFrame, readings: pl.DataFrame) -> dict[str, set[str]]:
-    """Query ids of every ``query`` slice.
+    """Assign queries to the slices of kind ``query``.
 
     Args:
         queries: the ``queries`` table.
         readings: the ``readings`` table; only rows of kind ``query`` are read.
+
+    Returns:
+        Query ids by slice.
     """
-    texts = dict(queries.select("query_id", "query").iter_rows())
-    asked = {
-        r["id"]: {a for a, v in Reading.from_json(r["reading"]).values.items() if v}
-        for r in readings.iter_rows(named=True)
-        if r["kind"] == "query"
-    }
-    members: dict[str, set[str]] = {ALL: set(texts)}
-    for one in SLICES.values():
-        if one.kind == "query" and one.attributes:
-            members[one.name] = {
-                q for q in texts if asked.get(q, set()) & set(one.attributes)
-            }
-    members["short query"] = {
-        q for q, text in texts.items() if len(text.split()) <= SHORT
-    }
-    members["long query"] = {
-        q for q, text in texts.items() if len(text.split()) >= LONG
-    }
+    members: dict[str, set[str]] = {}
+    for part in SLICES.values():
+        if part.kind == "query":
+            members[part.name] = set()
+
+    attributes_of = _asked_attributes(readings)
+    for query_id, text in queries.select("query_id", "query").iter_rows():
+        members[ALL].add(query_id)
+        attributes = attributes_of.get(query_id, set())
+        for name, query_ids in members.items():
+            if attributes.intersection(SLICES[name].attributes):
+                query_ids.add(query_id)
+
+        length = len(text.split())
+        if length <= _MAX_SHORT:
+            members["short query"].add(query_id)
+        if length >= _MIN_LONG:
+            members["long query"].add(query_id)
     return members
 
 
 def slice_pairs(pairs: pl.DataFrame) -> dict[str, set[tuple[str, str]]]:
-    """Pairs (query id, item id) of every ``pair`` slice, by the conflicts of their evidence.
+    """Assign pairs to the slices of kind ``pair``, by the conflicts of their evidence.
 
     Args:
         pairs: the ``pairs`` table.
+
+    Returns:
+        Pairs (query id, item id) by slice.
     """
-    members: dict[str, set[tuple[str, str]]] = {
-        s.name: set() for s in SLICES.values() if s.kind == "pair"
-    }
-    names: dict[str, list[str]] = {}
-    for one in SLICES.values():
-        if one.kind == "pair":
-            for attribute in one.attributes:
-                names.setdefault(attribute, []).append(one.name)
+    members: dict[str, set[tuple[str, str]]] = {}
+    slices_of: dict[str, list[str]] = {}
+    for part in SLICES.values():
+        if part.kind == "pair":
+            members[part.name] = set()
+            for attribute in part.attributes:
+                slices_of.setdefault(attribute, []).append(part.name)
 
     rows = pairs.select("query_id", "item_id", "evidence")
-    for query, item, text in rows.iter_rows():
-        for evidence in Evidence.many_from_json(text):
-            if evidence.state == "conflict":
-                for name in names.get(evidence.attribute, ()):
-                    members[name].add((query, item))
+    for query_id, item_id, text in rows.iter_rows():
+        for statement in Evidence.many_from_json(text):
+            if statement.state != "conflict":
+                continue
+            for name in slices_of.get(statement.attribute, ()):
+                members[name].add((query_id, item_id))
     return members

@@ -49,7 +49,6 @@ class Config(StageConfig):
     context: int = Field(24, ge=2)
     """Real items that are put around a synthetic pair whose query was edited."""
     max_pairs: int = Field(20_000, ge=2)
-    """Most pairs that are learnt from."""
     """Most pairs that are trained on."""
     teacher_weight: float = Field(0.3, ge=0, lt=1)
     """Trust in a pair that only the teacher judged."""

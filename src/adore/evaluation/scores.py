@@ -1,0 +1,155 @@
+"""Tables of scores and of human judgements, checked before anything is measured."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from adore.errors import DataError, check
+from adore.types import PAIR, Grade
+
+__all__ = ["check_no_duplicates", "check_scores", "judged_scores", "parse_judgements"]
+
+_GRADES = [float(grade) for grade in Grade]
+
+
+def check_scores(scores: pl.DataFrame) -> pl.DataFrame:
+    """Check a table of scores; one that cannot be measured is refused.
+
+    Args:
+        scores: columns query_id, item_id, score, optionally grade (0 to 3 or empty) and
+            system.
+
+    Returns:
+        One row per system and pair, with finite scores, and known grades or none.
+
+    """
+    absent = [name for name in (*PAIR, "score") if name not in scores.columns]
+    check(
+        not absent,
+        "columns of scores",
+        scores.columns,
+        must=f"with {absent}",
+        fix="add them",
+        error=DataError,
+    )
+    if "system" not in scores.columns:
+        scores = scores.with_columns(system=pl.lit("scores"))
+    scores = _cast(scores)
+
+    is_number = pl.col("score").is_not_null() & pl.col("score").is_finite()
+    not_finite = scores.filter(~is_number)
+    check(
+        not not_finite.height,
+        "score",
+        not_finite.head(1).to_dicts(),
+        must="finite",
+        fix="correct these rows",
+        error=DataError,
+    )
+    unknown = scores.filter(~pl.col("grade").is_in(_GRADES))
+    check(
+        not unknown.height,
+        "grade",
+        unknown.head(1).to_dicts(),
+        must="0 to 3 or empty",
+        fix="map the labels",
+        error=DataError,
+    )
+    scores = scores.with_columns(pl.col("grade").cast(pl.Int64))
+    check_no_duplicates(scores, ["system", *PAIR], "scores")
+    return scores
+
+
+def _cast(scores: pl.DataFrame) -> pl.DataFrame:
+    """Ids as text, scores and grades as floats; grades are empty where there are none."""
+    grade = pl.lit(None)
+    if "grade" in scores.columns:
+        grade = pl.col("grade")
+    if scores.schema.get("grade") == pl.String:
+        # An empty cell of a CSV file: a baseline claims no grade.
+        grade = grade.replace("", None)
+    try:
+        return scores.select(
+            pl.col("system", *PAIR).cast(pl.String),
+            pl.col("score").cast(pl.Float64),
+            # Integers beside gaps are written as 3.0 and NaN.
+            grade.cast(pl.Float64).fill_nan(None).alias("grade"),
+        )
+    except pl.exceptions.PolarsError as error:
+        kinds = {}
+        for name in ("score", "grade"):
+            if name in scores.columns:
+                kinds[name] = str(scores[name].dtype)
+        raise DataError(
+            f"kinds of scores == {kinds}, must be numbers, grades 0 to 3; map labels first"
+        ) from error
+
+
+def parse_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
+    """Check human judgements; unknown grades and duplicate pairs are refused.
+
+    Args:
+        judgements: columns query_id, item_id, grade.
+
+    Returns:
+        One row per pair, ids as text, grades as integers.
+    """
+    ids = pl.col(*PAIR).cast(pl.String)
+    grade = pl.col("grade").cast(pl.Float64)
+    judgements = judgements.with_columns(ids, grade)
+
+    is_known = pl.col("grade").is_not_null() & pl.col("grade").is_in(_GRADES)
+    unknown = judgements.filter(~is_known)
+    check(
+        not unknown.height,
+        "grade",
+        unknown.head(1).to_dicts(),
+        must="0 to 3",
+        fix="map the labels",
+        error=DataError,
+    )
+    judgements = judgements.with_columns(pl.col("grade").cast(pl.Int64))
+    check_no_duplicates(judgements, PAIR, "judgements")
+    return judgements
+
+
+def check_no_duplicates(frame: pl.DataFrame, keys: list[str], name: str) -> None:
+    """Refuse a table in which the same key is there twice.
+
+    Args:
+        frame: the table.
+        keys: columns that together name one row.
+        name: what the table is called in the error text.
+    """
+    is_duplicate = frame.select(keys).is_duplicated()
+    duplicates = frame.filter(is_duplicate).select(keys)
+    check(
+        not duplicates.height,
+        f"duplicate rows of {name}",
+        duplicates.head(1).to_dicts(),
+        must="none",
+        fix="keep one row per pair",
+        error=DataError,
+    )
+
+
+def judged_scores(
+    judgements: pl.DataFrame, scores: pl.DataFrame, system: str
+) -> pl.DataFrame:
+    """Put one system's scores beside the human grades.
+
+    Args:
+        judgements: the judged pairs.
+        scores: of every system.
+        system: whose scores are taken.
+
+    Returns:
+        Every judged pair with ``grade``, ``score`` and ``predicted``; the last two are
+        empty where the system did not score the pair.
+    """
+    of_system = scores.filter(pl.col("system") == system)
+    columns = of_system.select(*PAIR, "score", predicted="grade")
+
+    human = judgements.select(*PAIR, "grade")
+    joined = human.join(columns, on=PAIR, how="left")
+    return joined.sort(PAIR)

@@ -48,7 +48,7 @@ def profile(tmp_path: Path) -> str:
 @pytest.fixture
 def data(tmp_path: Path, profile: str) -> str:
     place = str(tmp_path / "data")
-    runner.call("demo-data", {}, place, profile=profile, seed=0)
+    runner.run_stage("demo-data", {}, place, profile=profile, seed=0)
     return place
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from adore.artifacts import Manifest
 from adore.errors import MissingError
-from adore.pipeline.explain import _lineage, explain_pair, render
+from adore.pipeline.explain import _lineage, explain_pair
+from adore.pipeline.explanation import render
 from adore.pipeline.runner import run_step
 from adore.storage import write_json
 from adore.types import item_from_row
@@ -35,9 +36,7 @@ def test_the_walk_ends_at_the_input(tmp_path: Path) -> None:
             0.0,
         )
         write_json(asdict(made), tmp_path / step / "manifest.json")
-    assert [
-        (s["step"], s["place"], s["content"]) for s in _lineage([f"{tmp_path}/distil"])
-    ] == [
+    assert [(s.step, s.place, s.content) for s in _lineage([f"{tmp_path}/distil"])] == [
         ("distil", f"{tmp_path}/distil", "distil's"),
         ("prepare", f"{tmp_path}/prepare", "prepare's"),
         ("input", "s/hop", "hash of inpu"),
@@ -65,7 +64,8 @@ def test_a_run_without_a_student_is_explained_by_its_judge(tmp_path: Path) -> No
         explain_pair(run, "red mug", "i")
     for step in ("prepare", "evidence", "judge"):
         run_step(step, run, data=str(data), profile=str(profile), seed=0)
-    told = explain_pair(run, "red mug", "j")
+    explanation = explain_pair(run, "red mug", "j")
+    told = explanation.to_json()
     assert told["served"] == {} and [j["by"] for j in told["judgements"]] == [
         "human",
         "rules (judge)",
@@ -73,12 +73,12 @@ def test_a_run_without_a_student_is_explained_by_its_judge(tmp_path: Path) -> No
     assert (
         told["query"]["query_id"] == "p, q"
     )  # two ids of one text, of which one is judged with this item
-    wide = explain_pair(run, "\uff32\uff45\uff44 mug", "j")
+    wide = explain_pair(run, "\uff32\uff45\uff44 mug", "j").to_json()
     assert (
         wide["judgements"] == told["judgements"]
         and wide["query"]["split"] == told["query"]["split"] != "unseen"
     )
-    assert explain_pair(run, "green mug", "j")["query"] == {
+    assert explain_pair(run, "green mug", "j").to_json()["query"] == {
         "text": "green mug",
         "query_id": "",
         "split": "unseen",
@@ -89,6 +89,6 @@ def test_a_run_without_a_student_is_explained_by_its_judge(tmp_path: Path) -> No
         "evidence",
         "input",
     }
-    assert "served  not yet: no student" in render(told)
+    assert "served  not yet: no student" in render(explanation)
     with pytest.raises(MissingError, match="item == 'k', must be in the catalogue"):
         explain_pair(run, "red mug", "k")

@@ -125,7 +125,9 @@ class Loop:
             for k, v in inputs.items()
             if v
         }
-        runner.call(name, places, str(place), profile=PROFILE, seed=self.seed, **given)
+        runner.run_stage(
+            name, places, str(place), profile=PROFILE, seed=self.seed, **given
+        )
         return place
 
     @property

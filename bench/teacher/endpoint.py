@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from adore.artifacts import read_table
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.teacher.judge import Config, run
 
 ROOT = Path(__file__).parents[2]
@@ -41,15 +41,15 @@ def _server(seed: int) -> Any:
 
 def _shop(home: Path, seed: int) -> None:
     profile = str(ROOT / "tests" / "tiny.yaml")
-    call("demo-data", {}, str(home / "data"), profile=profile, seed=seed)
-    call(
+    run_stage("demo-data", {}, str(home / "data"), profile=profile, seed=seed)
+    run_stage(
         "prepare",
         {"data": str(home / "data")},
         str(home / "prepare"),
         profile=profile,
         seed=seed,
     )
-    call(
+    run_stage(
         "evidence",
         {"prepared": str(home / "prepare")},
         str(home / "evidence"),

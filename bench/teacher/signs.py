@@ -55,7 +55,7 @@ def measure(seed: int) -> dict[str, Any]:
         run = Path(home)
         shop(Bench(run, seed))
         inputs = runner.inputs_of("feedback", str(run), data="demo", profile=PROFILE)
-        metrics = runner.call(
+        metrics = runner.run_stage(
             "feedback", inputs, str(run / "feedback"), profile=PROFILE, seed=seed
         ).metrics
         about = json.loads((run / "feedback" / "behaviour.json").read_text("utf-8"))

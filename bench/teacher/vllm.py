@@ -41,16 +41,18 @@ def prompts(
     as the judge stage writes them; the schema.
     """
     from adore.artifacts import read_table
-    from adore.pipeline.runner import call
+    from adore.pipeline.runner import run_stage
     from adore.rulebook import RuleBook
     from adore.teacher.exemplars import choose_exemplars
     from adore.teacher.judge_inputs import load_judge_inputs
     from adore.teacher.prompting import Prompter
     from adore.teacher.rationale import answer_schema
 
-    call("demo-data", {}, str(work / "demo"), seed=seed)
-    call("prepare", {"data": str(work / "demo")}, str(work / "prepared"), seed=seed)
-    call(
+    run_stage("demo-data", {}, str(work / "demo"), seed=seed)
+    run_stage(
+        "prepare", {"data": str(work / "demo")}, str(work / "prepared"), seed=seed
+    )
+    run_stage(
         "evidence",
         {"prepared": str(work / "prepared")},
         str(work / "evidence"),

@@ -1,7 +1,4 @@
-"""What a run says of itself in its own place.
-
-``run.json``, and one note for each step that failed.
-"""
+"""The record that a run keeps in its own place: ``run.json``, and a note on each failed step."""
 
 from __future__ import annotations
 
@@ -24,6 +21,7 @@ __all__ = [
     "FAILURES",
     "RUN",
     "Failure",
+    "RunRecord",
     "RunStatus",
     "begin_run",
     "check_free",
@@ -35,6 +33,12 @@ __all__ = [
 ]
 
 RUN = "run.json"
+RunRecord = dict[str, Any]
+"""What ``run.json`` holds, as far as it is known.
+
+``place``, ``data``, ``profile`` and ``seed``; ``started``, and ``since`` while it runs; ``owner``
+(``job`` on Kubeflow Pipelines, else ``host`` and ``pid``); ``status`` and ``error``; ``seconds`` in
+all and for each of its ``steps``."""
 FAILURES = ".failures"
 """Folder of a run with one JSON file for each step that failed and has not been run again."""
 
@@ -50,7 +54,7 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     """A step failed; its reason is known."""
     STOPPED = "stopped"
-    """It ended without a word: it was cancelled, or killed."""
+    """It ended and left no reason: it was cancelled, or killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +75,19 @@ class Failure:
         return f"{self.step}: {self.error}"
 
 
-def read_run(run: str) -> dict[str, Any]:
-    """What ``run.json`` says so far; nothing if there is none, or it is not whole."""
+def read_run(run: str) -> RunRecord:
+    """Read ``run.json``; nothing if there is none, or it is not whole."""
     try:
-        return dict(json.loads(local_copy(join(run, RUN)).read_text("utf-8")))
+        path = local_copy(join(run, RUN))
+        return dict(json.loads(path.read_text("utf-8")))
     except (MissingError, ValueError):
         return {}
 
 
 def begin_run(
     run: str, *, data: str, profile: str, seed: int, job: str = ""
-) -> dict[str, Any]:
-    """Write that a run begins; what an earlier pass of it said of its first start is kept.
+) -> RunRecord:
+    """Write that a run begins; the time of its first start is kept.
 
     Args:
         run: the run's place.
@@ -95,10 +100,10 @@ def begin_run(
         What was written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    owner: dict[str, Any] = (
-        {"job": job} if job else {"host": socket.gethostname(), "pid": os.getpid()}
-    )
-    about = {
+    owner: RunRecord = {"host": socket.gethostname(), "pid": os.getpid()}
+    if job:
+        owner = {"job": job}
+    record = {
         "started": now,
         **read_run(run),
         "place": run,
@@ -109,26 +114,31 @@ def begin_run(
         "owner": owner,
         "status": RunStatus.RUNNING,
     }
-    for gone in ("error", "reason"):
-        about.pop(gone, None)
-    write_json(about, join(run, RUN))
-    return about
+    # What went wrong in an earlier pass does not describe this one.
+    for key in ("error", "reason"):
+        record.pop(key, None)
+    write_json(record, join(run, RUN))
+    return record
 
 
-def running_elsewhere(about: dict[str, Any]) -> str:
-    """Which process of this machine runs it right now.
+def running_elsewhere(record: RunRecord) -> str:
+    """Name the other process of this machine that runs it right now.
 
     Empty if none does, or none that can be seen from here.
     """
-    owner = about.get("owner", {})
-    mine = owner.get("host") == socket.gethostname() and owner.get("pid") != os.getpid()
-    if about.get("status") != RunStatus.RUNNING or not mine:
+    owner = record.get("owner", {})
+    is_here = owner.get("host") == socket.gethostname()
+    is_this_process = owner.get("pid") == os.getpid()
+    is_running = record.get("status") == RunStatus.RUNNING
+    if not is_running or not is_here or is_this_process:
         return ""
     try:
         process_id = int(owner["pid"])
     except ValueError:
         return ""
-    return f"process {process_id}" if is_alive(process_id) else ""
+    if not is_alive(process_id):
+        return ""
+    return f"process {process_id}"
 
 
 def check_free(run: str) -> None:
@@ -187,19 +197,23 @@ def clear_failure(run: str, step: str) -> None:
 
 
 def read_failures(run: str, since: float = 0.0) -> list[Failure]:
-    """Steps that failed and were not run again, in the order in which they failed.
+    """List the steps that failed and were not run again, in the order in which they failed.
 
     Args:
         run: the run's place.
         since: seconds since the epoch; what failed before does not count.
+
+    Returns:
+        The failures; none where the store cannot be read.
     """
     try:
         folder = local_copy(join(run, FAILURES))
     except AdoreError:
         return []
-    found = []
-    for path in sorted(Path(folder).glob("*.json")):
-        with suppress(ValueError, TypeError):
-            found.append(Failure(**json.loads(path.read_text("utf-8"))))
-    recent = [failure for failure in found if failure.time >= since]
-    return sorted(recent, key=lambda failure: failure.time)
+    failures = []
+    for path in Path(folder).glob("*.json"):
+        with suppress(ValueError, TypeError):  # a note that is cut short says nothing
+            failure = Failure(**json.loads(path.read_text("utf-8")))
+            if failure.time >= since:
+                failures.append(failure)
+    return sorted(failures, key=lambda failure: (failure.time, failure.step))

@@ -14,7 +14,7 @@ import pytest
 from adore.artifacts import Manifest, read_table
 from adore.data.prepare import Config, run
 from adore.errors import ConfigError, DataError, MissingError, QuarantineError
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.storage import write_json
 
 ITEMS = [{"item_id": f"i{n}", "title": f"Mug {n}", "price": n} for n in range(12)]
@@ -218,7 +218,7 @@ def test_requests_come_from_the_folder_or_from_a_named_file(tmp_path: Path) -> N
         "a mug for soup",
     ):  # the second time the step's output is there already
         lines(path, [{"query": text}])
-        call("prepare", *places, **config)
+        run_stage("prepare", *places, **config)
         assert text in read_table(out, "queries")["query"].to_list()
 
 
@@ -234,7 +234,7 @@ def test_an_edited_copy_of_a_stages_output_is_read_again(tmp_path: Path) -> None
             data / "queries.jsonl",
             [{"query_id": "q1", "query": text, "split": "train"}, *QUERIES[2:]],
         )
-        call("prepare", {"data": str(data)}, str(tmp_path / "out"))
+        run_stage("prepare", {"data": str(data)}, str(tmp_path / "out"))
         assert read_table(tmp_path / "out", "queries")["query"].to_list()[0] == text
 
 

@@ -18,7 +18,7 @@ from adore.data.check import check_folder
 from adore.data.events import content_id, read_event
 from adore.data.shop import ReadConfig, Shop, read_shop
 from adore.data.times import parse_millis
-from adore.pipeline.runner import call, run_step
+from adore.pipeline.runner import run_stage, run_step
 
 CONFIG = configure(ReadConfig, {}, "prepare")
 SHOWN = [{"item_id": i, "title": f"Kettle {i}"} for i in "abcd"]
@@ -91,7 +91,7 @@ def left_out(shop: Shop) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("demo") / "data"
-    call("demo-data", {}, str(place), profile="tests/tiny.yaml")
+    run_stage("demo-data", {}, str(place), profile="tests/tiny.yaml")
     return place
 
 

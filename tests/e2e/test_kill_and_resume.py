@@ -17,7 +17,7 @@ import pytest
 
 from adore.artifacts import read_manifest, read_table
 from adore.pipeline.graph import STEPS
-from adore.pipeline.runner import call, inputs_of
+from adore.pipeline.runner import inputs_of, run_stage
 from adore.pipeline.settings import shards
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def make(name: str, run: Path) -> None:
     count = len(places(name, run))
     for i, place in enumerate(places(name, run)):
         more = {"shard": i, "shards": count} if STEPS[name].sharded else {}
-        call(name, inputs, str(place), profile=PROFILE, **more)
+        run_stage(name, inputs, str(place), profile=PROFILE, **more)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from adore.artifacts import read_table, write_table
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.synthesis.adversarial import adversarial
 from adore.types import Item, item_from_row
 
@@ -82,7 +82,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("judge", {"prepared": "prepare", "evidence": "evidence"}),
     ):
         places = {k: str(home / v) for k, v in inputs.items()}
-        call(name, places, str(home / name), profile=str(home / "profile.yaml"))
+        run_stage(name, places, str(home / name), profile=str(home / "profile.yaml"))
     write_table(
         _synthetic(home / "prepare", home / "evidence"), home / "verify", "synthetic"
     )
@@ -111,7 +111,7 @@ def distil(
         "retrieved": str(shop / "retrieve"),
     }
     profile = str(shop / "profile.yaml")
-    return call(
+    return run_stage(
         "distil", {**inputs, **places}, str(output), profile=profile, **(settings or {})
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from adore.artifacts import read_manifest, read_table
 from adore.errors import DataError
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.student.distil import Config
 from adore.student.fitting import rows_of
 from adore.student.inputs import ListInputs
@@ -191,7 +191,7 @@ def test_kept_scores_are_of_every_judged_dev_pair_and_of_no_other_and_score_uses
         "student": str(marked),
         "adversarial": str(shop / "verify"),
     }
-    call("score", places, str(tmp_path / "score"))
+    run_stage("score", places, str(tmp_path / "score"))
     scored = (
         read_table(tmp_path / "score", "scores")
         .filter(system="student")

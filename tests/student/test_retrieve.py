@@ -13,7 +13,7 @@ import pytest
 from adore.artifacts import read_table, write_table
 from adore.attributes.held_out import HeldOut
 from adore.attributes.language_packs import load_language
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.student.export import export_encoder
 from adore.student.onnx_models import VECTORS, OnnxEncoder
 from adore.student.retrieve import HybridRetriever, reciprocal_rank_fusion
@@ -53,12 +53,12 @@ def found(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_table(rows, home / "prepare", "queries")
     for name in ("dataset.json", "rulebook.yaml"):
         (home / "prepare" / name).write_text((shop / "prepare" / name).read_text())
-    call("evidence", {"prepared": str(home / "prepare")}, str(home / "evidence"))
+    run_stage("evidence", {"prepared": str(home / "prepare")}, str(home / "evidence"))
     (home / "p.yaml").write_text(
         "retrieve: {backbone: tiny, k: 3, unjudged_queries: 5, unjudged_k: 4}\n"
     )
     places = {"prepared": str(home / "prepare"), "evidence": str(home / "evidence")}
-    call("retrieve", places, str(home / "retrieve"), profile=str(home / "p.yaml"))
+    run_stage("retrieve", places, str(home / "retrieve"), profile=str(home / "p.yaml"))
     return home
 
 
@@ -93,7 +93,7 @@ def test_the_teacher_judges_them_besides_the_known_pairs(found: Path) -> None:
         name: str(found / step)
         for name, step in (("prepared", "prepare"), ("evidence", "evidence"))
     }
-    call(
+    run_stage(
         "judge-again",
         {**places, "retrieved": str(found / "retrieve")},
         str(found / "again"),
@@ -113,7 +113,7 @@ def test_the_student_learns_them_and_takes_the_vectors(
         name: str(found / step)
         for name, step in (("prepared", "prepare"), ("evidence", "evidence"))
     }
-    call(
+    run_stage(
         "judge-again",
         {**places, "retrieved": str(found / "retrieve")},
         str(found / "again"),
@@ -145,7 +145,9 @@ def test_nothing_is_retrieved_where_it_is_switched_off(
         "retrieve: {backbone: tiny, k: 0, unjudged_queries: 0}\n"
     )
     places = {"prepared": str(found / "prepare"), "evidence": str(found / "evidence")}
-    call("retrieve", places, str(tmp_path / "off"), profile=str(tmp_path / "p.yaml"))
+    run_stage(
+        "retrieve", places, str(tmp_path / "off"), profile=str(tmp_path / "p.yaml")
+    )
     assert (
         read_table(tmp_path / "off", "pairs").is_empty()
         and (tmp_path / "off" / VECTORS).is_file()

@@ -3,7 +3,7 @@ import pytest
 
 from adore.artifacts import read_table
 from adore.errors import ConfigError, DataError
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.student.rankers import save_baseline
 from adore.student.score import score_files, score_pairs
 
@@ -133,7 +133,7 @@ def test_the_stage_scores_every_system_on_every_judged_held_out_pair(shop, stude
         "student": str(student),
         "adversarial": str(shop / "verify"),
     }
-    manifest = call(
+    manifest = run_stage(
         "score", inputs, str(shop / "score"), profile=str(shop / "profile.yaml")
     )
     scores = read_table(shop / "score", "scores")

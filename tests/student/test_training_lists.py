@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from adore.artifacts import read_table, write_table
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.student.training_lists import Sources, _corrected, load_training_lists
 
 
@@ -82,7 +82,7 @@ def test_kept_scores_of_half_a_query_are_not_mixed_with_others(
         "student": str(marked),
         "adversarial": str(shop / "verify"),
     }
-    call("score", places, str(tmp_path / "score"))
+    run_stage("score", places, str(tmp_path / "score"))
     found = read_table(tmp_path / "score", "scores").filter(
         system="student", query_id=told["query_id"][0]
     )

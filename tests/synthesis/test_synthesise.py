@@ -10,7 +10,7 @@ from tests.synthesis.shop import synthesise_shop
 
 from adore.artifacts import hash_tree, read_table, write_table
 from adore.errors import ConfigError
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.synthesis import synthesise
 from adore.synthesis.generator import is_reserved
 from adore.taxonomy import ERROR_TYPES
@@ -122,7 +122,7 @@ def test_a_profile_names_the_run_before(synthesis_shop: Path, tmp_path: Path) ->
             tmp_path / name / "distil",
             "scores",
         )
-    call(
+    run_stage(
         "synthesise",
         inputs,
         str(tmp_path / "out"),
@@ -132,7 +132,7 @@ def test_a_profile_names_the_run_before(synthesis_shop: Path, tmp_path: Path) ->
     plan = json.loads((tmp_path / "out" / "plan.json").read_text("utf-8"))
     assert plan["errors"]["student"] == {"over-strict": 1}
     with pytest.raises(ConfigError, match="on the same dev pairs"):
-        call(
+        run_stage(
             "synthesise",
             inputs,
             str(tmp_path / "no"),

@@ -18,7 +18,8 @@ from adore.attributes.compare import KEYWORD_STUFFED
 from adore.cli.main import app
 from adore.config import configure
 from adore.errors import ConfigError, NotInstalledError
-from adore.pipeline.explain import _judgement_lines, _judgements, _with_trace
+from adore.pipeline.explain import _judgements, _Run, _with_trace
+from adore.pipeline.explanation import PairJudgement, _judgement_lines
 from adore.pipeline.settings import config_of, section_config, shards
 from adore.rulebook import RuleBook
 from adore.storage import MANIFEST, write_json
@@ -248,18 +249,16 @@ def test_explain_shows_the_exact_prompt_and_raw_answer(
         (tmp_path / step / "0").mkdir(parents=True)
         run(given, prepared=shop, evidence=shop, output=tmp_path / step / "0")
         write_json({}, tmp_path / step / "0" / "manifest.json")
-    human, first, second = _judgements(tmp_path, str(tmp_path), "q0", "i00")
-    assert human["by"] == "human" and (
-        first["call"]["cached"],
-        second["call"]["cached"],
-    ) == (False, True)
-    asked = next(b for b in server.bodies if b["messages"] == first["call"]["prompt"])
+    human, first, second = _judgements(_Run(str(tmp_path), tmp_path), "q0", "i00")
+    calls = [judgement.call.fields for judgement in (first, second) if judgement.call]
+    assert human.by == "human"
+    assert [call["cached"] for call in calls] == [False, True]
+    asked = next(b for b in server.bodies if b["messages"] == calls[0]["prompt"])
     assert (
-        json.loads(first["call"]["raw"])["grade"] == first["grade"]
+        json.loads(calls[0]["raw"])["grade"] == first.grade
         and asked["model"] == "small"
     )
-    told = set[str]()
-    lines = [line for j in (first, second) for line in _judgement_lines(j, told)]
+    lines = list(_judgement_lines([first, second]))
     text = "\n".join(lines)
     assert (
         "asked in that run: 1 call(s)" in text
@@ -270,18 +269,17 @@ def test_explain_shows_the_exact_prompt_and_raw_answer(
 
 
 def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
-    shown = _with_trace(
-        {"by": "tiny-llama@0 (judge-again)", "grade": "E", "source": "x"}, SEEN
-    )
-    assert shown["prompt"] == 'pair\nbrand match brand\nanswer {"grade":"'
-    assert "      | brand match brand" in _judgement_lines(shown, set())
-    assert "prompt" not in _with_trace({"by": "rules (judge)"}, SEEN)
+    judged = PairJudgement("tiny-llama@0 (judge-again)", source="x", grade="E")
+    traced = _with_trace(judged, SEEN)
+    assert traced.prompt == 'pair\nbrand match brand\nanswer {"grade":"'
+    assert "      | brand match brand" in _judgement_lines([traced])
+    assert not _with_trace(PairJudgement("rules (judge)", "x"), SEEN).prompt
     stuffed = (
         *SEEN,
         Evidence("feature", "x", "x", KEYWORD_STUFFED, "x", "title", "conflict"),
     )
-    caught = _with_trace({"by": "tiny-llama@0 (judge)"}, stuffed)
-    assert "prompt" not in caught and caught["by"].startswith("the rule book alone")
+    caught = _with_trace(PairJudgement("tiny-llama@0 (judge)", "x"), stuffed)
+    assert not caught.prompt and caught.by.startswith("the rule book alone")
 
 
 def test_the_gpu_profile_shares_a_model_over_the_cards_that_a_pod_gets() -> None:

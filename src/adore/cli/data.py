@@ -91,10 +91,10 @@ def demo_data(
     seed: Seed = 0,
 ) -> None:
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
-    from adore.pipeline.runner import call
+    from adore.pipeline.runner import run_stage
 
     given = {"world": world} if world else {}
-    call("demo-data", {}, output, profile=profile, seed=seed, **given)
+    run_stage("demo-data", {}, output, profile=profile, seed=seed, **given)
 
 
 def score(

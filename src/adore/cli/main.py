@@ -307,13 +307,14 @@ def explain(
     """Say why an item stands where it stands."""
     import json
 
-    from adore.pipeline.explain import explain_pair, render
+    from adore.pipeline.explain import explain_pair
+    from adore.pipeline.explanation import render
 
-    answer = explain_pair(run, query, item)
+    explanation = explain_pair(run, query, item)
+    text = render(explanation)
     if json_:
-        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-    else:
-        typer.echo(render(answer))
+        text = json.dumps(explanation.to_json(), indent=2, ensure_ascii=False)
+    typer.echo(text)
 
 
 @app.command("serve")

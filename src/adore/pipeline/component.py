@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from adore import artifacts
 from adore.config import ANSWERS
@@ -25,6 +26,8 @@ from adore.storage import join
 
 __all__ = [
     "RUN_PID",
+    "Artefact",
+    "MetricsArtefact",
     "exit_with_run",
     "is_local_run",
     "place_of",
@@ -41,14 +44,32 @@ FIRST_WAIT = 15.0
 """Seconds between the first two tries; doubled each time."""
 LONGEST_WAIT = 300.0
 """Seconds between two tries, at most."""
-CHATTER = ("boto3", "botocore", "s3transfer", "urllib3", "kfp", "google")
+NOISY_LOGGERS = ("boto3", "botocore", "s3transfer", "urllib3", "kfp", "google")
 """Loggers whose lines of level INFO say nothing to the person who runs the loop.
 
 KFP sets the root to INFO."""
 
 
-def place_of(artefact: Any) -> str:
-    """The place that an artefact points to.
+class Artefact(Protocol):
+    """A KFP artefact, as a component gets it: a local file and metadata."""
+
+    path: str
+    metadata: dict[str, Any]
+
+
+class MetricsArtefact(Artefact, Protocol):
+    """A KFP artefact that takes metrics."""
+
+    def log_metric(self, metric: str, value: float) -> None:
+        """Show one metric on the run's page."""
+
+
+Input = Artefact | str | list[Artefact] | None
+"""What a step reads: an artefact, one a shard, a place, or nothing where it is optional."""
+
+
+def place_of(artefact: Artefact | str) -> str:
+    """Read the place that an artefact points to.
 
     KFP's own ``uri`` is left alone: its launcher uploads what lies at ``path`` and refuses a URI
     that is not under its root. Source: kubeflow/pipelines 2.17.0,
@@ -56,30 +77,33 @@ def place_of(artefact: Any) -> str:
 
     Args:
         artefact: a KFP artefact, or a place.
+
+    Returns:
+        The place.
     """
     if isinstance(artefact, str):
         return artefact
     return str(artefact.metadata["place"])
 
 
-def point_to(artefact: Any, place: str, name: str, **about: Any) -> None:
+def point_to(artefact: Artefact, place: str, name: str, **metadata: object) -> None:
     """Write the place into the artefact's file and its metadata, from which readers take it.
 
     Args:
         artefact: a KFP output artefact.
         place: where the stage's output lies.
         name: what the artefact is called where people see it.
-        about: more metadata.
+        metadata: more of it.
     """
     path = Path(artefact.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(place, "utf-8")
-    artefact.metadata.update(display_name=name, place=place, **about)
+    artefact.metadata.update(display_name=name, place=place, **metadata)
 
 
 @contextmanager
 def report_failure(step: str, run: str = "") -> Iterator[None]:
-    """Say why a step failed, and keep it in the run's place; the error goes on to KFP.
+    """Log why a step failed, and keep it in the run's place; the error goes on to KFP.
 
     Args:
         step: the step's name, with its shard.
@@ -90,7 +114,9 @@ def report_failure(step: str, run: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        kind = "" if isinstance(error, AdoreError) else f"{type(error).__name__}: "
+        kind = f"{type(error).__name__}: "
+        if isinstance(error, AdoreError):  # its text says all that there is to say
+            kind = ""
         log_line(f"{step:<17} FAILED: {kind}{error}")
         if run:
             note_failure(run, step, error)
@@ -98,7 +124,7 @@ def report_failure(step: str, run: str = "") -> Iterator[None]:
 
 
 def is_local_run() -> bool:
-    """Whether ``adore run`` on this machine started this process."""
+    """Return whether ``adore run`` on this machine started this process."""
     return bool(os.environ.get(RUN_PID))
 
 
@@ -111,13 +137,13 @@ def exit_with_run() -> None:
 
 
 def quiet() -> None:
-    """Leave our own lines in a step's log, and what goes wrong."""
-    for name in CHATTER:
+    """Keep other libraries' lines out of a step's log, but for warnings."""
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Manifest:
-    """Call again while something is unavailable: a store, an endpoint, another step's pod.
+    """Call a step again while something is unavailable: a store, an endpoint, another pod.
 
     A step that failed is not tried again by Kubeflow Pipelines 2.17, whose own default for Argo
     is to retry lost pods only. What is done is kept, so a further try is cheap.
@@ -146,12 +172,23 @@ def retried(step: str, call: Callable[[], artifacts.Manifest]) -> artifacts.Mani
     return call()
 
 
+def _places_of(inputs: Mapping[str, Input]) -> dict[str, str | list[str]]:
+    """Where the artefacts point to, without the optional ones that are not there."""
+    places: dict[str, str | list[str]] = {}
+    for argument, artefact in inputs.items():
+        if isinstance(artefact, list):
+            places[argument] = [place_of(shard_output) for shard_output in artefact]
+        elif artefact is not None:
+            places[argument] = place_of(artefact)
+    return places
+
+
 def run_component(
     name: str,
     run: str,
-    inputs: dict[str, Any],
-    output: Any,
-    metrics: Any,
+    inputs: Mapping[str, Input],
+    output: Artefact,
+    metrics: MetricsArtefact,
     *,
     profile: str,
     seed: int,
@@ -174,31 +211,31 @@ def run_component(
     """
     quiet()
     exit_with_run()
-    places: dict[str, str | list[str]] = {}
-    for argument, given in inputs.items():
-        if isinstance(given, list):
-            places[argument] = [place_of(one) for one in given]
-        elif given is not None:
-            places[argument] = place_of(given)
-
-    parts = [name, str(shard["shard"])] if shard else [name]
-    step = "/".join(parts)
-    place = join(run, *parts)
+    step = name
+    if shard:
+        step = f"{name}/{shard['shard']}"
+    place = join(run, step)
     if not is_local_run():
-        # A pod's own disk ends with it.
+        # A pod's own disk ends with it, so paid answers are kept in the run's place.
         os.environ.setdefault(ANSWERS, join(run, ".answers"))
+
+    places = _places_of(inputs)
     with report_failure(step, run):
         if name in settings.section_config(profile, "cluster").train.stages:
             manifest = runner.run_train_job(
                 name, run, places, place, profile=profile, seed=seed
             )
         else:
-            manifest = retried(
-                step,
-                lambda: runner.call(
-                    name, places, place, profile=profile, seed=seed, **shard
-                ),
+            run_once = partial(
+                runner.run_stage,
+                name,
+                places,
+                place,
+                profile=profile,
+                seed=seed,
+                **shard,
             )
+            manifest = retried(step, run_once)
     point_to(output, place, step, content=manifest.content, **manifest.rows)
     metrics.metadata["display_name"] = f"metrics of {step}"
     for key, value in manifest.metrics.items():

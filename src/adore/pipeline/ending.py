@@ -1,4 +1,4 @@
-"""How a run ended: told to its page, its record, its hook and whoever follows it."""
+"""How a run ended: on its page, in its record, and to the notification hook."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from adore import storage
 from adore.config import profile_name
 from adore.errors import AdoreError, MissingError
 from adore.pipeline import graph
-from adore.pipeline.component import is_local_run
+from adore.pipeline.component import Artefact, is_local_run
 from adore.progress import log_line
-from adore.run_record import RUN, RunStatus, read_failures, read_run
+from adore.run_record import RUN, RunRecord, RunStatus, read_failures, read_run
 
 __all__ = ["Ending", "ending_of", "finish", "finish_on_cluster", "withdraw"]
 
 
 def withdraw(run: str, gate: str) -> None:
-    """Say why nothing is released, and delete what an earlier pass of this run released or proved.
+    """Log why nothing is released, and delete what an earlier pass of this run released or proved.
 
     Args:
         run: the run's place.
@@ -53,7 +52,7 @@ class Ending:
 
 
 def ending_of(
-    run: str, state: str, message: str, about: dict[str, Any], local: Path
+    run: str, state: str, message: str, about: RunRecord, local: Path
 ) -> Ending:
     """How a run ended, from what its orchestrator says and what it left.
 
@@ -67,25 +66,37 @@ def ending_of(
         message: its error message.
         about: the run's record, with its start.
         local: a copy of the run's small files.
+
+    Returns:
+        The status, and the reason of a run that did not end well.
     """
-    since = 0.0
+    started = 0.0
     if about.get("since"):
-        since = datetime.fromisoformat(about["since"]).timestamp()
-    failures = read_failures(run, since)
+        started = datetime.fromisoformat(about["since"]).timestamp()
+    failures = read_failures(run, started)
     if state in ("SUCCEEDED", "COMPLETE") and not failures:
-        gate = local / "gate" / "gate.json"
-        passed = gate.is_file() and json.loads(gate.read_text("utf-8"))["passed"]
-        return Ending(RunStatus.PASSED if passed else RunStatus.REFUSED)
+        if _gate_passed(local):
+            return Ending(RunStatus.PASSED)
+        return Ending(RunStatus.REFUSED)
     if failures:
-        return Ending(RunStatus.FAILED, "; ".join(map(str, failures)))
-    causes = _lost_pods(str(about.get("owner", {}).get("job", "")))
+        reasons = "; ".join(map(str, failures))
+        return Ending(RunStatus.FAILED, reasons)
+
+    owner = about.get("owner", {})
+    causes = _lost_pods(str(owner.get("job", "")))
     if causes:
         return Ending(RunStatus.FAILED, causes)
     if state == "FAILED":
-        return Ending(
-            RunStatus.FAILED, message or "a step failed and left no reason; see its log"
-        )
+        reason = message or "a step failed and left no reason; see its log"
+        return Ending(RunStatus.FAILED, reason)
     return Ending(RunStatus.STOPPED, "it was cancelled, or its pods were killed")
+
+
+def _gate_passed(run: Path) -> bool:
+    path = run / "gate" / "gate.json"
+    if not path.is_file():
+        return False
+    return bool(json.loads(path.read_text("utf-8"))["passed"])
 
 
 def _lost_pods(job: str) -> str:
@@ -105,38 +116,36 @@ def _lost_pods(job: str) -> str:
 
 
 def finish(
-    run: str, state: str, message: str = "", given: dict[str, Any] | None = None
+    run: str, state: str, message: str = "", known: RunRecord | None = None
 ) -> str:
-    """Write ``run.json`` and the page of a run, and tell how it ended.
+    """Write ``run.json`` and the page of a run, and send how it ended to the hook.
 
-    It is told whatever else fails, and also when no step wrote anything.
+    The hook hears of it whatever else fails, and also when no step wrote anything.
 
     Args:
         run: the run's place.
         state: the orchestrator's final state.
         message: its error message.
-        given: what is known of a run that did not come to write its record.
+        known: what is known of a run that did not come to write its record.
 
     Returns:
         The page's place.
     """
-    end = {"run": run, "status": str(RunStatus.FAILED), "error": message, "page": ""}
+    ending = Ending(RunStatus.FAILED, message)
+    page = ""
     try:
         with tempfile.TemporaryDirectory(prefix="adore-run-") as home:
             local = _small_files(run, Path(home))
-            about = {**(given or {}), **read_run(str(local))}
+            about = {**(known or {}), **read_run(str(local))}
             ending = ending_of(run, state, message, about, local)
-            end |= {"status": str(ending.status), "error": ending.reason}
-            end["page"] = _write_page(
-                run, local, about, {"status": end["status"], "error": end["error"]}
-            )
+            page = _write_page(run, local, about, ending)
     finally:
-        _notify(end)
-    return end["page"]
+        _notify(run, ending, page)
+    return page
 
 
 def finish_on_cluster(
-    run: str, state: str, message: str, page: Any, about: dict[str, Any]
+    run: str, state: str, message: str, page: Artefact, about: RunRecord
 ) -> None:
     """As :func:`finish`, and the page as the artefact that Kubeflow Pipelines shows.
 
@@ -149,10 +158,10 @@ def finish_on_cluster(
             write them.
     """
     job = about.pop("job")
-    given = {**about, "profile": profile_name(about["profile"]), "place": run}
+    known = {**about, "profile": profile_name(about["profile"]), "place": run}
     if not is_local_run():
-        given["owner"] = {"job": job}
-    place = finish(run, state, message, given)
+        known["owner"] = {"job": job}
+    place = finish(run, state, message, known)
     shutil.copyfile(storage.local_copy(place), page.path)
     page.metadata.update(display_name="page", place=place)
 
@@ -169,19 +178,18 @@ def _small_files(run: str, home: Path) -> Path:
         return local
 
 
-def _write_page(
-    run: str, local: Path, about: dict[str, Any], end: dict[str, str]
-) -> str:
+def _write_page(run: str, local: Path, about: RunRecord, ending: Ending) -> str:
     """Write the record and the page into ``local``, and put both into the run's place."""
     from adore.report.page import write_report
 
     seconds = _seconds_of_steps(local)
-    since = about.pop("since", "")
+    started = about.pop("since", "")
     # If no step was done, the times are those of the run that did them.
-    if since and seconds != about.get("steps"):
-        wall = time.time() - datetime.fromisoformat(since).timestamp()
-        about |= {"started": since, "seconds": round(wall, 1), "steps": seconds}
-    storage.write_json({**about, **end}, local / RUN)
+    if started and seconds != about.get("steps"):
+        elapsed = time.time() - datetime.fromisoformat(started).timestamp()
+        about |= {"started": started, "seconds": round(elapsed, 1), "steps": seconds}
+    about |= {"status": str(ending.status), "error": ending.reason}
+    storage.write_json(about, local / RUN)
     page = write_report(local, graph.LOOP)
     for path in (local / RUN, page):
         storage.copy_file(path, storage.join(run, path.name))
@@ -196,18 +204,22 @@ def _seconds_of_steps(local: Path) -> dict[str, float]:
         if step.sharded:
             pattern = f"{step.name}/*/manifest.json"
         for path in sorted(local.glob(pattern)):
-            name = f"{step.name}/{path.parent.name}" if step.sharded else step.name
-            seconds[name] = json.loads(path.read_text("utf-8"))["seconds"]
+            step_folder = path.parent.relative_to(local)
+            manifest = json.loads(path.read_text("utf-8"))
+            seconds[step_folder.as_posix()] = manifest["seconds"]
     return seconds
 
 
-def _notify(about: dict[str, str]) -> None:
-    """Tell ADORE_NOTIFY_URL, if set, how a run ended; that it does not answer fails no run."""
+def _notify(run: str, ending: Ending, page: str) -> None:
+    """Send how a run ended to ADORE_NOTIFY_URL, if set; a hook that is away fails no run."""
     import httpx
 
     url = os.environ.get("ADORE_NOTIFY_URL")
-    if url:
-        try:
-            httpx.post(url, json=about, timeout=10).raise_for_status()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            log_line(f"ADORE_NOTIFY_URL was not told: {error}")
+    if not url:
+        return
+    status = str(ending.status)
+    body = {"run": run, "status": status, "error": ending.reason, "page": page}
+    try:
+        httpx.post(url, json=body, timeout=10).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log_line(f"ADORE_NOTIFY_URL did not take the notification: {error}")

@@ -20,6 +20,8 @@ from adore.pipeline import graph, runner, settings
 from adore.pipeline.compiler import load_pipeline
 from adore.pipeline.component import (
     RUN_PID,
+    Artefact,
+    MetricsArtefact,
     is_local_run,
     report_failure,
     run_component,
@@ -157,7 +159,7 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
     _check_folder(data)
     if data == "demo":
         data = storage.join(run, "demo-data")
-        runner.call("demo-data", {}, data, profile=profile, seed=seed)
+        runner.run_stage("demo-data", {}, data, profile=profile, seed=seed)
     data = _input(data)
     if _is_prepared(run, data=data, profile=profile, seed=seed):
         with contextlib.suppress(MissingError):
@@ -230,7 +232,13 @@ def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
 
 
 def read_input(
-    run: str, data: str, output: Any, metrics: Any, *, profile: str, seed: int
+    run: str,
+    data: str,
+    output: Artefact,
+    metrics: MetricsArtefact,
+    *,
+    profile: str,
+    seed: int,
 ) -> None:
     """The first step: the user's input, or the demo shop, into validated tables.
 
@@ -245,7 +253,7 @@ def read_input(
     if data == "demo":
         data = storage.join(run, "demo-data")
         with report_failure("demo-data", run):
-            runner.call("demo-data", {}, data, profile=profile, seed=seed)
+            runner.run_stage("demo-data", {}, data, profile=profile, seed=seed)
     run_component(
         "prepare", run, {"data": data}, output, metrics, profile=profile, seed=seed
     )

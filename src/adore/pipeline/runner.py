@@ -1,7 +1,4 @@
-"""Runs one step of the loop, from wherever it is asked for.
-
-From the command line, a KFP component, or a node of a TrainJob.
-"""
+"""Runs one step of the loop, for the command line, a KFP component, or a node of a TrainJob."""
 
 from __future__ import annotations
 
@@ -16,10 +13,10 @@ from adore.progress import log_line
 
 __all__ = [
     "add_configured_inputs",
-    "call",
     "costs",
     "inputs_of",
     "plan",
+    "run_stage",
     "run_step",
     "run_train_job",
 ]
@@ -28,26 +25,29 @@ __all__ = [
 def add_configured_inputs(
     step: Step, config: Any, inputs: artifacts.Inputs
 ) -> artifacts.Inputs:
-    """The inputs, and those that the step's config names: their content counts, too.
+    """Add to a step's inputs those that its config names: their content counts, too.
 
     Args:
         step: the step.
         config: its ``Config``, which may name an earlier run (``previous``) and files of the
             user's.
         inputs: places by argument name.
+
+    Returns:
+        All inputs, by argument name.
     """
     places = dict(inputs)
     for argument, source in step.previous.items():
         if config.previous:
             places[argument] = storage.join(config.previous, source)
     for argument in step.files:
-        file = getattr(config, argument)
-        if file:
-            places[argument] = file
+        path = getattr(config, argument)
+        if path:
+            places[argument] = path
     return places
 
 
-def call(
+def run_stage(
     name: str,
     inputs: artifacts.Inputs,
     output: str,
@@ -65,6 +65,9 @@ def call(
         output: the place to write.
         profile: a profile's name or path.
         overrides: config values over the profile's (``seed``, ``shard``).
+
+    Returns:
+        The output's manifest.
     """
     check(
         name in STEPS,
@@ -84,20 +87,20 @@ def call(
 
 
 def _require_manifest(output: str) -> artifacts.Manifest:
-    """What another process or pod has made."""
-    found = artifacts.read_manifest(output)
-    if found is None:
+    """The manifest of an output that another process or pod has made."""
+    manifest = artifacts.read_manifest(output)
+    if manifest is None:
         raise MissingError(
             f"output == {output!r}, must be whole; "
             "every node must read the place that the first wrote"
         )
-    return found
+    return manifest
 
 
 def inputs_of(
     name: str, run: str, *, data: str, profile: str
 ) -> dict[str, str | list[str]]:
-    """Where a step's inputs lie in a run.
+    """Find where a step's inputs lie in a run.
 
     Args:
         name: the step.
@@ -113,13 +116,14 @@ def inputs_of(
         if source == "demo-data" and data != "demo":
             places[argument] = data
         elif STEPS[source].sharded:
-            places[argument] = [
-                storage.join(run, source, str(shard))
-                for shard in range(shards(profile))
-            ]
+            places[argument] = _shard_places(run, source, shards(profile))
         else:
             places[argument] = storage.join(run, source)
     return places
+
+
+def _shard_places(run: str, step: str, count: int) -> list[str]:
+    return [storage.join(run, step, str(shard)) for shard in range(count)]
 
 
 def run_step(name: str, run: str, *, data: str, profile: str, seed: int) -> None:
@@ -136,18 +140,17 @@ def run_step(name: str, run: str, *, data: str, profile: str, seed: int) -> None
     """
     inputs = inputs_of(name, run, data=data, profile=profile)
     if not STEPS[name].sharded:
-        call(name, inputs, storage.join(run, name), profile=profile, seed=seed)
+        run_stage(name, inputs, storage.join(run, name), profile=profile, seed=seed)
         return
     count = shards(profile)
-    for shard in range(count):
-        place = storage.join(run, name, str(shard))
-        call(name, inputs, place, profile=profile, seed=seed, shard=shard, shards=count)
+    for shard, place in enumerate(_shard_places(run, name, count)):
+        run_stage(
+            name, inputs, place, profile=profile, seed=seed, shard=shard, shards=count
+        )
 
 
 def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
-    """What a step would take, shard by shard, without running it.
-
-    For steps whose stage has a ``plan``.
+    """Estimate what a judging step would take, shard by shard, without running it.
 
     Args:
         name: a judging step.
@@ -183,7 +186,7 @@ def plan(name: str, run: str, *, data: str, profile: str, seed: int) -> str:
 
 
 def costs(run: str, *, data: str, profile: str, seed: int) -> str:
-    """What each step of a run took, and what judging would still take.
+    """List what each step of a run took, and what judging would still take.
 
     Args:
         run: the run's place.
@@ -197,27 +200,34 @@ def costs(run: str, *, data: str, profile: str, seed: int) -> str:
     """
     count = shards(profile)
     lines = [f"{'step':<18}{'seconds':>10}{'dollars':>11}"]
-    plans = []
+    estimates = []
     for name, step in STEPS.items():
         places = [storage.join(run, name)]
         if step.sharded:
-            places = [storage.join(run, name, str(shard)) for shard in range(count)]
-        found = [artifacts.read_manifest(place) for place in places]
-        made = [manifest for manifest in found if manifest]
-
-        if len(made) == len(places):
-            took = sum(manifest.seconds for manifest in made)
-            paid = sum(manifest.cost for manifest in made)
-            lines.append(f"{name:<18}{took:>10.0f}{paid:>11.4f}")
+            places = _shard_places(run, name, count)
+        manifests = _manifests(places)
+        if len(manifests) == len(places):
+            seconds = sum(manifest.seconds for manifest in manifests)
+            dollars = sum(manifest.cost for manifest in manifests)
+            lines.append(f"{name:<18}{seconds:>10.0f}{dollars:>11.4f}")
         elif step.sharded:
             try:
-                told = plan(name, run, data=data, profile=profile, seed=seed)
-                plans.append(f"\n{name}, estimate:\n{told}")
+                estimate = plan(name, run, data=data, profile=profile, seed=seed)
+                estimates.append(f"\n{name}, estimate:\n{estimate}")
             except MissingError as error:
-                plans.append(
-                    f"\n{name}: not known before what it reads is there ({error})"
-                )
-    return "\n".join([*lines, *plans])
+                reason = f"not known before what it reads is there ({error})"
+                estimates.append(f"\n{name}: {reason}")
+    return "\n".join([*lines, *estimates])
+
+
+def _manifests(places: list[str]) -> list[artifacts.Manifest]:
+    """Manifests of the outputs that are whole."""
+    manifests = []
+    for place in places:
+        manifest = artifacts.read_manifest(place)
+        if manifest:
+            manifests.append(manifest)
+    return manifests
 
 
 def run_train_job(
@@ -254,10 +264,10 @@ def run_train_job(
     module, config = stage_of(STEPS[name], profile, {"seed": seed})
     inputs = add_configured_inputs(STEPS[name], config, inputs)
     wanted = artifacts.fingerprint(module, name, config, inputs)
-    found = artifacts.read_manifest(output)
-    if found and found.matches(wanted):
+    earlier = artifacts.read_manifest(output)
+    if earlier and earlier.matches(wanted):
         log_line(f"{name:<17} kept")
-        return found
+        return earlier
 
     kubernetes = section_config(profile, "kubernetes")
     placement = section_config(profile, "cluster")
@@ -266,9 +276,13 @@ def run_train_job(
     job = train_job(kubernetes, placement, name, key, command)
     follow_job(Cluster(kubernetes), job)
 
-    made = _require_manifest(output)
-    fix = "give the nodes and this step images of one build"
+    # The nodes hash their own code: with images of two builds, whose output would this be?
+    manifest = _require_manifest(output)
     check(
-        made.matches(wanted), "code of the nodes", made.code, must=wanted.code, fix=fix
+        manifest.matches(wanted),
+        "code of the nodes",
+        manifest.code,
+        must=wanted.code,
+        fix="give the nodes and this step images of one build",
     )
-    return made
+    return manifest

@@ -22,7 +22,8 @@ import pytest
 
 from adore.artifacts import execute, read_table
 from adore.errors import BudgetError, ConfigError, UnavailableError
-from adore.pipeline.explain import _judgement_lines, _judgements
+from adore.pipeline.explain import _judgements, _Run
+from adore.pipeline.explanation import _judgement_lines
 from adore.teacher import judge as stage
 from adore.teacher.backends.base import Completion, Decoding
 from adore.teacher.backends.openai import OpenaiCompleter, Patience
@@ -118,8 +119,8 @@ def test_an_answer_is_repaired_once_then_quarantined_with_its_raw_text(
         "what was paid for and refused is not asked again"
     )
     (tmp_path / "prepare").symlink_to(shop)
-    told = _judgements(tmp_path, "run", "q9", "i00")
-    lines = _judgement_lines(told[0], set())
+    judgements = list(_judgements(_Run("run", tmp_path), "q9", "i00"))
+    _, *lines = _judgement_lines(judgements[:1])
     assert lines[0] == "  none: no JSON object, run/judge/0" and lines[1].startswith(
         "    asked in that run: 2 call(s), "
     )

@@ -12,7 +12,7 @@ import pytest
 
 from adore.artifacts import Manifest
 from adore.errors import ConfigError
-from adore.pipeline.runner import call
+from adore.pipeline.runner import run_stage
 from adore.rulebook import RuleBook
 from adore.storage import write_json
 from adore.teacher.backends.evidence import EvidenceJudge, RulesGrader
@@ -217,7 +217,7 @@ def test_only_a_teacher_that_was_in_force_is_kept(school: Path, tmp_path: Path) 
             "answers": [str(school)]
         }
         place = str(tmp_path / name / "align")
-        return call(
+        return run_stage(
             "align",
             inputs,
             place,

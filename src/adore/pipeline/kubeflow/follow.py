@@ -20,8 +20,8 @@ REFUSED = "refused"
 """The task that runs where the gate said no."""
 
 
-class _Told:
-    """What has been said of each task, so that only news are."""
+class _Reporter:
+    """Logs what is new of each task, once."""
 
     def __init__(self, server: Server, run: str) -> None:
         self.server = server
@@ -30,17 +30,15 @@ class _Told:
         self._waits: dict[str, str] = {}
         self.failures: dict[str, str] = {}
 
-    def tell(self, tasks: list[Task], *, cancelled: bool) -> None:
-        """Say what is new; what ends badly once the run is cancelled ends for that reason."""
+    def report(self, tasks: list[Task], *, cancelled: bool) -> None:
+        """Log what is new; a task that fails after the run was cancelled fails for that reason."""
         for task in tasks:
             if cancelled and task.failed:
                 continue
-            waits = ""
-            if task.phase == "Pending" and task.message not in STARTING:
-                waits = task.message
-            if waits and waits != self._waits.get(task.name):
-                self._waits[task.name] = waits
-                log_line(f"{task.name:<17} waits: {waits}")
+            is_stuck = task.phase == "Pending" and task.message not in STARTING
+            if is_stuck and task.message not in ("", self._waits.get(task.name)):
+                self._waits[task.name] = task.message
+                log_line(f"{task.name:<17} waits: {task.message}")
             if task.phase != self._phases.get(task.name):
                 self._phases[task.name] = task.phase
                 self._new_phase(task)
@@ -59,20 +57,39 @@ class _Told:
     def _reason(self, task: Task) -> str:
         """The step's own words; where it left none, Argo's, and the last line that it printed."""
         log = self.server.log(self.run, task.pod)
-        said = reason_in_log(log)
-        if said:
-            return said
+        own_reason = reason_in_log(log)
+        if own_reason:
+            return own_reason
         reason = task.message or "no reason is known"
-        lines = [line for line in log.splitlines() if line.strip()]
-        if lines:
-            reason += f"; its last line: {lines[-1]}"
+        printed = log.rstrip().splitlines()
+        if printed:
+            reason += f"; its last line: {printed[-1]}"
         return reason
+
+    def report_end(self, run: str, state: str, tasks: list[Task]) -> int:
+        """Log how the run ended; returns the exit status."""
+        if state in ("SUCCEEDED", "SKIPPED"):
+            outcome = "passed"
+            for task in tasks:
+                if task.name == REFUSED and task.phase == "Succeeded":
+                    outcome = "the gate said no: nothing is released"
+            log_line(f"run {run}: {outcome}")
+            return 0
+        if state == "CANCELED":
+            log_line(f"run {run}: stopped, because somebody cancelled it")
+            return 1
+        reasons = "no task of it says why; see the link above"
+        if self.failures:
+            failures = [f"{name}: {reason}" for name, reason in self.failures.items()]
+            reasons = "; ".join(failures)
+        log_line(f"run {run}: failed; {reasons}")
+        return 1
 
 
 def follow(
     server: Server, run: str, *, every: float = 5.0, patience: float = 600.0
 ) -> int:
-    """Until the run ends; says what each task comes to, and how the run ended.
+    """Log what each task does until the run ends, and how it ended.
 
     Args:
         server: Kubeflow Pipelines.
@@ -86,35 +103,19 @@ def follow(
     Raises:
         UnavailableError: the server does not answer, or does not know the run.
     """
-    told = _Told(server, run)
-    heard = 0.0
+    reporter = _Reporter(server, run)
+    last_answer = 0.0
     while True:
         try:
             state, tasks = server.look(run)
-            heard = time.monotonic()
+            last_answer = time.monotonic()
         except UnavailableError:
-            if not heard or time.monotonic() - heard > patience:
+            # A server that never answered is wrong; one that did may be restarting.
+            if not last_answer or time.monotonic() - last_answer > patience:
                 raise
             time.sleep(every)
             continue
-        told.tell(tasks, cancelled=state.startswith("CANCEL"))
+        reporter.report(tasks, cancelled=state.startswith("CANCEL"))
         if state in ENDED:
-            return _told_end(run, state, tasks, told)
+            return reporter.report_end(run, state, tasks)
         time.sleep(every)
-
-
-def _told_end(run: str, state: str, tasks: list[Task], told: _Told) -> int:
-    """Say how the run ended; the exit status."""
-    if state in ("SUCCEEDED", "SKIPPED"):
-        done = [task.name for task in tasks if task.phase == "Succeeded"]
-        end = "the gate said no: nothing is released" if REFUSED in done else "passed"
-        log_line(f"run {run}: {end}")
-        return 0
-    if state == "CANCELED":
-        log_line(f"run {run}: stopped, because somebody cancelled it")
-        return 1
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in told.failures.items())
-    log_line(
-        f"run {run}: failed; {reasons or 'no task of it says why; see the link above'}"
-    )
-    return 1

@@ -1,7 +1,7 @@
-"""The tasks of a run on Kubeflow Pipelines, from its Argo Workflow: the one source that stays true.
+"""The tasks of a run on Kubeflow Pipelines, read from its Argo Workflow.
 
-The API's own ``task_details`` are not read: once a Workflow is over 1 MiB Argo packs its nodes,
-and they are never brought up to date again.
+The API's own ``task_details`` are not read: once a Workflow is over 1 MiB, Argo packs its nodes
+and the details are not updated any more.
 Source: kubeflow/pipelines 2.17.0, backend/src/apiserver/server/api_converter.go:1833.
 """
 
@@ -68,36 +68,36 @@ class Task:
 
 
 def tasks_of(manifest: str) -> list[Task]:
-    """Every task of a run that has a pod, in the order in which they began.
+    """List every task of a run that has a pod, in the order in which they began.
 
-    A retried one once, as it is now.
+    A task that was retried is listed once, as it is now.
 
     Args:
         manifest: an Argo Workflow in JSON, as Kubeflow Pipelines keeps it; its nodes may be
             packed.
+
+    Returns:
+        The tasks.
     """
     workflow = json.loads(manifest or "{}")
     metadata = workflow.get("metadata", {})
-    named = str(metadata.get("name", ""))
-    names = _display_names(workflow)
-    newest: dict[str, tuple[str, Task]] = {}
+    workflow_name = str(metadata.get("name", ""))
+    display_names = _display_names(workflow)
     nodes = _nodes(workflow.get("status", {}))
-    for node in _pods(nodes):
-        task = _task(node, named, names)
-        began = str(node.get("startedAt") or "")
-        before = newest.get(task.name)
-        # A driver's node is replaced by that of the task which it prepared, and a try by
-        # the next.
-        if before is None or began >= before[0]:
-            newest[task.name] = (began, task)
-    in_order = sorted(newest.values(), key=_by_start)
-    return [task for _, task in in_order]
+
+    # A driver's node is replaced by that of the task which it prepared, and a try by
+    # the next: they come later.
+    newest: dict[str, Task] = {}
+    for node in sorted(_pods(nodes), key=_start_of):
+        task = _task(node, workflow_name, display_names)
+        newest.pop(task.name, None)
+        newest[task.name] = task
+    return list(newest.values())
 
 
-def _by_start(found: tuple[str, Task]) -> tuple[str, str]:
-    """When a task began, then its name."""
-    began, task = found
-    return began, task.name
+def _start_of(node: Node) -> str:
+    """When a task began, in ISO 8601; empty: it waits."""
+    return str(node.get("startedAt") or "")
 
 
 def _display_names(workflow: dict[str, Any]) -> dict[str, str]:
@@ -107,84 +107,105 @@ def _display_names(workflow: dict[str, Any]) -> dict[str, str]:
     test_data/compiled-workflows.
     """
     names = {}
-    for argument in workflow.get("spec", {}).get("arguments", {}).get("parameters", []):
-        if not str(argument.get("name")).startswith("components-"):
+    arguments = workflow.get("spec", {}).get("arguments", {})
+    for parameter in arguments.get("parameters", []):
+        if not str(parameter.get("name")).startswith("components-"):
             continue
-        component = json.loads(argument.get("value") or "{}")
-        for key, task in component.get("dag", {}).get("tasks", {}).items():
-            names[key] = str(task.get("taskInfo", {}).get("name") or key)
+        component = json.loads(parameter.get("value") or "{}")
+        tasks = component.get("dag", {}).get("tasks", {})
+        for key, task in tasks.items():
+            task_info = task.get("taskInfo", {})
+            names[key] = str(task_info.get("name") or key)
     return names
 
 
 def _nodes(status: dict[str, Any]) -> dict[str, Node]:
     packed = status.get("compressedNodes")
-    if packed:
-        return dict(json.loads(gzip.decompress(base64.b64decode(packed))))
-    return dict(status.get("nodes") or {})
+    if not packed:
+        return dict(status.get("nodes") or {})
+    compressed = base64.b64decode(packed)
+    return dict(json.loads(gzip.decompress(compressed)))
 
 
 def _pods(nodes: dict[str, Node]) -> Iterator[Node]:
-    """Nodes with pods of their own: what runs a component.
-
-    Of what prepares one, only what went wrong.
-    """
+    """Nodes that run a component in a pod of their own; drivers only where they went wrong."""
     for node in nodes.values():
         if node.get("type") != "Pod":
             continue
-        prepares = _last(node).endswith(DRIVER)
-        if not prepares or node.get("phase") in BAD:
+        last_part = _path_of(node)[-1]
+        is_driver = last_part.endswith(DRIVER)
+        if not is_driver or node.get("phase") in BAD:
             yield node
 
 
-def _last(node: Node) -> str:
-    """The last part of a node's path, without the number of a try."""
-    return str(node["name"]).rsplit(".", 1)[-1].split("(")[0]
+def _path_of(node: Node) -> list[str]:
+    """A node's path through the pipeline's DAGs, without the numbers of passes and tries."""
+    return [part.partition("(")[0] for part in str(node["name"]).split(".")]
 
 
-def _task(node: Node, workflow: str, names: dict[str, str]) -> Task:
-    path = str(node["name"]).split(".")
-    key = _last(node).removesuffix(DRIVER)
-    if key == EXECUTOR and len(path) > 1:
-        key = path[-2].split("(")[0]
-    step = names.get(key, key)
-    shards = []
-    for part in path[:-1]:
-        shards += SHARD.findall(part)
-    if shards:
-        step = f"{step}/{shards[-1]}"
-    prefix = f"{workflow}-{node.get('templateName', '')}"[:LONGEST]
-    digest = str(node.get("id", "")).rsplit("-", 1)[-1]
+def _task(node: Node, workflow_name: str, display_names: dict[str, str]) -> Task:
     return Task(
-        step,
-        str(node.get("phase", "")),
-        str(node.get("message") or ""),
-        f"{prefix}-{digest}",
-        _seconds(node),
+        name=_step_name(node, display_names),
+        phase=str(node.get("phase", "")),
+        message=str(node.get("message") or ""),
+        pod=_pod_name(node, workflow_name),
+        seconds=_seconds(node),
     )
 
 
+def _step_name(node: Node, display_names: dict[str, str]) -> str:
+    """The step's name as the pipeline gives it, with the shard of the innermost loop."""
+    path = _path_of(node)
+    key = path[-1].removesuffix(DRIVER)
+    if key == EXECUTOR and len(path) > 1:
+        key = path[-2]
+    step = display_names.get(key, key)
+
+    loops, _, _ = str(node["name"]).rpartition(".")
+    shards = SHARD.findall(loops)
+    if not shards:
+        return step
+    return f"{step}/{shards[-1]}"
+
+
+def _pod_name(node: Node, workflow_name: str) -> str:
+    """The name that Argo gives to a node's pod."""
+    template = node.get("templateName", "")
+    prefix = f"{workflow_name}-{template}"
+
+    node_id = str(node.get("id", ""))
+    node_hash = node_id.rpartition("-")[2]
+    return f"{prefix[:LONGEST]}-{node_hash}"
+
+
 def _seconds(node: Node) -> float:
-    began = node.get("startedAt")
-    ended = node.get("finishedAt")
-    if not began or not ended:
+    started = node.get("startedAt")
+    finished = node.get("finishedAt")
+    if not started or not finished:
         return 0.0
-    took = datetime.fromisoformat(ended) - datetime.fromisoformat(began)
-    return took.total_seconds()
+    duration = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
+    return duration.total_seconds()
 
 
 def reason_in_log(log: str) -> str:
-    """Why a step failed, in its own words, from its pod's log.
+    """Find why a step failed, in its own words, in its pod's log.
 
-    Our last line that says FAILED; empty if there is none.
+    Args:
+        log: what the pod printed.
+
+    Returns:
+        The reason in our last line that says FAILED; empty if there is none.
 
     Example:
         >>> line = "[adore] prepare           FAILED: rows == 0, must be 1 or more; fill it"
         >>> reason_in_log(f"x\\n{line}\\ny")
         'rows == 0, must be 1 or more; fill it'
     """
-    said = [
-        line.split(" FAILED: ", 1)[1]
-        for line in log.splitlines()
-        if LOG_PREFIX in line and " FAILED: " in line
-    ]
-    return said[-1].strip() if said else ""
+    reason = ""
+    for line in log.splitlines():
+        if LOG_PREFIX not in line:
+            continue
+        _, is_failure, text = line.partition(" FAILED: ")
+        if is_failure:
+            reason = text.strip()
+    return reason

@@ -103,6 +103,9 @@ def hash_tree(path: Path) -> str:
 
     Files that begin with ``_`` describe one execution (what came from a cache, for example) and
     do not count.
+
+    Returns:
+        64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     if path.is_file():
@@ -221,6 +224,9 @@ def resume_dir() -> str:
     """The place where the running stage keeps checkpoints; empty: no stage runs.
 
     A later start of the same call finds them there.
+
+    Returns:
+        A place, or an empty text.
     """
     return _resume_dir.get()
 

@@ -20,18 +20,21 @@ ALSO = {
     "adore.teacher.prompting": "teacher/prompts/*.j2",
     "adore.release.local": "serving/*.py",
 }
-"""What a module uses beside its imports: module to a pattern of files.
+"""What a module uses beside its imports, as a pattern of files, by module.
 
-It reads them, starts one as a process, or imports it by a name that is made at run time."""
+The module reads the files, starts one as a process, or imports one by a computed name."""
 
 
 def code_hash(module: ModuleType) -> str:
-    """Version and a hash of all code that a stage may run.
+    """Compute the version and a hash of all code that a stage may run.
 
     A stage whose hash has changed runs again.
 
     Args:
         module: the stage's module; of one that is not ours, its own file counts.
+
+    Returns:
+        The version and twelve hexadecimal digits.
 
     Example:
         >>> from adore.data import prepare, queries
@@ -46,48 +49,61 @@ def code_hash(module: ModuleType) -> str:
     for path in paths:
         digest.update(path.name.encode() + b"\0")
         digest.update(path.read_bytes())
-    for entry in plugins():  # any stage may look up a part that a plugin registers
-        version = entry.dist.version if entry.dist else ""
+    # Any stage may look up a part that a plugin registers.
+    for entry in plugins():
+        version = ""
+        if entry.dist:
+            version = entry.dist.version
         digest.update(f"{entry.value}=={version}".encode())
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 
 def _files(module: str) -> list[Path]:
-    modules = import_closure(module)
-    files = {_path(name) for name in modules}
-    for name in modules:
+    files = set[Path]()
+    for name in import_closure(module):
+        files.add(_path(name))
         files.update(_also(name))
     return sorted(files)
 
 
 def _also(module: str) -> list[Path]:
-    return sorted(PACKAGE.glob(ALSO[module])) if module in ALSO else []
+    """What a module uses beside its imports."""
+    if module not in ALSO:
+        return []
+    return sorted(PACKAGE.glob(ALSO[module]))
 
 
 def import_closure(module: str) -> set[str]:
-    """A module and all of ours that it imports, directly or not, also within its functions.
+    """Find a module and all of ours that it imports, directly or not, also within functions.
 
     Args:
         module: its dotted name.
+
+    Returns:
+        Dotted names.
     """
-    found = set[str]()
+    closure = set[str]()
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in closure:
+            closure.add(name)
             waiting.extend(_imports(name))
-    return found
+    return closure
 
 
 def _path(module: str) -> Path:
     """The file of one of our modules."""
-    path = PACKAGE.joinpath(*module.split(".")[1:])
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    _, *parts = module.split(".")
+    path = PACKAGE.joinpath(*parts)
+    if path.is_dir():
+        return path / "__init__.py"
+    return path.with_suffix(".py")
 
 
 def _is_module(name: str) -> bool:
-    return name.split(".", maxsplit=1)[0] == "adore" and _path(name).is_file()
+    package = name.partition(".")[0]
+    return package == "adore" and _path(name).is_file()
 
 
 @cache
@@ -118,4 +134,5 @@ def _imports(module: str) -> frozenset[str]:
 
 def _name(path: Path) -> str:
     """The dotted name of one of our files."""
-    return ".".join(["adore", *path.relative_to(PACKAGE).with_suffix("").parts])
+    relative = path.relative_to(PACKAGE).with_suffix("")
+    return ".".join(["adore", *relative.parts])

@@ -48,40 +48,55 @@ def cache_root() -> Path:
     return Path(os.environ.get("ADORE_CACHE") or Path.home() / ".cache" / "adore")
 
 
-C = TypeVar("C", bound=StageConfig)
+Config = TypeVar("Config", bound=StageConfig)
+Section = dict[str, Any]
+"""Values of a profile, by key."""
+Profile = dict[str, Section]
+"""Sections of a profile, by name."""
 
 
-def load_profile(name: str) -> dict[str, dict[str, Any]]:
+def load_profile(name: str) -> Profile:
     """Read a profile: ``{stage: {key: value}}``.
 
     Args:
         name: a name under ``adore/profiles`` (``laptop``), a path to a YAML file, or the profile
             itself as JSON.
 
+    Returns:
+        The sections, by name.
+
     Raises:
         MissingError: no such profile.
         ConfigError: the file is not a mapping of mappings.
     """
     try:
-        profile = (
-            json.loads(name)
-            if name.startswith("{")
-            else yaml.safe_load(_read(name)) or {}
-        )
+        profile = _parse(name)
     except (yaml.YAMLError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ConfigError(
             f"profile == {name!r}, must be readable YAML; {error}"
         ) from error
-    is_mapping = isinstance(profile, dict)
-    if not is_mapping or not all(isinstance(one, dict) for one in profile.values()):
+    if not isinstance(profile, dict) or not _is_profile(profile):
         raise ConfigError(
             f"profile == {name!r}, must be a mapping of stage names to mappings; see laptop.yaml"
         )
-    return profile
+    return dict(profile)
+
+
+def _parse(name: str) -> object:
+    """What a profile holds, whatever it is."""
+    if name.startswith("{"):
+        return json.loads(name)
+    return yaml.safe_load(_read(name)) or {}
+
+
+def _is_profile(value: dict[Any, Any]) -> bool:
+    return all(isinstance(section, dict) for section in value.values())
 
 
 def _read(name: str) -> str:
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
+    path = PROFILES / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
     if not path.is_file():
         known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
         raise MissingError(
@@ -92,17 +107,22 @@ def _read(name: str) -> str:
 
 
 def profile_name(profile: str) -> str:
-    """What people call a profile: its file's name without ending, or the name of one of ours."""
-    return "given as content" if profile.startswith("{") else Path(profile).stem
+    """Return what people call a profile: its file's name without ending, or one of ours."""
+    if profile.startswith("{"):
+        return "given as content"
+    return Path(profile).stem
 
 
-def configure(cls: type[C], section: dict[str, Any], name: str) -> C:
+def configure(cls: type[Config], section: Section, name: str) -> Config:
     """Build ``cls`` from one section of a profile.
 
     Args:
         cls: a stage's ``Config``.
         section: keys and values as the profile gives them.
         name: the section's name, for the error's text.
+
+    Returns:
+        The filled config.
 
     Raises:
         ConfigError: an unknown key or a value of the wrong type; every fault is named.

@@ -1,4 +1,8 @@
-"""Several processes that train together: made here, on this machine, or by torchrun, on many."""
+"""Several processes that train together, on this machine or, under torchrun, on several nodes.
+
+Rank 0, the *main* process, does the stage's work and calls functions in all processes; the others
+wait for such calls in :func:`worker_loop`.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +39,21 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-PATIENCE = timedelta(days=2)
-"""How long a process waits for the others: the first one reads and scores while they wait."""
+TIMEOUT = timedelta(days=2)
+"""How long a process waits for the others: rank 0 reads and scores while they wait."""
 
 
 def launch(processes: int, function: str, **job: Any) -> Any:
-    """Call ``module:function`` in several processes that train together; the first one's result.
+    """Call ``module:function`` in several processes that train together.
 
     Args:
-        processes: made on this machine; 1: this process. Under torchrun its own are taken, on
-            whichever nodes.
+        processes: how many to start on this machine; 1: this process only. Under torchrun the
+            processes that it started are used.
         function: what to call.
-        job: its arguments.
+        job: its arguments, by name.
+
+    Returns:
+        What the function returns in the first process.
 
     Raises:
         AdoreError: a process failed; the end of its output is in the text.
@@ -66,17 +73,17 @@ def launch(processes: int, function: str, **job: Any) -> Any:
     with tempfile.TemporaryDirectory(prefix="adore-") as home:
         path = Path(home, "job")
         path.write_bytes(pickle.dumps((function, job)))
-        code, told = _heard([*command, "-m", "adore.distributed", str(path)])
-        if code:
+        status, tail = _run_and_echo([*command, "-m", "adore.distributed", str(path)])
+        if status:
             raise AdoreError(
-                f"{function} in {processes} processes == exit {code}, must be 0\n{told}"
+                f"{function} in {processes} processes == exit {status}, must be 0\n{tail}"
             )
         return pickle.loads(path.with_suffix(".done").read_bytes())
 
 
-def _heard(command: list[str]) -> tuple[int, str]:
-    """Run a command, its output into ours; exit status and the end of what it said."""
-    end = deque[str](maxlen=40)
+def _run_and_echo(command: list[str]) -> tuple[int, str]:
+    """Run a command and echo its output; returns its exit status and the output's end."""
+    last_lines = deque[str](maxlen=40)
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -86,15 +93,16 @@ def _heard(command: list[str]) -> tuple[int, str]:
     ) as child:
         for line in child.stdout or ():
             sys.stderr.write(line)
-            end.append(line)
-    return child.returncode, "".join(end)[-2000:]
+            last_lines.append(line)
+    tail = "".join(last_lines)
+    return child.returncode, tail[-2000:]
 
 
 # ---------------------------------------------------------------- a stage's command under torchrun
 
 
 def world_size() -> int:
-    """How many processes torchrun started with this one; 1 without it."""
+    """Return how many processes torchrun started, this one included; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -102,8 +110,10 @@ def world_size() -> int:
 def process_group() -> Iterator[bool]:
     """Join the processes that torchrun started.
 
-    True in the one that does the stage's work, alone or as the first. The others call
-    :func:`worker_loop`, which ends when the first leaves this block well, and fails when it fails.
+    Yields:
+        True in the main process, which does the stage's work. The others call
+        :func:`worker_loop`: it ends when the main process leaves this block, and fails when that
+        fails.
     """
     if world_size() == 1:
         yield True
@@ -112,7 +122,7 @@ def process_group() -> Iterator[bool]:
     from torch import distributed
 
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    distributed.init_process_group(backend, timeout=PATIENCE)
+    distributed.init_process_group(backend, timeout=TIMEOUT)
     try:
         yield is_main()
         if is_main():
@@ -122,7 +132,15 @@ def process_group() -> Iterator[bool]:
 
 
 def run_on_all(function: str, **arguments: Any) -> Any:
-    """Called by the first process: call ``module:function`` in all of them; its own result."""
+    """Call ``module:function`` in all processes, from the main one.
+
+    Args:
+        function: what to call.
+        arguments: by name; they are pickled.
+
+    Returns:
+        What the function returns in the main process.
+    """
     from torch import distributed
 
     distributed.broadcast_object_list([(function, arguments)])
@@ -130,19 +148,20 @@ def run_on_all(function: str, **arguments: Any) -> Any:
 
 
 def worker_loop() -> None:
-    """Take part in whatever the first process calls :func:`run_on_all`, until it is done."""
+    """Run what the main process passes to :func:`run_on_all`, until it is done."""
     from torch import distributed
 
     while True:
-        box: list[Any] = [None]
-        distributed.broadcast_object_list(box)
-        if box[0] is None:
+        message: list[Any] = [None]
+        distributed.broadcast_object_list(message)
+        if message[0] is None:
             return
-        _call(*box[0])
+        function, arguments = message[0]
+        _call(function, arguments)
 
 
 def is_main() -> bool:
-    """True in the first process, or alone."""
+    """Return whether this is rank 0, or the only process."""
     from torch import distributed
 
     return not distributed.is_initialized() or distributed.get_rank() == 0
@@ -154,13 +173,13 @@ def broadcast(value: T) -> T:
 
     if not distributed.is_initialized():
         return value
-    box = [value]
-    distributed.broadcast_object_list(box)
-    return box[0]
+    values = [value]
+    distributed.broadcast_object_list(values)
+    return values[0]
 
 
 def broadcast_file(place: str) -> bytes:
-    """The file that the first process finds at a place, in every process; empty: none is there."""
+    """Return the file that rank 0 reads at a place, in every process; empty if there is none."""
     if not is_main():
         return broadcast(b"")
     try:
@@ -175,33 +194,45 @@ def gather(value: T) -> list[T]:
 
     if not distributed.is_initialized():
         return [value]
-    box: list[Any] = [None] * distributed.get_world_size()
-    distributed.gather_object(value, box if is_main() else None)
-    return box if is_main() else []
+    if not is_main():
+        distributed.gather_object(value, None)
+        return []
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.gather_object(value, values)
+    return values
 
 
 def leave(end: SystemExit) -> NoReturn:
-    """Exit; under torchrun at once: a library's thread may abort an interpreter that winds down.
+    """Exit; under torchrun at once, without the interpreter's own shutdown.
 
-    The other nodes are gone by then, so a process that is started again for that would wait for
-    them in vain.
+    A library's thread may abort an interpreter that shuts down. torchrun would start such a
+    process again, to wait in vain for nodes that are gone.
+
+    Args:
+        end: the exit that was asked for.
+
+    Raises:
+        SystemExit: ``end``, outside torchrun.
     """
     if world_size() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+        status = end.code
+        if not isinstance(status, int):  # a text is an error, None is none
+            status = int(status is not None)
+        os._exit(status)
     raise end
 
 
 def save_shared(folder: Path, name: str) -> str:
-    """Copy a folder to where other nodes and a later start find it.
+    """Copy a folder to where other nodes, and a later start of this stage, find it.
 
     Args:
         folder: on this machine.
-        name: what it is called there.
+        name: its name in :func:`adore.artifacts.resume_dir`.
 
     Returns:
-        Its place, in :func:`adore.artifacts.resume_dir`.
+        The copy's place.
     """
     place = join(resume_dir(), name)
     with open_output(place) as aside:
@@ -215,12 +246,13 @@ def _call(function: str, arguments: dict[str, Any]) -> Any:
 
 
 def _job(path: Path) -> None:
-    """One process of :func:`launch`."""
-    function, job = pickle.loads(path.read_bytes())
+    """Run one process of :func:`launch`."""
+    function, arguments = pickle.loads(path.read_bytes())
     with process_group() as is_first:
         if not is_first:
             return worker_loop()
-        path.with_suffix(".done").write_bytes(pickle.dumps(run_on_all(function, **job)))
+        result = run_on_all(function, **arguments)
+        path.with_suffix(".done").write_bytes(pickle.dumps(result))
 
 
 if __name__ == "__main__":

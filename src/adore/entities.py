@@ -32,6 +32,9 @@ def decoded(text: str) -> str:
 
     Only references that end in a semicolon: ``a=1&copy=2`` is an address, not a character.
 
+    Returns:
+        The text, decoded.
+
     Example:
         >>> decoded("Caf&eacute; &amp; Bar 8&quot;"), decoded("1000&amp;nbsp;ml")
         ('Café & Bar 8"', '1000 ml')
@@ -47,6 +50,9 @@ def decoded(text: str) -> str:
 
 def decoded_values(value: Any) -> Any:
     """:func:`decoded` for every text and name inside lists and mappings; other values as they are.
+
+    Returns:
+        A value of the same shape.
 
     Example:
         >>> decoded_values({"Gr&ouml;&szlig;e": ["8&quot;", 3]})

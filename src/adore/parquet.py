@@ -11,14 +11,19 @@ from adore.types import TABLES
 if TYPE_CHECKING:
     import polars as pl
 
+    Schema = dict[str, pl.DataType]
+
 __all__ = ["read_table", "schema_of", "write_table"]
 
+Row = dict[str, Any]
+"""Value by column."""
 
-def schema_of(name: str) -> dict[str, pl.DataType]:
-    """Column to polars type of one of :data:`adore.types.TABLES`."""
+
+def schema_of(name: str) -> Schema:
+    """Return the polars type of each column of one of :data:`adore.types.TABLES`."""
     import polars as pl
 
-    kinds: dict[str, Any] = {
+    types: Schema = {
         "str": pl.String(),
         "int": pl.Int64(),
         "float": pl.Float64(),
@@ -26,11 +31,24 @@ def schema_of(name: str) -> dict[str, pl.DataType]:
         "list[str]": pl.List(pl.String()),
         "list[float]": pl.List(pl.Float64()),
     }
-    return {column: kinds[kind] for column, kind in TABLES[name].items()}
+    return {column: types[kind] for column, kind in TABLES[name].items()}
+
+
+def _frame_of(rows: list[Row], schema: Schema) -> pl.DataFrame:
+    """Rows as a frame; columns that the schema lacks get the type of their values."""
+    import polars as pl
+
+    if not rows:
+        return pl.DataFrame(schema=schema)
+    columns: dict[str, pl.DataType | None] = dict(schema)
+    for row in rows:
+        for column in row:
+            columns.setdefault(column, None)
+    return pl.DataFrame(rows, schema=columns, strict=False)
 
 
 def write_table(
-    rows: pl.DataFrame | list[dict[str, Any]], folder: Path, name: str
+    rows: pl.DataFrame | list[Row], folder: Path, name: str
 ) -> pl.DataFrame:
     """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``.
 
@@ -50,25 +68,20 @@ def write_table(
 
     schema = schema_of(name)
     if isinstance(rows, list):
-        extra: dict[str, None] = {}
-        for row in rows:
-            extra.update((column, None) for column in row if column not in schema)
-        if rows:
-            rows = pl.DataFrame(rows, schema={**schema, **extra}, strict=False)
-        else:
-            rows = pl.DataFrame(schema=schema)
-    missing = [column for column in schema if column not in rows.columns]
+        rows = _frame_of(rows, schema)
+    missing = schema.keys() - set(rows.columns)
     check(
         not missing,
         f"columns of table {name}",
         rows.columns,
-        must=f"with {missing}",
+        must=f"with {sorted(missing)}",
         fix="add them",
         error=DataError,
     )
-    more = [column for column in rows.columns if column not in schema]
-    own = [pl.col(column).cast(kind) for column, kind in schema.items()]
-    frame = rows.select(*own, *more)
+    # The table's own columns come first and in its types, others behind them as they are.
+    casts = [pl.col(column).cast(kind) for column, kind in schema.items()]
+    extra = rows.drop(*schema).columns
+    frame = rows.select(*casts, *extra)
     path = folder / f"{name}.parquet"
     try:
         frame.write_parquet(path)
@@ -86,6 +99,9 @@ def read_table(folder: str | Path, name: str) -> pl.DataFrame:
     Args:
         folder: the output's folder on this machine.
         name: the table's name.
+
+    Returns:
+        The table.
 
     Raises:
         MissingError: the folder has no such table.

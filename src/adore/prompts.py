@@ -57,6 +57,9 @@ def _state(evidence: Evidence) -> str:
 def trace(evidence: Sequence[Evidence]) -> str:
     """Write the evidence of one pair as a short text, the tiny teacher's prompt.
 
+    Returns:
+        One line an attribute that was asked for, ended by ``answer``.
+
     Example:
         >>> trace([Evidence("brand", "acme", "Acme", "zeta", "Zeta", "title", "conflict")])
         'pair\\nbrand conflict title\\nanswer '

@@ -125,6 +125,9 @@ def running_elsewhere(record: RunRecord) -> str:
     """Name the other process of this machine that runs it right now.
 
     Empty if none does, or none that can be seen from here.
+
+    Returns:
+        ``process`` and its id, or an empty text.
     """
     owner = record.get("owner", {})
     is_here = owner.get("host") == socket.gethostname()

@@ -107,6 +107,9 @@ def _etags(place: str) -> dict[str, str]:
     """Every key at or under a place, with its ETag.
 
     Without the empty objects that consoles leave for folders.
+
+    Returns:
+        ETag by key.
     """
     bucket, prefix = _split(place)
     # The store compares characters: of a prefix ``run/1`` it lists ``run/10``, too.

@@ -87,6 +87,9 @@ def by_letter(values: Sequence[T]) -> dict[str, T]:
     Args:
         values: indexed by grade value. Shape [4].
 
+    Returns:
+        Value by letter.
+
     Example:
         >>> by_letter([0.1, 0.2, 0.3, 0.4])
         {'I': 0.1, 'C': 0.2, 'S': 0.3, 'E': 0.4}
@@ -341,6 +344,9 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
     Args:
         row: mapping with ``item_id`` and ``title``; other fields may be absent;
             ``attributes`` may be an object or its JSON text.
+
+    Returns:
+        The item.
     """
     attributes = row.get("attributes") or {}
     attributes = json.loads(attributes) if isinstance(attributes, str) else attributes

@@ -64,6 +64,9 @@ def may_begin(data: str, profile: str) -> bool:
     Args:
         data: the folder, or its place.
         profile: a profile's name or file.
+
+    Returns:
+        Whether a run may begin with the folder, as far as can be seen from here.
     """
     try:
         return is_understood(data, profile)

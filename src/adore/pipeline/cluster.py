@@ -83,6 +83,9 @@ def _profile(profile: str, run: str) -> str:
 
     A name or an ``s3://`` place stays as it is; a file is put beside the run. It stands in every
     task of the run, and Kubernetes takes at most 1 MiB for all of them: so it goes by place.
+
+    Returns:
+        A name, a place, or the profile's content.
     """
     if not profile.endswith((".yaml", ".yml")) or storage.is_remote(profile):
         return profile
@@ -97,6 +100,9 @@ def _profile(profile: str, run: str) -> str:
 
 def _shards(profile: str) -> int:
     """How many shards the run has, if its Workflow can hold them.
+
+    Returns:
+        The number of shards.
 
     Raises:
         ConfigError: they are too many.
@@ -198,6 +204,9 @@ def submit(
         look: first look at Secrets, settings and images in the namespace of the run's pods.
         arguments: more of the pipeline's own.
 
+    Returns:
+        The run's id.
+
     Raises:
         ConfigError: the profile is wrong, the place is in use, or the namespace lacks what pods
             wait for.
@@ -244,6 +253,9 @@ def schedule(
         cron: six fields, seconds first, as Kubeflow Pipelines reads them.
         experiment: Kubeflow Pipelines' experiment.
         act: promote and roll back as decided.
+
+    Returns:
+        The recurring run's id.
     """
     settings.check_profile(profile)
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:

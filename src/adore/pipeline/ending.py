@@ -103,6 +103,9 @@ def _lost_pods(job: str) -> str:
     """What the cluster says of the pods of a run on Kubeflow Pipelines.
 
     Empty if nothing, or if nobody may ask.
+
+    Returns:
+        The causes, as one text.
     """
     if not job:
         return ""

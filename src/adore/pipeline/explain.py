@@ -155,6 +155,9 @@ def _with_trace(
 
     It does not judge items with a stuffed title, see
     :class:`adore.teacher.backends.evidence.EvidenceJudge`.
+
+    Returns:
+        The judgement, with its prompt where the tiny LM gave it.
     """
     if not judgement.by.startswith(TINY_TEACHER):
         return judgement

@@ -139,7 +139,7 @@ def _run_pipeline(run: str, arguments: dict[str, Any]) -> None:
 
 
 def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
-    """How the input is understood, before anything is run or paid; the demo shop is made for it.
+    """Check how the input is understood, before anything is run or paid; makes the demo shop.
 
     Args:
         data: the user's input folder or place, or ``demo``.
@@ -148,9 +148,13 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
         profile: a profile's name or file.
         seed: seeds every stage.
 
+    Returns:
+        How the input is understood, as text for a person.
+
     Raises:
-        AdoreError: the profile is wrong, the folder is not there, or a run cannot begin with it;
-            the reason is in the text.
+        ConfigError: the profile is wrong.
+        MissingError: the folder is not there.
+        DataError: a run cannot begin with it; the reason is in the text.
     """
     from adore.data.check import check_folder
     from adore.data.prepare import CHECK
@@ -180,6 +184,9 @@ def _is_prepared(run: str, **arguments: Any) -> bool:
     """Whether ``prepare`` of a run has read this very input.
 
     Arguments as of :func:`adore.pipeline.runner.inputs_of`, and ``seed``.
+
+    Returns:
+        True if a further ``prepare`` would keep that output.
     """
     step = graph.STEPS["prepare"]
     seed = arguments.pop("seed")

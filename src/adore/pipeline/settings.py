@@ -37,6 +37,9 @@ def stage_of(
         profile: a profile's name or place, from which the config is filled.
         overrides: config values that go over the profile's.
 
+    Returns:
+        The module, and its filled ``Config``.
+
     Raises:
         ConfigError: the profile holds an unknown key or a wrong value.
     """
@@ -54,6 +57,9 @@ def config_of(name: str, profile: str, **overrides: Any) -> Any:
         name: the step.
         profile: a profile's name or place, from which it is filled.
         overrides: config values that go over the profile's.
+
+    Returns:
+        The filled ``Config``.
     """
     return stage_of(STEPS[name], profile, overrides)[1]
 
@@ -65,6 +71,9 @@ def section_config(profile: str, name: str, **given: Any) -> Any:
         profile: a profile's name or place, from which it is filled.
         name: the section.
         given: config values that go over the profile's.
+
+    Returns:
+        The filled ``Config``.
     """
     section = {**_sections(profile).get(name, {}), **given}
     return configure(importlib.import_module(SECTIONS[name]).Config, section, name)

@@ -102,6 +102,9 @@ def _events_sql() -> str:
     """Events by our action names.
 
     UBI 1.3 asks for an action and a time only, so a client may be a session.
+
+    Returns:
+        An INSERT, for the files of one day.
     """
     fields = (
         "event_id",

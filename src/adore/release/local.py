@@ -29,6 +29,9 @@ It shares its cores with all else that a laptop does.
 def free_port(port: int = 0) -> int:
     """A port that was free a moment ago: any one, or the given one.
 
+    Returns:
+        The port.
+
     Raises:
         ConfigError: no port has this number.
         UnavailableError: the given one is taken.

@@ -77,6 +77,9 @@ def shop_actions(prepared: Path) -> dict[str, str]:
 
     Args:
         prepared: output of ``prepare``.
+
+    Returns:
+        Our action by the shop's name; none where it uses ours.
     """
     path = prepared / "dataset.json"
     if not path.is_file():
@@ -99,6 +102,9 @@ def run(
         student: output of the student's training; it becomes the challenger.
         gate: output of the gate: whether the student passed, and the best baseline.
         output: the stage's folder.
+
+    Returns:
+        The share of users that get the challenger, and the number of variants.
 
     Raises:
         ConfigError: the gate did not pass.

@@ -57,6 +57,9 @@ def _lists(
     """Query texts and true grades of the candidate lists that shoppers search.
 
     They are the lists of test queries, of all where there are none.
+
+    Returns:
+        Query text by query id; grade by item id, by query id.
     """
     queries = read_table(prepared, "queries")
     splits = queries.select("query_id", "split")

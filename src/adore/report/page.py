@@ -86,6 +86,9 @@ def _head(record: Document, dataset: Document) -> Document:
     """What a reader asks first of a run, as far as it is known.
 
     Whose input is it, with what, when, how long and where did it run?
+
+    Returns:
+        What is known, by what it is called.
     """
     data = record.get("data")
     if data in (None, "demo"):

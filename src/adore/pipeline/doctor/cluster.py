@@ -180,10 +180,7 @@ def _runtime(cluster: Cluster, runtime: str) -> Finding:
 def _pipelines(
     config: Config, placement: Placement, api: Any, *, reach: bool
 ) -> Iterator[Finding]:
-    """Kubeflow Pipelines at KFP_HOST.
-
-    Whether it answers, and what its namespace of runs has and lacks.
-    """
+    """Whether Kubeflow Pipelines at KFP_HOST answers, and what its namespace of runs lacks."""
     name = "Kubeflow Pipelines"
     host = os.environ.get("KFP_HOST", "")
     if not host:
@@ -272,13 +269,16 @@ def _storage(cluster: Cluster) -> Finding:
 def examine_cluster(
     config: Config, placement: Placement, api: Any = None, *, reach: bool = True
 ) -> Iterator[Finding]:
-    """Look at everything that a release and a run need on the cluster, as the account that asks.
+    """Look at everything that a release and a run need on the cluster, as this account sees it.
 
     Args:
         config: the profile's section ``kubernetes``.
         placement: its section ``cluster``.
         api: an ``ApiClient``; None: the kubeconfig's, or the pod's.
         reach: start three small pods that try names, store and API server as ours would.
+
+    Yields:
+        What was looked at, one thing after the other.
     """
     cluster = Cluster(config, api)
     wanted = _wanted(config)

@@ -62,6 +62,9 @@ Source: KServe v0.20.0, pkg/constants."""
 def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
     """Namespace and content of KServe's ConfigMap.
 
+    Returns:
+        The namespace, and each setting by its key.
+
     Raises:
         MissingError: it is in none of the usual namespaces, or this account may not read it.
     """
@@ -169,6 +172,9 @@ def _storage(cluster: Cluster, config: Config) -> Finding:
     """With ``loader: kserve``: whether a container is there for the places.
 
     And what its security context lacks.
+
+    Returns:
+        The finding.
     """
     if config.loader == "server":
         return Finding(
@@ -306,6 +312,9 @@ def examine_kserve(cluster: Cluster, config: Config) -> Iterator[Finding]:
     Args:
         cluster: sees the namespace of the release.
         config: the profile's section ``kubernetes``.
+
+    Yields:
+        One finding after the other.
     """
     home = ""
     settings: dict[str, Any] = {}

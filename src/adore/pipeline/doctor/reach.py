@@ -40,6 +40,9 @@ def _tags(config: Config, kind: str) -> dict[str, str]:
     """Labels that the network's policies know.
 
     No Service, budget or autoscaler of a live app selects them.
+
+    Returns:
+        Label to value.
     """
     ours = labels(config, kind) | {"app.kubernetes.io/part-of": "adore-doctor"}
     if kind == "server":
@@ -151,6 +154,9 @@ def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:
     Args:
         cluster: sees the namespace of the release.
         config: the profile's section ``kubernetes``.
+
+    Yields:
+        One finding after the other.
     """
     run = uuid.uuid4().hex[:6]
     started: dict[str, Object] = {}

@@ -82,6 +82,9 @@ class Server:
         """Whether it was installed for many users.
 
         Else it runs everything in its own namespace, whatever it is asked.
+
+        Returns:
+            True for an installation with Profiles.
         """
         with self._answering():
             health = self.client._healthz_api.healthz_service_get_healthz()
@@ -224,6 +227,9 @@ class Server:
         """The state of a run in the server's word, and its tasks as the cluster has them.
 
         A run that somebody cancelled ends as FAILED; only its history says so.
+
+        Returns:
+            The state, and the tasks.
         """
         with self._answering():
             about = self.client.get_run(run)

@@ -33,6 +33,9 @@ def causes_of_run(job: str) -> list[str]:
     Args:
         job: the run's id.
 
+    Returns:
+        The causes; none outside a cluster.
+
     Raises:
         ConfigError: this account may not look at pods.
         UnavailableError: the API server does not answer.

@@ -60,6 +60,9 @@ def namespace_of_runs(namespace: str, *, many_users: bool) -> str:
     Args:
         namespace: the one that the run is asked for in.
         many_users: whether the installation has Profiles.
+
+    Returns:
+        The namespace.
     """
     return namespace if many_users else HOME
 
@@ -111,6 +114,9 @@ def _launcher(cluster: Cluster, placement: Placement, kind: str) -> Finding:
         cluster: sees the namespace.
         placement: the profile's section ``cluster``.
         kind: ``s3`` for runs that are written there, ``minio`` for those on a claim.
+
+    Returns:
+        The finding.
     """
     namespace = cluster.config.namespace
     title = "kfp-launcher"
@@ -218,6 +224,9 @@ def examine_namespace(
         placement: the profile's section ``cluster``.
         many_users: whether the installation has Profiles.
         remote: whether runs are written to ``s3://``.
+
+    Yields:
+        One finding after the other.
     """
     yield _account(cluster)
     for name, keys in placement.secrets.items():
@@ -240,6 +249,9 @@ def images_of(kubernetes: Config, placement: Placement) -> list[str]:
     Args:
         kubernetes: the profile's section ``kubernetes``, which names ours.
         placement: its section ``cluster``, where a stage may have another image.
+
+    Returns:
+        Names with tags, sorted.
     """
     images = {kubernetes.image(kind) for kind in ("student", "teacher")}
     for stage in placement.stages.values():
@@ -292,6 +304,9 @@ def examine_images(cluster: Cluster, images: Iterable[str]) -> Iterator[Finding]
     Args:
         cluster: sees the namespace in which runs are.
         images: names with tags.
+
+    Yields:
+        One finding an image.
     """
     namespace = cluster.config.namespace
     started: dict[str, str] = {}

@@ -105,6 +105,9 @@ def _display_names(workflow: dict[str, Any]) -> dict[str, str]:
 
     Source: the components in a Workflow's arguments, as in kubeflow/pipelines 2.17.0,
     test_data/compiled-workflows.
+
+    Returns:
+        Display name by the task's key.
     """
     names = {}
     arguments = workflow.get("spec", {}).get("arguments", {})

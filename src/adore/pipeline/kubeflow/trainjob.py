@@ -48,6 +48,9 @@ def train_job(
         stage: the step that the nodes share.
         key: see :func:`adore.artifacts.key_of`; the same key is the same job.
         command: program and arguments.
+
+    Returns:
+        The object.
     """
     size = place.stages.get(stage, place.default)
     gpu = place.gpu if stage in place.gpu.stages else None
@@ -102,6 +105,9 @@ def _patch(place: Placement, stage: str, gpu: Gpu | None) -> Object:
     """What the runtime's pods get beside the trainer.
 
     Account, security, a place to write, where they may stand.
+
+    Returns:
+        A runtime patch.
     """
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}]
     mounts = [{"name": "tmp", "mountPath": "/tmp"}]
@@ -185,7 +191,7 @@ def run(cluster: Cluster, thing: Object, *, every: float = 5.0) -> None:
 
 
 def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
-    """Until the TrainJob ends: say what keeps its pods, and the log of node 0.
+    """Log what keeps the pods of a TrainJob, and what its node 0 prints, until it ends.
 
     Args:
         cluster: sees the job's namespace.
@@ -193,8 +199,8 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
         every: seconds between two looks.
 
     Raises:
-        AdoreError: it failed, or was deleted, or the cluster is silent for
-            ``kubernetes.patience`` seconds.
+        AdoreError: it failed, or was deleted.
+        UnavailableError: the cluster was silent for ``kubernetes.patience`` seconds.
     """
     match = f"jobset.sigs.k8s.io/jobset-name={name}"
     log = _Log(cluster)

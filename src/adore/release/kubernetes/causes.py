@@ -70,6 +70,9 @@ def pod_causes(cluster: Cluster, match: str) -> list[Cause]:
     Args:
         cluster: where the pods are.
         match: a label selector, ``key=value,key=value``.
+
+    Returns:
+        One cause a text; none when the pods are well.
     """
     causes: dict[str, Cause] = {}
     for pod in cluster.matching("Pod", match):
@@ -158,6 +161,9 @@ def _unready(cluster: Cluster, pod: Object) -> Cause | None:
     """A pod that runs and is not ready for a while.
 
     Told is what it says itself, else what its probe says.
+
+    Returns:
+        The cause; None while it is only starting.
     """
     name = pod["metadata"]["name"]
     late = []
@@ -208,6 +214,9 @@ def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
     Args:
         cluster: where it is.
         deployment: its live state.
+
+    Returns:
+        The causes, as far as the cluster knows them.
     """
     labels = deployment["spec"]["selector"]["matchLabels"]
     match = ",".join(f"{key}={value}" for key, value in labels.items())
@@ -230,6 +239,9 @@ def service_causes(
         cluster: where it is.
         service: its live state.
         deployment: that KServe made of it; None: it made none.
+
+    Returns:
+        The causes, as far as the cluster knows them.
     """
     causes = deployment_causes(cluster, deployment) if deployment else []
     return causes or [*_kserve_causes(cluster, service, deployment)]

@@ -24,10 +24,13 @@ Object = dict[str, Any]
 
 
 def connect(context: str | None = None) -> Any:
-    """An ``ApiClient``.
+    """Connect to the cluster of KUBECONFIG or ``~/.kube/config``, else of the pod that runs this.
 
-    It is of KUBECONFIG or ``~/.kube/config`` where there is one, else of the pod that
-    this runs in.
+    Args:
+        context: a context of the configuration; None: its current one.
+
+    Returns:
+        The client.
 
     Raises:
         NotInstalledError: no ``kubernetes`` package.
@@ -139,7 +142,7 @@ class Cluster:
         body: Object | None = None,
         **query: str,
     ) -> Any:
-        """One call of the API.
+        """Make one call of the API.
 
         Args:
             method: ``GET``, ``PATCH`` or ``DELETE``.
@@ -152,8 +155,8 @@ class Cluster:
             The body of the answer.
 
         Raises:
-            ConfigError, MissingError, UnavailableError: it is refused, not there, or
-                nobody answers.
+            AdoreError: it is refused, or not there.
+            UnavailableError: nobody answers.
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
@@ -175,7 +178,8 @@ class Cluster:
                 _request_timeout=30,
             )
         except ApiException as error:
-            raise _translate(error, what, method.lower()) from error
+            refusal: AdoreError = _translate(error, what, method.lower())
+            raise refusal from error
         except HTTPError as error:
             fix = "check the network and the kubeconfig"
             raise UnavailableError(
@@ -189,6 +193,9 @@ class Cluster:
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
             name: the object's.
+
+        Returns:
+            The live object, or None.
         """
         try:
             return dict(self._call("GET", kind, name))
@@ -201,6 +208,9 @@ class Cluster:
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
             component: whose objects, ``server`` or ``router`` say; empty: everybody's.
+
+        Returns:
+            Live objects.
         """
         return self.matching(kind, selector(self.config, component))
 
@@ -210,6 +220,9 @@ class Cluster:
         Args:
             kind: one of :data:`adore.release.kubernetes.objects.KINDS`.
             label_selector: ``key=value,key=value``.
+
+        Returns:
+            Live objects, each with its kind.
         """
         try:
             found = self._call("GET", kind, labelSelector=label_selector)
@@ -236,6 +249,9 @@ class Cluster:
             pod: the pod's name.
             container: the name of one of its containers.
             lines: how many of the last ones.
+
+        Returns:
+            The lines; empty if there are none.
         """
         path = f"/api/v1/namespaces/{self.config.namespace}/pods/{pod}/log"
         try:
@@ -263,6 +279,9 @@ class Cluster:
         Args:
             thing: the whole object, with our labels.
             dry_run: admission and defaults as for the real thing, and nothing is stored.
+
+        Returns:
+            The object as it is then, defaults included.
 
         Raises:
             ConfigError: it is there and not ours, or another manager holds one of its

@@ -156,6 +156,9 @@ class Config(StageConfig):
     def storage_uri(self, place: str) -> str:
         """What KServe's storage initialiser calls a place.
 
+        Returns:
+            The address that KServe loads from.
+
         Raises:
             ConfigError: the cluster cannot read it.
         """

@@ -51,6 +51,9 @@ def preview(cluster: Cluster, things: list[Object]) -> list[Change]:
     Args:
         cluster: what the objects are compared with.
         things: objects as they would be applied.
+
+    Returns:
+        The changes.
     """
     return [_change(cluster, thing) for thing in things]
 

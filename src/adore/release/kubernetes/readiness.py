@@ -73,6 +73,9 @@ def _service_faults(cluster: Cluster, live: Object, least: int | None) -> list[C
 
     Source: kserve v0.20.0, pkg/apis/serving/v1beta1/inference_service_status.go:456;
     kserve issue 6081.
+
+    Returns:
+        The causes; none when it serves.
     """
     name = live["metadata"]["name"]
     pod = live["metadata"].get("annotations", {}).get(POD, "")

@@ -31,6 +31,9 @@ def router(config: Config, number: int) -> list[Object]:
     Args:
         config: how it is served.
         number: of the release whose record it mounts.
+
+    Returns:
+        The Deployment first, then what goes with it.
     """
     found = [_deployment(config, number), _service(config)]
     if config.router.most > config.router.replicas:

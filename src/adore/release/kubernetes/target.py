@@ -81,6 +81,9 @@ def read_plan(config: Config, place: str) -> Plan:
         config: which claim holds places that are no ``s3://`` ones.
         place: the output, a folder under the claim's mount or ``s3://…``.
 
+    Returns:
+        The plan, with the address that KServe loads each variant from.
+
     Raises:
         ConfigError: the cluster cannot read the place.
     """
@@ -107,6 +110,9 @@ def render(config: Config, plan: Plan, number: int = 1) -> list[dict[str, Any]]:
         config: how it is served.
         plan: from :func:`read_plan`.
         number: the release's.
+
+    Returns:
+        The objects.
     """
     release = Release(number, named(config, plan), config, live=False)
     return [*_lasting(release), *router(config, number)]
@@ -189,6 +195,9 @@ class KubernetesTarget:
         """What a release of this plan would change on the cluster, or what it would refuse.
 
         Nothing is changed.
+
+        Returns:
+            One change an object.
         """
         before = self.releases()
         plan = named(self.config, plan)
@@ -211,6 +220,9 @@ class KubernetesTarget:
         """The release that is the same, if one goes on.
 
         It is the live one, or one that is newer and was broken off before it served.
+
+        Returns:
+            The release; None: the plan is new.
         """
         live = _live_of(before)
         pending = None
@@ -297,6 +309,9 @@ class KubernetesTarget:
         """Back to what was live, and forget the failed release; says what was done.
 
         What was live is up: nothing is waited for but a router that had gone over already.
+
+        Returns:
+            What was done, in words.
         """
         now = self._live_number()
         done = f"release {failed.number} is withdrawn"
@@ -331,6 +346,9 @@ class KubernetesTarget:
             of: the release that was judged; none: whatever is live.
             why: for the record, on which the review does not act on this experiment again.
 
+        Returns:
+            The new release's number.
+
         Raises:
             ConfigError: another release than ``of`` is live, now or when the new one is
                 ready.
@@ -344,6 +362,9 @@ class KubernetesTarget:
 
     def live(self) -> Release:
         """The release that serves.
+
+        Returns:
+            The release.
 
         Raises:
             MissingError: none does.
@@ -365,6 +386,9 @@ class KubernetesTarget:
 
         It is ``to``, or the last before the live one that served. Both releases are noted
         as acted on: the review leaves them to the person who rolled back.
+
+        Returns:
+            The number of the release that serves.
         """
         live = self.live()
         known = [release for release in self.releases() if release.served]

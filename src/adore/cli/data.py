@@ -96,8 +96,8 @@ def demo_data(
     """Make the demo shop: catalogue, queries, judgements and events with known truth."""
     from adore.pipeline.runner import run_stage
 
-    given = {"world": world} if world else {}
-    run_stage("demo-data", {}, output, profile=profile, seed=seed, **given)
+    overrides = {"world": world} if world else {}
+    run_stage("demo-data", {}, output, profile=profile, seed=seed, **overrides)
 
 
 def score(
@@ -116,14 +116,14 @@ def score(
 
         run_step("score", run, data="demo", profile=profile, seed=seed)
         return
-    given = {
+    overrides = {
         "student": student,
         "items": items,
         "queries": queries,
         "pairs": pairs,
         "output": output,
     }
-    for name, value in given.items():
+    for name, value in overrides.items():
         check(
             bool(value),
             f"--{name}",

@@ -37,8 +37,8 @@ Data = Annotated[
 STAGES = [name for name in STEPS if name not in cli_data.VERBS]
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_wanted: bool) -> None:
+    if is_wanted:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -163,8 +163,8 @@ def _target(profile: str, namespace: str, *, force: bool = False) -> Any:
 def _cluster_config(profile: str, namespace: str) -> Any:
     from adore.pipeline.settings import section_config
 
-    given = {"namespace": namespace} if namespace else {}
-    return section_config(profile, "kubernetes", **given)
+    overrides = {"namespace": namespace} if namespace else {}
+    return section_config(profile, "kubernetes", **overrides)
 
 
 Namespace = Annotated[
@@ -250,10 +250,10 @@ def release_apply(
 )
 def release_list(profile: Profile = "laptop", namespace: Namespace = "") -> None:
     """Every release that the cluster remembers."""
-    for one in _target(profile, namespace).releases():
-        plan = one.plan
-        star = "*" if one.live else " "
-        line = f"{star} {one.number:<4} {one.created}  {plan['name']}  {one.note}"
+    for release in _target(profile, namespace).releases():
+        plan = release.plan
+        star = "*" if release.live else " "
+        line = f"{star} {release.number:<4} {release.created}  {plan['name']}  {release.note}"
         typer.echo(line.rstrip())
         for variant, about in plan["variants"].items():
             share = plan["weights"][variant]
@@ -346,15 +346,17 @@ def doctor(
     """Say what is installed, reachable and missing, and how to fix it."""
     from adore.pipeline.doctor.machine import examine
 
-    found = examine()
+    findings = examine()
     if cluster:
         from adore.pipeline.doctor.cluster import examine_cluster
         from adore.pipeline.settings import section_config
 
         config = _cluster_config(profile, namespace)
-        found = examine_cluster(config, section_config(profile, "cluster"), reach=reach)
+        findings = examine_cluster(
+            config, section_config(profile, "cluster"), reach=reach
+        )
     missing = False
-    for finding in found:
+    for finding in findings:
         if finding.ok:
             mark = "ok  "
         elif finding.needed:

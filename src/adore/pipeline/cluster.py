@@ -71,11 +71,11 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
 def _readable(name: str, value: str, profile: str) -> None:
     """A place must be one that the cluster's pods read."""
     mount = settings.section_config(profile, "cluster").claim.partition(":")[2]
-    good = storage.is_remote(value) or bool(
+    is_readable = storage.is_remote(value) or bool(
         mount and value.startswith(mount.rstrip("/") + "/")
     )
     fix = "give one, or set cluster.claim to NAME:/mount and name a folder under the mount"
-    check(good, name, value, must="an s3:// place", fix=fix, error=MissingError)
+    check(is_readable, name, value, must="an s3:// place", fix=fix, error=MissingError)
 
 
 def _profile(profile: str, run: str) -> str:
@@ -126,14 +126,14 @@ def _check_free(server: Server, run: str) -> None:
         ConfigError: names the run.
     """
     try:
-        about = read_run(run)
+        record = read_run(run)
     except AdoreError as error:
         log_line(
             f"note: whether another run writes to {run} cannot be seen from here ({error})"
         )
         return
-    job = str(about.get("owner", {}).get("job", ""))
-    if about.get("status") == RunStatus.RUNNING and job and server.is_going(job):
+    job = str(record.get("owner", {}).get("job", ""))
+    if record.get("status") == RunStatus.RUNNING and job and server.is_going(job):
         fix = "wait for it, terminate it, or give another OUT"
         check(
             False,
@@ -151,19 +151,26 @@ def _preflight(server: Server, profile: str, run: str) -> None:
         ConfigError: something is missing; each is named with its fix.
     """
     placement = settings.section_config(profile, "cluster")
-    many = server.many_users()
-    space = namespace_of_runs(server.namespace, many_users=many)
-    kubernetes = settings.section_config(profile, "kubernetes", namespace=space)
+    has_profiles = server.many_users()
+    runs_namespace = namespace_of_runs(server.namespace, many_users=has_profiles)
+    kubernetes = settings.section_config(
+        profile, "kubernetes", namespace=runs_namespace
+    )
     try:
         cluster = Cluster(kubernetes)
         findings = list(
             examine_namespace(
-                cluster, placement, many_users=many, remote=storage.is_remote(run)
+                cluster,
+                placement,
+                many_users=has_profiles,
+                remote=storage.is_remote(run),
             )
         )
         findings += examine_images(cluster, images_of(kubernetes, placement))
     except AdoreError as error:
-        log_line(f"note: Secrets and images of {space} were not looked at: {error}")
+        log_line(
+            f"note: Secrets and images of {runs_namespace} were not looked at: {error}"
+        )
         return
     for finding in findings:
         if not finding.ok and not finding.needed:
@@ -176,7 +183,7 @@ def _preflight(server: Server, profile: str, run: str) -> None:
     if missing:
         lines = "\n  ".join(missing)
         raise ConfigError(
-            f"namespace {space} == not ready for a run, "
+            f"namespace {runs_namespace} == not ready for a run, "
             f"must have what its pods wait for:\n  {lines}"
         )
 
@@ -218,11 +225,11 @@ def submit(
     if data != "demo":
         _readable("data", data, profile)
     if settings.section_config(profile, "cluster").train.stages:
-        named = settings.section_config(profile, "kubernetes").namespace
+        train_namespace = settings.section_config(profile, "kubernetes").namespace
         check(
-            named == server.namespace,
+            train_namespace == server.namespace,
             "kubernetes.namespace",
-            named,
+            train_namespace,
             must=f"{server.namespace!r}, the run's",
             fix="train where the run's secrets are",
         )

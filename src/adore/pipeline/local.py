@@ -58,14 +58,14 @@ def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) ->
         The newest run of the same arguments under ``root``, to be continued, or else
         ``root/<time>``.
     """
-    asked = {"data": _input(data), "profile": profile, "seed": seed}
-    like = []
+    arguments = {"data": _input(data), "profile": profile, "seed": seed}
+    earlier_runs = []
     for path in root.glob(f"*/{RUN}"):
-        about = read_run(str(path.parent))
-        if asked.items() <= about.items():
-            like.append((about.get("started", ""), str(path.parent)))
-    if like:
-        return max(like)[1]
+        record = read_run(str(path.parent))
+        if arguments.items() <= record.items():
+            earlier_runs.append((record.get("started", ""), str(path.parent)))
+    if earlier_runs:
+        return max(earlier_runs)[1]
     return str(root / datetime.now(UTC).strftime("%Y%m%d-%H%M%S"))
 
 
@@ -167,8 +167,8 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
     data = _input(data)
     if _is_prepared(run, data=data, profile=profile, seed=seed):
         with contextlib.suppress(MissingError):
-            said = storage.local_copy(storage.join(run, "prepare", CHECK))
-            return said.read_text("utf-8").rstrip()
+            summary = storage.local_copy(storage.join(run, "prepare", CHECK))
+            return summary.read_text("utf-8").rstrip()
     config = settings.config_of("prepare", profile)
     requests = storage.local_copy(config.requests) if config.requests else None
     report = check_folder(storage.local_copy(data), config, requests, data)
@@ -190,14 +190,14 @@ def _is_prepared(run: str, **arguments: Any) -> bool:
     """
     step = graph.STEPS["prepare"]
     seed = arguments.pop("seed")
-    found = artifacts.read_manifest(storage.join(run, step.name))
-    if found is None:
+    manifest = artifacts.read_manifest(storage.join(run, step.name))
+    if manifest is None:
         return False
     module = importlib.import_module(step.module)
     config = settings.config_of(step.name, arguments["profile"], seed=seed)
-    own = runner.inputs_of(step.name, run, **arguments)
-    inputs = runner.add_configured_inputs(step, config, own)
-    return found.matches(artifacts.fingerprint(module, step.name, config, inputs))
+    step_inputs = runner.inputs_of(step.name, run, **arguments)
+    inputs = runner.add_configured_inputs(step, config, step_inputs)
+    return manifest.matches(artifacts.fingerprint(module, step.name, config, inputs))
 
 
 def _check_folder(data: str) -> None:

@@ -64,18 +64,18 @@ def config_of(name: str, profile: str, **overrides: Any) -> Any:
     return stage_of(STEPS[name], profile, overrides)[1]
 
 
-def section_config(profile: str, name: str, **given: Any) -> Any:
+def section_config(profile: str, name: str, **overrides: Any) -> Any:
     """The ``Config`` of one of :data:`SECTIONS`.
 
     Args:
         profile: a profile's name or place, from which it is filled.
         name: the section.
-        given: config values that go over the profile's.
+        overrides: config values that go over the profile's.
 
     Returns:
         The filled ``Config``.
     """
-    section = {**_sections(profile).get(name, {}), **given}
+    section = {**_sections(profile).get(name, {}), **overrides}
     return configure(importlib.import_module(SECTIONS[name]).Config, section, name)
 
 
@@ -121,16 +121,16 @@ def _check_lists(profile: str) -> None:
     """Every process that trains the student takes as many lists of a step as the others."""
     cluster = section_config(profile, "cluster")
     lists = config_of("distil", profile).net.lists_per_step
-    cards = cluster.train.processes
+    processes_per_node = cluster.train.processes
     if "distil" in cluster.gpu.stages:
-        cards = cluster.gpu.count
-    world = cluster.train.nodes * cards
+        processes_per_node = cluster.gpu.count
+    world_size = cluster.train.nodes * processes_per_node
     if "distil" in cluster.train.stages:
         check(
-            lists % world == 0,
+            lists % world_size == 0,
             "distil.net.lists_per_step",
             lists,
-            must=f"a multiple of {world} processes",
+            must=f"a multiple of {world_size} processes",
             fix="set it",
         )
 
@@ -140,11 +140,11 @@ def _check_challenger(profile: str) -> None:
 
     systems = ["student", *baseline_kinds()]
     for name in ("evaluate", "gate"):
-        found = config_of(name, profile).challenger
+        system = config_of(name, profile).challenger
         check(
-            found in systems,
+            system in systems,
             f"{name}.challenger",
-            found,
+            system,
             must=f"one of {systems}",
             fix="name one",
         )

@@ -47,7 +47,9 @@ def _days(since: datetime, until: int) -> Iterator[date]:
         day += timedelta(1)
 
 
-def _teach(db: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:
+def _teach(
+    database: duckdb.DuckDBPyConnection, shop_actions: Mapping[str, str]
+) -> None:
     """Give SQL the readers of ``prepare``: ``to_millis(text)`` and ``canonical_action(text)``.
 
     They give null for what they refuse.
@@ -60,9 +62,9 @@ def _teach(db: duckdb.DuckDBPyConnection, own: Mapping[str, str]) -> None:
             return None
 
     def action(name: str | None) -> str | None:
-        return None if name is None else canonical_action(name, own)
+        return None if name is None else canonical_action(name, shop_actions)
 
-    define: Any = db.create_function
+    define: Any = database.create_function
     define("to_millis", to_millis, ["VARCHAR"], "BIGINT", null_handling="special")
     define("canonical_action", action, ["VARCHAR"], "VARCHAR", null_handling="special")
 
@@ -75,7 +77,7 @@ def _json(names: Mapping[str, str]) -> str:
         FROM read_ndjson_objects(?, ignore_errors = true))"""
 
 
-def _add(db: duckdb.DuckDBPyConnection, sql: str, place: str) -> None:
+def _add(database: duckdb.DuckDBPyConnection, sql: str, place: str) -> None:
     """Run an INSERT over the files of one day, row by row: what is in one row spoils no other."""
     try:
         folder = local_copy(place)
@@ -83,7 +85,7 @@ def _add(db: duckdb.DuckDBPyConnection, sql: str, place: str) -> None:
         return
     files = [str(path) for path in sorted(folder.glob("*.jsonl"))]
     if files:
-        db.execute(sql, [files])
+        database.execute(sql, [files])
     if is_remote(place):  # a download is read once
         shutil.rmtree(folder.parent, ignore_errors=True)
 
@@ -129,7 +131,7 @@ def _events_sql() -> str:
 
 
 def load(
-    db: duckdb.DuckDBPyConnection, live: Release, until: int
+    database: duckdb.DuckDBPyConnection, live: Release, until: int
 ) -> dict[str, dict[str, int]]:
     """Make the tables ``exposures``, of the live release, and ``events``, since it was made.
 
@@ -137,7 +139,7 @@ def load(
     any, all rows are of one.
 
     Args:
-        db: where the tables are made.
+        database: where the tables are made.
         live: its plan has the experiment's name and the shop's actions, its config the
             place to read.
         until: now, in ms since the epoch.
@@ -147,12 +149,14 @@ def load(
     """
     name = live.plan["name"]
     since = datetime.fromisoformat(live.created)
-    db.execute("SET VARIABLE experiment = ?", [name])
-    _teach(db, live.plan.get("actions", {}))
+    database.execute("SET VARIABLE experiment = ?", [name])
+    _teach(database, live.plan.get("actions", {}))
 
     texts = ", ".join(f"{column} VARCHAR" for column in (*EXPOSURES, "release"))
-    db.execute(f"CREATE TABLE all_exposures ({texts}, timestamp BIGINT, bad BOOLEAN)")
-    db.execute(
+    database.execute(
+        f"CREATE TABLE all_exposures ({texts}, timestamp BIGINT, bad BOOLEAN)"
+    )
+    database.execute(
         "CREATE TABLE all_events (event_id VARCHAR, client_id VARCHAR, written VARCHAR, "
         "action_name VARCHAR, timestamp BIGINT, bad BOOLEAN)"
     )
@@ -160,38 +164,38 @@ def load(
     place = live.config.exposures
     for day in _days(since, until):
         folder = day.isoformat()
-        _add(db, _exposures_sql(), join(place, f"exposures/{name}", folder))
-        _add(db, _events_sql(), join(place, "events", folder))
+        _add(database, _exposures_sql(), join(place, f"exposures/{name}", folder))
+        _add(database, _events_sql(), join(place, "events", folder))
 
     ours = (
         f"release = '{live.number}' OR (SELECT count(release) = 0 FROM all_exposures)"
     )
-    db.execute(
+    database.execute(
         f"CREATE VIEW exposures AS FROM all_exposures WHERE NOT bad AND ({ours})"
     )
-    db.execute(
+    database.execute(
         "CREATE VIEW events AS FROM all_events WHERE NOT bad AND action_name <> ''"
     )
     return {
-        "exposures": _unread(db, "exposures"),
-        "events": {**_unread(db, "events"), **_unknown(db)},
+        "exposures": _unread(database, "exposures"),
+        "events": {**_unread(database, "events"), **_unknown(database)},
     }
 
 
-def _unread(db: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
+def _unread(database: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
     """Rows that cannot be read, by that reason."""
     sql = f"SELECT count(*) FILTER (WHERE bad) FROM all_{log}"
-    ((count,),) = db.sql(sql).fetchall()
+    ((count,),) = database.sql(sql).fetchall()
     return {UNREAD: count} if count else {}
 
 
-def _unknown(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def _unknown(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Events whose action nobody explained, by its name."""
     sql = (
         "SELECT written, count(*) FROM all_events "
         "WHERE NOT bad AND action_name = '' GROUP BY ALL"
     )
     counts = Counter[str]()
-    for name, count in db.sql(sql).fetchall():
+    for name, count in database.sql(sql).fetchall():
         counts[f"of the unknown action {name[:40]!r}"] = count
     return dict(counts.most_common(20))

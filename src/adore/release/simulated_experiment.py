@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ from adore.serving.exposure import read_log
 from adore.storage import write_json
 
 __all__ = ["Config", "run"]
+
+Row = dict[str, Any]
+"""Value by column, of an item, an exposure or an event."""
 
 
 class Config(StageConfig):
@@ -64,9 +68,9 @@ def _lists(
     queries = read_table(prepared, "queries")
     splits = queries.select("query_id", "split")
     truth = read_table(prepared, "truth").join(splits, on="query_id")
-    held = truth.filter(pl.col("split") == "test")
-    if held.height:
-        truth = held
+    test_pairs = truth.filter(pl.col("split") == "test")
+    if test_pairs.height:
+        truth = test_pairs
     truth = truth.sort("query_id", "item_id")
     check(
         truth.height > 0,
@@ -80,27 +84,37 @@ def _lists(
     lists: dict[str, dict[str, int]] = {}
     pairs = truth.select("query_id", "item_id", "grade")
     for query_id, item_id, grade in pairs.iter_rows():
-        one = lists.setdefault(query_id, {})
-        if len(one) < config.list_size:
-            one[item_id] = grade
+        graded_items = lists.setdefault(query_id, {})
+        if len(graded_items) < config.list_size:
+            graded_items[item_id] = grade
     return dict(queries.select("query_id", "query").iter_rows()), lists
 
 
-def _visits(
-    config: Config, lists: dict[str, dict[str, int]]
-) -> Iterator[tuple[int, int, str]]:
-    """User, visit and a query drawn at random, in the order in which they come."""
-    rng = np.random.default_rng(config.seed)
-    names = sorted(lists)
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One search of one shopper."""
+
+    user: int
+    number: int
+    """Which of the user's visits it is, from 0."""
+    query_id: str
+
+
+def _visits(config: Config, query_ids: list[str]) -> Iterator[_Visit]:
+    """Visits in the order in which they come, each with a query drawn at random."""
+    random = np.random.default_rng(config.seed)
     for user in range(config.users):
-        for visit in range(config.visits):
-            yield user, visit, names[int(rng.integers(len(names)))]
+        for number in range(config.visits):
+            position = int(random.integers(len(query_ids)))
+            yield _Visit(user, number, query_ids[position])
 
 
-def _request(row: dict[str, Any]) -> dict[str, Any]:
+def _request_item(row: Row) -> Row:
+    """An item as the router takes it."""
     keys = ("item_id", "title", "brand", "category", "bullet_points")
-    fields = {key: row[key] for key in keys}
-    return {**fields, "attributes": json.loads(row["attributes"])}
+    item = {key: row[key] for key in keys}
+    item["attributes"] = json.loads(row["attributes"])
+    return item
 
 
 class _Shop:
@@ -112,46 +126,51 @@ class _Shop:
         items = read_table(prepared, "items")
         for row in items.iter_rows(named=True):
             item_id = row["item_id"]
-            self.items[item_id] = _request(row)
+            self.items[item_id] = _request_item(row)
         self.shoppers = Shoppers(seed=config.seed, users=config.users, bots=0.0)
         self.client = httpx.Client(base_url=target.url, timeout=30.0, trust_env=False)
 
-    def visit(self, one: tuple[int, int, str]) -> None:
-        user, visit, query_id = one
-        grades = self.lists[query_id]
-        client = self.shoppers.client(user)
+    def visit(self, visit: _Visit) -> None:
+        grades = self.lists[visit.query_id]
+        ranking = self._rank(visit, list(grades))
+        events = self.shoppers.visit(
+            visit.user, visit.query_id, ranking, grades, visit=visit.number
+        )
+
+        # Simulated shoppers have a clock of their own: what they do happens now.
+        first_timestamp = min((event["timestamp"] for event in events), default=0)
+        delay = int(time.time() * 1000) - first_timestamp
+        rows = []
+        for event in events:
+            rows.append({**event, "timestamp": event["timestamp"] + delay})
+        self.client.post("/events", json=rows).raise_for_status()
+
+    def _rank(self, visit: _Visit, item_ids: list[str]) -> list[str]:
+        """Ask the router for the list of a visit; ids of items, the best first."""
+        user_id = self.shoppers.client(visit.user)
         body = {
-            "user_id": client,
-            "session_id": f"{client}-{visit}",
-            "query_id": query_id,
-            "query": self.texts[query_id],
-            "items": [self.items[item_id] for item_id in grades],
+            "user_id": user_id,
+            "session_id": f"{user_id}-{visit.number}",
+            "query_id": visit.query_id,
+            "query": self.texts[visit.query_id],
+            "items": [self.items[item_id] for item_id in item_ids],
         }
-        answer = self.client.post("/rank", json=body)
-        if answer.status_code != 200:
+        response = self.client.post("/rank", json=body)
+        if response.status_code != 200:
             raise UnavailableError(
-                f"router answered {answer.status_code}, must be 200; {answer.text[:300]}"
+                f"router answered {response.status_code}, must be 200; {response.text[:300]}"
             )
-
-        ranking = [item["item_id"] for item in answer.json()["items"]]
-        done = self.shoppers.visit(user, query_id, ranking, grades, visit=visit)
-
-        # simulated shoppers have a clock of their own: what they do happens now
-        begun = min((event["timestamp"] for event in done), default=0)
-        late = int(time.time() * 1000) - begun
-        events = [{**event, "timestamp": event["timestamp"] + late} for event in done]
-        self.client.post("/events", json=events).raise_for_status()
+        return [item["item_id"] for item in response.json()["items"]]
 
 
 def _traffic(config: Config, prepared: Path, release: Path, work: Path) -> None:
     with exit_on_sigterm(), LocalTarget(release, work) as target:
         shop = _Shop(target, prepared, config)
-        visits = list(_visits(config, shop.lists))
+        visits = list(_visits(config, sorted(shop.lists)))
         with ThreadPoolExecutor(config.concurrency) as pool:
-            for _ in progress(
-                pool.map(shop.visit, visits), "simulated visits", len(visits)
-            ):
-                pass
+            results = pool.map(shop.visit, visits)
+            for _ in progress(results, "simulated visits", len(visits)):
+                pass  # the error of a visit is raised here
         shop.client.close()
 
 
@@ -178,22 +197,24 @@ def run(
         exposures, torn = read_log(Path(home) / "logs" / "exposures.jsonl")
         events, torn_events = read_log(Path(home) / "logs" / "events.jsonl")
 
-    shown = write_table(_exposures(exposures), output, "exposures")
-    done = write_table(_events(events, plan.get("actions", {})), output, "events")
+    exposure_table = write_table(_exposures(exposures), output, "exposures")
+    event_table = write_table(
+        _events(events, plan.get("actions", {})), output, "events"
+    )
 
     # one look, when all shoppers are through
-    result = analyse(design_of(plan), shown, done, lost=torn)
+    result = analyse(design_of(plan), exposure_table, event_table, lost=torn)
     decision = decide(result)
-    degraded = int(shown["degraded"].sum())
+    degraded = int(exposure_table["degraded"].sum())
     labels = {"simulated": True, "experiment": plan["name"]}
-    more = {
+    observed = {
         "simulated": True,
         "variants": plan["variants"],
-        "latency_ms": _quantiles(shown["latency_ms"]),
+        "latency_ms": _quantiles(exposure_table["latency_ms"]),
         "degraded": degraded,
         "torn": torn + torn_events,
     }
-    write_json({**result.to_json(), **more}, output / "result.json")
+    write_json({**result.to_json(), **observed}, output / "result.json")
     write_json({**decision.to_json(), **labels}, output / "decision.json")
 
     purchases = result.metrics.get(PRIMARY)
@@ -202,35 +223,41 @@ def run(
         effect = purchases.effect
     promoted = float(decision.action is Action.PROMOTE)
     return {
-        "requests": float(shown.height),
+        "requests": float(exposure_table.height),
         "degraded": float(degraded),
         "purchases_effect": effect,
         "promoted": promoted,
     }
 
 
-def _exposures(logged: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _exposures(logged: list[Row]) -> list[Row]:
     """Exposures in an order that does not depend on who came first, without the salt."""
-    keys = ("client_id", "session_id", "query_id")
+
+    def order(exposure: Row) -> tuple[str, str, str]:
+        return exposure["client_id"], exposure["session_id"], exposure["query_id"]
+
     rows = []
-    for exposure in sorted(logged, key=lambda one: [one[key] for key in keys]):
-        rows.append({key: value for key, value in exposure.items() if key != "salt"})
+    for exposure in sorted(logged, key=order):
+        row = dict(exposure)
+        row.pop("salt", None)
+        rows.append(row)
     return rows
 
 
-def _events(logged: list[dict[str, Any]], own: dict[str, str]) -> list[dict[str, Any]]:
+def _events(logged: list[Row], shop_actions: dict[str, str]) -> list[Row]:
     """Events by their ids, with our names of actions; one that has none keeps its own."""
     rows = []
-    for event in sorted(logged, key=lambda one: str(one["event_id"])):
-        name = event["action_name"]
-        rows.append({**event, "action_name": canonical_action(name, own) or name})
+    for event in sorted(logged, key=lambda event: str(event["event_id"])):
+        written = event["action_name"]
+        action = canonical_action(written, shop_actions) or written
+        rows.append({**event, "action_name": action})
     return rows
 
 
 def _quantiles(latency: pl.Series) -> dict[str, float]:
     """``p50, p95, p99``, in ms; 0 where nobody came."""
-    found = {}
+    quantiles = {}
     for percent in (50, 95, 99):
         value = latency.quantile(percent / 100) or 0
-        found[f"p{percent}"] = round(float(value), 1)
-    return found
+        quantiles[f"p{percent}"] = round(float(value), 1)
+    return quantiles

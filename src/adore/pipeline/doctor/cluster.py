@@ -65,11 +65,11 @@ def _wanted(config: Config) -> list[str]:
 
 
 def _version(cluster: Cluster) -> Finding:
-    about = cluster.request("GET", "/version", "version")
-    major = _number(about["major"])
-    minor = _number(about["minor"])
+    version = cluster.request("GET", "/version", "version")
+    major = _number(version["major"])
+    minor = _number(version["minor"])
     oldest = ".".join(map(str, LEAST))
-    text = f"{about['gitVersion']} ({oldest} or later wanted)"
+    text = f"{version['gitVersion']} ({oldest} or later wanted)"
     return Finding("Kubernetes", (major, minor) >= LEAST, text)
 
 
@@ -84,10 +84,10 @@ def _kinds(cluster: Cluster, wanted: list[str]) -> Iterator[Finding]:
         names = [KINDS[kind][1] for kind in wanted if KINDS[kind][0] == version]
         try:
             answer = cluster.request("GET", api_root(version), version)
-            found = {resource["name"] for resource in answer["resources"]}
+            known = {resource["name"] for resource in answer["resources"]}
         except AdoreError:
-            found = set()
-        missing = [name for name in names if name not in found]
+            known = set()
+        missing = [name for name in names if name not in known]
         text = ", ".join(names)
         if missing:
             fix = FIXES.get(version.partition("/")[0], "upgrade the cluster")
@@ -189,20 +189,20 @@ def _pipelines(
         )
         return
     try:
-        many = Server(host, config.namespace).many_users()
+        has_profiles = Server(host, config.namespace).many_users()
     except AdoreError as error:
         yield Finding(name, False, str(error))
         return
-    space = namespace_of_runs(config.namespace, many_users=many)
-    users = "many users" if many else "one user"
-    yield Finding(name, True, f"has {users}: runs are in {space}")
-    there = config.model_copy(update={"namespace": space})
-    cluster = Cluster(there, api)
+    runs_namespace = namespace_of_runs(config.namespace, many_users=has_profiles)
+    users = "many users" if has_profiles else "one user"
+    yield Finding(name, True, f"has {users}: runs are in {runs_namespace}")
+    runs_config = config.model_copy(update={"namespace": runs_namespace})
+    cluster = Cluster(runs_config, api)
     yield from examine_namespace(
-        cluster, placement, many_users=many, remote=not placement.claim
+        cluster, placement, many_users=has_profiles, remote=not placement.claim
     )
     if reach:
-        yield from examine_images(cluster, images_of(there, placement))
+        yield from examine_images(cluster, images_of(runs_config, placement))
 
 
 def _secret(cluster: Cluster, config: Config) -> Finding:

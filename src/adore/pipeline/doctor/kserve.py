@@ -154,18 +154,20 @@ def _names(config: Config, settings: dict[str, Any]) -> Finding:
     )
     plan = named(_with_exposures(config), SAMPLE)
     longest = max((about["service"] for about in plan["variants"].values()), key=len)
-    parts = {
+    template_values = {
         "Name": f"{longest}-predictor",
         "Namespace": config.namespace,
         "IngressDomain": "example.com",
     }
-    host = re.sub(r"{{\s*\.(\w+)\s*}}", lambda match: parts.get(match[1], ""), template)
-    most = max(len(label) for label in host.split("."))
+    host = re.sub(
+        r"{{\s*\.(\w+)\s*}}", lambda match: template_values.get(match[1], ""), template
+    )
+    longest_label = max(len(label) for label in host.split("."))
 
-    text = f"longest DNS label {most} of {LABEL} characters"
-    if most > LABEL:
+    text = f"longest DNS label {longest_label} of {LABEL} characters"
+    if longest_label > LABEL:
         text += f"; shorten ingress.domainTemplate ({template}) or the namespace"
-    return Finding("names", most <= LABEL, text)
+    return Finding("names", longest_label <= LABEL, text)
 
 
 def _storage(cluster: Cluster, config: Config) -> Finding:
@@ -181,7 +183,7 @@ def _storage(cluster: Cluster, config: Config) -> Finding:
             "model loading", True, "by the servers themselves; KServe adds no container"
         )
     try:
-        found = cluster.request(
+        answer = cluster.request(
             "GET",
             f"{api_root('serving.kserve.io/v1alpha1')}/clusterstoragecontainers",
             "storage",
@@ -193,9 +195,9 @@ def _storage(cluster: Cluster, config: Config) -> Finding:
             f"by KServe; its containers cannot be listed: {error}",
             needed=False,
         )
-    by_name = {thing["metadata"]["name"]: thing for thing in found["items"]}
-    fits = [name for name, thing in by_name.items() if _takes_s3(thing)]
-    name = config.storage_container or (fits[0] if fits else "")
+    by_name = {thing["metadata"]["name"]: thing for thing in answer["items"]}
+    names_for_s3 = [name for name, thing in by_name.items() if _takes_s3(thing)]
+    name = config.storage_container or (names_for_s3[0] if names_for_s3 else "")
     if name not in by_name:
         fix = (
             f"there are {sorted(by_name)}; "
@@ -212,7 +214,7 @@ def _storage(cluster: Cluster, config: Config) -> Finding:
 def _takes_s3(container: Object) -> bool:
     """Whether a ClusterStorageContainer reads ``s3://``."""
     formats = container["spec"]["supportedUriFormats"]
-    return any(one.get("prefix") == "s3://" for one in formats)
+    return any(uri_format.get("prefix") == "s3://" for uri_format in formats)
 
 
 # ---------------------------------------------------------------- what admission says
@@ -234,12 +236,18 @@ def _server_pod(config: Config) -> Object:
         for variable in predictor["containers"][0]["env"]
         if variable["name"] == "STORAGE_URI"
     ]
-    notes = {INITIALIZER: uris[0]} if uris else {}
+    annotations = {INITIALIZER: uris[0]} if uris else {}
     if config.storage_container:
-        notes[STORAGE_CONTAINER] = config.storage_container
-    tags = labels(config, "server") | {INFERENCE_SERVICE: service["metadata"]["name"]}
+        annotations[STORAGE_CONTAINER] = config.storage_container
+    pod_labels = labels(config, "server") | {
+        INFERENCE_SERVICE: service["metadata"]["name"]
+    }
     return _pod(
-        config, "adore-doctor-server", tags, notes, {k: predictor[k] for k in keys}
+        config,
+        "adore-doctor-server",
+        pod_labels,
+        annotations,
+        {k: predictor[k] for k in keys},
     )
 
 

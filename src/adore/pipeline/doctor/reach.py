@@ -44,12 +44,12 @@ def _tags(config: Config, kind: str) -> dict[str, str]:
     Returns:
         Label to value.
     """
-    ours = labels(config, kind) | {"app.kubernetes.io/part-of": "adore-doctor"}
+    doctor_labels = labels(config, kind) | {"app.kubernetes.io/part-of": "adore-doctor"}
     if kind == "server":
-        return ours | {INFERENCE_SERVICE: "adore-doctor"}
+        return doctor_labels | {INFERENCE_SERVICE: "adore-doctor"}
     if kind == "step":
-        return ours | {"workflows.argoproj.io/workflow": "adore-doctor"}
-    return ours
+        return doctor_labels | {"workflows.argoproj.io/workflow": "adore-doctor"}
+    return doctor_labels
 
 
 def _questions(config: Config, kind: str) -> list[str]:
@@ -98,33 +98,33 @@ def _pod(config: Config, kind: str, run: str) -> Object:
 def _answers(cluster: Cluster, kind: str, pod: Object) -> Iterator[Finding]:
     """Wait for one pod, and read what it found."""
     name = pod["metadata"]["name"]
-    until = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE
     phase = ""
-    while phase not in ("Succeeded", "Failed") and time.monotonic() < until:
+    while phase not in ("Succeeded", "Failed") and time.monotonic() < deadline:
         time.sleep(EVERY)
         live = cluster.get("Pod", name) or {}
         phase = live.get("status", {}).get("phase", "")
     lines = cluster.log(name, "doctor", 20).splitlines()
     results = [json.loads(line) for line in lines if line.startswith("{")]
-    for one in results:
-        text = one["text"] if one["ok"] else _with_fix(one)
-        yield Finding(f"{kind}: {one['check']}", one["ok"], text)
+    for result in results:
+        text = result["text"] if result["ok"] else _with_fix(result)
+        yield Finding(f"{kind}: {result['check']}", result["ok"], text)
     if not results:
         yield Finding(f"{kind}: its pod", False, _silence(cluster, pod))
 
 
 def _silence(cluster: Cluster, pod: Object) -> str:
     """Why a pod said nothing, as far as the cluster knows."""
-    about = pod["metadata"]
-    name = about["name"]
-    run = about["labels"][DOCTOR]
-    found = pod_causes(cluster, f"{DOCTOR}={run}")
-    causes = "; ".join(cause.text for cause in found)
+    metadata = pod["metadata"]
+    name = metadata["name"]
+    run = metadata["labels"][DOCTOR]
+    pod_causes_found = pod_causes(cluster, f"{DOCTOR}={run}")
+    causes = "; ".join(cause.text for cause in pod_causes_found)
 
     # The run has several pods, and each part begins with the pod that it is of.
     parts = causes.split("; pod ")
-    mine = "; ".join(part for part in parts if name in part)
-    return mine or causes or f"pod {name} said nothing in {PATIENCE:g} s"
+    parts_of_pod = "; ".join(part for part in parts if name in part)
+    return parts_of_pod or causes or f"pod {name} said nothing in {PATIENCE:g} s"
 
 
 def _with_fix(result: dict[str, Any]) -> str:

@@ -114,10 +114,10 @@ class Server:
 
     def _pipeline(self, name: str) -> str:
         rule = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-        asked = json.dumps({"predicates": [rule]})
-        answer = self.client.list_pipelines(namespace=self.namespace, filter=asked)
-        found = answer.pipelines or []
-        return str(found[0].pipeline_id) if found else ""
+        query = json.dumps({"predicates": [rule]})
+        answer = self.client.list_pipelines(namespace=self.namespace, filter=query)
+        listed = answer.pipelines or []
+        return str(listed[0].pipeline_id) if listed else ""
 
     def start(
         self,

@@ -161,9 +161,9 @@ def place(tasks: Iterable[Any], config: Config) -> None:
 
     for task in tasks:
         name = task.component_spec.name
-        stage = config.stages.get(name, config.default)
+        size = config.stages.get(name, config.default)
         launches = name in config.train.stages
-        _size(task, stage.model_copy(update=LAUNCHER) if launches else stage)
+        _size(task, size.model_copy(update=LAUNCHER) if launches else size)
         if name in config.gpu.stages and not launches:
             _accelerate(task, config.gpu)
         kubernetes.set_security_context(
@@ -181,12 +181,12 @@ def place(tasks: Iterable[Any], config: Config) -> None:
         if config.claim:
             volume, _, mount = config.claim.partition(":")
             kubernetes.mount_pvc(task, volume, mount)
-        ours = {
+        our_labels = {
             "app.kubernetes.io/part-of": "adore",
             "adore.dev/role": "pipeline",
             "adore.dev/stage": name,
         }
-        for key, value in {**ours, **config.labels}.items():
+        for key, value in {**our_labels, **config.labels}.items():
             kubernetes.add_pod_label(task, key, value)
 
 
@@ -220,8 +220,14 @@ def _accelerate(task: Any, gpu: Gpu) -> None:
     )
     for key, value in gpu.node_selector.items():
         kubernetes.add_node_selector(task, key, value)
-    for one in gpu.tolerations:
-        kubernetes.add_toleration(task, one.key, one.operator, one.value, one.effect)
+    for toleration in gpu.tolerations:
+        kubernetes.add_toleration(
+            task,
+            toleration.key,
+            toleration.operator,
+            toleration.value,
+            toleration.effect,
+        )
     queue = {
         "kueue.x-k8s.io/queue-name": gpu.queue,
         "kueue.x-k8s.io/priority-class": gpu.priority,

@@ -78,17 +78,22 @@ def train_job(
     }
     if size.timeout:
         spec["activeDeadlineSeconds"] = size.timeout
-    tags = dict(labels(config, stage))
+    job_labels = dict(labels(config, stage))
     if gpu and gpu.queue:
-        tags["kueue.x-k8s.io/queue-name"] = gpu.queue
+        job_labels["kueue.x-k8s.io/queue-name"] = gpu.queue
     if gpu and gpu.priority:
-        tags["kueue.x-k8s.io/priority-class"] = gpu.priority
-    meta = {
+        job_labels["kueue.x-k8s.io/priority-class"] = gpu.priority
+    metadata = {
         "name": f"{config.app}-{stage}-{key}",
         "namespace": config.namespace,
-        "labels": tags,
+        "labels": job_labels,
     }
-    return {"apiVersion": VERSION, "kind": "TrainJob", "metadata": meta, "spec": spec}
+    return {
+        "apiVersion": VERSION,
+        "kind": "TrainJob",
+        "metadata": metadata,
+        "spec": spec,
+    }
 
 
 def _environment(place: Placement) -> list[Object]:
@@ -202,33 +207,33 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
         AdoreError: it failed, or was deleted.
         UnavailableError: the cluster was silent for ``kubernetes.patience`` seconds.
     """
-    match = f"jobset.sigs.k8s.io/jobset-name={name}"
+    label_selector = f"jobset.sigs.k8s.io/jobset-name={name}"
     log = _Log(cluster)
-    said = ""
-    heard = time.monotonic()
+    logged_faults = ""
+    last_answer = time.monotonic()
     while True:
         try:
             live = _live(cluster, name)
             state: Object = {"type": "Failed", "message": "someone deleted it"}
             if live:
                 state = _ended(live)
-            faults = "; ".join(cause.text for cause in pod_causes(cluster, match))
-            log.more(cluster.matching("Pod", match))
-            heard = time.monotonic()
+            faults = "; ".join(
+                cause.text for cause in pod_causes(cluster, label_selector)
+            )
+            log.more(cluster.matching("Pod", label_selector))
+            last_answer = time.monotonic()
         except UnavailableError:
-            if time.monotonic() - heard > cluster.config.patience:
+            if time.monotonic() - last_answer > cluster.config.patience:
                 raise
             state = {}
-            faults = said
-        if faults != said:
+            faults = logged_faults
+        if faults != logged_faults:
             log_line(f"TrainJob {name}: {faults or 'its pods are well'}")
-            said = faults
+            logged_faults = faults
         if state.get("type") == "Failed":
-            words = (state.get("reason", ""), state.get("message", ""), faults)
-            why = "; ".join(word for word in words if word)
-            fault = (
-                f"TrainJob {name} == Failed ({why}), must end well; its log ends with"
-            )
+            reasons = (state.get("reason", ""), state.get("message", ""), faults)
+            reason = "; ".join(word for word in reasons if word)
+            fault = f"TrainJob {name} == Failed ({reason}), must end well; its log ends with"
             raise AdoreError("\n".join([fault, *log.end]))
         if state:
             return
@@ -245,36 +250,36 @@ class _Log:
 
     def more(self, pods: list[Object]) -> None:
         """Print what has been added to it since the last call."""
-        mine = []
+        main_pods = []
         for pod in pods:
             notes = pod["metadata"].get("annotations") or {}
             phase = pod.get("status", {}).get("phase")
             if notes.get(INDEX) == "0" and phase not in (None, "Pending"):
-                mine.append(pod["metadata"])
-        if not mine:
+                main_pods.append(pod["metadata"])
+        if not main_pods:
             return
-        newest = max(mine, key=lambda about: str(about.get("creationTimestamp")))
+        newest = max(main_pods, key=lambda about: str(about.get("creationTimestamp")))
         name = newest["name"]
 
-        space = f"{api_root('v1')}/namespaces/{self.cluster.config.namespace}"
-        path = f"{space}/pods/{name}/log"
-        asked = {"container": "node", "timestamps": "true"}
+        namespace_path = f"{api_root('v1')}/namespaces/{self.cluster.config.namespace}"
+        path = f"{namespace_path}/pods/{name}/log"
+        query = {"container": "node", "timestamps": "true"}
         if self.last:
-            asked["sinceTime"] = f"{self.last[:19]}Z"
+            query["sinceTime"] = f"{self.last[:19]}Z"
         try:
             text = self.cluster.request(
-                "GET", path, f"log of {name}", body=None, **asked
+                "GET", path, f"log of {name}", body=None, **query
             )
         except UnavailableError:
             raise
         except AdoreError:  # between two starts of its container
             return
         for line in str(text).splitlines():
-            stamp, _, words = line.partition(" ")
-            if stamp > self.last:
-                self.last = stamp
-                self.end.append(words)
-                print(words, flush=True)
+            timestamp, _, line_text = line.partition(" ")
+            if timestamp > self.last:
+                self.last = timestamp
+                self.end.append(line_text)
+                print(line_text, flush=True)
 
 
 def _path(cluster: Cluster, name: str) -> str:
@@ -290,8 +295,8 @@ def _live(cluster: Cluster, name: str) -> Object | None:
 
 def _ended(live: Object) -> Object:
     """The condition that ended it, or nothing."""
-    found = live.get("status", {}).get("conditions") or []
-    for condition in found:
+    conditions = live.get("status", {}).get("conditions") or []
+    for condition in conditions:
         if condition["type"] in ENDED and condition["status"] == "True":
             return dict(condition)
     return {}

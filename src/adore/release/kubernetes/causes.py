@@ -1,7 +1,4 @@
-"""Why something does not serve, in the cluster's own words.
-
-They are what pods, controllers, events and logs say.
-"""
+"""Why something does not serve, in the words of pods, controllers, events and logs."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ class Cause:
 
     Args:
         text: in the cluster's own words.
-        final: no waiting mends it.
+        final: waiting does not help.
     """
 
     text: str
@@ -56,26 +53,28 @@ def _words(*parts: str) -> str:
 
 
 def _condition_text(condition: Object) -> str:
-    return _words(*(condition.get(key, "") for key in ("type", "reason", "message")))
+    reason = condition.get("reason", "")
+    message = condition.get("message", "")
+    return _words(condition.get("type", ""), reason, message)
 
 
 # ---------------------------------------------------------------- pods
 
 
-def pod_causes(cluster: Cluster, match: str) -> list[Cause]:
-    """What keeps the pods with these labels from serving; empty when they are well.
+def pod_causes(cluster: Cluster, label_selector: str) -> list[Cause]:
+    """Find what keeps the pods with these labels from serving.
 
-    The same words of several pods are told once.
+    The same text of several pods is listed once.
 
     Args:
         cluster: where the pods are.
-        match: a label selector, ``key=value,key=value``.
+        label_selector: a label selector, ``key=value,key=value``.
 
     Returns:
         One cause a text; none when the pods are well.
     """
     causes: dict[str, Cause] = {}
-    for pod in cluster.matching("Pod", match):
+    for pod in cluster.matching("Pod", label_selector):
         cause = _pod_cause(cluster, pod)
         if cause and cause.text not in causes:
             text = f"pod {pod['metadata']['name']}: {cause.text}"
@@ -118,27 +117,28 @@ def _ended(pod: Object, container: Object) -> Cause | None:
     """A container that ended badly, now or the time before; a crash that repeats is final."""
     if container.get("ready"):
         return None
-    ended = (
-        container["state"].get("terminated")
-        or container.get("lastState", {}).get("terminated")
-        or {}
-    )
-    if not ended.get("exitCode"):
+    last_state = container.get("lastState", {})
+    ended = container["state"].get("terminated") or last_state.get("terminated") or {}
+    exit_status = ended.get("exitCode")
+    if not exit_status:
         return None
 
     name = container["name"]
     reason = ended.get("reason", "Error")
-    about = f"{name} {reason}, exit status {ended['exitCode']}"
+    text = f"{name} {reason}, exit status {exit_status}"
     if reason == "OOMKilled":
-        about += f" (memory limit {_memory_limit(pod, name)})"
-    message = ended.get("message", "").strip()[-LENGTH:]
-    text = f"{about}: {message}" if message else about
+        text += f" (memory limit {_memory_limit(pod, name)})"
+    message = ended.get("message", "").strip()
+    if message:
+        text += f": {message[-LENGTH:]}"
     return Cause(text, final=container.get("restartCount", 0) >= CRASHES)
 
 
 def _memory_limit(pod: Object, name: str) -> str:
     spec = pod.get("spec", {})
-    for container in [*spec.get("initContainers", []), *spec.get("containers", [])]:
+    initial = spec.get("initContainers", [])
+    serving = spec.get("containers", [])
+    for container in [*initial, *serving]:
         if container["name"] == name:
             limits = container.get("resources", {}).get("limits", {})
             return str(limits.get("memory", "none"))
@@ -152,31 +152,33 @@ def _waiting(container: Object) -> Cause | None:
     reason = waiting.get("reason", "")
     message = waiting.get("message", "")
     image = container.get("image", "")
-    shown = "" if image in message else f"(image {image})"
-    text = _words(container["name"], reason, message[-LENGTH:], shown)
+    image_note = f"(image {image})"
+    if image in message:
+        image_note = ""
+    text = _words(container["name"], reason, message[-LENGTH:], image_note)
     return Cause(text, final=reason in HOPELESS)
 
 
 def _unready(cluster: Cluster, pod: Object) -> Cause | None:
-    """A pod that runs and is not ready for a while.
-
-    Told is what it says itself, else what its probe says.
+    """Why a pod that runs has not been ready for a while: by its own log, else by its probe.
 
     Returns:
         The cause; None while it is only starting.
     """
     name = pod["metadata"]["name"]
-    late = []
+    unready = []
     for container in pod["status"]["containerStatuses"]:
         if not container["ready"] and _runs_for(container) > GRACE:
-            late.append(container["name"])
-    if not late:
+            unready.append(container["name"])
+    if not unready:
         return None
 
-    for part in late:
-        log = cluster.log(name, part, LINES)
+    for container_name in unready:
+        log = cluster.log(name, container_name, LINES)
         if log:
-            return Cause(f"{part} runs and is not ready; its log ends: {log[-LENGTH:]}")
+            return Cause(
+                f"{container_name} runs and is not ready; its log ends: {log[-LENGTH:]}"
+            )
     warnings = _warnings(cluster, name)
     return Cause(_words("runs and is not ready", *warnings[-1:]))
 
@@ -209,7 +211,7 @@ def _warnings(cluster: Cluster, name: str) -> list[str]:
 
 
 def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
-    """Why a Deployment does not get its pods: theirs first, then what refuses to make them.
+    """Find why a Deployment does not get its pods: their causes first, then its own.
 
     Args:
         cluster: where it is.
@@ -219,8 +221,8 @@ def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
         The causes, as far as the cluster knows them.
     """
     labels = deployment["spec"]["selector"]["matchLabels"]
-    match = ",".join(f"{key}={value}" for key, value in labels.items())
-    causes = pod_causes(cluster, match)
+    label_selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    causes = pod_causes(cluster, label_selector)
     for condition in conditions(deployment):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             text = _condition_text(condition)
@@ -231,9 +233,7 @@ def deployment_causes(cluster: Cluster, deployment: Object) -> list[Cause]:
 def service_causes(
     cluster: Cluster, service: Object, deployment: Object | None
 ) -> list[Cause]:
-    """Why an InferenceService does not serve.
-
-    Its pods say so, its Deployment, then KServe's own words.
+    """Find why an InferenceService does not serve: by its pods and Deployment, else by KServe.
 
     Args:
         cluster: where it is.
@@ -243,8 +243,10 @@ def service_causes(
     Returns:
         The causes, as far as the cluster knows them.
     """
-    causes = deployment_causes(cluster, deployment) if deployment else []
-    return causes or [*_kserve_causes(cluster, service, deployment)]
+    causes = []
+    if deployment:
+        causes = deployment_causes(cluster, deployment)
+    return causes or list(_kserve_causes(cluster, service, deployment))
 
 
 def _kserve_causes(
@@ -254,9 +256,9 @@ def _kserve_causes(
     texts = set()
     for condition in conditions(service):
         reason = condition.get("reason", "")
-        idle = condition.get("severity") == "Info" or reason in NO_CAUSE
+        is_harmless = condition.get("severity") == "Info" or reason in NO_CAUSE
         text = _words(reason, condition.get("message", ""))
-        if condition["status"] == "False" and not idle and text not in texts:
+        if condition["status"] == "False" and not is_harmless and text not in texts:
             texts.add(text)
             yield Cause(text)
 

@@ -167,7 +167,7 @@ class Cluster:
             style = "apply-patch+yaml" if is_whole else "merge-patch+json"
             headers["Content-Type"] = f"application/{style}"
         try:
-            done = self.api.call_api(
+            response = self.api.call_api(
                 path,
                 method,
                 query_params=list(query.items()),
@@ -185,7 +185,7 @@ class Cluster:
             raise UnavailableError(
                 f"cluster == {str(error)!r}, must answer; {fix}"
             ) from error
-        return done[0]
+        return response[0]
 
     def get(self, kind: str, name: str) -> Object | None:
         """One object, or None; None as well if the cluster does not know the kind.
@@ -225,20 +225,20 @@ class Cluster:
             Live objects, each with its kind.
         """
         try:
-            found = self._call("GET", kind, labelSelector=label_selector)
+            answer = self._call("GET", kind, labelSelector=label_selector)
         except MissingError:
             return []
-        return [{"kind": kind, **one} for one in found["items"]]
+        return [{"kind": kind, **live} for live in answer["items"]]
 
     def warnings(self, name: str) -> list[Object]:
         """The namespace's events of type Warning about one object, oldest first."""
-        about = f"type=Warning,involvedObject.name={name}"
-        found = self._call("GET", "Event", fieldSelector=about)
+        field_selector = f"type=Warning,involvedObject.name={name}"
+        answer = self._call("GET", "Event", fieldSelector=field_selector)
 
         def time_of(event: Object) -> str:
             return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
-        return sorted(found["items"], key=time_of)
+        return sorted(answer["items"], key=time_of)
 
     def log(self, pod: str, container: str, lines: int) -> str:
         """The last lines of a container's log.
@@ -263,13 +263,13 @@ class Cluster:
         return str(text).strip()
 
     def _check_owner(self, thing: Object, live: Object | None) -> None:
-        tags = (live or thing)["metadata"].get("labels") or {}
-        mine = thing["metadata"]["labels"]
+        live_labels = (live or thing)["metadata"].get("labels") or {}
+        our_labels = thing["metadata"]["labels"]
         keys = ("app.kubernetes.io/managed-by", "app.kubernetes.io/part-of")
-        if any(tags.get(key) != mine[key] for key in keys):
+        if any(live_labels.get(key) != our_labels[key] for key in keys):
             fix = "rename it, or set kubernetes.app to another prefix"
             raise ConfigError(
-                f"{title(thing)} == someone else's (labels {tags}), "
+                f"{title(thing)} == someone else's (labels {live_labels}), "
                 f"must be ours to be changed; {fix}"
             )
 

@@ -141,10 +141,10 @@ class Config(StageConfig):
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         if self.name_length < LEAST_NAME:
-            most = LABEL - BETWEEN - LEAST_NAME
+            allowed = LABEL - BETWEEN - LEAST_NAME
             raise ValueError(
                 f"namespace has {len(self.namespace)} characters, "
-                f"must have at most {most}: KServe puts a service's name and its "
+                f"must have at most {allowed}: KServe puts a service's name and its "
                 f"namespace into one DNS label of {LABEL}; use a shorter namespace"
             )
         return self

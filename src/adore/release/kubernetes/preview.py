@@ -44,9 +44,7 @@ class Change:
 
 
 def preview(cluster: Cluster, things: list[Object]) -> list[Change]:
-    """One change for each object, in their order.
-
-    Nothing is stored, and a refusal does not end it.
+    """Compare objects with the cluster, in their order; nothing is stored.
 
     Args:
         cluster: what the objects are compared with.
@@ -68,16 +66,18 @@ def _change(cluster: Cluster, thing: Object) -> Change:
     if live is None:
         return Change(name, "create")
     paths = _differences(_declared(live), _declared(after))
-    return Change(name, "change", ", ".join(paths)) if paths else Change(name, "keep")
+    if not paths:
+        return Change(name, "keep")
+    return Change(name, "change", ", ".join(paths))
 
 
 def _declared(thing: Object) -> Object:
     """An object without what the cluster writes of its own."""
-    meta = {}
+    metadata = {}
     for key, value in thing["metadata"].items():
         if key not in SERVERS_OWN:
-            meta[key] = value
-    declared = {**thing, "metadata": meta}
+            metadata[key] = value
+    declared = {**thing, "metadata": metadata}
     declared.pop("status", None)
     return declared
 
@@ -85,9 +85,11 @@ def _declared(thing: Object) -> Object:
 def _differences(before: Any, after: Any, path: str = "") -> list[str]:
     """Paths of the values that differ, as ``spec.replicas``."""
     if isinstance(before, dict) and isinstance(after, dict):
-        found = []
+        differences = []
         for key in sorted(before.keys() | after.keys()):
-            below = f"{path}.{key}" if path else key
-            found += _differences(before.get(key), after.get(key), below)
-        return found
-    return [] if before == after else [path]
+            inner_path = f"{path}.{key}" if path else key
+            differences += _differences(before.get(key), after.get(key), inner_path)
+        return differences
+    if before == after:
+        return []
+    return [path]

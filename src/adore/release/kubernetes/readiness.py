@@ -1,11 +1,9 @@
-"""Whether a service or a Deployment serves its newest state; and waiting until it does.
-
-What serves is asked.
-"""
+"""Whether a service or a Deployment serves its newest state; and waiting until it does."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from adore.errors import UnavailableError
@@ -27,7 +25,7 @@ EVERY = 0.5
 
 
 def faults(cluster: Cluster, thing: Object, least: int | None = None) -> list[Cause]:
-    """Why the newest state of an InferenceService or a Deployment does not serve.
+    """Find why the newest state of an InferenceService or a Deployment does not serve.
 
     Args:
         cluster: where it is.
@@ -51,7 +49,7 @@ def _count(deployment: Object, key: str) -> int:
 
 
 def _observed(deployment: Object) -> bool:
-    """Whether its status tells of its newest state."""
+    """Whether its status describes its newest state."""
     newest = int(deployment["metadata"].get("generation", 1))
     return _count(deployment, "observedGeneration") >= newest
 
@@ -80,19 +78,19 @@ def _service_faults(cluster: Cluster, live: Object, least: int | None) -> list[C
     name = live["metadata"]["name"]
     pod = live["metadata"].get("annotations", {}).get(POD, "")
     deployment = cluster.get("Deployment", f"{name}-predictor")
-    want = live["spec"]["predictor"]["minReplicas"] if least is None else least
+    wanted = live["spec"]["predictor"]["minReplicas"] if least is None else least
 
     # who asks for fewer pods does not wait for KServe, which counts all of them
     if deployment and (least is not None or _is_ready(live)):
         rolled_out = _is_rolled_out(deployment, pod)
-        if rolled_out and _count(deployment, "availableReplicas") >= want:
+        if rolled_out and _count(deployment, "availableReplicas") >= wanted:
             return []
 
     causes = service_causes(cluster, live, deployment)
     if causes:
         return causes
     if deployment:
-        return [Cause(_progress(deployment, want))]
+        return [Cause(_progress(deployment, wanted))]
     return [Cause("KServe made no Deployment yet; is it up?")]
 
 
@@ -104,24 +102,48 @@ def _is_ready(service: Object) -> bool:
 
 
 def _deployment_faults(cluster: Cluster, live: Object) -> list[Cause]:
-    want = live["spec"].get("replicas", 1)
+    wanted = live["spec"].get("replicas", 1)
     keys = ("updatedReplicas", "replicas", "availableReplicas")
     counts = [_count(live, key) for key in keys]
-    if _observed(live) and counts == [want] * 3:
+    if _observed(live) and counts == [wanted] * 3:
         return []
-    return deployment_causes(cluster, live) or [Cause(_progress(live, want))]
+    return deployment_causes(cluster, live) or [Cause(_progress(live, wanted))]
 
 
-def _progress(deployment: Object, want: int) -> str:
+def _progress(deployment: Object, wanted: int) -> str:
     updated = _count(deployment, "updatedReplicas")
     available = _count(deployment, "availableReplicas")
-    return f"{updated} of {want} pods are new, {available} available"
+    return f"{updated} of {wanted} pods are new, {available} available"
+
+
+@dataclass(slots=True)
+class _Unready:
+    """Which objects do not serve, and why."""
+
+    names: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    is_final: bool = False
+    """Whether a cause is one that waiting does not help against."""
+
+
+def _unready(cluster: Cluster, things: list[Object], least: int | None) -> _Unready:
+    unready = _Unready()
+    for thing in things:
+        name = title(thing)
+        causes = faults(cluster, thing, least)
+        if causes:
+            reasons = " / ".join(cause.text for cause in causes)
+            unready.names.append(name)
+            unready.texts.append(f"{name}: {reasons}")
+        for cause in causes:
+            unready.is_final = unready.is_final or cause.final
+    return unready
 
 
 def wait(cluster: Cluster, things: list[Object], *, least: int | None = None) -> None:
-    """Until each of the objects serves.
+    """Wait until each of the objects serves.
 
-    Causes are told on stderr as soon as the cluster tells them.
+    Causes are logged as soon as the cluster knows them.
 
     Args:
         cluster: where they are; its config has the seconds of patience.
@@ -129,32 +151,24 @@ def wait(cluster: Cluster, things: list[Object], *, least: int | None = None) ->
         least: pods of an InferenceService that suffice; None: as many as it asks for.
 
     Raises:
-        UnavailableError: patience ran out, or a cause is one that waiting does not mend;
-            the causes are in the text.
+        UnavailableError: patience ran out, or waiting does not help; the causes are in the
+            text.
     """
     patience = cluster.config.patience
-    until = time.monotonic() + patience
-    said = set[str]()
+    deadline = time.monotonic() + patience
+    logged = set[str]()
     while True:
-        causes = {title(thing): faults(cluster, thing, least) for thing in things}
-        causes = {name: found for name, found in causes.items() if found}
-        if not causes:
+        unready = _unready(cluster, things, least)
+        if not unready.names:
             return
-
-        parts = []
-        final = False
-        for name, found in causes.items():
-            words = " / ".join(cause.text for cause in found)
-            parts.append(f"{name}: {words}")
-            final = final or any(cause.final for cause in found)
-        text = "; ".join(parts)
-
-        if final or time.monotonic() > until:
+        text = "; ".join(unready.texts)
+        if unready.is_final or time.monotonic() > deadline:
+            names = ", ".join(unready.names)
             must = f"must be ready in {patience:g} s"
-            if final:
-                must = "must be ready, and no waiting mends this"
-            raise UnavailableError(f"{', '.join(causes)} == not ready, {must}; {text}")
-        if text not in said:
-            said.add(text)
+            if unready.is_final:
+                must = "must be ready, and waiting does not help"
+            raise UnavailableError(f"{names} == not ready, {must}; {text}")
+        if text not in logged:
+            logged.add(text)
             log_line(f"    {text}")
         time.sleep(EVERY)

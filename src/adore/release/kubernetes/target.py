@@ -128,36 +128,36 @@ class KubernetesTarget:
     def releases(self) -> list[Release]:
         """All releases that the cluster remembers, oldest first."""
         live = self._live_number()
-        found = []
-        for thing in self.cluster.ours("ConfigMap", "experiment"):
-            meta = thing["metadata"]
-            number = int(meta["labels"][f"{GROUP}/release"])
-            stored = json.loads(thing["data"]["config.json"])
+        known_releases = []
+        for config_map in self.cluster.ours("ConfigMap", "experiment"):
+            metadata = config_map["metadata"]
+            number = int(metadata["labels"][f"{GROUP}/release"])
+            stored = json.loads(config_map["data"]["config.json"])
 
             # another version's config has keys that this one does not know
             fields = Config.model_fields
             known = {key: value for key, value in stored.items() if key in fields}
-            notes = meta.get("annotations") or {}
-            found.append(
+            annotations = metadata.get("annotations") or {}
+            known_releases.append(
                 Release(
                     number=number,
                     config=Config(**known),
-                    plan=json.loads(thing["data"]["plan.json"]),
+                    plan=json.loads(config_map["data"]["plan.json"]),
                     live=number == live,
-                    created=meta.get("creationTimestamp", ""),
-                    served=notes.get(SERVED) != "no",
-                    acted=notes.get(ACTED, ""),
+                    created=metadata.get("creationTimestamp", ""),
+                    served=annotations.get(SERVED) != "no",
+                    acted=annotations.get(ACTED, ""),
                 )
             )
-        return sorted(found, key=lambda release: release.number)
+        return sorted(known_releases, key=lambda release: release.number)
 
     def _live_number(self) -> int:
         """The release that the router's Deployment is of; 0: there is none."""
         deployment = self.cluster.get("Deployment", f"{self.config.app}-router")
         if not deployment:
             return 0
-        notes = deployment["metadata"].get("annotations") or {}
-        return int(notes.get(f"{GROUP}/release", 0))
+        annotations = deployment["metadata"].get("annotations") or {}
+        return int(annotations.get(f"{GROUP}/release", 0))
 
     def release(self, plan: Plan) -> int:
         """Serve a plan; the router goes over when every variant is ready.
@@ -179,17 +179,21 @@ class KubernetesTarget:
 
     def _release(self, plan: Plan, of: Release | None = None) -> int:
         before = self.releases()
-        was = next((release for release in before if release.live), None)
+        previous = next((release for release in before if release.live), None)
         plan = named(self.config, plan)
-        to = self._known(plan, before) or self._recorded(plan, before)
-        if to.live:  # asked again, by a retry perhaps: put right what drifted
-            self._switch_traffic(to)
-            return to.number
+        target_release = self._known(plan, before) or self._recorded(plan, before)
+        if (
+            target_release.live
+        ):  # asked again, by a retry perhaps: put right what drifted
+            self._switch_traffic(target_release)
+            return target_release.number
         try:
-            self._switch_traffic(to, after=of or was)
+            self._switch_traffic(target_release, after=of or previous)
         except (UnavailableError, ConfigError, MissingError) as error:
-            raise type(error)(f"{error}; {self._undo(to, was)}") from error
-        return to.number
+            raise type(error)(
+                f"{error}; {self._undo(target_release, previous)}"
+            ) from error
+        return target_release.number
 
     def preview(self, plan: Plan) -> list[Change]:
         """What a release of this plan would change on the cluster, or what it would refuse.
@@ -204,14 +208,14 @@ class KubernetesTarget:
         known = self._known(plan, before)
         number = known.number if known else _next(before)
 
-        to = Release(
+        release = Release(
             number,
             plan,
             self.config,
             live=False,
         )
         things = [
-            *_lasting(to),
+            *_lasting(release),
             *router(self.config, number),
         ]
         return preview(self.cluster, things)
@@ -245,10 +249,12 @@ class KubernetesTarget:
                 # they begin with their time: the greatest is the newest
                 acted = max(acted, release.acted)
 
-        notes = {SERVED: "no"}
+        record_annotations = {SERVED: "no"}
         if acted:
-            notes[ACTED] = acted
-        self.cluster.apply(tagged(record(self.config, plan, number), annotations=notes))
+            record_annotations[ACTED] = acted
+        self.cluster.apply(
+            tagged(record(self.config, plan, number), annotations=record_annotations)
+        )
         return Release(number, plan, self.config, live=False, served=False, acted=acted)
 
     def _note(self, release: Release, key: str, text: str = "") -> None:
@@ -272,7 +278,7 @@ class KubernetesTarget:
     def _switch_traffic(
         self, to: Release, after: Release | None = None, *, least: int | None = None
     ) -> None:
-        """Servers first; when they serve, the router.
+        """Start the servers; when they serve, the router, which moves the traffic.
 
         Args:
             to: the release that is to serve.
@@ -294,41 +300,42 @@ class KubernetesTarget:
     def _apply_servers(self, to: Release) -> list[dict[str, Any]]:
         """Returns the InferenceServices."""
         things = servers(to.config, to.plan)
-        for one in things:
-            self.cluster.apply(one)
-        return [one for one in things if one["kind"] == "InferenceService"]
+        for thing in things:
+            self.cluster.apply(thing)
+        return [thing for thing in things if thing["kind"] == "InferenceService"]
 
     def _apply_router(self, to: Release) -> dict[str, Any]:
         """Returns the Deployment, which goes last: it is what moves the traffic."""
         deployment, *rest = router(to.config, to.number)
-        for one in (*rest, deployment):
-            self.cluster.apply(one)
+        for thing in (*rest, deployment):
+            self.cluster.apply(thing)
         return deployment
 
-    def _undo(self, failed: Release, was: Release | None) -> str:
-        """Back to what was live, and forget the failed release; says what was done.
+    def _undo(self, failed: Release, previous: Release | None) -> str:
+        """Go back to what was live, and forget the failed release.
 
         What was live is up: nothing is waited for but a router that had gone over already.
 
         Returns:
             What was done, in words.
         """
-        now = self._live_number()
-        done = f"release {failed.number} is withdrawn"
-        if was and now in (failed.number, was.number):  # else another is live by now
-            # the failed one may have scaled those that both use
-            self._apply_servers(was)
-            deployment = self._apply_router(was)
-            if now == failed.number:
+        live_number = self._live_number()
+        outcome = f"release {failed.number} is withdrawn"
+        is_ours = previous and live_number in (failed.number, previous.number)
+        if previous and is_ours:
+            # The failed release may have scaled servers that both use.
+            self._apply_servers(previous)
+            deployment = self._apply_router(previous)
+            if live_number == failed.number:
                 wait(self.cluster, [deployment])
-            done = f"{done}, release {was.number} serves"
-        elif now == failed.number:
+            outcome = f"{outcome}, release {previous.number} serves"
+        elif live_number == failed.number:
             for kind in ("Deployment", "Service", *ROUTER_KINDS):
-                for one in self.cluster.ours(kind, "router"):
-                    self.cluster.delete(one)
+                for thing in self.cluster.ours(kind, "router"):
+                    self.cluster.delete(thing)
         self.cluster.delete(record(self.config, failed.plan, failed.number))
         self.garbage_collect()
-        return done
+        return outcome
 
     def promote(
         self,
@@ -407,17 +414,17 @@ class KubernetesTarget:
             error=MissingError,
         )
 
-        goal = earlier[-1]
-        text = f"rolled back from release {live.number} to {goal.number}, by hand"
-        for one in (live, goal):
-            self._note(one, ACTED, text)
+        earlier_release = earlier[-1]
+        text = f"rolled back from release {live.number} to {earlier_release.number}, by hand"
+        for release_to_note in (live, earlier_release):
+            self._note(release_to_note, ACTED, text)
 
         # one pod a variant is better than what is fled from; the rest comes after
-        self._switch_traffic(goal, least=1)
-        return goal.number
+        self._switch_traffic(earlier_release, least=1)
+        return earlier_release.number
 
     def garbage_collect(self) -> None:
-        """Delete our objects that none of the newest ``keep`` releases that served has use for.
+        """Delete our objects that none of the newest ``keep`` releases that served uses.
 
         Kept as well: the live release, and what is newer and does not serve yet.
         """
@@ -427,19 +434,19 @@ class KubernetesTarget:
         newest = served[-self.config.keep :]
 
         wanted: list[dict[str, Any]] = []
-        looked = list(LASTING_KINDS)
+        kinds = list(LASTING_KINDS)
         for release in known:
             if release.live:
                 wanted += router(release.config, release.number)
-                looked += [(kind, "router") for kind in ROUTER_KINDS]
+                kinds += [(kind, "router") for kind in ROUTER_KINDS]
             if release.live or release.number in newest or _pending(release, live):
                 wanted += _lasting(release)
 
         names = {(thing["kind"], thing["metadata"]["name"]) for thing in wanted}
-        for kind, component in looked:
-            for one in self.cluster.ours(kind, component):
-                if (kind, one["metadata"]["name"]) not in names:
-                    self.cluster.delete(one)
+        for kind, component in kinds:
+            for thing_in_cluster in self.cluster.ours(kind, component):
+                if (kind, thing_in_cluster["metadata"]["name"]) not in names:
+                    self.cluster.delete(thing_in_cluster)
 
 
 def _lasting(release: Release) -> list[dict[str, Any]]:

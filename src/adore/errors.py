@@ -76,6 +76,10 @@ class UnavailableError(AdoreError):
     status = 503
 
 
+LONGEST_VALUE = 120
+"""Characters of a value that an error shows."""
+
+
 def fault_text(name: str, value: object, *, must: str, fix: str) -> str:
     """Word a fault in the house's one form.
 
@@ -89,8 +93,8 @@ def fault_text(name: str, value: object, *, must: str, fix: str) -> str:
         ``name == value, must be …; fix``.
     """
     text = repr(value)
-    if len(text) > 120:
-        text = f"{text[:117]}..."
+    if len(text) > LONGEST_VALUE:
+        text = f"{text[: LONGEST_VALUE - 3]}..."
     return f"{name} == {text}, must be {must}; {fix}"
 
 

@@ -70,7 +70,7 @@ def run(
 ) -> Path:
     """Run the whole loop on this machine, as ``adore run`` does.
 
-    Steps whose output is there and still right are kept, so a run that was killed goes on.
+    Steps whose output still matches are kept, so a run that was killed continues.
 
     Args:
         data: the shop's folder; ``demo`` makes the demo shop.

@@ -172,12 +172,13 @@ class Evidence:
     @staticmethod
     def many_to_json(many: tuple[Evidence, ...] | list[Evidence]) -> str:
         """Serialise the evidence of one pair."""
-        return json.dumps([asdict(e) for e in many], ensure_ascii=False)
+        fields = [asdict(evidence) for evidence in many]
+        return json.dumps(fields, ensure_ascii=False)
 
     @staticmethod
     def many_from_json(text: str) -> tuple[Evidence, ...]:
         """Read what :meth:`many_to_json` wrote."""
-        return tuple(Evidence(**e) for e in json.loads(text))
+        return tuple(Evidence(**fields) for fields in json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +350,8 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
         The item.
     """
     attributes = row.get("attributes") or {}
-    attributes = json.loads(attributes) if isinstance(attributes, str) else attributes
+    if isinstance(attributes, str):
+        attributes = json.loads(attributes)
     return Item(
         item_id=str(row["item_id"]),
         title=row.get("title") or "",
@@ -357,5 +359,7 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
         category=row.get("category") or "",
         description=row.get("description") or "",
         bullet_points=tuple(row.get("bullet_points") or ()),
-        attributes={k: v for k, v in attributes.items() if v is not None},
+        attributes={
+            name: value for name, value in attributes.items() if value is not None
+        },
     )

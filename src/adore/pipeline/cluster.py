@@ -1,4 +1,4 @@
-"""Runs on Kubeflow Pipelines, and what their steps do to the cluster they run on."""
+"""Runs on Kubeflow Pipelines, and what their steps do to the cluster that they run on."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
 
     Args:
         profile: a profile's name or place; its section ``kubernetes`` says where to look.
-        act: promote or roll back as decided; else only say.
+        act: promote or roll back as decided; else only decide.
 
     Returns:
         The decision, as :func:`adore.release.review.review` returns it.
@@ -145,7 +145,7 @@ def _check_free(server: Server, run: str) -> None:
 
 
 def _preflight(server: Server, profile: str, run: str) -> None:
-    """Look for what every pod of the run will wait for; say what cannot be looked at.
+    """Look for what every pod of the run will wait for; log what cannot be looked at.
 
     Raises:
         ConfigError: something is missing; each is named with its fix.
@@ -175,11 +175,10 @@ def _preflight(server: Server, profile: str, run: str) -> None:
     for finding in findings:
         if not finding.ok and not finding.needed:
             log_line(f"note: {finding.name}: {finding.text}")
-    missing = [
-        f"{finding.name}: {finding.text}"
-        for finding in findings
-        if finding.needed and not finding.ok
-    ]
+    missing = []
+    for finding in findings:
+        if finding.needed and not finding.ok:
+            missing.append(f"{finding.name}: {finding.text}")
     if missing:
         lines = "\n  ".join(missing)
         raise ConfigError(

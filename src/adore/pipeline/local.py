@@ -46,7 +46,7 @@ def _input(data: str) -> str:
 
 
 def choose_out(data: str, profile: str, seed: int, root: Path = Path("runs")) -> str:
-    """Where a run of these arguments is written, if nobody says where.
+    """Choose where a run of these arguments is written, if nobody says where.
 
     Args:
         data: the user's input folder or place, or ``demo``.
@@ -91,10 +91,7 @@ class _Console(io.TextIOBase):
 
 @contextlib.contextmanager
 def _same_logging() -> Iterator[None]:
-    """Undo what kfp.local does to the root logger.
-
-    Its parallel tasks leave handlers of closed files behind.
-    """
+    """Undo what kfp.local does to the root logger: its tasks leave handlers of closed files."""
     root = logging.getLogger()
     handlers = root.handlers[:]
     level = root.level
@@ -181,7 +178,7 @@ def check_input(data: str, run: str, *, profile: str, seed: int) -> str:
 
 
 def _is_prepared(run: str, **arguments: Any) -> bool:
-    """Whether ``prepare`` of a run has read this very input.
+    """Whether ``prepare`` of a run has read this same input.
 
     Arguments as of :func:`adore.pipeline.runner.inputs_of`, and ``seed``.
 
@@ -209,7 +206,7 @@ def _check_folder(data: str) -> None:
 
 
 def run_local(data: str, run: str, *, profile: str, seed: int) -> None:
-    """Run the whole pipeline; steps whose output is there and still right are kept.
+    """Run the whole pipeline; steps whose output still matches are kept.
 
     Args:
         data: the user's input folder, or ``demo``.

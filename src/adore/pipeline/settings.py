@@ -30,7 +30,7 @@ SECTIONS = {
 def stage_of(
     step: Step, profile: str, overrides: dict[str, Any]
 ) -> tuple[ModuleType, Any]:
-    """The module of a step and its ``Config``.
+    """Import the module of a step, and fill its ``Config``.
 
     Args:
         step: one of :data:`adore.pipeline.graph.STEPS`.
@@ -45,13 +45,12 @@ def stage_of(
     """
     module = importlib.import_module(step.module)
     section = _sections(profile).get(step.section, {})
-    values = {**section, **overrides}
-    config = configure(module.Config, values, step.section)
+    config = configure(module.Config, {**section, **overrides}, step.section)
     return module, config
 
 
 def config_of(name: str, profile: str, **overrides: Any) -> Any:
-    """The ``Config`` of a step.
+    """Fill the ``Config`` of a step.
 
     Args:
         name: the step.
@@ -65,7 +64,7 @@ def config_of(name: str, profile: str, **overrides: Any) -> Any:
 
 
 def section_config(profile: str, name: str, **overrides: Any) -> Any:
-    """The ``Config`` of one of :data:`SECTIONS`.
+    """Fill the ``Config`` of one of :data:`SECTIONS`.
 
     Args:
         profile: a profile's name or place, from which it is filled.
@@ -81,13 +80,13 @@ def section_config(profile: str, name: str, **overrides: Any) -> Any:
 
 def _sections(profile: str) -> dict[str, dict[str, Any]]:
     """A profile's sections; on a cluster it may lie beside the run, as ``s3://….yaml``."""
-    return load_profile(
-        str(storage.local_copy(profile)) if storage.is_remote(profile) else profile
-    )
+    if storage.is_remote(profile):
+        profile = str(storage.local_copy(profile))
+    return load_profile(profile)
 
 
 def check_profile(profile: str) -> None:
-    """Refuse unknown sections and keys of a profile before any work is done.
+    """Refuse unknown sections and keys of a profile, before any work is done.
 
     Raises:
         ConfigError: names every fault.
@@ -102,6 +101,7 @@ def check_profile(profile: str) -> None:
             must=f"one of {known}",
             fix="rename it",
         )
+    # All faults are collected, so that they can be corrected at once.
     faults = []
     for name in known:
         try:
@@ -151,7 +151,7 @@ def _check_challenger(profile: str) -> None:
 
 
 def shards(profile: str) -> int:
-    """How many shards the profile's judge runs in."""
+    """Return the number of shards that the profile's judge runs in."""
     count = _sections(profile).get("judge", {}).get("shards", 1)
     check(
         type(count) is int and count > 0,

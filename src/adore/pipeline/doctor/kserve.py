@@ -74,9 +74,11 @@ def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
             data = cluster.request("GET", path, "KServe's ConfigMap")["data"]
         except (MissingError, ConfigError):
             continue
-        return home, {
-            key: json.loads(text) for key, text in data.items() if key != "_example"
-        }
+        settings = {}
+        for key, text in data.items():
+            if key != "_example":  # its value is documentation
+                settings[key] = json.loads(text)
+        return home, settings
     raise MissingError(
         f"inferenceservice-config == not readable in {', '.join(HOMES)}, must be; "
         "ask an administrator"
@@ -84,7 +86,7 @@ def _settings(cluster: Cluster) -> tuple[str, dict[str, Any]]:
 
 
 def _version(cluster: Cluster, home: str) -> str:
-    """The tag of the controller's image; empty if it cannot be told."""
+    """The tag of the controller's image; empty if it cannot be read."""
     space = f"{api_root('apps/v1')}/namespaces/{home}"
     path = f"{space}/deployments/kserve-controller-manager"
     try:
@@ -117,7 +119,7 @@ def _release(cluster: Cluster, home: str) -> Finding:
         return Finding(
             "KServe",
             False,
-            "version cannot be told: the API server shows no /openapi/v3",
+            "version is not known: the API server shows no /openapi/v3",
             needed=False,
         )
     return Finding(
@@ -315,7 +317,7 @@ def _dry_run(cluster: Cluster, config: Config) -> Finding:
 
 
 def examine_kserve(cluster: Cluster, config: Config) -> Iterator[Finding]:
-    """What KServe and the API server say to a sample release; nothing is stored.
+    """Send a sample release to KServe and the API server, as dry runs; nothing is stored.
 
     Args:
         cluster: sees the namespace of the release.

@@ -1,7 +1,4 @@
-"""The pods of one run of Kubeflow Pipelines: why some ended without a word.
-
-A step of the run asks.
-"""
+"""Why pods of one run of Kubeflow Pipelines ended without a reason; a step of the run asks."""
 
 from __future__ import annotations
 
@@ -21,14 +18,14 @@ NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def own_namespace() -> str:
-    """The namespace of the pod that this process runs in; empty outside a cluster."""
-    return NAMESPACE.read_text("utf-8").strip() if NAMESPACE.is_file() else ""
+    """Return the namespace of the pod that this process runs in; empty outside a cluster."""
+    if not NAMESPACE.is_file():
+        return ""
+    return NAMESPACE.read_text("utf-8").strip()
 
 
 def causes_of_run(job: str) -> list[str]:
-    """What the cluster says of pods of a run that did not end well.
-
-    Out of memory, image missing, evicted.
+    """Find why pods of a run did not end well: out of memory, image missing, evicted.
 
     Args:
         job: the run's id.
@@ -40,8 +37,9 @@ def causes_of_run(job: str) -> list[str]:
         ConfigError: this account may not look at pods.
         UnavailableError: the API server does not answer.
     """
-    space = own_namespace()
-    if not space:
+    namespace = own_namespace()
+    if not namespace:
         return []
-    cluster = Cluster(Config.model_validate({"namespace": space}))
-    return [cause.text for cause in pod_causes(cluster, f"{RUN_LABEL}={job}")]
+    config = Config.model_validate({"namespace": namespace})
+    causes = pod_causes(Cluster(config), f"{RUN_LABEL}={job}")
+    return [cause.text for cause in causes]

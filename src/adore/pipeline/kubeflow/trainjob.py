@@ -1,6 +1,4 @@
-"""One stage on several nodes: a TrainJob of Kubeflow Trainer v2.
-
-It is made or found again, followed, cleared away.
+"""One stage on several nodes: a TrainJob of Kubeflow Trainer v2, from its start to its end.
 
 Source: Kubeflow Trainer 2.3, ``trainer.kubeflow.org/v1alpha1``.
 """
@@ -39,7 +37,7 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 def train_job(
     config: Config, place: Placement, stage: str, key: str, command: Sequence[str]
 ) -> Object:
-    """The TrainJob in which every node runs ``command`` under torchrun.
+    """Build the TrainJob in which every node runs ``command`` under torchrun.
 
     Args:
         config: the profile's section ``kubernetes``.
@@ -241,7 +239,7 @@ def follow(cluster: Cluster, name: str, *, every: float = 5.0) -> None:
 
 
 class _Log:
-    """The log of node 0, as it grows; a new pod of the same node is gone over to."""
+    """The log of node 0 as it grows, also when a new pod takes the node over."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -294,7 +292,7 @@ def _live(cluster: Cluster, name: str) -> Object | None:
 
 
 def _ended(live: Object) -> Object:
-    """The condition that ended it, or nothing."""
+    """The condition that ended it; ``{}`` while it runs."""
     conditions = live.get("status", {}).get("conditions") or []
     for condition in conditions:
         if condition["type"] in ENDED and condition["status"] == "True":

@@ -16,17 +16,22 @@ from fastapi.testclient import TestClient
 from tests.serving.conftest import ITEMS
 
 from adore.errors import ConfigError
+from adore.release import review
 from adore.release.kubernetes.config import Config
 from adore.release.kubernetes.target import Release, read_plan
 from adore.release.local import LocalTarget
 from adore.release.release import shop_actions
-from adore.release.review import analyse_live
 from adore.serving.router import create_app
 from adore.storage import write_json
 
 START = time.time()
 LATER = START + 25 * 3600
 """When every shopper was watched for a day."""
+
+
+def analysed(release: Release, **clock: float) -> dict[str, Any]:
+    """The live experiment's result and decision, as they are written."""
+    return review.analyse_live(release, **clock).to_json()
 
 
 def ship(
@@ -87,7 +92,7 @@ def live(place: Path | str, plan: dict[str, Any], number: int = 1) -> Release:
 def test_a_better_challenger_is_promoted_on_what_was_shipped(
     shipped: tuple[Path, dict[str, Any]],
 ) -> None:
-    result = analyse_live(live(*shipped), now=LATER)
+    result = analysed(live(*shipped), now=LATER)
     assert result["exposures"] == 260 and result["left_out"] == {
         "exposures": 0,
         "events": 0,
@@ -99,7 +104,7 @@ def test_a_better_challenger_is_promoted_on_what_was_shipped(
 def test_nobody_counts_before_being_watched_for_a_day(
     shipped: tuple[Path, dict[str, Any]],
 ) -> None:
-    decision = analyse_live(live(*shipped), now=START + 3600)["decision"]
+    decision = analysed(live(*shipped), now=START + 3600)["decision"]
     assert decision["action"] == "hold" and "watched for 24 hours" in decision["reason"]
 
 
@@ -137,8 +142,8 @@ def test_one_odd_row_spoils_no_other(
         f"exposures/{shipped[1]['name']}",
         "p1",
     )
-    before = analyse_live(live(*shipped), now=LATER)
-    after = analyse_live(live(tmp_path / "place", shipped[1]), now=LATER)
+    before = analysed(live(*shipped), now=LATER)
+    after = analysed(live(tmp_path / "place", shipped[1]), now=LATER)
     assert after["left_out"] == {"exposures": 2, "events": 3 + 153}
     assert after["left_out_reasons"]["events"] == {
         "cannot be read": 3,
@@ -171,12 +176,11 @@ def test_a_ramp_is_an_epoch_of_its_own(
     ship([*small, *large], tmp_path, f"exposures/{shipped[1]['name']}")
     shutil.copytree(shipped[0] / "events", tmp_path / "events")
     assert (
-        analyse_live(live(tmp_path, shipped[1], 2), now=LATER)["decision"]["action"]
+        analysed(live(tmp_path, shipped[1], 2), now=LATER)["decision"]["action"]
         == "promote"
     )
     assert (
-        "mixed salts"
-        in analyse_live(live(tmp_path, shipped[1], 1), now=LATER)["refusal"]
+        "mixed salts" in analysed(live(tmp_path, shipped[1], 1), now=LATER)["refusal"]
     )
 
 
@@ -195,7 +199,7 @@ def test_a_dead_challenger_is_rolled_back_at_once(
         f"exposures/{rows[0]['experiment']}",
     )
     assert (
-        analyse_live(live(tmp_path, shipped[1]), now=START + 60)["decision"]["action"]
+        analysed(live(tmp_path, shipped[1]), now=START + 60)["decision"]["action"]
         == "roll back"
     )
 
@@ -218,7 +222,7 @@ def test_the_plans_design_is_kept(
     }
     (tmp_path / "experiment.json").write_text(json.dumps(plan))
     plan = read_plan(Config(claim=f"runs:{tmp_path.parent}"), str(tmp_path))
-    result = analyse_live(live(shipped[0], plan), now=START + 3600)
+    result = analysed(live(shipped[0], plan), now=START + 3600)
     assert plan["actions"] == {"kauf": "purchase"}
     assert (
         result["design"]["alpha"] == 0.01
@@ -229,9 +233,7 @@ def test_the_plans_design_is_kept(
 def test_other_experiments_rows_do_not_count(
     shipped: tuple[Path, dict[str, Any]],
 ) -> None:
-    result = analyse_live(
-        live(shipped[0], {**shipped[1], "name": "another"}), now=LATER
-    )
+    result = analysed(live(shipped[0], {**shipped[1], "name": "another"}), now=LATER)
     assert result["exposures"] == 0 and result["decision"]["action"] == "hold"
 
 
@@ -239,14 +241,13 @@ def test_before_anybody_came_it_holds(
     shipped: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     shutil.copytree(shipped[0] / "exposures", tmp_path / "exposures")
-    no_events = analyse_live(live(tmp_path, shipped[1]), now=LATER)
+    no_events = analysed(live(tmp_path, shipped[1]), now=LATER)
     assert (
         no_events["decision"]["reason"]
         == "purchases_per_user never happened, so it cannot be compared"
     )
     assert (
-        analyse_live(live(tmp_path / "nowhere", shipped[1]))["decision"]["action"]
-        == "hold"
+        analysed(live(tmp_path / "nowhere", shipped[1]))["decision"]["action"] == "hold"
     )
 
 
@@ -286,8 +287,8 @@ def test_the_shops_words_hold_online_and_times_are_read_as_in_training(
         {**shipped[1], "actions": {"kauf": "purchase"}},
     )
     plain, found = (
-        analyse_live(live(*shipped), now=LATER),
-        analyse_live(live(place, plan), now=LATER),
+        analysed(live(*shipped), now=LATER),
+        analysed(live(place, plan), now=LATER),
     )
     assert found["metrics"] == plain["metrics"] and found["left_out"] == {
         "exposures": 0,
@@ -300,22 +301,21 @@ def test_the_shops_words_hold_online_and_times_are_read_as_in_training(
         change = lambda r, of=times: {**r, "timestamp": of(r["timestamp"])}  # noqa: E731
         other = with_events(shipped, tmp_path / name, change)
         assert (
-            analyse_live(live(other, shipped[1]), now=LATER)["decision"]["action"]
+            analysed(live(other, shipped[1]), now=LATER)["decision"]["action"]
             == "promote"
         )
     alias = with_events(
         shipped, tmp_path / "alias", lambda r: {**r, "action_name": "product_purchase"}
     )
     assert (
-        analyse_live(live(alias, shipped[1]), now=LATER)["decision"]["action"]
-        == "promote"
+        analysed(live(alias, shipped[1]), now=LATER)["decision"]["action"] == "promote"
     )
 
 
 def test_events_that_count_for_nothing_are_counted_and_told(
     shipped: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
-    unknown = analyse_live(
+    unknown = analysed(
         live(with_events(shipped, tmp_path / "a", ubi), shipped[1]), now=LATER
     )
     assert (
@@ -326,7 +326,7 @@ def test_events_that_count_for_nothing_are_counted_and_told(
     others = with_events(
         shipped, tmp_path / "b", lambda r: {**r, "client_id": f"x-{r['client_id']}"}
     )
-    strangers = analyse_live(live(others, shipped[1]), now=LATER)
+    strangers = analysed(live(others, shipped[1]), now=LATER)
     assert "of users who were never exposed" in strangers["decision"]["reason"]
 
 
@@ -336,4 +336,4 @@ def test_a_release_that_ships_nothing_says_what_to_set(
     with pytest.raises(
         ConfigError, match=r"kubernetes.exposures == '', must be a place"
     ):
-        analyse_live(live("", shipped[1]))
+        analysed(live("", shipped[1]))

@@ -5,7 +5,7 @@ what was done is done once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.kubeflow.trainer import up
@@ -13,6 +13,8 @@ from tests.release.apiserver import ApiServer, Killed
 from tests.release.test_objects import PLAN
 
 from adore.errors import ConfigError, MissingError, UnavailableError
+from adore.experiment.decision import Action, Decision
+from adore.experiment.result import ExperimentResult
 from adore.release import review
 from adore.release.kubernetes import target as module
 from adore.release.kubernetes.client import Cluster
@@ -62,11 +64,12 @@ def decided(
 ) -> None:
     """The review's numbers say this."""
 
-    def judge(live: Release, **_: Any) -> dict[str, Any]:
+    def analyse(live: Release, **_: Any) -> review.LiveAnalysis:
         meanwhile()
-        return {"decision": {"action": action, "reason": "test"}}
+        decision = Decision(Action(action), "test", "none")
+        return review.LiveAnalysis(cast(ExperimentResult, None), decision)
 
-    monkeypatch.setattr(review, "analyse_live", judge)
+    monkeypatch.setattr(review, "analyse_live", analyse)
 
 
 def test_a_roll_back_by_hand_is_not_undone(
@@ -74,13 +77,13 @@ def test_a_roll_back_by_hand_is_not_undone(
 ) -> None:
     decided(monkeypatch, "promote")
     target.release(plan("a"))
-    assert review.review(target, act=True)["live"] == 2
-    assert review.review(target, act=True)["decision"]["reason"].startswith(
+    assert review.review(target, act=True).live == 2
+    assert review.review(target, act=True).decision.reason.startswith(
         "release 2 is no experiment"
     )
     assert target.rollback() == 1
     again = review.review(target, act=True)
-    assert again["live"] == 1 and again["acted"].endswith(
+    assert again.live == 1 and again.acted.endswith(
         "rolled back from release 2 to 1, by hand"
     )
     assert known(target) == {1: True, 2: False}
@@ -91,15 +94,15 @@ def test_an_experiment_acted_on_stays_so_when_it_is_released_again(
 ) -> None:
     decided(monkeypatch, "roll back")
     target.release(plan("a"))
-    assert review.review(target, act=True)["live"] == 2
+    assert review.review(target, act=True).live == 2
     fresh = CONFIG.model_copy(update={"tag": "2"})
     assert KubernetesTarget(fresh, target.cluster).release(plan("a")) == 3
     again = review.review(target, act=True)
-    assert again["live"] == 3 and again["acted"].endswith(
+    assert again.live == 3 and again.acted.endswith(
         "control promoted as release 2, by the review"
     )
     assert target.release(plan("b")) == 4 and not target.live().acted
-    assert review.review(target, act=True)["live"] == 5
+    assert review.review(target, act=True).live == 5
 
 
 def test_what_was_not_judged_is_not_promoted(

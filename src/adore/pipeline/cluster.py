@@ -59,13 +59,13 @@ def review(profile: str, *, act: bool) -> dict[str, Any]:
         act: promote or roll back as decided; else only decide.
 
     Returns:
-        The decision, as :func:`adore.release.review.review` returns it.
+        The JSON of what :func:`adore.release.review.review` returns.
     """
     from adore.release.kubernetes.target import KubernetesTarget
-    from adore.release.review import review as judge
+    from adore.release.review import review as review_release
 
     config = settings.section_config(profile, "kubernetes")
-    return judge(KubernetesTarget(config), act=act)
+    return review_release(KubernetesTarget(config), act=act).to_json()
 
 
 def _readable(name: str, value: str, profile: str) -> None:

@@ -1,39 +1,87 @@
-"""Read the live experiment from what the routers shipped; analyse, decide and, if asked, act."""
+"""Reviews the live experiment: reads what the routers shipped, decides and, if asked, acts."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adore.errors import check
 from adore.experiment.analysis import analyse_tables
-from adore.experiment.decision import decide
+from adore.experiment.decision import Action, Decision, decide
 from adore.experiment.design import CHALLENGER, design_of
+from adore.experiment.result import ExperimentResult
 from adore.release.event_store import load
 from adore.release.kubernetes.target import KubernetesTarget, Release
 
-__all__ = ["analyse_live", "review"]
+__all__ = ["LiveAnalysis", "Review", "analyse_live", "review"]
+
+Document = dict[str, Any]
+"""A JSON object."""
 
 
-def analyse_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
-    """The live experiment's result and decision, as good at this look as at every other.
+@dataclass(frozen=True, slots=True)
+class LiveAnalysis:
+    """What the live experiment shows so far, and what is to be done."""
+
+    result: ExperimentResult
+    decision: Decision
+
+    def to_json(self) -> Document:
+        """Return the result's fields, and the decision.
+
+        ``left_out`` has the number of rows of each log that do not count,
+        ``left_out_reasons`` why.
+        """
+        reasons = self.result.left_out
+        counts = {log: sum(rows.values()) for log, rows in reasons.items()}
+        return {
+            **self.result.to_json(),
+            "left_out": counts,
+            "left_out_reasons": reasons,
+            "decision": self.decision.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One look at the live experiment."""
+
+    decision: Decision
+    live: int
+    """Number of the release that serves after the review; 0: none does."""
+    analysis: LiveAnalysis | None = None
+    """None where no experiment is live."""
+    acted: str = ""
+    """What was done about the experiment before the review."""
+
+    def to_json(self) -> Document:
+        """Return the analysis' fields, with ``acted`` and ``live``."""
+        if self.analysis is None:
+            action = self.decision.action.value
+            decision = {"action": action, "reason": self.decision.reason}
+            return {"decision": decision, "live": self.live}
+        return {**self.analysis.to_json(), "acted": self.acted, "live": self.live}
+
+
+def analyse_live(live: Release, *, now: float | None = None) -> LiveAnalysis:
+    """Analyse the live experiment, as good at this look as at every other.
 
     Args:
         live: a release of two variants; its plan holds the design, its config the place
             of exposures and events.
-        now: seconds since the epoch; the clock's if not given.
+        now: seconds since the epoch; None: the clock's.
 
     Returns:
-        The JSON of :func:`analyse_tables`'s result, with ``decision``; ``left_out`` has the
-        number of rows of each log that do not count, ``left_out_reasons`` why.
+        The result, and the decision that follows from it.
     """
     import duckdb
 
     place = live.config.exposures
-    seconds = time.time() if now is None else now
-    until = int(1000 * seconds)
+    if now is None:
+        now = time.time()
+    until = int(1000 * now)
     check(
         bool(place),
         "kubernetes.exposures",
@@ -53,44 +101,38 @@ def analyse_live(live: Release, *, now: float | None = None) -> dict[str, Any]:
     reasons = dict(result.left_out)
     reasons["events"] = {**unread["events"], **reasons["events"]}
     result = replace(result, left_out=reasons)
-    counts = {log: sum(rows.values()) for log, rows in reasons.items()}
-    return {
-        **result.to_json(),
-        "left_out": counts,
-        "left_out_reasons": reasons,
-        "decision": decide(result).to_json(),
-    }
+    return LiveAnalysis(result, decide(result))
 
 
-def review(target: KubernetesTarget, *, act: bool) -> dict[str, Any]:
-    """Judge the live experiment and, if asked, act on it once.
+def _hold(reason: str) -> Decision:
+    """The decision where there is no experiment to decide about."""
+    return Decision(Action.HOLD, reason, method="")
+
+
+def review(target: KubernetesTarget, *, act: bool) -> Review:
+    """Analyse the live experiment and, if asked, act on it once.
 
     Args:
-        target: whose live release is judged.
-        act: promote or roll back as decided, but not if it was acted on before.
+        target: whose live release is analysed.
+        act: promote or roll back as decided, but not if somebody acted on it before.
 
     Returns:
-        as :func:`analyse_live`, with ``acted``, what was done before, and ``live``, the
-        release that serves after; 0: none does, which is nothing to judge and no
-        failure.
+        The decision, and what serves after it. Where no experiment is live, the decision is to
+        hold.
     """
     live = next((release for release in target.releases() if release.live), None)
     if live is None:
-        nothing = {"action": "hold", "reason": "no release is live"}
-        return {"decision": nothing, "live": 0}
+        return Review(_hold("no release is live"), live=0)
     if CHALLENGER not in live.plan["variants"]:
-        nothing = {
-            "action": "hold",
-            "reason": (
-                f"release {live.number} is no experiment: one variant serves everybody"
-            ),
-        }
-        return {"decision": nothing, "live": live.number}
+        reason = f"release {live.number} is no experiment: one variant serves everybody"
+        return Review(_hold(reason), live=live.number)
 
-    result = analyse_live(live)
-    action = result["decision"]["action"]
+    analysis = analyse_live(live)
+    action = analysis.decision.action
     number = live.number
-    if act and action != "hold" and not live.acted:
-        winner = CHALLENGER if action == "promote" else "control"
+    if act and action is not Action.HOLD and not live.acted:
+        winner = "control"
+        if action is Action.PROMOTE:
+            winner = CHALLENGER
         number = target.promote(winner, of=live, why="by the review")
-    return {**result, "acted": live.acted, "live": number}
+    return Review(analysis.decision, number, analysis, live.acted)

@@ -144,7 +144,7 @@ def _label_wrap(label: str, text: str) -> list[str]:
 def _count_lines(counts: Mapping[str, int]) -> list[str]:
     """``120 x reason`` lines, commonest first."""
     ordered = Counter(counts).most_common()
-    lines = [f"{count:,} x {reason}" for reason, count in ordered[:MAX_LINES]]
+    lines = [f"{row_count:,} x {reason}" for reason, row_count in ordered[:MAX_LINES]]
 
     hidden = len(ordered) - MAX_LINES
     if hidden > 0:
@@ -293,22 +293,24 @@ def _actions(report: FolderReport) -> str:
     if report.log is None:
         return ""
 
-    parts = []
-    for (name, action), count in report.log.actions.most_common(MAX_NAMES):
-        arrow = _arrow(name, action or "?")
-        parts.append(f"{arrow} ({count:,})")
-    return ", ".join(parts)
+    action_parts = []
+    for (logged_name, action), event_count in report.log.actions.most_common(MAX_NAMES):
+        arrow = _arrow(logged_name, action or "?")
+        action_parts.append(f"{arrow} ({event_count:,})")
+    return ", ".join(action_parts)
 
 
 def _split_lines(report: FolderReport) -> Iterator[str]:
     if not report.splits:
         return
-    parts = []
-    for split, size in report.splits.items():
-        parts.append(f"{split} {size.queries:,} ({size.judged:,} judged)")
+    split_parts = []
+    for split, split_size in report.splits.items():
+        split_parts.append(
+            f"{split} {split_size.queries:,} ({split_size.judged:,} judged)"
+        )
     yield ""
     yield "Queries"
-    yield f"  {', '.join(parts)}: train teaches, dev tunes, test decides"
+    yield f"  {', '.join(split_parts)}: train teaches, dev tunes, test decides"
 
 
 # ---------------------------------------------------------------- what is possible
@@ -409,11 +411,11 @@ def _experiment(shop: Shop, *, gated: bool) -> _Ability:
     """Whether simulated shoppers can compare the released variants."""
     subject = "experiment on this machine"
     if not shop.tables["truth"] and not shop.tables["judgements"]:
-        reason = "nothing is judged, so no shopper can be simulated"
-        return _Ability(False, f"{subject}: {reason}")
+        obstacle = "nothing is judged, so no shopper can be simulated"
+        return _Ability(False, f"{subject}: {obstacle}")
     if not gated:
-        reason = "only what passes the gate is released and compared"
-        return _Ability(False, f"{subject}: {reason}")
+        obstacle = "only what passes the gate is released and compared"
+        return _Ability(False, f"{subject}: {obstacle}")
     description = (
         f"{subject}: if the gate passes, shoppers simulated from the known pairs "
         "compare both variants"

@@ -142,11 +142,13 @@ def _candidates(
     # It has exact items, near misses, accessories, and others that share a word.
     order = rng.sample(items, len(items))
     by_grade: dict[Grade, list[ItemT]] = defaultdict(list)
-    for item in order:
-        by_grade[world.true_grade(intent, item)].append(item)
+    for candidate in order:
+        by_grade[world.true_grade(intent, candidate)].append(candidate)
 
     irrelevant = by_grade[Grade.IRRELEVANT]
-    near = [item for item in irrelevant if world.is_near_miss(intent, item)]
+    near_misses = [
+        candidate for candidate in irrelevant if world.is_near_miss(intent, candidate)
+    ]
 
     third = count // 3
     eighth = count // 8
@@ -154,15 +156,20 @@ def _candidates(
         *by_grade[Grade.EXACT][:third],
         *by_grade[Grade.SUBSTITUTE][:third],
         *by_grade[Grade.COMPLEMENT][:eighth],
-        *near[:eighth],
+        *near_misses[:eighth],
     ]
 
     # The rest of the list is whatever else the shop sells.
-    chosen_ids = {item.item_id for item in chosen}
-    others = [item for item in irrelevant if item.item_id not in chosen_ids]
+    chosen_ids = {candidate.item_id for candidate in chosen}
+    others = [
+        candidate for candidate in irrelevant if candidate.item_id not in chosen_ids
+    ]
     chosen += others[: count - len(chosen)]
 
-    grades = {item.item_id: int(world.true_grade(intent, item)) for item in chosen}
+    grades = {
+        candidate.item_id: int(world.true_grade(intent, candidate))
+        for candidate in chosen
+    }
     return dict(sorted(grades.items()))
 
 

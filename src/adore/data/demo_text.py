@@ -41,8 +41,8 @@ def _amount(value: float, unit: str, rng: random.Random) -> str:
     if unit == "ml" and value >= 500 and rng.random() < 0.3:
         return f"{value / 1000:g} L"
     if unit in _OTHER_UNITS and rng.random() < 0.2:
-        factor, name = _OTHER_UNITS[unit]
-        return f"{value / factor:.1f} {name}"
+        factor, unit_name = _OTHER_UNITS[unit]
+        return f"{value / factor:.1f} {unit_name}"
     space = rng.choice(("", " "))
     return f"{value:g}{space}{unit}"
 
@@ -67,35 +67,35 @@ def _accessory_parts(spec: Spec, noun: str, rng: random.Random) -> list[str]:
 def _product_parts(spec: Spec, noun: str, rng: random.Random) -> list[str]:
     # Every draw is in the order of the title; its conditions draw only where they apply.
     category = CATEGORIES[spec.category]
-    parts = [_maybe(spec.brand, 0.75, rng), _maybe(spec.series, 0.7, rng)]
+    title_parts = [_maybe(spec.brand, 0.75, rng), _maybe(spec.series, 0.7, rng)]
     if rng.random() < 0.7:
-        parts.append(rng.choice(_SHADES[spec.colour]))
-    parts.append(_maybe(spec.material, 0.7, rng))
-    parts.append(noun)
+        title_parts.append(rng.choice(_SHADES[spec.colour]))
+    title_parts.append(_maybe(spec.material, 0.7, rng))
+    title_parts.append(noun)
 
     if spec.device:
-        parts.append(
+        title_parts.append(
             rng.choice((f"for {spec.device}", f"compatible with {spec.device}"))
         )
     if spec.audience:
-        parts.append(_maybe(f"for {spec.audience}", 0.85, rng))
-    parts.append(_option(spec, category.option, rng))
+        title_parts.append(_maybe(f"for {spec.audience}", 0.85, rng))
+    title_parts.append(_option(spec, category.option, rng))
     if rng.random() < 0.8:
-        parts.append(_amount(spec.size, category.unit, rng))
+        title_parts.append(_amount(spec.size, category.unit, rng))
     if spec.pack > 1:
-        parts.append(f"pack of {spec.pack}")
-    return parts
+        title_parts.append(f"pack of {spec.pack}")
+    return title_parts
 
 
 def _title(spec: Spec, rng: random.Random) -> str:
     category = CATEGORIES[spec.category]
     noun = rng.choice((category.noun, category.noun, *category.synonyms))
     write_parts = _accessory_parts if spec.accessory else _product_parts
-    head, *tail = filter(None, write_parts(spec, noun, rng))
+    first_part, *other_parts = filter(None, write_parts(spec, noun, rng))
     if rng.random() < 0.3:
-        rng.shuffle(tail)
+        rng.shuffle(other_parts)
 
-    title = " ".join([head, *tail])
+    title = " ".join([first_part, *other_parts])
     if rng.random() < 0.08:
         title = title.upper()
     elif rng.random() < 0.7:
@@ -164,10 +164,10 @@ def _typo(word: str, rng: random.Random) -> str:
     if len(word) < 5:
         return word
 
-    index = rng.randrange(1, len(word) - 2)
-    before = word[:index]
-    after = word[index + 2 :]
-    exchanged = word[index + 1] + word[index]
+    letter_index = rng.randrange(1, len(word) - 2)
+    before = word[:letter_index]
+    after = word[letter_index + 2 :]
+    exchanged = word[letter_index + 1] + word[letter_index]
     return before + exchanged + after
 
 
@@ -182,18 +182,20 @@ def query_text(intent: Intent, rng: random.Random) -> str:
         The query.
     """
     category = CATEGORIES[intent.category]
-    noun = category.noun if rng.random() < 0.7 else rng.choice(category.synonyms)
+    product_noun = (
+        category.noun if rng.random() < 0.7 else rng.choice(category.synonyms)
+    )
     if rng.random() < 0.06:
-        noun = _typo(noun, rng)
+        product_noun = _typo(product_noun, rng)
 
-    parts = [intent.brand.lower(), intent.colour, intent.material, noun]
+    query_parts = [intent.brand.lower(), intent.colour, intent.material, product_noun]
     if intent.device:
-        parts.append(f"for {intent.device}")
+        query_parts.append(f"for {intent.device}")
     if intent.audience:
-        parts.append(rng.choice((f"for {intent.audience}", intent.audience)))
-    parts.append(_amount(intent.size, category.unit, rng))
+        query_parts.append(rng.choice((f"for {intent.audience}", intent.audience)))
+    query_parts.append(_amount(intent.size, category.unit, rng))
     if intent.without_option:
-        parts.append(
+        query_parts.append(
             rng.choice((f"without {category.option}", f"no {category.option}"))
         )
-    return " ".join(filter(None, parts))
+    return " ".join(filter(None, query_parts))

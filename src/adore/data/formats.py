@@ -110,24 +110,28 @@ def read_source(path: Path, table_name: str, encoding: str = "") -> tuple[Rows, 
             f"file == {str(path)!r}, must be readable {path.suffix}; {fix}"
         ) from error
 
-    details = ("gzip",) if packed else ()
+    format_details = ("gzip",) if packed else ()
     if file_format == "XML":
         return _numbered(xml_rows(content, path.name)), Source(
-            path.name, file_format, details
+            path.name, file_format, format_details
         )
 
     decoded_text, text_encoding = decode(content, encoding)
     if text_encoding != "UTF-8":
-        details = (*details, text_encoding)
+        format_details = (*format_details, text_encoding)
     # TREC's own names are no rule: many such files end in .txt.
     if file_format == "TREC" or (file_format == "CSV" and is_trec(decoded_text)):
-        return trec_rows(decoded_text, table_name), Source(path.name, "TREC", details)
+        return trec_rows(decoded_text, table_name), Source(
+            path.name, "TREC", format_details
+        )
     if file_format == "CSV":
         dialect = detect_dialect(decoded_text, path.name)
-        rows = _read_delimited(decoded_text, table_name, path.name, dialect)
-        return rows, Source(path.name, file_format, (dialect.delimiter_name, *details))
+        csv_rows = _read_delimited(decoded_text, table_name, path.name, dialect)
+        return csv_rows, Source(
+            path.name, file_format, (dialect.delimiter_name, *format_details)
+        )
     return _read_json(decoded_text, table_name, file_format), Source(
-        path.name, file_format, details
+        path.name, file_format, format_details
     )
 
 
@@ -166,18 +170,18 @@ def _has_broken_bytes(text: str) -> bool:
 # ---------------------------------------------------------------- JSON
 
 
-def _read_json(text: str, table_name: str, kind: str) -> Rows:
+def _read_json(file_text: str, table_name: str, kind: str) -> Rows:
     """JSON lines, or one document with a list of objects."""
     # Whatever the file's name says of the two.
-    start = text.lstrip("\ufeff \t\r\n")[:1]
-    if kind == "JSON" or start == "[":
+    first_character = file_text.lstrip("\ufeff \t\r\n")[:1]
+    if kind == "JSON" or first_character == "[":
         try:
-            documents = _find_list(parse_json(text.lstrip("\ufeff")))
+            documents = _find_list(parse_json(file_text.lstrip("\ufeff")))
         except (ValueError, RecursionError):
             documents = None  # lines after all
         if documents is not None:
             return _object_rows(documents, table_name)
-    return _line_rows(text, table_name)
+    return _line_rows(file_text, table_name)
 
 
 def _find_list(document: Any) -> list[Any] | None:
@@ -187,9 +191,9 @@ def _find_list(document: Any) -> list[Any] | None:
     if not isinstance(document, dict):
         return None
 
-    hits = document.get("hits")
-    if isinstance(hits, dict) and isinstance(hits.get("hits"), list):
-        return list(hits["hits"])
+    search_hits = document.get("hits")
+    if isinstance(search_hits, dict) and isinstance(search_hits.get("hits"), list):
+        return list(search_hits["hits"])
 
     is_row = "query_id" in document or "item_id" in document
     if not is_row:
@@ -200,31 +204,33 @@ def _find_list(document: Any) -> list[Any] | None:
 
 
 def _object_rows(documents: list[Any], table_name: str) -> Rows:
-    rows = Rows()
-    for number, document in enumerate(documents, 1):
-        _add_object(rows, table_name, number, _clean(document), str(document))
-    return _unwrap(rows)
+    object_rows = Rows()
+    for object_number, document in enumerate(documents, 1):
+        _add_object(
+            object_rows, table_name, object_number, _clean(document), str(document)
+        )
+    return _unwrap(object_rows)
 
 
-def _line_rows(text: str, table_name: str) -> Rows:
-    rows = Rows()
-    for line_number, line in enumerate(text.split("\n"), 1):
+def _line_rows(file_text: str, table_name: str) -> Rows:
+    line_rows = Rows()
+    for line_number, line in enumerate(file_text.split("\n"), 1):
         if not line.strip(_SPACE):
             continue
         if _has_broken_bytes(line):
-            rows.refuse(table_name, line_number, "not UTF-8", line)
+            line_rows.refuse(table_name, line_number, "not UTF-8", line)
             continue
         try:
             document = parse_json(line.lstrip("\ufeff"))
         except (ValueError, RecursionError):  # also an integer of thousands of digits
-            rows.refuse(table_name, line_number, "not JSON", line)
+            line_rows.refuse(table_name, line_number, "not JSON", line)
             continue
 
         # Only escapes can bring in what _clean removes.
         if "\\u" in line or "\0" in line:
             document = _clean(document)
-        _add_object(rows, table_name, line_number, document, line)
-    return _unwrap(rows)
+        _add_object(line_rows, table_name, line_number, document, line)
+    return _unwrap(line_rows)
 
 
 def _add_object(
@@ -340,19 +346,21 @@ def _unique_columns(columns: Iterable[str], file_name: str) -> list[str]:
 
 
 def _csv_rows(reader: csv.DictReader[str], table_name: str, skipped: int) -> Rows:
-    rows = Rows()
+    csv_table = Rows()
     for csv_row in reader:
         line_number = reader.line_num + skipped
         if None in csv_row or None in csv_row.values():
-            rows.refuse(
+            csv_table.refuse(
                 table_name,
                 line_number,
                 "wrong number of columns",
                 list(csv_row.values()),
             )
         elif _has_broken_bytes("".join(csv_row.values())):
-            rows.refuse(table_name, line_number, "not UTF-8", list(csv_row.values()))
+            csv_table.refuse(
+                table_name, line_number, "not UTF-8", list(csv_row.values())
+            )
         else:
             csv_row.pop("", None)  # a column without a name, as after a last delimiter
-            rows.good.append((line_number, dict(csv_row)))
-    return rows
+            csv_table.good.append((line_number, dict(csv_row)))
+    return csv_table

@@ -108,31 +108,37 @@ class LabelScale:
     def unrated(self) -> int:
         """Number of rows without a rating."""
         unrated = 0
-        for label, count in self.counts.items():
-            if self.grade(label) is None:
+        for counted_label, count in self.counts.items():
+            if self.grade(counted_label) is None:
                 unrated += count
         return unrated
 
 
 def _own_grades(info: DatasetInfo, labels: Iterable[str]) -> dict[str, int | None]:
     """The shop's map by canonical label, with the twins of YAML's booleans."""
-    grades = {canonical_label(label): grade for label, grade in info.labels.items()}
+    grades = {
+        canonical_label(own_label): grade for own_label, grade in info.labels.items()
+    }
 
-    for words in (_YES, _NO):
-        mapped = {grades[word] for word in words if word in grades}
+    for boolean_words in (_YES, _NO):
+        mapped = {
+            grades[boolean_word]
+            for boolean_word in boolean_words
+            if boolean_word in grades
+        }
         if len(mapped) != 1:
             continue  # none is mapped, or they mean different things
 
         grade = mapped.pop()
-        for label in labels:
-            if label in words and label not in grades:
-                grades[label] = grade
+        for own_label in labels:
+            if own_label in boolean_words and own_label not in grades:
+                grades[own_label] = grade
     return grades
 
 
-def _is_number(label: str) -> bool:
+def _is_number(label_text: str) -> bool:
     try:
-        return math.isfinite(float(label))
+        return math.isfinite(float(label_text))
     except ValueError:
         return False
 
@@ -141,12 +147,12 @@ def _list_labels(counts: Mapping[str, int]) -> str:
     """Labels with their counts: numbers in order, then words by frequency."""
     numbers = sorted(filter(_is_number, counts), key=float)
     words = sorted(set(counts) - set(numbers))
-    words.sort(key=lambda label: -counts[label])
+    words.sort(key=lambda shown_label: -counts[shown_label])
     ordered = [*numbers, *words]
 
     parts = []
-    for label in ordered[:MAX_SHOWN]:
-        parts.append(f"{label} ({counts[label]:,})")
+    for shown_label in ordered[:MAX_SHOWN]:
+        parts.append(f"{shown_label} ({counts[shown_label]:,})")
     shown_labels = ", ".join(parts)
 
     hidden = len(ordered) - MAX_SHOWN
@@ -232,10 +238,10 @@ def infer_scale(
         The scale, with the counts of the labels.
     """
     counted = _Labels(file_name, Counter(), {})
-    for label in labels:
-        canonical = canonical_label(label)
+    for written_label in labels:
+        canonical = canonical_label(written_label)
         counted.counts[canonical] += 1
-        counted.written.setdefault(canonical, str(label).strip())
+        counted.written.setdefault(canonical, str(written_label).strip())
 
     if info.thresholds:
         return _threshold_scale(counted, info)
@@ -272,13 +278,13 @@ def _known_scale(labels: _Labels, *, ours: bool) -> LabelScale:
     rated = labels.rated()
     grades: dict[str, int | None] = {}
     unknown = []
-    for label in rated:
-        if label in _NUMBERS:
-            grades[label] = int(label)
+    for rated_label in rated:
+        if rated_label in _NUMBERS:
+            grades[rated_label] = int(rated_label)
         else:
-            grades[label] = _WORDS.get(label)
-        if grades[label] is None:
-            unknown.append(label)
+            grades[rated_label] = _WORDS.get(rated_label)
+        if grades[rated_label] is None:
+            unknown.append(rated_label)
 
     if unknown and not set(rated) <= {*_YES, *_NO}:
         others = _list_labels(labels.as_written(unknown))

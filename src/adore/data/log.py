@@ -70,26 +70,28 @@ class LogReport:
         return ignored
 
 
-def split_searches(rows: Rows) -> list[NumberedRow]:
+def split_searches(log_rows: Rows) -> list[NumberedRow]:
     """Take the searches out of a log that keeps both in one file.
 
     A search is a row with a text and no action.
 
     Args:
-        rows: of the log; its searches are removed.
+        log_rows: of the log; its searches are removed.
 
     Returns:
         The searches.
     """
     searches = []
-    for line_number, logged_row in rows.good:
+    for line_number, logged_row in log_rows.good:
         if logged_row.get("action_name") in (None, "") and logged_row.get("user_query"):
             searches.append((line_number, logged_row))
     if not searches:
         return searches
 
     search_lines = {line_number for line_number, _ in searches}
-    rows.good = [numbered for numbered in rows.good if numbered[0] not in search_lines]
+    log_rows.good = [
+        numbered for numbered in log_rows.good if numbered[0] not in search_lines
+    ]
     return searches
 
 
@@ -180,13 +182,13 @@ def search_impressions(
 
 def _hits(search: Row) -> list[object]:
     """The item ids that a search returned, or the JSON text of them."""
-    hits = search.get("query_response_hit_ids")
-    if isinstance(hits, str) and hits.startswith("["):
+    item_ids = search.get("query_response_hit_ids")
+    if isinstance(item_ids, str) and item_ids.startswith("["):
         try:
-            hits = parse_json(hits)
+            item_ids = parse_json(item_ids)
         except ValueError:
             return []
-    return hits if isinstance(hits, list) else []
+    return item_ids if isinstance(item_ids, list) else []
 
 
 class _ActionNames:

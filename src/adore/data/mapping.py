@@ -51,8 +51,8 @@ def map_rows(
     if preset is not None:
         return _convert(rows, preset, own_columns, report)
 
-    names = rename_columns(rows, table_name, own_columns, report.name, columns)
-    report.columns = describe_columns(names, table_name, info.attributes)
+    column_names = rename_columns(rows, table_name, own_columns, report.name, columns)
+    report.columns = describe_columns(column_names, table_name, info.attributes)
     report.columns.preset = preset_title(columns, table_name)
     if table_name == "events":
         nested = flat_fields(columns)
@@ -132,10 +132,10 @@ class ItemParser:
                 self._names.clear()
             self._names[columns] = self._column_names(source_row)
 
-        names = self._names[columns]
-        if names is None:
+        column_names = self._names[columns]
+        if column_names is None:
             return self._convert(source_row)
-        return {names[column]: value for column, value in source_row.items()}
+        return {column_names[column]: value for column, value in source_row.items()}
 
     def _own_columns(self, source_row: Row) -> dict[str, str]:
         """The shop's own map of the columns that the row has."""

@@ -24,26 +24,28 @@ def _local_name(tag: object) -> str:
 
 def _value(element: Element) -> object:
     """Text of a leaf; else its children and XML attributes by name, lists where a name repeats."""
-    text = (element.text or "").strip()
+    element_text = (element.text or "").strip()
     # The tag of a comment is a function.
-    children = [child for child in element if isinstance(child.tag, str)]
+    children = [
+        child_element for child_element in element if isinstance(child_element.tag, str)
+    ]
     if not children and not element.attrib:
-        return text
+        return element_text
 
     fields: Row = {}
     for attribute, attribute_text in element.attrib.items():
         fields[_local_name(attribute)] = attribute_text
-    for child in children:
-        child_name = _local_name(child.tag)
-        value = _value(child)
+    for child_element in children:
+        child_name = _local_name(child_element.tag)
+        child_value = _value(child_element)
         if child_name not in fields:
-            fields[child_name] = value
+            fields[child_name] = child_value
         elif isinstance(fields[child_name], list):
-            fields[child_name].append(value)
+            fields[child_name].append(child_value)
         else:
-            fields[child_name] = [fields[child_name], value]
-    if text:
-        fields["text"] = text
+            fields[child_name] = [fields[child_name], child_value]
+    if element_text:
+        fields["text"] = element_text
     return fields
 
 

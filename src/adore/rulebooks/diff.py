@@ -120,7 +120,7 @@ class BookComparison:
 
     def to_json(self) -> dict[str, object]:
         """Write it for ``adore rulebook diff --json``."""
-        human = None if self.human is None else asdict(self.human)
+        human = asdict(self.human) if self.human else None
         return {
             "a": self.a,
             "b": self.b,
@@ -313,10 +313,10 @@ def _choose(changes: list[_Verdicts], count: int) -> list[_Verdicts]:
 
 def _example(change: _Verdicts) -> ChangedPair:
     pair_texts = {}
-    for column in ("query_id", "item_id", "query", "title"):
-        cell_text = change.row.get(column)
+    for column_name in ("query_id", "item_id", "query", "title"):
+        cell_text = change.row.get(column_name)
         if cell_text is not None:
-            pair_texts[column] = cell_text
+            pair_texts[column_name] = cell_text
     return ChangedPair(
         pair_texts,
         _grade_reason(change.before),
@@ -334,11 +334,11 @@ def _compare_with_people(verdicts: list[_Verdicts]) -> HumanComparison | None:
     if not judged:
         return None
 
-    human = np.array([verdict.human for verdict in judged])
-    before = np.array([verdict.before.grade for verdict in judged])
-    after = np.array([verdict.after.grade for verdict in judged])
-    confusion_before = confusion(human, before)
-    confusion_after = confusion(human, after)
+    human_grades = np.array([verdict.human for verdict in judged])
+    grades_before = np.array([verdict.before.grade for verdict in judged])
+    grades_after = np.array([verdict.after.grade for verdict in judged])
+    confusion_before = confusion(human_grades, grades_before)
+    confusion_after = confusion(human_grades, grades_after)
 
     measures = {}
     for measure_name, measure in MEASURES.items():
@@ -349,8 +349,8 @@ def _compare_with_people(verdicts: list[_Verdicts]) -> HumanComparison | None:
             measures[measure_name] = change
 
     # A pair comes nearer if b's grade is fewer grades from the human one than a's.
-    distance_before = np.abs(before - human)
-    distance_after = np.abs(after - human)
+    distance_before = np.abs(grades_before - human_grades)
+    distance_after = np.abs(grades_after - human_grades)
     return HumanComparison(
         pairs=len(judged),
         measures=measures,
@@ -385,8 +385,8 @@ def _lines(comparison: BookComparison) -> Iterator[str]:
 def _table_lines(table: dict[str, dict[str, int]]) -> Iterator[str]:
     """Grades by a down, grades by b across."""
     yield _table_row(["", *_LETTERS])
-    for before in _LETTERS:
-        yield _table_row([before, *table[before].values()])
+    for grade_before in _LETTERS:
+        yield _table_row([grade_before, *table[grade_before].values()])
 
 
 def _table_row(cells: Iterable[object]) -> str:

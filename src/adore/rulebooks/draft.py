@@ -73,7 +73,7 @@ def draft(survey: Survey, name: str) -> str:
     return book_text
 
 
-def _lines(survey: Survey, start: RuleBook, name: str) -> Iterator[str]:
+def _lines(survey: Survey, start: RuleBook, book_name: str) -> Iterator[str]:
     shares = []
     for domain, share in survey.domains.items():
         if share:
@@ -85,7 +85,7 @@ def _lines(survey: Survey, start: RuleBook, name: str) -> Iterator[str]:
         "Read every line, change what is not so in this shop, remove these comments, "
         "then: adore rulebook lint."
     )
-    yield f"name: {_scalar(name)}"
+    yield f"name: {_scalar(book_name)}"
     yield "grades:"
     for letter, meaning in start.grades.items():
         yield f"  {letter}: {_scalar(meaning)}"
@@ -116,14 +116,14 @@ def _rule_lines(rule: Rule, survey: Survey, start: str) -> Iterator[str]:
     synonyms = values.pop("synonyms", ())
     guideline = values.pop("guideline")
     bullet = "-"
-    for key, value in values.items():
-        written = value if isinstance(value, float) else _scalar(value)
-        yield f"  {bullet} {key}: {written}"
+    for rule_key, rule_value in values.items():
+        written = rule_value if isinstance(rule_value, float) else _scalar(rule_value)
+        yield f"  {bullet} {rule_key}: {written}"
         bullet = " "
     if synonyms:
         yield "    synonyms:"
-    for group in synonyms:
-        yield f"      - [{', '.join(map(_scalar, group))}]"
+    for synonym_group in synonyms:
+        yield f"      - [{', '.join(map(_scalar, synonym_group))}]"
     yield f"    guideline: {_scalar(guideline)}"
 
 
@@ -150,19 +150,19 @@ def _propose(rule: Rule, survey: Survey) -> _Proposal:
         )
 
     # Synonyms of the start that this catalogue never uses would only be noise.
-    groups = []
-    for group in rule.synonyms:
-        if any(survey.words[word] or counts.values[word] for word in group):
-            groups.append(group)
-    old_words = _top_words(groups, survey)
+    synonym_groups = []
+    for synonym_group in rule.synonyms:
+        if any(survey.words[word] or counts.values[word] for word in synonym_group):
+            synonym_groups.append(synonym_group)
+    old_words = _top_words(synonym_groups, survey)
 
-    for pair, evidence in survey.synonyms.get(rule.attribute, {}).items():
+    for synonym_pair, evidence in survey.synonyms.get(rule.attribute, {}).items():
         verb = "Not proposed"
         if evidence.enough:
             verb = "Proposed"
-            groups.append(pair)
-        reasons.append(f"{verb}: {' = '.join(pair)} ({evidence.text}).")
-    changes["synonyms"] = _merge_groups(groups)
+            synonym_groups.append(synonym_pair)
+        reasons.append(f"{verb}: {' = '.join(synonym_pair)} ({evidence.text}).")
+    changes["synonyms"] = _merge_groups(synonym_groups)
 
     if old_words:
         reasons.append(
@@ -171,11 +171,11 @@ def _propose(rule: Rule, survey: Survey) -> _Proposal:
     return _Proposal(Rule.model_validate(rule.model_dump() | changes), reasons)
 
 
-def _top_words(groups: Iterable[tuple[str, ...]], survey: Survey) -> str:
+def _top_words(synonym_groups: Iterable[tuple[str, ...]], survey: Survey) -> str:
     """The words of groups of synonyms, each with its number of items."""
     parts = []
-    for group in groups:
-        for word in group:
+    for synonym_group in synonym_groups:
+        for word in synonym_group:
             parts.append(f"{word} {survey.words[word]}")
     return ", ".join(parts)
 
@@ -183,15 +183,15 @@ def _top_words(groups: Iterable[tuple[str, ...]], survey: Survey) -> str:
 def _merge_groups(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     """Groups that share a word become one."""
     merged: list[tuple[str, ...]] = []
-    for group in groups:
+    for synonym_group in groups:
         merged_words: dict[str, None] = {}
         separate = []
-        for other in merged:
-            if set(other).isdisjoint(group):
-                separate.append(other)
+        for merged_group in merged:
+            if set(merged_group).isdisjoint(synonym_group):
+                separate.append(merged_group)
             else:
-                merged_words |= dict.fromkeys(other)
-        merged_words |= dict.fromkeys(group)
+                merged_words |= dict.fromkeys(merged_group)
+        merged_words |= dict.fromkeys(synonym_group)
         merged = [*separate, tuple(merged_words)]
     return tuple(merged)
 
@@ -236,38 +236,40 @@ def _as_written(attribute: str, counts: AttributeCounts) -> str:
 
     units = Counter[str]()
     for quote, count in counts.quotes.items():
-        unit = re.sub(r"^[\d\s.,/-]+", "", quote).lower()
-        units[unit] += count
+        written_unit = re.sub(r"^[\d\s.,/-]+", "", quote).lower()
+        units[written_unit] += count
     return f"; units and names as written: {_top(units, 8)}"
 
 
-def _human_grades(counts: AttributeCounts, state: str) -> Counter[str]:
+def _human_grades(counts: AttributeCounts, evidence_state: str) -> Counter[str]:
     """Letters of the human grades of pairs in one state."""
     grades = Counter[str]()
     for (of_state, grade), count in counts.human.items():
-        if of_state == state:
+        if of_state == evidence_state:
             grades[grade.letter] = count
     return grades
 
 
 def _contradictions(rule: Rule, counts: AttributeCounts) -> Iterator[str]:
     """Where at least twenty judgements mostly have another grade than the rule."""
-    for state, key in _STATE_KEYS.items():
+    for state, rule_key in _STATE_KEYS.items():
         grades = _human_grades(counts, state)
         if grades.total() < MIN_JUDGEMENTS:
             continue
-        highest_grade: Grade = LABELS[getattr(rule, key)]
-        [(commonest, number)] = grades.most_common(1)
+        highest_grade: Grade = LABELS[getattr(rule, rule_key)]
+        [(commonest, judgements)] = grades.most_common(1)
         if commonest != highest_grade.letter:
             yield (
                 f"LOOK: of {grades.total()} such pairs in {state} "
-                f"people call {number} {commonest}, the rule at most {highest_grade.letter}: "
+                f"people call {judgements} {commonest}, the rule at most {highest_grade.letter}: "
                 "another rule, or a misreading?"
             )
 
 
 def _top(counts: Counter[str], limit: int = 5) -> str:
-    parts = [f"{value} {count}" for value, count in counts.most_common(limit)]
+    parts = [
+        f"{counted_value} {count}" for counted_value, count in counts.most_common(limit)
+    ]
     return ", ".join(parts)
 
 
@@ -279,10 +281,10 @@ def _scalar(value: object) -> str:
     return written
 
 
-def _comment(text: str, indent: str = "") -> Iterator[str]:
+def _comment(comment_text: str, indent: str = "") -> Iterator[str]:
     """Comment lines; a seller's line breaks and control characters cannot end the comment."""
     printable = ""
-    for character in text:
+    for character in comment_text:
         printable += character if character.isprintable() else " "
     one_line = " ".join(printable.split())
     yield from textwrap.wrap(

@@ -39,11 +39,11 @@ def _key_table(title: str, model: type[BaseModel]) -> Iterator[str]:
     yield ""
     yield "| key | needed | meaning |"
     yield "|---|---|---|"
-    for name, field in model.model_fields.items():
+    for key_name, field in model.model_fields.items():
         needed = "yes" if field.is_required() else "no"
         words = (field.description or "").split()
         meaning = " ".join(words)
-        yield f"| `{name}` | {needed} | {meaning} |"
+        yield f"| `{key_name}` | {needed} | {meaning} |"
     yield ""
 
 
@@ -65,8 +65,8 @@ def _attribute_table() -> Iterator[str]:
     yield "| level | attributes |"
     yield "|---|---|"
     for level in sorted(set(ATTRIBUTES.values())):
-        names = []
-        for name, of_level in ATTRIBUTES.items():
+        attributes = []
+        for attribute, of_level in ATTRIBUTES.items():
             if of_level == level:
-                names.append(f"`{name}`")
-        yield f"| {level} | {', '.join(names)} |"
+                attributes.append(f"`{attribute}`")
+        yield f"| {level} | {', '.join(attributes)} |"

@@ -96,20 +96,20 @@ def lint(text: str, language: str = "en") -> list[Finding]:
         The faults, by line.
     """
     try:
-        node = yaml.compose(text)
+        root_node = yaml.compose(text)
         content = yaml.safe_load(text)
-        repeated_keys = list(_repeated_keys(node))
+        repeated_keys = list(_repeated_keys(root_node))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return [_yaml_fault(error)]
-    if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
+    if not isinstance(content, dict) or not isinstance(root_node, yaml.MappingNode):
         advice = "not a mapping; begin with name:, grades:, unread:, rules:"
         return [Finding(1, "error", advice)]
 
-    lines = _rule_lines(node)
+    rule_lines = _rule_lines(root_node)
     # What can be read is checked, so that one run of lint shows most of what is wrong.
-    schema_faults = list(_schema_faults(content, lines))
-    rules = _valid_rules(content)
-    book = _readable_book(content, tuple(rules.values()))
+    schema_faults = list(_schema_faults(content, rule_lines))
+    valid_rules = _valid_rules(content)
+    book = _readable_book(content, tuple(valid_rules.values()))
 
     issues = list(_normal_forms(book, language))
     for rule_check in RULE_CHECKS:
@@ -118,7 +118,7 @@ def lint(text: str, language: str = "en") -> list[Finding]:
         for book_check in BOOK_CHECKS:
             issues += book_check(book)
 
-    line_of_rule = {rule.id: lines[index] for index, rule in rules.items()}
+    line_of_rule = {rule.id: rule_lines[index] for index, rule in valid_rules.items()}
     findings = {*repeated_keys, *schema_faults, *_locate(issues, line_of_rule)}
     return sorted(findings)
 
@@ -145,9 +145,9 @@ def _yaml_fault(error: Exception) -> Finding:
 
 def _rule_lines(node: yaml.MappingNode) -> list[int]:
     """The line of each rule, 1 = first."""
-    for key, value in node.value:
-        if key.value == "rules" and isinstance(value, yaml.SequenceNode):
-            return [rule.start_mark.line + 1 for rule in value.value]
+    for key_node, value_node in node.value:
+        if key_node.value == "rules" and isinstance(value_node, yaml.SequenceNode):
+            return [rule_node.start_mark.line + 1 for rule_node in value_node.value]
     return []
 
 
@@ -160,19 +160,19 @@ def _repeated_keys(node: yaml.Node | None) -> Iterator[Finding]:
         return
 
     # YAML keeps the last value of a key without a word.
-    known = set[str]()
-    for key, value in node.value:
-        if str(key.value) in known:
-            line_number = key.start_mark.line + 1
+    known_keys = set[str]()
+    for key_node, value_node in node.value:
+        if str(key_node.value) in known_keys:
+            line_number = key_node.start_mark.line + 1
             yield Finding(
-                line_number, "error", f"key {key.value} stands twice; keep one"
+                line_number, "error", f"key {key_node.value} stands twice; keep one"
             )
-        known.add(str(key.value))
-        yield from _repeated_keys(value)
+        known_keys.add(str(key_node.value))
+        yield from _repeated_keys(value_node)
 
 
 def _schema_faults(content: dict[str, object], lines: list[int]) -> Iterator[Finding]:
-    """What pydantic says against the book, with lines and advice."""
+    """What pydantic reports of the book, with lines and advice."""
     try:
         Book.model_validate(content)
     except ValidationError as error:
@@ -193,9 +193,11 @@ def _schema_fault(
     key_name = ".".join(map(str, key_path))
     advice = _advice(details, of_rule=index is not None)
     if key_name:
-        value = details["input"]
-        shown = "" if isinstance(value, dict) else f" == {value!r}"
-        advice = f"{key_name}{shown}: {advice}"
+        written_value = details["input"]
+        shown_value = (
+            "" if isinstance(written_value, dict) else f" == {written_value!r}"
+        )
+        advice = f"{key_name}{shown_value}: {advice}"
     return Finding(line_number, "error", f"{_rule_name(content, index)}{advice}")
 
 
@@ -211,22 +213,22 @@ def _rule_name(content: dict[str, object], index: int | None) -> str:
     rules = content.get("rules")
     if index is None or not isinstance(rules, list):
         return ""
-    rule = rules[index]
-    if not isinstance(rule, dict):
+    written_rule = rules[index]
+    if not isinstance(written_rule, dict):
         return ""
-    return f"[{rule.get('id', f'rule {index + 1}')}] "
+    return f"[{written_rule.get('id', f'rule {index + 1}')}] "
 
 
 def _advice(details: ErrorDetails, *, of_rule: bool) -> str:
-    kind = details["type"]
-    if kind == "extra_forbidden":
+    fault_kind = details["type"]
+    if fault_kind == "extra_forbidden":
         model = Rule if of_rule else Book
         return f"unknown key; use one of {', '.join(model.model_fields)}"
-    if kind == "tuple_type":
+    if fault_kind == "tuple_type":
         return "must be a list"
-    if kind == "too_short":
+    if fault_kind == "too_short":
         return "must not be empty; add one"
-    if kind == "missing":
+    if fault_kind == "missing":
         return "missing; add it"
     return details["msg"].removeprefix("Value error, ")
 
@@ -234,15 +236,15 @@ def _advice(details: ErrorDetails, *, of_rule: bool) -> str:
 def _valid_rules(content: dict[str, object]) -> dict[int, Rule]:
     """The rules that can be read, by their index."""
     rules = content.get("rules")
-    valid: dict[int, Rule] = {}
+    valid_rules: dict[int, Rule] = {}
     if not isinstance(rules, list):
-        return valid
-    for index, rule in enumerate(rules):
+        return valid_rules
+    for index, written_rule in enumerate(rules):
         try:
-            valid[index] = Rule.model_validate(rule)
+            valid_rules[index] = Rule.model_validate(written_rule)
         except ValidationError:
             continue
-    return valid
+    return valid_rules
 
 
 def _readable_book(content: dict[str, object], rules: tuple[Rule, ...]) -> RuleBook:
@@ -267,12 +269,14 @@ def _readable_book(content: dict[str, object], rules: tuple[Rule, ...]) -> RuleB
 
 
 def _unique(book: RuleBook) -> Iterator[Issue]:
-    for what in ("id", "attribute"):
-        counts = Counter(getattr(rule, what) for rule in book.rules)
+    for field_name in ("id", "attribute"):
+        counts = Counter(getattr(rule, field_name) for rule in book.rules)
         for rule in book.rules:
-            value = getattr(rule, what)
-            if counts[value] > 1:
-                yield _error(f"two rules of {what} {value!r}; merge them", rule.id)
+            field_value = getattr(rule, field_name)
+            if counts[field_value] > 1:
+                yield _error(
+                    f"two rules of {field_name} {field_value!r}; merge them", rule.id
+                )
 
 
 def _criticality(book: RuleBook) -> Iterator[Issue]:
@@ -282,15 +286,15 @@ def _criticality(book: RuleBook) -> Iterator[Issue]:
             "on_conflict": criticality.conflict_costs,
             "on_missing": criticality.missing_costs,
         }
-        for key, must_cost in costs.items():
-            value = getattr(rule, key)
-            costs_grade = value != "E"
+        for cap_key, must_cost in costs.items():
+            written_grade = getattr(rule, cap_key)
+            costs_grade = written_grade != "E"
             if must_cost is None or must_cost == costs_grade:
                 continue
-            must = "below E" if must_cost else "E"
+            requirement = "below E" if must_cost else "E"
             yield _error(
-                f"{key} == {value!r}, must be {must} for {rule.criticality} "
-                f"({criticality.meaning[:-1]}); change {key} or criticality",
+                f"{cap_key} == {written_grade!r}, must be {requirement} for {rule.criticality} "
+                f"({criticality.meaning[:-1]}); change {cap_key} or criticality",
                 rule.id,
             )
 
@@ -309,11 +313,13 @@ def _accessory(book: RuleBook) -> Iterator[Issue]:
 
 def _weights(book: RuleBook) -> Iterator[Issue]:
     """No rule weighs more than one of a higher criticality."""
-    words = list(CRITICALITY)
+    criticalities = list(CRITICALITY)
     for rule in book.rules:
         lightest = rule
         for other in book.rules:
-            is_above = words.index(other.criticality) < words.index(rule.criticality)
+            is_above = criticalities.index(other.criticality) < criticalities.index(
+                rule.criticality
+            )
             if is_above and other.weight < lightest.weight:
                 lightest = other
         if rule.weight > lightest.weight:
@@ -377,25 +383,25 @@ def _least_evidence() -> Iterator[list[Evidence]]:
     yield missing_words
 
 
-def _evidence(attribute: str, state: State, found: str) -> Evidence:
-    return Evidence(attribute, "asked", "asked", found, found, "title", state)
+def _evidence(attribute: str, state: State, item_value: str) -> Evidence:
+    return Evidence(attribute, "asked", "asked", item_value, item_value, "title", state)
 
 
 def _grades(book: RuleBook) -> Iterator[Issue]:
     reached = reachable_grades(book)
     for grade in sorted(Grade, reverse=True):
-        letter = grade.letter
-        if grade in reached and letter not in book.grades:
+        grade_letter = grade.letter
+        if grade in reached and grade_letter not in book.grades:
             yield _error(
-                f"grades has no {letter}, but {reached[grade]} gives it; say what it means"
+                f"grades has no {grade_letter}, but {reached[grade]} gives it; say what it means"
             )
-        if grade not in reached and letter in book.grades:
+        if grade not in reached and grade_letter in book.grades:
             yield _error(
-                f"grade {letter} is unreachable: no rule gives it; let a rule, or remove it"
+                f"grade {grade_letter} is unreachable: no rule gives it; let a rule, or remove it"
             )
-    for letter, meaning in book.grades.items():
+    for grade_letter, meaning in book.grades.items():
         if not _has_words(meaning):
-            yield _error(f"grades.{letter} is empty; say what it means")
+            yield _error(f"grades.{grade_letter} is empty; say what it means")
 
 
 def _coverage(book: RuleBook) -> Iterator[Issue]:
@@ -452,16 +458,21 @@ def _synonym_advice(rule: Rule, word: str, language: str) -> str:
     """What to write in place of a synonym, or ``""`` where it is right."""
     if rule.attribute == "audience":
         audiences = _audiences()
-        return "" if word in audiences else f"use one of {', '.join(audiences)}"
+        if word not in audiences:
+            return f"use one of {', '.join(audiences)}"
+        return ""
+
     as_read = _as_read(word, language)
-    return "" if word == as_read else f"write {as_read!r}"
+    if word != as_read:
+        return f"write {as_read!r}"
+    return ""
 
 
 def _audiences() -> list[str]:
     """The values of all packs, sorted."""
     audiences = set[str]()
-    for code in PACKS:
-        audiences.update(load_language(code).audiences.values())
+    for language_code in PACKS:
+        audiences.update(load_language(language_code).audiences.values())
     return sorted(audiences)
 
 

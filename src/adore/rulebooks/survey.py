@@ -119,19 +119,22 @@ class AttributeCounts:
             entropy -= share * math.log(share)
         return math.exp(entropy)
 
-    def count_item(self, values: tuple[Value, ...]) -> None:
+    def count_item(self, stated_values: tuple[Value, ...]) -> None:
         """Count one item: where it states the attribute, and each value and quote once.
 
         Args:
-            values: what it states.
+            stated_values: what it states.
         """
-        if any(value.where.split(".")[0] in _FIELDS for value in values):
+        if any(
+            stated_value.where.split(".")[0] in _FIELDS
+            for stated_value in stated_values
+        ):
             self.fields += 1
         else:
             self.text += 1
         # An item that repeats a value counts once.
-        self.values.update({value.value for value in values})
-        self.quotes.update({value.quote for value in values})
+        self.values.update({stated_value.value for stated_value in stated_values})
+        self.quotes.update({stated_value.quote for stated_value in stated_values})
 
 
 @dataclass(frozen=True)
@@ -233,16 +236,19 @@ def survey(catalogue: Catalogue) -> Survey:
     """
     # The catalogue's own lexicon, as in the step evidence.
     reader = Reader(Lexicon.mine(catalogue.items, catalogue.language))
-    items = {item.item_id: reader.read_item(item) for item in catalogue.items}
+    items = {
+        catalogue_item.item_id: reader.read_item(catalogue_item)
+        for catalogue_item in catalogue.items
+    }
     queries = {
         key: reader.read_query(query_text)
         for key, query_text in catalogue.queries.items()
     }
 
-    pairs = []
+    judged_pairs = []
     for judged in catalogue.judged:
         evidence = compare(queries[judged.query_id], items[judged.item_id])
-        pairs.append(_JudgedPair(judged.query_id, evidence, judged.grade))
+        judged_pairs.append(_JudgedPair(judged.query_id, evidence, judged.grade))
 
     attributes = {attribute: AttributeCounts() for attribute in ATTRIBUTES}
     for reading in items.values():
@@ -252,28 +258,28 @@ def survey(catalogue: Catalogue) -> Survey:
         for attribute, counts in attributes.items():
             if reading.values.get(attribute):
                 counts.asked += 1
-    for pair in pairs:
-        _count_judgement(attributes, pair)
+    for judged_pair in judged_pairs:
+        _count_judgement(attributes, judged_pair)
 
     families = set(reader.language.colours.values())
     synonyms = {
-        "product_type": _type_synonyms(pairs),
+        "product_type": _type_synonyms(judged_pairs),
         "brand": _brand_synonyms(attributes["brand"].values),
         "colour": _colour_synonyms(items.values(), families),
     }
 
     leaves = []
     word_counts = Counter[str]()
-    for item in catalogue.items:
-        leaf_text = item.category.rsplit(">", 1)[-1] or item.title
+    for catalogue_item in catalogue.items:
+        leaf_text = catalogue_item.category.rsplit(">", 1)[-1] or catalogue_item.title
         leaf_words = set(word_stems(leaf_text, reader.language))
-        title_words = set(word_stems(item.title, reader.language))
+        title_words = set(word_stems(catalogue_item.title, reader.language))
         leaves.append(leaf_words)
         word_counts.update(title_words | leaf_words)
     return Survey(
         items=len(catalogue.items),
         queries=len(catalogue.queries),
-        judged=len(pairs),
+        judged=len(judged_pairs),
         attributes=attributes,
         synonyms=synonyms,
         words=word_counts,
@@ -301,19 +307,19 @@ def _stated(
     """Attribute to what an item states of it."""
     # Product types and exclusions are among the item's words.
     for attribute in ATTRIBUTES:
-        values = reading.values.get(attribute, ())
+        stated_values = reading.values.get(attribute, ())
         if attribute == "product_type":
-            values = tuple(_product_types(reading, types))
+            stated_values = tuple(_product_types(reading, types))
         elif attribute == "exclusion":
-            values = tuple(_exclusions(reading))
-        if values:
-            yield attribute, values
+            stated_values = tuple(_exclusions(reading))
+        if stated_values:
+            yield attribute, stated_values
 
 
 def _exclusions(reading: Reading) -> Iterator[Value]:
-    for value in reading.values.get("words.absent", ()):
-        for word in value.value.split():
-            yield Value(word, word, value.where)
+    for excluded_part in reading.values.get("words.absent", ()):
+        for excluded_word in excluded_part.value.split():
+            yield Value(excluded_word, excluded_word, excluded_part.where)
 
 
 def _product_types(reading: Reading, types: set[str]) -> Iterator[Value]:
@@ -321,10 +327,10 @@ def _product_types(reading: Reading, types: set[str]) -> Iterator[Value]:
         index = reading.values.get(f"words.{where}", ())
         if not index:
             continue
-        for entry in index[0].value.split():
-            stem, word = entry.split("=", 1)
+        for index_entry in index[0].value.split():
+            stem, type_word = index_entry.split("=", 1)
             if stem in types:
-                yield Value(stem, word, where)
+                yield Value(stem, type_word, where)
 
 
 def _count_judgement(
@@ -332,9 +338,9 @@ def _count_judgement(
 ) -> None:
     """Count the pair for the one attribute that does not match; other words do not matter."""
     against = []
-    for piece in pair.evidence:
-        if piece.state != "match" and piece.attribute != "feature":
-            against.append(piece)
+    for evidence_piece in pair.evidence:
+        if evidence_piece.state != "match" and evidence_piece.attribute != "feature":
+            against.append(evidence_piece)
     if len(against) == 1:
         human = attributes[against[0].attribute].human
         human[against[0].state, pair.grade] += 1
@@ -345,47 +351,53 @@ def _count_judgement(
 
 def _type_conflict(pair: _JudgedPair) -> SynonymPair | None:
     """Product words of query and item, where nothing else is against the pair."""
-    against = [piece for piece in pair.evidence if piece.state != "match"]
+    against = [
+        evidence_piece
+        for evidence_piece in pair.evidence
+        if evidence_piece.state != "match"
+    ]
     if len(against) != 1:
         return None
-    piece = against[0]
-    if piece.attribute != "product_type" or piece.state != "conflict":
+    evidence_piece = against[0]
+    if evidence_piece.attribute != "product_type" or evidence_piece.state != "conflict":
         return None
-    return piece.asked, piece.found
+    return evidence_piece.asked, evidence_piece.found
 
 
-def _type_synonyms(pairs: list[_JudgedPair]) -> dict[SynonymPair, SynonymEvidence]:
+def _type_synonyms(
+    judged_pairs: list[_JudgedPair],
+) -> dict[SynonymPair, SynonymEvidence]:
     """Product words that differ in pairs that people call exact."""
     queries: dict[SynonymPair, set[str]] = {}
     conflicts = Counter[SynonymPair]()
     exact = Counter[SynonymPair]()
-    for pair in pairs:
-        type_pair = _type_conflict(pair)
+    for judged_pair in judged_pairs:
+        type_pair = _type_conflict(judged_pair)
         if type_pair is None:
             continue
-        queries.setdefault(type_pair, set()).add(pair.query_id)
+        queries.setdefault(type_pair, set()).add(judged_pair.query_id)
         conflicts[type_pair] += 1
-        if pair.grade == Grade.EXACT:
+        if judged_pair.grade == Grade.EXACT:
             exact[type_pair] += 1
 
     # Worth a note where people called three pairs and half of them exact; enough to propose
     # where they did so for four in five, of several queries.
     synonyms: dict[SynonymPair, SynonymEvidence] = {}
-    for type_pair, count in sorted(conflicts.items()):
+    for type_pair, pair_count in sorted(conflicts.items()):
         agreeing = exact[type_pair]
         if (
             agreeing < MIN_EXACT
-            or agreeing * 2 < count
+            or agreeing * 2 < pair_count
             or type_pair[1].startswith("accessory")
         ):
             continue
 
         query_count = len(queries[type_pair])
         description = (
-            f"people called {agreeing} of {count} pairs exact that differ in this alone, "
+            f"people called {agreeing} of {pair_count} pairs exact that differ in this alone, "
             f"queries: {query_count}"
         )
-        enough = agreeing >= AGREEMENT * count and query_count > 1
+        enough = agreeing >= AGREEMENT * pair_count and query_count > 1
         synonyms[type_pair] = SynonymEvidence(description, enough)
     return synonyms
 
@@ -394,13 +406,13 @@ def _brand_synonyms(values: Counter[str]) -> dict[SynonymPair, SynonymEvidence]:
     """Spellings of one brand: they differ by spaces and by words such as inc."""
     spellings: dict[str, list[str]] = {}
     for brand, _ in values.most_common():
-        key = ""
+        spelling_key = ""
         for brand_word in brand.split():
             if brand_word not in _LEGAL_FORMS:
-                key += brand_word
+                spelling_key += brand_word
         # Two letters are too often the same by chance.
-        if len(key) > 2:
-            spellings.setdefault(key, []).append(brand)
+        if len(spelling_key) > 2:
+            spellings.setdefault(spelling_key, []).append(brand)
 
     synonyms: dict[SynonymPair, SynonymEvidence] = {}
     for commonest, *others in spellings.values():
@@ -413,9 +425,9 @@ def _brand_synonyms(values: Counter[str]) -> dict[SynonymPair, SynonymEvidence]:
 
 def _field_colours(reading: Reading) -> set[str]:
     colours = set()
-    for value in reading.values.get("colour", ()):
-        if value.where.startswith("attributes"):
-            colours.add(value.value)
+    for colour_value in reading.values.get("colour", ()):
+        if colour_value.where.startswith("attributes"):
+            colours.add(colour_value.value)
     return colours
 
 
@@ -438,13 +450,13 @@ def _colour_synonyms(
             fields_of_pair[family, colour_name] += 1
 
     synonyms: dict[SynonymPair, SynonymEvidence] = {}
-    for pair, count in sorted(fields_of_pair.items()):
-        fields = fields_of_name[pair[1]]
-        if count < MIN_FIELDS or count < AGREEMENT * fields:
+    for colour_pair, field_count in sorted(fields_of_pair.items()):
+        fields = fields_of_name[colour_pair[1]]
+        if field_count < MIN_FIELDS or field_count < AGREEMENT * fields:
             continue
         description = (
-            f"side by side in {count} of the {fields} colour fields "
+            f"side by side in {field_count} of the {fields} colour fields "
             "with that word and one family"
         )
-        synonyms[pair] = SynonymEvidence(description, False)
+        synonyms[colour_pair] = SynonymEvidence(description, False)
     return synonyms

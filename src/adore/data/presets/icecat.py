@@ -110,14 +110,14 @@ def _item(source_row: Row) -> Row:
         general = product
 
     # Our fields replace a feature of the same name, the shop's own map replaces both.
-    item = _features(product)
+    converted_item = _features(product)
     for field_name, value in _fields(product, general).items():
         if value:
-            item[field_name] = value
+            converted_item[field_name] = value
     for field_name, value in source_row.items():
         if field_name.startswith(_OWN_PREFIX):
-            item[field_name] = value
-    return item
+            converted_item[field_name] = value
+    return converted_item
 
 
 def _fields(product: Row, general: Row) -> Row:
@@ -175,12 +175,12 @@ _TEXT_FIELDS = {
 }
 
 
-def _convert(rows: Rows) -> ConvertedRows:
-    columns = rows.columns()
-    rows.good = [
-        (line_number, _item(source_row)) for line_number, source_row in rows.good
+def _convert(file_rows: Rows) -> ConvertedRows:
+    columns = file_rows.columns()
+    file_rows.good = [
+        (line_number, _item(source_row)) for line_number, source_row in file_rows.good
     ]
-    features = sorted(set(rows.columns()) - _TEXT_FIELDS)
+    features = sorted(set(file_rows.columns()) - _TEXT_FIELDS)
 
     became = {}
     for column, meaning in _BECAME.items():
@@ -190,8 +190,8 @@ def _convert(rows: Rows) -> ConvertedRows:
     for column in columns:
         if column not in became and not column.startswith(_OWN_PREFIX):
             dropped.append(column)
-    note = f"{len(features)} features became attributes: {', '.join(features[:8])}"
-    return ConvertedRows(rows, became, dropped, [note])
+    file_note = f"{len(features)} features became attributes: {', '.join(features[:8])}"
+    return ConvertedRows(file_rows, became, dropped, [file_note])
 
 
 def _is_icecat(columns: frozenset[str]) -> bool:
@@ -221,42 +221,44 @@ def _are_attribute_rows(columns: frozenset[str]) -> bool:
     return _has_attribute(columns)
 
 
-def _convert_attribute_rows(rows: Rows) -> ConvertedRows:
+def _convert_attribute_rows(file_rows: Rows) -> ConvertedRows:
     """One item of all its lines."""
     # Columns beside name and value are the item's, from the first line that has them.
-    columns = rows.columns()
-    names = {column: column for column in columns}
-    names |= match_columns(columns, _ROW_COLUMNS)
+    columns = file_rows.columns()
+    column_names = {column: column for column in columns}
+    column_names |= match_columns(columns, _ROW_COLUMNS)
 
     items: dict[str, tuple[int, Row]] = {}
-    for line_number, written in rows.good:
-        source_row = map_values(written, names)
+    for line_number, written in file_rows.good:
+        source_row = map_values(written, column_names)
         attribute = source_row.pop("name", None)
         attribute_value = source_row.pop("value", None)
         unit = source_row.pop("unit", None)
-        _, item = items.setdefault(str(source_row.get("item_id")), (line_number, {}))
+        _, converted_item = items.setdefault(
+            str(source_row.get("item_id")), (line_number, {})
+        )
         for column, own_value in source_row.items():
-            item[column] = item.get(column) or own_value
+            converted_item[column] = converted_item.get(column) or own_value
         if attribute and attribute_value not in (None, ""):
             if unit:
                 attribute_value = f"{attribute_value} {unit}".strip()
-            _add_attribute(item, str(attribute), attribute_value)
-    rows.good = list(items.values())
+            _add_attribute(converted_item, str(attribute), attribute_value)
+    file_rows.good = list(items.values())
 
     became = {}
     for column in columns:
-        ours = names[column]
+        ours = column_names[column]
         became[column] = "attribute" if ours in _PAIR_COLUMNS else ours
-    note = "the lines of one item are joined: each names one of its attributes"
-    return ConvertedRows(rows, became, [], [note])
+    file_note = "the lines of one item are joined: each names one of its attributes"
+    return ConvertedRows(file_rows, became, [], [file_note])
 
 
-def _add_attribute(item: Row, attribute: str, value: object) -> None:
-    before = item.get(attribute)
+def _add_attribute(converted_item: Row, attribute: str, value: object) -> None:
+    before = converted_item.get(attribute)
     if before in (None, ""):
-        item[attribute] = value
+        converted_item[attribute] = value
     else:
-        item[attribute] = [*_as_list(before), value]
+        converted_item[attribute] = [*_as_list(before), value]
 
 
 ICECAT = Preset("icecat", "Icecat product data", "items", _is_icecat, _convert)

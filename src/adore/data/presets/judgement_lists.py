@@ -44,27 +44,27 @@ def _strip_query(source_row: Row) -> Row:
     return {**source_row, "query": query.strip()}
 
 
-def _melt_judges(rows: Rows) -> ConvertedRows:
+def _melt_judges(file_rows: Rows) -> ConvertedRows:
     """One row a judge, of a table with one column a judge."""
-    names = {}
+    column_names = {}
     judges = []
     became = {}
-    for column in rows.columns():
+    for column in file_rows.columns():
         ours = _BOOK_COLUMNS.get(normalise_name(column))
         if ours:
-            names[column] = ours
+            column_names[column] = ours
         else:
             judges.append(column)
         became[column] = ours or "label of one judge"
 
     judgements = []
-    for line_number, source_row in rows.good:
-        pair = _strip_query(map_values(source_row, names))
+    for line_number, source_row in file_rows.good:
+        pair = _strip_query(map_values(source_row, column_names))
         for judge in judges:
             judgement = {**pair, "judge": judge, "label": source_row.get(judge)}
             judgements.append((line_number, judgement))
-    rows.good = judgements
-    return ConvertedRows(rows, became, [], [f"{len(judges)} judges, one a column"])
+    file_rows.good = judgements
+    return ConvertedRows(file_rows, became, [], [f"{len(judges)} judges, one a column"])
 
 
 def _ratings(source_row: Row) -> Iterator[tuple[object, object]]:
@@ -95,11 +95,11 @@ def _rating_lists(good: list[NumberedRow]) -> Iterator[NumberedRow]:
                 yield line_number, of_query
 
 
-def _explode_ratings(rows: Rows) -> ConvertedRows:
+def _explode_ratings(file_rows: Rows) -> ConvertedRows:
     """One row a rating, of one list a query."""
-    columns = rows.columns()
+    columns = file_rows.columns()
     judgements: list[NumberedRow] = []
-    for line_number, source_row in _rating_lists(rows.good):
+    for line_number, source_row in _rating_lists(file_rows.good):
         for item_id, rating in _ratings(source_row):
             judgement = {
                 "query": source_row.get("query"),
@@ -107,7 +107,7 @@ def _explode_ratings(rows: Rows) -> ConvertedRows:
                 "label": rating,
             }
             judgements.append((line_number, judgement))
-    rows.good = judgements
+    file_rows.good = judgements
 
     became = {}
     if "ratings" in columns:
@@ -116,7 +116,7 @@ def _explode_ratings(rows: Rows) -> ConvertedRows:
     if "judgmentRatings" in columns:
         became["judgmentRatings"] = "query, item_id and label"
     dropped = [column for column in columns if column not in became]
-    return ConvertedRows(rows, became, dropped)
+    return ConvertedRows(file_rows, became, dropped)
 
 
 def _is_rating_list(columns: frozenset[str]) -> bool:
@@ -152,9 +152,9 @@ _CONVERT_ESCI_JUDGEMENTS = renaming(
 )
 
 
-def _convert_esci_items(rows: Rows) -> ConvertedRows:
-    locales = _locate_products(rows)
-    converted = _CONVERT_ESCI_ITEMS(rows)
+def _convert_esci_items(file_rows: Rows) -> ConvertedRows:
+    locales = _locate_products(file_rows)
+    converted = _CONVERT_ESCI_ITEMS(file_rows)
     for source_row in converted.rows:
         bullets = source_row.get("bullet_points")
         if isinstance(bullets, str):
@@ -164,25 +164,25 @@ def _convert_esci_items(rows: Rows) -> ConvertedRows:
             ]
 
     if locales > 1:
-        note = f"{locales} locales: the id of an item is LOCALE:PRODUCT"
-        converted.notes.append(note)
+        file_note = f"{locales} locales: the id of an item is LOCALE:PRODUCT"
+        converted.notes.append(file_note)
     return converted
 
 
-def _convert_esci_judgements(rows: Rows) -> ConvertedRows:
-    _locate_products(rows)
-    return _CONVERT_ESCI_JUDGEMENTS(rows)
+def _convert_esci_judgements(file_rows: Rows) -> ConvertedRows:
+    _locate_products(file_rows)
+    return _CONVERT_ESCI_JUDGEMENTS(file_rows)
 
 
-def _locate_products(rows: Rows) -> int:
+def _locate_products(file_rows: Rows) -> int:
     """Make ids unique where a table has several locales, and count the locales."""
-    locales = {source_row.get("product_locale") for source_row in rows}
+    locales = {source_row.get("product_locale") for source_row in file_rows}
     locales.discard(None)
     if len(locales) <= 1:
         return len(locales)
 
     # One id may be another product in another locale.
-    for source_row in rows:
+    for source_row in file_rows:
         locale = source_row.get("product_locale")
         product = source_row.get("product_id")
         source_row["product_id"] = f"{locale}:{product}"

@@ -133,25 +133,27 @@ def _tags(value: object) -> list[str]:
 def _item(source_row: Row, product: Row, *, only: bool) -> Row:
     """One variant as an item; ``only``: its product has no other."""
     options = _options(source_row, product)
-    item = _own_fields(source_row)
+    converted_item = _own_fields(source_row)
     for field_name in _PRODUCT:
-        item[field_name] = source_row.get(field_name) or product.get(field_name)
-    item |= options
+        converted_item[field_name] = source_row.get(field_name) or product.get(
+            field_name
+        )
+    converted_item |= options
 
-    item["item_id"] = _item_id(source_row, options, only=only)
-    item["product"] = str(source_row.get("handle") or "")
-    item["title"] = plain_text(item["title"])
-    item["description"] = plain_text(item["description"])
-    item["tags"] = _tags(item["tags"])
-    if item.get("barcode"):
-        item["barcode"] = _text(item["barcode"])
-    if item["category"] == item["type"]:
-        del item["type"]
+    converted_item["item_id"] = _item_id(source_row, options, only=only)
+    converted_item["product"] = str(source_row.get("handle") or "")
+    converted_item["title"] = plain_text(converted_item["title"])
+    converted_item["description"] = plain_text(converted_item["description"])
+    converted_item["tags"] = _tags(converted_item["tags"])
+    if converted_item.get("barcode"):
+        converted_item["barcode"] = _text(converted_item["barcode"])
+    if converted_item["category"] == converted_item["type"]:
+        del converted_item["type"]
 
     needed = ("item_id", "title")
     return {
         field_name: value
-        for field_name, value in item.items()
+        for field_name, value in converted_item.items()
         if value or field_name in needed
     }
 
@@ -162,27 +164,27 @@ def _variants(good: list[NumberedRow]) -> Iterator[NumberedRow]:
         handle = str(source_row.get("handle") or "")
         products.setdefault(handle, []).append((line_number, source_row))
 
-    for handle, rows in products.items():
+    for handle, file_rows in products.items():
         if not handle:
-            yield from rows  # refused later: no title, no id
+            yield from file_rows  # refused later: no title, no id
             continue
 
         # A product without variants has one row with nothing of a variant.
-        variants = [numbered for numbered in rows if _is_variant(numbered[1])]
+        variants = [numbered for numbered in file_rows if _is_variant(numbered[1])]
         if not variants:
-            variants = rows[:1]
+            variants = file_rows[:1]
         only = len(variants) == 1
-        product = _product_row(rows)
+        product = _product_row(file_rows)
         for line_number, source_row in variants:
             yield line_number, _item(source_row, product, only=only)
 
 
-def _product_row(rows: list[NumberedRow]) -> Row:
+def _product_row(file_rows: list[NumberedRow]) -> Row:
     """The row with the product's own fields: the first with a title, else the first."""
-    for _, source_row in rows:
+    for _, source_row in file_rows:
         if source_row.get("title"):
             return source_row
-    return rows[0][1]
+    return file_rows[0][1]
 
 
 def _is_dropped(column: str) -> bool:
@@ -194,10 +196,10 @@ def _is_dropped(column: str) -> bool:
 _BECAME = {"sku": "item_id", "handle": "item_id where a row has no SKU"}
 
 
-def _convert(rows: Rows) -> ConvertedRows:
-    columns = rows.columns()
+def _convert(file_rows: Rows) -> ConvertedRows:
+    columns = file_rows.columns()
     matched = match_columns(columns, _FIELDS)
-    names = {}
+    column_names = {}
     became = {}
     dropped = []
     for column in columns:
@@ -205,22 +207,24 @@ def _convert(rows: Rows) -> ConvertedRows:
             dropped.append(column)
             continue
         field_name = matched.get(column, column)
-        names[column] = field_name
+        column_names[column] = field_name
         became[column] = _BECAME.get(
             field_name, field_name.replace("option", "attribute of option ")
         )
 
     renamed = [
-        (line_number, map_values(source_row, names))
-        for line_number, source_row in rows.good
+        (line_number, map_values(source_row, column_names))
+        for line_number, source_row in file_rows.good
     ]
-    rows.good = sorted(_variants(renamed), key=lambda numbered: numbered[0])
-    pictures = len(renamed) - len(rows.good)
+    file_rows.good = sorted(_variants(renamed), key=lambda numbered: numbered[0])
+    pictures = len(renamed) - len(file_rows.good)
     if pictures:
-        rows.left_out += Counter({"rows that only hold a further picture": pictures})
+        file_rows.left_out += Counter(
+            {"rows that only hold a further picture": pictures}
+        )
 
-    note = "each variant is an item; it inherits the fields of its product"
-    return ConvertedRows(rows, became, dropped, [note])
+    file_note = "each variant is an item; it inherits the fields of its product"
+    return ConvertedRows(file_rows, became, dropped, [file_note])
 
 
 SHOPIFY = Preset("shopify", "Shopify product CSV", "items", _is_shopify, _convert)

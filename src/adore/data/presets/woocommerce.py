@@ -62,17 +62,17 @@ def _split(text: object) -> list[str]:
 
 def _attributes(source_row: Row) -> Row:
     """``Attribute 1 name`` and ``Attribute 1 value(s)`` as one field."""
-    names: dict[str, str] = {}
+    column_names: dict[str, str] = {}
     values: dict[str, str] = {}
     for column, value in source_row.items():
         match = _ATTRIBUTE.fullmatch(normalise_name(column))
         if not match or not value:
             continue
-        parts = names if match["part"] == "name" else values
+        parts = column_names if match["part"] == "name" else values
         parts[match["number"]] = str(value)
 
     attributes: Row = {}
-    for number, field_name in names.items():
+    for number, field_name in column_names.items():
         if number in values:
             parsed = _split(values[number])
             attributes[field_name] = parsed[0] if len(parsed) == 1 else parsed
@@ -91,25 +91,27 @@ def _item(source_row: Row, parent: Row, id_column: str) -> Row:
         fields[field_name] = source_row.get(field_name) or parent.get(field_name)
     categories = _split(fields["category"])
 
-    item: Row = {}
+    converted_item: Row = {}
     for field_name, value in source_row.items():
         if field_name.startswith("=") or normalise_name(field_name).startswith(_KEPT):
-            item[field_name] = value
+            converted_item[field_name] = value
     for field_name in ("price", "sale_price", "gtin"):
-        item[field_name] = source_row.get(field_name)
-    item["brand"] = fields["brand"]
-    item["description"] = _description(fields)
+        converted_item[field_name] = source_row.get(field_name)
+    converted_item["brand"] = fields["brand"]
+    converted_item["description"] = _description(fields)
     # The variation's own attributes replace those of its parent.
-    item |= _attributes(parent)
-    item |= _attributes(source_row)
-    item["category"] = categories[0] if categories else ""
-    item["more_categories"] = categories[1:]
-    item["tags"] = _split(fields["tags"])
+    converted_item |= _attributes(parent)
+    converted_item |= _attributes(source_row)
+    converted_item["category"] = categories[0] if categories else ""
+    converted_item["more_categories"] = categories[1:]
+    converted_item["tags"] = _split(fields["tags"])
 
-    item = {field_name: value for field_name, value in item.items() if value}
-    item["item_id"] = source_row.get(id_column)
-    item["title"] = plain_text(fields["title"])
-    return item
+    converted_item = {
+        field_name: value for field_name, value in converted_item.items() if value
+    }
+    converted_item["item_id"] = source_row.get(id_column)
+    converted_item["title"] = plain_text(fields["title"])
+    return converted_item
 
 
 def _sku(source_row: Row) -> str:
@@ -127,12 +129,12 @@ def _by_key(products: list[Row]) -> dict[str, Row]:
     return by_key
 
 
-def _convert(rows: Rows) -> ConvertedRows:
-    columns = rows.columns()
+def _convert(file_rows: Rows) -> ConvertedRows:
+    columns = file_rows.columns()
     matched = match_columns(columns, _FIELDS)
-    names = {column: matched.get(column, column) for column in columns}
-    lines = [line_number for line_number, _ in rows.good]
-    products = [map_values(source_row, names) for source_row in rows]
+    column_names = {column: matched.get(column, column) for column in columns}
+    lines = [line_number for line_number, _ in file_rows.good]
+    products = [map_values(source_row, column_names) for source_row in file_rows]
 
     all_have_sku = bool(products) and all(map(_sku, products))
     id_column = "sku" if all_have_sku else "id"
@@ -141,7 +143,7 @@ def _convert(rows: Rows) -> ConvertedRows:
     for line_number, source_row in zip(lines, products, strict=True):
         parent = by_key.get(str(source_row.get("parent") or "").strip(), {})
         items.append((line_number, _item(source_row, parent, id_column)))
-    rows.good = items
+    file_rows.good = items
 
     became: dict[str, str] = {}
     dropped: list[str] = []
@@ -157,8 +159,10 @@ def _convert(rows: Rows) -> ConvertedRows:
             dropped.append(column)
 
     id_name = "SKU" if all_have_sku else "ID (some rows have no SKU)"
-    note = f"variations inherit from their parent; the id of an item is its {id_name}"
-    return ConvertedRows(rows, became, dropped, [note])
+    file_note = (
+        f"variations inherit from their parent; the id of an item is its {id_name}"
+    )
+    return ConvertedRows(file_rows, became, dropped, [file_note])
 
 
 def _is_attribute(column: str) -> bool:

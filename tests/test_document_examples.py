@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import statistics
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,16 @@ def test_the_documents_read_easily() -> None:
     words = [count for page in prose.documents() for count in prose.lengths(page)]
     assert statistics.mean(words) <= 14
     assert prose.percentile(words, 0.9) <= 24
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_and_files_in_the_documents_are_there(page: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = listed.stdout.split()
+    for span in code_spans(page):
+        if re.fullmatch(r"[\w./-]+/[\w.-]+\.(py|yaml|md|j2)", span):
+            assert any(name.endswith(span) for name in files), span
+        if re.fullmatch(r"(adore|bench|docs)(\.\w+)+", span):
+            assert pkgutil.resolve_name(span), span

@@ -137,7 +137,7 @@ def measure_one(data: str, run: Path, seed: int) -> dict[str, Any]:
     )
     every = {
         "max_direction_ratio": bench.config.max_direction_ratio,
-        "most": bench.config.kto_rows,
+        "max_rows": bench.config.kto_rows,
         "seed": seed,
     }
     rows = kto_traces(bench.feedback, said, **every)

@@ -89,12 +89,12 @@ def test_the_trace_language_is_closed() -> None:
         trace(evidence) + answer(Grade.SUBSTITUTE, evidence)
         for evidence in (GOOD, BAD, ())
     ]
-    tokenizer = new_tokenizer(product_words(texts, least=1))
+    tokenizer = new_tokenizer(product_words(texts, min_traces=1))
     for text in texts:
         ids = tokenizer(text)["input_ids"]
         assert tokenizer.unk_token_id not in ids and tokenizer.decode(ids) == text
     assert "mug shoe".split() == sorted(
-        set(product_words(texts, least=1)) & {"mug", "shoe", "acme"}
+        set(product_words(texts, min_traces=1)) & {"mug", "shoe", "acme"}
     ), "brands are no words"
     assert answer(Grade.EXACT, GOOD).startswith(ANSWER_PREFIX) and json.loads(
         answer(Grade.IRRELEVANT, BAD)

@@ -20,7 +20,7 @@ from adore.teacher.exemplars import choose_exemplars
 from adore.teacher.judgements import Judge
 from adore.teacher.llm import ModelSpec, TextJudge
 from adore.teacher.prompting import Prompter
-from adore.teacher.refusals import MOST
+from adore.teacher.refusals import MAX_IN_ROW
 
 __all__ = ["Config", "choose_judge", "load_judge", "promoted_model"]
 
@@ -67,7 +67,7 @@ class Config(BookConfig):
     endpoint: str = ""
     key_env: str = "OPENAI_API_KEY"
     concurrency: int = Field(16, ge=1, le=1024)
-    refusals: int = Field(MOST, ge=0)
+    refusals: int = Field(MAX_IN_ROW, ge=0)
     prices: Prices = Prices()
     budget: Budget = Budget()
     engine: dict[str, Any] = Field(default_factory=dict)

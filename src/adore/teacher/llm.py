@@ -23,7 +23,7 @@ from adore.teacher.judgements import (
 from adore.teacher.parse import ParseFailure, parse
 from adore.teacher.prompting import Prompter, repair_messages
 from adore.teacher.rationale import RationaleSchema, answer_schema
-from adore.teacher.refusals import MOST, Refusals
+from adore.teacher.refusals import MAX_IN_ROW, Refusals
 from adore.teacher.soft_labels import soft_labels
 
 __all__ = ["ModelSpec", "TextJudge"]
@@ -86,7 +86,7 @@ class TextJudge:
         decoding: Decoding,
         cache: Cache,
         ledger: Ledger,
-        refusals: int = MOST,
+        refusals: int = MAX_IN_ROW,
     ) -> None:
         self.name = model.name
         if model.revision:
@@ -228,7 +228,7 @@ class TextJudge:
         started = time.perf_counter()
         replies: dict[str, _Reply | JudgeFailure] = {}
         unusable = 0
-        most_unusable = self.refusals.most if judge_inputs else 0
+        most_unusable = self.refusals.max_in_row if judge_inputs else 0
 
         def is_enough() -> bool:
             return bool(self.ledger.reached) or 0 < most_unusable <= unusable

@@ -108,11 +108,11 @@ def _last_object(text: str) -> dict[str, object] | None:
 
 def _check_names(answer: RationaleSchema, rulebook: RuleBook) -> ParseFailure | None:
     """Every attribute, state, rule, error type and grade must be a known one."""
-    for asked in answer.attributes:
-        if asked.attribute not in ATTRIBUTES:
-            return ParseFailure("unknown attribute", asked.attribute)
-        if asked.state not in STATES or asked.criticality not in CRITICALITIES:
-            detail = f"state {asked.state}, criticality {asked.criticality}"
+    for part in answer.attributes:
+        if part.attribute not in ATTRIBUTES:
+            return ParseFailure("unknown attribute", part.attribute)
+        if part.state not in STATES or part.criticality not in CRITICALITIES:
+            detail = f"state {part.state}, criticality {part.criticality}"
             return ParseFailure("not the schema", detail)
 
     known_rules = {rule.id for rule in rulebook.rules}
@@ -133,28 +133,28 @@ def _check_quotes(
     answer: RationaleSchema, judge_input: JudgeInput
 ) -> ParseFailure | None:
     """Every quote must stand in its text, and a match or conflict must have one."""
-    for asked in answer.attributes:
-        if not contains_quote(asked.asked_quote, judge_input.query):
-            detail = f"{asked.asked_quote!r} is not in the query"
+    for part in answer.attributes:
+        if not contains_quote(part.asked_quote, judge_input.query):
+            detail = f"{part.asked_quote!r} is not in the query"
             return ParseFailure("quote not in the text", detail)
 
-        quote = asked.found_quote
-        if quote and not find_quote(quote, asked.where, judge_input.item):
-            detail = f"{quote!r} is not in {asked.where or 'a text that is named'}"
+        quote = part.found_quote
+        if quote and not find_quote(quote, part.where, judge_input.item):
+            detail = f"{quote!r} is not in {part.where or 'a text that is named'}"
             return ParseFailure("quote not in the text", detail)
 
         # an excluded thing may match by not being there, so there is nothing to quote
-        needs_quote = asked.state != "unknown" and asked.attribute != "exclusion"
+        needs_quote = part.state != "unknown" and part.attribute != "exclusion"
         if needs_quote and not quote:
-            return ParseFailure("no quote for a match or conflict", asked.attribute)
+            return ParseFailure("no quote for a match or conflict", part.attribute)
     return None
 
 
 def _check_grade(answer: RationaleSchema) -> ParseFailure | None:
     """An E although it is another product, an E with something wrong, an I with nothing wrong."""
-    states = {asked.state for asked in answer.attributes}
+    states = {part.state for part in answer.attributes}
     product_states = {
-        asked.state for asked in answer.attributes if asked.attribute == "product_type"
+        part.state for part in answer.attributes if part.attribute == "product_type"
     }
     is_faulty = bool(answer.error_type) and not ERROR_TYPES[answer.error_type].positive
     if answer.grade == "E" and ("conflict" in product_states or is_faulty):
@@ -174,9 +174,9 @@ def _with_exact_places(
 ) -> RationaleSchema:
     """The answer with the text that holds each quote; none without a quote."""
     attributes: list[AskedAttribute] = []
-    for asked in answer.attributes:
+    for part in answer.attributes:
         where = ""
-        if asked.found_quote:
-            where = find_quote(asked.found_quote, asked.where, judge_input.item)
-        attributes.append(asked.model_copy(update={"where": where}))
+        if part.found_quote:
+            where = find_quote(part.found_quote, part.where, judge_input.item)
+        attributes.append(part.model_copy(update={"where": where}))
     return answer.model_copy(update={"attributes": attributes})

@@ -141,13 +141,13 @@ def answer_text(why: RationaleSchema, item: Item) -> str:
     """
     # the most critical attributes come first, since only some are kept
     ranked = sorted(
-        why.attributes, key=lambda asked: CRITICALITIES.index(asked.criticality)
+        why.attributes, key=lambda attribute: CRITICALITIES.index(attribute.criticality)
     )
     attributes: list[AskedAttribute] = []
-    for asked in ranked[:MOST_ATTRIBUTES]:
-        where = _place_of_quote(asked.found_quote, asked.where, item)
-        changes = {**_shortened(asked), "where": where}
-        attributes.append(asked.model_copy(update=changes))
+    for attribute in ranked[:MOST_ATTRIBUTES]:
+        where = _place_of_quote(attribute.found_quote, attribute.where, item)
+        changes = {**_shortened(attribute), "where": where}
+        attributes.append(attribute.model_copy(update=changes))
 
     answer = why.model_copy(
         update={

@@ -6,9 +6,9 @@ from adore.errors import UnavailableError
 from adore.teacher.backends.base import Decoding
 from adore.teacher.judgements import JudgeFailure, Judgement
 
-__all__ = ["MOST", "Refusals"]
+__all__ = ["MAX_IN_ROW", "Refusals"]
 
-MOST = 8
+MAX_IN_ROW = 8
 """Pairs in a row without a usable answer after which a judge stops.
 
 Its config may say otherwise.
@@ -20,13 +20,13 @@ class Refusals:
 
     Args:
         name: the judge's.
-        most: so many in a row are enough; 0: it never stops.
+        max_in_row: so many in a row are enough; 0: it never stops.
         decoding: how answers are drawn.
     """
 
-    def __init__(self, name: str, most: int, decoding: Decoding) -> None:
+    def __init__(self, name: str, max_in_row: int, decoding: Decoding) -> None:
         self.name = name
-        self.most = most
+        self.max_in_row = max_in_row
         self._decoding = decoding
         self.row: list[JudgeFailure] = []
 
@@ -42,7 +42,7 @@ class Refusals:
             self.row.clear()
             return
         self.row.append(answer)
-        if self.most and len(self.row) >= self.most:
+        if self.max_in_row and len(self.row) >= self.max_in_row:
             raise UnavailableError(self.text(len(self.row)))
 
     def text(self, count: int) -> str:

@@ -85,6 +85,9 @@ def normalise(text: str) -> str:
 
     It is sanitised, NFKC, case folded, quotation marks alike, white space collapsed.
 
+    Returns:
+        One line in lower case.
+
     Example:
         >>> normalise("Ａcme\\u00ad  MUG&nbsp;1½ L")
         'acme mug 11⁄2 l'
@@ -98,7 +101,8 @@ def normalise(text: str) -> str:
 def texts_of(item: Item) -> dict[str, str]:
     """Every text of an item, by the name that answers use for it.
 
-    The shop's own fields are ``attributes.<name>``.
+    Returns:
+        Name to text; the shop's own fields are ``attributes.<name>``.
     """
     texts = {
         "title": item.title,

@@ -101,7 +101,7 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
     rows += feedback(soft, Grade.SUBSTITUTE, Grade.EXACT) + feedback(
         other, Grade.IRRELEVANT, Grade.EXACT
     )
-    told = text_feedback(pl.DataFrame(rows), shop, shop, BOOK, most=10, seed=0)
+    told = text_feedback(pl.DataFrame(rows), shop, shop, BOOK, max_rows=10, seed=0)
     assert len(told) == 10 and [r["label"] for r in told].count(False) == 1
     first, second = sorted(told[:2], key=lambda r: bool(r["label"]))
     assert (first["label"], second["label"]) == (False, True) and first[
@@ -113,7 +113,9 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
         isinstance(parse(texts[1], soft, BOOK), RationaleSchema)
         and '"grade":"E"' in texts[1]
     )
-    everything = text_feedback(pl.DataFrame(rows), shop, shop, BOOK, most=999, seed=0)
+    everything = text_feedback(
+        pl.DataFrame(rows), shop, shop, BOOK, max_rows=999, seed=0
+    )
     assert len(everything) == len(rows) - 2, (
         "nobody would believe that another product is exact"
     )
@@ -121,7 +123,7 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
         one_way = pl.DataFrame([r for r in rows if r["kind"] == way])
         assert (
             one_way.height
-            and text_feedback(one_way, shop, shop, BOOK, most=999, seed=0) == []
+            and text_feedback(one_way, shop, shop, BOOK, max_rows=999, seed=0) == []
         )
         told = {(c.query_id, c.item_id): Grade.SUBSTITUTE for c in judge_inputs}
         assert (
@@ -129,7 +131,7 @@ def test_feedback_is_believable_and_of_one_length(shop: Path) -> None:
                 one_way.with_columns(prompt=pl.lit("")),
                 told,
                 max_direction_ratio=8,
-                most=99,
+                max_rows=99,
                 seed=0,
             )
             == []

@@ -175,7 +175,7 @@ def test_behaviour_judges_what_the_teacher_itself_says() -> None:
         rows.append(row)
     said = {("q", i): Grade.EXACT if i in "bc" else Grade.IRRELEVANT for i in "abcd"}
     out = kto_traces(
-        pl.DataFrame(rows), said, max_direction_ratio=1.0, most=100, seed=0
+        pl.DataFrame(rows), said, max_direction_ratio=1.0, max_rows=100, seed=0
     )
     told = {
         (r["prompt"], json.loads(r["completion"])["grade"], r["label"]) for r in out
@@ -187,7 +187,7 @@ def test_behaviour_judges_what_the_teacher_itself_says() -> None:
     )
     strict = dict.fromkeys(said, Grade.IRRELEVANT)
     lone = kto_traces(
-        pl.DataFrame(rows), strict, max_direction_ratio=9.0, most=100, seed=0
+        pl.DataFrame(rows), strict, max_direction_ratio=9.0, max_rows=100, seed=0
     )
     assert not [r for r in lone if r["prompt"] == "d"], (
         "right answers of one direction alone are left out"

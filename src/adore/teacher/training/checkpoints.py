@@ -113,10 +113,7 @@ def _packed(folder: Path) -> bytes:
 
 
 def _unpacked(place: str, folder: Path) -> str | None:
-    """The folder with what the first process finds at the place, in every process.
-
-    None: nothing is there.
-    """
+    """The folder with the stored state, in every process; None where nothing is stored."""
     content = broadcast_file(place) if place else b""
     if not content:
         return None

@@ -198,10 +198,10 @@ def kto_traces(
     grades: Mapping[PairKey, Grade],
     *,
     max_direction_ratio: float,
-    most: int,
+    max_rows: int,
     seed: int,
 ) -> list[Row]:
-    """At most ``most`` KTO rows of the tiny teacher, corrections first.
+    """At most ``max_rows`` KTO rows of the tiny teacher, corrections first.
 
     Behaviour judges what the teacher itself answers. Where shoppers want an item that the
     teacher calls less than exact, or leave one that it calls exact, its answer is
@@ -214,7 +214,7 @@ def kto_traces(
         max_direction_ratio: most right answers of one direction (exact, less than exact)
             for one of the other: with many more of one, KTO would teach it for every
             pair. With nothing of the other there are no rows.
-        most: rows.
+        max_rows: rows.
         seed: orders them.
 
     Returns:
@@ -246,7 +246,7 @@ def kto_traces(
     fewer_rows = min(len(right_exact), len(right_less))
     direction_limit = int(max_direction_ratio * fewer_rows)
     rows = [*corrections, *right_exact[:direction_limit], *right_less[:direction_limit]]
-    return rows[:most]
+    return rows[:max_rows]
 
 
 def _has_both_directions(feedback: pl.DataFrame) -> bool:
@@ -372,10 +372,10 @@ def text_feedback(
     evidence: Path,
     rulebook: RuleBook,
     *,
-    most: int,
+    max_rows: int,
     seed: int,
 ) -> list[Row]:
-    """The feedback's grades as answers of a large teacher, at most ``most``, corrections first.
+    """The feedback's grades as answers of a large teacher, at most ``max_rows``, corrections first.
 
     Two answers to one prompt differ in grade and error type alone, so that KTO compares
     those and not lengths. A pair whose better answer nobody would believe (exact,
@@ -387,7 +387,7 @@ def text_feedback(
         prepared: output of ``prepare``.
         evidence: output of ``evidence``.
         rulebook: of the prompt.
-        most: rows.
+        max_rows: rows.
         seed: of the order.
 
     Returns:
@@ -425,4 +425,4 @@ def text_feedback(
     for pair_key, row in rows_by_pair:
         if pair_key not in unbelievable:
             rows.append(row)
-    return rows[:most]
+    return rows[:max_rows]

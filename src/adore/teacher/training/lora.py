@@ -113,7 +113,7 @@ class LoraTeacher:
             self.prepared,
             self.evidence,
             self.rulebook,
-            most=config.kto_rows,
+            max_rows=config.kto_rows,
             seed=config.seed,
         )
         fitting = drop_overlong(answers, StartModel(str(start)), self.large.max_length)

@@ -100,7 +100,7 @@ class TinyTeacher:
             feedback,
             grades,
             max_direction_ratio=config.max_direction_ratio,
-            most=config.kto_rows,
+            max_rows=config.kto_rows,
             seed=config.seed,
         )
         rows = batch_distinct(answers, config.batch, config.seed)

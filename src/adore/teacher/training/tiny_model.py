@@ -27,14 +27,14 @@ _WHERE = (
 
 
 def product_words(
-    texts: Iterable[str], *, least: int = 4, most: int = 2000
+    texts: Iterable[str], *, min_traces: int = 4, max_words: int = 2000
 ) -> list[str]:
     """Choose the commonest words of traces.
 
     Args:
         texts: the traces.
-        least: traces that must use a word.
-        most: words.
+        min_traces: traces that must use a word.
+        max_words: words.
 
     Returns:
         The words, sorted.
@@ -43,8 +43,8 @@ def product_words(
     for text in texts:
         words = set(re.findall(_TOKENS, text))
         traces_with.update(words)
-    commonest = traces_with.most_common(most)
-    return sorted(word for word, count in commonest if count >= least)
+    commonest = traces_with.most_common(max_words)
+    return sorted(word for word, count in commonest if count >= min_traces)
 
 
 def new_tokenizer(products: Sequence[str] = ()) -> Any:

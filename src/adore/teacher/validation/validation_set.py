@@ -175,13 +175,13 @@ def _ints(values: Sequence[int]) -> Ints:
 
 
 def _attack(
-    judge_inputs: Sequence[JudgeInput], evidence: Path, most: int, seed: int
+    judge_inputs: Sequence[JudgeInput], evidence: Path, max_pairs: int, seed: int
 ) -> dict[str, list[AttackedPair]]:
     """Every attack on the same sample of pairs."""
     lexicon = (evidence / "lexicon.json").read_text("utf-8")
     reader = Reader(Lexicon.from_json(lexicon))
     # all attacks on the same pairs, so that their shares compare
-    attack_count = min(most, len(judge_inputs))
+    attack_count = min(max_pairs, len(judge_inputs))
     attacked_rows = sorted(Random(seed).sample(range(len(judge_inputs)), attack_count))
 
     attacked: dict[str, list[AttackedPair]] = {}

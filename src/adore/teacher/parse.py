@@ -77,7 +77,7 @@ def parse(
     except (TypeError, ValueError) as error:
         return ParseFailure("not the schema", str(error)[:100])
 
-    # from the cheapest check to the dearest; the first failure is what the LLM is told
+    # the first failure is the one that the repair prompt names
     failure = (
         _check_names(answer, rulebook)
         or _check_quotes(answer, judge_input)

@@ -39,7 +39,7 @@ _MAX_BULLETS = 8
 _MAX_FIELDS = 20
 _MAX_EVIDENCE = 12
 _VALUE_ENDS = str.maketrans({'"': "\u201d", ";": ","})
-"""Characters that end a value within an evidence line, and what stands for them."""
+"""Characters that end a value within an evidence line, and their replacements."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,11 +90,11 @@ def rationale(
         )
 
     criticality_of = {rule.attribute: rule.criticality for rule in rulebook.rules}
-    wishes: list[str] = []
+    asked_values: list[str] = []
     attributes: list[AskedAttribute] = []
     conflicts: list[str] = []
     for part in evidence:
-        wishes.append(f"{part.attribute}={part.asked}")
+        asked_values.append(f"{part.attribute}={part.asked}")
         criticality = criticality_of.get(part.attribute, "optional")
         attributes.append(AskedAttribute(criticality=criticality, **asdict(part)))
         if part.state == "conflict" and part.attribute in TYPE_OF:
@@ -105,7 +105,7 @@ def rationale(
     if conflicts and grade < Grade.EXACT:
         error_type = conflicts[0]
     return RationaleSchema(
-        intent="; ".join(wishes) or "nothing readable",
+        intent="; ".join(asked_values) or "nothing readable",
         attributes=attributes,
         verdict=reason,
         rule_ids=list(verdict.rule_ids),

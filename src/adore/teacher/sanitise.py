@@ -171,7 +171,7 @@ def find_quote(quote: str, where: str, item: Item) -> str:
 
     Args:
         quote: whole words of it.
-        where: the text that should contain it; ``attributes`` stands for any of the shop's
+        where: the text that should contain it; ``attributes`` means any of the shop's
             own fields.
         item: whose texts are searched.
 

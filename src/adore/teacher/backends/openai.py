@@ -242,7 +242,7 @@ class OpenaiCompleter:
 
     def _may_ask(self) -> bool:
         """Wait until no ``Retry-After`` forbids requests; False if all is to stop."""
-        # another thread may be told to wait longer while this one waits
+        # another request may get a longer Retry-After while this one waits
         while not self._stop.is_set():
             seconds = self._not_before - time.monotonic()
             if seconds <= 0:

@@ -122,7 +122,7 @@ class GateReport:
 
     Attributes:
         promoted: whether the new teacher takes over.
-        reasons: what speaks against it, or what held if nothing does.
+        reasons: why not, or what was found if it is promoted.
         robustness: as it was given.
         people: comparison on human judgements; None: too few.
         shoppers: comparison on the signs of behaviour; None: too few.

@@ -60,8 +60,8 @@ class Estimate:
 
     def to_row(self, **about: str) -> dict[str, Any]:
         """A row of ``measures``; ``about`` names system, split and slice."""
-        values = asdict(self.interval)
-        return {**about, "measure": self.measure, **values, "n": self.n}
+        interval_values = asdict(self.interval)
+        return {**about, "measure": self.measure, **interval_values, "n": self.n}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +118,15 @@ class _Members:
         is_inside = []
         for pair in judged.select(PAIR).iter_rows():
             is_inside.append(pair in members)
-        mask = pl.Series(is_inside, dtype=pl.Boolean)
-        return judged.filter(mask)
+        inside_mask = pl.Series(is_inside, dtype=pl.Boolean)
+        return judged.filter(inside_mask)
 
 
 def _ranking_measures() -> dict[str, RankingMeasure]:
     measures = {}
-    for name, measure in MEASURES.items():
+    for measure_name, measure in MEASURES.items():
         if isinstance(measure, RankingMeasure):
-            measures[name] = measure
+            measures[measure_name] = measure
     return measures
 
 
@@ -152,8 +152,8 @@ def _query_rows(judged: pl.DataFrame) -> _QueryRows:
     counts: list[Floats] = []
     measures = _ranking_measures()
     ranking: dict[str, list[tuple[float, float]]] = {}
-    for name in measures:
-        ranking[name] = []
+    for measure_name in measures:
+        ranking[measure_name] = []
 
     by_query = judged.group_by("query_id", maintain_order=True)
     for (query_id,), group in by_query:
@@ -162,16 +162,16 @@ def _query_rows(judged: pl.DataFrame) -> _QueryRows:
 
         # Shape [items]: the scores and the human grades of the query's judged items.
         filled = group["score"].fill_null(BELOW_ALL)
-        scores = filled.to_numpy()
-        grades = group["grade"].to_numpy()
-        for name, measure in measures.items():
-            value = measure.of_query(scores, grades)
-            ranking[name].append(_value_and_count(value))
+        query_scores = filled.to_numpy()
+        human_grades = group["grade"].to_numpy()
+        for measure_name, measure in measures.items():
+            value = measure.of_query(query_scores, human_grades)
+            ranking[measure_name].append(_value_and_count(value))
 
-    tables = {}
-    for name, values in ranking.items():
-        tables[name] = np.array(values)
-    return _QueryRows(query_ids, tables, np.array(counts))
+    ranking_tables = {}
+    for measure_name, values in ranking.items():
+        ranking_tables[measure_name] = np.array(values)
+    return _QueryRows(query_ids, ranking_tables, np.array(counts))
 
 
 def _estimates(rows: _QueryRows, config: Config, kind: str) -> Iterator[Estimate]:
@@ -179,24 +179,24 @@ def _estimates(rows: _QueryRows, config: Config, kind: str) -> Iterator[Estimate
     if not rows.query_ids:
         return
     weights = draw_weights(len(rows.query_ids), draws=config.draws, seed=config.seed)
-    for name, measure in MEASURES.items():
+    for measure_name, measure in MEASURES.items():
         statistic: Callable[[Floats], Floats]
         if isinstance(measure, RankingMeasure):
             # Pairs of a slice are no whole ranking.
             if kind == "pair":
                 continue
-            table = rows.ranking[name]
+            query_table = rows.ranking[measure_name]
             statistic = mean
-            count = int(table[:, 1].sum())
+            count = int(query_table[:, 1].sum())
         else:
-            table = rows.counts
+            query_table = rows.counts
             statistic = measure.statistic
-            count = int(table.sum())
+            count = int(query_table.sum())
         if not count:
             continue
-        estimate = interval(table, statistic, weights, level=config.level)
+        estimate = interval(query_table, statistic, weights, level=config.level)
         if np.isfinite(estimate.value):
-            yield Estimate(name, estimate, count)
+            yield Estimate(measure_name, estimate, count)
 
 
 def who_wins(
@@ -212,6 +212,7 @@ def who_wins(
     Returns:
         One comparison per opponent; none where the challenger has no value.
     """
+    # A query that one system lacks is left out for all.
     by_system = per_query.pivot(on="system", index="query_id", values="value")
     complete = by_system.sort("query_id").drop_nulls()
     if challenger not in complete.columns or not complete.height:
@@ -221,6 +222,7 @@ def who_wins(
     comparisons = []
     for system in sorted(set(complete.columns) - {"query_id", challenger}):
         other_values = complete[system].to_numpy()
+        # Every system is measured on the same queries, so their difficulty cancels.
         difference = paired(
             own_values,
             other_values,
@@ -277,20 +279,20 @@ def _measure_splits(
         of_split = judged.filter(pl.col("split") == split)
         for system in sorted(scores["system"].unique()):
             of_system = judged_scores(of_split, scores, system)
-            for slice_name, part in SLICES.items():
-                rows = _query_rows(members.select(slice_name, of_system))
+            for slice_name, slice_part in SLICES.items():
+                query_rows = _query_rows(members.select(slice_name, of_system))
                 about = {"system": system, "split": split, "slice": slice_name}
-                for estimate in _estimates(rows, config, part.kind):
+                for estimate in _estimates(query_rows, config, slice_part.kind):
                     tables.measures.append(estimate.to_row(**about))
-                if part.kind == "query":
-                    tables.per_query.extend(_ranking_rows(rows, about))
+                if slice_part.kind == "query":
+                    tables.per_query.extend(_ranking_rows(query_rows, about))
     return tables
 
 
 def _ranking_rows(rows: _QueryRows, about: dict[str, str]) -> Iterator[dict[str, Any]]:
     """nDCG of every query where it is defined."""
-    table = rows.ranking[RANKING]
-    for query_id, (value, is_defined) in zip(rows.query_ids, table, strict=True):
+    query_values = rows.ranking[RANKING]
+    for query_id, (value, is_defined) in zip(rows.query_ids, query_values, strict=True):
         if is_defined:
             yield {**about, "query_id": query_id, "value": float(value)}
 
@@ -299,32 +301,35 @@ def _adversarial_rows(scores: pl.DataFrame, config: Config) -> Iterator[dict[str
     """How often the challenger is on the intended side of exact, whole and by error type."""
     if not scores.height:
         return
+    # Both below exact, or both exact: the student did not cross the border.
     exact = int(Grade.EXACT)
-    is_right = (pl.col("grade") == exact) == (pl.col("intended_grade") == exact)
+    is_exact = pl.col("grade") == exact
+    is_meant_exact = pl.col("intended_grade") == exact
+    is_right = is_exact == is_meant_exact
     sides = scores.select("error_type", "source_query_id", right=is_right)
-    parts = [(HARD, sides)]
-    for (error_type,), part in sides.group_by("error_type", maintain_order=True):
-        parts.append((f"{HARD}: {error_type}", part))
+    named_parts = [(HARD, sides)]
+    for (error_type,), slice_rows in sides.group_by("error_type", maintain_order=True):
+        named_parts.append((f"{HARD}: {error_type}", slice_rows))
 
-    for name, part in parts:
-        by_query = part.group_by("source_query_id").agg(
+    for slice_name, slice_rows in named_parts:
+        by_query = slice_rows.group_by("source_query_id").agg(
             pl.col("right").sum(), n=pl.len()
         )
         counts = by_query.sort("source_query_id").select("right", "n")
-        rows = counts.to_numpy().astype(float)
-        weights = draw_weights(len(rows), draws=config.draws, seed=config.seed)
-        share = interval(rows, mean, weights, level=config.level)
-        estimate = Estimate(SIDE, share, part.height)
-        yield estimate.to_row(system=config.challenger, split="test", slice=name)
+        query_rows = counts.to_numpy().astype(float)
+        weights = draw_weights(len(query_rows), draws=config.draws, seed=config.seed)
+        share = interval(query_rows, mean, weights, level=config.level)
+        estimate = Estimate(SIDE, share, slice_rows.height)
+        yield estimate.to_row(system=config.challenger, split="test", slice=slice_name)
 
 
 def _missing_pairs(judged: pl.DataFrame, scores: pl.DataFrame) -> dict[str, int]:
     """Judged pairs that each system did not score."""
-    pairs = judged.select(PAIR)
+    judged_pairs = judged.select(PAIR)
     missing = {}
     for system in sorted(scores["system"].unique()):
         of_system = scores.filter(pl.col("system") == system)
-        scored = of_system.join(pairs, on=PAIR, how="semi").height
+        scored = of_system.join(judged_pairs, on=PAIR, how="semi").height
         missing[system] = judged.height - scored
     return missing
 
@@ -332,7 +337,7 @@ def _missing_pairs(judged: pl.DataFrame, scores: pl.DataFrame) -> dict[str, int]
 def run(
     config: Config, prepared: Path, evidence: Path, scores: Path, output: Path
 ) -> dict[str, float]:
-    """Write ``measures``, ``per_query`` and ``comparisons.json`` (test split).
+    """Write ``measure_rows``, ``per_query`` and ``comparisons.json`` (test split).
 
     Args:
         config: of the intervals, and the challenger.
@@ -345,7 +350,7 @@ def run(
         Metrics: the challenger's measures on test; judged test queries; judged pairs
         without a score, over all systems.
     """
-    judged = _judged_pairs(prepared)
+    judged_pairs = _judged_pairs(prepared)
     scored = check_scores(read_table(scores, "scores"))
     members = _Members(
         slice_queries(
@@ -353,10 +358,10 @@ def run(
         ),
         slice_pairs(read_table(evidence, "pairs")),
     )
-    tables = _measure_splits(judged, scored, members, config)
+    split_tables = _measure_splits(judged_pairs, scored, members, config)
     adversarial = read_table(scores, "adversarial_scores")
-    measures = [*tables.measures, *_adversarial_rows(adversarial, config)]
-    write_table(_sorted(measures), output, "measures")
+    measure_rows = [*split_tables.measures, *_adversarial_rows(adversarial, config)]
+    write_table(_sorted(measure_rows), output, "measures")
 
     schema = {
         "system": pl.String,
@@ -365,12 +370,12 @@ def run(
         "query_id": pl.String,
         "value": pl.Float64,
     }
-    per_query = pl.DataFrame(tables.per_query, schema=schema)
+    per_query = pl.DataFrame(split_tables.per_query, schema=schema)
     per_query.write_parquet(output / "per_query.parquet")
 
-    test = per_query.filter(split="test", slice=ALL)
-    queries = test["query_id"].n_unique()
-    missing = _missing_pairs(judged, scored)
+    test_values = per_query.filter(split="test", slice=ALL)
+    queries = test_values["query_id"].n_unique()
+    missing = _missing_pairs(judged_pairs, scored)
     comparisons = {
         "measure": RANKING,
         "split": "test",
@@ -379,15 +384,19 @@ def run(
         "draws": config.draws,
         "queries": queries,
         "missing_pairs": missing,
-        "against": [asdict(row) for row in who_wins(test, config.challenger, config)],
+        "against": [
+            asdict(measure_row)
+            for measure_row in who_wins(test_values, config.challenger, config)
+        ],
     }
     write_json(comparisons, output / "comparisons.json")
 
+    # The challenger's values on the whole test split are the stage's metrics.
     metrics = {}
-    for row in measures:
-        is_whole = row["slice"] == ALL and row["split"] == "test"
-        if is_whole and row["system"] == config.challenger:
-            metrics[row["measure"]] = row["value"]
+    for measure_row in measure_rows:
+        is_whole = measure_row["slice"] == ALL and measure_row["split"] == "test"
+        if is_whole and measure_row["system"] == config.challenger:
+            metrics[measure_row["measure"]] = measure_row["value"]
     metrics["queries"] = float(queries)
     metrics["missing_pairs"] = float(sum(missing.values()))
     return metrics
@@ -429,13 +438,13 @@ def evaluate_scores(
     judgements = parse_judgements(judgements)
     config = configure(Config, {"seed": seed}, "evaluate")
     systems = sorted(scores["system"].unique())
-    rows = []
+    measure_rows = []
     for system in systems:
         prefix = f"{system}: " if len(systems) > 1 else ""
-        for row in _system_rows(scores, judgements, system, config):
-            row["measure"] = prefix + row["measure"]
-            rows.append(row)
-    return pl.DataFrame(rows)
+        for measure_row in _system_rows(scores, judgements, system, config):
+            measure_row["measure"] = prefix + measure_row["measure"]
+            measure_rows.append(measure_row)
+    return pl.DataFrame(measure_rows)
 
 
 def _system_rows(
@@ -452,14 +461,14 @@ def _system_rows(
         fix="use the same ids in both",
         error=DataError,
     )
-    rows = _query_rows(judged_scores(judgements, scores, system))
-    for estimate in _estimates(rows, config, "query"):
+    query_rows = _query_rows(judged_scores(judgements, scores, system))
+    for estimate in _estimates(query_rows, config, "query"):
         yield estimate.to_row(system=system)
 
     counts = {
         "missing pairs": judgements.height - judged,
         "unjudged pairs": of_system.height - judged,
     }
-    for name, count in counts.items():
+    for count_name, count in counts.items():
         exact = Interval(float(count), float(count), float(count))
-        yield Estimate(name, exact, count).to_row(system=system)
+        yield Estimate(count_name, exact, count).to_row(system=system)

@@ -115,7 +115,7 @@ class GateReport:
             "passed": self.passed,
             "champion": self.champion,
             "reasons": list(self.reasons),
-            "checks": [check.to_json() for check in self.checks],
+            "checks": [gate_check.to_json() for gate_check in self.checks],
         }
         if self.difference is not None:
             fields["difference"] = self.difference.difference
@@ -148,16 +148,17 @@ def champion_of(measures: pl.DataFrame, config: Config) -> str:
     if best_first.height:
         return str(best_first["system"][0])
 
-    names = sorted(baselines["system"].unique())
-    if config.fallback in names:
+    # Dev has no judged query, and test must not choose its own opponent.
+    baseline_names = sorted(baselines["system"].unique())
+    if config.fallback in baseline_names:
         return config.fallback
-    return str(names[0])
+    return str(baseline_names[0])
 
 
 def _values_by_system(per_query: pl.DataFrame, slice_name: str) -> pl.DataFrame:
     """Test nDCG@10: a row per query, a column per system, complete rows only."""
-    part = per_query.filter(split="test", slice=slice_name)
-    by_system = part.pivot(on="system", index="query_id", values="value")
+    test_values = per_query.filter(split="test", slice=slice_name)
+    by_system = test_values.pivot(on="system", index="query_id", values="value")
     return by_system.sort("query_id").drop_nulls()
 
 
@@ -166,19 +167,19 @@ def _slice_checks(
 ) -> list[GateCheck]:
     """One check per slice that has enough judged queries."""
     checks = []
-    for name in sorted(set(per_query["slice"].unique()) - {ALL}):
-        values = _values_by_system(per_query, name)
+    for slice_name in sorted(set(per_query["slice"].unique()) - {ALL}):
+        values = _values_by_system(per_query, slice_name)
         is_measured = {config.challenger, champion} <= set(values.columns)
         if not is_measured or values.height < config.min_queries:
             continue
-        gains = values[config.challenger] - values[champion]
-        gain = float(gains.mean() or 0.0)  # type: ignore[arg-type]
+        query_gains = values[config.challenger] - values[champion]
+        mean_gain = float(query_gains.mean() or 0.0)  # type: ignore[arg-type]
         checks.append(
             GateCheck(
-                name=f"slice: {name}",
-                value=gain,
+                name=f"slice: {slice_name}",
+                value=mean_gain,
                 threshold=-config.slice_drop,
-                passed=gain >= -config.slice_drop,
+                passed=mean_gain >= -config.slice_drop,
                 queries=values.height,
             )
         )
@@ -187,13 +188,13 @@ def _slice_checks(
 
 def _adversarial_checks(measures: pl.DataFrame, config: Config) -> list[GateCheck]:
     """The check of the adversarial set, if it is large enough."""
-    rows = measures.filter(
+    large_slices = measures.filter(
         pl.col("slice") == HARD,
         pl.col("system") == config.challenger,
         pl.col("n") >= _MIN_ADVERSARIAL_PAIRS,
     )
     checks = []
-    for share, pairs in rows.select("value", "n").iter_rows():
+    for share, pairs in large_slices.select("value", "n").iter_rows():
         checks.append(
             GateCheck(
                 name=f"{HARD}: {SIDE}",
@@ -224,22 +225,22 @@ def decide(
         reason = "no baseline was scored on judged queries: there is nothing to beat"
         return GateReport(False, champion, (reason,))
 
-    values = _values_by_system(per_query, ALL)
-    is_measured = {config.challenger, champion} <= set(values.columns)
-    if not is_measured or values.height < 2:
+    test_values = _values_by_system(per_query, ALL)
+    is_measured = {config.challenger, champion} <= set(test_values.columns)
+    if not is_measured or test_values.height < 2:
         reason = (
             "fewer than 2 judged test queries with both systems: nothing can be shown"
         )
         return GateReport(False, champion, (reason,))
 
     difference = paired(
-        values[config.challenger].to_numpy(),
-        values[champion].to_numpy(),
+        test_values[config.challenger].to_numpy(),
+        test_values[champion].to_numpy(),
         draws=config.draws,
         seed=config.seed,
         level=config.level,
     )
-    better = GateCheck(
+    is_better = GateCheck(
         name=f"{RANKING} difference",
         value=difference.difference,
         threshold=0.0,
@@ -254,10 +255,11 @@ def decide(
     )
     guarded = _slice_checks(per_query, champion, config)
     adversarial = _adversarial_checks(measures, config)
-    checks = (better, not_worse, *guarded, *adversarial)
+    checks = (is_better, not_worse, *guarded, *adversarial)
 
+    # A refusal names what failed; a pass names how much better the student is.
     failed = tuple(check for check in checks if not check.passed)
-    explained = failed or (better, not_worse)
+    explained = failed or (is_better, not_worse)
     reasons = tuple(check.reason(champion) for check in explained)
     return GateReport(not failed, champion, reasons, checks, difference)
 

@@ -23,7 +23,7 @@ def check_scores(scores: pl.DataFrame) -> pl.DataFrame:
         One row per system and pair, with finite scores, and known grades or none.
 
     """
-    absent = [name for name in (*PAIR, "score") if name not in scores.columns]
+    absent = [column for column in (*PAIR, "score") if column not in scores.columns]
     check(
         not absent,
         "columns of scores",
@@ -77,9 +77,9 @@ def _cast(scores: pl.DataFrame) -> pl.DataFrame:
         )
     except pl.exceptions.PolarsError as error:
         kinds = {}
-        for name in ("score", "grade"):
-            if name in scores.columns:
-                kinds[name] = str(scores[name].dtype)
+        for column in ("score", "grade"):
+            if column in scores.columns:
+                kinds[column] = str(scores[column].dtype)
         raise DataError(
             f"kinds of scores == {kinds}, must be numbers, grades 0 to 3; map labels first"
         ) from error
@@ -94,9 +94,9 @@ def parse_judgements(judgements: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per pair, ids as text, grades as integers.
     """
-    ids = pl.col(*PAIR).cast(pl.String)
+    pair_ids = pl.col(*PAIR).cast(pl.String)
     grade = pl.col("grade").cast(pl.Float64)
-    judgements = judgements.with_columns(ids, grade)
+    judgements = judgements.with_columns(pair_ids, grade)
 
     is_known = pl.col("grade").is_not_null() & pl.col("grade").is_in(_GRADES)
     unknown = judgements.filter(~is_known)

@@ -39,20 +39,24 @@ class Slice:
 def _all_slices() -> dict[str, Slice]:
     """Every slice by name, in the order of the report."""
     slices = [Slice(ALL, "query", (), "Every judged query.")]
-    for attribute, name in TYPE_OF.items():
-        if name != "category":
-            definition = f"The query asks: {attribute}."
-            slices.append(Slice(f"asks {name}", "query", (attribute,), definition))
+    for attribute, type_name in TYPE_OF.items():
+        if type_name != "category":
+            type_definition = f"The query asks: {attribute}."
+            slices.append(
+                Slice(f"asks {type_name}", "query", (attribute,), type_definition)
+            )
 
-    short = f"At most {_MAX_SHORT} words."
-    long = f"At least {_MIN_LONG} words."
-    slices.append(Slice("short query", "query", (), short))
-    slices.append(Slice("long query", "query", (), long))
+    short_definition = f"At most {_MAX_SHORT} words."
+    long_definition = f"At least {_MIN_LONG} words."
+    slices.append(Slice("short query", "query", (), short_definition))
+    slices.append(Slice("long query", "query", (), long_definition))
 
-    for attribute, name in TYPE_OF.items():
-        definition = f"The item contradicts: {attribute}."
-        slices.append(Slice(f"{name} conflict", "pair", (attribute,), definition))
-    return {part.name: part for part in slices}
+    for attribute, type_name in TYPE_OF.items():
+        type_definition = f"The item contradicts: {attribute}."
+        slices.append(
+            Slice(f"{type_name} conflict", "pair", (attribute,), type_definition)
+        )
+    return {known_slice.name: known_slice for known_slice in slices}
 
 
 SLICES: dict[str, Slice] = _all_slices()
@@ -83,22 +87,23 @@ def slice_queries(queries: pl.DataFrame, readings: pl.DataFrame) -> dict[str, se
         Query ids by slice.
     """
     members: dict[str, set[str]] = {}
-    for part in SLICES.values():
-        if part.kind == "query":
-            members[part.name] = set()
+    for known_slice in SLICES.values():
+        if known_slice.kind == "query":
+            members[known_slice.name] = set()
 
     attributes_of = _asked_attributes(readings)
     for query_id, text in queries.select("query_id", "query").iter_rows():
         members[ALL].add(query_id)
         attributes = attributes_of.get(query_id, set())
-        for name, query_ids in members.items():
-            if attributes.intersection(SLICES[name].attributes):
+        # "All" and the slices by length name no attribute.
+        for slice_name, query_ids in members.items():
+            if attributes.intersection(SLICES[slice_name].attributes):
                 query_ids.add(query_id)
 
-        length = len(text.split())
-        if length <= _MAX_SHORT:
+        word_count = len(text.split())
+        if word_count <= _MAX_SHORT:
             members["short query"].add(query_id)
-        if length >= _MIN_LONG:
+        if word_count >= _MIN_LONG:
             members["long query"].add(query_id)
     return members
 
@@ -114,17 +119,17 @@ def slice_pairs(pairs: pl.DataFrame) -> dict[str, set[tuple[str, str]]]:
     """
     members: dict[str, set[tuple[str, str]]] = {}
     slices_of: dict[str, list[str]] = {}
-    for part in SLICES.values():
-        if part.kind == "pair":
-            members[part.name] = set()
-            for attribute in part.attributes:
-                slices_of.setdefault(attribute, []).append(part.name)
+    for known_slice in SLICES.values():
+        if known_slice.kind == "pair":
+            members[known_slice.name] = set()
+            for attribute in known_slice.attributes:
+                slices_of.setdefault(attribute, []).append(known_slice.name)
 
-    rows = pairs.select("query_id", "item_id", "evidence")
-    for query_id, item_id, text in rows.iter_rows():
-        for statement in Evidence.many_from_json(text):
+    pair_rows = pairs.select("query_id", "item_id", "evidence")
+    for query_id, item_id, evidence_text in pair_rows.iter_rows():
+        for statement in Evidence.many_from_json(evidence_text):
             if statement.state != "conflict":
                 continue
-            for name in slices_of.get(statement.attribute, ()):
-                members[name].add((query_id, item_id))
+            for slice_name in slices_of.get(statement.attribute, ()):
+                members[slice_name].add((query_id, item_id))
     return members

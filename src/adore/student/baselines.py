@@ -94,8 +94,8 @@ class RandomBaseline(Baseline):
         """
         numbers = []
         for item in items:
-            pair = f"{query}|{item.item_id}".encode("utf-8", "replace")
-            digest = hashlib.sha256(pair).digest()
+            pair_text = f"{query}|{item.item_id}".encode("utf-8", "replace")
+            digest = hashlib.sha256(pair_text).digest()
             numbers.append(int.from_bytes(digest[:8], "big") / 2**64)
         return np.array(numbers)
 
@@ -173,13 +173,15 @@ class HybridBaseline(Baseline):
         """
         titles = [title_text(item) for item in items]
         typed_texts = [typed_text(item) for item in items]
-        text = query_text(query)
+        clean_query = query_text(query)
+
+        # The four scores have no common scale; their z-scores have.
         columns = np.column_stack(
             [
                 self.index.scores(query, items).bm25,
                 self.index.scores(query, items, full=True).bm25,
-                self.encoder.cosines(text, titles),
-                self.encoder.cosines(text, typed_texts),
+                self.encoder.cosines(clean_query, titles),
+                self.encoder.cosines(clean_query, typed_texts),
             ]
         )
         return np.asarray(standardise(columns).sum(axis=1))

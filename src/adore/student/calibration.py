@@ -34,6 +34,7 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
         >>> tempered(np.array([[0.2, 0.8]]), 1.0).round(3).tolist()
         [[0.2, 0.8]]
     """
+    # p ** (1 / temperature), normalised; computed with logarithms.
     log_probabilities = np.log(np.maximum(probabilities, _TINY))
     return softmax(log_probabilities / temperature)
 
@@ -57,8 +58,8 @@ def fit_temperature(probabilities: np.ndarray, grades: np.ndarray) -> float:
     for temperature in _TEMPERATURES:
         of_human = tempered(probabilities, temperature)[rows, grades]
         log_likelihoods.append(np.log(of_human + _TINY).mean())
-    best = int(np.argmax(log_likelihoods))
-    return round(float(_TEMPERATURES[best]), 3)
+    best_number = int(np.argmax(log_likelihoods))
+    return round(float(_TEMPERATURES[best_number]), 3)
 
 
 def calibration_error(
@@ -86,10 +87,10 @@ def calibration_error(
 
     # Equation 3: each bin's |confidence - accuracy|, times its share of the rows.
     weighted_gaps = []
-    for number in set(bin_of.tolist()):
-        inside = bin_of == number
-        gap = abs(confidence[inside].mean() - is_correct[inside].mean())
-        weighted_gaps.append(gap * inside.mean())
+    for bin_number in set(bin_of.tolist()):
+        in_bin = bin_of == bin_number
+        calibration_gap = abs(confidence[in_bin].mean() - is_correct[in_bin].mean())
+        weighted_gaps.append(calibration_gap * in_bin.mean())
     return float(sum(weighted_gaps))
 
 

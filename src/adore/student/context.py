@@ -85,8 +85,8 @@ def context_features(
     vectors and on words.
     """
     # A softmax over the members: the better the first score, the more an item counts.
-    best = first_scores[members].max()
-    relevance = np.where(members, np.exp(first_scores - best), 0.0)
+    best_score = first_scores[members].max()
+    relevance = np.where(members, np.exp(first_scores - best_score), 0.0)
     relevance /= relevance.sum()
 
     uniform = members / members.sum()
@@ -113,13 +113,13 @@ def _neighbour_cosines(titles: np.ndarray, members: np.ndarray) -> np.ndarray:
         cosines = titles[start:end] @ member_titles.T
 
         # An item is not its own neighbour.
-        rows = np.flatnonzero(members[start:end])
-        columns = member_column[start + rows]
-        cosines[rows, columns] -= 1
+        member_rows = np.flatnonzero(members[start:end])
+        columns = member_column[start + member_rows]
+        cosines[member_rows, columns] -= 1
 
         # Sorted, so that the sum does not depend on how the partition left them.
-        nearest = np.partition(cosines, -neighbours, axis=1)[:, -neighbours:]
-        nearest = np.sort(nearest, axis=1)
+        partitioned = np.partition(cosines, -neighbours, axis=1)
+        nearest = np.sort(partitioned[:, -neighbours:], axis=1)
         means.append(nearest.mean(axis=1))
     return np.concatenate(means)
 
@@ -145,16 +145,18 @@ def _word_shares(
     """(items,): how usual the words of an item's title are among the other members."""
     # The mean over a title of each word's idf times the share of others that have it.
     share_of = defaultdict[str, float](float)
-    for idfs, weight in zip(title_idfs, weights, strict=True):
+    for word_idfs, weight in zip(title_idfs, weights, strict=True):
         if weight:
-            for word in idfs:
+            for word in word_idfs:
                 share_of[word] += float(weight)
 
     means = []
-    for idfs, weight in zip(title_idfs, weights.tolist(), strict=True):
+    for word_idfs, weight in zip(title_idfs, weights.tolist(), strict=True):
         # The item's weight is taken out; those of the others sum to 1 - weight.
         others = max(1.0 - weight, 1e-9)
-        length = max(len(idfs), 1)
-        shared = sum(idf * (share_of[word] - weight) for word, idf in idfs.items())
-        means.append(shared / (length * others))
+        title_length = max(len(word_idfs), 1)
+        shared = 0.0
+        for word, idf in word_idfs.items():
+            shared += idf * (share_of[word] - weight)
+        means.append(shared / (title_length * others))
     return np.array(means)

@@ -85,8 +85,8 @@ def write_inputs(
     from adore.student.onnx_models import copy_encoder
     from adore.student.text_index import TextIndex
 
-    table = read_table(prepared, "items")
-    items = [item_from_row(row) for row in table.iter_rows(named=True)]
+    item_table = read_table(prepared, "items")
+    items = [item_from_row(row) for row in item_table.iter_rows(named=True)]
 
     shutil.copyfile(evidence / "lexicon.json", output / "lexicon.json")
     lexicon = Lexicon.from_json((output / "lexicon.json").read_text("utf-8"))
@@ -108,11 +108,11 @@ def _dev_scores(
     grades: Sequence[np.ndarray],
 ) -> list[dict[str, Any]]:
     """Rows of ``scores``: the dev pairs', by a student that has not learnt from them."""
-    rows: list[dict[str, Any]] = []
+    score_rows: list[dict[str, Any]] = []
     for pairs, of_list, named in zip(dev, probabilities, grades, strict=True):
         for number, item in enumerate(pairs.items):
             of_pair = of_list[number]
-            row: dict[str, Any] = {
+            score_row: dict[str, Any] = {
                 "system": "student",
                 "query_id": pairs.list_id,
                 "item_id": item.item_id,
@@ -120,21 +120,27 @@ def _dev_scores(
                 "grade": int(named[number]),
             }
             for grade in reversed(Grade):
-                row[f"p_{grade.letter}"] = float(of_pair[grade])
-            rows.append(row)
-    return rows
+                score_row[f"p_{grade.letter}"] = float(of_pair[grade])
+            score_rows.append(score_row)
+    return score_rows
 
 
 def _pair_counts(lists: Sequence[PairList]) -> dict[str, int]:
     """How many lists, and pairs of each origin, were learnt from."""
-    is_real = np.concatenate([pairs.real for pairs in lists])
-    is_trusted = np.concatenate([pairs.weights == 1.0 for pairs in lists])
-    is_human = is_trusted & is_real
+    human = 0
+    real = 0
+    pair_count = 0
+    for pairs in lists:
+        # A human judgement alone has full trust.
+        is_human = pairs.real & (pairs.weights == 1.0)
+        human += int(is_human.sum())
+        real += int(pairs.real.sum())
+        pair_count += len(pairs.real)
     return {
         "lists": len(lists),
-        "human": int(is_human.sum()),
-        "teacher": int((is_real & ~is_human).sum()),
-        "synthetic": int((~is_real).sum()),
+        "human": human,
+        "teacher": real - human,
+        "synthetic": pair_count - real,
     }
 
 
@@ -151,10 +157,11 @@ def _card(
     if retrieved:
         backbone = retrieved.config["backbone"]
 
+    # Several judges where shards were judged by different models.
     judges = set[str]()
     for folder in sources.answers:
-        names = read_table(folder, "teacher_judgements")["judge"].unique()
-        judges.update(str(name) for name in names)
+        judge_names = read_table(folder, "teacher_judgements")["judge"].unique()
+        judges.update(str(judge_name) for judge_name in judge_names)
     return {
         "kind": "student",
         "name": "student",
@@ -173,16 +180,16 @@ def _card(
 
 def _write_card_page(folder: Path) -> None:
     """``card.md``: the card for people."""
-    text = (folder / "card.json").read_text("utf-8")
-    card = json.loads(text)
+    card_text = (folder / "card.json").read_text("utf-8")
+    card = json.loads(card_text)
 
-    title = f"# {card['name']} {card['version']}"
-    lines = [title, ""]
-    for key, value in card.items():
+    page_title = f"# {card['name']} {card['version']}"
+    lines = [page_title, ""]
+    for card_key, value in card.items():
         text_value = json.dumps(value, ensure_ascii=False)
-        lines.append(f"- **{key}**: {text_value}")
-    page = "\n".join(lines)
-    (folder / "card.md").write_text(f"{page}\n", "utf-8")
+        lines.append(f"- **{card_key}**: {text_value}")
+    page_text = "\n".join(lines)
+    (folder / "card.md").write_text(f"{page_text}\n", "utf-8")
 
 
 def run(
@@ -217,7 +224,7 @@ def run(
     from adore.student.training_lists import Sources, load_training_lists
 
     sources = Sources(prepared, evidence, answers, synthetic, retrieved)
-    lists, dev = load_training_lists(
+    train_lists, dev_lists = load_training_lists(
         sources,
         teacher_weight=config.teacher_weight,
         synthetic_weight=config.synthetic_weight,
@@ -225,7 +232,7 @@ def run(
         seed=config.seed,
     )
     check(
-        bool(lists),
+        bool(train_lists),
         "train lists",
         0,
         must="at least one",
@@ -235,27 +242,31 @@ def run(
 
     rulebook = write_inputs(prepared, evidence, retrieved, output)
     inputs = ListInputs(output, threads=config.threads, context=config.list_context)
-    rows = []
-    for pairs in progress([*lists, *dev], "lists read"):
-        rows.append(fitting.rows_of(pairs, inputs, config))
-    train_rows = rows[: len(lists)]
-    dev_rows = rows[len(lists) :]
+    list_rows = []
+    for pairs in progress([*train_lists, *dev_lists], "lists read"):
+        list_rows.append(fitting.rows_of(pairs, inputs, config))
+    train_rows = list_rows[: len(train_lists)]
+    dev_rows = list_rows[len(train_lists) :]
 
     # A student that has not learnt from dev gives epochs, temperature and dev scores.
     fitted = fitting.fit(train_rows, dev_rows, config)
     curve = fitted.curve
     probabilities = fitting.predict(fitted, dev_rows)
     calibration = fitting.calibrate(probabilities, dev_rows)
-    prior = fitting.prior_of(train_rows)
-    calibrated = [tempered(raw, calibration.temperature) for raw in probabilities]
-    grades = [
-        chosen_grades(of_list, prior, config.prior_power) for of_list in calibrated
+    grade_prior = fitting.prior_of(train_rows)
+    calibrated = [
+        tempered(uncalibrated, calibration.temperature)
+        for uncalibrated in probabilities
     ]
-    write_table(_dev_scores(dev, calibrated, grades), output, "scores")
+    grades = [
+        chosen_grades(of_list, grade_prior, config.prior_power)
+        for of_list in calibrated
+    ]
+    write_table(_dev_scores(dev_lists, calibrated, grades), output, "scores")
 
-    learnt_from = lists
+    learnt_from = train_lists
     if config.refit:
-        learnt_from = [*lists, *dev]
+        learnt_from = [*train_lists, *dev_lists]
     if config.refit and dev_rows:
         fitted = fitting.refit(train_rows, dev_rows, config, curve)
 
@@ -263,7 +274,7 @@ def run(
     export_forest(fitted.forest, output / "forest.onnx")
     learnt = {
         **asdict(calibration),
-        "prior": prior.round(4).tolist(),
+        "prior": grade_prior.round(4).tolist(),
         "prior_power": config.prior_power,
         "training": {"best_epoch": curve.best_epoch, "refit": config.refit},
     }
@@ -271,7 +282,7 @@ def run(
     _write_card_page(output)
     write_json(asdict(curve), output / "curve.json")
 
-    for trained_on in (train_rows, rows):
+    for trained_on in (train_rows, list_rows):
         checkpoint = fitting.checkpoint_of(config, trained_on)
         if checkpoint:
             delete(checkpoint)

@@ -78,10 +78,16 @@ def export_net(net: StudentNet, folder: Path) -> None:
 
     from adore.types import ATTRIBUTES
 
-    widths = (len(net.mean), net.semantic_units.in_features, len(ATTRIBUTES))
-    rows = tuple(torch.zeros((2, width)) for width in widths)
+    input_widths = (len(net.mean), net.semantic_units.in_features, len(ATTRIBUTES))
+    example_rows = tuple(torch.zeros((2, input_width)) for input_width in input_widths)
     names = ["features", "semantic", "asked"]
-    _export(net, rows, folder / "net.onnx", names=names, outputs=["grades", "states"])
+    _export(
+        net,
+        example_rows,
+        folder / "net.onnx",
+        names=names,
+        outputs=["grades", "states"],
+    )
 
     weights = {}
     for name, tensor in sorted(net.state_dict().items()):
@@ -145,10 +151,10 @@ def export_catalogue(
 
     export_encoder(backbone, folder)
     encoder = OnnxEncoder(folder, threads=threads)
-    texts = []
+    item_texts = []
     for item in items:
-        texts += [title_text(item), typed_text(item)]
-    encoder.save(texts, folder)
+        item_texts += [title_text(item), typed_text(item)]
+    encoder.save(item_texts, folder)
     return encoder
 
 
@@ -162,16 +168,18 @@ def seal(folder: Path, card: Mapping[str, Any]) -> str:
     Returns:
         The version: the name and a hash over the card and every other file.
     """
-    hashes: dict[str, str] = {}
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name not in _SEALS:
-            hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    file_hashes: dict[str, str] = {}
+    for file_path in sorted(folder.iterdir()):
+        if file_path.is_file() and file_path.name not in _SEALS:
+            file_hashes[file_path.name] = hashlib.sha256(
+                file_path.read_bytes()
+            ).hexdigest()
 
-    content = json.dumps([hashes, card], sort_keys=True, default=str)
+    content = json.dumps([file_hashes, card], sort_keys=True, default=str)
     digest = hashlib.sha256(content.encode()).hexdigest()
-    short = digest[:12]
-    version = f"{card['name']}-{short}"
+    short_digest = digest[:12]
+    version = f"{card['name']}-{short_digest}"
 
-    write_json(hashes, folder / "hashes.json")
+    write_json(file_hashes, folder / "hashes.json")
     write_json({**card, "version": version}, folder / "card.json")
     return version

@@ -99,13 +99,13 @@ def standardise(raw: np.ndarray, reference: np.ndarray | None = None) -> np.ndar
     """
     if not len(raw):
         return raw.copy()
-    base = raw
+    base_rows = raw
     if reference is not None and len(reference):
-        base = reference
+        base_rows = reference
 
-    deviation = base.std(axis=0)
+    deviation = base_rows.std(axis=0)
     is_flat = deviation < 1e-9
-    z_scores = (raw - base.mean(axis=0)) / np.where(is_flat, 1.0, deviation)
+    z_scores = (raw - base_rows.mean(axis=0)) / np.where(is_flat, 1.0, deviation)
 
     # Far outliers are cut, so that no one feature decides alone.
     z_scores = np.where(is_flat[None, :], 0.0, z_scores)
@@ -122,8 +122,8 @@ def with_z(raw: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
     Returns:
         float32, shape [items, 2 columns].
     """
-    both = np.hstack([raw, standardise(raw, reference)])
-    return both.astype(np.float32)
+    raw_and_z = np.hstack([raw, standardise(raw, reference)])
+    return raw_and_z.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class ListFeatures:
 
         in_title = self.index.scores(query, items)
         in_full = self.index.scores(query, items, full=True)
-        text = np.column_stack(
+        text_features = np.column_stack(
             [
                 in_title.bm25,
                 in_full.bm25,
@@ -176,7 +176,7 @@ class ListFeatures:
         )
 
         # The first ranking of the list: the sum of the z-scores of BM25 and the cosines.
-        columns = text[:, _RANKING_COLUMNS]
+        columns = text_features[:, _RANKING_COLUMNS]
         z_scores = standardise(columns, columns[members])
         first_scores = z_scores.sum(axis=1, keepdims=True)
 
@@ -187,12 +187,12 @@ class ListFeatures:
         standardised = standardise(first_scores, first_scores[members])[:, 0]
         context = context_features(vectors, standardised, title_idfs, members)
 
-        judged = np.array([self._evidence(of_item) for of_item in evidence])
+        evidence_features = np.array([self._evidence(of_item) for of_item in evidence])
         return np.hstack(
             [
-                text,
+                text_features,
                 self._fields(query, items),
-                judged,
+                evidence_features,
                 self._titles(query, items),
                 first_scores,
                 context,
@@ -215,31 +215,35 @@ class ListFeatures:
         word_count = max(len(query_words), 1)
         bigram_count = max(len(bigrams), 1)
 
-        rows = []
+        feature_rows = []
         for item in items:
-            text = title_text(item)
-            stems = [token.stem for token in tokenize(text, language)]
+            title = title_text(item)
+            title_stems = [token.stem for token in tokenize(title, language)]
 
             # No word of the query in the title counts as beyond its end.
-            positions = [stems.index(word) for word in query_words if word in stems]
+            positions = [
+                title_stems.index(word) for word in query_words if word in title_stems
+            ]
             first_position = 1.5
             if positions:
-                first_position = min(positions) / len(stems)
+                first_position = min(positions) / len(title_stems)
 
             # "Case for Acme phone": the case stands before, what it is for after.
-            before = set(stems)
-            after = set[str]()
-            purpose = language.before_thing.search(text)
+            words_before = set(title_stems)
+            following_words = set[str]()
+            purpose = language.before_thing.search(title)
             if purpose:
-                before = set(word_stems(text[: purpose.start()], language))
-                after = set(word_stems(text[purpose.end() :], language)) - before
+                words_before = set(word_stems(title[: purpose.start()], language))
+                following_words = (
+                    set(word_stems(title[purpose.end() :], language)) - words_before
+                )
 
-            title_bigrams = set(pairwise(stems))
-            words_after = sum(word in after for word in query_words)
+            title_bigrams = set(pairwise(title_stems))
+            words_after = sum(word in following_words for word in query_words)
             shared_bigrams = sum(bigram in title_bigrams for bigram in bigrams)
-            accessory_words = (before & language.parts) - query_set
-            is_head_before = bool(query_words) and query_words[-1] in before
-            rows.append(
+            accessory_words = (words_before & language.parts) - query_set
+            is_head_before = bool(query_words) and query_words[-1] in words_before
+            feature_rows.append(
                 (
                     first_position,
                     words_after / word_count,
@@ -248,7 +252,7 @@ class ListFeatures:
                     float(is_head_before),
                 )
             )
-        return np.array(rows)
+        return np.array(feature_rows)
 
     def _fields(self, query: str, items: Sequence[Item]) -> np.ndarray:
         """(items, len(_FIELD)): the query's words in brand and category, and lengths."""
@@ -256,45 +260,45 @@ class ListFeatures:
         query_words = set(word_stems(query, language))
         query_size = float(len(query_words))
 
-        rows = []
+        feature_rows = []
         for item in items:
-            brand = word_stems(item.brand[:100], language)
-            named = sum(word in query_words for word in brand)
+            brand_words = word_stems(item.brand[:100], language)
+            named_words = sum(word in query_words for word in brand_words)
 
             leaf_text = item.category.split(">")[-1][:100]
-            leaf = set(word_stems(leaf_text, language))
-            shared = query_words & leaf
+            leaf_words = set(word_stems(leaf_text, language))
+            shared_words = query_words & leaf_words
 
-            title = self.index.counts(item.title[:300])
-            title_size = title.total()
-            extra = 0
-            for word, count in title.items():
+            title_words = self.index.counts(item.title[:300])
+            title_size = title_words.total()
+            extra_words = 0
+            for word, count in title_words.items():
                 if word not in query_words:
-                    extra += count
-            rows.append(
+                    extra_words += count
+            feature_rows.append(
                 (
-                    named / max(len(brand), 1),
-                    len(shared) / max(len(leaf), 1),
+                    named_words / max(len(brand_words), 1),
+                    len(shared_words) / max(len(leaf_words), 1),
                     float(title_size),
                     query_size,
-                    extra / max(title_size, 1),
+                    extra_words / max(title_size, 1),
                 )
             )
-        return np.array(rows).reshape(len(items), len(_FIELD))
+        return np.array(feature_rows).reshape(len(items), len(_FIELD))
 
     def _evidence(self, evidence: Sequence[Evidence]) -> np.ndarray:
         """(len(_SUMS) + 2 attributes,): weights by state, the rules' verdict, states one-hot."""
         weights = self.rulebook.weights
-        sums = dict.fromkeys(STATES, 0.0)
+        weight_sums = dict.fromkeys(STATES, 0.0)
         for statement in evidence:
-            sums[statement.state] += weights.get(statement.attribute, 0.0)
-        total = sum(sums.values()) or 1.0
-        shares = [sums[state] / total for state in STATES]
+            weight_sums[statement.state] += weights.get(statement.attribute, 0.0)
+        total_weight = sum(weight_sums.values()) or 1.0
+        weight_shares = [weight_sums[state] / total_weight for state in STATES]
 
         probabilities = self.rulebook.apply(evidence).probabilities
-        expected_grade = sum(
-            grade * probability for grade, probability in enumerate(probabilities)
-        )
+        expected_grade = 0.0
+        for grade, probability in enumerate(probabilities):
+            expected_grade += grade * probability
         verdict = [expected_grade, probabilities[Grade.EXACT]]
 
         # Unknown and not asked are both zeros.
@@ -302,4 +306,4 @@ class ListFeatures:
         for state in states_of(evidence):
             one_hot.append(float(state == 0))
             one_hot.append(float(state == 1))
-        return np.array([*shares, *verdict, *one_hot])
+        return np.array([*weight_shares, *verdict, *one_hot])

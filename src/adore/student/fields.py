@@ -25,14 +25,14 @@ _IRRELEVANT = frozenset(
 
 def _clean(text: str, limit: int) -> str:
     """NFKC with whitespace collapsed, at most so many characters."""
-    start = text[: 4 * limit]
+    beginning = text[: 4 * limit]
 
     # Half a surrogate pair becomes "?".
-    encoded = start.encode("utf-8", "replace")
-    whole = encoded.decode("utf-8")
+    encoded = beginning.encode("utf-8", "replace")
+    decoded = encoded.decode("utf-8")
 
-    normal = unicodedata.normalize("NFKC", whole)
-    collapsed = " ".join(normal.split())
+    normalised = unicodedata.normalize("NFKC", decoded)
+    collapsed = " ".join(normalised.split())
     return collapsed[:limit]
 
 
@@ -95,8 +95,12 @@ def typed_text(item: Item) -> str:
     attributes.sort(key=_has_digit)
 
     parts = [title_text(item)]
-    fields = [("brand", item.brand), ("category", _leaf(item.category)), *attributes]
-    for name, value in fields:
+    named_fields = [
+        ("brand", item.brand),
+        ("category", _leaf(item.category)),
+        *attributes,
+    ]
+    for name, value in named_fields:
         if value:
             parts.append(f"{_clean(name, 40)}: {_clean(value, 80)}")
     parts.append(_clean(" ".join(item.bullet_points), 300))

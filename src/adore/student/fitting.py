@@ -52,6 +52,9 @@ class Calibration:
     dev_ece: float
 
 
+_UNSET = np.zeros(0)
+
+
 def rows_of(pairs: PairList, inputs: ListInputs, config: Config) -> ListRows:
     """Compute the features of a training list.
 
@@ -67,42 +70,35 @@ def rows_of(pairs: PairList, inputs: ListInputs, config: Config) -> ListRows:
     """
     around = _spread_sample(pairs, config.context)
     rows_by_query: dict[str, list[int]] = {}
-    for row, query in enumerate(pairs.queries):
-        rows_by_query.setdefault(query, []).append(row)
+    for row_number, query in enumerate(pairs.queries):
+        rows_by_query.setdefault(query, []).append(row_number)
 
-    computed: dict[int, _Row] = {}
-    for query, rows in rows_by_query.items():
+    size = len(pairs.items)
+    matrix: list[np.ndarray] = [_UNSET] * size
+    semantic: list[np.ndarray] = [_UNSET] * size
+    states: list[np.ndarray] = [_UNSET] * size
+    for query, query_rows in rows_by_query.items():
         # Where only synthetic pairs have a query, real items make the list around them.
         borrowed: list[int] = []
-        if not pairs.real[rows].any():
+        if not pairs.real[query_rows].any():
             borrowed = around
-        of_query = _inputs_of(pairs, inputs, query, borrowed, rows)
-        for position, row in enumerate(rows, len(borrowed)):
-            computed[row] = _Row(
-                of_query.matrix[position],
-                of_query.semantic[position],
-                of_query.states[position],
-            )
+        of_query = _inputs_of(pairs, inputs, query, borrowed, query_rows)
 
-    in_order = [computed[row] for row in range(len(pairs.items))]
+        # The borrowed items come first; their rows are not learnt from.
+        for position, row_number in enumerate(query_rows, len(borrowed)):
+            matrix[row_number] = of_query.matrix[position]
+            semantic[row_number] = of_query.semantic[position]
+            states[row_number] = of_query.states[position]
+
     return ListRows(
         list_id=pairs.list_id,
-        matrix=np.array([row.features for row in in_order]),
-        semantic=np.array([row.semantic for row in in_order]),
+        matrix=np.array(matrix),
+        semantic=np.array(semantic),
         targets=pairs.targets,
         weights=pairs.weights,
-        states=np.array([row.states for row in in_order]),
+        states=np.array(states),
         real=pairs.real,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What the learners read of one pair."""
-
-    features: np.ndarray
-    semantic: np.ndarray
-    states: np.ndarray
 
 
 def _inputs_of(
@@ -113,15 +109,15 @@ def _inputs_of(
     rows: list[int],
 ) -> Inputs:
     """Inputs of the borrowed items, then of the query's own rows."""
-    items = [pairs.items[row] for row in borrowed]
+    items = [pairs.items[row_number] for row_number in borrowed]
     is_member = [True] * len(borrowed)
 
     # The list has evidence of the borrowed items for its source query only.
     evidence = inputs.reader.evidence(query, items)
-    for row in rows:
-        items.append(pairs.items[row])
-        evidence.append(pairs.evidence[row])
-        is_member.append(bool(pairs.real[row]))
+    for row_number in rows:
+        items.append(pairs.items[row_number])
+        evidence.append(pairs.evidence[row_number])
+        is_member.append(bool(pairs.real[row_number]))
 
     members = np.array(is_member, dtype=bool)
     return inputs.compute(query, items, evidence, members)
@@ -134,7 +130,7 @@ def _spread_sample(pairs: PairList, size: int) -> list[int]:
         return []
     count = min(size, len(real_rows))
     positions = np.linspace(0, len(real_rows) - 1, count).astype(int)
-    return [int(row) for row in real_rows[positions]]
+    return [int(row_number) for row_number in real_rows[positions]]
 
 
 def checkpoint_of(config: Config, train: Sequence[ListRows]) -> str:
@@ -178,10 +174,19 @@ def fit(
         stop=stop,
         checkpoint=checkpoint_of(config, train),
     )
+
+    # The forest knows no lists: all pairs are one table.
+    features = []
+    targets = []
+    weights = []
+    for list_rows in train:
+        features.append(list_rows.matrix)
+        targets.append(list_rows.targets)
+        weights.append(list_rows.weights)
     forest = fit_forest(
-        np.concatenate([rows.matrix for rows in train]),
-        np.concatenate([rows.targets for rows in train]),
-        np.concatenate([rows.weights for rows in train]),
+        np.concatenate(features),
+        np.concatenate(targets),
+        np.concatenate(weights),
         config.forest,
         seed=config.seed,
         threads=config.threads,
@@ -204,6 +209,7 @@ def refit(
     Returns:
         The new student.
     """
+    # Dev lists are learnt from now, so they cannot stop the training.
     stop = max(curve.best_epoch, config.net.epochs // 2)
     return fit([*train, *dev], [], config, stop=stop)
 
@@ -219,11 +225,12 @@ def predict(fitted: FittedStudent, lists: list[ListRows]) -> list[np.ndarray]:
         P(grade) of every list. Shape [pairs, 4] each.
     """
     by_net = net_probabilities(fitted.net, lists)
-    means = []
-    for rows, of_net in zip(lists, by_net, strict=True):
-        of_forest = fitted.forest.predict(rows.matrix)
-        means.append((of_net + of_forest) / 2)
-    return means
+    mean_probabilities = []
+    for list_rows, of_net in zip(lists, by_net, strict=True):
+        # Both are probabilities, so their mean is one, too.
+        of_forest = fitted.forest.predict(list_rows.matrix)
+        mean_probabilities.append((of_net + of_forest) / 2)
+    return mean_probabilities
 
 
 def calibrate(
@@ -239,9 +246,13 @@ def calibrate(
     Returns:
         The temperature and the calibration errors.
     """
-    of_pairs = np.concatenate([*probabilities, np.zeros((0, len(Grade)))])
-    no_grades = np.zeros(0, dtype=np.int64)
-    grades = np.concatenate([*(rows.targets.argmax(1) for rows in dev), no_grades])
+    # Without any list the arrays are empty, but of the right shape and type.
+    all_probabilities = [np.zeros((0, len(Grade))), *probabilities]
+    all_grades = [np.zeros(0, dtype=np.int64)]
+    for list_rows in dev:
+        all_grades.append(list_rows.targets.argmax(1))
+    of_pairs = np.concatenate(all_probabilities)
+    grades = np.concatenate(all_grades)
 
     temperature = fit_temperature(of_pairs, grades)
     return Calibration(
@@ -260,10 +271,10 @@ def prior_of(lists: Sequence[ListRows]) -> np.ndarray:
     Returns:
         Sums to 1. Shape [4].
     """
-    totals = np.zeros(len(Grade))
-    for rows in lists:
-        weights = rows.weights[:, None]
-        trusted = rows.targets * weights
-        totals += trusted[rows.real].sum(axis=0)
-    total = max(float(totals.sum()), 1e-9)
-    return totals / total
+    grade_weights = np.zeros(len(Grade))
+    for list_rows in lists:
+        weights = list_rows.weights[:, None]
+        trusted = list_rows.targets * weights
+        grade_weights += trusted[list_rows.real].sum(axis=0)
+    whole_weight = max(float(grade_weights.sum()), 1e-9)
+    return grade_weights / whole_weight

@@ -93,12 +93,15 @@ def export_forest(forest: Any, path: Path) -> None:
     from onnx import TensorProto, helper
 
     parts: dict[str, list[np.ndarray]] = {}
-    trees = len(forest.estimators_)
+    tree_count = len(forest.estimators_)
     for number, estimator in enumerate(forest.estimators_):
-        nodes = _tree_nodes(estimator.tree_, number, trees)
-        for name, column in nodes.items():
+        tree_nodes = _tree_nodes(estimator.tree_, number, tree_count)
+        for name, column in tree_nodes.items():
             parts.setdefault(name, []).append(column)
-    columns = {name: np.concatenate(part).tolist() for name, part in parts.items()}
+    columns = {
+        name: np.concatenate(column_parts).tolist()
+        for name, column_parts in parts.items()
+    }
 
     node = helper.make_node(
         "TreeEnsembleRegressor",
@@ -127,6 +130,6 @@ def _float32_at_most(values: np.ndarray) -> np.ndarray:
     rounded = values.astype(np.float32)
     is_above = rounded > values
     lowest = np.float32(-np.inf)
-    below = np.nextafter(rounded, lowest)
-    at_most = np.where(is_above, below, rounded)
+    next_below = np.nextafter(rounded, lowest)
+    at_most = np.where(is_above, next_below, rounded)
     return at_most.astype(np.float32)

@@ -35,14 +35,14 @@ _Texts = tuple[object, ...]
 
 def _content_hash(item: Item) -> str:
     """Hash of everything that is read of an item, whatever the order of its attributes."""
-    texts = (
+    all_texts = (
         item.title,
         item.brand,
         item.category,
         item.description,
         item.bullet_points,
     )
-    content = repr((*texts, sorted(item.attributes.items())))
+    content = repr((*all_texts, sorted(item.attributes.items())))
     encoded = content.encode("utf-8", "replace")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
@@ -55,8 +55,8 @@ def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
         evidence: the folder of ``evidence``, which read them.
         folder: of the student.
     """
-    table = read_table(evidence, "readings")
-    of_items = table.filter(kind="item").select("id", "reading")
+    reading_table = read_table(evidence, "readings")
+    of_items = reading_table.filter(kind="item").select("id", "reading")
     reading_of = dict(of_items.iter_rows())
 
     readings = {}
@@ -64,18 +64,18 @@ def save_readings(items: Sequence[Item], evidence: Path, folder: Path) -> None:
         readings[_content_hash(item)] = reading_of[item.item_id]
 
     # Without a time in it the file is the same whenever it is written.
-    text = json.dumps(readings)
-    compressed = gzip.compress(text.encode(), mtime=0)
+    readings_text = json.dumps(readings)
+    compressed = gzip.compress(readings_text.encode(), mtime=0)
     (folder / _READINGS).write_bytes(compressed)
 
 
 def _saved_readings(folder: Path) -> dict[str, str]:
     """What :func:`save_readings` wrote; nothing where the folder has no such file."""
-    path = folder / _READINGS
-    if not path.is_file():
+    readings_path = folder / _READINGS
+    if not readings_path.is_file():
         return {}
-    text = gzip.decompress(path.read_bytes())
-    return dict(json.loads(text))
+    readings_text = gzip.decompress(readings_path.read_bytes())
+    return dict(json.loads(readings_text))
 
 
 def copy_rulebook(name: str, folder: Path) -> RuleBook:
@@ -126,7 +126,7 @@ class ItemReader:
 
     def _read(self, item: Item) -> Reading:
         """The reading of an item, cached."""
-        texts = (
+        all_texts = (
             item.title,
             item.brand,
             item.category,
@@ -134,15 +134,15 @@ class ItemReader:
             item.bullet_points,
         )
         # Cheaper than the content's hash, and needed in every request.
-        key = (*texts, str(item.attributes))
-        cached = self._cache.get(key)
+        cache_key = (*all_texts, str(item.attributes))
+        cached = self._cache.get(cache_key)
         if cached is not None:
             return cached
 
         if len(self._cache) >= _MAX_CACHED:
             self._cache.clear()
-        self._cache[key] = self._read_new(item)
-        return self._cache[key]
+        self._cache[cache_key] = self._read_new(item)
+        return self._cache[cache_key]
 
     def _read_new(self, item: Item) -> Reading:
         """The reading of an item that is not cached: the folder's, or a new one."""
@@ -241,11 +241,11 @@ class ListInputs:
             evidence = self.reader.evidence(query, items)
         vectors = self.vectors(query, items)
 
-        raw = self.features.raw(query, items, evidence, vectors, members)
-        reference = raw
+        raw_features = self.features.raw(query, items, evidence, vectors, members)
+        reference = raw_features
         if members is not None:
-            reference = raw[members]
-        matrix = with_z(raw, reference)
+            reference = raw_features[members]
+        matrix = with_z(raw_features, reference)
         if not self._has_context:
             matrix = self.features.alone(matrix)
 

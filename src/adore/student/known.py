@@ -32,14 +32,14 @@ def save_items(items: Sequence[Item], folder: Path) -> None:
         items: the catalogue.
         folder: of the ranker.
     """
-    lines = []
+    item_lines = []
     for item in items[:_MAX_ITEMS]:
-        line = json.dumps(asdict(item), ensure_ascii=False, default=str)
-        lines.append(line)
+        item_line = json.dumps(asdict(item), ensure_ascii=False, default=str)
+        item_lines.append(item_line)
 
     # Without a time in it the file is the same whenever it is written.
-    text = "\n".join(lines).encode("utf-8", "replace")
-    (folder / _ITEMS).write_bytes(gzip.compress(text, mtime=0))
+    items_text = "\n".join(item_lines).encode("utf-8", "replace")
+    (folder / _ITEMS).write_bytes(gzip.compress(items_text, mtime=0))
 
 
 def copy_info(prepared: Path, folder: Path) -> None:
@@ -50,8 +50,8 @@ def copy_info(prepared: Path, folder: Path) -> None:
         folder: of the ranker.
     """
     info = info_of(prepared)
-    text = info.model_dump_json(include=set(_OF_ITEMS))
-    (folder / _INFO).write_text(text, "utf-8")
+    info_text = info.model_dump_json(include=set(_OF_ITEMS))
+    (folder / _INFO).write_text(info_text, "utf-8")
 
 
 def info_of(folder: Path) -> DatasetInfo:
@@ -66,17 +66,17 @@ def info_of(folder: Path) -> DatasetInfo:
     Raises:
         DataError: the file is not whole.
     """
-    path = folder / _INFO
-    if not path.is_file():
+    info_path = folder / _INFO
+    if not info_path.is_file():
         return DatasetInfo()
-    text = path.read_text("utf-8")
+    info_text = info_path.read_text("utf-8")
     try:
-        settings = json.loads(text)
-        of_items = {name: settings[name] for name in _OF_ITEMS if name in settings}
+        settings = json.loads(info_text)
+        of_items = {key: settings[key] for key in _OF_ITEMS if key in settings}
         return DatasetInfo(**of_items)
     except (ValueError, TypeError) as error:
         raise DataError(
-            f"dataset == {str(path)!r}, must be a whole dataset.json; copy it again ({error})"
+            f"dataset == {str(info_path)!r}, must be a whole dataset.json; copy it again ({error})"
         ) from error
 
 
@@ -89,19 +89,19 @@ class KnownItems:
 
     def __init__(self, folder: Path) -> None:
         self._lines: dict[str, str] = {}
-        path = folder / _ITEMS
-        if not path.is_file():
+        items_path = folder / _ITEMS
+        if not items_path.is_file():
             return
-        text = gzip.decompress(path.read_bytes()).decode("utf-8")
-        if not text:
+        items_text = gzip.decompress(items_path.read_bytes()).decode("utf-8")
+        if not items_text:
             return
-        for line in text.split("\n"):
-            item_id = json.loads(line)["item_id"]
-            self._lines[item_id] = line
+        for item_line in items_text.split("\n"):
+            item_id = json.loads(item_line)["item_id"]
+            self._lines[item_id] = item_line
 
     def get(self, item_id: str) -> Item | None:
         """The item, or None."""
-        line = self._lines.get(item_id)
-        if line is None:
+        item_line = self._lines.get(item_id)
+        if item_line is None:
             return None
-        return item_from_row(json.loads(line))
+        return item_from_row(json.loads(item_line))

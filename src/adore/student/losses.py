@@ -41,9 +41,9 @@ def grade_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     log_probabilities = functional.log_softmax(logits, dim=1)
     cross_entropies = -(targets * log_probabilities).sum(1)
 
-    total = (cross_entropies * weights).sum()
+    weighted_sum = (cross_entropies * weights).sum()
     counted = (weights > 0).sum().clamp_min(1)
-    return total / counted
+    return weighted_sum / counted
 
 
 def odds_of_exact(logits: Tensor) -> Tensor:
@@ -55,12 +55,12 @@ def odds_of_exact(logits: Tensor) -> Tensor:
     Returns:
         Shape [pairs].
     """
-    exact = logits[:, Grade.EXACT]
-    less = logits[:, : Grade.EXACT]
+    exact_logits = logits[:, Grade.EXACT]
+    other_logits = logits[:, : Grade.EXACT]
 
     # log(p / (1 - p)): the softmax's denominator cancels.
-    others = torch.logsumexp(less, dim=1)
-    return exact - others
+    log_sum_of_others = torch.logsumexp(other_logits, dim=1)
+    return exact_logits - log_sum_of_others
 
 
 def listwise_loss(scores: Tensor, gains: Tensor, weights: Tensor) -> Tensor:
@@ -85,9 +85,9 @@ def listwise_loss(scores: Tensor, gains: Tensor, weights: Tensor) -> Tensor:
         return scores.sum() * 0.0
 
     # Divided by all gains, not by the trusted ones: little trust makes a small loss.
-    target = trusted_gains / gains[weights > 0].sum()
+    target_shares = trusted_gains / gains[weights > 0].sum()
     log_probabilities = functional.log_softmax(scores, dim=0)
-    return -(target * log_probabilities).sum()
+    return -(target_shares * log_probabilities).sum()
 
 
 def attribute_loss(logits: Tensor, states: Tensor, weights: Tensor) -> Tensor:
@@ -117,5 +117,5 @@ def attribute_loss(logits: Tensor, states: Tensor, weights: Tensor) -> Tensor:
     )
     by_head = cross_entropies.view_as(head_weights)
     weighted = by_head * head_weights * weights[:, None]
-    total = head_weights.sum().clamp_min(1e-9)
-    return weighted.sum() / total
+    weight_sum = head_weights.sum().clamp_min(1e-9)
+    return weighted.sum() / weight_sum

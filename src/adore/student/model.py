@@ -28,9 +28,9 @@ def pool(hidden: Tensor, mask: Tensor) -> Tensor:
         Shape [rows, d].
     """
     weights = mask.unsqueeze(-1).to(hidden.dtype)
-    sums = (hidden * weights).sum(1)
+    token_sums = (hidden * weights).sum(1)
     lengths = weights.sum(1)
-    return sums / lengths.clamp_min(1e-9)
+    return token_sums / lengths.clamp_min(1e-9)
 
 
 class BiEncoder(nn.Module):
@@ -124,15 +124,15 @@ class StudentNet(nn.Module):
         products = self.drop(semantic)
         meaning = functional.gelu(self.semantic_units(products))
 
-        both = torch.cat([hidden, meaning], 1)
-        flat_states = self.attributes(both)
-        states = flat_states.view(-1, _HEADS, len(STATES))
+        hidden_and_meaning = torch.cat([hidden, meaning], 1)
+        flat_states = self.attributes(hidden_and_meaning)
+        state_logits = flat_states.view(-1, _HEADS, len(STATES))
 
         # The grade sees the states of asked attributes only.
-        softmax = torch.softmax(states, 2)
+        softmax = torch.softmax(state_logits, 2)
         probabilities = softmax * asked.unsqueeze(2)
 
         from_features = self.grade(inputs)
         from_hidden = self.grade_hidden(self.drop(hidden))
         from_states = self.grade_states(probabilities.flatten(1))
-        return from_features + from_hidden + from_states, states
+        return from_features + from_hidden + from_states, state_logits

@@ -90,8 +90,8 @@ def batches(encodings: Sequence[Encoding], size: int = _BATCH_ROWS) -> list[list
     def length_first(row: int) -> tuple[int, int]:
         return len(encodings[row].ids), row
 
-    rows = range(len(encodings))
-    order = sorted(rows, key=length_first)
+    row_numbers = range(len(encodings))
+    order = sorted(row_numbers, key=length_first)
 
     grouped = []
     for start in range(0, len(order), size):
@@ -127,8 +127,8 @@ def copy_encoder(source: Path, folder: Path) -> None:
         source: has the three files.
         folder: gets them.
     """
-    for name in (ENCODERS["fp32"], "tokenizer.json", VECTORS):
-        shutil.copyfile(source / name, folder / name)
+    for file_name in (ENCODERS["fp32"], "tokenizer.json", VECTORS):
+        shutil.copyfile(source / file_name, folder / file_name)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -165,9 +165,11 @@ class OnnxEncoder:
         self._cache: dict[str, np.ndarray] = {}
         self._saved: dict[bytes, np.ndarray] = {}
         if (folder / VECTORS).is_file():
-            saved = load_file(folder / VECTORS)
-            for key, vector in zip(saved["keys"], saved["vectors"], strict=True):
-                self._saved[key.tobytes()] = vector
+            saved_tables = load_file(folder / VECTORS)
+            for text_hash, vector in zip(
+                saved_tables["keys"], saved_tables["vectors"], strict=True
+            ):
+                self._saved[text_hash.tobytes()] = vector
 
     def save(self, texts: Sequence[str], folder: Path) -> None:
         """Write vectors of texts, so that no loader of the folder embeds them again.
@@ -177,13 +179,13 @@ class OnnxEncoder:
             folder: gets ``vectors.safetensors``.
         """
         distinct = list(dict.fromkeys(texts))
-        saved = distinct[:_MAX_CACHED]
-        digests = [list(_text_hash(text)) for text in saved]
-        hashes = np.array(digests, dtype=np.uint8)
+        saved_texts = distinct[:_MAX_CACHED]
+        digests = [list(_text_hash(text)) for text in saved_texts]
+        text_hashes = np.array(digests, dtype=np.uint8)
         tables = {
             # Without any text the table would have no columns.
-            "keys": hashes.reshape(-1, _HASH_BYTES),
-            "vectors": self.vectors(saved),
+            "keys": text_hashes.reshape(-1, _HASH_BYTES),
+            "vectors": self.vectors(saved_texts),
         }
         save_file(tables, folder / VECTORS)
 
@@ -217,17 +219,21 @@ class OnnxEncoder:
         for text in texts:
             if text in self._cache:
                 continue
-            saved = self._saved.get(_text_hash(text))
-            if saved is not None:
-                self._cache[text] = saved
+            saved_vector = self._saved.get(_text_hash(text))
+            if saved_vector is not None:
+                self._cache[text] = saved_vector
 
-        new_texts = [text for text in dict.fromkeys(texts) if text not in self._cache]
+        new_texts = []
+        for text in dict.fromkeys(texts):
+            if text not in self._cache:
+                new_texts.append(text)
         encodings = encode(self.tokenizer, new_texts, self.max_tokens)
-        for rows in batches(encodings):
-            token_ids, mask = pad([encodings[row] for row in rows])
+        for row_numbers in batches(encodings):
+            batch = [encodings[row_number] for row_number in row_numbers]
+            token_ids, mask = pad(batch)
             outputs = self.session.run(None, {"ids": token_ids, "mask": mask})
-            for row, vector in zip(rows, outputs[0], strict=True):
-                self._cache[new_texts[row]] = vector
+            for row_number, vector in zip(row_numbers, outputs[0], strict=True):
+                self._cache[new_texts[row_number]] = vector
         return np.stack([self._cache[text] for text in texts])
 
     def cosines(self, query: str, texts: Sequence[str]) -> np.ndarray:

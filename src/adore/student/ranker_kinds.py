@@ -87,9 +87,9 @@ class RankerFolder:
                 f"ranker == {str(path)!r}, must have a {CARD}; "
                 "give a student's or variant's folder"
             )
-        text = card_path.read_text("utf-8")
+        card_text = card_path.read_text("utf-8")
         try:
-            card = dict(json.loads(text))
+            card = dict(json.loads(card_text))
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"card == {str(card_path)!r}, must be a whole {CARD}; "
@@ -114,8 +114,8 @@ class RankerFolder:
 
     def text_index(self) -> TextIndex:
         """BM25's statistics of the catalogue."""
-        text = (self.path / TEXT_INDEX).read_text("utf-8")
-        return TextIndex.from_json(text)
+        index_text = (self.path / TEXT_INDEX).read_text("utf-8")
+        return TextIndex.from_json(index_text)
 
     def encoder(self) -> OnnxEncoder:
         """The text encoder in full precision."""

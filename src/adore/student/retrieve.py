@@ -109,17 +109,17 @@ class HybridRetriever:
         self._depth = min(depth, len(items))
 
         self._by_code: dict[str, list[int]] = {}
-        for number, item in enumerate(items):
+        for item_number, item in enumerate(items):
             for code in item_codes(item):
-                self._by_code.setdefault(code.value, []).append(number)
+                self._by_code.setdefault(code.value, []).append(item_number)
 
-        texts = []
+        item_stems = []
         for item in items:
             stems = word_stems(f"{full_text(item)} {typed_text(item)}", language)
-            texts.append(stems or _NO_WORDS)
+            item_stems.append(stems or _NO_WORDS)
         self._index = bm25s.BM25()
-        self._index.index(texts, show_progress=False)
-        self._vocabulary = set[str]().union(*texts)
+        self._index.index(item_stems, show_progress=False)
+        self._vocabulary = set[str]().union(*item_stems)
 
         # A product with the sum of both vectors is the sum of both cosines.
         self._vectors = encoder.vectors([title_text(item) for item in items])
@@ -136,8 +136,8 @@ class HybridRetriever:
             before all others.
         """
         numbered: list[int] = []
-        for code in codes_in(query):
-            numbered.extend(self._by_code.get(code, ()))
+        for article_number in codes_in(query):
+            numbered.extend(self._by_code.get(article_number, ()))
 
         rankings = [self._rank_by_words(query), self._rank_by_vectors(query)]
         fused = reciprocal_rank_fusion(rankings)
@@ -148,13 +148,15 @@ class HybridRetriever:
     def _rank_by_words(self, query: str) -> list[int]:
         """BM25's ranking of the items that have a word of the query."""
         stems = word_stems(query, self._language)
-        known = [stem for stem in stems if stem in self._vocabulary]
-        if not known:
+        known_stems = [stem for stem in stems if stem in self._vocabulary]
+        if not known_stems:
             return []
-        scores = self._index.get_scores(known)
+        scores = self._index.get_scores(known_stems)
         order = np.argsort(-scores, kind="stable")
-        best = order[: self._depth]
-        return [int(number) for number in best if scores[number] > 0]
+        best_items = order[: self._depth]
+        return [
+            int(item_number) for item_number in best_items if scores[item_number] > 0
+        ]
 
     def _rank_by_vectors(self, query: str) -> list[int]:
         """The ranking by cosine."""
@@ -162,7 +164,7 @@ class HybridRetriever:
         cosines = self._vectors @ query_vector
         order = np.argsort(-cosines, kind="stable")
         nearest = order[: self._depth]
-        return [int(number) for number in nearest]
+        return [int(item_number) for item_number in nearest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,41 +180,49 @@ def _searches(
     config: Config, prepared: Path, evidence: Path, language: Language
 ) -> Iterator[_Search]:
     """Searches of judged train queries, then of a sample of those without any pair."""
-    table = read_table(prepared, "queries")
-    queries = table.sort("query_id")
-    held_out_queries = queries.filter(pl.col("split") != "train")["query"]
-    held_out = HeldOut(held_out_queries, config.near, language)
+    queries = read_table(prepared, "queries").sort("query_id")
     train = queries.filter(split="train")
-    judged_ids = set(read_table(prepared, "judgements")["query_id"])
-    paired_ids = set(read_table(evidence, "pairs")["query_id"])
+    others = queries.filter(pl.col("split") != "train")
+    held_out = HeldOut(others["query"], config.near, language)
 
+    judgements = read_table(prepared, "judgements")
+    judged_ids = set(judgements["query_id"])
     judged = train.filter(pl.col("query_id").is_in(judged_ids))
     for query_id, text in judged.select("query_id", "query").iter_rows():
         if config.k and not held_out.near(text):
             yield _Search(query_id, text, config.k)
 
-    is_paired = pl.col("query_id").is_in(paired_ids)
-    unpaired = train.filter(~is_paired)
-    shuffled = unpaired.sample(fraction=1.0, shuffle=True, seed=config.seed)
-
-    # The shop's own queries come before people's requests.
-    is_request = pl.col("query_id").str.starts_with(REQUEST_PREFIX)
-    own_first = shuffled.sort(is_request, maintain_order=True)
     remaining = config.unjudged_queries
-    for query_id, text in own_first.select("query_id", "query").iter_rows():
+    for query_id, text in _unpaired(train, evidence, config.seed):
         if remaining and not held_out.near(text):
             remaining -= 1
             yield _Search(query_id, text, config.unjudged_k)
 
 
+def _unpaired(
+    train: pl.DataFrame, evidence: Path, seed: int
+) -> Iterator[tuple[str, str]]:
+    """Ids and texts of train queries without any pair, in random order."""
+    pairs = read_table(evidence, "pairs")
+    paired_ids = set(pairs["query_id"])
+    is_paired = pl.col("query_id").is_in(paired_ids)
+    unpaired = train.filter(~is_paired)
+    shuffled = unpaired.sample(fraction=1.0, shuffle=True, seed=seed)
+
+    # The shop's own queries come before people's requests.
+    is_request = pl.col("query_id").str.starts_with(REQUEST_PREFIX)
+    own_first = shuffled.sort(is_request, maintain_order=True)
+    yield from own_first.select("query_id", "query").iter_rows()
+
+
 def _readings(evidence: Path, kind: str, ids: set[str]) -> dict[str, Reading]:
     """Readings of queries or items by id."""
-    table = read_table(evidence, "readings").filter(
+    reading_table = read_table(evidence, "readings").filter(
         (pl.col("kind") == kind) & pl.col("id").is_in(ids)
     )
     readings = {}
-    for row in table.iter_rows(named=True):
-        readings[row["id"]] = Reading.from_json(row["reading"])
+    for reading_row in reading_table.iter_rows(named=True):
+        readings[reading_row["id"]] = Reading.from_json(reading_row["reading"])
     return readings
 
 
@@ -233,38 +243,43 @@ def new_pairs(
         evidence: the folder of ``evidence``.
 
     Returns:
-        Rows of ``pairs``: query id, item id, evidence.
+        Rows of ``retrieved_pairs``: query id, item id, evidence.
     """
     if not (config.k or config.unjudged_queries):
         return []
     lexicon = Lexicon.from_json((evidence / "lexicon.json").read_text("utf-8"))
     language = load_language(lexicon.language)
     retriever = HybridRetriever(items, encoder, config.depth, language)
-    known = set(read_table(evidence, "pairs").select(PAIR).iter_rows())
+    known_pairs = set(read_table(evidence, "pairs").select(PAIR).iter_rows())
 
-    pairs: list[tuple[str, str]] = []
+    retrieved_pairs: list[tuple[str, str]] = []
     searches = list(_searches(config, prepared, evidence, language))
     for search in progress(searches, "queries searched"):
         candidates = []
-        for number in retriever.find(search.text):
-            pair = (search.query_id, items[number].item_id)
-            if pair not in known:
+        for item_number in retriever.find(search.text):
+            pair = (search.query_id, items[item_number].item_id)
+            if pair not in known_pairs:
                 candidates.append(pair)
-        pairs += candidates[: search.k]
+        retrieved_pairs += candidates[: search.k]
 
-    query_readings = _readings(evidence, "query", {pair[0] for pair in pairs})
-    item_readings = _readings(evidence, "item", {pair[1] for pair in pairs})
-    rows = []
-    for query_id, item_id in sorted(pairs):
+    query_ids = set[str]()
+    item_ids = set[str]()
+    for query_id, item_id in retrieved_pairs:
+        query_ids.add(query_id)
+        item_ids.add(item_id)
+    query_readings = _readings(evidence, "query", query_ids)
+    item_readings = _readings(evidence, "item", item_ids)
+    pair_rows = []
+    for query_id, item_id in sorted(retrieved_pairs):
         statements = compare(query_readings[query_id], item_readings[item_id])
-        rows.append(
+        pair_rows.append(
             {
                 "query_id": query_id,
                 "item_id": item_id,
                 "evidence": Evidence.many_to_json(statements),
             }
         )
-    return rows
+    return pair_rows
 
 
 def run(
@@ -283,14 +298,16 @@ def run(
     """
     from adore.student.export import export_catalogue
 
-    table = read_table(prepared, "items")
-    items = [item_from_row(row) for row in table.iter_rows(named=True)]
+    item_table = read_table(prepared, "items")
+    items = [item_from_row(table_row) for table_row in item_table.iter_rows(named=True)]
     encoder = export_catalogue(config.backbone, items, output, threads=config.threads)
-    rows = new_pairs(config, items, encoder, prepared, evidence)
-    write_table(rows, output, "pairs")
-    query_ids = {row["query_id"] for row in rows}
+    pair_rows = new_pairs(config, items, encoder, prepared, evidence)
+    write_table(pair_rows, output, "pairs")
+    query_ids = set[str]()
+    for pair_row in pair_rows:
+        query_ids.add(pair_row["query_id"])
     return {
-        "pairs": float(len(rows)),
+        "pairs": float(len(pair_rows)),
         "queries": float(len(query_ids)),
         "items": float(len(items)),
     }

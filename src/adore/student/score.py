@@ -55,33 +55,34 @@ class Config(StageConfig):
 
 def _score_row(query_id: str, scored: Score, *, has_grade: bool) -> _Row:
     """A row of ``scores``; without a grade its cells are empty."""
-    row: _Row = {
+    score_row: _Row = {
         "query_id": query_id,
         "item_id": scored.item_id,
         "score": scored.score,
         "grade": None,
     }
     if has_grade:
-        row["grade"] = int(scored.grade)
+        score_row["grade"] = int(scored.grade)
     for letter, probability in by_letter(scored.probabilities).items():
-        row[f"p_{letter}"] = probability if has_grade else None
-    return row
+        score_row[f"p_{letter}"] = probability if has_grade else None
+    return score_row
 
 
 def _score_lists(
     ranker: Ranker, items: dict[str, Item], queries: dict[str, str], pairs: pl.DataFrame
 ) -> list[_Row]:
     """Rows of ``scores``, without the system; the pairs of one query are one list."""
+    # A baseline orders a list; what it says of grades means nothing.
     has_grade = not RANKERS[ranker.kind].is_baseline
-    lists = pairs.group_by("query_id", maintain_order=True).agg("item_id")
-    rows = []
+    item_lists = pairs.group_by("query_id", maintain_order=True).agg("item_id")
+    score_rows = []
     for query_id, item_ids in progress(
-        lists.iter_rows(), f"lists scored by {ranker.name}", lists.height
+        item_lists.iter_rows(), f"lists scored by {ranker.name}", item_lists.height
     ):
         listed = [items[item_id] for item_id in item_ids]
         for scored in ranker.rank(queries[query_id], listed):
-            rows.append(_score_row(query_id, scored, has_grade=has_grade))
-    return rows
+            score_rows.append(_score_row(query_id, scored, has_grade=has_grade))
+    return score_rows
 
 
 def _dev_scores(folder: Path, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -97,21 +98,21 @@ def _query_texts(queries: pl.DataFrame) -> dict[str, str]:
     """Text of each query id; a query without text, or with two, is refused."""
     texts: dict[str, str] = {}
     for query_id, value in queries.select("query_id", "query").iter_rows():
-        name = f"query of query_id {query_id!r}"
+        value_name = f"query of query_id {query_id!r}"
         text = "" if value is None else str(value)
         check(
             bool(text.strip()),
-            name,
+            value_name,
             value,
             must="a text",
             fix="correct its row",
             error=DataError,
         )
-        known = texts.setdefault(str(query_id), text)
+        known_text = texts.setdefault(str(query_id), text)
         check(
-            known == text,
-            name,
-            [known, text],
+            known_text == text,
+            value_name,
+            [known_text, text],
             must="one text",
             fix="keep one row per query",
             error=DataError,
@@ -141,8 +142,8 @@ def score_files(
     item_rows = read_items(local_copy(items), item_ids)
     catalogue = pl.DataFrame(item_rows, infer_schema_length=None)
 
-    scores = score_pairs(local_copy(student), catalogue, query_table, pair_table)
-    write_file(scores, output)
+    score_table = score_pairs(local_copy(student), catalogue, query_table, pair_table)
+    write_file(score_table, output)
 
 
 def _check_columns(name: str, frame: pl.DataFrame, required: set[str]) -> None:
@@ -194,15 +195,15 @@ def score_pairs(
     wanted = pairs.select(pl.col(PAIR).cast(pl.String))
     texts = _query_texts(queries)
     catalogue: dict[str, Item] = {}
-    for row in items.iter_rows(named=True):
-        catalogue[str(row["item_id"])] = item_from_row(row)
+    for item_row in items.iter_rows(named=True):
+        catalogue[str(item_row["item_id"])] = item_from_row(item_row)
     _check_known("query_id", wanted, set(texts))
     _check_known("item_id", wanted, set(catalogue))
 
     distinct = wanted.unique(maintain_order=True)
-    rows = _score_lists(load_ranker(student), catalogue, texts, distinct)
-    scores = pl.DataFrame(rows, schema=_COLUMNS)
-    return wanted.join(scores, on=PAIR, how="left", maintain_order="left")
+    score_rows = _score_lists(load_ranker(student), catalogue, texts, distinct)
+    score_table = pl.DataFrame(score_rows, schema=_COLUMNS)
+    return wanted.join(score_table, on=PAIR, how="left", maintain_order="left")
 
 
 def _adversarial_scores(
@@ -214,8 +215,8 @@ def _adversarial_scores(
     """The student's grades of adversarial pairs, each in the list that it was made from."""
     by_query = pairs.group_by("query_id").agg(pl.col("item_id").sort())
     judged_ids = dict(by_query.iter_rows())
-    columns = [name for name in TABLES["adversarial_scores"] if name != "grade"]
-    rows = []
+    columns = [column for column in TABLES["adversarial_scores"] if column != "grade"]
+    grade_rows = []
     for pair in progress(
         adversarial.iter_rows(named=True),
         "adversarial pairs scored",
@@ -229,10 +230,10 @@ def _adversarial_scores(
 
         scores = ranker.rank(pair["query"], list(listed.values()))
         grades = {score.item_id: int(score.grade) for score in scores}
-        row = {name: pair[name] for name in columns}
-        row["grade"] = grades[edited.item_id]
-        rows.append(row)
-    return rows
+        grade_row = {column: pair[column] for column in columns}
+        grade_row["grade"] = grades[edited.item_id]
+        grade_rows.append(grade_row)
+    return grade_rows
 
 
 def _by_system_and_pair(row: _Row) -> tuple[str, str, str]:
@@ -260,11 +261,11 @@ def run(
         items[item_row["item_id"]] = item_from_row(item_row)
 
     queries = read_table(prepared, "queries").filter(pl.col("split") != "train")
-    texts = dict(queries.select("query_id", "query").iter_rows())
+    query_texts = dict(queries.select("query_id", "query").iter_rows())
     judged = read_table(prepared, "judgements").join(queries, on="query_id")
     pairs = judged.select(PAIR).sort(PAIR)
 
-    rows: list[_Row] = []
+    score_rows: list[_Row] = []
     with tempfile.TemporaryDirectory() as home:
         folders = {"student": student}
         for kind in baseline_kinds():
@@ -280,17 +281,20 @@ def run(
             folders[kind] = folder
 
         for system, folder in folders.items():
+            # A refitted student knows the dev pairs, so their scores are of before.
             saved = _dev_scores(folder, pairs)
-            rows.extend(saved.to_dicts())
+            score_rows.extend(saved.to_dicts())
             unscored = pairs.join(saved, on=PAIR, how="anti")
             ranker = load_ranker(folder, threads=config.threads)
-            for row in _score_lists(ranker, items, texts, unscored):
-                row["system"] = system
-                rows.append(row)
+            for score_row in _score_lists(ranker, items, query_texts, unscored):
+                score_row["system"] = system
+                score_rows.append(score_row)
             if system == "student":
-                table = read_table(adversarial, "adversarial")
-                graded = _adversarial_scores(ranker, items, pairs, table)
-                write_table(graded, output, "adversarial_scores")
-    rows.sort(key=_by_system_and_pair)
-    write_table(rows, output, "scores")
+                adversarial_pairs = read_table(adversarial, "adversarial")
+                adversarial_rows = _adversarial_scores(
+                    ranker, items, pairs, adversarial_pairs
+                )
+                write_table(adversarial_rows, output, "adversarial_scores")
+    score_rows.sort(key=_by_system_and_pair)
+    write_table(score_rows, output, "scores")
     return {"pairs": float(pairs.height), "systems": float(len(folders))}

@@ -56,28 +56,32 @@ class Student:
         evidence = self.inputs.reader.evidence(query, items)
         inputs = self.inputs.compute(query, items, evidence)
         is_asked = inputs.states >= 0
-        raw, states = self.heads.probabilities(inputs.matrix, inputs.semantic, is_asked)
-        probabilities = tempered(raw, self._temperature)
+        uncalibrated, states = self.heads.probabilities(
+            inputs.matrix, inputs.semantic, is_asked
+        )
+        probabilities = tempered(uncalibrated, self._temperature)
         grades = chosen_grades(probabilities, self._prior, self._prior_power)
 
         if asks_article(evidence[0]):
             # Whether an item has the article number is a fact, not an estimate.
             rulebook = self.inputs.features.rulebook
-            verdicts = [rulebook.apply(of_item) for of_item in evidence]
-            probabilities = np.array([verdict.probabilities for verdict in verdicts])
+            certain = []
+            for of_item in evidence:
+                certain.append(rulebook.apply(of_item).probabilities)
+            probabilities = np.array(certain)
             grades = probabilities.argmax(axis=1)
         if not self._has_attribute_heads:
             is_asked = np.zeros_like(is_asked)
 
         scores = []
-        for row, item in enumerate(items):
+        for row_number, item in enumerate(items):
             scores.append(
                 Score(
                     item_id=item.item_id,
-                    score=float(expected_gain(probabilities[row])),
-                    grade=Grade(int(grades[row])),
-                    probabilities=tuple(probabilities[row].tolist()),
-                    attributes=_by_attribute(is_asked[row], states[row]),
+                    score=float(expected_gain(probabilities[row_number])),
+                    grade=Grade(int(grades[row_number])),
+                    probabilities=tuple(probabilities[row_number].tolist()),
+                    attributes=_by_attribute(is_asked[row_number], states[row_number]),
                 )
             )
         return scores
@@ -88,13 +92,13 @@ def _by_attribute(
 ) -> dict[str, dict[str, float]]:
     """P(state) of each asked attribute of one item, by name."""
     by_name: dict[str, dict[str, float]] = {}
-    for number, name in enumerate(ATTRIBUTES):
-        if not is_asked[number]:
+    for attribute_number, attribute in enumerate(ATTRIBUTES):
+        if not is_asked[attribute_number]:
             continue
         by_state: dict[str, float] = {}
         for column, state in enumerate(STATES):
-            by_state[state] = round(float(states[number, column]), 4)
-        by_name[name] = by_state
+            by_state[state] = round(float(states[attribute_number, column]), 4)
+        by_name[attribute] = by_state
     return by_name
 
 

@@ -150,13 +150,13 @@ class TextIndex:
 
     def counts(self, text: str) -> Counter[str]:
         """Word counts of a text, cached."""
-        counts = self._cache.get(text)
-        if counts is None:
+        word_counts = self._cache.get(text)
+        if word_counts is None:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
-            counts = Counter(word_stems(text, self.language))
-            self._cache[text] = counts
-        return counts
+            word_counts = Counter(word_stems(text, self.language))
+            self._cache[text] = word_counts
+        return word_counts
 
     def idf(self, word: str, *, full: bool = False) -> float:
         """BM25's inverse document frequency, never negative.
@@ -203,15 +203,15 @@ class TextIndex:
 
         bm25 = np.zeros(len(items))
         coverage = np.zeros(len(items))
-        for row, item in enumerate(items):
-            counts = self.counts(text_of(item))
-            length = counts.total()
+        for row_number, item in enumerate(items):
+            word_counts = self.counts(text_of(item))
+            text_length = word_counts.total()
 
             # A word of a text of mean length is divided by tf + k1; of a longer one by more.
-            norm = K1 * (1 - B + B * length / mean_length)
+            length_norm = K1 * (1 - B + B * text_length / mean_length)
             for word, weight in idf.items():
-                tf = counts.get(word, 0)
+                tf = word_counts.get(word, 0)
                 if tf:
-                    bm25[row] += weight * tf * (K1 + 1) / (tf + norm)
-                    coverage[row] += weight / idf_total
+                    bm25[row_number] += weight * tf * (K1 + 1) / (tf + length_norm)
+                    coverage[row_number] += weight / idf_total
         return TextScores(bm25, coverage)

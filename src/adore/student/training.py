@@ -91,8 +91,8 @@ def mean_ndcg(probabilities: Sequence[np.ndarray], lists: Sequence[ListRows]) ->
         The mean over lists with a relevant item; 0 without any.
     """
     values = []
-    for of_list, rows in zip(probabilities, lists, strict=True):
-        grades = rows.targets.argmax(1)
+    for of_list, list_rows in zip(probabilities, lists, strict=True):
+        grades = list_rows.targets.argmax(1)
         values.append(ndcg(expected_gain(of_list), grades))
     if np.isnan(values).all():
         return 0.0
@@ -124,8 +124,8 @@ def net_probabilities(net: StudentNet, lists: Sequence[ListRows]) -> list[np.nda
     """
     net.eval()
     probabilities = []
-    for rows in lists:
-        logits, _ = net(*_net_inputs(rows))
+    for list_rows in lists:
+        logits, _ = net(*_net_inputs(list_rows))
         softmax = torch.softmax(logits.double(), dim=1)
         probabilities.append(softmax.numpy())
     return probabilities
@@ -139,9 +139,9 @@ def _loss(net: StudentNet, rows: ListRows, config: NetConfig) -> Tensor:
     by_grade = grade_loss(grade_logits, targets, weights)
 
     # A synthetic pair has a grade, but no place in the order.
-    gains = targets @ torch.from_numpy(GRADE_GAINS).float()
+    expected_gains = targets @ torch.from_numpy(GRADE_GAINS).float()
     order_weights = weights * torch.from_numpy(rows.real).float()
-    by_order = listwise_loss(odds_of_exact(grade_logits), gains, order_weights)
+    by_order = listwise_loss(odds_of_exact(grade_logits), expected_gains, order_weights)
 
     states = torch.from_numpy(rows.states)
     by_attribute = attribute_loss(state_logits, states, weights)
@@ -173,7 +173,7 @@ class _State:
 
     def save(self, place: str) -> None:
         """Write the checkpoint."""
-        parts = {
+        checkpoint = {
             "net": self.net.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -184,7 +184,7 @@ class _State:
             "fingerprint": self.fingerprint,
         }
         buffer = io.BytesIO()
-        torch.save(parts, buffer)
+        torch.save(checkpoint, buffer)
         write_bytes(buffer.getvalue(), place)
 
     def load(self, place: str) -> None:
@@ -192,21 +192,21 @@ class _State:
         content = broadcast_file(place)
         if not content:
             return
-        parts = torch.load(io.BytesIO(content), weights_only=True)
+        checkpoint = torch.load(io.BytesIO(content), weights_only=True)
         check(
-            parts["fingerprint"] == self.fingerprint,
+            checkpoint["fingerprint"] == self.fingerprint,
             "checkpoint",
             place,
             must="of the same settings and lists",
             fix="remove the file",
         )
-        self.net.load_state_dict(parts["net"])
-        self.optimiser.load_state_dict(parts["optimiser"])
-        self.schedule.load_state_dict(parts["schedule"])
-        self.best = parts["best"]
-        self.losses = parts["losses"]
-        self.dev = parts["dev"]
-        self.best_epoch = parts["best_epoch"]
+        self.net.load_state_dict(checkpoint["net"])
+        self.optimiser.load_state_dict(checkpoint["optimiser"])
+        self.schedule.load_state_dict(checkpoint["schedule"])
+        self.best = checkpoint["best"]
+        self.losses = checkpoint["losses"]
+        self.dev = checkpoint["dev"]
+        self.best_epoch = checkpoint["best_epoch"]
 
 
 def _fingerprint(
@@ -214,13 +214,13 @@ def _fingerprint(
 ) -> str:
     """Hash of the settings and of every number that is learnt from."""
     digest = hashlib.sha256(f"{config!r} {seed} {stop}".encode())
-    for rows in train:
-        digest.update(rows.matrix.tobytes())
-        digest.update(rows.semantic.tobytes())
-        digest.update(rows.targets.tobytes())
-        digest.update(rows.weights.tobytes())
-        digest.update(rows.states.tobytes())
-        digest.update(rows.real.tobytes())
+    for list_rows in train:
+        digest.update(list_rows.matrix.tobytes())
+        digest.update(list_rows.semantic.tobytes())
+        digest.update(list_rows.targets.tobytes())
+        digest.update(list_rows.weights.tobytes())
+        digest.update(list_rows.states.tobytes())
+        digest.update(list_rows.real.tobytes())
     return digest.hexdigest()
 
 
@@ -231,7 +231,7 @@ def _begin(
     torch.manual_seed(seed)
     columns = train[0].matrix.shape[1]
     net = StudentNet(columns, train[0].semantic.shape[1])
-    features = np.vstack([rows.matrix for rows in train])
+    features = np.vstack([list_rows.matrix for list_rows in train])
     net.normalise(torch.from_numpy(features).float())
 
     # These weights are zero: without a loss of their own the heads reach no grade.
@@ -270,23 +270,23 @@ def _epoch(state: _State, train: Sequence[ListRows], epoch: int) -> float:
     rng = np.random.default_rng([state.seed, epoch])
     order = rng.permutation(len(train)).tolist()
     lists_per_step = state.config.lists_per_step
-    total = 0.0
+    loss_total = 0.0
     state.net.train()
     for start in range(0, len(order), lists_per_step):
-        step = order[start : start + lists_per_step]
+        step_lists = order[start : start + lists_per_step]
         state.optimiser.zero_grad(set_to_none=False)
-        for number in step[rank::processes]:
+        for list_number in step_lists[rank::processes]:
             # Dropout depends on the list, whichever process trains on it.
-            torch.manual_seed(hash((state.seed, epoch, number)) % 2**31)
-            loss = _loss(state.net, train[number], state.config) / len(step)
+            torch.manual_seed(hash((state.seed, epoch, list_number)) % 2**31)
+            loss = _loss(state.net, train[list_number], state.config) / len(step_lists)
             loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item() * len(step)
+            loss_total += loss.item() * len(step_lists)
         if processes > 1:
             _sum_gradients(state.net)
         state.optimiser.step()
         state.schedule.step()
 
-    sum_of_losses = torch.tensor(total)
+    sum_of_losses = torch.tensor(loss_total)
     if processes > 1:
         distributed.all_reduce(sum_of_losses)
     return float(sum_of_losses) / len(train)

@@ -74,27 +74,26 @@ def _graded_pairs(sources: Sources) -> pl.DataFrame:
     judgements = read_table(sources.prepared, "judgements")
     human = judgements.rename({"grade": "human"})
     queries = read_table(sources.prepared, "queries")
-    votes = _votes(sources.prepared)
+    disputed_votes = _votes(sources.prepared)
     by_shard = []
-    for folder in sources.answers:
-        shard = read_table(folder, "teacher_judgements")
+    for source in sources.answers:
+        shard = read_table(source, "teacher_judgements")
         by_shard.append(shard.select(*PAIR, "probabilities"))
     teacher = pl.concat(by_shard)
 
-    with_evidence = [
-        read_table(folder, "pairs") for folder in (sources.evidence, sources.retrieved)
-    ]
-    pairs = (
-        pl.concat(with_evidence)
+    known_pairs = read_table(sources.evidence, "pairs")
+    new_pairs = read_table(sources.retrieved, "pairs")
+    graded_pairs = (
+        pl.concat([known_pairs, new_pairs])
         .join(teacher, on=PAIR, how="left")
         .join(queries, on="query_id")
         .join(human, on=PAIR, how="left")
-        .join(votes, on=PAIR, how="left")
+        .join(disputed_votes, on=PAIR, how="left")
         .filter(pl.col("split") != "test")
     )
     # The teacher's judgement may have been refused.
     is_graded = pl.col("human").is_not_null() | pl.col("probabilities").is_not_null()
-    return _corrected(pairs.filter(is_graded).sort(PAIR))
+    return _corrected(graded_pairs.filter(is_graded).sort(PAIR))
 
 
 def _votes(prepared: Path) -> pl.DataFrame:
@@ -108,16 +107,17 @@ def _votes(prepared: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=schema)
 
     counts_of: dict[tuple[str, str], list[int]] = {}
-    table = read_table(prepared, "votes")
-    rows = table.select(*PAIR, "grade", "votes")
-    for query_id, item_id, grade, count in rows.iter_rows():
+    vote_table = read_table(prepared, "votes")
+    vote_rows = vote_table.select(*PAIR, "grade", "votes")
+    for query_id, item_id, grade, count in vote_rows.iter_rows():
         counts = counts_of.setdefault((query_id, item_id), [0] * _GRADES)
         counts[grade] += count
 
     disputed = []
     for pair, counts in counts_of.items():
-        voted = [count for count in counts if count]
-        if len(voted) > 1:
+        # A grade without a vote does not count.
+        voted_grades = np.count_nonzero(counts)
+        if voted_grades > 1:
             disputed.append((*pair, counts))
     return pl.DataFrame(disputed, schema=schema, orient="row")
 
@@ -131,9 +131,9 @@ def _corrected(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(pl.col("probabilities").fill_null(no_judgement))
 
     is_judged = pl.col("human").is_not_null()
-    both = rows.filter(is_judged, split="train")
-    human = np.eye(_GRADES)[both["human"].to_numpy()]
-    confusion = grade_confusion(_probabilities(both), human)
+    judged_by_both = rows.filter(is_judged, split="train")
+    human_one_hot = np.eye(_GRADES)[judged_by_both["human"].to_numpy()]
+    confusion = grade_confusion(_probabilities(judged_by_both), human_one_hot)
 
     # P(human) = sum over the teacher's grades of P(teacher) P(human | teacher).
     corrected = _probabilities(rows) @ confusion
@@ -209,14 +209,16 @@ def _synthetic_pair(row: dict[str, Any], weight: float) -> _Pair:
 
 
 def _pair_list(query_id: str, pairs: list[_Pair]) -> PairList:
+    """The pairs of a query, field by field."""
+    queries, items, evidence, targets, weights, real = zip(*pairs, strict=True)
     return PairList(
         list_id=query_id,
-        queries=[pair.query for pair in pairs],
-        items=[pair.item for pair in pairs],
-        evidence=[pair.evidence for pair in pairs],
-        targets=np.array([pair.target for pair in pairs]),
-        weights=np.array([pair.weight for pair in pairs]),
-        real=np.array([pair.real for pair in pairs], dtype=bool),
+        queries=list(queries),
+        items=list(items),
+        evidence=list(evidence),
+        targets=np.array(targets),
+        weights=np.array(weights),
+        real=np.array(real, dtype=bool),
     )
 
 
@@ -240,31 +242,38 @@ def load_training_lists(
     Returns:
         Train and dev lists, each by query id.
     """
-    table = read_table(sources.prepared, "items")
-    items = {row["item_id"]: item_from_row(row) for row in table.iter_rows(named=True)}
+    item_table = read_table(sources.prepared, "items")
+    items: dict[str, Item] = {}
+    for item_row in item_table.iter_rows(named=True):
+        items[item_row["item_id"]] = item_from_row(item_row)
 
-    train: dict[str, list[_Pair]] = defaultdict(list)
-    dev: dict[str, list[_Pair]] = defaultdict(list)
-    for row in _graded_pairs(sources).iter_rows(named=True):
-        query_id = row["query_id"]
-        is_judged = row["human"] is not None
-        if row["split"] == "train" and (is_judged or teacher_weight > 0):
-            train[query_id].append(_real_pair(row, items, teacher_weight))
-        elif row["split"] == "dev" and is_judged:
-            dev[query_id].append(_real_pair(row, items, teacher_weight))
+    train_pairs: dict[str, list[_Pair]] = defaultdict(list)
+    dev_pairs: dict[str, list[_Pair]] = defaultdict(list)
+    for pair_row in _graded_pairs(sources).iter_rows(named=True):
+        query_id = pair_row["query_id"]
+        is_judged = pair_row["human"] is not None
+        is_trusted = is_judged or teacher_weight > 0
+        if pair_row["split"] == "train" and is_trusted:
+            train_pairs[query_id].append(_real_pair(pair_row, items, teacher_weight))
+        elif pair_row["split"] == "dev" and is_judged:
+            dev_pairs[query_id].append(_real_pair(pair_row, items, teacher_weight))
 
     synthetic = read_table(sources.synthetic, "synthetic").sort("synthetic_id")
     if synthetic_weight > 0:
-        for row in synthetic.iter_rows(named=True):
-            query_id = row["source_query_id"]
-            if query_id in train:
-                train[query_id].append(_synthetic_pair(row, synthetic_weight))
+        for pair_row in synthetic.iter_rows(named=True):
+            query_id = pair_row["source_query_id"]
+            if query_id in train_pairs:
+                train_pairs[query_id].append(
+                    _synthetic_pair(pair_row, synthetic_weight)
+                )
 
-    selected = _select_lists(train, max_pairs, seed)
-    return (
-        [_pair_list(query_id, train[query_id]) for query_id in sorted(selected)],
-        [_pair_list(query_id, dev[query_id]) for query_id in sorted(dev)],
-    )
+    train = []
+    for query_id in sorted(_select_lists(train_pairs, max_pairs, seed)):
+        train.append(_pair_list(query_id, train_pairs[query_id]))
+    dev = []
+    for query_id in sorted(dev_pairs):
+        dev.append(_pair_list(query_id, dev_pairs[query_id]))
+    return train, dev
 
 
 def _select_lists(
@@ -280,9 +289,9 @@ def _select_lists(
     pair_count = 0
     for query_id in sorted(order, key=most_trusted_first):
         # One list is selected however long it is.
-        size = len(train[query_id])
-        if pair_count and pair_count + size > max_pairs:
+        list_size = len(train[query_id])
+        if pair_count and pair_count + list_size > max_pairs:
             continue
         selected.append(str(query_id))
-        pair_count += size
+        pair_count += list_size
     return selected

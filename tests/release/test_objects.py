@@ -25,9 +25,8 @@ from adore.release.kubernetes.objects import (
     inference_services,
     name_of,
     named,
-    promoted,
-    router_config,
 )
+from adore.release.kubernetes.records import promoted, router_config
 from adore.release.kubernetes.target import read_plan, render
 
 PLAN: dict[str, Any] = {

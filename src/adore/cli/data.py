@@ -30,8 +30,8 @@ def add_to(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     for name, verb in VERBS.items():
         # A verb's help is one line, however its docstring is set.
-        told = verb.__doc__ or ""
-        words = told.split()
+        docstring = verb.__doc__ or ""
+        words = docstring.split()
         app.command(name, help=" ".join(words))(verb)
 
 

@@ -31,11 +31,11 @@ def draft_book(
 ) -> None:
     """Propose a rule book from a catalogue; comments say on what evidence."""
     path = Path(output)
-    given = [one for one in (data, items) if one]
+    sources = [source for source in (data, items) if source]
     check(
-        len(given) == 1,
+        len(sources) == 1,
         "--data, --items",
-        given,
+        sources,
         must="one of them",
         fix="give --data DIR or --items FILE",
     )
@@ -76,14 +76,15 @@ def lint_books(
     errors = 0
     for book in books:
         path = find_book(book)
-        found = lint_file(path, language)
+        findings = lint_file(path, language)
         for level in ("error", "warning"):
-            for fault in found:
+            for fault in findings:
                 if fault.level == level:
                     typer.echo(f"{path}:{fault.line}: {level}: {fault.text}")
-        bad = sum(fault.level == "error" for fault in found)
-        typer.echo(f"{path}: {bad} errors, {len(found) - bad} warnings")
-        errors += bad
+        errors_of_book = sum(fault.level == "error" for fault in findings)
+        warnings = len(findings) - errors_of_book
+        typer.echo(f"{path}: {errors_of_book} errors, {warnings} warnings")
+        errors += errors_of_book
     raise typer.Exit(1 if errors else 0)
 
 

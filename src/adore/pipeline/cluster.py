@@ -236,6 +236,7 @@ def submit(
     _check_free(server, run)
     if look:
         _preflight(server, profile, run)
+    # A version for this profile: its images and sizes are part of the compiled pipeline.
     with tempfile.TemporaryDirectory(prefix="adore-compile-") as folder:
         ids = server.upload(compile_pipeline("adore", folder, profile), "adore")
     common = {"run": run, "data": data, "profile": _profile(profile, run), "seed": seed}

@@ -114,6 +114,7 @@ class PairJudgement:
             document["grade"] = self.grade
         if self.refused:
             document["refused"] = self.refused
+        # What is not known has no key, so that readers need not tell empty from absent.
         document["source"] = self.source
         document.update(self.details)
         if self.call:
@@ -210,12 +211,12 @@ def _served_line(served: ServedScore | None) -> str:
 
 
 def _evidence_line(evidence: Evidence) -> str:
-    found = "nothing"
+    finding = "nothing"
     if evidence.found:
         quote = evidence.found_quote or evidence.found
-        found = f"{quote!r} in {evidence.where}"
+        finding = f"{quote!r} in {evidence.where}"
     head = f"  {evidence.state:<9} {evidence.attribute:<13}"
-    return f"{head} asked {evidence.asked_quote!r}, found {found}"
+    return f"{head} asked {evidence.asked_quote!r}, found {finding}"
 
 
 def _judgement_lines(judgements: list[PairJudgement]) -> Iterator[str]:

@@ -132,19 +132,23 @@ class LocalTarget:
         self._wait("router", f"{self.url}/healthz")
 
     def _launch(self, name: str, module: list[str]) -> None:
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+        }
         with (self.work / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *module, "--parent", str(os.getpid())],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env=env,
+                env=environment,
             )
 
     def _wait(self, name: str, url: str) -> None:
-        until = time.monotonic() + self.patience
-        while time.monotonic() < until:
+        deadline = time.monotonic() + self.patience
+        while time.monotonic() < deadline:
             if self.processes[name].poll() is not None:
                 break
             with contextlib.suppress(httpx.HTTPError):

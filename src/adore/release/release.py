@@ -110,13 +110,13 @@ def run(
         ConfigError: the gate did not pass.
     """
     verdict = json.loads((gate / "gate.json").read_text("utf-8"))
-    fix = "see gate/gate.json for its reasons"
+    advice = "see gate/gate.json for its reasons"
     check(
         bool(verdict["passed"]),
         "gate",
         verdict["passed"],
         must="passed before a release",
-        fix=fix,
+        fix=advice,
         error=ConfigError,
     )
 

@@ -31,8 +31,9 @@ class LiveAnalysis:
     def to_json(self) -> Document:
         """Return the result's fields, and the decision.
 
-        ``left_out`` has the number of rows of each log that do not count,
-        ``left_out_reasons`` why.
+        Returns:
+            A JSON object; ``left_out`` has the number of rows of each log that do not count,
+            ``left_out_reasons`` why.
         """
         reasons = self.result.left_out
         counts = {log: sum(rows.values()) for log, rows in reasons.items()}
@@ -130,6 +131,7 @@ def review(target: KubernetesTarget, *, act: bool) -> Review:
     analysis = analyse_live(live)
     action = analysis.decision.action
     number = live.number
+    # An experiment that somebody acted on is left to them.
     if act and action is not Action.HOLD and not live.acted:
         winner = "control"
         if action is Action.PROMOTE:

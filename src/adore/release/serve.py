@@ -25,9 +25,9 @@ def serve(release: Path, *, port: int = 8080) -> None:
         MissingError: the folder is no release (its gate may have stopped it).
         UnavailableError: a process died.
     """
-    there = (release / "experiment.json").is_file()
+    is_release = (release / "experiment.json").is_file()
     check(
-        there,
+        is_release,
         "release",
         str(release),
         must="a release",
@@ -44,8 +44,10 @@ def serve(release: Path, *, port: int = 8080) -> None:
                     time.sleep(0.5)
             except KeyboardInterrupt:
                 return
-            dead = []
+            ended_processes = []
             for name, process in target.processes.items():
                 if process.poll() is not None:
-                    dead.append(name)
-            raise UnavailableError(f"processes == {dead}, must stay up; they ended")
+                    ended_processes.append(name)
+            raise UnavailableError(
+                f"processes == {ended_processes}, must stay up; they ended"
+            )

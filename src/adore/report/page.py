@@ -225,6 +225,7 @@ def write_report(run_dir: Path, steps: Sequence[str]) -> Path:
 
 def _contents(run_dir: Path, names: Sequence[str]) -> Document:
     """Everything that the template shows."""
+    # What the run has not come to yet is an empty document; the template says so.
     steps = [_step_status(run_dir, name) for name in names]
     by_name = {step.name: step for step in steps}
     record = _read(run_dir / RUN)

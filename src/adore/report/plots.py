@@ -189,6 +189,7 @@ def _interval(
         y=middle,
         css=css,
     )
+    # Text is placed by its baseline, 5 below the middle of its line.
     baseline = middle + 5
     return [
         _label(LABEL_WIDTH - 10, baseline, row.label, label_css, "end"),
@@ -236,6 +237,7 @@ def _panel(
         down = PANEL_BASE - PANEL_HEIGHT * (value - least) / spread
         points.append(f"{across:.1f},{down:.1f}")
 
+    # Labels of the axis end a little to the left of the curve.
     axis = left + 34
     curve = Markup('<polyline points="{}" class="line"/>')
     return [

@@ -122,6 +122,7 @@ def read_quality(run: Path) -> Quality:
     folder = run / "evaluate"
     if not (folder / "measures.parquet").is_file():
         return Quality(())
+    # Dev queries chose thresholds and the champion: only test queries are shown.
     columns = list(Measure.__dataclass_fields__)
     frame = read_table(folder, "measures").filter(pl.col("split") == "test")
     rows = frame.select(columns).iter_rows(named=True)

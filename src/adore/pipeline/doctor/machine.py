@@ -102,8 +102,8 @@ def examine() -> Iterator[Finding]:
         cores >= 2 and memory >= 6,
         f"{cores} cores, {memory:.0f} GiB (2 cores, 6 GiB wanted)",
     )
-    free = shutil.disk_usage(Path.cwd()).free / 2**30
-    yield Finding("disk", free >= 5, f"{free:.0f} GiB free here (5 GiB wanted)")
+    free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
+    yield Finding("disk", free_gib >= 5, f"{free_gib:.0f} GiB free here (5 GiB wanted)")
     yield from _extras()
     yield _weights()
     yield _store()

@@ -118,8 +118,8 @@ def _silence(cluster: Cluster, pod: Object) -> str:
     metadata = pod["metadata"]
     name = metadata["name"]
     run = metadata["labels"][DOCTOR]
-    pod_causes_found = pod_causes(cluster, f"{DOCTOR}={run}")
-    causes = "; ".join(cause.text for cause in pod_causes_found)
+    found_causes = pod_causes(cluster, f"{DOCTOR}={run}")
+    causes = "; ".join(cause.text for cause in found_causes)
 
     # The run has several pods, and each part begins with the pod that it is of.
     parts = causes.split("; pod ")
@@ -128,7 +128,7 @@ def _silence(cluster: Cluster, pod: Object) -> str:
 
 
 def _with_fix(result: dict[str, Any]) -> str:
-    fixes = {
+    advice = {
         "names": (
             "no way to the cluster's DNS: "
             "see the components dns-openshift and dns-node of manifests/"
@@ -143,7 +143,7 @@ def _with_fix(result: dict[str, Any]) -> str:
             "or the account's workload identity, and the bucket"
         ),
     }
-    return f"{result['text']}; {fixes[result['check']]}"
+    return f"{result['text']}; {advice[result['check']]}"
 
 
 def examine_reach(cluster: Cluster, config: Config) -> Iterator[Finding]:

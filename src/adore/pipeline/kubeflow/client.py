@@ -254,11 +254,11 @@ class Server:
         path = f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
         try:
             with self._answering():
-                found = self._get(path, "object")
+                answer = self._get(path, "object")
         except UnavailableError:
             return ""
         # Where there is no log, an object says why.
-        return found if isinstance(found, str) else ""
+        return answer if isinstance(answer, str) else ""
 
     def _get(self, path: str, kind: str) -> Any:
         """One of the server's older calls, which the client has no method for."""

@@ -10,7 +10,6 @@ import json
 import re
 from typing import Any
 
-from adore.errors import check
 from adore.progress import log_line
 from adore.release.kubernetes.config import Config, Pool
 from adore.storage import is_remote
@@ -31,11 +30,7 @@ __all__ = [
     "name_of",
     "named",
     "probe",
-    "promoted",
-    "record",
-    "record_name",
     "resources",
-    "router_config",
     "selector",
     "servers",
     "spread",
@@ -98,6 +93,9 @@ def labels(config: Config, component: str) -> dict[str, str]:
     Args:
         config: names the app.
         component: what it is of: ``server``, ``router`` or ``experiment``.
+
+    Returns:
+        Label to value.
     """
     return {
         "app.kubernetes.io/name": component,
@@ -112,6 +110,9 @@ def selector(config: Config, component: str = "") -> str:
     Args:
         config: names the app.
         component: as in :func:`labels`; empty: of all.
+
+    Returns:
+        ``key=value,key=value``.
     """
     text = f"app.kubernetes.io/managed-by=adore,app.kubernetes.io/part-of={config.app}"
     return f"{text},app.kubernetes.io/name={component}" if component else text
@@ -128,18 +129,22 @@ def name_of(config: Config, variant: str, about: dict[str, str]) -> str:
         config: how the pods are made.
         variant: the variant's name.
         about: its ``version`` and ``uri``.
+
+    Returns:
+        The name.
     """
     version = about["version"]
     uri = about["uri"]
     pods = _pod(config, variant, uri, "")
-    exact = json.dumps([variant, version, pods], sort_keys=True)
-    digest = hashlib.sha256(exact.encode()).hexdigest()
+    fingerprint = json.dumps([variant, version, pods], sort_keys=True)
+    digest = hashlib.sha256(fingerprint.encode()).hexdigest()
     ending = f"-{digest[:6]}"
 
+    # The digest is whole: where the name is too long, the readable part is cut.
     words = f"{config.app}-{variant}-{version}".lower()
-    plain = re.sub(r"[^a-z0-9]+", "-", words)
-    most = min(52, config.name_length)
-    start = plain[: most - len(ending)]
+    readable = re.sub(r"[^a-z0-9]+", "-", words)
+    longest = min(52, config.name_length)
+    start = readable[: longest - len(ending)]
     return start.rstrip("-") + ending
 
 
@@ -149,6 +154,9 @@ def named(config: Config, plan: Plan) -> Plan:
     Args:
         config: how the pods are made; a place for exposures is missed in it.
         plan: from :func:`adore.release.kubernetes.target.read_plan`.
+
+    Returns:
+        A new plan.
     """
     if len(plan["variants"]) > 1 and not config.exposures:
         log_line(
@@ -171,13 +179,16 @@ def make(config: Config, kind: str, name: str, component: str, **body: Any) -> O
         name: the object's.
         component: as in :func:`labels`.
         **body: everything beside its kind and metadata.
+
+    Returns:
+        The object, with our labels.
     """
-    meta = {
+    metadata = {
         "name": name,
         "namespace": config.namespace,
         "labels": labels(config, component),
     }
-    return {"apiVersion": KINDS[kind][0], "kind": kind, "metadata": meta, **body}
+    return {"apiVersion": KINDS[kind][0], "kind": kind, "metadata": metadata, **body}
 
 
 def tagged(
@@ -192,12 +203,15 @@ def tagged(
         thing: from :func:`make`; it stays as it is.
         labels: beside those that it has; none: no more.
         annotations: in place of those that it has; none: they stay.
+
+    Returns:
+        A new object.
     """
-    meta = {**thing["metadata"]}
-    meta["labels"] = meta["labels"] | (labels or {})
+    metadata = {**thing["metadata"]}
+    metadata["labels"] = metadata["labels"] | (labels or {})
     if annotations:
-        meta["annotations"] = annotations
-    return {**thing, "metadata": meta}
+        metadata["annotations"] = annotations
+    return {**thing, "metadata": metadata}
 
 
 def resources(pool: Pool) -> Object:
@@ -221,6 +235,9 @@ def container(name: str, image: str, pool: Pool, **more: Any) -> Object:
         image: with its tag.
         pool: how much of a node it gets.
         **more: further fields of the container: arguments, ports, probes.
+
+    Returns:
+        The container, without its environment.
     """
     return {
         "name": name,
@@ -257,15 +274,18 @@ def _server(config: Config, variant: str, uri: str, name: str) -> Object:
     It loads an ``s3://`` model itself. With STORAGE_URI KServe adds its storage
     initializer, a container whose security context and credentials are a cluster
     administrator's, or mounts a claim; the model is then in /mnt/models.
+
+    Returns:
+        The container.
     """
-    own = config.loader == "server" and is_remote(uri)
-    model = uri if own else "/mnt/models"
-    env = [
+    loads_itself = config.loader == "server" and is_remote(uri)
+    model = uri if loads_itself else "/mnt/models"
+    environment_variables = [
         {"name": "OMP_NUM_THREADS", "value": str(config.server_threads)},
         {"name": "HOME", "value": "/tmp"},
     ]
-    if not own:
-        env.append({"name": "STORAGE_URI", "value": uri})
+    if not loads_itself:
+        environment_variables.append({"name": "STORAGE_URI", "value": uri})
     return container(
         "kserve-container",
         config.image("server"),
@@ -276,13 +296,13 @@ def _server(config: Config, variant: str, uri: str, name: str) -> Object:
             f"--name={name}",
             "--port=8080",
         ],
-        env=env,
+        env=environment_variables,
         ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
         startupProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=90),
         readinessProbe=probe("/v2/health/ready", periodSeconds=2, failureThreshold=2),
         livenessProbe=probe("/v2/health/live", periodSeconds=10, failureThreshold=3),
         volumeMounts=[{"name": "tmp", "mountPath": "/tmp"}],
-        **(environment(config) if own else {}),
+        **(environment(config) if loads_itself else {}),
     )
 
 
@@ -292,6 +312,9 @@ def _pod(config: Config, variant: str, uri: str, name: str) -> Object:
     A predictor of our own container, not a ``model`` with a ServingRuntime: a model
     without ``storageUri`` is taken for many models, and gets a sidecar that loads them.
     Source: kserve v0.20.0, controller/v1beta1/inferenceservice/utils (IsMMSPredictor).
+
+    Returns:
+        Fields of the predictor.
     """
     pod: Object = {
         "serviceAccountName": f"{config.app}-server",
@@ -311,6 +334,9 @@ def _scale(pool: Pool) -> Object:
 
     KServe makes an autoscaler only where there is room for one (see
     :func:`inference_services`).
+
+    Returns:
+        Fields of the predictor.
     """
     scale: Object = {
         "minReplicas": pool.replicas,
@@ -339,6 +365,9 @@ def inference_services(config: Config, plan: Plan) -> list[Object]:
     Args:
         config: how the pods are made, and how many.
         plan: from :func:`named`.
+
+    Returns:
+        The objects.
     """
     services = []
     scale = _scale(config.server)
@@ -378,6 +407,9 @@ def budget(config: Config, name: str, component: str, match: dict[str, str]) -> 
         name: the budget's.
         component: as in :func:`labels`.
         match: labels of the pods.
+
+    Returns:
+        The object.
     """
     spec = {"maxUnavailable": 1, "selector": {"matchLabels": match}}
     return make(config, "PodDisruptionBudget", name, component, spec=spec)
@@ -389,6 +421,9 @@ def servers(config: Config, plan: Plan) -> list[Object]:
     Args:
         config: how they are served.
         plan: from :func:`named`.
+
+    Returns:
+        The objects, in the order in which they are applied.
     """
     services = inference_services(config, plan)
     if not config.budget:
@@ -398,97 +433,3 @@ def servers(config: Config, plan: Plan) -> list[Object]:
         name = service["metadata"]["name"]
         budgets.append(budget(config, name, "server", {INFERENCE_SERVICE: name}))
     return [*services, *budgets]
-
-
-def router_config(config: Config, plan: Plan, number: int) -> Object:
-    """The router's ``experiment.json``.
-
-    It is the plan with the variants' addresses in the cluster, deadline and release.
-
-    Args:
-        config: namespace, port and deadline.
-        plan: from :func:`named`.
-        number: the release's.
-    """
-    variants = {}
-    for variant, about in plan["variants"].items():
-        name = about["service"]
-        base = f"http://{name}-predictor.{config.namespace}.svc"
-        if config.port != 80:
-            base = f"{base}:{config.port}"
-        urls = {
-            "url": f"{base}/v1/models/{name}:predict",
-            "ready": f"{base}/v2/models/{name}/ready",
-        }
-        variants[variant] = {**about, **urls}
-    return {
-        "name": plan["name"],
-        "salt": plan["salt"],
-        "weights": plan["weights"],
-        "variants": variants,
-        "timeout": config.timeout,
-        "release": number,
-    }
-
-
-def promoted(plan: Plan, variant: str) -> Plan:
-    """The plan in which one variant's model is the control and serves everybody.
-
-    Args:
-        plan: of the release whose variant it is.
-        variant: whose model serves.
-
-    Raises:
-        ConfigError: the plan has no such variant.
-    """
-    check(
-        variant in plan["variants"],
-        "variant",
-        variant,
-        must=f"one of {sorted(plan['variants'])}",
-        fix="name one",
-    )
-    about = {**plan["variants"][variant]}
-    about.pop("service", None)
-    return {
-        "name": f"{about['version']}-alone",
-        "salt": plan["salt"],
-        "weights": {"control": 1.0},
-        "variants": {"control": about},
-    }
-
-
-def record_name(config: Config, number: int) -> str:
-    """Name of a release's ConfigMap.
-
-    Args:
-        config: names the app.
-        number: the release's.
-    """
-    return f"{config.app}-experiment-{number}"
-
-
-def record(config: Config, plan: Plan, number: int) -> Object:
-    """The experiment ConfigMap.
-
-    It is what the router mounts, and all that is needed to make this release again.
-
-    Args:
-        config: how the release is served.
-        plan: from :func:`named`.
-        number: the release's.
-    """
-    data = {
-        "experiment.json": json.dumps(router_config(config, plan, number), indent=1),
-        "plan.json": json.dumps(plan),
-        "config.json": config.model_dump_json(),
-    }
-    thing = make(
-        config,
-        "ConfigMap",
-        record_name(config, number),
-        "experiment",
-        immutable=True,
-        data=data,
-    )
-    return tagged(thing, labels={f"{GROUP}/release": str(number)})

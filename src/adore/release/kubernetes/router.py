@@ -17,10 +17,10 @@ from adore.release.kubernetes.objects import (
     labels,
     make,
     probe,
-    record_name,
     spread,
     tagged,
 )
+from adore.release.kubernetes.records import record_name
 
 __all__ = ["router"]
 
@@ -35,17 +35,17 @@ def router(config: Config, number: int) -> list[Object]:
     Returns:
         The Deployment first, then what goes with it.
     """
-    found = [_deployment(config, number), _service(config)]
+    objects = [_deployment(config, number), _service(config)]
     if config.router.most > config.router.replicas:
-        found.append(_autoscaler(config))
+        objects.append(_autoscaler(config))
     if config.budget:
         match = labels(config, "router")
-        found.append(budget(config, f"{config.app}-router", "router", match))
+        objects.append(budget(config, f"{config.app}-router", "router", match))
     if config.route == "gateway":
-        found.append(_http_route(config))
+        objects.append(_http_route(config))
     elif config.route == "ingress":
-        found.append(_ingress(config))
-    return found
+        objects.append(_ingress(config))
+    return objects
 
 
 def _of(config: Config, kind: str, spec: Object) -> Object:

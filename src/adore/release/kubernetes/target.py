@@ -18,14 +18,12 @@ from adore.release.kubernetes.objects import (
     GROUP,
     Plan,
     named,
-    promoted,
-    record,
-    record_name,
     servers,
     tagged,
 )
 from adore.release.kubernetes.preview import Change, preview
 from adore.release.kubernetes.readiness import wait
+from adore.release.kubernetes.records import promoted, record, record_name
 from adore.release.kubernetes.router import router
 from adore.storage import join, local_copy
 

@@ -1,0 +1,120 @@
+"""The record of a release on its cluster, and the plan that follows from another one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from adore.errors import check
+from adore.release.kubernetes.config import Config
+from adore.release.kubernetes.objects import GROUP, Plan, make, tagged
+
+__all__ = ["promoted", "record", "record_name", "router_config"]
+
+Object = dict[str, Any]
+
+
+def router_config(config: Config, plan: Plan, number: int) -> Object:
+    """The router's ``experiment.json``.
+
+    It is the plan with the variants' addresses in the cluster, deadline and release.
+
+    Args:
+        config: namespace, port and deadline.
+        plan: from :func:`named`.
+        number: the release's.
+
+    Returns:
+        What the router reads when it starts.
+    """
+    variants = {}
+    for variant, about in plan["variants"].items():
+        name = about["service"]
+        address = f"http://{name}-predictor.{config.namespace}.svc"
+        if config.port != 80:
+            address = f"{address}:{config.port}"
+        urls = {
+            "url": f"{address}/v1/models/{name}:predict",
+            "ready": f"{address}/v2/models/{name}/ready",
+        }
+        variants[variant] = {**about, **urls}
+    return {
+        "name": plan["name"],
+        "salt": plan["salt"],
+        "weights": plan["weights"],
+        "variants": variants,
+        "timeout": config.timeout,
+        "release": number,
+    }
+
+
+def promoted(plan: Plan, variant: str) -> Plan:
+    """The plan in which one variant's model is the control and serves everybody.
+
+    Args:
+        plan: of the release whose variant it is.
+        variant: whose model serves.
+
+    Returns:
+        A plan of one variant.
+
+    Raises:
+        ConfigError: the plan has no such variant.
+    """
+    check(
+        variant in plan["variants"],
+        "variant",
+        variant,
+        must=f"one of {sorted(plan['variants'])}",
+        fix="name one",
+    )
+    variant_plan = {**plan["variants"][variant]}
+    variant_plan.pop("service", None)
+    return {
+        "name": f"{variant_plan['version']}-alone",
+        "salt": plan["salt"],
+        "weights": {"control": 1.0},
+        "variants": {"control": variant_plan},
+    }
+
+
+def record_name(config: Config, number: int) -> str:
+    """Name of a release's ConfigMap.
+
+    Args:
+        config: names the app.
+        number: the release's.
+
+    Returns:
+        The name.
+    """
+    return f"{config.app}-experiment-{number}"
+
+
+def record(config: Config, plan: Plan, number: int) -> Object:
+    """The experiment ConfigMap.
+
+    It is what the router mounts, and all that is needed to make this release again.
+
+    Args:
+        config: how the release is served.
+        plan: from :func:`named`.
+        number: the release's.
+
+    Returns:
+        The object.
+    """
+    data = {
+        "experiment.json": json.dumps(router_config(config, plan, number), indent=1),
+        "plan.json": json.dumps(plan),
+        "config.json": config.model_dump_json(),
+    }
+    config_map = make(
+        config,
+        "ConfigMap",
+        record_name(config, number),
+        "experiment",
+        immutable=True,
+        data=data,
+    )
+    return tagged(config_map, labels={f"{GROUP}/release": str(number)})

@@ -20,7 +20,7 @@ MODULES = sorted(p for p in SRC.rglob("*.py"))
 FLOORS: list[set[str]] = [
     {"errors", "processes"},
     {"registry"},
-    {"types", "config", "progress", "entities", "text"},
+    {"types", "tables", "config", "progress", "entities", "text"},
     {"taxonomy"},
     {"parquet", "storage", "code_hash", "measures", "significance", "rules"},
     {"artifacts", "rulebook", "prompts", "run_record"},

@@ -1,4 +1,4 @@
-"""Tables of :data:`adore.types.TABLES` as Parquet files."""
+"""Tables of :data:`adore.tables.TABLES` as Parquet files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adore.errors import DataError, MissingError, UnavailableError, check
-from adore.types import TABLES
+from adore.tables import TABLES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 def schema_of(name: str) -> Schema:
-    """Return the polars type of each column of one of :data:`adore.types.TABLES`."""
+    """Return the polars type of each column of one of :data:`adore.tables.TABLES`."""
     import polars as pl
 
     types: Schema = {
@@ -50,7 +50,7 @@ def _frame_of(rows: list[Row], schema: Schema) -> pl.DataFrame:
 def write_table(
     rows: pl.DataFrame | list[Row], folder: Path, name: str
 ) -> pl.DataFrame:
-    """Write one table of :data:`adore.types.TABLES` as ``folder/name.parquet``.
+    """Write one table of :data:`adore.tables.TABLES` as ``folder/name.parquet``.
 
     Args:
         rows: a frame or row dicts with at least the table's columns; more columns are kept.

@@ -154,7 +154,7 @@ class Rule(BaseModel):
             return LABELS[self.on_missing]
 
         # The reader writes what an item is an accessory of behind that word.
-        if self.accessory and evidence.found.startswith("accessory"):
+        if self.accessory and evidence.relation == "accessory":
             return LABELS[self.accessory]
         return LABELS[self.on_conflict]
 

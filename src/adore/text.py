@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 __all__ = [
     "MAX_TEXT",
     "HasStems",
+    "TextValue",
     "Token",
     "is_trustworthy",
     "tokenize",
@@ -54,6 +55,14 @@ class Token(NamedTuple):
     """A word: its stem and its span ``text[start:end]`` in the original text."""
 
     stem: str
+    start: int
+    end: int
+
+
+class TextValue(NamedTuple):
+    """A value, and the span ``text[start:end]`` that it was read from."""
+
+    value: str
     start: int
     end: int
 

@@ -1,8 +1,4 @@
-"""The records that travel between rooms, and the columns of every table they are stored in.
-
-Records are frozen dataclasses; tables are plain ``{column: dtype}`` maps that
-:mod:`adore.artifacts` turns into Polars schemas, so importing this module costs nothing.
-"""
+"""The records that travel between rooms: frozen dataclasses, so importing them costs nothing."""
 
 from __future__ import annotations
 
@@ -10,23 +6,28 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 __all__ = [
     "ATTRIBUTES",
     "GAINS",
     "LABELS",
+    "NO_WORDS",
     "PAIR",
     "STATES",
-    "TABLES",
     "Evidence",
     "Grade",
     "Item",
+    "ItemTerms",
     "Query",
     "Reading",
+    "Relation",
     "Score",
     "State",
     "Value",
+    "WordIndex",
     "by_letter",
     "item_from_row",
 ]
@@ -130,27 +131,183 @@ class Value:
     where: str
 
 
+@lru_cache(maxsize=65_536)
+def _parse_words(line: str) -> dict[str, str]:
+    """Stem to written word; the cache is bounded, for whole catalogues keep only the line."""
+    words: dict[str, str] = {}
+    for pair in line.split():
+        stem, _, word = pair.partition("=")
+        words[stem] = word
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class WordIndex:
+    """The words of one place of an item, last word first, kept as one short line.
+
+    Attributes:
+        line: ``stem=word`` pairs with a space between; ``word`` is as it was first written.
+
+    Example:
+        >>> index = WordIndex.from_words({"water": "Water", "cup": "Cups"})
+        >>> index.line, index.words["cup"], list(index.words)
+        ('cup=Cups water=Water', 'Cups', ['cup', 'water'])
+    """
+
+    line: str = ""
+
+    @staticmethod
+    def from_words(words: dict[str, str]) -> WordIndex:
+        """Build the index of a text.
+
+        Args:
+            words: stem to written word, in the order of the text; neither has a space or ``=``.
+        """
+        pairs = [f"{stem}={word}" for stem, word in reversed(words.items())]
+        return WordIndex(" ".join(pairs))
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Stem to the word as it was written, the last word of the text first."""
+        return _parse_words(self.line)
+
+
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
+"""The words of a place that an item does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTerms:
+    """Stems that say what an item is, is called, comes with or lacks.
+
+    Attributes:
+        names: of the title, those that titles of its category use.
+        category_names: what items of its category are commonly called.
+        field_heads: head words of the shop's own fields.
+        accessories: of the title, words that make it a part of or an addition to a thing.
+        guides: words for what answers a question (*book*).
+        absent: what its texts say it lacks, and no text says it has.
+    """
+
+    names: tuple[str, ...] = ()
+    category_names: tuple[str, ...] = ()
+    field_heads: tuple[str, ...] = ()
+    accessories: tuple[str, ...] = ()
+    guides: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        """Return each list that is not empty, by its name."""
+        by_name = {
+            "names": self.names,
+            "category_names": self.category_names,
+            "field_heads": self.field_heads,
+            "accessories": self.accessories,
+            "guides": self.guides,
+            "absent": self.absent,
+        }
+        return {name: stems for name, stems in by_name.items() if stems}
+
+
+NO_TERMS = ItemTerms()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read out of one query or one item: attribute name to values (possibly several)."""
+    """What was read out of one query or one item.
+
+    Attributes:
+        values: key attribute to its values, possibly several.
+        words: of an item: place to its words. Beside the item's texts there are ``untrusted`` (text
+            that addresses the judge) and ``fits`` (of the title, what follows *for*).
+        terms: of an item.
+        custom_fields: of an item: the shop's own field to its values.
+        price: of an item, as :func:`adore.attributes.prices.item_price` reads it.
+        codes: of an item: its article numbers, the id first.
+        stuffed: of an item: whether its title is stuffed with keywords.
+        asked_fields: of a query: a phrase to the shop's own fields whose value it is.
+        parts: of a query: a compound's stem to the stems of its parts.
+    """
 
     values: Mapping[str, tuple[Value, ...]]
+    words: Mapping[str, WordIndex] = field(default_factory=dict)
+    terms: ItemTerms = NO_TERMS
+    custom_fields: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    price: Value | None = None
+    codes: tuple[Value, ...] = ()
+    stuffed: bool = False
+    asked_fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def words_of(self, place: str) -> Mapping[str, str]:
+        """Return stem to written word of one place; empty where the item has none."""
+        index = self.words.get(place)
+        return index.words if index else NO_WORDS
 
     def to_json(self) -> str:
-        """Serialise; :meth:`from_json` reads it back equal."""
-        return json.dumps(
-            {
-                k: [[v.value, v.quote, v.where] for v in vs]
-                for k, vs in self.values.items()
-            }
-        )
+        """Serialise; :meth:`from_json` reads it back equal. Empty fields are left out."""
+        fields: dict[str, Any] = {
+            "values": _rows_by_name(self.values),
+            "words": {place: index.line for place, index in self.words.items()},
+            "terms": self.terms.lists(),
+            "custom_fields": _rows_by_name(self.custom_fields),
+            "price": self.price and _row(self.price),
+            "codes": [_row(code) for code in self.codes],
+            "stuffed": self.stuffed,
+            "asked_fields": self.asked_fields,
+            "parts": self.parts,
+        }
+        return json.dumps(_not_empty(fields))
 
     @staticmethod
     def from_json(text: str) -> Reading:
         """Read what :meth:`to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        price = fields.get("price")
         return Reading(
-            {k: tuple(Value(*v) for v in vs) for k, vs in json.loads(text).items()}
+            values=_values_by_name(fields.get("values", {})),
+            words={
+                place: WordIndex(line)
+                for place, line in fields.get("words", {}).items()
+            },
+            terms=ItemTerms(**_tuples(fields.get("terms", {}))),
+            custom_fields=_values_by_name(fields.get("custom_fields", {})),
+            price=Value(*price) if price else None,
+            codes=tuple(Value(*row) for row in fields.get("codes", ())),
+            stuffed=fields.get("stuffed", False),
+            asked_fields=_tuples(fields.get("asked_fields", {})),
+            parts=_tuples(fields.get("parts", {})),
         )
+
+
+def _not_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value}
+
+
+def _row(value: Value) -> list[str]:
+    return [value.value, value.quote, value.where]
+
+
+def _rows_by_name(table: Mapping[str, tuple[Value, ...]]) -> dict[str, list[list[str]]]:
+    return {name: [_row(value) for value in values] for name, values in table.items()}
+
+
+def _values_by_name(
+    table: Mapping[str, list[list[str]]],
+) -> dict[str, tuple[Value, ...]]:
+    return {name: tuple(Value(*row) for row in rows) for name, rows in table.items()}
+
+
+def _tuples(table: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(texts) for name, texts in table.items()}
+
+
+Relation = Literal["value", "accessory", "stuffing"]
+"""What the found text of an evidence is.
+
+``value``: of the asked attribute. ``accessory``: the item is made for the asked product.
+``stuffing``: the title is stuffed with keywords, so that nothing in it counts.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +315,8 @@ class Evidence:
     """What a query asks of one attribute and what the item says of it, quoted.
 
     ``asked``/``found`` are canonical values (``""`` = nothing found), ``state`` is ``match``,
-    ``conflict`` or ``unknown``. Only asked attributes have an Evidence.
+    ``conflict`` or ``unknown``. Only asked attributes have an Evidence. ``relation`` says what the
+    found text is of.
     """
 
     attribute: str
@@ -168,17 +326,23 @@ class Evidence:
     found_quote: str
     where: str
     state: State
+    relation: Relation = "value"
 
     @staticmethod
     def many_to_json(many: tuple[Evidence, ...] | list[Evidence]) -> str:
-        """Serialise the evidence of one pair."""
-        fields = [asdict(evidence) for evidence in many]
-        return json.dumps(fields, ensure_ascii=False)
+        """Serialise the evidence of one pair; the usual relation, ``value``, is left out."""
+        rows: list[dict[str, str]] = []
+        for evidence in many:
+            row = asdict(evidence)
+            if evidence.relation == "value":
+                row.pop("relation")
+            rows.append(row)
+        return json.dumps(rows, ensure_ascii=False)
 
     @staticmethod
     def many_from_json(text: str) -> tuple[Evidence, ...]:
         """Read what :meth:`many_to_json` wrote."""
-        return tuple(Evidence(**fields) for fields in json.loads(text))
+        return tuple(Evidence(**row) for row in json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,150 +357,6 @@ class Score:
     grade: Grade
     probabilities: tuple[float, float, float, float]
     attributes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-
-_PAIR = {"query_id": "str", "item_id": "str"}
-
-TABLES: dict[str, dict[str, str]] = {
-    # prepare
-    "items": {
-        "item_id": "str",
-        "title": "str",
-        "brand": "str",
-        "category": "str",
-        "description": "str",
-        "bullet_points": "list[str]",
-        "attributes": "str",  # JSON object
-    },
-    "queries": {
-        "query_id": "str",
-        "query": "str",
-        "split": "str",
-    },  # train | dev | test
-    "judgements": {**_PAIR, "grade": "int"},  # human
-    "votes": {
-        **_PAIR,
-        "grade": "int",
-        "votes": "int",
-    },  # of pairs that several people judged; only where they differ
-    "truth": {**_PAIR, "grade": "int"},  # only simulated shoppers may read it
-    "events": {
-        "event_id": "str",
-        "query_id": "str",
-        "session_id": "str",
-        "client_id": "str",
-        "action_name": "str",  # impression | click | add_to_cart | purchase | return
-        "timestamp": "int",  # ms since the epoch
-        "object_id": "str",  # item
-        "position": "int",  # 1 = top
-    },
-    "quarantine": {"table": "str", "line": "int", "reason": "str", "row": "str"},
-    # evidence
-    "readings": {"kind": "str", "id": "str", "reading": "str"},  # kind: query | item
-    "pairs": {**_PAIR, "evidence": "str"},
-    # judge
-    "teacher_judgements": {
-        **_PAIR,
-        "grade": "int",
-        "probabilities": "list[float]",
-        "rationale": "str",
-        "judge": "str",
-        "rulebook": "str",
-    },
-    # feedback
-    "feedback": {
-        **_PAIR,
-        "prompt": "str",
-        "completion": "str",
-        "desirable": "bool",
-        "kind": "str",
-        "event_ids": "list[str]",
-    },
-    "dev_signs": {  # signs of dev queries, which never teach
-        **_PAIR,
-        "kind": "str",
-        "wanted_exact": "bool",
-        "event_ids": "list[str]",
-    },
-    "untrusted_clients": {
-        "client_id": "str",
-        "reason": "str",
-        "targets": "list[str]",
-        "events": "int",
-    },
-    # synthesise; verify writes the same columns as `synthetic`, plus `rejected`
-    "candidates": {
-        **_PAIR,
-        "synthetic_id": "str",
-        "source_query_id": "str",
-        "source_item_id": "str",
-        "query": "str",
-        "item": "str",  # JSON of a row of `items`
-        "error_type": "str",
-        "attribute": "str",
-        "edit": "str",
-        "source_grade": "int",
-        "intended_grade": "int",
-        "evidence": "str",
-    },
-    # score
-    "scores": {
-        **_PAIR,
-        "system": "str",
-        "score": "float",
-        "grade": "int",
-        "p_E": "float",
-        "p_S": "float",
-        "p_C": "float",
-        "p_I": "float",
-    },
-    "adversarial_scores": {
-        **_PAIR,
-        "error_type": "str",
-        "intended_grade": "int",
-        "source_query_id": "str",
-        "grade": "int",
-    },
-    # evaluate
-    "measures": {
-        "system": "str",
-        "split": "str",  # dev | test
-        "measure": "str",
-        "slice": "str",
-        "value": "float",
-        "low": "float",
-        "high": "float",
-        "n": "int",
-    },
-    # experiment
-    "exposures": {
-        "exposure_id": "str",
-        "timestamp": "int",
-        "client_id": "str",
-        "session_id": "str",
-        "query_id": "str",
-        "experiment": "str",
-        "variant": "str",  # assigned
-        "served": "str",  # variant that answered
-        "model_version": "str",
-        "item_ids": "list[str]",
-        "degraded": "bool",
-        "latency_ms": "float",
-    },
-}
-TABLES["synthetic"] = TABLES["candidates"]
-TABLES["adversarial"] = {
-    **_PAIR,
-    "query": "str",
-    "item": "str",  # a catalogue row, as JSON
-    "error_type": "str",
-    "intended_grade": "int",
-    "human_grade": "int",  # where a person graded this pair
-    "source_query_id": "str",
-    "source_item_id": "str",
-    "edit": "str",
-}
-TABLES["rejected"] = {**TABLES["candidates"], "reason": "str"}
 
 
 def item_from_row(row: Mapping[str, Any]) -> Item:

@@ -14,7 +14,7 @@ from adore.data.shoppers import (
     Attack,
     Shoppers,
 )
-from adore.types import TABLES
+from adore.tables import TABLES
 
 LIST = [f"i{n:02d}" for n in range(12)]
 

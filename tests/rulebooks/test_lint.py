@@ -202,8 +202,9 @@ def test_a_finding_names_the_line_of_its_rule() -> None:
 def test_no_evidence_gives_an_unreachable_grade(name: str, data: st.DataObject) -> None:
     book = RuleBook.load(name)
     one = st.builds(Evidence, st.sampled_from(sorted(ATTRIBUTES)), st.just("a"), st.just("a"),
-                    st.sampled_from(["b", "accessory b"]), st.just("b"), st.just("title"),
-                    st.sampled_from(["match", "conflict", "unknown"]))  # fmt: skip
+                    st.just("b"), st.just("b"), st.just("title"),
+                    st.sampled_from(["match", "conflict", "unknown"]),
+                    st.sampled_from(["value", "accessory"]))  # fmt: skip
     assert book.apply(data.draw(st.lists(one, max_size=12))).grade in reachable_grades(
         book
     )

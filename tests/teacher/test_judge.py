@@ -111,7 +111,14 @@ def test_an_item_caught_cheating_is_judged_by_the_rules() -> None:
             return [(0.0, 0.0, 0.0, 1.0) for _ in many]
 
     caught = Evidence(
-        "product_type", "mug", "mug", KEYWORD_STUFFED, "", "title", "conflict"
+        "product_type",
+        "mug",
+        "mug",
+        KEYWORD_STUFFED,
+        "",
+        "title",
+        "conflict",
+        "stuffing",
     )
     judge_inputs = [
         JudgeInput("q", "i", "mug", Item("i", "Mug"), evidence)

@@ -276,7 +276,16 @@ def test_explain_shows_the_trace_that_the_tiny_lm_read() -> None:
     assert not _with_trace(PairJudgement("rules (judge)", "x"), SEEN).prompt
     stuffed = (
         *SEEN,
-        Evidence("feature", "x", "x", KEYWORD_STUFFED, "x", "title", "conflict"),
+        Evidence(
+            "feature",
+            "x",
+            "x",
+            KEYWORD_STUFFED,
+            "x",
+            "title",
+            "conflict",
+            "stuffing",
+        ),
     )
     caught = _with_trace(PairJudgement("tiny-llama@0 (judge)", "x"), stuffed)
     assert not caught.prompt and caught.by.startswith("the rule book alone")

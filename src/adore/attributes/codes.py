@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from stdnum import ean, isbn
 
@@ -24,6 +24,7 @@ from adore.types import Item, Value
 
 __all__ = [
     "ARTICLE",
+    "ArticleCode",
     "CodeSet",
     "asked_article",
     "canonical",
@@ -37,7 +38,7 @@ __all__ = [
 ARTICLE = "article:"
 """Begins the product type that a query asks which is only an article number."""
 
-_FIELD = re.compile(
+_FIELD_NAME = re.compile(
     r"(?:^|[^a-z])(?:gtin|ean|upc|isbn|jan|mpn|sku|asin|barcode|oem)s?"
     r"(?:[ _-]?(?:code|number|nummer|num|nr|no))?(?:[^a-z]|$)|"
     r"(?:article|artikel|item|part|manufacturer|product|model|hersteller|bestell|stock)s?[ _-]*"
@@ -60,25 +61,41 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 """A word that says that an article number follows."""
-_SHORT = 8
+_LONG_CODE = 8
 """Numbers of fewer characters may be words too."""
-_LEAST = 3
-_ISBN = 10
-_NO_ARTICLE = ("", 0, 0)
-_DIGEST = 6
+_LEAST_CODE = 3
+"""Characters of a number that is asked alone."""
+_LEAST_AMONG_WORDS = 5
+_LONGEST_CODE = 60
+"""Characters, with separators, of a number."""
+_ISBN_LENGTH = 10
+_DIGEST_BYTES = 6
 """Bytes kept of each number's digest.
 
 A catalogue of a million has a false hit in 300 million questions.
 """
-_FOR = re.compile(
+_MADE_FOR = re.compile(
     r"\b(?:for|fits?|compatible|replacement|für|pour|para)\b", re.IGNORECASE
 )
-_JOINED = re.compile(r"(?<![\w-])(?=[\w-]*\d)[A-Za-z\d]+(?:-[A-Za-z\d]+)*(?![\w-])")
+_CODE_IN_TEXT = re.compile(
+    r"(?<![\w-])(?=[\w-]*\d)[A-Za-z\d]+(?:-[A-Za-z\d]+)*(?![\w-])"
+)
+
+
+class ArticleCode(NamedTuple):
+    """An article number in its one form, and where a query has it."""
+
+    code: str
+    start: int
+    end: int
+
+
+_NO_ARTICLE = ArticleCode("", 0, 0)
 
 
 @lru_cache(maxsize=65_536)
 def canonical(text: str) -> str:
-    """One form of an article number; ``""`` if it is none.
+    """Write an article number in its one form; ``""`` if it is none.
 
     No separators, no leading zeros, ISBN-10 as ISBN-13.
 
@@ -88,21 +105,17 @@ def canonical(text: str) -> str:
         >>> canonical("dw-1361"), canonical("4.00638E+12"), canonical("1234567.0")
         ('DW1361', '', '1234567')
     """
-    text = (
-        unicodedata.normalize("NFKC", text)
-        .strip()
-        .removeprefix("'")
-        .removesuffix("'")
-        .strip()
-    )
+    text = unicodedata.normalize("NFKC", text).strip()
+    text = text.removeprefix("'").removesuffix("'").strip()
     if _SPREADSHEET.fullmatch(text):
         return ""
     if re.fullmatch(r"\d{4,}\.0+", text):  # how tables write whole numbers beside gaps
         text = text.partition(".")[0]
+
     code = _SEPARATORS.sub("", text).upper()
     if not _CODE.fullmatch(code):
         return ""
-    if len(code) == 10 and isbn.is_valid(code):
+    if len(code) == _ISBN_LENGTH and isbn.is_valid(code):
         return str(isbn.to_isbn13(code))
     return code.lstrip("0") if code.isdecimal() else code
 
@@ -118,53 +131,64 @@ def is_global(code: str) -> bool:
         >>> is_global("4006381333932"), is_global("2023")
         (False, False)
     """
-    if not code.isdecimal() or len(code) < _SHORT:
+    if not code.isdecimal() or len(code) < _LONG_CODE:
         return False
 
     # A canonical number has lost its leading zeros; a number of this kind has one at most.
-    length = next((one for one in _GLOBAL_LENGTHS if len(code) <= one), 0)
-    missing = length - len(code)
-    if length == 0 or missing > 1:
-        return False
-    return bool(ean.is_valid(code.zfill(length)))
+    for length in _GLOBAL_LENGTHS:
+        if len(code) in (length - 1, length):
+            return bool(ean.is_valid(code.zfill(length)))
+    return False
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def _is_length_of_code(text: str) -> bool:
+    return _LEAST_CODE <= len(text) <= _LONGEST_CODE
+
+
+# ------------------------------------------------------------------ of items
 
 
 def _texts(raw: Any) -> Iterator[str]:
     """A field's numbers: one, a list, or several in one text."""
     if isinstance(raw, list | tuple):
-        for one in raw:
-            yield from _texts(one)
+        for element in raw:
+            yield from _texts(element)
     elif isinstance(raw, float):
         yield str(int(raw)) if raw.is_integer() else ""
     elif isinstance(raw, int) and not isinstance(raw, bool):
         yield str(raw)
     elif isinstance(raw, str):
-        yield from (part.strip() for part in re.split(r"[;|,]", raw[:300]))
+        for part in re.split(r"[;|,]", raw[:300]):
+            yield part.strip()
 
 
 @lru_cache(maxsize=8_192)
-def _holds_codes(name: str) -> bool:
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # variantSku
-    return name == "item_id" or _FIELD.search(parted) is not None
+def _is_code_field(name: str) -> bool:
+    words_apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)  # variantSku
+    return name == "item_id" or _FIELD_NAME.search(words_apart) is not None
 
 
 def item_codes(item: Item) -> Iterator[Value]:
-    """Every article number of an item, its id first; ``quote`` is as the field has it.
+    """Yield every article number of an item, its id first; ``quote`` is as the field has it.
 
     Example:
         >>> item = Item("A-1", "cup", attributes={"gtin": "04006381333931"})
-        >>> [(v.value, v.where) for v in item_codes(item)]
+        >>> [(code.value, code.where) for code in item_codes(item)]
         [('A1', 'attributes.item_id'), ('4006381333931', 'attributes.gtin')]
     """
     fields: Mapping[str, Any] = {"item_id": item.item_id, **item.attributes}
-    seen = set[str]()
+    known = set[str]()
     for name, raw in fields.items():
-        if not _holds_codes(name):
+        if not _is_code_field(name):
             continue
         for text in _texts(raw):
-            code = canonical(text) if len(text) <= 60 else ""
-            if code and code not in seen and any(c.isdigit() for c in code):
-                seen.add(code)
+            code = canonical(text) if len(text) <= _LONGEST_CODE else ""
+            if code and code not in known and _has_digit(code):
+                known.add(code)
                 # The id is none of an item's texts.
                 quote = "" if name == "item_id" else text
                 yield Value(code, quote, f"attributes.{name}")
@@ -185,24 +209,25 @@ class CodeSet:
     """
 
     def __init__(self, packed: str) -> None:
-        self._raw = base64.b64decode(packed)
+        self._digests = base64.b64decode(packed)
 
     def __contains__(self, code: str) -> bool:
         digest = _digest(code)
-        count = len(self._raw) // _DIGEST
-        place = bisect_left(range(count), digest, key=self._at)
-        return self._at(place) == digest
+        count = len(self._digests) // _DIGEST_BYTES
+        place = bisect_left(range(count), digest, key=self._digest_at)
+        return self._digest_at(place) == digest
 
-    def _at(self, place: int) -> bytes:
-        return self._raw[place * _DIGEST : (place + 1) * _DIGEST]
+    def _digest_at(self, place: int) -> bytes:
+        start = place * _DIGEST_BYTES
+        return self._digests[start : start + _DIGEST_BYTES]
 
 
 def _digest(code: str) -> bytes:
-    return hashlib.blake2b(code.encode(), digest_size=_DIGEST).digest()
+    return hashlib.blake2b(code.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
 def mine_codes(items: Iterable[Item], language: Language) -> str:
-    """The article numbers of a catalogue, for :class:`CodeSet`.
+    """Collect the article numbers of a catalogue, for :class:`CodeSet`.
 
     A short number that titles of other items use, too, is a word of this shop (``501`` of jeans,
     ``PS5``).
@@ -216,37 +241,43 @@ def mine_codes(items: Iterable[Item], language: Language) -> str:
     """
     items = list(items)
     owners: dict[str, set[int]] = defaultdict(set)
-    for at, item in enumerate(items):
-        for value in item_codes(item):
-            owners[value.value].add(at)
+    for row, item in enumerate(items):
+        for code in item_codes(item):
+            owners[code.value].add(row)
+
     words = set[str]()
-    for at, item in enumerate(items):
-        for code in _said(item.title, language):
-            if code in owners and at not in owners[code]:
-                words.add(code)
-    known = sorted(_digest(code) for code in owners if code not in words)
-    return base64.b64encode(b"".join(known)).decode()
+    for row, item in enumerate(items):
+        for word in _words_like_codes(item.title, language):
+            if word in owners and row not in owners[word]:
+                words.add(word)
+
+    digests = [_digest(code) for code in owners if code not in words]
+    return base64.b64encode(b"".join(sorted(digests))).decode()
 
 
-def _said(title: str, language: Language) -> Iterator[str]:
+def _words_like_codes(title: str, language: Language) -> Iterator[str]:
     """Short words and pairs of words of a title, in the form of article numbers.
 
     Not those after *for*: they name what the item is made for.
     """
-    fits = _FOR.search(title)
-    stems = [
-        t.stem.upper()
-        for t in tokenize(title[: fits.start()] if fits else title, language)
-    ]
-    yield from (stem for stem in stems if len(stem) < _SHORT)
-    pairs = (first + second for first, second in pairwise(stems))
-    yield from (pair for pair in pairs if len(pair) < 2 * _SHORT)
+    made_for = _MADE_FOR.search(title)
+    own_part = title[: made_for.start()] if made_for else title
+    stems = [token.stem.upper() for token in tokenize(own_part, language)]
+    for stem in stems:
+        if len(stem) < _LONG_CODE:
+            yield stem
+    for first, second in pairwise(stems):
+        if len(first + second) < 2 * _LONG_CODE:
+            yield first + second
+
+
+# ------------------------------------------------------------------ of queries
 
 
 def asked_article(
     query: str, codes: CodeSet, is_word: Callable[[str], bool], language: Language
-) -> tuple[str, int, int]:
-    """The article number that a query consists of.
+) -> ArticleCode:
+    """Find the article number that a query consists of.
 
     A number counts if it is labelled (``EAN 400...``), if an item of the catalogue has it, or if
     its check digit is right; ``iphone 15`` is no number although some article may be called
@@ -259,38 +290,49 @@ def asked_article(
         language: of the catalogue.
 
     Returns:
-        its one form, and where it starts and ends; ``("", 0, 0)`` if the query asks anything else.
+        the number; its code is empty if the query asks anything else.
     """
-    shown = visible(query)
-    label = _LABEL.match(shown)
-    text = shown[label.end() if label else 0 :].strip().strip("\"'#")
-    code = canonical(text) if _LEAST <= len(text) <= 60 else ""
-    if len(code) < _LEAST - 1:
+    label, text = _split_label(visible(query))
+    text = text.strip("\"'#")
+    code = canonical(text) if _is_length_of_code(text) else ""
+    if len(code) < _LEAST_CODE - 1:
         return _NO_ARTICLE
-    start = shown.rfind(text)
-    found = code, start, start + len(text)
-    names = [
-        t.stem
-        for t in tokenize(text, language)
-        if t.stem.isalpha() and len(t.stem) >= _LEAST
+
+    start = visible(query).rfind(text)
+    article = ArticleCode(code, start, start + len(text))
+    words = [
+        token.stem
+        for token in tokenize(text, language)
+        if token.stem.isalpha() and len(token.stem) >= _LEAST_CODE
     ]
-    speaks = len(text.split()) > 1 and bool(names)
-    has_digit = any(c.isdigit() for c in code)
-    if label and not speaks:
-        return found if has_digit or code in codes else _NO_ARTICLE
-    if code in codes and has_digit:
-        word = (
-            any(map(is_word, names))
-            if speaks
-            else len(code) < _SHORT and is_word(text.lower())
-        )
-        return _NO_ARTICLE if word else found
-    parted = len(code) < _ISBN and not text.isdecimal()  # 2023-12-24
-    return found if is_global(code) and not parted else _NO_ARTICLE
+    has_words = len(text.split()) > 1 and bool(words)
+    if label and not has_words:
+        is_code = _has_digit(code) or code in codes
+        return article if is_code else _NO_ARTICLE
+
+    if code in codes and _has_digit(code):
+        if has_words:
+            is_phrase = any(is_word(word) for word in words)
+        else:
+            is_phrase = len(code) < _LONG_CODE and is_word(text.lower())
+        return _NO_ARTICLE if is_phrase else article
+
+    looks_like_date = len(code) < _ISBN_LENGTH and not text.isdecimal()  # 2023-12-24
+    if is_global(code) and not looks_like_date:
+        return article
+    return _NO_ARTICLE
+
+
+def _split_label(text: str) -> tuple[str, str]:
+    """A word that says that an article number follows, or nothing; what follows."""
+    match = _LABEL.match(text)
+    if match is None:
+        return "", text.strip()
+    return match.group(), text[match.end() :].strip()
 
 
 def codes_in(query: str) -> list[str]:
-    """Whatever may be an article number in a query.
+    """List whatever may be an article number in a query.
 
     All of it, what follows a label, and single words.
 
@@ -298,34 +340,34 @@ def codes_in(query: str) -> list[str]:
         >>> codes_in("EAN 4006381333931"), codes_in("red mug"), codes_in("drill dw-1361")
         (['4006381333931'], [], ['DRILLDW1361', 'DW1361'])
     """
-    shown = visible(query)
-    label = _LABEL.match(shown)
-    rest = shown[label.end() if label else 0 :].strip()
-    words = [m.group() for m in _JOINED.finditer(rest)] if " " in rest else []
-    codes = (canonical(text) for text in (rest, *words) if _LEAST <= len(text) <= 60)
-    named = [code for code in codes if any(c.isdigit() for c in code)]
-    return [
-        code
-        for code in dict.fromkeys(named)
-        if code == canonical(rest) or len(code) >= 5
-    ]
+    _, rest = _split_label(visible(query))
+    texts = [rest]
+    if " " in rest:
+        texts += [match.group() for match in _CODE_IN_TEXT.finditer(rest)]
+    candidates = [canonical(text) for text in texts if _is_length_of_code(text)]
+
+    whole = canonical(rest)
+    codes: list[str] = []
+    for code in dict.fromkeys(candidates):
+        is_long_enough = code == whole or len(code) >= _LEAST_AMONG_WORDS
+        if is_long_enough and _has_digit(code):
+            codes.append(code)
+    return codes
 
 
-def find_codes(query: str, codes: CodeSet) -> Iterator[tuple[str, int, int]]:
-    """Article numbers among other words of a query (``bosch 4006381333931``).
+def find_codes(query: str, codes: CodeSet) -> Iterator[ArticleCode]:
+    """Yield article numbers among other words of a query (``bosch 4006381333931``).
 
     Args:
         query: its text.
         codes: of the catalogue.
-
-    Returns:
-        of each its one form, its start and its end.
     """
-    for m in _JOINED.finditer(visible(query)):
-        if len(m.group()) < 5 or len(m.group()) > 40:
+    for match in _CODE_IN_TEXT.finditer(visible(query)):
+        if not _LEAST_AMONG_WORDS <= len(match.group()) <= 40:
             continue
-        code = canonical(m.group())
-        if len(code) >= 5 and (
-            code in codes or (len(code) > _SHORT and is_global(code))
-        ):
-            yield code, m.start(), m.end()
+        code = canonical(match.group())
+        if len(code) < _LEAST_AMONG_WORDS:
+            continue
+        is_long = len(code) > _LONG_CODE
+        if code in codes or (is_long and is_global(code)):
+            yield ArticleCode(code, *match.span())

@@ -1,21 +1,21 @@
-"""Holds what a query asks against what an item says: one :class:`Evidence` per asked value.
+"""Compares what a query asks with what an item says: one :class:`Evidence` per asked value.
 
 Sellers write titles and texts, the shop keeps fields: a field outweighs the title, the title
-outweighs the rest. A title that lists rival values is believed in nothing, so stuffing can only
-lower a grade.
+outweighs the rest. Nothing in a title that lists rival values counts as a match, so that stuffing
+can only lower a grade.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from adore.attributes.codes import ARTICLE, canonical
 from adore.attributes.contrasts import is_offer, same_or_contrast
 from adore.attributes.devices import parse_device, same_device
-from adore.attributes.prices import PRICE, holds
+from adore.attributes.prices import PRICE, keeps_limit
 from adore.attributes.units import same_size, size_dimension
-from adore.types import ATTRIBUTES, Evidence, Reading, State, Value
+from adore.types import ATTRIBUTES, Evidence, Reading, Relation, State, Value
 
 __all__ = ["GUIDE", "KEYWORD_STUFFED", "asks_article", "compare", "is_stuffed"]
 
@@ -23,18 +23,26 @@ GUIDE = "guide"
 """The product type that a query asks which wants to know something."""
 
 KEYWORD_STUFFED = "stuffed title"
-"""What is found of a product type where a title was caught stuffing.
+"""What is found of a product type where the title is stuffed with keywords.
 
 No evidence of such an item can be trusted.
 """
 
 _NOTHING = Value("", "", "")
-_TRUST = ("brand", "attributes", "category", "title", "bullet_points", "description")
-"""Where a value may stand, the most trusted first."""
+_TRUST = {
+    "brand": 0,
+    "attributes": 1,
+    "category": 2,
+    "title": 3,
+    "bullet_points": 4,
+    "description": 5,
+}
+"""Where a value may stand, to its rank: the most trusted place first."""
 _BODY = ("bullet_points", "description")
+_PLACES = ("title", "category", "attributes", *_BODY)
 _AMOUNTS = ("volume", "mass", "memory")
-_BOTH = {"unisex", "adults"}
-_WITHIN = {
+_ANY_ADULT = {"unisex", "adults"}
+_COMPATIBLE_AGES = {
     ("girls", "kids"),
     ("boys", "kids"),
     ("kids", "girls"),
@@ -46,29 +54,29 @@ _WITHIN = {
 }
 
 
-@lru_cache(maxsize=65_536)
-def _words(index: str) -> dict[str, str]:
-    """Stem to the word as it was written (in a list of stems: to itself)."""
-    return {
-        stem: word or stem
-        for stem, _, word in (pair.partition("=") for pair in index.split())
-    }
+class _Outcome(NamedTuple):
+    """How an item answers one asked value."""
+
+    state: State
+    value: Value
+    relation: Relation = "value"
 
 
-def _index_of(item: Reading, where: str) -> dict[str, str]:
-    values = item.values.get(f"words.{where}")
-    return _words(values[0].value) if values else {}
+_UNKNOWN = _Outcome("unknown", _NOTHING)
 
 
 def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
-    """Evidence for every value that the query asks, in the order of :data:`adore.types.ATTRIBUTES`.
+    """Compare every value that the query asks, in the order of :data:`adore.types.ATTRIBUTES`.
 
     Args:
         query: from :meth:`Reader.read_query`.
         item: from :meth:`Reader.read_item`.
+
+    Returns:
+        one evidence per asked value.
     """
     return tuple(
-        _judge(name, asked, query, item)
+        _compare_asked(name, asked, query, item)
         for name in ATTRIBUTES
         for asked in query.values.get(name, ())
     )
@@ -77,197 +85,259 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
 def asks_article(evidence: Iterable[Evidence]) -> bool:
     """Whether the query is an article number and nothing else."""
     return any(
-        e.attribute == "product_type" and e.asked.startswith(ARTICLE) for e in evidence
+        fact.attribute == "product_type" and fact.asked.startswith(ARTICLE)
+        for fact in evidence
     )
 
 
 def is_stuffed(evidence: Iterable[Evidence]) -> bool:
-    """Whether the item was caught cheating: see :data:`KEYWORD_STUFFED`."""
-    return any(e.found == KEYWORD_STUFFED for e in evidence)
+    """Whether the item's title is stuffed with keywords, see :data:`KEYWORD_STUFFED`."""
+    return any(fact.relation == "stuffing" for fact in evidence)
 
 
-def _judge(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
-    if name == "product_type":
-        state, found = _product_type(asked, query, item)
-    elif name == "exclusion":
-        state, found = _exclusion(asked, item)
-    elif name == "feature":
-        state, found = _in_own_fields(asked, query, item) or _feature(
-            asked.value, query, item
-        )
-    elif name == "pack":
-        state, found = _pack(asked, query, item)
-    else:
-        state, found = _compare_value(name, asked, item)
-    if state == "match" and found.where == "title" and "words.stuffed" in item.values:
+def _compare_asked(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
+    outcome = _outcome(name, asked, query, item)
+    state, found, relation = outcome
+    if state == "match" and item.stuffed and found.where == "title":
         state = "unknown" if name == "feature" else "conflict"
     return Evidence(
-        name, asked.value, asked.quote, found.value, found.quote, found.where, state
+        name,
+        asked.value,
+        asked.quote,
+        found.value,
+        found.quote,
+        found.where,
+        state,
+        relation,
     )
 
 
-def _mentions(stems: list[str], item: Reading) -> Iterator[Value]:
-    """Every place of an item that has all the stems; quoted is the last."""
-    for where in ("title", "category", "attributes", *_BODY):
-        index = _index_of(item, where)
-        if all(stem in index for stem in stems):
-            phrase = " ".join(stems)
-            yield Value(phrase, index[stems[-1]], where)
+def _outcome(name: str, asked: Value, query: Reading, item: Reading) -> _Outcome:
+    if name == "product_type":
+        return _product_type(asked, query, item)
+    if name == "exclusion":
+        return _exclusion(asked, item)
+    if name == "pack":
+        return _pack(asked, query, item)
+    if name == "feature":
+        in_fields = _custom_field(asked, query, item)
+        return in_fields or _feature(asked.value, query, item)
+    return _compare_value(name, asked, item)
 
 
-def _mentioned(stems: list[str], item: Reading) -> tuple[State, Value]:
-    found = next(_mentions(stems, item), None)
-    if found is None:
-        return "unknown", _NOTHING
-    return "match", found
+# ------------------------------------------------------------------ words
 
 
-def _in_own_fields(
-    asked: Value, query: Reading, item: Reading
-) -> tuple[State, Value] | None:
+def _mentions(stems: tuple[str, ...] | list[str], item: Reading) -> Iterator[Value]:
+    """Every place of an item that has all the stems; the last stem is quoted."""
+    for place in _PLACES:
+        words = item.words_of(place)
+        if all(stem in words for stem in stems):
+            yield Value(" ".join(stems), words[stems[-1]], place)
+
+
+def _mentioned(stems: tuple[str, ...] | list[str], item: Reading) -> _Outcome:
+    mention = next(_mentions(stems, item), None)
+    if mention is None:
+        return _UNKNOWN
+    return _Outcome("match", mention)
+
+
+def _custom_field(asked: Value, query: Reading, item: Reading) -> _Outcome | None:
     """A value of the shop's own fields, if the item fills them.
 
     Another value is a conflict, unless a text has the asked one.
     """
-    own: list[Value] = []
-    for field in query.values.get(f"own.{asked.value}", ()):
-        own.extend(item.values.get(f"own.{field.value}", ()))
-    if not own:
+    fields = query.asked_fields.get(asked.value, ())
+    values: list[Value] = []
+    for field in fields:
+        values.extend(item.custom_fields.get(field, ()))
+    if not values:
         return None
 
-    hit = next((value for value in own if value.value == asked.value), None)
-    if hit:
-        return "match", hit
+    for value in values:
+        if value.value == asked.value:
+            return _Outcome("match", value)
 
-    state, found = _mentioned(asked.value.split(), item)
-    if state == "match":
-        return "unknown", found
-    return "conflict", own[0]
-
-
-def _parts(word: str, query: Reading) -> list[str]:
-    """Stems of the words that a compound of the query is made of."""
-    parts = query.values.get(f"parts.{word}", ())
-    return parts[0].value.split() if parts else []
+    mention = _mentioned(asked.value.split(), item)
+    if mention.state == "match":
+        return _Outcome("unknown", mention.value)
+    return _Outcome("conflict", values[0])
 
 
-def _feature(asked: str, query: Reading, item: Reading) -> tuple[State, Value]:
-    """A word is found or not.
+def _feature(asked: str, query: Reading, item: Reading) -> _Outcome:
+    """A word is mentioned or not.
 
-    Its rival in the title, a price above the limit or an offer of new things contradicts.
+    A contrast in the title, a price beyond the limit or an offer of new things is a conflict.
     """
     if asked.startswith(PRICE):
         return _price(asked, item)
-    state, found = _mentioned(asked.split(), item)
-    if state == "match":
-        return state, found
-    parts = _parts(asked, query)
-    if parts and _mentioned(parts, item)[0] == "match":
-        return _mentioned(parts, item)
-    title = _index_of(item, "title")
-    word, same = same_or_contrast(asked, title)
-    if word:
-        return ("match" if same else "conflict"), Value(word, title[word], "title")
+
+    mention = _mentioned(asked.split(), item)
+    if mention.state == "match":
+        return mention
+    parts = query.parts.get(asked, ())
+    if parts:
+        mention_of_parts = _mentioned(parts, item)
+        if mention_of_parts.state == "match":
+            return mention_of_parts
+
+    title = item.words_of("title")
+    contrast = same_or_contrast(asked, title)
+    if contrast.word:
+        value = Value(contrast.word, title[contrast.word], "title")
+        return _Outcome("match" if contrast.is_same else "conflict", value)
     if is_offer(asked):
-        return "conflict", Value("new", "", "title")
-    return state, found
+        return _Outcome("conflict", Value("new", "", "title"))
+    return mention
 
 
-def _price(limit: str, item: Reading) -> tuple[State, Value]:
+def _price(limit: str, item: Reading) -> _Outcome:
     """Whether the item's price keeps the limit; unknown without one, or in another currency."""
-    price = next(iter(item.values.get("words.price", ())), None)
-    if price is None:
-        return "unknown", _NOTHING
-    kept = holds(limit, price.value)
-    if kept is None:
-        return "unknown", _NOTHING
-    return ("match" if kept else "conflict"), price
+    if item.price is None:
+        return _UNKNOWN
+    keeps = keeps_limit(limit, item.price.value)
+    if keeps is None:
+        return _UNKNOWN
+    return _Outcome("match" if keeps else "conflict", item.price)
 
 
-def _product_type(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
-    """The category decides; a title calls the item only what others of its category are called."""
-    word, category = asked.value, _index_of(item, "category")
+def _exclusion(asked: Value, item: Reading) -> _Outcome:
+    """Match: the item says that it lacks it. Conflict: it says that it has it.
+
+    Silence is unknown.
+    """
+    stems = asked.value.split()
+    first, last = stems[0], stems[-1]
+    absent = item.terms.absent
+    if last in absent or first in absent:
+        return _Outcome("match", Value(asked.value, "", "title"))
+
+    mention = next(_mentions([last], item), None)
+    if mention is None and last in item.words_of("untrusted"):
+        mention = Value(last, "", "description")
+    if mention is None:
+        return _UNKNOWN
+    return _Outcome("conflict", mention)
+
+
+# ------------------------------------------------------------------ product type
+
+
+def _product_type(asked: Value, query: Reading, item: Reading) -> _Outcome:
+    """The category decides; a title counts where titles of its category use the word."""
+    word = asked.value
+    category = item.words_of("category")
     if word == GUIDE:
         return _guide(item, category)
     if word.startswith(ARTICLE):
         return _article(word.removeprefix(ARTICLE), item)
     if word in category:
-        return "match", Value(word, category[word], "category")
-    if "words.stuffed" in item.values:
-        return "conflict", Value(KEYWORD_STUFFED, "", "title")
+        return _Outcome("match", Value(word, category[word], "category"))
+    return _named_product(word, query, item)
+
+
+def _named_product(word: str, query: Reading, item: Reading) -> _Outcome:
+    """Whether an item is called so whose category is called otherwise."""
+    if item.stuffed:
+        stuffed = Value(KEYWORD_STUFFED, "", "title")
+        return _Outcome("conflict", stuffed, "stuffing")
+
     accessory = _accessory(word, query, item)
     if accessory:
-        return "conflict", accessory
-    state, found = _title_names(word, item)
-    parts = _parts(word, query) if state != "match" else []
-    return _title_names_parts(parts, item) or (state, found)
+        return _Outcome("conflict", accessory, "accessory")
+
+    outcome = _title_names(word, item)
+    if outcome.state != "match":
+        by_parts = _title_names_parts(query.parts.get(word, ()), item)
+        return by_parts or outcome
+    return outcome
 
 
-def _guide(item: Reading, category: dict[str, str]) -> tuple[State, Value]:
+def _guide(item: Reading, category: Mapping[str, str]) -> _Outcome:
     """Only something to read or watch answers a question."""
-    guides = _index_of(item, "guides")
-    for where, index in (("category", category), ("title", _index_of(item, "title"))):
-        hit = next((s for s in guides if s in index), "")
-        if hit:
-            return "match", Value(hit, index[hit], where)
-    last = next(iter(category), "")
-    if last:
-        return "conflict", Value(last, category[last], "category")
-    return "conflict", Value("no guide", "", "title")
+    places = (("category", category), ("title", item.words_of("title")))
+    for place, words in places:
+        for stem in item.terms.guides:
+            if stem in words:
+                return _Outcome("match", Value(stem, words[stem], place))
+    if category:
+        return _Outcome("conflict", _last_word(category))
+    return _Outcome("conflict", Value("no guide", "", "title"))
 
 
-def _article(code: str, item: Reading) -> tuple[State, Value]:
+def _last_word(category: Mapping[str, str]) -> Value:
+    """The last word of a category, which an index has first; nothing without a category."""
+    for stem, word in category.items():
+        return Value(stem, word, "category")
+    return Value("", "", "category")
+
+
+def _article(code: str, item: Reading) -> _Outcome:
     """Only the article that has the asked number, in whatever field."""
-    hit = next((v for v in item.values.get("words.codes", ()) if v.value == code), None)
-    if hit:
-        return "match", hit
-    return "conflict", Value("another article", "", "title")
+    for value in item.codes:
+        if value.value == code:
+            return _Outcome("match", value)
+    return _Outcome("conflict", Value("another article", "", "title"))
 
 
-def _title_names(word: str, item: Reading) -> tuple[State, Value]:
-    """Whether the title, or else titles of the same category, or the texts call the item so."""
-    title, kinds, category = (
-        _index_of(item, where) for where in ("title", "kind", "category")
-    )
-    for where, index in (
-        ("title", {s: title[s] for s in kinds}),
-        ("category", category),
-    ):
-        hit = (
-            word
-            if word in index
-            else next((s for s in index if len(word) > 3 and s.endswith(word)), "")
-        )
-        if hit:
-            return "match", Value(hit, index[hit], where)
-    if word in _index_of(item, "heads"):
-        return "match", Value(
-            word, _index_of(item, "attributes").get(word, ""), "attributes"
-        )
-    last = next(iter(category), "")
-    if word in _index_of(item, "common"):
-        return "unknown", Value(last, category.get(last, ""), "category")
-    for where in _BODY:
-        body = _index_of(item, where)
+def _title_names(word: str, item: Reading) -> _Outcome:
+    """Whether the title, or else titles of the same category, or the texts name the item so."""
+    title = item.words_of("title")
+    category = item.words_of("category")
+    named = _ends_with(word, item.terms.names)
+    if named:
+        return _Outcome("match", Value(named, title[named], "title"))
+    named = _ends_with(word, category)
+    if named:
+        return _Outcome("match", Value(named, category[named], "category"))
+
+    if word in item.terms.field_heads:
+        written = item.words_of("attributes").get(word, "")
+        return _Outcome("match", Value(word, written, "attributes"))
+    return _not_named(word, item)
+
+
+def _not_named(word: str, item: Reading) -> _Outcome:
+    """What speaks for or against a name that neither title nor category has."""
+    category = item.words_of("category")
+    if word in item.terms.category_names:
+        return _Outcome("unknown", _last_word(category))
+    for place in _BODY:
+        body = item.words_of(place)
         if word in body:
-            return "unknown", Value(word, body[word], where)
-    if last:
-        return "conflict", Value(last, category[last], "category")
-    return "unknown", _NOTHING
+            return _Outcome("unknown", Value(word, body[word], place))
+    if category:
+        return _Outcome("conflict", _last_word(category))
+    return _UNKNOWN
 
 
-def _title_names_parts(parts: list[str], item: Reading) -> tuple[State, Value] | None:
-    """Whether both parts of a compound call an item that the compound does not.
+def _ends_with(word: str, stems: Iterable[str]) -> str:
+    """The word itself if it is one of the stems, or else the first stem that ends with it."""
+    if word in stems:
+        return word
+    if len(word) <= 3:
+        return ""
+    for stem in stems:
+        if stem.endswith(word):
+            return stem
+    return ""
+
+
+def _title_names_parts(parts: tuple[str, ...], item: Reading) -> _Outcome | None:
+    """Whether both parts of a compound name an item that the compound does not.
 
     The last part alone may mean it.
     """
     if not parts:
         return None
-    whole = next(_mentions(parts, item), None)
-    if whole and whole.where not in _BODY:
-        return "match", whole
-    state, found = _title_names(parts[-1], item)
-    return ("unknown", found) if state == "match" else None
+    mention = next(_mentions(parts, item), None)
+    if mention and mention.where not in _BODY:
+        return _Outcome("match", mention)
+    outcome = _title_names(parts[-1], item)
+    if outcome.state == "match":
+        return _Outcome("unknown", outcome.value)
+    return None
 
 
 def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
@@ -275,120 +345,130 @@ def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
 
     Nothing if the query asks for such a thing.
     """
-    title, fits = _index_of(item, "title"), _index_of(item, "fits")
-    if word not in _index_of(item, "kind"):
+    if word not in item.terms.names:
         return None
+    fits = item.words_of("fits")
     if word in fits:
         return Value(f"accessory {word}", fits[word], "title")
-    kinds = _index_of(item, "accessory")
-    asked = {
-        v.value
-        for name in ("feature", "product_type")
-        for v in query.values.get(name, ())
-    }
-    if not kinds or asked & set(kinds):
+
+    accessories = item.terms.accessories
+    if not accessories:
         return None
-    first = next(iter(kinds))
-    return Value(f"accessory {first}", title.get(first, ""), "title")
+    for name in ("feature", "product_type"):
+        for asked in query.values.get(name, ()):
+            if asked.value in accessories:
+                return None
+    first = accessories[0]
+    written = item.words_of("title").get(first, "")
+    return Value(f"accessory {first}", written, "title")
 
 
-def _exclusion(asked: Value, item: Reading) -> tuple[State, Value]:
-    """Match: the item says that it lacks it. Conflict: it says that it has it.
-
-    Silence is unknown.
-    """
-    stems = asked.value.split()
-    first, last = stems[0], stems[-1]
-    absent = _index_of(item, "absent")
-    if last in absent or first in absent:
-        return "match", Value(asked.value, "", "title")
-
-    found = next(_mentions([last], item), None)
-    if found is None and last in _index_of(item, "untrusted"):
-        found = Value(last, "", "description")
-    if found is None:
-        return "unknown", _NOTHING
-    return "conflict", found
+# ------------------------------------------------------------------ values
 
 
-def _pack(asked: Value, query: Reading, item: Reading) -> tuple[State, Value]:
+def _pack(asked: Value, query: Reading, item: Reading) -> _Outcome:
     """How many pieces.
 
-    An item that has the asked size (``6 x 330 ml``) and says nothing of pieces is one piece.
+    An item that has the asked size (``6 x 330 ml``) and does not say how many is one piece.
     """
     if item.values.get("pack") or asked.value == "1":
         return _compare_value("pack", asked, item)
-    sizes = [v for v in item.values.get("size", ()) if v.where not in _BODY]
-    amounts = [
-        v.value
-        for v in query.values.get("size", ())
-        if size_dimension(v.value) in _AMOUNTS
+
+    asked_amounts = [
+        size.value
+        for size in query.values.get("size", ())
+        if size_dimension(size.value) in _AMOUNTS
     ]
-    one = next(
-        (v for v in sizes if any(same_size(amount, v.value) for amount in amounts)),
-        None,
-    )
-    if one:
-        return "conflict", Value("1", one.quote, one.where)
-    return "unknown", _NOTHING
+    for size in item.values.get("size", ()):
+        if size.where in _BODY:
+            continue
+        if any(same_size(amount, size.value) for amount in asked_amounts):
+            return _Outcome("conflict", Value("1", size.quote, size.where))
+    return _UNKNOWN
 
 
-def _device(asked: str, item: Reading) -> tuple[State, Value] | None:
-    """A device of which generations and tiers are known, where the item names some, too."""
+def _compare_value(name: str, asked: Value, item: Reading) -> _Outcome:
+    """Only the most trusted place that speaks of the attribute counts."""
+    exact = _device_or_code(name, asked.value, item)
+    if exact:
+        return exact
+
+    values = _most_trusted(_comparable(name, asked.value, item))
+    for value in values:
+        if _is_same(name, asked.value, value.value):
+            return _Outcome("match", value)
+
+    may_be_a_word = name in ("model", "compatibility", "material")
+    if may_be_a_word or (name == "brand" and not values):
+        mention = _mentioned(asked.value.split(), item)
+        if mention.state == "match" and mention.value.where not in _BODY:
+            return mention
+
+    # A size in a text may be that of a part.
+    if not values or (name == "size" and values[0].where in _BODY):
+        return _UNKNOWN
+    return _Outcome("conflict", values[0])
+
+
+def _device_or_code(name: str, asked: str, item: Reading) -> _Outcome | None:
+    """The outcome for a known device, or for an article number that the item has."""
+    if name in ("model", "compatibility"):
+        device = _device(asked, item)
+        if device:
+            return device
+    if name == "model":
+        code = canonical(asked)
+        for value in item.codes:
+            if value.value == code:
+                return _Outcome("match", value)
+    return None
+
+
+def _device(asked: str, item: Reading) -> _Outcome | None:
+    """A device of a known family, where the item names some of those, too."""
     if parse_device(asked) is None:
         return None
-    named = [
-        v
-        for name in ("model", "compatibility")
-        for v in item.values.get(name, ())
-        if parse_device(v.value)
-    ]
-    hit = next((v for v in named if same_device(asked, v.value)), None)
-    if hit:
-        return "match", hit
-    return ("conflict", named[0]) if named else None
+    first: Value | None = None
+    for name in ("model", "compatibility"):
+        for value in item.values.get(name, ()):
+            if parse_device(value.value) is None:
+                continue
+            if same_device(asked, value.value):
+                return _Outcome("match", value)
+            first = first or value
+    if first is None:
+        return None
+    return _Outcome("conflict", first)
 
 
-def _compare_value(name: str, asked: Value, item: Reading) -> tuple[State, Value]:
-    """Only the most trusted place that speaks of the attribute is heard."""
+def _comparable(name: str, asked: str, item: Reading) -> tuple[Value, ...]:
+    """The item's values of an attribute; sizes only of the asked dimension."""
     values = item.values.get(name, ())
-    device = _device(asked.value, item) if name in ("model", "compatibility") else None
-    if device:
-        return device
-    codes = item.values.get("words.codes", ()) if name == "model" else ()
-    hit = next((v for v in codes if v.value == canonical(asked.value)), None)
-    if hit:
-        return "match", hit
+    if name != "size" or not values:
+        return values
+    dimension = size_dimension(asked)
+    return tuple(value for value in values if size_dimension(value.value) == dimension)
+
+
+def _most_trusted(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """The values of the most trusted place."""
+    if len(values) <= 1:
+        return values
+    best_rank = min(_trust_rank(value) for value in values)
+    return tuple(value for value in values if _trust_rank(value) == best_rank)
+
+
+def _trust_rank(value: Value) -> int:
+    return _TRUST[value.where.split(".", 1)[0]]
+
+
+def _is_same(name: str, asked: str, stated: str) -> bool:
     if name == "size":
-        values = tuple(
-            v for v in values if size_dimension(v.value) == size_dimension(asked.value)
-        )
-    if len(values) > 1:
-        most = min(map(_trust, values))
-        values = tuple(v for v in values if _trust(v) == most)
-    hit = next((v for v in values if _same(name, asked.value, v.value)), None)
-    if hit:
-        return "match", hit
-    if name in ("model", "compatibility", "material") or (
-        name == "brand" and not values
-    ):
-        state, found = _mentioned(asked.value.split(), item)
-        if state == "match" and found.where not in _BODY:
-            return state, found
-    if not values or (name == "size" and values[0].where in _BODY):
-        return "unknown", _NOTHING
-    return "conflict", values[0]
-
-
-def _trust(value: Value) -> int:
-    return _TRUST.index(value.where.split(".")[0])
-
-
-def _same(name: str, asked: str, found: str) -> bool:
-    if name == "size":
-        return same_size(asked, found)
+        return same_size(asked, stated)
+    if asked == stated:
+        return True
     if name == "audience":
-        return asked == found or found in _BOTH or (asked, found) in _WITHIN
+        return stated in _ANY_ADULT or (asked, stated) in _COMPATIBLE_AGES
     if name in ("brand", "model", "compatibility"):
-        return asked == found or f" {asked} " in f" {found} "
-    return asked == found
+        return f" {asked} " in f" {stated} "
+    return False

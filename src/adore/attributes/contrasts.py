@@ -4,26 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from adore.attributes.language import Language
 from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.prices import PRICE
 from adore.taxonomy import ERROR_TYPES
 
-__all__ = ["contrast_type", "contrasts", "is_offer", "same_or_contrast"]
+__all__ = ["Contrast", "contrast_type", "contrasts", "is_offer", "same_or_contrast"]
+
+
+class _Group(NamedTuple):
+    """The error type that meanings make which exclude each other, and those meanings."""
+
+    error_type: str
+    meanings: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
-def _groups() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Meaning to its error type and to the group of which a product has one only.
-
-    Each language's words for the meanings are in its pack.
-    """
-    groups: dict[str, tuple[str, tuple[str, ...]]] = {}
+def _groups() -> dict[str, _Group]:
+    """Meaning to its group; each language's words for the meanings are in its pack."""
+    group_of: dict[str, _Group] = {}
     for error in ERROR_TYPES.values():
-        for group in error.contrasts:
-            groups.update(dict.fromkeys(group, (error.name, group)))
-    return groups
+        for meanings in error.contrasts:
+            group = _Group(error.name, meanings)
+            for meaning in meanings:
+                group_of[meaning] = group
+    return group_of
+
+
+class Contrast(NamedTuple):
+    """What a title says of the meaning of a word.
+
+    Attributes:
+        word: a stem of the title; empty if the title says nothing of it.
+        is_same: whether that stem means the same.
+    """
+
+    word: str
+    is_same: bool
 
 
 @lru_cache(maxsize=1)
@@ -32,28 +51,27 @@ def _meanings() -> dict[str, str]:
 
     A stem of two languages means what it does in English.
     """
-    found: dict[str, str] = {}
+    meaning_of: dict[str, str] = {}
     for code in sorted(PACKS, key=lambda code: (code != "en", code)):
-        for stem, name in load_language(code).contrasts.items():
-            found.setdefault(stem, name)
-    return found
+        for stem, meaning in load_language(code).contrasts.items():
+            meaning_of.setdefault(stem, meaning)
+    return meaning_of
 
 
 @lru_cache(maxsize=1)
 def _offers() -> dict[str, str]:
-    """Stem to the way to sell that it names, in every language.
+    """Stem to the kind of offer that it names, in every language.
 
     An item that names none is sold new.
     """
-    return {
-        stem: name
-        for code in PACKS
-        for stem, name in load_language(code).offers.items()
-    }
+    offer_of: dict[str, str] = {}
+    for code in PACKS:
+        offer_of.update(load_language(code).offers)
+    return offer_of
 
 
 def is_offer(word: str) -> bool:
-    """Whether a stem names a way to sell other than new.
+    """Whether a stem names an offer of other than new things.
 
     Example:
         >>> is_offer("renewed"), is_offer("gebraucht"), is_offer("bottle")
@@ -63,7 +81,7 @@ def is_offer(word: str) -> bool:
 
 
 def contrast_type(word: str) -> str:
-    """The error type that a stem's rivals make, or ``""``.
+    """Return the error type that a stem's contrasts make, or ``""``.
 
     Example:
         >>> [contrast_type(word) for word in ("round", "renewed", "price:20", "bottle")]
@@ -73,71 +91,81 @@ def contrast_type(word: str) -> str:
         return "price-tier"
     if is_offer(word):
         return "offer-type"
-    meaning = _meanings().get(word, "")
-    groups = _groups()
-    return groups[meaning][0] if meaning in groups else ""
+    group = _groups().get(_meanings().get(word, ""))
+    return group.error_type if group else ""
 
 
 def contrasts(word: str, language: Language) -> list[str]:
-    """Words that a stem excludes, one of each meaning, as the language writes them.
+    """List words that a stem excludes, one of each meaning, as the language writes them.
 
     Args:
         word: the stem.
         language: of the stem and of the words.
 
     Returns:
-        nothing for a stem without a rival.
+        nothing for a stem without contrasts.
 
     Example:
         >>> english, german = load_language("en"), load_language("de")
-        >>> contrasts("manual", english), contrasts("square", english), contrasts("bottle", english)
-        (['electric'], ['round', 'rectangular', 'oval'], [])
+        >>> [contrasts(word, english) for word in ("manual", "square", "bottle")]
+        [['electric'], ['round', 'rectangular', 'oval'], []]
         >>> contrasts(german.stem("rund"), german)
         ['quadratisch', 'rechteckig', 'oval']
     """
-    own = language.contrasts.get(word, "")
-    groups = _groups()
-    if own not in groups:
+    meaning = language.contrasts.get(word, "")
+    group = _groups().get(meaning)
+    if group is None:
         return []
-    written: Mapping[str, str] = language.written.get("contrasts", {})
-    names = groups[own][1]
-    return [
-        written[name].split(",")[0] for name in names if name != own and name in written
-    ]
+
+    words_for: Mapping[str, str] = language.written.get("contrasts", {})
+    others: list[str] = []
+    for other in group.meanings:
+        if other != meaning and other in words_for:
+            first_word = words_for[other].split(",")[0]
+            others.append(first_word)
+    return others
 
 
-def same_or_contrast(word: str, title: Iterable[str]) -> tuple[str, bool]:
-    """What a title says of the meaning that a word has.
+def same_or_contrast(word: str, title: Iterable[str]) -> Contrast:
+    """Find what a title says of the meaning of a word.
 
     Args:
         word: a stem.
         title: the stems of a title.
 
     Returns:
-        the title's word that means the same, and True; or else one that excludes ``word``, and
-        False; an empty word if it has neither.
+        the title's first word that means the same; or else the first that excludes ``word``.
 
     Example:
-        >>> same_or_contrast("wireless", ["bluetooth", "wired"])
+        >>> tuple(same_or_contrast("wireless", ["bluetooth", "wired"]))
         ('bluetooth', True)
-        >>> same_or_contrast("round", ["square", "tray"])
+        >>> tuple(same_or_contrast("round", ["square", "tray"]))
         ('square', False)
     """
     meanings = _meanings()
-    own = meanings.get(word)
-    if own is None:
-        offers = _offers()
-        same = (
-            (w for w in title if offers.get(w) == offers[word])
-            if word in offers
-            else iter(())
-        )
-        return next(same, ""), word in offers
+    meaning = meanings.get(word)
+    if meaning is None:
+        return _same_offer(word, title)
+
     groups = _groups()
-    group = groups[own][1]
-    said = [
-        (w, meanings[w] == own)
-        for w in title
-        if w in meanings and groups[meanings[w]][1] == group
-    ]
-    return max(said, key=lambda pair: pair[1], default=("", False))
+    contrast = Contrast("", False)
+    for stem in title:
+        other = meanings.get(stem, "")
+        if other == meaning:
+            return Contrast(stem, True)
+        excludes = other in groups and meaning in groups[other].meanings
+        if excludes and not contrast.word:
+            contrast = Contrast(stem, False)
+    return contrast
+
+
+def _same_offer(word: str, title: Iterable[str]) -> Contrast:
+    """The title's word for the same offer; other offers exclude nothing here."""
+    offers = _offers()
+    offer = offers.get(word)
+    if offer is None:
+        return Contrast("", False)
+    for stem in title:
+        if offers.get(stem) == offer:
+            return Contrast(stem, True)
+    return Contrast("", True)

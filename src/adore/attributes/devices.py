@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from adore.attributes.language import Language
-from adore.attributes.spans import TextSpan, grams, inside
-from adore.text import Token, visible, word_stems
+from adore.attributes.spans import TextSpan, TokenSpan, find_phrases, tokens_within
+from adore.text import visible, word_stems
 
 __all__ = [
     "Device",
+    "DeviceMention",
     "device_spans",
     "find_devices",
     "is_head",
@@ -36,7 +37,7 @@ _FAMILIES = (
 _NEEDS_NUMBER = frozenset(("galaxy", "pixel", "ps", "oneplus", "fire hd", "redmi note"))
 """Names that mean something else, too."""
 _TIERS = r"pro|max|plus|ultra|mini|lite|fe|xl|oled|slim|digital|5g"
-_KINDS = (
+_MODEL_ENDS = (
     " pro",
     " air",
     " mini",
@@ -48,8 +49,8 @@ _KINDS = (
     " oasis",
     " scribe",
 )
-"""Ends of families that are told from their plain name."""
-_SAME = frozenset(("slim", "digital", "5g"))
+"""Ends of families that are models of their own, apart from the plain name."""
+_SAME_TIERS = frozenset(("slim", "digital", "5g"))
 """Tiers that fit and do the same as the plain device."""
 _NO_UNIT = (
     r"(?![\d.,]*\d)(?!\s?-?(?:[\"”″x×]|inch|in\b|zoll|gb|tb|mm|cm|mah|watt|w\b|"
@@ -70,21 +71,22 @@ _ANOTHER = re.compile(
     rf"(?:\s*(?:[,/&|+]|\b(?:and|und|et|y|or|oder)\b)\s*|\s+){_GENERATION}{_TIER_WORDS}",
     re.IGNORECASE,
 )
-_QUICK = (
+_HINTS = (
     "iphone", "ipad", "ipod", "macbook", "airpod", "apple watch", "galaxy", "pixel", "kindle",
     "fire hd", "echo ", "playstation", "ps", "xbox", "nintendo", "gopro", "fitbit", "redmi",
     "oneplus", "surface",
 )  # fmt: skip
 """One of them stands in every name; to look for them is cheap."""
-_OTHERS = frozenset(
+_DEVICE_WORDS = frozenset(
     "iphone ipad ipod airpod macbook galaxy pixel kindle fitbit gopro ps4 ps5 xbox nintendo "
     "android smartwatch samsung apple".split()
 )
-_MORE = frozenset(
+_MODEL_WORDS = frozenset(
     "pro max mini plus ultra air note watch tab fold flip se series".split()
 )
+_WITH = re.compile(r"\b(?:with|included?|mit|avec|con)\b|[-–—]")
 _MAKERS = frozenset(["samsung", "apple"])
-"""Devices that things are made for, and the words of their names."""
+"""Makers whose name is part of a device's name."""
 
 
 class Device(NamedTuple):
@@ -97,46 +99,57 @@ class Device(NamedTuple):
     @property
     def name(self) -> str:
         """One way to write it, which :func:`parse_device` reads back."""
-        return " ".join(
-            part
-            for part in (
-                self.family,
-                self.generation,
-                *sorted(self.tiers, reverse=True),
-            )
-            if part
-        )
+        parts = (self.family, self.generation, *sorted(self.tiers, reverse=True))
+        return " ".join(part for part in parts if part)
 
     @property
     def is_model(self) -> bool:
         """Whether it is more than the name of a family."""
-        return bool(self.generation or self.tiers or self.family.endswith(_KINDS))
+        if self.generation or self.tiers:
+            return True
+        return self.family.endswith(_MODEL_ENDS)
 
 
-def find_devices(text: str) -> Iterator[tuple[Device, int, int]]:
-    """Well-known devices of a text, with start and end.
+class DeviceMention(NamedTuple):
+    """A device that ``text[start:end]`` names."""
+
+    device: Device
+    start: int
+    end: int
+
+
+def find_devices(text: str) -> Iterator[DeviceMention]:
+    """Yield the well-known devices of a text.
 
     Lists of generations (``iPhone 13/14 Pro``) are taken apart.
 
     Example:
         >>> text = "case for iPhone 15 Pro / 14, iPad (10th generation)"
-        >>> [device.name for device, _, _ in find_devices(text)]
+        >>> [mention.device.name for mention in find_devices(text)]
         ['iphone 15 pro', 'iphone 14', 'ipad 10']
     """
-    low = text.lower()
-    if not any(name in low for name in _QUICK):
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
         return
-    for m in _DEVICE.finditer(text):
-        device = _device(m.group(1), m.group(2) or m.group(3) or m.group(5), m.group(4))
+    for match in _DEVICE.finditer(text):
+        family, ordinal, number, tiers, later = match.groups()
+        device = _device(family, ordinal or number or later, tiers)
         if device is None:
             continue
-        yield device, m.start(), m.end()
-        more = _ANOTHER.match(text, m.end()) if device.generation else None
-        while more:
-            another = _device(m.group(1), more.group(1) or more.group(2), more.group(3))
-            if another:
-                yield another, more.start(), more.end()
-            more = _ANOTHER.match(text, more.end())
+        yield DeviceMention(device, match.start(), match.end())
+        if device.generation:
+            yield from _more_of_family(family, text, match.end())
+
+
+def _more_of_family(family: str, text: str, start: int) -> Iterator[DeviceMention]:
+    """Further generations of the same family that follow each other at a place."""
+    match = _ANOTHER.match(text, start)
+    while match:
+        ordinal, number, tiers = match.groups()
+        device = _device(family, ordinal or number, tiers)
+        if device:
+            yield DeviceMention(device, match.start(), match.end())
+        match = _ANOTHER.match(text, match.end())
 
 
 def _device(family: str, generation: str | None, tiers: str) -> Device | None:
@@ -148,33 +161,36 @@ def _device(family: str, generation: str | None, tiers: str) -> Device | None:
     if family == "ps":
         family = "playstation"
 
-    named = set(re.findall(_TIERS, tiers.lower()))
+    named_tiers = set(re.findall(_TIERS, tiers.lower()))
     if "+" in tiers:
-        named.add("plus")
-    return Device(family, (generation or "").lower(), frozenset(named - _SAME))
+        named_tiers.add("plus")
+    distinct_tiers = frozenset(named_tiers - _SAME_TIERS)
+    return Device(family, (generation or "").lower(), distinct_tiers)
 
 
 @lru_cache(maxsize=16_384)
 def parse_device(text: str) -> Device | None:
-    """The device that a phrase names, or None.
+    """Return the first device that a phrase names, or None.
 
     Example:
         >>> ipad = parse_device("ipad 10")
         >>> parse_device("ipad 10th generation") == parse_device("iPad gen 10") == ipad
         True
     """
-    return next((device for device, _, _ in find_devices(text)), None)
+    for mention in find_devices(text):
+        return mention.device
+    return None
 
 
-def same_device(asked: str, found: str) -> bool | None:
+def same_device(asked: str, stated: str) -> bool | None:
     """Whether a phrase names the asked device.
 
     Args:
         asked: the phrase of a query; without a generation it asks for any that has its tiers.
-        found: the phrase of an item.
+        stated: the phrase of an item.
 
     Returns:
-        None where one of them is no device that is known.
+        None where one of them is no known device.
 
     Example:
         >>> same_device("iphone 15", "iPhone 15 Pro"), same_device("iphone", "iPhone 15")
@@ -182,14 +198,18 @@ def same_device(asked: str, found: str) -> bool | None:
         >>> same_device("ps5", "PS 5")
         True
     """
-    wanted, given = parse_device(asked), parse_device(found)
-    if wanted is None or given is None:
+    asked_device = parse_device(asked)
+    stated_device = parse_device(stated)
+    if asked_device is None or stated_device is None:
         return None
-    if wanted.family != given.family:
+    if asked_device.family != stated_device.family:
         return False
-    if not wanted.generation:
-        return wanted.tiers <= given.tiers
-    return wanted.generation == given.generation and wanted.tiers == given.tiers
+    if not asked_device.generation:
+        return asked_device.tiers <= stated_device.tiers
+    return (
+        asked_device.generation == stated_device.generation
+        and asked_device.tiers == stated_device.tiers
+    )
 
 
 def is_made_for(text: str, start: int, end: int, language: Language) -> bool:
@@ -202,82 +222,94 @@ def is_made_for(text: str, start: int, end: int, language: Language) -> bool:
         language: whose accessories are made for devices.
     """
     beside = re.match(r"[^,;(|]{0,40}", text[end:])
-    after = re.split(
-        r"\b(?:with|included?|mit|avec|con)\b|[-–—]", beside.group() if beside else ""
-    )[0]
-    return any(
-        stem in language.accessories
-        for part in (text[:start], after)
-        for stem in word_stems(part, language)
-    )
+    following = beside.group() if beside else ""
+
+    # What comes *with* the device says nothing of what it is.
+    after = _WITH.split(following)[0]
+    for part in (text[:start], after):
+        stems = word_stems(part, language)
+        if not language.accessories.isdisjoint(stems):
+            return True
+    return False
 
 
 def is_head(stem: str) -> bool:
     """Whether a stem alone names devices, so that it is what a query wants to buy."""
-    return stem in _OTHERS - _MAKERS or stem == "playstation"
+    return stem == "playstation" or (stem in _DEVICE_WORDS and stem not in _MAKERS)
 
 
 def device_spans(
-    said: TextSpan, phrases: Mapping[str, set[str]], used: set[int]
-) -> list[tuple[int, int]]:
-    """Places of the words that name devices.
+    span: TextSpan, phrases: Mapping[str, set[str]], used: set[int]
+) -> list[TokenSpan]:
+    """Find the words that name devices.
 
     Well-known devices, those of the catalogue, and makers' names with what follows.
 
     Args:
-        said: the text.
+        span: the text and its words.
         phrases: the catalogue's devices by their first word.
-        used: words that are taken.
+        used: indexes of words that no name may have.
 
     Returns:
-        of each name the place of its first word and that after its last, in order.
+        the words of each name, in order.
     """
-    _, text, toks = said
-    spans = list[tuple[int, int]]()
+    tokens = span.tokens
+    names: list[TokenSpan] = []
     taken = set(used)
 
-    for _, start, end in find_devices(visible(text)):
-        places = sorted(inside(toks, start, end))
-        if not places or taken & set(places) or not parse_device(text[start:end]):
-            continue
-        first, stop = places[0], places[-1] + 1
+    for mention in find_devices(visible(span.text)):
+        name = _known_device(span, mention, taken)
+        if name:
+            names.append(name)
+            taken.update(name.places)
 
-        # The maker's name before it belongs to it (*Samsung Galaxy S23*).
-        before = first - 1
-        if first > 0 and toks[before].stem in _MAKERS and before not in taken:
-            first = before
-        spans.append((first, stop))
-        taken.update(range(first, stop))
+    for phrase in find_phrases(tokens, phrases, taken):
+        names.append(phrase)
+        taken.update(phrase.places)
 
-    for first, stop in grams(toks, phrases, taken):
-        spans.append((first, stop))
-        taken.update(range(first, stop))
-
-    for first, token in enumerate(toks):
-        if token.stem not in _OTHERS or first in taken:
+    for first, token in enumerate(tokens):
+        if token.stem not in _DEVICE_WORDS or first in taken:
             continue
         stop = first + 1
         while (
-            stop < len(toks)
-            and stop not in taken
-            and _continues_device(text, toks, stop)
+            stop < len(tokens) and stop not in taken and _continues_device(span, stop)
         ):
             stop += 1
-        spans.append((first, stop))
-        taken.update(range(first, stop))
+        name = TokenSpan(first, stop)
+        names.append(name)
+        taken.update(name.places)
 
-    return sorted(spans)
+    return sorted(names)
 
 
-def _continues_device(text: str, toks: list[Token], place: int) -> bool:
-    """Whether the word at ``place`` still belongs to the name of the device before it."""
-    token, before = toks[place], toks[place - 1]
-    if text[before.end : token.start].strip():
+def _known_device(
+    span: TextSpan, mention: DeviceMention, taken: set[int]
+) -> TokenSpan | None:
+    """The words of a well-known device, unless some are taken."""
+    tokens = span.tokens
+    places = tokens_within(tokens, mention.start, mention.end)
+    if not places or not taken.isdisjoint(places):
+        return None
+    if not parse_device(span.text[mention.start : mention.end]):
+        return None
+
+    # The maker's name before it belongs to it (*Samsung Galaxy S23*).
+    first = min(places)
+    before = first - 1
+    if first > 0 and tokens[before].stem in _MAKERS and before not in taken:
+        first = before
+    return TokenSpan(first, max(places) + 1)
+
+
+def _continues_device(span: TextSpan, place: int) -> bool:
+    """Whether a word still belongs to the name of the device before it."""
+    token, before = span.tokens[place], span.tokens[place - 1]
+    if span.text[before.end : token.start].strip():
         return False
 
-    word = token.stem
-    if word in _MORE or word[0].isdigit():
+    stem = token.stem
+    if stem in _MODEL_WORDS or stem[0].isdigit():
         return True
-    if re.fullmatch(r"[a-z]\d{1,3}", word):
+    if re.fullmatch(r"[a-z]\d{1,3}", stem):
         return True
-    return before.stem in _MAKERS and word in _OTHERS - _MAKERS
+    return before.stem in _MAKERS and stem in _DEVICE_WORDS and stem not in _MAKERS

@@ -3,396 +3,349 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Mapping
 from typing import Any
 
-from adore.attributes.codes import CodeSet, item_codes
-from adore.attributes.custom_fields import read_custom_fields, with_unit
+from adore.attributes.codes import item_codes
+from adore.attributes.custom_fields import (
+    CustomField,
+    read_custom_fields,
+    with_unit,
+)
 from adore.attributes.devices import (
+    Device,
     device_spans,
     find_devices,
     is_made_for,
     parse_device,
 )
-from adore.attributes.language_packs import foreign_field, load_language
+from adore.attributes.language_packs import foreign_field
 from adore.attributes.lexicon import Lexicon
-from adore.attributes.named_sizes import SIZE_WORDS
-from adore.attributes.options import by_size, option_pairs, read_batteries
+from adore.attributes.options import as_size, option_pairs, read_batteries
 from adore.attributes.packs import read_packs
 from adore.attributes.prices import item_price
 from adore.attributes.spans import (
-    Found,
     TextSpan,
+    ValueCollector,
     absent_stems,
-    add,
-    by_first,
-    extend,
-    grams,
-    index,
-    is_stuffed,
+    find_phrases,
+    is_stuffed_title,
     item_texts,
-    quote,
+    written_words,
 )
-from adore.attributes.spelling import Spelling
 from adore.attributes.units import read_sizes, size_dimension
-from adore.text import Token, tokenize, visible, word_stems
-from adore.types import Item, Reading, Value
+from adore.attributes.word_reader import WordReader
+from adore.text import visible
+from adore.types import Item, ItemTerms, Reading, Value, WordIndex
 
-__all__ = ["ItemReader", "reading_of"]
+__all__ = ["ItemReader"]
 
 _DIGIT = re.compile(r"\d")
-_MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
 _CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
 """A maker's number: ``DW1361``."""
-_SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
+_LONGEST_NAME = 5
+"""Words of a brand, a model or a device in a field."""
+_NO_WORDS: Mapping[str, str] = {}
 
 
-class ItemReader:
-    """Reads items with one catalogue's lexicon; stateless but for it, so safe to share."""
+class ItemReader(WordReader):
+    """Reads items with one catalogue's lexicon.
+
+    Args:
+        lexicon: of the catalogue.
+    """
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon = lexicon
-        self.language = load_language(lexicon.language)
-        self._spelling = Spelling(lexicon, self.language)
-        self._codes = CodeSet(lexicon.codes)
-
-        self._kinds: dict[str, str] = {}
-        self._breaks = self.language.breaks.union(SIZE_WORDS)
-        self._idle = self.language.request | self._breaks
-
-        self._types = set(lexicon.types)
-        self._brands = by_first(lexicon.brands)
-        self._devices = by_first(lexicon.devices)
-        self._series = by_first(lexicon.series)
-        self._own = by_first(lexicon.own)
-
-        # The catalogue's own colours stand for themselves, the language's for their family.
-        own_colours = {colour: colour for colour in lexicon.colours}
-        self._colours = {**own_colours, **self.language.colours}
-
-    def _words(self, text: str) -> list[str]:
-        return word_stems(text, self.language)
-
-    def _said(self, where: str, text: str) -> TextSpan:
-        return TextSpan(where, text, tokenize(text, self.language))
-
-    def _kind(self, text: str, toks: list[Token], i: int) -> tuple[str, str]:
-        """Colour, audience or material of one word, or two empty texts."""
-        language = self.language
-        token = toks[i]
-        word = token.stem
-        after = toks[i + 1].stem if i + 1 < len(toks) else ""
-
-        if word in self._colours and (word, after) not in language.not_colour:
-            known = language.inflected or self._as_listed(
-                text, token, language.colour_forms
-            )
-            if known and (word not in language.vague or self._is_colour(text, toks, i)):
-                return "colour", self._colours[word]
-
-        if word in language.audiences and (word, after) not in language.not_audience:
-            return "audience", language.audiences[word]
-
-        if word in language.materials and after not in language.not_material:
-            forms = language.material_forms
-            if self._as_listed(text, token, forms):
-                return "material", language.materials[word]
-        return "", ""
-
-    @staticmethod
-    def _as_listed(text: str, token: Token, forms: Set[str]) -> bool:
-        """Whether a word has no ending: with one it is a product (*glasses*, *whites*)."""
-        said = text[token.start : token.end].lower()
-        return said == token.stem or said in forms
-
-    def _is_colour(self, text: str, toks: list[Token], i: int) -> bool:
-        """Whether a word is a colour that may be a taste or scent.
-
-        It is if it stands beside a colour word, or is set apart.
-        """
-        language = self.language
-        for place in (i - 1, i + 1):
-            if not 0 <= place < len(toks):
-                continue
-            word = toks[place].stem
-            if word in language.colour_words:
-                return True
-            if word in self._colours and word not in language.vague:
-                return True
-
-        ends = [match.end() for match in _SEPARATORS.finditer(text, 0, toks[i].start)]
-        after = _SEPARATORS.search(text, toks[i].end)
-        if not ends and not after:
-            return False
-
-        begin = ends[-1] if ends else 0
-        end = after.start() if after else len(text)
-        segment = text[begin:end]
-        return i > 0 and len(segment.split()) <= 2
-
-    def _audiences(self, text: str, where: str) -> Iterator[Value]:
-        table = self.language.audiences
-        toks = tokenize(text, self.language)
-        return (
-            Value(table[t.stem], text[t.start : t.end], where)
-            for t in toks
-            if t.stem in table
-        )
+        super().__init__(lexicon)
+        self._field_kinds: dict[str, str] = {}
 
     def read_item(self, item: Item) -> Reading:
-        """What an item says of itself.
+        """Read the key attributes of an item, and index its words.
 
-        With the words that it uses (``words.*``, ``stem=Word`` pairs).
+        Args:
+            item: of the catalogue or of a request.
         """
-        found: Found = {}
         texts, untrusted = item_texts(item, self.language)
         title, *body = texts
-        self._item_brand(item, title, found)
-        self._item_fields(item, found)
-        price = item_price(item)
-        if price:
-            extend(found, "words.price", [price])
-        extend(found, "words.codes", item_codes(item))
-        extend(found, "audience", self._audiences(item.category, "category"))
-        for where, text, _ in texts:
-            if where == "title" or _DIGIT.search(text):
-                extend(found, "size", read_sizes(text, where))
-                extend(found, "pack", read_packs(text, where))
-        extend(found, "size", read_batteries(title.text, "title"))
-        self._item_own(item, found)
-        self._item_words(title, found)
-        self._item_fits(title, found)
-        if "material" not in found:
-            for said in body:
-                self._item_materials(said, found)
-        self._item_index(item, texts, untrusted, found)
-        return reading_of(found)
+        collector = ValueCollector()
+        self._read_brand(item, title, collector)
+        self._read_fields(item, collector)
+        collector.extend("audience", self._audiences(item.category, "category"))
 
-    def _item_index(
-        self, item: Item, texts: list[TextSpan], untrusted: TextSpan, found: Found
-    ) -> None:
-        """Words by place, what is denied, what others of the category are called.
+        for span in texts:
+            if span.where == "title" or _DIGIT.search(span.text):
+                collector.extend("size", read_sizes(span.text, span.where))
+                collector.extend("pack", read_packs(span.text, span.where))
+        collector.extend("size", read_batteries(title.text, "title"))
 
-        And whether the title is stuffed.
-        """
-        category = " ".join(item.category.split(">")[-2:])
-        places = [*texts, untrusted, self._said("category", category)]
-        more = {
-            place.where: self._spelling.other_forms(place)
-            for place in (places[0], places[-1])
+        self._read_sizes_of_fields(item, collector)
+        custom_fields = list(read_custom_fields(item, self.language))
+        self._read_title_words(title, collector)
+        fits = self._read_devices(title, collector)
+        if "material" not in collector.values:
+            for span in body:
+                self._read_materials(span, collector)
+
+        category = self._text_span("category", _last_two_steps(item.category))
+        custom_texts = [
+            self._text_span("attributes", field.quote)
+            for field in custom_fields
+            if field.flag is None
+        ]
+        other_forms = {
+            "title": self._spelling.other_forms(title),
+            "category": self._spelling.other_forms(category),
         }
-        for where in dict.fromkeys(t.where for t in places):
-            said = index(*(t for t in places if t.where == where), more=more.get(where))
-            add(found, f"words.{where}", said, "", where)
-        absent = absent_stems(texts, untrusted, self.language)
-        add(found, "words.absent", " ".join(sorted(absent)), "", "title")
-        usual = self.lexicon.usual_in(item.category)
-        kinds = dict.fromkeys(
-            t.stem for t in texts[0].toks if usual is None or t.stem in usual
+        indexed = [*texts, untrusted, category, *custom_texts, *fits]
+        return Reading(
+            values=collector.collected(),
+            words=_word_indexes(indexed, other_forms),
+            terms=ItemTerms(
+                names=self._title_names(item.category, title, other_forms["title"]),
+                category_names=self.lexicon.common.get(item.category, ()),
+                field_heads=self._field_heads(custom_texts),
+                accessories=self._accessories(title),
+                guides=self._guides(category, title),
+                absent=tuple(sorted(absent_stems(texts, untrusted, self.language))),
+            ),
+            custom_fields=_custom_values(custom_fields),
+            price=item_price(item),
+            codes=tuple(item_codes(item)),
+            stuffed=is_stuffed_title(title, self.language),
         )
-        kinds |= dict.fromkeys(
-            more["title"]
-            if usual is None
-            else self._spelling.usual_forms(more["title"], usual)
-        )
-        guides = [
-            t.stem
-            for place in (places[-1], places[0])
-            for t in place.toks
-            if t.stem in self.language.guides
-        ]
-        add(found, "words.guides", " ".join(guides), "", "title")
-        add(found, "words.kind", " ".join(kinds), "", "title")
-        add(
-            found,
-            "words.common",
-            " ".join(self.lexicon.common.get(item.category, ())),
-            "",
-            "category",
-        )
-        if is_stuffed(texts[0], self.language):
-            add(found, "words.stuffed", "stuffed", "", "title")
 
-    def _item_own(self, item: Item, found: Found) -> None:
-        """Values of the shop's own fields.
+    # -------------------------------------------------------------- words
 
-        And sizes whose unit stands in the field's name, if no text gives one.
-        """
-        said = {size_dimension(v.value) for v in found.get("size", ())}
-        for key, raw in item.attributes.items():
-            for size in read_sizes(with_unit(key, raw), f"attributes.{key}"):
-                if size_dimension(size.value) not in said:
-                    add(found, "size", size.value, str(raw), size.where)
-        fields = list(read_custom_fields(item, self.language))
-        for own in fields:
-            value = f"no {own.phrase}" if own.flag is False else own.phrase
-            add(
-                found,
-                f"own.{own.field}",
-                value,
-                own.quote,
-                f"attributes.{own.field.split('.')[0]}",
-            )
-        told = [
-            self._said("attributes", own.quote) for own in fields if own.flag is None
-        ]
+    def _title_names(
+        self, category: str, title: TextSpan, other_forms: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """Stems of the title that titles of its category use; all where that is not known."""
+        usual = self.lexicon.usual_in(category)
+        stems = [token.stem for token in title.tokens]
+        if usual is None:
+            stems.extend(other_forms)
+            return tuple(dict.fromkeys(stems))
+
+        names = [stem for stem in stems if stem in usual]
+        names.extend(self._spelling.usual_forms(other_forms, usual))
+        return tuple(dict.fromkeys(names))
+
+    def _guides(self, category: TextSpan, title: TextSpan) -> tuple[str, ...]:
+        """Words for what answers a question, those of the category first."""
+        stems = [token.stem for token in (*category.tokens, *title.tokens)]
+        return tuple(stem for stem in stems if stem in self.language.guides)
+
+    def _accessories(self, title: TextSpan) -> tuple[str, ...]:
+        stems = {token.stem for token in title.tokens}
+        return tuple(sorted(stems & self.language.accessories))
+
+    def _field_heads(self, texts: list[TextSpan]) -> tuple[str, ...]:
+        """The head word of every value of the shop's own fields."""
         head = 0 if self.language.head_first else -1
-        add(found, "words.attributes", index(*told), "", "attributes")
-        add(
-            found,
-            "words.heads",
-            " ".join(t.toks[head].stem for t in told if t.toks),
-            "",
-            "attributes",
-        )
+        return tuple(span.tokens[head].stem for span in texts if span.tokens)
 
-    def _item_brand(self, item: Item, title: TextSpan, found: Found) -> None:
+    # -------------------------------------------------------------- fields
+
+    def _read_brand(
+        self, item: Item, title: TextSpan, collector: ValueCollector
+    ) -> None:
+        """The brand's field, or else the first brand that the title names as its own."""
         if item.brand:
-            add(
-                found,
-                "brand",
-                " ".join(self._words(item.brand)[:5]),
-                item.brand,
-                "brand",
-            )
-            return
-        fits = self.language.fits.search(title.text)
-        own = [t for t in title.toks if not fits or t.end <= fits.start()]
-        for span in grams(own, self._brands, set()):
-            quote(found, "brand", title, span)
+            collector.add("brand", self._name(item.brand), item.brand, "brand")
             return
 
-    def _item_fields(self, item: Item, found: Found) -> None:
+        own_tokens = title.tokens
+        fits = self.language.fits.search(title.text)
+        if fits:
+            own_tokens = [token for token in own_tokens if token.end <= fits.start()]
+        for phrase in find_phrases(own_tokens, self._brands, set()):
+            collector.add_phrase("brand", title, phrase)
+            return
+
+    def _name(self, text: str) -> str:
+        """A name of a field as a phrase."""
+        return " ".join(self._stems(text)[:_LONGEST_NAME])
+
+    def _read_fields(self, item: Item, collector: ValueCollector) -> None:
+        """Every field of the item, and the options that its texts list."""
         for key, raw in item.attributes.items():
             where = f"attributes.{key}"
-            self._item_field(key, raw, where, found)
+            self._read_field(key, raw, where, collector)
             if isinstance(raw, str):
-                for name, value in option_pairs(raw):
-                    self._item_field(name, value, where, found)
+                for option in option_pairs(raw):
+                    self._read_field(option.name, option.value, where, collector)
 
-    def _item_field(self, name: str, raw: Any, where: str, found: Found) -> None:
-        kind, text = self._field_kind(name), str(raw)
+    def _read_field(
+        self, name: str, raw: Any, where: str, collector: ValueCollector
+    ) -> None:
+        """One field that the language knows by its name."""
+        kind = self._field_kind(name)
+        text = str(raw)
         if kind == "colour":
-            for token in tokenize(text, self.language):
-                if token.stem in self._colours:
-                    add(
-                        found,
-                        "colour",
-                        self._colours[token.stem],
-                        text[token.start : token.end],
-                        where,
-                    )
+            self._read_colours(self._text_span(where, text), collector)
         elif kind == "material":
-            for token in tokenize(text, self.language):
-                value = self.language.materials.get(token.stem, token.stem)
-                add(found, "material", value, text[token.start : token.end], where)
+            materials = self.language.materials
+            span = self._text_span(where, text)
+            for token in span.tokens:
+                material = materials.get(token.stem, token.stem)
+                collector.add("material", material, span.written(token), where)
         elif kind == "compatibility":
-            for one in raw if isinstance(raw, list) else [raw]:
-                add(
-                    found,
-                    "compatibility",
-                    " ".join(self._words(str(one))[:5]),
-                    str(one),
-                    where,
-                )
+            devices = raw if isinstance(raw, list) else [raw]
+            for device in devices:
+                written = str(device)
+                collector.add("compatibility", self._name(written), written, where)
         elif kind == "model":
-            add(found, "model", " ".join(self._words(text)[:5]), text, where)
+            collector.add("model", self._name(text), text, where)
         elif kind == "size":
-            sizes = read_sizes(by_size(name, text), where)
-            extend(
-                found,
-                "size",
-                (Value(v.value, v.quote.removeprefix("size "), where) for v in sizes),
-            )
-            extend(found, "size", read_batteries(text, where))
-            extend(found, "pack", read_packs(text, where))
+            for size in read_sizes(as_size(name, text), where):
+                quote = size.quote.removeprefix("size ")
+                collector.add("size", size.value, quote, where)
+            collector.extend("size", read_batteries(text, where))
+            collector.extend("pack", read_packs(text, where))
         elif kind == "pack" and text.isdecimal() and len(text) <= 6:
-            add(found, "pack", str(int(text)), text, where)
+            collector.add("pack", str(int(text)), text, where)
         elif kind == "pack":
-            extend(found, "pack", read_packs(text, where))
+            collector.extend("pack", read_packs(text, where))
         elif kind == "audience":
-            extend(found, "audience", self._audiences(text, where))
+            collector.extend("audience", self._audiences(text, where))
 
-    def _field_kind(self, key: str) -> str:
-        """Which kind of field a name is of, or nothing.
+    def _read_colours(self, span: TextSpan, collector: ValueCollector) -> None:
+        """Every colour of a colour field; there even a vague word is one."""
+        for token in span.tokens:
+            colour = self._colours.get(token.stem)
+            if colour is not None:
+                collector.add("colour", colour, span.written(token), span.where)
 
-        It is remembered, for a catalogue has few names.
-        """
-        if key not in self._kinds:
-            low = key.lower()
-            kinds = (
-                kind
-                for kind, parts in self.language.fields.items()
-                if any(part in low for part in parts)
-            )
-            self._kinds[key] = next(kinds, "") or foreign_field(low)
-        return self._kinds[key]
+    def _field_kind(self, name: str) -> str:
+        """The kind of a field by its name, or nothing; a catalogue has few names."""
+        kind = self._field_kinds.get(name)
+        if kind is None:
+            kind = self._find_field_kind(name.lower())
+            self._field_kinds[name] = kind
+        return kind
 
-    def _item_words(self, title: TextSpan, found: Found) -> None:
-        where, text, toks = title
+    def _find_field_kind(self, name: str) -> str:
+        for kind, parts in self.language.fields.items():
+            if any(part in name for part in parts):
+                return kind
+        return foreign_field(name)
+
+    def _read_sizes_of_fields(self, item: Item, collector: ValueCollector) -> None:
+        """Sizes whose unit stands in the field's name, of dimensions that no text gives."""
+        sizes = collector.values.get("size", ())
+        known = {size_dimension(size.value) for size in sizes}
+        for key, raw in item.attributes.items():
+            where = f"attributes.{key}"
+            amount = with_unit(key, raw)
+            for size in read_sizes(amount, where):
+                dimension = size_dimension(size.value)
+                if dimension not in known:
+                    collector.add("size", size.value, str(raw), where)
+
+    # -------------------------------------------------------------- title
+
+    def _read_title_words(self, title: TextSpan, collector: ValueCollector) -> None:
+        """Colours, audiences, materials, series and makers' numbers."""
         # A brand's words say nothing of the thing (*Black & Decker*).
-        named = set[int]()
-        for first, stop in grams(toks[:8], self._brands, set()):
-            named.update(range(first, stop))
+        in_brand = set[int]()
+        for phrase in find_phrases(title.tokens[:8], self._brands, set()):
+            in_brand.update(phrase.places)
 
-        for i, token in enumerate(toks):
-            if i in named:
+        for place, token in enumerate(title.tokens):
+            if place in in_brand:
                 continue
-            name, value = self._kind(text, toks, i)
+            name, value = self._word_value(title, place)
             if not name and self.language.links:
-                _, name, value = self._spelling.opened(token, text)
+                compound = self._spelling.split_compound(token, title.text)
+                name, value = compound.name, compound.value
             if name:
-                add(found, name, value, text[token.start : token.end], where)
+                collector.add(name, value, title.written(token), title.where)
 
-        for span in grams(toks, self._series, set()):
-            quote(found, "model", title, span)
+        for phrase in find_phrases(title.tokens, self._series, set()):
+            collector.add_phrase("model", title, phrase)
 
         # A number after *for* is that of the thing which the item is used with.
-        fits = self.language.fits.search(text)
-        own_end = fits.start() if fits else len(text)
-        for match in _CODE.finditer(visible(text)[:own_end]):
-            value = " ".join(self._words(match.group()))
-            add(found, "model", value, match.group(), where)
+        own_text = visible(title.text)
+        fits = self.language.fits.search(title.text)
+        if fits:
+            own_text = own_text[: fits.start()]
+        for match in _CODE.finditer(own_text):
+            value = " ".join(self._stems(match.group()))
+            collector.add("model", value, match.group(), title.where)
 
-    def _item_materials(self, said: TextSpan, found: Found) -> None:
-        for i, token in enumerate(said.toks):
-            if token.stem in self.language.materials:
-                name, value = self._kind(said.text, said.toks, i)
-                if name == "material":
-                    add(
-                        found,
-                        "material",
-                        value,
-                        said.text[token.start : token.end],
-                        said.where,
-                    )
+    def _read_materials(self, span: TextSpan, collector: ValueCollector) -> None:
+        """Materials of a text below the title."""
+        for place, token in enumerate(span.tokens):
+            if token.stem not in self.language.materials:
+                continue
+            name, value = self._word_value(span, place)
+            if name == "material":
+                collector.add(name, value, span.written(token), span.where)
 
-    def _item_fits(self, title: TextSpan, found: Found) -> None:
-        m = self.language.fits.search(title.text)
-        kinds = {t.stem for t in title.toks} & self.language.accessories
-        own_end = m.start() if m else len(title.text)
-        for device, start, end in find_devices(visible(title.text)):
-            said = title.text[start:end].strip(" ,/&|+")
-            of_itself = start < own_end and not (
-                kinds and is_made_for(title.text, start, end, self.language)
+    def _read_devices(
+        self, title: TextSpan, collector: ValueCollector
+    ) -> list[TextSpan]:
+        """Devices that the title names: the item itself, or what it is made for.
+
+        Returns what follows *for*, if there is a *for*.
+        """
+        fits = self.language.fits.search(title.text)
+        own_end = fits.start() if fits else len(title.text)
+        is_part = bool(self._accessories(title))
+        for mention in find_devices(visible(title.text)):
+            made_for = is_part and is_made_for(
+                title.text, mention.start, mention.end, self.language
             )
-            value = " ".join(self._words(said)) if parse_device(said) else device.name
-            if device.is_model or not of_itself:
-                add(
-                    found,
-                    "model" if of_itself else "compatibility",
-                    value,
-                    said,
-                    "title",
-                )
-        if m:
-            tail = title._replace(toks=[t for t in title.toks if t.start >= m.end()])
-            add(found, "words.fits", index(tail), "", "title")
-            for span in device_spans(tail, self._devices, set()):
-                quote(found, "compatibility", tail, span)
-        add(found, "words.accessory", " ".join(sorted(kinds)), "", "title")
+            of_itself = mention.start < own_end and not made_for
+            if of_itself and not mention.device.is_model:
+                continue
+
+            name = "model" if of_itself else "compatibility"
+            quote = title.text[mention.start : mention.end].strip(" ,/&|+")
+            value = self._device_phrase(quote, mention.device)
+            collector.add(name, value, quote, "title")
+
+        if fits is None:
+            return []
+        after = [token for token in title.tokens if token.start >= fits.end()]
+        tail = title._replace(tokens=after)
+        for phrase in device_spans(tail, self._devices, set()):
+            collector.add_phrase("compatibility", tail, phrase)
+        return [tail._replace(where="fits")]
+
+    def _device_phrase(self, quote: str, device: Device) -> str:
+        """A device as it is quoted; by its name where the quote alone is no device."""
+        if parse_device(quote):
+            return " ".join(self._stems(quote))
+        return device.name
 
 
-def reading_of(found: Found) -> Reading:
-    """What was found, as a reading; attributes without a value are left out."""
-    return Reading({name: tuple(values) for name, values in found.items() if values})
+def _last_two_steps(category: str) -> str:
+    """The last two steps of a category's path."""
+    return " ".join(category.split(">")[-2:])
+
+
+def _word_indexes(
+    spans: list[TextSpan], other_forms: Mapping[str, Mapping[str, str]]
+) -> dict[str, WordIndex]:
+    """The words of each place, with the other forms that are given for it."""
+    by_place: dict[str, list[TextSpan]] = {}
+    for span in spans:
+        by_place.setdefault(span.where, []).append(span)
+
+    indexes: dict[str, WordIndex] = {}
+    for place, texts in by_place.items():
+        word_of = written_words(texts, other_forms.get(place, _NO_WORDS))
+        if word_of:
+            indexes[place] = WordIndex.from_words(word_of)
+    return indexes
+
+
+def _custom_values(fields: list[CustomField]) -> dict[str, tuple[Value, ...]]:
+    """The shop's own fields to their values; a flag that is off denies its name."""
+    collector = ValueCollector()
+    for field in fields:
+        value = f"no {field.phrase}" if field.flag is False else field.phrase
+        key = field.field.split(".")[0]
+        collector.add(field.field, value, field.quote, f"attributes.{key}")
+    return collector.collected()

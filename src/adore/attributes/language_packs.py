@@ -18,7 +18,7 @@ from adore.attributes.language import AbsenceWords, Language
 from adore.attributes.stemming import Stems, lower_form
 from adore.errors import ConfigError
 
-__all__ = ["PACKS", "foreign_field", "load_language"]
+__all__ = ["PACKS", "foreign_field", "listed_in_all_packs", "load_language"]
 
 _FOLDER = Path(__file__).parent / "languages"
 PACKS: tuple[str, ...] = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
@@ -84,6 +84,22 @@ def foreign_field(name: str) -> str:
             if name in _split(parts):
                 return str(kind)
     return ""
+
+
+@lru_cache(maxsize=16)
+def listed_in_all_packs(name: str) -> tuple[str, ...]:
+    """Return a list's words in the languages of all packs.
+
+    Exports keep words in another language than their texts.
+
+    Args:
+        name: of the list.
+
+    Example:
+        >>> listed_in_all_packs("size_words")
+        ('größe', 'grösse', 'groesse', 'size', 'talla', 'taille')
+    """
+    return tuple(word for code in PACKS for word in _split(_written(code)[name]))
 
 
 @lru_cache(maxsize=64)

@@ -4,90 +4,107 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-__all__ = ["NAMED", "SIZE_WORDS", "find_named", "within"]
+from adore.attributes.language_packs import listed_in_all_packs
+from adore.text import TextValue
+
+__all__ = ["NAMED_SIZES", "find_named_sizes", "find_numbered_sizes", "is_within"]
 
 _BEDS = "twin xl|twin|full|queen|california king|king"
-_BED_TALK = re.compile(
+_ABOUT_BEDS = re.compile(
     r"\b(?:bed|bedding|mattress|sheets?|comforter|duvet|pillows?|quilt|blanket|headboard|"
     r"coverlet|topper|futon|sofa)\b",
     re.IGNORECASE,
 )
-_OF_OTHERS = (
+_NOT_OF_OTHERS = (
     r"(?![ -](?:dogs?|cats?|breeds?|animals?|capacity|print|roast|firm|business|spaces?|"
     r"hands|parts|rooms?)\b)"
 )
-SIZE_WORDS = ("size", "größe", "grösse", "groesse", "taille", "talla")
-"""Words before a size; they ask for nothing by themselves."""
-_AFTER_SIZE = "|".join(
-    rf"(?<=\b{word}{colon} .)" for word in SIZE_WORDS for colon in ("", ":")
-)
-"""Before a small letter that is a size, with that letter."""
-NAMED = {
-    "bed": re.compile(rf"(?<![\w'’-])({_BEDS})(?![\w'’])", re.IGNORECASE),
-    "letter": re.compile(
+NAMED_SIZES = ("bed", "letter", "fit", "number", "age")
+"""Kinds of sizes by name, and by number whose scale only the trade knows (shoes, toddlers)."""
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """The pattern of each kind, in the order in which they are read."""
+    words = listed_in_all_packs("size_words")
+    any_word = "|".join(words)
+
+    # Before a small letter that is a size, with that letter.
+    after_word = "|".join(
+        rf"(?<=\b{word}{colon} .)" for word in words for colon in ("", ":")
+    )
+    letter = (
         r"(?<![\w'’-])([2-9][ -]?x[ -]?l(?:arge)?|(?:x{1,4}|extra)[ -]?(?:large|small)|"
-        rf"x{{1,4}}[sl]|(?:small|medium|large){_OF_OTHERS}|"
+        rf"x{{1,4}}[sl]|(?:small|medium|large){_NOT_OF_OTHERS}|"
         r"(?-i:[SML]|[2-6]X(?=\s*(?:$|[,)/])))|"
-        rf"[sml](?![\w'’-])(?:{_AFTER_SIZE}))(?![\w'’-])",
-        re.IGNORECASE,
-    ),
-    "fit": re.compile(r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])", re.IGNORECASE),
-    "number": re.compile(
-        rf"(?<![\w.])(?:(?:{'|'.join(SIZE_WORDS)}|gr\.):? "
+        rf"[sml](?![\w'’-])(?:{after_word}))(?![\w'’-])"
+    )
+    number = (
+        rf"(?<![\w.])(?:(?:{any_word}|gr\.):? "
         r"(\d{1,2}(?:[.,]5|\.\d)?)(?!,?\d)|(\d{1,2}(?:\.5)?) (?:[BD]\(M\) |[MW] |Wide )?US|"
-        r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])",
-        re.IGNORECASE,
-    ),
-    "age": re.compile(
-        r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b", re.IGNORECASE
-    ),
-}
-"""Sizes by name.
+        r"([2-6]T)|(?-i:X{0,2}[SL]|M) \((\d{1,2})\))(?![\w/])"
+    )
+    written = {
+        "bed": rf"(?<![\w'’-])({_BEDS})(?![\w'’])",
+        "letter": letter,
+        "fit": r"(?<![\w'’-])(plus[ -]sized?|petite)(?![\w'’-])",
+        "number": number,
+        "age": r"(?<![\w.])(\d{1,2}-\d{1,2}) ?(?:months?|mos?|m)\b",
+    }
+    return {
+        kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in written.items()
+    }
 
-And sizes by number whose scale only the trade knows (shoes, toddlers, dresses).
-"""
 
-
-def within(place: int, spans: list[tuple[int, int]]) -> bool:
+def is_within(place: int, spans: list[tuple[int, int]]) -> bool:
     """Whether a place lies in one of the spans.
 
     Args:
         place: index of a character.
         spans: starts and ends, the end not included.
     """
-    return any(a <= place < b for a, b in spans)
+    return any(start <= place < end for start, end in spans)
 
 
-def find_named(
+def find_numbered_sizes(text: str) -> list[re.Match[str]]:
+    """Find sizes by number; group 4 is that of a letter with a number (``M (8)``)."""
+    return list(_patterns()["number"].finditer(text))
+
+
+def find_named_sizes(
     text: str, taken: list[tuple[int, int]], numbered: list[re.Match[str]]
-) -> Iterator[tuple[str, int, int]]:
-    """Sizes by name as (``kind:name``, start, end).
+) -> Iterator[TextValue]:
+    """Yield sizes by name, as ``kind:name``.
 
     Args:
-        text: where they are sought.
+        text: that may name some.
         taken: spans that are read already: the L of 0.5 L.
-        numbered: matches of ``NAMED["number"]``.
+        numbered: from :func:`find_numbered_sizes`.
     """
-    for kind, pattern in NAMED.items():
+    for kind, pattern in _patterns().items():
         matches = numbered if kind == "number" else list(pattern.finditer(text))
-        if kind == "bed" and matches and not _BED_TALK.search(text):
+        if kind == "bed" and matches and not _ABOUT_BEDS.search(text):
             continue
-        alone = kind in ("number", "age")
+        may_overlap = kind in ("number", "age")
         for match in matches:
-            if alone or not within(match.start(), taken):
-                value = f"{kind}:{_name(kind, match)}"
-                yield value, match.start(), match.end()
+            if may_overlap or not is_within(match.start(), taken):
+                yield TextValue(f"{kind}:{_name(kind, match)}", *match.span())
 
 
-def _name(kind: str, m: re.Match[str]) -> str:
+def _name(kind: str, match: re.Match[str]) -> str:
     """One word for the many ways to write a named size."""
     if kind in ("number", "age"):
-        return str(next(g for g in m.groups() if g)).lower().replace(",", ".")
-    name = m.group().casefold()
+        amount = next(group for group in match.groups() if group)
+        return str(amount).lower().replace(",", ".")
+
+    name = match.group().casefold()
     if kind == "letter":
         return _letter(name)
-    return name[:4] if name.startswith("plus") else name
+    if name.startswith("plus"):
+        return "plus"
+    return name
 
 
 def _letter(name: str) -> str:

@@ -1,77 +1,95 @@
-"""Option pairs (``Size: M / Color: Red``), what a field's name means, and sizes of batteries."""
+"""Option pairs (``Size: M / Color: Red``) and sizes of batteries."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
+from adore.attributes.language_packs import listed_in_all_packs
+from adore.text import TextValue
 from adore.types import Value
 
 __all__ = [
-    "by_size",
+    "OptionPair",
+    "as_size",
     "find_batteries",
     "option_names",
     "option_pairs",
     "read_batteries",
 ]
 
-_OPTION = (
-    "size|colou?r|style|material|capacity|length|width|pack|model|"
-    "farbe|größe|grösse|groesse|stil|länge|breite|inhalt|"
-    "modell|couleur|taille|matière|longueur|talla|tamaño|estilo|modelo"
-)
-_PAIR = re.compile(
-    rf"(?<!\w)({_OPTION})\s?[:=]\s?([^:=/;|,\n]{{1,40}}?)"
-    rf"(?=\s*(?:$|[/;|,\n)\]]|(?:{_OPTION})\s?[:=]))",
-    re.IGNORECASE,
-)
+
+class OptionPair(NamedTuple):
+    """The name and the value of an option."""
+
+    name: str
+    value: str
 
 
-def by_size(name: str, text: str) -> str:
-    """A short text of a field of sizes as a title would say it (``size 42``), or the text itself.
+@lru_cache(maxsize=1)
+def _pair_pattern() -> re.Pattern[str]:
+    """Matches a pair: group 1 is its name, group 2 its value."""
+    names = "|".join(re.escape(name) for name in listed_in_all_packs("options"))
+    return re.compile(
+        rf"(?<!\w)({names})\s?[:=]\s?([^:=/;|,\n]{{1,40}}?)"
+        rf"(?=\s*(?:$|[/;|,\n)\]]|(?:{names})\s?[:=]))",
+        re.IGNORECASE,
+    )
+
+
+def as_size(name: str, text: str) -> str:
+    """Write a short value of a size field as a title would (``size 42``).
 
     Args:
         name: of the field.
         text: the field's value.
 
+    Returns:
+        the text itself where it is long, or the field is no size field.
+
     Example:
-        >>> by_size("Größe", "42"), by_size("shoe_size", "M")
+        >>> as_size("Größe", "42"), as_size("shoe_size", "M")
         ('size 42', 'size M')
-        >>> by_size("volume", "42"), by_size("Size", "500 ml")
+        >>> as_size("volume", "42"), as_size("Size", "500 ml")
         ('42', '500 ml')
     """
-    short = len(text) <= 4 and re.search(
-        r"(?:size|größe|grösse|groesse|taille|talla)$", name.lower()
-    )
-    return f"size {text}" if short else text
+    is_short = len(text) <= 4
+    if is_short and name.lower().endswith(listed_in_all_packs("size_words")):
+        return f"size {text}"
+    return text
 
 
-def option_pairs(text: str) -> list[tuple[str, str]]:
-    """Names and values of options that a text lists.
+def option_pairs(text: str) -> list[OptionPair]:
+    """List the options that a text names, in any language that has a pack.
 
     Example:
-        >>> option_pairs("Size: M / Color: Red"), option_pairs("Note: soft")
-        ([('Size', 'M'), ('Color', 'Red')], [])
-        >>> option_pairs("Farbe: Rot; Größe: M")
+        >>> [tuple(pair) for pair in option_pairs("Size: M / Color: Red")]
+        [('Size', 'M'), ('Color', 'Red')]
+        >>> [tuple(pair) for pair in option_pairs("Farbe: Rot; Größe: M")]
         [('Farbe', 'Rot'), ('Größe', 'M')]
+        >>> option_pairs("Note: soft")
+        []
     """
     if ":" not in text and "=" not in text:
         return []
 
-    pairs: list[tuple[str, str]] = []
-    for match in _PAIR.finditer(text):
+    pairs: list[OptionPair] = []
+    for match in _pair_pattern().finditer(text):
         name, value = match.groups()
-        pairs.append((name, value.strip()))
+        pairs.append(OptionPair(name, value.strip()))
     return pairs
 
 
 def option_names(text: str) -> Iterator[tuple[int, int]]:
-    """Where the names of a text's options stand; they ask for nothing by themselves."""
+    """Yield the start and end of each option's name; names ask for nothing by themselves."""
     if ":" in text or "=" in text:
-        yield from (m.span(1) for m in _PAIR.finditer(text))
+        for match in _pair_pattern().finditer(text):
+            yield match.span(1)
 
 
-_SAME_CELL = {
+_CELL_NAMES = {
     "aa": "aa lr6 r6 fr6 mignon hr6 am3", "aaa": "aaa lr03 lr3 r03 r3 fr03 micro hr03 am4",
     "c": "c lr14 r14 baby hr14", "d": "d lr20 r20 mono hr20", "aaaa": "aaaa lr61 lr8d425",
     "9v": "9v 6lr61 6f22 6lf22 pp3 9vblock 9volt 9volts",
@@ -79,7 +97,8 @@ _SAME_CELL = {
     "lr43": "lr43 ag12 186 sr43", "lr1130": "lr1130 ag10 lr54 189 sr1130",
     "cr123": "cr123 cr123a 123a cr17345", "lr1": "lr1 n lady", "a23": "a23 23a mn21",
 }  # fmt: skip
-_CELL = {name: one for one, names in _SAME_CELL.items() for name in names.split()}
+"""Size of a battery to all names of that size."""
+_CELL_OF = {name: cell for cell, names in _CELL_NAMES.items() for name in names.split()}
 _ABOUT_CELLS = re.compile(
     r"batter|batería|bateria|akku|\bpilas?\b|\bpiles?\b|knopfzelle|button cell|coin cell|"
     r"\bcells?\b|accus?\b|duracell|energizer|varta|eneloop",
@@ -93,37 +112,50 @@ _CELLS = re.compile(
     r"([CD])(?=[ -](?:cell|batter|size)))(?![\w-])",
     re.IGNORECASE,
 )
+"""Group 1: names of batteries and of nothing else."""
 
 
-def find_batteries(text: str) -> Iterator[tuple[str, int, int]]:
-    """Sizes of batteries as (``battery:aa``, start, end).
+def find_batteries(text: str) -> Iterator[TextValue]:
+    """Yield the sizes of batteries, as ``battery:aa``.
 
     ``AA`` alone counts where a text speaks of batteries.
 
     Example:
-        >>> [v for v, _, _ in find_batteries("AA batteries, LR6, CR2032, 18650 cell")]
+        >>> text = "AA batteries, LR6, CR2032, 18650 cell"
+        >>> [battery.value for battery in find_batteries(text)]
         ['battery:aa', 'battery:aa', 'battery:cr2032', 'battery:18650']
-        >>> list(find_batteries("34 AA bra")), list(find_batteries("AA"))
-        ([], [('battery:aa', 0, 2)])
+        >>> [tuple(battery) for battery in find_batteries("AA")], list(find_batteries("34 AA bra"))
+        ([('battery:aa', 0, 2)], [])
     """
-    about: bool | None = None
-    for m in _CELLS.finditer(text):
-        name = m.group().lower().replace("-", "").replace(" ", "")
-        if not m.group(1):
-            if about is None:
-                about = bool(_ABOUT_CELLS.search(text)) or text == m.group().upper()
-            if not about:
-                continue
-        if name.startswith(("dl", "br", "dr")) and name[2:].isdigit():
-            name = f"cr{name[2:]}"
-        yield f"battery:{_CELL.get(name, name)}", m.start(), m.end()
+    is_about_cells: bool | None = None
+    for match in _CELLS.finditer(text):
+        is_clear = match.group(1) is not None
+        if not is_clear and is_about_cells is None:
+            is_alone = text == match.group().upper()
+            is_about_cells = is_alone or _ABOUT_CELLS.search(text) is not None
+        if is_clear or is_about_cells:
+            yield TextValue(f"battery:{_cell(match.group())}", *match.span())
+
+
+def _cell(written: str) -> str:
+    """One name of a battery's size."""
+    name = written.lower()
+    name = name.replace("-", "").replace(" ", "")
+
+    # Makers' own letters before the same number: DL2032 is a CR2032.
+    letters = name[:2]
+    number = name[2:]
+    if letters in ("dl", "br", "dr") and number.isdigit():
+        name = f"cr{number}"
+    return _CELL_OF.get(name, name)
 
 
 def read_batteries(text: str, where: str) -> Iterator[Value]:
-    """Sizes of batteries that a text names.
+    """Yield the sizes of batteries that a text names, with quotes.
 
     Args:
-        text: where they are sought.
+        text: that may name some.
         where: the place of the item, or ``query``, that the text is of.
     """
-    return (Value(value, text[a:b], where) for value, a, b in find_batteries(text))
+    for value, start, end in find_batteries(text):
+        yield Value(value, text[start:end], where)

@@ -9,19 +9,19 @@ import re
 from collections.abc import Iterator
 
 from adore.attributes.units import find_multipacks, has_times, matches_at, number_starts
-from adore.text import visible
+from adore.text import TextValue, visible
 from adore.types import Value
 
 __all__ = ["find_packs", "read_packs"]
 
-_WORDS = {
+_NUMBER_WORDS = {
     "single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "eight": 8,
     "ten": 10, "twelve": 12,
     "zwei": 2, "drei": 3, "vier": 4, "fünf": 5, "sechs": 6, "acht": 8, "zehn": 10, "zwölf": 12,
     "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "huit": 8, "dix": 10, "douze": 12,
     "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5, "seis": 6, "ocho": 8, "diez": 10, "doce": 12,
 }  # fmt: skip
-_JOINED = {
+_JOINED_NUMBERS = {
     "doppel": 2, "zweier": 2, "dreier": 3, "vierer": 4, "fünfer": 5, "sechser": 6, "achter": 8,
     "zehner": 10, "zwölfer": 12, "six": 6, "twin": 2, "duo": 2, "double": 2, "triple": 3, "trio": 3,
 }  # fmt: skip
@@ -34,7 +34,7 @@ _PIECES = (
     "unidades|uds|unités|unites|packungen|paare?|paires?|pares|teilig(?:e[smnr]?)?"
 )
 _OF = re.compile(
-    rf" (?:of|de|mit|à|von|aus|con) (\d{{1,4}}|{'|'.join(_WORDS)})\b(?!\s?%)",
+    rf" (?:of|de|mit|à|von|aus|con) (\d{{1,4}}|{'|'.join(_NUMBER_WORDS)})\b(?!\s?%)",
     re.IGNORECASE,
 )
 _HOLDER_BEFORE = re.compile(rf"(?<![\w./])(?:{_HOLDER})s?$", re.IGNORECASE)
@@ -44,8 +44,8 @@ _COUNTED = re.compile(
 _PACK_WORD = re.compile(
     r"packs?\b|packung\b|stück\b|teilig(?:e[smnr]?)?\b", re.IGNORECASE
 )
-_WORD_BEFORE = re.compile(
-    rf"(?<![\w./])(?:({'|'.join(_WORDS)})[ -]|({'|'.join(_JOINED)})[ -]?)$",
+_NUMBER_BEFORE = re.compile(
+    rf"(?<![\w./])(?:({'|'.join(_NUMBER_WORDS)})[ -]|({'|'.join(_JOINED_NUMBERS)})[ -]?)$",
     re.IGNORECASE,
 )
 _DOZEN = re.compile(r"(?<![\w./])(\d{1,2}|a) dozen\b", re.IGNORECASE)
@@ -74,88 +74,93 @@ _SIDE_BEFORE = re.compile(
 )
 """Before ``x 7``: the other side of a size."""
 
-Found = Iterator[tuple[str, int, int]]
 
-
-def find_packs(text: str) -> Found:
-    """Every number of pieces as (canonical value, start, end)."""
+def find_packs(text: str) -> Iterator[TextValue]:
+    """Yield every number of pieces, in the order of the text."""
     text = visible(text)
-    found = [*_find_words(text), *_find_marks(text)]
+    packs = [*_find_words(text), *_find_marks(text)]
 
     starts = number_starts(text)
     for match in matches_at(_COUNTED, text, starts):
-        number = str(int(match.group(1)))
-        found.append((number, *match.span()))
+        packs.append(_number_of_pieces(match.group(1), *match.span()))
+    for multipack in find_multipacks(text):
+        pieces = str(multipack.number)
+        packs.append(TextValue(pieces, multipack.start, multipack.end))
 
-    for times in find_multipacks(text):
-        number = str(times.number)
-        found.append((number, times.start, times.end))
-
-    yield from sorted(found, key=lambda one: one[1])
+    yield from sorted(packs, key=lambda pack: pack.start)
 
 
-def _find_words(text: str) -> Found:
+def _number_of_pieces(digits: str, start: int, end: int) -> TextValue:
+    return TextValue(str(int(digits)), start, end)
+
+
+def _find_words(text: str) -> Iterator[TextValue]:
     """``pack of 6``, ``two pack``, ``Doppelpack``, ``a dozen``: found by their rarest part."""
-    for m in _OF.finditer(text):
-        holder = _HOLDER_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
+    for match in _OF.finditer(text):
+        holder = _HOLDER_BEFORE.search(_text_before(text, match.start()))
         if holder:
-            raw = m.group(1).casefold()
-            yield (
-                str(_WORDS.get(raw) or int(raw)),
-                m.start() - len(holder.group()),
-                m.end(),
-            )
-    for m in _PACK_WORD.finditer(text):
-        before = _WORD_BEFORE.search(text[max(0, m.start() - _LONGEST) : m.start()])
-        joined = before and before.group(2) and "ack" in m.group()[:4].lower()
-        if before and (before.group(1) or joined):
-            number = (before.group(1) or before.group(2)).casefold()
-            yield (
-                str(_WORDS.get(number) or _JOINED[number]),
-                m.start() - len(before.group()),
-                m.end(),
-            )
+            written = match.group(1).casefold()
+            pieces = _NUMBER_WORDS.get(written) or int(written)
+            start = match.start() - len(holder.group())
+            yield TextValue(str(pieces), start, match.end())
+
+    for match in _PACK_WORD.finditer(text):
+        number = _NUMBER_BEFORE.search(_text_before(text, match.start()))
+        if number is None:
+            continue
+        apart, joined = number.groups()
+        is_pack = "ack" in match.group()[:4].lower()  # Doppelpack, and no Doppelstück
+        if apart or (joined and is_pack):
+            written = (apart or joined).casefold()
+            pieces = _NUMBER_WORDS.get(written) or _JOINED_NUMBERS[written]
+            start = match.start() - len(number.group())
+            yield TextValue(str(pieces), start, match.end())
+
     if "ozen" in text or "OZEN" in text:
-        for m in _DOZEN.finditer(text):
-            dozens = m.group(1).lower()
+        for match in _DOZEN.finditer(text):
+            dozens = match.group(1).lower()
             pieces = 12 if dozens == "a" else 12 * int(dozens)
-            yield str(pieces), m.start(), m.end()
+            yield TextValue(str(pieces), *match.span())
 
 
-def _find_marks(text: str) -> Found:
+def _text_before(text: str, place: int) -> str:
+    """What may be a holder or a number before a place."""
+    return text[max(0, place - _LONGEST) : place]
+
+
+def _find_marks(text: str) -> Iterator[TextValue]:
     """``6er``, ``x6`` at an end, ``6 x`` at the beginning."""
     if _TENS.search(text):
         for match in _TEN.finditer(text):
             number = match.group(1)
-            bare = match.end() == match.end(1) + 2
-            if not (bare and number in _DECADES):  # 80er are years
-                yield str(int(number)), match.start(), match.end()
+            is_bare = match.end() == match.end(1) + 2
+            if not (is_bare and number in _DECADES):  # 80er are years
+                yield _number_of_pieces(number, *match.span())
 
     if has_times(text):
         for match in _X_LAST.finditer(text):
             before = text[: match.start()]
             if before.strip() and not _SIDE_BEFORE.search(before):
-                number = str(int(match.group(1)))
-                yield number, match.start(), match.end()
+                yield _number_of_pieces(match.group(1), *match.span())
 
         first = _X_FIRST.match(text)
         if first:
-            number = str(int(first.group(1)))
-            yield number, first.start(1), first.end(1)
+            yield _number_of_pieces(first.group(1), *first.span(1))
 
 
 def read_packs(text: str, where: str) -> Iterator[Value]:
-    """How many pieces are sold together.
+    """Yield how many pieces are sold together, with quotes.
 
     Args:
-        text: where that is sought.
+        text: that may say so.
         where: the place that the text is of.
 
     Example:
-        >>> [v.value for v in read_packs("Cups (Pack of 6), 12-pk, two pack", "title")]
+        >>> [pack.value for pack in read_packs("Cups (Pack of 6), 12-pk, two pack", "title")]
         ['6', '12', '2']
         >>> texts = ("6er Pack", "lot de 6", "cola x6", "6 x 330ml", "16 x 16")
-        >>> [v.value for text in texts for v in read_packs(text, "")]
+        >>> [pack.value for text in texts for pack in read_packs(text, "")]
         ['6', '6', '6', '6']
     """
-    return (Value(value, text[a:b], where) for value, a, b in find_packs(text))
+    for value, start, end in find_packs(text):
+        yield Value(value, text[start:end], where)

@@ -20,8 +20,8 @@ __all__ = [
     "Limit",
     "Price",
     "find_limits",
-    "holds",
     "item_price",
+    "keeps_limit",
     "limit_of",
     "price_of",
     "read_price",
@@ -197,7 +197,7 @@ def _currency(*texts: str | None) -> str:
 
 @lru_cache(maxsize=65_536)
 def read_price(text: str) -> Price | None:
-    """The price that a field holds; of several the first that is not struck out.
+    """Read the price of a field; of several the first that is not struck out.
 
     Example:
         >>> texts = ("1.299,00 €", "$1,299.00", "CHF 12.-", "1 299 kr", "49.9")
@@ -357,7 +357,7 @@ def limit_of(value: str) -> Price | None:
     return Price(float(high), currency)
 
 
-def holds(limit: str, price: str) -> bool | None:
+def keeps_limit(limit: str, price: str) -> bool | None:
     """Whether a price keeps a limit; None where their currencies differ.
 
     Args:
@@ -366,9 +366,9 @@ def holds(limit: str, price: str) -> bool | None:
             limit's.
 
     Example:
-        >>> holds("price:20 $", "12 USD"), holds("price:10-20", "25")
+        >>> keeps_limit("price:20 $", "12 USD"), keeps_limit("price:10-20", "25")
         (True, False)
-        >>> holds("price:20 EUR", "12 USD") is None
+        >>> keeps_limit("price:20 EUR", "12 USD") is None
         True
     """
     amounts, _, asked = limit.removeprefix(PRICE).partition(" ")

@@ -8,88 +8,125 @@ from adore.attributes.codes import ARTICLE, asked_article, find_codes
 from adore.attributes.compare import GUIDE
 from adore.attributes.compounds import join_tokens
 from adore.attributes.devices import device_spans, is_head, parse_device
-from adore.attributes.item_reader import ItemReader, reading_of
+from adore.attributes.item_reader import ItemReader
 from adore.attributes.negation import find_absences
 from adore.attributes.options import find_batteries, option_names
 from adore.attributes.packs import find_packs
 from adore.attributes.prices import find_limits
 from adore.attributes.spans import (
-    Found,
     TextSpan,
-    add,
-    grams,
-    inside,
-    quote,
+    TokenSpan,
+    ValueCollector,
+    find_phrases,
+    tokens_within,
 )
 from adore.attributes.units import UNITS, find_sizes
 from adore.text import Token, tokenize, visible
-from adore.types import Reading
+from adore.types import Reading, Value
 
 __all__ = ["Reader"]
 
-_DIGIT = re.compile(r"\d")
 _MODEL = re.compile(r"(?!\d+x\d+$)(?=.*\d)(?=.*[a-z])[a-z\d]{2,}")
-_CODE = re.compile(r"(?<![\w-])[A-Z]{1,3}-?[A-Z]{0,2}\d{3,6}[A-Z]{0,3}(?![\w-])")
-"""A maker's number: ``DW1361``."""
-_SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
+_PUNCTUATION = frozenset(".,;:|?!")
+"""Ends a phrase."""
+
+
+class _QueryDraft:
+    """A query on its way to a reading.
+
+    Attributes:
+        span: its text and words.
+        used: indexes of the words that say something already.
+        collector: the values that were read.
+        asked_fields: phrases to the shop's own fields whose values they are.
+    """
+
+    __slots__ = ("asked_fields", "collector", "span", "used")
+
+    def __init__(self, span: TextSpan, collector: ValueCollector) -> None:
+        self.span = span
+        self.used: set[int] = set()
+        self.collector = collector
+        self.asked_fields: dict[str, tuple[str, ...]] = {}
+
+    def use(self, start: int, end: int) -> None:
+        """Mark the words of ``text[start:end]`` as used."""
+        self.used.update(tokens_within(self.span.tokens, start, end))
+
+    def add(self, name: str, value: str, start: int, end: int) -> None:
+        """Keep what ``text[start:end]`` says, and mark its words as used."""
+        self.collector.add(name, value, self.span.text[start:end], "query")
+        self.use(start, end)
+
+    def add_word(self, name: str, value: str, place: int) -> None:
+        """Keep what one word says, and mark it as used."""
+        token = self.span.tokens[place]
+        written = self.span.written(token)
+        self.collector.add(name, value, written, "query")
+        self.used.add(place)
+
+    def add_phrase(self, name: str, phrase: TokenSpan) -> None:
+        """Keep a phrase as a value, and mark its words as used."""
+        self.collector.add_phrase(name, self.span, phrase)
+        self.used.update(phrase.places)
 
 
 class Reader(ItemReader):
-    """Reads queries and items with one catalogue's lexicon.
+    """Reads queries and items with one catalogue's lexicon; safe to share between threads.
 
-    Stateless but for it, so safe to share.
+    Args:
+        lexicon: of the catalogue.
+
+    Example:
+        >>> from adore.attributes.lexicon import Lexicon
+        >>> reader = Reader(Lexicon.mine([]))
+        >>> reading = reader.read_query("red mug without handle, 300 ml")
+        >>> {name: values[0].value for name, values in reading.values.items()}
+        {'exclusion': 'handle', 'size': 'volume:300', 'colour': 'red', 'product_type': 'mug'}
     """
 
     def read_query(self, text: str) -> Reading:
-        """What a query asks: every key attribute, with ``feature`` for the words left over."""
-        used: set[int] = set()
-        found: Found = {}
-        article, start, end = asked_article(
-            text, self._codes, self._is_word, self.language
-        )
-        if article:
-            add(found, "product_type", f"{ARTICLE}{article}", text[start:end], "query")
-            return reading_of(found)
+        """Read every key attribute that a query asks; ``feature`` has the words left over.
+
+        Args:
+            text: the query.
+        """
         language = self.language
-        plain = tokenize(text, language)
-        toks = self._query_tokens(text, plain, found)
-        for absence in find_absences(visible(text), plain, language):
-            add(
-                found,
-                "exclusion",
-                absence.value,
-                text[absence.start : absence.end],
-                "query",
-            )
-            used.update(
-                inside(toks, plain[absence.first].start, plain[absence.stop - 1].end)
-            )
-        for m in language.easy.finditer(text):
-            used.update(inside(toks, m.start(), m.end()))
+        article = asked_article(text, self._codes, self._is_word, language)
+        if article.code:
+            quote = text[article.start : article.end]
+            value = Value(f"{ARTICLE}{article.code}", quote, "query")
+            return Reading({"product_type": (value,)})
+
+        collector = ValueCollector()
+        plain_tokens = tokenize(text, language)
+        tokens = self._query_tokens(text, plain_tokens, collector)
+        query = _QueryDraft(TextSpan("query", text, tokens), collector)
+
+        self._read_absences(plain_tokens, query)
+        for phrase in language.easy.finditer(text):
+            query.use(phrase.start(), phrase.end())
         for limit in find_limits(text, self.lexicon.priced):
-            add(found, "feature", limit.value, text[limit.start : limit.end], "query")
-            used.update(inside(toks, limit.start, limit.end))
-        self._query_sizes(text, toks, found, used)
+            query.add("feature", limit.value, limit.start, limit.end)
+        self._read_quantities(query)
         for start, end in option_names(text):
-            used.update(inside(toks, start, end))
-        said = TextSpan("query", text, toks)
-        self._query_names(said, found, used)
-        for i in range(len(toks)):
-            if i not in used:
-                self._query_word(said, i, found, used)
-        knows = language.knowledge.match(text)
-        if knows:
-            add(found, "product_type", GUIDE, knows.group().strip(), "query")
-            used.update(inside(toks, 0, knows.end()))
+            query.use(start, end)
+
+        self._read_names(query)
+        self._read_words(query)
+        question = language.knowledge.match(text)
+        if question:
+            collector.add("product_type", GUIDE, question.group().strip(), "query")
+            query.use(0, question.end())
         else:
-            self._query_type(text, toks, found, used)
-        for i, token in enumerate(toks):
-            if i not in used and token.stem not in self._idle and len(token.stem) > 1:
-                add(
-                    found, "feature", token.stem, text[token.start : token.end], "query"
-                )
-        self._query_parts(found)
-        return reading_of(found)
+            self._read_product_type(query)
+        self._read_features(query)
+
+        return Reading(
+            collector.collected(),
+            asked_fields=query.asked_fields,
+            parts=self._asked_parts(collector),
+        )
 
     def _is_word(self, word: str) -> bool:
         """Whether the catalogue uses a stem as a word."""
@@ -100,227 +137,267 @@ class Reader(ItemReader):
             or word in self._series
         )
 
-    def _query_tokens(self, text: str, plain: list[Token], found: Found) -> list[Token]:
+    def _query_tokens(
+        self, text: str, plain_tokens: list[Token], collector: ValueCollector
+    ) -> list[Token]:
         """The query's words as the catalogue writes them.
 
         Who and what they are for or of is read out of compounds.
         """
-        toks = join_tokens(text, plain, self._spelling.joined, never=self._idle)
+        joined = join_tokens(
+            text, plain_tokens, self._spelling.joined, never=self._idle
+        )
         if not self.language.links:
-            return toks
-        opened = [self._spelling.opened(token, text) for token in toks]
-        for one in opened:
-            if one.name:
-                add(
-                    found,
-                    one.name,
-                    one.value,
-                    text[one.token.start : one.token.end],
-                    "query",
-                )
-        return [one.token for one in opened]
+            return joined
 
-    def _query_parts(self, found: Found) -> None:
-        """What the asked words are made of, for items that write the parts alone."""
-        for name in ("product_type", "feature"):
-            for asked in found.get(name, ()):
-                parts = self.lexicon.parts.get(asked.value)
-                if parts:
-                    add(
-                        found,
-                        f"parts.{asked.value}",
-                        " ".join(parts),
-                        asked.quote,
-                        "query",
-                    )
+        tokens: list[Token] = []
+        for token in joined:
+            compound = self._spelling.split_compound(token, text)
+            tokens.append(compound.token)
+            if compound.name:
+                quote = text[token.start : token.end]
+                collector.add(compound.name, compound.value, quote, "query")
+        return tokens
 
-    def _query_sizes(
-        self, text: str, toks: list[Token], found: Found, used: set[int]
-    ) -> None:
-        taken, places = set(used), set[int]()
+    def _read_absences(self, plain_tokens: list[Token], query: _QueryDraft) -> None:
+        """What the query does not want."""
+        text = query.span.text
+        for absence in find_absences(visible(text), plain_tokens, self.language):
+            quote = text[absence.start : absence.end]
+            query.collector.add("exclusion", absence.value, quote, "query")
+            begin = plain_tokens[absence.first].start
+            end = plain_tokens[absence.stop - 1].end
+            query.use(begin, end)
+
+    def _read_quantities(self, query: _QueryDraft) -> None:
+        """Packs, batteries and sizes, which share no character and no word that is used already."""
+        text, tokens = query.span.text, query.span.tokens
+        used_before = set(query.used)
+        taken = set[int]()
         kinds = (
             ("pack", find_packs(text)),
             ("size", find_batteries(text)),
             ("size", find_sizes(text)),
         )
-        for name, values in kinds:
-            spans = [
-                (value, start, end)
-                for value, start, end in values
-                if not places & set(range(start, end))
+        for name, quantities in kinds:
+            # Values of one kind may overlap each other (the sides of 8 x 10 cm).
+            free = [
+                quantity
+                for quantity in quantities
+                if taken.isdisjoint(range(quantity.start, quantity.end))
             ]
-            for value, start, end in spans:
-                if not taken & inside(toks, start, end):
-                    add(found, name, value, text[start:end], "query")
-                    used |= inside(toks, start, end)
-                    places |= set(range(start, end))
+            for value, start, end in free:
+                if used_before.isdisjoint(tokens_within(tokens, start, end)):
+                    query.add(name, value, start, end)
+                    taken.update(range(start, end))
 
-    def _query_names(self, said: TextSpan, found: Found, used: set[int]) -> None:
+    def _asked_parts(self, collector: ValueCollector) -> dict[str, tuple[str, ...]]:
+        """What the asked words are made of, for items that write the parts alone."""
+        parts_of: dict[str, tuple[str, ...]] = {}
+        for name in ("product_type", "feature"):
+            for asked in collector.values.get(name, ()):
+                parts = self.lexicon.parts.get(asked.value)
+                if parts:
+                    parts_of[asked.value] = parts
+        return parts_of
+
+    # -------------------------------------------------------------- names
+
+    def _read_names(self, query: _QueryDraft) -> None:
         """Devices, article numbers, brands, series, and values of the shop's own fields."""
-        self._query_devices(said, found, used)
-        self._query_codes(said, found, used)
+        self._read_query_devices(query)
+        self._read_codes(query)
 
-        toks = said.toks
-        for name, phrases in (("brand", self._brands), ("model", self._series)):
-            for span in grams(toks, phrases, used):
-                quote(found, name, said, span)
-                used.update(range(*span))
+        tokens = query.span.tokens
+        for span in find_phrases(tokens, self._brands, query.used):
+            query.add_phrase("brand", span)
+        for span in find_phrases(tokens, self._series, query.used):
+            query.add_phrase("model", span)
 
-        for span in grams(toks, self._own, used):
-            quote(found, "feature", said, span)
-            first, stop = span
-            phrase = " ".join(token.stem for token in toks[first:stop])
-            for field in self.lexicon.own[phrase]:
-                add(found, f"own.{phrase}", field, "", "query")
-            used.update(range(first, stop))
+        for span in find_phrases(tokens, self._custom_values, query.used):
+            query.add_phrase("feature", span)
+            words = tokens[span.first : span.stop]
+            phrase = " ".join(word.stem for word in words)
+            query.asked_fields[phrase] = self.lexicon.own[phrase]
 
-    def _query_devices(self, said: TextSpan, found: Found, used: set[int]) -> None:
+    def _read_query_devices(self, query: _QueryDraft) -> None:
         """Devices that the asked thing is for, or that are asked themselves."""
-        toks = said.toks
-        before_device = self.language.before_device
-        kinds = {token.stem for token in toks} & self.language.accessories
-        for span in device_spans(said, self._devices, used):
-            first, stop = span
-            places = range(first, stop)
-            start = toks[first].start
-            end = toks[stop - 1].end
-            device = parse_device(said.text[start:end])
+        language = self.language
+        tokens = query.span.tokens
+        has_accessory = any(token.stem in language.accessories for token in tokens)
+        for span in device_spans(query.span, self._devices, query.used):
+            start = tokens[span.first].start
+            end = tokens[span.stop - 1].end
+            device = parse_device(query.span.text[start:end])
 
-            is_for = first > 0 and toks[first - 1].stem in before_device
-            if kinds or is_for:
-                quote(found, "compatibility", said, span)
-                used.update(places)
+            follows_for = (
+                span.first > 0 and tokens[span.first - 1].stem in language.before_device
+            )
+            if has_accessory or follows_for:
+                query.add_phrase("compatibility", span)
             elif device and device.is_model:
                 # The name of its family is left over: it is the product that is asked.
-                quote(found, "model", said, span)
-                used.update(i for i in places if not is_head(toks[i].stem))
+                query.collector.add_phrase("model", query.span, span)
+                for place in span.places:
+                    if not is_head(tokens[place].stem):
+                        query.used.add(place)
 
-    def _query_codes(self, said: TextSpan, found: Found, used: set[int]) -> None:
+    def _read_codes(self, query: _QueryDraft) -> None:
         """Article numbers among other words."""
-        for code, start, end in find_codes(said.text, self._codes):
-            places = inside(said.toks, start, end)
-            written = said.text[start:end]
-            if places & used or self._is_word(written.lower()):
+        text = query.span.text
+        tokens = query.span.tokens
+        for article in find_codes(text, self._codes):
+            code, start, end = article
+            written = text[start:end].lower()
+            places = tokens_within(tokens, start, end)
+            is_free = query.used.isdisjoint(places)
+            if is_free and not self._is_word(written):
+                query.add("model", code.lower(), start, end)
+
+    # -------------------------------------------------------------- words
+
+    def _read_words(self, query: _QueryDraft) -> None:
+        """Colours, audiences, materials and models among the single words."""
+        for place, token in enumerate(query.span.tokens):
+            if place in query.used:
                 continue
-            add(found, "model", code.lower(), written, "query")
-            used |= places
+            name, value = self._word_value(query.span, place)
+            if not name and _MODEL.fullmatch(token.stem) and token.stem not in UNITS:
+                name, value = "model", token.stem
+            if name:
+                query.add_word(name, value, place)
 
-    def _query_word(self, said: TextSpan, i: int, found: Found, used: set[int]) -> None:
-        _, text, toks = said
-        token = toks[i]
-        name, value = self._kind(text, toks, i)
-        if not name and _MODEL.fullmatch(token.stem) and token.stem not in UNITS:
-            name, value = "model", token.stem
-        if name:
-            add(found, name, value, text[token.start : token.end], "query")
-            used.add(i)
+    def _read_features(self, query: _QueryDraft) -> None:
+        """Words that are left over and mean something."""
+        span = query.span
+        for place, token in enumerate(span.tokens):
+            stem = token.stem
+            if place in query.used or stem in self._idle:
+                continue
+            if len(stem) > 1:
+                written = span.written(token)
+                query.collector.add("feature", stem, written, "query")
 
-    def _query_type(
-        self, text: str, toks: list[Token], found: Found, used: set[int]
-    ) -> None:
-        """The head noun.
+    def _read_product_type(self, query: _QueryDraft) -> None:
+        """The head noun of the first phrase, or the material that stands for a thing (*glass*)."""
+        head = self._head_noun(query)
+        if head is None:
+            return
+        stem = query.span.tokens[head].stem
+        query.add_word("product_type", self._spelling.correct_spelling(stem), head)
 
-        The last known product word before a preposition or full stop, else the last free word.
-        """
+    def _head_noun(self, query: _QueryDraft) -> int | None:
+        """The place of the word that names the product, if there is one."""
         language = self.language
-        span = self._first_phrase(text, toks, used)
-        free = [i for i in span if i not in used and not toks[i].stem.isdigit()]
-        nouns = [
-            i
-            for i in free
-            if toks[i].stem in self._types or not self._is_adjective(text, toks[i])
+        tokens = query.span.tokens
+        phrase = self._first_phrase(query)
+        free = [
+            place
+            for place in phrase
+            if place not in query.used and not tokens[place].stem.isdigit()
         ]
-        free = nouns or free
-        known = [i for i in free if toks[i].stem in self._types]
+        if free:
+            nouns = [place for place in free if self._may_be_noun(query.span, place)]
+            return self._head(tokens, nouns or free)
+
         things = [
-            i
-            for i in span
-            if toks[i].stem in language.materials
-            and toks[i].stem not in language.no_thing
+            place
+            for place in phrase
+            if tokens[place].stem in language.materials
+            and tokens[place].stem not in language.no_thing
         ]
-        if free or things:
-            head = (
-                self._head(toks, free, known)
-                if free
-                else things[0 if language.head_first else -1]
-            )
-            token = toks[head]
-            add(
-                found,
-                "product_type",
-                self._spelling.correct_spelling(token.stem),
-                text[token.start : token.end],
-                "query",
-            )
-            used.add(head)
+        if not things:
+            return None
+        return things[0] if language.head_first else things[-1]
 
-    def _head(self, toks: list[Token], free: list[int], known: list[int]) -> int:
-        """The last free word.
+    def _head(self, tokens: list[Token], free: list[int]) -> int:
+        """The last free word, in languages where the head noun is last.
 
-        Unless a known product word stands before it and it is apart or unheard of.
-        Where what a product is comes first: the first known product word, else the first free word.
+        Unless a known product word stands before it, and the last word is not beside that or is
+        unknown. Where the head noun is first: the first known product word, else the first word.
         """
+        known = [place for place in free if tokens[place].stem in self._types]
         if self.language.head_first:
             return known[0] if known else free[0]
-        token = toks[free[-1]]
-        last = token.stem
-        plural = token.end - token.start > len(last)  # so it is a noun
-        heard = (
-            plural
-            or self._spelling.correct_spelling(last) in self.lexicon.frequency
-            or last in self._types
-        )
-        if not known or (known[-1] >= free[-1] - 1 and heard):
-            return free[-1]
-        return known[-1]
 
-    def _first_phrase(self, text: str, toks: list[Token], used: set[int]) -> list[int]:
-        """The places of the first noun phrase.
+        last = free[-1]
+        if not known:
+            return last
+        is_beside = known[-1] >= last - 1
+        return last if is_beside and self._is_known(tokens[last]) else known[-1]
 
-        It goes from the first wish to a preposition, comma or full stop.
+    def _is_known(self, token: Token) -> bool:
+        """Whether a word is a plural, and so a noun, or a word of the catalogue."""
+        is_plural = token.end - token.start > len(token.stem)
+        if is_plural or token.stem in self._types:
+            return True
+        spelling = self._spelling.correct_spelling(token.stem)
+        return spelling in self.lexicon.frequency
+
+    def _first_phrase(self, query: _QueryDraft) -> list[int]:
+        """The words of the first noun phrase.
+
+        It goes from the first word that asks for something to a preposition, comma or full stop.
         """
-        language = self.language
-        span: list[int] = []
-        for i, token in enumerate(toks):
-            begun = any(
-                j not in used or toks[j].stem in language.materials for j in span
-            )
-            gap = text[toks[i - 1].end : token.start] if i else ""
-            joins = (
-                token.stem in language.joins and {i - 1, i + 1} <= used
-            )  # black and white
-            joins |= (
-                token.stem in language.on
-                and i > 0
-                and toks[i - 1].stem in language.particles
-            )
-            if (
-                begun
-                and not joins
-                and (token.stem in self._breaks or any(c in gap for c in ".,;:|?!"))
-            ):
+        materials = self.language.materials
+        tokens = query.span.tokens
+        phrase: list[int] = []
+        has_begun = False
+        for place, token in enumerate(tokens):
+            if has_begun and self._ends_phrase(query, place):
                 break
-            of = (
-                i + 1 < len(toks)
-                and toks[i + 1].stem in language.of
-                and token.stem in language.holders
-            )
-            if not of and (
-                token.stem in ("top", "set") or token.stem not in self._idle
-            ):
-                span.append(i)
-        return span
 
-    def _is_adjective(self, text: str, token: Token) -> bool:
-        """Whether a word hardly is a product.
+            is_idle = token.stem in self._idle and token.stem not in ("top", "set")
+            if is_idle or self._is_holder(tokens, place):
+                continue
+            phrase.append(place)
+            if place not in query.used or token.stem in materials:
+                has_begun = True
+        return phrase
 
-        Told by its stem, or as it is written where words have endings.
+    def _ends_phrase(self, query: _QueryDraft, place: int) -> bool:
+        """Whether a word begins something new: it is a preposition, or follows a comma."""
+        tokens = query.span.tokens
+        if self._joins_words(query, place):
+            return False
+        if tokens[place].stem in self._breaks:
+            return True
+        if place == 0:
+            return False
+        gap = query.span.text[tokens[place - 1].end : tokens[place].start]
+        return not _PUNCTUATION.isdisjoint(gap)
+
+    def _joins_words(self, query: _QueryDraft, place: int) -> bool:
+        """Whether a word joins two values (*black and white*) or ends a verb (*slip on*)."""
+        language = self.language
+        tokens = query.span.tokens
+        stem = tokens[place].stem
+        if stem in language.joins and {place - 1, place + 1} <= query.used:
+            return True
+        return (
+            stem in language.on
+            and place > 0
+            and tokens[place - 1].stem in language.particles
+        )
+
+    def _is_holder(self, tokens: list[Token], place: int) -> bool:
+        """Whether a word only holds what follows (*box of tea*)."""
+        language = self.language
+        if place + 1 == len(tokens) or tokens[place + 1].stem not in language.of:
+            return False
+        return tokens[place].stem in language.holders
+
+    def _may_be_noun(self, span: TextSpan, place: int) -> bool:
+        """Whether a word may be a product.
+
+        Adjectives are known by their stem, or as they are written where words have endings.
         """
+        token = span.tokens[place]
+        if token.stem in self._types:
+            return True
         pattern = self.language.adjective
         if pattern.fullmatch(token.stem):
-            return True
-        if not self.language.inflected:
             return False
-
-        said = text[token.start : token.end].lower()
-        return pattern.fullmatch(said) is not None
+        if not self.language.inflected:
+            return True
+        return pattern.fullmatch(span.written(token).lower()) is None

@@ -1,7 +1,4 @@
-"""A text with its words, and what the reader does with them.
-
-It finds phrases, quotes them and keeps them.
-"""
+"""A text with its words, phrases in it, and what is collected out of texts."""
 
 from __future__ import annotations
 
@@ -14,173 +11,227 @@ from adore.text import MAX_TEXT, Token, is_trustworthy, tokenize, visible
 from adore.types import Item, Value
 
 __all__ = [
-    "Found",
     "TextSpan",
+    "TokenSpan",
+    "ValueCollector",
     "absent_stems",
-    "add",
-    "by_first",
-    "extend",
-    "grams",
-    "index",
-    "inside",
-    "is_stuffed",
+    "find_phrases",
+    "is_stuffed_title",
     "item_texts",
-    "quote",
+    "phrases_by_first_word",
+    "text_span",
+    "tokens_within",
+    "written_words",
 ]
 
-Found = dict[str, list[Value]]
-_LETTERS = {w: w for w in "xs s m l xl xxl xxxl 2xl 3xl".split()}
+_LETTER_SIZES = {size: size for size in "xs s m l xl xxl xxxl 2xl 3xl".split()}
 _RIVALS = 4
 """So many rival values of one attribute in a row make a title stuffed."""
 _BULLETS = 6
 """Bullet points that are read."""
+_LONGEST_PHRASE = 5
+"""Words of a phrase."""
 
 
 class TextSpan(NamedTuple):
-    """A text, where it stands, and its words."""
+    """A text, the place of the item (or ``query``) that it is of, and its words."""
 
     where: str
     text: str
-    toks: list[Token]
+    tokens: list[Token]
+
+    def written(self, token: Token) -> str:
+        """One of its words as it is written."""
+        return self.text[token.start : token.end]
 
 
-def by_first(phrases: Iterable[str]) -> dict[str, set[str]]:
-    """Phrases by their first word, so that most words are passed over at once."""
+def text_span(where: str, text: str, language: Language) -> TextSpan:
+    """Cut a text into words.
+
+    Args:
+        where: the place that the text is of.
+        text: as the shop has it.
+        language: stems the words.
+    """
+    return TextSpan(where, text, tokenize(text, language))
+
+
+class TokenSpan(NamedTuple):
+    """Words ``tokens[first:stop]`` of a text."""
+
+    first: int
+    stop: int
+
+    @property
+    def places(self) -> range:
+        """Indexes of its words."""
+        return range(self.first, self.stop)
+
+
+def phrases_by_first_word(phrases: Iterable[str]) -> dict[str, set[str]]:
+    """Group phrases by their first word, so that most words of a text are passed over at once."""
     table: dict[str, set[str]] = {}
     for phrase in phrases:
-        table.setdefault(phrase.split(" ", 1)[0], set()).add(phrase)
+        first_word = phrase.split(" ", 1)[0]
+        table.setdefault(first_word, set()).add(phrase)
     return table
 
 
-def grams(
-    toks: list[Token], phrases: Mapping[str, set[str]], used: set[int]
-) -> Iterator[tuple[int, int]]:
-    """Longest known phrases, left to right, that do not overlap.
+def find_phrases(
+    tokens: list[Token], phrases: Mapping[str, set[str]], used: set[int]
+) -> Iterator[TokenSpan]:
+    """Yield the longest known phrases, left to right, that do not overlap.
 
     Args:
-        toks: the text's words.
-        phrases: known phrases by their first word, from :func:`by_first`.
-        used: places of words that no phrase may have.
+        tokens: the text's words.
+        phrases: known phrases by their first word, from :func:`phrases_by_first_word`.
+        used: indexes of words that no phrase may have.
 
     Returns:
-        of each phrase the place of its first word and that after its last.
+        the words of each phrase.
     """
     first = 0
-    while first < len(toks):
-        known = phrases.get(toks[first].stem)
-        if not known:
+    while first < len(tokens):
+        candidates = phrases.get(tokens[first].stem)
+        if not candidates:
             first += 1
             continue
 
-        longest = min(len(toks), first + 5)
+        longest = min(len(tokens), first + _LONGEST_PHRASE)
         for stop in range(longest, first, -1):
-            phrase = " ".join(token.stem for token in toks[first:stop])
-            if phrase in known and not used.intersection(range(first, stop)):
-                yield first, stop
+            phrase = " ".join(token.stem for token in tokens[first:stop])
+            if phrase in candidates and not used.intersection(range(first, stop)):
+                yield TokenSpan(first, stop)
                 first = stop - 1
                 break
         first += 1
 
 
-def inside(toks: list[Token], start: int, end: int) -> set[int]:
-    """Places of the words that ``text[start:end]`` touches.
+def tokens_within(tokens: list[Token], start: int, end: int) -> set[int]:
+    """Find the words that ``text[start:end]`` touches.
 
     Args:
-        toks: the text's words.
+        tokens: the text's words.
         start: of the part of the text.
         end: of it.
+
+    Returns:
+        their indexes.
     """
-    return {i for i, t in enumerate(toks) if t.start < end and t.end > start}
+    return {
+        index
+        for index, token in enumerate(tokens)
+        if token.start < end and token.end > start
+    }
 
 
-def quote(found: Found, name: str, said: TextSpan, span: tuple[int, int]) -> None:
-    """Add a phrase as it stands in the text.
+class ValueCollector:
+    """Collects the values of attributes; each is kept once, where it was first read.
 
-    Args:
-        found: what was found so far; the phrase is added to it.
-        name: the attribute that the phrase is a value of.
-        said: the text.
-        span: the place of the phrase's first word and that after its last.
+    Attributes:
+        values: attribute to its values.
+
+    Example:
+        >>> collector = ValueCollector()
+        >>> collector.add("colour", "red", "Red", "title")
+        >>> collector.add("colour", "red", "rouge", "description")
+        >>> collector.collected()
+        {'colour': (Value(value='red', quote='Red', where='title'),)}
     """
-    where, text, toks = said
-    first, stop = span
-    words = toks[first:stop]
-    phrase = " ".join(word.stem for word in words)
-    start = words[0].start
-    end = words[-1].end
-    add(found, name, phrase, text[start:end], where)
+
+    __slots__ = ("values",)
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[Value]] = {}
+
+    def add(self, name: str, value: str, quote: str, where: str) -> None:
+        """Keep a value, unless it is empty or is known already.
+
+        Args:
+            name: of the attribute.
+            value: in its canonical form.
+            quote: as the text has it.
+            where: the place that the text is of.
+        """
+        values = self.values.setdefault(name, [])
+        if not value or any(known.value == value for known in values):
+            return
+        values.append(Value(value, quote, where))
+
+    def extend(self, name: str, values: Iterable[Value]) -> None:
+        """Keep every value that is new.
+
+        Args:
+            name: of the attribute.
+            values: of it.
+        """
+        for value in values:
+            self.add(name, value.value, value.quote, value.where)
+
+    def add_phrase(self, name: str, text: TextSpan, span: TokenSpan) -> None:
+        """Keep a phrase of a text as a value.
+
+        Args:
+            name: of the attribute.
+            text: that has the phrase.
+            span: the words of the phrase.
+        """
+        words = text.tokens[span.first : span.stop]
+        stems = [word.stem for word in words]
+        value = " ".join(stems)
+
+        start = words[0].start
+        end = words[-1].end
+        quote = text.text[start:end]
+        self.add(name, value, quote, text.where)
+
+    def collected(self) -> dict[str, tuple[Value, ...]]:
+        """Return attribute to values; attributes without a value are left out."""
+        return {name: tuple(values) for name, values in self.values.items() if values}
 
 
-def add(found: Found, name: str, value: str, quote: str, where: str) -> None:
-    """Keep a value once, where it stood first.
-
-    Args:
-        found: what was found so far; the value is added to it.
-        name: the attribute.
-        value: in its canonical form; an empty one is not kept.
-        quote: as the text has it.
-        where: the place that the text is of.
-    """
-    values = found.setdefault(name, [])
-    if not value or any(one.value == value for one in values):
-        return
-    values.append(Value(value, quote, where))
-
-
-def extend(found: Found, name: str, values: Iterable[Value]) -> None:
-    """Keep every value once.
-
-    Args:
-        found: what was found so far; the values are added to it.
-        name: the attribute.
-        values: of it.
-    """
-    for value in values:
-        add(found, name, value.value, value.quote, value.where)
-
-
-def index(*texts: TextSpan, more: Mapping[str, str] | None = None) -> str:
-    """Stem to the word as it first stands, in one line.
+def written_words(
+    texts: Iterable[TextSpan], others: Mapping[str, str]
+) -> dict[str, str]:
+    """Map every stem to its first written form.
 
     Args:
         texts: whose words.
-        more: other stems and the words that stand for them.
+        others: other stems and the words that stand for them; they come first.
     """
-    word_of: dict[str, str] = dict(more or {})
-    for _, text, toks in texts:
-        for token in toks:
-            word = text[token.start : token.end]
-            word_of.setdefault(token.stem, word)
-
-    last_first = reversed(word_of.items())
-    pairs = [f"{stem}={word}" for stem, word in last_first]
-    return " ".join(pairs)
+    word_of = dict(others)
+    for span in texts:
+        text = span.text
+        for token in span.tokens:
+            word_of.setdefault(token.stem, text[token.start : token.end])
+    return word_of
 
 
 def absent_stems(
     texts: Iterable[TextSpan], untrusted: TextSpan, language: Language
 ) -> set[str]:
-    """Stems that the texts say are not there, if nothing says otherwise.
+    """Find stems that the texts say are absent and that no text says are there.
 
     Args:
-        texts: what is believed.
-        untrusted: what is not believed, but may say that something is there.
+        texts: what is trusted.
+        untrusted: what is not trusted, but may say that something is there.
         language: of the texts.
     """
     absent = set[str]()
-    said = {token.stem for token in untrusted.toks}
-    for _, text, toks in texts:
+    present = {token.stem for token in untrusted.tokens}
+    for span in texts:
         denied = set[int]()
-        for absence in find_absences(visible(text), toks, language):
+        for absence in find_absences(visible(span.text), span.tokens, language):
             absent.update(absence.value.split())
             denied.update(range(absence.first, absence.stop))
-        for i, token in enumerate(toks):
-            if i not in denied:
-                said.add(token.stem)
-    return absent - said
+
+        for index, token in enumerate(span.tokens):
+            if index not in denied:
+                present.add(token.stem)
+    return absent - present
 
 
-def is_stuffed(title: TextSpan, language: Language) -> bool:
+def is_stuffed_title(title: TextSpan, language: Language) -> bool:
     """Whether a title is written to look relevant.
 
     It hides words, or lists four or more rival values of one attribute, at most one word apart.
@@ -191,46 +242,53 @@ def is_stuffed(title: TextSpan, language: Language) -> bool:
     """
     if visible(title.text) != title.text:
         return True
-    for table in (language.colours, language.audiences, _LETTERS):
-        run: list[str] = []
-        since = 0
-        for token in title.toks:
-            if token.stem in table:
-                since = 0
-                run.append(table[token.stem])
-            else:
-                since += 1
-                if since > 1:
-                    run = []
-            if len(set(run)) >= _RIVALS:
-                return True
+    tables = (language.colours, language.audiences, _LETTER_SIZES)
+    return any(_lists_rivals(title.tokens, table) for table in tables)
+
+
+def _lists_rivals(tokens: list[Token], table: Mapping[str, str]) -> bool:
+    """Whether so many different values of a table follow each other, at most one word apart."""
+    run = set[str]()
+    gap = 0
+    for token in tokens:
+        value = table.get(token.stem)
+        if value is None:
+            gap += 1
+            if gap > 1:
+                run.clear()
+            continue
+
+        gap = 0
+        run.add(value)
+        if len(run) >= _RIVALS:
+            return True
     return False
 
 
 def item_texts(item: Item, language: Language) -> tuple[list[TextSpan], TextSpan]:
-    """The texts of an item.
+    """Cut the texts of an item into words.
 
     Args:
         item: of the catalogue.
-        language: that takes their words.
+        language: stems the words.
 
     Returns:
-        what is read, the title first; and, as one text, what is not believed because it speaks
-        to the judge.
+        the texts to read, the title first; and, as one text, what is not trusted because it
+        addresses the judge.
     """
-    body = [("bullet_points", bullet[:300]) for bullet in item.bullet_points]
-    body.append(("description", item.description[:500]))
-
-    read = [("title", item.title[:MAX_TEXT])]
+    title = item.title[:MAX_TEXT]
+    texts = [text_span("title", title, language)]
     untrusted: list[str] = []
-    for where, text in body:
-        honest = text and is_trustworthy(text)
-        if not honest:
+    for bullet in item.bullet_points:
+        text = bullet[:300]
+        if not is_trustworthy(text):
             untrusted.append(text)
-        elif where == "description" or len(read) <= _BULLETS:  # the title is read, too
-            read.append((where, text))
+        elif text and len(texts) <= _BULLETS:  # the title is one of them
+            texts.append(text_span("bullet_points", text, language))
 
-    texts = [TextSpan(where, text, tokenize(text, language)) for where, text in read]
-    rest = " ".join(untrusted)
-    unread = TextSpan("untrusted", rest, tokenize(rest, language))
-    return texts, unread
+    description = item.description[:500]
+    if not is_trustworthy(description):
+        untrusted.append(description)
+    elif description:
+        texts.append(text_span("description", description, language))
+    return texts, text_span("untrusted", " ".join(untrusted), language)

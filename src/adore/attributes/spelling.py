@@ -16,19 +16,21 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.spans import TextSpan
 from adore.text import Token
 
-__all__ = ["Opened", "Spelling"]
+__all__ = ["Compound", "Spelling"]
 
 _SHORT = 1
 """Letters of a part that is no word of its own: the t of *t shirt*."""
-_REST = 4
-"""Letters of what a compound's first part belongs to."""
+_LEAST_PART = 4
+"""Letters of each part of a compound."""
+_LEAST_CORRECTED = 5
+"""Letters of a word whose spelling is corrected."""
 
 
-class Opened(NamedTuple):
-    """A compound without the part that says for whom it is or of what it is made.
+class Compound(NamedTuple):
+    """A word without the part that says for whom it is or of what it is made.
 
     Attributes:
-        token: with the stem of the rest; the whole word's if no part was taken.
+        token: with the stem of the rest; the whole word's if it has no such part.
         name: ``audience``, ``material`` or nothing.
         value: of that attribute.
     """
@@ -47,7 +49,8 @@ class Spelling:
     """
 
     def __init__(self, lexicon: Lexicon, language: Language) -> None:
-        self._lexicon, self._language = lexicon, language
+        self._lexicon = lexicon
+        self._language = language
         self._types = frozenset(lexicon.types)
 
     @cached_property
@@ -57,73 +60,82 @@ class Spelling:
         The catalogue writes only those, or one part is no word.
         """
         parts = self._lexicon.parts
-        stop = self._language.stop | self._language.breaks
-        alone = {
+        function_words = self._language.stop | self._language.breaks
+        stems = {
             stem
             for stem in self._lexicon.frequency
-            if stem.isalpha() and stem not in parts and stem not in stop
+            if stem.isalpha() and stem not in parts and stem not in function_words
         }
-        return alone | {
-            stem for stem, both in parts.items() if min(map(len, both)) <= _SHORT
-        }
+        for stem, both in parts.items():
+            if min(len(part) for part in both) <= _SHORT:
+                stems.add(stem)
+        return stems
 
-    def other_forms(self, said: TextSpan) -> dict[str, str]:
-        """Stems of the other ways to write a text's words, to the words that stand for them.
+    def other_forms(self, span: TextSpan) -> dict[str, str]:
+        """Map the stems of other ways to write a text's words to the words in the text.
 
         The parts of a word that is written as one (*raincoat*: rain, coat), and the joined form of
         two that are written apart (*T-Shirt*: tshirt).
+
+        Args:
+            span: the text and its words.
         """
-        _, text, toks = said
         parts = self._lexicon.parts
-        found: dict[str, str] = {}
-        for token in toks:
+        word_of: dict[str, str] = {}
+        for token in span.tokens:
             for part in parts.get(token.stem, ()):
-                found[part] = text[token.start : token.end]
-        for place, stem in joined_stems(text, toks, parts).items():
-            found[stem] = text[toks[place].start : toks[place].end]
-        return found
+                word_of[part] = span.written(token)
+        for place, stem in joined_stems(span.text, span.tokens, parts).items():
+            word_of[stem] = span.written(span.tokens[place])
+        return word_of
 
     def usual_forms(self, forms: Iterable[str], usual: Set[str]) -> Iterator[str]:
-        """Those of :meth:`other_forms` that are usual in a category, or whose last part is.
+        """Yield those of :meth:`other_forms` that are usual in a category, or whose last part is.
 
         Args:
             forms: stems, from :meth:`other_forms`.
             usual: stems that titles of the category use.
         """
         parts = self._lexicon.parts
-        return (
-            stem
-            for stem in forms
-            if stem in usual or (stem in parts and parts[stem][1] in usual)
-        )
+        for stem in forms:
+            last_part = parts[stem][1] if stem in parts else stem
+            if stem in usual or last_part in usual:
+                yield stem
 
-    def opened(self, token: Token, text: str) -> Opened:
-        """A word that begins with an audience or a material of the language.
+    def split_compound(self, token: Token, text: str) -> Compound:
+        """Split a word that begins with an audience or a material of the language.
 
         As *Herrenschuhe*, *Lederjacke*.
 
         Args:
             token: the word.
-            text: where it stands.
+            text: that has the word.
         """
         language = self._language
-        said = text[token.start : token.end].lower()
-        for name in ("audiences", "materials"):
-            for form, value in language.forms[name].items():
-                rest = said.removeprefix(form)
-                if rest == said or len(form) < _REST or len(rest) < _REST:
+        word = text[token.start : token.end].lower()
+        for table, name in (("audiences", "audience"), ("materials", "material")):
+            for form, value in language.forms[table].items():
+                if len(form) < _LEAST_PART or not word.startswith(form):
+                    continue
+                rest = word.removeprefix(form)
+                if len(rest) < _LEAST_PART:
                     continue
                 stem = language.stems[rest]
                 if stem not in language.not_material:
-                    return Opened(
-                        token._replace(stem=stem), name.removesuffix("s"), value
-                    )
-        return Opened(token, "", "")
+                    return Compound(token._replace(stem=stem), name, value)
+        return Compound(token, "", "")
 
     def correct_spelling(self, word: str) -> str:
-        """A word that the catalogue never uses, as the catalogue spells it (``adapetr``)."""
+        """Spell a word that the catalogue never uses as the catalogue does (``adapetr``).
+
+        Args:
+            word: its stem.
+
+        Returns:
+            the nearest stem of the catalogue; the word itself if none is near.
+        """
         frequency = self._lexicon.frequency
-        if len(word) < 5 or word in frequency:
+        if len(word) < _LEAST_CORRECTED or word in frequency:
             return word
         if word in self._types or word in self._lexicon.parts:
             return word
@@ -135,6 +147,7 @@ class Spelling:
             if known[0] == word[0] and abs(len(known) - len(word)) < 2
         ]
 
+        # Swapped letters are the commonest slip.
         letters = sorted(word)
         for known in near:
             if sorted(known) == letters:

@@ -12,13 +12,18 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from adore.attributes.named_sizes import NAMED, find_named, within
-from adore.text import visible
+from adore.attributes.named_sizes import (
+    NAMED_SIZES,
+    find_named_sizes,
+    find_numbered_sizes,
+    is_within,
+)
+from adore.text import TextValue, visible
 from adore.types import Value
 
 __all__ = [
     "UNITS",
-    "Times",
+    "Multipack",
     "find_multipacks",
     "find_sizes",
     "has_times",
@@ -69,80 +74,98 @@ UNITS: dict[str, tuple[str, float]] = {
 The base units are ml, g, mm, GB, W and V.
 """
 
-_UNIT = "|".join(sorted((re.escape(u) for u in UNITS), key=len, reverse=True))
-_OFTEN = frozenset(("volume", "mass", "memory"))
-_PACKED = "|".join(
-    sorted(
-        (re.escape(u) for u, (of, _) in UNITS.items() if of in _OFTEN),
-        key=len,
-        reverse=True,
-    )
+
+def _longest_first(units: Iterable[str]) -> str:
+    """An alternation of units."""
+    escaped = [re.escape(unit) for unit in units]
+    return "|".join(sorted(escaped, key=len, reverse=True))
+
+
+_UNIT = _longest_first(UNITS)
+_PACKED_DIMENSIONS = frozenset(("volume", "mass", "memory"))
+_PACKED_UNITS = _longest_first(
+    unit for unit, (dimension, _) in UNITS.items() if dimension in _PACKED_DIMENSIONS
 )
 """Units of what is sold several times; ``6 x`` before others is a side."""
-_VULGAR = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
-_N = (
-    rf"(?:\d+[ -]\d+[/⁄]\d+|\d+[/⁄]\d+|(?:\d+[ -]?)?[{_VULGAR}]|"
+_FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
+_NUMBER = (
+    rf"(?:\d+[ -]\d+[/⁄]\d+|\d+[/⁄]\d+|(?:\d+[ -]?)?[{_FRACTIONS}]|"
     r"\d{1,3}(?:\.\d{3})+,\d{1,2}|\d+(?:,\d{3})+(?:\.\d+)?|"
     r"\d{1,3}(?:['’\u00a0\u202f]\d{3}| 000)+|\d*\.\d+|\d+(?:,\d{1,2}(?!\d))?)"
 )
 _BY = r"(?:\s?[x×*]\s?|\s+by\s+)"
-_START = r"(?:(?<![\w/⁄.])|(?<=\d[x×*]))"
-_END = r"(?:e?s)?(?:(?![^\W\d_])|(?=[x×]\d))\.?"
-_SIZE = re.compile(rf"{_START}({_N})\s?-?({_UNIT}){_END}", re.IGNORECASE)
+_BEFORE = r"(?:(?<![\w/⁄.])|(?<=\d[x×*]))"
+_AFTER = r"(?:e?s)?(?:(?![^\W\d_])|(?=[x×]\d))\.?"
+_SIZE = re.compile(rf"{_BEFORE}({_NUMBER})\s?-?({_UNIT}){_AFTER}", re.IGNORECASE)
 _SIDE = re.compile(
-    rf"{_START}({_N})(?={_BY}(?:{_N}{_BY})?{_N}\s?-?({_UNIT}){_END})", re.IGNORECASE
+    rf"{_BEFORE}({_NUMBER})(?={_BY}(?:{_NUMBER}{_BY})?{_NUMBER}\s?-?({_UNIT}){_AFTER})",
+    re.IGNORECASE,
 )
-_SPAN = re.compile(
-    rf"{_START}({_N})\s?-?(?:{_UNIT})?\.?(?:\s?[-–—]\s?|\s(?:to|bis|à|a)\s)"
-    rf"({_N})\s?-?({_UNIT}){_END}",
+_RANGE = re.compile(
+    rf"{_BEFORE}({_NUMBER})\s?-?(?:{_UNIT})?\.?(?:\s?[-–—]\s?|\s(?:to|bis|à|a)\s)"
+    rf"({_NUMBER})\s?-?({_UNIT}){_AFTER}",
     re.IGNORECASE,
 )
 """``5-7 mm``, ``20 cm to 30 cm``."""
-_TIMES = re.compile(
-    rf"{_START}(\d{{1,3}})\s?[x×*](?=\s?({_N})\s?-?({_PACKED}){_END})", re.IGNORECASE
+_MULTIPACK = re.compile(
+    rf"{_BEFORE}(\d{{1,3}})\s?[x×*](?=\s?({_NUMBER})\s?-?({_PACKED_UNITS}){_AFTER})",
+    re.IGNORECASE,
 )
-_TIMES_AFTER = re.compile(
-    rf"{_START}({_N})\s?-?({_PACKED})(?:e?s)?\.?(\s?[x×*]\s?)(\d{{1,3}})"
+_MULTIPACK_AFTER = re.compile(
+    rf"{_BEFORE}({_NUMBER})\s?-?({_PACKED_UNITS})(?:e?s)?\.?(\s?[x×*]\s?)(\d{{1,3}})"
     rf"(?![\w/⁄]|[.,]\d|\s?-?(?:{_UNIT})(?!\w))",
     re.IGNORECASE,
 )
-_RUN = re.compile(rf"\d+|\.\d+|[{_VULGAR}]")
-_MANY = re.compile(r"\d\s?[x×*]|[x×*]\s?\d", re.IGNORECASE)
-_MAY_SPAN = re.compile(
+_DIGITS = re.compile(rf"\d+|\.\d+|[{_FRACTIONS}]")
+_NEAR_X = re.compile(r"\d\s?[x×*]|[x×*]\s?\d", re.IGNORECASE)
+_MAY_BE_RANGE = re.compile(
     r"\d\D{0,8}(?:[-–—]|\s(?:to|bis|à|a)\s)\s?[\d.½¼¾⅓⅔]", re.IGNORECASE
 )
-_WIDEST = 5.0
+_WIDEST_RANGE = 5.0
 """Amounts of which one is more than so many times the other are no range.
 
 ``2-16 oz`` is two of them.
 """
-_SMALL = frozenset(("ml", "g", "mg", "mm", "mah", "w", "gramm", "milliliter"))
+_SMALL_UNITS = frozenset(("ml", "g", "mg", "mm", "mah", "w", "gramm", "milliliter"))
 """Units of which nobody sells 1.000 and means one."""
 _NO_UNIT = re.compile(
     r"3M|[345]G|\d+[ -]?in(?=[ -]?\d|\s(?:one|the|an?|my|colou?r|size)\b)"
 )
 """The brand 3M, networks, ``2-in-1``: a number and letters that are no quantity."""
-_PLAIN = re.compile(
+_BARE_SIDES = re.compile(
     r"(?<![\w.])(\d{1,3}) ?[x×] ?(\d{1,3})(?![\w.])(?! ?[x×])", re.IGNORECASE
 )
 """``16 x 16``: two sides without a unit."""
 _NAMES_ONLY = frozenset(["battery"])
 _WAIST = re.compile(r"(?<!\w)(\d{2})W ?x ?(\d{2})L\b")
 
-Found = Iterator[tuple[str, int, int]]
+
+_AMOUNT_RANGE = re.compile(r"(?<=\d)-(?=\d)")
+"""Between two amounts; the minus of an exponent (``4e-05``) follows its ``e``."""
+_TOLERANCE = 0.97
+"""Share of an amount that the other must reach: 500 ml is sold as 16.9 fl oz."""
 
 
-def _number(text: str, unit: str = "") -> float:
+class Multipack(NamedTuple):
+    """``6 x 330 ml``: how often, where that stands, and the size of one."""
+
+    number: int
+    start: int
+    end: int
+    size: str
+
+
+def _amount(text: str, unit: str = "") -> float:
     """An amount, with fractions, decimal commas and thousands' marks.
 
     Example:
-        >>> [_number(t) for t in ("1-1/2", "1 ½", "3⁄4", "0,5", "0,330", "1,000", "1.250,5")]
+        >>> [_amount(t) for t in ("1-1/2", "1 ½", "3⁄4", "0,5", "0,330", "1,000", "1.250,5")]
         [1.5, 1.5, 0.75, 0.5, 0.33, 1000.0, 1250.5]
-        >>> _number("1.000", "ml"), _number("1.500", "l")
+        >>> _amount("1.000", "ml"), _amount("1.500", "l")
         (1000.0, 1.5)
     """
     text = text.replace("⁄", "/")
-    if text[-1] in _VULGAR:
+    if text[-1] in _FRACTIONS:
         whole = float(text[:-1].rstrip(" -") or 0)
         return whole + unicodedata.numeric(text[-1])
 
@@ -155,7 +178,7 @@ def _number(text: str, unit: str = "") -> float:
     # Points between thousands: 1.250,5; and 1.000 ml, for nobody sells one millilitre so.
     text = re.sub(r"['’\u00a0\u202f ]", "", text)
     german = re.fullmatch(r"\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?", text)
-    if german and ("," in text or (unit in _SMALL and not text.startswith("0"))):
+    if german and ("," in text or (unit in _SMALL_UNITS and not text.startswith("0"))):
         digits = text.replace(".", "")
         return float(digits.replace(",", "."))
 
@@ -165,31 +188,32 @@ def _number(text: str, unit: str = "") -> float:
     return float(text.replace(",", ""))
 
 
-class Times(NamedTuple):
-    """``6 x 330 ml``: how often, where that stands, and the value of one."""
+def _size(number: str, unit: str) -> str:
+    """A size in its base unit."""
+    unit = unit.casefold()
+    dimension, factor = UNITS[unit]
+    return f"{dimension}:{_amount(number, unit) * factor:.6g}"
 
-    number: int
-    start: int
-    end: int
-    size: str
+
+# ------------------------------------------------------------------ numbers in a text
 
 
 @lru_cache(maxsize=64)
 def number_starts(text: str) -> tuple[int, ...]:
-    """Where numbers may begin: most characters of a text begin none."""
-    return tuple(m.start() for m in _RUN.finditer(text))
+    """Find where numbers may begin: most characters of a text begin none."""
+    return tuple(match.start() for match in _DIGITS.finditer(text))
 
 
 @lru_cache(maxsize=64)
 def has_times(text: str) -> bool:
     """Whether an ``x`` stands beside a number."""
-    return _MANY.search(text) is not None
+    return _NEAR_X.search(text) is not None
 
 
 def matches_at(
     pattern: re.Pattern[str], text: str, starts: Iterable[int]
 ) -> Iterator[re.Match[str]]:
-    """As ``pattern.finditer``, tried at those places alone.
+    """Match as ``pattern.finditer`` does, but at some places alone.
 
     Args:
         pattern: what is sought.
@@ -197,152 +221,165 @@ def matches_at(
         starts: places where a match may begin, in order.
     """
     end = 0
-    for at in starts:
-        m = pattern.match(text, at) if at >= end else None
-        if m:
-            end = m.end()
-            yield m
+    for start in starts:
+        if start < end:
+            continue
+        match = pattern.match(text, start)
+        if match:
+            end = match.end()
+            yield match
 
 
 @lru_cache(maxsize=64)
-def find_multipacks(text: str) -> tuple[Times, ...]:
-    """Amounts that are sold several times; sizes and packs both ask for the same text.
+def find_multipacks(text: str) -> tuple[Multipack, ...]:
+    """Find amounts that are sold several times; sizes and packs both ask for the same text.
 
     Example:
         >>> text = "6 x 330ml, 0,5 l x 4, 16 x 16, 8 x 10 cm"
-        >>> [(times.number, times.size) for times in find_multipacks(text)]
+        >>> [(multipack.number, multipack.size) for multipack in find_multipacks(text)]
         [(6, 'volume:330'), (4, 'volume:500')]
     """
     if not has_times(text):
         return ()
     starts = number_starts(text)
 
-    found: list[Times] = []
-    for match in matches_at(_TIMES, text, starts):
-        size = _canonical(match[2], match[3])
-        found.append(Times(int(match[1]), *match.span(), size))
+    multipacks: list[Multipack] = []
+    for match in matches_at(_MULTIPACK, text, starts):
+        size = _size(match[2], match[3])
+        number = int(match[1])
+        multipacks.append(Multipack(number, match.start(), match.end(), size))
 
-    taken = [(times.start, times.end) for times in found]
-    for match in matches_at(_TIMES_AFTER, text, starts):
-        if within(match.start(), taken):
-            continue
-        size = _canonical(match[1], match[2])
-        found.append(Times(int(match[4]), match.start(3), match.end(), size))
+    taken = [(multipack.start, multipack.end) for multipack in multipacks]
+    for match in matches_at(_MULTIPACK_AFTER, text, starts):
+        if not is_within(match.start(), taken):
+            size = _size(match[1], match[2])
+            number = int(match[4])
+            multipacks.append(Multipack(number, match.start(3), match.end(), size))
 
-    return tuple(times for times in found if times.number > 0)
-
-
-def _canonical(number: str, unit: str) -> str:
-    unit = unit.casefold()
-    dimension, factor = UNITS[unit]
-    return f"{dimension}:{_number(number, unit) * factor:.6g}"
+    return tuple(multipack for multipack in multipacks if multipack.number > 0)
 
 
-def find_sizes(text: str) -> Found:
-    """Every size as (canonical value, start, end).
+# ------------------------------------------------------------------ sizes in a text
 
-    Hidden characters are not read (:func:`visible`).
+
+def find_sizes(text: str) -> Iterator[TextValue]:
+    """Yield every size of a text.
+
+    Hidden characters are not read (:func:`adore.text.visible`).
     """
     text = visible(text)
-    starts = number_starts(text)
-    taken: list[tuple[int, int]] = []
-    numbered = list(NAMED["number"].finditer(text)) if starts else []
-    if starts:
-        yield from _find_amounts(text, starts, taken, numbered)
-    yield from find_named(text, taken, numbered)
+    if not number_starts(text):
+        yield from find_named_sizes(text, taken=[], numbered=[])
+        return
 
+    numbered = find_numbered_sizes(text)
+    taken = [match.span() for match in _NO_UNIT.finditer(text)]
+    yield from _find_bare_sides(text, taken)
 
-def _find_amounts(
-    text: str,
-    starts: tuple[int, ...],
-    taken: list[tuple[int, int]],
-    numbered: list[re.Match[str]],
-) -> Found:
-    """Numbers with units, and sides without one; what they take is added to ``taken``."""
-    taken += [m.span() for m in _NO_UNIT.finditer(text)]
-    many = has_times(text)
-    if many:
-        for match in (*_WAIST.finditer(text), *_PLAIN.finditer(text)):
-            if match.re is _PLAIN and _SIDE.match(text, match.start()):
-                continue
-            taken.append(match.span())
-            for side in (1, 2):
-                yield f"number:{match.group(side)}", *match.span(side)
-
+    # A letter with its number (M (8)) is also read by its letter.
     taken += [match.span() for match in numbered if not match.group(4)]
-    if _MAY_SPAN.search(text):
-        yield from _find_ranges(text, starts, taken)
+    yield from _find_ranges(text, taken)
+    yield from _find_sides(text, taken)
+    yield from _find_amounts(text, taken)
+    yield from find_named_sizes(text, taken, numbered)
 
-    if many or " by " in text:
-        for match in matches_at(_SIDE, text, starts):
-            if within(match.start(), taken):
-                continue
-            number, unit = match.groups()
-            dimension, _ = UNITS[unit.casefold()]
-            if dimension not in _OFTEN:
-                yield _canonical(number, unit), match.start(), match.end()
 
-    whole = {
-        _total(times)
-        for times in find_multipacks(text)
-        if not times.size.startswith("memory")
-    }
-    for match in matches_at(_SIZE, text, starts):
-        if within(match.start(), taken):
+def _find_bare_sides(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+    """``31W x 32L``, ``16 x 16``; what they take is added to ``taken``."""
+    if not has_times(text):
+        return
+    for match in (*_WAIST.finditer(text), *_BARE_SIDES.finditer(text)):
+        has_unit = match.re is _BARE_SIDES and _SIDE.match(text, match.start())
+        if has_unit:
             continue
         taken.append(match.span())
-        value = _canonical(match.group(1), match.group(2))
-        if value not in whole:  # 6 x 330 ml are no bottle of two litres
-            yield value, match.start(), match.end()
+        for side in (1, 2):
+            yield TextValue(f"number:{match.group(side)}", *match.span(side))
 
 
-def _find_ranges(
-    text: str, starts: tuple[int, ...], taken: list[tuple[int, int]]
-) -> Found:
-    for m in matches_at(_SPAN, text, starts):
-        unit = m.group(3).casefold()
+def _find_ranges(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+    """``5-7 mm``; what they take is added to ``taken``."""
+    if not _MAY_BE_RANGE.search(text):
+        return
+    for match in matches_at(_RANGE, text, number_starts(text)):
+        first, second, written_unit = match.groups()
+        unit = written_unit.casefold()
         dimension, factor = UNITS[unit]
-        low, high = (_number(m.group(n), unit) * factor for n in (1, 2))
-        trade = m.group(3) in ("M", "W")  # months, and widths of shoes
-        if (
-            0 < low < high <= _WIDEST * low
-            and not trade
-            and not within(m.start(), taken)
-        ):
-            taken.append(m.span())
-            yield f"{dimension}:{low:.6g}-{high:.6g}", m.start(), m.end()
+        low = _amount(first, unit) * factor
+        high = _amount(second, unit) * factor
+
+        is_range = 0 < low < high <= _WIDEST_RANGE * low
+        is_of_trade = written_unit in ("M", "W")  # months, and widths of shoes
+        if is_range and not is_of_trade and not is_within(match.start(), taken):
+            taken.append(match.span())
+            yield TextValue(f"{dimension}:{low:.6g}-{high:.6g}", *match.span())
 
 
-def _total(times: Times) -> str:
-    dimension, amount = times.size.split(":")
-    return f"{dimension}:{times.number * float(amount):.6g}"
+def _find_sides(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+    """The first sides of ``8 x 10 cm``, which have the unit of the last."""
+    if not has_times(text) and " by " not in text:
+        return
+    for match in matches_at(_SIDE, text, number_starts(text)):
+        if is_within(match.start(), taken):
+            continue
+        number, unit = match.groups()
+        dimension, _ = UNITS[unit.casefold()]
+        if dimension not in _PACKED_DIMENSIONS:
+            yield TextValue(_size(number, unit), *match.span())
+
+
+def _find_amounts(text: str, taken: list[tuple[int, int]]) -> Iterator[TextValue]:
+    """Numbers with units; what they take is added to ``taken``."""
+    totals = {
+        _total(multipack)
+        for multipack in find_multipacks(text)
+        if not multipack.size.startswith("memory")
+    }
+    for match in matches_at(_SIZE, text, number_starts(text)):
+        if is_within(match.start(), taken):
+            continue
+        taken.append(match.span())
+        size = _size(match.group(1), match.group(2))
+        if size not in totals:  # 6 x 330 ml are no bottle of two litres
+            yield TextValue(size, *match.span())
+
+
+def _total(multipack: Multipack) -> str:
+    """The size of all pieces together."""
+    dimension, amount = multipack.size.split(":")
+    return f"{dimension}:{multipack.number * float(amount):.6g}"
 
 
 def read_sizes(text: str, where: str) -> Iterator[Value]:
-    """Every quantity as ``dimension:amount`` in base units, and named sizes as ``kind:name``.
+    """Yield quantities as ``dimension:amount`` in base units, and named sizes as ``kind:name``.
 
     Args:
-        text: where they are sought.
+        text: that may have some.
         where: the place that the text is of.
 
     Example:
-        >>> [v.value for v in read_sizes("500ml Bottle, 1-1/2 inch, X-Large, 8 x 10 cm", "title")]
+        >>> text = "500ml Bottle, 1-1/2 inch, X-Large, 8 x 10 cm"
+        >>> [size.value for size in read_sizes(text, "title")]
         ['length:80', 'volume:500', 'length:38.1', 'length:100', 'letter:xl']
     """
-    return (Value(value, text[a:b], where) for value, a, b in find_sizes(text))
+    for value, start, end in find_sizes(text):
+        yield Value(value, text[start:end], where)
+
+
+# ------------------------------------------------------------------ comparing
 
 
 def size_dimension(value: str) -> str:
-    """``volume`` of ``volume:500``."""
+    """Return ``volume`` of ``volume:500``."""
     return value.split(":", 1)[0]
 
 
-def same_size(a: str, b: str) -> bool:
-    """Equal names, or amounts of one dimension within 3 % (500 ml is sold as 16.9 fl oz).
+def same_size(first: str, second: str) -> bool:
+    """Whether names are equal, or amounts of one dimension are within 3 %.
 
     Args:
-        a: a size as :func:`read_sizes` writes it; a range if it has two amounts.
-        b: another; two ranges are the same if they share some amount.
+        first: a size as :func:`read_sizes` writes it; a range if it has two amounts.
+        second: another; two ranges are the same if they share some amount.
 
     Example:
         >>> same_size("volume:500", "volume:499.792"), same_size("length:5-7", "length:6")
@@ -350,26 +387,24 @@ def same_size(a: str, b: str) -> bool:
         >>> same_size("mass:4.16556e-05", "mass:4e-05"), same_size("mass:4e-05", "mass:1")
         (False, False)
     """
-    if a == b:
+    if first == second:
         return True
-    dimension, one = a.split(":", 1)
-    of_other, other = b.split(":", 1)
-    if dimension != of_other:
+    dimension, first_amount = first.split(":", 1)
+    other_dimension, second_amount = second.split(":", 1)
+    if dimension != other_dimension:
         return False
-    if dimension in NAMED or dimension in _NAMES_ONLY:
+    if dimension in NAMED_SIZES or dimension in _NAMES_ONLY:
         return False
 
     # Two ranges share what lies from the higher lower end to the lower upper end.
-    low, high = _bounds(one)
-    lower, higher = _bounds(other)
-    begin, end = max(low, lower), min(high, higher)
-    return begin * 0.97 <= end
+    first_low, first_high = _ends(first_amount)
+    second_low, second_high = _ends(second_amount)
+    begin = max(first_low, second_low)
+    end = min(first_high, second_high)
+    return begin * _TOLERANCE <= end
 
 
-_RANGE = re.compile(r"(?<=\d)-(?=\d)")
-"""Between two amounts; the minus of an exponent (``4e-05``) stands behind its ``e``."""
-
-
-def _bounds(amount: str) -> tuple[float, float]:
-    low, *rest = _RANGE.split(amount, maxsplit=1)
+def _ends(amount: str) -> tuple[float, float]:
+    """The ends of a range; of a single amount twice that."""
+    low, *rest = _AMOUNT_RANGE.split(amount, maxsplit=1)
     return float(low), float(rest[0] if rest else low)

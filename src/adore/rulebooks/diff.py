@@ -19,7 +19,8 @@ from adore.errors import MissingError, check
 from adore.measures import MEASURES, GradeMeasure, confusion
 from adore.rulebook import RuleBook, Verdict
 from adore.storage import local_copy
-from adore.types import LABELS, PAIR, TABLES, Evidence, Grade
+from adore.tables import TABLES
+from adore.types import LABELS, PAIR, Evidence, Grade
 
 __all__ = [
     "BookComparison",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -375,7 +375,8 @@ def _least_evidence() -> Iterator[list[Evidence]]:
         yield [_evidence(attribute, "unknown", "")]
         yield [_evidence(attribute, "conflict", "another")]
         if attribute == "product_type":
-            yield [_evidence(attribute, "conflict", "accessory")]
+            conflict = _evidence(attribute, "conflict", "accessory")
+            yield [replace(conflict, relation="accessory")]
 
     missing_words = []
     for word in ("one", "two"):

@@ -317,18 +317,13 @@ def _stated(
 
 
 def _exclusions(reading: Reading) -> Iterator[Value]:
-    for excluded_part in reading.values.get("words.absent", ()):
-        for excluded_word in excluded_part.value.split():
-            yield Value(excluded_word, excluded_word, excluded_part.where)
+    for stem in reading.terms.absent:
+        yield Value(stem, stem, "title")
 
 
 def _product_types(reading: Reading, types: set[str]) -> Iterator[Value]:
     for where in ("category", "title"):
-        index = reading.values.get(f"words.{where}", ())
-        if not index:
-            continue
-        for index_entry in index[0].value.split():
-            stem, type_word = index_entry.split("=", 1)
+        for stem, type_word in reading.words_of(where).items():
             if stem in types:
                 yield Value(stem, type_word, where)
 
@@ -361,6 +356,8 @@ def _type_conflict(pair: _JudgedPair) -> SynonymPair | None:
     evidence_piece = against[0]
     if evidence_piece.attribute != "product_type" or evidence_piece.state != "conflict":
         return None
+    if evidence_piece.relation == "accessory":
+        return None
     return evidence_piece.asked, evidence_piece.found
 
 
@@ -385,11 +382,7 @@ def _type_synonyms(
     synonyms: dict[SynonymPair, SynonymEvidence] = {}
     for type_pair, pair_count in sorted(conflicts.items()):
         agreeing = exact[type_pair]
-        if (
-            agreeing < MIN_EXACT
-            or agreeing * 2 < pair_count
-            or type_pair[1].startswith("accessory")
-        ):
+        if agreeing < MIN_EXACT or agreeing * 2 < pair_count:
             continue
 
         query_count = len(queries[type_pair])

@@ -32,7 +32,8 @@ from adore.student.rankers import (
     load_ranker,
     save_baseline,
 )
-from adore.types import PAIR, TABLES, Item, Score, by_letter, item_from_row
+from adore.tables import TABLES
+from adore.types import PAIR, Item, Score, by_letter, item_from_row
 
 __all__ = ["Config", "run", "score_files", "score_pairs"]
 

@@ -9,7 +9,7 @@ import heapq
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -99,25 +99,7 @@ def _last_two_steps(category: str) -> tuple[str, ...]:
 
 def is_accessory(fact: Evidence) -> bool:
     """Whether the item of a pair is an accessory of what the query asks for."""
-    return fact.found.startswith("accessory")
-
-
-def _stored_stems(reading: Reading, field: str) -> list[str]:
-    """The stems of an item's field, which its reading stores as ``stem=word`` pairs."""
-    key = f"words.{field}"
-    values = reading.values.get(key, ())
-    if not values:
-        return []
-    return _stems_of_pairs(values[0].value)
-
-
-def _stems_of_pairs(text: str) -> list[str]:
-    """The stems of some ``stem=word`` pairs."""
-    stems: list[str] = []
-    for pair in text.split():
-        stem, _, _ = pair.partition("=")
-        stems.append(stem)
-    return stems
+    return fact.relation == "accessory"
 
 
 @dataclass(slots=True)
@@ -249,16 +231,13 @@ class Catalogue:
     def title_stems(self, item_id: str) -> frozenset[str]:
         """The stems of an item's title."""
         if item_id not in self._title_stems:
-            stems = _stored_stems(self.readings[item_id], "title")
-            self._title_stems[item_id] = frozenset(stems)
+            words = self.readings[item_id].words_of("title")
+            self._title_stems[item_id] = frozenset(words)
         return self._title_stems[item_id]
 
-    def made_for(self, item_id: str) -> set[str]:
+    def made_for(self, item_id: str) -> Set[str]:
         """The stems of what an item is made for, as its texts say."""
-        stems = set[str]()
-        for value in self.item_values(item_id, "words.fits"):
-            stems.update(_stems_of_pairs(value.value))
-        return stems
+        return self.readings[item_id].words_of("fits").keys()
 
     # ------------------------------------------------------------ items near some words
 
@@ -286,8 +265,8 @@ class Catalogue:
             reading = self.readings[item_id]
 
             # an item counts once for a word, wherever it is
-            stems = set(_stored_stems(reading, "title"))
-            stems.update(_stored_stems(reading, "category"))
+            stems = set(reading.words_of("title"))
+            stems.update(reading.words_of("category"))
             for stem in stems:
                 postings[stem].append(item_id)
         return dict(postings)
@@ -320,7 +299,7 @@ class Catalogue:
 
         Args:
             item_id: a catalogue item.
-            attribute: a key attribute, or another key of a reading.
+            attribute: a key attribute.
 
         Returns:
             Values; empty if its texts do not state one.

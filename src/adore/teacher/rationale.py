@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -66,6 +65,20 @@ class RationaleSchema(BaseModel):
     confidence: float
 
 
+def _asked_attribute(fact: Evidence, criticality: str) -> AskedAttribute:
+    """An evidence as a rationale writes it."""
+    return AskedAttribute(
+        attribute=fact.attribute,
+        criticality=criticality,
+        asked=fact.asked,
+        asked_quote=fact.asked_quote,
+        found=fact.found,
+        found_quote=fact.found_quote,
+        where=fact.where,
+        state=fact.state,
+    )
+
+
 def rationale(
     evidence: Sequence[Evidence], rulebook: RuleBook, grade: Grade, confidence: float
 ) -> RationaleSchema:
@@ -96,7 +109,7 @@ def rationale(
     for part in evidence:
         asked_values.append(f"{part.attribute}={part.asked}")
         criticality = criticality_of.get(part.attribute, "optional")
-        attributes.append(AskedAttribute(criticality=criticality, **asdict(part)))
+        attributes.append(_asked_attribute(part, criticality))
         if part.state == "conflict" and part.attribute in TYPE_OF:
             conflicts.append(TYPE_OF[part.attribute])
 

@@ -333,10 +333,10 @@ def item_price(source: Source, catalogue: Catalogue) -> Price:
         if value.value.startswith(PRICE):
             return _UNKNOWN_PRICE
 
-    values = catalogue.item_values(source.item.item_id, "words.price")
-    if not values:
+    price = catalogue.readings[source.item.item_id].price
+    if price is None:
         return _UNKNOWN_PRICE
-    return read_price(values[0].value) or _UNKNOWN_PRICE
+    return read_price(price.value) or _UNKNOWN_PRICE
 
 
 def with_limit(query: str, form: str, limit: int, currency: str) -> str:

@@ -1,0 +1,135 @@
+"""What a single word says by itself: a colour, an audience or a material."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Set
+from typing import NamedTuple
+
+from adore.attributes.codes import CodeSet
+from adore.attributes.language_packs import listed_in_all_packs, load_language
+from adore.attributes.lexicon import Lexicon
+from adore.attributes.spans import TextSpan, phrases_by_first_word, text_span
+from adore.attributes.spelling import Spelling
+from adore.text import word_stems
+from adore.types import Value
+
+__all__ = ["NO_VALUE", "WordReader", "WordValue"]
+
+_SEPARATORS = re.compile(r"[,()\[\]{}/|;:–—]| - |【|】")
+
+
+class WordValue(NamedTuple):
+    """An attribute and its value; two empty texts where a word says nothing by itself."""
+
+    name: str
+    value: str
+
+
+NO_VALUE = WordValue("", "")
+
+
+class WordReader:
+    """Reads words with one catalogue's lexicon; has no other state, so is safe to share.
+
+    Args:
+        lexicon: of the catalogue.
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self.language = load_language(lexicon.language)
+        self._spelling = Spelling(lexicon, self.language)
+        self._codes = CodeSet(lexicon.codes)
+
+        # A word before a size asks for nothing by itself.
+        size_words = listed_in_all_packs("size_words")
+        self._breaks = self.language.breaks.union(size_words)
+        self._idle = self.language.request | self._breaks
+
+        self._types = set(lexicon.types)
+        self._brands = phrases_by_first_word(lexicon.brands)
+        self._devices = phrases_by_first_word(lexicon.devices)
+        self._series = phrases_by_first_word(lexicon.series)
+        self._custom_values = phrases_by_first_word(lexicon.own)
+
+        # The catalogue's own colours stand for themselves, the language's for their family.
+        catalogue_colours = {colour: colour for colour in lexicon.colours}
+        self._colours = {**catalogue_colours, **self.language.colours}
+
+    def _stems(self, text: str) -> list[str]:
+        return word_stems(text, self.language)
+
+    def _text_span(self, where: str, text: str) -> TextSpan:
+        return text_span(where, text, self.language)
+
+    def _word_value(self, span: TextSpan, place: int) -> WordValue:
+        """Colour, audience or material of one word."""
+        language = self.language
+        tokens = span.tokens
+        stem = tokens[place].stem
+
+        # Most words say nothing: they leave at once.
+        colour = self._colours.get(stem)
+        audience = language.audiences.get(stem)
+        material = language.materials.get(stem)
+        if colour is None and audience is None and material is None:
+            return NO_VALUE
+
+        following = tokens[place + 1].stem if place + 1 < len(tokens) else ""
+        written = span.written(tokens[place]).lower()
+
+        if colour is not None and (stem, following) not in language.not_colour:
+            listed = language.inflected or _is_listed(
+                stem, written, language.colour_forms
+            )
+            if listed and (stem not in language.vague or self._is_colour(span, place)):
+                return WordValue("colour", colour)
+
+        if audience is not None and (stem, following) not in language.not_audience:
+            return WordValue("audience", audience)
+
+        is_material = following not in language.not_material
+        listed = _is_listed(stem, written, language.material_forms)
+        if material is not None and is_material and listed:
+            return WordValue("material", material)
+        return NO_VALUE
+
+    def _is_colour(self, span: TextSpan, place: int) -> bool:
+        """Whether a word that may be a taste or scent is a colour.
+
+        It is if it stands beside a colour word, or is set apart.
+        """
+        language = self.language
+        text, tokens = span.text, span.tokens
+        for neighbour in (place - 1, place + 1):
+            if not 0 <= neighbour < len(tokens):
+                continue
+            stem = tokens[neighbour].stem
+            if stem in language.colour_words:
+                return True
+            if stem in self._colours and stem not in language.vague:
+                return True
+
+        before = list(_SEPARATORS.finditer(text, 0, tokens[place].start))
+        after = _SEPARATORS.search(text, tokens[place].end)
+        if not before and not after:
+            return False
+
+        begin = before[-1].end() if before else 0
+        end = after.start() if after else len(text)
+        segment = text[begin:end]
+        return place > 0 and len(segment.split()) <= 2
+
+    def _audiences(self, text: str, where: str) -> Iterator[Value]:
+        """Every audience that a text names."""
+        span = self._text_span(where, text)
+        for token in span.tokens:
+            audience = self.language.audiences.get(token.stem)
+            if audience is not None:
+                yield Value(audience, span.written(token), where)
+
+
+def _is_listed(stem: str, written: str, forms: Set[str]) -> bool:
+    """Whether a word has no ending: with one it is a product (*glasses*, *whites*)."""
+    return written == stem or written in forms

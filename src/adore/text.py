@@ -12,6 +12,7 @@ __all__ = [
     "TextValue",
     "Token",
     "is_trustworthy",
+    "phrases_up_to",
     "tokenize",
     "visible",
     "word_stems",
@@ -123,6 +124,26 @@ def tokenize(text: str, language: HasStems) -> list[Token]:
         Token(stems[match.group()], match.start(), match.end())
         for match in _WORD.finditer(visible(text))
     ]
+
+
+def phrases_up_to(longest: int, stems: list[str]) -> set[str]:
+    """Collect every phrase of a text.
+
+    Args:
+        longest: most words of a phrase.
+        stems: of the text's words, in order.
+
+    Example:
+        >>> sorted(phrases_up_to(2, ["red", "water", "bottle"]))
+        ['bottle', 'red', 'red water', 'water', 'water bottle']
+    """
+    phrases = set[str]()
+    for start in range(len(stems)):
+        window = stems[start : start + longest]
+        for length in range(1, len(window) + 1):
+            phrase = " ".join(window[:length])
+            phrases.add(phrase)
+    return phrases
 
 
 def word_stems(text: str, language: HasStems) -> list[str]:

@@ -1,7 +1,7 @@
 """Words that are written joined, hyphened or apart.
 
 As tshirt, T-Shirt and t shirt, or Kaffeetasse and Tasse für Kaffee.
-What belongs together is learnt from how the catalogue itself writes, never from a list.
+What belongs together is learned from how the catalogue itself writes, never from a list.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
+from typing import NamedTuple
 
 from adore.attributes.language import Language
 from adore.text import Token, tokenize
@@ -19,11 +20,11 @@ __all__ = ["Parts", "join_tokens", "joined_stems", "mine_parts"]
 Parts = dict[str, tuple[str, str]]
 """The stem of a word written as one to the stems of its two parts."""
 
-_SEEN = 2
+_LEAST_TITLES = 2
 """Titles that must have a word, or two words beside each other."""
-_TOGETHER = 0.5
+_LEAST_TOGETHER = 0.5
 """Share of the rarer word's titles in which it stands beside the other."""
-_SHORTEST = 4
+_LEAST_PART = 4
 """Letters of each part of a word that is taken apart."""
 
 
@@ -33,7 +34,7 @@ def mine_parts(
     types: Collection[str],
     language: Language,
 ) -> Parts:
-    """Words that a catalogue writes in two ways, or whose parts it uses on their own.
+    """Find words that a catalogue writes in two ways, or whose parts it uses on their own.
 
     Args:
         items: the catalogue.
@@ -46,142 +47,170 @@ def mine_parts(
         apart; and, in a language that writes compounds as one word, compounds whose parts are
         words of the catalogue.
     """
-    beside, hyphened = _neighbours(items, language)
-
-    found: Parts = {}
-    for pair, titles in sorted(beside.items()):
+    neighbours = _neighbours(items, language)
+    parts: Parts = {}
+    for pair, titles in sorted(neighbours.titles.items()):
         first, second = pair
         whole = first + second
-        as_one = frequency.get(whole, 0) >= _SEEN
+        is_also_joined = frequency.get(whole, 0) >= _LEAST_TITLES
 
         # Measured by the rarer word: the other may be common on its own.
         rarer = min(frequency.get(first, 0), frequency.get(second, 0))
-        usual = titles >= _SEEN and titles >= _TOGETHER * rarer
+        is_usual = titles >= _LEAST_TITLES and titles >= _LEAST_TOGETHER * rarer
 
-        if pair in hyphened or as_one or usual:
-            found.setdefault(whole, pair)
+        if pair in neighbours.hyphened or is_also_joined or is_usual:
+            parts.setdefault(whole, pair)
 
     if language.links:
-        found |= _compounds(frequency, types, language)
-    return found
+        parts.update(_compounds(frequency, types, language))
+    return parts
 
 
-def _neighbours(
-    items: Iterable[Item], language: Language
-) -> tuple[Counter[tuple[str, str]], set[tuple[str, str]]]:
-    """Pairs of stems that stand side by side, to how many items have them; those with a hyphen."""
-    beside = Counter[tuple[str, str]]()
+class _Neighbours(NamedTuple):
+    """Pairs of stems that stand side by side.
+
+    Attributes:
+        titles: pair to the number of items that have it.
+        hyphened: pairs that are written with a hyphen somewhere.
+    """
+
+    titles: Counter[tuple[str, str]]
+    hyphened: set[tuple[str, str]]
+
+
+def _neighbours(items: Iterable[Item], language: Language) -> _Neighbours:
+    titles = Counter[tuple[str, str]]()
     hyphened = set[tuple[str, str]]()
     for item in items:
-        seen = set[tuple[str, str]]()
+        of_item = set[tuple[str, str]]()
         for text in (item.title, item.category):
-            for one, other in pairwise(tokenize(text, language)):
-                gap = text[one.end : other.start]
-                if gap not in ("-", " ") or not _may_join(one, other, language):
+            for first, second in pairwise(tokenize(text, language)):
+                gap = text[first.end : second.start]
+                if gap not in ("-", " ") or not _may_join(first, second, language):
                     continue
-                seen.add((one.stem, other.stem))
+                pair = (first.stem, second.stem)
+                of_item.add(pair)
                 if gap == "-":
-                    hyphened.add((one.stem, other.stem))
-        beside.update(seen)
-    return beside, hyphened
+                    hyphened.add(pair)
+        titles.update(of_item)
+    return _Neighbours(titles, hyphened)
 
 
-def _may_join(one: Token, other: Token, language: Language) -> bool:
+def _may_join(first: Token, second: Token, language: Language) -> bool:
     """Two words of letters that mean nothing of their own (a colour, *for*) may be one word."""
-    stems = (one.stem, other.stem)
-    letters = one.stem.isalpha() and other.stem.isalpha()
-    if not letters or len(one.stem + other.stem) < _SHORTEST:
+    stems = (first.stem, second.stem)
+    whole = first.stem + second.stem
+    if not whole.isalpha() or len(whole) < _LEAST_PART:
         return False
-
-    says = language.stop | language.breaks
-    if not says.isdisjoint(stems):
-        return False
-    return not any(stem in language.colours for stem in stems)
+    for meaningful in (language.stop, language.breaks, language.colours.keys()):
+        if not meaningful.isdisjoint(stems):
+            return False
+    return True
 
 
 def _compounds(
     frequency: Mapping[str, int], types: Collection[str], language: Language
 ) -> Parts:
     """Words that two other words of the catalogue make, with or without a letter between."""
-    usual = {stem for stem, titles in frequency.items() if titles >= _SEEN}
-    known = {stem for stem in usual.union(types) if len(stem) >= _SHORTEST}
-    known -= language.stop | language.breaks
-    found: Parts = {}
+    known = set(types)
+    for stem, titles in frequency.items():
+        if titles >= _LEAST_TITLES:
+            known.add(stem)
+    function_words = language.stop | language.breaks
+    known = {stem for stem in known - function_words if len(stem) >= _LEAST_PART}
+
+    def titles_of_rarer(parts: tuple[str, str]) -> int:
+        first, second = parts
+        return min(
+            frequency.get(first, _LEAST_TITLES), frequency.get(second, _LEAST_TITLES)
+        )
+
+    compounds: Parts = {}
     for word in sorted(frequency):
-        cuts = [
-            _cut(word, at, known, language)
-            for at in range(_SHORTEST, len(word) - _SHORTEST + 1)
-        ]
-        good = [cut for cut in cuts if cut]
-        if good:
-            found[word] = max(
-                good,
-                key=lambda parts: min(frequency.get(part, _SEEN) for part in parts),
-            )
-    return found
+        candidates: list[tuple[str, str]] = []
+        for place in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
+            parts = _cut(word, place, known, language)
+            if parts:
+                candidates.append(parts)
+        if candidates:
+            compounds[word] = max(candidates, key=titles_of_rarer)
+    return compounds
 
 
 def _cut(
-    word: str, at: int, known: Collection[str], language: Language
+    word: str, place: int, known: Collection[str], language: Language
 ) -> tuple[str, str] | None:
     """The two parts of a word if it is cut at a place and both are known."""
-    front, back = word[:at], word[at:]
+    front, back = word[:place], word[place:]
     if back not in known:
         return None
     for link in ("", *language.links):
-        stem = front.removesuffix(link) if front.endswith(link) else ""
-        for part in (stem, language.stems[stem] if stem else ""):
-            if part in known:
-                return part, back
+        if not front.endswith(link):
+            continue
+        written = front.removesuffix(link)
+        if written in known:
+            return written, back
+        stem = language.stems[written] if written else ""
+        if stem in known:
+            return stem, back
     return None
 
 
 def joined_stems(
-    text: str, toks: list[Token], known: Collection[str]
+    text: str, tokens: list[Token], known: Collection[str]
 ) -> dict[int, str]:
-    """Place of the second of two words that are also written as one, to the stem of that one.
+    """Find neighbours that are also written as one word.
 
     Args:
-        text: where the words stand.
-        toks: its words.
+        text: that has the words.
+        tokens: its words.
         known: stems that are written as one somewhere.
+
+    Returns:
+        index of the second word to the stem of both as one.
     """
-    found: dict[int, str] = {}
-    for i, (before, token) in enumerate(pairwise(toks), start=1):
+    joined: dict[int, str] = {}
+    for place, (before, token) in enumerate(pairwise(tokens), start=1):
         stem = before.stem + token.stem
         if stem not in known:
             continue
         gap = text[before.end : token.start]
         if gap in ("-", " ", ""):
-            found[i] = stem
-    return found
+            joined[place] = stem
+    return joined
 
 
 def join_tokens(
-    text: str, toks: list[Token], known: Collection[str], never: Collection[str]
+    text: str, tokens: list[Token], known: Collection[str], never: Collection[str]
 ) -> list[Token]:
-    """The words of a text, with those that are elsewhere written as one taken as one.
+    """Join neighbours that are written as one word elsewhere.
 
     Args:
-        text: where the words stand.
-        toks: its words.
+        text: that has the words.
+        tokens: its words.
         known: stems that are written as one.
         never: stems that are no part of one.
 
+    Returns:
+        the words of the text.
+
     Example:
-        >>> toks = [Token("red", 0, 3), Token("t", 4, 5), Token("shirt", 6, 11)]
-        >>> join_tokens("red t shirt", toks, {"tshirt"}, set())
+        >>> words = [Token("red", 0, 3), Token("t", 4, 5), Token("shirt", 6, 11)]
+        >>> join_tokens("red t shirt", words, {"tshirt"}, set())
         [Token(stem='red', start=0, end=3), Token(stem='tshirt', start=4, end=11)]
     """
-    pairs = joined_stems(text, toks, known)
-    kept: list[Token] = []
-    for i, token in enumerate(toks):
-        before = toks[i - 1] if i else None
-        said = (
-            before is not None and before.stem not in never and token.stem not in never
-        )
-        if i in pairs and before and said and kept[-1] == before:
-            kept[-1] = Token(pairs[i], before.start, token.end)
+    joined = joined_stems(text, tokens, known)
+    words: list[Token] = []
+    for place, token in enumerate(tokens):
+        if place not in joined:
+            words.append(token)
+            continue
+
+        # A word that is joined to the one before it joins no further one.
+        before = tokens[place - 1]
+        is_allowed = before.stem not in never and token.stem not in never
+        if is_allowed and words[-1] == before:
+            words[-1] = Token(joined[place], before.start, token.end)
         else:
-            kept.append(token)
-    return kept
+            words.append(token)
+    return words

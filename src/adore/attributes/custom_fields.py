@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from adore.attributes.language import Language
 from adore.attributes.units import UNITS
-from adore.text import word_stems
+from adore.text import phrases_up_to, word_stems
 from adore.types import Item
 
 __all__ = ["CustomField", "mine_custom_fields", "read_custom_fields", "with_unit"]
 
-_KNOWN = re.compile(
+_KNOWN_FIELD = re.compile(
     r"colo|material|fabric|compat|fits|series|model|size|volume|capacity|pack|audience|"
     r"gender|brand|title|url|image|"
     r"farbe|couleur|größe|groesse|grösse|taille|talla|tamaño|geschlecht|preis|prix|precio|"
@@ -27,18 +28,21 @@ _KNOWN = re.compile(
 )
 _NUMBER = re.compile(r"(?![01]$)[\d.]+")
 """A number that is no flag."""
-_TRUE, _FALSE = frozenset(("true", "yes", "y", "1")), frozenset(("false", "no", "0"))
+_PLAIN_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_TRUE = frozenset(("true", "yes", "y", "1"))
+_FALSE = frozenset(("false", "no", "0"))
 _EMPTY = frozenset(("none", "n/a", "na", "unknown", "other", "-", "null", "nan"))
-_ASKS = frozenset(("is", "has", "can", "flag"))
-_FOLLOWED = 0.5
-_LONGEST = 3
+_FLAG_WORDS = frozenset(("is", "has", "can", "flag"))
+_LEAST_PRECISION = 0.5
+"""Share of items that have a value, of those and of other titles with its words."""
+_LONGEST_PHRASE = 3
 """Stems of a value that a query may name as a whole."""
-_READ = 8
+_STEMS_READ = 8
 """Stems that are read of one value."""
 
 
 class CustomField(NamedTuple):
-    """One value of one own field.
+    """One value of one of the shop's own fields.
 
     Attributes:
         field: its name; with points where the field has fields of its own.
@@ -54,7 +58,7 @@ class CustomField(NamedTuple):
 
 
 def read_custom_fields(item: Item, language: Language) -> Iterator[CustomField]:
-    """Every value in words of the item's own fields; a flag's value is the flag's name.
+    """Yield every value in words of the item's own fields; a flag's value is the flag's name.
 
     Args:
         item: of the catalogue.
@@ -63,59 +67,104 @@ def read_custom_fields(item: Item, language: Language) -> Iterator[CustomField]:
     Example:
         >>> from adore.attributes.language_packs import load_language
         >>> item = Item("1", "", attributes={"seal": ["Viton"], "is_sterile": False, "kg": 5})
-        >>> [tuple(o) for o in read_custom_fields(item, load_language("en"))]
+        >>> [tuple(field) for field in read_custom_fields(item, load_language("en"))]
         [('seal', 'viton', 'Viton', None), ('is_sterile', 'sterile', 'False', False)]
     """
     for key, raw in item.attributes.items():
-        if _KNOWN.search(key) or language.field_names.search(key):
+        if _KNOWN_FIELD.search(key) or language.field_names.search(key):
             continue
-        for field, value in _flat(key, raw):
-            yield from _one(field, value, language)
+        for name, value in _flat_values(key, raw):
+            custom_field = _read_value(name, value, language)
+            if custom_field:
+                yield custom_field
 
 
-def _flat(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
-    """Lists and mappings taken apart; a text of several values too."""
+def _flat_values(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
+    """Name and value of a field; lists, mappings and texts of several values taken apart."""
     if isinstance(raw, Mapping):
         for name, value in raw.items():
-            yield from _flat(f"{key}.{name}", value)
+            yield from _flat_values(f"{key}.{name}", value)
     elif isinstance(raw, list | tuple):
         for value in raw:
-            yield from _flat(key, value)
+            yield from _flat_values(key, value)
     elif isinstance(raw, str):
-        yield from (
-            (key, part.strip())
-            for part in re.split(r"[;|/,]", raw[:300])
-            if part.strip()
-        )
+        for part in re.split(r"[;|/,]", raw[:300]):
+            text = part.strip()
+            if text:
+                yield key, text
     elif raw is not None:
         yield key, raw
 
 
-def _one(field: str, value: Any, language: Language) -> Iterator[CustomField]:
-    """One value as a flag or as a text, or nothing if it is neither."""
-    low = str(value).lower()
-    if isinstance(value, bool) or low in _TRUE | _FALSE:
-        stems = word_stems(_said_by(field), language)
-        phrase = " ".join(stems)
-        if phrase:
-            yield CustomField(field, phrase, str(value), low in _TRUE)
-    elif isinstance(value, str) and low not in _EMPTY:
-        stems = word_stems(value, language)[:_READ]
-        phrase = " ".join(stems)
-        if len(phrase) > 2 and any(letter.isalpha() for letter in phrase):
-            yield CustomField(field, phrase, value)
+def _read_value(field: str, value: Any, language: Language) -> CustomField | None:
+    """One value as a flag or as a text; None if it is neither."""
+    written = str(value)
+    lower = written.lower()
+    if isinstance(value, bool) or lower in _TRUE or lower in _FALSE:
+        phrase = " ".join(word_stems(_name_of_flag(field), language))
+        return CustomField(field, phrase, written, lower in _TRUE) if phrase else None
+
+    if not isinstance(value, str) or lower in _EMPTY:
+        return None
+    phrase = " ".join(word_stems(value, language)[:_STEMS_READ])
+    has_letter = any(character.isalpha() for character in phrase)
+    if len(phrase) > 2 and has_letter:
+        return CustomField(field, phrase, value)
+    return None
 
 
-def _said_by(field: str) -> str:
-    """What a flag says when it is on, by its name: ``sterile`` of ``is_sterile``."""
-    parts = re.sub(r"[_.\W]+", " ", field).split()
-    return " ".join(part for part in parts if part.lower() not in _ASKS)
+def _name_of_flag(field: str) -> str:
+    """What a flag states when it is on, by its name: ``sterile`` of ``is_sterile``."""
+    words = re.sub(r"[_.\W]+", " ", field).split()
+    return " ".join(word for word in words if word.lower() not in _FLAG_WORDS)
+
+
+_PhraseInField = tuple[str, str]
+_MaybeDenied = tuple[str, bool]
+
+
+@dataclass(slots=True)
+class _FieldCounts:
+    """How a catalogue uses the values of its own fields.
+
+    Attributes:
+        items: (phrase, field) to the items that have it.
+        values: field to its values, and whether each is denied.
+        other_titles: phrase to the titles that have it, of items whose fields do not.
+        numbers: fields with numbers other than 0 and 1.
+    """
+
+    items: Counter[_PhraseInField] = field(default_factory=Counter)
+    values: dict[str, set[_MaybeDenied]] = field(default_factory=dict)
+    other_titles: Counter[str] = field(default_factory=Counter)
+    numbers: set[str] = field(default_factory=set)
+
+    def add(self, item: Item, language: Language) -> None:
+        """Count one item."""
+        for key, value in item.attributes.items():
+            if _NUMBER.fullmatch(str(value)):
+                self.numbers.add(key)
+
+        stated = set[str]()
+        for custom_field in set(read_custom_fields(item, language)):
+            phrase = custom_field.phrase
+            name = custom_field.field
+            is_denied = custom_field.flag is False
+            values = self.values.setdefault(name, set())
+            values.add((phrase, is_denied))
+            if not is_denied:
+                self.items[phrase, name] += 1
+                stated.add(phrase)
+
+        title = word_stems(item.title, language)
+        title_phrases = phrases_up_to(_LONGEST_PHRASE, title)
+        self.other_titles.update(title_phrases - stated)
 
 
 def mine_custom_fields(
     items: Iterable[Item], language: Language
 ) -> dict[str, tuple[str, ...]]:
-    """Phrase to the fields whose value it is.
+    """Map phrases to the fields whose values they are.
 
     A phrase of up to three words counts if two items have it in the field, some item has another
     value there, and the titles that use it are mostly of items that have it (*book* in a title
@@ -125,51 +174,28 @@ def mine_custom_fields(
         items: the catalogue.
         language: of the catalogue.
     """
-    having = Counter[tuple[str, str]]()
-    values: dict[str, set[tuple[str, bool]]] = defaultdict(set)
-    titles = Counter[str]()
-    numbers = set[str]()
+    counts = _FieldCounts()
     for item in items:
-        for key, value in item.attributes.items():
-            if _NUMBER.fullmatch(str(value)):
-                numbers.add(key)
+        counts.add(item, language)
 
-        said = set[str]()
-        for own in set(read_custom_fields(item, language)):
-            denied = own.flag is False
-            values[own.field].add((own.phrase, denied))
-            if not denied:
-                place = (own.phrase, own.field)
-                having[place] += 1
-                said.add(own.phrase)
-
-        grams = _grams(word_stems(item.title, language))
-        titles.update(grams - said)
-
-    found: dict[str, set[str]] = defaultdict(set)
-    for (phrase, field), count in having.items():
-        if field in numbers or phrase in language.stop:
+    fields_of: dict[str, set[str]] = defaultdict(set)
+    for (phrase, name), count in counts.items.items():
+        if name in counts.numbers or phrase in language.stop:
             continue
-        several = count > 1 and len(values[field]) > 1
-        short = len(phrase.split()) <= _LONGEST
+        has_rivals = count > 1 and len(counts.values[name]) > 1
+        is_short = len(phrase.split()) <= _LONGEST_PHRASE
 
         # Of the items that have the value or a title with its words, those that have the value.
-        followed = count / (count + titles[phrase])
-        if several and short and followed >= _FOLLOWED:
-            found[phrase].add(field)
-    return {phrase: tuple(sorted(fields)) for phrase, fields in sorted(found.items())}
-
-
-def _grams(stems: list[str]) -> set[str]:
+        precision = count / (count + counts.other_titles[phrase])
+        if has_rivals and is_short and precision >= _LEAST_PRECISION:
+            fields_of[phrase].add(name)
     return {
-        " ".join(stems[a : a + n])
-        for n in range(1, _LONGEST + 1)
-        for a in range(len(stems) - n + 1)
+        phrase: tuple(sorted(fields)) for phrase, fields in sorted(fields_of.items())
     }
 
 
 def with_unit(key: str, value: Any) -> str:
-    """A number with the unit that its field's name ends in, or nothing.
+    """Write a number with the unit that its field's name ends in, or nothing.
 
     Args:
         key: the field's name.
@@ -181,10 +207,13 @@ def with_unit(key: str, value: Any) -> str:
         >>> with_unit("stock", 3)
         ''
     """
-    unit = re.split(r"[_\W]+", key.rstrip(")]. ").lower())[-1]
-    number = re.fullmatch(r"\d+(?:\.\d+)?", str(value).strip())
-    return (
-        f"{number.group()} {unit}"
-        if number and unit in UNITS and unit != key.lower()
-        else ""
-    )
+    name = key.lower()
+    words = re.split(r"[_\W]+", name.rstrip(")]. "))
+    unit = words[-1]
+    if unit not in UNITS or unit == name:
+        return ""
+
+    number = _PLAIN_NUMBER.fullmatch(str(value).strip())
+    if number is None:
+        return ""
+    return f"{number.group()} {unit}"

@@ -18,7 +18,7 @@ from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.config import StageConfig
 from adore.progress import progress
-from adore.types import Evidence, Reading, item_from_row
+from adore.types import PAIR, Evidence, Reading, item_from_row
 
 __all__ = ["Config", "known_pairs", "language_of", "run"]
 
@@ -28,26 +28,35 @@ class Config(StageConfig):
 
 
 def language_of(prepared: Path) -> str:
-    """Code of the language that ``prepare`` chose; English where an older one said none."""
+    """Return the code of the language that ``prepare`` chose; English if it chose none.
+
+    Args:
+        prepared: folder that ``prepare`` wrote.
+    """
     path = prepared / "dataset.json"
-    chosen = (
-        json.loads(path.read_text("utf-8")).get("language", "")
-        if path.is_file()
-        else ""
-    )
-    return str(chosen or "en")
+    if not path.is_file():
+        return "en"
+    dataset = json.loads(path.read_text("utf-8"))
+    return str(dataset.get("language", "") or "en")
 
 
 def known_pairs(prepared: Path) -> list[tuple[str, str]]:
-    """Every pair that somebody judged, saw or may see: judgements, truth and events, sorted."""
-    frames = [
-        read_table(prepared, name).select("query_id", "item_id")
-        for name in ("judgements", "truth")
-    ]
-    events = read_table(prepared, "events").select(
-        "query_id", pl.col("object_id").alias("item_id")
-    )
-    return pl.concat([*frames, events]).unique().sort("query_id", "item_id").rows()
+    """List every pair that somebody judged, saw or may see, sorted.
+
+    Args:
+        prepared: folder with the tables ``judgements``, ``truth`` and ``events``.
+
+    Returns:
+        ids of query and item.
+    """
+    judged = read_table(prepared, "judgements")
+    truth = read_table(prepared, "truth")
+    events = read_table(prepared, "events")
+    seen = events.rename({"object_id": "item_id"})
+
+    tables = [table.select(PAIR) for table in (judged, truth, seen)]
+    pairs = pl.concat(tables).unique()
+    return pairs.sort(PAIR).rows()
 
 
 def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
@@ -61,35 +70,33 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
     Returns:
         metrics that say how fast and how much was found.
     """
-    items = [
-        item_from_row(row)
-        for row in read_table(prepared, "items").iter_rows(named=True)
-    ]
+    item_rows = read_table(prepared, "items").iter_rows(named=True)
+    items = [item_from_row(row) for row in item_rows]
     lexicon = Lexicon.mine(items, language_of(prepared))
     (output / "lexicon.json").write_text(lexicon.to_json(), "utf-8")
+
     reader = Reader(lexicon)
-    read_items = {i.item_id: reader.read_item(i) for i in progress(items, "items read")}
-    queries = read_table(prepared, "queries")
-    read_queries = {
-        q: reader.read_query(text)
-        for q, text in queries.select("query_id", "query").iter_rows()
-    }
-    _write_readings(read_queries, read_items, output)
+    item_readings: dict[str, Reading] = {}
+    for item in progress(items, "items read"):
+        item_readings[item.item_id] = reader.read_item(item)
+    query_readings: dict[str, Reading] = {}
+    queries = read_table(prepared, "queries").select("query_id", "query")
+    for query_id, text in queries.iter_rows():
+        query_readings[query_id] = reader.read_query(text)
+    _write_readings(query_readings, item_readings, output)
+
     pairs = known_pairs(prepared)
     begun = time.perf_counter()
     states = Counter[str]()
-    rows = []
+    rows: list[dict[str, str]] = []
     for query_id, item_id in progress(pairs, "pairs compared"):
-        found = compare(read_queries[query_id], read_items[item_id])
-        states.update(e.state for e in found)
-        rows.append(
-            {
-                "query_id": query_id,
-                "item_id": item_id,
-                "evidence": Evidence.many_to_json(found),
-            }
-        )
+        evidence = compare(query_readings[query_id], item_readings[item_id])
+        states.update(fact.state for fact in evidence)
+        row = {"query_id": query_id, "item_id": item_id}
+        row["evidence"] = Evidence.many_to_json(evidence)
+        rows.append(row)
     seconds = time.perf_counter() - begun
+
     write_table(rows, output, "pairs")
     return {
         "pairs": len(pairs),
@@ -102,9 +109,9 @@ def run(config: Config, prepared: Path, output: Path) -> dict[str, float]:
 def _write_readings(
     queries: dict[str, Reading], items: dict[str, Reading], output: Path
 ) -> None:
-    rows = [
-        {"kind": kind, "id": key, "reading": reading.to_json()}
-        for kind, table in (("query", queries), ("item", items))
-        for key, reading in table.items()
-    ]
+    rows: list[dict[str, str]] = []
+    for kind, readings in (("query", queries), ("item", items)):
+        for identifier, reading in readings.items():
+            row = {"kind": kind, "id": identifier, "reading": reading.to_json()}
+            rows.append(row)
     write_table(rows, output, "readings")

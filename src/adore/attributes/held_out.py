@@ -23,8 +23,8 @@ class HeldOut:
 
     Example:
         >>> from adore.attributes.language_packs import load_language
-        >>> held = HeldOut(["red wool socks for men"], 0.8, load_language("en"))
-        >>> held.near("Socks for MEN, red wool"), held.near("red cotton socks for women")
+        >>> held_out = HeldOut(["red wool socks for men"], 0.8, load_language("en"))
+        >>> held_out.near("Socks for MEN, red wool"), held_out.near("red cotton socks for women")
         ('red wool socks for men', '')
     """
 
@@ -33,23 +33,25 @@ class HeldOut:
     ) -> None:
         self._language = language
         self.threshold = threshold
-        self._texts = sorted(set(queries))
-        self._sets = [frozenset(word_stems(text, language)) for text in self._texts]
+        self._queries = sorted(set(queries))
+        self._stems: list[frozenset[str]] = []
         self._postings: dict[str, list[int]] = defaultdict(list)
-        for i, stems in enumerate(self._sets):
+        for row, query in enumerate(self._queries):
+            stems = frozenset(word_stems(query, language))
+            self._stems.append(stems)
             for stem in stems:
-                self._postings[stem].append(i)
+                self._postings[stem].append(row)
 
     def near(self, text: str) -> str:
-        """The held-out query that ``text`` repeats, or ``""``."""
+        """Return the held-out query that a text repeats, or ``""``."""
         stems = frozenset(word_stems(text, self._language))
-        shared = Counter[int]()
+        shared_count = Counter[int]()
         for stem in stems:
-            shared.update(self._postings.get(stem, ()))
+            shared_count.update(self._postings.get(stem, ()))
 
         # Jaccard index: stems that both texts have, of the stems that either has.
-        for i in sorted(shared):
-            either = len(stems | self._sets[i])
-            if shared[i] / either >= self.threshold:
-                return self._texts[i]
+        for row in sorted(shared_count):
+            union = stems | self._stems[row]
+            if shared_count[row] / len(union) >= self.threshold:
+                return self._queries[row]
         return ""

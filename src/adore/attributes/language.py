@@ -1,7 +1,4 @@
-"""What is known of how one language writes.
-
-Its words, its endings, what its shops say of absence.
-"""
+"""How one language writes: its words, its endings, what its shops say of absence."""
 
 from __future__ import annotations
 
@@ -144,23 +141,36 @@ class Language:
     written: Mapping[str, Any]
 
     def stem(self, word: str) -> str:
-        """The stem of one word."""
+        """Return the stem of one word."""
         return self.stems[word]
 
     def says(self, name: str) -> tuple[str, ...]:
-        """How shoppers and sellers say something (the pack's ``say``); nothing without a pack."""
-        phrases = self.written.get("say", {}).get(name, "")
-        return tuple(phrase.strip() for phrase in phrases.split(",") if phrase.strip())
+        """Return how shoppers and sellers say something; nothing without a pack.
+
+        Args:
+            name: a key of the pack's ``say``.
+        """
+        section: Mapping[str, str] = self.written.get("say", {})
+        written = section.get(name, "")
+        phrases: list[str] = []
+        for part in written.split(","):
+            phrase = part.strip()
+            if phrase:
+                phrases.append(phrase)
+        return tuple(phrases)
 
     def people(self, audience: str) -> str:
-        """An audience's word for a query.
+        """Return an audience's word for a query.
+
+        Args:
+            audience: its English name.
 
         Example:
             >>> from adore.attributes.language_packs import load_language
             >>> load_language("en").people("women"), load_language("de").people("women")
             ('women', 'damen')
         """
-        names: Mapping[str, str] = self.written.get("audiences", {})
-        said = self.says("people")
-        word_of = dict(zip(names, said, strict=False))
+        audiences: Mapping[str, str] = self.written.get("audiences", {})
+        words = self.says("people")
+        word_of = dict(zip(audiences, words, strict=False))
         return word_of.get(audience, audience)

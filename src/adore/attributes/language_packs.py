@@ -1,12 +1,9 @@
-"""Loads a language's pack, ``languages/CODE.yaml``.
-
-There is one a language, and all have the same keys.
-"""
+"""Loads the packs of words, ``languages/CODE.yaml``: one a language, all with the same keys."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -43,7 +40,7 @@ _LISTS = (
 
 @lru_cache(maxsize=64)
 def load_language(code: str) -> Language:
-    """The pack of a language.
+    """Load the pack of a language.
 
     A language without one gets empty lists and, if Snowball has one, its stemmer.
 
@@ -58,17 +55,15 @@ def load_language(code: str) -> Language:
         >>> german.stem("rote"), german.colours["rot"], load_language("nl").packed
         ('rot', 'red', False)
     """
-    written = (
-        _written(code)
-        if code in PACKS
-        else {"name": code, "stemmer": _SNOWBALL.get(code, "")}
-    )
-    return _Pack(code, written).language()
+    if code in PACKS:
+        return _Pack(code, _written(code)).language()
+    unknown = {"name": code, "stemmer": _SNOWBALL.get(code, "")}
+    return _Pack(code, unknown).language()
 
 
 @lru_cache(maxsize=4_096)
 def foreign_field(name: str) -> str:
-    """Which kind of field a whole name is in any pack, or nothing.
+    """Return the kind of field that a whole name is in any pack, or nothing.
 
     Exports keep names in another language than their texts.
 
@@ -80,9 +75,10 @@ def foreign_field(name: str) -> str:
         ('size', 'colour', '')
     """
     for code in PACKS:
-        for kind, parts in _written(code)["fields"].items():
-            if name in _split(parts):
-                return str(kind)
+        fields: Mapping[str, str] = _written(code)["fields"]
+        for kind, names in fields.items():
+            if name in _split(names):
+                return kind
     return ""
 
 
@@ -99,189 +95,220 @@ def listed_in_all_packs(name: str) -> tuple[str, ...]:
         >>> listed_in_all_packs("size_words")
         ('größe', 'grösse', 'groesse', 'size', 'talla', 'taille')
     """
-    return tuple(word for code in PACKS for word in _split(_written(code)[name]))
+    words: list[str] = []
+    for code in PACKS:
+        words.extend(_split(_written(code)[name]))
+    return tuple(words)
 
 
 @lru_cache(maxsize=64)
 def _written(code: str) -> dict[str, Any]:
     """A pack's file; ``no`` and ``on`` are words there, not YAML's truth values."""
-    written: dict[str, Any] = yaml.load(
-        (_FOLDER / f"{code}.yaml").read_text("utf-8"), Loader=yaml.BaseLoader
-    )
+    path = _FOLDER / f"{code}.yaml"
+    text = path.read_text("utf-8")
+    written: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
     return written
 
 
 def _split(text: str) -> list[str]:
-    return [word for word in (part.strip() for part in text.split(",")) if word]
+    """The words or phrases of a list."""
+    parts = [part.strip() for part in text.split(",")]
+    return [part for part in parts if part]
 
 
 class _Pack:
     """A pack as it is written, on its way to a :class:`Language`."""
 
     def __init__(self, code: str, written: Mapping[str, Any]) -> None:
-        self.code, self.written = code, written
+        self.code = code
+        self.written = written
         self._elisions = _split(written.get("elisions", ""))
-        self.stems = Stems(
-            written["stemmer"], written.get("irregular", {}), self._elisions
-        )
+        irregular = written.get("irregular", {})
+        self.stems = Stems(written["stemmer"], irregular, self._elisions)
 
-    def listed(self, name: str, part: str = "") -> list[str]:
+    def listed(self, name: str, section: str = "") -> list[str]:
         """The words of a list."""
-        place = self.written.get(part, {}) if part else self.written
+        place = self.written.get(section, {}) if section else self.written
         return _split(place.get(name, ""))
 
-    def of_stems(self, name: str, part: str = "") -> frozenset[str]:
-        return frozenset(self.stems[word] for word in self.listed(name, part))
+    def stems_of(self, name: str, section: str = "") -> frozenset[str]:
+        """The stems of a list's words."""
+        words = self.listed(name, section)
+        return frozenset(self.stems[word] for word in words)
 
     def lowered(self, words: Iterable[str]) -> frozenset[str]:
+        """Words in lower case."""
         return frozenset(lower_form(word, self._elisions) for word in words)
 
     def pairs(self, name: str) -> frozenset[tuple[str, str]]:
-        return frozenset(
-            (self.stems[first], self.stems[second])
-            for first, _, second in (
-                phrase.partition(" ") for phrase in self.listed(name)
-            )
-        )
+        """The stems of a list of phrases of two words."""
+        pairs: list[tuple[str, str]] = []
+        for phrase in self.listed(name):
+            first, _, second = phrase.partition(" ")
+            pair = (self.stems[first], self.stems[second])
+            pairs.append(pair)
+        return frozenset(pairs)
 
     def forms(self, name: str) -> dict[str, str]:
         """Lower-case form to value, of a list by value."""
         by_value: Mapping[str, str] = self.written.get(name, {})
-        return {
-            lower_form(word, self._elisions): value
-            for value, words in by_value.items()
-            for word in _split(words)
-        }
+        forms: dict[str, str] = {}
+        for value, words in by_value.items():
+            for word in _split(words):
+                forms[lower_form(word, self._elisions)] = value
+        return forms
 
     def values(self, name: str) -> dict[str, str]:
         """Stem to value, of a list by value."""
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for form, value in self.forms(name).items():
             stem = self.stems[form]
-            if found.setdefault(stem, value) != value:
+            if values.setdefault(stem, value) != value:
                 raise ConfigError(
                     f"languages/{self.code}.yaml {name}: {form!r} == {value!r}, "
-                    f"but its stem {stem!r} is already {found[stem]!r}; "
+                    f"but its stem {stem!r} is already {values[stem]!r}; "
                     "take one away or give it a stem of its own under irregular"
                 )
-        return found
+        return values
 
     def fields(self) -> dict[str, tuple[str, ...]]:
         """Parts of field names; many shops keep English ones whatever their language."""
-        english = _written("en")["fields"]
-        own: Mapping[str, str] = self.written.get("fields", {})
-        return {
-            kind: tuple(dict.fromkeys(_split(f"{parts}, {own.get(kind, '')}")))
-            for kind, parts in english.items()
-        }
+        english: Mapping[str, str] = _written("en")["fields"]
+        of_language: Mapping[str, str] = self.written.get("fields", {})
+        fields: dict[str, tuple[str, ...]] = {}
+        for kind, english_parts in english.items():
+            parts = _split(english_parts)
+            more_parts = of_language.get(kind, "")
+            parts.extend(_split(more_parts))
+            without_repeats = dict.fromkeys(parts)
+            fields[kind] = tuple(without_repeats)
+        return fields
 
     def absence(self) -> AbsenceWords:
+        """How texts say that something is absent."""
         section = "absence"
         words = self.listed("words", section)
-        free, less = self.listed("free", section), self.listed("less", section)
+        free = self.listed("free", section)
+        less = self.listed("less", section)
+        phrases = [*self.listed("phrases", section), *self.listed("written", section)]
         return AbsenceWords(
             words=self.lowered(words),
-            stems=self.of_stems("words", section),
-            phrases=_markers(
-                [*self.listed("phrases", section), *self.listed("written", section)]
-            ),
+            stems=self.stems_of("words", section),
+            phrases=_markers(phrases),
             numbered=self.lowered(self.listed("numbered", section)),
             reach=int(self.written.get(section, {}).get("reach", 1)),
-            ends=self.of_stems("ends", section),
-            also=self.of_stems("also", section),
-            no_noun=self.of_stems("no_noun", section),
-            hints=tuple(
-                {
-                    min((e for e in endings), key=len)
-                    for endings in (free, less)
-                    if endings
-                }
-            ),
+            ends=self.stems_of("ends", section),
+            also=self.stems_of("also", section),
+            no_noun=self.stems_of("no_noun", section),
+            hints=tuple(_shortest_of_each(free, less)),
             free=_free(
                 free,
                 self.listed("free_before", section),
-                joined=self._says("free_joined", section),
+                joined=self._is_true("free_joined", section),
             ),
             free_but=self.lowered(self.listed("free_but", section)),
             less=_less(less, self.listed("less_roots", section)),
         )
 
-    def _says(self, name: str, section: str = "") -> bool:
+    def _is_true(self, name: str, section: str = "") -> bool:
         place = self.written.get(section, {}) if section else self.written
         return str(place.get(name, "false")) == "true"
 
     def language(self) -> Language:
         """All of it."""
-        sets = {name: self.of_stems(name) for name in _LISTS}
-        sets["request"] |= sets["stop"]
-        sets["breaks"] |= self.of_stems("words", "absence")
+        lists = {name: self.stems_of(name) for name in _LISTS}
+        lists["request"] |= lists["stop"]
+        lists["breaks"] |= self.stems_of("words", "absence")
+
+        fields = self.fields()
+        field_names: list[str] = []
+        for parts in fields.values():
+            field_names.extend(parts)
+
+        adjective_endings = self.listed("adjective_endings")
+        forms = {
+            name: self.forms(name) for name in ("audiences", "materials", "colours")
+        }
         return Language(
             code=self.code,
             name=self.written["name"],
             packed=self.code in PACKS,
             stems=self.stems,
-            inflected=self._says("inflected"),
+            inflected=self._is_true("inflected"),
             head_first=self.written.get("head") == "first",
             links=tuple(self.listed("links")),
-            adjective=_adjective(
-                self.of_stems("adjectives"), self.listed("adjective_endings")
-            ),
+            adjective=_adjective(self.stems_of("adjectives"), adjective_endings),
             absence=self.absence(),
             colours=self.values("colours"),
-            colour_forms=frozenset(self.forms("colours")),
+            colour_forms=frozenset(forms["colours"]),
             not_colour=self.pairs("not_colour"),
             materials=self.values("materials"),
-            material_forms=frozenset(self.forms("materials")),
+            material_forms=frozenset(forms["materials"]),
             audiences=self.values("audiences"),
             not_audience=self.pairs("not_audience"),
             before_thing=_phrases(self.listed("before_thing")),
             fits=_phrases(self.listed("fits")),
             easy=_phrases(self.listed("easy"), after=r" \w+"),
             knowledge=_phrases(self.listed("knowledge"), before=r"\s*"),
-            fields=self.fields(),
-            field_names=_phrases(
-                [part for parts in self.fields().values() for part in parts],
-                before="",
-                after="",
-            ),
+            fields=fields,
+            field_names=_phrases(field_names, before="", after=""),
             contrasts=self.values("contrasts"),
             offers=self.values("offers"),
-            forms={
-                name: self.forms(name) for name in ("audiences", "materials", "colours")
-            },
+            forms=forms,
             written=self.written,
-            **sets,
+            **lists,
         )
 
 
-def _any(words: Collection[str]) -> str:
+def _shortest_of_each(*lists: list[str]) -> Iterator[str]:
+    """The shortest word of each list, which a text must have to have any of the list."""
+    for words in lists:
+        if words:
+            yield min(words, key=len)
+
+
+# ------------------------------------------------------------------ patterns
+
+
+def _longest_first(word: str) -> tuple[int, str]:
+    """Sort key: a pattern takes the first alternative that matches."""
+    return -len(word), word
+
+
+def _any_of(words: Collection[str]) -> str:
     """An alternation, the longest first."""
-    return "|".join(
-        re.escape(word) for word in sorted(words, key=lambda w: (-len(w), w))
-    )
+    escaped = [re.escape(word) for word in sorted(words, key=_longest_first)]
+    return "|".join(escaped)
 
 
 def _phrases(
     phrases: Collection[str], before: str = r"\b", after: str = r"\b"
 ) -> re.Pattern[str]:
+    """Any of the phrases."""
     if not phrases:
         return _NEVER
-    return re.compile(rf"{before}(?:{_any(phrases)}){after}", re.IGNORECASE)
+    return re.compile(rf"{before}(?:{_any_of(phrases)}){after}", re.IGNORECASE)
 
 
 def _markers(phrases: Collection[str]) -> re.Pattern[str]:
     """Phrases with any spacing: between words as many spaces, around a mark none or some."""
     if not phrases:
         return _NEVER
-    patterns = []
-    for phrase in sorted(phrases, key=lambda p: (-len(p), p)):
-        words = re.findall(r"\w+|[^\w\s]", phrase)
-        pattern = re.escape(words[0])
-        for before, word in pairwise(words):
-            both = before.isalnum() and word.isalnum()
-            pattern += (r"\s+" if both else r"\s*") + re.escape(word)
-        patterns.append(pattern + (r"(?!\w)" if words[-1].isalnum() else ""))
+    patterns = [_marker(phrase) for phrase in sorted(phrases, key=_longest_first)]
     return re.compile(rf"(?<![\w/])(?:{'|'.join(patterns)})", re.IGNORECASE)
+
+
+def _marker(phrase: str) -> str:
+    """The pattern of one phrase of words and marks (*w/o*)."""
+    words = re.findall(r"\w+|[^\w\s]", phrase)
+    pattern: str = re.escape(words[0])
+    for before, word in pairwise(words):
+        are_words = before.isalnum() and word.isalnum()
+        space = r"\s+" if are_words else r"\s*"
+        pattern = f"{pattern}{space}{re.escape(word)}"
+    if words[-1].isalnum():
+        pattern += r"(?!\w)"
+    return pattern
 
 
 def _free(
@@ -293,28 +320,33 @@ def _free(
     """
     if not endings:
         return _NEVER
+    ending = _any_of(endings)
     if joined:
-        return re.compile(
-            rf"(?<![\w-])([^\W\d_]{{2,30}}?)-?(?:{_any(endings)})\b", re.IGNORECASE
-        )
-    never = rf"(?![ -]?(?:\w*{'|'.join(before)}))" if before else ""
-    end = _any(endings)
+        pattern = rf"(?<![\w-])([^\W\d_]{{2,30}}?)-?(?:{ending})\b"
+        return re.compile(pattern, re.IGNORECASE)
+
+    never = ""
+    if before:
+        never = rf"(?![ -]?(?:\w*{'|'.join(before)}))"
     return re.compile(
-        rf"(?<![\w-])([^\W\d_]{{3,30}})(?:-(?:{end})\b|[ ](?:{end})\b{never})",
+        rf"(?<![\w-])([^\W\d_]{{3,30}})(?:-(?:{ending})\b|[ ](?:{ending})\b{never})",
         re.IGNORECASE,
     )
 
 
 def _less(endings: Collection[str], roots: Collection[str]) -> re.Pattern[str]:
+    """``strapless``."""
     if not endings or not roots:
         return _NEVER
-    return re.compile(rf"\b({_any(roots)})(?:{_any(endings)})\b", re.IGNORECASE)
+    pattern = rf"\b({_any_of(roots)})(?:{_any_of(endings)})\b"
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def _adjective(words: Collection[str], endings: Collection[str]) -> re.Pattern[str]:
+    """Some words, and any word with one of the endings."""
     patterns = [re.escape(word) for word in sorted(words)]
     if endings:
-        patterns.append(rf"\w{{3,}}(?:{_any(endings)})")
+        patterns.append(rf"\w{{3,}}(?:{_any_of(endings)})")
     if not patterns:
         return _NEVER
     return re.compile("|".join(patterns))

@@ -14,6 +14,9 @@ from adore.text import Token
 __all__ = ["Absence", "find_absences"]
 
 
+_PUNCTUATION = frozenset(",.;|()[]")
+
+
 class Absence(NamedTuple):
     """Stems that are said to be absent, where they stand, and the tokens that say so.
 
@@ -35,13 +38,13 @@ class _Marker(NamedTuple):
 
 
 def find_absences(
-    text: str, toks: list[Token], language: Language
+    text: str, tokens: list[Token], language: Language
 ) -> Iterator[Absence]:
-    """Everything that a text says it lacks or does not want.
+    """Yield everything that a text says it lacks or does not want.
 
     Args:
         text: without hidden words (:func:`adore.text.visible`).
-        toks: its words.
+        tokens: its words.
         language: of the text.
 
     Example:
@@ -49,114 +52,125 @@ def find_absences(
         >>> from adore.text import tokenize
         >>> english, german = load_language("en"), load_language("de")
         >>> text = "sugar-free, no fat or salt, w/o milk"
-        >>> [a.value for a in find_absences(text, tokenize(text, english), english)]
+        >>> words = tokenize(text, english)
+        >>> [absence.value for absence in find_absences(text, words, english)]
         ['milk', 'fat', 'salt', 'sugar']
         >>> text = "Tasse ohne Henkel, zuckerfrei"
-        >>> [a.value for a in find_absences(text, tokenize(text, german), german)]
+        >>> words = tokenize(text, german)
+        >>> [absence.value for absence in find_absences(text, words, german)]
         ['henkel', 'zuck']
     """
     words = language.absence
     for match in words.phrases.finditer(text):
-        marker = _tokens_of(toks, match.start(), match.end())
-        if marker.begin < len(toks):
-            yield from _after(text, toks, marker, language)
+        marker = _tokens_of(tokens, match.start(), match.end())
+        if marker.begin < len(tokens):
+            yield from _following(text, tokens, marker, language)
 
-    for i, token in enumerate(toks):
-        if token.stem in words.stems and _denies(text, toks, i, language):
-            marker = _Marker(i, i + 1)
-            yield from _after(text, toks, marker, language)
+    for place, token in enumerate(tokens):
+        if token.stem in words.stems and _denies(text, tokens, place, language):
+            marker = _Marker(place, place + 1)
+            yield from _following(text, tokens, marker, language)
 
     lower = text.lower()
     if any(hint in lower for hint in words.hints):
-        yield from _in_one_word(text, toks, language)
+        yield from _in_one_word(text, tokens, language)
 
 
-def _tokens_of(toks: list[Token], start: int, end: int) -> _Marker:
+def _tokens_of(tokens: list[Token], start: int, end: int) -> _Marker:
     """The tokens that a marker covers.
 
     One that reaches beyond it (*pas d'anse*) is what is absent.
     """
-    first = _first_beyond(toks, start)
-    begin = _first_beyond(toks, end)
+    first = _first_beyond(tokens, start)
+    begin = _first_beyond(tokens, end)
     return _Marker(min(first, begin), begin)
 
 
-def _first_beyond(toks: list[Token], place: int) -> int:
-    """The first token that ends after a place in the text, or how many there are."""
-    for i, token in enumerate(toks):
-        if token.end > place:
-            return i
-    return len(toks)
+def _first_beyond(tokens: list[Token], character: int) -> int:
+    """The first token that ends after a character, or how many there are."""
+    for place, token in enumerate(tokens):
+        if token.end > character:
+            return place
+    return len(tokens)
 
 
-def _in_one_word(text: str, toks: list[Token], language: Language) -> Iterator[Absence]:
+def _in_one_word(
+    text: str, tokens: list[Token], language: Language
+) -> Iterator[Absence]:
+    """*sugar-free*, *strapless*."""
     words = language.absence
     for match in (*words.free.finditer(text), *words.less.finditer(text)):
         part = match.group(1)
         stem = language.stems[part]
+        is_function_word = stem in language.stop or stem in words.ends
+        if is_function_word or part.lower() in words.free_but:
+            continue
+
         inside = [
-            i
-            for i, token in enumerate(toks)
+            place
+            for place, token in enumerate(tokens)
             if token.start < match.end() and token.end > match.start()
         ]
-        names_a_part = (
-            part.lower() not in words.free_but
-            and stem not in language.stop
-            and stem not in words.ends
-        )
-        if inside and names_a_part:
-            yield Absence(stem, *match.span(1), inside[0], inside[-1] + 1)
+        if inside:
+            start, end = match.span(1)
+            yield Absence(stem, start, end, inside[0], inside[-1] + 1)
 
 
-def _denies(text: str, toks: list[Token], i: int, language: Language) -> bool:
+def _denies(text: str, tokens: list[Token], place: int, language: Language) -> bool:
     """``no 7 serum``, ``no. 2``, ``no more`` and ``not only`` deny nothing; *San* is not *sans*."""
-    words, token = language.absence, toks[i]
-    said = text[token.start : token.end].lower()
-    if (
-        said not in words.words
-        or i + 1 == len(toks)
-        or toks[i + 1].stem in words.no_noun
-    ):
+    words = language.absence
+    if place + 1 == len(tokens):
         return False
-    numbers = toks[i + 1].stem[0].isdigit() or text[token.end] == "."
-    return not (said in words.numbered and numbers)
+    token = tokens[place]
+    following = tokens[place + 1].stem
+    written = text[token.start : token.end].lower()
+    if written not in words.words or following in words.no_noun:
+        return False
+    if written not in words.numbered:
+        return True
+
+    is_number = following[0].isdigit() or text[token.end] == "."
+    return not is_number
 
 
-def _after(
-    text: str, toks: list[Token], marker: _Marker, language: Language
+def _following(
+    text: str, tokens: list[Token], marker: _Marker, language: Language
 ) -> Iterator[Absence]:
     """The words after the marker, as many as the language takes, and again after ``or``."""
     words = language.absence
-    begin = marker.begin
-    while (
-        begin < len(toks)
-        and toks[begin].stem in language.stop
-        and toks[begin].stem not in words.ends
-    ):
-        begin += 1
+    begin = _skip_stop_words(tokens, marker.begin, language)
     end = begin
-    last = min(len(toks), begin + words.reach)
-    while (
-        end < last
-        and toks[end].stem not in words.ends
-        and _together(text, toks, end, begin)
-    ):
+    last = min(len(tokens), begin + words.reach)
+    while end < last and tokens[end].stem not in words.ends:
+        if end > begin and _is_parted(text, tokens, end):
+            break
         end += 1
     if end == begin:
         return
-    value = " ".join(token.stem for token in toks[begin:end])
-    yield Absence(value, toks[begin].start, toks[end - 1].end, marker.first, end)
-    if (
-        end < len(toks)
-        and toks[end].stem in words.also
-        and _together(text, toks, end, begin)
-    ):
-        yield from _after(text, toks, _Marker(end, end + 1), language)
+
+    stems = [token.stem for token in tokens[begin:end]]
+    start_of_first = tokens[begin].start
+    end_of_last = tokens[end - 1].end
+    yield Absence(" ".join(stems), start_of_first, end_of_last, marker.first, end)
+
+    if end == len(tokens) or _is_parted(text, tokens, end):
+        return
+    if tokens[end].stem in words.also:
+        yield from _following(text, tokens, _Marker(end, end + 1), language)
 
 
-def _together(text: str, toks: list[Token], i: int, begin: int) -> bool:
-    """No comma or full stop between this word and the one before."""
-    if i == begin:
-        return True
-    gap = text[toks[i - 1].end : toks[i].start]
-    return not set(gap) & set(",.;|()[]")
+def _skip_stop_words(tokens: list[Token], begin: int, language: Language) -> int:
+    """The first word that may name what is absent (*without the lid*)."""
+    ends = language.absence.ends
+    while begin < len(tokens):
+        stem = tokens[begin].stem
+        if stem not in language.stop or stem in ends:
+            break
+        begin += 1
+    return begin
+
+
+def _is_parted(text: str, tokens: list[Token], place: int) -> bool:
+    """Whether a comma or full stop stands between a word and the one before."""
+    gap = text[tokens[place - 1].end : tokens[place].start]
+    return not _PUNCTUATION.isdisjoint(gap)

@@ -6,7 +6,7 @@ Amounts are read by price-parser.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -22,7 +22,6 @@ __all__ = [
     "find_limits",
     "item_price",
     "keeps_limit",
-    "limit_of",
     "price_of",
     "read_price",
 ]
@@ -34,7 +33,7 @@ PRICE = "price:"
 """
 
 _DOLLARS = "USD CAD AUD NZD HKD SGD MXN"
-_ONE_OF = {
+_CURRENCIES_OF = {
     "$": _DOLLARS,
     "KR": "SEK NOK DKK ISK",
     "¥": "JPY CNY",
@@ -57,20 +56,22 @@ _NAMES: dict[str, str] = {
     "kronor": "SEK", "kroner": "KR", "zł": "PLN", "zl": "PLN", "złotych": "PLN", "kč": "CZK",
     "ft": "HUF", "fr.": "CHF", "sfr": "CHF", "franken": "CHF", "stutz": "CHF", "pesos": "PESO",
 }  # fmt: skip
-"""How a currency is written, lower case, to its code, or to a key of ``_ONE_OF``."""
+"""How a currency is written, lower case, to its code, or to a key of ``_CURRENCIES_OF``."""
 _AMBIGUOUS = frozenset(("ft", "fr.", "try", "rs", "zl"))
 """Also a foot, Friday, a verb: a currency only in a price field."""
 
 
-def _one_of(names: Iterator[str] | list[str]) -> str:
-    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+def _any_of(names: Iterable[str]) -> str:
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    return "|".join(re.escape(name) for name in longest_first)
 
 
-_SIGN = _one_of(
-    [n for n in _NAMES if not n[-1].isalnum() and n not in _AMBIGUOUS]
-    + ["chf", "eur", "usd", "gbp"]
+_CLEAR_NAMES = _NAMES.keys() - _AMBIGUOUS
+_SIGN = _any_of(
+    {name for name in _CLEAR_NAMES if not name[-1].isalnum()}
+    | {"chf", "eur", "usd", "gbp"}
 )
-_WORD = _one_of([n for n in _NAMES if n not in _AMBIGUOUS])
+_WORD = _any_of(_CLEAR_NAMES)
 _NUMBER = (
     r"\d{1,3}(?:[.,'’\u00a0\u202f ]\d{3})+(?:[.,]\d{1,2})?|\d{1,7}(?:[.,]\d{1,2})?"
 )
@@ -182,7 +183,9 @@ class Limit(NamedTuple):
 
 def _bound(amount: float) -> str:
     """An end of a limit, or nothing where it is open."""
-    return _written(amount) if 0 < amount < float("inf") else ""
+    if 0 < amount < float("inf"):
+        return _written(amount)
+    return ""
 
 
 def _written(amount: float) -> str:
@@ -191,8 +194,14 @@ def _written(amount: float) -> str:
 
 def _currency(*texts: str | None) -> str:
     """The code of the first text that names a currency."""
-    named = (_NAMES.get((text or "").strip().lower(), "") for text in texts)
-    return next((code for code in named if code), "")
+    for text in texts:
+        name = (text or "").strip().lower()
+        if name in _NAMES:
+            return _NAMES[name]
+    return ""
+
+
+# ------------------------------------------------------------------ of items
 
 
 @lru_cache(maxsize=65_536)
@@ -208,37 +217,53 @@ def read_price(text: str) -> Price | None:
     """
     text = text.strip()[:200]
     if re.fullmatch(r"\d{1,9}(?:\.\d{1,2})?", text):
-        amount, currency = float(text), ""
+        price = Price(float(text), "")
     else:
-        rest = _STRUCK.sub(" ", text)
-        parsed = Parsed.fromstring(rest if any(c.isdigit() for c in rest) else text)
-        if parsed.amount is None:
-            return None
-        amount, currency = float(parsed.amount), _currency(parsed.currency)
-        if not currency:
-            words = re.findall(r"[^\W\d_]+[.$]?|[$€£¥₹]", text)
-            currency = _currency(*words)
-    return Price(amount, currency) if amount > 0 else None
+        price = _parse_price(text)
+    return price if price.amount > 0 else None
+
+
+def _parse_price(text: str) -> Price:
+    """A price among words; its amount is 0 where there is none."""
+    not_struck = _STRUCK.sub(" ", text)
+    has_digit = any(character.isdigit() for character in not_struck)
+    parsed = Parsed.fromstring(not_struck if has_digit else text)
+    if parsed.amount is None:
+        return Price(0.0, "")
+
+    currency = _currency(parsed.currency)
+    if not currency:
+        words = re.findall(r"[^\W\d_]+[.$]?|[$€£¥₹]", text)
+        currency = _currency(*words)
+    return Price(float(parsed.amount), currency)
 
 
 def price_of(raw: Any) -> Price | None:
-    """The price of a field's value: a number, a text, or an object with amount and currency."""
-    if isinstance(raw, bool) or raw is None:
+    """Read a field's value: a number, a text, or an object with amount and currency."""
+    if isinstance(raw, bool):
         return None
     if isinstance(raw, int | float):
         return Price(float(raw), "") if 0 < raw < 1e12 else None
     if isinstance(raw, str):
         return read_price(raw)
     if isinstance(raw, Mapping):
-        amount = next((raw[k] for k in ("amount", "value", "price") if k in raw), None)
-        found = price_of(amount) if not isinstance(amount, Mapping) else None
-        named = next((str(raw[k]) for k in raw if _CURRENCY.search(str(k))), "")
-        return (
-            found._replace(currency=_currency(named) or found.currency)
-            if found
-            else None
-        )
+        return _price_of_object(raw)
     return None
+
+
+def _price_of_object(raw: Mapping[str, Any]) -> Price | None:
+    amount = next(
+        (raw[key] for key in ("amount", "value", "price") if key in raw), None
+    )
+    if isinstance(amount, Mapping):
+        return None
+    price = price_of(amount)
+    if price is None:
+        return None
+    for key, value in raw.items():
+        if _CURRENCY.search(str(key)):
+            return price._replace(currency=_currency(str(value)) or price.currency)
+    return price
 
 
 @lru_cache(maxsize=8_192)
@@ -246,10 +271,25 @@ def _is_price(name: str) -> bool:
     return bool(_PLAIN.search(name)) and not _NO_PRICE.search(name.lower())
 
 
+class _FieldPrice(NamedTuple):
+    """The price of one field."""
+
+    key: str
+    price: Price
+
+    @property
+    def amount(self) -> float:
+        """What is paid."""
+        return self.price.amount
+
+
 def item_price(item: Item) -> Value | None:
-    """What the item costs now: ``35 USD``, or ``35``.
+    """Return what the item costs now: ``35 USD``, or ``35``.
 
     The sale price where it is lower than the price.
+
+    Args:
+        item: of the catalogue.
 
     Example:
         >>> prices = {"price": "35.00 USD", "sale_price": "29.90 USD"}
@@ -258,38 +298,56 @@ def item_price(item: Item) -> Value | None:
         >>> item_price(Item("1", "", attributes={"price_eur": 12.5, "compare_at_price": 20})).value
         '12.50 EUR'
     """
-    prices: list[tuple[bool, Price, str]] = []
+    usual: list[_FieldPrice] = []
+    sales: list[_FieldPrice] = []
     for key, raw in item.attributes.items():
-        if not _is_price(key):
+        price = price_of(raw) if _is_price(key) else None
+        if price is None:
             continue
-        price = price_of(raw)
-        if price:
-            named = _currency(*re.split(r"[_\W]+", key)) or price.currency
-            prices.append(
-                (bool(_SALE.search(key)), price._replace(currency=named), key)
-            )
-    if not prices:
+        currency = _currency(*re.split(r"[_\W]+", key)) or price.currency
+        field_price = _FieldPrice(key, price._replace(currency=currency))
+        if _SALE.search(key):
+            sales.append(field_price)
+        else:
+            usual.append(field_price)
+
+    # A sale that costs more than the price is an error of the shop's.
+    lowest = min((price.amount for price in usual), default=float("inf"))
+    real_sales = [price for price in sales if price.amount <= lowest]
+    candidates = real_sales or usual
+    if not candidates:
         return None
-    usual = [one for one in prices if not one[0]]
-    sales = [
-        one
-        for one in prices
-        if one[0] and all(one[1].amount <= u[1].amount for u in usual)
-    ]
-    _, price, key = min(sales or usual or prices, key=lambda one: one[1].amount)
-    told = next((str(v) for k, v in item.attributes.items() if _CURRENCY.search(k)), "")
-    quote = str(item.attributes[key])
-    value = f"{_written(price.amount)} {price.currency or _currency(told)}".strip()
-    return Value(value, quote if len(quote) <= 60 else "", f"attributes.{key}")
+
+    cheapest = min(candidates, key=lambda price: price.amount)
+    currency = cheapest.price.currency or _currency_field(item)
+    value = f"{_written(cheapest.amount)} {currency}".strip()
+    quote = str(item.attributes[cheapest.key])
+    if len(quote) > 60:
+        quote = ""
+    return Value(value, quote, f"attributes.{cheapest.key}")
+
+
+def _currency_field(item: Item) -> str:
+    """The currency that a field of its own names."""
+    for key, value in item.attributes.items():
+        if _CURRENCY.search(key):
+            return _currency(str(value))
+    return ""
+
+
+# ------------------------------------------------------------------ of queries
 
 
 def find_limits(text: str, priced: bool = False) -> list[Limit]:
-    """Price limits of a query.
+    """Find the price limits of a query.
 
     Args:
         text: the query.
         priced: the catalogue has prices: a limit without a currency (``max 30``) may be meant of
             them.
+
+    Returns:
+        the limits in the order of the text.
 
     Example:
         >>> text = "bag under $20, price lower than 50.00 dollars, under 5 lbs"
@@ -304,57 +362,66 @@ def find_limits(text: str, priced: bool = False) -> list[Limit]:
         >>> find_limits("bottle max 30")
         []
     """
-    shown = visible(text)
-    found: list[Limit] = []
-    if not _MAY_LIMIT.search(shown):
-        return found
+    text = visible(text)
+    if not _MAY_LIMIT.search(text):
+        return []
+
+    limits: list[Limit] = []
     for pattern in (_RANGE, _OR_LESS, _OR_MORE, _MOST, _LEAST):
-        for m in pattern.finditer(shown):
-            limit = _limit(m, priced)
-            if limit and all(
-                limit.end <= other.start or limit.start >= other.end for other in found
-            ):
-                found.append(limit)
-    return sorted(found, key=lambda limit: limit.start)
+        for match in pattern.finditer(text):
+            limit = _limit(match, priced)
+            if limit and not any(_overlap(limit, other) for other in limits):
+                limits.append(limit)
+    return sorted(limits, key=lambda limit: limit.start)
 
 
-def _limit(m: re.Match[str], priced: bool) -> Limit | None:
+def _overlap(first: Limit, second: Limit) -> bool:
+    return first.start < second.end and second.start < first.end
+
+
+def _limit(match: re.Match[str], priced: bool) -> Limit | None:
     """A match as a limit, if it speaks of money."""
-    word, *money = m.groups()
-    currencies = [_currency(money[at], money[at + 2]) for at in range(0, len(money), 3)]
-    amounts = [_amount(money[at + 1]) for at in range(0, len(money), 3)]
-    currency = next((c for c in currencies if c), "")
-    if not currency:
-        bare = (
-            priced
-            and (word or m.re in (_OR_LESS, _OR_MORE))
-            and not _LOOSE.match(word or "")
-        )
-        if (
-            not bare
-            or not _ENDS.match(m.string, m.end())
-            or _NAME_OF_MAX.search(m.string, 0, m.start())
-        ):
-            return None
-    if m.re is _RANGE:
+    # Group 1 is the word of the limit; three groups follow for each amount.
+    _, *money = match.groups()
+    currencies: list[str] = []
+    amounts: list[float] = []
+    for place in range(0, len(money), 3):
+        sign, number, name = money[place : place + 3]
+        currencies.append(_currency(sign, name))
+        amounts.append(_amount(number))
+
+    currency = next((currency for currency in currencies if currency), "")
+    if not currency and not (priced and _is_bare_limit(match)):
+        return None
+
+    low, high = 0.0, float("inf")
+    if match.re is _RANGE:
         low, high = amounts
-        return Limit(low, high, currency, *m.span()) if low < high else None
-    if m.re in (_MOST, _OR_LESS):
-        return Limit(0.0, amounts[0], currency, *m.span())
-    return Limit(amounts[0], float("inf"), currency, *m.span())
+        if low >= high:
+            return None
+    elif match.re in (_MOST, _OR_LESS):
+        high = amounts[0]
+    else:
+        low = amounts[0]
+    return Limit(low, high, currency, match.start(), match.end())
+
+
+def _is_bare_limit(match: re.Match[str]) -> bool:
+    """Whether a limit without a currency is meant of prices.
+
+    It has a word that limits little else, ends its phrase, and follows no name (*iPhone Max 90*).
+    """
+    word = match.group(1) or ""
+    says_limit = bool(word) or match.re in (_OR_LESS, _OR_MORE)
+    if not says_limit or _LOOSE.match(word):
+        return False
+    ends_phrase = _ENDS.match(match.string, match.end())
+    follows_name = _NAME_OF_MAX.search(match.string, 0, match.start())
+    return ends_phrase is not None and follows_name is None
 
 
 def _amount(text: str) -> float:
     return float(Parsed.fromstring(text).amount or 0)
-
-
-def limit_of(value: str) -> Price | None:
-    """The most that a limit's value allows, or None if it only asks for more."""
-    amount, _, currency = value.removeprefix(PRICE).partition(" ")
-    high = amount.rpartition("-")[2]
-    if not high:
-        return None
-    return Price(float(high), currency)
 
 
 def keeps_limit(limit: str, price: str) -> bool | None:
@@ -371,16 +438,17 @@ def keeps_limit(limit: str, price: str) -> bool | None:
         >>> keeps_limit("price:20 EUR", "12 USD") is None
         True
     """
-    amounts, _, asked = limit.removeprefix(PRICE).partition(" ")
-    costs, _, given = price.partition(" ")
-    if asked and given and not _codes(asked) & _codes(given):
-        return None
+    amounts, _, limit_currency = limit.removeprefix(PRICE).partition(" ")
+    amount, _, price_currency = price.partition(" ")
+    if limit_currency and price_currency:
+        common = _codes(limit_currency) & _codes(price_currency)
+        if not common:
+            return None
 
     low, _, high = amounts.rpartition("-")
-    least = float(low or 0)
-    most = float(high or "inf")
-    return least <= float(costs) <= most
+    return float(low or 0) <= float(amount) <= float(high or "inf")
 
 
 def _codes(currency: str) -> set[str]:
-    return {currency, *_ONE_OF.get(currency, "").split()}
+    """A code, and those that it may stand for."""
+    return {currency, *_CURRENCIES_OF.get(currency, "").split()}

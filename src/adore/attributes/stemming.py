@@ -10,12 +10,12 @@ __all__ = ["LIGHT", "Stems", "lower_form"]
 
 LIGHT = "light"
 """Name of the stemmer that takes an English plural off and nothing else."""
-_MOST = 200_000
+_CACHED_WORDS = 200_000
 """Words that are remembered."""
 
 
 def lower_form(word: str, elisions: Collection[str] = ()) -> str:
-    """Lower-case NFKC form without possessive and without an elided article, never empty.
+    """Write a word in lower case and NFKC, without possessive and elided article; never empty.
 
     Args:
         word: as it is written.
@@ -28,11 +28,12 @@ def lower_form(word: str, elisions: Collection[str] = ()) -> str:
     """
     lower = unicodedata.normalize("NFKC", word).lower()
     whole = lower.replace("’", "'")
-    head, _, tail = whole.partition("'")
-    kept = tail if tail and head in elisions else head
+    before, _, after = whole.partition("'")
+    is_elided = after and before in elisions
+    form = after if is_elided else before
 
     # NFKC may bring spaces in.
-    joined = "".join(kept.split())
+    joined = "".join(form.split())
     return joined.replace("=", "") or "_"
 
 
@@ -54,10 +55,9 @@ def _folded(word: str) -> str:
     """A word without its accents: shoppers leave them out."""
     if word.isascii():
         return word
-    apart = unicodedata.normalize("NFD", word)
-    return unicodedata.normalize(
-        "NFC", "".join(c for c in apart if not unicodedata.combining(c))
-    )
+    decomposed = unicodedata.normalize("NFD", word)
+    letters = [letter for letter in decomposed if not unicodedata.combining(letter)]
+    return unicodedata.normalize("NFC", "".join(letters))
 
 
 def _stemmer(name: str) -> Callable[[str], str]:
@@ -104,8 +104,8 @@ class Stems(dict[str, str]):
         """Stem a word that was not seen before; Snowball's stemmers serve one thread at a time."""
         lower = lower_form(word, self._elisions)
         with self._lock:
-            found = self._irregular.get(lower) or self._stem(lower)
-            if len(self) >= _MOST:
+            stem = self._irregular.get(lower) or self._stem(lower)
+            if len(self) >= _CACHED_WORDS:
                 self.clear()
-            self[word] = found
-        return found
+            self[word] = stem
+        return stem

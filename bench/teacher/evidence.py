@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adore.attributes.attacks import ATTACKS
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from bench.teacher.evidence import DATA, Shop, load
 
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.data import demo_data

@@ -44,7 +44,7 @@ def judge(
         >>> [(one.item_id, one.grade.letter) for one in judge("red mug", items)]
         [('a', 'E'), ('b', 'S')]
     """
-    from adore.attributes.compare import compare
+    from adore.attributes.comparison import compare
     from adore.attributes.lexicon import Lexicon
     from adore.attributes.reader import Reader
     from adore.rulebook import RuleBook

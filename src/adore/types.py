@@ -162,6 +162,9 @@ class WordIndex:
 
         Args:
             words: stem to written word, in the order of the text; neither has a space or ``=``.
+
+        Returns:
+            The index.
         """
         pairs = [f"{stem}={word}" for stem, word in reversed(words.items())]
         return WordIndex(" ".join(pairs))

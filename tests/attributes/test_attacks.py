@@ -7,7 +7,7 @@ import random
 import pytest
 
 from adore.attributes.attacks import ATTACKS, Attack
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.rulebook import RuleBook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.types import Item

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.custom_fields import (
     mine_custom_fields,
     read_custom_fields,

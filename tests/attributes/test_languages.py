@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.language_packs import PACKS, load_language
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.negation import find_absences

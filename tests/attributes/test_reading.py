@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adore.artifacts import read_table, write_table
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.evidence import Config, run
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.contrasts import contrast_type
 from adore.errors import ConfigError
 from adore.rulebook import RuleBook

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adore.artifacts import read_table, write_table
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.rulebook import RULEBOOK_FILE, RULEBOOKS

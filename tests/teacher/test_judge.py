@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adore.artifacts import read_table, write_table
-from adore.attributes.compare import KEYWORD_STUFFED
+from adore.attributes.comparison import KEYWORD_STUFFED
 from adore.errors import ConfigError
 from adore.prompts import ANSWER_PREFIX, answer, trace
 from adore.rulebook import RuleBook

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adore.artifacts import Manifest
-from adore.attributes.compare import KEYWORD_STUFFED
+from adore.attributes.comparison import KEYWORD_STUFFED
 from adore.cli.main import app
 from adore.config import configure
 from adore.errors import ConfigError, NotInstalledError

@@ -99,6 +99,9 @@ def canonical(text: str) -> str:
 
     No separators, no leading zeros, ISBN-10 as ISBN-13.
 
+    Returns:
+        Capital letters and digits.
+
     Example:
         >>> canonical("978-3-16-148410-0"), canonical("3-16-148410-X"), canonical("0 36000 29145 2")
         ('9783161484100', '9783161484100', '36000291452')
@@ -124,6 +127,9 @@ def is_global(code: str) -> bool:
     """Whether digits with their check digit are a GTIN, EAN, UPC or ISBN.
 
     A leading zero may be missing.
+
+    Returns:
+        False for digits whose check digit is wrong.
 
     Example:
         >>> is_global("4006381333931"), is_global("36000291452")
@@ -174,6 +180,9 @@ def _is_code_field(name: str) -> bool:
 
 def item_codes(item: Item) -> Iterator[Value]:
     """Yield every article number of an item, its id first; ``quote`` is as the field has it.
+
+    Yields:
+        The numbers, each once.
 
     Example:
         >>> item = Item("A-1", "cup", attributes={"gtin": "04006381333931"})
@@ -259,6 +268,9 @@ def _words_like_codes(title: str, language: Language) -> Iterator[str]:
     """Short words and pairs of words of a title, in the form of article numbers.
 
     Not those after *for*: they name what the item is made for.
+
+    Yields:
+        Words, in capital letters.
     """
     made_for = _MADE_FOR.search(title)
     own_part = title[: made_for.start()] if made_for else title
@@ -336,6 +348,9 @@ def codes_in(query: str) -> list[str]:
 
     All of it, what follows a label, and single words.
 
+    Returns:
+        The numbers in their one form, in the order of the query.
+
     Example:
         >>> codes_in("EAN 4006381333931"), codes_in("red mug"), codes_in("drill dw-1361")
         (['4006381333931'], [], ['DRILLDW1361', 'DW1361'])
@@ -361,6 +376,9 @@ def find_codes(query: str, codes: CodeSet) -> Iterator[ArticleCode]:
     Args:
         query: its text.
         codes: of the catalogue.
+
+    Yields:
+        The numbers, in the order of the query.
     """
     for match in _CODE_IN_TEXT.finditer(visible(query)):
         if not _LEAST_AMONG_WORDS <= len(match.group()) <= 40:

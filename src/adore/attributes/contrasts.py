@@ -50,6 +50,9 @@ def _meanings() -> dict[str, str]:
     """Stem to meaning in every language that has a pack.
 
     A stem of two languages means what it does in English.
+
+    Returns:
+        The table.
     """
     meaning_of: dict[str, str] = {}
     for code in sorted(PACKS, key=lambda code: (code != "en", code)):
@@ -63,6 +66,9 @@ def _offers() -> dict[str, str]:
     """Stem to the kind of offer that it names, in every language.
 
     An item that names none is sold new.
+
+    Returns:
+        The table.
     """
     offer_of: dict[str, str] = {}
     for code in PACKS:
@@ -73,6 +79,9 @@ def _offers() -> dict[str, str]:
 def is_offer(word: str) -> bool:
     """Whether a stem names an offer of other than new things.
 
+    Returns:
+        False for a word that names no offer.
+
     Example:
         >>> is_offer("renewed"), is_offer("gebraucht"), is_offer("bottle")
         (True, True, False)
@@ -82,6 +91,9 @@ def is_offer(word: str) -> bool:
 
 def contrast_type(word: str) -> str:
     """Return the error type that a stem's contrasts make, or ``""``.
+
+    Returns:
+        The name of the error type.
 
     Example:
         >>> [contrast_type(word) for word in ("round", "renewed", "price:20", "bottle")]

@@ -64,6 +64,9 @@ def read_custom_fields(item: Item, language: Language) -> Iterator[CustomField]:
         item: of the catalogue.
         language: whose names of fields are known, and whose stems the words get.
 
+    Yields:
+        The values, in the order of the fields.
+
     Example:
         >>> from adore.attributes.language_packs import load_language
         >>> item = Item("1", "", attributes={"seal": ["Viton"], "is_sterile": False, "kg": 5})
@@ -173,6 +176,9 @@ def mine_custom_fields(
     Args:
         items: the catalogue.
         language: of the catalogue.
+
+    Returns:
+        Phrases in order, each with its fields in order.
     """
     counts = _FieldCounts()
     for item in items:
@@ -200,6 +206,9 @@ def with_unit(key: str, value: Any) -> str:
     Args:
         key: the field's name.
         value: the field's value; nothing is read of one that is no plain number.
+
+    Returns:
+        A text that :func:`adore.attributes.units.read_sizes` reads.
 
     Example:
         >>> with_unit("rated_volume_ml", 250), with_unit("width (cm)", "12.5")

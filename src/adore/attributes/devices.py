@@ -123,6 +123,9 @@ def find_devices(text: str) -> Iterator[DeviceMention]:
 
     Lists of generations (``iPhone 13/14 Pro``) are taken apart.
 
+    Yields:
+        The devices, in the order of the text.
+
     Example:
         >>> text = "case for iPhone 15 Pro / 14, iPad (10th generation)"
         >>> [mention.device.name for mention in find_devices(text)]
@@ -172,6 +175,9 @@ def _device(family: str, generation: str | None, tiers: str) -> Device | None:
 def parse_device(text: str) -> Device | None:
     """Return the first device that a phrase names, or None.
 
+    Returns:
+        None for a phrase that names none.
+
     Example:
         >>> ipad = parse_device("ipad 10")
         >>> parse_device("ipad 10th generation") == parse_device("iPad gen 10") == ipad
@@ -220,6 +226,9 @@ def is_made_for(text: str, start: int, end: int, language: Language) -> bool:
         start: of the device's name.
         end: of it.
         language: whose accessories are made for devices.
+
+    Returns:
+        False if the title names no accessory.
     """
     beside = re.match(r"[^,;(|]{0,40}", text[end:])
     following = beside.group() if beside else ""

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from adore.artifacts import read_table, write_table
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.config import StageConfig
@@ -32,6 +32,9 @@ def language_of(prepared: Path) -> str:
 
     Args:
         prepared: folder that ``prepare`` wrote.
+
+    Returns:
+        An ISO 639-1 code.
     """
     path = prepared / "dataset.json"
     if not path.is_file():

@@ -64,6 +64,9 @@ class ItemReader(WordReader):
 
         Args:
             item: of the catalogue or of a request.
+
+        Returns:
+            The reading; attributes that the item does not state are left out.
         """
         texts, untrusted = item_texts(item, self.language)
         title, *body = texts
@@ -287,7 +290,8 @@ class ItemReader(WordReader):
     ) -> list[TextSpan]:
         """Devices that the title names: the item itself, or what it is made for.
 
-        Returns what follows *for*, if there is a *for*.
+        Returns:
+            What follows *for*, if there is a *for*.
         """
         fits = self.language.fits.search(title.text)
         own_end = fits.start() if fits else len(title.text)

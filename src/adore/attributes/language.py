@@ -149,6 +149,9 @@ class Language:
 
         Args:
             name: a key of the pack's ``say``.
+
+        Returns:
+            Phrases as they are written.
         """
         section: Mapping[str, str] = self.written.get("say", {})
         written = section.get(name, "")
@@ -164,6 +167,9 @@ class Language:
 
         Args:
             audience: its English name.
+
+        Returns:
+            The English name where the language has no word.
 
         Example:
             >>> from adore.attributes.language_packs import load_language

@@ -42,13 +42,14 @@ _LISTS = (
 def load_language(code: str) -> Language:
     """Load the pack of a language.
 
-    A language without one gets empty lists and, if Snowball has one, its stemmer.
+    A language without one gets empty lists and, if Snowball has one, its stemmer. A pack that puts
+    one word under two values is refused with :class:`adore.errors.ConfigError`.
 
     Args:
         code: ISO 639-1, in lower case.
 
-    Raises:
-        ConfigError: a pack puts one word under two values.
+    Returns:
+        The words of the language; the same object at every call.
 
     Example:
         >>> german = load_language("de")
@@ -70,6 +71,9 @@ def foreign_field(name: str) -> str:
     Args:
         name: in lower case.
 
+    Returns:
+        A key of ``fields`` in the packs.
+
     Example:
         >>> foreign_field("größe"), foreign_field("couleur"), foreign_field("installation")
         ('size', 'colour', '')
@@ -90,6 +94,9 @@ def listed_in_all_packs(name: str) -> tuple[str, ...]:
 
     Args:
         name: of the list.
+
+    Returns:
+        Words as they are written, by language.
 
     Example:
         >>> listed_in_all_packs("size_words")
@@ -159,7 +166,14 @@ class _Pack:
         return forms
 
     def values(self, name: str) -> dict[str, str]:
-        """Stem to value, of a list by value."""
+        """Stem to value, of a list by value.
+
+        Returns:
+            The table.
+
+        Raises:
+            ConfigError: one word stands under two values.
+        """
         values: dict[str, str] = {}
         for form, value in self.forms(name).items():
             stem = self.stems[form]
@@ -317,6 +331,9 @@ def _free(
     """``sugar-free``, ``sugar free``.
 
     Where words are written as one, ``zuckerfrei`` and ``zucker-frei``.
+
+    Returns:
+        The pattern; group 1 is what is absent.
     """
     if not endings:
         return _NEVER

@@ -82,6 +82,9 @@ class Lexicon:
         Args:
             items: the catalogue.
             language: code of the pack to read it with.
+
+        Returns:
+            The lexicon.
         """
         return _Miner(list(items), load_language(language)).lexicon()
 
@@ -240,6 +243,9 @@ class _Miner:
 
         A field says ``Irwin Tools`` where titles say ``IRWIN``: what both begin with is the
         brand's short name.
+
+        Yields:
+            Phrases.
         """
         brand = self._stems(item.brand)[:_LONGEST_PHRASE]
         if not brand:
@@ -285,6 +291,9 @@ class _Miner:
         """What the leaf categories are called.
 
         Their last word, or their first where the head noun is first.
+
+        Returns:
+            Stems, in order.
         """
         language = self.language
         head = 0 if language.head_first else -1
@@ -309,6 +318,9 @@ class _Miner:
         """Words that stand in colour fields, mostly alone, seldom elsewhere in titles.
 
         *Bronze*, not *Oil-Rubbed*.
+
+        Returns:
+            Stems, in order.
         """
         in_fields = Counter[str]()
         alone = Counter[str]()

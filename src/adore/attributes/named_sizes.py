@@ -64,6 +64,9 @@ def is_within(place: int, spans: list[tuple[int, int]]) -> bool:
     Args:
         place: index of a character.
         spans: starts and ends, the end not included.
+
+    Returns:
+        False if there are no spans.
     """
     return any(start <= place < end for start, end in spans)
 
@@ -82,6 +85,9 @@ def find_named_sizes(
         text: that may name some.
         taken: spans that are read already: the L of 0.5 L.
         numbered: from :func:`find_numbered_sizes`.
+
+    Yields:
+        The sizes, kind by kind.
     """
     for kind, pattern in _patterns().items():
         matches = numbered if kind == "number" else list(pattern.finditer(text))

@@ -47,6 +47,9 @@ def find_absences(
         tokens: its words.
         language: of the text.
 
+    Yields:
+        What is absent: after phrases, after words, inside words.
+
     Example:
         >>> from adore.attributes.language_packs import load_language
         >>> from adore.text import tokenize
@@ -80,6 +83,9 @@ def _tokens_of(tokens: list[Token], start: int, end: int) -> _Marker:
     """The tokens that a marker covers.
 
     One that reaches beyond it (*pas d'anse*) is what is absent.
+
+    Returns:
+        The marker.
     """
     first = _first_beyond(tokens, start)
     begin = _first_beyond(tokens, end)

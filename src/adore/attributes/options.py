@@ -64,6 +64,9 @@ def as_size(name: str, text: str) -> str:
 def option_pairs(text: str) -> list[OptionPair]:
     """List the options that a text names, in any language that has a pack.
 
+    Returns:
+        The pairs, in the order of the text.
+
     Example:
         >>> [tuple(pair) for pair in option_pairs("Size: M / Color: Red")]
         [('Size', 'M'), ('Color', 'Red')]
@@ -120,6 +123,9 @@ def find_batteries(text: str) -> Iterator[TextValue]:
 
     ``AA`` alone counts where a text speaks of batteries.
 
+    Yields:
+        The sizes, in the order of the text.
+
     Example:
         >>> text = "AA batteries, LR6, CR2032, 18650 cell"
         >>> [battery.value for battery in find_batteries(text)]
@@ -156,6 +162,9 @@ def read_batteries(text: str, where: str) -> Iterator[Value]:
     Args:
         text: that may name some.
         where: the place of the item, or ``query``, that the text is of.
+
+    Yields:
+        The sizes, in the order of the text.
     """
     for value, start, end in find_batteries(text):
         yield Value(value, text[start:end], where)

@@ -155,6 +155,9 @@ def read_packs(text: str, where: str) -> Iterator[Value]:
         text: that may say so.
         where: the place that the text is of.
 
+    Yields:
+        Numbers of pieces, in the order of the text.
+
     Example:
         >>> [pack.value for pack in read_packs("Cups (Pack of 6), 12-pk, two pack", "title")]
         ['6', '12', '2']

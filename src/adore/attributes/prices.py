@@ -208,6 +208,9 @@ def _currency(*texts: str | None) -> str:
 def read_price(text: str) -> Price | None:
     """Read the price of a field; of several the first that is not struck out.
 
+    Returns:
+        None for a text without a price.
+
     Example:
         >>> texts = ("1.299,00 €", "$1,299.00", "CHF 12.-", "1 299 kr", "49.9")
         >>> [tuple(read_price(text)) for text in texts]
@@ -290,6 +293,9 @@ def item_price(item: Item) -> Value | None:
 
     Args:
         item: of the catalogue.
+
+    Returns:
+        None for an item without a price.
 
     Example:
         >>> prices = {"price": "35.00 USD", "sale_price": "29.90 USD"}
@@ -410,6 +416,9 @@ def _is_bare_limit(match: re.Match[str]) -> bool:
     """Whether a limit without a currency is meant of prices.
 
     It has a word that limits little else, ends its phrase, and follows no name (*iPhone Max 90*).
+
+    Returns:
+        False if the number may be of anything else.
     """
     word = match.group(1) or ""
     says_limit = bool(word) or match.re in (_OR_LESS, _OR_MORE)
@@ -431,6 +440,9 @@ def keeps_limit(limit: str, price: str) -> bool | None:
         limit: as :attr:`Limit.value` writes it.
         price: as :func:`item_price` writes it; without a currency it is taken for one in the
             limit's.
+
+    Returns:
+        Whether the price is within the limit.
 
     Example:
         >>> keeps_limit("price:20 $", "12 USD"), keeps_limit("price:10-20", "25")

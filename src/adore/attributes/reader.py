@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from adore.attributes.codes import ARTICLE, asked_article, find_codes
-from adore.attributes.compare import GUIDE
+from adore.attributes.comparison import GUIDE
 from adore.attributes.compounds import join_tokens
 from adore.attributes.devices import device_spans, is_head, parse_device
 from adore.attributes.item_reader import ItemReader
@@ -90,6 +90,9 @@ class Reader(ItemReader):
 
         Args:
             text: the query.
+
+        Returns:
+            The reading; attributes that the query does not ask are left out.
         """
         language = self.language
         article = asked_article(text, self._codes, self._is_word, language)
@@ -143,6 +146,9 @@ class Reader(ItemReader):
         """The query's words as the catalogue writes them.
 
         Who and what they are for or of is read out of compounds.
+
+        Returns:
+            The words, in the order of the query.
         """
         joined = join_tokens(
             text, plain_tokens, self._spelling.joined, never=self._idle
@@ -315,6 +321,9 @@ class Reader(ItemReader):
 
         Unless a known product word stands before it, and the last word is not beside that or is
         unknown. Where the head noun is first: the first known product word, else the first word.
+
+        Returns:
+            The index of the word.
         """
         known = [place for place in free if tokens[place].stem in self._types]
         if self.language.head_first:
@@ -338,6 +347,9 @@ class Reader(ItemReader):
         """The words of the first noun phrase.
 
         It goes from the first word that asks for something to a preposition, comma or full stop.
+
+        Returns:
+            Indexes of the words.
         """
         materials = self.language.materials
         tokens = query.span.tokens
@@ -391,6 +403,9 @@ class Reader(ItemReader):
         """Whether a word may be a product.
 
         Adjectives are known by their stem, or as they are written where words have endings.
+
+        Returns:
+            False for an adjective.
         """
         token = span.tokens[place]
         if token.stem in self._types:

@@ -52,6 +52,9 @@ def text_span(where: str, text: str, language: Language) -> TextSpan:
         where: the place that the text is of.
         text: as the shop has it.
         language: stems the words.
+
+    Returns:
+        The text with its words.
     """
     return TextSpan(where, text, tokenize(text, language))
 
@@ -87,7 +90,7 @@ def find_phrases(
         phrases: known phrases by their first word, from :func:`phrases_by_first_word`.
         used: indexes of words that no phrase may have.
 
-    Returns:
+    Yields:
         the words of each phrase.
     """
     first = 0
@@ -198,6 +201,9 @@ def written_words(
     Args:
         texts: whose words.
         others: other stems and the words that stand for them; they come first.
+
+    Returns:
+        Stems in the order of the texts.
     """
     word_of = dict(others)
     for span in texts:
@@ -216,6 +222,9 @@ def absent_stems(
         texts: what is trusted.
         untrusted: what is not trusted, but may say that something is there.
         language: of the texts.
+
+    Returns:
+        The stems, in no order.
     """
     absent = set[str]()
     present = {token.stem for token in untrusted.tokens}
@@ -239,6 +248,9 @@ def is_stuffed_title(title: TextSpan, language: Language) -> bool:
     Args:
         title: its text and words.
         language: whose colours and audiences are counted; letters of sizes are in any.
+
+    Returns:
+        Whether nothing in the title should count as a match.
     """
     if visible(title.text) != title.text:
         return True

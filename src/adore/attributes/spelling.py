@@ -79,6 +79,9 @@ class Spelling:
 
         Args:
             span: the text and its words.
+
+        Returns:
+            Stems to written words.
         """
         parts = self._lexicon.parts
         word_of: dict[str, str] = {}
@@ -95,6 +98,9 @@ class Spelling:
         Args:
             forms: stems, from :meth:`other_forms`.
             usual: stems that titles of the category use.
+
+        Yields:
+            Stems.
         """
         parts = self._lexicon.parts
         for stem in forms:
@@ -110,6 +116,9 @@ class Spelling:
         Args:
             token: the word.
             text: that has the word.
+
+        Returns:
+            The rest of the word, and what was split off.
         """
         language = self._language
         word = text[token.start : token.end].lower()

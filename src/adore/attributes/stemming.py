@@ -22,6 +22,9 @@ def lower_form(word: str, elisions: Collection[str] = ()) -> str:
         elisions: lower-case articles that are dropped before an apostrophe (the *l* of *l'eau*);
             empty: none is.
 
+    Returns:
+        The form; ``_`` where nothing is left.
+
     Example:
         >>> lower_form("Women's"), lower_form("L’EAU", {"l"}), lower_form("ﬁx")
         ('women', 'eau', 'fix')

@@ -158,6 +158,9 @@ class Multipack(NamedTuple):
 def _amount(text: str, unit: str = "") -> float:
     """An amount, with fractions, decimal commas and thousands' marks.
 
+    Returns:
+        The amount in the written unit.
+
     Example:
         >>> [_amount(t) for t in ("1-1/2", "1 ½", "3⁄4", "0,5", "0,330", "1,000", "1.250,5")]
         [1.5, 1.5, 0.75, 0.5, 0.33, 1000.0, 1250.5]
@@ -219,6 +222,9 @@ def matches_at(
         pattern: what is sought.
         text: where.
         starts: places where a match may begin, in order.
+
+    Yields:
+        Matches that do not overlap.
     """
     end = 0
     for start in starts:
@@ -233,6 +239,9 @@ def matches_at(
 @lru_cache(maxsize=64)
 def find_multipacks(text: str) -> tuple[Multipack, ...]:
     """Find amounts that are sold several times; sizes and packs both ask for the same text.
+
+    Returns:
+        What stands before the amounts first, then what stands after them.
 
     Example:
         >>> text = "6 x 330ml, 0,5 l x 4, 16 x 16, 8 x 10 cm"
@@ -266,6 +275,9 @@ def find_sizes(text: str) -> Iterator[TextValue]:
     """Yield every size of a text.
 
     Hidden characters are not read (:func:`adore.text.visible`).
+
+    Yields:
+        The sizes, kind by kind.
     """
     text = visible(text)
     if not number_starts(text):
@@ -357,6 +369,9 @@ def read_sizes(text: str, where: str) -> Iterator[Value]:
         text: that may have some.
         where: the place that the text is of.
 
+    Yields:
+        The sizes, kind by kind.
+
     Example:
         >>> text = "500ml Bottle, 1-1/2 inch, X-Large, 8 x 10 cm"
         >>> [size.value for size in read_sizes(text, "title")]
@@ -380,6 +395,9 @@ def same_size(first: str, second: str) -> bool:
     Args:
         first: a size as :func:`read_sizes` writes it; a range if it has two amounts.
         second: another; two ranges are the same if they share some amount.
+
+    Returns:
+        False for sizes of two dimensions, and for different names.
 
     Example:
         >>> same_size("volume:500", "volume:499.792"), same_size("length:5-7", "length:6")

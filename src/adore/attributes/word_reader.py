@@ -99,6 +99,9 @@ class WordReader:
         """Whether a word that may be a taste or scent is a colour.
 
         It is if it stands beside a colour word, or is set apart.
+
+        Returns:
+            False for what is rather a taste or scent.
         """
         language = self.language
         text, tokens = span.text, span.tokens

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from adore.artifacts import read_manifest, read_table
-from adore.attributes.compare import compare, is_stuffed
+from adore.attributes.comparison import compare, is_stuffed
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.data.queries import normalise_query

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.evidence import language_of
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader

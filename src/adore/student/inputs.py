@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from adore.artifacts import read_table
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.rulebook import RULEBOOKS, RuleBook

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from adore.artifacts import read_table, write_table
 from adore.attributes.codes import codes_in, item_codes
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.held_out import HeldOut
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adore.attributes.compare import asks_article
+from adore.attributes.comparison import asks_article
 from adore.measures import expected_gain
 from adore.student.calibration import chosen_grades, tempered
 from adore.student.inputs import ListInputs

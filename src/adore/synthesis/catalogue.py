@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.language import Language
 from adore.attributes.language_packs import load_language
 from adore.attributes.lexicon import Lexicon

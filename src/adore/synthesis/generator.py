@@ -14,7 +14,7 @@ from random import Random
 import polars as pl
 
 from adore.artifacts import read_table
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.synthesis.candidate import Candidate, make_candidate, normalise

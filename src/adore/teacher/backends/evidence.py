@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from adore.attributes.compare import asks_article, is_stuffed
+from adore.attributes.comparison import asks_article, is_stuffed
 from adore.rulebook import RuleBook
 from adore.teacher.backends.base import BACKENDS, JudgeBackend
 from adore.teacher.judgements import JudgeFailure, JudgeInput, Judgement, Probabilities

@@ -17,7 +17,7 @@ import polars as pl
 
 from adore.artifacts import read_table
 from adore.attributes.attacks import ATTACKS, Attack
-from adore.attributes.compare import compare
+from adore.attributes.comparison import compare
 from adore.attributes.lexicon import Lexicon
 from adore.attributes.reader import Reader
 from adore.teacher.judge_inputs import load_judge_inputs

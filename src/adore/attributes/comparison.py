@@ -147,6 +147,9 @@ def _custom_field(asked: Value, query: Reading, item: Reading) -> _Outcome | Non
     """A value of the shop's own fields, if the item fills them.
 
     Another value is a conflict, unless a text has the asked one.
+
+    Returns:
+        None if the query asks no value of a field, or the item fills none.
     """
     fields = query.asked_fields.get(asked.value, ())
     values: list[Value] = []
@@ -169,6 +172,9 @@ def _feature(asked: str, query: Reading, item: Reading) -> _Outcome:
     """A word is mentioned or not.
 
     A contrast in the title, a price beyond the limit or an offer of new things is a conflict.
+
+    Returns:
+        The outcome for one word.
     """
     if asked.startswith(PRICE):
         return _price(asked, item)
@@ -206,6 +212,9 @@ def _exclusion(asked: Value, item: Reading) -> _Outcome:
     """Match: the item says that it lacks it. Conflict: it says that it has it.
 
     Silence is unknown.
+
+    Returns:
+        The outcome for one word.
     """
     stems = asked.value.split()
     first, last = stems[0], stems[-1]
@@ -328,6 +337,9 @@ def _title_names_parts(parts: tuple[str, ...], item: Reading) -> _Outcome | None
     """Whether both parts of a compound name an item that the compound does not.
 
     The last part alone may mean it.
+
+    Returns:
+        None if the parts do not name the item.
     """
     if not parts:
         return None
@@ -344,6 +356,9 @@ def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
     """Where an item says that it goes *with* the asked product.
 
     Nothing if the query asks for such a thing.
+
+    Returns:
+        What says so, or None.
     """
     if word not in item.terms.names:
         return None
@@ -370,6 +385,9 @@ def _pack(asked: Value, query: Reading, item: Reading) -> _Outcome:
     """How many pieces.
 
     An item that has the asked size (``6 x 330 ml``) and does not say how many is one piece.
+
+    Returns:
+        The outcome for one number of pieces.
     """
     if item.values.get("pack") or asked.value == "1":
         return _compare_value("pack", asked, item)

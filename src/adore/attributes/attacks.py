@@ -84,14 +84,14 @@ def _stuffing(query: str, item: Item, rng: random.Random) -> Item:
     for values in rng.sample(_RIVALS, k=2):
         count = rng.randint(4, len(values))
         lists.append(rng.sample(values, k=count))
-    one, other = lists
+    first, second = lists
 
     words: list[str] = []
     if rng.random() < 0.5:
-        for pair in zip_longest(one, other, fillvalue=""):
+        for pair in zip_longest(first, second, fillvalue=""):
             words.extend(word for word in pair if word)
     else:
-        words = [*one, *other]
+        words = [*first, *second]
 
     rivals = " ".join(words)
     text = rng.choice((f"{query} {rivals}", f"{rivals} {query}"))
@@ -124,11 +124,14 @@ def _copying_fields(query: str, item: Item, rng: random.Random) -> Item:
 
 
 def _invisible(query: str, item: Item, rng: random.Random) -> Item:
-    how = rng.choice(("zero-width", "tags", "bidi"))
-    if how == "zero-width":
-        hidden = " ".join("\u200b".join(word) for word in query.split())
-    elif how == "tags":
-        hidden = "".join(chr(0xE0000 + ord(c)) for c in query if ord(c) < 128)
+    method = rng.choice(("zero-width", "tags", "bidi"))
+    if method == "zero-width":
+        cut_words = ["\u200b".join(word) for word in query.split()]
+        hidden = " ".join(cut_words)
+    elif method == "tags":
+        codes = [ord(character) for character in query]
+        tags = [chr(0xE0000 + code) for code in codes if code < 128]
+        hidden = "".join(tags)
     else:
         hidden = f"\u202e{query}\u202c"
     return _in_title(item, hidden, rng)

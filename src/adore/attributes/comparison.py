@@ -76,9 +76,9 @@ def compare(query: Reading, item: Reading) -> tuple[Evidence, ...]:
         one evidence per asked value.
     """
     return tuple(
-        _compare_asked(name, asked, query, item)
-        for name in ATTRIBUTES
-        for asked in query.values.get(name, ())
+        _compare_asked(attribute, asked, query, item)
+        for attribute in ATTRIBUTES
+        for asked in query.values.get(attribute, ())
     )
 
 
@@ -95,13 +95,15 @@ def is_stuffed(evidence: Iterable[Evidence]) -> bool:
     return any(fact.relation == "stuffing" for fact in evidence)
 
 
-def _compare_asked(name: str, asked: Value, query: Reading, item: Reading) -> Evidence:
-    outcome = _outcome(name, asked, query, item)
+def _compare_asked(
+    attribute: str, asked: Value, query: Reading, item: Reading
+) -> Evidence:
+    outcome = _outcome(attribute, asked, query, item)
     state, found, relation = outcome
     if state == "match" and item.stuffed and found.where == "title":
-        state = "unknown" if name == "feature" else "conflict"
+        state = "unknown" if attribute == "feature" else "conflict"
     return Evidence(
-        name,
+        attribute,
         asked.value,
         asked.quote,
         found.value,
@@ -112,17 +114,17 @@ def _compare_asked(name: str, asked: Value, query: Reading, item: Reading) -> Ev
     )
 
 
-def _outcome(name: str, asked: Value, query: Reading, item: Reading) -> _Outcome:
-    if name == "product_type":
+def _outcome(attribute: str, asked: Value, query: Reading, item: Reading) -> _Outcome:
+    if attribute == "product_type":
         return _product_type(asked, query, item)
-    if name == "exclusion":
+    if attribute == "exclusion":
         return _exclusion(asked, item)
-    if name == "pack":
+    if attribute == "pack":
         return _pack(asked, query, item)
-    if name == "feature":
+    if attribute == "feature":
         in_fields = _custom_field(asked, query, item)
         return in_fields or _feature(asked.value, query, item)
-    return _compare_value(name, asked, item)
+    return _compare_value(attribute, asked, item)
 
 
 # ------------------------------------------------------------------ words
@@ -369,8 +371,8 @@ def _accessory(word: str, query: Reading, item: Reading) -> Value | None:
     accessories = item.terms.accessories
     if not accessories:
         return None
-    for name in ("feature", "product_type"):
-        for asked in query.values.get(name, ()):
+    for attribute in ("feature", "product_type"):
+        for asked in query.values.get(attribute, ()):
             if asked.value in accessories:
                 return None
     first = accessories[0]
@@ -405,36 +407,36 @@ def _pack(asked: Value, query: Reading, item: Reading) -> _Outcome:
     return _UNKNOWN
 
 
-def _compare_value(name: str, asked: Value, item: Reading) -> _Outcome:
+def _compare_value(attribute: str, asked: Value, item: Reading) -> _Outcome:
     """Only the most trusted place that speaks of the attribute counts."""
-    exact = _device_or_code(name, asked.value, item)
+    exact = _device_or_code(attribute, asked.value, item)
     if exact:
         return exact
 
-    values = _most_trusted(_comparable(name, asked.value, item))
+    values = _most_trusted(_comparable(attribute, asked.value, item))
     for value in values:
-        if _is_same(name, asked.value, value.value):
+        if _is_same(attribute, asked.value, value.value):
             return _Outcome("match", value)
 
-    may_be_a_word = name in ("model", "compatibility", "material")
-    if may_be_a_word or (name == "brand" and not values):
+    may_be_a_word = attribute in ("model", "compatibility", "material")
+    if may_be_a_word or (attribute == "brand" and not values):
         mention = _mentioned(asked.value.split(), item)
         if mention.state == "match" and mention.value.where not in _BODY:
             return mention
 
     # A size in a text may be that of a part.
-    if not values or (name == "size" and values[0].where in _BODY):
+    if not values or (attribute == "size" and values[0].where in _BODY):
         return _UNKNOWN
     return _Outcome("conflict", values[0])
 
 
-def _device_or_code(name: str, asked: str, item: Reading) -> _Outcome | None:
+def _device_or_code(attribute: str, asked: str, item: Reading) -> _Outcome | None:
     """The outcome for a known device, or for an article number that the item has."""
-    if name in ("model", "compatibility"):
+    if attribute in ("model", "compatibility"):
         device = _device(asked, item)
         if device:
             return device
-    if name == "model":
+    if attribute == "model":
         code = canonical(asked)
         for value in item.codes:
             if value.value == code:
@@ -447,8 +449,8 @@ def _device(asked: str, item: Reading) -> _Outcome | None:
     if parse_device(asked) is None:
         return None
     first: Value | None = None
-    for name in ("model", "compatibility"):
-        for value in item.values.get(name, ()):
+    for attribute in ("model", "compatibility"):
+        for value in item.values.get(attribute, ()):
             if parse_device(value.value) is None:
                 continue
             if same_device(asked, value.value):
@@ -459,10 +461,10 @@ def _device(asked: str, item: Reading) -> _Outcome | None:
     return _Outcome("conflict", first)
 
 
-def _comparable(name: str, asked: str, item: Reading) -> tuple[Value, ...]:
+def _comparable(attribute: str, asked: str, item: Reading) -> tuple[Value, ...]:
     """The item's values of an attribute; sizes only of the asked dimension."""
-    values = item.values.get(name, ())
-    if name != "size" or not values:
+    values = item.values.get(attribute, ())
+    if attribute != "size" or not values:
         return values
     dimension = size_dimension(asked)
     return tuple(value for value in values if size_dimension(value.value) == dimension)
@@ -480,13 +482,13 @@ def _trust_rank(value: Value) -> int:
     return _TRUST[value.where.split(".", 1)[0]]
 
 
-def _is_same(name: str, asked: str, stated: str) -> bool:
-    if name == "size":
+def _is_same(attribute: str, asked: str, stated: str) -> bool:
+    if attribute == "size":
         return same_size(asked, stated)
     if asked == stated:
         return True
-    if name == "audience":
+    if attribute == "audience":
         return stated in _ANY_ADULT or (asked, stated) in _COMPATIBLE_AGES
-    if name in ("brand", "model", "compatibility"):
+    if attribute in ("brand", "model", "compatibility"):
         return f" {asked} " in f" {stated} "
     return False

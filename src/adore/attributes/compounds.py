@@ -128,8 +128,8 @@ def _compounds(
     compounds: Parts = {}
     for word in sorted(frequency):
         candidates: list[tuple[str, str]] = []
-        for place in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
-            parts = _cut(word, place, known, language)
+        for position in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
+            parts = _cut(word, position, known, language)
             if parts:
                 candidates.append(parts)
         if candidates:
@@ -138,10 +138,10 @@ def _compounds(
 
 
 def _cut(
-    word: str, place: int, known: Collection[str], language: Language
+    word: str, position: int, known: Collection[str], language: Language
 ) -> tuple[str, str] | None:
     """The two parts of a word if it is cut at a place and both are known."""
-    front, back = word[:place], word[place:]
+    front, back = word[:position], word[position:]
     if back not in known:
         return None
     for link in ("", *language.links):
@@ -170,13 +170,13 @@ def joined_stems(
         index of the second word to the stem of both as one.
     """
     joined: dict[int, str] = {}
-    for place, (before, token) in enumerate(pairwise(tokens), start=1):
+    for position, (before, token) in enumerate(pairwise(tokens), start=1):
         stem = before.stem + token.stem
         if stem not in known:
             continue
         gap = text[before.end : token.start]
         if gap in ("-", " ", ""):
-            joined[place] = stem
+            joined[position] = stem
     return joined
 
 
@@ -201,16 +201,16 @@ def join_tokens(
     """
     joined = joined_stems(text, tokens, known)
     words: list[Token] = []
-    for place, token in enumerate(tokens):
-        if place not in joined:
+    for position, token in enumerate(tokens):
+        if position not in joined:
             words.append(token)
             continue
 
         # A word that is joined to the one before it joins no further one.
-        before = tokens[place - 1]
+        before = tokens[position - 1]
         is_allowed = before.stem not in never and token.stem not in never
         if is_allowed and words[-1] == before:
-            words[-1] = Token(joined[place], before.start, token.end)
+            words[-1] = Token(joined[position], before.start, token.end)
         else:
             words.append(token)
     return words

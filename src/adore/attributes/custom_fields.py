@@ -73,30 +73,30 @@ def read_custom_fields(item: Item, language: Language) -> Iterator[CustomField]:
         >>> [tuple(field) for field in read_custom_fields(item, load_language("en"))]
         [('seal', 'viton', 'Viton', None), ('is_sterile', 'sterile', 'False', False)]
     """
-    for key, raw in item.attributes.items():
-        if _KNOWN_FIELD.search(key) or language.field_names.search(key):
+    for field_name, raw in item.attributes.items():
+        if _KNOWN_FIELD.search(field_name) or language.field_names.search(field_name):
             continue
-        for name, value in _flat_values(key, raw):
+        for name, value in _flat_values(field_name, raw):
             custom_field = _read_value(name, value, language)
             if custom_field:
                 yield custom_field
 
 
-def _flat_values(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
+def _flat_values(field_name: str, raw: Any) -> Iterator[tuple[str, Any]]:
     """Name and value of a field; lists, mappings and texts of several values taken apart."""
     if isinstance(raw, Mapping):
         for name, value in raw.items():
-            yield from _flat_values(f"{key}.{name}", value)
+            yield from _flat_values(f"{field_name}.{name}", value)
     elif isinstance(raw, list | tuple):
         for value in raw:
-            yield from _flat_values(key, value)
+            yield from _flat_values(field_name, value)
     elif isinstance(raw, str):
         for part in re.split(r"[;|/,]", raw[:300]):
             text = part.strip()
             if text:
-                yield key, text
+                yield field_name, text
     elif raw is not None:
-        yield key, raw
+        yield field_name, raw
 
 
 def _read_value(field: str, value: Any, language: Language) -> CustomField | None:
@@ -144,9 +144,9 @@ class _FieldCounts:
 
     def add(self, item: Item, language: Language) -> None:
         """Count one item."""
-        for key, value in item.attributes.items():
+        for field_name, value in item.attributes.items():
             if _NUMBER.fullmatch(str(value)):
-                self.numbers.add(key)
+                self.numbers.add(field_name)
 
         stated = set[str]()
         for custom_field in set(read_custom_fields(item, language)):
@@ -200,11 +200,11 @@ def mine_custom_fields(
     }
 
 
-def with_unit(key: str, value: Any) -> str:
+def with_unit(field_name: str, value: Any) -> str:
     """Write a number with the unit that its field's name ends in, or nothing.
 
     Args:
-        key: the field's name.
+        field_name: the field's name.
         value: the field's value; nothing is read of one that is no plain number.
 
     Returns:
@@ -216,7 +216,7 @@ def with_unit(key: str, value: Any) -> str:
         >>> with_unit("stock", 3)
         ''
     """
-    name = key.lower()
+    name = field_name.lower()
     words = re.split(r"[_\W]+", name.rstrip(")]. "))
     unit = words[-1]
     if unit not in UNITS or unit == name:

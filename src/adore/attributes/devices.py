@@ -270,11 +270,11 @@ def device_spans(
         name = _known_device(span, mention, taken)
         if name:
             names.append(name)
-            taken.update(name.places)
+            taken.update(name.positions)
 
     for phrase in find_phrases(tokens, phrases, taken):
         names.append(phrase)
-        taken.update(phrase.places)
+        taken.update(phrase.positions)
 
     for first, token in enumerate(tokens):
         if token.stem not in _DEVICE_WORDS or first in taken:
@@ -286,7 +286,7 @@ def device_spans(
             stop += 1
         name = TokenSpan(first, stop)
         names.append(name)
-        taken.update(name.places)
+        taken.update(name.positions)
 
     return sorted(names)
 
@@ -296,23 +296,23 @@ def _known_device(
 ) -> TokenSpan | None:
     """The words of a well-known device, unless some are taken."""
     tokens = span.tokens
-    places = tokens_within(tokens, mention.start, mention.end)
-    if not places or not taken.isdisjoint(places):
+    positions = tokens_within(tokens, mention.start, mention.end)
+    if not positions or not taken.isdisjoint(positions):
         return None
     if not parse_device(span.text[mention.start : mention.end]):
         return None
 
     # The maker's name before it belongs to it (*Samsung Galaxy S23*).
-    first = min(places)
+    first = min(positions)
     before = first - 1
     if first > 0 and tokens[before].stem in _MAKERS and before not in taken:
         first = before
-    return TokenSpan(first, max(places) + 1)
+    return TokenSpan(first, max(positions) + 1)
 
 
-def _continues_device(span: TextSpan, place: int) -> bool:
+def _continues_device(span: TextSpan, position: int) -> bool:
     """Whether a word still belongs to the name of the device before it."""
-    token, before = span.tokens[place], span.tokens[place - 1]
+    token, before = span.tokens[position], span.tokens[position - 1]
     if span.text[before.end : token.start].strip():
         return False
 

@@ -84,7 +84,7 @@ class ItemReader(WordReader):
         self._read_sizes_of_fields(item, collector)
         custom_fields = list(read_custom_fields(item, self.language))
         self._read_title_words(title, collector)
-        fits = self._read_devices(title, collector)
+        fits_match = self._read_devices(title, collector)
         if "material" not in collector.values:
             for span in body:
                 self._read_materials(span, collector)
@@ -99,7 +99,7 @@ class ItemReader(WordReader):
             "title": self._spelling.other_forms(title),
             "category": self._spelling.other_forms(category),
         }
-        indexed = [*texts, untrusted, category, *custom_texts, *fits]
+        indexed = [*texts, untrusted, category, *custom_texts, *fits_match]
         return Reading(
             values=collector.collected(),
             words=_word_indexes(indexed, other_forms),
@@ -158,9 +158,11 @@ class ItemReader(WordReader):
             return
 
         own_tokens = title.tokens
-        fits = self.language.fits.search(title.text)
-        if fits:
-            own_tokens = [token for token in own_tokens if token.end <= fits.start()]
+        fits_match = self.language.fits.search(title.text)
+        if fits_match:
+            own_tokens = [
+                token for token in own_tokens if token.end <= fits_match.start()
+            ]
         for phrase in find_phrases(own_tokens, self._brands, set()):
             collector.add_phrase("brand", title, phrase)
             return
@@ -171,9 +173,9 @@ class ItemReader(WordReader):
 
     def _read_fields(self, item: Item, collector: ValueCollector) -> None:
         """Every field of the item, and the options that its texts list."""
-        for key, raw in item.attributes.items():
-            where = f"attributes.{key}"
-            self._read_field(key, raw, where, collector)
+        for field_name, raw in item.attributes.items():
+            where = f"attributes.{field_name}"
+            self._read_field(field_name, raw, where, collector)
             if isinstance(raw, str):
                 for option in option_pairs(raw):
                     self._read_field(option.name, option.value, where, collector)
@@ -237,9 +239,9 @@ class ItemReader(WordReader):
         """Sizes whose unit stands in the field's name, of dimensions that no text gives."""
         sizes = collector.values.get("size", ())
         known = {size_dimension(size.value) for size in sizes}
-        for key, raw in item.attributes.items():
-            where = f"attributes.{key}"
-            amount = with_unit(key, raw)
+        for field_name, raw in item.attributes.items():
+            where = f"attributes.{field_name}"
+            amount = with_unit(field_name, raw)
             for size in read_sizes(amount, where):
                 dimension = size_dimension(size.value)
                 if dimension not in known:
@@ -252,38 +254,38 @@ class ItemReader(WordReader):
         # A brand's words say nothing of the thing (*Black & Decker*).
         in_brand = set[int]()
         for phrase in find_phrases(title.tokens[:8], self._brands, set()):
-            in_brand.update(phrase.places)
+            in_brand.update(phrase.positions)
 
-        for place, token in enumerate(title.tokens):
-            if place in in_brand:
+        for position, token in enumerate(title.tokens):
+            if position in in_brand:
                 continue
-            name, value = self._word_value(title, place)
-            if not name and self.language.links:
+            attribute, value = self._word_value(title, position)
+            if not attribute and self.language.links:
                 compound = self._spelling.split_compound(token, title.text)
-                name, value = compound.name, compound.value
-            if name:
-                collector.add(name, value, title.written(token), title.where)
+                attribute, value = compound.name, compound.value
+            if attribute:
+                collector.add(attribute, value, title.written(token), title.where)
 
         for phrase in find_phrases(title.tokens, self._series, set()):
             collector.add_phrase("model", title, phrase)
 
         # A number after *for* is that of the thing which the item is used with.
         own_text = visible(title.text)
-        fits = self.language.fits.search(title.text)
-        if fits:
-            own_text = own_text[: fits.start()]
+        fits_match = self.language.fits.search(title.text)
+        if fits_match:
+            own_text = own_text[: fits_match.start()]
         for match in _CODE.finditer(own_text):
             value = " ".join(self._stems(match.group()))
             collector.add("model", value, match.group(), title.where)
 
     def _read_materials(self, span: TextSpan, collector: ValueCollector) -> None:
         """Materials of a text below the title."""
-        for place, token in enumerate(span.tokens):
+        for position, token in enumerate(span.tokens):
             if token.stem not in self.language.materials:
                 continue
-            name, value = self._word_value(span, place)
-            if name == "material":
-                collector.add(name, value, span.written(token), span.where)
+            attribute, value = self._word_value(span, position)
+            if attribute == "material":
+                collector.add(attribute, value, span.written(token), span.where)
 
     def _read_devices(
         self, title: TextSpan, collector: ValueCollector
@@ -293,8 +295,8 @@ class ItemReader(WordReader):
         Returns:
             What follows *for*, if there is a *for*.
         """
-        fits = self.language.fits.search(title.text)
-        own_end = fits.start() if fits else len(title.text)
+        fits_match = self.language.fits.search(title.text)
+        own_end = fits_match.start() if fits_match else len(title.text)
         is_part = bool(self._accessories(title))
         for mention in find_devices(visible(title.text)):
             made_for = is_part and is_made_for(
@@ -304,14 +306,14 @@ class ItemReader(WordReader):
             if of_itself and not mention.device.is_model:
                 continue
 
-            name = "model" if of_itself else "compatibility"
+            attribute = "model" if of_itself else "compatibility"
             quote = title.text[mention.start : mention.end].strip(" ,/&|+")
             value = self._device_phrase(quote, mention.device)
-            collector.add(name, value, quote, "title")
+            collector.add(attribute, value, quote, "title")
 
-        if fits is None:
+        if fits_match is None:
             return []
-        after = [token for token in title.tokens if token.start >= fits.end()]
+        after = [token for token in title.tokens if token.start >= fits_match.end()]
         tail = title._replace(tokens=after)
         for phrase in device_spans(tail, self._devices, set()):
             collector.add_phrase("compatibility", tail, phrase)
@@ -350,6 +352,6 @@ def _custom_values(fields: list[CustomField]) -> dict[str, tuple[Value, ...]]:
     collector = ValueCollector()
     for field in fields:
         value = f"no {field.phrase}" if field.flag is False else field.phrase
-        key = field.field.split(".")[0]
-        collector.add(field.field, value, field.quote, f"attributes.{key}")
+        field_name = field.field.split(".")[0]
+        collector.add(field.field, value, field.quote, f"attributes.{field_name}")
     return collector.collected()

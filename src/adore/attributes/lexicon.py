@@ -118,7 +118,9 @@ class Lexicon:
                 fields[name] = tuple(value)
         for name in ("usual", "common", "own", "parts"):
             table = loaded.get(name, {})
-            fields[name] = {key: tuple(values) for key, values in table.items()}
+            fields[name] = {
+                field_name: tuple(values) for field_name, values in table.items()
+            }
         return Lexicon(**fields)
 
 
@@ -129,8 +131,8 @@ def _frozen(stems: tuple[str, ...]) -> frozenset[str]:
 
 def _field_values(item: Item, name_parts: Iterable[str]) -> Iterator[str]:
     """Values of the fields whose names have one of the parts; a list's one by one."""
-    for key, value in item.attributes.items():
-        name = key.lower()
+    for field_name, value in item.attributes.items():
+        name = field_name.lower()
         if not any(part in name for part in name_parts):
             continue
         values = value if isinstance(value, list) else [value]

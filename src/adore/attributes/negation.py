@@ -69,9 +69,9 @@ def find_absences(
         if marker.begin < len(tokens):
             yield from _following(text, tokens, marker, language)
 
-    for place, token in enumerate(tokens):
-        if token.stem in words.stems and _denies(text, tokens, place, language):
-            marker = _Marker(place, place + 1)
+    for position, token in enumerate(tokens):
+        if token.stem in words.stems and _denies(text, tokens, position, language):
+            marker = _Marker(position, position + 1)
             yield from _following(text, tokens, marker, language)
 
     lower = text.lower()
@@ -94,9 +94,9 @@ def _tokens_of(tokens: list[Token], start: int, end: int) -> _Marker:
 
 def _first_beyond(tokens: list[Token], character: int) -> int:
     """The first token that ends after a character, or how many there are."""
-    for place, token in enumerate(tokens):
+    for position, token in enumerate(tokens):
         if token.end > character:
-            return place
+            return position
     return len(tokens)
 
 
@@ -113,8 +113,8 @@ def _in_one_word(
             continue
 
         inside = [
-            place
-            for place, token in enumerate(tokens)
+            position
+            for position, token in enumerate(tokens)
             if token.start < match.end() and token.end > match.start()
         ]
         if inside:
@@ -122,13 +122,13 @@ def _in_one_word(
             yield Absence(stem, start, end, inside[0], inside[-1] + 1)
 
 
-def _denies(text: str, tokens: list[Token], place: int, language: Language) -> bool:
+def _denies(text: str, tokens: list[Token], position: int, language: Language) -> bool:
     """``no 7 serum``, ``no. 2``, ``no more`` and ``not only`` deny nothing; *San* is not *sans*."""
     words = language.absence
-    if place + 1 == len(tokens):
+    if position + 1 == len(tokens):
         return False
-    token = tokens[place]
-    following = tokens[place + 1].stem
+    token = tokens[position]
+    following = tokens[position + 1].stem
     written = text[token.start : token.end].lower()
     if written not in words.words or following in words.no_noun:
         return False
@@ -176,7 +176,7 @@ def _skip_stop_words(tokens: list[Token], begin: int, language: Language) -> int
     return begin
 
 
-def _is_parted(text: str, tokens: list[Token], place: int) -> bool:
+def _is_parted(text: str, tokens: list[Token], position: int) -> bool:
     """Whether a comma or full stop stands between a word and the one before."""
-    gap = text[tokens[place - 1].end : tokens[place].start]
+    gap = text[tokens[position - 1].end : tokens[position].start]
     return not _PUNCTUATION.isdisjoint(gap)

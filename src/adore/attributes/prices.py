@@ -256,15 +256,20 @@ def price_of(raw: Any) -> Price | None:
 
 def _price_of_object(raw: Mapping[str, Any]) -> Price | None:
     amount = next(
-        (raw[key] for key in ("amount", "value", "price") if key in raw), None
+        (
+            raw[field_name]
+            for field_name in ("amount", "value", "price")
+            if field_name in raw
+        ),
+        None,
     )
     if isinstance(amount, Mapping):
         return None
     price = price_of(amount)
     if price is None:
         return None
-    for key, value in raw.items():
-        if _CURRENCY.search(str(key)):
+    for field_name, value in raw.items():
+        if _CURRENCY.search(str(field_name)):
             return price._replace(currency=_currency(str(value)) or price.currency)
     return price
 
@@ -306,13 +311,13 @@ def item_price(item: Item) -> Value | None:
     """
     usual: list[_FieldPrice] = []
     sales: list[_FieldPrice] = []
-    for key, raw in item.attributes.items():
-        price = price_of(raw) if _is_price(key) else None
+    for field_name, raw in item.attributes.items():
+        price = price_of(raw) if _is_price(field_name) else None
         if price is None:
             continue
-        currency = _currency(*re.split(r"[_\W]+", key)) or price.currency
-        field_price = _FieldPrice(key, price._replace(currency=currency))
-        if _SALE.search(key):
+        currency = _currency(*re.split(r"[_\W]+", field_name)) or price.currency
+        field_price = _FieldPrice(field_name, price._replace(currency=currency))
+        if _SALE.search(field_name):
             sales.append(field_price)
         else:
             usual.append(field_price)
@@ -335,8 +340,8 @@ def item_price(item: Item) -> Value | None:
 
 def _currency_field(item: Item) -> str:
     """The currency that a field of its own names."""
-    for key, value in item.attributes.items():
-        if _CURRENCY.search(key):
+    for field_name, value in item.attributes.items():
+        if _CURRENCY.search(field_name):
             return _currency(str(value))
     return ""
 

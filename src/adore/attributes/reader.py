@@ -53,22 +53,22 @@ class _QueryDraft:
         """Mark the words of ``text[start:end]`` as used."""
         self.used.update(tokens_within(self.span.tokens, start, end))
 
-    def add(self, name: str, value: str, start: int, end: int) -> None:
+    def add(self, attribute: str, value: str, start: int, end: int) -> None:
         """Keep what ``text[start:end]`` says, and mark its words as used."""
-        self.collector.add(name, value, self.span.text[start:end], "query")
+        self.collector.add(attribute, value, self.span.text[start:end], "query")
         self.use(start, end)
 
-    def add_word(self, name: str, value: str, place: int) -> None:
+    def add_word(self, attribute: str, value: str, position: int) -> None:
         """Keep what one word says, and mark it as used."""
-        token = self.span.tokens[place]
+        token = self.span.tokens[position]
         written = self.span.written(token)
-        self.collector.add(name, value, written, "query")
-        self.used.add(place)
+        self.collector.add(attribute, value, written, "query")
+        self.used.add(position)
 
-    def add_phrase(self, name: str, phrase: TokenSpan) -> None:
+    def add_phrase(self, attribute: str, phrase: TokenSpan) -> None:
         """Keep a phrase as a value, and mark its words as used."""
-        self.collector.add_phrase(name, self.span, phrase)
-        self.used.update(phrase.places)
+        self.collector.add_phrase(attribute, self.span, phrase)
+        self.used.update(phrase.positions)
 
 
 class Reader(ItemReader):
@@ -185,7 +185,7 @@ class Reader(ItemReader):
             ("size", find_batteries(text)),
             ("size", find_sizes(text)),
         )
-        for name, quantities in kinds:
+        for attribute, quantities in kinds:
             # Values of one kind may overlap each other (the sides of 8 x 10 cm).
             free = [
                 quantity
@@ -194,14 +194,14 @@ class Reader(ItemReader):
             ]
             for value, start, end in free:
                 if used_before.isdisjoint(tokens_within(tokens, start, end)):
-                    query.add(name, value, start, end)
+                    query.add(attribute, value, start, end)
                     taken.update(range(start, end))
 
     def _asked_parts(self, collector: ValueCollector) -> dict[str, tuple[str, ...]]:
         """What the asked words are made of, for items that write the parts alone."""
         parts_of: dict[str, tuple[str, ...]] = {}
-        for name in ("product_type", "feature"):
-            for asked in collector.values.get(name, ()):
+        for attribute in ("product_type", "feature"):
+            for asked in collector.values.get(attribute, ()):
                 parts = self.lexicon.parts.get(asked.value)
                 if parts:
                     parts_of[asked.value] = parts
@@ -244,9 +244,9 @@ class Reader(ItemReader):
             elif device and device.is_model:
                 # The name of its family is left over: it is the product that is asked.
                 query.collector.add_phrase("model", query.span, span)
-                for place in span.places:
-                    if not is_head(tokens[place].stem):
-                        query.used.add(place)
+                for position in span.positions:
+                    if not is_head(tokens[position].stem):
+                        query.used.add(position)
 
     def _read_codes(self, query: _QueryDraft) -> None:
         """Article numbers among other words."""
@@ -255,8 +255,8 @@ class Reader(ItemReader):
         for article in find_codes(text, self._codes):
             code, start, end = article
             written = text[start:end].lower()
-            places = tokens_within(tokens, start, end)
-            is_free = query.used.isdisjoint(places)
+            positions = tokens_within(tokens, start, end)
+            is_free = query.used.isdisjoint(positions)
             if is_free and not self._is_word(written):
                 query.add("model", code.lower(), start, end)
 
@@ -264,21 +264,25 @@ class Reader(ItemReader):
 
     def _read_words(self, query: _QueryDraft) -> None:
         """Colours, audiences, materials and models among the single words."""
-        for place, token in enumerate(query.span.tokens):
-            if place in query.used:
+        for position, token in enumerate(query.span.tokens):
+            if position in query.used:
                 continue
-            name, value = self._word_value(query.span, place)
-            if not name and _MODEL.fullmatch(token.stem) and token.stem not in UNITS:
-                name, value = "model", token.stem
-            if name:
-                query.add_word(name, value, place)
+            attribute, value = self._word_value(query.span, position)
+            if (
+                not attribute
+                and _MODEL.fullmatch(token.stem)
+                and token.stem not in UNITS
+            ):
+                attribute, value = "model", token.stem
+            if attribute:
+                query.add_word(attribute, value, position)
 
     def _read_features(self, query: _QueryDraft) -> None:
         """Words that are left over and mean something."""
         span = query.span
-        for place, token in enumerate(span.tokens):
+        for position, token in enumerate(span.tokens):
             stem = token.stem
-            if place in query.used or stem in self._idle:
+            if position in query.used or stem in self._idle:
                 continue
             if len(stem) > 1:
                 written = span.written(token)
@@ -298,19 +302,21 @@ class Reader(ItemReader):
         tokens = query.span.tokens
         phrase = self._first_phrase(query)
         free = [
-            place
-            for place in phrase
-            if place not in query.used and not tokens[place].stem.isdigit()
+            position
+            for position in phrase
+            if position not in query.used and not tokens[position].stem.isdigit()
         ]
         if free:
-            nouns = [place for place in free if self._may_be_noun(query.span, place)]
+            nouns = [
+                position for position in free if self._may_be_noun(query.span, position)
+            ]
             return self._head(tokens, nouns or free)
 
         things = [
-            place
-            for place in phrase
-            if tokens[place].stem in language.materials
-            and tokens[place].stem not in language.no_thing
+            position
+            for position in phrase
+            if tokens[position].stem in language.materials
+            and tokens[position].stem not in language.no_thing
         ]
         if not things:
             return None
@@ -325,7 +331,7 @@ class Reader(ItemReader):
         Returns:
             The index of the word.
         """
-        known = [place for place in free if tokens[place].stem in self._types]
+        known = [position for position in free if tokens[position].stem in self._types]
         if self.language.head_first:
             return known[0] if known else free[0]
 
@@ -355,51 +361,51 @@ class Reader(ItemReader):
         tokens = query.span.tokens
         phrase: list[int] = []
         has_begun = False
-        for place, token in enumerate(tokens):
-            if has_begun and self._ends_phrase(query, place):
+        for position, token in enumerate(tokens):
+            if has_begun and self._ends_phrase(query, position):
                 break
 
             is_idle = token.stem in self._idle and token.stem not in ("top", "set")
-            if is_idle or self._is_holder(tokens, place):
+            if is_idle or self._is_holder(tokens, position):
                 continue
-            phrase.append(place)
-            if place not in query.used or token.stem in materials:
+            phrase.append(position)
+            if position not in query.used or token.stem in materials:
                 has_begun = True
         return phrase
 
-    def _ends_phrase(self, query: _QueryDraft, place: int) -> bool:
+    def _ends_phrase(self, query: _QueryDraft, position: int) -> bool:
         """Whether a word begins something new: it is a preposition, or follows a comma."""
         tokens = query.span.tokens
-        if self._joins_words(query, place):
+        if self._joins_words(query, position):
             return False
-        if tokens[place].stem in self._breaks:
+        if tokens[position].stem in self._breaks:
             return True
-        if place == 0:
+        if position == 0:
             return False
-        gap = query.span.text[tokens[place - 1].end : tokens[place].start]
+        gap = query.span.text[tokens[position - 1].end : tokens[position].start]
         return not _PUNCTUATION.isdisjoint(gap)
 
-    def _joins_words(self, query: _QueryDraft, place: int) -> bool:
+    def _joins_words(self, query: _QueryDraft, position: int) -> bool:
         """Whether a word joins two values (*black and white*) or ends a verb (*slip on*)."""
         language = self.language
         tokens = query.span.tokens
-        stem = tokens[place].stem
-        if stem in language.joins and {place - 1, place + 1} <= query.used:
+        stem = tokens[position].stem
+        if stem in language.joins and {position - 1, position + 1} <= query.used:
             return True
         return (
             stem in language.on
-            and place > 0
-            and tokens[place - 1].stem in language.particles
+            and position > 0
+            and tokens[position - 1].stem in language.particles
         )
 
-    def _is_holder(self, tokens: list[Token], place: int) -> bool:
+    def _is_holder(self, tokens: list[Token], position: int) -> bool:
         """Whether a word only holds what follows (*box of tea*)."""
         language = self.language
-        if place + 1 == len(tokens) or tokens[place + 1].stem not in language.of:
+        if position + 1 == len(tokens) or tokens[position + 1].stem not in language.of:
             return False
-        return tokens[place].stem in language.holders
+        return tokens[position].stem in language.holders
 
-    def _may_be_noun(self, span: TextSpan, place: int) -> bool:
+    def _may_be_noun(self, span: TextSpan, position: int) -> bool:
         """Whether a word may be a product.
 
         Adjectives are known by their stem, or as they are written where words have endings.
@@ -407,7 +413,7 @@ class Reader(ItemReader):
         Returns:
             False for an adjective.
         """
-        token = span.tokens[place]
+        token = span.tokens[position]
         if token.stem in self._types:
             return True
         pattern = self.language.adjective

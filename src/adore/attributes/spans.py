@@ -66,8 +66,8 @@ class TokenSpan(NamedTuple):
     stop: int
 
     @property
-    def places(self) -> range:
-        """Indexes of its words."""
+    def positions(self) -> range:
+        """Positions of its words."""
         return range(self.first, self.stop)
 
 
@@ -147,50 +147,54 @@ class ValueCollector:
     def __init__(self) -> None:
         self.values: dict[str, list[Value]] = {}
 
-    def add(self, name: str, value: str, quote: str, where: str) -> None:
+    def add(self, attribute: str, value: str, quote: str, where: str) -> None:
         """Keep a value, unless it is empty or is known already.
 
         Args:
-            name: of the attribute.
+            attribute: of the attribute.
             value: in its canonical form.
             quote: as the text has it.
             where: the place that the text is of.
         """
-        values = self.values.setdefault(name, [])
+        values = self.values.setdefault(attribute, [])
         if not value or any(known.value == value for known in values):
             return
         values.append(Value(value, quote, where))
 
-    def extend(self, name: str, values: Iterable[Value]) -> None:
+    def extend(self, attribute: str, values: Iterable[Value]) -> None:
         """Keep every value that is new.
 
         Args:
-            name: of the attribute.
+            attribute: of the attribute.
             values: of it.
         """
         for value in values:
-            self.add(name, value.value, value.quote, value.where)
+            self.add(attribute, value.value, value.quote, value.where)
 
-    def add_phrase(self, name: str, text: TextSpan, span: TokenSpan) -> None:
+    def add_phrase(self, attribute: str, text_span: TextSpan, span: TokenSpan) -> None:
         """Keep a phrase of a text as a value.
 
         Args:
-            name: of the attribute.
-            text: that has the phrase.
+            attribute: of the attribute.
+            text_span: that has the phrase.
             span: the words of the phrase.
         """
-        words = text.tokens[span.first : span.stop]
+        words = text_span.tokens[span.first : span.stop]
         stems = [word.stem for word in words]
         value = " ".join(stems)
 
         start = words[0].start
         end = words[-1].end
-        quote = text.text[start:end]
-        self.add(name, value, quote, text.where)
+        quote = text_span.text[start:end]
+        self.add(attribute, value, quote, text_span.where)
 
     def collected(self) -> dict[str, tuple[Value, ...]]:
         """Return attribute to values; attributes without a value are left out."""
-        return {name: tuple(values) for name, values in self.values.items() if values}
+        return {
+            attribute: tuple(values)
+            for attribute, values in self.values.items()
+            if values
+        }
 
 
 def written_words(

@@ -88,8 +88,8 @@ class Spelling:
         for token in span.tokens:
             for part in parts.get(token.stem, ()):
                 word_of[part] = span.written(token)
-        for place, stem in joined_stems(span.text, span.tokens, parts).items():
-            word_of[stem] = span.written(span.tokens[place])
+        for position, stem in joined_stems(span.text, span.tokens, parts).items():
+            word_of[stem] = span.written(span.tokens[position])
         return word_of
 
     def usual_forms(self, forms: Iterable[str], usual: Set[str]) -> Iterator[str]:

@@ -417,9 +417,9 @@ def same_size(first: str, second: str) -> bool:
     # Two ranges share what lies from the higher lower end to the lower upper end.
     first_low, first_high = _ends(first_amount)
     second_low, second_high = _ends(second_amount)
-    begin = max(first_low, second_low)
-    end = min(first_high, second_high)
-    return begin * _TOLERANCE <= end
+    common_low = max(first_low, second_low)
+    common_high = min(first_high, second_high)
+    return common_low * _TOLERANCE <= common_high
 
 
 def _ends(amount: str) -> tuple[float, float]:

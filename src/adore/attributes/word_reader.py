@@ -63,11 +63,11 @@ class WordReader:
     def _text_span(self, where: str, text: str) -> TextSpan:
         return text_span(where, text, self.language)
 
-    def _word_value(self, span: TextSpan, place: int) -> WordValue:
+    def _word_value(self, span: TextSpan, position: int) -> WordValue:
         """Colour, audience or material of one word."""
         language = self.language
         tokens = span.tokens
-        stem = tokens[place].stem
+        stem = tokens[position].stem
 
         # Most words say nothing: they leave at once.
         colour = self._colours.get(stem)
@@ -76,14 +76,16 @@ class WordReader:
         if colour is None and audience is None and material is None:
             return NO_VALUE
 
-        following = tokens[place + 1].stem if place + 1 < len(tokens) else ""
-        written = span.written(tokens[place]).lower()
+        following = tokens[position + 1].stem if position + 1 < len(tokens) else ""
+        written = span.written(tokens[position]).lower()
 
         if colour is not None and (stem, following) not in language.not_colour:
             listed = language.inflected or _is_listed(
                 stem, written, language.colour_forms
             )
-            if listed and (stem not in language.vague or self._is_colour(span, place)):
+            if listed and (
+                stem not in language.vague or self._is_colour(span, position)
+            ):
                 return WordValue("colour", colour)
 
         if audience is not None and (stem, following) not in language.not_audience:
@@ -95,7 +97,7 @@ class WordReader:
             return WordValue("material", material)
         return NO_VALUE
 
-    def _is_colour(self, span: TextSpan, place: int) -> bool:
+    def _is_colour(self, span: TextSpan, position: int) -> bool:
         """Whether a word that may be a taste or scent is a colour.
 
         It is if it stands beside a colour word, or is set apart.
@@ -105,7 +107,7 @@ class WordReader:
         """
         language = self.language
         text, tokens = span.text, span.tokens
-        for neighbour in (place - 1, place + 1):
+        for neighbour in (position - 1, position + 1):
             if not 0 <= neighbour < len(tokens):
                 continue
             stem = tokens[neighbour].stem
@@ -114,15 +116,15 @@ class WordReader:
             if stem in self._colours and stem not in language.vague:
                 return True
 
-        before = list(_SEPARATORS.finditer(text, 0, tokens[place].start))
-        after = _SEPARATORS.search(text, tokens[place].end)
+        before = list(_SEPARATORS.finditer(text, 0, tokens[position].start))
+        after = _SEPARATORS.search(text, tokens[position].end)
         if not before and not after:
             return False
 
         begin = before[-1].end() if before else 0
         end = after.start() if after else len(text)
         segment = text[begin:end]
-        return place > 0 and len(segment.split()) <= 2
+        return position > 0 and len(segment.split()) <= 2
 
     def _audiences(self, text: str, where: str) -> Iterator[Value]:
         """Every audience that a text names."""

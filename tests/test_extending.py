@@ -13,12 +13,18 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import polars as pl
 import pytest
 from tests.synthesis.shop import synthesise_shop, verify_shop, write_answers, write_shop
 from tests.test_document_examples import check_profile_block
 
 from adore.artifacts import read_table
 from adore.config import configure
+from adore.experiment.analysis import analyse
+from adore.experiment.assignment import assign
+from adore.experiment.decision import decide
+from adore.experiment.design import Design
+from adore.experiment.metrics import METRICS, rule_count
 from adore.measures import MEASURES
 from adore.registry import Registry
 from adore.student.rankers import baseline_kinds
@@ -118,6 +124,32 @@ def makes_valid_drafts(home: Path) -> None:
                 assert valid, (edit.name, error.name)
 
 
+def compares_and_guards(home: Path) -> None:
+    """The new metric is compared, takes its share of alpha, and rolls a release back."""
+    name = list(METRICS)[-1]
+    assert name == "impressions_per_user" and rule_count() == 4
+    design = Design("x", "s", {"control": 0.5, "challenger": 0.5})
+    exposures = []
+    events = []
+    for number in range(400):
+        client = f"u{number}"
+        variant = assign(client, design.salt, design.weights)
+        times = {"client_id": client, "timestamp": number}
+        answer = {"variant": variant, "served": variant, "model_version": "m"}
+        exposures.append({"exposure_id": client, **times, **answer})
+        impressions = 1 + number % 2 + 3 * (variant == "challenger")
+        for count in range(impressions):
+            seen = {"event_id": f"{client}-{count}", "action_name": "impression"}
+            events.append({**seen, **times})
+        events.append({"event_id": client, "action_name": "purchase", **times})
+    events = events[:-1]  # purchases vary, so that they can be compared
+
+    result = analyse(design, pl.DataFrame(exposures), pl.DataFrame(events))
+    assert result.metrics[name].effect == pytest.approx(3, abs=0.2)
+    decision = decide(result)
+    assert decision.action == "roll back" and name in decision.reason
+
+
 def judges_every_pair(home: Path) -> None:
     """The new backend is chosen by its name, and its answers are valid."""
     settings = {"backend": "word-overlap", "model": "words", "engine": {"needed": 0.7}}
@@ -146,6 +178,7 @@ def is_scored_by_the_loop(home: Path) -> None:
 OUTCOMES: dict[str, Callable[[Path], None]] = {
     "Add an error type": makes_synthetic_pairs,
     "Add an edit": makes_valid_drafts,
+    "Add an online metric": compares_and_guards,
     "Add a judge backend": judges_every_pair,
     "Add an offline measure": is_measured,
     "Add a ranker kind": is_scored_by_the_loop,

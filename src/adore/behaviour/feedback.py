@@ -65,10 +65,7 @@ class Config(StageConfig):
 
 
 def _judged_pairs(prepared: Path, answers: list[Path]) -> pl.DataFrame:
-    """Judged pairs: the judge's ``grade``, ``human``, ``brand`` and ``split``.
-
-    ``human`` is the grade of a person, null where nobody judged.
-    """
+    """Judged pairs: the judge's ``grade``, a person's (``human``, or null), brand, split."""
     tables = []
     for place in answers:
         judgements = read_table(place, "teacher_judgements")

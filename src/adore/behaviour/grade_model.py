@@ -53,7 +53,8 @@ def trials(
     positions = events["position"].to_numpy()
     propensity = bias.propensity_at(positions)
     missed = pl.Series("missed", 1 - propensity)
-    always_missed = pl.col("missed").filter(is_impression).product()
+    missed_in_impression = pl.col("missed").filter(is_impression)
+    always_missed = missed_in_impression.product()
 
     ordered = events.with_columns(missed).sort("timestamp", "event_id")
     by_client_and_pair = ordered.group_by(
@@ -300,7 +301,11 @@ class _Cells:
     def prior(self, mix: Floats) -> Floats:
         """P(true grade) of each pair before its acts: its label's, else its cell's.
 
-        ``mix`` has shape [16, 4], the result [pairs, 4].
+        Args:
+            mix: P(true grade) of each cell. Shape [16, 4].
+
+        Returns:
+            Shape [pairs, 4].
         """
         return np.where(
             self.is_labelled,
@@ -353,8 +358,10 @@ def fit_grade_model(seen: pl.DataFrame, *, rounds: int = 60) -> GradeModel:
         # M step, click rates: expected clicks over expected looks of each grade, smoothed
         # by 1 click in 5 looks. The running maximum makes them rise with the grade.
         weight = posterior[pair_index]
-        clicks = (weight * acts.clicked).sum(0)
-        looks = (weight * looked).sum(0)
+        weighted_clicks = weight * acts.clicked
+        weighted_looks = weight * looked
+        clicks = weighted_clicks.sum(0)
+        looks = weighted_looks.sum(0)
         smoothed_clicks = clicks + 1
         smoothed_looks = looks + 5
         click_rates = smoothed_clicks / smoothed_looks
@@ -372,10 +379,12 @@ def fit_grade_model(seen: pl.DataFrame, *, rounds: int = 60) -> GradeModel:
 
         # M step, mix: expected true grades of each cell, smoothed by 5 pairs of its judged
         # grade in any placement, which are smoothed by 2 pairs of LABEL_PRIOR.
-        by_grade = cells.judged_as.T @ posterior + 2 * LABEL_PRIOR
+        expected_by_grade = cells.judged_as.T @ posterior
+        by_grade = expected_by_grade + 2 * LABEL_PRIOR
         any_placement = by_grade / by_grade.sum(1, keepdims=True)
         pseudo_pairs = 5 * np.repeat(any_placement, 4, 0)
-        by_cell = cells.in_cell.T @ posterior + pseudo_pairs
+        expected_by_cell = cells.in_cell.T @ posterior
+        by_cell = expected_by_cell + pseudo_pairs
         mix = by_cell / by_cell.sum(1, keepdims=True)
 
         # E step, grade: P(true grade | acts) of each pair, from its cell's mix or its label.

@@ -255,10 +255,7 @@ def position_bias(
 
 
 def _count_cells(events: pl.DataFrame) -> pl.DataFrame:
-    """``impressions`` and ``clicks`` by pair and position, of pairs that have a click.
-
-    ``pair`` numbers the pairs from 0.
-    """
+    """``impressions`` and ``clicks`` by ``pair`` (numbered) and position, of clicked pairs."""
     action = pl.col("action_name")
     is_impression = action == "impression"
     is_click = action == "click"

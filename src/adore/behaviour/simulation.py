@@ -77,6 +77,7 @@ def simulate_events(prepared: Path, *, count: int, seed: int) -> pl.DataFrame:
     """
     true_grades = _true_grades(prepared)
     query_ids = sorted(true_grades)
+    query_count = len(query_ids)
     shoppers = Shoppers(seed=seed, users=count)
     rng = np.random.default_rng(seed)
 
@@ -84,8 +85,8 @@ def simulate_events(prepared: Path, *, count: int, seed: int) -> pl.DataFrame:
     if query_ids:
         for shopper in range(count):
             for visit in range(VISITS):
-                index = int(rng.integers(len(query_ids)))
-                query_id = query_ids[index]
+                index = rng.integers(query_count)
+                query_id = query_ids[int(index)]
                 grades = true_grades[query_id]
                 events += shoppers.visit(
                     shopper,

@@ -63,10 +63,8 @@ def sessions(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _gaps(events: pl.DataFrame) -> pl.DataFrame:
-    """Median ``gap`` between a client's clicks and carts, and the share that is 0.
-
-    Impressions are no acts: they come by the page.
-    """
+    """Median ``gap`` between a client's clicks and carts, and the share that is 0."""
+    # Impressions are no acts: they come by the page.
     action = pl.col("action_name")
     acts = events.filter(action.is_in(["click", "add_to_cart"]))
 
@@ -113,11 +111,10 @@ def _is_coarse(gaps: pl.DataFrame) -> bool:
 
 
 def _fast_clients(events: pl.DataFrame) -> pl.DataFrame:
-    """Clients whose clicks and carts follow each other as no person's do.
-
-    By a coarse clock there are none.
-    """
+    """Clients whose clicks and carts follow each other as no person's do."""
     gaps = _gaps(events)
+
+    # A coarse clock makes everybody fast.
     if _is_coarse(gaps):
         gaps = gaps.head(0)
     is_fast = pl.col("gap") < MIN_GAP_MS
@@ -152,10 +149,15 @@ def _burst_clients(events: pl.DataFrame) -> pl.DataFrame:
 def _inexact_impressions(
     events: pl.DataFrame, pairs: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """One row a client and pair that a judge does not call exact.
+    """Count what each client bought of what the judge does not call exact.
 
-    It has the brand, whether the pair was ``bought``, and its ``stratum``: the class of
-    pairs that shoppers buy equally often.
+    Args:
+        events: of clients who act like persons.
+        pairs: as for :func:`untrusted`.
+
+    Returns:
+        One row a client and pair: the brand, whether the pair was ``bought``, and its
+        ``stratum``, the class of pairs that shoppers buy equally often.
     """
     item = pl.col("object_id").alias("item_id")
     is_purchase = pl.col("action_name") == "purchase"
@@ -179,7 +181,8 @@ def _inexact_impressions(
 
     # Depth by powers of two: positions 1, 2-3, 4-7, ... are one stratum each.
     position = pl.col("position").clip(1)
-    depth = position.log(2).floor().cast(pl.Int64)
+    octave = position.log(2).floor()
+    depth = octave.cast(pl.Int64)
 
     grade = pl.col("grade")
     stratum = grade * 64 + depth
@@ -189,11 +192,17 @@ def _inexact_impressions(
 
 
 def _log_odds(impressions: pl.DataFrame) -> pl.DataFrame:
-    """Log odds of ring member against shopper, one row a client and ``target``.
+    """Compute the log odds of ring member against shopper.
 
     They come from what the client bought of what it was shown. A shopper buys at the rate
     of the stratum among *other* targets, which no ring of this one can have changed. A
     member buys at :data:`RING_PURCHASE_RATE`.
+
+    Args:
+        impressions: from :func:`_inexact_impressions`, with a ``target``.
+
+    Returns:
+        ``target, client_id, odds, purchases``, one row a client and target.
     """
     shows = pl.len()
     bought = pl.col("bought").sum()
@@ -212,8 +221,9 @@ def _log_odds(impressions: pl.DataFrame) -> pl.DataFrame:
     shopper_rate = (other_bought + pseudo_bought) / (other_shows + 50)
 
     # Log likelihood ratio of one show; those of a client and target add up.
-    ratio_if_bought = RING_PURCHASE_RATE / shopper_rate
-    ratio_if_not_bought = (1 - RING_PURCHASE_RATE) / (1 - shopper_rate)
+    member_rate = RING_PURCHASE_RATE
+    ratio_if_bought = member_rate / shopper_rate
+    ratio_if_not_bought = (1 - member_rate) / (1 - shopper_rate)
     odds = (
         pl.when("bought")
         .then(ratio_if_bought.log())
@@ -251,7 +261,8 @@ def _fit_rings(candidates: pl.DataFrame) -> Floats:
     for _ in range(RING_ROUNDS):
         # E step: P(member | purchases) of each client and target, the logistic of prior
         # plus evidence in log odds; cut at 50, where exp is still finite.
-        prior_odds = np.log(ring_share / (1 - ring_share))
+        prior_ratio = ring_share / (1 - ring_share)
+        prior_odds = np.log(prior_ratio)
         posterior_odds = prior_odds[target] + log_odds
         finite_odds = np.clip(posterior_odds, -50, 50)
         membership = 1 / (1 + np.exp(-finite_odds))
@@ -272,15 +283,15 @@ def _fit_rings(candidates: pl.DataFrame) -> Floats:
 
 
 def _ring_clients(events: pl.DataFrame, pairs: pl.DataFrame | None) -> pl.DataFrame:
-    """Clients that a per-target mixture assigns to the ring; at least three a ring.
-
-    Every brand and every item is a target.
-    """
+    """Clients that a per-target mixture assigns to the ring; at least three a ring."""
     impressions = _inexact_impressions(events, pairs)
+
+    # Every brand and every item is a target.
     brand = pl.col("brand")
     branded = impressions.filter(brand != "")
     by_brand = branded.with_columns(target="brand:" + brand)
-    by_item = impressions.with_columns(target="item:" + pl.col("item_id"))
+    item_id = pl.col("item_id")
+    by_item = impressions.with_columns(target="item:" + item_id)
     log_odds = [
         _log_odds(by_brand),
         _log_odds(by_item),
@@ -323,7 +334,9 @@ def pushed(untrusted_clients: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame
 
     brand = "brand:" + pl.col("brand")
     item = "item:" + pl.col("item_id")
-    is_pushed = brand.is_in(names) | item.is_in(names)
+    pushes_brand = brand.is_in(names)
+    pushes_item = item.is_in(names)
+    is_pushed = pushes_brand | pushes_item
     pushed_pairs = pairs.filter(is_pushed)
     return pushed_pairs.select(*PAIR)
 

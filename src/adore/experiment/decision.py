@@ -62,6 +62,7 @@ def decide(result: ExperimentResult) -> Decision:
 
 def _rule(result: ExperimentResult) -> tuple[Action, str]:
     """The first rule that applies, and why."""
+    # A challenger that does not answer is rolled back even if nothing may be compared.
     if result.failing:
         return Action.ROLL_BACK, result.failing
     if result.refusal:

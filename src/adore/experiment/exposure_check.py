@@ -106,6 +106,7 @@ def check_exposures(
     for client, variant, count in db.sql(grouped).fetchall():
         clients.add(client)
         client_variants += 1
+        # The assignment is a pure function, so that a wrong variant shows in the log.
         if assign(client, design.salt, design.weights) != variant:
             stray_clients.append(client)
             stray_variants.append(variant)

@@ -121,6 +121,7 @@ def rule_count() -> int:
     return 2 + len(guardrails)
 
 
+# In the order in which results and pages list them.
 register_metric(Metric(PRIMARY, "purchase"))
 register_metric(Metric("clicks_per_user", "click"))
 register_metric(Metric("carts_per_user", "add_to_cart"))

@@ -79,6 +79,8 @@ class ExperimentResult:
     def to_json(self) -> dict[str, Any]:
         """The result as ``result.json`` has it; what was not computed is absent."""
         fields: dict[str, Any] = asdict(self)
+
+        # Pages read an absent field as "not tested", and 0 as a measured 0.
         if not self.mismatch:
             del fields["mismatch"]
         if self.sample_ratio_p is None:

@@ -28,23 +28,25 @@ MAX_PAGE_TITLE = 200
 def _read_catalogue(catalogue: str) -> list[ItemFields]:
     import polars as pl  # not in the router's image, whose config names no catalogue
 
-    rows = []
-    for row in pl.read_parquet(catalogue).iter_rows(named=True):
-        fields = dict(row)
-        fields["attributes"] = json.loads(row["attributes"])
-        rows.append(fields)
-    return rows  # type: ignore[return-value]
+    item_rows = []
+    for table_row in pl.read_parquet(catalogue).iter_rows(named=True):
+        fields = dict(table_row)
+        fields["attributes"] = json.loads(table_row["attributes"])
+        item_rows.append(fields)
+    return item_rows  # type: ignore[return-value]
 
 
 def _build_index(rows: list[ItemFields]) -> bm25s.BM25:
     import bm25s
 
-    texts = []
-    for row in rows:
-        texts.append(f"{row['title']} {row['brand']} {row['category']}")
-    tokens = bm25s.tokenize(texts, show_progress=False)
+    item_texts = []
+    for item_row in rows:
+        item_texts.append(
+            f"{item_row['title']} {item_row['brand']} {item_row['category']}"
+        )
+    item_tokens = bm25s.tokenize(item_texts, show_progress=False)
     index = bm25s.BM25()
-    index.index(tokens, show_progress=False)
+    index.index(item_tokens, show_progress=False)
     return index
 
 
@@ -63,19 +65,19 @@ class Comparer:
         self._places: dict[str, int] = {}
         if catalogue:
             self.items = _read_catalogue(catalogue)
-        for place, row in enumerate(self.items):
-            item_id = row["item_id"]
-            self.titles[item_id] = row["title"][:MAX_PAGE_TITLE]
-            self._places[item_id] = place
+        for position, item_row in enumerate(self.items):
+            item_id = item_row["item_id"]
+            self.titles[item_id] = item_row["title"][:MAX_PAGE_TITLE]
+            self._places[item_id] = position
         if self.items:
             self._index = _build_index(self.items)
 
     def get(self, item_id: str) -> Item | None:
         """An item of the catalogue, or None."""
-        place = self._places.get(item_id)
-        if place is None:
+        position = self._places.get(item_id)
+        if position is None:
             return None
-        return item_from_row(dict(self.items[place]))
+        return item_from_row(dict(self.items[position]))
 
     def find(self, query: str, count: int) -> list[ItemFields]:
         """Retrieve the items that share a word with the query.
@@ -91,16 +93,18 @@ class Comparer:
             return []
         import bm25s
 
-        tokens = bm25s.tokenize(query, show_progress=False)
+        query_tokens = bm25s.tokenize(query, show_progress=False)
         limit = min(count, len(self.items))
-        places, scores = self._index.retrieve(tokens, k=limit, show_progress=False)
+        positions, scores = self._index.retrieve(
+            query_tokens, k=limit, show_progress=False
+        )
 
         # Items without a word of the query score 0 and only fill the list up.
-        items = []
-        for place, score in zip(places[0], scores[0], strict=True):
+        matching_items = []
+        for position, score in zip(positions[0], scores[0], strict=True):
             if score > 0:
-                items.append(self.items[int(place)])
-        return items
+                matching_items.append(self.items[int(position)])
+        return matching_items
 
     async def compare(self, body: Json) -> PageView:
         """Rank the same candidates by every variant.
@@ -112,13 +116,13 @@ class Comparer:
             The first items of each variant with the reasons for their scores, or why it
             does not answer.
         """
-        text = str(body.get("query") or "")[:MAX_PAGE_QUERY]
-        query = text.encode("utf-8", "replace").decode()
+        typed_text = str(body.get("query") or "")[:MAX_PAGE_QUERY]
+        query = typed_text.encode("utf-8", "replace").decode()
         candidates = self.find(query, MAX_CANDIDATES)
 
         answers = {}
-        for name, variant in self.variants.items():
-            answers[name] = await self._ask(variant, query, candidates)
+        for variant_name, variant in self.variants.items():
+            answers[variant_name] = await self._ask(variant, query, candidates)
         return {
             "query": query,
             "candidates": len(candidates),
@@ -136,10 +140,12 @@ class Comparer:
             return {"error": failure, "items": []}
 
         first_items: list[ScoredItem] = []
-        best_first = sorted(answer["items"], key=lambda scored: -scored["score"])
-        for scored in best_first[:PAGE_ITEMS]:
-            title = self.titles[scored["item_id"]]
-            first_items.append({**scored, "title": title})
+        best_first = sorted(
+            answer["items"], key=lambda scored_item: -scored_item["score"]
+        )
+        for scored_item in best_first[:PAGE_ITEMS]:
+            shown_title = self.titles[scored_item["item_id"]]
+            first_items.append({**scored_item, "title": shown_title})
         return {
             "model_version": answer["model_version"],
             "items": first_items,

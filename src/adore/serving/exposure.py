@@ -71,10 +71,10 @@ class Log:
             OSError: they are not on disk. What was written of them is taken back before
                 the next row.
         """
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-        text = "".join(lines).encode("utf-8", "replace")
+        json_lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        encoded_lines = "".join(json_lines).encode("utf-8", "replace")
         with self._write_lock:
-            self._write_all(text)
+            self._write_all(encoded_lines)
             self._written += 1
             sequence_number = self._written
 
@@ -102,10 +102,8 @@ class Log:
             self._file.truncate(self._end)
 
     def _flush(self) -> None:
-        """Sync all that is written.
-
-        After a failure, a later sync says nothing of what was written before it.
-        """
+        """Sync all that is written."""
+        # After a failure, a later sync says nothing of what was written before it.
         last_row = self._written
         try:
             os.fsync(self._file.fileno())
@@ -142,14 +140,14 @@ class Log:
     def _delete_oldest(self) -> None:
         """Delete the oldest pieces until the others are small enough."""
         pieces = self.pieces()
-        excess = sum(map(_size, pieces)) - self.max_piece_bytes
+        excess_bytes = sum(map(_size, pieces)) - self.max_piece_bytes
         for piece in pieces:
-            if excess <= 0:
+            if excess_bytes <= 0:
                 return
-            size = _size(piece)
+            deleted_bytes = _size(piece)
             piece.unlink(missing_ok=True)
-            self.dropped += size
-            excess -= size
+            self.dropped += deleted_bytes
+            excess_bytes -= deleted_bytes
 
     def pieces(self) -> list[Path]:
         """Pieces that were put aside, oldest first."""
@@ -237,9 +235,9 @@ class Shipper:
     def _send(self, folder: str, piece: Path) -> None:
         nanoseconds = piece.suffixes[0][1:]  # since the epoch, when it was put aside
         seconds = int(nanoseconds) / 1e9
-        day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
+        utc_day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
         object_name = f"{socket.gethostname()}-{nanoseconds}.jsonl"
-        copy_file(piece, join(self.place, folder, day, object_name))
+        copy_file(piece, join(self.place, folder, utc_day, object_name))
         piece.unlink(missing_ok=True)
 
     @contextmanager
@@ -278,21 +276,21 @@ def read_log(path: Path) -> tuple[list[Json], int]:
     Returns:
         All whole rows, and the number of torn lines.
     """
-    files = sorted(path.parent.glob(f"{path.stem}.*.piece"))
+    log_files = sorted(path.parent.glob(f"{path.stem}.*.piece"))
     if path.is_file():
-        files.append(path)
-    return _read_rows(files)
+        log_files.append(path)
+    return _read_rows(log_files)
 
 
 def _read_rows(paths: Iterable[Path]) -> tuple[list[Json], int]:
-    rows = list[Json]()
-    torn = 0
-    for path in paths:
-        for line in path.read_bytes().split(b"\n"):
-            if not line.strip():
+    log_rows = list[Json]()
+    torn_lines = 0
+    for log_file in paths:
+        for json_line in log_file.read_bytes().split(b"\n"):
+            if not json_line.strip():
                 continue
             try:
-                rows.append(json.loads(line))
+                log_rows.append(json.loads(json_line))
             except ValueError:
-                torn += 1
-    return rows, torn
+                torn_lines += 1
+    return log_rows, torn_lines

@@ -34,12 +34,13 @@ class BodyLimit:
             )
 
         # The HTTP parser has refused what is no number.
-        length = int(headers.get(b"content-length", b"0"))
-        if length > self.max_bytes:
+        content_length = int(headers.get(b"content-length", b"0"))
+        if content_length > self.max_bytes:
             return await _refuse(
                 send,
                 413,
-                f"body == {length} bytes, must be at most {self.max_bytes}; send fewer items",
+                f"body == {content_length} bytes, must be at most {self.max_bytes}; "
+                "send fewer items",
             )
         return await self.app(scope, receive, send)
 
@@ -76,5 +77,5 @@ class ConcurrencyLimit:
 async def _refuse(send: Send, status: int, text: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    body = json.dumps({"error": text}).encode()
-    await send({"type": "http.response.body", "body": body})
+    error_body = json.dumps({"error": text}).encode()
+    await send({"type": "http.response.body", "body": error_body})

@@ -45,8 +45,10 @@ class _Answers:
 
 
 def _scored_item(score: Score) -> ScoredItem:
-    probabilities = [round(chance, 6) for chance in score.probabilities]
-    attributes = {name: dict(states) for name, states in score.attributes.items()}
+    probabilities = [round(probability, 6) for probability in score.probabilities]
+    attributes = {
+        attribute: dict(states) for attribute, states in score.attributes.items()
+    }
     return {
         "item_id": score.item_id,
         "score": score.score,
@@ -103,6 +105,8 @@ class RankerModel(Model):  # type: ignore[misc]
     def load(self) -> bool:
         """Load and warm up; ready only after that."""
         self.ranker = load_ranker(self.folder, threads=self.threads)
+
+        # The first list takes longest; no shopper shall wait for it.
         self.ranker.rank(WARM_UP, [Item("0", WARM_UP)])
         self.reading = Reading(info_of(self.folder), KnownItems(self.folder))
         self.ready = True
@@ -133,7 +137,7 @@ class RankerModel(Model):  # type: ignore[misc]
         v2_id: str | None = None
         instances: object = None
         if isinstance(payload, InferRequest):
-            instances = [json.loads(text) for text in _documents(payload)]
+            instances = [json.loads(document) for document in _documents(payload)]
             v2_id = payload.id or ""
         elif isinstance(payload, dict):
             instances = payload.get("instances")
@@ -147,9 +151,9 @@ class RankerModel(Model):  # type: ignore[misc]
         )
         requests = []
         if isinstance(instances, list):
-            for index, instance in enumerate(instances):
-                where = f"instances[{index}]"
-                requests.append(parse(instance, where, self.reading))
+            for instance_index, instance in enumerate(instances):
+                instance_name = f"instances[{instance_index}]"
+                requests.append(parse(instance, instance_name, self.reading))
         return _Call(requests, v2_id)
 
     async def predict(

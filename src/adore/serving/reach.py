@@ -25,40 +25,43 @@ def _resolves(host: str) -> str:
     """The host's addresses; an OSError where the name is not known, or nobody answers."""
     addresses = set()
     for *_, socket_address in socket.getaddrinfo(host, None):
-        address = str(socket_address[0])
-        addresses.add(address)
+        ip_address = str(socket_address[0])
+        addresses.add(ip_address)
     return ", ".join(sorted(addresses))
 
 
 def _connects(address: str) -> str:
     """That a TCP connection to ``host:port`` opens; an OSError where it does not."""
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), PATIENCE):
+    host_name, _colon, port_number = address.rpartition(":")
+    with socket.create_connection((host_name, int(port_number)), PATIENCE):
         return f"{address} answers"
 
 
 def _endpoint() -> str:
     """``host:port`` of the store that this process's environment names."""
-    url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    # The order in which botocore reads them.
+    store_url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get(
+        "AWS_ENDPOINT_URL"
+    )
     region = (
         os.environ.get("AWS_DEFAULT_REGION")
         or os.environ.get("AWS_REGION")
         or "us-east-1"
     )
-    parts = urlsplit(url or f"https://s3.{region}.amazonaws.com")
+    url_parts = urlsplit(store_url or f"https://s3.{region}.amazonaws.com")
     default_port = 80
-    if parts.scheme == "https":
+    if url_parts.scheme == "https":
         default_port = 443
-    return f"{parts.hostname}:{parts.port or default_port}"
+    return f"{url_parts.hostname}:{url_parts.port or default_port}"
 
 
 def _writes(place: str) -> str:
     """That an object can be written to a place of the store, and deleted again."""
     from adore.storage import delete, join, write_bytes
 
-    probe = join(place, f".adore-doctor-{uuid.uuid4().hex}")
-    write_bytes(b"{}", probe)
-    delete(probe)
+    probe_object = join(place, f".adore-doctor-{uuid.uuid4().hex}")
+    write_bytes(b"{}", probe_object)
+    delete(probe_object)
     return f"{place} takes objects"
 
 
@@ -66,12 +69,12 @@ def _report(kind: str, check: Callable[[str], str], subject: str) -> bool:
     """Print a check's outcome as JSON; False if it failed."""
     socket.setdefaulttimeout(PATIENCE)
     try:
-        text = check(subject)
+        outcome_text = check(subject)
         succeeded = True
     except Exception as error:  # any failure is an outcome of the check
-        text = f"{type(error).__name__}: {error}"
+        outcome_text = f"{type(error).__name__}: {error}"
         succeeded = False
-    outcome = {"check": kind, "ok": succeeded, "text": text}
+    outcome = {"check": kind, "ok": succeeded, "text": outcome_text}
     print(json.dumps(outcome), flush=True)
     return succeeded
 
@@ -101,8 +104,8 @@ def main() -> None:
     time.sleep(arguments.settle)
 
     outcomes = []
-    for host in arguments.name:
-        outcomes.append(_report("names", _resolves, host))
+    for host_name in arguments.name:
+        outcomes.append(_report("names", _resolves, host_name))
     for address in arguments.address:
         outcomes.append(_report("address", _connects, address))
     if arguments.store:

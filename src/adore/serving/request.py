@@ -143,13 +143,13 @@ class Reading:
 
         item_id = fields.get("item_id")
         if not _is_id(item_id):
-            names = sorted(map(str, sent))[:_MAX_NAMES]
+            field_names = sorted(map(str, sent))[:_MAX_NAMES]
             raise RequestError(
                 fault_text(
                     f"{where}.item_id",
                     item_id,
                     must="a string",
-                    fix=f"send one; the item has {names}",
+                    fix=f"send one; the item has {field_names}",
                 )
             )
         return fields
@@ -169,11 +169,11 @@ class Reading:
         try:
             return self.parser.parse(fields)
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
-            field = _field_of(error)
-            value = str(fields.get(field))[:_MAX_SHOWN]
-            must = f"{_EXPECTED[field]} of at most {MAX_TEXT} characters"
+            field_name = _field_of(error)
+            field_value = str(fields.get(field_name))[:_MAX_SHOWN]
+            requirement = f"{_EXPECTED[field_name]} of at most {MAX_TEXT} characters"
             raise RequestError(
-                f"{where}.{field} == {value!r}, must be {must}; send it so"
+                f"{where}.{field_name} == {field_value!r}, must be {requirement}; send it so"
             ) from error
 
 
@@ -189,9 +189,9 @@ def _are_texts(value: object) -> bool:
 
 def _field_of(error: Exception) -> str:
     """The field that a parser's error names; ``attributes`` if it names none."""
-    for word in str(error).split():
-        if word in _EXPECTED:
-            return word
+    for error_word in str(error).split():
+        if error_word in _EXPECTED:
+            return error_word
     return "attributes"
 
 
@@ -242,13 +242,13 @@ def _nests_deeper(value: object, max_depth: int) -> bool:
     # Level by level, without recursion, which endless nesting would exhaust.
     level = [value]
     for _ in range(max_depth):
-        below: list[object] = []
+        next_level: list[object] = []
         for element in level:
             if isinstance(element, dict):
-                below.extend(element.values())
+                next_level.extend(element.values())
             elif isinstance(element, list):
-                below.extend(element)
-        level = below
+                next_level.extend(element)
+        level = next_level
     return any(isinstance(element, dict | list) for element in level)
 
 
@@ -308,24 +308,24 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
             )
         )
 
-    rows = fields.get("items")
-    if not isinstance(rows, list):
+    item_rows = fields.get("items")
+    if not isinstance(item_rows, list):
         raise RequestError(
-            fault_text(f"{where}.items", rows, must="a list", fix="send one")
+            fault_text(f"{where}.items", item_rows, must="a list", fix="send one")
         )
-    if len(rows) > MAX_ITEMS:
+    if len(item_rows) > MAX_ITEMS:
         raise RequestError(
             fault_text(
                 f"{where}.items",
-                len(rows),
+                len(item_rows),
                 must=f"at most {MAX_ITEMS} long",
                 fix="send fewer, or several instances",
             )
         )
 
     items = []
-    for index, row in enumerate(rows):
-        items.append(reading.item(row, f"{where}.items[{index}]"))
+    for item_index, item_row in enumerate(item_rows):
+        items.append(reading.item(item_row, f"{where}.items[{item_index}]"))
     repeated = _repeated_ids(items)
     if repeated:
         raise RequestError(
@@ -342,13 +342,13 @@ def parse(instance: object, where: str, reading: Reading = _PLAIN) -> RankReques
 
 def _repeated_ids(items: list[Item]) -> list[str]:
     """The ids that occur twice or more, in order."""
-    seen = set[str]()
-    repeated = set[str]()
+    seen_ids = set[str]()
+    repeated_ids = set[str]()
     for item in items:
-        if item.item_id in seen:
-            repeated.add(item.item_id)
-        seen.add(item.item_id)
-    return sorted(repeated)
+        if item.item_id in seen_ids:
+            repeated_ids.add(item.item_id)
+        seen_ids.add(item.item_id)
+    return sorted(repeated_ids)
 
 
 def rerank_items(documents: list[object]) -> list[Json]:
@@ -364,18 +364,18 @@ def rerank_items(documents: list[object]) -> list[Json]:
         TypeError: a document is neither.
         ValueError: a document is a list that is no mapping.
     """
-    rows = []
-    for index, document in enumerate(documents):
-        row: Json = {"item_id": str(index)}
+    item_rows = []
+    for item_index, document in enumerate(documents):
+        item_row: Json = {"item_id": str(item_index)}
         if isinstance(document, str):
-            row["title"] = document
+            item_row["title"] = document
         else:
-            row.update(dict(document))  # type: ignore[call-overload]
+            item_row.update(dict(document))  # type: ignore[call-overload]
 
         # An object may name its title ``text``, as documents of a rerank request do.
-        if not row.get("title"):
-            text = row.pop("text", None)
-            if text:
-                row["title"] = text
-        rows.append(row)
-    return rows
+        if not item_row.get("title"):
+            document_text = item_row.pop("text", None)
+            if document_text:
+                item_row["title"] = document_text
+        item_rows.append(item_row)
+    return item_rows

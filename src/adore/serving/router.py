@@ -23,11 +23,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from prometheus_client import generate_latest
 
 from adore.data.dataset import DatasetInfo
-from adore.data.events import read_event
 from adore.errors import AdoreError, RequestError, UnavailableError, check, fault_text
 from adore.experiment.assignment import assign
 from adore.processes import exit_with_parent
 from adore.serving.comparer import Comparer
+from adore.serving.events import complete_event
 from adore.serving.exposure import Log, Shipper
 from adore.serving.limits import BodyLimit
 from adore.serving.messages import (
@@ -40,7 +40,7 @@ from adore.serving.messages import (
     ScoredItem,
 )
 from adore.serving.metrics import Metrics
-from adore.serving.request import MAX_QUERY, Reading, parse, row_of, sendable
+from adore.serving.request import Reading, parse, row_of
 from adore.serving.variants import DEADLINE, FAILURES, Variant
 from adore.types import Item
 
@@ -58,19 +58,6 @@ FAILURES_BEFORE_REST = 5.0
 """Failures in a row after which a variant is spared."""
 MAX_ID = 200
 """Characters of a user's, session's or query's id."""
-EVENT_TEXTS = (
-    "event_id",
-    "query_id",
-    "user_query",
-    "session_id",
-    "client_id",
-    "user_id",
-    "action_name",
-)
-"""Fields of an event that are texts, if it has them.
-
-UBI 1.3 asks for ``action_name`` and ``timestamp`` only.
-"""
 
 
 class _VariantsKnow:
@@ -106,12 +93,14 @@ class Router:
 
         timeout = config.get("timeout", DEADLINE)
         self.variants: dict[str, Variant] = {}
-        for name, variant_config in config["variants"].items():
-            after = FAILURES_BEFORE_REST
-            if name == CONTROL:
+        for variant_name, variant_config in config["variants"].items():
+            max_failures = FAILURES_BEFORE_REST
+            if variant_name == CONTROL:
                 # Without the control there is no ranking at all: it is never spared.
-                after = math.inf
-            self.variants[name] = Variant(name, variant_config, timeout, after=after)
+                max_failures = math.inf
+            self.variants[variant_name] = Variant(
+                variant_name, variant_config, timeout, after=max_failures
+            )
 
         self.exposures = Log(logs / "exposures.jsonl")
         self.events = Log(logs / "events.jsonl")
@@ -140,63 +129,64 @@ class Router:
         Raises:
             RequestError: a field is missing or malformed.
         """
-        begin = time.perf_counter()
-        client = body.get("user_id")
-        if not isinstance(client, str) or not 0 < len(client) <= MAX_ID:
+        start_time = time.perf_counter()
+        client_id = body.get("user_id")
+        if not isinstance(client_id, str) or not 0 < len(client_id) <= MAX_ID:
             raise RequestError(
                 fault_text(
                     "user_id",
-                    client,
+                    client_id,
                     must=f"a string of 1 to {MAX_ID} characters",
                     fix="send the shopper's stable id",
                 )
             )
         request = parse(body, "body", self.reading)
-        session = _id_of(body, "session_id", client)
+        session_id = _id_of(body, "session_id", client_id)
         query_id = _id_of(body, "query_id", str(body["query"]))
 
-        variant = assign(client, self.config["salt"], self.weights)
-        items = [row_of(item) for item in request.items]
-        ranking = await self._rank_with_fallback(variant, request.query, items)
+        # By the client alone: every pod of the router assigns alike, and none remembers it.
+        variant = assign(client_id, self.config["salt"], self.weights)
+        item_rows = [row_of(request_item) for request_item in request.items]
+        ranking = await self._rank_with_fallback(variant, request.query, item_rows)
         served = ranking.served
-        version = ranking.prediction["model_version"]
+        model_version = ranking.prediction["model_version"]
         best_first = sorted(
-            ranking.prediction["items"], key=lambda scored: -scored["score"]
+            ranking.prediction["items"], key=lambda scored_item: -scored_item["score"]
         )
 
         exposure: Exposure = {
             "exposure_id": uuid.uuid4().hex,
             "timestamp": int(time.time() * 1000),
-            "client_id": client,
-            "session_id": session,
+            "client_id": client_id,
+            "session_id": session_id,
             "query_id": query_id,
             "experiment": self.config["name"],
             "variant": variant,
             "served": served,
-            "model_version": version,
-            "item_ids": [scored["item_id"] for scored in best_first],
+            "model_version": model_version,
+            "item_ids": [scored_item["item_id"] for scored_item in best_first],
             "degraded": served != variant,
-            "latency_ms": round(1000 * (time.perf_counter() - begin), 3),
+            "latency_ms": round(1000 * (time.perf_counter() - start_time), 3),
             # By it ``prepare`` recognises the query where its id is one of this search alone.
             "user_query": request.query,
         }
         await self._log_exposure(exposure)
 
-        matches = version == self._expected_version(served, version)
+        matches = model_version == self._expected_version(served, model_version)
         self.metrics.answered(variant, served, matches=matches)
-        self.metrics.seconds.labels(variant).observe(time.perf_counter() - begin)
+        self.metrics.seconds.labels(variant).observe(time.perf_counter() - start_time)
         return {
             "exposure_id": exposure["exposure_id"],
             "variant": variant,
             "served": served,
-            "model_version": version,
+            "model_version": model_version,
             "degraded": exposure["degraded"],
             "items": best_first,
         }
 
-    def _expected_version(self, served: str, default: str) -> str:
+    def _expected_version(self, variant_name: str, default: str) -> str:
         """The model version that the experiment names for a variant."""
-        variant_config = self.config["variants"].get(served)
+        variant_config = self.config["variants"].get(variant_name)
         if variant_config is None:
             return default
         return variant_config.get("version", default)
@@ -222,17 +212,17 @@ class Router:
             Name of the variant to its fault, empty if there is none.
         """
         waiting = [variant.fault() for variant in self.variants.values()]
-        texts = await asyncio.gather(*waiting)
-        faults = dict(zip(self.variants, texts, strict=True))
+        descriptions = await asyncio.gather(*waiting)
+        faults = dict(zip(self.variants, descriptions, strict=True))
         if faults == self.known_faults:
             return faults
 
         self.known_faults = faults
-        for name, text in faults.items():
-            state = "ready"
-            if text:
-                state = f"not ready, must be ready; {text}"
-            _LOGGER.warning("variant %s == %s", name, state)
+        for variant_name, description in faults.items():
+            readiness = "ready"
+            if description:
+                readiness = f"not ready, must be ready; {description}"
+            _LOGGER.warning("variant %s == %s", variant_name, readiness)
         return faults
 
     async def log_events(self, events: list[Json]) -> dict[str, int]:
@@ -250,11 +240,11 @@ class Router:
             RequestError: one cannot be read as an event; none is logged.
             UnavailableError: the disk refuses them; none is logged.
         """
-        rows = []
-        for index, event in enumerate(events):
-            rows.append(_read_event(event, f"events[{index}]"))
+        event_rows = []
+        for event_index, event in enumerate(events):
+            event_rows.append(complete_event(event, f"events[{event_index}]"))
         try:
-            await asyncio.to_thread(self.events.append, *rows)
+            await asyncio.to_thread(self.events.append, *event_rows)
         except OSError as error:
             raise UnavailableError(
                 f"events == {len(events)} rows, must be written; "
@@ -280,23 +270,23 @@ class Router:
         Raises:
             RequestError: a variant does not know an item that came as an id alone.
         """
-        has_id_alone = any("title" not in item for item in items)
-        for name in dict.fromkeys((variant, CONTROL)):
+        has_id_alone = any("title" not in item_row for item_row in items)
+        for variant_name in dict.fromkeys((variant, CONTROL)):
             try:
-                prediction = await self.variants[name].ask(query, items)
-                return _Ranking(name, prediction)
+                prediction = await self.variants[variant_name].ask(query, items)
+                return _Ranking(variant_name, prediction)
             except FAILURES as error:
                 if has_id_alone and _is_bad_request(error):
                     raise RequestError(
                         "items == sent by id alone, must be known; "
                         f"{error.response.text}"
                     ) from error
-                self.metrics.failures.labels(name).inc()
+                self.metrics.failures.labels(variant_name).inc()
 
         # Scores that fall keep the order in which the items came.
         unranked: list[ScoredItem] = []
-        for place, item in enumerate(items):
-            unranked.append({"item_id": item["item_id"], "score": -float(place)})
+        for position, item_row in enumerate(items):
+            unranked.append({"item_id": item_row["item_id"], "score": -float(position)})
         return _Ranking(NOBODY, {"model_version": "", "items": unranked})
 
 
@@ -365,76 +355,19 @@ def create_app(config: RouterConfig, logs: Path, ship: str = "") -> FastAPI:
 
 def _id_of(body: Json, name: str, default: str) -> str:
     """An optional id of a request; the default where it is absent or empty."""
-    value = body.get(name)
-    if value in (None, ""):
+    optional_id = body.get(name)
+    if optional_id in (None, ""):
         return default
-    is_id = type(value) in (str, int) and len(str(value)) <= MAX_ID
+    is_valid_id = type(optional_id) in (str, int) and len(str(optional_id)) <= MAX_ID
     check(
-        is_id,
+        is_valid_id,
         name,
-        value,
+        optional_id,
         must=f"a string of at most {MAX_ID} characters",
         fix="send a shorter",
         error=RequestError,
     )
-    return str(value)
-
-
-def _read_event(row: Json, where: str) -> Json:
-    """An event as it came, with the fields that the review and ``prepare`` look for.
-
-    They are its id, client, time in ms, item and position.
-
-    Args:
-        row: as it was sent.
-        where: its name in messages.
-
-    Returns:
-        What is logged.
-
-    Raises:
-        RequestError: a field is missing or malformed.
-    """
-    for name in EVENT_TEXTS:
-        value = row.get(name)
-        is_text = isinstance(value, str) and len(value) <= MAX_QUERY
-        check(
-            value is None or is_text,
-            f"{where}.{name}",
-            value,
-            must=f"a string of at most {MAX_QUERY} characters",
-            fix="send it so",
-            error=RequestError,
-        )
-    sendable(row, where)
-    try:
-        event = read_event(row)
-    except (ValueError, TypeError) as error:
-        raise RequestError(f"{where}.{error}; send it as UBI 1.3 has it") from error
-
-    object_id = row.get("object_id")
-    is_id = object_id is None or isinstance(object_id, str) or type(object_id) is int
-    check(
-        is_id,
-        f"{where}.object_id",
-        object_id,
-        must="a string or a number",
-        fix="send it so",
-        error=RequestError,
-    )
-
-    completed = dict(row)
-    recognised: Json = {
-        "event_id": event["event_id"],
-        "client_id": event["client_id"],
-        "timestamp": event["timestamp"],
-        "object_id": event["object_id"],
-        "position": event["position"],
-    }
-    for name, value in recognised.items():
-        if value not in (None, ""):
-            completed[name] = value
-    return completed
+    return str(optional_id)
 
 
 def _add_status(app: FastAPI, router: Router) -> None:
@@ -456,7 +389,10 @@ def _add_status(app: FastAPI, router: Router) -> None:
                 503,
                 f"variants == {faults}, must be ready, one at least; see their logs",
             )
-        return {name: not fault for name, fault in faults.items()}
+        return {
+            variant_name: not description
+            for variant_name, description in faults.items()
+        }
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> bytes:

@@ -44,7 +44,7 @@ def _add_rerank(model: RankerModel) -> None:
             raise HTTPException(
                 400, f"documents == {documents!r}, must be a list; send one"
             )
-        limit = _limit_of(body)
+        max_results = _limit_of(body)
         try:
             instance = {"query": body.get("query"), "items": rerank_items(documents)}
             request = parse(instance, "body", model.reading)
@@ -53,20 +53,20 @@ def _add_rerank(model: RankerModel) -> None:
 
         answer = await asyncio.to_thread(model.rank, request)
         results: list[_RerankResult] = []
-        for index, scored in enumerate(answer["items"]):
-            title = request.items[index].title
+        for document_index, scored_item in enumerate(answer["items"]):
+            document_title = request.items[document_index].title
             results.append(
                 {
-                    "index": index,
-                    "relevance_score": scored["score"],
-                    "document": {"text": title},
+                    "index": document_index,
+                    "relevance_score": scored_item["score"],
+                    "document": {"text": document_title},
                 }
             )
         best_first = sorted(results, key=lambda result: -result["relevance_score"])
         return {
             "id": body.get("user", ""),
             "model": answer["model_version"],
-            "results": best_first[:limit],
+            "results": best_first[:max_results],
             "usage": {"total_tokens": 0},
         }
 
@@ -77,15 +77,19 @@ def _limit_of(body: Json) -> int | None:
     """The largest number of results that a rerank request wants; None: all."""
     from fastapi import HTTPException
 
-    limit = body.get("top_n")
-    if limit is None:
+    max_results = body.get("top_n")
+    if max_results is None:
         return None
     # True is an int to Python, but no number of results.
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+    if (
+        not isinstance(max_results, int)
+        or isinstance(max_results, bool)
+        or max_results < 1
+    ):
         raise HTTPException(
-            400, f"top_n == {limit!r}, must be a number from 1; omit it for all"
+            400, f"top_n == {max_results!r}, must be a number from 1; omit it for all"
         )
-    return limit
+    return max_results
 
 
 def _listen_on(host: str) -> None:

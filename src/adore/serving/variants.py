@@ -107,11 +107,11 @@ class Variant:
 
         # A pod that is gone leaves time for another.
         timeouts = httpx.Timeout(timeout, connect=timeout / TRIES)
-        limits = httpx.Limits(
+        connection_limits = httpx.Limits(
             max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
         )
         self.client = httpx.AsyncClient(
-            timeout=timeouts, limits=limits, trust_env=False
+            timeout=timeouts, limits=connection_limits, trust_env=False
         )
         self.breaker = Breaker(after)
 
@@ -144,27 +144,27 @@ class Variant:
             raise UnavailableError(
                 f"{self.name} == no answer {self.breaker.after} times, must answer; {fix}"
             )
-        body = {"instances": [{"query": query, "items": items}]}
+        request_body = {"instances": [{"query": query, "items": items}]}
         try:
             async with asyncio.timeout(self.timeout):
-                answer = await self._post(body)
+                response = await self._post(request_body)
         except (httpx.TransportError, TimeoutError):
             self.breaker.record(False)
             raise
         self.breaker.record(True)
-        answer.raise_for_status()
-        return _prediction(answer, items)
+        response.raise_for_status()
+        return _prediction(response, items)
 
     async def _post(self, body: object) -> httpx.Response:
         """Post; again where the connection broke."""
         # Ranking changes nothing, and another pod may get the next request.
-        url = self.config["url"]
+        variant_url = self.config["url"]
         for _ in range(TRIES - 1):
             with suppress(
                 httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout
             ):
-                return await self.client.post(url, json=body)
-        return await self.client.post(url, json=body)
+                return await self.client.post(variant_url, json=body)
+        return await self.client.post(variant_url, json=body)
 
     async def fault(self) -> str:
         """Find out why the variant cannot be asked.
@@ -173,25 +173,25 @@ class Variant:
             What is wrong with its name, its address or its own answer; empty if it is
             ready, or cannot report it.
         """
-        url = self.config.get("ready")
-        if not url:
+        ready_url = self.config.get("ready")
+        if not ready_url:
             return ""
-        host = httpx.URL(url).host
+        host_name = httpx.URL(ready_url).host
         try:
             async with asyncio.timeout(PATIENCE):
-                await asyncio.get_running_loop().getaddrinfo(host, None)
+                await asyncio.get_running_loop().getaddrinfo(host_name, None)
         except (OSError, TimeoutError) as error:
             return (
-                f"{host} does not resolve ({_describe(error)}): "
+                f"{host_name} does not resolve ({_describe(error)}): "
                 "no such Service, or no way to the cluster's DNS"
             )
         try:
-            answer = await self.client.get(url, timeout=PATIENCE)
+            response = await self.client.get(ready_url, timeout=PATIENCE)
         except httpx.HTTPError as error:
-            return f"{url} does not answer ({_describe(error)})"
-        if answer.status_code == 200:
+            return f"{ready_url} does not answer ({_describe(error)})"
+        if response.status_code == 200:
             return ""
-        return f"{url} answers {answer.status_code}"
+        return f"{ready_url} answers {response.status_code}"
 
 
 def _describe(error: BaseException) -> str:
@@ -202,13 +202,13 @@ def _prediction(answer: httpx.Response, items: list[ItemFields]) -> Prediction:
     """The one prediction of an answer: a score for each item, and nothing but JSON."""
     prediction: Prediction = answer.json()["predictions"][0]
     scored_items = prediction["items"]
-    answered = [scored["item_id"] for scored in scored_items]
-    sent = [item["item_id"] for item in items]
-    if answered != sent:
+    answered_ids = [scored_item["item_id"] for scored_item in scored_items]
+    sent_ids = [item_row["item_id"] for item_row in items]
+    if answered_ids != sent_ids:
         raise ValueError("answered for other items than it was asked")
 
     # NaN compares false with everything, so this refuses it too.
-    if not all(abs(scored["score"]) < math.inf for scored in scored_items):
+    if not all(abs(scored_item["score"]) < math.inf for scored_item in scored_items):
         raise ValueError("answered a score that is no finite number")
     version = prediction["model_version"]
     if not isinstance(version, str):
